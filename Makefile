@@ -1,0 +1,50 @@
+# Two commands do everything: `make serve` and `make test`. The rest is for developers.
+PYTHON ?= python3
+VENV   ?= .venv
+BIN     = $(VENV)/bin
+PIP     = $(BIN)/python -m pip --disable-pip-version-check --quiet --require-virtualenv
+LOCK    = uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+          --no-emit-find-links --no-header --upgrade
+
+.PHONY: serve test lint format lock clean
+
+serve: $(VENV)/.run  ## serve the demo site (config.yaml, content/)
+	@exec $(BIN)/feeds serve
+
+test: $(VENV)/.dev  ## the whole test suite
+	$(BIN)/python -m pytest -n 2 $(ARGS)
+
+lint: $(VENV)/.dev  ## format, lint, types, floors
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+
+format: $(VENV)/.dev
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+lock: $(VENV)/.dev  ## renew the locked requirements
+	$(BIN)/$(LOCK) requirements/build.in -o requirements/build.txt
+	$(BIN)/$(LOCK) pyproject.toml -c requirements/build.txt -o requirements/run.txt
+	$(BIN)/$(LOCK) pyproject.toml --group test --group lint --group lock -c requirements/run.txt -o requirements/dev.txt
+
+clean:
+	rm -rf $(VENV) .feeds public
+
+# sdists (feedgen) and ourselves are built with the locked build tools: nothing unhashed is fetched
+$(VENV)/.build: requirements/build.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "feeds needs Python 3.11 or newer: make PYTHON=python3.12 …")'
+	@echo "making the environment in $(VENV) …"
+	@$(PYTHON) -m venv $(VENV)
+	@$(PIP) install --require-hashes -r requirements/build.txt
+	@touch $@
+
+$(VENV)/.run: $(VENV)/.build requirements/run.txt pyproject.toml
+	@$(PIP) install --no-build-isolation --require-hashes -r requirements/run.txt
+	@$(PIP) install --no-build-isolation --no-deps --editable .
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.run requirements/dev.txt
+	@$(PIP) install --no-build-isolation --require-hashes -r requirements/dev.txt
+	@touch $@

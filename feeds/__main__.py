@@ -1,0 +1,6 @@
+"""`python -m feeds`: the same program as the console script."""
+
+from feeds.cli import main
+
+if __name__ == "__main__":
+    main()

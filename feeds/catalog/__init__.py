@@ -1,0 +1,120 @@
+"""The catalog: articles with their text, ids once minted, memberships, and revisions. The only SQL of the house.
+
+One writer commits a revision; any number of readers read one. SQLite in WAL mode, so that readers go on while the writer
+writes, and each sees one consistent revision. The catalog remembers and finds; it decides nothing.
+"""
+
+import contextlib
+import fcntl
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+
+from feeds.catalog.reader import Reader
+from feeds.catalog.schema import METADATA, SCHEMA, Known, Record, Refusal, Run, meta
+from feeds.catalog.writer import Stamp, Writer
+from feeds.errors import CatalogError, Locked
+
+__all__ = ["Catalog", "Known", "Reader", "Record", "Refusal", "Run", "Stamp", "Writer"]
+
+
+class Catalog:
+    """A catalog in a SQLite file, or in memory (`None`) for a run that leaves nothing behind."""
+
+    def __init__(self, file: Path | None) -> None:
+        self._file = file
+        self._engine = _engine(file)
+
+    def create(self) -> None:
+        """Make the file and its tables where they are missing. Raises `CatalogError` for what is no catalog of ours."""
+        with _translated(self._file):
+            if self._file:
+                self._file.parent.mkdir(parents=True, exist_ok=True)
+            with self._engine.begin() as connection:
+                tables = set(sa.inspect(connection).get_table_names())
+                if tables and "meta" not in tables:
+                    raise CatalogError(
+                        f"{self._file}: a database, but not a catalog of ours; `state` names another file"
+                    )
+                METADATA.create_all(connection)
+                schema = Reader(connection).meta("schema")
+                if schema is None:
+                    connection.execute(meta.insert().values(key="schema", value=str(SCHEMA)))
+                elif int(schema) > SCHEMA:
+                    raise CatalogError(
+                        f"{self._file}: written by a newer version of feeds; upgrade, or set `state` to another"
+                    )
+
+    @contextlib.contextmanager
+    def reading(self) -> Iterator["Reader"]:
+        """Read one consistent revision."""
+        with _translated(self._file), self._engine.connect() as connection:
+            yield Reader(connection)
+
+    @contextlib.contextmanager
+    def writing(self) -> Iterator["Writer"]:
+        """Write; all of it is committed at the end, or nothing if an exception passes."""
+        with _translated(self._file), self._engine.begin() as connection:
+            yield Writer(connection)
+
+    @contextlib.contextmanager
+    def lock(self, wait: float = 0.0) -> Iterator[None]:
+        """Hold the lock of the one writer, waiting for it so many seconds. Raises `Locked`."""
+        if self._file is None:
+            yield
+            return
+        with _translated(self._file), Path(f"{self._file}.lock").open("w", encoding="ascii") as handle:
+            until = time.monotonic() + wait
+            while not _try_lock(handle.fileno()):
+                if time.monotonic() >= until:
+                    raise Locked(
+                        "another run is regenerating these feeds; nothing was done (--wait SECONDS waits for it)"
+                    )
+                time.sleep(0.05)
+            yield
+
+    def close(self) -> None:
+        """Let go of all connections."""
+        self._engine.dispose()
+
+
+def _engine(file: Path | None) -> sa.Engine:
+    if file is None:
+        engine = sa.create_engine("sqlite://", poolclass=sa.StaticPool, connect_args={"check_same_thread": False})
+    else:
+        engine = sa.create_engine(sa.URL.create("sqlite", database=str(file)), connect_args={"timeout": 30})
+
+    def begin(connection: sa.Connection) -> None:
+        connection.exec_driver_sql("BEGIN")
+
+    def connected(connection: Any, _record: Any) -> None:
+        connection.isolation_level = None  # transactions are ours: pysqlite would begin them late
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute("PRAGMA synchronous=NORMAL")
+        connection.execute("PRAGMA cache_size=-16384")  # KiB
+
+    sa.event.listen(engine, "connect", connected)
+    sa.event.listen(engine, "begin", begin)
+    return engine
+
+
+@contextlib.contextmanager
+def _translated(file: Path | None) -> Iterator[None]:
+    """Say in a sentence what a database or a file system said."""
+    try:
+        yield
+    except sa.exc.DBAPIError as error:
+        raise CatalogError(f"{file}: the catalog can't be used: {error.orig}") from error
+    except OSError as error:
+        raise CatalogError(f"{file}: the catalog can't be used: {error.strerror or error}") from error
+
+
+def _try_lock(handle: int) -> bool:
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True

@@ -1,0 +1,128 @@
+"""Questions that anybody may ask the catalog."""
+
+import json
+from datetime import datetime
+
+import sqlalchemy as sa
+
+from feeds.catalog.schema import (
+    NEWEST_FIRST,
+    NOT_LIVE,
+    Known,
+    Record,
+    Refusal,
+    Run,
+    articles,
+    columns,
+    entries,
+    feed_state,
+    feeds,
+    meta,
+    micros,
+    moment,
+    record,
+    revisions,
+)
+from feeds.model import FeedState
+
+
+class Reader:
+    """Questions to one consistent revision."""
+
+    def __init__(self, connection: sa.Connection) -> None:
+        self._connection = connection
+
+    def revision(self) -> int:
+        """Give the number of the last committed revision, 0 before the first."""
+        return self._connection.execute(sa.select(sa.func.max(revisions.c.number))).scalar() or 0
+
+    def run(self) -> Run | None:
+        """Give the last regeneration."""
+        said = self.meta("run")
+        if said is None:
+            return None
+        facts = json.loads(said)
+        return Run(datetime.fromisoformat(facts["at"]), facts["seconds"], facts["outcome"])
+
+    def feed(self, path: str) -> FeedState | None:
+        """Give one feed."""
+        row = self._connection.execute(sa.select(feeds).where(feeds.c.path == path)).one_or_none()
+        return feed_state(row) if row else None
+
+    def feeds(self) -> list[FeedState]:
+        """Give all feeds that ever were, by path; those without entries too."""
+        return [feed_state(row) for row in self._connection.execute(sa.select(feeds).order_by(feeds.c.path))]
+
+    def newest(self, feed: str, limit: int, *, bodies: bool = True) -> list[Record]:
+        """Give the newest entries of a feed: by date, then by id."""
+        chosen = (
+            sa.select(*columns(bodies=bodies))
+            .join(entries, entries.c.article == articles.c.key)
+            .where(entries.c.feed == feed)
+            .order_by(*NEWEST_FIRST)
+            .limit(limit)
+        )
+        return [record(row) for row in self._connection.execute(chosen)]
+
+    def shown(self, feed: str, limit: int) -> list[tuple[str, str]]:
+        """Give the newest entries of a feed as (id, content hash)."""
+        chosen = (
+            sa.select(entries.c.id, articles.c.hash)
+            .join(articles, entries.c.article == articles.c.key)
+            .where(entries.c.feed == feed)
+            .order_by(*NEWEST_FIRST)
+            .limit(limit)
+        )
+        return [(row.id, row.hash) for row in self._connection.execute(chosen)]
+
+    def count_and_name(self, feed: str) -> tuple[int, str]:
+        """Give how many entries a feed has, and its name as the earliest of them spells it."""
+        mine = entries.c.feed == feed
+        count = self._connection.execute(sa.select(sa.func.count()).select_from(entries).where(mine)).scalar_one()
+        earliest = sa.select(entries.c.name).where(mine).order_by(entries.c.published, entries.c.id).limit(1)
+        return count, self._connection.execute(earliest).scalar() or ""
+
+    def live(self) -> int:
+        """Count the articles that the world can see."""
+        return self._connection.execute(sa.select(sa.func.count()).where(articles.c.live.is_(True))).scalar_one()
+
+    def refused(self) -> list[Refusal]:
+        """Give the articles that can't be read, by path."""
+        chosen = (
+            sa.select(articles.c.path, articles.c.refused_line, articles.c.refused)
+            .where(articles.c.refused.isnot(None), articles.c.gone.is_(False))
+            .order_by(articles.c.path)
+        )
+        return [Refusal(row.path, row.refused_line, row.refused) for row in self._connection.execute(chosen)]
+
+    def scheduled(self, now: datetime, limit: int = 1000) -> list[tuple[str, datetime]]:
+        """Give the articles whose hour has not come as (path, hour), the next first."""
+        chosen = (
+            sa.select(articles.c.path, articles.c.published)
+            .where(NOT_LIVE, articles.c.published > micros(now))
+            .order_by(articles.c.published, articles.c.path)
+            .limit(limit)
+        )
+        return [(row.path, moment(row.published)) for row in self._connection.execute(chosen)]
+
+    def next_change(self, now: datetime) -> datetime | None:
+        """Give the next hour at which an article goes live or expires by itself."""
+        going = sa.select(sa.func.min(articles.c.published)).where(NOT_LIVE, articles.c.published > micros(now))
+        leaving = sa.select(sa.func.min(articles.c.expires)).where(
+            articles.c.live.is_(True), articles.c.expires.isnot(None)
+        )
+        hours = [hour for chosen in (going, leaving) if (hour := self._connection.execute(chosen).scalar()) is not None]
+        return moment(min(hours)) if hours else None
+
+    def known(self) -> dict[str, Known]:
+        """Give what was last seen of every file, by path."""
+        names = ("path", "key", "mtime_ns", "size", "inode", "gone", "hash")
+        chosen = sa.select(*(articles.c[name] for name in names), articles.c.refused.isnot(None).label("refused"))
+        return {
+            row.path: Known(row.key, row.mtime_ns, row.size, row.inode, row.gone, row.hash, row.refused)
+            for row in self._connection.execute(chosen)
+        }
+
+    def meta(self, key: str) -> str | None:
+        """Give a fact about the catalog as a whole."""
+        return self._connection.execute(sa.select(meta.c.value).where(meta.c.key == key)).scalar()

@@ -1,0 +1,61 @@
+"""What can go wrong, in one sentence each: where, what, and what to do.
+
+Every error knows the exit code of a command that it ends (contract section 4). None of them means that something that
+was published is lost: the catalog keeps the last good state, and documents are replaced whole or not at all.
+"""
+
+
+class FeedsError(Exception):
+    """A run failed (exit code 3); what was published before is untouched and may be served on."""
+
+    exit_code = 3
+
+
+class ConfigError(FeedsError):
+    """config.yaml or a FEEDS__ variable is wrong: one line for each mistake, nothing was done (exit code 2)."""
+
+    exit_code = 2
+
+    def __init__(self, mistakes: list[str]) -> None:
+        super().__init__("\n".join(mistakes))
+        self.mistakes = mistakes
+
+
+class UsageError(FeedsError):
+    """The command can't be carried out as asked, nothing was done (exit code 2)."""
+
+    exit_code = 2
+
+
+class CatalogError(FeedsError):
+    """The catalog can't be opened, read or written; the documents in memory and on disk may still be served."""
+
+
+class FolderGone(FeedsError):
+    """The content folder is not there; everything published stays up until it is back."""
+
+
+class Locked(FeedsError):
+    """Another run holds the catalog's lock; nothing was done (exit code 4)."""
+
+    exit_code = 4
+
+
+class GuardStopped(FeedsError):
+    """The republish guard stopped the run; the last good revision stays up (exit code 5)."""
+
+    exit_code = 5
+
+
+class Refused(FeedsError):
+    """One article can't be read. All others are published, and so is its own last good version (exit code 1).
+
+    `line` counts from 1 in the file; 1 where the reason concerns the file as a whole.
+    """
+
+    exit_code = 1
+
+    def __init__(self, reason: str, line: int = 1) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.line = line

@@ -1,0 +1,106 @@
+"""The static tree: documents as files in a folder. Each is the old or the new one, never a part of one.
+
+A manifest in the folder says which files are ours and what each shows, so that only what changed is rendered and
+written, what is no longer published goes, and nothing else in the folder is ever touched.
+"""
+
+import contextlib
+import json
+import os
+import tempfile
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from feeds.errors import FeedsError
+
+MANIFEST = ".feeds-manifest.json"
+_READABLE = 0o644
+
+
+class Tree:
+    """A folder that we write documents to."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self._shows = self._read_manifest()  # path of a file of ours -> digest of what it shows
+
+    def has(self, path: str, digest: str) -> bool:
+        """Tell whether a file of ours is there and shows just that."""
+        return self._shows.get(path) == digest and self._file(path).is_file()
+
+    def write(self, path: str, body: bytes, digest: str) -> bool:
+        """Write a file, unless its bytes are these already. Tells whether it did. Raises `FeedsError`."""
+        file = self._file(path)
+        with _translated(file):
+            same = file.is_file() and file.stat().st_size == len(body) and file.read_bytes() == body
+            if not same:
+                file.parent.mkdir(parents=True, exist_ok=True)
+                _replace(file, body)
+        self._shows[path] = digest
+        return not same
+
+    def finish(self, published: Iterable[str]) -> list[str]:
+        """Remove our files that are no longer published, and keep the manifest. Gives the paths removed."""
+        stale = sorted(set(self._shows) - set(published))
+        for path in stale:
+            file = self._file(path)
+            with _translated(file):
+                file.unlink(missing_ok=True)
+                for folder in file.parents:
+                    if folder == self._root or not _remove_empty(folder):
+                        break
+            del self._shows[path]
+        manifest = self._root / MANIFEST
+        with _translated(manifest):
+            self._root.mkdir(parents=True, exist_ok=True)
+            body = json.dumps(self._shows, indent=0, sort_keys=True).encode()
+            if not manifest.is_file() or manifest.read_bytes() != body:
+                _replace(manifest, body)
+        return stale
+
+    def _file(self, path: str) -> Path:
+        return self._root / path.lstrip("/")
+
+    def _read_manifest(self) -> dict[str, str]:
+        try:
+            shows: Any = json.loads((self._root / MANIFEST).read_bytes())
+        except (OSError, ValueError):
+            return {}
+        inside = isinstance(shows, dict) and all(
+            isinstance(digest, str) and path.startswith("/") and ".." not in path.split("/")
+            for path, digest in shows.items()
+        )
+        return shows if inside else {}
+
+
+def _replace(file: Path, body: bytes) -> None:
+    """Write beside the file and put it in its place, so that a reader sees the old bytes or the new ones."""
+    handle, temporary = tempfile.mkstemp(dir=file.parent, prefix=".feeds-", suffix=".tmp")
+    try:
+        with os.fdopen(handle, "wb") as stream:
+            stream.write(body)
+            stream.flush()
+            os.fchmod(stream.fileno(), _READABLE)
+            os.fsync(stream.fileno())
+        Path(temporary).replace(file)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            Path(temporary).unlink()
+        raise
+
+
+def _remove_empty(folder: Path) -> bool:
+    try:
+        folder.rmdir()
+    except OSError:
+        return False
+    return True
+
+
+@contextlib.contextmanager
+def _translated(file: Path) -> Any:
+    try:
+        yield
+    except OSError as error:
+        raise FeedsError(f"{file}: can't be written: {error.strerror or error}; what was there is untouched") from error

@@ -1,0 +1,58 @@
+"""What RSS and Atom share of feedgen and XML: namespaces, serialisation, and elements that feedgen does not know.
+
+feedgen's builders make the documents; where they err (docs/decisions/003-feedgen.md) the subclasses in `rss` and
+`atom` mend the element before it is written. Elements are named as feedgen leaves them: its own without a namespace.
+"""
+
+from feedgen.ext.base import BaseExtension
+from lxml import etree
+
+from feeds.model import Entry
+
+NAMESPACES = {
+    "atom": "http://www.w3.org/2005/Atom",
+    "content": "http://purl.org/rss/1.0/modules/content/",
+    "dc": "http://purl.org/dc/elements/1.1/",
+    "media": "http://search.yahoo.com/mrss/",
+}
+XML = "http://www.w3.org/XML/1998/namespace"
+
+
+class RssNamespaces(BaseExtension):  # type: ignore[misc]  # feedgen has no types
+    """Declares on the root the prefixes that our RSS items use."""
+
+    def extend_ns(self) -> dict[str, str]:
+        """Give prefix -> namespace."""
+        return NAMESPACES
+
+
+class AtomNamespaces(BaseExtension):  # type: ignore[misc]  # feedgen has no types
+    """Declares on the root the prefix that our Atom entries use beyond Atom's own."""
+
+    def extend_ns(self) -> dict[str, str]:
+        """Give prefix -> namespace."""
+        return {"media": NAMESPACES["media"]}
+
+
+def add(parent: etree._Element, name: str, text: str | None = None, **attributes: str) -> etree._Element:
+    """Append an element; `name` may have one of our prefixes ("dc:creator")."""
+    prefix, _, local = name.rpartition(":")
+    tag = f"{{{NAMESPACES[prefix]}}}{local}" if prefix else local
+    element = etree.SubElement(parent, tag, attributes, {prefix: NAMESPACES[prefix]} if prefix else None)
+    element.text = text
+    return element
+
+
+def add_image(parent: etree._Element, entry: Entry) -> None:
+    """Append the entry's image as Media RSS, which RSS and Atom readers both know (Media RSS 1.5.1, media:content)."""
+    if entry.image:
+        known = {"type": entry.image.type} if entry.image.type else {}
+        content = add(parent, "media:content", url=entry.image.url, medium="image", **known)
+        if entry.image.alt:
+            add(content, "media:description", entry.image.alt, type="plain")
+
+
+def serialise(tree: etree._ElementTree) -> bytes:
+    """Write a document in UTF-8 with its prolog, indented so that people can read it."""
+    text: bytes = etree.tostring(tree, encoding="UTF-8", xml_declaration=True, pretty_print=True)
+    return text

@@ -1,0 +1,71 @@
+"""Feed -> JSON Feed 1.1 (jsonfeed.org/version/1.1)."""
+
+import json
+from typing import Any
+
+from feeds.formats.dates import rfc3339
+from feeds.model import Author, Entry, Feed
+
+FILENAME = "feed.json"
+
+
+def render(feed: Feed) -> bytes:
+    """Render a feed as a JSON Feed document in UTF-8. The same feed gives the same bytes."""
+    document = _without_nothing(
+        {
+            "version": "https://jsonfeed.org/version/1.1",
+            "title": feed.title,
+            "home_page_url": feed.home,
+            "feed_url": feed.address + FILENAME,
+            "description": feed.description,
+            "icon": feed.icon,
+            "authors": [_author(author) for author in feed.authors],
+            "language": feed.language,
+            "_feeds": _without_nothing({"copyright": feed.copyright}),
+        }
+    )
+    document["items"] = [_item(entry, feed) for entry in feed.entries]  # required, also when empty
+    return json.dumps(document, ensure_ascii=False, indent=1).encode() + b"\n"
+
+
+def _item(entry: Entry, feed: Feed) -> dict[str, Any]:
+    item = _without_nothing(
+        {
+            "id": entry.id,
+            "url": entry.url,
+            "title": entry.title,
+            "summary": entry.summary,
+            "image": entry.image and entry.image.url,
+            "date_published": rfc3339(entry.published),
+            "date_modified": rfc3339(entry.updated),
+            "authors": [_author(author) for author in entry.authors],
+            "tags": list(dict.fromkeys(entry.categories + entry.tags)),
+            "language": entry.language if entry.language != feed.language else None,
+            "attachments": [
+                _without_nothing({"url": file.url, "mime_type": file.type, "size_in_bytes": file.length})
+                for file in entry.enclosures
+            ],
+            "_feeds": _without_nothing(
+                {
+                    "categories": list(entry.categories),  # JSON Feed itself knows only tags
+                    "image_alt": entry.image and entry.image.alt,
+                }
+            ),
+        }
+    )
+    # one of the two is required; a feed of summaries has no HTML
+    if entry.html is None:
+        item["content_text"] = entry.summary
+    else:
+        item["content_html"] = entry.html
+    return item
+
+
+def _author(author: Author) -> dict[str, Any]:
+    mailto = f"mailto:{author.email}" if author.email else None
+    return _without_nothing({"name": author.name, "url": author.url or mailto})
+
+
+def _without_nothing(facts: dict[str, Any]) -> dict[str, Any]:
+    """Leave out what is not known: None, "", 0 and empty lists."""
+    return {key: value for key, value in facts.items() if value}

@@ -1,0 +1,91 @@
+"""An article's body in Markdown -> its `Content`, bounded in what it may cost.
+
+Nearly every article is *ordinary*: small enough in every respect that Python-Markdown needs a fraction of a second for
+it, whatever it says. One that is not (20,000 brackets, a hundred unclosed fences, a book in one file) may be harmless or
+may take minutes; whoever renders it must be able to stop that, which a core without processes can't. So this room only
+tells the two apart; `trial` does the rest.
+"""
+
+import re
+from html import escape, unescape
+
+from feeds.model import Content
+from feeds.parse import html, markdown
+from feeds.text import clean, one_line
+
+_MORE = re.compile(r"<!--\s*more\s*-->", re.IGNORECASE)
+_PARAGRAPH = re.compile(r"<p(?:\s[^>]*)?>(.*?)</p>", re.DOTALL)
+_BLOCK_END = re.compile(r"</(?:p|li|div|h[1-6]|t[dhr]|blockquote|pre|figure|figcaption|d[td])>|<br>")
+_FOOTNOTE_MARK = re.compile(r'<sup id="[^"]*fnref[^"]*">.*?</sup>', re.DOTALL)
+_LONGEST_SUMMARY = 500  # characters
+
+# Limits measured on Python-Markdown 3.11 (benchmarks/articles.py): the worst that fits in all of them takes 0.3 s.
+_SPECIAL = re.compile(r"[\[<*_`!&#|:]")
+_LARGEST_BODY = 128 * 1024  # characters
+_MOST_BLOCKS = 3_000
+_MOST_SQUARED = 500_000  # sum over blocks of the square of their special characters: inline patterns are quadratic
+_MOST_TAGS = 3_000  # the sanitiser is quadratic in nesting
+_MOST_FENCES = 100  # each unclosed one searches to the end
+_MOST_DEFINITIONS = 100  # recursive
+_MOST_FOOTNOTES = 300
+_MOST_ABBREVIATED = 1_000_000  # abbreviations times characters
+_TOO_DEEP = re.compile(r"^ {80}|^\t{20}|^[ >]*(?:> ?){20}", re.MULTILINE)
+
+
+def ordinary(body: str) -> bool:
+    """Tell whether rendering is known to be quick. Linear in the body's length."""
+    if len(body) > _LARGEST_BODY or body.count("<") > _MOST_TAGS or body.count("[^") > _MOST_FOOTNOTES:
+        return False
+    blocks = body.split("\n\n")
+    if len(blocks) > _MOST_BLOCKS or sum(len(_SPECIAL.findall(block)) ** 2 for block in blocks) > _MOST_SQUARED:
+        return False
+    fences = body.count("\n```") + body.count("\n~~~")
+    if fences > _MOST_FENCES or body.count("\n:") > _MOST_DEFINITIONS or _TOO_DEEP.search(body):
+        return False
+    return body.count("*[") * len(body) <= _MOST_ABBREVIATED
+
+
+class Renderer:
+    """Renders bodies one after the other. Not for two threads at once: Python-Markdown keeps state."""
+
+    def __init__(self) -> None:
+        self._markdown = markdown.converter()
+
+    def content(self, body: str, summary: str | None, base: str, prefix: str) -> Content:
+        """Render a body. `base` is the article's absolute URL, `prefix` what makes its ids unique in a document.
+
+        `summary` is the front matter's; where there is none, the text before `<!--more-->`, else the first paragraph.
+        Raises what Python-Markdown raises on what it can't take (RecursionError among others).
+        """
+        rendered = self._html(body, base, prefix)
+        if summary is None:
+            marked = _MORE.search(body)
+            summary = _plain(self._html(body[: marked.start()], base, prefix)) if marked else _first_paragraph(rendered)
+        return Content(rendered, _shortened(summary))
+
+    def _html(self, body: str, base: str, prefix: str) -> str:
+        self._markdown.reset()
+        return html.fit(self._markdown.convert(body), base, prefix)
+
+
+def as_plain_text(body: str, summary: str | None) -> Content:
+    """Give the body as it was typed, in paragraphs: the last resort for what can't be rendered."""
+    paragraphs = [part.strip() for part in clean(body).split("\n\n") if part.strip()]
+    rendered = "\n".join(f"<p>{escape(part, quote=False)}</p>" for part in paragraphs)
+    return Content(rendered, _shortened(summary or " ".join(paragraphs[:1])))
+
+
+def _first_paragraph(rendered: str) -> str:
+    texts = (_plain(match[1]) for match in _PARAGRAPH.finditer(rendered))
+    return next((text for text in texts if text), "") or _plain(rendered)
+
+
+def _plain(rendered: str) -> str:
+    return one_line(unescape(html.without_tags(_BLOCK_END.sub(" ", _FOOTNOTE_MARK.sub("", rendered)))))
+
+
+def _shortened(text: str) -> str:
+    text = one_line(text)
+    if len(text) <= _LONGEST_SUMMARY:
+        return text
+    return text[:_LONGEST_SUMMARY].rpartition(" ")[0].rstrip(",;:.–—- ") + "…"

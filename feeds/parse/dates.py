@@ -1,0 +1,98 @@
+"""What authors write for a moment -> a datetime with a zone. No guessing: what could mean two days is refused."""
+
+import re
+from datetime import UTC, date, datetime, time, timedelta, timezone, tzinfo
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+_SPELLED = re.compile(
+    r"""(?P<year>\d{4})(?P<sep>[-/])(?P<month>\d{1,2})(?P=sep)(?P<day>\d{1,2})
+        (?:(?:[Tt]|[ \t]+)(?P<hour>\d{1,2}):(?P<minute>\d{2})(?::(?P<second>\d{2})(?:[.,](?P<fraction>\d{1,12}))?)?
+           [ \t]*(?P<zone>[Zz]|UTC|GMT|[+-]\d{1,2}(?::?\d{2})?(?:[ ]+[A-Z]{3,5})?)?
+        )?""",
+    re.VERBOSE,
+)
+_BASIC = re.compile(r"\d{8}(?:T\d{4,6}(?:[.,]\d+)?(?:Z|[+-]\d{2}(?::?\d{2})?)?)?")
+_RFC_822 = re.compile(
+    r"(?:[A-Za-z]{3},\s*)?\d{1,2}\s+[A-Za-z]{3}\s+\d{4}\s+\d{1,2}:\d{2}(?::\d{2})?\s+\S+(?:\s+\(.*\))?"
+)
+_IN_NAME = re.compile(r"(\d{4})-(\d{2})-(\d{2})[-_](?=.)")
+
+
+def parse(value: Any, zone: tzinfo) -> datetime:
+    """Read a date as contract section 1 lists them: ISO 8601, YAML's and TOML's own, RFC 822.
+
+    `zone` is used where the date has none; a date alone is its midnight. Raises `ValueError` with a reason.
+    """
+    if isinstance(value, datetime):
+        moment = value
+    elif isinstance(value, date):
+        moment = datetime.combine(value, time())
+    elif isinstance(value, str):
+        moment = _read(value.strip())
+    else:
+        raise ValueError("is not a date; write it like 2026-01-24T09:13:22Z")  # noqa: TRY004  # one kind of failure
+    return _with_zone(moment, zone)
+
+
+def from_name(name: str, zone: tzinfo) -> tuple[datetime | None, str]:
+    """Split `2026-01-24-a-title` into its date and the rest; without a real date in front, None and the name."""
+    match = _IN_NAME.match(name)
+    if match:
+        try:
+            moment = datetime(*(int(part) for part in match.groups()))  # type: ignore[arg-type]  # noqa: DTZ001
+            return _with_zone(moment, zone), name[match.end() :]
+        except ValueError:
+            pass
+    return None, name
+
+
+def _read(text: str) -> datetime:
+    try:
+        if match := _SPELLED.fullmatch(text):
+            parts = match.groupdict()
+            moment = datetime(int(parts["year"]), int(parts["month"]), int(parts["day"]))  # noqa: DTZ001
+            if parts["hour"] is None:
+                return moment
+            second = int(parts["second"] or 0)
+            return moment.replace(
+                hour=int(parts["hour"]),
+                minute=int(parts["minute"]),
+                second=min(second, 59) if second <= 60 else second,  # noqa: PLR2004  # a leap second
+                microsecond=int((parts["fraction"] or "0")[:6].ljust(6, "0")),
+                tzinfo=_offset(parts["zone"]),
+            )
+        if _BASIC.fullmatch(text):
+            return datetime.fromisoformat(text)
+        if _RFC_822.fullmatch(text):
+            return parsedate_to_datetime(text)
+    except (ValueError, TypeError, OverflowError):
+        raise ValueError("is a date that does not exist") from None
+    raise ValueError("is not a date; write it like 2026-01-24T09:13:22Z")
+
+
+def _offset(zone: str | None) -> timezone | None:
+    if zone is None:
+        return None
+    if zone[0] not in "+-":
+        return UTC
+    digits = zone.split(" ")[0][1:].replace(":", "")
+    hours, minutes = (int(digits), 0) if len(digits) <= 2 else (int(digits[:-2]), int(digits[-2:]))  # noqa: PLR2004
+    if minutes > 59:  # noqa: PLR2004
+        raise ValueError
+    offset = timedelta(hours=hours, minutes=minutes)
+    return timezone(-offset if zone[0] == "-" else offset)
+
+
+def _with_zone(moment: datetime, zone: tzinfo) -> datetime:
+    """Give the moment a fixed offset that both formats can write: whole minutes, and years 1 to 9999 in UTC too."""
+    try:
+        if moment.tzinfo is None:
+            moment = moment.replace(tzinfo=zone)
+        offset = moment.utcoffset()
+        in_utc = moment.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("is beyond the years 1 to 9999") from None
+    if not offset or offset % timedelta(minutes=1):  # local mean times of the 19th century have seconds
+        return in_utc
+    return moment.astimezone(timezone(offset))

@@ -1,0 +1,180 @@
+"""Front matter -> the fields of an article, by the keys and the order of contract section 1.
+
+A key without a value (null, or empty text) counts as absent. A value of a shape that its field can't have is refused
+with the line of its key, so that nothing is published otherwise than its author meant.
+"""
+
+import re
+from datetime import datetime, tzinfo
+from typing import Any, NoReturn
+
+from feeds.errors import Refused
+from feeds.model import Author, Enclosure, Image
+from feeds.parse import dates
+from feeds.parse.frontmatter import FrontMatter
+from feeds.parse.media import media_type
+from feeds.text import one_line
+
+_LANGUAGE = re.compile(r"[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*")
+_NAME_AND_EMAIL = re.compile(r"(?P<name>[^<>]*[^<>\s])\s*<(?P<email>[^<>]*)>")
+_EMAIL = re.compile(r"[^@\s<>()]+@[^@\s<>()]+")
+_YES = {"true", "yes", "on", "1"}
+_NO = {"false", "no", "off", "0"}
+
+
+class Fields:
+    """One article's front matter, asked for what it says of each field."""
+
+    def __init__(self, matter: FrontMatter, zone: tzinfo) -> None:
+        self._lines = matter.lines
+        self._spelling = {key.lower(): key for key in reversed(matter)}  # Hugo takes `publishdate` for `publishDate`
+        self._values = {key: matter[spelling] for key, spelling in self._spelling.items()}
+        self._zone = zone
+
+    def text(self, *keys: str) -> str | None:
+        """Give the first of the keys that has a value, as text on one line."""
+        key, value = self._first(keys)
+        return self._scalar(key, value) if key else None
+
+    def date(self, *keys: str) -> datetime | None:
+        """Give the first of the keys that has a value, as a date with a zone; `published: true` is no date."""
+        key, value = self._first(keys, skip_flags=True)
+        if not key:
+            return None
+        try:
+            return dates.parse(value, self._zone)
+        except ValueError as error:
+            said = one_line(str(value))[:60]
+            raise self._refused(key, f"{said!r} {error}") from None
+
+    def flag(self, key: str) -> bool | None:
+        """Give a yes or no, None where the key is absent."""
+        value = self._values.get(key)
+        if value is None or isinstance(value, bool):
+            return value
+        word = str(value).strip().lower()
+        if word in _YES | _NO:
+            return word in _YES
+        return self._fail(key, "must be true or false", value)
+
+    def flag_of_published(self) -> bool | None:
+        """Give `published: false` or `true` (Jekyll); a date there is the date."""
+        value = self._values.get("published")
+        return value if isinstance(value, bool) else None
+
+    def names(self, *keys: str, commas: bool = False) -> tuple[str, ...]:
+        """Give a list of names, each once and in order; one text is one name, or several between commas."""
+        key, value = self._first(keys)
+        if isinstance(value, str) and commas:
+            value = value.split(",")
+        items = value if isinstance(value, list) else [] if value is None else [value]
+        texts = (self._scalar(key, item) for item in items if item is not None)
+        return tuple(dict.fromkeys(name for name in texts if name))
+
+    def authors(self) -> tuple[Author, ...]:
+        """Give `authors` or `author`: texts ("Name", "Name <mail>"), mappings of name, email and url, or a list of both."""
+        key, value = self._first(("authors", "author"))
+        items = value if isinstance(value, list) else [] if value is None else [value]
+        return tuple(dict.fromkeys(self._author(key, item) for item in items if item not in (None, "")))
+
+    def _author(self, key: str, value: Any) -> Author:
+        if isinstance(value, dict):
+            name, email, url = (self._part(key, value, part) for part in ("name", "email", "url"))
+            if name is None:
+                raise self._refused(key, "an author needs a name")
+        else:
+            name, email, url = self._scalar(key, value), None, None
+            if match := _NAME_AND_EMAIL.fullmatch(name):
+                name, email = match["name"], match["email"]
+        if email is not None and not _EMAIL.fullmatch(email):
+            raise self._refused(key, f"{email!r} is no e-mail address")
+        return Author(name, email, url)
+
+    def image(self) -> Image | None:
+        """Give `image`, `cover` or `thumbnail`: a URL, or a mapping of url and alt."""
+        key, value = self._first(("image", "cover", "thumbnail"))
+        if isinstance(value, list):
+            value = next(iter(value), None)
+        if value is None:
+            return None
+        if not isinstance(value, dict):
+            url, alt = self._scalar(key, value), ""
+        else:
+            found = next(
+                (self._part(key, value, part) for part in ("url", "src", "image", "path") if part in value),
+                None,
+            )
+            url, alt = found or "", self._part(key, value, "alt") or ""
+        return Image(url, alt, kind if (kind := media_type(url)).startswith("image/") else "") if url else None
+
+    def enclosures(self) -> tuple[Enclosure, ...]:
+        """Give `enclosure(s)`, `audio` and `video`: URLs, mappings of url, type and length, or a list of both."""
+        found: dict[str, Enclosure] = {}
+        for name in ("enclosures", "enclosure", "audio", "video"):
+            key, value = self._first((name,))
+            items = value if isinstance(value, list) else [] if value is None else [value]
+            for item in items:
+                enclosure = self._enclosure(key, item)
+                found.setdefault(enclosure.url, enclosure)
+        return tuple(found.values())
+
+    def _enclosure(self, key: str, value: Any) -> Enclosure:
+        if not isinstance(value, dict):
+            url, kind, length = self._scalar(key, value), None, None
+        else:
+            url, kind = (
+                self._part(key, value, "url") or self._part(key, value, "src") or "",
+                self._part(key, value, "type"),
+            )
+            length = self._part(key, value, "length") or self._part(key, value, "size")
+        if not url:
+            raise self._refused(key, "an enclosure needs a url")
+        if length and not length.isdecimal():
+            raise self._refused(key, f"{length!r} is no length in bytes")
+        return Enclosure(url, kind or media_type(url) or "application/octet-stream", int(length or 0))
+
+    def language(self) -> str | None:
+        """Give `lang` or `language` as a BCP 47 tag."""
+        key, _ = self._first(("lang", "language"))
+        tag = (self.text("lang", "language") or "").replace("_", "-")
+        if tag and not _LANGUAGE.fullmatch(tag):
+            raise self._refused(key, f"{tag!r} is no language tag; write it like en or pt-BR")
+        return tag or None
+
+    def line(self, key: str) -> int:
+        """Give the line of a key in the file, 1 if it is not there."""
+        return self._lines.get(self._spelling.get(key.lower(), key), 1)
+
+    def key_of(self, *keys: str) -> str:
+        """Give the first of the keys that has a value, "" if none has."""
+        return self._first(keys)[0]
+
+    def _first(self, keys: tuple[str, ...], *, skip_flags: bool = False) -> tuple[str, Any]:
+        for key in keys:
+            value = self._values.get(key.lower())
+            if (
+                value is None
+                or (isinstance(value, str) and not one_line(value))
+                or (skip_flags and isinstance(value, bool))
+            ):
+                continue
+            return key, value
+        return "", None
+
+    def _part(self, key: str, mapping: dict[str, Any], part: str) -> str | None:
+        value = mapping.get(part)
+        return (self._scalar(f"{key}.{part}", value) or None) if value is not None else None
+
+    def _scalar(self, key: str, value: Any) -> str:
+        if isinstance(value, list | dict):
+            self._fail(key, "must be text", value)
+        return one_line(str(value).lower() if isinstance(value, bool) else str(value))
+
+    def _fail(self, key: str, wanted: str, value: Any) -> NoReturn:
+        shape = (
+            "a list" if isinstance(value, list) else "a mapping" if isinstance(value, dict) else repr(str(value)[:60])
+        )
+        raise self._refused(key, f"{wanted}, not {shape}")
+
+    def _refused(self, key: str, reason: str) -> Refused:
+        return Refused(f"{key}: {reason}", self.line(key.partition(".")[0]))

@@ -1,0 +1,23 @@
+"""What the ending of a URL says of the file. Our own table: Python's differs between versions and machines."""
+
+from urllib.parse import urlsplit
+
+_TYPES = {
+    "aac": "audio/aac", "flac": "audio/flac", "m4a": "audio/mp4", "mp3": "audio/mpeg", "oga": "audio/ogg",
+    "ogg": "audio/ogg", "opus": "audio/ogg", "wav": "audio/wav", "weba": "audio/webm",
+    "m4v": "video/mp4", "mov": "video/quicktime", "mp4": "video/mp4", "mpeg": "video/mpeg", "ogv": "video/ogg",
+    "webm": "video/webm",
+    "avif": "image/avif", "gif": "image/gif", "jpeg": "image/jpeg", "jpg": "image/jpeg", "png": "image/png",
+    "svg": "image/svg+xml", "webp": "image/webp",
+    "epub": "application/epub+zip", "gz": "application/gzip", "json": "application/json", "pdf": "application/pdf",
+    "zip": "application/zip", "txt": "text/plain", "csv": "text/csv", "srt": "application/x-subrip", "vtt": "text/vtt",
+}  # fmt: skip
+
+
+def media_type(url: str) -> str:
+    """Give the media type of a file by its name, "" if the name doesn't tell."""
+    try:
+        path = urlsplit(url).path
+    except ValueError:
+        return ""
+    return _TYPES.get(path.rpartition(".")[2].lower(), "")

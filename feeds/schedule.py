@@ -1,0 +1,106 @@
+"""When to publish: on a hint from the folder, on the cron, and at the hour at which an article goes live or expires.
+
+One loop in one process regenerates, whoever woke it, so that nothing ever runs twice at once. APScheduler keeps the
+times; a date is set anew after each regeneration, at start and after a jump of the clock.
+"""
+
+import logging
+import threading
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta, tzinfo
+
+from apscheduler.schedulers.background import BackgroundScheduler
+from apscheduler.triggers.cron import CronTrigger
+
+from feeds.catalog import Catalog
+from feeds.errors import ConfigError, FeedsError
+from feeds.folder import Folder, Watch
+from feeds.publish import Outcome, Publisher
+
+_LOG = logging.getLogger(__name__)
+_AT_LEAST_EVERY = timedelta(hours=1)  # a date further off is looked at again: the clock may have been set
+_SOON = 0.2  # seconds until a file that was being written is looked at again
+_LOCK_PATIENCE = 60.0  # seconds to wait for a `feeds build` beside us
+
+
+def trigger(cron: str | None, zone: tzinfo) -> CronTrigger | None:
+    """Read `schedule.cron`. Raises `ConfigError` for what no clock can follow."""
+    try:
+        return CronTrigger.from_crontab(cron, timezone=zone) if cron else None
+    except ValueError as error:
+        raise ConfigError([f"schedule.cron: {cron!r}: {error}"]) from None
+
+
+class Keeper:
+    """Keeps the catalog true to the folder for as long as it runs, in threads of its own."""
+
+    def __init__(
+        self,
+        publisher: Publisher,
+        folder: Folder,
+        catalog: Catalog,
+        *,
+        watch: Watch,
+        cron: CronTrigger | None,
+        told: Callable[[Outcome | FeedsError], None],
+    ) -> None:
+        self._publisher = publisher
+        self._folder = folder
+        self._catalog = catalog
+        self._watch = watch
+        self._told = told
+        self._wake = threading.Event()
+        self._stop = threading.Event()
+        self._clock = BackgroundScheduler(timezone=UTC, job_defaults={"misfire_grace_time": None, "coalesce": True})
+        if cron:
+            self._clock.add_job(self._wake.set, cron, id="cron")
+        self._threads = [
+            threading.Thread(target=self._watching, name="watch", daemon=True),
+            threading.Thread(target=self._regenerating, name="regenerate", daemon=True),
+        ]
+
+    def start(self) -> None:
+        """Begin; the first regeneration is under way when this returns."""
+        self._wake.set()
+        self._clock.start()
+        for thread in self._threads:
+            thread.start()
+
+    def stop(self) -> None:
+        """End; a regeneration that is under way is finished first."""
+        self._stop.set()
+        self._wake.set()
+        self._clock.shutdown(wait=False)
+        for thread in self._threads:
+            thread.join(timeout=10)
+
+    def _watching(self) -> None:
+        for _hint in self._folder.watch(self._watch, self._stop):
+            self._wake.set()
+
+    def _regenerating(self) -> None:
+        while True:
+            self._wake.wait()
+            self._wake.clear()
+            if self._stop.is_set():
+                return
+            try:
+                outcome = self._publisher.refresh(datetime.now(UTC), wait=_LOCK_PATIENCE)
+                self._told(outcome)
+                if outcome.unsettled:
+                    self._wake_at(datetime.now(UTC) + timedelta(seconds=_SOON), "unsettled")
+                self._set_alarm()
+            except FeedsError as error:
+                self._told(error)
+            except Exception:  # what is published stays up, and the next hint tries again
+                _LOG.exception("a regeneration failed")
+
+    def _set_alarm(self) -> None:
+        """Wake when the next article goes live or expires."""
+        now = datetime.now(UTC)
+        with self._catalog.reading() as catalog:
+            hour = catalog.next_change(now)
+        self._wake_at(min(hour or now + _AT_LEAST_EVERY, now + _AT_LEAST_EVERY), "alarm")
+
+    def _wake_at(self, moment: datetime, name: str) -> None:
+        self._clock.add_job(self._wake.set, "date", run_date=moment, id=name, replace_existing=True)

@@ -1,0 +1,150 @@
+"""Which feeds there are, what each is called, and what an entry says: every rule of syndication that is no format's.
+
+Pure: articles and facts in, entries and feeds out. Which articles a feed shows is asked of the catalog, which keeps the
+memberships that `feeds_of` gives; what they become is decided here.
+"""
+
+import hashlib
+import re
+from collections.abc import Iterable
+from datetime import UTC, datetime
+
+from feeds import __version__
+from feeds.model import Article, Author, Content, Enclosure, Entry, Feed, FeedState, Image, Kind, Site
+from feeds.text import absolute, quote_path, slugify
+
+SITE = FeedState(path="", kind="site", name="")
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)  # when an empty feed was last updated
+_PART = re.compile(r"\{(\w+)\}")
+_FEED_ID_YEAR = 2005  # of RFC 4151 and RFC 4287: feeds' ids need a year that never changes
+
+
+def is_live(article: Article, now: datetime) -> bool:
+    """Tell whether the world may see an article: no draft, its hour has come and it has not expired."""
+    return not article.draft and article.published <= now and (article.expires is None or now < article.expires)
+
+
+def feeds_of(article: Article, site: Site) -> list[FeedState]:
+    """Give the feeds that an article belongs to: the site's, and one for each category, tag and author with a slug."""
+    names: dict[Kind, Iterable[str]] = {
+        "category": article.categories,
+        "tag": article.tags,
+        "author": [author.name for author in _authors(article, site)],
+    }
+    feeds = {"": SITE}
+    for kind in site.by:
+        for name in names[kind]:
+            if slug := slugify(name):
+                feeds.setdefault(f"{kind}/{slug}", FeedState(f"{kind}/{slug}", kind, name))
+    return list(feeds.values())
+
+
+def exists(feed: FeedState, site: Site) -> bool:
+    """Tell whether a feed is published: the site's always, others from `min_entries` entries on."""
+    return feed.kind == "site" or (feed.kind in site.by and feed.entries >= site.min_entries)
+
+
+def mint(article: Article, authority: str) -> str:
+    """Give the id of an article that is first published (RFC 4151): `tag:AUTHORITY,YEAR:NAME`."""
+    name = article.slug if article.slug_given else article.name
+    return f"tag:{authority},{article.published.year:04d}:{quote_path(name)}"
+
+
+def mint_apart(article: Article, authority: str) -> str:
+    """Give the id of an article whose minted one is taken: the same with its path appended."""
+    return f"{mint(article, authority)}/{quote_path(article.path)}"
+
+
+def link(article: Article, site: Site) -> str:
+    """Give an article's absolute URL: what its front matter says, else the permalink pattern filled in."""
+    if article.link and not article.link.startswith("/"):
+        return absolute(article.link, site.url) or article.link
+    return site.url + quote_path(article.link or _permalink(article, site.permalink))
+
+
+def anchor_prefix(id_: str) -> str:
+    """Give what makes an article's HTML ids unique among the articles of a page."""
+    return f"e{hashlib.sha256(id_.encode()).hexdigest()[:8]}-"
+
+
+def fingerprint(site: Site) -> str:
+    """Give a digest of all that an article's reading and a document's bytes depend on besides the articles."""
+    return hashlib.sha256(f"{__version__} {site!r}".encode()).hexdigest()
+
+
+def digest(feed: FeedState, shown: Iterable[tuple[str, str]], site: Site) -> str:
+    """Give a digest of what a feed's documents show: (entry id, content hash) of the entries, newest first."""
+    state = hashlib.sha256(f"{fingerprint(site)} {feed.path} {feed.name} {exists(feed, site)}".encode())
+    for id_, content in shown:
+        state.update(f"\n{id_} {content}".encode())
+    return state.hexdigest()
+
+
+def entry(article: Article, id_: str, content: Content, site: Site) -> Entry:
+    """Tell the world of an article."""
+    url = link(article, site)
+    image = article.image and absolute(article.image.url, url)
+    files = ((absolute(file.url, url), file) for file in article.enclosures)
+    return Entry(
+        id=id_,
+        url=url,
+        title=article.title,
+        published=article.published,
+        updated=article.updated,
+        authors=tuple(
+            Author(author.name, author.email, author.url and absolute(author.url, url))
+            for author in _authors(article, site)
+        ),
+        categories=article.categories,
+        tags=article.tags,
+        summary=content.summary,
+        html=content.html if site.text == "full" else None,
+        image=Image(image, article.image.alt, article.image.type) if article.image and image else None,
+        enclosures=tuple(Enclosure(at, file.type, file.length) for at, file in files if at),
+        language=article.language or site.language,
+    )
+
+
+def feed(state: FeedState, entries: Iterable[Entry], site: Site) -> Feed:
+    """Make a feed of its entries, which come newest first."""
+    listed = tuple(entries)
+    folder = f"/{quote_path(state.path)}/" if state.path else "/"
+    return Feed(
+        path=state.path,
+        id=f"tag:{site.authority},{_FEED_ID_YEAR}:{folder}",
+        title=f"{site.title} – {state.name}" if state.name else site.title,
+        description=site.description,
+        home=f"{site.feeds_url}{folder}" if state.path else f"{site.url}/",
+        address=f"{site.feeds_url}{folder}",
+        updated=max((item.updated for item in listed), default=_EPOCH),
+        language=site.language,
+        # RFC 4287 4.1.1: without an author on the feed, every entry would need one
+        authors=(site.author or Author(site.title),),
+        icon=site.icon,
+        copyright=site.copyright,
+        categories_scheme=f"{site.feeds_url}/category/",
+        tags_scheme=f"{site.feeds_url}/tag/",
+        entries=listed,
+    )
+
+
+def _authors(article: Article, site: Site) -> tuple[Author, ...]:
+    return article.authors or ((site.author,) if site.author else ())
+
+
+def _permalink(article: Article, pattern: str) -> str:
+    day = article.published
+    parts = {
+        "category": next((slugify(name) for name in article.categories), ""),
+        "slug": article.slug,
+        "path": article.name,
+        "year": f"{day.year:04d}",
+        "month": f"{day.month:02d}",
+        "day": f"{day.day:02d}",
+    }
+    segments = []
+    for segment in pattern.strip("/").split("/"):
+        filled = _PART.sub(lambda part: parts[part[1]], segment)
+        if filled or not segment:
+            segments.append(filled)
+    return "/" + "/".join(segments) + ("/" if pattern.endswith("/") and segments else "")

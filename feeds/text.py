@@ -1,0 +1,77 @@
+r"""Strings on their way out: characters that XML allows, names that become paths, and URLs made absolute.
+
+Nothing here knows what a string means; it only knows what may be in it.
+"""
+
+import re
+import unicodedata
+from urllib.parse import quote, urljoin, urlsplit, urlunsplit
+
+# XML 1.0 section 2.2 allows tab, LF and CR of the C0 controls, no surrogates and no U+FFFE or U+FFFF. DEL and the C1
+# controls are allowed there but "discouraged", carry no meaning in text, and make validators warn.
+_FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
+_RARE_BREAKS = str.maketrans({"\x85": " ", "\u2028": " ", "\u2029": " "})  # YAML 1.1 would end a line there
+_NOT_WORD = re.compile(r"[^\w]+")
+_URL_SAFE = "!#$%&'()*+,/:;=?@[]~"
+_SCHEME = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]*:")
+_LONGEST_NAME = 80  # characters; a file name has 255 bytes, and four of them may be needed for one character
+
+
+def clean(text: str) -> str:
+    """Drop every character that XML 1.0 (section 2.2) forbids or discourages; line breaks become LF."""
+    return _FORBIDDEN.sub("", text.replace("\r\n", "\n").replace("\r", "\n").translate(_RARE_BREAKS))
+
+
+def one_line(text: str) -> str:
+    """`clean`, on one line, with single spaces."""
+    return " ".join(clean(text).split())
+
+
+def slugify(name: str) -> str:
+    """Give the slug of a category, tag or author: lower case, words joined by "-", letters of any script.
+
+    "C++" and "C#" stay apart from "C". A name without a letter or digit has no slug: "".
+    """
+    spoken = unicodedata.normalize("NFKC", name).replace("+", " plus ").replace("#", " sharp ")
+    words = _NOT_WORD.sub("-", unicodedata.normalize("NFC", spoken.casefold()))
+    return words.strip("-_")[:_LONGEST_NAME].strip("-_")
+
+
+def safe_path(text: str) -> str:
+    """Make of anything a relative path that stays below its base: "../../x" is "x", "//evil/a b" is "evil/a-b"."""
+    parts = (re.sub(r"[\s\\]+", "-", part.strip()) for part in unicodedata.normalize("NFC", clean(text)).split("/"))
+    return "/".join(part for part in parts if part.strip("."))
+
+
+def quote_path(path: str) -> str:
+    """Percent-encode a path for a URL (RFC 3986 section 3.3), leaving its slashes."""
+    return quote(path, safe="/~!$&'()*+,;=:@")
+
+
+def absolute(url: str, base: str) -> str | None:
+    """Resolve a reference against a base (RFC 3986 section 5) and write it in ASCII; None if it is no URL at all."""
+    url = clean(url).strip().replace("\n", "").replace("\t", "")
+    try:
+        if _SCHEME.match(url) and not url.lower().startswith(("http:", "https:")):
+            return quote(url, safe=_URL_SAFE)
+        parts = urlsplit(urljoin(base, url))
+        host = parts.netloc
+        if not host.isascii():
+            host = host.encode("idna").decode("ascii")
+        return urlunsplit(
+            (
+                parts.scheme,
+                host,
+                quote(parts.path, safe=_URL_SAFE),
+                quote(parts.query, safe=_URL_SAFE),
+                quote(parts.fragment, safe=_URL_SAFE),
+            )
+        )
+    except ValueError:  # a broken IPv6 host, or one that no domain can be called
+        return None
+
+
+def scheme(url: str) -> str:
+    """Give the lower-case scheme of an absolute URL, "" if it has none."""
+    match = _SCHEME.match(url)
+    return match.group()[:-1].lower() if match else ""

@@ -1,0 +1,106 @@
+"""The feeds over HTTP: documents, the pages for people, and whether all is well. Nothing here decides what is in a feed.
+
+No byte of any answer depends on the request's Host, query or forwarding headers: URLs come from the configuration.
+"""
+
+import logging
+import os
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from flask import Flask, jsonify, render_template, request
+from werkzeug.exceptions import HTTPException
+from werkzeug.wrappers import Response
+
+from feeds import config, formats
+from feeds.catalog import Catalog
+from feeds.documents import Documents, NothingYet, path_of
+from feeds.errors import CatalogError
+from feeds.web import respond
+
+_LOG = logging.getLogger(__name__)
+_RETRY = "2"  # seconds after which a client may ask again for what is not there yet
+
+
+def create_app(config_file: str | os.PathLike[str] | None = None) -> Flask:
+    """Make the WSGI application for any server. Without a file, FEEDS_CONFIG names it, else it is config.yaml.
+
+    It reads the catalog that `feeds serve` or `feeds build` writes, and never the folder of articles.
+    """
+    settings = config.load(Path(config_file or os.environ.get("FEEDS_CONFIG", "config.yaml")), os.environ)
+    catalog = Catalog(settings.catalog_file)
+    catalog.create()
+    documents = Documents(catalog, settings.for_core)
+    app = Flask("feeds.web")
+    app.url_map.strict_slashes = False  # a redirect would carry the request's Host
+
+    @app.get("/healthz")
+    def health() -> tuple[Response, int]:
+        return _health(catalog)
+
+    @app.get("/")
+    @app.get("/<path:path>")
+    def answer(path: str = "") -> Response:
+        if document := documents.get(f"/{path}"):
+            return respond.document(document, settings.server.max_age, request.environ)
+        if path == "" or path.endswith("/"):
+            return _page(documents, path.rstrip("/"))
+        return _plain("There is no such feed here. / lists those that there are.\n", 404)
+
+    @app.errorhandler(404)
+    @app.errorhandler(405)
+    def refused(error: HTTPException) -> Response:
+        response = _plain(f"{error.name}. / lists the feeds.\n", error.code or 500)
+        response.headers.extend((name, value) for name, value in error.get_headers() if name == "Allow")
+        return response
+
+    @app.errorhandler(NothingYet)
+    def not_yet(_error: NothingYet) -> Response:
+        response = _plain("The feeds are being made for the first time; ask again in a moment.\n", 503)
+        response.headers["Retry-After"] = _RETRY
+        return response
+
+    @app.errorhandler(CatalogError)
+    def away(error: CatalogError) -> Response:
+        _LOG.error("%s", error)
+        response = _plain("The catalog can't be read just now; ask again in a moment.\n", 503)
+        response.headers["Retry-After"] = _RETRY
+        return response
+
+    return app
+
+
+def _page(documents: Documents, path: str) -> Response:
+    """Show what can be subscribed to, and the newest entries of one feed."""
+    documents.revision()
+    feed = documents.feed(path)
+    if feed is None:
+        return _plain("There is no such feed here. / lists those that there are.\n", 404)
+    groups: dict[str, list[Any]] = {}
+    for state in documents.feeds():
+        groups.setdefault(state.kind, []).append(state)
+    html = render_template("page.html", feed=feed, groups=groups, formats=formats.FORMATS, path_of=path_of)
+    response = Response(html, content_type="text/html; charset=utf-8")
+    response.headers["Content-Security-Policy"] = "default-src 'none'; style-src 'self'; img-src * data:"
+    response.headers["Cache-Control"] = "public, max-age=60"
+    response.add_etag()
+    return response.make_conditional(request.environ)
+
+
+def _health(catalog: Catalog) -> tuple[Response, int]:
+    """Say whether documents can be served, and how old the last good regeneration is."""
+    try:
+        with catalog.reading() as reader:
+            revision, run = reader.revision(), reader.run()
+    except CatalogError as error:
+        return jsonify(status="failing", reason=str(error)), 503
+    age = (datetime.now(UTC) - run.at).total_seconds() if run else None
+    status = "ok" if revision else "starting"
+    return jsonify(
+        status=status, revision=revision, regenerated=run and run.at.isoformat(), age=age
+    ), 200 if revision else 503
+
+
+def _plain(text: str, status: int) -> Response:
+    return Response(text, status, content_type="text/plain; charset=utf-8", headers={"Cache-Control": "no-store"})
