@@ -48,7 +48,7 @@ class Documents:
         self._look_again_at = 0.0
 
     def get(self, path: str) -> Document | None:
-        """Give the document at a path, with its encodings; None if there is none. Raises `NothingYet`, `CatalogError`."""
+        """Give the document at a path, encoded; None if there is none. Raises `NothingYet`, `CatalogError`."""
         format_, feed_path = _split(path)
         if format_ is None:
             return None
@@ -90,7 +90,7 @@ class Documents:
                     yield state, self._document(path_of(state.path, format_), format_, feed, state)
 
     def revision(self) -> int:
-        """Give the catalog's revision, as it was a moment ago. Raises `NothingYet`; a catalog that is away is no error."""
+        """Give the catalog's revision of a moment ago. Raises `NothingYet`; a catalog that is away is no error."""
         if time.monotonic() >= self._look_again_at:
             try:
                 with self._catalog.reading() as catalog:

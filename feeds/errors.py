@@ -59,3 +59,7 @@ class Refused(FeedsError):
         super().__init__(reason)
         self.reason = reason
         self.line = line
+
+
+class Unreadable(Refused):
+    """A file can't be opened or read just now; nothing about it tells when it can, so it is tried each time."""

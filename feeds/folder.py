@@ -16,7 +16,7 @@ from typing import Literal
 import pathspec
 import watchfiles
 
-from feeds.errors import FolderGone, Refused
+from feeds.errors import FolderGone, Refused, Unreadable
 
 _SUFFIXES = (".md", ".markdown")
 _NEVER = (".", "#", "~$", "_index.")  # hidden, Emacs, Office, and Hugo's list pages
@@ -106,16 +106,16 @@ class Folder:
         return Found(path, facts.st_mtime_ns, facts.st_size, facts.st_ino)
 
     def read(self, file: Found, most: int) -> bytes:
-        """Read a file whole, `most` bytes and one of it. Raises `Refused` if it can't be read or is being written."""
+        """Read a file whole, `most` bytes and one of it. Raises `Unreadable`, or `Unsettled` while it is written."""
         if file.problem:
-            raise Refused(file.problem)
+            raise Unreadable(file.problem)
         try:
             handle = os.open(self.root / file.path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)  # a FIFO would block
             with os.fdopen(handle, "rb") as stream:
                 data = stream.read(most + 1)
                 after = os.fstat(handle)
         except OSError as error:
-            raise Refused(f"can't be read: {error.strerror}") from None
+            raise Unreadable(f"can't be read: {error.strerror}") from None
         if (after.st_mtime_ns, after.st_size) != (file.mtime_ns, file.size):
             raise Unsettled
         return data

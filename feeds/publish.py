@@ -19,7 +19,7 @@ from datetime import datetime
 
 from feeds import parse, syndicate, trial
 from feeds.catalog import Catalog, Known, Record, Refusal, Run, Stamp, Writer
-from feeds.errors import GuardStopped, Refused
+from feeds.errors import GuardStopped, Refused, Unreadable
 from feeds.folder import Folder, Found, Unsettled
 from feeds.model import Article, FeedState, Kind, Site
 
@@ -117,8 +117,6 @@ class Publisher:
     def _read(self, file: Found, row: Known | None, seen: _Seen, *, everything: bool) -> None:
         stamp = (file.mtime_ns, file.size, file.inode)
         try:
-            if file.size > parse.LARGEST:
-                raise Refused(f"larger than {parse.LARGEST // 1024} KiB")
             data = self._folder.read(file, parse.LARGEST)
             hash_ = hashlib.sha256(data).hexdigest()
             if row and row.hash == hash_ and not (row.refused or row.gone or everything):
@@ -131,11 +129,8 @@ class Publisher:
         except Unsettled:
             seen.unsettled = True
         except Refused as refused:
-            unreadable = file.problem or refused.reason.startswith(
-                "can't be read"
-            )  # which no stamp tells to have ended
             refusal = Refusal(file.path, refused.line, refused.reason)
-            seen.refusals.append((row, _UNSEEN if unreadable else stamp, refusal))
+            seen.refusals.append((row, _UNSEEN if isinstance(refused, Unreadable) else stamp, refusal))
 
 
 class _Commit:
@@ -150,7 +145,7 @@ class _Commit:
         self._would: dict[str, list[str]] = {"change their id": [], "change their date": [], "vanish": []}
 
     def all(self, seen: _Seen, *, everything: bool) -> list[str]:
-        """Keep what was seen and publish what follows from it. Gives the paths of the feeds that show something else."""
+        """Keep what was seen and publish what follows from it. Gives the paths of the feeds that changed."""
         catalog = self._catalog
         keys = {row.key for row, *_ in seen.versions if row} | set(seen.vanished)
         before = {record.key: record for record in catalog.records(keys)}
@@ -179,8 +174,8 @@ class _Commit:
                 f"{len(paths)} would {verb} ({paths[0]} …)" for verb, paths in self._would.items() if paths
             )
             raise GuardStopped(
-                f"nothing was published: of {self._live_before} entries {what}; readers would show them as new, or lose "
-                "them. If that is meant: feeds build --accept (or raise feeds.guard)"
+                f"nothing was published: of {self._live_before} entries {what}; readers would show them as new, or "
+                "lose them. If that is meant: feeds build --accept (or raise feeds.guard)"
             )
 
     def _keep(
@@ -206,7 +201,7 @@ class _Commit:
         return catalog.save(key, stamp, article, hash_)
 
     def _moved_from(self, article: Article, hash_: str) -> int | None:
-        """Find the article whose file went away and that this is: it gives the same id, or has the same text or slug."""
+        """Find the article whose file went away and that this is: the same given id, text or slug."""
         holder = self._catalog.holder(article.id) if article.id else None
         if holder and self._catalog.records([holder[0]])[0].gone:
             return holder[0]
@@ -233,7 +228,7 @@ class _Commit:
         return self._catalog.publish(record, id_, memberships, live=live)
 
     def _id(self, record: Record) -> str | None:
-        """Give an article's id: what it says itself, else the one it has, else a new one; None if it must be refused."""
+        """Give an article's id: what it says itself, else the one it has, else a new one; None if it is refused."""
         article = record.article
         if article.id and article.id != record.id:
             holder = self._catalog.holder(article.id)

@@ -1,8 +1,8 @@
 """One article's rendering tried in a process of its own, with a limit on its time and memory.
 
-For the few articles that `parse.ordinary` can't vouch for. Whatever such an article does – loop in a regular expression,
-recurse, eat memory, crash the interpreter – it does to that process, and is refused with what happened. This room
-neither keeps the result nor knows which article it was.
+For the few articles that `parse.ordinary` can't vouch for. Whatever such an article does – loop in a regular
+expression, recurse, eat memory, crash the interpreter – it does to that process, and is refused with what happened.
+This room neither keeps the result nor knows which article it was.
 """
 
 import contextlib
@@ -58,7 +58,7 @@ def main() -> int:
         reason = "nested too deep"
     except MemoryError:
         reason = "takes too much memory to render"
-    except Exception as error:  # noqa: BLE001  # whatever the Markdown library makes of it is the article's fault
+    except Exception as error:  # whatever the Markdown library makes of it is the article's fault
         reason = f"can't be rendered: {type(error).__name__}: {error}"
     else:
         return 0

@@ -1,7 +1,7 @@
 """The catalog: articles with their text, ids once minted, memberships, and revisions. The only SQL of the house.
 
-One writer commits a revision; any number of readers read one. SQLite in WAL mode, so that readers go on while the writer
-writes, and each sees one consistent revision. The catalog remembers and finds; it decides nothing.
+One writer commits a revision; any number of readers read one. SQLite in WAL mode, so that readers go on while the
+writer writes, and each sees one consistent revision. The catalog remembers and finds; it decides nothing.
 """
 
 import contextlib

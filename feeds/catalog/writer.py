@@ -59,7 +59,7 @@ class Writer(Reader):
         ]
 
     def gone_like(self, hash_: str, slug: str | None) -> int | None:
-        """Give the one article whose file is gone and that had the same text, or the same slug; None if none or many."""
+        """Give the one article whose file is gone and that had the same text or slug; None if none or many."""
         gone = sa.and_(articles.c.gone.is_(True), articles.c.hash.isnot(None))
         for same in (articles.c.hash == hash_, articles.c.slug == slug if slug else None):
             if same is not None:
@@ -121,7 +121,7 @@ class Writer(Reader):
         self._connection.execute(articles.delete().where(articles.c.key == key))
 
     def publish(self, record: Record, id_: str | None, memberships: Iterable[FeedState], *, live: bool) -> set[str]:
-        """Set what the world knows of an article: its id, and the feeds that it is in. Gives the feeds' paths, old and new."""
+        """Set what the world knows of an article: its id and feeds. Gives the paths of the feeds, old and new."""
         mine = entries.c.article == record.key
         touched = set(self._connection.execute(sa.select(entries.c.feed).where(mine)).scalars().all())
         if touched:

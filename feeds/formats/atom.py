@@ -69,7 +69,7 @@ class _AtomEntry(FeedEntry):  # type: ignore[misc]  # feedgen has no types
         element: etree._Element = super().atom_entry(extensions)
         _child(element, "updated").text = rfc3339(entry.updated)
         _child(element, "published").text = rfc3339(entry.published)
-        _child(element, "link").attrib.update(rel="alternate", type="text/html")
+        _child(element, "link").attrib.update({"rel": "alternate", "type": "text/html"})
         for enclosure in entry.enclosures:
             length = {"length": str(enclosure.length)} if enclosure.length else {}
             add(element, "link", href=enclosure.url, rel="enclosure", type=enclosure.type, **length)

@@ -12,5 +12,5 @@ def rfc3339(moment: datetime) -> str:
 
 
 def rfc822(moment: datetime) -> str:
-    """Write `Sat, 24 Jan 2026 09:13:22 +0000`: English names, a four-digit year, a numeric zone, whatever the locale."""
+    """Write `Sat, 24 Jan 2026 09:13:22 +0000`: English names whatever the locale, four-digit year, numeric zone."""
     return format_datetime(moment)

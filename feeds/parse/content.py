@@ -1,9 +1,9 @@
 """An article's body in Markdown -> its `Content`, bounded in what it may cost.
 
-Nearly every article is *ordinary*: small enough in every respect that Python-Markdown needs a fraction of a second for
-it, whatever it says. One that is not (20,000 brackets, a hundred unclosed fences, a book in one file) may be harmless or
-may take minutes; whoever renders it must be able to stop that, which a core without processes can't. So this room only
-tells the two apart; `trial` does the rest.
+Nearly every article is *ordinary*: small enough in every respect that Python-Markdown needs a fraction of a second
+for it, whatever it says. One that is not (20,000 brackets, a hundred unclosed fences, a book in one file) may be
+harmless or may take minutes; whoever renders it must be able to stop that, which a core without processes can't. So
+this room only tells the two apart; `trial` does the rest.
 """
 
 import re

@@ -72,7 +72,7 @@ class Fields:
         return tuple(dict.fromkeys(name for name in texts if name))
 
     def authors(self) -> tuple[Author, ...]:
-        """Give `authors` or `author`: texts ("Name", "Name <mail>"), mappings of name, email and url, or a list of both."""
+        """Give `authors` or `author`: text ("Name <mail>"), a mapping of name, email and url, or a list of those."""
         key, value = self._first(("authors", "author"))
         items = value if isinstance(value, list) else [] if value is None else [value]
         return tuple(dict.fromkeys(self._author(key, item) for item in items if item not in (None, "")))

@@ -1,8 +1,8 @@
 """Markdown as people write it -> HTML as Python-Markdown makes it, and one rule more.
 
-**A list right after a paragraph line is a list.** CommonMark, GitHub and every editor's preview say so; Python-Markdown
-wants a blank line before it. As in CommonMark (section 5.3), bullets may interrupt a paragraph, and an ordered list only
-if it starts with 1, so that a line that happens to begin with "2022." stays where it is.
+**A list right after a paragraph line is a list.** CommonMark, GitHub and every editor's preview say so;
+Python-Markdown wants a blank line before it. As in CommonMark (section 5.3), bullets may interrupt a paragraph, and an
+ordered list only if it starts with 1, so that a line that happens to begin with "2022." stays where it is.
 """
 
 import re
@@ -31,7 +31,7 @@ class _ListAfterParagraph(BlockProcessor):
 
 class _Lists(Extension):
     def extendMarkdown(self, md: markdown.Markdown) -> None:  # noqa: N802  # Python-Markdown's name
-        """Put the rule just above Python-Markdown's own paragraph (10), below all that may claim a block (15 and up)."""
+        """Put the rule just above the paragraph (10), below all others that may claim a block (15 and up)."""
         md.parser.blockprocessors.register(_ListAfterParagraph(md.parser), "list-after-paragraph", 12)
 
 

@@ -1,4 +1,4 @@
-"""The feeds over HTTP: documents, the pages for people, and whether all is well. Nothing here decides what is in a feed.
+"""The feeds over HTTP: documents, pages for people, and whether all is well. It decides nothing of what is in a feed.
 
 No byte of any answer depends on the request's Host, query or forwarding headers: URLs come from the configuration.
 """

@@ -1,4 +1,4 @@
-"""A document's answer: 200 or 304, whole or compressed, with the headers that pollers and caches need (RFC 9110, 9111)."""
+"""A document's answer: 200 or 304, whole or compressed, with the headers that pollers and caches need (RFC 9110)."""
 
 import hashlib
 from typing import Any

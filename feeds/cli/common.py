@@ -1,0 +1,149 @@
+"""What the commands share: their options, their errors' sentences, the rooms they wire, and how they speak.
+
+What a program reads goes to stdout, the rest to stderr.
+"""
+
+import json
+import logging
+import os
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import wraps
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from feeds import config
+from feeds.errors import FeedsError
+
+if TYPE_CHECKING:
+    from feeds.catalog import Catalog, Refusal
+    from feeds.folder import Folder
+    from feeds.publish import Outcome, Publisher
+
+REFUSED = 1  # exit code: done, but some articles were refused
+_LOG = logging.getLogger("feeds")
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """What every command is given."""
+
+    settings: config.Config
+    config_file: Path
+    quiet: bool
+    verbose: bool
+
+
+def command(function: Callable[..., int]) -> click.Command:
+    """Make a command of a function that takes a `Call`: with -c, -q and -v, its errors said in a sentence."""
+
+    @wraps(function)
+    def run(config_file: Path, quiet: bool, verbose: bool, **options: Any) -> None:
+        _set_up_logging(quiet=quiet, verbose=verbose)
+        with said():
+            settings = config.load(config_file, os.environ)
+            sys.exit(function(Call(settings, config_file, quiet, verbose), **options))
+
+    shared = [
+        click.option(
+            "-c",
+            "--config",
+            "config_file",
+            type=click.Path(path_type=Path),
+            envvar="FEEDS_CONFIG",
+            default="config.yaml",
+            show_default=True,
+            help="The configuration (FEEDS_CONFIG).",
+        ),
+        click.option("-q", "--quiet", is_flag=True, help="Say nothing but errors."),
+        click.option("-v", "--verbose", is_flag=True, help="Say more."),
+    ]
+    for option in reversed(shared):
+        run = option(run)
+    return click.command(function.__name__.partition("_")[0])(run)
+
+
+def make_publisher(settings: config.Config, catalog: "Catalog") -> "tuple[Publisher, Folder]":
+    from feeds.folder import Folder
+    from feeds.publish import Publisher
+
+    folder = Folder(settings.content_root, settings.content.include, settings.content.exclude)
+    return Publisher(folder, catalog, settings.for_core, settings.feeds.guard), folder
+
+
+def open_catalog(settings: config.Config) -> "Catalog":
+    from feeds.catalog import Catalog
+
+    catalog = Catalog(settings.catalog_file)
+    catalog.create()
+    return catalog
+
+
+def open_published(settings: config.Config) -> "Catalog":
+    """Open the catalog for a command that only looks: nothing is made where there is nothing."""
+    from feeds.catalog import Catalog
+
+    catalog = Catalog(settings.catalog_file if settings.catalog_file.exists() else None)
+    if not settings.catalog_file.exists():
+        catalog.create()
+    return catalog
+
+
+def say_without_effect(settings: config.Config) -> None:
+    for note in settings.without_effect:
+        _LOG.info("%s", note)
+
+
+def where(refusal: "Refusal", settings: config.Config) -> str:
+    return f"{settings.content.path}/{refusal.path}:{refusal.line}"
+
+
+def counted(outcome: "Outcome") -> str:
+    articles = f"{outcome.articles} article{'' if outcome.articles == 1 else 's'} published"
+    return articles + (f", {len(outcome.refused)} refused" if outcome.refused else "")
+
+
+def say(line: str) -> None:
+    click.echo(line, err=True)
+
+
+def print_json(value: Any) -> None:
+    click.echo(json.dumps(value, indent=2, ensure_ascii=False))
+
+
+def _set_up_logging(*, quiet: bool, verbose: bool) -> None:
+    level = logging.ERROR if quiet else logging.INFO if verbose else logging.WARNING
+    logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(message)s")
+    _LOG.setLevel(level)
+
+
+@contextmanager
+def said() -> Iterator[None]:
+    """Turn an error into its sentence and its exit code."""
+    try:
+        yield
+    except FeedsError as error:
+        say(str(error))
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        sys.exit(128 + signal.SIGINT)
+
+
+@contextmanager
+def progress_bar(label: str, *, quiet: bool) -> Iterator[Callable[[int, int], None]]:
+    """Show a bar on a terminal, nothing elsewhere."""
+    if quiet or not sys.stderr.isatty():
+        yield lambda _done, _total: None
+        return
+    with click.progressbar(length=0, label=label, file=sys.stderr, show_pos=True) as bar:
+
+        def show(done: int, total: int) -> None:
+            bar.length = total
+            bar.update(done - bar.pos)
+
+        yield show

@@ -1,0 +1,121 @@
+"""`feeds serve`: one publishing process, and the workers that it starts."""
+
+import multiprocessing
+import os
+import socket
+
+import click
+from granian import Granian
+from granian.constants import Interfaces
+from granian.log import LogLevels
+
+from feeds import config, schedule
+from feeds.cli.common import Call, command, counted, make_publisher, open_catalog, say, say_without_effect, where
+from feeds.errors import FeedsError
+from feeds.publish import Outcome
+
+
+@command
+@click.option("--host", help="The address to listen on [server.host].")
+@click.option("--port", type=click.IntRange(1, 65535), help="The port to listen on [server.port].")
+@click.option("--workers", type=click.IntRange(1, 64), help="Processes that answer [server.workers].")
+def serve(call: Call, host: str | None, port: int | None, workers: int | None) -> int:
+    """Watch the folder, regenerate, and serve the feeds, until Ctrl-C or SIGTERM."""
+    settings = call.settings
+
+    host, port, workers = host or settings.server.host, port or settings.server.port, workers or settings.server.workers
+    cron = schedule.trigger(settings.schedule.cron, settings.for_core.timezone)
+    _require_free(host, port)
+    say_without_effect(settings)
+    catalog = open_catalog(settings)
+    publisher, folder = make_publisher(settings, catalog)
+    keeper = schedule.Keeper(
+        publisher,
+        folder,
+        catalog,
+        watch=settings.content.watch,
+        cron=cron,
+        told=_Teller(settings, host, port, call.quiet).tell,
+    )
+    # a process that runs threads must not be forked; and the workers load the configuration by themselves
+    multiprocessing.set_start_method("spawn", force=True)
+    os.environ["FEEDS_CONFIG"] = str(call.config_file.absolute())
+    server = Granian(
+        "feeds.web:create_app",
+        factory=True,
+        address=host,
+        port=port,
+        interface=Interfaces.WSGI,
+        workers=workers,
+        blocking_threads=8,
+        respawn_failed_workers=True,
+        workers_kill_timeout=5,
+        websockets=False,
+        log_level=LogLevels.info if call.verbose else LogLevels.error,
+    )
+    server.on_startup(keeper.start)
+    server.on_shutdown(keeper.stop)
+    try:
+        server.serve()
+    finally:
+        catalog.close()
+    return 0
+
+
+class _Teller:
+    """Says on the terminal what a regeneration under `serve` came to, once, not each time."""
+
+    def __init__(self, settings: config.Config, host: str, port: int, quiet: bool) -> None:
+        self._settings = settings
+        self._quiet = quiet
+        self._address = f"http://{f'[{host}]' if ':' in host else host}:{port}"
+        self._greeted = False
+        self._refused: set[str] = set()
+        self._error = ""
+
+    def tell(self, outcome: Outcome | FeedsError) -> None:
+        """Say what is new since the last time."""
+        if isinstance(outcome, FeedsError):
+            if str(outcome) != self._error:
+                say(str(outcome))
+            self._error = str(outcome)
+            return
+        if self._error and not self._quiet:
+            say("all is well again")
+        self._error = ""
+        lines = {f"{where(refusal, self._settings)}: {refusal.reason}" for refusal in outcome.refused}
+        for line in sorted(lines - self._refused):
+            say(line)
+        self._refused = lines
+        for warning in outcome.warnings:
+            say(f"warning: {warning}")
+        if self._quiet:
+            return
+        if not self._greeted:
+            self._greet(outcome)
+        elif outcome.changed:
+            say(f"revision {outcome.revision}: {counted(outcome)}; {len(outcome.changed)} feeds changed")
+
+    def _greet(self, outcome: Outcome) -> None:
+        self._greeted = True
+        public = self._settings.for_core.feeds_url
+        say(f"{self._settings.site.title}: {counted(outcome)}; watching {self._settings.content_root}")
+        say(f"  look at       {self._address}/")
+        for path in ("/rss.xml", "/atom.xml", "/feed.json"):
+            say(f"  subscribe to  {self._address}{path}")
+        if public != self._address:
+            say(f"  the feeds say that they are at {public}/ (feeds.url); let that lead here")
+        say("  Ctrl-C ends it")
+
+
+def _require_free(host: str, port: int) -> None:
+    """Say in a sentence that an address can't be listened on, which the server would say in many."""
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        with socket.socket(family, kind, protocol) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(address)
+    except OSError as error:
+        raise FeedsError(
+            f"can't listen on {host}:{port}: {error.strerror}; --port or server.port names another"
+        ) from None

@@ -1,0 +1,71 @@
+"""`feeds list` and `feeds status`: what the catalog says, for people and for programs."""
+
+from datetime import UTC, datetime
+
+import click
+
+from feeds import syndicate
+from feeds.cli.common import Call, command, open_published, print_json, where
+
+
+@command
+@click.option("--json", "as_json", is_flag=True, help="For programs.")
+def list_feeds(call: Call, as_json: bool) -> int:
+    """List the feeds: path, entries, last change."""
+    settings = call.settings
+
+    with open_published(settings).reading() as catalog:
+        feeds = [state for state in catalog.feeds() if syndicate.exists(state, settings.for_core)]
+    if as_json:
+        print_json(
+            [
+                {
+                    "path": f"/{state.path}/" if state.path else "/",
+                    "kind": state.kind,
+                    "name": state.name or settings.site.title,
+                    "entries": state.entries,
+                    "changed": state.changed.isoformat(),
+                    "subscribers": None,  # not counted in this version
+                }
+                for state in feeds
+            ]
+        )
+        return 0
+    for state in feeds:
+        path = f"/{state.path}/" if state.path else "/"
+        click.echo(
+            f"{path:<40} {state.entries:>7}  {state.changed:%Y-%m-%d %H:%M:%S}  {state.name or settings.site.title}"
+        )
+    return 0
+
+
+@command
+@click.option("--json", "as_json", is_flag=True, help="For programs.")
+def status(call: Call, as_json: bool) -> int:
+    """Say what the last regeneration came to: refused articles with reasons, and what is scheduled."""
+    settings = call.settings
+    with open_published(settings).reading() as catalog:
+        run, revision, live = catalog.run(), catalog.revision(), catalog.live()
+        refused, scheduled = catalog.refused(), catalog.scheduled(datetime.now(UTC))
+    if as_json:
+        print_json(
+            {
+                "revision": revision,
+                "run": run and {"at": run.at.isoformat(), "seconds": round(run.seconds, 3), "outcome": run.outcome},
+                "articles": live,
+                "refused": [{"path": item.path, "line": item.line, "reason": item.reason} for item in refused],
+                "scheduled": [{"path": path, "at": at.isoformat()} for path, at in scheduled],
+            }
+        )
+        return 0
+    if run is None:
+        click.echo("Nothing was published yet: feeds build, or feeds serve.")
+        return 0
+    click.echo(
+        f"Revision {revision}, {live} articles; last regeneration {run.at:%Y-%m-%d %H:%M:%S} UTC, {run.seconds:.2f} s"
+    )
+    for item in refused:
+        click.echo(f"refused    {where(item, settings)}: {item.reason}")
+    for path, at in scheduled:
+        click.echo(f"scheduled  {settings.content.path}/{path}: {at:%Y-%m-%d %H:%M:%S} UTC")
+    return 0
