@@ -217,8 +217,9 @@ class _Commit:
             if id_ is None:
                 return set()
         if before.live:
-            expired = article.expires is not None and article.expires <= self._now
-            if not live and not expired:
+            # a draft and an expiry are said article by article: whoever says so must be able to rely on it
+            meant = article.draft or (article.expires is not None and article.expires <= self._now)
+            if not live and (record.gone or not meant):
                 self._would["vanish"].append(article.path)
             elif live and id_ != before.id:
                 self._would["change their id"].append(article.path)

@@ -14,7 +14,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from feeds.catalog.reader import Reader
-from feeds.catalog.schema import METADATA, SCHEMA, Known, Record, Refusal, Run, meta
+from feeds.catalog.schema import METADATA, SCHEMA, Known, Record, Refusal, Run
 from feeds.catalog.writer import Stamp, Writer
 from feeds.errors import CatalogError, Locked
 
@@ -34,19 +34,21 @@ class Catalog:
             if self._file:
                 self._file.parent.mkdir(parents=True, exist_ok=True)
             with self._engine.begin() as connection:
-                tables = set(sa.inspect(connection).get_table_names())
-                if tables and "meta" not in tables:
-                    raise CatalogError(
-                        f"{self._file}: a database, but not a catalog of ours; `state` names another file"
-                    )
+                self._require_ours(connection)
+            if self._file:
+                with contextlib.closing(self._engine.raw_connection()) as raw:
+                    raw.cursor().execute("PRAGMA journal_mode=WAL")  # which stays in the file
+            with self._engine.begin() as connection:
                 METADATA.create_all(connection)
-                schema = Reader(connection).meta("schema")
-                if schema is None:
-                    connection.execute(meta.insert().values(key="schema", value=str(SCHEMA)))
-                elif int(schema) > SCHEMA:
-                    raise CatalogError(
-                        f"{self._file}: written by a newer version of feeds; upgrade, or set `state` to another"
-                    )
+                Writer(connection).set_meta("schema", str(SCHEMA))
+
+    def _require_ours(self, connection: sa.Connection) -> None:
+        tables = set(sa.inspect(connection).get_table_names())
+        if tables and "meta" not in tables:
+            raise CatalogError(f"{self._file}: a database, but not a catalog of ours; `state` names another file")
+        schema = Reader(connection).meta("schema") if tables else None
+        if schema and int(schema) > SCHEMA:
+            raise CatalogError(f"{self._file}: written by a newer version of feeds; upgrade, or set another `state`")
 
     @contextlib.contextmanager
     def reading(self) -> Iterator["Reader"]:
@@ -92,7 +94,6 @@ def _engine(file: Path | None) -> sa.Engine:
 
     def connected(connection: Any, _record: Any) -> None:
         connection.isolation_level = None  # transactions are ours: pysqlite would begin them late
-        connection.execute("PRAGMA journal_mode=WAL")
         connection.execute("PRAGMA synchronous=NORMAL")
         connection.execute("PRAGMA cache_size=-16384")  # KiB
 

@@ -6,6 +6,8 @@ import click
 
 from feeds import syndicate
 from feeds.cli.common import Call, command, open_published, print_json, where
+from feeds.model import FeedState
+from feeds.text import quote_path
 
 
 @command
@@ -20,7 +22,7 @@ def list_feeds(call: Call, as_json: bool) -> int:
         print_json(
             [
                 {
-                    "path": f"/{state.path}/" if state.path else "/",
+                    "path": _path(state),
                     "kind": state.kind,
                     "name": state.name or settings.site.title,
                     "entries": state.entries,
@@ -32,9 +34,8 @@ def list_feeds(call: Call, as_json: bool) -> int:
         )
         return 0
     for state in feeds:
-        path = f"/{state.path}/" if state.path else "/"
         click.echo(
-            f"{path:<40} {state.entries:>7}  {state.changed:%Y-%m-%d %H:%M:%S}  {state.name or settings.site.title}"
+            f"{_path(state):<40} {state.entries:>7}  {state.changed:%Y-%m-%d %H:%M:%S}  {state.name or settings.site.title}"
         )
     return 0
 
@@ -69,3 +70,7 @@ def status(call: Call, as_json: bool) -> int:
     for path, at in scheduled:
         click.echo(f"scheduled  {settings.content.path}/{path}: {at:%Y-%m-%d %H:%M:%S} UTC")
     return 0
+
+
+def _path(state: FeedState) -> str:
+    return quote_path(f"/{state.path}/") if state.path else "/"

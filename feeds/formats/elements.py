@@ -44,12 +44,13 @@ def add(parent: etree._Element, name: str, text: str | None = None, **attributes
 
 
 def add_image(parent: etree._Element, entry: Entry) -> None:
-    """Append the entry's image as Media RSS, which RSS and Atom readers both know (Media RSS 1.5.1, media:content)."""
+    """Append the entry's image as Media RSS, which RSS and Atom readers both know (Media RSS 1.5.1, media:content).
+
+    Without its alt text: feedparser, for one, takes a media:description for the summary of the entry.
+    """
     if entry.image:
         known = {"type": entry.image.type} if entry.image.type else {}
-        content = add(parent, "media:content", url=entry.image.url, medium="image", **known)
-        if entry.image.alt:
-            add(content, "media:description", entry.image.alt, type="plain")
+        add(parent, "media:content", url=entry.image.url, medium="image", **known)
 
 
 def serialise(tree: etree._ElementTree) -> bytes:

@@ -93,8 +93,8 @@ def _node(event: Any, events: Iterator[Any], depth: int, key: Any = None) -> Nod
     if depth > _DEEPEST:
         raise _error(f"nested deeper than {_DEEPEST} levels", event)
     if isinstance(event, yaml.ScalarEvent):
-        plain = event.implicit[0] and event.style is None
-        return Node(_WORDS.get(event.value, event.value) if plain else event.value, *place)
+        unquoted = event.implicit[0]
+        return Node(_WORDS.get(event.value, event.value) if unquoted else event.value, *place)
     if isinstance(event, yaml.SequenceStartEvent):
         items = []
         while not isinstance(event := next(events), yaml.SequenceEndEvent):
@@ -105,7 +105,7 @@ def _node(event: Any, events: Iterator[Any], depth: int, key: Any = None) -> Nod
         if not isinstance(key, yaml.ScalarEvent):
             raise _error("a key must be one word", key)
         if key.value in entries:
-            raise _error(f"{key.value}: said twice (first in line {entries[key.value].key_line})", key)
+            raise _error(f"{key.value}: said twice", key)
         entries[key.value] = _node(next(events), events, depth + 1, key)
     return Node(entries, *place)
 

@@ -33,7 +33,7 @@ def create_app(config_file: str | os.PathLike[str] | None = None) -> Flask:
     catalog.create()
     documents = Documents(catalog, settings.for_core)
     app = Flask("feeds.web")
-    app.url_map.strict_slashes = False  # a redirect would carry the request's Host
+    app.url_map.strict_slashes = app.url_map.merge_slashes = False  # a redirect would carry the request's Host
 
     @app.get("/healthz")
     def health() -> tuple[Response, int]:

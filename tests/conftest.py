@@ -1,0 +1,229 @@
+"""What the tests share: a site in a folder of its own, its documents, and the processes that serve it."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+import yaml
+
+from feeds import config
+from feeds.catalog import Catalog
+from feeds.documents import Documents
+from feeds.folder import Folder
+from feeds.publish import Publisher
+
+REPOSITORY = Path(__file__).parent.parent
+NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
+
+
+class Site:
+    """A site in a folder: its articles, its configuration, and what is published of it at `now`."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.content = root / "content"
+        self.content.mkdir(parents=True)
+        self.settings = {"site": {"title": "Test", "url": "https://test.example"}}
+        self.now = NOW
+        self._catalogs = []
+
+    def write(self, path, text, mtime=None):
+        """Write an article as an editor does: beside it, then in its place."""
+        file = self.content / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        beside = file.with_name(f".{file.name}.tmp"[:200])
+        beside.write_bytes(text if isinstance(text, bytes) else text.encode())
+        if mtime is not None:
+            os.utime(beside, (mtime, mtime))
+        beside.replace(file)
+        return file
+
+    def article(self, path, body="Text.", **fields):
+        """Write an article with front matter; it has a date if none is given."""
+        fields = {"date": "2026-05-01T10:00:00Z", **fields}
+        front = yaml.safe_dump(fields, allow_unicode=True, sort_keys=False)
+        return self.write(path, f"---\n{front}---\n\n{body}\n")
+
+    def configure(self, **sections):
+        """Set keys of config.yaml, section by section."""
+        for section, keys in sections.items():
+            if isinstance(keys, dict):
+                self.settings.setdefault(section, {}).update(keys)
+            else:
+                self.settings[section] = keys
+        (self.root / "config.yaml").write_text(yaml.safe_dump(self.settings, allow_unicode=True), "utf-8")
+
+    @property
+    def config(self):
+        """Give the configuration as loaded."""
+        if not (self.root / "config.yaml").exists():
+            self.configure()
+        return config.load(self.root / "config.yaml", {})
+
+    @property
+    def catalog(self):
+        """Open the catalog."""
+        catalog = Catalog(self.config.catalog_file)
+        catalog.create()
+        self._catalogs.append(catalog)
+        return catalog
+
+    def publish(self, now=None, **options):
+        """Regenerate once; gives the outcome."""
+        settings = self.config
+        folder = Folder(settings.content_root, settings.content.include, settings.content.exclude)
+        publisher = Publisher(folder, self.catalog, settings.for_core, settings.feeds.guard)
+        return publisher.refresh(now or self.now, **options)
+
+    def documents(self):
+        """Render everything that is published; gives path -> bytes."""
+        documents = Documents(self.catalog, self.config.for_core)
+        return {document.path: document.body for _, document in documents.every(lambda *_: False)}
+
+    def feed(self, path="/feed.json"):
+        """Give a JSON feed."""
+        return json.loads(self.documents()[path])
+
+    def items(self, path="/feed.json"):
+        """Give a JSON feed's items by title."""
+        return {item["title"]: item for item in self.feed(path)["items"]}
+
+    def run(self, *arguments, **options):
+        """Run the program as a user does; gives the finished process."""
+        if not (self.root / "config.yaml").exists():
+            self.configure()
+        return run(*arguments, cwd=self.root, **options)
+
+    def close(self):
+        """Let go of the catalogs."""
+        for catalog in self._catalogs:
+            catalog.close()
+
+
+def run(*arguments, cwd, environment=None, timeout=60):
+    """Run `feeds` in a process of its own."""
+    return subprocess.run(
+        [sys.executable, "-m", "feeds", *arguments],
+        cwd=cwd,
+        env={**os.environ, **(environment or {})},
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+        check=False,
+    )
+
+
+@pytest.fixture
+def site(tmp_path):
+    """Give an empty site."""
+    made = Site(tmp_path / "site")
+    yield made
+    made.close()
+
+
+@dataclass
+class Answer:
+    """What a server answered."""
+
+    status: int
+    headers: dict
+    body: bytes
+
+
+class _NoRedirects(urllib.request.HTTPRedirectHandler):
+    def redirect_request(self, *_):
+        return None
+
+
+_OPENER = urllib.request.build_opener(_NoRedirects)
+
+
+class Server:
+    """`feeds serve` in a process of its own, on a free port of 127.0.0.1."""
+
+    def __init__(self, root, *arguments):
+        with closing(socket.socket()) as probe:
+            probe.bind(("127.0.0.1", 0))
+            self.port = probe.getsockname()[1]
+        self.log = root / "serve.log"
+        with self.log.open("wb") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "feeds", "serve", "--port", str(self.port), *arguments],
+                cwd=root,
+                stdout=log,
+                stderr=log,
+            )
+        self.wait_for(lambda: self.get("/healthz").status == 200)
+
+    def get(self, path, method="GET", **headers):
+        """Ask, with headers given as keyword arguments (`If_None_Match`)."""
+        request = urllib.request.Request(
+            f"http://127.0.0.1:{self.port}{path}",
+            method=method,
+            headers={name.replace("_", "-"): value for name, value in headers.items()},
+        )
+        try:
+            with _OPENER.open(request, timeout=10) as response:
+                return Answer(response.status, dict(response.headers.items()), response.read())
+        except urllib.error.HTTPError as error:
+            with error:
+                return Answer(error.code, dict(error.headers.items()), error.read())
+
+    def raw(self, text):
+        """Send bytes as they are; gives all that comes back until the server closes."""
+        with closing(socket.create_connection(("127.0.0.1", self.port), timeout=10)) as connection:
+            connection.sendall(text)
+            received = b""
+            while chunk := connection.recv(65536):
+                received += chunk
+        return received
+
+    def titles(self, path="/feed.json"):
+        """Give the titles in a JSON feed."""
+        return [item["title"] for item in json.loads(self.get(path).body)["items"]]
+
+    def wait_for(self, condition, seconds=15):
+        """Wait until something holds; gives how long it took."""
+        began = time.monotonic()
+        while time.monotonic() - began < seconds:
+            assert self.process.poll() is None, self.log.read_text()
+            try:
+                if condition():
+                    return time.monotonic() - began
+            except OSError:
+                pass
+            time.sleep(0.02)
+        raise AssertionError(f"not within {seconds} s:\n{self.log.read_text()}")
+
+    def stop(self, how=signal.SIGTERM):
+        """End the server as a person or a service manager does; gives its exit code."""
+        if self.process.poll() is None:
+            self.process.send_signal(how)
+        return self.process.wait(20)
+
+
+@pytest.fixture
+def serve():
+    """Give a function that serves a site; what it started is ended."""
+    servers = []
+
+    def start(site, *arguments):
+        if not (site.root / "config.yaml").exists():
+            site.configure()
+        servers.append(Server(site.root, *arguments))
+        return servers[-1]
+
+    yield start
+    for server in servers:
+        server.stop()

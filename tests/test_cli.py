@@ -1,0 +1,218 @@
+"""The commands: what they say, where, and how they end."""
+
+import json
+import socket
+from contextlib import closing
+
+import pytest
+
+
+def test_build_is_silent_when_all_is_well(site):
+    """A good cron citizen: no output at all, exit code 0; with -v one line."""
+    site.article("a.md", title="a")
+    done = site.run("build")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert site.run("build", "-v").stderr.startswith("1 article published; 0 files written")
+
+
+def test_build_says_what_was_refused(site):
+    """A refused article is one line on stderr, everything else is published, exit code 1."""
+    site.article("a.md", title="a")
+    site.write("b.md", "---\ndate: 2026-05-01\ntitle: [x]\n---\n")
+    done = site.run("build")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == "content/b.md:3: title: must be text, not a list\n"
+    assert (site.root / "public" / "rss.xml").exists()
+
+
+@pytest.mark.parametrize("command", [["build", "--nonsense"], ["nonsense"], ["build", "--wait", "x"], ["serve", "--port", "0"]])
+def test_wrong_usage(site, command):
+    """Wrong usage is exit code 2, nothing done."""
+    assert site.run(*command).returncode == 2
+    assert not (site.root / ".feeds").exists()
+
+
+def test_wrong_config(site):
+    """A wrong configuration is exit code 2, each mistake a line on stderr, nothing done."""
+    site.configure(site={"urll": "x"}, feeds={"limit": 0})
+    done = site.run("build")
+    assert done.returncode == 2
+    assert done.stderr.splitlines() == [
+        "config.yaml:2:3: feeds.limit: must be at least 1",
+        "config.yaml:6:3: site.urll: unknown key; did you mean url?",
+    ]
+    assert not (site.root / ".feeds").exists()
+
+
+def test_the_guard_and_accept(site):
+    """The guard is exit code 5 and leaves the files; --accept publishes."""
+    site.article("a.md", title="a")
+    site.run("build")
+    before = (site.root / "public" / "rss.xml").read_bytes()
+    (site.content / "a.md").unlink()
+    done = site.run("build")
+    assert done.returncode == 5
+    assert "feeds build --accept" in done.stderr
+    assert (site.root / "public" / "rss.xml").read_bytes() == before
+    assert site.run("build", "--accept").returncode == 0
+    assert (site.root / "public" / "rss.xml").read_bytes() != before
+
+
+def test_no_folder(site):
+    """A missing content folder is exit code 3 and one sentence."""
+    site.configure(content={"path": "contnet"})
+    done = site.run("build")
+    assert done.returncode == 3
+    assert done.stderr.endswith("contnet: the content folder is not there; what is published stays up\n")
+
+
+def test_another_run_holds_the_lock(site):
+    """A run beside another is exit code 4, or waits for it."""
+    site.article("a.md", title="a")
+    with site.catalog.lock():
+        assert site.run("build").returncode == 4
+    assert site.run("build", "--wait", "5").returncode == 0
+
+
+@pytest.mark.parametrize(("config", "what"), [({"state": "sqlite:///nowhere/config.yaml/x.db"}, "catalog"), ({"export": {"path": "config.yaml/x"}}, "written")])
+def test_a_run_that_fails(site, config, what):
+    """What can't be written is exit code 3 and one sentence."""
+    (site.root / "nowhere").mkdir()
+    (site.root / "nowhere" / "config.yaml").write_text("")
+    site.article("a.md", title="a")
+    site.configure(**config)
+    done = site.run("build")
+    assert done.returncode == 3
+    assert what in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_output_and_config_elsewhere(site, tmp_path):
+    """-c names a config whose paths are relative to it; --output another folder; FEEDS_CONFIG and FEEDS__ do the same."""
+    from conftest import run
+
+    site.article("a.md", title="a")
+    site.configure()
+    done = run("build", "-c", str(site.root / "config.yaml"), "--output", "out", cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert (tmp_path / "out" / "rss.xml").exists()
+    done = run("list", cwd=tmp_path, environment={"FEEDS_CONFIG": str(site.root / "config.yaml"), "FEEDS__SITE__TITLE": "Other"})
+    assert "Other" in done.stdout
+
+
+def test_list(site):
+    """list names every feed with its entries and last change, for people and as JSON."""
+    site.article("a.md", title="a", category="X", author="Å")
+    assert json.loads(site.run("list", "--json").stdout) == []
+    site.run("build")
+    listed = json.loads(site.run("list", "--json").stdout)
+    assert [(feed["path"], feed["kind"], feed["name"], feed["entries"]) for feed in listed] == [
+        ("/", "site", "Test", 1),
+        ("/author/%C3%A5/", "author", "Å", 1),
+        ("/category/x/", "category", "X", 1),
+    ]
+    assert set(listed[0]) == {"path", "kind", "name", "entries", "changed", "subscribers"}
+    assert site.run("list").stdout.count("\n") == 3
+
+
+def test_status(site):
+    """status says what the last run came to: revision, refused articles with reasons, what is scheduled."""
+    assert "Nothing was published yet" in site.run("status").stdout
+    assert not (site.root / ".feeds").exists()
+    site.article("a.md", title="a")
+    site.article("b.md", title="b", date="2099-01-01")
+    site.write("c.md", "x")
+    site.run("build")
+    said = json.loads(site.run("status", "--json").stdout)
+    assert (said["revision"], said["articles"], said["run"]["outcome"]) == (1, 1, "refused")
+    assert said["refused"] == [
+        {"path": "c.md", "line": 1, "reason": "no date: give it a `date`, or a file name like 2026-01-24-a-title.md"}
+    ]
+    assert said["scheduled"] == [{"path": "b.md", "at": "2099-01-01T00:00:00+00:00"}]
+    text = site.run("status").stdout
+    assert "refused    content/c.md:1: no date" in text
+    assert "scheduled  content/b.md: 2099-01-01" in text
+
+
+def test_check_writes_nothing(site):
+    """check names what build would refuse, and writes nothing; --strict fails for warnings too."""
+    site.article("a.md", title="a", slug="s")
+    done = site.run("check")
+    assert (done.returncode, done.stdout) == (0, "")
+    site.article("b.md", title="b", slug="s")
+    assert site.run("check").returncode == 0
+    assert site.run("check", "--strict").returncode == 1
+    site.write("c.md", "x")
+    done = site.run("check")
+    assert done.returncode == 1
+    assert done.stdout.splitlines()[0].startswith("content/c.md:1: no date")
+    assert sorted(p.name for p in site.root.iterdir()) == ["config.yaml", "content"]
+
+
+def test_check_finds_a_cron_that_no_clock_follows(site):
+    """check reads the cron as the scheduler does."""
+    site.configure(schedule={"cron": "99 * * * *"})
+    done = site.run("check")
+    assert done.returncode == 2
+    assert done.stderr.startswith("schedule.cron: '99 * * * *'")
+
+
+def test_init(tmp_path):
+    """init makes a site that builds at once, and leaves alone what is there."""
+    from conftest import run
+
+    done = run("init", "blog", cwd=tmp_path)
+    assert done.returncode == 0
+    done = run("build", cwd=tmp_path / "blog")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert b"Hello, readers" in (tmp_path / "blog" / "public" / "rss.xml").read_bytes()
+    done = run("init", "blog", cwd=tmp_path)
+    assert done.returncode == 2
+    assert done.stderr == "blog/config.yaml: is there already; nothing was done\n"
+    (tmp_path / "mine" / "content").mkdir(parents=True)
+    run("init", "mine", cwd=tmp_path)
+    assert list((tmp_path / "mine" / "content").iterdir()) == []
+
+
+def test_a_port_in_use(site):
+    """A port that somebody else listens on is said in a sentence, exit code 3."""
+    site.article("a.md")
+    with closing(socket.socket()) as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        done = site.run("serve", "--port", str(other.getsockname()[1]))
+    assert done.returncode == 3
+    assert done.stderr.startswith("can't listen on 127.0.0.1:")
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_the_greeting(site, serve):
+    """serve says which URLs to open or subscribe to, and where the feeds say that they are."""
+    site.article("a.md", title="a")
+    server = serve(site)
+    server.wait_for(lambda: "Ctrl-C" in server.log.read_text())
+    said = server.log.read_text()
+    assert f"look at       http://127.0.0.1:{server.port}/\n" in said
+    assert f"subscribe to  http://127.0.0.1:{server.port}/rss.xml\n" in said
+    assert "https://test.example/ (feeds.url)" in said
+
+
+def test_help_and_version(site):
+    """Each command explains itself; the version is said."""
+    for command in ("serve", "build", "check", "list", "status", "init"):
+        assert command in site.run("--help").stdout
+        done = site.run(command, "--help")
+        assert done.returncode == 0
+        assert "Usage" in done.stdout
+    assert "feeds, version" in site.run("--version").stdout
+
+
+def test_unreadable_articles_are_tried_again(site):
+    """An article that can't be opened is refused by every run, and read as soon as it can be, though its stamp is old."""
+    site.article("a.md", title="a")
+    (site.content / "b.md").symlink_to(site.content / "hidden.txt")
+    for _ in range(2):
+        assert site.run("build").stderr == "content/b.md:1: can't be read: No such file or directory\n"
+    site.article("c.md", title="b").rename(site.content / "hidden.txt")
+    assert site.run("build").returncode == 0
+    assert site.items().keys() == {"a", "b"}

@@ -1,0 +1,185 @@
+"""config.yaml and FEEDS__* become one Config, or all mistakes at once with their places."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from feeds import config
+from feeds.errors import ConfigError
+
+GOOD = "site: {title: T, url: 'https://a.example/'}\n"
+
+
+@pytest.fixture
+def file(tmp_path):
+    return tmp_path / "config.yaml"
+
+
+def load(file, text, **environment):
+    file.write_text(text, "utf-8")
+    return config.load(file, environment)
+
+
+def mistakes(file, text, **environment):
+    with pytest.raises(ConfigError) as caught:
+        load(file, text, **environment)
+    return [mistake.replace(str(file), "c") for mistake in caught.value.mistakes]
+
+
+def test_defaults(file):
+    """Title and URL are enough; everything else has the contract's default."""
+    settings = load(file, GOOD)
+    core = settings.for_core
+    assert (core.url, core.feeds_url, core.authority, core.limit) == ("https://a.example", "https://a.example", "a.example", 50)
+    assert core.by == ("category", "tag", "author")
+    assert settings.content_root == file.parent / "content"
+    assert settings.catalog_file == file.parent / ".feeds" / "catalog.db"
+    assert settings.schedule.cron == "*/15 * * * *"
+    assert (settings.server.host, settings.server.port, settings.server.max_age) == ("127.0.0.1", 8000, 300)
+
+
+def test_the_contracts_example_is_read(file):
+    """Every key of the contract is known; those without effect in this version are named."""
+    text = """
+site:
+  title: Example News
+  url: https://news.example
+  description: About
+  language: en
+  timezone: UTC
+  author: {name: Desk, email: desk@news.example, url: https://news.example/desk}
+  icon: /icon.png
+  copyright: CC BY
+  authority: news.example
+content: {path: content, include: ["**/*.md"], exclude: [], permalink: "/{category}/{slug}/", watch: auto}
+feeds:
+  url: https://feeds.news.example
+  by: [category, tag, author]
+  limit: 50
+  text: full
+  min_entries: 1
+  archives: all
+  guard: 0.2
+  aliases: {/index.xml: /rss.xml}
+server: {host: 127.0.0.1, port: 8000, workers: 1, max_age: 300}
+schedule: {cron: null}
+export: {path: public}
+state: sqlite:///.feeds/catalog.db
+push: {hub: true, hubs: [https://hub.example/], allow_private: false}
+"""
+    settings = load(file, text)
+    assert settings.schedule.cron is None
+    assert settings.for_core.icon == "https://news.example/icon.png"
+    assert [note.rpartition(": has")[0].replace(str(file), "c") for note in settings.without_effect] == [
+        "c:21:3: feeds.aliases",
+        "c:19:3: feeds.archives",
+        "c:26:1: push",
+    ]
+
+
+def test_all_mistakes_at_once_each_with_its_place(file):
+    """Every mistake comes with file:line:column and key, in the file's order, with what was meant where that is likely."""
+    text = """site:
+  titel: x
+  url: ftp://x
+  timezone: Europe/Berln
+  author: {nam: x}
+content:
+  permalink: /{categroy}/{slug}
+  watch: evnts
+feeds:
+  limit: many
+  by: [category, tags]
+  guard: 3
+  archives: maybe
+  aliases: {index.xml: /rss.xml}
+server: 5
+shedule: {cron: x}
+"""
+    assert mistakes(file, text) == [
+        "c:1:1: site.title: missing; it is required",
+        "c:2:3: site.titel: unknown key; did you mean title?",
+        "c:3:3: site.url: must be a URL like https://news.example, without ? or #",
+        "c:4:3: site.timezone: is no IANA time zone; did you mean Europe/Berlin?",
+        "c:5:3: site.author.name: missing; it is required",
+        "c:5:12: site.author.nam: unknown key; did you mean name?",
+        "c:7:3: content.permalink: {categroy} is no part of an article; did you mean category?",
+        "c:8:3: content.watch: must be 'auto', 'events', 'poll' or 'off'; did you mean events?",
+        "c:10:3: feeds.limit: must be a whole number",
+        "c:11:18: feeds.by.1: must be 'category', 'tag' or 'author'; did you mean tag?",
+        "c:12:3: feeds.guard: must be at most 1.0",
+        "c:13:3: feeds.archives: must be true, false or all",
+        "c:14:13: feeds.aliases.index.xml: must begin with /",
+        "c:15:1: server: must be a mapping",
+        "c:16:1: shedule: unknown key; did you mean schedule?",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "mistake"),
+    [
+        ("site: {title: [", "c:2:1: not YAML"),
+        ("- a", "c:1:1: must be a mapping"),
+        ("", "c:1:1: site: missing"),
+        (GOOD + "site: {}", "c:2:1: site: said twice"),
+        (GOOD + "a: &b 1\nc: *b", "c:3:4: *b: aliases are not read"),
+        (GOOD + "schedule: {cron: every day}", "c:2:12: schedule.cron: must have five fields"),
+        (GOOD + "state: mysql://x", "c:2:1: state: must be sqlite:///PATH"),
+        (GOOD + "export: {path: s3://x/y}", "c:2:10: export.path: must be a folder"),
+        (GOOD + "server: {port: 99999}", "c:2:10: server.port: must be at most 65535"),
+        (GOOD + "server: {port: 80.5}", "c:2:10: server.port: must be a whole number"),
+        ("site: {title: '', url: https://a.example}", "c:1:8: site.title: must not be empty"),
+        ("site: {title: t, url: https://a.example/?x}", "c:1:18: site.url: must be a URL"),
+        ("site: {title: t, url: https://a.example, authority: a b}", "c:1:42: site.authority: must be a domain name"),
+        ("site: {title: t, url: https://a.example, author: {name: x, email: y}}", "c:1:60: site.author.email: is no e-mail address"),
+    ],
+)
+def test_mistakes(file, text, mistake):
+    """Each mistake is one sentence that says where and what."""
+    assert mistakes(file, text)[0].startswith(mistake)
+
+
+def test_no_file(tmp_path):
+    """A missing or unreadable file is said, with what to do."""
+    with pytest.raises(ConfigError, match="not there; `feeds init` makes one"):
+        config.load(tmp_path / "none.yaml", {})
+    with pytest.raises(ConfigError, match="can't be read"):
+        config.load(tmp_path, {})
+    (tmp_path / "c.yaml").write_bytes(b"site: {title: caf\xe9}")
+    with pytest.raises(ConfigError, match="not UTF-8"):
+        config.load(tmp_path / "c.yaml", {})
+
+
+def test_the_environment_overrides(file):
+    """FEEDS__SECTION__KEY overrides a key, lists and mappings in YAML's flow style; null takes one away."""
+    settings = load(
+        file,
+        GOOD + "feeds: {limit: 10}",
+        FEEDS__SITE__URL="https://b.example",
+        FEEDS__FEEDS__BY="[tag]",
+        FEEDS__SERVER__PORT="9000",
+        FEEDS__SITE__TITLE="A: B # C",
+        FEEDS__SCHEDULE__CRON="null",
+        FEEDS_CONFIG="ignored",
+    )
+    assert (settings.site.url, settings.site.title, settings.feeds.by) == ("https://b.example", "A: B # C", ("tag",))
+    assert (settings.server.port, settings.feeds.limit, settings.schedule.cron) == (9000, 10, None)
+
+
+def test_mistakes_in_the_environment_name_the_variable(file):
+    """A wrong value or key in the environment is said with the variable's name."""
+    assert mistakes(file, GOOD, FEEDS__SERVER__PORT="x", FEEDS__FEEDS__MIN_ENTRYS="3", FEEDS__FEEDS__BY="[a") == [
+        "FEEDS__FEEDS__BY: not YAML: did not find expected ',' or ']'",
+    ]
+    assert mistakes(file, GOOD, FEEDS__SERVER__PORT="x", FEEDS__FEEDS__MIN_ENTRYS="3") == [
+        "FEEDS__FEEDS__MIN_ENTRYS: feeds.min_entrys: unknown key; did you mean min_entries?",
+        "FEEDS__SERVER__PORT: server.port: must be a whole number",
+    ]
+
+
+def test_the_demos_configuration_is_right():
+    """The config.yaml of the repository has no mistake, and says nothing that has no effect."""
+    settings = config.load(Path(__file__).parent.parent / "config.yaml", {})
+    assert settings.without_effect == ()
+    assert yaml.safe_load((Path(__file__).parent.parent / "config.yaml").read_text("utf-8"))["site"]["title"] == settings.site.title

@@ -1,0 +1,190 @@
+"""An article's body becomes HTML that is fit for a reader, and a summary; in bounded time."""
+
+import re
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from feeds import parse
+from feeds.text import clean
+
+BASE = "https://test.example/news/a/"
+RENDERER = parse.Renderer()
+
+
+def content(body, summary=None):
+    return RENDERER.content(body, summary, BASE, "e1-")
+
+
+def html(body):
+    return content(body).html
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        ("Key details:\n*   **Total:** 21\n*   Two", "<p>Key details:</p>\n<ul>\n<li><strong>Total:</strong> 21</li>\n<li>Two</li>\n</ul>"),
+        ("Do:\n- a\n+ b", "<p>Do:</p>\n<ul>\n<li>a</li>\n<li>b</li>\n</ul>"),
+        ("Steps:\n1. a\n2. b", "<p>Steps:</p>\n<ol>\n<li>a</li>\n<li>b</li>\n</ol>"),
+        ("It was in\n2022. It rained.", "<p>It was in\n2022. It rained.</p>"),
+        ("a\n-b\n*c*", "<p>a\n-b\n<em>c</em></p>"),
+        ("a\n    * b", "<p>a\n    * b</p>"),
+        ("```\na\n* b\n```", "<pre><code>a\n* b\n</code></pre>"),
+        ("> Key:\n> * a", "<blockquote>\n<p>Key:</p>\n<ul>\n<li>a</li>\n</ul>\n</blockquote>"),
+        ("a\n\n* b", "<p>a</p>\n<ul>\n<li>b</li>\n</ul>"),
+        ("Head\n----\n* a", "<h2>Head</h2>\n<ul>\n<li>a</li>\n</ul>"),
+        ("a\n* b\n* c\n\nd\n* e", "<p>a</p>\n<ul>\n<li>b</li>\n<li>c</li>\n</ul>\n<p>d</p>\n<ul>\n<li>e</li>\n</ul>"),
+    ],
+)  # fmt: skip
+def test_a_list_right_after_a_paragraph_line_is_a_list(body, expected):
+    """Bullets interrupt a paragraph, an ordered list does if it starts with 1, as CommonMark 5.3 says; nothing else does."""
+    assert html(body) == expected
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        ("[x](b?a=1&b=2)", '<a href="https://test.example/news/a/b?a=1&amp;b=2">x</a>'),
+        ("![x](/i.png)", '<img alt="x" src="https://test.example/i.png">'),
+        ("[x](//c.example)", '<a href="https://c.example">x</a>'),
+        ("<img srcset='a.png, b,c.png 2x' alt=''>", '<img srcset="https://test.example/news/a/a.png, https://test.example/news/a/b,c.png 2x" alt="">'),
+        ("<video src=v.mp4 poster=p.jpg></video>", '<video src="https://test.example/news/a/v.mp4" poster="https://test.example/news/a/p.jpg"></video>'),
+        ("<q cite=/c>x</q>", '<q cite="https://test.example/c">x</q>'),
+        ("<img data-src=a.png src='data:image/gif;base64,AAAA'>", '<img src="https://test.example/news/a/a.png">'),
+        ("<img data-srcset='a.png 2x' data-lazy-src=b.png>", '<img src="https://test.example/news/a/b.png" srcset="https://test.example/news/a/a.png 2x">'),
+        ("<img src='data:image/png;base64,AAAA'>", '<img src="data:image/png;base64,AAAA">'),
+        ("[x](#nowhere)", '<a href="https://test.example/news/a/#nowhere">x</a>'),
+        ("<i id=b>x</i> [x](#b)", '<i id="e1-b">x</i> <a href="https://test.example/news/a/#e1-b">x</a>'),
+        ("<i id=b>x</i><i id=b>y</i>", '<i id="e1-b">x</i><i>y</i>'),
+        ('<iframe src="https://www.youtube-nocookie.com/embed/a-b_c?x=1"></iframe>', '<a href="https://www.youtube.com/watch?v=a-b_c">www.youtube.com/watch</a>'),
+        ('<iframe src="https://player.vimeo.com/video/12?h=3" title="A > B"><b>no</b></iframe>', '<a href="https://vimeo.com/12">A &gt; B</a>'),
+        ('<iframe data-src="//maps.example/m"></iframe>', '<a href="https://maps.example/m">maps.example/m</a>'),
+        ('<embed src="x.swf">', '<a href="https://test.example/news/a/x.swf">test.example/news/a/x.swf</a>'),
+        ("<mailto:a@b.example>", '<a href="mailto:a@b.example">a@b.example</a>'),
+    ],
+)  # fmt: skip
+def test_every_url_is_absolute(body, expected):
+    """href, src, srcset, poster and cite are absolute, lazy images restored, frames are links to what they show."""
+    assert expected in html(body)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "<script>alert(1)</script>", "[x](javascript:alert(1))", "[x](JaVa&#x09;Script:alert(1))", "<img src=x onerror=alert(1)>",
+        "<a href='&#1;javascript:alert(1)'>x</a>", "<a href='data:text/html,<script>alert(1)</script>'>x</a>",
+        "<svg onload=alert(1)><script>alert(1)</script></svg>", "<math><mtext><mglyph><style><img src onerror=alert(1)>",
+        "<iframe srcdoc='<script>alert(1)</script>'></iframe>", "<iframe src=x></iframe ><script>alert(1)</script>",
+        "<iframe src='x'>\"><script>alert(1)</script></iframe>", "<iframe title='\"><script>alert(1)</script>' src=x></iframe>",
+        "<form action=x><input onfocus=alert(1) autofocus></form>", "<base href='https://evil.example/'>", "<meta http-equiv=refresh content=0>",
+        "<img srcset='javascript:alert(1) 2x'>", "<video poster=javascript:alert(1)></video>", "<object data='javascript:alert(1)'></object>",
+        "<embed src='javascript:alert(1)'>", "<p style='background:url(javascript:alert(1))'>x</p>", "<noscript><p title='</noscript><img src=x onerror=alert(1)>'>",
+        "<details open ontoggle=alert(1)>", "<img data-src='javascript:alert(1)'>", "`<script>`</script><script>alert(1)</script>", "<a href='vbscript:x'>x</a>",
+        "[x]: javascript:alert(1)\n\n[x]", "<img src=\"a\"\"onerror=alert(1)\">", "<textarea><script>alert(1)</script></textarea>", "<style>@import 'x'</style>",
+    ],
+)  # fmt: skip
+def test_nothing_that_runs_passes(body):
+    """No script, handler, style or scheme that could run anything comes through."""
+    rendered = html(body)
+    tags = " ".join(re.findall(r"<[^>]*>", rendered)).lower()
+    assert not re.search(r"<\s*(script|style|iframe|object|embed|form|input|base|meta|svg|math|link)\b", tags)
+    assert not re.search(r"\bon\w+\s*=|javascript:|vbscript:|data:text|srcdoc|background", tags)
+
+
+def test_ids_of_footnotes_are_unique_and_linked():
+    """Footnotes' ids have the article's prefix and their links lead there; the next article begins anew."""
+    first = html("a[^1]\n\n[^1]: note")
+    assert 'id="e1-fn:1"' in first
+    assert f'href="{BASE}#e1-fn:1"' in first
+    assert "note" not in html("b")
+
+
+def test_tables_code_and_the_rest_of_extra_work():
+    """What authors expect of Markdown Extra is there, with the alignment and the language that readers show."""
+    rendered = html("| a | b |\n|--:|---|\n| 1 | 2 |\n\n```python\nx < 1\n```\n\n*[HTML]: Hyper\n\nTerm\n: def HTML")
+    assert '<th style="text-align:right">a</th>' in rendered
+    assert '<code class="language-python">x &lt; 1\n</code>' in rendered
+    assert '<abbr title="Hyper">HTML</abbr>' in rendered
+    assert "<dt>Term</dt>" in rendered
+
+
+@pytest.mark.parametrize(
+    ("body", "summary"),
+    [
+        ("First *one* & <b>two</b>.\n\nSecond.", "First one & two."),
+        ("A.\n\nB.\n\n<!-- more -->\n\nC.", "A. B."),
+        ("![](x.png)\n\nReal.", "Real."),
+        ("a[^1]\n\n[^1]: note", "a"),
+        ("* one\n* two", "one two"),
+        ("AT&amp;T `a<b`", "AT&T a<b"),
+        ("<script>x</script>\n\nText.", "Text."),
+    ],
+)
+def test_summary_is_plain_text(body, summary):
+    """Without a description, the summary is the text before the break, else the first paragraph, without any markup."""
+    assert content(body).summary == summary
+
+
+def test_summary_of_the_author_stays_and_long_ones_end_at_a_word():
+    """The author's own summary is kept; a long first paragraph is cut between words."""
+    assert content("x", "Mine").summary == "Mine"
+    cut = content("word " * 400).summary
+    assert len(cut) <= 500
+    assert cut.endswith("word…")
+
+
+def test_characters_that_xml_forbids_never_come_out():
+    """Not from the text and not from entities."""
+    rendered = html("a\x01b &#1; &#x1F; &#xFFFE; &#xD800; \ufffe ]]> <p title='&#2;'>x</p>")
+    assert rendered == clean(rendered)
+
+
+HOSTILE = {
+    "brackets": "[" * 20_000,
+    "image brackets": "![" * 10_000,
+    "open links": "[a](" * 5_000,
+    "tags": "<a " * 10_000,
+    "fences": "\n".join("`" * n for n in range(3, 600)),
+    "deep list": "\n".join(" " * 4 * n + "* x" for n in range(300)),
+    "definitions": "a\n: b\n" * 3_000,
+    "divs": "<div>" * 50_000,
+    "abbreviations": "".join(f"*[a{n}]: y\n\n" for n in range(2_000)) + "x " * 20_000,
+    "quotes": ">" * 5_000 + " x",
+    "book": "word " * 100_000,
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_what_may_be_slow_is_not_ordinary(name):
+    """What Python-Markdown or the sanitiser takes long for is told apart before it is rendered."""
+    assert not parse.ordinary(HOSTILE[name])
+
+
+@pytest.mark.parametrize(
+    "body", ["A paragraph with *stars* and [links](x).\n\n" * 200, "| a | b |\n|---|---|\n" + "| 1 | 2 |\n" * 30, "* item\n" * 300]
+)
+def test_real_articles_are_ordinary(body):
+    """Long news articles, tables and lists are ordinary."""
+    assert parse.ordinary(body)
+
+
+MARKS = st.sampled_from(["[", "]", "(", ")", "!", "*", "_", "`", "```\n", "~~~\n", "<", ">", "<a ", "<div>", "&", "#", "\n", "\n\n", "    ",
+                         "\t", "* ", "1. ", "> ", "| ", "---\n", ": ", "[^1]", "[^1]: ", "*[a]: ", "{: #x}", "\\", "http://x", "word "])  # fmt: skip
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.tuples(MARKS, st.integers(1, 400)), max_size=12), st.integers(1, 20))
+def test_whatever_is_ordinary_renders(parts, times):
+    """Any mixture of marks that is called ordinary renders, to HTML with nothing relative or forbidden in it."""
+    body = "".join(mark * count for mark, count in parts) * times
+    if parse.ordinary(body):
+        rendered = html(body)
+        assert rendered == clean(rendered)
+        assert not re.search(r'\s(?:href|src)="(?!https?:|mailto:|data:image)', rendered)
+
+
+def test_plain_text_is_the_last_resort():
+    """What can't be rendered is shown as it was typed."""
+    shown = parse.as_plain_text("a <b>\n\nc", None)
+    assert (shown.html, shown.summary) == ("<p>a &lt;b&gt;</p>\n<p>c</p>", "a <b>")

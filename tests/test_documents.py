@@ -1,0 +1,130 @@
+"""A document is rendered when it is first asked for, and kept while its feed's stamp stands."""
+
+import threading
+from datetime import timedelta
+
+import pytest
+
+from feeds import documents as room
+from feeds.documents import Documents, NothingYet
+from feeds.formats import FORMATS
+
+
+@pytest.fixture
+def documents(site, monkeypatch):
+    monkeypatch.setattr(room, "_LOOK_EVERY", 0)
+    return Documents(site.catalog, site.config.for_core)
+
+
+PATHS = [f"/{format_.filename}" for format_ in FORMATS]
+
+
+def test_nothing_before_the_first_revision(documents):
+    """Before the first regeneration there is no empty feed that a reader could take for the truth."""
+    with pytest.raises(NothingYet):
+        documents.get("/rss.xml")
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_kept_until_the_stamp_moves(site, documents, path):
+    """A document is the same object until its own feed changes; another feed's change leaves it."""
+    site.article("a.md", title="a", category="x")
+    site.article("b.md", title="b", category="y")
+    site.publish()
+    first, category = documents.get(path), documents.get(f"/category/x{path}")
+    assert documents.get(path) is first
+    site.article("b.md", "New.", title="b", category="y")
+    site.publish(site.now + timedelta(hours=1))
+    assert documents.get(f"/category/x{path}") is category
+    second = documents.get(path)
+    assert second is not first
+    assert second.changed == site.now + timedelta(hours=1)
+
+
+@pytest.mark.parametrize("path", ["/nothing.xml", "/category/none/rss.xml", "rss.xml", "//rss.xml", "/category/x/../rss.xml", "/category//rss.xml", ""])
+def test_other_paths_are_nothing(site, documents, path):
+    """What is no document's path gives nothing."""
+    site.article("a.md", category="x")
+    site.publish()
+    assert documents.get(path) is None
+
+
+def test_a_feed_that_goes_away_is_gone(site, documents):
+    """The last entry gone, the feed's documents are gone too."""
+    site.article("a.md", title="a", category="x")
+    site.article("b.md", title="b")
+    site.publish()
+    assert documents.get("/category/x/rss.xml")
+    site.article("a.md", title="a")
+    site.publish()
+    assert documents.get("/category/x/rss.xml") is None
+
+
+def test_encodings_hold_the_same_bytes(site, documents):
+    """gzip and brotli unpack to the document itself, and are the same for every process that makes them."""
+    import gzip
+
+    import brotli
+
+    site.article("a.md", title="a")
+    site.publish()
+    document = documents.get("/atom.xml")
+    assert gzip.decompress(document.encodings["gzip"]) == document.body
+    assert brotli.decompress(document.encodings["br"]) == document.body
+    assert Documents(site.catalog, site.config.for_core).get("/atom.xml").encodings == document.encodings
+
+
+def test_what_is_kept_is_bounded(site, monkeypatch):
+    """However many documents are asked for, only so many bytes are kept."""
+    monkeypatch.setattr(room, "_DOCUMENT_ROOM", 50_000)
+    documents = Documents(site.catalog, site.config.for_core)
+    for n in range(30):
+        site.article(f"{n}.md", "Text. " * 500, title=str(n), category=f"c{n}")
+    site.publish()
+    for n in range(30):
+        assert documents.get(f"/category/c{n}/rss.xml")
+    assert documents._documents._used <= 50_000
+    assert documents.get("/category/c0/rss.xml")
+
+
+def test_a_catalog_that_is_away_costs_nothing_that_is_kept(site, documents):
+    """With the database gone, what was served is served on."""
+    site.article("a.md", title="a")
+    site.publish()
+    first = documents.get("/rss.xml")
+    site.close()
+    for file in site.config.catalog_file.parent.iterdir():
+        file.rename(file.with_name(f"away-{file.name}"))
+    documents._catalog.close()
+    site.config.catalog_file.parent.joinpath("catalog.db").mkdir()
+    assert documents.get("/rss.xml") == first
+
+
+def test_an_article_that_fails_to_render_is_shown_as_typed(site, documents, monkeypatch):
+    """If rendering one article fails after all, it is shown as plain text, and the others as ever."""
+    site.article("a.md", "*a* bad", title="a")
+    site.article("b.md", "*b*", title="b")
+    site.publish()
+    render = documents._renderer.content
+
+    def fails(body, *rest):
+        if "bad" in body:
+            raise RecursionError
+        return render(body, *rest)
+
+    monkeypatch.setattr(documents._renderer, "content", fails)
+    html = {entry.title: entry.html for entry in documents.feed("").entries}
+    assert html == {"a": "<p>*a* bad</p>", "b": "<p><em>b</em></p>"}
+
+
+def test_many_threads_get_one_document(site, documents):
+    """Threads that ask at once get the same document, rendered once."""
+    site.article("a.md", title="a")
+    site.publish()
+    got = []
+    threads = [threading.Thread(target=lambda: got.append(documents.get("/rss.xml"))) for _ in range(16)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len({id(document) for document in got}) == 1

@@ -1,0 +1,79 @@
+"""The static tree: whole files or none, only what changed, and nothing of anybody else's."""
+
+import json
+
+import pytest
+
+from feeds.errors import FeedsError
+from feeds.export import MANIFEST, Tree
+
+
+def test_only_what_differs_is_written(tmp_path):
+    """A file with the same bytes keeps its time; one with others is replaced."""
+    tree = Tree(tmp_path)
+    assert tree.write("/a/rss.xml", b"1", "d1")
+    before = (tmp_path / "a/rss.xml").stat().st_mtime_ns
+    assert not tree.write("/a/rss.xml", b"1", "d2")
+    assert (tmp_path / "a/rss.xml").stat().st_mtime_ns == before
+    assert tree.write("/a/rss.xml", b"2", "d3")
+    assert (tmp_path / "a/rss.xml").read_bytes() == b"2"
+    assert (tmp_path / "a/rss.xml").stat().st_mode & 0o777 == 0o644
+
+
+def test_the_manifest_says_what_each_file_shows(tmp_path):
+    """The next run knows which files show what they should, and that one was removed."""
+    tree = Tree(tmp_path)
+    tree.write("/a.xml", b"1", "d1")
+    tree.finish(["/a.xml"])
+    tree = Tree(tmp_path)
+    assert tree.has("/a.xml", "d1")
+    assert not tree.has("/a.xml", "d2")
+    (tmp_path / "a.xml").unlink()
+    assert not tree.has("/a.xml", "d1")
+
+
+def test_what_is_no_longer_published_goes_and_nothing_else(tmp_path):
+    """Our stale files and the folders that they leave empty are removed; what others put there stays."""
+    tree = Tree(tmp_path)
+    tree.write("/tag/a/rss.xml", b"1", "d")
+    tree.write("/tag/b/rss.xml", b"1", "d")
+    tree.finish(["/tag/a/rss.xml", "/tag/b/rss.xml"])
+    (tmp_path / "tag/b/theirs.html").write_text("x")
+    (tmp_path / "index.html").write_text("x")
+    assert Tree(tmp_path).finish([]) == ["/tag/a/rss.xml", "/tag/b/rss.xml"]
+    assert sorted(p.name for p in tmp_path.rglob("*")) == [MANIFEST, "b", "index.html", "tag", "theirs.html"]
+
+
+@pytest.mark.parametrize("manifest", ["", "[]", '{"/../../etc/passwd": "x"}', '{"etc": "x"}', '{"/a": 1}', "\xff"])
+def test_a_manifest_of_somebody_else_is_not_believed(tmp_path, manifest):
+    """A broken or hostile manifest can make us remove nothing."""
+    (tmp_path / MANIFEST).write_text(manifest)
+    assert Tree(tmp_path).finish([]) == []
+
+
+def test_no_temporary_file_is_left_behind(tmp_path):
+    """A file that can't be replaced is said in a sentence; nothing of the attempt stays."""
+    (tmp_path / "a.xml").mkdir()
+    (tmp_path / "a.xml" / "theirs").write_text("x")
+    with pytest.raises(FeedsError, match=r"a\.xml: can't be written"):
+        Tree(tmp_path).write("/a.xml", b"1", "d")
+    assert sorted(p.name for p in tmp_path.rglob("*")) == ["a.xml", "theirs"]
+
+
+def test_build_writes_only_what_an_article_touches(site):
+    """After one edit, `feeds build` writes the documents that show it and no other file."""
+    site.article("a.md", title="a", category="x")
+    site.article("b.md", title="b", category="y")
+    assert site.run("build").returncode == 0
+    public = site.root / "public"
+    before = {p: p.stat().st_mtime_ns for p in public.rglob("*.*") if p.is_file()}
+    assert site.run("build").returncode == 0
+    assert {p: p.stat().st_mtime_ns for p in before} == before
+    site.article("b.md", "New.", title="b", category="y")
+    site.run("build")
+    changed = {str(p.relative_to(public)) for p, at in before.items() if p.stat().st_mtime_ns != at and p.name != MANIFEST}
+    assert changed == {f"{folder}{name}" for folder in ("", "category/y/") for name in ("rss.xml", "atom.xml", "feed.json")}
+    (site.content / "b.md").unlink()
+    site.run("build")
+    assert not (public / "category/y").exists()
+    assert set(json.loads((public / MANIFEST).read_bytes())) == {f"{f}/{n}" for f in ("", "/category/x") for n in ("rss.xml", "atom.xml", "feed.json")}

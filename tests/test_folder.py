@@ -1,0 +1,153 @@
+"""The folder: a scan is the truth, a watch is a hint that comes soon."""
+
+import os
+import shutil
+import threading
+import time
+
+import pytest
+
+from feeds.errors import FolderGone, Unreadable
+from feeds.folder import Folder, Unsettled
+
+
+@pytest.fixture
+def root(tmp_path):
+    (tmp_path / "content").mkdir()
+    return tmp_path / "content"
+
+
+def folder(root, include=("**/*.md", "**/*.markdown"), exclude=()):
+    return Folder(root, include, exclude)
+
+
+def put(root, *paths):
+    for path in paths:
+        (root / path).parent.mkdir(parents=True, exist_ok=True)
+        (root / path).write_text("x")
+
+
+def test_what_is_an_article(root):
+    """Markdown files at any depth; no hidden, temporary or Hugo list files, and nothing else."""
+    put(root, "a.md", "b/c.markdown", "b/d/index.md")
+    put(root, ".a.md", ".git/a.md", "#a.md#", "a.md~", "~$a.md", ".#a.md", "_index.md", "b/_index.pt.md", "a.txt", "a.md.swp")
+    assert [file.path for file in folder(root).scan()] == ["a.md", "b/c.markdown", "b/d/index.md"]
+
+
+def test_include_and_exclude(root):
+    """Patterns are gitignore's: with and without a slash, `**`, whole folders."""
+    put(root, "a.md", "drafts/b.md", "x/drafts/c.md", "x/README.md", "posts/d.md")
+    assert [f.path for f in folder(root, exclude=["drafts/", "README.md"]).scan()] == ["a.md", "posts/d.md"]
+    assert [f.path for f in folder(root, include=["posts/**"]).scan()] == ["posts/d.md"]
+
+
+def test_what_can_not_be_an_article_says_why(root, tmp_path):
+    """Links that lead out, pipes, folders of that name, broken links and names that are not UTF-8 are named with a reason."""
+    (tmp_path / "secret.md").write_text("x")
+    (root / "out.md").symlink_to(tmp_path / "secret.md")
+    (root / "broken.md").symlink_to("nowhere.md")
+    (root / "loop").symlink_to(root)
+    put(root, "in.md")
+    (root / "inside.md").symlink_to("in.md")
+    os.mkfifo(root / "pipe.md")
+    (root / "folder.md").mkdir()
+    with open(os.fsencode(root) + b"/caf\xe9.md", "wb"):
+        pass
+    found = {file.path: file.problem for file in folder(root).scan()}
+    assert found == {
+        "broken.md": "can't be read: No such file or directory",
+        "caf\\xe9.md": "the file name is not UTF-8; rename it",
+        "in.md": None,
+        "inside.md": None,
+        "out.md": "a symbolic link that leads out of the content folder",
+        "pipe.md": "not a regular file",
+    }
+
+
+def test_a_folder_behind_a_link_is_a_folder(root, tmp_path):
+    """The content folder itself may be a symbolic link, as git-sync makes it."""
+    put(root, "a.md")
+    (tmp_path / "current").symlink_to(root)
+    assert [file.path for file in folder(tmp_path / "current").scan()] == ["a.md"]
+
+
+def test_a_folder_that_is_away(root):
+    """No folder is an error, never an empty list."""
+    shutil.rmtree(root)
+    with pytest.raises(FolderGone):
+        folder(root).scan()
+
+
+def test_reading_what_is_being_written(root):
+    """A file that changed since the scan is left to the next one; one that went away can't be read."""
+    put(root, "a.md", "b.md")
+    look = folder(root)
+    first, second = look.scan()
+    (root / "a.md").write_text("changed")
+    (root / "b.md").unlink()
+    with pytest.raises(Unsettled):
+        look.read(first, 100)
+    with pytest.raises(Unreadable):
+        look.read(second, 100)
+
+
+def replace_root(root):
+    shutil.rmtree(root)
+    time.sleep(0.3)
+    root.mkdir()
+    put(root, "n.md")
+
+
+def move_in(root):
+    put(root.parent, "new/x.md")
+    (root.parent / "new").rename(root / "new")
+
+
+def atomic_save(root):
+    put(root, ".b.tmp")
+    (root / ".b.tmp").rename(root / "b.md")
+
+
+CHANGES = {
+    "new file": lambda root: put(root, "b.md"),
+    "atomic save": atomic_save,
+    "edit": lambda root: (root / "a.md").write_text("new"),
+    "removal": lambda root: (root / "a.md").unlink(),
+    "rename": lambda root: (root / "a.md").rename(root / "c.md"),
+    "folder moved in": move_in,
+    "in a new folder": lambda root: put(root, "deep/er/x.md"),
+    "folder replaced": replace_root,
+    "folder away": shutil.rmtree,
+}
+
+
+@pytest.mark.parametrize("how", ["events", "poll"])
+@pytest.mark.parametrize("change", CHANGES)
+def test_every_change_is_hinted_at(root, how, change):
+    """Whatever happens in the folder, a hint comes soon, and the scan after it sees what is there."""
+    put(root, "a.md")
+    look, stop, seen = folder(root), threading.Event(), threading.Event()
+    expected: list = []
+
+    def state():
+        try:
+            return [(f.path, f.size) for f in look.scan()]
+        except FolderGone:
+            return "gone"
+
+    def watch():
+        for _ in look.watch(how, stop):
+            if expected and state() == expected[0]:
+                seen.set()
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    try:
+        time.sleep(0.7)
+        CHANGES[change](root)
+        expected.append(state())
+        assert seen.wait(5)
+    finally:
+        stop.set()
+        watcher.join(5)
+    assert not watcher.is_alive()

@@ -1,0 +1,348 @@
+"""One file's text becomes an Article, or a reason with a line."""
+
+import json
+from datetime import UTC, datetime, timedelta, timezone
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from feeds import parse
+from feeds.errors import Refused
+from feeds.model import Author, Enclosure, Image
+from feeds.parse import dates, yaml
+
+LISBON = ZoneInfo("Europe/Lisbon")
+
+
+def read(text, path="a.md", zone=UTC):
+    return parse.article(text if isinstance(text, bytes) else text.encode(), path, zone)
+
+
+def with_(front, body="Text.", path="a.md"):
+    return read(f"---\ndate: 2026-05-01\n{front}\n---\n{body}", path)
+
+
+def refusal(text, path="a.md"):
+    with pytest.raises(Refused) as caught:
+        read(text, path)
+    return caught.value.line, caught.value.reason
+
+
+DIALECTS = {
+    "yaml": '---\ntitle: T\ndate: "2026-01-24T09:13:22.668Z"\ntags: [a, b]\n---\n\nBody *text*.\n',
+    "toml": '+++\ntitle = "T"\ndate = 2026-01-24T09:13:22.668Z\ntags = ["a", "b"]\n+++\n\nBody *text*.\n',
+    "json": '{"title": "T", "date": "2026-01-24T09:13:22.668Z", "tags": ["a", "b"]}\n\nBody *text*.\n',
+}
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+@pytest.mark.parametrize("change", [lambda t: t, lambda t: "\ufeff" + t, lambda t: t.replace("\n", "\r\n")])
+def test_dialects_say_the_same(dialect, change):
+    """YAML, TOML and JSON, with or without BOM, with LF or CRLF, are one article."""
+    article = read(change(DIALECTS[dialect]))
+    assert article.title == "T"
+    assert article.published == datetime(2026, 1, 24, 9, 13, 22, 668000, UTC)
+    assert article.tags == ("a", "b")
+    assert article.body.strip() == "Body *text*."
+
+
+@pytest.mark.parametrize(
+    ("field", "keys"),
+    [
+        ("title", ["title"]),
+        ("slug", ["slug"]),
+        ("id", ["id", "guid"]),
+        ("link", ["link", "url", "permalink"]),
+        ("summary", ["description", "summary", "excerpt", "subtitle"]),
+        ("language", ["lang", "language"]),
+    ],
+)
+def test_text_keys_in_order(field, keys):
+    """Each text field reads its keys in the contract's order; empty text and null count as absent."""
+    for first, key in enumerate(keys):
+        lines = [f"{absent}: ''" for absent in keys[:first]] + [f"{present}: v-{present}" for present in keys[first:]]
+        expected = f"/v-{key}" if field == "link" else f"v-{key}" if field != "language" else f"vv-{key}"
+        text = "\n".join(lines).replace("v-", "vv-") if field == "language" else "\n".join(lines)
+        assert getattr(with_(text), field) == expected
+
+
+@pytest.mark.parametrize("key", ["date", "published", "publishDate", "pubDate", "created", "publishdate"])
+def test_date_keys(key):
+    """Each key for the date is read, Hugo's lower-case spelling too."""
+    assert read(f"---\n{key}: 2026-05-01\n---\nx").published == datetime(2026, 5, 1, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("key", ["updated", "lastmod", "modified", "last_modified_at", "date_modified"])
+def test_updated_keys(key):
+    """Each key for the update is read; without one it is the date."""
+    assert with_(f"{key}: 2026-05-02").updated == datetime(2026, 5, 2, tzinfo=UTC)
+    assert with_("x: y").updated == datetime(2026, 5, 1, tzinfo=UTC)
+
+
+def utc(*parts):
+    return datetime(*parts, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("text", "moment"),
+    [
+        ("2026-01-24", utc(2026, 1, 24)),
+        ("2026-01-24 09:13", utc(2026, 1, 24, 9, 13)),
+        ("2026-01-24T09:13:22Z", utc(2026, 1, 24, 9, 13, 22)),
+        ("2026-01-24T09:13:22.668Z", utc(2026, 1, 24, 9, 13, 22, 668000)),
+        ("2026-01-24T09:13:22,668123999Z", utc(2026, 1, 24, 9, 13, 22, 668123)),
+        ("2026-01-24 09:13:22 +0200", utc(2026, 1, 24, 7, 13, 22)),
+        ("2026-01-24T09:13:22+02:00", utc(2026, 1, 24, 7, 13, 22)),
+        ("2026-01-24T09:13:22-05", utc(2026, 1, 24, 14, 13, 22)),
+        ("2001-12-14t21:59:43.10-05:00", utc(2001, 12, 15, 2, 59, 43, 100000)),
+        ("2001-12-14 21:59:43.10 -5", utc(2001, 12, 15, 2, 59, 43, 100000)),
+        ("2002-1-2 3:04:05", utc(2002, 1, 2, 3, 4, 5)),
+        ("2026-01-24 09:13:22 +0000 UTC", utc(2026, 1, 24, 9, 13, 22)),
+        ("2026-01-24 09:13:22 UTC", utc(2026, 1, 24, 9, 13, 22)),
+        ("2026/01/24", utc(2026, 1, 24)),
+        ("20260124", utc(2026, 1, 24)),
+        ("20260124T091322Z", utc(2026, 1, 24, 9, 13, 22)),
+        ("Sat, 24 Jan 2026 09:13:22 GMT", utc(2026, 1, 24, 9, 13, 22)),
+        ("24 Jan 2026 09:13:22 +0100", utc(2026, 1, 24, 8, 13, 22)),
+        ("2016-12-31T23:59:60Z", utc(2016, 12, 31, 23, 59, 59)),
+        ("0001-01-01T00:00:00Z", utc(1, 1, 1)),
+        ("9999-12-31T23:59:59Z", utc(9999, 12, 31, 23, 59, 59)),
+    ],
+)
+def test_date_spellings(text, moment):
+    """All usual spellings of ISO 8601, YAML and RFC 822 are read."""
+    assert dates.parse(text, UTC) == moment
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "2026-02-30", "2026-13-01", "2026-01-24T25:00:00Z", "2026-01-24T09:60Z", "24/01/2026", "01/02/2026", "yesterday",
+        "1737709200", "12:30", "0123", "2026-01-24T09:13:22+99:00", "2026-01-24T09:13:22+01:75", "9999-12-31T23:59:59-01:00",
+        "Sat, 42 Jan 2026 09:13:22 GMT", "2026-00-10", "2026-W04-6", "2026-01-24T09:13:61Z",
+    ],
+)  # fmt: skip
+def test_impossible_dates_are_refused(text):
+    """What is no date, or could mean two, is refused with the line of its key."""
+    line, reason = refusal(f"---\ntitle: x\ndate: '{text}'\n---\nx")
+    assert line == 3
+    assert reason.startswith(f"date: {text!r} is")
+
+
+def test_dates_without_a_zone_are_the_sites():
+    """No zone means the site's, at that day's offset; a date alone is midnight there."""
+    assert dates.parse("2026-07-01", LISBON).isoformat() == "2026-07-01T00:00:00+01:00"
+    assert dates.parse("2026-01-01 10:00", LISBON).isoformat() == "2026-01-01T10:00:00+00:00"
+    assert dates.parse("1890-01-01", LISBON).utcoffset() == timedelta(0), "local mean time has seconds; UTC is written"
+
+
+@given(st.datetimes(timezones=st.just(UTC) | st.builds(timezone, st.integers(-23, 23).map(lambda h: timedelta(hours=h)))))
+def test_every_moment_round_trips(moment):
+    """Every ISO date that can be said in both years and UTC is read as the moment that it is."""
+    try:
+        moment.astimezone(UTC)
+    except OverflowError:
+        return
+    assert dates.parse(moment.isoformat(), UTC) == moment
+
+
+@pytest.mark.parametrize(
+    ("path", "day", "slug", "name"),
+    [
+        ("2026-01-24-a-title.md", 24, "a-title", "2026-01-24-a-title"),
+        ("_posts/2026-01-24-a-title.markdown", 24, "a-title", "_posts/2026-01-24-a-title"),
+        ("2026-01-24-bundle/index.md", 24, "bundle", "2026-01-24-bundle"),
+    ],
+)
+def test_date_in_the_file_name(path, day, slug, name):
+    """Jekyll's file names give date and slug, a bundle's folder name too."""
+    article = read("Text.", path)
+    assert (article.published.day, article.slug, article.name) == (day, slug, name)
+
+
+def test_bundle_is_named_by_its_folder():
+    """`NAME/index.md` is an article named NAME."""
+    assert with_("x: y", path="a/b/index.md").name == "a/b"
+    assert with_("x: y", path="index.md").name == "index"
+
+
+def test_no_date_is_refused():
+    """Without a date in the front matter or in the name the article is refused: "no date"."""
+    assert refusal("---\ntitle: x\n---\nx")[1].startswith("no date")
+    assert refusal("x", "2026-13-45-x.md")[1].startswith("no date")
+
+
+@pytest.mark.parametrize(
+    ("body", "title"),
+    [
+        ("# A *fine* `title` #\n\ntext", "A fine title"),
+        ("text\n\nSetext\n======\n", "Setext"),
+        ("```\n# not this\n```\n\n# [This](http://x) & that", "This & that"),
+        ("## Level two\n", "My first post"),
+    ],
+)
+def test_title_from_the_heading_or_the_slug(body, title):
+    """Without a title it is the first level-1 heading outside code, else the slug in words."""
+    assert with_("x: y", body, "my-first_post.md").title == title
+
+
+@pytest.mark.parametrize(
+    ("front", "title"),
+    [("title: 2024", "2024"), ("title: 12:30", "12:30"), ("title: No", "No"), ("title: 0123", "0123"), ("title: ~", "A"),
+     ("title: true", "true"), ("title: '  two\n\n  lines '", "two lines"), ("title: ''", "A"), ('title: "a\\x07b"', "ab")],
+)  # fmt: skip
+def test_titles_are_text(front, title):
+    """A title is the text that was written, on one line, whatever YAML might take it for."""
+    assert with_(front).title == title
+
+
+@pytest.mark.parametrize(
+    ("front", "reason"),
+    [
+        ("title: {a: b}", "title: must be text, not a mapping"),
+        ("title: [a]", "title: must be text, not a list"),
+        ("draft: maybe", "draft: must be true or false, not 'maybe'"),
+        ("author: {email: a@b.c}", "author: an author needs a name"),
+        ("author: {name: x, email: nobody}", "author: 'nobody' is no e-mail address"),
+        ("tags: [[a]]", "tags: must be text, not a list"),
+        ("lang: klingon!", "lang: 'klingon!' is no language tag"),
+        ("link: javascript:alert(1)", "link: 'javascript:alert(1)' is neither a path on the site nor an http(s) URL"),
+        ("url: //evil.example/x", "url: '//evil.example/x' is neither"),
+        ("enclosure: {type: audio/mpeg}", "enclosure: an enclosure needs a url"),
+        ("audio: {url: a.mp3, length: long}", "audio: 'long' is no length in bytes"),
+        ("expires: never", "expires: 'never' is not a date"),
+        ("updated: 2026-02-30", "updated: '2026-02-30' is a date that does not exist"),
+    ],
+)
+def test_wrong_shapes_are_refused_with_their_line(front, reason):
+    """A value of a shape that its field can't have is refused, with the line of its key."""
+    line, said = refusal(f"---\ndate: 2026-05-01\n{front}\n---\nx")
+    assert said.startswith(reason)
+    assert line == 3
+
+
+@pytest.mark.parametrize(("dialect", "line"), [("toml", 4), ("json", 4)])
+def test_lines_in_other_dialects(dialect, line):
+    """TOML and JSON tell the line too."""
+    text = {
+        "toml": '+++\ndate = 2026-05-01\n\ntitle = ["x"]\n+++\n',
+        "json": '{\n"date": "2026-05-01",\n\n"title": ["x"]}\n',
+    }[dialect]
+    assert refusal(text) == (line, "title: must be text, not a list")
+
+
+def test_names():
+    """Categories are text or a list; tags a list, or text split at commas; each name once, in order."""
+    article = with_('category: "a, b"\nkeywords: " Russia, drone attack ,, Russia, x"')
+    assert article.categories == ("a, b",)
+    assert article.tags == ("Russia", "drone attack", "x")
+    assert with_("categories: [b, a, b, ~]").categories == ("b", "a")
+
+
+def test_authors():
+    """Authors are text, a list, or mappings of name, email and url."""
+    article = with_("authors:\n- A\n- B <b@x.example>\n- {name: C, email: c@x.example, url: /c}")
+    assert article.authors == (Author("A"), Author("B", "b@x.example"), Author("C", "c@x.example", "/c"))
+    assert with_("author: A").authors == (Author("A"),)
+
+
+def test_image_and_enclosures():
+    """An image is text or url and alt; enclosures come from all their keys, with a type guessed by name."""
+    article = with_("cover: {url: i.png, alt: An i}\naudio: a.mp3\nenclosures: [{url: b.pdf, length: 12}, c.bin]")
+    assert article.image == Image("i.png", "An i", "image/png")
+    assert article.enclosures == (
+        Enclosure("b.pdf", "application/pdf", 12),
+        Enclosure("c.bin", "application/octet-stream"),
+        Enclosure("a.mp3", "audio/mpeg"),
+    )
+    assert with_("thumbnail: /x").image == Image("/x")
+
+
+@pytest.mark.parametrize(
+    ("front", "path", "draft"),
+    [("draft: true", "a.md", True), ("published: false", "a.md", True), ("draft: 'yes'", "a.md", True),
+     ("draft: false", "a.md", False), ("published: true", "a.md", False), ("x: y", "_drafts/a.md", True)],
+)  # fmt: skip
+def test_drafts(front, path, draft):
+    """`draft: true`, `published: false` and Jekyll's _drafts folder make a draft."""
+    assert with_(front, path=path).draft is draft
+
+
+@pytest.mark.parametrize(
+    ("slug", "expected"),
+    [("../../x", "x"), ("//evil", "evil"), ("javascript:alert(1)", "javascript:alert(1)"), ("..", "a"), ("été", "été")],
+)
+def test_slugs_stay_on_the_site(slug, expected):
+    """A slug that climbs, names a host or is nothing is made a path below the site."""
+    assert with_(f"slug: '{slug}'").slug == expected
+
+
+@pytest.mark.parametrize(
+    "text", ["---\n\nProse that opens with a rule.\n\n---\n\nMore.\n", "---\n\nProse and no second rule.\n", "{{< hugo >}}\n", "{% if %}\n"]
+)
+def test_prose_is_no_front_matter(text):
+    """A text that opens with a rule or a template mark loses none of its parts."""
+    assert read(text, "2026-01-01-x.md").body == text
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "reason"),
+    [
+        ("---\ntitle: x\ndate: 2026-01-01\n", 1, "front matter: not closed"),
+        ("+++\ntitle = 1\n", 1, "front matter: not closed"),
+        ("---\ntitle: a: b\n---\n", 2, "front matter: not YAML: mapping values"),
+        ("---\na: 1\nb: 2\na: 3\n---\n", 4, "front matter: a: said twice"),
+        ("---\na: &x [1]\nb: *x\n---\n", 3, "front matter: *x: aliases are not read"),
+        ("---\na: !!python/name:os.system\n---\n", 2, "front matter: the tag"),
+        ("---\n? [a]\n: b\n---\n", 2, "front matter: a key must be one word"),
+        ("---\na: " + "[" * 40000 + "\n---\n", 2, "front matter: nested deeper than 50 levels"),
+        ("---\na: " + "x" * 70000 + "\n---\n", 1, "front matter larger than 64 KiB"),
+        ("+++\na = 1\na = 2\n+++\n", 3, "front matter: not TOML: Cannot overwrite"),
+        ("+++\na = " + "[" * 5000 + "\n+++\n", 1, "front matter: nested too deep"),
+        ("+++\na = " + "9" * 5000 + "\n+++\n", 2, "front matter: not TOML"),
+        ('{"a": 1, "a": 2}\n', 1, "front matter: not JSON: a: said twice"),
+        ('{"a": 1,\n}\n', 2, "front matter: not JSON"),
+        ('{"a": ' + "[" * 100000 + "\n", 1, "front matter: nested too deep"),
+        (b"---\ntitle: caf\xe9\n---\n", 2, "not UTF-8: byte 0xe9"),
+        ("x".encode("utf-16"), 1, "saved as UTF-16"),
+        (b"", 1, "empty"),
+        (b" \n\x00\n", 1, "empty"),
+        (b"x" * (parse.LARGEST + 1), 1, "larger than 1024 KiB"),
+    ],
+)  # fmt: skip
+def test_broken_files_are_refused_with_their_line(text, line, reason):
+    """What is broken, hostile or half-written is refused with the line and a reason."""
+    said_line, said = refusal(text, "2026-01-01-x.md")
+    assert said.startswith(reason)
+    assert said_line == line
+
+
+@given(st.text(max_size=300) | st.text("[]{}&*!|>-:,\"'# \n\tab", max_size=300))
+def test_any_front_matter_is_read_or_refused(text):
+    """Whatever stands between the marks, the answer is an article or a reason, never another exception."""
+    for mark in ("---", "+++"):
+        try:
+            parse.article(f"{mark}\n{text}\n{mark}\nx".encode("utf-8", "surrogatepass"), "2026-01-01-x.md", UTC)
+        except Refused as refused:
+            assert refused.reason
+
+
+JSONISH = st.recursive(st.none() | st.booleans() | st.integers() | st.floats() | st.text(), st.lists, max_leaves=5)
+
+
+@given(st.dictionaries(st.sampled_from(["title", "date", "tags", "author", "image", "draft", "slug", "link", "id", "expires"]), JSONISH))
+def test_any_value_of_any_key_is_read_or_refused(values):
+    """No value of any shape under any key does more than refuse its article."""
+    try:
+        read(json.dumps(values) + "\nx", "2026-01-01-x.md")
+    except Refused as refused:
+        assert refused.reason
+
+
+def test_yaml_positions():
+    """Every node knows where its key and its value stand."""
+    node = yaml.load("a:\n  b: [1,\n    two]\n").value["a"].value["b"]
+    assert (node.key_line, node.key_column, node.line, node.column) == (2, 3, 2, 6)
+    assert [(item.line, item.value) for item in node.value] == [(2, "1"), (3, "two")]

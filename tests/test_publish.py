@@ -1,0 +1,338 @@
+"""What changed in the folder becomes one committed revision; ids and last good versions are never lost."""
+
+import itertools
+import shutil
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from feeds.errors import FolderGone, GuardStopped, Locked
+
+ID = "tag:test.example,2026:a"
+
+
+def ids(site, path="/feed.json"):
+    return {title: item["id"] for title, item in site.items(path).items()}
+
+
+def test_newest_first_by_date_then_id(site):
+    """Entries are in one total order: by date, then by id."""
+    for name, day in [("b", 1), ("a", 1), ("c", 2)]:
+        site.article(f"{name}.md", title=name, date=f"2026-05-0{day}")
+    site.publish()
+    assert list(site.items()) == ["c", "b", "a"]
+
+
+def test_nothing_changed_is_no_revision(site):
+    """A run that finds nothing new commits no revision, whatever the files' times say."""
+    file = site.article("a.md", title="a")
+    assert site.publish().revision == 1
+    file.touch()
+    outcome = site.publish(site.now + timedelta(hours=1))
+    assert (outcome.revision, outcome.changed) == (1, ())
+
+
+def test_content_decides_and_not_the_time(site):
+    """A rewrite with an older time, or the same size, is seen."""
+    site.article("a.md", title="aaaa")
+    site.publish()
+    file = site.article("a.md", title="bbbb")
+    file.write_text(file.read_text())
+    import os
+
+    os.utime(file, (0, 0))
+    site.publish()
+    assert list(site.items()) == ["bbbb"]
+
+
+def test_only_touched_feeds_are_stamped(site):
+    """A change stamps the feeds that show it, and no other."""
+    site.article("a.md", title="a", category="x", tags=["t"])
+    site.article("b.md", title="b", category="y")
+    site.publish()
+    site.article("b.md", "New text.", title="b", category="y")
+    assert site.publish().changed == ("", "category/y")
+    site.article("b.md", "New text.", title="b", category="z")
+    assert site.publish().changed == ("", "category/y", "category/z")
+
+
+def test_an_entry_beyond_the_limit_stamps_nothing(site):
+    """An edit to an article that no live document shows leaves all validators alone."""
+    site.configure(feeds={"limit": 2})
+    for day in range(1, 5):
+        site.article(f"{day}.md", title=str(day), date=f"2026-05-0{day}")
+    site.publish()
+    site.article("1.md", "Edited.", title="1", date="2026-05-01")
+    assert site.publish().changed == ()
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [{"title": "Other"}, {"date": "2025-01-01"}, {"slug": "other"}, {"category": "other"}, {"link": "/other/"}, {"tags": ["x"]}],
+)
+def test_ids_outlive_every_edit(site, fields):
+    """Title, date, slug, category, link: whatever changes, the id stays."""
+    site.article("a.md", title="a")
+    site.publish()
+    site.article("a.md", **{"title": "a", **fields})
+    site.publish()
+    assert set(ids(site).values()) == {ID}
+
+
+@pytest.mark.parametrize(
+    "section", [{"site": {"url": "http://moved.example"}}, {"content": {"permalink": "/{year}/{slug}"}}, {"site": {"authority": "x.example"}}]
+)
+def test_ids_outlive_the_sites_moves(site, section):
+    """A new site.url, permalink or authority changes no id that was ever published."""
+    site.article("a.md", title="a")
+    site.publish()
+    site.configure(**section)
+    site.publish()
+    assert set(ids(site).values()) == {ID}
+
+
+@pytest.mark.parametrize("seen_between", [False, True])
+def test_a_moved_file_keeps_its_id(site, seen_between):
+    """A file that was renamed or moved with the same text keeps its id, even if a run saw the gap between."""
+    site.article("a.md", title="a")
+    site.article("other.md", title="other")
+    site.publish()
+    file = site.content / "a.md"
+    text = file.read_bytes()
+    file.unlink()
+    if seen_between:
+        site.publish()
+    site.write("elsewhere/b.md", text)
+    site.publish()
+    assert ids(site)["a"] == ID
+
+
+def test_a_moved_and_edited_file_keeps_its_id_by_slug(site):
+    """A renamed file whose text changed too is known by the slug or the id that it gives."""
+    site.article("a.md", title="a", slug="s")
+    site.article("b.md", title="b", id="urn:x:b")
+    site.article("c.md", title="c")
+    site.publish()
+    before = ids(site)
+    (site.content / "a.md").rename(site.content / "a2.md")
+    (site.content / "b.md").rename(site.content / "b2.md")
+    site.article("a2.md", "New.", title="a", slug="s")
+    site.article("b2.md", "New.", title="b", id="urn:x:b")
+    site.publish()
+    assert ids(site) == before
+
+
+def test_a_deleted_article_is_gone_and_comes_back_the_same(site):
+    """A deleted article leaves all feeds; put back, it has its old id."""
+    site.article("a.md", title="a", tags=["t"])
+    file = site.article("b.md", title="b")
+    site.publish()
+    text = file.read_bytes()
+    file.unlink()
+    site.publish()
+    assert list(site.items()) == ["a"]
+    site.write("b.md", text)
+    site.publish()
+    assert ids(site)["b"] == "tag:test.example,2026:b"
+
+
+@pytest.mark.parametrize("order", list(itertools.permutations(["2026-05-01", "2026-05-02", "2026-05-03"], 3))[:3])
+def test_same_slug_mints_apart(site, order):
+    """Of articles that would mint one id the earliest has it; the others get their path appended, with a warning."""
+    for name, day in zip("abc", order, strict=True):
+        site.article(f"{name}.md", title=day, slug="same", date=day)
+    outcome = site.publish()
+    minted = ids(site)
+    assert minted["2026-05-01"] == "tag:test.example,2026:same"
+    assert all(id_.startswith("tag:test.example,2026:same/") for day, id_ in minted.items() if day != "2026-05-01")
+    assert len(set(minted.values())) == 3
+    assert len(outcome.warnings) == 2
+
+
+def test_the_same_given_id_twice(site):
+    """Of two articles that give one id themselves the one published first keeps it, the other is refused until it differs."""
+    site.article("late.md", title="late", id="urn:x:1", date="2026-05-02")
+    site.article("early.md", title="early", id="urn:x:1", date="2026-05-01")
+    (refusal,) = site.publish().refused
+    assert (refusal.path, refusal.reason) == ("late.md", "id: 'urn:x:1' is the id of early.md; give one of them another")
+    assert ids(site) == {"early": "urn:x:1"}
+    site.article("early.md", title="early", id="urn:x:2", date="2026-05-01")
+    site.publish()
+    assert site.publish().refused == ()
+    assert ids(site) == {"early": "urn:x:2", "late": "urn:x:1"}
+
+
+def test_a_published_article_that_takes_anothers_id_stays_as_it_was(site):
+    """An edit that gives another article's id is refused, and the last good version stays up under its own id."""
+    site.article("a.md", "Old.", title="a")
+    site.article("b.md", title="b", id="urn:x:b")
+    site.publish()
+    site.article("a.md", "New.", title="a", id="urn:x:b")
+    assert len(site.publish().refused) == 1
+    assert ids(site) == {"a": ID, "b": "urn:x:b"}
+    assert "Old." in site.items()["a"]["content_html"]
+
+
+@pytest.mark.parametrize("broken", [b"", b"---\ntitle: a\n", b"---\ntitle: [\n---\n", b"\xff\xfe", b"---\ndate: soon\n---\nx"])
+def test_a_broken_file_leaves_its_last_good_version_up(site, broken):
+    """A half-written, emptied or broken file is refused with a reason; what was published of it stays."""
+    site.article("a.md", "Good.", title="a")
+    site.publish()
+    site.write("a.md", broken)
+    outcome = site.publish()
+    assert [refusal.path for refusal in outcome.refused] == ["a.md"]
+    assert outcome.changed == ()
+    assert "Good." in site.items()["a"]["content_html"]
+    assert site.publish().refused == outcome.refused, "it is said again by every run"
+    site.article("a.md", "Better.", title="a")
+    assert site.publish().refused == ()
+    assert "Better." in site.items()["a"]["content_html"]
+
+
+def test_a_refused_file_that_goes_away_takes_its_article_along(site):
+    """Deleting a broken file withdraws the article, and nothing is refused any more."""
+    site.article("a.md", title="a")
+    site.article("b.md", title="b")
+    site.publish()
+    site.write("a.md", b"broken")
+    site.publish()
+    (site.content / "a.md").unlink()
+    assert site.publish().refused == ()
+    assert list(site.items()) == ["b"]
+
+
+def test_drafts_never_show(site):
+    """A draft is nowhere; an article that becomes one is gone from everywhere."""
+    site.article("a.md", title="a", draft=True, tags=["secret"])
+    site.article("b.md", title="b")
+    site.publish()
+    assert not any(b"secret" in body for body in site.documents().values())
+    site.article("b.md", title="b", draft=True)
+    site.article("c.md", title="c")
+    site.publish()
+    assert list(site.items()) == ["c"]
+
+
+def test_scheduled_articles_come_and_go_at_their_hour(site):
+    """An article is in the feeds from its date on and until it expires, without a change to its file."""
+    site.article("a.md", title="a", date="2026-06-01T13:00:00Z", expires="2026-06-01T14:00:00Z", tags=["later"])
+    site.article("b.md", title="b")
+    first = site.publish()
+    assert list(site.items()) == ["b"]
+    assert first.articles == 1
+    with site.catalog.reading() as catalog:
+        assert catalog.scheduled(site.now) == [("a.md", datetime(2026, 6, 1, 13, tzinfo=UTC))]
+        assert catalog.next_change(site.now) == datetime(2026, 6, 1, 13, tzinfo=UTC)
+    site.publish(datetime(2026, 6, 1, 13, tzinfo=UTC))
+    assert list(site.items()) == ["a", "b"]
+    with site.catalog.reading() as catalog:
+        assert catalog.next_change(datetime(2026, 6, 1, 13, tzinfo=UTC)) == datetime(2026, 6, 1, 14, tzinfo=UTC)
+    site.publish(datetime(2026, 6, 1, 14, tzinfo=UTC))
+    assert list(site.items()) == ["b"]
+    assert "/tag/later/rss.xml" not in site.documents()
+
+
+def test_the_folder_that_is_not_there_changes_nothing(site):
+    """Without its folder a run fails, and everything stays up; with it back, all is as before."""
+    site.article("a.md", title="a")
+    site.publish()
+    before = site.documents()
+    away = site.content.rename(site.root / "away")
+    with pytest.raises(FolderGone, match="the content folder is not there"):
+        site.publish()
+    assert site.documents() == before
+    away.rename(site.content)
+    assert site.publish().changed == ()
+
+
+def test_an_emptied_folder_is_held_by_the_guard(site):
+    """If everything vanishes at once – an unmounted folder – nothing is published until somebody says that it is meant."""
+    for n in range(3):
+        site.article(f"{n}.md", title=str(n))
+    site.publish()
+    before = site.documents()
+    shutil.rmtree(site.content)
+    site.content.mkdir()
+    with pytest.raises(GuardStopped, match=r"of 3 entries 3 would vanish .* feeds build --accept"):
+        site.publish()
+    assert site.documents() == before
+    site.publish(accept=True)
+    assert site.items() == {}
+
+
+@pytest.mark.parametrize(
+    ("many", "change", "stops"),
+    [
+        (5, {"date": "2025-05-01"}, True),
+        (4, {"date": "2025-05-01"}, False),
+        (5, {"id": "urn:x:{n}"}, True),
+        (5, {"date": "2027-05-01"}, True),
+        (5, {"draft": True}, False),
+        (5, {"title": "New {n}"}, False),
+        (5, {"expires": "2026-05-31"}, False),
+    ],
+)
+def test_the_guard_stops_what_readers_would_show_again(site, many, change, stops):
+    """Five of twenty that change id or date or vanish are too many; edits, expiry and four of them are not."""
+    for n in range(20):
+        site.article(f"{n}.md", title=str(n))
+    site.publish()
+    for n in range(many):
+        site.article(f"{n}.md", **{"title": str(n), **{k: v.format(n=n) if isinstance(v, str) else v for k, v in change.items()}})
+    if stops:
+        with pytest.raises(GuardStopped):
+            site.publish()
+        assert site.publish(accept=True).revision == 2
+    else:
+        site.publish()
+
+
+def test_last_modified_never_goes_back(site):
+    """A clock that jumps back does not take the feeds' times along."""
+    site.article("a.md", title="a")
+    site.publish()
+    site.article("b.md", title="b")
+    site.publish(site.now - timedelta(days=1))
+    with site.catalog.reading() as catalog:
+        assert catalog.feed("").changed == site.now
+
+
+def test_a_feeds_name_is_its_earliest_entrys(site):
+    """Two spellings of one category are one feed, named as the earliest article spells it."""
+    site.article("a.md", title="a", category="AI", date="2026-05-02")
+    site.article("b.md", title="b", category="Ai", date="2026-05-01")
+    site.publish()
+    assert site.feed("/category/ai/feed.json")["title"] == "Test – Ai"
+
+
+def test_a_new_setting_reads_everything_again(site):
+    """A new time zone moves the dates that name none, although no file changed."""
+    site.article("a.md", title="a", date="2026-05-01 10:00")
+    site.publish()
+    site.configure(site={"timezone": "Asia/Tokyo"})
+    site.publish()
+    assert site.items()["a"]["date_published"] == "2026-05-01T10:00:00+09:00"
+
+
+def test_one_writer_at_a_time(site):
+    """A second run is told that the lock is held, or waits for it."""
+    site.article("a.md", title="a")
+    catalog = site.catalog
+    with catalog.lock(), pytest.raises(Locked):
+        site.publish()
+    assert site.publish(wait=1).revision == 1
+
+
+def test_same_folder_same_bytes(site, tmp_path):
+    """Built anew elsewhere, at another time, with other file times and in another order: byte-identical."""
+    from conftest import Site
+
+    for n in range(12):
+        site.article(f"d{n % 3}/{n}.md", f"Text {n}.", title=f"t{n}", category=["A", "a", "B"][n % 3], slug=f"s{n % 5}", tags=["x", f"y{n}"])
+    site.publish()
+    other = Site(tmp_path / "other")
+    for file in sorted(site.content.rglob("*.md"), reverse=True):
+        other.write(file.relative_to(site.content), file.read_bytes(), mtime=1_000_000_000 + hash(file) % 1000)
+    other.publish(site.now + timedelta(days=9))
+    assert other.documents() == site.documents()
+    other.close()

@@ -1,0 +1,104 @@
+"""Which feeds there are, what each is called, and what an entry says."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from feeds import syndicate
+from feeds.model import Article, Author, Content, FeedState, Image, Site
+
+SITE = Site("Test", "https://test.example", "https://feeds.test.example", "test.example", author=Author("Desk"))
+DAY = datetime(2026, 3, 4, 23, tzinfo=UTC)
+ARTICLE = Article(
+    path="news/a.md",
+    name="news/a",
+    title="A",
+    published=DAY,
+    updated=DAY,
+    body="",
+    slug="a",
+    categories=("Town Hall", "Second"),
+    tags=("C", "C++", "c", "!!!"),
+)
+
+
+def test_feeds_of_an_article():
+    """The site's, and one for each category, tag and author; two names with one slug are one feed; no slug, no feed."""
+    paths = [feed.path for feed in syndicate.feeds_of(ARTICLE, SITE)]
+    assert paths == ["", "category/town-hall", "category/second", "tag/c", "tag/c-plus-plus", "author/desk"]
+    assert [feed.path for feed in syndicate.feeds_of(ARTICLE, replace(SITE, by=("tag",)))] == ["", "tag/c", "tag/c-plus-plus"]
+
+
+@pytest.mark.parametrize(
+    ("change", "live"),
+    [
+        ({}, True),
+        ({"draft": True}, False),
+        ({"published": DAY + timedelta(microseconds=1)}, False),
+        ({"expires": DAY}, False),
+        ({"expires": DAY + timedelta(microseconds=1)}, True),
+    ],
+)
+def test_what_is_live(change, live):
+    """An article is live from its date on until it expires, unless it is a draft."""
+    assert syndicate.is_live(replace(ARTICLE, **change), DAY) is live
+
+
+@pytest.mark.parametrize(
+    ("change", "id_"),
+    [
+        ({}, "tag:test.example,2026:news/a"),
+        ({"slug": "x y", "slug_given": True}, "tag:test.example,2026:x%20y"),
+        ({"published": DAY.replace(year=987)}, "tag:test.example,0987:news/a"),
+    ],
+)
+def test_minted_ids(change, id_):
+    """An id is `tag:AUTHORITY,YEAR:NAME`: the slug if the front matter gives one, else the path."""
+    assert syndicate.mint(replace(ARTICLE, **change), "test.example") == id_
+
+
+@pytest.mark.parametrize(
+    ("pattern", "change", "url"),
+    [
+        ("/{category}/{slug}/", {}, "https://test.example/town-hall/a/"),
+        ("/{category}/{slug}/", {"categories": ()}, "https://test.example/a/"),
+        ("/{year}/{month}/{day}/{slug}.html", {}, "https://test.example/2026/03/04/a.html"),
+        ("/{year}-{category}/{path}", {}, "https://test.example/2026-town-hall/news/a"),
+        ("/{slug}/", {"slug": "été"}, "https://test.example/%C3%A9t%C3%A9/"),
+        ("/{slug}/", {"link": "/x/y.html"}, "https://test.example/x/y.html"),
+        ("/{slug}/", {"link": "https://other.example/ü"}, "https://other.example/%C3%BC"),
+    ],
+)
+def test_links(pattern, change, url):
+    """A link is the front matter's, else the permalink filled in, with parts without a value left out."""
+    assert syndicate.link(replace(ARTICLE, **change), replace(SITE, permalink=pattern)) == url
+
+
+def test_entry_of_a_site_of_summaries():
+    """With `feeds.text: summary` an entry has no HTML; relative image and author URLs are the article's."""
+    article = replace(ARTICLE, image=Image("i.png"), authors=(Author("A", None, "/a"),), language="pt")
+    entry = syndicate.entry(article, "tag:x,2026:a", Content("<p>x</p>", "x"), replace(SITE, text="summary"))
+    assert entry.html is None
+    assert entry.image.url == "https://test.example/town-hall/a/i.png"
+    assert entry.authors[0].url == "https://test.example/a"
+    assert entry.language == "pt"
+
+
+def test_feed_of_a_category():
+    """A feed's id depends on the authority alone; its address is where it is served; an empty one has a date too."""
+    feed = syndicate.feed(FeedState("category/été", "category", "Été"), [], SITE)
+    assert feed.id == "tag:test.example,2005:/category/%C3%A9t%C3%A9/"
+    assert feed.address == feed.home == "https://feeds.test.example/category/%C3%A9t%C3%A9/"
+    assert feed.title == "Test – Été"
+    assert feed.updated == datetime(1970, 1, 1, tzinfo=UTC)
+    assert syndicate.feed(syndicate.SITE, [], replace(SITE, author=None)).authors == (Author("Test"),)
+
+
+def test_feeds_exist_from_min_entries_on():
+    """A feed of a category exists from `min_entries` entries on, and while `by` names it; the site's always."""
+    one = FeedState("tag/a", "tag", "A", entries=1)
+    assert syndicate.exists(one, SITE)
+    assert not syndicate.exists(one, replace(SITE, min_entries=2))
+    assert not syndicate.exists(one, replace(SITE, by=("category",)))
+    assert syndicate.exists(syndicate.SITE, replace(SITE, min_entries=2))

@@ -1,0 +1,125 @@
+"""Strings on their way out."""
+
+import json
+from urllib.parse import urlsplit
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from lxml import etree
+
+from feeds.text import absolute, clean, one_line, quote_path, safe_path, scheme, slugify
+
+ANYTHING = st.text(st.characters(codec=None), max_size=200)
+
+
+@given(ANYTHING)
+def test_clean_text_fits_into_xml(text):
+    """Whatever is cleaned can be written as XML and read back, and encoded as UTF-8."""
+    element = etree.Element("a")
+    element.text = clean(text)
+    assert (etree.fromstring(etree.tostring(element, encoding="UTF-8")).text or "") == clean(text)
+
+
+@pytest.mark.parametrize("forbidden", ["\x00", "\x08", "\x0b", "\x1f", "\x7f", "\x92", "\ud800", "\udfff", "￾", "￿"])
+def test_forbidden_characters_go(forbidden):
+    """Every character that XML 1.0 section 2.2 forbids or discourages is dropped, its neighbours stay."""
+    assert clean(f"a{forbidden}b") == "ab"
+
+
+def test_line_breaks_become_lf():
+    """CR and CRLF become LF; the breaks that only YAML knows become spaces; tabs stay."""
+    assert clean("a\r\nb\rc\x85d\u2028e\tf") == "a\nb\nc d e\tf"
+
+
+@given(ANYTHING)
+def test_one_line_is_one_line(text):
+    """One line has no line break and no double space."""
+    line = one_line(text)
+    assert "\n" not in line
+    assert "  " not in line
+
+
+@pytest.mark.parametrize(
+    ("name", "slug"),
+    [
+        ("AI", "ai"),
+        ("Town hall", "town-hall"),
+        ("C", "c"),
+        ("C++", "c-plus-plus"),
+        ("C#", "c-sharp"),
+        ("Données & cie", "données-cie"),
+        ("ＦＵＬＬ", "full"),
+        ("москва", "москва"),
+        ("../..", ""),
+        ("!!!", ""),
+        ("straße", "strasse"),
+        ("é", "é"),  # NFD and NFC are one name
+    ],
+)
+def test_slugs(name, slug):
+    """A name's slug is lower case, keeps letters of any script, and tells C, C++ and C# apart."""
+    assert slugify(name) == slug
+
+
+@given(ANYTHING)
+def test_slug_is_a_folder_name(name):
+    """A slug is a name that any file system takes, and is its own slug's prefix for ever."""
+    slug = slugify(name)
+    assert "/" not in slug
+    assert slug not in (".", "..")
+    assert len(slug.encode()) <= 255
+    assert slugify(slug) == slug
+
+
+@pytest.mark.parametrize(
+    ("given_", "safe"),
+    [("../../x", "x"), ("//evil", "evil"), ("a/./b/../c", "a/b/c"), ("a b\\c", "a-b-c"), ("...", ""), ("2026/x", "2026/x")],
+)
+def test_safe_path_stays_below(given_, safe):
+    """A slug that climbs, starts at the root or names a host is only a path below the site."""
+    assert safe_path(given_) == safe
+
+
+@given(ANYTHING)
+def test_safe_path_never_climbs(text):
+    """No text makes a path with an empty, "." or ".." part."""
+    assert all(part.strip(".") for part in safe_path(text).split("/")) or safe_path(text) == ""
+
+
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        ("b.png", "https://a.example/x/b.png"),
+        ("../b.png", "https://a.example/b.png"),
+        ("/b", "https://a.example/b"),
+        ("//c.example/b", "https://c.example/b"),
+        ("#f", "https://a.example/x/#f"),
+        ("?q=1&r=2", "https://a.example/x/?q=1&r=2"),
+        ("a b%20c", "https://a.example/x/a%20b%20c"),
+        ("https://ü.example/ß", "https://xn--tda.example/%C3%9F"),
+        ("mailto:a@b.example", "mailto:a@b.example"),
+        (" \n/b\t", "https://a.example/b"),
+        ("http://[::1", None),
+    ],
+)
+def test_absolute(url, expected):
+    """A reference is resolved as RFC 3986 section 5 says, and written in ASCII."""
+    assert absolute(url, "https://a.example/x/") == expected
+
+
+@given(ANYTHING)
+def test_absolute_is_ascii_or_nothing(url):
+    """Whatever an author writes as a URL becomes an absolute ASCII URL or none at all."""
+    made = absolute(url, "https://a.example/x/")
+    if made is not None:
+        assert made.isascii()
+        assert scheme(made)
+        json.dumps(made)
+
+
+@given(ANYTHING)
+def test_quoted_path_is_a_path(text):
+    """A quoted path is all path: no query, no fragment."""
+    quoted = quote_path("/" + clean(text).replace("/", ""))
+    assert urlsplit(f"https://a.example{quoted}").path == quoted

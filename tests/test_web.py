@@ -1,0 +1,274 @@
+"""The feeds over HTTP: a real server, asked as pollers, browsers and attackers ask."""
+
+import gzip
+import json
+import signal
+import time
+from email.utils import parsedate_to_datetime
+
+import brotli
+import pytest
+from rules import faults
+
+DOCUMENTS = ["rss.xml", "atom.xml", "feed.json"]
+TYPES = {
+    "rss.xml": "application/rss+xml; charset=utf-8",
+    "atom.xml": "application/atom+xml; charset=utf-8",
+    "feed.json": "application/feed+json",
+}
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory):
+    """One site, served for all tests that only ask."""
+    from conftest import Server, Site
+
+    site = Site(tmp_path_factory.mktemp("served"))
+    site.configure(server={"max_age": 120})
+    site.article("a.md", "Text.", title="A & <b>", category="Été", tags=["x"])
+    site.article("b.md", "Later.", title="Scheduled", date="2099-01-01", tags=["later"])
+    server = Server(site.root)
+    server.site = site
+    yield server
+    assert server.stop() == 0
+
+
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_a_document(served, name):
+    """A document comes with its type, its length, a strong ETag, Last-Modified, Cache-Control, Vary and CORS."""
+    answer = served.get(f"/{name}")
+    headers = {key.lower(): value for key, value in answer.headers.items()}
+    assert answer.status == 200
+    assert headers["content-type"] == TYPES[name]
+    assert int(headers["content-length"]) == len(answer.body)
+    assert headers["cache-control"] == "public, max-age=120"
+    assert headers["vary"] == "Accept-Encoding"
+    assert headers["access-control-allow-origin"] == "*"
+    assert headers["etag"].startswith('"')
+    assert parsedate_to_datetime(headers["last-modified"]).timestamp() <= time.time()
+    assert list(faults(name, answer.body, f"https://test.example/{name}")) == []
+
+
+@pytest.mark.parametrize("name", DOCUMENTS)
+@pytest.mark.parametrize(
+    ("accepts", "coding", "unpack"),
+    [
+        ("gzip", "gzip", gzip.decompress),
+        ("gzip, br", "br", brotli.decompress),
+        ("br;q=0.1, gzip;q=0.9", "gzip", gzip.decompress),
+        ("br;q=0, gzip;q=0", None, bytes),
+        ("*", "br", brotli.decompress),
+        ("identity;q=1, gzip;q=0.5", None, bytes),
+        ("deflate, nonsense;q=x", None, bytes),
+    ],
+)
+def test_encodings(served, name, accepts, coding, unpack):
+    """The encoding that the client likes best is sent, each with an ETag of its own and the same bytes in it."""
+    plain, packed = served.get(f"/{name}"), served.get(f"/{name}", Accept_Encoding=accepts)
+    assert packed.headers.get("content-encoding") == coding
+    assert unpack(packed.body) == plain.body
+    assert (packed.headers["etag"] == plain.headers["etag"]) is (coding is None)
+
+
+@pytest.mark.parametrize("name", DOCUMENTS)
+@pytest.mark.parametrize("coding", ["", "gzip", "br"])
+def test_conditional_requests(served, name, coding):
+    """A validator that matches gets a 304 with the same ETag and no body; If-None-Match beats If-Modified-Since."""
+    first = served.get(f"/{name}", Accept_Encoding=coding)
+    etag, modified = first.headers["etag"], first.headers["last-modified"]
+    old = "Sat, 01 Jan 2000 00:00:00 GMT"
+    for conditions, status in [
+        ({"If_None_Match": etag}, 304),
+        ({"If_None_Match": f'"other", W/{etag}'}, 304),
+        ({"If_None_Match": "*"}, 304),
+        ({"If_None_Match": '"other"'}, 200),
+        ({"If_None_Match": '"other"', "If_Modified_Since": modified}, 200),
+        ({"If_None_Match": etag, "If_Modified_Since": old}, 304),
+        ({"If_Modified_Since": modified}, 304),
+        ({"If_Modified_Since": old}, 200),
+        ({"If_Modified_Since": "nonsense"}, 200),
+    ]:
+        answer = served.get(f"/{name}", Accept_Encoding=coding, **conditions)
+        assert answer.status == status, conditions
+        assert answer.headers["etag"] == etag
+        assert (answer.body == b"") is (status == 304)
+        assert answer.headers["vary"] == "Accept-Encoding"
+        assert answer.headers["cache-control"] == "public, max-age=120"
+
+
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_head_is_get_without_its_body(served, name):
+    """HEAD has every header of GET and no body."""
+    get, head = served.get(f"/{name}"), served.get(f"/{name}", method="HEAD")
+    drop = {"date"}
+    assert head.body == b""
+    assert {k: v for k, v in head.headers.items() if k not in drop} == {k: v for k, v in get.headers.items() if k not in drop}
+
+
+FORGED = {"Host": "evil.example", "X_Forwarded_Host": "evil.example", "X_Forwarded_Proto": "gopher", "Forwarded": "host=evil.example",
+          "X_Forwarded_Prefix": "/evil", "X_Original_URL": "/evil"}  # fmt: skip
+
+
+@pytest.mark.parametrize("path", ["/rss.xml", "/atom.xml", "/feed.json", "/", "/category/%C3%A9t%C3%A9/", "/tag/x", "/nothing", "/tag/x/rss.xml?host=evil"])
+def test_forged_hosts_change_no_byte(served, path):
+    """Behind a forged Host or forwarding header no byte of any document, page or error changes."""
+    plain, forged = served.get(path), served.get(path, **FORGED)
+    assert (forged.status, forged.body) == (plain.status, plain.body)
+    assert "evil" not in json.dumps(forged.headers)
+    assert b"evil" not in forged.body
+
+
+def test_pages(served):
+    """The index leads to every feed in every format; a feed has a page; both show what is published and nothing else."""
+    for path in ("/", "/category/%C3%A9t%C3%A9/"):
+        page = served.get(path)
+        assert page.status == 200
+        assert page.headers["content-type"] == "text/html; charset=utf-8"
+        text = page.body.decode()
+        assert "A &amp; &lt;b&gt;" in text
+        assert 'rel="alternate" type="application/rss+xml"' in text
+        assert "Scheduled" not in text
+        assert "later" not in text
+        assert served.get(path, If_None_Match=page.headers["etag"]).status == 304
+    assert all(f'href="/tag/x/{name}"' in text for name in DOCUMENTS)
+    assert served.get("/static/page.css").status == 200
+
+
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [("/nothing", 404), ("/category/none/rss.xml", 404), ("/tag/later/", 404), ("/tag/later/rss.xml", 404), ("//rss.xml", 404),
+     ("/../../etc/passwd", 404), ("/static/..%2f..%2fconfig.yaml", 404), ("/%00", 404), ("/%ff%fe", 404), ("/" + "x" * 4000, 404), ("/category/%C3%A9t%C3%A9", 404)],
+)  # fmt: skip
+def test_what_is_not_there(served, path, status):
+    """Every other path is a plain 404, never an error of ours and never a redirect."""
+    answer = served.get(path)
+    assert answer.status == status
+    assert answer.headers["content-type"] == "text/plain; charset=utf-8"
+
+
+def test_methods(served):
+    """Only GET and HEAD are answered; the rest is told so."""
+    answer = served.get("/rss.xml", method="POST")
+    assert answer.status == 405
+    assert "GET" in answer.headers["allow"]
+
+
+def test_queries_do_not_matter(served):
+    """A query string changes nothing: the same document, the same validator."""
+    assert served.get("/rss.xml?a=1").headers["etag"] == served.get("/rss.xml").headers["etag"]
+
+
+def test_health(served):
+    """/healthz says that all is well and how old the last regeneration is."""
+    answer = served.get("/healthz")
+    said = json.loads(answer.body)
+    assert (answer.status, said["status"], said["revision"]) == (200, "ok", 1)
+    assert 0 <= said["age"] < 600
+
+
+def test_two_if_none_match_lines(served):
+    """Validators on two header lines are one list (RFC 9110 5.3)."""
+    etag = served.get("/rss.xml").headers["etag"]
+    answer = served.raw(
+        b"GET /rss.xml HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
+        b'If-None-Match: "other"\r\nIf-None-Match: ' + etag.encode() + b"\r\n\r\n"
+    )
+    assert answer.startswith(b"HTTP/1.1 304")
+
+
+def test_saved_is_served(site, serve):
+    """A saved article is in the served feeds within a second; a broken one leaves its last good version and is named."""
+    site.article("a.md", title="a")
+    server = serve(site)
+    assert server.titles() == ["a"]
+    site.article("b.md", "Good.", title="b")
+    assert server.wait_for(lambda: server.titles() == ["a", "b"] or server.titles() == ["b", "a"]) < 1
+    site.write("b.md", "---\ntitle: b\ndate: never\n---\n")
+    server.wait_for(lambda: "content/b.md:3: date: 'never' is not a date" in server.log.read_text())
+    assert b"Good." in server.get("/feed.json").body
+    site.article("b.md", "Better.", title="b")
+    assert server.wait_for(lambda: b"Better." in server.get("/feed.json").body) < 1
+    (site.content / "b.md").unlink()
+    assert server.wait_for(lambda: server.titles() == ["a"]) < 1
+
+
+def test_a_thousand_files_at_once(site, serve):
+    """A thousand files that appear at once are all in the feeds soon."""
+    site.article("a.md", title="a")
+    server = serve(site)
+    for n in range(1000):
+        site.article(f"new/{n}.md", title=f"t{n}", category="new")
+    server.wait_for(lambda: "1000)" in server.get("/").body.decode().partition("category/new")[2][:200], 20)
+
+
+def test_the_folder_goes_and_comes_back(site, serve):
+    """Without its content folder the feeds stay up; with it back they are live again by themselves."""
+    for n in range(6):
+        site.article(f"{n}.md", title=str(n))
+    server = serve(site)
+    before = server.get("/feed.json").body
+    away = site.content.rename(site.root / "away")
+    server.wait_for(lambda: "the content folder is not there" in server.log.read_text())
+    assert server.get("/feed.json").body == before
+    away.rename(site.content)
+    server.wait_for(lambda: "all is well again" in server.log.read_text())
+    site.article("new.md", title="new", date="2026-05-31")
+    assert server.wait_for(lambda: server.titles()[0] == "new") < 2
+    import shutil
+
+    shutil.rmtree(site.content)
+    server.wait_for(lambda: server.log.read_text().count("is not there") == 2)
+    assert "new" in server.titles()
+    site.content.mkdir()
+    server.wait_for(lambda: "nothing was published: of 7 entries 7 would vanish" in server.log.read_text())
+    assert "new" in server.titles()
+
+
+def test_goes_live_at_its_hour(site, serve):
+    """A scheduled article appears by itself at its hour, and nothing of it shows before."""
+    from datetime import UTC, datetime, timedelta
+
+    site.configure(content={"watch": "off"}, schedule={"cron": None})
+    hour = datetime.now(UTC) + timedelta(seconds=4)
+    site.article("a.md", title="a")
+    site.article("b.md", title="b", date=hour.isoformat())
+    server = serve(site)
+    before = server.get("/feed.json")
+    assert json.loads(before.body)["items"][0]["title"] == "a"
+    server.wait_for(lambda: "b" in server.titles())
+    assert timedelta(0) <= datetime.now(UTC) - hour < timedelta(seconds=1)
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
+def test_ends_cleanly(site, serve, how):
+    """Ctrl-C and SIGTERM end the server and its workers soon, with exit code 0 and no traceback."""
+    site.article("a.md", title="a")
+    server = serve(site, "--workers", "2")
+    began = time.monotonic()
+    assert server.stop(how) == 0
+    assert time.monotonic() - began < 5
+    assert "Traceback" not in server.log.read_text()
+    assert "Error" not in server.log.read_text()
+    with pytest.raises(OSError):
+        server.get("/rss.xml")
+
+
+def test_restart_keeps_validators(site, serve):
+    """A document that did not change has the same validators after a restart."""
+    site.article("a.md", title="a")
+    server = serve(site)
+    before = server.get("/rss.xml")
+    server.stop()
+    (site.content / "a.md").touch()
+    after = serve(site).get("/rss.xml")
+    assert {k: before.headers[k] for k in ("etag", "last-modified")} == {k: after.headers[k] for k in ("etag", "last-modified")}
+
+
+def test_a_build_beside_a_server_is_served(site, serve):
+    """What `feeds build` commits, a running server serves."""
+    site.configure(content={"watch": "off"}, schedule={"cron": None})
+    site.article("a.md", title="a")
+    server = serve(site)
+    site.article("b.md", title="b")
+    assert site.run("build", "--wait", "5").returncode == 0
+    server.wait_for(lambda: "b" in server.titles())
