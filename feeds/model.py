@@ -111,7 +111,7 @@ class Entry:
     title: str  # title | title | title
     published: datetime  # pubDate | published | date_published
     updated: datetime  # atom:updated | updated | date_modified
-    authors: tuple[Author, ...]  # author or dc:creator | author | authors
+    authors: tuple[Author, ...]  # dc:creator | author | authors
     categories: tuple[str, ...]  # category domain=…/category/ | category scheme=…/category/ | tags, _feeds.categories
     tags: tuple[str, ...]  # category domain=…/tag/ | category scheme=…/tag/ | tags
     summary: str  # description | summary | summary

@@ -22,6 +22,7 @@ from feeds.catalog import Catalog, Known, Record, Refusal, Run, Stamp, Writer
 from feeds.errors import GuardStopped, Refused, Unreadable
 from feeds.folder import Folder, Found, Unsettled
 from feeds.model import Article, FeedState, Kind, Site
+from feeds.text import scheme
 
 _LOG = logging.getLogger(__name__)
 _UNSEEN: Stamp = (0, 0, 0)  # no file has it, so that the next run reads the file again
@@ -231,6 +232,8 @@ class _Commit:
     def _id(self, record: Record) -> str | None:
         """Give an article's id: what it says itself, else the one it has, else a new one; None if it is refused."""
         article = record.article
+        if article.id and not scheme(article.id):
+            self.warnings.append(f"{article.path}: its id {article.id!r} is no absolute IRI, as Atom wants it (RFC 4287)")
         if article.id and article.id != record.id:
             holder = self._catalog.holder(article.id)
             if holder is None:

@@ -27,6 +27,11 @@ REPOSITORY = Path(__file__).parent.parent
 NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
 
 
+def pytest_addoption(parser):
+    """Let golden documents be written anew."""
+    parser.addoption("--golden", action="store_true", help="write the expected documents of tests/golden")
+
+
 class Site:
     """A site in a folder: its articles, its configuration, and what is published of it at `now`."""
 

@@ -17,7 +17,7 @@ CONTENT = "{http://purl.org/rss/1.0/modules/content/}"
 DC = "{http://purl.org/dc/elements/1.1/}"
 RFC822 = re.compile(r"(Mon|Tue|Wed|Thu|Fri|Sat|Sun), \d\d (Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec) \d{4} \d\d:\d\d:\d\d [+-]\d{4}")
 RFC3339 = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)")
-ABSOLUTE = re.compile(r"(https?://[^\s/]+|mailto:|tag:[^\s,]+,\d{4}:)[!-~]*")
+ABSOLUTE = re.compile(r"[a-z][a-z0-9+.-]*:[!-~]+")
 
 
 @cache

@@ -136,7 +136,7 @@ def test_pages(served):
 
 @pytest.mark.parametrize(
     ("path", "status"),
-    [("/nothing", 404), ("/category/none/rss.xml", 404), ("/tag/later/", 404), ("/tag/later/rss.xml", 404), ("//rss.xml", 404),
+    [("/nothing", 404), ("/category/none/rss.xml", 404), ("/tag/later/", 404), ("/tag/later/rss.xml", 404),
      ("/../../etc/passwd", 404), ("/static/..%2f..%2fconfig.yaml", 404), ("/%00", 404), ("/%ff%fe", 404), ("/" + "x" * 4000, 404), ("/category/%C3%A9t%C3%A9", 404)],
 )  # fmt: skip
 def test_what_is_not_there(served, path, status):

@@ -34,9 +34,8 @@ def list_feeds(call: Call, as_json: bool) -> int:
         )
         return 0
     for state in feeds:
-        click.echo(
-            f"{_path(state):<40} {state.entries:>7}  {state.changed:%Y-%m-%d %H:%M:%S}  {state.name or settings.site.title}"
-        )
+        name = state.name or settings.site.title
+        click.echo(f"{_path(state):<40} {state.entries:>7}  {state.changed:%Y-%m-%d %H:%M:%S}  {name}")
     return 0
 
 

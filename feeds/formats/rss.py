@@ -75,12 +75,10 @@ class _Item(FeedEntry):  # type: ignore[misc]  # feedgen has no types
         """Build the element: feedgen's, and what it leaves out."""
         entry = self._entry
         item: etree._Element = super().rss_entry(extensions)
-        # RSS Profile: author is an e-mail address, and there is one at most; dc:creator is a name.
-        if len(entry.authors) == 1 and entry.authors[0].email:
-            add(item, "author", f"{entry.authors[0].email} ({entry.authors[0].name})")
-        else:
-            for author in entry.authors:
-                add(item, "dc:creator", author.name)
+        # RSS Profile: `author` is an e-mail address, and there is one at most; `dc:creator` is a name. Always the latter:
+        # feedparser makes "ple (The Gazette" of "desk@gazette.example (The Gazette)", and addresses draw spam.
+        for author in entry.authors:
+            add(item, "dc:creator", author.name)
         add(item, "pubDate", rfc822(entry.published))
         add(item, "atom:updated", rfc3339(entry.updated))
         for enclosure in entry.enclosures[:1]:  # RSS Profile: one at most

@@ -1,0 +1,121 @@
+"""The demo site and the sample: what a newcomer sees first is right in every document."""
+
+import json
+import shutil
+from datetime import UTC, datetime
+
+import pytest
+from conftest import REPOSITORY, Site
+from facts import facts
+from rules import faults
+
+AFTER = datetime(2026, 11, 23, tzinfo=UTC)
+FILES = ["rss.xml", "atom.xml", "feed.json"]
+
+# An article in the shape that news sites have: quoted YAML, keywords as one text, a list right after a paragraph line.
+NEWS = """---
+title: "Port Authority Registers 412 Arrivals, 17 Detentions; Inspectors Cite Paperwork"
+date: "2026-01-24T09:13:22.668Z"
+slug: "port-authority-registers-412-arrivals-17-detentions-inspectors-cite-paperwork"
+category: "ports"
+description: "Inspectors boarded 412 ships in January and detained 17. Most faults were on paper, officials said, and a few were in the hull."
+keywords: "port state control, inspections, detentions, shipping, paperwork, hull, crew, safety, January figures"
+---
+
+Inspectors of the port authority boarded 412 ships in January, officials said on Saturday, calling the month "the busiest since records began," a period that goes back to 1998.
+
+Key figures of the month include:
+*   **Arrivals:** 412 ships from 41 flag states.
+*   **Detentions:** 17, of which nine ended within a day.
+*   **Faults Found:** Mostly paperwork: expired certificates, missing drills, unsigned logs.
+
+The figures are published every month. A spokesman declined to name the ships.
+"""
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory):
+    """The demo site, published in a folder of its own."""
+    site = Site(tmp_path_factory.mktemp("demo"))
+    shutil.copytree(REPOSITORY / "content", site.content, dirs_exist_ok=True)
+    shutil.copy(REPOSITORY / "config.yaml", site.root)
+    site.outcome = site.publish(AFTER)
+    yield site
+    site.close()
+
+
+def test_the_demo_has_nothing_to_complain_of(demo):
+    """Ten articles are published; the draft and the one that is scheduled far ahead are not; nothing is refused."""
+    assert (demo.outcome.articles, demo.outcome.refused, demo.outcome.warnings) == (10, (), ())
+    everything = b"".join(demo.documents().values())
+    assert b"Sardine" not in everything
+    assert b"Two Hundred" not in everything
+    with demo.catalog.reading() as catalog:
+        assert [path for path, _ in catalog.scheduled(AFTER)] == ["harbour-at-two-hundred.md"]
+
+
+def test_every_document_of_the_demo_is_valid(demo):
+    """Atom by RFC 4287's schema, JSON Feed by its own, RSS by the rules of feed validators: not one fault."""
+    documents = demo.documents()
+    assert len(documents) > 80
+    base = demo.config.for_core.feeds_url
+    from feeds.text import quote_path
+
+    for path, body in documents.items():
+        assert list(faults(path.rpartition("/")[2], body, base + quote_path(path))) == [], path
+
+
+def test_foreign_parsers_read_the_same_facts_from_all_three(demo):
+    """feedparser from RSS and Atom, and a JSON reader, give equal entries: ids, links, dates, names, texts, files."""
+    documents = demo.documents()
+    for folder in {path.rpartition("/")[0] for path in documents}:
+        rss, atom, jsonfeed = (facts(name, documents[f"{folder}/{name}"]) for name in FILES)
+        assert atom == jsonfeed
+        for entry in atom:
+            entry["published"] = entry["published"].replace(microsecond=0)  # RFC 822 has seconds only
+        assert rss == atom
+
+
+def test_the_demo_shows_the_dialects(demo):
+    """YAML, TOML, JSON, Jekyll's file name, a bundle, an image, several authors, a podcast, another language."""
+    items = {item["title"]: item for item in demo.feed()["items"]}
+    assert items["Library Reopens After Eight Months"]["authors"][0]["name"] == "Inês Fontoura"
+    assert items["Council Votes 7–6 to Repair the South Quay"]["date_published"] == "2026-06-30T18:45:00+01:00"
+    assert items["Regatta Results"]["url"].endswith("/sport/regatta-results/")
+    open_day = items["Lighthouse Open Day: 141 Steps & One Lamp"]
+    assert open_day["image"].endswith("/culture/lighthouse-open-day/lamp.svg")
+    assert len(open_day["authors"]) == 2
+    assert "youtube.com/watch?v=lighthouse01" in open_day["content_html"]
+    assert items["Harbour Talk, Episode 1: Ropes"]["attachments"][0]["size_in_bytes"] == 18250411
+    assert items["Sobre o nevoeiro"]["language"] == "pt"
+    assert items["Market Day Moves to the Square"]["content_html"].count("data:") == 0
+    assert items["What the Storm of January Taught Us"]["id"] == "https://gazette.example/2026/storm-lessons"
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_news_article_is_right_in_every_format(site, name):
+    """The shape that news sites write: a real list, the date to the millisecond, one category, nine tags in order."""
+    site.write("news/a.md", NEWS)
+    site.publish()
+    (entry,) = facts(name, site.documents()[f"/{name}"])
+    slug = "port-authority-registers-412-arrivals-17-detentions-inspectors-cite-paperwork"
+    assert entry["id"] == f"tag:test.example,2026:{slug}"
+    assert entry["url"] == f"https://test.example/ports/{slug}/"
+    assert entry["published"] == datetime(2026, 1, 24, 9, 13, 22, 0 if name == "rss.xml" else 668000, UTC)
+    assert entry["categories"] == ["ports"]
+    assert entry["tags"] == NEWS.partition('keywords: "')[2].partition('"')[0].split(", ")
+    assert len(entry["tags"]) == 9
+    assert entry["summary"].startswith("Inspectors boarded 412 ships")
+    assert entry["html"].count("<li>") == 3
+    assert "<p>Key figures of the month include:</p>\n<ul>\n<li><strong>Arrivals:</strong> 412 ships" in entry["html"]
+    assert entry["html"].endswith("A spokesman declined to name the ships.</p>")
+
+
+def test_the_dates_as_they_are_written(site):
+    """Milliseconds in Atom and JSON Feed, RFC 822 in RSS."""
+    site.write("a.md", NEWS)
+    site.publish()
+    documents = site.documents()
+    assert b"<pubDate>Sat, 24 Jan 2026 09:13:22 +0000</pubDate>" in documents["/rss.xml"]
+    assert b"<published>2026-01-24T09:13:22.668Z</published>" in documents["/atom.xml"]
+    assert json.loads(documents["/feed.json"])["items"][0]["date_published"] == "2026-01-24T09:13:22.668Z"
