@@ -19,7 +19,7 @@ from feeds.catalog import Catalog, Record
 from feeds.errors import CatalogError
 from feeds.formats import FORMATS, Format
 from feeds.model import Content, Document, Entry, Feed, FeedState, Site
-from feeds.parse import Renderer, as_plain_text
+from feeds.parse.content import Renderer, as_plain_text
 
 T = TypeVar("T")
 

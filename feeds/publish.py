@@ -17,11 +17,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from feeds import parse, syndicate, trial
+from feeds import syndicate, trial
 from feeds.catalog import Catalog, Known, Record, Refusal, Run, Stamp, Writer
 from feeds.errors import GuardStopped, Refused, Unreadable
 from feeds.folder import Folder, Found, Unsettled
 from feeds.model import Article, FeedState, Kind, Site
+from feeds.parse import article as articles
+from feeds.parse.bounds import ordinary
 from feeds.text import scheme
 
 _LOG = logging.getLogger(__name__)
@@ -118,13 +120,13 @@ class Publisher:
     def _read(self, file: Found, row: Known | None, seen: _Seen, *, everything: bool) -> None:
         stamp = (file.mtime_ns, file.size, file.inode)
         try:
-            data = self._folder.read(file, parse.LARGEST)
+            data = self._folder.read(file, articles.LARGEST)
             hash_ = hashlib.sha256(data).hexdigest()
             if row and row.hash == hash_ and not (row.refused or row.gone or everything):
                 seen.touched.append((row.key, stamp))
                 return
-            article = parse.article(data, file.path, self._site.timezone)
-            if not parse.ordinary(article.body):
+            article = articles.read(data, file.path, self._site.timezone)
+            if not ordinary(article.body):
                 trial.render(article.body)
             seen.versions.append((row, stamp, article, hash_))
         except Unsettled:
@@ -233,7 +235,9 @@ class _Commit:
         """Give an article's id: what it says itself, else the one it has, else a new one; None if it is refused."""
         article = record.article
         if article.id and not scheme(article.id):
-            self.warnings.append(f"{article.path}: its id {article.id!r} is no absolute IRI, as Atom wants it (RFC 4287)")
+            self.warnings.append(
+                f"{article.path}: its id {article.id!r} is no absolute IRI, as Atom wants it (RFC 4287)"
+            )
         if article.id and article.id != record.id:
             holder = self._catalog.holder(article.id)
             if holder is None:

@@ -1,6 +1,6 @@
 """One article's rendering tried in a process of its own, with a limit on its time and memory.
 
-For the few articles that `parse.ordinary` can't vouch for. Whatever such an article does – loop in a regular
+For the few articles that `parse.bounds` can't vouch for. Whatever such an article does – loop in a regular
 expression, recurse, eat memory, crash the interpreter – it does to that process, and is refused with what happened.
 This room neither keeps the result nor knows which article it was.
 """
@@ -14,7 +14,7 @@ from types import FrameType
 from typing import NoReturn
 
 from feeds.errors import Refused
-from feeds.parse import Renderer
+from feeds.parse.content import Renderer
 
 _SECONDS = 1.0  # of CPU, so that a busy machine refuses nothing that an idle one takes
 _MEMORY = 1 << 30  # bytes of address space

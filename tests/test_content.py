@@ -6,11 +6,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from feeds import parse
+from feeds.parse.bounds import ordinary
+from feeds.parse.content import Renderer, as_plain_text
 from feeds.text import clean
 
 BASE = "https://test.example/news/a/"
-RENDERER = parse.Renderer()
+RENDERER = Renderer()
 
 
 def content(body, summary=None):
@@ -158,7 +159,7 @@ HOSTILE = {
 @pytest.mark.parametrize("name", HOSTILE)
 def test_what_may_be_slow_is_not_ordinary(name):
     """What Python-Markdown or the sanitiser takes long for is told apart before it is rendered."""
-    assert not parse.ordinary(HOSTILE[name])
+    assert not ordinary(HOSTILE[name])
 
 
 @pytest.mark.parametrize(
@@ -166,7 +167,7 @@ def test_what_may_be_slow_is_not_ordinary(name):
 )
 def test_real_articles_are_ordinary(body):
     """Long news articles, tables and lists are ordinary."""
-    assert parse.ordinary(body)
+    assert ordinary(body)
 
 
 MARKS = st.sampled_from(["[", "]", "(", ")", "!", "*", "_", "`", "```\n", "~~~\n", "<", ">", "<a ", "<div>", "&", "#", "\n", "\n\n", "    ",
@@ -178,7 +179,7 @@ MARKS = st.sampled_from(["[", "]", "(", ")", "!", "*", "_", "`", "```\n", "~~~\n
 def test_whatever_is_ordinary_renders(parts, times):
     """Any mixture of marks that is called ordinary renders, to HTML with nothing relative or forbidden in it."""
     body = "".join(mark * count for mark, count in parts) * times
-    if parse.ordinary(body):
+    if ordinary(body):
         rendered = html(body)
         assert rendered == clean(rendered)
         assert not re.search(r'\s(?:href|src)="(?!https?:|mailto:|data:image)', rendered)
@@ -186,5 +187,5 @@ def test_whatever_is_ordinary_renders(parts, times):
 
 def test_plain_text_is_the_last_resort():
     """What can't be rendered is shown as it was typed."""
-    shown = parse.as_plain_text("a <b>\n\nc", None)
+    shown = as_plain_text("a <b>\n\nc", None)
     assert (shown.html, shown.summary) == ("<p>a &lt;b&gt;</p>\n<p>c</p>", "a <b>")

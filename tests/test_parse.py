@@ -8,16 +8,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from feeds import parse
 from feeds.errors import Refused
 from feeds.model import Author, Enclosure, Image
+from feeds.parse import article as articles
 from feeds.parse import dates, yaml
 
 LISBON = ZoneInfo("Europe/Lisbon")
 
 
 def read(text, path="a.md", zone=UTC):
-    return parse.article(text if isinstance(text, bytes) else text.encode(), path, zone)
+    return articles.read(text if isinstance(text, bytes) else text.encode(), path, zone)
 
 
 def with_(front, body="Text.", path="a.md"):
@@ -309,7 +309,7 @@ def test_prose_is_no_front_matter(text):
         ("x".encode("utf-16"), 1, "saved as UTF-16"),
         (b"", 1, "empty"),
         (b" \n\x00\n", 1, "empty"),
-        (b"x" * (parse.LARGEST + 1), 1, "larger than 1024 KiB"),
+        (b"x" * (articles.LARGEST + 1), 1, "larger than 1024 KiB"),
     ],
 )  # fmt: skip
 def test_broken_files_are_refused_with_their_line(text, line, reason):
@@ -324,7 +324,7 @@ def test_any_front_matter_is_read_or_refused(text):
     """Whatever stands between the marks, the answer is an article or a reason, never another exception."""
     for mark in ("---", "+++"):
         try:
-            parse.article(f"{mark}\n{text}\n{mark}\nx".encode("utf-8", "surrogatepass"), "2026-01-01-x.md", UTC)
+            articles.read(f"{mark}\n{text}\n{mark}\nx".encode("utf-8", "surrogatepass"), "2026-01-01-x.md", UTC)
         except Refused as refused:
             assert refused.reason
 

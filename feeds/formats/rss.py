@@ -75,8 +75,8 @@ class _Item(FeedEntry):  # type: ignore[misc]  # feedgen has no types
         """Build the element: feedgen's, and what it leaves out."""
         entry = self._entry
         item: etree._Element = super().rss_entry(extensions)
-        # RSS Profile: `author` is an e-mail address, and there is one at most; `dc:creator` is a name. Always the latter:
-        # feedparser makes "ple (The Gazette" of "desk@gazette.example (The Gazette)", and addresses draw spam.
+        # RSS Profile: `author` is an e-mail address, and there is one at most; `dc:creator` is a name. Always the
+        # latter: feedparser makes "ple (Desk" of "a@gazette.example (Desk)", and addresses draw spam.
         for author in entry.authors:
             add(item, "dc:creator", author.name)
         add(item, "pubDate", rfc822(entry.published))

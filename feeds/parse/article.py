@@ -1,0 +1,112 @@
+"""The text of one file -> an Article. It refuses (`errors.Refused`) what it can't read, and never guesses."""
+
+import re
+from datetime import tzinfo
+
+from feeds.errors import Refused
+from feeds.model import Article
+from feeds.parse import dates, frontmatter
+from feeds.parse.fields import Fields
+from feeds.text import clean, one_line, safe_path, scheme
+
+LARGEST = 1024 * 1024  # bytes of one file
+_SUFFIX = re.compile(r"\.(md|markdown)$", re.IGNORECASE)
+_BOMS = {b"\xff\xfe": "UTF-16", b"\xfe\xff": "UTF-16"}
+_HEADING = re.compile(r"#\s+(?P<atx>.+?)\s*#*\s*$")
+_FENCE = re.compile(r"\s{0,3}(`{3,}|~{3,})")
+_MARKS = re.compile(r"!?\[([^\]]*)\]\([^)]*\)|[*`]+|\b_+|_+\b")
+
+
+def read(data: bytes, path: str, zone: tzinfo) -> Article:
+    """Read one file. `path` is below the content folder, with "/"; `zone` holds where a date names none.
+
+    Raises `Refused` with the line for anything that can't be read.
+    """
+    matter, body = frontmatter.read(_decode(data))
+    fields = Fields(matter, zone)
+    name = _name(path)
+    named_date, file_name = dates.from_name(name.rpartition("/")[2], zone)
+    given_slug = safe_path(fields.text("slug") or "")
+    slug = given_slug or safe_path(file_name) or "article"
+    published = fields.date("date", "published", "publishDate", "pubDate", "created") or named_date
+    if published is None:
+        raise Refused("no date: give it a `date`, or a file name like 2026-01-24-a-title.md")
+    return Article(
+        path=path,
+        name=name,
+        title=fields.text("title") or _heading(body) or _in_words(slug),
+        published=published,
+        updated=fields.date("updated", "lastmod", "modified", "last_modified_at", "date_modified") or published,
+        body=body,
+        slug=slug,
+        slug_given=bool(given_slug),
+        id=fields.text("id", "guid"),
+        link=_link(fields),
+        categories=fields.names("category", "categories"),
+        tags=fields.names("tags", "keywords", commas=True),
+        authors=fields.authors(),
+        summary=fields.text("description", "summary", "excerpt", "subtitle"),
+        image=fields.image(),
+        enclosures=fields.enclosures(),
+        language=fields.language(),
+        draft=bool(fields.flag("draft")) or fields.flag_of_published() is False or "_drafts" in path.split("/")[:-1],
+        expires=fields.date("expires", "expiryDate"),
+    )
+
+
+def _name(path: str) -> str:
+    name = _SUFFIX.sub("", path)
+    folder, _, last = name.rpartition("/")
+    return folder if last == "index" and folder else name
+
+
+def _decode(data: bytes) -> str:
+    if len(data) > LARGEST:
+        raise Refused(f"larger than {LARGEST // 1024} KiB")
+    if coding := _BOMS.get(data[:2]):
+        raise Refused(f"saved as {coding}; save it as UTF-8")
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise Refused(f"not UTF-8: byte 0x{data[error.start]:02x}; save it as UTF-8", line) from None
+    if not (text := clean(text)).strip():
+        raise Refused("empty")
+    return text
+
+
+def _link(fields: Fields) -> str | None:
+    keys = ("link", "url", "permalink")
+    link = fields.text(*keys)
+    if link is None:
+        return None
+    if link.startswith(("http://", "https://")):
+        return link
+    if link.startswith("//") or scheme(link) or "\\" in link:
+        key = fields.key_of(*keys)
+        raise Refused(f"{key}: {link[:60]!r} is neither a path on the site nor an http(s) URL", fields.line(key))
+    return "/" + safe_path(link) + ("/" if link.endswith("/") and safe_path(link) else "")
+
+
+def _heading(body: str) -> str:
+    """Find the first level-1 heading, outside code, and give it as plain text."""
+    fence, above = "", ""
+    for line in body.splitlines():
+        if match := _FENCE.match(line):
+            fence = fence if fence and not match[1].startswith(fence) else "" if fence else match[1]
+        elif not fence:
+            if match := _HEADING.match(line):
+                return _without_marks(match["atx"])
+            if above.strip() and re.fullmatch(r"=+\s*", line):
+                return _without_marks(above)
+        above = line if not fence else ""
+    return ""
+
+
+def _without_marks(text: str) -> str:
+    return one_line(_MARKS.sub(lambda match: match[1] or "", text.partition("{#")[0]))
+
+
+def _in_words(slug: str) -> str:
+    words = re.sub(r"[-_\s]+", " ", slug.rpartition("/")[2]).strip()
+    return words[:1].upper() + words[1:] or slug
