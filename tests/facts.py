@@ -22,7 +22,8 @@ def _xml(filename, body):
     default = parsed.feed.language
     raw = etree.fromstring(body)
     languages = [
-        element.get("{http://www.w3.org/XML/1998/namespace}lang") or element.findtext("{http://purl.org/dc/elements/1.1/}language")
+        element.get("{http://www.w3.org/XML/1998/namespace}lang")
+        or element.findtext("{http://purl.org/dc/elements/1.1/}language")
         for element in raw.iter("item", f"{ATOM}entry")
     ]
     read = []
@@ -31,21 +32,25 @@ def _xml(filename, body):
         files = [(file["href"], file["type"], int(file.get("length") or 0)) for file in entry.get("enclosures", [])]
         files += [(m["url"], m["type"], int(m.get("filesize") or 0)) for m in media if m.get("medium") != "image"]
         summary = entry.get("summary", "")
-        read.append({
-            "id": entry.id,
-            "url": entry.link,
-            "title": entry.title,
-            "published": datetime.fromisoformat(entry.published) if filename == "atom.xml" else parsedate_to_datetime(entry.published),
-            "updated": datetime.fromisoformat(entry.updated),
-            "authors": [author["name"] for author in entry.get("authors", [])],
-            "categories": [tag.term for tag in entry.get("tags", []) if tag.scheme.endswith("/category/")],
-            "tags": [tag.term for tag in entry.get("tags", []) if tag.scheme.endswith("/tag/")],
-            "summary": unescape(summary) if filename == "rss.xml" else summary,
-            "html": entry.content[0].value if "content" in entry else None,
-            "image": next((m["url"] for m in media if m.get("medium") == "image"), None),
-            "files": files,
-            "language": language or default,
-        })
+        read.append(
+            {
+                "id": entry.id,
+                "url": entry.link,
+                "title": entry.title,
+                "published": datetime.fromisoformat(entry.published)
+                if filename == "atom.xml"
+                else parsedate_to_datetime(entry.published),
+                "updated": datetime.fromisoformat(entry.updated),
+                "authors": [author["name"] for author in entry.get("authors", [])],
+                "categories": [tag.term for tag in entry.get("tags", []) if tag.scheme.endswith("/category/")],
+                "tags": [tag.term for tag in entry.get("tags", []) if tag.scheme.endswith("/tag/")],
+                "summary": unescape(summary) if filename == "rss.xml" else summary,
+                "html": entry.content[0].value if "content" in entry else None,
+                "image": next((m["url"] for m in media if m.get("medium") == "image"), None),
+                "files": files,
+                "language": language or default,
+            }
+        )
     return read
 
 

@@ -15,7 +15,9 @@ SCHEMAS = Path(__file__).parent / "schemas"
 ATOM = "{http://www.w3.org/2005/Atom}"
 CONTENT = "{http://purl.org/rss/1.0/modules/content/}"
 DC = "{http://purl.org/dc/elements/1.1/}"
-RFC822 = re.compile(r"(Mon|Tue|Wed|Thu|Fri|Sat|Sun), \d\d (Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec) \d{4} \d\d:\d\d:\d\d [+-]\d{4}")
+RFC822 = re.compile(
+    r"(Mon|Tue|Wed|Thu|Fri|Sat|Sun), \d\d (Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec) \d{4} \d\d:\d\d:\d\d [+-]\d{4}"
+)
 RFC3339 = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)")
 ABSOLUTE = re.compile(r"[a-z][a-z0-9+.-]*:[!-~]+")
 
@@ -126,11 +128,16 @@ def rss(body, url):
         ):
             yield f"{title}: content:encoded without a description before it"
         for enclosure in item.findall("enclosure"):
-            if not (re.match(r"https?://", enclosure.get("url")) and enclosure.get("length").isdecimal() and enclosure.get("type")):
+            if not (
+                re.match(r"https?://", enclosure.get("url"))
+                and enclosure.get("length").isdecimal()
+                and enclosure.get("type")
+            ):
                 yield f"{title}: enclosure"
         yield from _html(item.findtext(f"{CONTENT}encoded") or item.findtext("description") or "", title)
     if [item.findtext("pubDate") for item in items] != [
-        item.findtext("pubDate") for item in sorted(items, key=lambda i: parsedate_to_datetime(i.findtext("pubDate")), reverse=True)
+        item.findtext("pubDate")
+        for item in sorted(items, key=lambda i: parsedate_to_datetime(i.findtext("pubDate")), reverse=True)
     ]:
         yield "not newest first"
     if re.search(rb"<title>[^<]*(&amp;|&lt;)", body):

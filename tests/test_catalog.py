@@ -119,7 +119,12 @@ def test_what_is_no_catalog_is_said_in_a_sentence(tmp_path):
     with catalog.writing() as writer:
         writer.set_meta("schema", "99")
     catalog.close()
-    for file, reason in [(garbage, "not a database"), (foreign, "not a catalog of ours"), (newer, "newer version"), (garbage / "x", "can't be used")]:
+    for file, reason in [
+        (garbage, "not a database"),
+        (foreign, "not a catalog of ours"),
+        (newer, "newer version"),
+        (garbage / "x", "can't be used"),
+    ]:
         before = file.read_bytes() if file.is_file() else None
         catalog = Catalog(file)
         with pytest.raises(CatalogError, match=reason):

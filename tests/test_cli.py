@@ -25,7 +25,9 @@ def test_build_says_what_was_refused(site):
     assert (site.root / "public" / "rss.xml").exists()
 
 
-@pytest.mark.parametrize("command", [["build", "--nonsense"], ["nonsense"], ["build", "--wait", "x"], ["serve", "--port", "0"]])
+@pytest.mark.parametrize(
+    "command", [["build", "--nonsense"], ["nonsense"], ["build", "--wait", "x"], ["serve", "--port", "0"]]
+)
 def test_wrong_usage(site, command):
     """Wrong usage is exit code 2, nothing done."""
     assert site.run(*command).returncode == 2
@@ -74,7 +76,10 @@ def test_another_run_holds_the_lock(site):
     assert site.run("build", "--wait", "5").returncode == 0
 
 
-@pytest.mark.parametrize(("config", "what"), [({"state": "sqlite:///nowhere/config.yaml/x.db"}, "catalog"), ({"export": {"path": "config.yaml/x"}}, "written")])
+@pytest.mark.parametrize(
+    ("config", "what"),
+    [({"state": "sqlite:///nowhere/config.yaml/x.db"}, "catalog"), ({"export": {"path": "config.yaml/x"}}, "written")],
+)
 def test_a_run_that_fails(site, config, what):
     """What can't be written is exit code 3 and one sentence."""
     (site.root / "nowhere").mkdir()
@@ -96,7 +101,11 @@ def test_output_and_config_elsewhere(site, tmp_path):
     done = run("build", "-c", str(site.root / "config.yaml"), "--output", "out", cwd=tmp_path)
     assert (done.returncode, done.stderr) == (0, "")
     assert (tmp_path / "out" / "rss.xml").exists()
-    done = run("list", cwd=tmp_path, environment={"FEEDS_CONFIG": str(site.root / "config.yaml"), "FEEDS__SITE__TITLE": "Other"})
+    done = run(
+        "list",
+        cwd=tmp_path,
+        environment={"FEEDS_CONFIG": str(site.root / "config.yaml"), "FEEDS__SITE__TITLE": "Other"},
+    )
     assert "Other" in done.stdout
 
 

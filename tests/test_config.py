@@ -31,7 +31,12 @@ def test_defaults(file):
     """Title and URL are enough; everything else has the contract's default."""
     settings = load(file, GOOD)
     core = settings.for_core
-    assert (core.url, core.feeds_url, core.authority, core.limit) == ("https://a.example", "https://a.example", "a.example", 50)
+    assert (core.url, core.feeds_url, core.authority, core.limit) == (
+        "https://a.example",
+        "https://a.example",
+        "a.example",
+        50,
+    )
     assert core.by == ("category", "tag", "author")
     assert settings.content_root == file.parent / "content"
     assert settings.catalog_file == file.parent / ".feeds" / "catalog.db"
@@ -132,7 +137,10 @@ shedule: {cron: x}
         ("site: {title: '', url: https://a.example}", "c:1:8: site.title: must not be empty"),
         ("site: {title: t, url: https://a.example/?x}", "c:1:18: site.url: must be a URL"),
         ("site: {title: t, url: https://a.example, authority: a b}", "c:1:42: site.authority: must be a domain name"),
-        ("site: {title: t, url: https://a.example, author: {name: x, email: y}}", "c:1:60: site.author.email: is no e-mail address"),
+        (
+            "site: {title: t, url: https://a.example, author: {name: x, email: y}}",
+            "c:1:60: site.author.email: is no e-mail address",
+        ),
     ],
 )
 def test_mistakes(file, text, mistake):
@@ -182,4 +190,7 @@ def test_the_demos_configuration_is_right():
     """The config.yaml of the repository has no mistake, and says nothing that has no effect."""
     settings = config.load(Path(__file__).parent.parent / "config.yaml", {})
     assert settings.without_effect == ()
-    assert yaml.safe_load((Path(__file__).parent.parent / "config.yaml").read_text("utf-8"))["site"]["title"] == settings.site.title
+    assert (
+        yaml.safe_load((Path(__file__).parent.parent / "config.yaml").read_text("utf-8"))["site"]["title"]
+        == settings.site.title
+    )

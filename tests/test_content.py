@@ -82,7 +82,7 @@ def test_every_url_is_absolute(body, expected):
         "<img srcset='javascript:alert(1) 2x'>", "<video poster=javascript:alert(1)></video>", "<object data='javascript:alert(1)'></object>",
         "<embed src='javascript:alert(1)'>", "<p style='background:url(javascript:alert(1))'>x</p>", "<noscript><p title='</noscript><img src=x onerror=alert(1)>'>",
         "<details open ontoggle=alert(1)>", "<img data-src='javascript:alert(1)'>", "`<script>`</script><script>alert(1)</script>", "<a href='vbscript:x'>x</a>",
-        "[x]: javascript:alert(1)\n\n[x]", "<img src=\"a\"\"onerror=alert(1)\">", "<textarea><script>alert(1)</script></textarea>", "<style>@import 'x'</style>",
+        "[x]: javascript:alert(1)\n\n[x]", '<img src="a""onerror=alert(1)">', "<textarea><script>alert(1)</script></textarea>", "<style>@import 'x'</style>",
     ],
 )  # fmt: skip
 def test_nothing_that_runs_passes(body):
@@ -163,7 +163,12 @@ def test_what_may_be_slow_is_not_ordinary(name):
 
 
 @pytest.mark.parametrize(
-    "body", ["A paragraph with *stars* and [links](x).\n\n" * 200, "| a | b |\n|---|---|\n" + "| 1 | 2 |\n" * 30, "* item\n" * 300]
+    "body",
+    [
+        "A paragraph with *stars* and [links](x).\n\n" * 200,
+        "| a | b |\n|---|---|\n" + "| 1 | 2 |\n" * 30,
+        "* item\n" * 300,
+    ],
 )
 def test_real_articles_are_ordinary(body):
     """Long news articles, tables and lists are ordinary."""

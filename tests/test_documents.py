@@ -41,7 +41,18 @@ def test_kept_until_the_stamp_moves(site, documents, path):
     assert second.changed == site.now + timedelta(hours=1)
 
 
-@pytest.mark.parametrize("path", ["/nothing.xml", "/category/none/rss.xml", "rss.xml", "//rss.xml", "/category/x/../rss.xml", "/category//rss.xml", ""])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/nothing.xml",
+        "/category/none/rss.xml",
+        "rss.xml",
+        "//rss.xml",
+        "/category/x/../rss.xml",
+        "/category//rss.xml",
+        "",
+    ],
+)
 def test_other_paths_are_nothing(site, documents, path):
     """What is no document's path gives nothing."""
     site.article("a.md", category="x")

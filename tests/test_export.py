@@ -71,9 +71,15 @@ def test_build_writes_only_what_an_article_touches(site):
     assert {p: p.stat().st_mtime_ns for p in before} == before
     site.article("b.md", "New.", title="b", category="y")
     site.run("build")
-    changed = {str(p.relative_to(public)) for p, at in before.items() if p.stat().st_mtime_ns != at and p.name != MANIFEST}
-    assert changed == {f"{folder}{name}" for folder in ("", "category/y/") for name in ("rss.xml", "atom.xml", "feed.json")}
+    changed = {
+        str(p.relative_to(public)) for p, at in before.items() if p.stat().st_mtime_ns != at and p.name != MANIFEST
+    }
+    assert changed == {
+        f"{folder}{name}" for folder in ("", "category/y/") for name in ("rss.xml", "atom.xml", "feed.json")
+    }
     (site.content / "b.md").unlink()
     site.run("build")
     assert not (public / "category/y").exists()
-    assert set(json.loads((public / MANIFEST).read_bytes())) == {f"{f}/{n}" for f in ("", "/category/x") for n in ("rss.xml", "atom.xml", "feed.json")}
+    assert set(json.loads((public / MANIFEST).read_bytes())) == {
+        f"{f}/{n}" for f in ("", "/category/x") for n in ("rss.xml", "atom.xml", "feed.json")
+    }

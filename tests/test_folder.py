@@ -30,7 +30,19 @@ def put(root, *paths):
 def test_what_is_an_article(root):
     """Markdown files at any depth; no hidden, temporary or Hugo list files, and nothing else."""
     put(root, "a.md", "b/c.markdown", "b/d/index.md")
-    put(root, ".a.md", ".git/a.md", "#a.md#", "a.md~", "~$a.md", ".#a.md", "_index.md", "b/_index.pt.md", "a.txt", "a.md.swp")
+    put(
+        root,
+        ".a.md",
+        ".git/a.md",
+        "#a.md#",
+        "a.md~",
+        "~$a.md",
+        ".#a.md",
+        "_index.md",
+        "b/_index.pt.md",
+        "a.txt",
+        "a.md.swp",
+    )
     assert [file.path for file in folder(root).scan()] == ["a.md", "b/c.markdown", "b/d/index.md"]
 
 

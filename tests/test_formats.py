@@ -46,7 +46,10 @@ ENTRY = Entry(
     summary="5 < 6 & so on",
     html='<p>Text &lt;3 with <a href="https://test.example/">link</a> and ]]&gt; ]]></p>',
     image=Image("https://test.example/i.png", "An i", "image/png"),
-    enclosures=(Enclosure("https://test.example/a.mp3", "audio/mpeg", 12), Enclosure("https://test.example/b.pdf", "application/pdf")),
+    enclosures=(
+        Enclosure("https://test.example/a.mp3", "audio/mpeg", 12),
+        Enclosure("https://test.example/b.pdf", "application/pdf"),
+    ),
     language="pt",
 )
 
@@ -76,7 +79,10 @@ class Suite:
             "summary": ENTRY.summary,
             "html": ENTRY.html,
             "image": "https://test.example/i.png",
-            "files": [("https://test.example/a.mp3", "audio/mpeg", 12), ("https://test.example/b.pdf", "application/pdf", 0)],
+            "files": [
+                ("https://test.example/a.mp3", "audio/mpeg", 12),
+                ("https://test.example/b.pdf", "application/pdf", 0),
+            ],
             "language": "pt",
         }
 
@@ -104,7 +110,9 @@ class Suite:
     def test_order_is_the_feeds(self):
         """Entries come in the feed's order."""
         entries = tuple(replace(ENTRY, id=f"tag:test.example,2026:{n}") for n in range(3))
-        assert [entry["id"] for entry in read(self.format, replace(FEED, entries=entries))] == [entry.id for entry in entries]
+        assert [entry["id"] for entry in read(self.format, replace(FEED, entries=entries))] == [
+            entry.id for entry in entries
+        ]
 
     def test_rendering_does_not_touch_the_locale(self):
         """Dates are English, and the locale of the process is never switched, not even for a moment."""
@@ -177,7 +185,11 @@ class TestJsonFeed(Suite):
     [
         (datetime(2026, 1, 24, 9, 13, 22, 668000, UTC), "2026-01-24T09:13:22.668Z", "Sat, 24 Jan 2026 09:13:22 +0000"),
         (datetime(2026, 1, 24, 9, 13, 22, 1, UTC), "2026-01-24T09:13:22.000001Z", "Sat, 24 Jan 2026 09:13:22 +0000"),
-        (datetime(1, 2, 3, tzinfo=timezone(timedelta(hours=-5))), "0001-02-03T00:00:00-05:00", "Sat, 03 Feb 0001 00:00:00 -0500"),
+        (
+            datetime(1, 2, 3, tzinfo=timezone(timedelta(hours=-5))),
+            "0001-02-03T00:00:00-05:00",
+            "Sat, 03 Feb 0001 00:00:00 -0500",
+        ),
     ],
 )
 def test_dates_as_the_formats_write_them(moment, long, short):
@@ -194,7 +206,11 @@ def test_any_clean_text_survives(format_, title, summary, html):
     body = format_.render(replace(FEED, entries=(entry,)))
     if format_.filename == "feed.json":
         (item,) = json.loads(body)["items"]
-        assert (item["title"], item.get("summary", ""), item["content_html"]) == (entry.title, entry.summary, entry.html)
+        assert (item["title"], item.get("summary", ""), item["content_html"]) == (
+            entry.title,
+            entry.summary,
+            entry.html,
+        )
     else:
         root = etree.fromstring(body)
         texts = {element.text for element in root.iter() if element.text}

@@ -158,7 +158,9 @@ def test_what_is_no_file_of_ours_is_refused(built, name):
 
 def test_every_document_is_valid(built):
     """Every document that came of it keeps all rules of its format."""
-    documents = [path for path in (built.root / "public").rglob("*") if path.suffix in (".xml", ".json") and path.name[0] != "."]
+    documents = [
+        path for path in (built.root / "public").rglob("*") if path.suffix in (".xml", ".json") and path.name[0] != "."
+    ]
     assert len(documents) > 9
     for path in documents:
         body = path.read_bytes()

@@ -47,7 +47,11 @@ def imports(path):
 def test_floors():
     """Imports point downward only, formats know nothing of each other, and the core imports nothing that does I/O."""
     done = subprocess.run(
-        [Path(sys.executable).with_name("lint-imports"), "--no-cache"], cwd=REPOSITORY, capture_output=True, text=True, check=False
+        [Path(sys.executable).with_name("lint-imports"), "--no-cache"],
+        cwd=REPOSITORY,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert done.returncode == 0, done.stdout
 
@@ -70,7 +74,18 @@ def test_the_core_reads_no_clock_and_no_file(path):
         for node in ast.walk(ast.parse(path.read_text("utf-8")))
         if isinstance(node, ast.Call)
     }
-    assert not calls & {"now", "today", "utcnow", "monotonic", "open", "read_text", "read_bytes", "print", "input", "getenv"}
+    assert not calls & {
+        "now",
+        "today",
+        "utcnow",
+        "monotonic",
+        "open",
+        "read_text",
+        "read_bytes",
+        "print",
+        "input",
+        "getenv",
+    }
 
 
 @pytest.mark.parametrize("path", MODULES, ids=str)
@@ -85,15 +100,27 @@ def test_rooms_stay_small(path):
     ("command", "never"),
     [
         (["-c", "import feeds"], {"flask", "sqlalchemy", "pydantic", "markdown", "lxml", "click", "datetime"}),
-        (["-m", "feeds", "--version"], {"flask", "sqlalchemy", "pydantic", "markdown", "lxml", "granian", "apscheduler"}),
-        (["-m", "feeds", "status", "-c", "config.yaml"], {"flask", "markdown", "feedgen", "granian", "apscheduler", "watchfiles"}),
+        (
+            ["-m", "feeds", "--version"],
+            {"flask", "sqlalchemy", "pydantic", "markdown", "lxml", "granian", "apscheduler"},
+        ),
+        (
+            ["-m", "feeds", "status", "-c", "config.yaml"],
+            {"flask", "markdown", "feedgen", "granian", "apscheduler", "watchfiles"},
+        ),
         (["-m", "feeds", "check", "-c", "config.yaml"], {"flask", "granian", "feedgen"}),
     ],
 )
 def test_what_a_command_does_not_need_is_not_imported(command, never):
     """Importing the package costs nothing, and a command pays only for the rooms that it enters."""
-    done = subprocess.run([sys.executable, "-X", "importtime", *command], cwd=REPOSITORY, capture_output=True, text=True, check=False)
-    imported = {line.rpartition("|")[2].strip().partition(".")[0] for line in done.stderr.splitlines() if line.startswith("import time:")}
+    done = subprocess.run(
+        [sys.executable, "-X", "importtime", *command], cwd=REPOSITORY, capture_output=True, text=True, check=False
+    )
+    imported = {
+        line.rpartition("|")[2].strip().partition(".")[0]
+        for line in done.stderr.splitlines()
+        if line.startswith("import time:")
+    }
     assert done.returncode == 0
     assert not imported & never
 
@@ -140,4 +167,6 @@ def test_every_key_is_documented():
             row = next((line for line in text.splitlines() if line.startswith(f"| `{name}.{key}` |")), "")
             assert row, f"{name}.{key}"
             if not field.is_required() and isinstance(field.default, str | int | float) and field.default != "":
-                assert (json.dumps(field.default) if isinstance(field.default, bool) else str(field.default)) in row, row
+                assert (json.dumps(field.default) if isinstance(field.default, bool) else str(field.default)) in row, (
+                    row
+                )

@@ -138,7 +138,9 @@ def test_dates_without_a_zone_are_the_sites():
     assert dates.parse("1890-01-01", LISBON).utcoffset() == timedelta(0), "local mean time has seconds; UTC is written"
 
 
-@given(st.datetimes(timezones=st.just(UTC) | st.builds(timezone, st.integers(-23, 23).map(lambda h: timedelta(hours=h)))))
+@given(
+    st.datetimes(timezones=st.just(UTC) | st.builds(timezone, st.integers(-23, 23).map(lambda h: timedelta(hours=h))))
+)
 def test_every_moment_round_trips(moment):
     """Every ISO date that can be said in both years and UTC is read as the moment that it is."""
     try:
@@ -280,7 +282,13 @@ def test_slugs_stay_on_the_site(slug, expected):
 
 
 @pytest.mark.parametrize(
-    "text", ["---\n\nProse that opens with a rule.\n\n---\n\nMore.\n", "---\n\nProse and no second rule.\n", "{{< hugo >}}\n", "{% if %}\n"]
+    "text",
+    [
+        "---\n\nProse that opens with a rule.\n\n---\n\nMore.\n",
+        "---\n\nProse and no second rule.\n",
+        "{{< hugo >}}\n",
+        "{% if %}\n",
+    ],
 )
 def test_prose_is_no_front_matter(text):
     """A text that opens with a rule or a template mark loses none of its parts."""
@@ -332,7 +340,11 @@ def test_any_front_matter_is_read_or_refused(text):
 JSONISH = st.recursive(st.none() | st.booleans() | st.integers() | st.floats() | st.text(), st.lists, max_leaves=5)
 
 
-@given(st.dictionaries(st.sampled_from(["title", "date", "tags", "author", "image", "draft", "slug", "link", "id", "expires"]), JSONISH))
+@given(
+    st.dictionaries(
+        st.sampled_from(["title", "date", "tags", "author", "image", "draft", "slug", "link", "id", "expires"]), JSONISH
+    )
+)
 def test_any_value_of_any_key_is_read_or_refused(values):
     """No value of any shape under any key does more than refuse its article."""
     try:

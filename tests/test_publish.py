@@ -68,7 +68,14 @@ def test_an_entry_beyond_the_limit_stamps_nothing(site):
 
 @pytest.mark.parametrize(
     "fields",
-    [{"title": "Other"}, {"date": "2025-01-01"}, {"slug": "other"}, {"category": "other"}, {"link": "/other/"}, {"tags": ["x"]}],
+    [
+        {"title": "Other"},
+        {"date": "2025-01-01"},
+        {"slug": "other"},
+        {"category": "other"},
+        {"link": "/other/"},
+        {"tags": ["x"]},
+    ],
 )
 def test_ids_outlive_every_edit(site, fields):
     """Title, date, slug, category, link: whatever changes, the id stays."""
@@ -80,7 +87,12 @@ def test_ids_outlive_every_edit(site, fields):
 
 
 @pytest.mark.parametrize(
-    "section", [{"site": {"url": "http://moved.example"}}, {"content": {"permalink": "/{year}/{slug}"}}, {"site": {"authority": "x.example"}}]
+    "section",
+    [
+        {"site": {"url": "http://moved.example"}},
+        {"content": {"permalink": "/{year}/{slug}"}},
+        {"site": {"authority": "x.example"}},
+    ],
 )
 def test_ids_outlive_the_sites_moves(site, section):
     """A new site.url, permalink or authority changes no id that was ever published."""
@@ -154,7 +166,10 @@ def test_the_same_given_id_twice(site):
     site.article("late.md", title="late", id="urn:x:1", date="2026-05-02")
     site.article("early.md", title="early", id="urn:x:1", date="2026-05-01")
     (refusal,) = site.publish().refused
-    assert (refusal.path, refusal.reason) == ("late.md", "id: 'urn:x:1' is the id of early.md; give one of them another")
+    assert (refusal.path, refusal.reason) == (
+        "late.md",
+        "id: 'urn:x:1' is the id of early.md; give one of them another",
+    )
     assert ids(site) == {"early": "urn:x:1"}
     site.article("early.md", title="early", id="urn:x:2", date="2026-05-01")
     site.publish()
@@ -173,7 +188,9 @@ def test_a_published_article_that_takes_anothers_id_stays_as_it_was(site):
     assert "Old." in site.items()["a"]["content_html"]
 
 
-@pytest.mark.parametrize("broken", [b"", b"---\ntitle: a\n", b"---\ntitle: [\n---\n", b"\xff\xfe", b"---\ndate: soon\n---\nx"])
+@pytest.mark.parametrize(
+    "broken", [b"", b"---\ntitle: a\n", b"---\ntitle: [\n---\n", b"\xff\xfe", b"---\ndate: soon\n---\nx"]
+)
 def test_a_broken_file_leaves_its_last_good_version_up(site, broken):
     """A half-written, emptied or broken file is refused with a reason; what was published of it stays."""
     site.article("a.md", "Good.", title="a")
@@ -278,7 +295,9 @@ def test_the_guard_stops_what_readers_would_show_again(site, many, change, stops
         site.article(f"{n}.md", title=str(n))
     site.publish()
     for n in range(many):
-        site.article(f"{n}.md", **{"title": str(n), **{k: v.format(n=n) if isinstance(v, str) else v for k, v in change.items()}})
+        site.article(
+            f"{n}.md", **{"title": str(n), **{k: v.format(n=n) if isinstance(v, str) else v for k, v in change.items()}}
+        )
     if stops:
         with pytest.raises(GuardStopped):
             site.publish()
@@ -328,7 +347,14 @@ def test_same_folder_same_bytes(site, tmp_path):
     from conftest import Site
 
     for n in range(12):
-        site.article(f"d{n % 3}/{n}.md", f"Text {n}.", title=f"t{n}", category=["A", "a", "B"][n % 3], slug=f"s{n % 5}", tags=["x", f"y{n}"])
+        site.article(
+            f"d{n % 3}/{n}.md",
+            f"Text {n}.",
+            title=f"t{n}",
+            category=["A", "a", "B"][n % 3],
+            slug=f"s{n % 5}",
+            tags=["x", f"y{n}"],
+        )
     site.publish()
     other = Site(tmp_path / "other")
     for file in sorted(site.content.rglob("*.md"), reverse=True):

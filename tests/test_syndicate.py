@@ -27,7 +27,11 @@ def test_feeds_of_an_article():
     """The site's, and one for each category, tag and author; two names with one slug are one feed; no slug, no feed."""
     paths = [feed.path for feed in syndicate.feeds_of(ARTICLE, SITE)]
     assert paths == ["", "category/town-hall", "category/second", "tag/c", "tag/c-plus-plus", "author/desk"]
-    assert [feed.path for feed in syndicate.feeds_of(ARTICLE, replace(SITE, by=("tag",)))] == ["", "tag/c", "tag/c-plus-plus"]
+    assert [feed.path for feed in syndicate.feeds_of(ARTICLE, replace(SITE, by=("tag",)))] == [
+        "",
+        "tag/c",
+        "tag/c-plus-plus",
+    ]
 
 
 @pytest.mark.parametrize(

@@ -54,7 +54,7 @@ def test_one_line_is_one_line(text):
         ("../..", ""),
         ("!!!", ""),
         ("straße", "strasse"),
-        ("é", "é"),  # NFD and NFC are one name
+        ("e\u0301", "é"),  # NFD and NFC are one name
     ],
 )
 def test_slugs(name, slug):
@@ -74,7 +74,14 @@ def test_slug_is_a_folder_name(name):
 
 @pytest.mark.parametrize(
     ("given_", "safe"),
-    [("../../x", "x"), ("//evil", "evil"), ("a/./b/../c", "a/b/c"), ("a b\\c", "a-b-c"), ("...", ""), ("2026/x", "2026/x")],
+    [
+        ("../../x", "x"),
+        ("//evil", "evil"),
+        ("a/./b/../c", "a/b/c"),
+        ("a b\\c", "a-b-c"),
+        ("...", ""),
+        ("2026/x", "2026/x"),
+    ],
 )
 def test_safe_path_stays_below(given_, safe):
     """A slug that climbs, starts at the root or names a host is only a path below the site."""

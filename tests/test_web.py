@@ -102,14 +102,28 @@ def test_head_is_get_without_its_body(served, name):
     get, head = served.get(f"/{name}"), served.get(f"/{name}", method="HEAD")
     drop = {"date"}
     assert head.body == b""
-    assert {k: v for k, v in head.headers.items() if k not in drop} == {k: v for k, v in get.headers.items() if k not in drop}
+    assert {k: v for k, v in head.headers.items() if k not in drop} == {
+        k: v for k, v in get.headers.items() if k not in drop
+    }
 
 
 FORGED = {"Host": "evil.example", "X_Forwarded_Host": "evil.example", "X_Forwarded_Proto": "gopher", "Forwarded": "host=evil.example",
           "X_Forwarded_Prefix": "/evil", "X_Original_URL": "/evil"}  # fmt: skip
 
 
-@pytest.mark.parametrize("path", ["/rss.xml", "/atom.xml", "/feed.json", "/", "/category/%C3%A9t%C3%A9/", "/tag/x", "/nothing", "/tag/x/rss.xml?host=evil"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/rss.xml",
+        "/atom.xml",
+        "/feed.json",
+        "/",
+        "/category/%C3%A9t%C3%A9/",
+        "/tag/x",
+        "/nothing",
+        "/tag/x/rss.xml?host=evil",
+    ],
+)
 def test_forged_hosts_change_no_byte(served, path):
     """Behind a forged Host or forwarding header no byte of any document, page or error changes."""
     plain, forged = served.get(path), served.get(path, **FORGED)
@@ -261,7 +275,9 @@ def test_restart_keeps_validators(site, serve):
     server.stop()
     (site.content / "a.md").touch()
     after = serve(site).get("/rss.xml")
-    assert {k: before.headers[k] for k in ("etag", "last-modified")} == {k: after.headers[k] for k in ("etag", "last-modified")}
+    assert {k: before.headers[k] for k in ("etag", "last-modified")} == {
+        k: after.headers[k] for k in ("etag", "last-modified")
+    }
 
 
 def test_a_build_beside_a_server_is_served(site, serve):

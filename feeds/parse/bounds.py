@@ -8,7 +8,7 @@ this room only tells the two apart; `trial` does the rest.
 
 import re
 
-# Limits measured on Python-Markdown 3.11 (benchmarks/articles.py): the worst that fits in all of them takes 0.3 s.
+# Limits measured on Python-Markdown 3.11 (benchmarks/articles.py): the worst body that fits in all takes 0.2 s.
 _SPECIAL = re.compile(r"[\[<*_`!&#|:]")
 _LARGEST_BODY = 128 * 1024  # characters
 _MOST_BLOCKS = 3_000
