@@ -4,6 +4,7 @@ What is kept is bounded in bytes. A catalog that can't be read for a while costs
 """
 
 import gzip
+import hashlib
 import logging
 import threading
 import time
@@ -46,6 +47,7 @@ class Documents:
         self._rendering = threading.RLock()
         self._revision = 0
         self._look_again_at = 0.0
+        self._away = False
 
     def get(self, path: str) -> Document | None:
         """Give the document at a path, encoded; None if there is none. Raises `NothingYet`, `CatalogError`."""
@@ -95,8 +97,11 @@ class Documents:
             try:
                 with self._catalog.reading() as catalog:
                     self._revision = catalog.revision()
+                self._away = False
             except CatalogError as error:
-                _LOG.warning("serving what is kept: %s", error)
+                if not self._away:
+                    _LOG.warning("serving what is kept: %s", error)
+                self._away = True
             self._look_again_at = time.monotonic() + _LOOK_EVERY
         if self._revision == 0:
             raise NothingYet("the first regeneration is still under way")
@@ -124,7 +129,8 @@ class Documents:
 
     @staticmethod
     def _document(path: str, format_: Format, feed: Feed, state: FeedState) -> Document:
-        return Document(path, format_.media_type, format_.render(feed), state.changed)
+        body = format_.render(feed)
+        return Document(path, format_.media_type, body, hashlib.sha256(body).hexdigest()[:32], state.changed)
 
     def _feed(self, state: FeedState, records: list[Record]) -> Feed:
         return syndicate.feed(state, (self._entry(record) for record in records), self.site)

@@ -164,5 +164,6 @@ class Document:
     path: str  # below feeds.url, beginning with "/"
     media_type: str
     body: bytes
+    digest: str  # of the body; what validators are made of
     changed: datetime  # when the publisher committed what it shows
     encodings: Mapping[str, bytes] = field(default_factory=dict)  # content coding -> body in it

@@ -31,10 +31,10 @@ class Catalog:
     def create(self) -> None:
         """Make the file and its tables where they are missing. Raises `CatalogError` for what is no catalog of ours."""
         with _translated(self._file):
-            if self._file:
-                self._file.parent.mkdir(parents=True, exist_ok=True)
+            self._make_folder()
             with self._engine.begin() as connection:
-                self._require_ours(connection)
+                if self._is_ours(connection):
+                    return
             if self._file:
                 with contextlib.closing(self._engine.raw_connection()) as raw:
                     raw.cursor().execute("PRAGMA journal_mode=WAL")  # which stays in the file
@@ -42,13 +42,22 @@ class Catalog:
                 METADATA.create_all(connection)
                 Writer(connection).set_meta("schema", str(SCHEMA))
 
-    def _require_ours(self, connection: sa.Connection) -> None:
+    def _make_folder(self) -> None:
+        try:
+            if self._file:
+                self._file.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise _unusable(self._file, error.strerror) from error
+
+    def _is_ours(self, connection: sa.Connection) -> bool:
+        """Tell a catalog from an empty file. Raises `CatalogError` for anything else."""
         tables = set(sa.inspect(connection).get_table_names())
         if tables and "meta" not in tables:
             raise CatalogError(f"{self._file}: a database, but not a catalog of ours; `state` names another file")
         schema = Reader(connection).meta("schema") if tables else None
         if schema and int(schema) > SCHEMA:
             raise CatalogError(f"{self._file}: written by a newer version of feeds; upgrade, or set another `state`")
+        return schema is not None
 
     @contextlib.contextmanager
     def reading(self) -> Iterator["Reader"]:
@@ -68,7 +77,12 @@ class Catalog:
         if self._file is None:
             yield
             return
-        with _translated(self._file), Path(f"{self._file}.lock").open("w", encoding="ascii") as handle:
+        self._make_folder()
+        try:
+            handle = Path(f"{self._file}.lock").open("w", encoding="ascii")  # noqa: SIM115  # closed below
+        except OSError as error:
+            raise _unusable(self._file, error.strerror) from error
+        with handle:
             until = time.monotonic() + wait
             while not _try_lock(handle.fileno()):
                 if time.monotonic() >= until:
@@ -104,13 +118,15 @@ def _engine(file: Path | None) -> sa.Engine:
 
 @contextlib.contextmanager
 def _translated(file: Path | None) -> Iterator[None]:
-    """Say in a sentence what a database or a file system said."""
+    """Say in a sentence what the database said."""
     try:
         yield
     except sa.exc.DBAPIError as error:
-        raise CatalogError(f"{file}: the catalog can't be used: {error.orig}") from error
-    except OSError as error:
-        raise CatalogError(f"{file}: the catalog can't be used: {error.strerror or error}") from error
+        raise _unusable(file, error.orig) from error
+
+
+def _unusable(file: Path | None, reason: object) -> CatalogError:
+    return CatalogError(f"{file}: the catalog can't be used: {reason}")
 
 
 def _try_lock(handle: int) -> bool:
