@@ -72,11 +72,11 @@ def fingerprint(site: Site) -> str:
     return hashlib.sha256(f"{__version__} {site!r}".encode()).hexdigest()
 
 
-def digest(feed: FeedState, shown: Iterable[tuple[str, str]], site: Site) -> str:
-    """Give a digest of what a feed's documents show: (entry id, content hash) of the entries, newest first."""
+def digest(feed: FeedState, shown: Iterable[tuple[str, str, str]], site: Site) -> str:
+    """Give a digest of what a feed's documents show: (id, path, content hash) of the entries, newest first."""
     state = hashlib.sha256(f"{fingerprint(site)} {feed.path} {feed.name} {exists(feed, site)}".encode())
-    for id_, content in shown:
-        state.update(f"\n{id_} {content}".encode())
+    for facts in shown:
+        state.update("\n".join(("", *facts)).encode())
     return state.hexdigest()
 
 

@@ -119,6 +119,16 @@ def test_a_moved_file_keeps_its_id(site, seen_between):
     assert ids(site)["a"] == ID
 
 
+def test_a_moved_file_shows_its_new_link(site):
+    """A move that changes the link stamps the feeds, although text and id are the same."""
+    site.article("a.md", title="a")
+    site.publish()
+    (site.content / "a.md").rename(site.content / "b.md")
+    assert site.publish().changed == ("",)
+    assert site.items()["a"]["url"] == "https://test.example/b/"
+    assert ids(site)["a"] == ID
+
+
 def test_a_moved_and_edited_file_keeps_its_id_by_slug(site):
     """A renamed file whose text changed too is known by the slug or the id that it gives."""
     site.article("a.md", title="a", slug="s")

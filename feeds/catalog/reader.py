@@ -64,16 +64,16 @@ class Reader:
         )
         return [record(row) for row in self._connection.execute(chosen)]
 
-    def shown(self, feed: str, limit: int) -> list[tuple[str, str]]:
-        """Give the newest entries of a feed as (id, content hash)."""
+    def shown(self, feed: str, limit: int) -> list[tuple[str, str, str]]:
+        """Give the newest entries of a feed as (id, path, content hash): all that makes them what they are."""
         chosen = (
-            sa.select(entries.c.id, articles.c.hash)
+            sa.select(entries.c.id, articles.c.path, articles.c.hash)
             .join(articles, entries.c.article == articles.c.key)
             .where(entries.c.feed == feed)
             .order_by(*NEWEST_FIRST)
             .limit(limit)
         )
-        return [(row.id, row.hash) for row in self._connection.execute(chosen)]
+        return [(row.id, row.path, row.hash) for row in self._connection.execute(chosen)]
 
     def count_and_name(self, feed: str) -> tuple[int, str]:
         """Give how many entries a feed has, and its name as the earliest of them spells it."""
