@@ -35,7 +35,7 @@ def serve(call: Call, host: str | None, port: int | None, workers: int | None) -
         catalog,
         watch=settings.content.watch,
         cron=cron,
-        told=_Teller(settings, host, port, call.quiet).tell,
+        told=_Teller(settings, host, port, quiet=call.quiet).tell,
     )
     # a process that runs threads must not be forked; and the workers load the configuration by themselves
     multiprocessing.set_start_method("spawn", force=True)
@@ -65,47 +65,54 @@ def serve(call: Call, host: str | None, port: int | None, workers: int | None) -
 class _Teller:
     """Says on the terminal what a regeneration under `serve` came to, once, not each time."""
 
-    def __init__(self, settings: config.Config, host: str, port: int, quiet: bool) -> None:
+    def __init__(self, settings: config.Config, host: str, port: int, *, quiet: bool) -> None:
         self._settings = settings
         self._quiet = quiet
-        self._address = f"http://{f'[{host}]' if ':' in host else host}:{port}"
+        shown = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104  # what can be opened here
+        self._address = f"http://{f'[{shown}]' if ':' in shown else shown}:{port}"
         self._greeted = False
         self._refused: set[str] = set()
         self._error = ""
 
     def tell(self, outcome: Outcome | FeedsError) -> None:
         """Say what is new since the last time."""
+        self._greet()
         if isinstance(outcome, FeedsError):
             if str(outcome) != self._error:
                 say(str(outcome))
             self._error = str(outcome)
             return
-        if self._error and not self._quiet:
-            say("all is well again")
+        self._say_refused(outcome)
+        if self._error:
+            self._inform("all is well again")
         self._error = ""
+        for warning in outcome.warnings:
+            self._inform(f"warning: {self._settings.content.path}/{warning}")
+        if outcome.changed:
+            self._inform(f"revision {outcome.revision}: {counted(outcome)}; {len(outcome.changed)} feeds changed")
+
+    def _say_refused(self, outcome: Outcome) -> None:
         lines = {f"{where(refusal, self._settings)}: {refusal.reason}" for refusal in outcome.refused}
         for line in sorted(lines - self._refused):
             say(line)
         self._refused = lines
-        for warning in outcome.warnings:
-            say(f"warning: {warning}")
-        if self._quiet:
-            return
-        if not self._greeted:
-            self._greet(outcome)
-        elif outcome.changed:
-            say(f"revision {outcome.revision}: {counted(outcome)}; {len(outcome.changed)} feeds changed")
 
-    def _greet(self, outcome: Outcome) -> None:
+    def _greet(self) -> None:
+        if self._greeted:
+            return
         self._greeted = True
         public = self._settings.for_core.feeds_url
-        say(f"{self._settings.site.title}: {counted(outcome)}; watching {self._settings.content_root}")
-        say(f"  look at       {self._address}/")
+        self._inform(f"{self._settings.site.title}, watching {self._settings.content_root}")
+        self._inform(f"  look at       {self._address}/")
         for path in ("/rss.xml", "/atom.xml", "/feed.json"):
-            say(f"  subscribe to  {self._address}{path}")
+            self._inform(f"  subscribe to  {self._address}{path}")
         if public != self._address:
-            say(f"  the feeds say that they are at {public}/ (feeds.url); let that lead here")
-        say("  Ctrl-C ends it")
+            self._inform(f"  the feeds say that they are at {public}/ (feeds.url); let that lead here")
+        self._inform("  Ctrl-C ends it")
+
+    def _inform(self, line: str) -> None:
+        if not self._quiet:
+            say(line)
 
 
 def _require_free(host: str, port: int) -> None:
