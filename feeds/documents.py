@@ -17,10 +17,11 @@ import brotli
 
 from feeds import syndicate
 from feeds.catalog import Catalog, Record
-from feeds.errors import CatalogError
+from feeds.errors import CatalogError, Refused
 from feeds.formats import FORMATS, Format
 from feeds.model import Content, Document, Entry, Feed, FeedState, Site
-from feeds.parse.content import Renderer, as_plain_text
+from feeds.parse.content import as_plain_text
+from feeds.sandbox import Sandbox
 
 T = TypeVar("T")
 
@@ -41,7 +42,7 @@ class Documents:
     def __init__(self, catalog: Catalog, site: Site) -> None:
         self.site = site
         self._catalog = catalog
-        self._renderer = Renderer()
+        self._sandbox = Sandbox()
         self._contents = _Kept[Content](_CONTENT_ROOM, lambda content: len(content.html) + len(content.summary))
         self._documents = _Kept[_Checked](_DOCUMENT_ROOM, lambda kept: kept.size)
         self._rendering = threading.RLock()
@@ -75,8 +76,7 @@ class Documents:
             state = catalog.feed(path)
             if state is None or not syndicate.exists(state, self.site):
                 return None
-            records = catalog.newest(path, self.site.limit)
-        return self._feed(state, records)
+            return self._feed(state, catalog.newest(path, self.site.limit))
 
     def feeds(self) -> list[FeedState]:
         """Give the feeds that are published: the site's first, the others by path."""
@@ -148,9 +148,9 @@ class Documents:
     def _content(self, record: Record, url: str) -> Content:
         body, summary = record.article.body, record.article.summary
         try:
-            return self._renderer.content(body, summary, url, syndicate.anchor_prefix(record.id or ""))
-        except Exception:  # whatever the Markdown library makes of one article, the others are shown
-            _LOG.exception("%s: can't be rendered; shown as plain text", record.article.path)
+            return self._sandbox.content(body, summary, url, syndicate.anchor_prefix(record.id or ""))
+        except Refused as refused:
+            _LOG.warning("%s: shown as plain text: %s", record.article.path, refused.reason)
             return as_plain_text(body, summary)
 
 

@@ -40,6 +40,11 @@ class Tree:
         self._shows[path] = digest
         return not same
 
+    def plan(self, published: Iterable[str]) -> None:
+        """Say in the manifest which files will be ours before any of them is there, in case the run is cut short."""
+        self._shows = dict.fromkeys(published, "") | self._shows
+        self._keep_manifest()
+
     def finish(self, published: Iterable[str]) -> list[str]:
         """Remove our files that are no longer published, and keep the manifest. Gives the paths removed."""
         stale = sorted(set(self._shows) - set(published))
@@ -51,13 +56,16 @@ class Tree:
                     if folder == self._root or not _remove_empty(folder):
                         break
             del self._shows[path]
+        self._keep_manifest()
+        return stale
+
+    def _keep_manifest(self) -> None:
         manifest = self._root / MANIFEST
         with _translated(manifest):
             self._root.mkdir(parents=True, exist_ok=True)
             body = json.dumps(self._shows, indent=0, sort_keys=True).encode()
             if not manifest.is_file() or manifest.read_bytes() != body:
                 _replace(manifest, body)
-        return stale
 
     def _file(self, path: str) -> Path:
         return self._root / path.lstrip("/")
@@ -65,10 +73,10 @@ class Tree:
     def _read_manifest(self) -> dict[str, str]:
         try:
             shows: Any = json.loads((self._root / MANIFEST).read_bytes())
-        except (OSError, ValueError):
+        except (OSError, ValueError, RecursionError):
             return {}
         inside = isinstance(shows, dict) and all(
-            isinstance(digest, str) and path.startswith("/") and ".." not in path.split("/")
+            isinstance(digest, str) and path.startswith("/") and ".." not in path.split("/") and "\0" not in path
             for path, digest in shows.items()
         )
         return shows if inside else {}

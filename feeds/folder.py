@@ -5,6 +5,7 @@ replaced, and some file systems send none at all.
 """
 
 import os
+import re
 import stat
 import threading
 import time
@@ -16,7 +17,7 @@ from typing import Literal
 import pathspec
 import watchfiles
 
-from feeds.errors import FolderGone, Refused, Unreadable
+from feeds.errors import ConfigError, FolderGone, Refused, Unreadable
 
 _SUFFIXES = (".md", ".markdown")
 _NEVER = (".", "#", "~$", "_index.")  # hidden, Emacs, Office, and Hugo's list pages
@@ -58,24 +59,31 @@ class Folder:
 
     def __init__(self, root: Path, include: Sequence[str], exclude: Sequence[str]) -> None:
         self.root = root
-        self._include = pathspec.PathSpec.from_lines("gitignore", include)
-        self._exclude = pathspec.PathSpec.from_lines("gitignore", exclude)
+        self._include = _patterns("include", include)
+        self._exclude = _patterns("exclude", exclude)
 
     def scan(self) -> list[Found]:
         """List all articles by path. Raises `FolderGone` if the folder, or one below it while it is listed, is away."""
         found: list[Found] = []
         root = os.path.realpath(self.root)
+        folders = [(root, "")]
         try:
-            self._list(root, "", root, found)
+            while folders:
+                folders += self._list(*folders.pop(), root, found)
         except FileNotFoundError as error:
             if not self.root.is_dir():
                 raise FolderGone(f"{self.root}: the content folder is not there; what is published stays up") from None
             raise FolderGone(f"{error.filename}: went away while it was listed; trying again later") from None
         except OSError as error:
-            raise FolderGone(f"{error.filename or self.root}: can't be listed: {error.strerror}") from None
+            raise FolderGone(
+                f"{error.filename or self.root}: can't be listed: {error.strerror}; nothing was changed, since its "
+                "articles would vanish. Mend that, or name it in content.exclude"
+            ) from None
         return sorted(found, key=lambda file: file.path)
 
-    def _list(self, folder: str, prefix: str, root: str, found: list[Found]) -> None:
+    def _list(self, folder: str, prefix: str, root: str, found: list[Found]) -> list[tuple[str, str]]:
+        """Add a folder's articles to `found`, and give the folders in it, each with its prefix."""
+        inner = []
         with os.scandir(folder) as items:
             for item in items:
                 if item.name.startswith(_NEVER) or item.name.endswith("~"):
@@ -83,9 +91,10 @@ class Folder:
                 path = prefix + item.name
                 if item.is_dir(follow_symlinks=False):
                     if not self._exclude.match_file(path + "/"):
-                        self._list(item.path, path + "/", root, found)
+                        inner.append((item.path, path + "/"))
                 elif item.name.lower().endswith(_SUFFIXES) and self._wanted(path):
                     found.append(self._look(item, path, root))
+        return inner
 
     def _wanted(self, path: str) -> bool:
         return self._include.match_file(path) and not self._exclude.match_file(path)
@@ -165,6 +174,13 @@ class Unsettled(Refused):
 
     def __init__(self) -> None:
         super().__init__("changed while it was read")
+
+
+def _patterns(key: str, patterns: Sequence[str]) -> "pathspec.PathSpec[pathspec.Pattern]":
+    try:
+        return pathspec.PathSpec.from_lines("gitignore", patterns)
+    except (ValueError, re.error) as error:
+        raise ConfigError([f"content.{key}: {error}"]) from None
 
 
 def _identity(path: Path) -> tuple[int, int] | None:

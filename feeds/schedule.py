@@ -7,13 +7,14 @@ times; a date is set anew after each regeneration, at start and after a jump of 
 import logging
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta, tzinfo
 
 from apscheduler.schedulers.background import BackgroundScheduler
 from apscheduler.triggers.cron import CronTrigger
 
 from feeds.catalog import Catalog
-from feeds.errors import ConfigError, FeedsError
+from feeds.errors import CatalogError, ConfigError, FeedsError
 from feeds.folder import Folder, Watch
 from feeds.publish import Outcome, Publisher
 
@@ -89,16 +90,17 @@ class Keeper:
                 self._told(outcome)
                 if outcome.unsettled:
                     self._wake_at(datetime.now(UTC) + timedelta(seconds=_SOON), "unsettled")
-                self._set_alarm()
             except FeedsError as error:
                 self._told(error)
             except Exception:  # what is published stays up, and the next hint tries again
                 _LOG.exception("a regeneration failed")
+            self._set_alarm()
 
     def _set_alarm(self) -> None:
         """Wake when the next article goes live or expires."""
         now = datetime.now(UTC)
-        with self._catalog.reading() as catalog:
+        hour = None
+        with suppress(CatalogError), self._catalog.reading() as catalog:
             hour = catalog.next_change(now)
         self._wake_at(min(hour or now + _AT_LEAST_EVERY, now + _AT_LEAST_EVERY), "alarm")
 

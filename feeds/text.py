@@ -11,10 +11,10 @@ from urllib.parse import quote, urljoin, urlsplit, urlunsplit
 # controls are allowed there but "discouraged", carry no meaning in text, and make validators warn.
 _FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
 _RARE_BREAKS = str.maketrans({"\x85": " ", "\u2028": " ", "\u2029": " "})  # YAML 1.1 would end a line there
-_NOT_WORD = re.compile(r"[^\w]+")
 _URL_SAFE = "!#$%&'()*+,/:;=?@[]~"
+_NOT_IN_HOST = re.compile(r"[\s<>\"{}|\\^`%]")
 _SCHEME = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]*:")
-_LONGEST_NAME = 80  # characters; a file name has 255 bytes, and four of them may be needed for one character
+_LONGEST_NAME = 200  # bytes
 
 
 def clean(text: str) -> str:
@@ -28,13 +28,23 @@ def one_line(text: str) -> str:
 
 
 def slugify(name: str) -> str:
-    """Give the slug of a category, tag or author: lower case, words joined by "-", letters of any script.
+    """Give the slug of a category, tag or author: lower case, words joined by "-", letters and marks of any script.
 
-    "C++" and "C#" stay apart from "C". A name without a letter or digit has no slug: "".
+    "C++" and "C#" stay apart from "C". A name without a letter or digit has no slug: "". At most 200 bytes of UTF-8, as
+    a file name has 255.
     """
     spoken = unicodedata.normalize("NFKC", name).replace("+", " plus ").replace("#", " sharp ")
-    words = _NOT_WORD.sub("-", unicodedata.normalize("NFC", spoken.casefold()))
-    return words.strip("-_")[:_LONGEST_NAME].strip("-_")
+    letters = unicodedata.normalize("NFC", spoken.casefold())
+    # a vowel sign is part of its word (Mn, Mc), and what joins letters (Cf) is not written
+    kept = (letter if _is_word(letter) else "-" for letter in letters if unicodedata.category(letter) != "Cf")
+    words = re.sub("-+", "-", "".join(kept)).strip("-_")
+    if not any(letter.isalnum() for letter in words):
+        return ""
+    return words.encode()[:_LONGEST_NAME].decode(errors="ignore").strip("-_")
+
+
+def _is_word(letter: str) -> bool:
+    return letter.isalnum() or letter == "_" or unicodedata.category(letter)[0] == "M"
 
 
 def safe_path(text: str) -> str:
@@ -55,9 +65,13 @@ def absolute(url: str, base: str) -> str | None:
         if _SCHEME.match(url) and not url.lower().startswith(("http:", "https:")):
             return quote(url, safe=_URL_SAFE)
         parts = urlsplit(urljoin(base, url))
-        host = parts.netloc
+        user, at, host = parts.netloc.rpartition("@")
+        if not host or _NOT_IN_HOST.search(host):
+            return None
+        _ = parts.port  # a ValueError if it is none
         if not host.isascii():
             host = host.encode("idna").decode("ascii")
+        host = quote(user, safe=":%") + at + host
         return urlunsplit(
             (
                 parts.scheme,

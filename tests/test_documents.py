@@ -111,21 +111,31 @@ def test_a_catalog_that_is_away_costs_nothing_that_is_kept(site, documents):
     assert documents.get("/rss.xml") == first
 
 
-def test_an_article_that_fails_to_render_is_shown_as_typed(site, documents, monkeypatch):
-    """If rendering one article fails after all, it is shown as plain text, and the others as ever."""
-    site.article("a.md", "*a* bad", title="a")
+def test_an_article_that_renders_too_slowly_is_shown_as_typed(site, documents, monkeypatch):
+    """An article that the counts took for ordinary, and that takes for ever, is shown as plain text; the others as ever."""
+    monkeypatch.setattr("feeds.publish.ordinary", lambda body: True)
+    site.article("a.md", "[" * 20_000, title="a")
     site.article("b.md", "*b*", title="b")
     site.publish()
-    render = documents._renderer.content
-
-    def fails(body, *rest):
-        if "bad" in body:
-            raise RecursionError
-        return render(body, *rest)
-
-    monkeypatch.setattr(documents._renderer, "content", fails)
     html = {entry.title: entry.html for entry in documents.feed("").entries}
-    assert html == {"a": "<p>*a* bad</p>", "b": "<p><em>b</em></p>"}
+    assert html == {"a": f"<p>{'[' * 20_000}</p>", "b": "<p><em>b</em></p>"}
+
+
+def test_threads_never_mix_articles(site, documents):
+    """Pages and documents asked for at once, with nothing rendered yet, show every article with its own text."""
+    for n in range(30):
+        site.article(f"{n}.md", f"P{n}[^1]\n\n```\ncode {n}\n```\n\n<div>raw {n}</div>\n\n[^1]: F{n}", title=str(n))
+    site.publish()
+    feeds = []
+    threads = [threading.Thread(target=lambda: feeds.append(documents.feed(""))) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    for feed in feeds:
+        for entry in feed.entries:
+            for part in ("P{}<", "code {}\n", "raw {}<", "F{}&nbsp;"):
+                assert part.format(entry.title) in entry.html
 
 
 def test_many_threads_get_one_document(site, documents):

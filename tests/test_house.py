@@ -129,7 +129,7 @@ def tracked():
     done = subprocess.run(["git", "ls-files"], cwd=REPOSITORY, capture_output=True, text=True, check=False)
     if done.returncode:
         return [path for path in REPOSITORY.rglob("*") if path.is_file() and ".venv" not in path.parts]
-    return [REPOSITORY / line for line in done.stdout.splitlines()]
+    return [path for line in done.stdout.splitlines() if (path := REPOSITORY / line).exists()]
 
 
 def test_no_registry_is_named():

@@ -20,6 +20,8 @@ from feeds.errors import CatalogError, Locked
 
 __all__ = ["Catalog", "Known", "Reader", "Record", "Refusal", "Run", "Stamp", "Writer"]
 
+_PATIENCE = 30.0  # seconds to wait for who is just making the same catalog
+
 
 class Catalog:
     """A catalog in a SQLite file, or in memory (`None`) for a run that leaves nothing behind."""
@@ -30,17 +32,19 @@ class Catalog:
 
     def create(self) -> None:
         """Make the file and its tables where they are missing. Raises `CatalogError` for what is no catalog of ours."""
+        self._make_folder()
         with _translated(self._file):
-            self._make_folder()
-            with self._engine.begin() as connection:
-                if self._is_ours(connection):
+            if self._is_ours():
+                return
+            with self.lock(_PATIENCE):
+                if self._is_ours():  # by now
                     return
-            if self._file:
-                with contextlib.closing(self._engine.raw_connection()) as raw:
-                    raw.cursor().execute("PRAGMA journal_mode=WAL")  # which stays in the file
-            with self._engine.begin() as connection:
-                METADATA.create_all(connection)
-                Writer(connection).set_meta("schema", str(SCHEMA))
+                if self._file:
+                    with contextlib.closing(self._engine.raw_connection()) as raw:
+                        raw.cursor().execute("PRAGMA journal_mode=WAL")  # which stays in the file
+                with self._engine.begin() as connection:
+                    METADATA.create_all(connection)
+                    Writer(connection).set_meta("schema", str(SCHEMA))
 
     def _make_folder(self) -> None:
         try:
@@ -49,12 +53,13 @@ class Catalog:
         except OSError as error:
             raise _unusable(self._file, error.strerror) from error
 
-    def _is_ours(self, connection: sa.Connection) -> bool:
+    def _is_ours(self) -> bool:
         """Tell a catalog from an empty file. Raises `CatalogError` for anything else."""
-        tables = set(sa.inspect(connection).get_table_names())
+        with self._engine.connect() as connection:
+            tables = set(sa.inspect(connection).get_table_names())
+            schema = Reader(connection).meta("schema") if "meta" in tables else None
         if tables and "meta" not in tables:
             raise CatalogError(f"{self._file}: a database, but not a catalog of ours; `state` names another file")
-        schema = Reader(connection).meta("schema") if tables else None
         if schema and int(schema) > SCHEMA:
             raise CatalogError(f"{self._file}: written by a newer version of feeds; upgrade, or set another `state`")
         return schema is not None

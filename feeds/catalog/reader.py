@@ -90,7 +90,7 @@ class Reader:
         """Give the articles that can't be read, by path."""
         chosen = (
             sa.select(articles.c.path, articles.c.refused_line, articles.c.refused)
-            .where(articles.c.refused.isnot(None), articles.c.gone.is_(False))
+            .where(articles.c.refused.isnot(None))
             .order_by(articles.c.path)
         )
         return [Refusal(row.path, row.refused_line, row.refused) for row in self._connection.execute(chosen)]

@@ -54,7 +54,6 @@ articles = sa.Table(
 NOT_LIVE = sa.and_(articles.c.live.is_(False), articles.c.gone.is_(False), articles.c.draft.is_(False))
 sa.Index("articles_waiting", articles.c.published, sqlite_where=NOT_LIVE)
 sa.Index("articles_expiring", articles.c.expires, sqlite_where=articles.c.expires.isnot(None))
-sa.Index("articles_by_hash", articles.c.hash, sqlite_where=articles.c.gone.is_(True))
 sa.Index("articles_by_slug", articles.c.slug, sqlite_where=articles.c.gone.is_(True))
 sa.Index("articles_refused", articles.c.path, sqlite_where=articles.c.refused.isnot(None))
 entries = sa.Table(

@@ -58,15 +58,11 @@ class Writer(Reader):
             row.key for row in self._connection.execute(sa.select(articles.c.key).where(articles.c.hash.isnot(None)))
         ]
 
-    def gone_like(self, hash_: str, slug: str | None) -> int | None:
-        """Give the one article whose file is gone and that had the same text or slug; None if none or many."""
-        gone = sa.and_(articles.c.gone.is_(True), articles.c.hash.isnot(None))
-        for same in (articles.c.hash == hash_, articles.c.slug == slug if slug else None):
-            if same is not None:
-                keys = self._connection.execute(sa.select(articles.c.key).where(gone, same).limit(2)).scalars().all()
-                if len(keys) == 1:
-                    return int(keys[0])
-        return None
+    def gone_with_slug(self, slug: str) -> int | None:
+        """Give the one article whose file is gone and that gave this slug; None if there is none, or several."""
+        same = sa.and_(articles.c.gone.is_(True), articles.c.hash.isnot(None), articles.c.slug == slug)
+        keys = self._connection.execute(sa.select(articles.c.key).where(same).limit(2)).scalars().all()
+        return int(keys[0]) if len(keys) == 1 else None
 
     def holder(self, id_: str) -> tuple[int, str] | None:
         """Give the article that has an id, as (key, path)."""
@@ -79,6 +75,7 @@ class Writer(Reader):
         """Keep a good version of an article: a new one (key None), or the next of one known. Gives its key."""
         values = {
             **_stamped(stamp),
+            "gone": False,
             "path": article.path,
             "refused": None,
             "refused_line": None,
@@ -93,7 +90,7 @@ class Writer(Reader):
         return self._put(key, values)
 
     def refuse(self, key: int | None, stamp: Stamp, refusal: Refusal) -> int:
-        """Keep that a file can't be read, and its last good version too. Gives its key."""
+        """Keep that a file can't be read, and the article's last good version as it was. Gives its key."""
         values = {
             **_stamped(stamp),
             "path": refusal.path,
@@ -116,9 +113,10 @@ class Writer(Reader):
         """Take its id from an article whose file is gone, for one that gives that id itself."""
         self._put(key, {"id": None})
 
-    def drop(self, key: int) -> None:
-        """Forget an article that the world never heard of."""
-        self._connection.execute(articles.delete().where(articles.c.key == key))
+    def displace(self, key: int) -> None:
+        """Take its path from an article, for another whose file is there now; what was never good is forgotten."""
+        self._connection.execute(articles.delete().where(articles.c.key == key, articles.c.hash.is_(None)))
+        self._put(key, {"path": f"/{key}", "gone": True})  # no file's path begins with "/"
 
     def publish(self, record: Record, id_: str | None, memberships: Iterable[FeedState], *, live: bool) -> set[str]:
         """Set what the world knows of an article: its id and feeds. Gives the paths of the feeds, old and new."""
@@ -168,4 +166,4 @@ class Writer(Reader):
 
 def _stamped(stamp: Stamp) -> dict[str, Any]:
     mtime_ns, size, inode = stamp
-    return {"mtime_ns": mtime_ns, "size": size, "inode": inode, "gone": False}
+    return {"mtime_ns": mtime_ns, "size": size, "inode": inode}

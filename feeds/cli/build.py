@@ -41,13 +41,14 @@ def build(call: Call, output: Path | None, force: bool, accept: bool, wait: floa
     documents = Documents(catalog, settings.for_core)
     with catalog.lock(wait):
         tree = Tree((output or settings.export_root).absolute())
-        states = documents.feeds()
+        paths = [path_of(state.path, format_) for state in documents.feeds() for format_ in FORMATS]
+        tree.plan(paths)
         written = 0
         for state, document in documents.every(
             lambda format_, state: not force and tree.has(path_of(state.path, format_), state.digest)
         ):
             written += tree.write(document.path, document.body, state.digest)
-        removed = tree.finish(path_of(state.path, format_) for state in states for format_ in FORMATS)
+        removed = tree.finish(paths)
     report(outcome, settings)
     if call.verbose:
         say(f"{counted(outcome)}; {written} files written, {len(removed)} removed, in {outcome.seconds:.2f} s")

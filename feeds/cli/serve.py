@@ -40,6 +40,7 @@ def serve(call: Call, host: str | None, port: int | None, workers: int | None) -
     # a process that runs threads must not be forked; and the workers load the configuration by themselves
     multiprocessing.set_start_method("spawn", force=True)
     os.environ["FEEDS_CONFIG"] = str(call.config_file.absolute())
+    os.environ["FEEDS_PARENT"] = str(os.getpid())
     server = Granian(
         "feeds.web:create_app",
         factory=True,

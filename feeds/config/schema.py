@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 from feeds.model import Author, Kind, Site
-from feeds.text import absolute, one_line
+from feeds.text import absolute, one_line, scheme
 
 _PERMALINK_PARTS = {"category", "slug", "path", "year", "month", "day"}
 _CRON_FIELD = re.compile(r"[\d*/,A-Za-z-]+")
@@ -30,10 +30,16 @@ def _text(value: str) -> str:
 
 
 def _http_url(value: str) -> str:
-    parts = urlsplit(value.strip())
-    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
+    url = absolute(value.strip(), "")
+    if url is None or scheme(url) not in ("http", "https") or urlsplit(url).query or urlsplit(url).fragment:
         raise ValueError("must be a URL like https://news.example, without ? or #")
-    return absolute(value, value) or value
+    return url
+
+
+def _icon(value: str) -> str:
+    if scheme(value) not in ("", "http", "https") or not one_line(value):
+        raise ValueError("must be a path on the site, or an http(s) URL")
+    return one_line(value)
 
 
 def _base_url(value: str) -> str:
@@ -136,7 +142,7 @@ class SiteSection(_Section):
     language: Annotated[str, AfterValidator(_language)] = "en"
     timezone: Annotated[str, AfterValidator(_timezone)] = "UTC"
     author: Annotated[AuthorSection, BeforeValidator(_author)] | None = None
-    icon: Text | None = None
+    icon: Annotated[str, AfterValidator(_icon)] | None = None
     copyright: Text | None = None
     authority: Annotated[str, AfterValidator(_authority)] | None = None
 

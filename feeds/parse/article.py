@@ -7,21 +7,28 @@ from feeds.errors import Refused
 from feeds.model import Article
 from feeds.parse import dates, frontmatter
 from feeds.parse.fields import Fields
-from feeds.text import clean, one_line, safe_path, scheme
+from feeds.text import absolute, clean, one_line, safe_path, scheme
 
 LARGEST = 1024 * 1024  # bytes of one file
 _SUFFIX = re.compile(r"\.(md|markdown)$", re.IGNORECASE)
 _BOMS = {b"\xff\xfe": "UTF-16", b"\xfe\xff": "UTF-16"}
-_HEADING = re.compile(r"#\s+(?P<atx>.+?)\s*#*\s*$")
 _FENCE = re.compile(r"\s{0,3}(`{3,}|~{3,})")
+_LONGEST_HEADING = 300  # characters
 _MARKS = re.compile(r"!?\[([^\]]*)\]\([^)]*\)|[*`]+|\b_+|_+\b")
 
 
 def read(data: bytes, path: str, zone: tzinfo) -> Article:
     """Read one file. `path` is below the content folder, with "/"; `zone` holds where a date names none.
 
-    Raises `Refused` with the line for anything that can't be read.
+    Raises `Refused` with the line for anything that can't be read, and nothing else.
     """
+    try:
+        return _read(data, path, zone)
+    except (ValueError, TypeError, RecursionError, OverflowError) as error:  # integers of 5,000 digits and their like
+        raise Refused(f"can't be parsed: {one_line(str(error))[:100]}") from None
+
+
+def _read(data: bytes, path: str, zone: tzinfo) -> Article:
     matter, body = frontmatter.read(_decode(data))
     fields = Fields(matter, zone)
     name = _name(path)
@@ -80,11 +87,17 @@ def _link(fields: Fields) -> str | None:
     link = fields.text(*keys)
     if link is None:
         return None
-    if link.startswith(("http://", "https://")):
-        return link
-    if link.startswith("//") or scheme(link) or "\\" in link:
+    web = scheme(link) in ("http", "https")
+    if (
+        link.startswith("//")
+        or "\\" in link
+        or absolute(link, "https://site.invalid/") is None
+        or (scheme(link) and not web)
+    ):
         key = fields.key_of(*keys)
         raise Refused(f"{key}: {link[:60]!r} is neither a path on the site nor an http(s) URL", fields.line(key))
+    if web:
+        return link
     return "/" + safe_path(link) + ("/" if link.endswith("/") and safe_path(link) else "")
 
 
@@ -95,16 +108,16 @@ def _heading(body: str) -> str:
         if match := _FENCE.match(line):
             fence = fence if fence and not match[1].startswith(fence) else "" if fence else match[1]
         elif not fence:
-            if match := _HEADING.match(line):
-                return _without_marks(match["atx"])
-            if above.strip() and re.fullmatch(r"=+\s*", line):
+            if line.startswith(("# ", "#\t")):
+                return _without_marks(line[1:].strip().rstrip("#"))
+            if above.strip() and line.strip("= \t") == "" and line.startswith("="):
                 return _without_marks(above)
         above = line if not fence else ""
     return ""
 
 
 def _without_marks(text: str) -> str:
-    return one_line(_MARKS.sub(lambda match: match[1] or "", text.partition("{#")[0]))
+    return one_line(_MARKS.sub(lambda match: match[1] or "", text[:_LONGEST_HEADING].partition("{#")[0]))
 
 
 def _in_words(slug: str) -> str:

@@ -10,7 +10,7 @@ from feeds.text import clean, one_line
 _MORE = re.compile(r"<!--\s*more\s*-->", re.IGNORECASE)
 _PARAGRAPH = re.compile(r"<p(?:\s[^>]*)?>(.*?)</p>", re.DOTALL)
 _BLOCK_END = re.compile(r"</(?:p|li|div|h[1-6]|t[dhr]|blockquote|pre|figure|figcaption|d[td])>|<br>")
-_FOOTNOTE_MARK = re.compile(r'<sup id="[^"]*fnref[^"]*">.*?</sup>', re.DOTALL)
+_FOOTNOTE_MARK = re.compile(r'<sup id="[\w-]*fnref\d*:[^"]*"><a [^>]*>[^<]*</a></sup>')
 _LONGEST_SUMMARY = 500  # characters
 
 
@@ -33,8 +33,12 @@ class Renderer:
         return Content(rendered, _shortened(summary))
 
     def _html(self, body: str, base: str, prefix: str) -> str:
-        self._markdown.reset()
-        return html.fit(self._markdown.convert(body), base, prefix)
+        try:
+            converted = self._markdown.reset().convert(body)
+        except BaseException:
+            self._markdown = markdown.converter()  # one that was interrupted would take the next article for a list
+            raise
+        return html.fit(converted, base, prefix)
 
 
 def as_plain_text(body: str, summary: str | None) -> Content:

@@ -13,11 +13,13 @@ from feeds.model import Author, Enclosure, Image
 from feeds.parse import dates
 from feeds.parse.frontmatter import FrontMatter
 from feeds.parse.media import media_type
-from feeds.text import one_line
+from feeds.text import absolute, one_line, scheme
 
 _LANGUAGE = re.compile(r"[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*")
 _NAME_AND_EMAIL = re.compile(r"(?P<name>[^<>]*[^<>\s])\s*<(?P<email>[^<>]*)>")
 _EMAIL = re.compile(r"[^@\s<>()]+@[^@\s<>()]+")
+_MOST_NAMES = 500  # each is a feed
+_LONGEST_NUMBER = 15  # digits
 _YES = {"true", "yes", "on", "1"}
 _NO = {"false", "no", "off", "0"}
 
@@ -26,7 +28,7 @@ class Fields:
     """One article's front matter, asked for what it says of each field."""
 
     def __init__(self, matter: FrontMatter, zone: tzinfo) -> None:
-        self._lines = matter.lines
+        self._line_of = matter.line_of
         self._spelling = {key.lower(): key for key in reversed(matter)}  # Hugo takes `publishdate` for `publishDate`
         self._values = {key: matter[spelling] for key, spelling in self._spelling.items()}
         self._zone = zone
@@ -38,7 +40,7 @@ class Fields:
 
     def date(self, *keys: str) -> datetime | None:
         """Give the first of the keys that has a value, as a date with a zone; `published: true` is no date."""
-        key, value = self._first(keys, skip_flags=True)
+        key, value = self._first(keys, dates_only=True)
         if not key:
             return None
         try:
@@ -58,9 +60,10 @@ class Fields:
         return self._fail(key, "must be true or false", value)
 
     def flag_of_published(self) -> bool | None:
-        """Give `published: false` or `true` (Jekyll); a date there is the date."""
+        """Give what `published: false` or `no` says (Jekyll); None if it is a date, or absent."""
         value = self._values.get("published")
-        return value if isinstance(value, bool) else None
+        word = str(value).strip().lower() if isinstance(value, bool | str | int) else ""
+        return word in _YES if word in _YES | _NO else None
 
     def names(self, *keys: str, commas: bool = False) -> tuple[str, ...]:
         """Give a list of names, each once and in order; one text is one name, or several between commas."""
@@ -68,6 +71,8 @@ class Fields:
         if isinstance(value, str) and commas:
             value = value.split(",")
         items = value if isinstance(value, list) else [] if value is None else [value]
+        if len(items) > _MOST_NAMES:
+            raise self._refused(key, f"{len(items)} names; at most {_MOST_NAMES}")
         texts = (self._scalar(key, item) for item in items if item is not None)
         return tuple(dict.fromkeys(name for name in texts if name))
 
@@ -75,7 +80,7 @@ class Fields:
         """Give `authors` or `author`: text ("Name <mail>"), a mapping of name, email and url, or a list of those."""
         key, value = self._first(("authors", "author"))
         items = value if isinstance(value, list) else [] if value is None else [value]
-        return tuple(dict.fromkeys(self._author(key, item) for item in items if item not in (None, "")))
+        return tuple(dict.fromkeys(self._author(key, item) for item in items if not _is_nothing(item)))
 
     def _author(self, key: str, value: Any) -> Author:
         if isinstance(value, dict):
@@ -88,7 +93,7 @@ class Fields:
                 name, email = match["name"], match["email"]
         if email is not None and not _EMAIL.fullmatch(email):
             raise self._refused(key, f"{email!r} is no e-mail address")
-        return Author(name, email, url)
+        return Author(name, email, url and self._url(key, url))
 
     def image(self) -> Image | None:
         """Give `image`, `cover` or `thumbnail`: a URL, or a mapping of url and alt."""
@@ -105,7 +110,10 @@ class Fields:
                 None,
             )
             url, alt = found or "", self._part(key, value, "alt") or ""
-        return Image(url, alt, kind if (kind := media_type(url)).startswith("image/") else "") if url else None
+        if not url:
+            return None
+        kind = media_type(self._url(key, url))
+        return Image(url, alt, kind if kind.startswith("image/") else "")
 
     def enclosures(self) -> tuple[Enclosure, ...]:
         """Give `enclosure(s)`, `audio` and `video`: URLs, mappings of url, type and length, or a list of both."""
@@ -129,9 +137,9 @@ class Fields:
             length = self._part(key, value, "length") or self._part(key, value, "size")
         if not url:
             raise self._refused(key, "an enclosure needs a url")
-        if length and not length.isdecimal():
-            raise self._refused(key, f"{length!r} is no length in bytes")
-        return Enclosure(url, kind or media_type(url) or "application/octet-stream", int(length or 0))
+        if length and not (length.isascii() and length.isdecimal() and len(length) <= _LONGEST_NUMBER):
+            raise self._refused(key, f"{length[:60]!r} is no length in bytes")
+        return Enclosure(self._url(key, url), kind or media_type(url) or "application/octet-stream", int(length or 0))
 
     def language(self) -> str | None:
         """Give `lang` or `language` as a BCP 47 tag."""
@@ -143,20 +151,19 @@ class Fields:
 
     def line(self, key: str) -> int:
         """Give the line of a key in the file, 1 if it is not there."""
-        return self._lines.get(self._spelling.get(key.lower(), key), 1)
+        spelling = self._spelling.get(key.lower())
+        return self._line_of(spelling) if spelling else 1
 
     def key_of(self, *keys: str) -> str:
         """Give the first of the keys that has a value, "" if none has."""
         return self._first(keys)[0]
 
-    def _first(self, keys: tuple[str, ...], *, skip_flags: bool = False) -> tuple[str, Any]:
+    def _first(self, keys: tuple[str, ...], *, dates_only: bool = False) -> tuple[str, Any]:
         for key in keys:
             value = self._values.get(key.lower())
-            if (
-                value is None
-                or (isinstance(value, str) and not one_line(value))
-                or (skip_flags and isinstance(value, bool))
-            ):
+            if _is_nothing(value):
+                continue
+            if dates_only and key == "published" and self.flag_of_published() is not None:
                 continue
             return key, value
         return "", None
@@ -164,6 +171,12 @@ class Fields:
     def _part(self, key: str, mapping: dict[str, Any], part: str) -> str | None:
         value = mapping.get(part)
         return (self._scalar(f"{key}.{part}", value) or None) if value is not None else None
+
+    def _url(self, key: str, url: str) -> str:
+        """Give a URL as it is if readers may follow it: relative, or http(s)."""
+        if scheme(url) not in ("", "http", "https") or absolute(url, "https://site.invalid/") is None:
+            raise self._refused(key, f"{url[:60]!r} is neither a path on the site nor an http(s) URL")
+        return url
 
     def _scalar(self, key: str, value: Any) -> str:
         if isinstance(value, list | dict):
@@ -178,3 +191,7 @@ class Fields:
 
     def _refused(self, key: str, reason: str) -> Refused:
         return Refused(f"{key}: {reason}", self.line(key.partition(".")[0]))
+
+
+def _is_nothing(value: Any) -> bool:
+    return value is None or (isinstance(value, str) and not one_line(value))

@@ -7,6 +7,7 @@ is not maintained, and `parse` strips the body's indentation and publishes broke
 import json
 import re
 import tomllib
+from collections.abc import Callable
 from typing import Any
 
 import frontmatter
@@ -19,11 +20,11 @@ _LARGEST = 64 * 1024  # characters of front matter
 
 
 class FrontMatter(dict[str, Any]):
-    """The values by key, with the line of each key counted from the first line after the opening mark."""
+    """The values by key, and where each key stands; `line_of` is asked only when something is wrong."""
 
-    def __init__(self, values: dict[str, Any], lines: dict[str, int]) -> None:
+    def __init__(self, values: dict[str, Any], line_of: Callable[[str], int]) -> None:
         super().__init__(values)
-        self.lines = lines
+        self.line_of = line_of
 
 
 def read(text: str) -> tuple[FrontMatter, str]:
@@ -34,7 +35,7 @@ def read(text: str) -> tuple[FrontMatter, str]:
     """
     handler = frontmatter.detect_format(text, _HANDLERS)
     if handler is None:
-        return FrontMatter({}, {}), text
+        return FrontMatter({}, _nowhere), text
     head, body = handler.split(text)
     if len(head) > _LARGEST:
         raise Refused(f"front matter larger than {_LARGEST // 1024} KiB")
@@ -46,8 +47,8 @@ def read(text: str) -> tuple[FrontMatter, str]:
     except RecursionError:
         raise Refused("front matter: nested too deep") from None
     if not isinstance(matter, FrontMatter):
-        return FrontMatter({}, {}), text  # prose between two rules
-    return FrontMatter(matter, {key: line + above for key, line in matter.lines.items()}), body
+        return FrontMatter({}, _nowhere), text  # prose between two rules
+    return FrontMatter(matter, lambda key: matter.line_of(key) + above), body
 
 
 class _Fenced(BaseHandler):
@@ -67,21 +68,28 @@ class _Fenced(BaseHandler):
 class _Yaml(_Fenced):
     FM_BOUNDARY = re.compile(r"^---[ \t]*$", re.MULTILINE)
     START_DELIMITER = "---"
-    _KEY = re.compile(r"---[ \t]*\n(?:\s*#.*\n|\s*\n)*[\"']?[\w -]+[\"']?\s*:(\s|$)")
+    _KEY = re.compile(r"[\"']?\w[\w -]{0,60}[\"']?[ \t]*:(?:\s|$)")
 
     def detect(self, text: str) -> bool:
         """Tell front matter from a text that opens with a rule: it is closed, or its first line is a key."""
         opening = self.FM_BOUNDARY.match(text)
-        return bool(opening and (self.FM_BOUNDARY.search(text, opening.end()) or self._KEY.match(text)))
+        if opening is None:
+            return False
+        if self.FM_BOUNDARY.search(text, opening.end()):
+            return True
+        lines = (line.strip() for line in text[opening.end() :].splitlines())
+        first = next((line for line in lines if line and not line.startswith("#")), "")
+        return self._KEY.match(first) is not None
 
     def load(self, fm: str) -> Any:
         """Read the mapping; anything else is given back as it is."""
         node = yaml.load(fm)
         if node.value is None:
-            return FrontMatter({}, {})
+            return FrontMatter({}, _nowhere)
         if not isinstance(node.value, dict):
             return node.plain()
-        return FrontMatter(node.plain(), {key: value.key_line for key, value in node.value.items()})
+        entries = node.value
+        return FrontMatter(node.plain(), lambda key: entries[key].key_line)
 
 
 class _Toml(_Fenced):
@@ -90,8 +98,10 @@ class _Toml(_Fenced):
 
     def load(self, fm: str) -> FrontMatter:
         """Read the table."""
+        if _LONG_DOTTED_KEY.search(fm):
+            raise Refused("nested too deep")  # and tomllib takes quadratic time for it
         try:
-            return FrontMatter(values := tomllib.loads(fm), _lines(fm, values, r'^[ \t\[]*["\']?{}["\']?[ \t]*[=.\]]'))
+            return FrontMatter(tomllib.loads(fm), _finder(fm, r'^[ \t\[]*["\']?{}["\']?[ \t]*[=.\]]'))
         except ValueError as error:  # tomllib's own, and an integer of thousands of digits
             line = re.search(r"\(at line (\d+), column \d+\)", str(error))
             raise Refused(f"not TOML: {str(error).split(' (at ')[0]}", int(line[1]) if line else 1) from None
@@ -103,8 +113,10 @@ class _Json(BaseHandler):
     def split(self, text: str) -> tuple[str, str]:
         """Give the object's text and what follows it."""
         try:
-            _, end = _JSON.raw_decode(text)
+            _, end = _JSON.raw_decode(text[:_LARGEST])
         except json.JSONDecodeError as error:
+            if len(text) > _LARGEST <= error.pos + 1:
+                raise Refused(f"front matter larger than {_LARGEST // 1024} KiB") from None
             raise Refused(f"front matter: not JSON: {error.msg}", error.lineno) from None
         except ValueError as error:
             raise Refused(f"front matter: not JSON: {error}") from None
@@ -114,23 +126,32 @@ class _Json(BaseHandler):
 
     def load(self, fm: str) -> FrontMatter:
         """Read the object."""
-        values = _JSON.decode(fm)
-        return FrontMatter(values, _lines(fm, values, r'"{}"[ \t]*:'))
+        return FrontMatter(_JSON.decode(fm), _finder(fm, r'"{}"[ \t]*:'))
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    values = dict(pairs)
-    if len(values) < len(pairs):
-        names = [name for name, _ in pairs]
-        raise ValueError(f"{next(name for name in names if names.count(name) > 1)}: said twice")
+    values: dict[str, Any] = {}
+    for name, value in pairs:
+        if name in values:
+            raise ValueError(f"{name}: said twice")
+        values[name] = value
     return values
 
 
-def _lines(text: str, values: dict[str, Any], pattern: str) -> dict[str, int]:
-    """Find the line of each key; TOML's and JSON's readers don't tell."""
-    found = {key: re.search(pattern.format(re.escape(key)), text, re.MULTILINE) for key in values}
-    return {key: text.count("\n", 0, match.start()) + 1 for key, match in found.items() if match}
+def _nowhere(_key: str) -> int:
+    return 1
 
 
+def _finder(text: str, pattern: str) -> Callable[[str], int]:
+    """Give what finds the line of a key; TOML's and JSON's readers don't tell."""
+
+    def line_of(key: str) -> int:
+        match = re.search(pattern.format(re.escape(key)), text, re.MULTILINE)
+        return text.count("\n", 0, match.start()) + 1 if match else 1
+
+    return line_of
+
+
+_LONG_DOTTED_KEY = re.compile(r"(?<![\w\"'-])(?:[\w\"'-]++[ \t]*+\.[ \t]*+){50}")
 _JSON = json.JSONDecoder(object_pairs_hook=_once)
 _HANDLERS = (_Yaml(), _Toml(), _Json())

@@ -6,9 +6,10 @@ nh3 has the last word, so that no slip in the rewriting lets anything through.
 """
 
 import re
+from collections import deque
 from collections.abc import Callable
 from html import escape, unescape
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 import nh3
 
@@ -63,7 +64,6 @@ _FRAME = re.compile(r'<iframe((?:\s[^\s=>]+="[^"]*")*)>.*?</iframe>', re.DOTALL)
 _START_TAG = re.compile(r'<([a-z][a-z0-9]*)((?:\s[^\s=>]+="[^"]*")*)>')
 _ATTRIBUTE = re.compile(r'\s([^\s=>]+)="([^"]*)"')
 _ID = re.compile(r'<[a-z][a-z0-9]*(?:\s[^\s=>]+="[^"]*")*?\sid="([^"]*)"')
-_CANDIDATE = re.compile(r"\s*(\S*[^,\s])(\s+[^,]*)?(?:,|$)")  # of a srcset: a URL and its descriptor
 
 # An embedded player's address says what it shows; the page about it is what a reader can open.
 _PAGES: tuple[tuple[re.Pattern[str], str], ...] = (
@@ -156,8 +156,8 @@ class _Rewrite:
     def _href(self, value: str) -> str | None:
         target = value.strip()
         if target.startswith("#"):
-            named = target[1:] in self._ids
-            target = f"#{self._prefix}{target[1:]}" if named else target
+            fragment = unquote(target[1:])
+            target = f"#{self._prefix}{fragment}" if fragment in self._ids else target
         url = absolute(target, self._base)
         return url if url and scheme(url) in _LINK_SCHEMES else None
 
@@ -169,8 +169,18 @@ class _Rewrite:
         return value if _DATA_IMAGE.match(value) else self._file(value)
 
     def _srcset(self, value: str) -> str | None:
-        candidates = ((self._file(url), descriptor.strip()) for url, descriptor in _CANDIDATE.findall(value))
-        return ", ".join(f"{url} {descriptor}".strip() for url, descriptor in candidates if url) or None
+        """Rewrite the candidates: a URL, which may hold commas but not end with one, and its descriptor."""
+        candidates, words = [], deque(value.split())
+        while words:
+            word = words.popleft()
+            url, descriptor = self._file(word.strip(",")), ""
+            if not word.endswith(",") and words:
+                descriptor, _, rest = words.popleft().partition(",")
+                if rest:
+                    words.appendleft(rest)
+            if url:
+                candidates.append(f"{url} {descriptor}".strip())
+        return ", ".join(candidates) or None
 
     def _id(self, value: str) -> str | None:
         if not value or value in self._used:

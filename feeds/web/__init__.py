@@ -5,6 +5,8 @@ No byte of any answer depends on the request's Host, query or forwarding headers
 
 import logging
 import os
+import threading
+import time
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -28,6 +30,8 @@ def create_app(config_file: str | os.PathLike[str] | None = None) -> Flask:
 
     It reads the catalog that `feeds serve` or `feeds build` writes, and never the folder of articles.
     """
+    if parent := os.environ.get("FEEDS_PARENT"):
+        threading.Thread(target=_end_with, args=(int(parent),), daemon=True).start()
     settings = config.load(Path(config_file or os.environ.get("FEEDS_CONFIG", "config.yaml")), os.environ)
     catalog = Catalog(settings.catalog_file)
     catalog.create()
@@ -69,6 +73,13 @@ def create_app(config_file: str | os.PathLike[str] | None = None) -> Flask:
         return response
 
     return app
+
+
+def _end_with(parent: int) -> None:
+    """End this worker when the publishing process is gone without a word, so that its port is free for the next."""
+    while os.getppid() == parent:
+        time.sleep(1)
+    os._exit(1)
 
 
 def _page(documents: Documents, path: str) -> Response:

@@ -1,0 +1,169 @@
+"""One transaction's decisions: which article a file is a version of, its id, whether it is live, what shows it."""
+
+from dataclasses import replace
+from datetime import datetime
+
+from feeds import syndicate
+from feeds.catalog import Record, Refusal, Writer
+from feeds.errors import GuardStopped
+from feeds.model import Article, FeedState, Kind, Site
+from feeds.publish.seen import UNSEEN, Seen, Version
+from feeds.text import scheme
+
+_GUARD_FROM = 5  # entries: fewer may change at once on any site
+
+
+class Commit:
+    """One transaction's decisions, in the order in which they are taken."""
+
+    def __init__(self, catalog: Writer, site: Site, now: datetime) -> None:
+        self.warnings: list[str] = []
+        self._catalog = catalog
+        self._site = site
+        self._now = now
+        self._live_before = catalog.live()
+        self._before: dict[int, Record] = {}
+        self._would: dict[str, list[str]] = {"change their id": [], "change their date": [], "vanish": []}
+
+    def all(self, seen: Seen, *, everything: bool) -> list[str]:
+        """Keep what was seen and publish what follows from it. Gives the paths of the feeds that changed."""
+        catalog = self._catalog
+        versions = sorted(seen.versions, key=lambda version: version.order)
+        keys = {version.row.key for version in versions if version.row} | set(seen.moves.values()) | set(seen.vanished)
+        self._before = {record.key: record for record in catalog.records(keys)}
+        for key, stamp in seen.touched:
+            catalog.touch(key, stamp)
+        catalog.vanish(seen.vanished)
+        for row, stamp, refusal in seen.refusals:
+            catalog.refuse(row.key if row else None, stamp, refusal)
+        keys |= self._keep(versions, seen.moves)
+        keys |= set(catalog.all_keys() if everything else catalog.due(self._now))
+        touched = {feed.path for feed in catalog.feeds()} if everything else set()
+        for record in sorted(catalog.records(keys), key=lambda record: (record.article.published, record.article.path)):
+            touched |= self._publish(record, self._before.get(record.key, record))
+        if catalog.feed("") is None:
+            touched.add("")  # a site without articles has a feed too
+        return self._stamp(sorted(touched))
+
+    def hold_against_guard(self, share: float) -> None:
+        """Stop a run that would make too many subscribers see too much anew. Raises `GuardStopped`."""
+        count = len({path for paths in self._would.values() for path in paths})
+        all_vanish = self._live_before > 0 and len(self._would["vanish"]) == self._live_before
+        if all_vanish or (count >= _GUARD_FROM and count > share * self._live_before):
+            what = ", ".join(
+                f"{len(paths)} would {verb} ({paths[0]} …)" for verb, paths in self._would.items() if paths
+            )
+            raise GuardStopped(
+                f"nothing was published: of {self._live_before} entries {what}; readers would show them as new, or "
+                "lose them. If that is meant: feeds build --accept (or raise feeds.guard)"
+            )
+
+    def _keep(self, versions: list[Version], moves: dict[str, int]) -> set[int]:
+        """Keep good versions, each under the article that it is a version of; refuse what gives another's id."""
+        catalog = self._catalog
+        mine = {
+            version.article.path: moves.get(version.article.path) or self._known_as(version) for version in versions
+        }
+        giving = {key: version.article.id for version in versions if (key := mine[version.article.path])}
+        for version in versions:
+            key = mine[version.article.path]
+            if version.row and version.row.key != key:
+                catalog.displace(version.row.key)  # its path is another article's now
+        kept: set[int] = set()
+        given: dict[str, str] = {}  # id -> path, of this run
+        for version in versions:
+            article, key = version.article, mine[version.article.path]
+            if article.id and not article.draft:
+                other = given.setdefault(article.id, article.path)
+                holder = catalog.holder(article.id)
+                if other == article.path and holder and holder[0] != key:
+                    gives = giving.get(holder[0])
+                    if catalog.records([holder[0]])[0].gone or (gives and gives != article.id):
+                        catalog.release(holder[0])
+                    else:
+                        other = holder[1]
+                if other != article.path:
+                    catalog.refuse(key, UNSEEN, self._id_taken(article, other))
+                    continue
+            kept.add(catalog.save(key, version.stamp, article, version.hash))
+        return kept
+
+    def _known_as(self, version: Version) -> int | None:
+        """Find the article that a file is a version of: its path's, or one whose file is gone and that it continues."""
+        row, article, catalog = version.row, version.article, self._catalog
+        if row and row.hash is not None:
+            return row.key
+        for id_ in (article.id, syndicate.mint(article, self._site.authority)):
+            holder = catalog.holder(id_) if id_ else None
+            if holder and catalog.records([holder[0]])[0].gone:
+                return holder[0]
+        return catalog.gone_with_slug(article.slug) if article.slug_given else None
+
+    @staticmethod
+    def _id_taken(article: Article, holder: str) -> Refusal:
+        return Refusal(article.path, 1, f"id: {article.id!r} is the id of {holder}; give one of them another")
+
+    def _publish(self, record: Record, before: Record) -> set[str]:
+        """Tell the world of an article, or no longer. Gives the paths of the feeds that it is or was in."""
+        article = record.article
+        live = not record.gone and syndicate.is_live(article, self._now)
+        id_ = record.id
+        if live:
+            id_ = self._id(record, record.id or before.id)
+            if id_ is None:
+                return set()
+        if before.live:
+            # a draft and an expiry are said article by article: whoever says so must be able to rely on it
+            meant = article.draft or (article.expires is not None and article.expires <= self._now)
+            if not live and (record.gone or not meant):
+                self._would["vanish"].append(article.path)
+            elif live and id_ != before.id:
+                self._would["change their id"].append(article.path)
+            elif live and article.published != before.article.published:
+                self._would["change their date"].append(article.path)
+        memberships = syndicate.feeds_of(article, self._site) if live else []
+        return self._catalog.publish(record, id_, memberships, live=live)
+
+    def _id(self, record: Record, had: str | None) -> str | None:
+        """Give an article's id: what it says itself, else the one it had, else a new one; None if it is refused."""
+        article = record.article
+        if article.id and not scheme(article.id):
+            self.warnings.append(
+                f"{article.path}: its id {article.id!r} is no absolute IRI, as Atom wants it (RFC 4287)"
+            )
+        if article.id and article.id != had:
+            holder = self._catalog.holder(article.id)
+            if holder is None or holder[0] == record.key:
+                return article.id
+            self._catalog.refuse(record.key, UNSEEN, self._id_taken(article, holder[1]))
+            return had
+        if had:
+            return had
+        minted = syndicate.mint(article, self._site.authority)
+        holder = self._catalog.holder(minted)
+        if holder is None:
+            return minted
+        apart = syndicate.mint_apart(article, self._site.authority)
+        self.warnings.append(f"{article.path}: its id would be that of {holder[1]}; it is {apart}")
+        return apart
+
+    def _stamp(self, paths: list[str]) -> list[str]:
+        """Stamp the feeds whose documents show something else with a new revision. Gives their paths."""
+        stamped = []
+        for path in paths:
+            old = self._catalog.feed(path)
+            entries, name = self._catalog.count_and_name(path)
+            kind: Kind = path.partition("/")[0] or "site"  # type: ignore[assignment]  # feeds_of made the path
+            state = FeedState(path, kind, name or (old.name if old else ""), entries)
+            shown = self._catalog.shown(path, self._site.limit)
+            state = replace(state, digest=syndicate.digest(state, shown, self._site))
+            if old and old.digest == state.digest:
+                self._catalog.stamp(replace(old, entries=entries))
+            else:
+                # Last-Modified must not go back, whatever the clock does
+                stamped.append(replace(state, changed=max(self._now, old.changed) if old else self._now))
+        if stamped:
+            revision = self._catalog.commit_revision(self._now)
+            for state in stamped:
+                self._catalog.stamp(replace(state, revision=revision))
+        return [state.path for state in stamped]

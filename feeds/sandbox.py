@@ -1,0 +1,124 @@
+"""Rendering in a process of its own, with a limit on the time and memory of each article.
+
+Whatever an article does – loop in a regular expression, recurse, eat memory, crash the interpreter – it does to that
+process, which is started again for the next. No thread can be ended from outside and a running regular expression holds
+the interpreter, so that nothing less would keep a web worker or the publisher answering.
+"""
+
+import contextlib
+import json
+import resource
+import select
+import signal
+import subprocess
+import sys
+import threading
+from dataclasses import asdict
+from types import FrameType
+from typing import Any, NoReturn
+
+from feeds.errors import Refused
+from feeds.model import Content
+from feeds.parse.content import Renderer
+
+_SECONDS = 1.0  # of CPU for an article, so that a busy machine refuses nothing that an idle one takes
+_GRACE = 2  # more seconds of CPU for native code, in which no timer is heard
+_MEMORY = 1 << 30  # bytes of address space
+_PATIENCE = 20.0  # seconds of wall time after which the process is ended, whatever it waits for
+_TOO_SLOW = f"takes more than {_SECONDS:g} s to render; split it, or simplify its Markdown"
+
+
+class Sandbox:
+    """One process that renders, started when it is first needed. For any number of threads, one at a time."""
+
+    def __init__(self) -> None:
+        self._process: subprocess.Popen[bytes] | None = None
+        self._lock = threading.Lock()
+
+    def content(self, body: str, summary: str | None, base: str, prefix: str) -> Content:
+        """Render a body as `parse.content.Renderer.content` does. Raises `Refused` if it fails, or takes too much."""
+        request = json.dumps([body, summary, base, prefix]).encode() + b"\n"
+        with self._lock:
+            answer = self._ask(request)
+            if answer is None:  # the process died; of this article only if it does so again
+                answer = self._ask(request) or {"refused": "can't be rendered: it crashes the renderer"}
+        if "refused" in answer:
+            raise Refused(answer["refused"])
+        return Content(**answer)
+
+    def __del__(self) -> None:
+        """End the process with its owner."""
+        self._end()
+
+    def _ask(self, request: bytes) -> Any:
+        """Give the answer, None if the process died without one."""
+        process = self._process = self._process or self._start()
+        assert process.stdin
+        assert process.stdout
+        silent = False
+        try:
+            process.stdin.write(request)
+            process.stdin.flush()
+            silent = not select.select([process.stdout], [], [], _PATIENCE)[0]
+            return json.loads(b"" if silent else process.stdout.readline())
+        except (OSError, ValueError):  # it was ended while it read or answered, or did not answer
+            self._end()
+            return {"refused": _TOO_SLOW} if silent or process.returncode == -signal.SIGXCPU else None
+
+    @staticmethod
+    def _start() -> "subprocess.Popen[bytes]":
+        command = [sys.executable, "-P", "-m", "feeds.sandbox"]
+        return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)  # noqa: S603  # ourselves
+
+    def _end(self) -> None:
+        process, self._process = self._process, None
+        if process is None:
+            return
+        with contextlib.suppress(OSError):
+            if process.stdin:
+                process.stdin.close()  # an idle one ends with its input
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(0.2)  # it may be dying of what it did, and that is worth knowing
+        process.kill()
+        process.wait()
+        if process.stdout:
+            process.stdout.close()
+
+
+def _too_slow(_signal: int, _frame: FrameType | None) -> NoReturn:
+    raise TimeoutError
+
+
+def _answer(renderer: Renderer, request: list[Any]) -> dict[str, Any]:
+    used = int(resource.getrusage(resource.RUSAGE_SELF).ru_utime)
+    resource.setrlimit(resource.RLIMIT_CPU, (used + int(_SECONDS) + _GRACE, resource.RLIM_INFINITY))
+    signal.setitimer(signal.ITIMER_VIRTUAL, _SECONDS)
+    try:
+        return asdict(renderer.content(*request))
+    except TimeoutError:
+        return {"refused": _TOO_SLOW}
+    except RecursionError:
+        return {"refused": "nested too deep"}
+    except MemoryError:
+        return {"refused": "takes too much memory to render"}
+    except Exception as error:  # whatever the Markdown library makes of it is the article's fault
+        return {"refused": f"can't be rendered: {type(error).__name__}: {error}"}
+    finally:
+        signal.setitimer(signal.ITIMER_VIRTUAL, 0)
+
+
+def main() -> None:
+    """Answer each line of standard input, a request in JSON, with a line; end with the input."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for who started us
+    signal.signal(signal.SIGVTALRM, _too_slow)
+    with contextlib.suppress(ValueError, OSError):  # a lower limit is already in force
+        resource.setrlimit(resource.RLIMIT_AS, (_MEMORY, _MEMORY))
+    renderer = Renderer()
+    for line in sys.stdin.buffer:
+        answer = _answer(renderer, json.loads(line))
+        sys.stdout.buffer.write(json.dumps(answer).encode() + b"\n")
+        sys.stdout.buffer.flush()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,66 @@
+"""Rendering in a process of its own: whatever an article does, it does to that process."""
+
+import threading
+import time
+
+import pytest
+
+from feeds.errors import Refused
+from feeds.sandbox import Sandbox
+
+BASE = ("https://test.example/a/", "e1-")
+
+
+@pytest.fixture
+def sandbox():
+    return Sandbox()
+
+
+def test_it_renders_as_the_renderer_does(sandbox):
+    """What comes out is what the renderer makes, any character included, request after request."""
+    for n in range(3):
+        content = sandbox.content(f"*{n}* é \u2028 😀\n\nmore", None, *BASE)
+        assert content.html.startswith(f"<p><em>{n}</em> é")
+        assert content.summary.startswith(f"{n} é")
+
+
+@pytest.mark.parametrize(
+    ("body", "reason"),
+    [
+        ("[" * 20_000, "takes more than 1 s to render"),
+        ("<div>" * 60_000, "takes more than 1 s to render"),  # in native code, where no timer is heard
+        ("a\n: b\n" * 3_000, "nested too deep"),
+        ("- " * 65_000 + "'", ""),
+        ("a|" * 350 + "a\n" + "-|" * 350 + "-\n" + "a\n" * 10_000, "takes"),  # 2 GB, if it were let
+    ],
+)
+def test_what_takes_too_much_is_refused_and_the_next_is_rendered(sandbox, body, reason):
+    """Time, depth and memory are bounded, within seconds; the next article is rendered as if nothing had been."""
+    began = time.monotonic()
+    with pytest.raises(Refused, match=reason or "."):
+        sandbox.content(body, None, *BASE)
+    assert time.monotonic() - began < 20
+    assert sandbox.content("*a*", None, *BASE).html == "<p><em>a</em></p>"
+
+
+def test_a_process_that_died_is_started_again(sandbox):
+    """A renderer that is killed from outside costs nothing but one start; no article is blamed for it."""
+    sandbox.content("a", None, *BASE)
+    sandbox._process.kill()
+    sandbox._process.wait()
+    assert sandbox.content("c", None, *BASE).html == "<p>c</p>"
+
+
+def test_threads_share_it(sandbox):
+    """Many threads at once get each its own answer."""
+    got = {}
+
+    def ask(n):
+        got[n] = sandbox.content(f"text {n}", None, *BASE).summary
+
+    threads = [threading.Thread(target=ask, args=(n,)) for n in range(12)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert got == {n: f"text {n}" for n in range(12)}
