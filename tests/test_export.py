@@ -44,7 +44,20 @@ def test_what_is_no_longer_published_goes_and_nothing_else(tmp_path):
     assert sorted(p.name for p in tmp_path.rglob("*")) == [MANIFEST, "b", "index.html", "tag", "theirs.html"]
 
 
-@pytest.mark.parametrize("manifest", ["", "[]", '{"/../../etc/passwd": "x"}', '{"etc": "x"}', '{"/a": 1}', "\xff"])
+def test_a_run_that_is_cut_short_leaves_nothing_for_ever(tmp_path):
+    """Files that a run wrote before it was ended are known to the next one, which removes what is not published."""
+    tree = Tree(tmp_path)
+    tree.plan(["/tag/a/rss.xml", "/tag/b/rss.xml"])
+    tree.write("/tag/a/rss.xml", b"1", "d")
+    assert not Tree(tmp_path).has("/tag/a/rss.xml", "d")
+    assert Tree(tmp_path).finish([]) == ["/tag/a/rss.xml", "/tag/b/rss.xml"]
+    assert [p.name for p in tmp_path.rglob("*")] == [MANIFEST]
+
+
+@pytest.mark.parametrize(
+    "manifest",
+    ["", "[]", '{"/../../etc/passwd": "x"}', '{"etc": "x"}', '{"/a": 1}', '{"/a\\u0000b": "x"}', "[" * 100_000, "\xff"],
+)
 def test_a_manifest_of_somebody_else_is_not_believed(tmp_path, manifest):
     """A broken or hostile manifest can make us remove nothing."""
     (tmp_path / MANIFEST).write_text(manifest)

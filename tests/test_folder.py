@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from feeds.errors import FolderGone, Unreadable
+from feeds.errors import ConfigError, FolderGone, Unreadable
 from feeds.folder import Folder, Unsettled
 
 
@@ -74,6 +74,22 @@ def test_what_can_not_be_an_article_says_why(root, tmp_path):
         "out.md": "a symbolic link that leads out of the content folder",
         "pipe.md": "not a regular file",
     }
+
+
+def test_folders_in_folders(root):
+    """However deep folders are nested, the scan comes back."""
+    deep = root
+    for _ in range(400):
+        deep = deep / "d"
+    deep.mkdir(parents=True)
+    (deep / "a.md").write_text("x")
+    assert len(folder(root).scan()) == 1
+
+
+def test_wrong_patterns(root):
+    """A pattern that can't be read is a mistake in the configuration."""
+    with pytest.raises(ConfigError, match=r"content\.exclude"):
+        folder(root, exclude=["!"])
 
 
 def test_a_folder_behind_a_link_is_a_folder(root, tmp_path):

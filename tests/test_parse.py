@@ -358,3 +358,65 @@ def test_yaml_positions():
     node = yaml.load("a:\n  b: [1,\n    two]\n").value["a"].value["b"]
     assert (node.key_line, node.key_column, node.line, node.column) == (2, 3, 2, 6)
     assert [(item.line, item.value) for item in node.value] == [(2, "1"), (3, "two")]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "---\n" + "\n" * 60 + "Some text\n",
+        "---\ndate: 2026-05-01\n---\n# a" + " " * 100_000 + "b",
+        "---\ndate: 2026-05-01\n---\n# " + "[" * 300_000,
+        "---\ndate: 2026-05-01\n---\n" + "[" * 300_000 + "\n=====\n",
+        '{"date": "2026-05-01", ' + ", ".join(f'"k{n}": 1' for n in range(90_000)) + ', "k1": 2}\n',
+        "+++\ndate=2024-01-01\nx." + "a." * 30_000 + "b=1\n+++\n",
+        "+++\ndate=2024-01-01\n" + "\n".join(f"k{n}=1" for n in range(7_500)) + "\n+++\n",
+        '+++\ndate=2024-01-01\ntitle="' + "x." * 30_000 + '"\n+++\n',
+    ],
+    ids=lambda text: text[:20],
+)
+def test_no_front_matter_takes_long(text):
+    """What took minutes in one regular expression or another is read or refused at once."""
+    try:
+        read(text, "2026-01-01-x.md")
+    except Refused as refused:
+        assert len(refused.reason) < 200
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "---\ndate: 2026-05-01\naudio: {url: /a.mp3, length: " + "9" * 5_000 + "}\n---\n",
+        "+++\ndate=2024-01-01\ntitle=0x" + "f" * 5_000 + "\n+++\n",
+        "+++\ndate=0x" + "f" * 5_000 + "\n+++\n",
+        "+++\ndate=2024-01-01\ndraft" + ".a" * 2_000 + "=1\n+++\n",
+        '{"\\ud800": 1, "\\ud800": 2}\n',
+        '{"date": "2026-05-01", "tags": [' + ", ".join(f'"t{n}"' for n in range(600)) + "]}\n",
+    ],
+    ids=lambda text: text[:30],
+)
+def test_what_crashed_a_run_refuses_its_article(text):
+    """Numbers of thousands of digits, keys of thousands of parts and the like end nothing but their own article."""
+    with pytest.raises(Refused):
+        read(text)
+
+
+@pytest.mark.parametrize("word", ["no", "off", "0", "'false'", "False"])
+def test_published_no_is_a_draft(word):
+    """Whatever word for no stands under `published`, the article is not published."""
+    assert with_(f"published: {word}").draft
+
+
+@pytest.mark.parametrize(
+    "front",
+    ["author: {name: N, url: 'javascript:alert(1)'}", "image: 'javascript:alert(1)'", "enclosure: 'javascript:alert(1)'",
+     "cover: 'data:image/png;base64,AAAA'", "link: 'http://[::1'", "link: 'http://exa mple/'", "image: 'http://[x'"],
+)  # fmt: skip
+def test_only_web_addresses_go_out(front):
+    """What readers may follow is on the site or http(s); anything else is refused."""
+    assert refusal(f"---\ndate: 2026-05-01\n{front}\n---\nx")[0] == 3
+
+
+def test_a_blank_author_is_none():
+    """A list of blanks names nobody."""
+    assert with_("authors: [' ', ~]").authors == ()
+    assert with_("link: HTTP://x.example/a").link == "HTTP://x.example/a"

@@ -144,6 +144,115 @@ def test_a_moved_and_edited_file_keeps_its_id_by_slug(site):
     assert ids(site) == before
 
 
+@pytest.mark.parametrize(
+    "moves",
+    [
+        [("c", "d"), ("b", "c"), ("a", "b")],
+        [("a", "x"), ("b", "a"), ("x", "b")],
+        [("a", "x"), ("b", "a"), ("c", "b"), ("x", "c")],
+    ],
+)
+def test_renumbered_files_keep_their_ids(site, moves):
+    """Chains, swaps and circles of renames in one run: every article keeps its own id."""
+    for name in "abc":
+        site.article(f"{name}.md", title=name)
+    site.publish()
+    before = ids(site)
+    for old, new in moves:
+        (site.content / f"{old}.md").rename(site.content / f"{new}.md")
+    site.publish()
+    assert ids(site) == before
+
+
+def test_a_copy_is_another_article(site):
+    """Of a copy and its edited original, the original stays what it was."""
+    site.article("a.md", "Text.", title="a")
+    site.publish()
+    shutil.copy(site.content / "a.md", site.content / "b.md")
+    site.article("a.md", "Edited.", title="a2")
+    site.publish()
+    assert ids(site) == {"a2": ID, "a": "tag:test.example,2026:b"}
+
+
+def test_a_file_put_over_another(site):
+    """`rm a; mv b a`, seen by one run or by two: b's article goes on, a's is gone."""
+    for name in "abc":
+        site.article(f"{name}.md", title=name)
+    site.publish()
+    before = ids(site)
+    (site.content / "a.md").unlink()
+    site.publish()
+    (site.content / "b.md").rename(site.content / "a.md")
+    site.publish()
+    assert ids(site) == {"b": before["b"], "c": before["c"]}
+    (site.content / "c.md").replace(site.content / "a.md")
+    site.publish()
+    assert ids(site) == {"c": before["c"]}
+
+
+@pytest.mark.parametrize("new", ["a/index.md", "a.markdown"])
+def test_a_file_that_becomes_a_bundle_keeps_its_id(site, new):
+    """`a.md` that becomes `a/index.md` is the same article, even with another text."""
+    site.article("a.md", title="a")
+    site.article("b.md", title="b")
+    site.publish()
+    (site.content / "a.md").unlink()
+    site.article(new, "New.", title="a")
+    site.publish()
+    assert ids(site)["a"] == ID
+
+
+def test_only_one_file_continues_a_deleted_article(site):
+    """Of two new files with the slug of one that is gone, one goes on with its id and the other is new."""
+    site.article("a.md", title="a", slug="s")
+    site.article("z.md", title="z")
+    site.publish()
+    (site.content / "a.md").unlink()
+    site.publish()
+    site.article("b.md", "B.", title="b", slug="s", date="2026-05-02")
+    site.article("c.md", "C.", title="c", slug="s", date="2026-05-03")
+    site.publish()
+    assert ids(site)["b"] == "tag:test.example,2026:s"
+    assert ids(site)["c"] == "tag:test.example,2026:s/c.md"
+
+
+def test_ids_can_be_swapped(site):
+    """Two articles that exchange the ids that they give are told apart by them at once."""
+    site.article("a.md", title="a", id="urn:x:1")
+    site.article("b.md", title="b", id="urn:x:2")
+    site.publish()
+    site.article("a.md", title="a", id="urn:x:2")
+    site.article("b.md", title="b", id="urn:x:1")
+    assert site.publish().refused == ()
+    assert ids(site) == {"a": "urn:x:2", "b": "urn:x:1"}
+
+
+def test_nothing_of_a_refused_edit_goes_out(site):
+    """Of two edits that give one new id the second is refused whole: its text too stays as it was."""
+    site.article("a.md", "Old.", title="a", date="2026-05-01")
+    site.article("b.md", "Old.", title="b", date="2026-05-02")
+    site.publish()
+    site.article("a.md", "New.", title="a", date="2026-05-01", id="urn:x:n")
+    site.article("b.md", "New.", title="b", date="2026-05-02", id="urn:x:n")
+    assert [refusal.path for refusal in site.publish().refused] == ["b.md"]
+    assert "New." in site.items()["a"]["content_html"]
+    assert "Old." in site.items()["b"]["content_html"]
+
+
+def test_a_withdrawn_article_stays_withdrawn(site):
+    """A deleted article does not come back because a broken file has its name now."""
+    site.article("a.md", title="a")
+    site.article("b.md", title="b")
+    site.publish()
+    (site.content / "a.md").unlink()
+    site.publish()
+    site.write("a.md", "broken")
+    assert len(site.publish().refused) == 1
+    assert list(site.items()) == ["b"]
+    (site.content / "a.md").unlink()
+    assert site.publish().refused == ()
+
+
 def test_a_deleted_article_is_gone_and_comes_back_the_same(site):
     """A deleted article leaves all feeds; put back, it has its old id."""
     site.article("a.md", title="a", tags=["t"])

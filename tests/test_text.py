@@ -53,6 +53,12 @@ def test_one_line_is_one_line(text):
         ("москва", "москва"),
         ("../..", ""),
         ("!!!", ""),
+        ("दिल", "दिल"),
+        ("दूल", "दूल"),
+        ("ที่", "ที่"),
+        ("مَدرسة", "مَدرسة"),
+        ("می\u200cخواهم", "میخواهم"),
+        ("𠀀" * 80, "𠀀" * 50),
         ("straße", "strasse"),
         ("e\u0301", "é"),  # NFD and NFC are one name
     ],
@@ -108,6 +114,10 @@ def test_safe_path_never_climbs(text):
         ("mailto:a@b.example", "mailto:a@b.example"),
         (" \n/b\t", "https://a.example/b"),
         ("http://[::1", None),
+        ("http://exa mple/", None),
+        ("http:r", None),
+        ("https://h:99999/", None),
+        ("https://user@ü.example/", "https://user@xn--tda.example/"),
     ],
 )
 def test_absolute(url, expected):

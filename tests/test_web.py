@@ -267,6 +267,36 @@ def test_ends_cleanly(site, serve, how):
         server.get("/rss.xml")
 
 
+def test_workers_end_with_their_parent(site, serve):
+    """If the publishing process is killed outright, its workers end too, and the port is free for the next."""
+    site.article("a.md", title="a")
+    server = serve(site)
+    server.stop(signal.SIGKILL)
+    for _ in range(100):
+        try:
+            server.get("/rss.xml")
+        except OSError:
+            return
+        time.sleep(0.1)
+    raise AssertionError("a worker goes on without its parent")
+
+
+def test_a_failed_regeneration_forgets_no_hour(site, serve):
+    """With neither watch nor cron, an article goes live at its hour although the run before failed."""
+    from datetime import UTC, datetime, timedelta
+
+    site.configure(content={"watch": "off"}, schedule={"cron": None})
+    now = datetime.now(UTC)
+    site.article("a.md", title="a")
+    site.article("b.md", title="b", date=(now + timedelta(seconds=5)).isoformat())
+    site.article("c.md", title="c", date=(now + timedelta(seconds=8)).isoformat())
+    server = serve(site)
+    away = site.content.rename(site.root / "away")
+    server.wait_for(lambda: "is not there" in server.log.read_text())
+    away.rename(site.content)
+    server.wait_for(lambda: server.titles()[:2] == ["c", "b"])
+
+
 def test_restart_keeps_validators(site, serve):
     """A document that did not change has the same validators after a restart."""
     site.article("a.md", title="a")

@@ -106,6 +106,15 @@ class Record:
 
 
 @dataclass(frozen=True, slots=True)
+class Holder:
+    """Whose an id is."""
+
+    key: int
+    path: str
+    gone: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Refusal:
     """An article that can't be read, and why."""
 

@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from feeds.catalog.reader import Reader
 from feeds.catalog.schema import (
     NOT_LIVE,
+    Holder,
     Record,
     Refusal,
     Run,
@@ -64,12 +65,11 @@ class Writer(Reader):
         keys = self._connection.execute(sa.select(articles.c.key).where(same).limit(2)).scalars().all()
         return int(keys[0]) if len(keys) == 1 else None
 
-    def holder(self, id_: str) -> tuple[int, str] | None:
-        """Give the article that has an id, as (key, path)."""
-        row = self._connection.execute(
-            sa.select(articles.c.key, articles.c.path).where(articles.c.id == id_)
-        ).one_or_none()
-        return (row.key, row.path) if row else None
+    def holder(self, id_: str) -> Holder | None:
+        """Give the article that has an id."""
+        columns_ = (articles.c.key, articles.c.path, articles.c.gone)
+        row = self._connection.execute(sa.select(*columns_).where(articles.c.id == id_)).one_or_none()
+        return Holder(row.key, row.path, row.gone) if row else None
 
     def save(self, key: int | None, stamp: Stamp, article: Article, hash_: str) -> int:
         """Keep a good version of an article: a new one (key None), or the next of one known. Gives its key."""
@@ -118,12 +118,17 @@ class Writer(Reader):
         self._connection.execute(articles.delete().where(articles.c.key == key, articles.c.hash.is_(None)))
         self._put(key, {"path": f"/{key}", "gone": True})  # no file's path begins with "/"
 
+    def withdraw(self, keys: Iterable[int]) -> set[str]:
+        """Take articles out of all feeds. Gives the paths of the feeds that they were in."""
+        left: set[str] = set()
+        for some in chunks(sorted(keys)):
+            theirs = entries.c.article.in_(some)
+            left |= set(self._connection.execute(sa.select(entries.c.feed).where(theirs).distinct()).scalars().all())
+            self._connection.execute(entries.delete().where(theirs))
+        return left
+
     def publish(self, record: Record, id_: str | None, memberships: Iterable[FeedState], *, live: bool) -> set[str]:
-        """Set what the world knows of an article: its id and feeds. Gives the paths of the feeds, old and new."""
-        mine = entries.c.article == record.key
-        touched = set(self._connection.execute(sa.select(entries.c.feed).where(mine)).scalars().all())
-        if touched:
-            self._connection.execute(entries.delete().where(mine))
+        """Set what the world knows of a withdrawn article: its id and its feeds. Gives the feeds' paths."""
         self._connection.execute(articles.update().where(articles.c.key == record.key).values(id=id_, live=live))
         published = micros(record.article.published)
         rows = [
@@ -132,7 +137,7 @@ class Writer(Reader):
         ]
         if rows:
             self._connection.execute(entries.insert(), rows)
-        return touched | {str(row["feed"]) for row in rows}
+        return {str(row["feed"]) for row in rows}
 
     def stamp(self, feed: FeedState) -> None:
         """Keep a feed's state."""

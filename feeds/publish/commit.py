@@ -39,6 +39,7 @@ class Commit:
         keys |= self._keep(versions, seen.moves)
         keys |= set(catalog.all_keys() if everything else catalog.due(self._now))
         touched = {feed.path for feed in catalog.feeds()} if everything else set()
+        touched |= catalog.withdraw(keys)
         for record in sorted(catalog.records(keys), key=lambda record: (record.article.published, record.article.path)):
             touched |= self._publish(record, self._before.get(record.key, record))
         if catalog.feed("") is None:
@@ -61,32 +62,35 @@ class Commit:
     def _keep(self, versions: list[Version], moves: dict[str, int]) -> set[int]:
         """Keep good versions, each under the article that it is a version of; refuse what gives another's id."""
         catalog = self._catalog
-        mine = {
-            version.article.path: moves.get(version.article.path) or self._known_as(version) for version in versions
-        }
-        giving = {key: version.article.id for version in versions if (key := mine[version.article.path])}
+        mine = self._identities(versions, moves)
         for version in versions:
-            key = mine[version.article.path]
-            if version.row and version.row.key != key:
+            if version.row and version.row.key != mine[version.article.path]:
                 catalog.displace(version.row.key)  # its path is another article's now
         kept: set[int] = set()
         given: dict[str, str] = {}  # id -> path, of this run
+        giving = {key: version.article.id for version in versions if (key := mine[version.article.path])}
         for version in versions:
             article, key = version.article, mine[version.article.path]
+            other = None
             if article.id and not article.draft:
-                other = given.setdefault(article.id, article.path)
-                holder = catalog.holder(article.id)
-                if other == article.path and holder and holder[0] != key:
-                    gives = giving.get(holder[0])
-                    if catalog.records([holder[0]])[0].gone or (gives and gives != article.id):
-                        catalog.release(holder[0])
-                    else:
-                        other = holder[1]
-                if other != article.path:
-                    catalog.refuse(key, UNSEEN, self._id_taken(article, other))
-                    continue
-            kept.add(catalog.save(key, version.stamp, article, version.hash))
+                first = given.setdefault(article.id, article.path)
+                other = first if first != article.path else self._holder_of(article.id, key, giving)
+            if other:
+                catalog.refuse(key, UNSEEN, self._id_taken(article, other))
+            else:
+                kept.add(catalog.save(key, version.stamp, article, version.hash))
         return kept
+
+    def _identities(self, versions: list[Version], moves: dict[str, int]) -> dict[str, int | None]:
+        """Find for each path the article that the file there is a version of; None for a new one."""
+        found: dict[str, int | None] = dict(moves)
+        taken = set(moves.values())
+        for version in versions:
+            if version.article.path not in found:
+                key = self._known_as(version)
+                found[version.article.path] = key if key not in taken else None
+                taken |= {key} if key else set()
+        return found
 
     def _known_as(self, version: Version) -> int | None:
         """Find the article that a file is a version of: its path's, or one whose file is gone and that it continues."""
@@ -95,16 +99,26 @@ class Commit:
             return row.key
         for id_ in (article.id, syndicate.mint(article, self._site.authority)):
             holder = catalog.holder(id_) if id_ else None
-            if holder and catalog.records([holder[0]])[0].gone:
-                return holder[0]
+            if holder and holder.gone:
+                return holder.key
         return catalog.gone_with_slug(article.slug) if article.slug_given else None
+
+    def _holder_of(self, id_: str, key: int | None, giving: dict[int, str | None]) -> str | None:
+        """Give the path of another article whose id this is; None if it is free, or given up in this run."""
+        holder = self._catalog.holder(id_)
+        if holder is None or holder.key == key:
+            return None
+        if holder.gone or giving.get(holder.key) not in (None, id_):
+            self._catalog.release(holder.key)
+            return None
+        return holder.path
 
     @staticmethod
     def _id_taken(article: Article, holder: str) -> Refusal:
         return Refusal(article.path, 1, f"id: {article.id!r} is the id of {holder}; give one of them another")
 
     def _publish(self, record: Record, before: Record) -> set[str]:
-        """Tell the world of an article, or no longer. Gives the paths of the feeds that it is or was in."""
+        """Tell the world of an article, or no longer. Gives the paths of the feeds that it is in."""
         article = record.article
         live = not record.gone and syndicate.is_live(article, self._now)
         id_ = record.id
@@ -133,9 +147,9 @@ class Commit:
             )
         if article.id and article.id != had:
             holder = self._catalog.holder(article.id)
-            if holder is None or holder[0] == record.key:
+            if holder is None or holder.key == record.key:
                 return article.id
-            self._catalog.refuse(record.key, UNSEEN, self._id_taken(article, holder[1]))
+            self._catalog.refuse(record.key, UNSEEN, self._id_taken(article, holder.path))
             return had
         if had:
             return had
@@ -144,7 +158,7 @@ class Commit:
         if holder is None:
             return minted
         apart = syndicate.mint_apart(article, self._site.authority)
-        self.warnings.append(f"{article.path}: its id would be that of {holder[1]}; it is {apart}")
+        self.warnings.append(f"{article.path}: its id would be that of {holder.path}; it is {apart}")
         return apart
 
     def _stamp(self, paths: list[str]) -> list[str]:
