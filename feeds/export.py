@@ -29,16 +29,16 @@ class Tree:
         """Tell whether a file of ours is there and shows just that."""
         return self._shows.get(path) == digest and self._file(path).is_file()
 
-    def write(self, path: str, body: bytes, digest: str) -> bool:
+    def write(self, path: str, body: bytes, digest: str, *, force: bool = False) -> bool:
         """Write a file, unless its bytes are these already. Tells whether it did. Raises `FeedsError`."""
         file = self._file(path)
         with _translated(file):
             same = file.is_file() and file.stat().st_size == len(body) and file.read_bytes() == body
-            if not same:
+            if force or not same:
                 file.parent.mkdir(parents=True, exist_ok=True)
                 _replace(file, body)
         self._shows[path] = digest
-        return not same
+        return force or not same
 
     def plan(self, published: Iterable[str]) -> None:
         """Say in the manifest which files will be ours before any of them is there, in case the run is cut short."""

@@ -72,7 +72,9 @@ class Folder:
                 folders += self._list(*folders.pop(), root, found)
         except FileNotFoundError as error:
             if not self.root.is_dir():
-                raise FolderGone(f"{self.root}: the content folder is not there; what is published stays up") from None
+                raise FolderGone(
+                    f"{self.root}: the content folder (content.path) is not there; what is published stays up"
+                ) from None
             raise FolderGone(f"{error.filename}: went away while it was listed; trying again later") from None
         except OSError as error:
             raise FolderGone(

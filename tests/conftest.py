@@ -168,6 +168,7 @@ class Server:
                 cwd=root,
                 stdout=log,
                 stderr=log,
+                start_new_session=True,
             )
         self.wait_for(lambda: self.get("/healthz").status == 200)
 
@@ -212,9 +213,9 @@ class Server:
         raise AssertionError(f"not within {seconds} s:\n{self.log.read_text()}")
 
     def stop(self, how=signal.SIGTERM):
-        """End the server as a person or a service manager does; gives its exit code."""
+        """End the server: Ctrl-C reaches all its processes, another signal the first; gives its exit code."""
         if self.process.poll() is None:
-            self.process.send_signal(how)
+            (os.killpg if how == signal.SIGINT else os.kill)(self.process.pid, how)
         return self.process.wait(20)
 
 

@@ -65,7 +65,7 @@ def test_no_folder(site):
     site.configure(content={"path": "contnet"})
     done = site.run("build")
     assert done.returncode == 3
-    assert done.stderr.endswith("contnet: the content folder is not there; what is published stays up\n")
+    assert done.stderr.endswith("contnet: the content folder (content.path) is not there; what is published stays up\n")
 
 
 def test_another_run_holds_the_lock(site):
@@ -148,6 +148,8 @@ def test_check_writes_nothing(site):
     site.article("a.md", title="a", slug="s")
     done = site.run("check")
     assert (done.returncode, done.stdout) == (0, "")
+    here = {"FEEDS__SITE__URL": "http://127.0.0.1:8000"}
+    assert "ids are minted for 127.0.0.1" in site.run("check", environment=here).stdout
     site.article("b.md", title="b", slug="s")
     assert site.run("check").returncode == 0
     assert site.run("check", "--strict").returncode == 1
@@ -156,6 +158,38 @@ def test_check_writes_nothing(site):
     assert done.returncode == 1
     assert done.stdout.splitlines()[0].startswith("content/c.md:1: no date")
     assert sorted(p.name for p in site.root.iterdir()) == ["config.yaml", "content"]
+
+
+def test_check_says_what_a_run_would_do(site):
+    """Beside a catalog, check knows who has an id, and what the guard would stop; the catalog stays as it is."""
+    site.article("b.md", title="b", id="urn:x:1", date="2026-05-02")
+    site.run("build")
+    site.article("a.md", title="a", id="urn:x:1", date="2026-05-01")
+    assert site.run("check").stdout.startswith("content/a.md:1: id: 'urn:x:1' is the id of b.md")
+    for file in site.content.iterdir():
+        file.unlink()
+    done = site.run("check")
+    assert done.returncode == 5
+    assert "would vanish" in done.stderr
+    assert json.loads(site.run("status", "--json").stdout)["articles"] == 1
+
+
+def test_status_says_what_fails(site):
+    """A run that failed since the last good one is told by status until one is good again."""
+    site.article("a.md", title="a")
+    site.run("build")
+    site.content.rename(site.root / "away")
+    assert site.run("build").returncode == 3
+    assert "failing since then: " in site.run("status").stdout
+    (site.root / "away").rename(site.content)
+    site.run("build")
+    assert json.loads(site.run("status", "--json").stdout)["failure"] is None
+
+
+def test_build_never_writes_among_the_articles(site):
+    """An export into the content folder is wrong usage."""
+    site.article("a.md", title="a")
+    assert site.run("build", "--output", "content/x").returncode == 2
 
 
 def test_check_finds_a_cron_that_no_clock_follows(site):
@@ -203,7 +237,7 @@ def test_the_greeting(site, serve):
     said = server.log.read_text()
     assert f"look at       http://127.0.0.1:{server.port}/\n" in said
     assert f"subscribe to  http://127.0.0.1:{server.port}/rss.xml\n" in said
-    assert "https://test.example/ (feeds.url)" in said
+    assert "the feeds name https://test.example/ as their address" in said
 
 
 def test_help_and_version(site):

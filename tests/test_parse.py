@@ -416,6 +416,38 @@ def test_only_web_addresses_go_out(front):
     assert refusal(f"---\ndate: 2026-05-01\n{front}\n---\nx")[0] == 3
 
 
+def test_a_heading_that_is_the_title_is_not_said_twice():
+    """A heading that opens the body and gives the title is not in the body as well; one further down stays."""
+    assert with_("x: y", "\n# A *b*\n\nText.\n").body.strip() == "Text."
+    assert with_("x: y", "A b\n===\nText.\n").body.strip() == "Text."
+    assert with_("x: y", "Text.\n\n# A\n").body == "Text.\n\n# A\n"
+    assert with_("title: T", "# A\n").body == "# A\n"
+
+
+def test_drafts_need_no_date():
+    """Jekyll's drafts have no date in their names; they are drafts, and nothing is refused."""
+    assert read("Text.", "_drafts/idea.md").draft
+    assert read("---\ndraft: true\n---\nx", "idea.md").draft
+
+
+@pytest.mark.parametrize(("permalink", "link"), [("false", None), ("pretty", None), ("/x/", "/x/"), ("a b", "/a-b")])
+def test_permalinks_of_other_generators(permalink, link):
+    """Jekyll's styles and Eleventy's `false` say no path; a path is one."""
+    assert with_(f"permalink: {permalink}").link == link
+
+
+@pytest.mark.parametrize("permalink", ["'/:categories/:title/'", "'/{{ title | slug }}/'"])
+def test_templates_are_no_links(permalink):
+    """A template that another generator would fill in is refused rather than published as a dead link."""
+    assert "is a template" in refusal(f"---\ndate: 2026-05-01\npermalink: {permalink}\n---\n")[1]
+
+
+def test_blank_lines_above_the_front_matter():
+    """Blank lines above the front matter don't hide it, and lines are still counted from the top."""
+    assert with_("title: T").title == read("\n\n---\ndate: 2026-05-01\ntitle: T\n---\n").title
+    assert refusal("\n\n---\ndate: never\n---\n")[0] == 4
+
+
 def test_a_blank_author_is_none():
     """A list of blanks names nobody."""
     assert with_("authors: [' ', ~]").authors == ()

@@ -144,7 +144,7 @@ def test_pages(served):
         assert "Scheduled" not in text
         assert "later" not in text
         assert served.get(path, If_None_Match=page.headers["etag"]).status == 304
-    assert all(f'href="/tag/x/{name}"' in text for name in DOCUMENTS)
+    assert all(f'href="../../tag/x/{name}"' in text for name in DOCUMENTS)
     assert served.get("/static/page.css").status == 200
 
 
@@ -222,7 +222,7 @@ def test_the_folder_goes_and_comes_back(site, serve):
     server = serve(site)
     before = server.get("/feed.json").body
     away = site.content.rename(site.root / "away")
-    server.wait_for(lambda: "the content folder is not there" in server.log.read_text())
+    server.wait_for(lambda: "the content folder (content.path) is not there" in server.log.read_text())
     assert server.get("/feed.json").body == before
     away.rename(site.content)
     server.wait_for(lambda: "all is well again" in server.log.read_text())

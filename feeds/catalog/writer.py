@@ -152,7 +152,8 @@ class Writer(Reader):
         return number
 
     def remember_run(self, run: Run) -> None:
-        """Keep what came of a regeneration."""
+        """Keep what came of a regeneration; what ended one before it is over."""
+        self._connection.execute(meta.delete().where(meta.c.key == "failure"))
         self.set_meta("run", json.dumps({"at": run.at.isoformat(), "seconds": run.seconds, "outcome": run.outcome}))
 
     def set_meta(self, key: str, value: str) -> None:

@@ -103,9 +103,21 @@ def where(refusal: "Refusal", settings: config.Config) -> str:
     return f"{settings.content.path}/{refusal.path}:{refusal.line}"
 
 
-def counted(outcome: "Outcome") -> str:
-    articles = f"{outcome.articles} article{'' if outcome.articles == 1 else 's'} published"
+def counted(outcome: "Outcome", published: str = "published") -> str:
+    articles = f"{plural(outcome.articles, 'article')} {published}"
     return articles + (f", {len(outcome.refused)} refused" if outcome.refused else "")
+
+
+def plural(count: int, thing: str) -> str:
+    return f"{count} {thing}{'' if count == 1 else 's'}"
+
+
+def advice(settings: config.Config) -> list[str]:
+    """Give what an owner should know before the first subscriber comes."""
+    host = settings.for_core.authority
+    if host == "localhost" or host.replace(".", "").isdecimal():
+        return [f"ids are minted for {host} and stay so: set site.url, or site.authority, before anybody subscribes"]
+    return []
 
 
 def say(line: str) -> None:

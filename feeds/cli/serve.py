@@ -10,7 +10,18 @@ from granian.constants import Interfaces
 from granian.log import LogLevels
 
 from feeds import config, schedule
-from feeds.cli.common import Call, command, counted, make_publisher, open_catalog, say, say_without_effect, where
+from feeds.cli.common import (
+    Call,
+    advice,
+    command,
+    counted,
+    make_publisher,
+    open_catalog,
+    plural,
+    say,
+    say_without_effect,
+    where,
+)
 from feeds.errors import FeedsError
 from feeds.publish import Outcome
 
@@ -90,7 +101,9 @@ class _Teller:
         for warning in outcome.warnings:
             self._inform(f"warning: {self._settings.content.path}/{warning}")
         if outcome.changed:
-            self._inform(f"revision {outcome.revision}: {counted(outcome)}; {len(outcome.changed)} feeds changed")
+            self._inform(
+                f"revision {outcome.revision}: {counted(outcome)}; {plural(len(outcome.changed), 'feed')} changed"
+            )
 
     def _say_refused(self, outcome: Outcome) -> None:
         lines = {f"{where(refusal, self._settings)}: {refusal.reason}" for refusal in outcome.refused}
@@ -108,7 +121,9 @@ class _Teller:
         for path in ("/rss.xml", "/atom.xml", "/feed.json"):
             self._inform(f"  subscribe to  {self._address}{path}")
         if public != self._address:
-            self._inform(f"  the feeds say that they are at {public}/ (feeds.url); let that lead here")
+            self._inform(f"  the feeds name {public}/ as their address (site.url, feeds.url): it must lead here")
+        for line in advice(self._settings):
+            self._inform(f"  {line}")
         self._inform("  Ctrl-C ends it")
 
     def _inform(self, line: str) -> None:
@@ -125,5 +140,5 @@ def _require_free(host: str, port: int) -> None:
             probe.bind(address)
     except OSError as error:
         raise FeedsError(
-            f"can't listen on {host}:{port}: {error.strerror}; --port or server.port names another"
+            f"can't listen on {host}:{port}: {error.strerror}; --host and --port (server.host, server.port) name another"
         ) from None

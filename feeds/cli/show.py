@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import click
 
 from feeds import syndicate
-from feeds.cli.common import Call, command, open_published, print_json, where
+from feeds.cli.common import Call, command, open_published, plural, print_json, where
 from feeds.model import FeedState
 from feeds.text import quote_path
 
@@ -42,16 +42,18 @@ def list_feeds(call: Call, as_json: bool) -> int:
 @command
 @click.option("--json", "as_json", is_flag=True, help="For programs.")
 def status(call: Call, as_json: bool) -> int:
-    """Say what the last regeneration came to: refused articles with reasons, and what is scheduled."""
+    """Say what the last good regeneration came to: refused articles with reasons, and what is scheduled."""
     settings = call.settings
     with open_published(settings).reading() as catalog:
         run, revision, live = catalog.run(), catalog.revision(), catalog.live()
+        failure = catalog.meta("failure")
         refused, scheduled = catalog.refused(), catalog.scheduled(datetime.now(UTC))
     if as_json:
         print_json(
             {
                 "revision": revision,
                 "run": run and {"at": run.at.isoformat(), "seconds": round(run.seconds, 3), "outcome": run.outcome},
+                "failure": failure,
                 "articles": live,
                 "refused": [{"path": item.path, "line": item.line, "reason": item.reason} for item in refused],
                 "scheduled": [{"path": path, "at": at.isoformat()} for path, at in scheduled],
@@ -61,9 +63,10 @@ def status(call: Call, as_json: bool) -> int:
     if run is None:
         click.echo("Nothing was published yet: feeds build, or feeds serve.")
         return 0
-    click.echo(
-        f"Revision {revision}, {live} articles; last regeneration {run.at:%Y-%m-%d %H:%M:%S} UTC, {run.seconds:.2f} s"
-    )
+    when = f"{run.at:%Y-%m-%d %H:%M:%S} UTC, {run.seconds:.2f} s"
+    click.echo(f"Revision {revision}, {plural(live, 'article')}; last good regeneration {when}")
+    if failure:
+        click.echo(f"failing since then: {failure}")
     for item in refused:
         click.echo(f"refused    {where(item, settings)}: {item.reason}")
     for path, at in scheduled:

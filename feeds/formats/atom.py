@@ -59,7 +59,8 @@ class _AtomEntry(FeedEntry):  # type: ignore[misc]  # feedgen has no types
         self.author([_person(author) for author in entry.authors])
         self.category([{"term": name, "scheme": feed.categories_scheme} for name in entry.categories])
         self.category([{"term": name, "scheme": feed.tags_scheme} for name in entry.tags])
-        self.summary(entry.summary)
+        if entry.summary:
+            self.summary(entry.summary)
         if entry.html is not None:
             self.content(entry.html, type="html")
 

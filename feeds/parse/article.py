@@ -1,7 +1,7 @@
 """The text of one file -> an Article. It refuses (`errors.Refused`) what it can't read, and never guesses."""
 
 import re
-from datetime import tzinfo
+from datetime import UTC, datetime, tzinfo
 
 from feeds.errors import Refused
 from feeds.model import Article
@@ -13,6 +13,16 @@ LARGEST = 1024 * 1024  # bytes of one file
 _SUFFIX = re.compile(r"\.(md|markdown)$", re.IGNORECASE)
 _BOMS = {b"\xff\xfe": "UTF-16", b"\xfe\xff": "UTF-16"}
 _FENCE = re.compile(r"\s{0,3}(`{3,}|~{3,})")
+_NO_DATE_YET = datetime(1970, 1, 1, tzinfo=UTC)  # of a draft that has none
+_NO_PERMALINKS = {
+    "false",
+    "date",
+    "pretty",
+    "ordinal",
+    "weekdate",
+    "none",
+}  # Eleventy's and Jekyll's, which say no path
+_TEMPLATE = re.compile(r"\{[{%]|/:[a-z]")
 _LONGEST_HEADING = 300  # characters
 _MARKS = re.compile(r"!?\[([^\]]*)\]\([^)]*\)|[*`]+|\b_+|_+\b")
 
@@ -35,13 +45,19 @@ def _read(data: bytes, path: str, zone: tzinfo) -> Article:
     named_date, file_name = dates.from_name(name.rpartition("/")[2], zone)
     given_slug = safe_path(fields.text("slug") or "")
     slug = given_slug or safe_path(file_name) or "article"
+    draft = bool(fields.flag("draft")) or fields.flag_of_published() is False or "_drafts" in path.split("/")[:-1]
     published = fields.date("date", "published", "publishDate", "pubDate", "created") or named_date
     if published is None:
-        raise Refused("no date: give it a `date`, or a file name like 2026-01-24-a-title.md")
+        if not draft:
+            raise Refused("no date: give it a `date`, or a file name like 2026-01-24-a-title.md")
+        published = _NO_DATE_YET
+    title = fields.text("title")
+    if title is None:
+        title, body = _heading(body)
     return Article(
         path=path,
         name=name,
-        title=fields.text("title") or _heading(body) or _in_words(slug),
+        title=title or _in_words(slug),
         published=published,
         updated=fields.date("updated", "lastmod", "modified", "last_modified_at", "date_modified") or published,
         body=body,
@@ -56,7 +72,7 @@ def _read(data: bytes, path: str, zone: tzinfo) -> Article:
         image=fields.image(),
         enclosures=fields.enclosures(),
         language=fields.language(),
-        draft=bool(fields.flag("draft")) or fields.flag_of_published() is False or "_drafts" in path.split("/")[:-1],
+        draft=draft,
         expires=fields.date("expires", "expiryDate"),
     )
 
@@ -85,8 +101,14 @@ def _decode(data: bytes) -> str:
 def _link(fields: Fields) -> str | None:
     keys = ("link", "url", "permalink")
     link = fields.text(*keys)
-    if link is None:
+    if link is None or (fields.key_of(*keys) == "permalink" and link in _NO_PERMALINKS):
         return None
+    if _TEMPLATE.search(link):
+        key = fields.key_of(*keys)
+        raise Refused(
+            f"{key}: {link[:60]!r} is a template; write the path out, or leave it to content.permalink",
+            fields.line(key),
+        )
     web = scheme(link) in ("http", "https")
     if (
         link.startswith("//")
@@ -101,19 +123,21 @@ def _link(fields: Fields) -> str | None:
     return "/" + safe_path(link) + ("/" if link.endswith("/") and safe_path(link) else "")
 
 
-def _heading(body: str) -> str:
-    """Find the first level-1 heading, outside code, and give it as plain text."""
-    fence, above = "", ""
-    for line in body.splitlines():
+def _heading(body: str) -> tuple[str, str]:
+    """Find the first level-1 heading outside code. Gives it as plain text, and the body: without it, if it opens it."""
+    fence, above, read = "", "", 0
+    for line in body.splitlines(keepends=True):
+        read += len(line)
         if match := _FENCE.match(line):
             fence = fence if fence and not match[1].startswith(fence) else "" if fence else match[1]
         elif not fence:
-            if line.startswith(("# ", "#\t")):
-                return _without_marks(line[1:].strip().rstrip("#"))
-            if above.strip() and line.strip("= \t") == "" and line.startswith("="):
-                return _without_marks(above)
+            atx = line.startswith(("# ", "#\t"))
+            if atx or (above.strip() and line.startswith("=") and line.strip("= \t\n") == ""):
+                heading = line[1:].strip().rstrip("#") if atx else above
+                opens = not body[: read - len(line) - (0 if atx else len(above))].strip()
+                return _without_marks(heading), body[read:] if opens else body
         above = line if not fence else ""
-    return ""
+    return "", body
 
 
 def _without_marks(text: str) -> str:

@@ -33,13 +33,14 @@ def read(text: str) -> tuple[FrontMatter, str]:
     A text without front matter gives an empty one. Raises `Refused` for front matter that is broken, not closed, too
     large, or no mapping.
     """
-    handler = frontmatter.detect_format(text, _HANDLERS)
+    trimmed = text.lstrip()
+    handler = frontmatter.detect_format(trimmed, _HANDLERS)
     if handler is None:
         return FrontMatter({}, _nowhere), text
-    head, body = handler.split(text)
+    head, body = handler.split(trimmed)
     if len(head) > _LARGEST:
         raise Refused(f"front matter larger than {_LARGEST // 1024} KiB")
-    above = text.count("\n", 0, text.index(head)) if head else 0
+    above = text.count("\n", 0, len(text) - len(trimmed) + trimmed.index(head)) if head else 0
     try:
         matter = handler.load(head)
     except Refused as refused:

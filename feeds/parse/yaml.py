@@ -74,7 +74,8 @@ def _events(text: str) -> Iterator[Any]:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
-        raise YamlError(f"not YAML: {error.problem or error.context}", line, column) from None
+        hint = "; quote a text that holds a colon" if "mapping values" in (error.problem or "") else ""
+        raise YamlError(f"not YAML: {error.problem or error.context}{hint}", line, column) from None
     except yaml.YAMLError as error:
         raise YamlError(f"not YAML: {str(error).splitlines()[0]}", 1) from None
 

@@ -18,7 +18,7 @@ from datetime import datetime
 
 from feeds import syndicate
 from feeds.catalog import Catalog, Known, Refusal, Run
-from feeds.errors import Refused, Unreadable
+from feeds.errors import FolderGone, GuardStopped, Refused, Unreadable
 from feeds.folder import Folder, Found, Unsettled
 from feeds.model import Site
 from feeds.parse import article as articles
@@ -71,32 +71,37 @@ class Publisher:
         `force` reads every file again, `accept` overrules the guard, `wait` is for the lock, in seconds. Raises
         `FolderGone`, `GuardStopped`, `Locked` and `CatalogError`; none of them changes what is published.
         """
-        began = time.monotonic()
         with self._catalog.lock(wait):
-            with self._catalog.reading() as catalog:
-                known, same_site = catalog.known(), catalog.meta("fingerprint") == self._fingerprint
-            everything = force or not same_site
-            seen = self._look(known, progress, everything=everything)
-            with self._catalog.writing() as catalog:
-                commit = Commit(catalog, self._site, now)
-                changed = commit.all(seen, everything=everything)
-                if not accept:
-                    commit.hold_against_guard(self._guard)
-                outcome = Outcome(
-                    catalog.revision(),
-                    tuple(changed),
-                    catalog.live(),
-                    tuple(catalog.refused()),
-                    tuple(commit.warnings),
-                    seen.unsettled,
-                    time.monotonic() - began,
-                )
-                catalog.set_meta("fingerprint", self._fingerprint)
-                catalog.remember_run(Run(now, outcome.seconds, "refused" if outcome.refused else "ok"))
+            began = time.monotonic()
+            try:
+                seen, everything = self._look(progress, force=force)
+                with self._catalog.writing() as catalog:
+                    commit = Commit(catalog, self._site, now)
+                    changed = commit.all(seen, everything=everything)
+                    if not accept:
+                        commit.hold_against_guard(self._guard)
+                    outcome = Outcome(
+                        catalog.revision(),
+                        tuple(changed),
+                        catalog.live(),
+                        tuple(catalog.refused()),
+                        tuple(commit.warnings),
+                        seen.unsettled,
+                        time.monotonic() - began,
+                    )
+                    catalog.set_meta("fingerprint", self._fingerprint)
+                    catalog.remember_run(Run(now, outcome.seconds, "refused" if outcome.refused else "ok"))
+            except (FolderGone, GuardStopped) as error:
+                with self._catalog.writing() as catalog:
+                    catalog.set_meta("failure", str(error))
+                raise
         return outcome
 
-    def _look(self, known: dict[str, Known], progress: Progress, *, everything: bool) -> Seen:
-        seen = Seen()
+    def _look(self, progress: Progress, *, force: bool) -> tuple[Seen, bool]:
+        """Compare the folder with the catalog. Gives what differs, and whether everything was read again."""
+        with self._catalog.reading() as catalog:
+            known, same_site = catalog.known(), catalog.meta("fingerprint") == self._fingerprint
+        everything, seen = force or not same_site, Seen()
         found = self._folder.scan()
         here = {file.path for file in found}
         seen.vanished = [row.key for path, row in known.items() if path not in here and (row.refused or not row.gone)]
@@ -106,7 +111,7 @@ class Publisher:
             self._read(file, known.get(file.path), seen, everything=everything)
         progress(len(differing), len(differing))
         seen.moves = moves(seen.versions, known, here)
-        return seen
+        return seen, everything
 
     def _read(self, file: Found, row: Known | None, seen: Seen, *, everything: bool) -> None:
         stamp = (file.mtime_ns, file.size, file.inode)

@@ -52,11 +52,13 @@ class Commit:
         all_vanish = self._live_before > 0 and len(self._would["vanish"]) == self._live_before
         if all_vanish or (count >= _GUARD_FROM and count > share * self._live_before):
             what = ", ".join(
-                f"{len(paths)} would {verb} ({paths[0]} …)" for verb, paths in self._would.items() if paths
+                f"{len(paths)} would {verb} ({paths[0]}{' …' if len(paths) > 1 else ''})"
+                for verb, paths in self._would.items()
+                if paths
             )
             raise GuardStopped(
                 f"nothing was published: of {self._live_before} entries {what}; readers would show them as new, or "
-                "lose them. If that is meant: feeds build --accept (or raise feeds.guard)"
+                "lose them. If that is meant: feeds build --accept"
             )
 
     def _keep(self, versions: list[Version], moves: dict[str, int]) -> set[int]:

@@ -31,6 +31,7 @@ def create_app(config_file: str | os.PathLike[str] | None = None) -> Flask:
     It reads the catalog that `feeds serve` or `feeds build` writes, and never the folder of articles.
     """
     if parent := os.environ.get("FEEDS_PARENT"):
+        os.setpgrp()  # Ctrl-C is for the publishing process, which ends its workers in good order
         threading.Thread(target=_end_with, args=(int(parent),), daemon=True).start()
     settings = config.load(Path(config_file or os.environ.get("FEEDS_CONFIG", "config.yaml")), os.environ)
     catalog = Catalog(settings.catalog_file)
@@ -61,7 +62,7 @@ def create_app(config_file: str | os.PathLike[str] | None = None) -> Flask:
 
     @app.errorhandler(NothingYet)
     def not_yet(_error: NothingYet) -> Response:
-        response = _plain("The feeds are being made for the first time; ask again in a moment.\n", 503)
+        response = _plain("Nothing has been published yet; ask again in a moment.\n", 503)
         response.headers["Retry-After"] = _RETRY
         return response
 
@@ -91,7 +92,8 @@ def _page(documents: Documents, path: str) -> Response:
     groups: dict[str, list[Any]] = {}
     for state in documents.feeds():
         groups.setdefault(state.kind, []).append(state)
-    html = render_template("page.html", feed=feed, groups=groups, formats=formats.FORMATS, path_of=path_of)
+    root = "../" * len(path.split("/")) if path else "./"  # links hold whatever path or port leads here
+    html = render_template("page.html", feed=feed, groups=groups, formats=formats.FORMATS, path_of=path_of, root=root)
     response = Response(html, content_type="text/html; charset=utf-8")
     response.headers["Content-Security-Policy"] = "default-src 'none'; style-src 'self'; img-src * data:"
     response.headers["Cache-Control"] = "public, max-age=60"
@@ -103,14 +105,14 @@ def _health(catalog: Catalog) -> tuple[Response, int]:
     """Say whether documents can be served, and how old the last good regeneration is."""
     try:
         with catalog.reading() as reader:
-            revision, run = reader.revision(), reader.run()
+            revision, run, failure = reader.revision(), reader.run(), reader.meta("failure")
     except CatalogError as error:
         return jsonify(status="failing", reason=str(error)), 503
     age = (datetime.now(UTC) - run.at).total_seconds() if run else None
     status = "ok" if revision else "starting"
-    return jsonify(
-        status=status, revision=revision, regenerated=run and run.at.isoformat(), age=age
-    ), 200 if revision else 503
+    regenerated = run.at.isoformat() if run else None
+    said = jsonify(status=status, revision=revision, regenerated=regenerated, age=age, failure=failure)
+    return said, 200 if revision else 503
 
 
 def _plain(text: str, status: int) -> Response:
