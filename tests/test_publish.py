@@ -374,7 +374,7 @@ def test_the_folder_that_is_not_there_changes_nothing(site):
     site.publish()
     before = site.documents()
     away = site.content.rename(site.root / "away")
-    with pytest.raises(FolderGone, match="content folder .* is not there"):
+    with pytest.raises(FolderGone, match=r"content folder .* is not there"):
         site.publish()
     assert site.documents() == before
     away.rename(site.content)

@@ -6,10 +6,11 @@ writer writes, and each sees one consistent revision. The catalog remembers and 
 
 import contextlib
 import fcntl
+import sqlite3
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import sqlalchemy as sa
 
@@ -52,6 +53,15 @@ class Catalog:
                 self._file.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise _unusable(self._file, error.strerror) from error
+
+    def copy(self) -> "Catalog":
+        """Give a catalog in memory that holds what this one does, for a run that leaves nothing behind."""
+        copied = Catalog(None)
+        source, target = self._engine.raw_connection(), copied._engine.raw_connection()
+        with contextlib.closing(source), contextlib.closing(target):
+            ours, theirs = source.driver_connection, target.driver_connection
+            cast("sqlite3.Connection", ours).backup(cast("sqlite3.Connection", theirs))
+        return copied
 
     def _is_ours(self) -> bool:
         """Tell a catalog from an empty file. Raises `CatalogError` for anything else."""

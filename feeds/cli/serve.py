@@ -139,6 +139,4 @@ def _require_free(host: str, port: int) -> None:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind(address)
     except OSError as error:
-        raise FeedsError(
-            f"can't listen on {host}:{port}: {error.strerror}; --host and --port (server.host, server.port) name another"
-        ) from None
+        raise FeedsError(f"can't listen on {host}:{port}: {error.strerror}; --host or --port names another") from None
