@@ -25,6 +25,7 @@ from feeds.parse.article import read
 from feeds.parse.bounds import ordinary
 from feeds.parse.content import Renderer
 from feeds.publish import Publisher
+from feeds.sandbox import Sandbox
 
 NOW = datetime(2026, 6, 2, tzinfo=UTC)
 SITE = Site("Benchmark", "https://bench.example", "https://bench.example", "bench.example")
@@ -58,6 +59,11 @@ def main() -> None:
     bare = timed(lambda: [plain.reset().convert(body) for body in bodies])
     rendered = timed(lambda: [renderer.content(body, "S", "https://bench.example/a/", "e-") for body in bodies])
     line("render and make fit", rendered, count, "Python-Markdown", bare)
+
+    sandbox = Sandbox()
+    sandbox.content("", None, "https://bench.example/a/", "e-")  # started
+    boxed = timed(lambda: [sandbox.content(body, "S", "https://bench.example/a/", "e-") for body in bodies])
+    line("the same in the sandbox", boxed, count, "in this process", rendered)
 
     with tempfile.TemporaryDirectory() as name:
         root = Path(name)
