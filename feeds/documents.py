@@ -17,7 +17,7 @@ import brotli
 
 from feeds import syndicate
 from feeds.catalog import Catalog, Record
-from feeds.errors import CatalogError, Refused
+from feeds.errors import CatalogError, FeedsError, Refused
 from feeds.formats import FORMATS, Format
 from feeds.model import Content, Document, Entry, Feed, FeedState, Site
 from feeds.parse.content import as_plain_text
@@ -65,7 +65,7 @@ class Documents:
                 return kept.document
             try:
                 return self._render(path, format_, feed_path, kept)
-            except CatalogError:
+            except FeedsError:
                 if kept is None:
                     raise
                 return kept.document

@@ -17,7 +17,7 @@ from dataclasses import asdict
 from types import FrameType
 from typing import Any, NoReturn
 
-from feeds.errors import Refused
+from feeds.errors import FeedsError, Refused
 from feeds.model import Content
 from feeds.parse.content import Renderer
 
@@ -36,7 +36,10 @@ class Sandbox:
         self._lock = threading.Lock()
 
     def content(self, body: str, summary: str | None, base: str, prefix: str) -> Content:
-        """Render a body as `parse.content.Renderer.content` does. Raises `Refused` if it fails, or takes too much."""
+        """Render a body as `parse.content.Renderer.content` does.
+
+        Raises `Refused` if it fails or takes too much, `FeedsError` if nothing can be rendered just now.
+        """
         request = json.dumps([body, summary, base, prefix]).encode() + b"\n"
         with self._lock:
             answer = self._ask(request)
@@ -59,7 +62,9 @@ class Sandbox:
         try:
             process.stdin.write(request)
             process.stdin.flush()
-            silent = not select.select([process.stdout], [], [], _PATIENCE)[0]
+            poll = select.poll()  # select() takes no descriptor over 1,023, and a server has many
+            poll.register(process.stdout, select.POLLIN)
+            silent = not poll.poll(_PATIENCE * 1000)
             return json.loads(b"" if silent else process.stdout.readline())
         except (OSError, ValueError):  # it was ended while it read or answered, or did not answer
             self._end()
@@ -68,7 +73,10 @@ class Sandbox:
     @staticmethod
     def _start() -> "subprocess.Popen[bytes]":
         command = [sys.executable, "-P", "-m", "feeds.sandbox"]
-        return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)  # noqa: S603  # ourselves
+        try:
+            return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)  # noqa: S603  # ourselves
+        except OSError as error:
+            raise FeedsError(f"no process can be started to render in: {error.strerror}") from error
 
     def _end(self) -> None:
         process, self._process = self._process, None

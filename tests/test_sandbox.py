@@ -1,5 +1,7 @@
 """Rendering in a process of its own: whatever an article does, it does to that process."""
 
+import contextlib
+import os
 import threading
 import time
 
@@ -49,6 +51,14 @@ def test_a_process_that_died_is_started_again(sandbox):
     sandbox._process.kill()
     sandbox._process.wait()
     assert sandbox.content("c", None, *BASE).html == "<p>c</p>"
+
+
+def test_many_open_files_do_not_matter(sandbox):
+    """With more than a thousand descriptors in use, as a busy server has, articles are rendered all the same."""
+    with contextlib.ExitStack() as opened:
+        for _ in range(1100):
+            opened.enter_context(open(os.devnull, "rb"))
+        assert sandbox.content("*a*", None, *BASE).html == "<p><em>a</em></p>"
 
 
 def test_threads_share_it(sandbox):

@@ -18,7 +18,7 @@ from werkzeug.wrappers import Response
 from feeds import config, formats
 from feeds.catalog import Catalog
 from feeds.documents import Documents, NothingYet, path_of
-from feeds.errors import CatalogError
+from feeds.errors import CatalogError, FeedsError
 from feeds.web import respond
 
 _LOG = logging.getLogger(__name__)
@@ -66,10 +66,10 @@ def create_app(config_file: str | os.PathLike[str] | None = None) -> Flask:
         response.headers["Retry-After"] = _RETRY
         return response
 
-    @app.errorhandler(CatalogError)
-    def away(error: CatalogError) -> Response:
+    @app.errorhandler(FeedsError)
+    def away(error: FeedsError) -> Response:
         _LOG.error("%s", error)
-        response = _plain("The catalog can't be read just now; ask again in a moment.\n", 503)
+        response = _plain("This can't be served just now; ask again in a moment.\n", 503)
         response.headers["Retry-After"] = _RETRY
         return response
 
