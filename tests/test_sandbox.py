@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import resource
 import threading
 import time
 
@@ -55,7 +56,10 @@ def test_a_process_that_died_is_started_again(sandbox):
 
 def test_many_open_files_do_not_matter(sandbox):
     """With more than a thousand descriptors in use, as a busy server has, articles are rendered all the same."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     with contextlib.ExitStack() as opened:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+        opened.callback(resource.setrlimit, resource.RLIMIT_NOFILE, (soft, hard))
         for _ in range(1100):
             opened.enter_context(open(os.devnull, "rb"))
         assert sandbox.content("*a*", None, *BASE).html == "<p><em>a</em></p>"
