@@ -3,8 +3,7 @@ PYTHON ?= python3
 VENV   ?= .venv
 BIN     = $(VENV)/bin
 PIP     = $(BIN)/python -m pip --disable-pip-version-check --quiet --require-virtualenv
-LOCK    = uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
-          --no-emit-find-links --no-header --upgrade
+LOCK    = uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --upgrade
 
 .PHONY: serve test lint format lock clean
 
