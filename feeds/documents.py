@@ -27,6 +27,7 @@ T = TypeVar("T")
 
 _LOG = logging.getLogger(__name__)
 _FORMAT_BY_FILENAME = {format_.filename: format_ for format_ in FORMATS}
+_RENDER_SECONDS = 5.0  # of CPU: five times what it was tried with, so that what was published is shown
 _LOOK_EVERY = 0.1  # seconds between two questions for the catalog's revision
 _CONTENT_ROOM = 32 << 20  # bytes of rendered articles
 _DOCUMENT_ROOM = 64 << 20  # bytes of documents, with their encodings
@@ -42,7 +43,7 @@ class Documents:
     def __init__(self, catalog: Catalog, site: Site) -> None:
         self.site = site
         self._catalog = catalog
-        self._sandbox = Sandbox()
+        self._sandbox = Sandbox(_RENDER_SECONDS)
         self._contents = _Kept[Content](_CONTENT_ROOM, lambda content: len(content.html) + len(content.summary))
         self._documents = _Kept[_Checked](_DOCUMENT_ROOM, lambda kept: kept.size)
         self._rendering = threading.RLock()

@@ -20,7 +20,7 @@ import watchfiles
 from feeds.errors import ConfigError, FolderGone, Refused, Unreadable
 
 _SUFFIXES = (".md", ".markdown")
-_NEVER = (".", "#", "~$", "_index.")  # hidden, Emacs, Office, and Hugo's list pages
+_NEVER = (".", "~$", "_index.")  # hidden, Office's, and Hugo's list pages
 _SILENT = {
     "nfs",
     "nfs4",
@@ -34,6 +34,7 @@ _SILENT = {
     "fuse.osxfs",
     "vboxsf",
 }
+_EXPORTED = (".xml", ".json")
 _TICK = 500  # ms between two looks at whether the folder is still the same one
 _QUIET = 50  # ms without an event after which a burst of them is over
 _BURST = 300  # ms after which a burst is told of even if it goes on
@@ -144,6 +145,13 @@ class Folder:
             else:
                 yield from self._events(stop)
 
+    def _may_matter(self, _change: watchfiles.Change, path: str) -> bool:
+        """Tell whether an event may concern articles: not if it is hidden, as our own catalog may be, or exported."""
+        inside = os.path.relpath(path, os.path.realpath(self.root))
+        return not any(part[:1] == "." and part != "." for part in inside.split(os.sep)) and not path.endswith(
+            _EXPORTED
+        )
+
     def _events(self, stop: threading.Event) -> Iterator[None]:
         """Yield on events, and every so often without, for as long as the folder is the one we are watching.
 
@@ -153,7 +161,7 @@ class Folder:
         try:
             for events in watchfiles.watch(
                 self.root,
-                watch_filter=None,
+                watch_filter=self._may_matter,
                 debounce=_BURST,
                 step=_QUIET,
                 rust_timeout=_TICK,

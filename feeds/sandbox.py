@@ -21,17 +21,18 @@ from feeds.errors import FeedsError, Refused
 from feeds.model import Content
 from feeds.parse.content import Renderer
 
-_SECONDS = 1.0  # of CPU for an article, so that a busy machine refuses nothing that an idle one takes
 _GRACE = 2  # more seconds of CPU for native code, in which no timer is heard
 _MEMORY = 1 << 30  # bytes of address space
 _PATIENCE = 20.0  # seconds of wall time after which the process is ended, whatever it waits for
-_TOO_SLOW = f"takes more than {_SECONDS:g} s to render; split it, or simplify its Markdown"
+_TOO_SLOW = "takes too long to render; split it, or simplify its Markdown"
 
 
 class Sandbox:
     """One process that renders, started when it is first needed. For any number of threads, one at a time."""
 
-    def __init__(self) -> None:
+    def __init__(self, seconds: float) -> None:
+        """`seconds` of CPU for an article, so that a busy machine refuses nothing that an idle one takes."""
+        self._seconds = seconds
         self._process: subprocess.Popen[bytes] | None = None
         self._lock = threading.Lock()
 
@@ -70,9 +71,8 @@ class Sandbox:
             self._end()
             return {"refused": _TOO_SLOW} if silent or process.returncode == -signal.SIGXCPU else None
 
-    @staticmethod
-    def _start() -> "subprocess.Popen[bytes]":
-        command = [sys.executable, "-P", "-m", "feeds.sandbox"]
+    def _start(self) -> "subprocess.Popen[bytes]":
+        command = [sys.executable, "-P", "-m", "feeds.sandbox", str(self._seconds)]
         try:
             return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)  # noqa: S603  # ourselves
         except OSError as error:
@@ -97,10 +97,12 @@ def _too_slow(_signal: int, _frame: FrameType | None) -> NoReturn:
     raise TimeoutError
 
 
-def _answer(renderer: Renderer, request: list[Any]) -> dict[str, Any]:
-    used = int(resource.getrusage(resource.RUSAGE_SELF).ru_utime)
-    resource.setrlimit(resource.RLIMIT_CPU, (used + int(_SECONDS) + _GRACE, resource.RLIM_INFINITY))
-    signal.setitimer(signal.ITIMER_VIRTUAL, _SECONDS)
+def _answer(renderer: Renderer, request: list[Any], seconds: float) -> dict[str, Any]:
+    usage = resource.getrusage(resource.RUSAGE_SELF)
+    with contextlib.suppress(ValueError, OSError):  # a lower limit is already in force
+        limit = int(usage.ru_utime + usage.ru_stime + seconds) + _GRACE
+        resource.setrlimit(resource.RLIMIT_CPU, (limit, resource.getrlimit(resource.RLIMIT_CPU)[1]))
+    signal.setitimer(signal.ITIMER_VIRTUAL, seconds)
     try:
         return asdict(renderer.content(*request))
     except TimeoutError:
@@ -121,9 +123,9 @@ def main() -> None:
     signal.signal(signal.SIGVTALRM, _too_slow)
     with contextlib.suppress(ValueError, OSError):  # a lower limit is already in force
         resource.setrlimit(resource.RLIMIT_AS, (_MEMORY, _MEMORY))
-    renderer = Renderer()
+    renderer, seconds = Renderer(), float(sys.argv[1])
     for line in sys.stdin.buffer:
-        answer = _answer(renderer, json.loads(line))
+        answer = _answer(renderer, json.loads(line), seconds)
         sys.stdout.buffer.write(json.dumps(answer).encode() + b"\n")
         sys.stdout.buffer.flush()
 

@@ -59,7 +59,9 @@ def link(article: Article, site: Site) -> str:
     """Give an article's absolute URL: what its front matter says, else the permalink pattern filled in."""
     if article.link and not article.link.startswith("/"):
         return absolute(article.link, site.url) or article.link
-    return site.url + quote_path(article.link or _permalink(article, site.permalink))
+    if article.link:
+        return absolute(site.url + article.link, site.url) or site.url
+    return site.url + quote_path(_permalink(article, site.permalink))
 
 
 def anchor_prefix(id_: str) -> str:

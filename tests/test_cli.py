@@ -186,12 +186,6 @@ def test_status_says_what_fails(site):
     assert json.loads(site.run("status", "--json").stdout)["failure"] is None
 
 
-def test_build_never_writes_among_the_articles(site):
-    """An export into the content folder is wrong usage."""
-    site.article("a.md", title="a")
-    assert site.run("build", "--output", "content/x").returncode == 2
-
-
 def test_check_finds_a_cron_that_no_clock_follows(site):
     """check reads the cron as the scheduler does."""
     site.configure(schedule={"cron": "99 * * * *"})

@@ -227,6 +227,41 @@ def test_ids_can_be_swapped(site):
     assert ids(site) == {"a": "urn:x:2", "b": "urn:x:1"}
 
 
+def test_an_id_minted_apart_is_free(site):
+    """An id with the path appended, whose article has moved on since, is not minted a second time."""
+    site.article("a.md", title="a", slug="s", date="2026-05-01")
+    site.article("b.md", "B.", title="b", slug="s", date="2026-05-02")
+    site.publish()
+    (site.content / "b.md").rename(site.content / "c.md")
+    site.publish()
+    site.article("b.md", "New.", title="new", slug="s", date="2026-05-03")
+    site.publish()
+    assert ids(site)["b"] == "tag:test.example,2026:s/b.md"
+    assert ids(site)["new"] == "tag:test.example,2026:s/b.md-2"
+
+
+def test_ids_given_up_for_one_that_is_taken(site):
+    """Who gives up an id for one that a third article keeps gives up nothing; every run goes on, and nothing is lost."""
+    site.article("a.md", title="a", id="urn:x:1", date="2026-05-03")
+    site.article("b.md", title="b", id="urn:x:3", date="2026-05-01")
+    site.article("c.md", title="c", id="urn:x:2", date="2026-05-02")
+    site.publish()
+    site.article("a.md", title="a", id="urn:x:2", date="2026-05-03")
+    site.article("b.md", title="b", id="urn:x:1", date="2026-05-01")
+    assert [refusal.path for refusal in site.publish().refused] == ["a.md", "b.md"]
+    assert ids(site) == {"a": "urn:x:1", "b": "urn:x:3", "c": "urn:x:2"}
+
+
+def test_other_bytes_have_another_last_modified(site):
+    """Two changes within a second are two seconds to Last-Modified, which knows no fraction."""
+    site.article("a.md", "One.", title="a")
+    site.publish()
+    site.article("a.md", "Two.", title="a")
+    site.publish()
+    with site.catalog.reading() as catalog:
+        assert catalog.feed("").changed == site.now + timedelta(seconds=1)
+
+
 def test_nothing_of_a_refused_edit_goes_out(site):
     """Of two edits that give one new id the second is refused whole: its text too stays as it was."""
     site.article("a.md", "Old.", title="a", date="2026-05-01")
@@ -432,7 +467,7 @@ def test_last_modified_never_goes_back(site):
     site.article("b.md", title="b")
     site.publish(site.now - timedelta(days=1))
     with site.catalog.reading() as catalog:
-        assert catalog.feed("").changed == site.now
+        assert catalog.feed("").changed == site.now + timedelta(seconds=1)
 
 
 def test_a_feeds_name_is_its_earliest_entrys(site):

@@ -71,6 +71,7 @@ def test_minted_ids(change, id_):
         ("/{year}-{category}/{path}", {}, "https://test.example/2026-town-hall/news/a"),
         ("/{slug}/", {"slug": "été"}, "https://test.example/%C3%A9t%C3%A9/"),
         ("/{slug}/", {"link": "/x/y.html"}, "https://test.example/x/y.html"),
+        ("/{slug}/", {"link": "/caf%C3%A9/?id=5"}, "https://test.example/caf%C3%A9/?id=5"),
         ("/{slug}/", {"link": "https://other.example/ü"}, "https://other.example/%C3%BC"),
     ],
 )

@@ -270,6 +270,18 @@ def test_ends_cleanly(site, serve, how):
         server.get("/rss.xml")
 
 
+def test_a_site_in_the_folder_of_its_config_rests(site, serve):
+    """With the articles beside the catalog and the exported files, nothing happens while nothing changes."""
+    site.configure(content={"path": "."})
+    site.write("../a.md", "---\ndate: 2026-05-01\n---\nText.")
+    server = serve(site)
+    assert site.run("build", "--wait", "5").returncode == 0
+    time.sleep(1.5)
+    before = json.loads(server.get("/healthz").body)["regenerated"]
+    time.sleep(2)
+    assert json.loads(server.get("/healthz").body)["regenerated"] == before
+
+
 def test_workers_end_with_their_parent(site, serve):
     """If the publishing process is killed outright, its workers end too, and the port is free for the next."""
     site.article("a.md", title="a")

@@ -30,6 +30,7 @@ class Catalog:
     def __init__(self, file: Path | None) -> None:
         self._file = file
         self._engine = _engine(file)
+        self._locked = False
 
     def create(self) -> None:
         """Make the file and its tables where they are missing. Raises `CatalogError` for what is no catalog of ours."""
@@ -89,7 +90,7 @@ class Catalog:
     @contextlib.contextmanager
     def lock(self, wait: float = 0.0) -> Iterator[None]:
         """Hold the lock of the one writer, waiting for it so many seconds. Raises `Locked`."""
-        if self._file is None:
+        if self._file is None or self._locked:  # by ourselves, around several steps
             yield
             return
         self._make_folder()
@@ -105,7 +106,11 @@ class Catalog:
                         "another run is regenerating these feeds; nothing was done (--wait SECONDS waits for it)"
                     )
                 time.sleep(0.05)
-            yield
+            self._locked = True
+            try:
+                yield
+            finally:
+                self._locked = False
 
     def close(self) -> None:
         """Let go of all connections."""

@@ -19,7 +19,6 @@ from feeds.cli.common import (
     where,
 )
 from feeds.documents import Documents, path_of
-from feeds.errors import UsageError
 from feeds.export import Tree
 from feeds.formats import FORMATS
 from feeds.publish import Outcome
@@ -34,17 +33,14 @@ def build(call: Call, output: Path | None, force: bool, accept: bool, wait: floa
     """Regenerate once and write the feeds as static files. Silent if all is well."""
     settings = call.settings
 
-    root = (output or settings.export_root).absolute()
-    if root.resolve().is_relative_to(settings.content_root.resolve()):
-        raise UsageError(f"{root}: lies in the content folder; --output or export.path must name another")
     say_without_effect(settings)
     catalog = open_catalog(settings)
     publisher, _ = make_publisher(settings, catalog)
-    with progress_bar("reading", quiet=call.quiet) as progress:
-        outcome = publisher.refresh(datetime.now(UTC), force=force, accept=accept, wait=wait, progress=progress)
-    documents = Documents(catalog, settings.for_core)
     with catalog.lock(wait):
-        tree = Tree(root)
+        with progress_bar("reading", quiet=call.quiet) as progress:
+            outcome = publisher.refresh(datetime.now(UTC), force=force, accept=accept, progress=progress)
+        documents = Documents(catalog, settings.for_core)
+        tree = Tree((output or settings.export_root).absolute())
         paths = [path_of(state.path, format_) for state in documents.feeds() for format_ in FORMATS]
         tree.plan(paths)
         written = 0

@@ -96,7 +96,7 @@ def open_published(settings: config.Config) -> "Catalog":
 
 def say_without_effect(settings: config.Config) -> None:
     for note in settings.without_effect:
-        _LOG.info("%s", note)
+        _LOG.warning("%s", note)
 
 
 def where(refusal: "Refusal", settings: config.Config) -> str:

@@ -10,29 +10,37 @@ from feeds.errors import FeedsError, UsageError
 
 
 @click.command()
+@click.option(
+    "-c", "--config", "config_file", type=click.Path(path_type=Path), help="The file to make [DIR/config.yaml]."
+)
+@click.option("-q", "--quiet", is_flag=True, help="Say nothing but errors.")
+@click.option("-v", "--verbose", is_flag=True, help="Say more.")
 @click.argument("folder", type=click.Path(path_type=Path, file_okay=False), default=".", metavar="[DIR]")
-def init(folder: Path) -> None:
+def init(folder: Path, config_file: Path | None, quiet: bool, verbose: bool) -> None:
     """Make a config.yaml and a first article that work at once; what is there already is left alone."""
     with said():
         now = datetime.now(UTC).replace(microsecond=0)
-        files = {
-            folder / "config.yaml": _FIRST_CONFIG,
-            folder / "content" / f"{now:%Y-%m-%d}-hello.md": _FIRST_ARTICLE.format(date=now.isoformat()),
-        }
-        if (folder / "config.yaml").exists():
-            raise UsageError(f"{folder / 'config.yaml'}: is there already; nothing was done")
-        if (folder / "content").exists():
-            files = {folder / "config.yaml": _FIRST_CONFIG}
+        file = config_file or folder / "config.yaml"
+        content = file.parent / "content"
+        if file.exists():
+            raise UsageError(f"{file}: is there already; nothing was done")
+        files = {file: _FIRST_CONFIG}
+        if not content.exists():
+            files[content / f"{now:%Y-%m-%d}-hello.md"] = _FIRST_ARTICLE.format(date=now.isoformat())
         try:
             for file, text in files.items():
                 file.parent.mkdir(parents=True, exist_ok=True)
                 file.write_text(text, encoding="utf-8")
         except OSError as error:
             raise FeedsError(f"{error.filename}: can't be written: {error.strerror}") from None
-        for file in files:
-            click.echo(f"made {file}")
-        cd = "" if folder == Path() else f"cd {folder} && "
-        click.echo(f"Now: set title and url in config.yaml, then  {cd}feeds serve")
+        if quiet:
+            return
+        for made in files:
+            click.echo(f"made {made}")
+        if verbose:
+            click.echo("every key has a default; README and docs/config.md name them all")
+        cd = "" if file.parent == Path() else f"cd {file.parent} && "
+        click.echo(f"Now: set title and url in {file.name}, then  {cd}feeds serve")
 
 
 _FIRST_CONFIG = """\

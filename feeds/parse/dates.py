@@ -65,7 +65,10 @@ def _read(text: str) -> datetime:
         if _BASIC.fullmatch(text):
             return datetime.fromisoformat(text)
         if _RFC_822.fullmatch(text):
-            return parsedate_to_datetime(text)
+            moment = parsedate_to_datetime(text)
+            if moment.tzinfo is None and "-0000" not in text:
+                raise ValueError  # a zone name that means several, or nothing
+            return moment
     except (ValueError, TypeError, OverflowError):
         raise ValueError("is a date that does not exist") from None
     raise ValueError("is not a date; write it like 2026-01-24T09:13:22Z")

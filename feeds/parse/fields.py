@@ -18,7 +18,7 @@ from feeds.text import absolute, one_line, scheme
 _LANGUAGE = re.compile(r"[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*")
 _NAME_AND_EMAIL = re.compile(r"(?P<name>[^<>]*[^<>\s])\s*<(?P<email>[^<>]*)>")
 _EMAIL = re.compile(r"[^@\s<>()]+@[^@\s<>()]+")
-_MOST_NAMES = 500  # each is a feed
+_MOST_NAMES = 100  # each is a feed
 _LONGEST_NUMBER = 15  # digits
 _YES = {"true", "yes", "on", "1"}
 _NO = {"false", "no", "off", "0"}
@@ -71,8 +71,7 @@ class Fields:
         if isinstance(value, str) and commas:
             value = value.split(",")
         items = value if isinstance(value, list) else [] if value is None else [value]
-        if len(items) > _MOST_NAMES:
-            raise self._refused(key, f"{len(items)} names; at most {_MOST_NAMES}")
+        self._require_few(key, items)
         texts = (self._scalar(key, item) for item in items if item is not None)
         return tuple(dict.fromkeys(name for name in texts if name))
 
@@ -80,6 +79,7 @@ class Fields:
         """Give `authors` or `author`: text ("Name <mail>"), a mapping of name, email and url, or a list of those."""
         key, value = self._first(("authors", "author"))
         items = value if isinstance(value, list) else [] if value is None else [value]
+        self._require_few(key, items)
         return tuple(dict.fromkeys(self._author(key, item) for item in items if not _is_nothing(item)))
 
     def _author(self, key: str, value: Any) -> Author:
@@ -171,6 +171,10 @@ class Fields:
     def _part(self, key: str, mapping: dict[str, Any], part: str) -> str | None:
         value = mapping.get(part)
         return (self._scalar(f"{key}.{part}", value) or None) if value is not None else None
+
+    def _require_few(self, key: str, names: list[Any]) -> None:
+        if len(names) > _MOST_NAMES:
+            raise self._refused(key, f"{len(names)} names; at most {_MOST_NAMES}")
 
     def _url(self, key: str, url: str) -> str:
         """Give a URL as it is if readers may follow it: relative, or http(s)."""

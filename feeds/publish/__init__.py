@@ -32,6 +32,8 @@ __all__ = ["Outcome", "Progress", "Publisher"]
 
 Progress = Callable[[int, int], None]
 
+_TRIAL_SECONDS = 1.0  # of CPU
+
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
@@ -55,7 +57,7 @@ class Publisher:
         self._site = site
         self._guard = guard
         self._fingerprint = syndicate.fingerprint(site)
-        self._sandbox = Sandbox()
+        self._sandbox = Sandbox(_TRIAL_SECONDS)
 
     def refresh(
         self,

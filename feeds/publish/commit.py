@@ -1,7 +1,7 @@
 """One transaction's decisions: which article a file is a version of, its id, whether it is live, what shows it."""
 
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from feeds import syndicate
 from feeds.catalog import Record, Refusal, Writer
@@ -10,6 +10,7 @@ from feeds.model import Article, FeedState, Kind, Site
 from feeds.publish.seen import UNSEEN, Seen, Version
 from feeds.text import scheme
 
+_SECOND = timedelta(seconds=1)
 _GUARD_FROM = 5  # entries: fewer may change at once on any site
 
 
@@ -107,13 +108,18 @@ class Commit:
 
     def _holder_of(self, id_: str, key: int | None, giving: dict[int, str | None]) -> str | None:
         """Give the path of another article whose id this is; None if it is free, or given up in this run."""
-        holder = self._catalog.holder(id_)
-        if holder is None or holder.key == key:
+        holder = first = self._catalog.holder(id_)
+        if first is None or first.key == key:
             return None
-        if holder.gone or giving.get(holder.key) not in (None, id_):
-            self._catalog.release(holder.key)
-            return None
-        return holder.path
+        passed = {key}
+        while holder and not holder.gone and holder.key not in passed:  # it gives this one up for one that is free?
+            passed.add(holder.key)
+            next_ = giving.get(holder.key)
+            if next_ is None or next_ == id_:
+                return first.path
+            id_, holder = next_, self._catalog.holder(next_)
+        self._catalog.release(first.key)
+        return None
 
     @staticmethod
     def _id_taken(article: Article, holder: str) -> Refusal:
@@ -152,16 +158,24 @@ class Commit:
             if holder is None or holder.key == record.key:
                 return article.id
             self._catalog.refuse(record.key, UNSEEN, self._id_taken(article, holder.path))
-            return had
-        if had:
+            if had is None or self._is_free(had, record.key):
+                return had
+        if had and self._is_free(had, record.key):
             return had
         minted = syndicate.mint(article, self._site.authority)
         holder = self._catalog.holder(minted)
         if holder is None:
             return minted
-        apart = syndicate.mint_apart(article, self._site.authority)
+        apart = base = syndicate.mint_apart(article, self._site.authority)
+        number = 2
+        while not self._is_free(apart, record.key):  # an article that once had this path moved on
+            apart, number = f"{base}-{number}", number + 1
         self.warnings.append(f"{article.path}: its id would be that of {holder.path}; it is {apart}")
         return apart
+
+    def _is_free(self, id_: str, key: int) -> bool:
+        holder = self._catalog.holder(id_)
+        return holder is None or holder.key == key
 
     def _stamp(self, paths: list[str]) -> list[str]:
         """Stamp the feeds whose documents show something else with a new revision. Gives their paths."""
@@ -176,8 +190,8 @@ class Commit:
             if old and old.digest == state.digest:
                 self._catalog.stamp(replace(old, entries=entries))
             else:
-                # Last-Modified must not go back, whatever the clock does
-                stamped.append(replace(state, changed=max(self._now, old.changed) if old else self._now))
+                # Last-Modified must not go back, whatever the clock does, and has seconds only: other bytes, another second
+                stamped.append(replace(state, changed=max(self._now, old.changed + _SECOND) if old else self._now))
         if stamped:
             revision = self._catalog.commit_revision(self._now)
             for state in stamped:
