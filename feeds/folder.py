@@ -18,6 +18,7 @@ import pathspec
 import watchfiles
 
 from feeds.errors import ConfigError, FolderGone, Refused, Unreadable
+from feeds.text import clean
 
 _SUFFIXES = (".md", ".markdown")
 _NEVER = (".", "~$", "_index.")  # hidden, Office's, and Hugo's list pages
@@ -107,6 +108,8 @@ class Folder:
         shown = path.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
         if shown != path:
             return Found(shown, problem="the file name is not UTF-8; rename it")
+        if clean(path) != path or "\n" in path:
+            return Found(repr(path)[1:-1], problem="the file name holds a line break or a control character; rename it")
         try:
             if item.is_symlink() and not os.path.realpath(item.path).startswith(root + os.sep):
                 return Found(path, problem="a symbolic link that leads out of the content folder")
@@ -147,10 +150,8 @@ class Folder:
 
     def _may_matter(self, _change: watchfiles.Change, path: str) -> bool:
         """Tell whether an event may concern articles: not if it is hidden, as our own catalog may be, or exported."""
-        inside = os.path.relpath(path, os.path.realpath(self.root))
-        return not any(part[:1] == "." and part != "." for part in inside.split(os.sep)) and not path.endswith(
-            _EXPORTED
-        )
+        inside = Path(os.path.relpath(path, os.path.realpath(self.root))).parts
+        return not any(part.startswith(".") for part in inside) and not path.endswith(_EXPORTED)
 
     def _events(self, stop: threading.Event) -> Iterator[None]:
         """Yield on events, and every so often without, for as long as the folder is the one we are watching.

@@ -65,6 +65,7 @@ def test_what_can_not_be_an_article_says_why(root, tmp_path):
     (root / "folder.md").mkdir()
     with open(os.fsencode(root) + b"/caf\xe9.md", "wb"):
         pass
+    put(root, "x\n\x1b[2J.md")
     found = {file.path: file.problem for file in folder(root).scan()}
     assert found == {
         "broken.md": "can't be read: No such file or directory",
@@ -73,6 +74,7 @@ def test_what_can_not_be_an_article_says_why(root, tmp_path):
         "inside.md": None,
         "out.md": "a symbolic link that leads out of the content folder",
         "pipe.md": "not a regular file",
+        "x\\n\\x1b[2J.md": "the file name holds a line break or a control character; rename it",
     }
 
 

@@ -125,7 +125,7 @@ class Refusal:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """The last regeneration: when it ended, how long it took, and what came of it."""
+    """The last good regeneration: when it began, how long it took, and what came of it."""
 
     at: datetime
     seconds: float

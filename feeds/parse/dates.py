@@ -67,7 +67,7 @@ def _read(text: str) -> datetime:
         if _RFC_822.fullmatch(text):
             moment = parsedate_to_datetime(text)
             if moment.tzinfo is None and "-0000" not in text:
-                raise ValueError  # a zone name that means several, or nothing
+                raise ValueError  # noqa: TRY301  # a zone name that means several, or nothing
             return moment
     except (ValueError, TypeError, OverflowError):
         raise ValueError("is a date that does not exist") from None

@@ -190,7 +190,7 @@ class Commit:
             if old and old.digest == state.digest:
                 self._catalog.stamp(replace(old, entries=entries))
             else:
-                # Last-Modified must not go back, whatever the clock does, and has seconds only: other bytes, another second
+                # Last-Modified must not go back, whatever the clock does; and it has seconds only: other bytes, another
                 stamped.append(replace(state, changed=max(self._now, old.changed + _SECOND) if old else self._now))
         if stamped:
             revision = self._catalog.commit_revision(self._now)
