@@ -73,11 +73,13 @@ class Documents:
 
     def feed(self, path: str) -> Feed | None:
         """Give a feed with its entries; None if it is not published."""
-        with self._rendering, self._catalog.reading() as catalog:
-            state = catalog.feed(path)
-            if state is None or not syndicate.exists(state, self.site):
-                return None
-            return self._feed(state, catalog.newest(path, self.site.limit))
+        with self._rendering:
+            with self._catalog.reading() as catalog:
+                state = catalog.feed(path)
+                if state is None or not syndicate.exists(state, self.site):
+                    return None
+                records = catalog.newest(path, self.site.limit)
+            return self._feed(state, records)
 
     def feeds(self) -> list[FeedState]:
         """Give the feeds that are published: the site's first, the others by path."""

@@ -53,10 +53,10 @@ class Reader:
         """Give all feeds that ever were, by path; those without entries too."""
         return [feed_state(row) for row in self._connection.execute(sa.select(feeds).order_by(feeds.c.path))]
 
-    def newest(self, feed: str, limit: int, *, bodies: bool = True) -> list[Record]:
+    def newest(self, feed: str, limit: int) -> list[Record]:
         """Give the newest entries of a feed: by date, then by id."""
         chosen = (
-            sa.select(*columns(bodies=bodies))
+            sa.select(*columns(bodies=True))
             .join(entries, entries.c.article == articles.c.key)
             .where(entries.c.feed == feed)
             .order_by(*NEWEST_FIRST)
