@@ -5,8 +5,7 @@ entries, newest first, and a *document* the bytes of one feed in one format. Thi
 library; it holds facts and never computes any.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
 from typing import Literal
 
@@ -61,6 +60,9 @@ class Site:
     limit: int = 50
     text: Literal["full", "summary"] = "full"
     min_entries: int = 1
+    archives: bool = True  # whether the whole history is published (RFC 5005)
+    max_size: int = 512 << 10  # bytes of a live document; 0: no limit
+    max_age: int = 300  # seconds for which a document is fresh
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +144,11 @@ class Feed:
     categories_scheme: str  # the domain or scheme of entries' categories
     tags_scheme: str  # the domain or scheme of entries' tags
     entries: tuple[Entry, ...]  # item | entry | items
+    ttl: int = 300  # seconds; ttl, sy:updatePeriod, sy:updateFrequency | - | -
+    # RFC 5005; like `address`, to which a format adds its file name
+    prev_archive: str | None = None  # atom:link rel=prev-archive | link rel=prev-archive | next_url
+    next_archive: str | None = None  # atom:link rel=next-archive | link rel=next-archive | -
+    current: str | None = None  # fh:archive, atom:link rel=current | the same | feed_url; None: this is the live feed
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,9 +159,12 @@ class FeedState:
     kind: Kind
     name: str  # as the earliest of its entries spells it; "" for the site
     entries: int = 0
-    revision: int = 0  # the stamp: the revision that last changed what its documents show
+    revision: int = 0  # the stamp: the revision that last changed what its live documents show
     changed: datetime = _NEVER  # when that revision was committed
-    digest: str = ""  # of what its documents show
+    digest: str = ""  # of what its live documents show
+    history: int = 0  # the revision that last changed anything in its full archives
+    shifted: int = 0  # the revision that last moved entries from one full archive to another, or renamed them all
+    published: bool = False  # whether the world has ever seen it
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,4 +176,4 @@ class Document:
     body: bytes
     digest: str  # of the body; what validators are made of
     changed: datetime  # when the publisher committed what it shows
-    encodings: Mapping[str, bytes] = field(default_factory=dict)  # content coding -> body in it
+    settled: bool = False  # a full archive: what is published from now on does not change it

@@ -7,6 +7,7 @@ memberships that `feeds_of` gives; what they become is decided here.
 import hashlib
 import re
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from feeds import __version__
@@ -74,9 +75,25 @@ def fingerprint(site: Site) -> str:
     return hashlib.sha256(f"{__version__} {site!r}".encode()).hexdigest()
 
 
+def archives(feed: FeedState, site: Site) -> int:
+    """Give how many archives a feed has (RFC 5005 section 4): none as long as its live documents show everything.
+
+    They are counted from the oldest entry on, `limit` entries each. All but the last are full and stay as they are when
+    something is published; the last holds what has come since, at times nothing: the one before it names it from its
+    first day on, for adding that link later would change it.
+    """
+    return feed.entries // site.limit + 1 if site.archives and feed.entries > site.limit else 0
+
+
+def is_full(feed: FeedState, archive: int, site: Site) -> bool:
+    """Tell whether an archive has all the entries that it will ever have."""
+    return archive * site.limit <= feed.entries
+
+
 def digest(feed: FeedState, shown: Iterable[tuple[str, str, str]], site: Site) -> str:
     """Give a digest of what a feed's documents show: (id, path, content hash) of the entries, newest first."""
-    state = hashlib.sha256(f"{fingerprint(site)} {feed.path} {feed.name} {exists(feed, site)}".encode())
+    facts_of_feed = (fingerprint(site), feed.path, feed.name, exists(feed, site), _before(feed, site.limit, site))
+    state = hashlib.sha256(repr(facts_of_feed).encode())
     for facts in shown:
         state.update("\n".join(("", *facts)).encode())
     return state.hexdigest()
@@ -107,17 +124,19 @@ def entry(article: Article, id_: str, content: Content, site: Site) -> Entry:
     )
 
 
-def feed(state: FeedState, entries: Iterable[Entry], site: Site) -> Feed:
-    """Make a feed of its entries, which come newest first."""
+def feed(state: FeedState, entries: Iterable[Entry], site: Site, archive: int = 0) -> Feed:
+    """Make a feed of its entries, which come newest first; or one of its archives."""
     listed = tuple(entries)
     folder = f"/{quote_path(state.path)}/" if state.path else "/"
+    live = f"{site.feeds_url}{folder}"
+    before = archive - 1 if archive else _before(state, len(listed), site)
     return Feed(
         path=state.path,
         id=f"tag:{site.authority},{_FEED_ID_YEAR}:{folder}",
         title=f"{site.title} – {state.name}" if state.name else site.title,
         description=site.description,
         home=f"{site.feeds_url}{folder}" if state.path else f"{site.url}/",
-        address=f"{site.feeds_url}{folder}",
+        address=f"{live}archive/{archive}/" if archive else live,
         updated=max((item.updated for item in listed), default=_EPOCH),
         language=site.language,
         # RFC 4287 4.1.1: without an author on the feed, every entry would need one
@@ -127,7 +146,34 @@ def feed(state: FeedState, entries: Iterable[Entry], site: Site) -> Feed:
         categories_scheme=f"{site.feeds_url}/category/",
         tags_scheme=f"{site.feeds_url}/tag/",
         entries=listed,
+        ttl=site.max_age,
+        prev_archive=f"{live}archive/{before}/" if before else None,
+        next_archive=f"{live}archive/{archive + 1}/" if archive and is_full(state, archive, site) else None,
+        current=live if archive else None,
     )
+
+
+def shortened(entries: tuple[Entry, ...], excess: int) -> tuple[Entry, ...]:
+    """Make the entries of a live document smaller that is so many bytes too large; ask again if it still is.
+
+    Texts give way to summaries, the oldest first. Where there are none left the oldest entries go, down to one: the
+    archives still have them.
+    """
+    if all(entry.html is None for entry in entries):
+        return entries[: max(1, len(entries) * 3 // 4)]
+    smaller = list(entries)
+    for number in reversed(range(len(entries))):
+        if excess <= 0:
+            break
+        excess -= len((entries[number].html or "").encode())
+        smaller[number] = replace(entries[number], html=None)
+    return tuple(smaller)
+
+
+def _before(state: FeedState, shown: int, site: Site) -> int:
+    """Give the archive that goes on where a live document ends that shows so many entries; 0 for none."""
+    older = state.entries - shown
+    return -(-older // site.limit) if older > 0 and archives(state, site) else 0
 
 
 def _authors(article: Article, site: Site) -> tuple[Author, ...]:

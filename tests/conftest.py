@@ -1,5 +1,6 @@
 """What the tests share: a site in a folder of its own, its documents, and the processes that serve it."""
 
+import http.client
 import json
 import os
 import signal
@@ -9,7 +10,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -91,10 +92,11 @@ class Site:
         publisher = Publisher(folder, self.catalog, settings.for_core, settings.feeds.guard)
         return publisher.refresh(now or self.now, **options)
 
-    def documents(self):
+    def documents(self, *, archives=False):
         """Render everything that is published; gives path -> bytes."""
         documents = Documents(self.catalog, self.config.for_core)
-        return {document.path: document.body for _, document in documents.every(lambda *_: False)}
+        listed = documents.listed(archives=lambda _: archives)
+        return {address.path: document.body for address, document in documents.every(address for address, _ in listed)}
 
     def feed(self, path="/feed.json"):
         """Give a JSON feed."""
@@ -154,17 +156,22 @@ class _NoRedirects(urllib.request.HTTPRedirectHandler):
 _OPENER = urllib.request.build_opener(_NoRedirects)
 
 
-class Server:
-    """`feeds serve` in a process of its own, on a free port of 127.0.0.1."""
+def free_port():
+    """Give a port of 127.0.0.1 that nobody listens on."""
+    with closing(socket.socket()) as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
 
-    def __init__(self, root, *arguments):
-        with closing(socket.socket()) as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = probe.getsockname()[1]
+
+class Server:
+    """`feeds serve` in a process of its own, on a free port of 127.0.0.1; or another server with the same program."""
+
+    def __init__(self, root, *arguments, command=("feeds", "serve", "--port", "{port}")):
+        self.port = free_port()
         self.log = root / "serve.log"
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "feeds", "serve", "--port", str(self.port), *arguments],
+                [sys.executable, "-m", *(word.format(port=self.port) for word in command), *arguments],
                 cwd=root,
                 stdout=log,
                 stderr=log,
@@ -194,6 +201,28 @@ class Server:
             while chunk := connection.recv(65536):
                 received += chunk
         return received
+
+    def ask(self, path, *headers, method="GET"):
+        """Ask over a bare socket, with header lines as they are; names of the answer's headers are in lower case."""
+        lines = [f"{method} {path} HTTP/1.1", "Host: test.example", "Connection: close", *headers, "", ""]
+        head, _, body = self.raw("\r\n".join(lines).encode("latin-1")).partition(b"\r\n\r\n")
+        status, *lines = head.decode("latin-1").split("\r\n")
+        pairs = [line.split(": ", 1) for line in lines]
+        assert len({name.lower() for name, _ in pairs}) == len(pairs), "a header twice"
+        return Answer(int(status.split()[1]), {name.lower(): value for name, value in pairs}, body)
+
+    @contextmanager
+    def connection(self):
+        """Keep one connection; gives a function that asks for a path and gives status and ETag."""
+        with closing(http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)) as connection:
+
+            def ask(path):
+                connection.request("GET", path)
+                answer = connection.getresponse()
+                answer.read()
+                return answer.status, answer.headers["ETag"]
+
+            yield ask
 
     def titles(self, path="/feed.json"):
         """Give the titles in a JSON feed."""

@@ -70,7 +70,7 @@ def test_readers_see_one_revision(tmp_path):
     with catalog.reading() as reader:
         assert reader.revision() == 0
         with catalog.writing() as writer:
-            writer.commit_revision(DAY)
+            writer.commit_revision(DAY, [])
         assert reader.revision() == 0
     with catalog.reading() as reader:
         assert reader.revision() == 1

@@ -77,8 +77,6 @@ push: {hub: true, hubs: [https://hub.example/], allow_private: false}
     assert settings.schedule.cron is None
     assert settings.for_core.icon == "https://news.example/icon.png"
     assert [note.rpartition(": has")[0].replace(str(file), "c") for note in settings.without_effect] == [
-        "c:21:3: feeds.aliases",
-        "c:19:3: feeds.archives",
         "c:26:1: push",
     ]
 

@@ -71,30 +71,16 @@ def test_a_feed_that_goes_away_is_gone(site, documents):
     assert documents.get("/category/x/rss.xml") is None
 
 
-def test_encodings_hold_the_same_bytes(site, documents):
-    """gzip and brotli unpack to the document itself, and are the same for every process that makes them."""
-    import gzip
-
-    import brotli
-
-    site.article("a.md", title="a")
-    site.publish()
-    document = documents.get("/atom.xml")
-    assert gzip.decompress(document.encodings["gzip"]) == document.body
-    assert brotli.decompress(document.encodings["br"]) == document.body
-    assert Documents(site.catalog, site.config.for_core).get("/atom.xml").encodings == document.encodings
-
-
 def test_what_is_kept_is_bounded(site, monkeypatch):
     """However many documents are asked for, only so many bytes are kept."""
-    monkeypatch.setattr(room, "_DOCUMENT_ROOM", 50_000)
+    monkeypatch.setattr(room, "_ROOM", 50_000)
     documents = Documents(site.catalog, site.config.for_core)
     for n in range(30):
         site.article(f"{n}.md", "Text. " * 500, title=str(n), category=f"c{n}")
     site.publish()
     for n in range(30):
         assert documents.get(f"/category/c{n}/rss.xml")
-    assert documents._documents._used <= 50_000
+    assert documents._made._used <= 50_000
     assert documents.get("/category/c0/rss.xml")
 
 

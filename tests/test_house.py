@@ -14,21 +14,24 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 CORE = ["model.py", "errors.py", "text.py", "syndicate.py", "parse", "formats"]
 DOORS = {  # library -> the rooms that may open it
     "apscheduler": {"schedule"},
-    "brotli": {"documents"},
+    "brotli": {"encoding"},
     "click": {"cli"},
     "feedgen": {"formats"},
     "flask": {"web"},
     "frontmatter": {"parse"},
     "granian": {"cli"},
+    "jinja2": {"web"},
     "lxml": {"formats"},
     "markdown": {"parse"},
     "nh3": {"parse"},
     "pathspec": {"folder"},
+    "prometheus_client": {"web"},
     "pydantic": {"config"},
     "sqlalchemy": {"catalog"},
     "watchfiles": {"folder"},
     "werkzeug": {"web"},
     "yaml": {"parse"},
+    "zstandard": {"encoding"},
 }
 
 

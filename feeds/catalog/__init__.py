@@ -8,6 +8,7 @@ import contextlib
 import fcntl
 import sqlite3
 import time
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, cast
@@ -15,11 +16,11 @@ from typing import Any, cast
 import sqlalchemy as sa
 
 from feeds.catalog.reader import Reader
-from feeds.catalog.schema import METADATA, SCHEMA, Known, Record, Refusal, Run
-from feeds.catalog.writer import Stamp, Writer
+from feeds.catalog.schema import METADATA, MIGRATIONS, SCHEMA, Known, Record, Refusal, Rendition, Run
+from feeds.catalog.writer import Place, Stamp, Writer
 from feeds.errors import CatalogError, Locked
 
-__all__ = ["Catalog", "Known", "Reader", "Record", "Refusal", "Run", "Stamp", "Writer"]
+__all__ = ["Catalog", "Known", "Place", "Reader", "Record", "Refusal", "Rendition", "Run", "Stamp", "Writer"]
 
 _PATIENCE = 30.0  # seconds to wait for who is just making the same catalog
 
@@ -36,17 +37,30 @@ class Catalog:
         """Make the file and its tables where they are missing. Raises `CatalogError` for what is no catalog of ours."""
         self._make_folder()
         with _translated(self._file):
-            if self._is_ours():
+            if self._schema() == SCHEMA:
                 return
             with self.lock(_PATIENCE):
-                if self._is_ours():  # by now
+                schema = self._schema()  # by now
+                if schema == SCHEMA:
                     return
-                if self._file:
+                if schema is None and self._file:
                     with contextlib.closing(self._engine.raw_connection()) as raw:
                         raw.cursor().execute("PRAGMA journal_mode=WAL")  # which stays in the file
                 with self._engine.begin() as connection:
-                    METADATA.create_all(connection)
-                    Writer(connection).set_meta("schema", str(SCHEMA))
+                    self._bring_up(connection, schema)
+
+    @staticmethod
+    def _bring_up(connection: sa.Connection, schema: int | None) -> None:
+        """Make the tables, or bring those of an earlier version up to this one."""
+        writer = Writer(connection)
+        if schema is None:
+            METADATA.create_all(connection)
+            writer.set_meta("born", uuid.uuid4().hex)
+        else:
+            for statement in (line for step in range(schema, SCHEMA) for line in MIGRATIONS[step]):
+                connection.exec_driver_sql(statement)
+            writer.set_meta("born", writer.meta("born") or uuid.uuid4().hex)
+        writer.set_meta("schema", str(SCHEMA))
 
     def _make_folder(self) -> None:
         try:
@@ -64,8 +78,8 @@ class Catalog:
             cast("sqlite3.Connection", ours).backup(cast("sqlite3.Connection", theirs))
         return copied
 
-    def _is_ours(self) -> bool:
-        """Tell a catalog from an empty file. Raises `CatalogError` for anything else."""
+    def _schema(self) -> int | None:
+        """Give the version of a catalog's tables; None for an empty file. Raises `CatalogError` for anything else."""
         with self._engine.connect() as connection:
             tables = set(sa.inspect(connection).get_table_names())
             schema = Reader(connection).meta("schema") if "meta" in tables else None
@@ -73,7 +87,7 @@ class Catalog:
             raise CatalogError(f"{self._file}: a database, but not a catalog of ours; `state` names another file")
         if schema and int(schema) > SCHEMA:
             raise CatalogError(f"{self._file}: written by a newer version of feeds; upgrade, or set another `state`")
-        return schema is not None
+        return int(schema) if schema else None
 
     @contextlib.contextmanager
     def reading(self) -> Iterator["Reader"]:

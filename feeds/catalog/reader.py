@@ -2,15 +2,18 @@
 
 import json
 from datetime import datetime
+from typing import Any
 
 import sqlalchemy as sa
 
 from feeds.catalog.schema import (
     NEWEST_FIRST,
     NOT_LIVE,
+    OLDEST_FIRST,
     Known,
     Record,
     Refusal,
+    Rendition,
     Run,
     articles,
     columns,
@@ -21,6 +24,7 @@ from feeds.catalog.schema import (
     micros,
     moment,
     record,
+    renditions,
     revisions,
 )
 from feeds.model import FeedState
@@ -53,16 +57,34 @@ class Reader:
         """Give all feeds that ever were, by path; those without entries too."""
         return [feed_state(row) for row in self._connection.execute(sa.select(feeds).order_by(feeds.c.path))]
 
+    def changed_since(self, revision: int) -> dict[str, FeedState]:
+        """Give the feeds that a later revision changed, live or in their archives, by path."""
+        later = sa.or_(feeds.c.revision > revision, feeds.c.history > revision)
+        return {row.path: feed_state(row) for row in self._connection.execute(sa.select(feeds).where(later))}
+
+    def moment(self, revision: int) -> datetime:
+        """Give when a revision was committed. No two of them share a second."""
+        at = self._connection.execute(sa.select(revisions.c.at).where(revisions.c.number == revision)).scalar()
+        return moment(at or 0)
+
     def newest(self, feed: str, limit: int) -> list[Record]:
         """Give the newest entries of a feed: by date, then by id."""
-        chosen = (
-            sa.select(*columns(bodies=True))
-            .join(entries, entries.c.article == articles.c.key)
-            .where(entries.c.feed == feed)
-            .order_by(*NEWEST_FIRST)
-            .limit(limit)
-        )
-        return [record(row) for row in self._connection.execute(chosen)]
+        return self._slice(feed, limit, newest=True)
+
+    def oldest(self, feed: str, count: int, limit: int, skip: int) -> list[Record]:
+        """Give, newest first, `limit` entries of the `count` of a feed, but for the `skip` oldest."""
+        after = count - skip - limit  # newer ones: the shorter way to count is taken
+        if 0 <= after < skip:
+            return self._slice(feed, limit, after, newest=True)
+        return self._slice(feed, limit, skip, newest=False)
+
+    def _slice(self, feed: str, limit: int, skip: int = 0, *, newest: bool) -> list[Record]:
+        order = NEWEST_FIRST if newest else OLDEST_FIRST
+        mine = sa.select(entries).where(entries.c.feed == feed)
+        some = mine.order_by(*order).limit(limit).offset(skip).subquery()  # what is skipped needs no article
+        chosen = sa.select(*columns(bodies=True)).join(some, some.c.article == articles.c.key)
+        newest_first = chosen.order_by(some.c.published.desc(), some.c.id.desc())
+        return [record(row) for row in self._connection.execute(newest_first)]
 
     def shown(self, feed: str, limit: int) -> list[tuple[str, str, str]]:
         """Give the newest entries of a feed as (id, path, content hash): all that makes them what they are."""
@@ -81,6 +103,25 @@ class Reader:
         count = self._connection.execute(sa.select(sa.func.count()).select_from(entries).where(mine)).scalar_one()
         earliest = sa.select(entries.c.name).where(mine).order_by(entries.c.published, entries.c.id).limit(1)
         return count, self._connection.execute(earliest).scalar() or ""
+
+    def later(self, feed: str, position: tuple[int, str], limit: int) -> int:
+        """Count the entries of a feed at a position, (published, id), and after it; but not beyond a limit."""
+        there = sa.tuple_(entries.c.published, entries.c.id) >= sa.tuple_(*map(sa.literal, position))
+        some = sa.select(entries.c.id).where(entries.c.feed == feed, there).limit(limit).subquery()
+        return self._connection.execute(sa.select(sa.func.count()).select_from(some)).scalar_one()
+
+    def rendition(self, path: str, digest: str) -> Rendition | None:
+        """Give what is known of a version of a live document."""
+        chosen = sa.select(renditions).where(renditions.c.path == path, renditions.c.digest == digest)
+        row = self._connection.execute(chosen).one_or_none()
+        return _rendition(row) if row else None
+
+    def shortened(self) -> list[Rendition]:
+        """Give the live documents whose texts were too much for them when they were last made, by path."""
+        last = sa.select(sa.func.max(renditions.c.revision)).where(renditions.c.path == sa.text("r.path"))
+        r = renditions.alias("r")
+        chosen = sa.select(r).where(r.c.texts < r.c.entries, r.c.revision == last.scalar_subquery()).order_by(r.c.path)
+        return [_rendition(row) for row in self._connection.execute(chosen)]
 
     def live(self) -> int:
         """Count the articles that the world can see."""
@@ -123,6 +164,14 @@ class Reader:
             for row in self._connection.execute(chosen)
         }
 
+    def identity(self) -> str:
+        """Give what tells this catalog from one that is built anew."""
+        return self.meta("born") or ""
+
     def meta(self, key: str) -> str | None:
         """Give a fact about the catalog as a whole."""
         return self._connection.execute(sa.select(meta.c.value).where(meta.c.key == key)).scalar()
+
+
+def _rendition(row: Any) -> Rendition:
+    return Rendition(row.path, row.digest, row.revision, row.entries, row.texts, moment(row.oldest))

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from feeds.model import Article, Author, Enclosure, FeedState, Image
 
-SCHEMA = 1
+SCHEMA = 2
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _CHUNK = 500  # parameters of one statement
 
@@ -50,6 +50,7 @@ articles = sa.Table(
     # what the world knows of it
     sa.Column("id", sa.Text, unique=True),  # once minted or given, for ever
     sa.Column("live", sa.Boolean, nullable=False, default=False),
+    sa.Column("revision", sa.Integer, nullable=False, server_default="0"),  # that last changed what the world knows
 )
 NOT_LIVE = sa.and_(articles.c.live.is_(False), articles.c.gone.is_(False), articles.c.draft.is_(False))
 sa.Index("articles_waiting", articles.c.published, sqlite_where=NOT_LIVE)
@@ -76,8 +77,37 @@ feeds = sa.Table(
     sa.Column("revision", sa.Integer, nullable=False),
     sa.Column("changed", sa.BigInteger, nullable=False),
     sa.Column("digest", sa.Text, nullable=False),
+    sa.Column("history", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("shifted", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("published", sa.Boolean, nullable=False, server_default=sa.false()),
 )
-NEWEST_FIRST = (entries.c.published.desc(), entries.c.id.desc())
+sa.Index("feeds_by_revision", feeds.c.revision)
+sa.Index("feeds_by_history", feeds.c.history)
+renditions = sa.Table(  # what web workers made of live documents, where somebody has to know
+    "renditions",
+    METADATA,
+    sa.Column("path", sa.Text, primary_key=True),
+    sa.Column("digest", sa.Text, primary_key=True),
+    sa.Column("revision", sa.Integer, nullable=False),  # the stamp of the feed that it shows
+    sa.Column("entries", sa.Integer, nullable=False),
+    sa.Column("texts", sa.Integer, nullable=False),  # of them with their full text
+    sa.Column("oldest", sa.BigInteger, nullable=False),  # when its last entry was published
+)
+MIGRATIONS = {  # from a schema to the next
+    1: (
+        "ALTER TABLE articles ADD COLUMN revision INTEGER DEFAULT '0' NOT NULL",
+        "ALTER TABLE feeds ADD COLUMN history INTEGER DEFAULT '0' NOT NULL",
+        "ALTER TABLE feeds ADD COLUMN shifted INTEGER DEFAULT '0' NOT NULL",
+        "ALTER TABLE feeds ADD COLUMN published BOOLEAN DEFAULT 0 NOT NULL",
+        "CREATE INDEX feeds_by_revision ON feeds (revision)",
+        "CREATE INDEX feeds_by_history ON feeds (history)",
+        """CREATE TABLE renditions (path TEXT NOT NULL, digest TEXT NOT NULL, revision INTEGER NOT NULL,
+        entries INTEGER NOT NULL, texts INTEGER NOT NULL, oldest BIGINT NOT NULL, PRIMARY KEY (path, digest))""",
+        "UPDATE feeds SET published = entries > 0",
+    )
+}
+OLDEST_FIRST = (entries.c.published, entries.c.id)
+NEWEST_FIRST = tuple(column.desc() for column in OLDEST_FIRST)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +133,19 @@ class Record:
     id: str | None
     live: bool
     gone: bool
+    revision: int  # that last changed what the world knows of it
+
+
+@dataclass(frozen=True, slots=True)
+class Rendition:
+    """What a worker made of a live document."""
+
+    path: str
+    digest: str
+    revision: int  # the stamp of the feed that it shows
+    entries: int
+    texts: int  # entries with their full text
+    oldest: datetime  # when its last entry was published
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,12 +176,12 @@ class Run:
 
 
 def columns(*, bodies: bool) -> list[Any]:
-    names = ("key", "facts", "hash", "id", "live", "gone")
+    names = ("key", "facts", "hash", "id", "live", "gone", "revision")
     return [articles.c[name] for name in names] + [articles.c.body if bodies else sa.literal("").label("body")]
 
 
 def record(row: Any) -> Record:
-    return Record(row.key, unpacked(row.facts, row.body), row.hash, row.id, row.live, row.gone)
+    return Record(row.key, unpacked(row.facts, row.body), row.hash, row.id, row.live, row.gone, row.revision)
 
 
 def feed_state(row: Any) -> FeedState:

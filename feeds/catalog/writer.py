@@ -14,6 +14,7 @@ from feeds.catalog.schema import (
     Holder,
     Record,
     Refusal,
+    Rendition,
     Run,
     articles,
     chunks,
@@ -24,11 +25,13 @@ from feeds.catalog.schema import (
     micros,
     packed,
     record,
+    renditions,
     revisions,
 )
 from feeds.model import Article, FeedState
 
 Stamp = tuple[int, int, int]  # of a file: mtime in ns, size in bytes, inode
+Place = tuple[str, int, str]  # of an entry: its feed, and its position there: when it was published, its id
 
 
 class Writer(Reader):
@@ -118,26 +121,28 @@ class Writer(Reader):
         self._connection.execute(articles.delete().where(articles.c.key == key, articles.c.hash.is_(None)))
         self._put(key, {"path": f"/{key}", "gone": True})  # no file's path begins with "/"
 
-    def withdraw(self, keys: Iterable[int]) -> set[str]:
-        """Take articles out of all feeds. Gives the paths of the feeds that they were in."""
-        left: set[str] = set()
+    def withdraw(self, keys: Iterable[int]) -> dict[int, set[Place]]:
+        """Take articles out of all feeds. Gives the places that each of them had."""
+        left: dict[int, set[Place]] = {}
         for some in chunks(sorted(keys)):
             theirs = entries.c.article.in_(some)
-            left |= set(self._connection.execute(sa.select(entries.c.feed).where(theirs).distinct()).scalars().all())
+            for row in self._connection.execute(sa.select(entries).where(theirs)):
+                left.setdefault(row.article, set()).add((row.feed, row.published, row.id))
             self._connection.execute(entries.delete().where(theirs))
         return left
 
-    def publish(self, record: Record, id_: str | None, memberships: Iterable[FeedState], *, live: bool) -> set[str]:
-        """Set what the world knows of a withdrawn article: its id and its feeds. Gives the feeds' paths."""
+    def publish(self, record: Record, id_: str | None, memberships: Iterable[FeedState], *, live: bool) -> set[Place]:
+        """Set what the world knows of a withdrawn article: its id and its feeds. Gives its places in them."""
         self._connection.execute(articles.update().where(articles.c.key == record.key).values(id=id_, live=live))
         published = micros(record.article.published)
+        memberships = list(memberships)
         rows = [
             {"feed": feed.path, "published": published, "id": id_, "article": record.key, "name": feed.name}
             for feed in memberships
         ]
         if rows:
             self._connection.execute(entries.insert(), rows)
-        return {str(row["feed"]) for row in rows}
+        return {(feed.path, published, id_) for feed in memberships if id_}
 
     def stamp(self, feed: FeedState) -> None:
         """Keep a feed's state."""
@@ -145,11 +150,29 @@ class Writer(Reader):
         if self._connection.execute(feeds.update().where(feeds.c.path == feed.path).values(values)).rowcount == 0:
             self._connection.execute(feeds.insert().values(values))
 
-    def commit_revision(self, now: datetime) -> int:
-        """Begin the next revision; it is there for readers when the transaction is committed. Gives its number."""
+    def commit_revision(self, at: datetime, keys: Iterable[int]) -> int:
+        """Begin the next revision, in which the world knows something else of these articles. Gives its number.
+
+        It is there for readers when the transaction is committed.
+        """
         number = self.revision() + 1
-        self._connection.execute(revisions.insert().values(number=number, at=micros(now)))
+        self._connection.execute(revisions.insert().values(number=number, at=micros(at)))
+        for some in chunks(sorted(keys)):
+            self._connection.execute(articles.update().where(articles.c.key.in_(some)).values(revision=number))
         return number
+
+    def remember_renditions(self, made: Iterable[Rendition], *, keep: int) -> None:
+        """Keep what was made of live documents; of each, so many of the last versions."""
+        for rendition in made:
+            same = sa.and_(renditions.c.path == rendition.path, renditions.c.digest == rendition.digest)
+            self._connection.execute(renditions.delete().where(same))
+            values = asdict(rendition) | {"oldest": micros(rendition.oldest)}
+            self._connection.execute(renditions.insert().values(values))
+            mine = renditions.c.path == rendition.path
+            last = sa.select(renditions.c.revision).where(mine).order_by(renditions.c.revision.desc()).offset(keep)
+            oldest = self._connection.execute(last.limit(1)).scalar()
+            if oldest is not None:
+                self._connection.execute(renditions.delete().where(mine, renditions.c.revision <= oldest))
 
     def remember_run(self, run: Run) -> None:
         """Keep what came of a regeneration; what ended one before it is over."""

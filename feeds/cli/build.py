@@ -18,9 +18,9 @@ from feeds.cli.common import (
     say_without_effect,
     where,
 )
-from feeds.documents import Documents, path_of
+from feeds.documents import Documents
 from feeds.export import Tree
-from feeds.formats import FORMATS
+from feeds.model import Document
 from feeds.publish import Outcome
 
 
@@ -39,20 +39,36 @@ def build(call: Call, output: Path | None, force: bool, accept: bool, wait: floa
     with catalog.lock(wait):
         with progress_bar("reading", quiet=call.quiet) as progress:
             outcome = publisher.refresh(datetime.now(UTC), force=force, accept=accept, progress=progress)
-        documents = Documents(catalog, settings.for_core)
-        tree = Tree((output or settings.export_root).absolute())
-        paths = [path_of(state.path, format_) for state in documents.feeds() for format_ in FORMATS]
-        tree.plan(paths)
-        written = 0
-        for state, document in documents.every(
-            lambda format_, state: not force and tree.has(path_of(state.path, format_), state.digest)
-        ):
-            written += tree.write(document.path, document.body, state.digest, force=force)
-        removed = tree.finish(paths)
+        documents = Documents[Document](catalog, settings.for_core)
+        written, removed = _export(documents, Tree((output or settings.export_root).absolute()), settings, force=force)
+        documents.renditions.write()
     report(outcome, settings)
     if call.verbose:
-        say(f"{counted(outcome)}; {written} files written, {len(removed)} removed, in {outcome.seconds:.2f} s")
+        say(f"{counted(outcome)}; {written} files written, {removed} removed, in {outcome.seconds:.2f} s")
     return REFUSED if outcome.refused else 0
+
+
+def _export(documents: Documents[Document], tree: Tree, settings: config.Config, *, force: bool) -> tuple[int, int]:
+    """Write the documents that show something else, also where an alias leads to them, and remove those that are gone.
+
+    Gives how many files were written and removed.
+    """
+    of_all = settings.feeds.archives == "all"
+    digests = dict(documents.listed(archives=lambda state: of_all or not state.path))
+    places = {address: [address.path] for address in digests}
+    published = {address.path: address for address in digests}
+    for alias, path in settings.feeds.aliases.items():
+        if path in published and alias not in published and not alias.endswith("/"):  # a folder is no file
+            places[published[path]].append(alias)
+    paths = [path for some in places.values() for path in some]
+    tree.plan(paths)
+    written = 0
+    changed = (address for address, digest in digests.items()
+               if force or not all(tree.has(path, digest) for path in places[address]))  # fmt: skip
+    for address, document in documents.every(changed):
+        for path in places[address]:
+            written += tree.write(path, document.body, digests[address], force=force)
+    return written, len(tree.finish(paths))
 
 
 def report(outcome: "Outcome", settings: config.Config) -> None:

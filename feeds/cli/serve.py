@@ -1,15 +1,22 @@
 """`feeds serve`: one publishing process, and the workers that it starts."""
 
+import atexit
 import multiprocessing
 import os
+import resource
+import shutil
 import socket
+import tempfile
+from pathlib import Path
 
 import click
 from granian import Granian
-from granian.constants import Interfaces
+from granian.constants import HTTPModes, Interfaces, RuntimeModes
+from granian.http import HTTP1Settings
 from granian.log import LogLevels
 
 from feeds import config, schedule
+from feeds.catalog import Catalog
 from feeds.cli.common import (
     Call,
     advice,
@@ -25,6 +32,11 @@ from feeds.cli.common import (
 from feeds.errors import FeedsError
 from feeds.publish import Outcome
 
+_THREADS = 2  # of a worker: more get into each other's way, one alone would wait for what is rendered
+_CONNECTIONS = 8192  # of a worker: silent ones cost a descriptor and a little memory each
+_HEADER_PATIENCE = 10_000  # ms for a request's head; a silent connection is closed then
+_HEADER_ROOM = 65_536  # bytes of a request's head
+
 
 @command
 @click.option("--host", help="The address to listen on [server.host].")
@@ -37,6 +49,7 @@ def serve(call: Call, host: str | None, port: int | None, workers: int | None) -
     host, port, workers = host or settings.server.host, port or settings.server.port, workers or settings.server.workers
     cron = schedule.trigger(settings.schedule.cron, settings.for_core.timezone)
     _require_free(host, port)
+    _allow_connections()
     say_without_effect(settings)
     catalog = open_catalog(settings)
     publisher, folder = make_publisher(settings, catalog)
@@ -52,6 +65,8 @@ def serve(call: Call, host: str | None, port: int | None, workers: int | None) -
     multiprocessing.set_start_method("spawn", force=True)
     os.environ["FEEDS_CONFIG"] = str(call.config_file.absolute())
     os.environ["FEEDS_PARENT"] = str(os.getpid())
+    if settings.server.metrics:
+        _serve_metrics(settings.server.metrics, catalog)
     server = Granian(
         "feeds.web:create_app",
         factory=True,
@@ -59,7 +74,11 @@ def serve(call: Call, host: str | None, port: int | None, workers: int | None) -
         port=port,
         interface=Interfaces.WSGI,
         workers=workers,
-        blocking_threads=8,
+        runtime_mode=RuntimeModes.st,
+        http=HTTPModes.http1,
+        http1_settings=HTTP1Settings(header_read_timeout=_HEADER_PATIENCE, max_buffer_size=_HEADER_ROOM),
+        blocking_threads=_THREADS,
+        backpressure=_CONNECTIONS,
         respawn_failed_workers=True,
         workers_kill_timeout=5,
         websockets=False,
@@ -72,6 +91,26 @@ def serve(call: Call, host: str | None, port: int | None, workers: int | None) -
     finally:
         catalog.close()
     return 0
+
+
+def _allow_connections() -> None:
+    """Let each worker have a descriptor for every connection that it may hold."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = _CONNECTIONS + 256
+    wanted = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+
+
+def _serve_metrics(address: str, catalog: Catalog) -> None:
+    """Answer Prometheus, with what the workers count in a folder of this run's."""
+    folder = Path(tempfile.mkdtemp(prefix="feeds-metrics-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(folder)  # before anything of the library is imported
+    from feeds.web import metrics
+
+    host, _, port = address.rpartition(":")
+    metrics.serve(host.strip("[]"), int(port), catalog, folder)
 
 
 class _Teller:

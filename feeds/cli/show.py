@@ -42,12 +42,13 @@ def list_feeds(call: Call, as_json: bool) -> int:
 @command
 @click.option("--json", "as_json", is_flag=True, help="For programs.")
 def status(call: Call, as_json: bool) -> int:
-    """Say what the last good regeneration came to: refused articles with reasons, and what is scheduled."""
+    """Say what the last good regeneration came to: refused articles, what is scheduled, what is too large."""
     settings = call.settings
     with open_published(settings).reading() as catalog:
         run, revision, live = catalog.run(), catalog.revision(), catalog.live()
         failure = catalog.meta("failure")
         refused, scheduled = catalog.refused(), catalog.scheduled(datetime.now(UTC))
+        shortened = catalog.shortened()
     if as_json:
         print_json(
             {
@@ -57,6 +58,7 @@ def status(call: Call, as_json: bool) -> int:
                 "articles": live,
                 "refused": [{"path": item.path, "line": item.line, "reason": item.reason} for item in refused],
                 "scheduled": [{"path": path, "at": at.isoformat()} for path, at in scheduled],
+                "shortened": [{"path": it.path, "entries": it.entries, "texts": it.texts} for it in shortened],
             }
         )
         return 0
@@ -71,6 +73,9 @@ def status(call: Call, as_json: bool) -> int:
         click.echo(f"refused    {where(item, settings)}: {item.reason}")
     for path, at in scheduled:
         click.echo(f"scheduled  {settings.content.path}/{path}: {at:%Y-%m-%d %H:%M:%S} UTC")
+    limit = f"would be over {settings.feeds.max_size} KiB (feeds.max_size)"
+    for it in shortened:
+        click.echo(f"shortened  {quote_path(it.path)}: {limit}; {it.texts} of {it.entries} entries have their text")
     return 0
 
 

@@ -20,7 +20,7 @@ __all__ = ["Config", "load"]
 
 _PREFIX = "FEEDS__"
 # In the contract, read and checked, but without effect in this version: docs/config.md says so of each.
-_NOT_YET = {("feeds", "archives"), ("feeds", "aliases"), ("push",)}
+_NOT_YET = {("push",)}
 
 
 def load(file: Path, environment: Mapping[str, str]) -> Config:

@@ -6,7 +6,7 @@ import zoneinfo
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any, Literal
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
@@ -14,6 +14,7 @@ from feeds.model import Author, Kind, Site
 from feeds.text import absolute, one_line, scheme
 
 _PERMALINK_PARTS = {"category", "slug", "path", "year", "month", "day"}
+_SITE_DOCUMENTS = ("/rss.xml", "/atom.xml", "/feed.json")  # as formats has them, which takes long to import
 _CRON_FIELD = re.compile(r"[\d*/,A-Za-z-]+")
 
 
@@ -100,6 +101,25 @@ def _folder(value: str) -> str:
     return value
 
 
+def _aliases(value: dict[str, str]) -> dict[str, str]:
+    aliases = {unquote(alias): unquote(path) for alias, path in value.items()}
+    for alias, path in aliases.items():
+        if alias in _SITE_DOCUMENTS:
+            raise ValueError(f"{alias} is the site's own feed, and no alias")
+        if path in aliases:
+            raise ValueError(f"{alias} leads to {path}, which is an alias itself")
+        if not any(path.endswith(document) for document in _SITE_DOCUMENTS):
+            raise ValueError(f"{alias} leads to {path}, which must be a rss.xml, atom.xml or feed.json")
+    return aliases
+
+
+def _address(value: str) -> str:
+    host, _, port = value.rpartition(":")
+    if not host or not port.isdecimal() or not 0 < int(port) < 65536:  # noqa: PLR2004
+        raise ValueError("must be an address and a port, like 127.0.0.1:9464")
+    return value
+
+
 def _archives(value: Any) -> Any:
     if value not in (True, False, "all"):
         raise ValueError("must be true, false or all")
@@ -166,8 +186,10 @@ class FeedsSection(_Section):
     text: Literal["full", "summary"] = "full"
     min_entries: int = Field(1, ge=1)
     archives: Annotated[bool | Literal["all"], BeforeValidator(_archives)] = True
+    max_size: int = Field(512, ge=0, le=1_000_000)
     guard: float = Field(0.2, ge=0, le=1)
-    aliases: dict[UrlPath, UrlPath] = {}
+    aliases: Annotated[dict[UrlPath, UrlPath], AfterValidator(_aliases)] = {}
+    redirect_aliases: bool = False
 
 
 class ServerSection(_Section):
@@ -177,6 +199,11 @@ class ServerSection(_Section):
     port: int = Field(8000, ge=1, le=65535)
     workers: int = Field(1, ge=1, le=64)
     max_age: int = Field(300, ge=0)
+    limit: int = Field(60, ge=0)
+    client_header: Annotated[str, Field(pattern=r"^[A-Za-z0-9-]+$")] | None = None
+    deltas: bool = False
+    access_log: Text | None = None
+    metrics: Annotated[str, AfterValidator(_address)] | None = None
 
 
 class ScheduleSection(_Section):
@@ -249,4 +276,7 @@ class Config(_Section):
             limit=feeds.limit,
             text=feeds.text,
             min_entries=feeds.min_entries,
+            archives=feeds.archives is not False,
+            max_size=feeds.max_size << 10,
+            max_age=self.server.max_age,
         )

@@ -5,7 +5,7 @@ from feedgen.feed import FeedGenerator
 from lxml import etree
 
 from feeds.formats.dates import rfc3339
-from feeds.formats.elements import XML, AtomNamespaces, add, add_image, serialise
+from feeds.formats.elements import XML, AtomNamespaces, add, add_image, history, serialise
 from feeds.model import Author, Entry, Feed
 
 FILENAME = "atom.xml"
@@ -30,6 +30,8 @@ def render(feed: Feed) -> bytes:
         root.add_entry(_AtomEntry(entry, feed), order="append")
     element, tree = root._create_atom()  # noqa: SLF001  # atom_str would serialise before we have mended `updated`
     _child(element, "updated").text = rfc3339(feed.updated)
+    for link in reversed(history(feed, FILENAME, "link")):
+        element.findall("link")[-1].addnext(link)
     return serialise(tree)
 
 

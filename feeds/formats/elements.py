@@ -7,13 +7,15 @@ feedgen's builders make the documents; where they err (docs/decisions/003-feedge
 from feedgen.ext.base import BaseExtension
 from lxml import etree
 
-from feeds.model import Entry
+from feeds.model import Entry, Feed
 
 NAMESPACES = {
     "atom": "http://www.w3.org/2005/Atom",
     "content": "http://purl.org/rss/1.0/modules/content/",
     "dc": "http://purl.org/dc/elements/1.1/",
+    "fh": "http://purl.org/syndication/history/1.0",
     "media": "http://search.yahoo.com/mrss/",
+    "sy": "http://purl.org/rss/1.0/modules/syndication/",
 }
 XML = "http://www.w3.org/XML/1998/namespace"
 
@@ -31,7 +33,7 @@ class AtomNamespaces(BaseExtension):  # type: ignore[misc]  # feedgen has no typ
 
     def extend_ns(self) -> dict[str, str]:
         """Give prefix -> namespace."""
-        return {"media": NAMESPACES["media"]}
+        return {prefix: NAMESPACES[prefix] for prefix in ("fh", "media")}
 
 
 def add(parent: etree._Element, name: str, text: str | None = None, **attributes: str) -> etree._Element:
@@ -51,6 +53,17 @@ def add_image(parent: etree._Element, entry: Entry) -> None:
     if entry.image:
         known = {"type": entry.image.type} if entry.image.type else {}
         add(parent, "media:content", url=entry.image.url, medium="image", **known)
+
+
+def history(feed: Feed, filename: str, link: str) -> list[etree._Element]:
+    """Make what RFC 5005 section 4 wants of an archived feed, with `link` as the name of Atom's link element."""
+    head = etree.Element("head", nsmap={prefix: NAMESPACES[prefix] for prefix in ("fh", "atom")})
+    if feed.current:
+        add(head, "fh:archive")
+    for rel in ("current", "prev-archive", "next-archive"):
+        if address := getattr(feed, rel.replace("-", "_")):
+            add(head, link, rel=rel, href=address + filename)
+    return list(head)
 
 
 def serialise(tree: etree._ElementTree) -> bytes:

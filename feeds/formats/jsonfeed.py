@@ -16,7 +16,8 @@ def render(feed: Feed) -> bytes:
             "version": "https://jsonfeed.org/version/1.1",
             "title": feed.title,
             "home_page_url": feed.home,
-            "feed_url": feed.address + FILENAME,
+            "feed_url": (feed.current or feed.address) + FILENAME,  # also in an archive: "the feed's unique identifier"
+            "next_url": feed.prev_archive and feed.prev_archive + FILENAME,
             "description": feed.description,
             "icon": feed.icon,
             "authors": [_author(author) for author in feed.authors],

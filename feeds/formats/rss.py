@@ -9,12 +9,13 @@ from feedgen.feed import FeedGenerator
 from lxml import etree
 
 from feeds.formats.dates import rfc822, rfc3339
-from feeds.formats.elements import RssNamespaces, add, add_image, serialise
+from feeds.formats.elements import NAMESPACES, RssNamespaces, add, add_image, history, serialise
 from feeds.model import Entry, Feed
 
 FILENAME = "rss.xml"
 
-_TITLE = re.compile(rb"(?<=<title>)[^<]*(?=</title>)")
+_PERIODS = (("hourly", 3600), ("daily", 86400), ("weekly", 604800))
+_TITLE = re.compile(rb"<title>[^<]*</title>")  # begins with what is found fast
 
 
 def render(feed: Feed) -> bytes:
@@ -51,7 +52,20 @@ class _Channel(FeedGenerator):  # type: ignore[misc]  # feedgen has no types
         built = etree.Element("lastBuildDate")
         built.text = rfc822(self._feed.updated)
         root.find("channel/language").addnext(built)
+        for link in reversed(history(self._feed, FILENAME, "atom:link")):
+            root.find("channel/link").addnext(link)
+        for element in reversed(self._how_often()):
+            built.addnext(element)
         return root, tree
+
+    def _how_often(self) -> list[etree._Element]:
+        """Say when to ask again: RSS 2.0's `ttl`, in minutes, and the syndication module's period and frequency."""
+        head = etree.Element("head", nsmap={"sy": NAMESPACES["sy"]})
+        add(head, "ttl", str(max(1, self._feed.ttl // 60)))
+        period, seconds = next(pair for pair in _PERIODS if self._feed.ttl <= pair[1] or pair is _PERIODS[-1])
+        add(head, "sy:updatePeriod", period)
+        add(head, "sy:updateFrequency", str(max(1, seconds // max(60, self._feed.ttl))))
+        return list(head)
 
 
 class _Item(FeedEntry):  # type: ignore[misc]  # feedgen has no types

@@ -1,16 +1,15 @@
 """One transaction's decisions: which article a file is a version of, its id, whether it is live, what shows it."""
 
-from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from feeds import syndicate
-from feeds.catalog import Record, Refusal, Writer
+from feeds.catalog import Place, Record, Refusal, Writer
 from feeds.errors import GuardStopped
-from feeds.model import Article, FeedState, Kind, Site
+from feeds.model import Article, Site
 from feeds.publish.seen import UNSEEN, Seen, Version
+from feeds.publish.stamps import Stamps
 from feeds.text import scheme
 
-_SECOND = timedelta(seconds=1)
 _GUARD_FROM = 5  # entries: fewer may change at once on any site
 
 
@@ -39,13 +38,18 @@ class Commit:
             catalog.refuse(row.key if row else None, stamp, refusal)
         keys |= self._keep(versions, seen.moves)
         keys |= set(catalog.all_keys() if everything else catalog.due(self._now))
+        stamps = Stamps(catalog, self._site, anew=catalog.meta("fingerprint") != syndicate.fingerprint(self._site))
         touched = {feed.path for feed in catalog.feeds()} if everything else set()
-        touched |= catalog.withdraw(keys)
+        left = catalog.withdraw(keys)
         for record in sorted(catalog.records(keys), key=lambda record: (record.article.published, record.article.path)):
-            touched |= self._publish(record, self._before.get(record.key, record))
+            before, had = self._before.get(record.key, record), left.get(record.key, set())
+            has = self._publish(record, before)
+            edited = (before.hash, before.article.path) != (record.hash, record.article.path)
+            stamps.moved(record.key, had, has, edited=edited)
+            touched |= {feed for feed, *_ in had | has}
         if catalog.feed("") is None:
             touched.add("")  # a site without articles has a feed too
-        return self._stamp(sorted(touched))
+        return stamps.commit(sorted(touched), self._now)
 
     def hold_against_guard(self, share: float) -> None:
         """Stop a run that would make too many subscribers see too much anew. Raises `GuardStopped`."""
@@ -125,8 +129,8 @@ class Commit:
     def _id_taken(article: Article, holder: str) -> Refusal:
         return Refusal(article.path, 1, f"id: {article.id!r} is the id of {holder}; give one of them another")
 
-    def _publish(self, record: Record, before: Record) -> set[str]:
-        """Tell the world of an article, or no longer. Gives the paths of the feeds that it is in."""
+    def _publish(self, record: Record, before: Record) -> set[Place]:
+        """Tell the world of an article, or no longer. Gives its places in feeds."""
         article = record.article
         live = not record.gone and syndicate.is_live(article, self._now)
         id_ = record.id
@@ -176,24 +180,3 @@ class Commit:
     def _is_free(self, id_: str, key: int) -> bool:
         holder = self._catalog.holder(id_)
         return holder is None or holder.key == key
-
-    def _stamp(self, paths: list[str]) -> list[str]:
-        """Stamp the feeds whose documents show something else with a new revision. Gives their paths."""
-        stamped = []
-        for path in paths:
-            old = self._catalog.feed(path)
-            entries, name = self._catalog.count_and_name(path)
-            kind: Kind = path.partition("/")[0] or "site"  # type: ignore[assignment]  # feeds_of made the path
-            state = FeedState(path, kind, name or (old.name if old else ""), entries)
-            shown = self._catalog.shown(path, self._site.limit)
-            state = replace(state, digest=syndicate.digest(state, shown, self._site))
-            if old and old.digest == state.digest:
-                self._catalog.stamp(replace(old, entries=entries))
-            else:
-                # Last-Modified must not go back, whatever the clock does; and it has seconds only: other bytes, another
-                stamped.append(replace(state, changed=max(self._now, old.changed + _SECOND) if old else self._now))
-        if stamped:
-            revision = self._catalog.commit_revision(self._now)
-            for state in stamped:
-                self._catalog.stamp(replace(state, revision=revision))
-        return [state.path for state in stamped]

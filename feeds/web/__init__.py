@@ -1,28 +1,33 @@
-"""The feeds over HTTP: documents, pages for people, and whether all is well. It decides nothing of what is in a feed.
+"""The feeds over HTTP: documents, pages for people, and whether all is well. What is in a feed is decided elsewhere."""
 
-No byte of any answer depends on the request's Host, query or forwarding headers: URLs come from the configuration.
-"""
-
-import logging
 import os
 import threading
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from flask import Flask, jsonify, render_template, request
+from flask import Flask, jsonify, request
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response
 
-from feeds import config, formats
-from feeds.catalog import Catalog
-from feeds.documents import Documents, NothingYet, path_of
+from feeds import config
+from feeds.catalog import Catalog, Run
+from feeds.documents import Documents
 from feeds.errors import CatalogError, FeedsError
-from feeds.web import respond
+from feeds.model import Document
+from feeds.web.answer import Answer, Freshness
+from feeds.web.front import CORS, Front
+from feeds.web.hammering import Hammering
+from feeds.web.journal import Journal, Request, access_log
+from feeds.web.pages import Pages
 
-_LOG = logging.getLogger(__name__)
-_RETRY = "2"  # seconds after which a client may ask again for what is not there yet
+_DAY = 86_400
+_ARCHIVE = Freshness(7 * _DAY, _DAY, 7 * _DAY)
+_PAGE = Freshness(60, 60, _DAY)
+_NOSNIFF = ("X-Content-Type-Options", "nosniff")
+_CSP = ("Content-Security-Policy", "default-src 'none'; style-src 'self'; img-src * data:")
 
 
 def create_app(config_file: str | os.PathLike[str] | None = None) -> Flask:
@@ -34,45 +39,71 @@ def create_app(config_file: str | os.PathLike[str] | None = None) -> Flask:
         os.setpgrp()  # Ctrl-C is for the publishing process, which ends its workers in good order
         threading.Thread(target=_end_with, args=(int(parent),), daemon=True).start()
     settings = config.load(Path(config_file or os.environ.get("FEEDS_CONFIG", "config.yaml")), os.environ)
+    server, site = settings.server, settings.for_core
     catalog = Catalog(settings.catalog_file)
     catalog.create()
-    documents = Documents(catalog, settings.for_core)
+
+    vary = ("Vary", "Accept-Encoding, A-IM" if server.deltas else "Accept-Encoding")
+    live = Freshness(site.max_age, min(site.max_age, 60), _DAY, until_the_hour=True)
+
+    def answer(document: Document) -> Answer:
+        return Answer(document, _ARCHIVE if document.settled else live, [vary, CORS], [_NOSNIFF])
+
+    def page(document: Document) -> Answer:
+        return Answer(document, _PAGE, [("Vary", "Accept-Encoding")], [_CSP, _NOSNIFF])
+
     app = Flask("feeds.web")
     app.url_map.strict_slashes = app.url_map.merge_slashes = False  # a redirect would carry the request's Host
+    counters = None
+    if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
+        from feeds.web.metrics import Counters
+
+        counters = Counters()
+    timed = counters.rendered if counters else lambda _seconds: None
+    documents = Documents(catalog, site, answer, deltas=server.deltas, timed=timed)
+    tasks: list[Callable[[list[Request]], Any]] = [lambda _requests: documents.renditions.write()]
+    tasks += [counters.count] if counters else []
+    tasks += [access_log(server.access_log, settings.root)] if server.access_log else []
+    pages = Pages(documents, catalog, lambda: app.jinja_env.get_template("page.html"), page)
+    health = _Health(catalog, documents)
+    aliases = settings.feeds.aliases
 
     @app.get("/healthz")
-    def health() -> tuple[Response, int]:
-        return _health(catalog)
-
-    @app.get("/")
-    @app.get("/<path:path>")
-    def answer(path: str = "") -> Response:
-        if document := documents.get(f"/{path}"):
-            return respond.document(document, settings.server.max_age, request.environ)
-        if path == "" or path.endswith("/"):
-            return _page(documents, path.rstrip("/"))
-        return _plain("There is no such feed here. / lists those that there are.\n", 404)
+    def healthz() -> tuple[Response, int]:
+        return health.said()
 
     @app.errorhandler(404)
     @app.errorhandler(405)
     def refused(error: HTTPException) -> Response:
+        try:
+            gone = error.code == 404 and documents.is_gone(aliases.get(request.path, request.path))  # noqa: PLR2004
+        except FeedsError as unavailable:
+            return away(unavailable)
+        if gone:
+            cache = f"public, max-age={site.max_age}"
+            return _plain("This feed is no more. / lists those that there are.\n", 410, cache)
         response = _plain(f"{error.name}. / lists the feeds.\n", error.code or 500)
         response.headers.extend((name, value) for name, value in error.get_headers() if name == "Allow")
         return response
 
-    @app.errorhandler(NothingYet)
-    def not_yet(_error: NothingYet) -> Response:
-        response = _plain("Nothing has been published yet; ask again in a moment.\n", 503)
-        response.headers["Retry-After"] = _RETRY
-        return response
-
     @app.errorhandler(FeedsError)
-    def away(error: FeedsError) -> Response:
-        _LOG.error("%s", error)
+    def away(_error: FeedsError) -> Response:
         response = _plain("This can't be served just now; ask again in a moment.\n", 503)
-        response.headers["Retry-After"] = _RETRY
+        response.headers["Retry-After"] = "2"
         return response
 
+    journal = Journal(tasks, wanted=bool(counters or server.access_log), logged=bool(server.access_log))
+    journal.start()
+    app.wsgi_app = Front(  # type: ignore[method-assign]
+        documents,
+        pages.get,
+        app.wsgi_app,
+        aliases=aliases,
+        redirect=settings.feeds.redirect_aliases,
+        deltas=server.deltas,
+        hammering=Hammering(server.limit, server.client_header),
+        note=journal.note,
+    )
     return app
 
 
@@ -83,37 +114,38 @@ def _end_with(parent: int) -> None:
     os._exit(1)
 
 
-def _page(documents: Documents, path: str) -> Response:
-    """Show what can be subscribed to, and the newest entries of one feed."""
-    documents.revision()
-    feed = documents.feed(path)
-    if feed is None:
-        return _plain("There is no such feed here. / lists those that there are.\n", 404)
-    groups: dict[str, list[Any]] = {}
-    for state in documents.feeds():
-        groups.setdefault(state.kind, []).append(state)
-    root = "../" * len(path.split("/")) if path else "./"  # links hold whatever path or port leads here
-    html = render_template("page.html", feed=feed, groups=groups, formats=formats.FORMATS, path_of=path_of, root=root)
-    response = Response(html, content_type="text/html; charset=utf-8")
-    response.headers["Content-Security-Policy"] = "default-src 'none'; style-src 'self'; img-src * data:"
-    response.headers["Cache-Control"] = "public, max-age=60"
-    response.add_etag()
-    return response.make_conditional(request.environ)
+class _Health:
+    """Whether documents can be served, and how old the last good regeneration is."""
+
+    def __init__(self, catalog: Catalog, documents: Documents[Answer]) -> None:
+        self._catalog = catalog
+        self._documents = documents
+        self._run: Run | None = None
+        self._revision = 0
+        self._failure: str | None = None
+
+    def said(self) -> tuple[Response, int]:
+        """Say it: 503 only if nothing can be served."""
+        away = None
+        try:
+            with self._catalog.reading() as reader:
+                self._revision, self._run = reader.revision(), reader.run()
+                self._failure = reader.meta("failure")
+        except CatalogError as error:
+            away = str(error)
+        run = self._run
+        status = ("serving what is kept" if away else "ok") if self._revision else "failing" if away else "starting"
+        body = jsonify(
+            status=status,
+            revision=self._revision,
+            regenerated=run.at.isoformat() if run else None,
+            age=(datetime.now(UTC) - run.at).total_seconds() if run else None,
+            failure=self._failure or away,
+        )
+        body.headers["Cache-Control"] = "no-store"
+        return body, 200 if self._revision else 503
 
 
-def _health(catalog: Catalog) -> tuple[Response, int]:
-    """Say whether documents can be served, and how old the last good regeneration is."""
-    try:
-        with catalog.reading() as reader:
-            revision, run, failure = reader.revision(), reader.run(), reader.meta("failure")
-    except CatalogError as error:
-        return jsonify(status="failing", reason=str(error)), 503
-    age = (datetime.now(UTC) - run.at).total_seconds() if run else None
-    status = "ok" if revision else "starting"
-    regenerated = run.at.isoformat() if run else None
-    said = jsonify(status=status, revision=revision, regenerated=regenerated, age=age, failure=failure)
-    return said, 200 if revision else 503
-
-
-def _plain(text: str, status: int) -> Response:
-    return Response(text, status, content_type="text/plain; charset=utf-8", headers={"Cache-Control": "no-store"})
+def _plain(text: str, status: int, cache: str = "no-store") -> Response:
+    headers = {"Cache-Control": cache, "Access-Control-Allow-Origin": "*"}
+    return Response(text, status, content_type="text/plain; charset=utf-8", headers=headers)

@@ -1,0 +1,200 @@
+"""How fast documents are served: `feeds serve`, nginx serving the same bytes as static files, and a Flask view.
+
+    python benchmarks/serve.py [ARTICLES] [SECONDS] [ROUNDS]
+
+One worker each, the same load generator (wrk), alternating in one run; prints requests a second, the 99th
+percentile, and the ratio to nginx in each round, for a full answer in gzip and for a 304. nginx sends the same headers
+and writes no log; neither do we. Then: how long the first request for a
+document takes that nobody has asked for, beyond its Markdown.
+
+Needs nginx and wrk (Debian: nginx-light, wrk).
+"""
+
+import contextlib
+import gzip
+import http.client
+import os
+import re
+import shutil
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import corpus
+
+CONNECTIONS = 64
+NGINX = """
+worker_processes 1; daemon off; pid {root}/nginx.pid; error_log {root}/nginx.log; {user}
+events {{ worker_connections 1024; }}
+http {{
+  access_log off; sendfile on; tcp_nopush on; keepalive_requests 1000000000;
+  types {{ application/rss+xml xml; }} charset utf-8; charset_types application/rss+xml;
+  server {{
+    listen 127.0.0.1:{port}; root {root}/www; gzip_static on; gzip_vary on;
+    add_header Cache-Control "public, max-age=300, stale-while-revalidate=60, stale-if-error=86400";
+    add_header Access-Control-Allow-Origin "*"; add_header X-Content-Type-Options nosniff;
+  }}
+}}
+"""
+FLASK = """
+from pathlib import Path
+from flask import Flask, Response, request
+app = Flask(__name__)
+body = Path({file!r}).read_bytes()
+@app.get("/rss.xml")
+def rss():
+    response = Response(body, content_type="application/rss+xml; charset=utf-8")
+    response.headers["Content-Encoding"] = "gzip"
+    response.headers["Cache-Control"] = "public, max-age=300"
+    response.headers["Vary"] = "Accept-Encoding"
+    response.set_etag("abc")
+    return response.make_conditional(request)
+"""
+
+
+@dataclass
+class Rival:
+    """A server under load."""
+
+    name: str
+    port: int
+
+
+@dataclass
+class Load:
+    """What wrk says."""
+
+    rate: float  # requests a second
+    p99: float  # ms
+
+
+def free_port() -> int:
+    with contextlib.closing(socket.socket()) as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@contextlib.contextmanager
+def running(name: str, command: list[str], port: int, cwd: Path, path: str = "/rss.xml") -> Iterator[Rival]:
+    with (cwd / f"{name}.out").open("wb") as out:
+        process = subprocess.Popen(command, cwd=cwd, stdout=out, stderr=out, start_new_session=True)
+    try:
+        until = time.monotonic() + 30
+        while True:
+            with contextlib.suppress(OSError):
+                if ask(port, path)[0] == 200:
+                    break
+            if time.monotonic() > until or process.poll() is not None:
+                raise SystemExit(f"{name} does not serve: {(cwd / f'{name}.out').read_text()}")
+            time.sleep(0.1)
+        yield Rival(name, port)
+    finally:
+        process.terminate()
+        process.wait(10)
+
+
+def ask(port: int, path: str, **headers: str) -> tuple[int, http.client.HTTPMessage, bytes]:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+    connection.request("GET", path, headers={name.replace("_", "-"): value for name, value in headers.items()})
+    with contextlib.closing(connection):
+        answer = connection.getresponse()
+        return answer.status, answer.headers, answer.read()
+
+
+def load(rival: Rival, seconds: float, *, conditional: bool) -> Load:
+    headers = {"Accept-Encoding": "gzip"}
+    if conditional:
+        headers["If-None-Match"] = ask(rival.port, "/rss.xml", **headers)[1]["ETag"]
+    expected = 304 if conditional else 200
+    status = ask(rival.port, "/rss.xml", **headers)[0]
+    assert status == expected, f"{rival.name} answers {status}"
+    command = [
+        "wrk",
+        "-t1",
+        f"-c{CONNECTIONS}",
+        f"-d{seconds:.0f}s",
+        "--latency",
+        f"http://127.0.0.1:{rival.port}/rss.xml",
+    ]
+    for name, value in headers.items():
+        command += ["-H", f"{name}: {value}"]
+    said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    assert "Non-2xx" not in said, said
+    rate, p99 = re.search(r"Requests/sec:\s+([\d.]+)", said), re.search(r"99%\s+([\d.]+)(us|ms|s)", said)
+    assert rate, said
+    assert p99, said
+    return Load(float(rate[1]), float(p99[1]) * {"us": 0.001, "ms": 1, "s": 1000}[p99[2]])
+
+
+def compare(rivals: list[Rival], seconds: float, rounds: int) -> None:
+    for conditional in (True, False):
+        found: dict[str, list[Load]] = {rival.name: [] for rival in rivals}
+        for _ in range(rounds):
+            for rival in rivals:
+                found[rival.name].append(load(rival, seconds, conditional=conditional))
+        print(f"\n{'304' if conditional else '200, gzip'}, {rounds} rounds of {seconds:g} s")
+        nginx = found["nginx"]
+        for name, loads in found.items():
+            ratios = [mine.rate / theirs.rate for mine, theirs in zip(loads, nginx, strict=True)]
+            print(
+                f"  {name:<16} {statistics.median(one.rate for one in loads):>8.0f}/s"
+                f"  p99 {statistics.median(one.p99 for one in loads):6.2f} ms"
+                f"  {statistics.median(ratios):.2f} x nginx ({' '.join(f'{ratio:.2f}' for ratio in ratios)})"
+            )
+
+
+def first_requests(command: list[str], port: int, root: Path) -> None:
+    """Print what the first request for a document costs, beyond the Markdown, which another one has paid for."""
+    print("\nfirst request for a document of 50 entries, rendered, compressed and answered; then the second")
+    for first, paths in (("/feed.json", ("/rss.xml", "/atom.xml")), ("/rss.xml", ("/feed.json",))):
+        with running("first", command, port, root, first):
+            for path in paths:
+                took = []
+                for _ in range(2):
+                    began = time.perf_counter()
+                    _, headers, body = ask(port, path, Accept_Encoding="br")
+                    took.append(1000 * (time.perf_counter() - began))
+                    assert headers["Content-Encoding"] == "br"
+                print(f"  {path:<11} {took[0]:6.1f} ms, then {took[1]:4.1f} ms; {len(body)} bytes in br")
+
+
+def main() -> None:
+    """Run."""
+    count, seconds, rounds = [float(word) for word in sys.argv[1:]] + [200, 4, 5][len(sys.argv) - 1 :]
+    for program in ("nginx", "wrk"):
+        if not shutil.which(program):
+            raise SystemExit(f"{program} is needed")
+    with tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as stack:
+        root = Path(folder)
+        root.chmod(0o755)
+        (root / "config.yaml").write_text("site: {title: Bench, url: https://bench.example}\nschedule: {cron: null}\n")
+        corpus.write(int(count), root / "content")
+        feeds, nginx, flask = free_port(), free_port(), free_port()
+        command = [sys.executable, "-m", "feeds", "serve", "-q", "--port", str(feeds)]
+        rivals = [stack.enter_context(running("feeds serve", command, feeds, root))]
+        body = ask(feeds, "/rss.xml")[2]
+        (root / "www").mkdir()
+        (root / "www" / "rss.xml").write_bytes(body)
+        packed = ask(feeds, "/rss.xml", Accept_Encoding="gzip")[2]
+        assert gzip.decompress(packed) == body
+        (root / "www" / "rss.xml.gz").write_bytes(packed)
+        user = "user root;" if os.geteuid() == 0 else ""
+        (root / "nginx.conf").write_text(NGINX.format(root=root, port=nginx, user=user))
+        rivals.insert(0, stack.enter_context(running("nginx", ["nginx", "-c", str(root / "nginx.conf")], nginx, root)))
+        (root / "view.py").write_text(FLASK.format(file=str(root / "www" / "rss.xml.gz")))
+        gunicorn = [sys.executable, "-m", "gunicorn", "-b", f"127.0.0.1:{flask}", "--threads", "8", "view:app"]
+        rivals.append(stack.enter_context(running("Flask, gunicorn", gunicorn, flask, root)))
+        print(f"/rss.xml, {len(body)} bytes, {len(packed)} in gzip; {CONNECTIONS} connections; {os.cpu_count()} cores")
+        compare(rivals, seconds, int(rounds))
+        port = free_port()
+        first_requests([sys.executable, "-m", "feeds", "serve", "-q", "--port", str(port)], port, root)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,291 @@
+"""A document for a path at a revision: rendered when it is first asked for, kept while its feed's stamp stands.
+
+What is kept is bounded in bytes. A catalog that can't be read for a while costs nothing that is kept already. While one
+thread makes the next version of a document the others are given the last one; no thread waits long for a first one.
+"""
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from itertools import groupby
+from typing import Any, Generic, TypeGuard, TypeVar
+
+from feeds import syndicate
+from feeds.catalog import Catalog, Reader, Record
+from feeds.documents.address import Address
+from feeds.documents.gate import Busy, Gate
+from feeds.documents.kept import Kept
+from feeds.documents.render import Renderer
+from feeds.documents.renditions import Renditions
+from feeds.errors import CatalogError, FeedsError
+from feeds.formats import FORMATS
+from feeds.model import Document, Feed, FeedState, Site
+
+__all__ = ["Address", "Busy", "Documents", "NothingYet"]
+
+T = TypeVar("T")
+
+_LOG = logging.getLogger(__name__)
+_LOOK_EVERY = 0.1  # seconds between two questions for the catalog's revision
+_A_MOMENT = 0.3  # seconds for which a version that is no longer right may be given
+_ROOM = 64 << 20  # bytes of documents, with their encodings
+
+
+class NothingYet(CatalogError):
+    """The first revision has not been committed; ask again soon."""
+
+
+@dataclass(slots=True)
+class _Made(Generic[T]):
+    """What was made of a document, and at which stamp of its feed."""
+
+    address: Address
+    what: T
+    size: int
+    settled: bool
+    stamp: int
+    stale: float | None = None  # since when it no longer is what the feed shows
+
+    def is_outdated_by(self, state: FeedState) -> bool:
+        return (state.history if self.settled else state.revision) > self.stamp
+
+
+class Documents(Generic[T]):
+    """All documents of a catalog, as what `made` makes of each when it is rendered. For any number of threads."""
+
+    def __init__(
+        self,
+        catalog: Catalog,
+        site: Site,
+        made: Callable[[Document], T] = lambda document: document,  # type: ignore[assignment,return-value]
+        *,
+        deltas: bool = False,
+        timed: Callable[[float], Any] = lambda _seconds: None,
+    ) -> None:
+        self.site = site
+        self.hour = float("inf")  # when the next article goes live or leaves by itself, in seconds since 1970
+        self._away = ""  # why the catalog can't be read, as far as is known
+        self._catalog = catalog
+        self._make = made
+        self.renditions = Renditions(catalog, every=deltas)
+        self._timed = timed
+        self._renderer = Renderer(site)
+        self._made = Kept[_Made[T]](_ROOM, lambda made: made.size)
+        self._lock = threading.Lock()
+        self._gate = Gate()
+        self._revision = 0
+        self._look_again_at = 0.0
+        self._looking = threading.Lock()
+
+    def get(self, path: str) -> T | None:
+        """Give what was made of the document at a path; None if there is none.
+
+        Raises `NothingYet`, `Busy` and `CatalogError`, if there is no earlier version that could be given.
+        """
+        if time.monotonic() >= self._look_again_at:
+            self._look()
+        made = self._made.get(path)
+        if made is not None and made.stale is None:
+            return made.what
+        address = Address.of(path)
+        if address is None:
+            return None
+        if self._revision == 0:
+            raise NothingYet("the first regeneration is still under way")
+        if made is None and not self._exists(address):
+            return None
+        return self._next(path, made, lambda: self._render(address, path))
+
+    def delta(self, path: str, digest: str) -> T | None:
+        """Give what was made of a live document less what a version of it, told by its digest, had already (RFC 3229).
+
+        None where that version is not known, or everything is new.
+        """
+        key = f"{digest} {path}"
+        made = self._made.get(key)
+        if made is not None and made.stale is None:
+            return made.what
+        address = Address.of(path)
+        if address is None or address.archive:
+            return None
+        return self._next(key, None, lambda: self._render_delta(address, digest, key))
+
+    def is_gone(self, path: str) -> bool:
+        """Tell whether the feed of a document or of a page was published once and is no more."""
+        address = Address.of(path)
+        feed = address.feed if address else path.strip("/")
+        with self._catalog.reading() as catalog:
+            state = catalog.feed(feed)
+        return state is not None and state.published and not syndicate.exists(state, self.site)
+
+    def feed(self, path: str) -> Feed | None:
+        """Give a feed with its entries; None if it is not published."""
+        with self._catalog.reading() as catalog:
+            state = catalog.feed(path)
+            if state is None or not syndicate.exists(state, self.site):
+                return None
+            records = catalog.newest(path, self.site.limit)
+        return self._renderer.feed(state, records)
+
+    def feeds(self) -> list[FeedState]:
+        """Give the feeds that are published: the site's first, the others by path."""
+        with self._catalog.reading() as catalog:
+            return [state for state in catalog.feeds() if syndicate.exists(state, self.site)]
+
+    def listed(self, *, archives: Callable[[FeedState], bool]) -> Iterator[tuple[Address, str]]:
+        """Give the addresses of all documents, of archives too for the feeds that the caller says.
+
+        Each comes with a digest of what it shows, known before anything of it is rendered.
+        """
+        with self._catalog.reading() as catalog:
+            identity = f"{catalog.identity()} {syndicate.fingerprint(self.site)}"
+        for state in self.feeds():
+            last = syndicate.archives(state, self.site) if archives(state) else 0
+            for archive in range(last + 1):
+                settled = archive and syndicate.is_full(state, archive, self.site)
+                digest = f"{state.history} {identity}" if settled else state.digest
+                for format_ in FORMATS:
+                    yield Address(state.path, format_, archive), digest
+
+    def every(self, addresses: Iterable[Address]) -> Iterator[tuple[Address, Document]]:
+        """Render documents that are listed, in the order of the list."""
+        for (path, archive), formats in groupby(addresses, lambda address: (address.feed, address.archive)):
+            with self._catalog.reading() as catalog:
+                state = catalog.feed(path)
+                assert state is not None, "it was listed"
+                records, changed = self._records(catalog, state, archive)
+            feed = self._renderer.feed(state, records, archive)
+            for address in formats:
+                rendered = self._renderer.document(address, feed, state, changed)
+                self.renditions.note(address, rendered, state, min(self.site.limit, state.entries))
+                yield address, rendered.document
+
+    def revision(self) -> int:
+        """Give the catalog's revision of a moment ago. Raises `NothingYet`; a catalog that is away is no error."""
+        if time.monotonic() >= self._look_again_at:
+            self._look()
+        if self._revision == 0:
+            raise NothingYet("the first regeneration is still under way")
+        return self._revision
+
+    def _look(self) -> None:
+        """See whether there is a new revision, and what it changed. One thread does; the others go on meanwhile."""
+        if not self._looking.acquire(blocking=self._revision == 0):
+            return
+        try:
+            if time.monotonic() < self._look_again_at:
+                return
+            with self._catalog.reading() as catalog:
+                revision = catalog.revision()
+                if revision != self._revision:
+                    self._move_to(revision, catalog)
+                now = datetime.now(UTC)
+                if now.timestamp() > self.hour + self.site.max_age:  # whoever regenerates is not there
+                    self._set_hour(catalog, now)
+            self._away = ""
+        except CatalogError as error:
+            if not self._away:
+                _LOG.warning("serving what is kept: %s", error)
+            self._away = str(error)
+        finally:
+            self._look_again_at = time.monotonic() + _LOOK_EVERY
+            self._looking.release()
+
+    def _move_to(self, revision: int, catalog: Reader) -> None:
+        if revision < self._revision:  # another catalog
+            changed, every = {}, True
+        else:
+            changed, every = catalog.changed_since(self._revision), False
+        self._set_hour(catalog, datetime.now(UTC))
+        with self._lock:
+            self._revision = revision
+            for made in self._made.items():
+                state = changed.get(made.address.feed)
+                if made.stale is None and (every or (state is not None and made.is_outdated_by(state))):
+                    made.stale = time.monotonic()
+
+    def _set_hour(self, catalog: Reader, now: datetime) -> None:
+        hour = catalog.next_change(now)
+        self.hour = hour.timestamp() if hour else float("inf")
+
+    def _exists(self, address: Address) -> bool:
+        with self._catalog.reading() as catalog:
+            return self._has(catalog.feed(address.feed), address)
+
+    def _has(self, state: FeedState | None, address: Address) -> TypeGuard[FeedState]:
+        if state is None or not syndicate.exists(state, self.site):
+            return False
+        return address.archive <= syndicate.archives(state, self.site)
+
+    def _next(self, key: str, last: _Made[T] | None, render: Callable[[], T | None]) -> T | None:
+        """Render, or give the last version if another thread renders and that one was right a moment ago."""
+
+        def is_done() -> bool:
+            made = self._made.get(key)
+            return made is not None and made.stale is None
+
+        try:
+            old = last is None or last.stale is None or time.monotonic() - last.stale > _A_MOMENT
+            with self._gate.entered(is_done, wait=old) as mine:
+                if mine:
+                    return render()
+        except FeedsError:
+            if last is None:
+                raise
+        made = self._made.get(key) or last
+        return made.what if made else None
+
+    def _render(self, address: Address, path: str) -> T | None:
+        began = time.perf_counter()
+        with self._catalog.reading() as catalog:
+            revision, state = catalog.revision(), catalog.feed(address.feed)
+            if not self._has(state, address):
+                self._made.drop(path)
+                return None
+            records, changed = self._records(catalog, state, address.archive)
+        feed = self._renderer.feed(state, records, address.archive)
+        rendered = self._renderer.document(address, feed, state, changed)
+        self.renditions.note(address, rendered, state, min(self.site.limit, state.entries))
+        made = self._finish(address, rendered.document, state)
+        self._keep(path, made, revision)
+        self._timed(time.perf_counter() - began)
+        return made.what
+
+    def _render_delta(self, address: Address, digest: str, key: str) -> T | None:
+        with self._catalog.reading() as catalog:
+            known = self.renditions.find(catalog, address.path, digest)
+            revision, state = catalog.revision(), catalog.feed(address.feed)
+            if known is None or not self._has(state, address):
+                return None
+            records, changed = self._records(catalog, state, 0)
+        new = [one for one in records if one.revision > known.revision or one.article.published < known.oldest]
+        if len(new) == len(records):
+            return None
+        feed = self._renderer.feed(state, new)
+        made = self._finish(address, self._renderer.document(address, feed, state, changed).document, state)
+        self._keep(key, made, revision)
+        return made.what
+
+    def _records(self, catalog: Reader, state: FeedState, archive: int) -> tuple[list[Record], datetime]:
+        """Give what a document shows, and when that last changed."""
+        if archive == 0:
+            return catalog.newest(state.path, self.site.limit), state.changed
+        skip = (archive - 1) * self.site.limit
+        if not syndicate.is_full(state, archive, self.site):
+            return catalog.oldest(state.path, state.entries, state.entries - skip, skip), state.changed
+        records = catalog.oldest(state.path, state.entries, self.site.limit, skip)
+        return records, catalog.moment(max([state.shifted, *(record.revision for record in records)]))
+
+    def _finish(self, address: Address, document: Document, state: FeedState) -> _Made[T]:
+        stamp = state.history if document.settled else state.revision
+        # the encodings that will be made of it are smaller than itself
+        return _Made(address, self._make(document), 2 * len(document.body), document.settled, stamp)
+
+    def _keep(self, key: str, made: _Made[T], revision: int) -> None:
+        with self._lock:
+            if revision < self._revision:  # a later one was seen meanwhile, and may have changed this
+                made.stale = time.monotonic()
+            self._made.put(key, made)

@@ -1,0 +1,92 @@
+"""Which feeds show something else after a run, live or in their archives, and the revision that says so.
+
+A feed has three stamps, each the number of a revision. `revision` moves when its live documents show something else;
+`history` when a full archive does; `shifted` when entries moved from one full archive to the next, because one was
+taken out or put in below them. What an archive shows last changed at `shifted`, or when one of its entries last did.
+"""
+
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from feeds import syndicate
+from feeds.catalog import Place, Writer
+from feeds.model import FeedState, Kind, Site
+
+_SECOND = timedelta(seconds=1)
+
+Position = tuple[int, str]  # in a feed, from the oldest on: when an entry was published, its id
+
+
+class Stamps:
+    """Collects what a run changes, article by article, and stamps the feeds that show it."""
+
+    def __init__(self, catalog: Writer, site: Site, *, anew: bool) -> None:
+        self._catalog = catalog
+        self._site = site
+        self._anew = anew  # the site is another: every document shows something else
+        self._keys: set[int] = set()  # of articles of which the world knows something else
+        self._edits: dict[str, Position] = {}  # the oldest entry of each feed that says something else
+        self._shifts: dict[str, Position] = {}  # the oldest that was put in or taken out
+
+    def moved(self, key: int, before: set[Place], after: set[Place], *, edited: bool) -> None:
+        """Note that an article had these places in feeds and has those now, and whether it says something else."""
+        _lower(self._shifts, before ^ after)
+        if edited or self._anew:
+            _lower(self._edits, before & after)
+        if edited or self._anew or before != after:
+            self._keys.add(key)
+
+    def commit(self, paths: Iterable[str], now: datetime) -> list[str]:
+        """Stamp those of the feeds that show something else. Gives the paths of those whose live documents do."""
+        states = [self._state(path) for path in paths]
+        if not any(live or history for _, live, history, _ in states):
+            for state, *_ in states:
+                self._catalog.stamp(state)
+            return []
+        # Last-Modified must not go back, whatever the clock does; and it has seconds only: other bytes, another second
+        last = self._catalog.moment(self._catalog.revision()).replace(microsecond=0)
+        at = max(now, last + _SECOND)
+        number = self._catalog.commit_revision(at, self._keys)
+        for state, live, history, shifted in states:
+            self._catalog.stamp(
+                replace(
+                    state,
+                    revision=number if live else state.revision,
+                    changed=at if live else state.changed,
+                    history=number if history else state.history,
+                    shifted=number if shifted else state.shifted,
+                )
+            )
+        return [state.path for state, live, *_ in states if live]
+
+    def _state(self, path: str) -> tuple[FeedState, bool, bool, bool]:
+        """Give a feed's state, and which of its three stamps must move: revision, history, shifted."""
+        old = self._catalog.feed(path)
+        entries, name = self._catalog.count_and_name(path)
+        kind: Kind = path.partition("/")[0] or "site"  # type: ignore[assignment]  # feeds_of made the path
+        state = replace(old or FeedState(path, kind, name), entries=entries)
+        state = replace(state, name=name or state.name)
+        exists = syndicate.exists(state, self._site)
+        shown = self._catalog.shown(path, self._site.limit)
+        state = replace(state, digest=syndicate.digest(state, shown, self._site), published=exists or state.published)
+        if old is None:
+            return state, True, False, False
+        renamed = self._anew or state.name != old.name or exists != syndicate.exists(old, self._site)
+        shifted = renamed or self._is_archived(self._shifts, old, entries)
+        history = shifted or self._is_archived(self._edits, old, entries)
+        return state, state.digest != old.digest, history, shifted
+
+    def _is_archived(self, lowest: dict[str, Position], old: FeedState, entries: int) -> bool:
+        """Tell whether the lowest change to a feed is in one of the archives that were full before."""
+        if old.path not in lowest or not syndicate.archives(old, self._site):
+            return False
+        archived = old.entries // self._site.limit * self._site.limit
+        newer = entries - archived + 1  # so many entries from the change on, and it is below the boundary
+        return newer <= 0 or self._catalog.later(old.path, lowest[old.path], newer) >= newer
+
+
+def _lower(lowest: dict[str, Position], places: Iterable[Place]) -> None:
+    for feed, published, id_ in places:
+        position = (published, id_)
+        lowest[feed] = min(position, lowest.get(feed, position))

@@ -1,0 +1,114 @@
+"""A document's answer: 200, 304 and HEAD, whole or compressed, made once and given out from memory (RFC 9110, 9111).
+
+All headers that pollers and caches see of a document are decided here. What depends on the hour is made anew when the
+hour says so: `max-age` counts down to the next article that goes live by itself, and Last-Modified is never in the
+future.
+"""
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+from werkzeug.datastructures import Accept
+from werkzeug.http import http_date, parse_accept_header, parse_date, parse_etags
+
+from feeds.encoding import CODINGS, encode
+from feeds.model import Document
+
+Headers = list[tuple[str, str]]
+
+_LONGEST = 1000  # characters of a header that are looked at
+
+
+@dataclass(frozen=True, slots=True)
+class Freshness:
+    """For how many seconds a cache may use an answer without asking (RFC 9111 5.2.2.1, RFC 5861)."""
+
+    max_age: int
+    while_revalidating: int  # and then while it asks
+    if_error: int  # or if nobody answers
+    until_the_hour: bool = False  # never beyond the next article that goes live or leaves by itself
+
+    def header(self, hour: float, now: float) -> tuple[str, float]:
+        """Give Cache-Control at a moment, and until when it stands. Moments are in seconds since 1970."""
+        age, until = self.max_age, float("inf")
+        left = hour - now
+        if self.until_the_hour and -self.max_age < left < self.max_age:  # later, nobody seems to regenerate
+            age = max(1, int(left))
+            until = min(now + 1, hour) if left > 0 else hour + self.max_age
+        elif self.until_the_hour and left > 0:
+            until = hour - self.max_age
+        stale = f", stale-while-revalidate={self.while_revalidating}" if self.while_revalidating else ""
+        return f"public, max-age={age}{stale}, stale-if-error={self.if_error}", until
+
+
+@dataclass(slots=True)
+class Variant:
+    """An answer in one content coding."""
+
+    etag: str
+    modified: str | None  # Last-Modified, unless a later moment is the true one
+    body: list[bytes]
+    ok: Headers
+    not_modified: Headers
+    hour: float
+    until: float  # when these headers are no longer true
+
+
+class Answer:
+    """All that is answered for one document."""
+
+    def __init__(self, document: Document, freshness: Freshness, always: Headers, whole: Headers) -> None:
+        """Send the headers `always` with every answer, `whole` with those that have a body."""
+        self.document = document
+        self._freshness = freshness
+        self._changed = document.changed.timestamp()
+        self._always = always
+        self._whole = whole
+        self._variants: dict[str, Variant] = {}
+
+    def variant(self, coding: str, hour: float, now: float) -> Variant:
+        """Give the answer in a coding, "" for none, as it is at a moment, with the site's next hour."""
+        variant = self._variants.get(coding)
+        if variant is None or now >= variant.until or hour != variant.hour:
+            variant = self._variants[coding] = self._make(coding, hour, now, variant)
+        return variant
+
+    def is_unchanged(self, variant: Variant, if_none_match: str | None, if_modified_since: str | None) -> bool:
+        """Tell whether the client has this already (RFC 9110 13.2.2: If-None-Match beats If-Modified-Since)."""
+        if if_none_match is not None:
+            return if_none_match == variant.etag or parse_etags(if_none_match).contains_weak(variant.etag[1:-1])
+        if if_modified_since is None:
+            return False
+        if if_modified_since == variant.modified:
+            return True
+        since = parse_date(if_modified_since)
+        return since is not None and since.timestamp() >= int(self._changed)
+
+    def _make(self, coding: str, hour: float, now: float, old: Variant | None) -> Variant:
+        document = self.document
+        body = old.body if old else [encode(document.body, coding) if coding else document.body]
+        # RFC 9110 8.8.3.3: one strong validator for each encoding
+        etag = f'"{document.digest}-{coding}"' if coding else f'"{document.digest}"'
+        cache, until = self._freshness.header(hour, now)
+        clamped = self._changed > now  # RFC 9110 8.8.2.1: never later than the answer itself
+        if clamped:
+            until = min(until, now + 1)
+        modified = http_date(min(self._changed, now))
+        validators = [("ETag", etag), ("Last-Modified", modified), ("Cache-Control", cache), *self._always]
+        whole = [("Content-Type", document.media_type), ("Content-Length", str(len(body[0]))), *self._whole]
+        encoded = [("Content-Encoding", coding)] if coding else []
+        return Variant(
+            etag, None if clamped else modified, body, [*whole, *encoded, *validators], validators, hour, until
+        )
+
+
+@lru_cache(maxsize=1024)
+def coding_for(accept_encoding: str) -> str:
+    """Choose the content coding that a client likes best, ours among equals (RFC 9110 12.5.3); "" for none."""
+    accepted = parse_accept_header(accept_encoding[:_LONGEST].replace("x-gzip", "gzip"), Accept)
+    best, best_quality = "", max((quality for coding, quality in accepted if coding == "identity"), default=0.0)
+    for coding in CODINGS:
+        quality = accepted.quality(coding)
+        if quality > best_quality:
+            best, best_quality = coding, quality
+    return best

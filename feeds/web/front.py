@@ -1,0 +1,193 @@
+"""The WSGI layer around Flask: documents and pages are answered straight from memory, Flask has everything else.
+
+No byte of any answer depends on the request's Host, query or forwarding headers: URLs come from the configuration.
+"""
+
+import logging
+import time
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
+
+from werkzeug.http import parse_etags
+
+from feeds.documents import Documents
+from feeds.errors import FeedsError
+from feeds.text import quote_path
+from feeds.web.answer import Answer, Headers, Variant, coding_for
+from feeds.web.hammering import Hammering
+
+_LOG = logging.getLogger(__name__)
+
+Note = Callable[[WSGIEnvironment, str, str, int], Any]  # the request; what was asked for, status, bytes of the answer
+
+OTHER = ""  # what was asked for is no document
+CORS = ("Access-Control-Allow-Origin", "*")  # readers that run in a browser
+_PREFLIGHT = [
+    CORS,
+    ("Access-Control-Allow-Methods", "GET, HEAD, OPTIONS"),
+    ("Access-Control-Allow-Headers", "A-IM, Cache-Control, If-Modified-Since, If-None-Match"),
+    ("Access-Control-Max-Age", "86400"),
+    ("Allow", "GET, HEAD, OPTIONS"),
+    ("Cache-Control", "public, max-age=86400"),
+]
+_ASK_AGAIN = "2"  # seconds after which a client may ask again for what is not there yet
+
+
+class Front:
+    """Answers what is in memory, and passes on what is not."""
+
+    def __init__(
+        self,
+        documents: Documents[Answer],
+        page: Callable[[str], Answer | None],
+        rest: WSGIApplication,
+        *,
+        aliases: Mapping[str, str],
+        redirect: bool,
+        deltas: bool,
+        hammering: Hammering,
+        note: Note | None,
+    ) -> None:
+        self._documents = documents
+        self._page = page
+        self._rest = rest
+        self._aliases = aliases
+        self._redirect = redirect
+        self._deltas = deltas
+        self._hammering = hammering
+        self._note = note
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        """Answer a request (PEP 3333)."""
+        path = environ["PATH_INFO"]
+        if not path.isascii():
+            path = path.encode("latin-1").decode("utf-8", "replace")
+        try:
+            answer = self._documents.get(path)
+            if answer is None:
+                if alias := self._aliases.get(path):
+                    answer = self._documents.get(alias)
+                    if answer is not None and self._redirect:
+                        return self._moved(environ, start_response, alias)
+                elif path.endswith("/"):
+                    answer = self._page(path)
+        except FeedsError as error:
+            return self._unavailable(environ, start_response, error)
+        method = environ["REQUEST_METHOD"]
+        if answer is None:
+            return self._pass_on(environ, start_response)
+        if method in {"GET", "HEAD"}:
+            return self._answer(answer, environ, start_response)
+        if method == "OPTIONS":
+            return self._give(environ, start_response, answer.document.path, "204 No Content", _PREFLIGHT)
+        text = "Only GET and HEAD are answered here.\n"
+        headers = [("Allow", "GET, HEAD, OPTIONS"), ("Cache-Control", "no-store")]
+        return self._say(environ, start_response, answer.document.path, "405 Method Not Allowed", text, headers)
+
+    def _answer(self, answer: Answer, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        coding = coding_for(environ.get("HTTP_ACCEPT_ENCODING", ""))
+        hour, now = self._documents.hour, time.time()
+        variant = answer.variant(coding, hour, now)
+        known = environ.get("HTTP_IF_NONE_MATCH")
+        since = environ.get("HTTP_IF_MODIFIED_SINCE")
+        path = answer.document.path
+        if known is None and since is None:
+            if seconds := self._hammering.wait(environ, path):
+                return self._too_many(environ, start_response, path, seconds)
+        elif answer.is_unchanged(variant, known, since):
+            if self._note:
+                self._note(environ, path, "304", 0)
+            start_response("304 Not Modified", variant.not_modified)
+            return []
+        elif self._deltas and known and (delta := self._delta(answer, known, environ)):
+            return self._give_delta(variant, delta.variant(coding, hour, now), environ, start_response)
+        body = variant.body if environ["REQUEST_METHOD"] == "GET" else []
+        if self._note:
+            self._note(environ, path, "200", len(variant.body[0]) if body else 0)
+        start_response("200 OK", variant.ok)
+        return body
+
+    def _delta(self, answer: Answer, known: str, environ: WSGIEnvironment) -> Answer | None:
+        """Give what is new since a version that the client has, if it wants just that (RFC 3229)."""
+        wanted = {word.partition(";")[0].strip() for word in environ.get("HTTP_A_IM", "").split(",")}
+        if "feed" not in wanted:
+            return None
+        for tag in parse_etags(known).as_set(include_weak=True):
+            try:
+                delta = self._documents.delta(answer.document.path, tag.partition("-")[0])
+            except FeedsError:
+                return None  # the whole document is there
+            if delta is not None:
+                return delta
+        return None
+
+    def _give_delta(
+        self, whole: Variant, delta: Variant, environ: WSGIEnvironment, start_response: StartResponse
+    ) -> Iterable[bytes]:
+        """Answer 226 with the validators of the whole, and so that no cache takes it for the whole (RFC 3229 10.8)."""
+        kept = {"Content-Type", "Content-Length", "Content-Encoding"}
+        headers = [header for header in delta.ok if header[0] in kept]
+        headers += [header for header in whole.not_modified if header[0] != "Cache-Control"]
+        headers += [("IM", "feed"), ("Cache-Control", "no-store, im")]
+        return self._give(environ, start_response, "delta", "226 IM Used", headers, delta.body[0])
+
+    def _moved(self, environ: WSGIEnvironment, start_response: StartResponse, path: str) -> Iterable[bytes]:
+        headers = [("Location", self._documents.site.feeds_url + quote_path(path)), CORS]
+        headers.append(("Cache-Control", f"public, max-age={self._documents.site.max_age}"))
+        return self._give(environ, start_response, path, "308 Permanent Redirect", [*headers, ("Content-Length", "0")])
+
+    def _too_many(
+        self, environ: WSGIEnvironment, start_response: StartResponse, path: str, seconds: int
+    ) -> Iterable[bytes]:
+        text = "Too many requests without If-None-Match or If-Modified-Since: keep the validators, and send them.\n"
+        headers = [("Retry-After", str(seconds)), ("Cache-Control", "no-store"), CORS]
+        return self._say(environ, start_response, path, "429 Too Many Requests", text, headers)
+
+    def _unavailable(
+        self, environ: WSGIEnvironment, start_response: StartResponse, error: FeedsError
+    ) -> Iterable[bytes]:
+        _LOG.info("%s: %s", environ["PATH_INFO"], error)
+        headers = [("Retry-After", _ASK_AGAIN), ("Cache-Control", "no-store"), CORS]
+        text = "This can't be served just now; ask again in a moment.\n"
+        return self._say(environ, start_response, OTHER, "503 Service Unavailable", text, headers)
+
+    def _say(
+        self,
+        environ: WSGIEnvironment,
+        start_response: StartResponse,
+        what: str,
+        status: str,
+        text: str,
+        headers: Headers,
+    ) -> Iterable[bytes]:
+        body = text.encode()
+        plain = [("Content-Type", "text/plain; charset=utf-8"), ("Content-Length", str(len(body)))]
+        return self._give(environ, start_response, what, status, [*plain, *headers], body)
+
+    def _give(
+        self,
+        environ: WSGIEnvironment,
+        start_response: StartResponse,
+        what: str,
+        status: str,
+        headers: Headers,
+        body: bytes = b"",
+    ) -> Iterable[bytes]:
+        sent = b"" if environ["REQUEST_METHOD"] == "HEAD" else body
+        if self._note:
+            self._note(environ, what, status[:3], len(sent))
+        start_response(status, headers)
+        return [sent] if sent else []
+
+    def _pass_on(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        note = self._note
+        if note is None:
+            return self._rest(environ, start_response)
+
+        def noted(status: str, headers: Headers, *error: Any) -> Callable[[bytes], object]:
+            length = dict(headers).get("Content-Length", "0") if environ["REQUEST_METHOD"] != "HEAD" else "0"
+            note(environ, OTHER, status[:3], int(length))
+            return start_response(status, headers, *error)
+
+        return self._rest(environ, noted)

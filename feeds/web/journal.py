@@ -1,0 +1,101 @@
+"""What happened in one worker, written behind the requests' back: an append to a queue is all that it costs them."""
+
+import json
+import logging
+import os
+import sys
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from wsgiref.types import WSGIEnvironment
+
+from feeds.errors import FeedsError
+
+_LOG = logging.getLogger(__name__)
+_EVERY = 0.5  # seconds
+_QUEUE = 1_000_000  # requests that may wait to be written; the oldest are lost before memory is
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One request and its answer."""
+
+    at: float  # seconds since 1970
+    document: str  # its path, "" for what is none
+    status: str  # three digits
+    size: int  # bytes of the answer's body
+    facts: dict[str, Any] | None  # what else an access log says
+
+
+class Journal:
+    """A queue of requests, and the thread that hands them on twice a second."""
+
+    def __init__(self, tasks: list[Callable[[list[Request]], Any]], *, wanted: bool, logged: bool) -> None:
+        """`tasks` are given what has queued; `wanted`: whether requests queue at all, `logged`: with all facts."""
+        self._queue: deque[Request] = deque(maxlen=_QUEUE)
+        self._tasks = tasks
+        self._logged = logged
+        self.note = self._note if wanted else None
+
+    def start(self) -> None:
+        """Hand on from now on, also in processes that a server forks off this one."""
+        os.register_at_fork(after_in_child=self._start)
+        self._start()
+
+    def _start(self) -> None:
+        threading.Thread(target=self._run, name="journal", daemon=True).start()
+
+    def _note(self, environ: WSGIEnvironment, document: str, status: str, size: int) -> None:
+        self._queue.append(Request(time.time(), document, status, size, _facts(environ) if self._logged else None))
+
+    def _run(self) -> None:
+        while True:
+            time.sleep(_EVERY)
+            requests = [self._queue.popleft() for _ in range(len(self._queue))]
+            for task in self._tasks:
+                try:
+                    task(requests)
+                except (OSError, FeedsError) as error:
+                    _LOG.warning("%s", error)
+                except Exception:  # what is served goes on
+                    _LOG.exception("the journal could not be written")
+
+
+def access_log(file: str, root: Path) -> Callable[[list[Request]], None]:
+    """Give what writes an access log, a JSON object a line, to a file below `root`, or for "-" to standard output."""
+
+    def write(requests: list[Request]) -> None:
+        lines = "".join(map(_line, requests))
+        if file == "-":
+            sys.stdout.write(lines)
+            sys.stdout.flush()
+        elif lines:
+            with (root / file).open("a", encoding="ascii") as log:  # each time: who rotates it need not tell us
+                log.write(lines)
+
+    return write
+
+
+def _facts(environ: WSGIEnvironment) -> dict[str, Any]:
+    return {
+        "client": environ.get("REMOTE_ADDR"),
+        "forwarded": environ.get("HTTP_X_FORWARDED_FOR"),
+        "method": environ["REQUEST_METHOD"],
+        "path": environ["PATH_INFO"].encode("latin-1", "replace").decode("utf-8", "replace"),
+        "query": environ.get("QUERY_STRING") or None,
+        "protocol": environ.get("SERVER_PROTOCOL"),
+        "agent": environ.get("HTTP_USER_AGENT"),
+        "referer": environ.get("HTTP_REFERER"),
+        "conditional": "HTTP_IF_NONE_MATCH" in environ or "HTTP_IF_MODIFIED_SINCE" in environ,
+    }
+
+
+def _line(request: Request) -> str:
+    said = {"time": datetime.fromtimestamp(request.at, UTC).isoformat(timespec="milliseconds"), **(request.facts or {})}
+    said |= {"document": request.document or None, "status": int(request.status), "bytes": request.size}
+    return json.dumps({key: value for key, value in said.items() if value is not None}) + "\n"

@@ -1,0 +1,107 @@
+"""Prometheus metrics. Workers leave their counts in files of a folder, and the publishing process sums them.
+
+The folder is the one that PROMETHEUS_MULTIPROC_DIR names, which must be set before this module is imported; so it is
+imported only where somebody wants to count.
+"""
+
+from collections import Counter
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import prometheus_client as prometheus
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.multiprocess import MultiProcessCollector
+from prometheus_client.registry import Collector
+
+from feeds.catalog import Catalog
+from feeds.documents import Address
+from feeds.errors import CatalogError, FeedsError
+from feeds.web.journal import Request
+
+
+class Counters:
+    """The counts of one worker."""
+
+    def __init__(self) -> None:
+        registry = prometheus.CollectorRegistry()  # that nobody asks: the files of all workers are what is asked for
+        counter, histogram = prometheus.Counter, prometheus.Histogram
+        self._requests = counter("feeds_requests", "Requests.", ["document", "status"], registry=registry)
+        self._bytes = counter("feeds_response_bytes", "Bytes of answers.", ["document"], registry=registry)
+        self._hits = counter("feeds_cache_hits", "Documents answered from memory.", registry=registry)
+        self._render = histogram("feeds_render_seconds", "How long documents took to render.", registry=registry)
+        self._rendered = 0  # since hits were last counted
+
+    def rendered(self, seconds: float) -> None:
+        """Count a document that was rendered."""
+        self._render.observe(seconds)
+        self._rendered += 1
+
+    def count(self, requests: list[Request]) -> None:
+        """Count what has queued."""
+        sizes: Counter[str] = Counter()
+        for request in requests:
+            sizes[request.document] += request.size
+        for (document, status), number in Counter((request.document, request.status) for request in requests).items():
+            self._requests.labels(_label(document), status).inc(number)
+        for document, size in sizes.items():
+            self._bytes.labels(_label(document)).inc(size)
+        rendered, self._rendered = self._rendered, 0
+        self._hits.inc(max(0, sum(1 for request in requests if request.document) - rendered))
+
+
+def _label(document: str) -> str:
+    """Name a document, all archives of a feed as one; what is no document has no end of paths, and one name."""
+    address = Address.of(document)
+    if address is None:
+        return document or "other"
+    number = f"/archive/{address.archive}/"
+    return document.replace(number, "/archive/N/") if address.archive else document
+
+
+class _Regeneration(Collector):
+    """What the catalog says, asked each time somebody asks us."""
+
+    def __init__(self, catalog: Catalog) -> None:
+        self._catalog = catalog
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        """Give the gauges; none but `feeds_catalog_up` while the catalog can't be read."""
+        try:
+            facts = list(self._facts(datetime.now(UTC)))
+        except CatalogError:
+            facts = []
+        yield GaugeMetricFamily("feeds_catalog_up", "Whether the catalog can be read.", float(bool(facts)))
+        for name, said, value in facts:
+            yield GaugeMetricFamily(name, said, value)
+
+    def _facts(self, now: datetime) -> Iterator[tuple[str, str, float]]:
+        with self._catalog.reading() as catalog:
+            revision, run = catalog.revision(), catalog.run()
+            failing, refused, scheduled = catalog.meta("failure"), catalog.refused(), catalog.scheduled(now)
+            yield "feeds_revision", "The last revision.", revision
+            yield "feeds_articles", "Articles that the world can see.", catalog.live()
+            age = (now - catalog.moment(revision)).total_seconds()
+        if revision:
+            yield "feeds_revision_age_seconds", "For how long nothing has changed.", max(0.0, age)
+        if run:
+            age = (now - run.at).total_seconds()
+            yield "feeds_regeneration_age_seconds", "How long ago the last good regeneration was.", age
+            yield "feeds_regeneration_seconds", "How long it took.", run.seconds
+        yield "feeds_regeneration_failing", "Whether those since then failed.", float(bool(failing))
+        yield "feeds_refused_articles", "Articles that can't be read.", len(refused)
+        yield "feeds_scheduled_articles", "Articles whose hour has not come.", len(scheduled)
+
+
+def serve(host: str, port: int, catalog: Catalog, folder: Path) -> None:
+    """Answer Prometheus on an address of its own, with the sum of what the workers leave in a folder.
+
+    Raises `FeedsError` if the address can't be listened on.
+    """
+    registry = prometheus.CollectorRegistry()
+    MultiProcessCollector(registry, path=str(folder))  # type: ignore[no-untyped-call]
+    registry.register(_Regeneration(catalog))
+    try:
+        prometheus.start_http_server(port, host, registry)
+    except OSError as error:
+        raise FeedsError(f"can't listen on {host}:{port}: {error.strerror}; server.metrics names another") from None

@@ -1,0 +1,455 @@
+"""Every rule of HTTP that pollers and caches rely on, over a bare socket, for each format, under two WSGI servers."""
+
+import gzip
+import json
+import re
+import time
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime, parsedate_to_datetime
+
+import brotli
+import pytest
+import zstandard
+from conftest import Server, Site
+from rules import faults
+
+DOCUMENTS = ["rss.xml", "atom.xml", "feed.json"]
+TYPES = {
+    "rss.xml": "application/rss+xml; charset=utf-8",
+    "atom.xml": "application/atom+xml; charset=utf-8",
+    "feed.json": "application/feed+json",
+}
+DECODE = {"": bytes, "br": brotli.decompress, "gzip": gzip.decompress,
+          "zstd": lambda body: zstandard.ZstdDecompressor().decompress(body)}  # fmt: skip
+GUNICORN = ("gunicorn", "--threads", "4", "--bind", "127.0.0.1:{port}", "feeds.web:create_app()")
+OLD = "Sat, 01 Jan 2000 00:00:00 GMT"
+ALWAYS = {"etag", "last-modified", "cache-control", "vary", "access-control-allow-origin"}
+OURS = ALWAYS | {"content-type", "content-length", "content-encoding", "x-content-type-options"}
+
+
+def make(root, **server):
+    """Make a site with a history, and publish it: seven articles where three make a feed."""
+    site = Site(root)
+    site.configure(
+        server={"max_age": 120, **server},
+        feeds={"limit": 3, "aliases": {"/index.xml": "/rss.xml", "/old/": "/atom.xml", "/é.json": "/feed.json",
+                                       "/tag/was/rss.xml": "/tag/x/rss.xml"}},
+    )  # fmt: skip
+    for number in range(1, 8):
+        site.article(
+            f"{number}.md", f"Text {number}.", title=f"T{number}", date=f"2026-05-0{number}", tags=["x", "été"]
+        )
+    site.article("gone.md", title="Gone", date="2026-05-09", category="gone")
+    assert site.run("build").returncode == 0
+    (site.content / "gone.md").unlink()
+    assert site.run("build").returncode == 0
+    return site
+
+
+@pytest.fixture(scope="module", params=["granian", "gunicorn"])
+def served(request, tmp_path_factory):
+    """One site, served by one of two servers for all tests that only ask."""
+    site = make(tmp_path_factory.mktemp(request.param) / "site")
+    server = Server(site.root) if request.param == "granian" else Server(site.root, command=GUNICORN)
+    server.site = site
+    yield server
+    server.stop()
+
+
+def without_date(answer):
+    return {name: value for name, value in answer.headers.items() if name in OURS}
+
+
+def no_body(answer):
+    return answer.body == b"" and answer.headers.get("content-length", "0") == "0"
+
+
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_a_document(served, name):
+    """A document comes with type, length, a strong ETag, Last-Modified, Cache-Control, Vary and CORS, each once."""
+    answer = served.ask(f"/{name}")
+    headers = answer.headers
+    assert answer.status == 200
+    assert headers["content-type"] == TYPES[name]
+    assert int(headers["content-length"]) == len(answer.body)
+    assert headers["cache-control"] == "public, max-age=120, stale-while-revalidate=60, stale-if-error=86400"
+    assert headers["vary"] == "Accept-Encoding"
+    assert headers["access-control-allow-origin"] == "*"
+    assert headers["x-content-type-options"] == "nosniff"
+    assert re.fullmatch(r'"[0-9a-f]{32}"', headers["etag"])
+    assert parsedate_to_datetime(headers["last-modified"]) <= parsedate_to_datetime(headers["date"])
+    assert list(faults(name, answer.body, f"https://test.example/{name}")) == []
+
+
+@pytest.mark.parametrize("name", DOCUMENTS)
+@pytest.mark.parametrize("coding", DECODE)
+def test_a_304_and_a_head_say_what_the_200_says(served, name, coding):
+    """HEAD has every header of GET; a 304 has all but those of the body, with the 200's ETag; neither has a body."""
+    accepts = [f"Accept-Encoding: {coding}"] if coding else []
+    get, head = served.ask(f"/{name}", *accepts), served.ask(f"/{name}", *accepts, method="HEAD")
+    assert (head.status, head.body) == (200, b"")
+    assert without_date(head) == without_date(get)
+    for method in ("GET", "HEAD"):
+        condition = f"If-None-Match: {get.headers['etag']}"
+        unchanged = served.ask(f"/{name}", *accepts, condition, method=method)
+        assert unchanged.status == 304
+        assert no_body(unchanged)
+        assert {key: unchanged.headers[key] for key in ALWAYS} == {key: get.headers[key] for key in ALWAYS}
+        assert not {"content-type", "content-encoding"} & set(unchanged.headers)
+
+
+@pytest.mark.parametrize("name", DOCUMENTS)
+@pytest.mark.parametrize("coding", DECODE)
+def test_conditions(served, name, coding):
+    """Validators are a list, weak or strong, on one line or two, or `*`; If-None-Match beats If-Modified-Since."""
+    accepts = [f"Accept-Encoding: {coding}"] if coding else []
+    first = served.ask(f"/{name}", *accepts)
+    etag, modified = first.headers["etag"], first.headers["last-modified"]
+    moment = parsedate_to_datetime(modified)
+    later = format_datetime(moment + timedelta(hours=1), usegmt=True)
+    before = format_datetime(moment - timedelta(seconds=1), usegmt=True)
+    other = served.ask(f"/{name}", f"Accept-Encoding: {'gzip' if coding != 'gzip' else 'br'}").headers["etag"]
+    for conditions, status in [
+        ([f"If-None-Match: {etag}"], 304),
+        ([f"If-None-Match: W/{etag}"], 304),
+        ([f'If-None-Match: "a", W/"b" ,{etag}'], 304),
+        ([f'If-None-Match: "a",,  W/{etag}, "c"'], 304),
+        (['If-None-Match: "a"', f"If-None-Match: {etag}"], 304),
+        ([f"If-None-Match: {etag}", 'If-None-Match: "a"'], 304),
+        (["If-None-Match: *"], 304),
+        (['If-None-Match: "a"'], 200),
+        (['If-None-Match: "*"'], 200),
+        (["If-None-Match:"], 200),
+        (['If-None-Match: "unclosed'], 200),
+        ([f"If-None-Match: {etag[:-2]}"], 200),
+        ([f"If-None-Match: {other}"], 200),  # of another encoding
+        (['If-None-Match: "a"', f"If-Modified-Since: {modified}"], 200),
+        ([f"If-None-Match: {etag}", f"If-Modified-Since: {OLD}"], 304),
+        ([f"If-Modified-Since: {modified}"], 304),
+        ([f"If-Modified-Since: {later}"], 304),
+        ([f"If-Modified-Since: {moment.strftime('%A, %d-%b-%y %H:%M:%S GMT')}"], 304),  # RFC 850
+        ([f"If-Modified-Since: {moment.ctime()}"], 304),  # asctime
+        ([f"If-Modified-Since: {before}"], 200),
+        ([f"If-Modified-Since: {OLD}"], 200),
+        (["If-Modified-Since: nonsense"], 200),
+        (["If-Modified-Since: Thu, 99 Foo 99999 99:99:99 GMT"], 200),
+        ([f"If-Match: {etag[:-1]}x"], 200),
+        (["Range: bytes=0-9"], 200),
+    ]:
+        answer = served.ask(f"/{name}", *accepts, *conditions)
+        assert answer.status == status, conditions
+        assert answer.headers["etag"] == etag
+        assert no_body(answer) is (status == 304)
+
+
+@pytest.mark.parametrize("name", DOCUMENTS)
+@pytest.mark.parametrize(
+    ("accepts", "coding"),
+    [("gzip", "gzip"), ("x-gzip", "gzip"), ("GZIP", "gzip"), ("zstd", "zstd"), ("gzip, deflate, br, zstd", "br"), ("gzip, zstd", "zstd"),
+     ("br;q=0.1, gzip;q=0.9", "gzip"), ("br;q=0, gzip;q=0", ""), ("*", "br"), ("*;q=0", ""), ("br;q=0, *", "zstd"),
+     ("identity;q=1, gzip;q=0.5", ""), ("gzip;q=0.5", "gzip"), ("identity;q=0, gzip", "gzip"), ("deflate, nonsense;q=x", ""), (",,;;q=,", ""), ("", "")],
+)  # fmt: skip
+def test_encodings(served, name, accepts, coding):
+    """The encoding that the client likes best is sent, each with an ETag of its own and the same bytes in it."""
+    plain, packed = served.ask(f"/{name}"), served.ask(f"/{name}", f"Accept-Encoding: {accepts}")
+    assert packed.headers.get("content-encoding", "") == coding
+    assert DECODE[coding](packed.body) == plain.body
+    assert (packed.headers["etag"] == plain.headers["etag"]) is (coding == "")
+    assert packed.headers["vary"] == "Accept-Encoding"
+
+
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_encodings_on_two_lines(served, name):
+    """Encodings on two header lines are one list (RFC 9110 5.3)."""
+    answer = served.ask(f"/{name}", "Accept-Encoding: gzip", "Accept-Encoding: br")
+    assert answer.headers["content-encoding"] == "br"
+
+
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_queries_do_not_matter(served, name):
+    """A query string changes nothing: the same bytes, the same validators."""
+    plain = served.ask(f"/{name}")
+    for query in ("?", "?a=1", "?utm_source=x&utm_medium=y", "?%00", "?/atom.xml", "?" + "x" * 3000):
+        answer = served.ask(f"/{name}{query}")
+        assert (answer.status, answer.body, without_date(answer)) == (200, plain.body, without_date(plain))
+
+
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_methods(served, name):
+    """GET and HEAD are answered, OPTIONS lets readers in browsers send validators, the rest is told so."""
+    preflight = served.ask(
+        f"/{name}",
+        "Origin: https://reader.example",
+        "Access-Control-Request-Method: GET",
+        "Access-Control-Request-Headers: if-none-match",
+        method="OPTIONS",
+    )
+    assert preflight.status == 204
+    assert preflight.headers["access-control-allow-origin"] == "*"
+    assert "If-None-Match" in preflight.headers["access-control-allow-headers"]
+    for method in ("POST", "PUT", "DELETE", "PATCH"):
+        answer = served.ask(f"/{name}", "Content-Length: 0", method=method)
+        assert answer.status == 405
+        assert answer.headers["allow"] == "GET, HEAD, OPTIONS"
+        assert served.ask("/nothing", "Content-Length: 0", method=method).status in {404, 405}
+
+
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_aliases_are_answered_with_the_feed_itself(served, name):
+    """An old path gives the same bytes, type and validators as the feed, with the feed's own self link."""
+    alias = {"rss.xml": "/index.xml", "atom.xml": "/old/", "feed.json": "/%C3%A9.json"}[name]
+    old, new = served.ask(alias), served.ask(f"/{name}")
+    assert (old.status, old.body, without_date(old)) == (200, new.body, without_date(new))
+    assert served.ask(alias, f"If-None-Match: {new.headers['etag']}").status == 304
+
+
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_gone_and_never_there(served, name):
+    """A feed that was is a 410 in each format, its page and its archives too; one that never was is a 404."""
+    for path in (f"/category/gone/{name}", "/category/gone/", f"/category/gone/archive/1/{name}"):
+        answer = served.ask(path)
+        assert answer.status == 410, path
+        assert "max-age=120" in answer.headers["cache-control"]
+    for path in (f"/category/never/{name}", f"/archive/0/{name}", f"/archive/4/{name}", f"/archive/01/{name}",
+                 f"/tag/x/archive/99999999999/{name}", f"/archive/{name}", f"/archive/x/{name}"):  # fmt: skip
+        assert served.ask(path).status == 404, path
+
+
+@pytest.mark.parametrize("name", DOCUMENTS)
+@pytest.mark.parametrize("feed", ["/", "/tag/x/", "/tag/%C3%A9t%C3%A9/"])
+def test_the_whole_history(served, name, feed):
+    """From the live document back through the archives every entry is met, and each archive keeps its rules."""
+    links, met, path = {}, [], feed
+    while path:
+        answer = served.ask(path + name)
+        assert answer.status == 200
+        links[path], titles = read_history(name, answer.body)
+        met += titles
+        assert list(faults(name, answer.body, self_url(name, path, feed))) == []
+        settled = re.search(r"/archive/[12]/$", path)
+        assert answer.headers["cache-control"].startswith(
+            "public, max-age=604800, stale" if settled else "public, max-age=120, stale"
+        )
+        etag = answer.headers["etag"]
+        assert served.ask(path + name, f"If-None-Match: {etag}").status == 304
+        previous = links[path]["prev-archive"]
+        path = previous and previous.removeprefix("https://test.example").removesuffix(name)
+    assert set(met) == {f"T{number}" for number in range(1, 8)}
+    assert list(links) == [feed, f"{feed}archive/2/", f"{feed}archive/1/"]
+    if name != "feed.json":
+        url = f"https://test.example{feed}"
+        assert links[f"{feed}archive/2/"] == {
+            "current": f"{url}{name}",
+            "prev-archive": f"{url}archive/1/{name}",
+            "next-archive": f"{url}archive/3/{name}",
+            "archive": True,
+        }
+        assert links[feed]["archive"] is False
+        newest, titles = read_history(name, served.ask(f"{feed}archive/3/{name}").body)
+        assert (newest["next-archive"], newest["archive"], titles) == (None, True, ["T7"])
+
+
+def self_url(name, path, feed):
+    """JSON Feed's feed_url names the feed, also in its history."""
+    return f"https://test.example{feed if name == 'feed.json' else path}{name}"
+
+
+def read_history(name, body):
+    """Give RFC 5005's links of a document, and the titles of its entries."""
+    if name == "feed.json":
+        document = json.loads(body)
+        return {"prev-archive": document.get("next_url")}, [item["title"] for item in document["items"]]
+    from lxml import etree
+
+    root = etree.fromstring(body)
+    head = root.find("channel") if name == "rss.xml" else root
+    atom = "{http://www.w3.org/2005/Atom}"
+    found = {link.get("rel"): link.get("href") for link in head.findall(f"{atom}link")}
+    links = {rel: found.get(rel) for rel in ("current", "prev-archive", "next-archive")}
+    links["archive"] = head.find("{http://purl.org/syndication/history/1.0}archive") is not None
+    entries = head.findall("item") if name == "rss.xml" else root.findall(f"{atom}entry")
+    return links, [entry.findtext("title") or entry.findtext(f"{atom}title") for entry in entries]
+
+
+def test_huge_heads_are_refused(served):
+    """A request with a head of a megabyte is refused or cut off, and the next one is answered."""
+    for head in (b"X-Long: " + b"x" * 1_000_000, b"\r\n".join(b"X-%d: x" % n for n in range(50_000))):
+        try:
+            answer = served.raw(b"GET /rss.xml HTTP/1.1\r\nHost: x\r\n" + head + b"\r\nConnection: close\r\n\r\n")
+        except ConnectionError:
+            answer = b""
+        assert b" 200 " not in answer[:20]
+    assert served.ask("/rss.xml").status == 200
+
+
+def test_many_query_strings_are_one_document(served):
+    """Thousands of query strings on one path make the worker no larger and nobody wait."""
+    before = resident(served)
+    began = time.monotonic()
+    with served.connection() as ask:
+        for number in range(10_000):
+            status, etag = ask(f"/rss.xml?{number}={'x' * 50}")
+            assert status == 200
+    assert etag == served.ask("/rss.xml").headers["etag"]
+    assert time.monotonic() - began < 60
+    assert resident(served) - before < 8_000  # kB; 10,000 documents would be 30 MB and more
+
+
+def resident(server):
+    """Give the resident memory of a server and its workers, in kB."""
+    import subprocess
+
+    group = str(server.process.pid)
+    said = subprocess.run(
+        ["ps", "-o", "rss=", "--pid", group, "--ppid", group], capture_output=True, text=True, check=True
+    )
+    return sum(map(int, said.stdout.split()))
+
+
+def test_last_modified_is_never_in_the_future(site):
+    """Of several revisions in one second each has a later date, and none is told before it has come."""
+    from feeds.documents import Documents
+    from feeds.web.answer import Answer, Freshness
+
+    site.now = datetime(2026, 6, 1, 12, 0, 0, 500_000, tzinfo=UTC)
+    moments = []
+    for number in range(4):
+        site.article("a.md", f"Text {number}.", title="a")
+        site.publish()
+        document = Documents(site.catalog, site.config.for_core).get("/rss.xml")
+        moments.append(document.changed.replace(microsecond=0))
+    assert len(set(moments)) == 4
+    assert moments == sorted(moments)
+    answer = Answer(document, Freshness(300, 60, 60), [], [])
+    told = []
+    for seconds in (0, 0.6, 1, 2, 3, 100):
+        now = site.now.timestamp() + seconds
+        variant = answer.variant("", float("inf"), now)
+        told.append(dict(variant.ok)["Last-Modified"])
+        assert parsedate_to_datetime(told[-1]).timestamp() <= now
+        assert answer.is_unchanged(variant, None, told[-1]) is (now >= moments[-1].timestamp())
+    assert [parsedate_to_datetime(one) for one in told] == sorted(map(parsedate_to_datetime, told))
+    assert parsedate_to_datetime(told[-1]) == moments[-1]
+
+
+def test_fresh_until_the_next_hour_only():
+    """max-age counts down to the hour at which something goes live, and is itself again once that has come or is lost."""
+    from feeds.web.answer import Freshness
+
+    fresh = Freshness(300, 60, 900, until_the_hour=True)
+    hour = 10_000.0
+    for now, age, until in [
+        (9_000, 300, 9_700), (9_700.5, 299, 9_701.5), (9_999.5, 1, 10_000),
+        (10_001, 1, 10_300), (10_299, 1, 10_300), (10_300, 300, float("inf")), (20_000, 300, float("inf")),
+    ]:  # fmt: skip
+        assert fresh.header(hour, now) == (
+            f"public, max-age={age}, stale-while-revalidate=60, stale-if-error=900",
+            until,
+        )
+    assert fresh.header(float("inf"), 0)[0].startswith("public, max-age=300")
+
+
+def test_a_server_keeps_fresh_until_the_next_hour_only(site, serve):
+    """With an article that goes live in half a minute nothing may be kept for longer."""
+    site.article("a.md", title="a")
+    site.article("b.md", title="b", date=(datetime.now(UTC) + timedelta(seconds=30)).isoformat())
+    server = serve(site)
+    ages = [int(re.search(r"max-age=(\d+)", server.ask("/rss.xml").headers["cache-control"])[1]) for _ in range(2)]
+    assert 0 < ages[1] <= ages[0] <= 30
+
+
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_deltas(tmp_path, serve, name):
+    """With deltas on, who asks for them and has a version that was given out gets what is new, with the whole's ETag."""
+    site = make(tmp_path / "site", deltas=True)
+    server = serve(site)
+    first = server.ask(f"/{name}")
+    assert first.headers["vary"] == "Accept-Encoding, A-IM"
+    known = f"If-None-Match: {first.headers['etag']}"
+    assert server.ask(f"/{name}", known, "A-IM: feed").status == 304
+    site.article("8.md", "Text 8.", title="T8", date="2026-05-08")
+    server.wait_for(lambda: server.ask(f"/{name}").headers["etag"] != first.headers["etag"])
+    whole = server.ask(f"/{name}")
+    check_delta(server, name, known, whole)
+    assert server.ask(f"/{name}", known).status == 200  # who does not ask for it has the whole
+    assert server.ask(f"/{name}", 'If-None-Match: "unknown"', "A-IM: feed").status == 200
+    assert server.ask(f"/{name}", known, "A-IM: vcdiff").status == 200
+    time.sleep(1)  # until it is written down
+    server.stop()
+    check_delta(serve(site), name, known, whole)  # the version was given out by a server that is no more
+
+
+def check_delta(server, name, known, whole):
+    for coding in ("", "gzip"):
+        accepts = f"Accept-Encoding: {coding}"
+        delta = server.ask(f"/{name}", known, "A-IM: vcdiff, feed", accepts)
+        assert delta.status == 226
+        assert (delta.headers["im"], delta.headers["vary"]) == ("feed", "Accept-Encoding, A-IM")
+        assert delta.headers["cache-control"] == "no-store, im"
+        assert delta.headers["etag"] == server.ask(f"/{name}", accepts).headers["etag"]
+        body = DECODE[coding](delta.body)
+        assert read_history(name, body)[1] == ["T8"]
+        assert len(body) < len(whole.body)
+        assert list(faults(name, body, f"https://test.example/{name}")) == []
+
+
+def test_deltas_are_off_by_default(served):
+    """Unless it is told to, a server never answers 226."""
+    answer = served.ask("/rss.xml", 'If-None-Match: "x"', "A-IM: feed")
+    assert answer.status == 200
+    assert "A-IM" not in answer.headers["vary"]
+
+
+def test_hammering(tmp_path, serve):
+    """One client that asks for one document again and again without validators is told to wait; nobody else is."""
+    site = make(tmp_path / "site", limit=5, client_header="X-Client")
+    server = serve(site)
+    statuses = [server.ask("/rss.xml", "X-Client: 192.0.2.1, 198.51.100.7").status for _ in range(8)]
+    if statuses != [200] * 5 + [429] * 3:  # a minute began meanwhile
+        statuses = [server.ask("/rss.xml", "X-Client: 192.0.2.1, 198.51.100.7").status for _ in range(8)]
+    assert statuses[-1] == 429
+    refused = server.ask("/rss.xml", "X-Client: 198.51.100.7")
+    assert 0 < int(refused.headers["retry-after"]) <= 60
+    assert refused.headers["cache-control"] == "no-store"
+    etag = server.ask("/rss.xml").headers["etag"]
+    for headers, status in [
+        (["X-Client: 198.51.100.7", f"If-None-Match: {etag}"], 304),
+        (["X-Client: 198.51.100.7", 'If-None-Match: "x"'], 200),
+        (["X-Client: 198.51.100.8"], 200),
+        (["X-Client: nonsense"], 200),
+        ([], 200),
+    ]:
+        assert server.ask("/rss.xml", *headers).status == status
+    assert server.ask("/atom.xml", "X-Client: 198.51.100.7").status == 200
+
+
+def test_who_is_hammering():
+    """Without a header of ours only a public address that comes to us directly is a client; a /64 is one."""
+    from feeds.web.hammering import Hammering
+
+    limited = Hammering(1, None)
+
+    def waits(**environ):
+        return [limited.wait(environ, "/rss.xml") > 0 for _ in range(2)][1]
+
+    assert waits(REMOTE_ADDR="8.8.8.8")
+    assert waits(REMOTE_ADDR="2a00:1450::1")
+    assert limited.wait({"REMOTE_ADDR": "2a00:1450::2"}, "/rss.xml")
+    for environ in (
+        {"REMOTE_ADDR": "127.0.0.1"}, {"REMOTE_ADDR": "10.0.0.1"}, {"REMOTE_ADDR": "fd00::1"}, {"REMOTE_ADDR": ""}, {},
+        {"REMOTE_ADDR": "8.8.4.4", "HTTP_X_FORWARDED_FOR": "1.2.3.4"}, {"REMOTE_ADDR": "8.8.4.4", "HTTP_VIA": "1.1 x"},
+    ):  # fmt: skip
+        assert not waits(**environ)
+    off = Hammering(0, "X-Client")
+    assert not any(off.wait({"HTTP_X_CLIENT": "8.8.8.8"}, "/rss.xml") for _ in range(100))
+
+
+def test_redirected_aliases(tmp_path, serve):
+    """Where the owner wants it an old path is a permanent redirect, to the feed's public address."""
+    site = make(tmp_path / "site")
+    site.configure(feeds={"redirect_aliases": True, "url": "https://feeds.test.example/f"})
+    server = serve(site)
+    answer = server.ask("/index.xml", "X-Forwarded-Host: evil.example")
+    assert (answer.status, answer.body) == (308, b"")
+    assert answer.headers["location"] == "https://feeds.test.example/f/rss.xml"
+    assert server.ask("/tag/was/rss.xml").headers["location"] == "https://feeds.test.example/f/tag/x/rss.xml"
