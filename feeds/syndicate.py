@@ -90,6 +90,15 @@ def is_full(feed: FeedState, archive: int, site: Site) -> bool:
     return archive * site.limit <= feed.entries
 
 
+def stamp(feed: FeedState, archive: int, site: Site) -> int:
+    """Give the revision that last changed what a live document (0) or an archive shows; -1 if it is not there."""
+    if not exists(feed, site) or archive > archives(feed, site):
+        return -1
+    if archive == 0:
+        return feed.revision
+    return feed.history if is_full(feed, archive, site) else max(feed.revision, feed.history)
+
+
 def digest(feed: FeedState, shown: Iterable[tuple[str, str, str]], site: Site) -> str:
     """Give a digest of what a feed's documents show: (id, path, content hash) of the entries, newest first."""
     facts_of_feed = (fingerprint(site), feed.path, feed.name, exists(feed, site), _before(feed, site.limit, site))

@@ -40,17 +40,13 @@ class NothingYet(CatalogError):
 
 @dataclass(slots=True)
 class _Made(Generic[T]):
-    """What was made of a document, and at which stamp of its feed."""
+    """What was made of a document, and at which stamp."""
 
     address: Address
     what: T
     size: int
-    settled: bool
     stamp: int
     stale: float | None = None  # since when it no longer is what the feed shows
-
-    def is_outdated_by(self, state: FeedState) -> bool:
-        return (state.history if self.settled else state.revision) > self.stamp
 
 
 class Documents(Generic[T]):
@@ -145,8 +141,7 @@ class Documents(Generic[T]):
         for state in self.feeds():
             last = syndicate.archives(state, self.site) if archives(state) else 0
             for archive in range(last + 1):
-                settled = archive and syndicate.is_full(state, archive, self.site)
-                digest = f"{state.history} {identity}" if settled else state.digest
+                digest = f"{syndicate.stamp(state, archive, self.site)} {identity}" if archive else state.digest
                 for format_ in FORMATS:
                     yield Address(state.path, format_, archive), digest
 
@@ -203,8 +198,9 @@ class Documents(Generic[T]):
         with self._lock:
             self._revision = revision
             for made in self._made.items():
-                state = changed.get(made.address.feed)
-                if made.stale is None and (every or (state is not None and made.is_outdated_by(state))):
+                state, archive = changed.get(made.address.feed), made.address.archive
+                moved = state is not None and syndicate.stamp(state, archive, self.site) != made.stamp
+                if made.stale is None and (moved or every):
                     made.stale = time.monotonic()
 
     def _set_hour(self, catalog: Reader, now: datetime) -> None:
@@ -216,9 +212,7 @@ class Documents(Generic[T]):
             return self._has(catalog.feed(address.feed), address)
 
     def _has(self, state: FeedState | None, address: Address) -> TypeGuard[FeedState]:
-        if state is None or not syndicate.exists(state, self.site):
-            return False
-        return address.archive <= syndicate.archives(state, self.site)
+        return state is not None and syndicate.stamp(state, address.archive, self.site) >= 0
 
     def _next(self, key: str, last: _Made[T] | None, render: Callable[[], T | None]) -> T | None:
         """Render, or give the last version if another thread renders and that one was right a moment ago."""
@@ -275,14 +269,15 @@ class Documents(Generic[T]):
             return catalog.newest(state.path, self.site.limit), state.changed
         skip = (archive - 1) * self.site.limit
         if not syndicate.is_full(state, archive, self.site):
-            return catalog.oldest(state.path, state.entries, state.entries - skip, skip), state.changed
+            records = catalog.oldest(state.path, state.entries, state.entries - skip, skip)
+            return records, max(state.changed, catalog.moment(state.shifted))
         records = catalog.oldest(state.path, state.entries, self.site.limit, skip)
         return records, catalog.moment(max([state.shifted, *(record.revision for record in records)]))
 
     def _finish(self, address: Address, document: Document, state: FeedState) -> _Made[T]:
-        stamp = state.history if document.settled else state.revision
+        stamp = syndicate.stamp(state, address.archive, self.site)
         # the encodings that will be made of it are smaller than itself
-        return _Made(address, self._make(document), 2 * len(document.body), document.settled, stamp)
+        return _Made(address, self._make(document), 2 * len(document.body), stamp)
 
     def _keep(self, key: str, made: _Made[T], revision: int) -> None:
         with self._lock:

@@ -1,0 +1,202 @@
+"""Whatever happens to a folder, what is kept is what is true: archives, stamps and validators over many revisions."""
+
+import shutil
+from datetime import timedelta
+
+import pytest
+from conftest import Site
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+from test_http import DOCUMENTS, read_history
+
+from feeds import documents as room
+from feeds.documents import Documents
+
+LIMIT = 3
+PHASES = [Phase.explicit, Phase.reuse, Phase.generate]  # shrinking takes minutes
+DAYS = st.integers(1, 28)
+NUMBERS = st.integers(0, 9)
+OPERATIONS = st.lists(
+    st.one_of(
+        st.tuples(st.just("write"), NUMBERS, DAYS, st.sampled_from(["x", "y"])),
+        st.tuples(st.just("edit"), NUMBERS),
+        st.tuples(st.just("delete"), NUMBERS),
+        st.tuples(st.just("draft"), NUMBERS),
+        st.tuples(st.just("move"), NUMBERS),
+        st.tuples(st.just("touch"), NUMBERS),
+        st.tuples(st.just("restart")),
+    ),
+    min_size=1,
+    max_size=12,
+)
+
+
+class Life:
+    """A site to which things happen, and a worker that has served it all along."""
+
+    def __init__(self, root):
+        self.site = Site(root)
+        self.site.configure(feeds={"limit": LIMIT, "by": ["category"], "guard": 1})
+        self.articles = {}
+        self.edits = 0
+        for number in range(5):
+            self.write(number, 3 * number + 1, "x")
+        self.site.publish(accept=True)
+        self.worker = self.new_worker()
+        self.told = {}  # path -> (body, changed) of the last look
+
+    def new_worker(self):
+        return Documents(self.site.catalog, self.site.config.for_core)
+
+    def write(self, number, day, category):
+        self.articles[number] = {"date": f"2026-05-{day:02d}", "category": category, "draft": False}
+        self.save(number)
+
+    def save(self, number):
+        self.edits += 1
+        self.site.article(f"{number}.md", f"Text {self.edits}.", title=f"T{number}", **self.articles[number])
+
+    def happens(self, what, number=None, *facts):
+        if what == "write":
+            self.write(number, *facts)
+        elif what == "restart":
+            self.worker = self.new_worker()
+        elif number not in self.articles:
+            return
+        elif what == "edit":
+            self.save(number)
+        elif what == "draft":
+            self.articles[number]["draft"] ^= True
+            self.save(number)
+        elif what == "delete":
+            del self.articles[number]
+            (self.site.content / f"{number}.md").unlink()
+        elif what == "move":
+            shutil.move(self.site.content / f"{number}.md", self.site.content / f"{number}-moved.md")
+            shutil.move(self.site.content / f"{number}-moved.md", self.site.content / f"{number}.md")
+        elif what == "touch":
+            (self.site.content / f"{number}.md").touch()
+
+    def publish(self):
+        """Regenerate, and look at everything as an old worker and as a new one sees it."""
+        self.site.now += timedelta(seconds=0.4)
+        self.site.publish(accept=True)
+        fresh = self.new_worker()
+        paths = [address.path for address, _ in fresh.listed(archives=lambda _: True)]
+        for path in {*paths, *self.told}:
+            kept, true = self.worker.get(path), fresh.get(path)
+            assert (kept and kept.body) == (true and true.body), path
+            assert (kept and kept.changed) == (true and true.changed), path
+            self.compare(path, true)
+        return fresh
+
+    def compare(self, path, document):
+        """Last-Modified never goes back, and is another where the bytes are; the other way round only in archives."""
+        last = self.told.pop(path, None)
+        if document is None:
+            return
+        self.told[path] = document.body, document.changed
+        if last is None:
+            return
+        body, changed = last
+        if document.body != body:
+            assert document.changed.replace(microsecond=0) > changed.replace(microsecond=0), path
+        else:
+            assert document.changed >= changed, path
+            if "/archive/" not in path:
+                assert document.changed == changed, path
+
+    def live(self, category=None):
+        """Give the titles that the world should see."""
+        return {
+            f"T{number}"
+            for number, facts in self.articles.items()
+            if not facts["draft"] and category in {None, facts["category"]}
+        }
+
+
+def history(documents, feed, name):
+    """Give the titles that one meets on the way back from a live document."""
+    met, path = [], f"{feed}{name}"
+    while path:
+        links, titles = read_history(name, documents.get(path).body)
+        met += titles
+        path = links["prev-archive"] and links["prev-archive"].removeprefix("https://test.example")
+    return met
+
+
+@given(runs=st.lists(OPERATIONS, min_size=1, max_size=5))
+@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck), phases=PHASES)
+def test_what_is_kept_is_true(tmp_path_factory, runs):
+    """A worker gives what a new one would, every way back meets every entry, Last-Modified moves with the bytes."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(room, "_LOOK_EVERY", 0)
+        life = Life(tmp_path_factory.mktemp("life") / "site")
+        for operations in runs:
+            for operation in operations:
+                life.happens(*operation)
+            fresh = life.publish()
+            for name in DOCUMENTS:
+                assert set(history(fresh, "/", name)) == life.live()
+                for category in ("x", "y"):
+                    if titles := life.live(category):
+                        assert set(history(fresh, f"/category/{category}/", name)) == titles
+        life.site.close()
+
+
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_full_archives_stay_as_they_are(tmp_path, name):
+    """Whatever is published anew, a full archive keeps its bytes and its date."""
+    site = Site(tmp_path / "site")
+    site.configure(feeds={"limit": LIMIT})
+    seen = {}
+    for number in range(1, 15):
+        site.now += timedelta(days=1)
+        site.article(f"{number}.md", title=f"T{number}", date=f"2026-05-{number:02d}")
+        site.publish()
+        documents = Documents(site.catalog, site.config.for_core)
+        for archive in range(1, (number // LIMIT if number > LIMIT else 0) + 1):
+            document = documents.get(f"/archive/{archive}/{name}")
+            assert document.settled
+            assert seen.setdefault(archive, (document.body, document.changed)) == (document.body, document.changed)
+        last = number // LIMIT + 1
+        open_ = documents.get(f"/archive/{last}/{name}")
+        assert (open_ is None) is (number <= LIMIT)
+        assert open_ is None or not open_.settled
+        assert documents.get(f"/archive/{last + 1}/{name}") is None
+    assert sorted(seen) == [1, 2, 3, 4]
+    site.close()
+
+
+def test_an_edit_moves_its_archive_alone(tmp_path):
+    """An old article edited in place changes the one archive that shows it; the others keep bytes and date."""
+    site = Site(tmp_path / "site")
+    site.configure(feeds={"limit": LIMIT})
+    for number in range(1, 11):
+        site.article(f"{number}.md", title=f"T{number}", date=f"2026-05-{number:02d}")
+    site.publish()
+    before = {n: Documents(site.catalog, site.config.for_core).get(f"/archive/{n}/rss.xml") for n in (1, 2, 3)}
+    live = Documents(site.catalog, site.config.for_core).get("/rss.xml")
+    site.article("5.md", "Other.", title="T5", date="2026-05-05")
+    outcome = site.publish(site.now + timedelta(hours=1))
+    assert outcome.revision == 2
+    assert outcome.changed == ()  # nobody who polls the live feed is told anything
+    after = {n: Documents(site.catalog, site.config.for_core).get(f"/archive/{n}/rss.xml") for n in (1, 2, 3)}
+    assert [n for n in before if (before[n].body, before[n].changed) != (after[n].body, after[n].changed)] == [2]
+    assert after[2].changed == site.now + timedelta(hours=1)
+    assert Documents(site.catalog, site.config.for_core).get("/rss.xml").changed == live.changed
+    site.close()
+
+
+def test_without_archives(tmp_path):
+    """Where the owner wants no archives there are none, and nothing leads to one."""
+    site = Site(tmp_path / "site")
+    site.configure(feeds={"limit": LIMIT, "archives": False})
+    for number in range(1, 8):
+        site.article(f"{number}.md", title=f"T{number}", date=f"2026-05-{number:02d}")
+    site.publish()
+    documents = Documents(site.catalog, site.config.for_core)
+    for name in DOCUMENTS:
+        assert documents.get(f"/archive/1/{name}") is None
+        assert b"archive/" not in documents.get(f"/{name}").body
+    site.close()
