@@ -3,6 +3,7 @@
 import http.client
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -31,6 +32,20 @@ NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
 def pytest_addoption(parser):
     """Let golden documents be written anew."""
     parser.addoption("--golden", action="store_true", help="write the expected documents of tests/golden")
+
+
+def pytest_configure(config):
+    """Register our markers."""
+    config.addinivalue_line("markers", "needs(program, …): foreign programs without which a test is skipped")
+
+
+def pytest_runtest_setup(item):
+    """Skip a test whose foreign programs are not there."""
+    path = os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin"])
+    for marker in item.iter_markers("needs"):
+        for program in marker.args:
+            if not shutil.which(program, path=path):
+                pytest.skip(f"needs {program}")
 
 
 class Site:
