@@ -90,13 +90,16 @@ def is_full(feed: FeedState, archive: int, site: Site) -> bool:
     return archive * site.limit <= feed.entries
 
 
-def stamp(feed: FeedState, archive: int, site: Site) -> int:
-    """Give the revision that last changed what a live document (0) or an archive shows; -1 if it is not there."""
+def stamp(feed: FeedState, archive: int, site: Site) -> tuple[int, int] | None:
+    """Give the revisions that a live document (0) or an archive shows; with others it shows something else.
+
+    The first is of what was published last, the second of the history; 0 where it does not matter. None if there is no
+    such document.
+    """
     if not exists(feed, site) or archive > archives(feed, site):
-        return -1
-    if archive == 0:
-        return feed.revision
-    return feed.history if is_full(feed, archive, site) else max(feed.revision, feed.history)
+        return None
+    newest = 0 if archive and is_full(feed, archive, site) else feed.revision
+    return newest, feed.history if archive else 0
 
 
 def digest(feed: FeedState, shown: Iterable[tuple[str, str, str]], site: Site) -> str:

@@ -45,7 +45,7 @@ class _Made(Generic[T]):
     address: Address
     what: T
     size: int
-    stamp: int
+    stamp: tuple[int, int] | None
     stale: float | None = None  # since when it no longer is what the feed shows
 
 
@@ -212,7 +212,7 @@ class Documents(Generic[T]):
             return self._has(catalog.feed(address.feed), address)
 
     def _has(self, state: FeedState | None, address: Address) -> TypeGuard[FeedState]:
-        return state is not None and syndicate.stamp(state, address.archive, self.site) >= 0
+        return state is not None and syndicate.stamp(state, address.archive, self.site) is not None
 
     def _next(self, key: str, last: _Made[T] | None, render: Callable[[], T | None]) -> T | None:
         """Render, or give the last version if another thread renders and that one was right a moment ago."""
