@@ -36,6 +36,11 @@ class Sandbox:
         self._process: subprocess.Popen[bytes] | None = None
         self._lock = threading.Lock()
 
+    def start(self) -> None:
+        """Start the process now, which takes it a while. Raises `FeedsError`."""
+        with self._lock:
+            self._process = self._process or self._start()
+
     def content(self, body: str, summary: str | None, base: str, prefix: str) -> Content:
         """Render a body as `parse.content.Renderer.content` does.
 

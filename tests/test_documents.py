@@ -80,7 +80,7 @@ def test_what_is_kept_is_bounded(site, monkeypatch):
     site.publish()
     for n in range(30):
         assert documents.get(f"/category/c{n}/rss.xml")
-    assert documents._made._used <= 50_000
+    assert documents._memory._made._used <= 50_000
     assert documents.get("/category/c0/rss.xml")
 
 
@@ -135,3 +135,36 @@ def test_many_threads_get_one_document(site, documents):
     for thread in threads:
         thread.join()
     assert len({id(document) for document in got}) == 1
+
+
+def test_what_has_no_room_is_still_known(site, monkeypatch):
+    """Of far more documents than there is room for, each is known by its validators until it changes."""
+    monkeypatch.setattr(room, "_ROOM", 20_000)
+    monkeypatch.setattr(room, "_LOOK_EVERY", 0)
+    documents = Documents(site.catalog, site.config.for_core)
+    for n in range(20):
+        site.article(f"{n}.md", "Text. " * 500, title=str(n), category=f"c{n}")
+    site.publish()
+    paths = [f"/category/c{n}/atom.xml" for n in range(20)]
+    assert all(documents.known(path) is None for path in paths)
+    whole = {path: documents.get(path) for path in paths}
+    known = {path: documents.known(path) for path in paths}
+    assert {path: one.digest for path, one in known.items()} == {path: one.digest for path, one in whole.items()}
+    assert sum(bool(one.body) for one in known.values()) < 10
+    site.article("3.md", "New.", title="3", category="c3")
+    site.publish()
+    assert [path for path in paths if documents.known(path) is None] == [paths[3]]
+    assert documents.known("/category/none/atom.xml") is None
+    assert documents.known("/") is None
+
+
+def test_the_hour_is_known_before_anything_changes(site, documents):
+    """An article that will go live is known to whoever asks for freshness, though no feed shows it yet."""
+    site.article("a.md", title="a")
+    site.publish()
+    assert documents.get("/rss.xml")
+    assert documents.hour == float("inf")
+    site.article("b.md", title="b", date="2099-01-01T00:00:00Z")
+    assert site.publish().revision == 1
+    assert documents.get("/rss.xml")
+    assert documents.hour == 4070908800

@@ -62,10 +62,12 @@ def test_metrics_are_the_sum_of_all_workers(site, serve):
     for path in ("/archive/1/atom.xml", "/archive/2/atom.xml", "/no/such/1", "/no/such/2", "/rss.xml?x"):
         server.ask(path)
 
-    def told(name):
-        return metrics(port).get(name, 0.0)
+    def told():
+        return sum(
+            number for name, number in metrics(port).items() if name.startswith('feeds_requests_total{document="/')
+        )
 
-    server.wait_for(lambda: told('feeds_requests_total{document="/rss.xml",status="200"}') == 41)
+    server.wait_for(lambda: told() >= 73)
     now = metrics(port)
     assert now['feeds_requests_total{document="/rss.xml",status="304"}'] == 30
     assert now['feeds_requests_total{document="/archive/N/atom.xml",status="200"}'] == 2

@@ -8,7 +8,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import groupby
 from typing import Any, Generic, TypeGuard, TypeVar
@@ -17,7 +17,7 @@ from feeds import syndicate
 from feeds.catalog import Catalog, Reader, Record
 from feeds.documents.address import Address
 from feeds.documents.gate import Busy, Gate
-from feeds.documents.kept import Kept
+from feeds.documents.memory import Made, Memory
 from feeds.documents.render import Renderer
 from feeds.documents.renditions import Renditions
 from feeds.errors import CatalogError, FeedsError
@@ -30,23 +30,11 @@ T = TypeVar("T")
 
 _LOG = logging.getLogger(__name__)
 _LOOK_EVERY = 0.1  # seconds between two questions for the catalog's revision
-_A_MOMENT = 0.3  # seconds for which a version that is no longer right may be given
 _ROOM = 64 << 20  # bytes of documents, with their encodings
 
 
 class NothingYet(CatalogError):
     """The first revision has not been committed; ask again soon."""
-
-
-@dataclass(slots=True)
-class _Made(Generic[T]):
-    """What was made of a document, and at which stamp."""
-
-    address: Address
-    what: T
-    size: int
-    stamp: tuple[int, int] | None
-    stale: float | None = None  # since when it no longer is what the feed shows
 
 
 class Documents(Generic[T]):
@@ -69,31 +57,44 @@ class Documents(Generic[T]):
         self.renditions = Renditions(catalog, every=deltas)
         self._timed = timed
         self._renderer = Renderer(site)
-        self._made = Kept[_Made[T]](_ROOM, lambda made: made.size)
-        self._lock = threading.Lock()
+        self._memory = Memory[T](site, _ROOM)
         self._gate = Gate()
-        self._revision = 0
         self._look_again_at = 0.0
         self._looking = threading.Lock()
+
+    def prepare(self) -> None:
+        """Start what rendering will need, so that the first request need not wait for it."""
+        self._renderer.prepare()
 
     def get(self, path: str) -> T | None:
         """Give what was made of the document at a path; None if there is none.
 
         Raises `NothingYet`, `Busy` and `CatalogError`, if there is no earlier version that could be given.
         """
-        if time.monotonic() >= self._look_again_at:
-            self._look()
-        made = self._made.get(path)
-        if made is not None and made.stale is None:
+        self._look()
+        made = self._memory.get(path)
+        if made is not None and made.outdated is None:
             return made.what
         address = Address.of(path)
         if address is None:
             return None
-        if self._revision == 0:
+        if self._memory.revision == 0:
             raise NothingYet("the first regeneration is still under way")
         if made is None and not self._exists(address):
             return None
         return self._next(path, made, lambda: self._render(address, path))
+
+    def known(self, path: str) -> T | None:
+        """Give what was made of a document as it is now, if that is remembered; maybe of one without its body.
+
+        A conditional request needs no more: most polls are answered so, also where there are more documents than room.
+        """
+        self._look()
+        made = self._memory.get(path)
+        if made is not None:
+            return made.what if made.outdated is None else None
+        address = Address.of(path)
+        return self._memory.bodiless(address) if address else None
 
     def delta(self, path: str, digest: str) -> T | None:
         """Give what was made of a live document less what a version of it, told by its digest, had already (RFC 3229).
@@ -101,8 +102,8 @@ class Documents(Generic[T]):
         None where that version is not known, or everything is new.
         """
         key = f"{digest} {path}"
-        made = self._made.get(key)
-        if made is not None and made.stale is None:
+        made = self._memory.get(key)
+        if made is not None and made.outdated is None:
             return made.what
         address = Address.of(path)
         if address is None or address.archive:
@@ -119,12 +120,13 @@ class Documents(Generic[T]):
 
     def feed(self, path: str) -> Feed | None:
         """Give a feed with its entries; None if it is not published."""
-        with self._catalog.reading() as catalog:
-            state = catalog.feed(path)
-            if state is None or not syndicate.exists(state, self.site):
-                return None
-            records = catalog.newest(path, self.site.limit)
-        return self._renderer.feed(state, records)
+        with self._gate.entered(lambda: False, wait=True):
+            with self._catalog.reading() as catalog:
+                state = catalog.feed(path)
+                if state is None or not syndicate.exists(state, self.site):
+                    return None
+                records = catalog.newest(path, self.site.limit)
+            return self._renderer.feed(state, records)
 
     def feeds(self) -> list[FeedState]:
         """Give the feeds that are published: the site's first, the others by path."""
@@ -160,26 +162,26 @@ class Documents(Generic[T]):
 
     def revision(self) -> int:
         """Give the catalog's revision of a moment ago. Raises `NothingYet`; a catalog that is away is no error."""
-        if time.monotonic() >= self._look_again_at:
-            self._look()
-        if self._revision == 0:
+        self._look()
+        if self._memory.revision == 0:
             raise NothingYet("the first regeneration is still under way")
-        return self._revision
+        return self._memory.revision
 
     def _look(self) -> None:
-        """See whether there is a new revision, and what it changed. One thread does; the others go on meanwhile."""
-        if not self._looking.acquire(blocking=self._revision == 0):
+        """See, ten times a second, whether there is a new revision. One thread does; the others go on meanwhile."""
+        if time.monotonic() < self._look_again_at or not self._looking.acquire(blocking=self._memory.revision == 0):
             return
         try:
             if time.monotonic() < self._look_again_at:
                 return
             with self._catalog.reading() as catalog:
                 revision = catalog.revision()
-                if revision != self._revision:
-                    self._move_to(revision, catalog)
-                now = datetime.now(UTC)
-                if now.timestamp() > self.hour + self.site.max_age:  # whoever regenerates is not there
-                    self._set_hour(catalog, now)
+                if revision != self._memory.revision:
+                    self.hour = float("inf")
+                    another = revision < self._memory.revision  # catalog
+                    changed = None if another else catalog.changed_since(self._memory.revision)
+                    self._memory.move_to(revision, changed)
+                self._set_hour(catalog, datetime.now(UTC))
             self._away = ""
         except CatalogError as error:
             if not self._away:
@@ -189,21 +191,9 @@ class Documents(Generic[T]):
             self._look_again_at = time.monotonic() + _LOOK_EVERY
             self._looking.release()
 
-    def _move_to(self, revision: int, catalog: Reader) -> None:
-        if revision < self._revision:  # another catalog
-            changed, every = {}, True
-        else:
-            changed, every = catalog.changed_since(self._revision), False
-        self._set_hour(catalog, datetime.now(UTC))
-        with self._lock:
-            self._revision = revision
-            for made in self._made.items():
-                state, archive = changed.get(made.address.feed), made.address.archive
-                moved = state is not None and syndicate.stamp(state, archive, self.site) != made.stamp
-                if made.stale is None and (moved or every):
-                    made.stale = time.monotonic()
-
     def _set_hour(self, catalog: Reader, now: datetime) -> None:
+        if 0 <= now.timestamp() - self.hour < self.site.max_age:
+            return  # it has come, and whoever regenerates will be there in a moment
         hour = catalog.next_change(now)
         self.hour = hour.timestamp() if hour else float("inf")
 
@@ -214,22 +204,22 @@ class Documents(Generic[T]):
     def _has(self, state: FeedState | None, address: Address) -> TypeGuard[FeedState]:
         return state is not None and syndicate.stamp(state, address.archive, self.site) is not None
 
-    def _next(self, key: str, last: _Made[T] | None, render: Callable[[], T | None]) -> T | None:
+    def _next(self, key: str, last: Made[T] | None, render: Callable[[], T | None]) -> T | None:
         """Render, or give the last version if another thread renders and that one was right a moment ago."""
 
         def is_done() -> bool:
-            made = self._made.get(key)
-            return made is not None and made.stale is None
+            made = self._memory.get(key)
+            return made is not None and made.outdated is None
 
         try:
-            old = last is None or last.stale is None or time.monotonic() - last.stale > _A_MOMENT
-            with self._gate.entered(is_done, wait=old) as mine:
+            with self._gate.entered(is_done, wait=last is None or not last.was_right_a_moment_ago) as mine:
                 if mine:
                     return render()
-        except FeedsError:
+        except Exception as error:  # what was right a moment ago is better than nothing
             if last is None:
                 raise
-        made = self._made.get(key) or last
+            _LOG.log(logging.INFO if isinstance(error, FeedsError) else logging.ERROR, "%s: %s", key, error)
+        made = self._memory.get(key) or last
         return made.what if made else None
 
     def _render(self, address: Address, path: str) -> T | None:
@@ -237,14 +227,14 @@ class Documents(Generic[T]):
         with self._catalog.reading() as catalog:
             revision, state = catalog.revision(), catalog.feed(address.feed)
             if not self._has(state, address):
-                self._made.drop(path)
+                self._memory.drop(path)
                 return None
             records, changed = self._records(catalog, state, address.archive)
         feed = self._renderer.feed(state, records, address.archive)
         rendered = self._renderer.document(address, feed, state, changed)
         self.renditions.note(address, rendered, state, min(self.site.limit, state.entries))
         made = self._finish(address, rendered.document, state)
-        self._keep(path, made, revision)
+        self._memory.keep(path, made, revision, self._make(replace(rendered.document, body=b"")))
         self._timed(time.perf_counter() - began)
         return made.what
 
@@ -260,7 +250,7 @@ class Documents(Generic[T]):
             return None
         feed = self._renderer.feed(state, new)
         made = self._finish(address, self._renderer.document(address, feed, state, changed).document, state)
-        self._keep(key, made, revision)
+        self._memory.keep(key, made, revision)
         return made.what
 
     def _records(self, catalog: Reader, state: FeedState, archive: int) -> tuple[list[Record], datetime]:
@@ -274,13 +264,7 @@ class Documents(Generic[T]):
         records = catalog.oldest(state.path, state.entries, self.site.limit, skip)
         return records, catalog.moment(max([state.shifted, *(record.revision for record in records)]))
 
-    def _finish(self, address: Address, document: Document, state: FeedState) -> _Made[T]:
+    def _finish(self, address: Address, document: Document, state: FeedState) -> Made[T]:
         stamp = syndicate.stamp(state, address.archive, self.site)
         # the encodings that will be made of it are smaller than itself
-        return _Made(address, self._make(document), 2 * len(document.body), stamp)
-
-    def _keep(self, key: str, made: _Made[T], revision: int) -> None:
-        with self._lock:
-            if revision < self._revision:  # a later one was seen meanwhile, and may have changed this
-                made.stale = time.monotonic()
-            self._made.put(key, made)
+        return Made(address, self._make(document), 2 * len(document.body), stamp)

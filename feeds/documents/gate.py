@@ -11,7 +11,7 @@ from contextlib import contextmanager
 
 from feeds.errors import FeedsError
 
-_PATIENCE = 1.0  # seconds from the beginning of the work that is in the way
+_PATIENCE = 2.0  # seconds from the beginning of the work that is in the way
 
 
 class Busy(FeedsError):

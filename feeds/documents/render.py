@@ -38,6 +38,10 @@ class Renderer:
         self._contents = Kept[Content](_ROOM, lambda content: len(content.html) + len(content.summary))
         self._lock = threading.Lock()
 
+    def prepare(self) -> None:
+        """Start the sandbox."""
+        self._sandbox.start()
+
     def feed(self, state: FeedState, records: list[Record], archive: int = 0) -> Feed:
         """Make a feed, or one of its archives, of its records."""
         return syndicate.feed(state, [self._entry(record) for record in records], self._site, archive)

@@ -64,6 +64,7 @@ def create_app(config_file: str | os.PathLike[str] | None = None) -> Flask:
     tasks: list[Callable[[list[Request]], Any]] = [lambda _requests: documents.renditions.write()]
     tasks += [counters.count] if counters else []
     tasks += [access_log(server.access_log, settings.root)] if server.access_log else []
+    documents.prepare()
     pages = Pages(documents, catalog, lambda: app.jinja_env.get_template("page.html"), page)
     health = _Health(catalog, documents)
     aliases = settings.feeds.aliases

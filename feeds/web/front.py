@@ -64,19 +64,14 @@ class Front:
         if not path.isascii():
             path = path.encode("latin-1").decode("utf-8", "replace")
         try:
-            answer = self._documents.get(path)
-            if answer is None:
-                if alias := self._aliases.get(path):
-                    answer = self._documents.get(alias)
-                    if answer is not None and self._redirect:
-                        return self._moved(environ, start_response, alias)
-                elif path.endswith("/"):
-                    answer = self._page(path)
+            answer = self._find(path, environ)
         except FeedsError as error:
             return self._unavailable(environ, start_response, error)
         method = environ["REQUEST_METHOD"]
         if answer is None:
             return self._pass_on(environ, start_response)
+        if self._redirect and path in self._aliases and answer.document.path != path:
+            return self._moved(environ, start_response, answer.document.path)
         if method in {"GET", "HEAD"}:
             return self._answer(answer, environ, start_response)
         if method == "OPTIONS":
@@ -85,12 +80,29 @@ class Front:
         headers = [("Allow", "GET, HEAD, OPTIONS"), ("Cache-Control", "no-store")]
         return self._say(environ, start_response, answer.document.path, "405 Method Not Allowed", text, headers)
 
-    def _answer(self, answer: Answer, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+    def _find(self, path: str, environ: WSGIEnvironment) -> Answer | None:
+        if "HTTP_IF_NONE_MATCH" in environ or "HTTP_IF_MODIFIED_SINCE" in environ:
+            answer = self._documents.known(path)
+            if answer is not None and (answer.document.body or self._is_unchanged(answer, environ)):
+                return answer
+        answer = self._documents.get(path)
+        if answer is None and (alias := self._aliases.get(path)):
+            answer = self._documents.get(alias)
+        elif answer is None and path.endswith("/"):
+            answer = self._page(path)
+        return answer
+
+    def _variant(self, answer: Answer, environ: WSGIEnvironment) -> Variant:
         coding = coding_for(environ.get("HTTP_ACCEPT_ENCODING", ""))
-        hour, now = self._documents.hour, time.time()
-        variant = answer.variant(coding, hour, now)
-        known = environ.get("HTTP_IF_NONE_MATCH")
-        since = environ.get("HTTP_IF_MODIFIED_SINCE")
+        return answer.variant(coding, self._documents.hour, time.time())
+
+    def _is_unchanged(self, answer: Answer, environ: WSGIEnvironment) -> bool:
+        known, since = environ.get("HTTP_IF_NONE_MATCH"), environ.get("HTTP_IF_MODIFIED_SINCE")
+        return answer.is_unchanged(self._variant(answer, environ), known, since)
+
+    def _answer(self, answer: Answer, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        variant = self._variant(answer, environ)
+        known, since = environ.get("HTTP_IF_NONE_MATCH"), environ.get("HTTP_IF_MODIFIED_SINCE")
         path = answer.document.path
         if known is None and since is None:
             if seconds := self._hammering.wait(environ, path):
@@ -101,7 +113,7 @@ class Front:
             start_response("304 Not Modified", variant.not_modified)
             return []
         elif self._deltas and known and (delta := self._delta(answer, known, environ)):
-            return self._give_delta(variant, delta.variant(coding, hour, now), environ, start_response)
+            return self._give_delta(variant, self._variant(delta, environ), environ, start_response)
         body = variant.body if environ["REQUEST_METHOD"] == "GET" else []
         if self._note:
             self._note(environ, path, "200", len(variant.body[0]) if body else 0)
