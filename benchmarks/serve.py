@@ -29,6 +29,7 @@ from pathlib import Path
 import corpus
 
 CONNECTIONS = 64
+PATHS = ["/rss.xml", "/category/ai/rss.xml"]  # fifty entries, and some fifteen
 NGINX = """
 worker_processes 1; daemon off; pid {root}/nginx.pid; error_log {root}/nginx.log; {user}
 events {{ worker_connections 1024; }}
@@ -46,10 +47,10 @@ FLASK = """
 from pathlib import Path
 from flask import Flask, Response, request
 app = Flask(__name__)
-body = Path({file!r}).read_bytes()
-@app.get("/rss.xml")
-def rss():
-    response = Response(body, content_type="application/rss+xml; charset=utf-8")
+bodies = {{path: Path({root!r} + path + ".gz").read_bytes() for path in {paths!r}}}
+@app.get("/<path:path>")
+def document(path):
+    response = Response(bodies["/" + path], content_type="application/rss+xml; charset=utf-8")
     response.headers["Content-Encoding"] = "gzip"
     response.headers["Cache-Control"] = "public, max-age=300"
     response.headers["Vary"] = "Accept-Encoding"
@@ -107,12 +108,12 @@ def ask(port: int, path: str, **headers: str) -> tuple[int, http.client.HTTPMess
         return answer.status, answer.headers, answer.read()
 
 
-def load(rival: Rival, seconds: float, *, conditional: bool) -> Load:
+def load(rival: Rival, path: str, seconds: float, *, conditional: bool) -> Load:
     headers = {"Accept-Encoding": "gzip"}
     if conditional:
-        headers["If-None-Match"] = ask(rival.port, "/rss.xml", **headers)[1]["ETag"]
+        headers["If-None-Match"] = ask(rival.port, path, **headers)[1]["ETag"]
     expected = 304 if conditional else 200
-    status = ask(rival.port, "/rss.xml", **headers)[0]
+    status = ask(rival.port, path, **headers)[0]
     assert status == expected, f"{rival.name} answers {status}"
     command = [
         "wrk",
@@ -120,7 +121,7 @@ def load(rival: Rival, seconds: float, *, conditional: bool) -> Load:
         f"-c{CONNECTIONS}",
         f"-d{seconds:.0f}s",
         "--latency",
-        f"http://127.0.0.1:{rival.port}/rss.xml",
+        f"http://127.0.0.1:{rival.port}{path}",
     ]
     for name, value in headers.items():
         command += ["-H", f"{name}: {value}"]
@@ -132,20 +133,20 @@ def load(rival: Rival, seconds: float, *, conditional: bool) -> Load:
     return Load(float(rate[1]), float(p99[1]) * {"us": 0.001, "ms": 1, "s": 1000}[p99[2]])
 
 
-def compare(rivals: list[Rival], seconds: float, rounds: int) -> None:
+def compare(rivals: list[Rival], path: str, seconds: float, rounds: int) -> None:
+    """Load all in turn, round by round, and print each one's medians."""
     for conditional in (True, False):
         found: dict[str, list[Load]] = {rival.name: [] for rival in rivals}
         for _ in range(rounds):
             for rival in rivals:
-                found[rival.name].append(load(rival, seconds, conditional=conditional))
-        print(f"\n{'304' if conditional else '200, gzip'}, {rounds} rounds of {seconds:g} s")
-        nginx = found["nginx"]
+                found[rival.name].append(load(rival, path, seconds, conditional=conditional))
+        print(f"  {'304' if conditional else '200'}, {rounds} rounds of {seconds:g} s")
         for name, loads in found.items():
-            ratios = [mine.rate / theirs.rate for mine, theirs in zip(loads, nginx, strict=True)]
+            ratios = [mine.rate / theirs.rate for mine, theirs in zip(loads, found["nginx"], strict=True)]
             print(
-                f"  {name:<16} {statistics.median(one.rate for one in loads):>8.0f}/s"
+                f"    {name:<16} {statistics.median(one.rate for one in loads):>8.0f}/s"
                 f"  p99 {statistics.median(one.p99 for one in loads):6.2f} ms"
-                f"  {statistics.median(ratios):.2f} x nginx ({' '.join(f'{ratio:.2f}' for ratio in ratios)})"
+                f"  {statistics.median(ratios):.2f} x nginx ({' '.join(f'{ratio:.2f}' for ratio in sorted(ratios))})"
             )
 
 
@@ -178,20 +179,24 @@ def main() -> None:
         feeds, nginx, flask = free_port(), free_port(), free_port()
         command = [sys.executable, "-m", "feeds", "serve", "-q", "--port", str(feeds)]
         rivals = [stack.enter_context(running("feeds serve", command, feeds, root))]
-        body = ask(feeds, "/rss.xml")[2]
-        (root / "www").mkdir()
-        (root / "www" / "rss.xml").write_bytes(body)
-        packed = ask(feeds, "/rss.xml", Accept_Encoding="gzip")[2]
-        assert gzip.decompress(packed) == body
-        (root / "www" / "rss.xml.gz").write_bytes(packed)
+        for path in PATHS:
+            file = root / "www" / path.lstrip("/")
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_bytes(ask(feeds, path)[2])
+            packed = ask(feeds, path, Accept_Encoding="gzip")[2]
+            assert gzip.decompress(packed) == file.read_bytes()
+            Path(f"{file}.gz").write_bytes(packed)
         user = "user root;" if os.geteuid() == 0 else ""
         (root / "nginx.conf").write_text(NGINX.format(root=root, port=nginx, user=user))
         rivals.insert(0, stack.enter_context(running("nginx", ["nginx", "-c", str(root / "nginx.conf")], nginx, root)))
-        (root / "view.py").write_text(FLASK.format(file=str(root / "www" / "rss.xml.gz")))
+        (root / "view.py").write_text(FLASK.format(root=str(root / "www"), paths=PATHS))
         gunicorn = [sys.executable, "-m", "gunicorn", "-b", f"127.0.0.1:{flask}", "--threads", "8", "view:app"]
         rivals.append(stack.enter_context(running("Flask, gunicorn", gunicorn, flask, root)))
-        print(f"/rss.xml, {len(body)} bytes, {len(packed)} in gzip; {CONNECTIONS} connections; {os.cpu_count()} cores")
-        compare(rivals, seconds, int(rounds))
+        print(f"wrk, {CONNECTIONS} connections; {os.cpu_count()} cores")
+        for path in PATHS:
+            headers, body = ask(feeds, path, Accept_Encoding="gzip")[1:]
+            print(f"\n{path}: {len(body)} bytes in gzip, answers of {len(str(headers)) + len(body)}")
+            compare(rivals, path, seconds, int(rounds))
         port = free_port()
         first_requests([sys.executable, "-m", "feeds", "serve", "-q", "--port", str(port)], port, root)
 

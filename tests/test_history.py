@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from test_http import DOCUMENTS, read_history
 
 from feeds import documents as room
-from feeds.documents import Documents
+from feeds.documents import Documents, memory
 
 LIMIT = 3
 PHASES = [Phase.explicit, Phase.reuse, Phase.generate]  # shrinking takes minutes
@@ -131,6 +131,7 @@ def test_what_is_kept_is_true(tmp_path_factory, runs):
     """A worker gives what a new one would, every way back meets every entry, Last-Modified moves with the bytes."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(room, "_LOOK_EVERY", 0)
+        patch.setattr(memory, "_A_MOMENT", 0)
         life = Life(tmp_path_factory.mktemp("life") / "site")
         for operations in runs:
             for operation in operations:

@@ -32,7 +32,7 @@ from feeds.cli.common import (
 from feeds.errors import FeedsError
 from feeds.publish import Outcome
 
-_THREADS = 2  # of a worker: more get into each other's way, one alone would wait for what is rendered
+_THREADS = 1  # of a worker: more take the interpreter from each other; what takes long, `documents` does beside it
 _CONNECTIONS = 8192  # of a worker: silent ones cost a descriptor and a little memory each
 _HEADER_PATIENCE = 10_000  # ms for a request's head; a silent connection is closed then
 _HEADER_ROOM = 65_536  # bytes of a request's head
@@ -74,7 +74,7 @@ def serve(call: Call, host: str | None, port: int | None, workers: int | None) -
         port=port,
         interface=Interfaces.WSGI,
         workers=workers,
-        runtime_mode=RuntimeModes.st,
+        runtime_mode=RuntimeModes.mt,
         http=HTTPModes.http1,
         http1_settings=HTTP1Settings(header_read_timeout=_HEADER_PATIENCE, max_buffer_size=_HEADER_ROOM),
         blocking_threads=_THREADS,

@@ -1,7 +1,7 @@
 """A document for a path at a revision: rendered when it is first asked for, kept while its feed's stamp stands.
 
 What is kept is bounded in bytes. A catalog that can't be read for a while costs nothing that is kept already. While one
-thread makes the next version of a document the others are given the last one; no thread waits long for a first one.
+thread makes the next version of a document the others are given the last one; nobody waits long for a first one.
 """
 
 import logging
@@ -16,10 +16,10 @@ from typing import Any, Generic, TypeGuard, TypeVar
 from feeds import syndicate
 from feeds.catalog import Catalog, Reader, Record
 from feeds.documents.address import Address
-from feeds.documents.gate import Busy, Gate
 from feeds.documents.memory import Made, Memory
 from feeds.documents.render import Renderer
 from feeds.documents.renditions import Renditions
+from feeds.documents.workshop import Busy, Workshop
 from feeds.errors import CatalogError, FeedsError
 from feeds.formats import FORMATS
 from feeds.model import Document, Feed, FeedState, Site
@@ -58,7 +58,7 @@ class Documents(Generic[T]):
         self._timed = timed
         self._renderer = Renderer(site)
         self._memory = Memory[T](site, _ROOM)
-        self._gate = Gate()
+        self._workshop = Workshop()
         self._look_again_at = 0.0
         self._looking = threading.Lock()
 
@@ -120,13 +120,12 @@ class Documents(Generic[T]):
 
     def feed(self, path: str) -> Feed | None:
         """Give a feed with its entries; None if it is not published."""
-        with self._gate.entered(lambda: False, wait=True):
-            with self._catalog.reading() as catalog:
-                state = catalog.feed(path)
-                if state is None or not syndicate.exists(state, self.site):
-                    return None
-                records = catalog.newest(path, self.site.limit)
-            return self._renderer.feed(state, records)
+        with self._catalog.reading() as catalog:
+            state = catalog.feed(path)
+            if state is None or not syndicate.exists(state, self.site):
+                return None
+            records = catalog.newest(path, self.site.limit)
+        return self._workshop.do(f"feed {state.revision} {path}", lambda: self._renderer.feed(state, records))
 
     def feeds(self) -> list[FeedState]:
         """Give the feeds that are published: the site's first, the others by path."""
@@ -181,6 +180,7 @@ class Documents(Generic[T]):
                     another = revision < self._memory.revision  # catalog
                     changed = None if another else catalog.changed_since(self._memory.revision)
                     self._memory.move_to(revision, changed)
+                self._memory.seen = time.monotonic()
                 self._set_hour(catalog, datetime.now(UTC))
             self._away = ""
         except CatalogError as error:
@@ -205,22 +205,21 @@ class Documents(Generic[T]):
         return state is not None and syndicate.stamp(state, address.archive, self.site) is not None
 
     def _next(self, key: str, last: Made[T] | None, render: Callable[[], T | None]) -> T | None:
-        """Render, or give the last version if another thread renders and that one was right a moment ago."""
+        """Have it rendered; meanwhile give the last version, if that was right a moment ago."""
 
-        def is_done() -> bool:
+        def job() -> T | None:
             made = self._memory.get(key)
-            return made is not None and made.outdated is None
+            return made.what if made is not None and made.outdated is None else render()
 
         try:
-            with self._gate.entered(is_done, wait=last is None or not last.was_right_a_moment_ago) as mine:
-                if mine:
-                    return render()
-        except Exception as error:  # what was right a moment ago is better than nothing
+            if last is None or not last.was_right_a_moment_ago:
+                return self._workshop.do(key, job)
+            self._workshop.begin(key, job)
+        except Exception as error:  # what was right a while ago is better than nothing
             if last is None:
                 raise
             _LOG.log(logging.INFO if isinstance(error, FeedsError) else logging.ERROR, "%s: %s", key, error)
-        made = self._memory.get(key) or last
-        return made.what if made else None
+        return last.what
 
     def _render(self, address: Address, path: str) -> T | None:
         began = time.perf_counter()

@@ -25,11 +25,11 @@ class Made(Generic[T]):
     what: T
     size: int  # bytes
     stamp: tuple[int, int] | None
-    outdated: float | None = None  # since when, in seconds of the monotonic clock, it is not what the feed shows
+    outdated: float | None = None  # when it was last known to be right, on the monotonic clock, if it no longer is
 
     @property
     def was_right_a_moment_ago(self) -> bool:
-        """Whether somebody who asked a little earlier would have been given this."""
+        """Whether somebody who asked a little earlier would rightly have been given this."""
         return self.outdated is None or time.monotonic() - self.outdated < _A_MOMENT
 
 
@@ -38,6 +38,7 @@ class Memory(Generic[T]):
 
     def __init__(self, site: Site, room: int) -> None:
         self.revision = 0
+        self.seen = 0.0  # when that was last the catalog's revision, on the monotonic clock
         self._site = site
         self._made = Kept[Made[T]](room, lambda made: made.size)
         self._bodiless: dict[str, dict[Address, T]] = {}  # by feed
@@ -70,10 +71,11 @@ class Memory(Generic[T]):
         """Go on to another revision, which changed these feeds; None: all of them."""
         with self._lock:
             self.revision = revision
+            right = self.seen
             for feed in list(self._bodiless) if changed is None else changed:
                 self._bodiless.pop(feed, None)
             for made in self._made.items():
                 state = changed.get(made.address.feed) if changed is not None else None
                 moved = state is not None and syndicate.stamp(state, made.address.archive, self._site) != made.stamp
                 if made.outdated is None and (moved or changed is None):
-                    made.outdated = time.monotonic()
+                    made.outdated = right

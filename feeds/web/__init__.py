@@ -1,9 +1,10 @@
 """The feeds over HTTP: documents, pages for people, and whether all is well. What is in a feed is decided elsewhere."""
 
 import os
+import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -54,17 +55,13 @@ def create_app(config_file: str | os.PathLike[str] | None = None) -> Flask:
 
     app = Flask("feeds.web")
     app.url_map.strict_slashes = app.url_map.merge_slashes = False  # a redirect would carry the request's Host
-    counters = None
-    if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
-        from feeds.web.metrics import Counters
-
-        counters = Counters()
-    timed = counters.rendered if counters else lambda _seconds: None
-    documents = Documents(catalog, site, answer, deltas=server.deltas, timed=timed)
-    tasks: list[Callable[[list[Request]], Any]] = [lambda _requests: documents.renditions.write()]
-    tasks += [counters.count] if counters else []
-    tasks += [access_log(server.access_log, settings.root)] if server.access_log else []
-    documents.prepare()
+    tasks: list[Callable[[list[Request]], Any]] = []
+    documents = Documents(catalog, site, answer, deltas=server.deltas, timed=_count(tasks))
+    if server.access_log:
+        tasks.append(access_log(server.access_log, settings.root))
+    if parent:
+        sys.setswitchinterval(0.0005)  # seconds: for so long the thread that renders may keep a request waiting
+        documents.prepare()
     pages = Pages(documents, catalog, lambda: app.jinja_env.get_template("page.html"), page)
     health = _Health(catalog, documents)
     aliases = settings.feeds.aliases
@@ -73,27 +70,9 @@ def create_app(config_file: str | os.PathLike[str] | None = None) -> Flask:
     def healthz() -> tuple[Response, int]:
         return health.said()
 
-    @app.errorhandler(404)
-    @app.errorhandler(405)
-    def refused(error: HTTPException) -> Response:
-        try:
-            gone = error.code == 404 and documents.is_gone(aliases.get(request.path, request.path))  # noqa: PLR2004
-        except FeedsError as unavailable:
-            return away(unavailable)
-        if gone:
-            cache = f"public, max-age={site.max_age}"
-            return _plain("This feed is no more. / lists those that there are.\n", 410, cache)
-        response = _plain(f"{error.name}. / lists the feeds.\n", error.code or 500)
-        response.headers.extend((name, value) for name, value in error.get_headers() if name == "Allow")
-        return response
-
-    @app.errorhandler(FeedsError)
-    def away(_error: FeedsError) -> Response:
-        response = _plain("This can't be served just now; ask again in a moment.\n", 503)
-        response.headers["Retry-After"] = "2"
-        return response
-
-    journal = Journal(tasks, wanted=bool(counters or server.access_log), logged=bool(server.access_log))
+    _say_errors(app, documents, aliases)
+    tasks.append(lambda _requests: documents.renditions.write())
+    journal = Journal(tasks, wanted=len(tasks) > 1, logged=bool(server.access_log))
     journal.start()
     app.wsgi_app = Front(  # type: ignore[method-assign]
         documents,
@@ -106,6 +85,41 @@ def create_app(config_file: str | os.PathLike[str] | None = None) -> Flask:
         note=journal.note,
     )
     return app
+
+
+def _say_errors(app: Flask, documents: Documents[Answer], aliases: Mapping[str, str]) -> None:
+    """Have Flask say what is not there, or no more, in a sentence."""
+
+    @app.errorhandler(404)
+    @app.errorhandler(405)
+    def refused(error: HTTPException) -> Response:
+        try:
+            gone = error.code == 404 and documents.is_gone(aliases.get(request.path, request.path))  # noqa: PLR2004
+        except FeedsError as unavailable:
+            return away(unavailable)
+        if gone:
+            cache = f"public, max-age={documents.site.max_age}"
+            return _plain("This feed is no more. / lists those that there are.\n", 410, cache)
+        response = _plain(f"{error.name}. / lists the feeds.\n", error.code or 500)
+        response.headers.extend((name, value) for name, value in error.get_headers() if name == "Allow")
+        return response
+
+    @app.errorhandler(FeedsError)
+    def away(_error: FeedsError) -> Response:
+        response = _plain("This can't be served just now; ask again in a moment.\n", 503)
+        response.headers["Retry-After"] = "2"
+        return response
+
+
+def _count(tasks: list[Callable[[list[Request]], Any]]) -> Callable[[float], Any]:
+    """Count what happens, if somebody wants it counted. Gives what is to be told of each document rendered."""
+    if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
+        return lambda _seconds: None
+    from feeds.web.metrics import Counters
+
+    counters = Counters()
+    tasks.append(counters.count)
+    return counters.rendered
 
 
 def _end_with(parent: int) -> None:
