@@ -1,5 +1,6 @@
 """The catalog remembers what it was given, whole, and says in a sentence when it can't."""
 
+import contextlib
 import sqlite3
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
@@ -130,3 +131,36 @@ def test_what_is_no_catalog_is_said_in_a_sentence(tmp_path):
             catalog.create()
         catalog.close()
         assert before is None or file.read_bytes() == before
+
+
+def test_a_catalog_of_the_first_version_is_brought_up(site):
+    """A catalog made by the first version gets this one's tables, keeps every id, and knows which feeds there were."""
+    site.article("a.md", title="a", category="x")
+    site.publish()
+    ids = {item["id"] for item in site.feed()["items"]}
+    site.close()
+    file = site.config.catalog_file
+
+    def tables():
+        with contextlib.closing(sqlite3.connect(file)) as raw:
+            names = [name for (name,) in raw.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+            indexes = {name for (name,) in raw.execute("SELECT name FROM sqlite_master WHERE type = 'index'")}
+            columns = {name: {(c[1], c[3]) for c in raw.execute(f"PRAGMA table_info({name})")} for name in names}
+            return columns, indexes
+
+    now = tables()
+    with contextlib.closing(sqlite3.connect(file)) as raw:
+        raw.executescript("""
+            DROP INDEX feeds_by_revision; DROP INDEX feeds_by_history; DROP TABLE renditions;
+            ALTER TABLE articles DROP COLUMN revision;
+            ALTER TABLE feeds DROP COLUMN history; ALTER TABLE feeds DROP COLUMN shifted;
+            ALTER TABLE feeds DROP COLUMN published;
+            DELETE FROM meta WHERE key = 'born'; UPDATE meta SET value = '1' WHERE key = 'schema';
+        """)
+    assert tables() != now
+    with site.catalog.reading() as catalog:
+        assert catalog.identity()
+        assert catalog.feed("category/x").published
+    assert tables() == now
+    site.publish()
+    assert {item["id"] for item in site.feed()["items"]} == ids
