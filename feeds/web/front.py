@@ -62,7 +62,7 @@ class Front:
         """Answer a request (PEP 3333)."""
         path = environ["PATH_INFO"]
         if not path.isascii():
-            path = path.encode("latin-1").decode("utf-8", "replace")
+            path = path.encode("latin-1", "replace").decode("utf-8", "replace")
         try:
             answer = self._find(path, environ)
         except FeedsError as error:
@@ -113,7 +113,7 @@ class Front:
             start_response("304 Not Modified", variant.not_modified)
             return []
         elif self._deltas and known and (delta := self._delta(answer, known, environ)):
-            return self._give_delta(variant, self._variant(delta, environ), environ, start_response)
+            return self._give_delta(path, variant, self._variant(delta, environ), environ, start_response)
         body = variant.body if environ["REQUEST_METHOD"] == "GET" else []
         if self._note:
             self._note(environ, path, "200", len(variant.body[0]) if body else 0)
@@ -135,14 +135,14 @@ class Front:
         return None
 
     def _give_delta(
-        self, whole: Variant, delta: Variant, environ: WSGIEnvironment, start_response: StartResponse
+        self, path: str, whole: Variant, delta: Variant, environ: WSGIEnvironment, start_response: StartResponse
     ) -> Iterable[bytes]:
         """Answer 226 with the validators of the whole, and so that no cache takes it for the whole (RFC 3229 10.8)."""
         kept = {"Content-Type", "Content-Length", "Content-Encoding"}
         headers = [header for header in delta.ok if header[0] in kept]
         headers += [header for header in whole.not_modified if header[0] != "Cache-Control"]
         headers += [("IM", "feed"), ("Cache-Control", "no-store, im")]
-        return self._give(environ, start_response, "delta", "226 IM Used", headers, delta.body[0])
+        return self._give(environ, start_response, path, "226 IM Used", headers, delta.body[0])
 
     def _moved(self, environ: WSGIEnvironment, start_response: StartResponse, path: str) -> Iterable[bytes]:
         headers = [("Location", self._documents.site.feeds_url + quote_path(path)), CORS]

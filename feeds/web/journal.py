@@ -54,6 +54,7 @@ class Journal:
         self._queue.append(Request(time.time(), document, status, size, _facts(environ) if self._logged else None))
 
     def _run(self) -> None:
+        said = ""
         while True:
             time.sleep(_EVERY)
             requests = [self._queue.popleft() for _ in range(len(self._queue))]
@@ -61,7 +62,9 @@ class Journal:
                 try:
                     task(requests)
                 except (OSError, FeedsError) as error:
-                    _LOG.warning("%s", error)
+                    if str(error) != said:  # once, not twice a second
+                        _LOG.warning("the journal can't be written: %s", error)
+                    said = str(error)
                 except Exception:  # what is served goes on
                     _LOG.exception("the journal could not be written")
 
@@ -75,8 +78,9 @@ def access_log(file: str, root: Path) -> Callable[[list[Request]], None]:
             sys.stdout.write(lines)
             sys.stdout.flush()
         elif lines:
-            with (root / file).open("a", encoding="ascii") as log:  # each time: who rotates it need not tell us
-                log.write(lines)
+            # opened each time, so that who rotates it need not tell us; one write, so that workers keep lines apart
+            with (root / file).open("ab", buffering=0) as log:
+                log.write(lines.encode())
 
     return write
 
