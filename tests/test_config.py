@@ -192,3 +192,37 @@ def test_the_demos_configuration_is_right():
         yaml.safe_load((Path(__file__).parent.parent / "config.yaml").read_text("utf-8"))["site"]["title"]
         == settings.site.title
     )
+
+
+@pytest.mark.parametrize(
+    ("section", "said"),
+    [
+        ("feeds: {max_size: big}", "feeds.max_size: must be a whole number"),
+        ("feeds: {redirect_aliases: perhaps}", "feeds.redirect_aliases: must be true or false"),
+        ("feeds: {aliases: {/a.xml: /nothing}}", "feeds.aliases: /a.xml leads to /nothing, and must lead to an rss.xml, atom.xml or feed.json"),
+        ("feeds: {aliases: {/a.xml: /b.xml, /b.xml: /rss.xml}}", "feeds.aliases: /a.xml leads to /b.xml, which is an alias itself"),
+        ("feeds: {aliases: {/rss.xml: /atom.xml}}", "feeds.aliases: /rss.xml is the site's own feed, and no alias"),
+        ("server: {limit: many}", "server.limit: must be a whole number"),
+        ("server: {client_header: X Real}", "server.client_header: must be the name of a header, like X-Real-IP"),
+        ("server: {metrics: nonsense}", "server.metrics: must be an address and a port, like 127.0.0.1:9464"),
+        ("server: {metrics: '127.0.0.1:99999'}", "server.metrics: must be an address and a port, like 127.0.0.1:9464"),
+        ("server: {access_log: ''}", "server.access_log: must not be empty"),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_with_serving(tmp_path, section, said):
+    """Each mistake in how feeds are served is one sentence that says where it is and what it should be."""
+    file = tmp_path / "c.yaml"
+    file.write_text(f"site: {{title: T, url: https://t.example}}\n{section}\n")
+    with pytest.raises(ConfigError) as error:
+        config.load(file, {})
+    (line,) = str(error.value).splitlines()
+    assert line.startswith(f"{file}:2:")
+    assert line.endswith(said)
+
+
+def test_the_names_of_the_sites_documents():
+    """The configuration knows the site's documents by the names that the formats give them."""
+    from feeds.config import schema
+    from feeds.formats import FORMATS
+
+    assert [f"/{format_.filename}" for format_ in FORMATS] == list(schema._SITE_DOCUMENTS)

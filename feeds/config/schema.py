@@ -109,8 +109,14 @@ def _aliases(value: dict[str, str]) -> dict[str, str]:
         if path in aliases:
             raise ValueError(f"{alias} leads to {path}, which is an alias itself")
         if not any(path.endswith(document) for document in _SITE_DOCUMENTS):
-            raise ValueError(f"{alias} leads to {path}, which must be a rss.xml, atom.xml or feed.json")
+            raise ValueError(f"{alias} leads to {path}, and must lead to an rss.xml, atom.xml or feed.json")
     return aliases
+
+
+def _header(value: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9-]+", value):
+        raise ValueError("must be the name of a header, like X-Real-IP")
+    return value
 
 
 def _address(value: str) -> str:
@@ -200,7 +206,7 @@ class ServerSection(_Section):
     workers: int = Field(1, ge=1, le=64)
     max_age: int = Field(300, ge=0)
     limit: int = Field(60, ge=0)
-    client_header: Annotated[str, Field(pattern=r"^[A-Za-z0-9-]+$")] | None = None
+    client_header: Annotated[str, AfterValidator(_header)] | None = None
     deltas: bool = False
     access_log: Text | None = None
     metrics: Annotated[str, AfterValidator(_address)] | None = None

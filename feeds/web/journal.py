@@ -63,7 +63,7 @@ class Journal:
                     task(requests)
                 except (OSError, FeedsError) as error:
                     if str(error) != said:  # once, not twice a second
-                        _LOG.warning("the journal can't be written: %s", error)
+                        _LOG.warning("%s", error)
                     said = str(error)
                 except Exception:  # what is served goes on
                     _LOG.exception("the journal could not be written")
@@ -79,8 +79,12 @@ def access_log(file: str, root: Path) -> Callable[[list[Request]], None]:
             sys.stdout.flush()
         elif lines:
             # opened each time, so that who rotates it need not tell us; one write, so that workers keep lines apart
-            with (root / file).open("ab", buffering=0) as log:
-                log.write(lines.encode())
+            try:
+                with (root / file).open("ab", buffering=0) as log:
+                    log.write(lines.encode())
+            except OSError as error:
+                what = f"{root / file}: the access log can't be written: {error.strerror}"
+                raise FeedsError(f"{what}; server.access_log names another") from None
 
     return write
 
