@@ -58,9 +58,7 @@ def test_feedparser(polled, name):
     (url,) = urls(polled, name)
     first = feedparser.parse(url)
     assert not first.bozo
-    assert {entry.title for entry in first.entries} == {title.replace("<", "&lt;") for title in TITLES} or {
-        entry.title for entry in first.entries
-    } == TITLES
+    assert {entry.title for entry in first.entries} == TITLES
     assert all("<em>words</em>" in entry.content[0].value for entry in first.entries)
     assert feedparser.parse(url, etag=first.etag).status == 304
     assert feedparser.parse(url, modified=first.modified).status == 304
@@ -81,7 +79,7 @@ def test_newsboat(polled):
         .execute("SELECT feedurl, title, guid, content FROM rss_item")
         .fetchall()
     )
-    assert len(rows) == len({row[2] for row in rows} | {1, 2, 3}) or len(rows) >= 3
+    assert len(rows) == len({guid for _, _, guid, _ in rows}) == len(TITLES)  # both formats tell the same ids
     assert {title for _, title, *_ in rows} == TITLES
     assert all("<em>words</em>" in content for *_, content in rows)
     assert statuses(polled, "newsboat") == {"/rss.xml": [200, 200, 304], "/atom.xml": [200, 200, 304]}
