@@ -1,6 +1,6 @@
 """How fast documents are served: `feeds serve`, nginx serving the same bytes as static files, and a Flask view.
 
-    python benchmarks/serve.py [ARTICLES] [SECONDS] [ROUNDS]
+    python benchmarks/serve.py [ARTICLES] [SECONDS] [ROUNDS] [CONNECTIONS]
 
 One worker each, the same load generator (wrk), alternating in one run; prints requests a second, the 99th
 percentile, and the ratio to nginx in each round, for a full answer in gzip and for a 304. nginx sends the same headers
@@ -28,7 +28,6 @@ from pathlib import Path
 
 import corpus
 
-CONNECTIONS = 64
 PATHS = ["/rss.xml", "/category/ai/rss.xml"]  # fifty entries, and some fifteen
 NGINX = """
 worker_processes 1; daemon off; pid {root}/nginx.pid; error_log {root}/nginx.log; {user}
@@ -65,6 +64,7 @@ class Rival:
 
     name: str
     port: int
+    connections: int = 64
 
 
 @dataclass
@@ -118,7 +118,7 @@ def load(rival: Rival, path: str, seconds: float, *, conditional: bool) -> Load:
     command = [
         "wrk",
         "-t1",
-        f"-c{CONNECTIONS}",
+        f"-c{rival.connections}",
         f"-d{seconds:.0f}s",
         "--latency",
         f"http://127.0.0.1:{rival.port}{path}",
@@ -167,7 +167,7 @@ def first_requests(command: list[str], port: int, root: Path) -> None:
 
 def main() -> None:
     """Run."""
-    count, seconds, rounds = [float(word) for word in sys.argv[1:]] + [200, 4, 5][len(sys.argv) - 1 :]
+    count, seconds, rounds, connections = [float(word) for word in sys.argv[1:]] + [200, 4, 5, 64][len(sys.argv) - 1 :]
     for program in ("nginx", "wrk"):
         if not shutil.which(program):
             raise SystemExit(f"{program} is needed")
@@ -192,7 +192,9 @@ def main() -> None:
         (root / "view.py").write_text(FLASK.format(root=str(root / "www"), paths=PATHS))
         gunicorn = [sys.executable, "-m", "gunicorn", "-b", f"127.0.0.1:{flask}", "--threads", "8", "view:app"]
         rivals.append(stack.enter_context(running("Flask, gunicorn", gunicorn, flask, root)))
-        print(f"wrk, {CONNECTIONS} connections; {os.cpu_count()} cores")
+        for rival in rivals:
+            rival.connections = int(connections)
+        print(f"wrk, {connections:.0f} connections; {os.cpu_count()} cores")
         for path in PATHS:
             headers, body = ask(feeds, path, Accept_Encoding="gzip")[1:]
             print(f"\n{path}: {len(body)} bytes in gzip, answers of {len(str(headers)) + len(body)}")
