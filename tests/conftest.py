@@ -111,7 +111,10 @@ class Site:
         """Render everything that is published; gives path -> bytes."""
         documents = Documents(self.catalog, self.config.for_core)
         listed = documents.listed(archives=lambda _: archives)
-        return {address.path: document.body for address, document in documents.every(address for address, _ in listed)}
+        return {
+            address.path: document.body
+            for address, document in documents.every((address for address, _ in listed), archives=lambda _: archives)
+        }
 
     def feed(self, path="/feed.json"):
         """Give a JSON feed."""

@@ -253,3 +253,11 @@ def test_unreadable_articles_are_tried_again(site):
     site.article("c.md", title="b").rename(site.content / "hidden.txt")
     assert site.run("build").returncode == 0
     assert site.items().keys() == {"a", "b"}
+
+
+def test_init_says_where_to_go_on(tmp_path):
+    """After `feeds init` the next steps name the configuration, and the folder that it is in."""
+    from conftest import run
+
+    said = run("init", str(tmp_path / "blog"), cwd=tmp_path).stdout
+    assert f"set title and url in config.yaml, then  cd {tmp_path / 'blog'} && feeds serve" in said

@@ -1,6 +1,7 @@
 """The static tree: whole files or none, only what changed, and nothing of anybody else's."""
 
 import json
+import re
 
 import pytest
 
@@ -96,3 +97,25 @@ def test_build_writes_only_what_an_article_touches(site):
     assert set(json.loads((public / MANIFEST).read_bytes())) == {
         f"{f}/{n}" for f in ("", "/category/x") for n in ("rss.xml", "atom.xml", "feed.json")
     }
+
+
+def test_an_export_leads_to_no_archive_that_is_not_exported(site):
+    """Exported feeds name the archives that are exported beside them, and no others."""
+    site.configure(feeds={"limit": 2})
+    for number in range(1, 6):
+        site.article(f"{number}.md", title=str(number), date=f"2026-05-0{number}", category="x")
+
+    def leading():
+        assert site.run("build").returncode == 0
+        public = site.root / "public"
+        files = [file for file in public.rglob("*.*") if file.suffix in {".xml", ".json"} and file.name[0] != "."]
+        linked = {
+            file: re.findall(r"https://test.example(/[a-z/]*archive/[0-9]/[a-z.]+)", file.read_text()) for file in files
+        }
+        assert all((public / path.lstrip("/")).is_file() for paths in linked.values() for path in paths)
+        return {str(file.relative_to(public)) for file, paths in linked.items() if paths}
+
+    assert {"rss.xml", "atom.xml", "feed.json"} <= leading()
+    assert not {path for path in leading() if path.startswith("category/x")}
+    site.configure(feeds={"archives": "all"})
+    assert "category/x/rss.xml" in leading()

@@ -87,6 +87,8 @@ def test_through_the_cache(proxied, name):
             head = proxied.ask(f"/{name}", f"Accept-Encoding: {accepts}", method="HEAD")
             assert (head.status, head.body, head.headers["etag"]) == (200, b"", etag)
     assert proxied.ask(f"/{name}?query").headers["x-cache"] == "HIT"
+    for spelling in ("br, x", "gzip;q=0.3, br", "br;q=1.0,deflate"):  # one copy of each encoding is enough
+        assert proxied.ask(f"/{name}", f"Accept-Encoding: {spelling}").headers["x-cache"] != "MISS"
 
 
 @pytest.mark.parametrize("name", DOCUMENTS)

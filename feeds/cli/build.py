@@ -20,7 +20,7 @@ from feeds.cli.common import (
 )
 from feeds.documents import Documents
 from feeds.export import Tree
-from feeds.model import Document
+from feeds.model import Document, FeedState
 from feeds.publish import Outcome
 
 
@@ -53,8 +53,11 @@ def _export(documents: Documents[Document], tree: Tree, settings: config.Config,
 
     Gives how many files were written and removed.
     """
-    of_all = settings.feeds.archives == "all"
-    digests = dict(documents.listed(archives=lambda state: of_all or not state.path))
+
+    def archives(state: FeedState) -> bool:
+        return settings.feeds.archives == "all" or not state.path
+
+    digests = dict(documents.listed(archives=archives))
     places = {address: [address.path] for address in digests}
     published = {address.path: address for address in digests}
     for alias, path in settings.feeds.aliases.items():
@@ -65,7 +68,7 @@ def _export(documents: Documents[Document], tree: Tree, settings: config.Config,
     written = 0
     changed = (address for address, digest in digests.items()
                if force or not all(tree.has(path, digest) for path in places[address]))  # fmt: skip
-    for address, document in documents.every(changed):
+    for address, document in documents.every(changed, archives=archives):
         for path in places[address]:
             written += tree.write(path, document.body, digests[address], force=force)
     return written, len(tree.finish(paths))

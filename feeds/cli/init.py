@@ -28,9 +28,9 @@ def init(folder: Path, config_file: Path | None, quiet: bool, verbose: bool) -> 
         if not content.exists():
             files[content / f"{now:%Y-%m-%d}-hello.md"] = _FIRST_ARTICLE.format(date=now.isoformat())
         try:
-            for file, text in files.items():
-                file.parent.mkdir(parents=True, exist_ok=True)
-                file.write_text(text, encoding="utf-8")
+            for made, text in files.items():
+                made.parent.mkdir(parents=True, exist_ok=True)
+                made.write_text(text, encoding="utf-8")
         except OSError as error:
             raise FeedsError(f"{error.filename}: can't be written: {error.strerror}") from None
         if quiet:

@@ -65,6 +65,8 @@ def serve(call: Call, host: str | None, port: int | None, workers: int | None) -
     multiprocessing.set_start_method("spawn", force=True)
     os.environ["FEEDS_CONFIG"] = str(call.config_file.absolute())
     os.environ["FEEDS_PARENT"] = str(os.getpid())
+    if settings.server.metrics and settings.server.metrics.endswith(f":{port}"):
+        raise FeedsError(f"server.metrics: {settings.server.metrics} has the port of the feeds; name another one")
     if settings.server.metrics:
         _serve_metrics(settings.server.metrics, catalog)
     server = Granian(

@@ -15,6 +15,7 @@ from feeds.text import absolute, one_line, scheme
 
 _PERMALINK_PARTS = {"category", "slug", "path", "year", "month", "day"}
 _SITE_DOCUMENTS = ("/rss.xml", "/atom.xml", "/feed.json")  # as formats has them, which takes long to import
+_RESERVED = ("/", "/healthz", "/feeds.opml", "/hub")
 _CRON_FIELD = re.compile(r"[\d*/,A-Za-z-]+")
 
 
@@ -104,6 +105,10 @@ def _folder(value: str) -> str:
 def _aliases(value: dict[str, str]) -> dict[str, str]:
     aliases = {unquote(alias): unquote(path) for alias, path in value.items()}
     for alias, path in aliases.items():
+        if "?" in alias or "#" in alias:
+            raise ValueError(f"{alias} is no path: a feed is found by its path alone, whatever the query")
+        if alias in _RESERVED or alias.startswith("/static/"):
+            raise ValueError(f"{alias} is a page of ours, and no alias")
         if alias in _SITE_DOCUMENTS:
             raise ValueError(f"{alias} is the site's own feed, and no alias")
         if path in aliases:

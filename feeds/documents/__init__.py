@@ -142,18 +142,24 @@ class Documents(Generic[T]):
         for state in self.feeds():
             last = syndicate.archives(state, self.site) if archives(state) else 0
             for archive in range(last + 1):
-                digest = f"{syndicate.stamp(state, archive, self.site)} {identity}" if archive else state.digest
+                digest = (
+                    f"{syndicate.stamp(state, archive, self.site)} {identity}" if archive else f"{state.digest} {last}"
+                )
                 for format_ in FORMATS:
                     yield Address(state.path, format_, archive), digest
 
-    def every(self, addresses: Iterable[Address]) -> Iterator[tuple[Address, Document]]:
-        """Render documents that are listed, in the order of the list."""
+    def every(
+        self, addresses: Iterable[Address], *, archives: Callable[[FeedState], bool]
+    ) -> Iterator[tuple[Address, Document]]:
+        """Render documents that are listed, in the order of the list; those without archives lead to none."""
         for (path, archive), formats in groupby(addresses, lambda address: (address.feed, address.archive)):
             with self._catalog.reading() as catalog:
                 state = catalog.feed(path)
                 assert state is not None, "it was listed"
                 records, changed = self._records(catalog, state, archive)
             feed = self._renderer.feed(state, records, archive)
+            if not archives(state):
+                feed = replace(feed, prev_archive=None)
             for address in formats:
                 rendered = self._renderer.document(address, feed, state, changed)
                 self.renditions.note(address, rendered, state, min(self.site.limit, state.entries))

@@ -55,7 +55,8 @@ class Renderer:
             if smaller == feed.entries:
                 _LOG.warning("%s: larger than feeds.max_size with one summary only", address.path)
                 break
-            feed = replace(feed, entries=smaller, prev_archive=syndicate.feed(state, smaller, site).prev_archive)
+            before = feed.prev_archive and syndicate.feed(state, smaller, site).prev_archive
+            feed = replace(feed, entries=smaller, prev_archive=before)
             body = render(feed)
         digest = hashlib.sha256(body).hexdigest()[:32]
         settled = bool(address.archive) and syndicate.is_full(state, address.archive, site)

@@ -92,7 +92,7 @@ def access_log(file: str, root: Path) -> Callable[[list[Request]], None]:
 def _facts(environ: WSGIEnvironment) -> dict[str, Any]:
     return {
         "client": environ.get("REMOTE_ADDR"),
-        "forwarded": environ.get("HTTP_X_FORWARDED_FOR"),
+        "forwarded": environ.get("HTTP_X_FORWARDED_FOR") or environ.get("HTTP_X_REAL_IP"),
         "method": environ["REQUEST_METHOD"],
         "path": environ["PATH_INFO"].encode("latin-1", "replace").decode("utf-8", "replace"),
         "query": environ.get("QUERY_STRING") or None,
