@@ -1,9 +1,10 @@
 """Writes a corpus of news-shaped articles: python benchmarks/corpus.py COUNT FOLDER [SEED].
 
-The same count and seed give the same bytes. Twelve categories, keywords from a list of five hundred, four to nine
+The same count and seed give the same bytes. Twelve categories, eight tags out of five hundred, four to nine
 paragraphs, a list right after a paragraph line in two of three articles, a table, a picture or a link here and there.
 """
 
+import json
 import random
 import sys
 from collections.abc import Iterator
@@ -73,7 +74,7 @@ def articles(count: int, seed: int = 1) -> Iterator[tuple[str, str]]:
             f'---\ntitle: "{" ".join(words).title()}; {number} {rng.choice(WORDS).title()}"\n'
             f'date: "{moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")}"\nslug: "{slug}"\n'
             f'category: "{category}"\ndescription: "{_sentence(rng, 20)}"\n'
-            f'keywords: "{", ".join(rng.sample(KEYWORDS, 8))}"\n---\n\n'
+            f"tags: {json.dumps(rng.sample(KEYWORDS, 8))}\n---\n\n"
         )
         yield f"{category}/{slug}.md", front + "\n\n".join(_blocks(rng)) + "\n"
 

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta, timezone
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from feeds.errors import Refused
@@ -452,3 +452,40 @@ def test_a_blank_author_is_none():
     """A list of blanks names nobody."""
     assert with_("authors: [' ', ~]").authors == ()
     assert with_("link: HTTP://x.example/a").link == "HTTP://x.example/a"
+
+
+_MATTER = st.lists(
+    st.tuples(
+        st.sampled_from(["title", "date", "no", "null", "Draft", "a-b", "x_1", "1a", "- a", "'q'"]),
+        st.sampled_from([":", ": ", ":  ", " :", ":\t"]),
+        st.text(alphabet="abé 012:/'\"[],-#.&*!?|>{}%@`\\~\u00a0\u2028\t\x85", max_size=12)
+        | st.sampled_from(["true", "null", "~", "2026-01-02T10:00:00Z", "'a''b'", "[a, 'b', \"c\"]", "[]", "[a,]", "a # b"]),
+    ).map("".join),
+    min_size=1,
+    max_size=4,
+).map("\n".join)  # fmt: skip
+
+
+@settings(max_examples=1500)
+@given(_MATTER)
+@example("title: a\n  b")
+@example("a: [x: y]")
+@example("a: b: c")
+@example('a: "x" y')
+@example("...\na: b")
+def test_simple_front_matter_is_read_as_the_yaml_parser_reads_it(text):
+    """What `simple` reads without the YAML parser has the values and the lines that the parser gives."""
+    read = yaml.simple(text)
+    if read is not None:
+        node = yaml.load(text)
+        assert read[0] == (node.plain() or {})
+        assert read[1] == {key: value.key_line for key, value in (node.value or {}).items()}
+
+
+def test_most_front_matter_is_simple():
+    """The shape that generators write is read without the YAML parser."""
+    matter = 'title: "A; B: c"\ndate: 2026-01-24T09:13:22Z\ndraft: false\n\ntags: ["a b", c, \'d\']\nslug: eé-f\n'
+    assert yaml.simple(matter) == (
+        {"title": "A; B: c", "date": "2026-01-24T09:13:22Z", "draft": False, "tags": ["a b", "c", "d"], "slug": "eé-f"},
+        {"title": 1, "date": 2, "draft": 3, "tags": 5, "slug": 6},
+    )

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -203,12 +203,15 @@ def chunks(keys: list[int]) -> Iterator[list[int]]:
 
 
 def packed(article: Article) -> str:
-    facts = asdict(replace(article, body=""))
-    return json.dumps(
-        {key: value for key, value in facts.items() if value}, ensure_ascii=False, default=datetime.isoformat
-    )
+    facts = {name: value for name in _FACTS if (value := getattr(article, name))}
+    return json.dumps(facts, ensure_ascii=False, default=_packed)
 
 
+def _packed(value: Any) -> Any:
+    return value.isoformat() if isinstance(value, datetime) else asdict(value)
+
+
+_FACTS = tuple(field.name for field in fields(Article) if field.name != "body")
 _DATES: tuple[str, ...] = ("published", "updated", "expires")
 _UNPACK: dict[str, Callable[[Any], Any]] = {
     **dict.fromkeys(_DATES, datetime.fromisoformat),

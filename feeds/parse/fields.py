@@ -30,7 +30,8 @@ class Fields:
     def __init__(self, matter: FrontMatter, zone: tzinfo) -> None:
         self._line_of = matter.line_of
         self._spelling = {key.lower(): key for key in reversed(matter)}  # Hugo takes `publishdate` for `publishDate`
-        self._values = {key: matter[spelling] for key, spelling in self._spelling.items()}
+        said = ((key, matter[spelling]) for key, spelling in self._spelling.items())
+        self._values = {key: value for key, value in said if not _is_nothing(value)}
         self._zone = zone
 
     def text(self, *keys: str) -> str | None:
@@ -161,7 +162,7 @@ class Fields:
     def _first(self, keys: tuple[str, ...], *, dates_only: bool = False) -> tuple[str, Any]:
         for key in keys:
             value = self._values.get(key.lower())
-            if _is_nothing(value):
+            if value is None:
                 continue
             if dates_only and key == "published" and self.flag_of_published() is not None:
                 continue

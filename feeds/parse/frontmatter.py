@@ -84,6 +84,9 @@ class _Yaml(_Fenced):
 
     def load(self, fm: str) -> Any:
         """Read the mapping; anything else is given back as it is."""
+        if simple := yaml.simple(fm):
+            values, lines = simple
+            return FrontMatter(values, lines.__getitem__)
         node = yaml.load(fm)
         if node.value is None:
             return FrontMatter({}, _nowhere)

