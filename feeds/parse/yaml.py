@@ -26,7 +26,7 @@ _PLAIN = r"[\w/](?:[\w /.,()'+&!?-]|:(?=[\w/]))*"
 _QUOTED = r"\"[^\"\\\n]*\"|'[^'\n]*'"
 _IN_FLOW = rf"(?:{_QUOTED}|[\w/](?:[\w /.()'+&!-])*)"
 _SIMPLE_LINE = re.compile(
-    rf"(?P<key>[A-Za-z_][\w-]{0, 60}):[ ]*(?:[ ](?:(?P<quoted>{_QUOTED})|(?P<plain>{_PLAIN})"
+    rf"(?P<key>[A-Za-z_][\w-]{{0,60}}):[ ]*(?:[ ](?:(?P<quoted>{_QUOTED})|(?P<plain>{_PLAIN})"
     rf"|\[[ ]*(?P<items>{_IN_FLOW}(?:,[ ]*{_IN_FLOW})*)[ ]*\])[ ]*)?"
 )
 _ITEM = re.compile(_IN_FLOW)
