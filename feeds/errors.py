@@ -31,6 +31,10 @@ class CatalogError(FeedsError):
     """The catalog can't be opened, read or written; the documents in memory and on disk may still be served."""
 
 
+class CatalogDamaged(CatalogError):
+    """What is at the catalog's path is none, or can't be read: it is to be kept aside, and another made."""
+
+
 class FolderGone(FeedsError):
     """The content folder is not there; everything published stays up until it is back."""
 

@@ -10,9 +10,8 @@ import stat
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import pathspec
 import watchfiles
@@ -45,8 +44,7 @@ _POLL_EVERY = 1.0  # s between two scans where there are no events
 Watch = Literal["auto", "events", "poll", "off"]
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(NamedTuple):
     """A file that should be an article. `problem` says why it can't be read, if that shows already."""
 
     path: str  # below the folder, with "/"; bytes that are not UTF-8 are spelled out
@@ -61,17 +59,27 @@ class Folder:
 
     def __init__(self, root: Path, include: Sequence[str], exclude: Sequence[str]) -> None:
         self.root = root
+        self._root = os.fspath(root)
         self._include = _patterns("include", include)
         self._exclude = _patterns("exclude", exclude)
 
-    def scan(self) -> list[Found]:
-        """List all articles by path. Raises `FolderGone` if the folder, or one below it while it is listed, is away."""
-        found: list[Found] = []
+    def scan(self, below: str = "") -> Iterator[Found]:
+        """Give all articles by path, or only that of a path or those below it.
+
+        Raises `FolderGone` if the folder, or one below it while it is listed, is away.
+        """
         root = os.path.realpath(self.root)
-        folders = [(root, "")]
         try:
-            while folders:
-                folders += self._list(*folders.pop(), root, found)
+            if not below:
+                yield from self._walk("", root)
+            elif self.root.is_dir() and self._is_ours(below):
+                inner = f"{root}/{below}"
+                if os.path.isdir(inner) and not os.path.islink(inner):
+                    yield from self._walk(f"{below}/", root)
+                elif os.path.lexists(inner):
+                    yield self._look(inner, below, root)
+            elif not self.root.is_dir():
+                raise FileNotFoundError  # noqa: TRY301  # the folder itself is gone
         except FileNotFoundError as error:
             if not self.root.is_dir():
                 raise FolderGone(
@@ -83,37 +91,61 @@ class Folder:
                 f"{error.filename or self.root}: can't be listed: {error.strerror}; nothing was changed, since its "
                 "articles would vanish. Mend that, or name it in content.exclude"
             ) from None
-        return sorted(found, key=lambda file: file.path)
 
-    def _list(self, folder: str, prefix: str, root: str, found: list[Found]) -> list[tuple[str, str]]:
-        """Add a folder's articles to `found`, and give the folders in it, each with its prefix."""
-        inner = []
-        with os.scandir(folder) as items:
-            for item in items:
-                if item.name.startswith(_NEVER) or item.name.endswith("~"):
-                    continue
-                path = prefix + item.name
-                if item.is_dir(follow_symlinks=False):
+    def may_hold(self, path: str) -> bool:
+        """Tell whether a path may be an article, or is a folder and may hold some."""
+        name = path.rpartition("/")[2]
+        if not self._is_ours(path):
+            return False
+        return name.lower().endswith(_SUFFIXES) or (self.root / path).is_dir()
+
+    def has(self, path: str) -> bool:
+        """Tell whether there is a file at a path."""
+        return os.path.lexists(self.root / path)
+
+    def count(self) -> int:
+        """Give about how many articles there are, without looking at each."""
+        return sum(
+            name.lower().endswith(_SUFFIXES) for _, _, names in os.walk(os.path.realpath(self.root)) for name in names
+        )
+
+    def _walk(self, prefix: str, root: str) -> Iterator[Found]:
+        """Give the articles of a folder ("" or ending in "/") and of those in it, by path as it is shown."""
+        open_ = [(prefix, iter(_listed(f"{root}/{prefix}")))]
+        while open_:
+            prefix, names = open_[-1]
+            for shown, name in names:
+                path = prefix + name
+                if shown[-1] == "/":
                     if not self._exclude.match_file(path + "/"):
-                        inner.append((item.path, path + "/"))
-                elif item.name.lower().endswith(_SUFFIXES) and self._wanted(path):
-                    found.append(self._look(item, path, root))
-        return inner
+                        open_.append((path + "/", iter(_listed(f"{root}/{path}"))))
+                        break
+                elif self._wanted(path):
+                    yield self._look(f"{root}/{path}", path, root)
+            else:
+                open_.pop()
 
     def _wanted(self, path: str) -> bool:
         return self._include.match_file(path) and not self._exclude.match_file(path)
 
+    def _is_ours(self, path: str) -> bool:
+        """Tell whether a scan would come to a path."""
+        parts = path.split("/")
+        above = ("/".join(parts[:depth]) + "/" for depth in range(1, len(parts)))
+        return not any(map(_is_never, parts)) and not any(map(self._exclude.match_file, above))
+
     @staticmethod
-    def _look(item: os.DirEntry[str], path: str, root: str) -> Found:
-        shown = path.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    def _look(place: str, path: str, root: str) -> Found:
+        shown = "/".join(map(_shown, path.split("/")))
         if shown != path:
-            return Found(shown, problem="the file name is not UTF-8; rename it")
-        if clean(path) != path or "\n" in path:
-            return Found(repr(path)[1:-1], problem="the file name holds a line break or a control character; rename it")
+            kind = "holds a line break or a control character" if _is_utf8(path) else "is not UTF-8"
+            return Found(shown, problem=f"the file name {kind}; rename it")
         try:
-            if item.is_symlink() and not os.path.realpath(item.path).startswith(root + os.sep):
-                return Found(path, problem="a symbolic link that leads out of the content folder")
-            facts = item.stat()
+            facts = os.lstat(place)
+            if stat.S_ISLNK(facts.st_mode):
+                if not os.path.realpath(place).startswith(root + os.sep):
+                    return Found(path, problem="a symbolic link that leads out of the content folder")
+                facts = os.stat(place)
         except OSError as error:
             return Found(path, problem=f"can't be read: {error.strerror}")
         if not stat.S_ISREG(facts.st_mode):
@@ -125,10 +157,14 @@ class Folder:
         if file.problem:
             raise Unreadable(file.problem)
         try:
-            handle = os.open(self.root / file.path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)  # a FIFO would block
-            with os.fdopen(handle, "rb") as stream:
-                data = stream.read(most + 1)
+            handle = os.open(
+                f"{self._root}/{file.path}", os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC
+            )  # a FIFO would block
+            try:
+                data = _read(handle, min(file.size, most + 1))
                 after = os.fstat(handle)
+            finally:
+                os.close(handle)
         except OSError as error:
             raise Unreadable(f"can't be read: {error.strerror}") from None
         if (after.st_mtime_ns, after.st_size) != (file.mtime_ns, file.size):
@@ -192,6 +228,42 @@ def _patterns(key: str, patterns: Sequence[str]) -> "pathspec.PathSpec[pathspec.
         return pathspec.PathSpec.from_lines("gitignore", patterns)
     except (ValueError, re.error) as error:
         raise ConfigError([f"content.{key}: {error}"]) from None
+
+
+def _read(handle: int, most: int) -> bytes:
+    """Read so many bytes; a system may give them in parts."""
+    data = os.read(handle, most)
+    while len(data) < most and (more := os.read(handle, most - len(data))):
+        data += more
+    return data
+
+
+def _listed(folder: str) -> list[tuple[str, str]]:
+    """Give the articles and the folders in a folder, as (name as it is shown, name), folders shown with a "/"."""
+    with os.scandir(folder) as items:
+        return sorted(
+            (_shown(item.name) + ("/" if is_folder else ""), item.name)
+            for item in items
+            if not _is_never(item.name)
+            and ((is_folder := item.is_dir(follow_symlinks=False)) or item.name.lower().endswith(_SUFFIXES))
+        )
+
+
+def _is_never(name: str) -> bool:
+    return name.startswith(_NEVER) or name.endswith("~")
+
+
+def _is_utf8(path: str) -> bool:
+    return not any("\udc80" <= letter <= "\udcff" for letter in path)
+
+
+def _shown(name: str) -> str:
+    """Spell out what a name should not hold."""
+    if name.isprintable() or (_is_utf8(name) and clean(name) == name and "\n" not in name):
+        return name
+    if not _is_utf8(name):
+        return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    return repr(name)[1:-1]
 
 
 def _identity(path: Path) -> tuple[int, int] | None:

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 
 from feeds import __version__
 from feeds.model import Article, Author, Content, Enclosure, Entry, Feed, FeedState, Image, Kind, Site
-from feeds.text import absolute, quote_path, slugify
+from feeds.text import absolute, quote_path, scheme, slugify
 
 SITE = FeedState(path="", kind="site", name="")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)  # when an empty feed was last updated
@@ -51,9 +51,14 @@ def mint(article: Article, authority: str) -> str:
     return f"tag:{authority},{article.published.year:04d}:{quote_path(name)}"
 
 
-def mint_apart(article: Article, authority: str) -> str:
+def apart(minted: str, path: str) -> str:
     """Give the id of an article whose minted one is taken: the same with its path appended."""
-    return f"{mint(article, authority)}/{quote_path(article.path)}"
+    return f"{minted}/{quote_path(path)}"
+
+
+def is_iri(id_: str) -> bool:
+    """Tell whether an id is an absolute IRI, as Atom wants it (RFC 4287 section 4.2.6)."""
+    return bool(scheme(id_))
 
 
 def link(article: Article, site: Site) -> str:
@@ -183,8 +188,12 @@ def shortened(entries: tuple[Entry, ...], excess: int) -> tuple[Entry, ...]:
 
 
 def _before(state: FeedState, shown: int, site: Site) -> int:
-    """Give the archive that goes on where a live document ends that shows so many entries; 0 for none."""
-    older = state.entries - shown
+    """Give the archive that goes on where a live document ends that shows so many entries; 0 for none.
+
+    One that has no room for all that it should show leads to the newest that has any: so what it says changes with
+    `digest` and at no other time.
+    """
+    older = state.entries - (shown if shown >= site.limit else 0)
     return -(-older // site.limit) if older > 0 and archives(state, site) else 0
 
 

@@ -5,6 +5,7 @@ Nothing here knows what a string means; it only knows what may be in it.
 
 import re
 import unicodedata
+from functools import lru_cache
 from urllib.parse import quote, urljoin, urlsplit, urlunsplit
 
 # XML 1.0 section 2.2 allows tab, LF and CR of the C0 controls, no surrogates and no U+FFFE or U+FFFF. DEL and the C1
@@ -31,6 +32,7 @@ def one_line(text: str) -> str:
     return " ".join(clean(text).split())
 
 
+@lru_cache(maxsize=4096)
 def slugify(name: str) -> str:
     """Give the slug of a category, tag or author: lower case, words joined by "-", letters and marks of any script.
 

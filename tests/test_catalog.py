@@ -4,13 +4,14 @@ import contextlib
 import sqlite3
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from feeds.catalog import Catalog, Run
-from feeds.catalog.schema import micros, moment, packed, unpacked
+from feeds.catalog import Catalog, Reading, Run
+from feeds.catalog.rows import micros, moment, packed, unpacked
 from feeds.errors import CatalogError
 from feeds.model import Article, Author, Enclosure, Image
 
@@ -38,6 +39,14 @@ FULL = Article(
 )
 
 
+def keep(writer, article, hash_="hash"):
+    """Keep an article as a run does, and give its key."""
+    writer.stage([Reading.of(article, (1, 2, 3), hash_, f"tag:{article.path}", [])])
+    writer.save([(None, article.path)])
+    writer.end_staging()
+    return next(known.key for known in writer.known("", "", 10) if known.path == article.path)
+
+
 @pytest.mark.parametrize(
     "article", [FULL, Article(path="a.md", name="a", title="T", published=DAY, updated=DAY, body="", slug="a")]
 )
@@ -57,10 +66,11 @@ def test_a_failed_transaction_leaves_nothing(tmp_path):
     catalog = Catalog(tmp_path / "c.db")
     catalog.create()
     with pytest.raises(ZeroDivisionError), catalog.writing() as writer:
-        writer.save(None, (1, 2, 3), FULL, "hash")
+        keep(writer, FULL)
         1 / 0  # noqa: B018
     with catalog.reading() as reader:
-        assert reader.known() == {}
+        assert reader.known("", "", 10) == []
+        assert reader.staged("", "", 10) == []
     catalog.close()
 
 
@@ -71,7 +81,7 @@ def test_readers_see_one_revision(tmp_path):
     with catalog.reading() as reader:
         assert reader.revision() == 0
         with catalog.writing() as writer:
-            writer.commit_revision(DAY, [])
+            writer.commit_revision(DAY)
         assert reader.revision() == 0
     with catalog.reading() as reader:
         assert reader.revision() == 1
@@ -95,13 +105,12 @@ def test_only_one_that_is_gone_is_taken_for_another(tmp_path):
     catalog = Catalog(tmp_path / "c.db")
     catalog.create()
     with catalog.writing() as writer:
-        first = writer.save(None, (1, 1, 1), replace(FULL, path="1.md", slug="s"), "h1")
-        second = writer.save(None, (1, 1, 1), replace(FULL, path="2.md", slug="s"), "h2")
+        first = keep(writer, replace(FULL, path="1.md", slug="s"), "h1")
+        second = keep(writer, replace(FULL, path="2.md", slug="s"), "h2")
         writer.vanish([first])
-        assert writer.gone_with_slug("s") == first
-        assert writer.gone_with_slug("other") is None
+        assert writer.gone_with_slugs(["s", "other"]) == {"s": first}
         writer.vanish([second])
-        assert writer.gone_with_slug("s") is None
+        assert writer.gone_with_slugs(["s", "other"]) == {}
     catalog.close()
 
 
@@ -133,34 +142,42 @@ def test_what_is_no_catalog_is_said_in_a_sentence(tmp_path):
         assert before is None or file.read_bytes() == before
 
 
-def test_a_catalog_of_the_first_version_is_brought_up(site):
-    """A catalog made by the first version gets this one's tables, keeps every id, and knows which feeds there were."""
-    site.article("a.md", title="a", category="x")
-    site.publish()
-    ids = {item["id"] for item in site.feed()["items"]}
-    site.close()
-    file = site.config.catalog_file
-
-    def tables():
-        with contextlib.closing(sqlite3.connect(file)) as raw:
-            names = [name for (name,) in raw.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
-            indexes = {name for (name,) in raw.execute("SELECT name FROM sqlite_master WHERE type = 'index'")}
-            columns = {name: {(c[1], c[3]) for c in raw.execute(f"PRAGMA table_info({name})")} for name in names}
-            return columns, indexes
-
-    now = tables()
+def tables(file):
+    """Give the columns of each table, whether each may be null, and the indexes."""
     with contextlib.closing(sqlite3.connect(file)) as raw:
-        raw.executescript("""
-            DROP INDEX feeds_by_revision; DROP INDEX feeds_by_history; DROP TABLE renditions;
-            ALTER TABLE articles DROP COLUMN revision;
-            ALTER TABLE feeds DROP COLUMN history; ALTER TABLE feeds DROP COLUMN shifted;
-            ALTER TABLE feeds DROP COLUMN published;
-            DELETE FROM meta WHERE key = 'born'; UPDATE meta SET value = '1' WHERE key = 'schema';
-        """)
-    assert tables() != now
+        names = [name for (name,) in raw.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+        indexes = set(raw.execute("SELECT name, sql FROM sqlite_master WHERE type = 'index'"))
+        return {name: {(c[1], c[3]) for c in raw.execute(f"PRAGMA table_info({name})")} for name in names}, indexes
+
+
+@pytest.mark.parametrize("version", [1, 2])
+def test_a_catalog_of_an_earlier_version_is_brought_up(site, version, tmp_path):
+    """A catalog as an earlier version made it gets this one's tables, and keeps ids, last good versions and stamps."""
+    old = Path(__file__).parent / "catalogs" / f"{version}.sql"
+    file = site.config.catalog_file
+    file.parent.mkdir()
+    with contextlib.closing(sqlite3.connect(file)) as raw:
+        raw.executescript(old.read_text("utf-8"))
+    fresh = Catalog(tmp_path / "fresh.db")
+    fresh.create()
+    fresh.close()
     with site.catalog.reading() as catalog:
         assert catalog.identity()
-        assert catalog.feed("category/x").published
-    assert tables() == now
+        assert catalog.feed("category/x-y").published
+        assert [(record.id, record.article.body) for record in catalog.newest("", 9)] == [
+            ("urn:x:b", "\nText.\n"),
+            ("tag:test.example,2026:a", "\nText.\n"),
+        ]
+        assert [path for path, _ in catalog.scheduled(site.now)] == ["later.md"]
+    assert tables(file) == tables(tmp_path / "fresh.db")
+    before = site.documents()
+    matter = "title: a\ndate: 2026-05-01T10:00:00Z\ncategory: X y\ntags: [t]"
+    site.write("moved.md", f"---\n{matter}\n---\n\nText.\n")  # which was a.md
+    site.article("later.md", title="later", date="2100-05-02T10:00:00Z", category="X y")
+    site.write("sub/old.md", b"broken meanwhile")
     site.publish()
-    assert {item["id"] for item in site.feed()["items"]} == ids
+    assert site.publish().changed == ()
+    assert site.documents() == before
+    site.article("new.md", title="c", category="X y")
+    assert site.publish().changed == ("", "category/x-y")
+    assert site.publish(datetime(2101, 1, 1, tzinfo=UTC)).articles == 4

@@ -101,13 +101,13 @@ def test_a_catalog_that_is_away_costs_nothing_that_is_kept(site, documents):
 
 def test_an_article_that_renders_too_slowly_is_shown_as_typed(site, documents, monkeypatch):
     """An article that the counts took for ordinary, and that takes for ever, is shown as plain text; the others as ever."""
-    monkeypatch.setattr("feeds.publish.ordinary", lambda body: True)
+    monkeypatch.setattr("feeds.publish.reading.ordinary", lambda body: True)
     site.article("a.md", "[" * 20_000, title="a")
     site.article("b.md", "*b*", title="b")
     site.publish()
     while True:
         try:
-            html = {entry.title: entry.html for entry in documents.feed("").entries}
+            html = {entry.title: entry.html for entry in documents.overview("")[0].entries}
             break
         except Busy:  # nobody waits for so long
             time.sleep(0.2)
@@ -120,7 +120,7 @@ def test_threads_never_mix_articles(site, documents):
         site.article(f"{n}.md", f"P{n}[^1]\n\n```\ncode {n}\n```\n\n<div>raw {n}</div>\n\n[^1]: F{n}", title=str(n))
     site.publish()
     feeds = []
-    threads = [threading.Thread(target=lambda: feeds.append(documents.feed(""))) for _ in range(6)]
+    threads = [threading.Thread(target=lambda: feeds.append(documents.overview("")[0])) for _ in range(6)]
     for thread in threads:
         thread.start()
     for thread in threads:

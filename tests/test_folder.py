@@ -85,7 +85,7 @@ def test_folders_in_folders(root):
         deep = deep / "d"
     deep.mkdir(parents=True)
     (deep / "a.md").write_text("x")
-    assert len(folder(root).scan()) == 1
+    assert len(list(folder(root).scan())) == 1
 
 
 def test_wrong_patterns(root):
@@ -105,7 +105,7 @@ def test_a_folder_that_is_away(root):
     """No folder is an error, never an empty list."""
     shutil.rmtree(root)
     with pytest.raises(FolderGone):
-        folder(root).scan()
+        list(folder(root).scan())
 
 
 def test_reading_what_is_being_written(root):

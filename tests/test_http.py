@@ -120,6 +120,9 @@ def test_conditions(served, name, coding):
         (['If-None-Match: "a"'], 200),
         (['If-None-Match: "*"'], 200),
         (["If-None-Match:"], 200),
+        (["If-Modified-Since: Thu, 01 Jan 99999999999999999999 00:00:00 GMT"], 200),
+        (["If-Modified-Since: Mon, 23 Nov 2026 23:59:59 +99999999999999999"], 200),
+        (["If-Modified-Since: Mon, 23 Nov 2026 99999999999:59:59 GMT"], 200),
         (['If-None-Match: "unclosed'], 200),
         ([f"If-None-Match: {etag[:-2]}"], 200),
         ([f"If-None-Match: {other}"], 200),  # of another encoding
@@ -374,6 +377,10 @@ def test_deltas(tmp_path, serve, name):
     assert server.ask(f"/{name}", known).status == 200  # who does not ask for it has the whole
     assert server.ask(f"/{name}", 'If-None-Match: "unknown"', "A-IM: feed").status == 200
     assert server.ask(f"/{name}", known, "A-IM: vcdiff").status == 200
+    assert server.ask(f"/{name}", known, "A-IM: feed;q=0").status == 200
+    assert server.ask(f"/{name}", known, "A-IM: FEED").status == 226
+    many = ", ".join(f'"{number:032x}"' for number in range(1500))
+    assert server.ask(f"/{name}", f"If-None-Match: {many}", "A-IM: feed").status == 200
     time.sleep(1)  # until it is written down
     server.stop()
     check_delta(serve(site), name, known, whole)  # the version was given out by a server that is no more

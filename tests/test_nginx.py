@@ -1,10 +1,10 @@
 """deploy/nginx.conf, with a real nginx: what comes through its cache is what we said, whoever asks in which order."""
 
-import contextlib
 import gzip
 import os
 import re
 import shutil
+import socket
 import subprocess
 import time
 
@@ -23,7 +23,7 @@ pytestmark = pytest.mark.needs("nginx")
 class Nginx(Server):
     """nginx with our configuration, on ports and in a folder of its own."""
 
-    def __init__(self, root, upstream):
+    def __init__(self, root, upstream, *changes):
         self.port = free_port()
         user = "user root;" if os.geteuid() == 0 else ""  # who else may not enter our folder
         text = (REPOSITORY / "deploy" / "nginx.conf").read_text("utf-8")
@@ -33,6 +33,7 @@ class Nginx(Server):
             ("/var/cache/nginx/feeds", f"{root}/cache"),
             ("worker_processes auto;", f"{user} worker_processes 2; daemon off; pid {root}/nginx.pid; error_log {root}/error.log;"),
             ("http {\n", "http {\n" + "".join(f"{kind}_temp_path {root}/{kind};\n" for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")) + f"access_log {root}/access.log;\n"),
+            *changes,
         ]:  # fmt: skip
             assert text.count(given) == 1, given
             text = text.replace(given, ours)
@@ -117,9 +118,35 @@ def test_the_copy_outlives_us(proxied):
     assert proxied.ask("/rss.xml", f"If-None-Match: {answer.headers['etag']}").status == 304
 
 
-def test_the_client_is_known_behind_it(proxied):
-    """The address that is limited is the client's, whatever it says of itself; the cache answers the rest."""
-    with contextlib.closing(proxied.site.catalog):
-        statuses = {proxied.ask(f"/rss.xml?{n}", f"X-Real-IP: 198.51.100.{n}").status for n in range(70)}
-    assert statuses == {200}  # nearly all of them from the copy
+def test_one_copy_for_all_clients(proxied):
+    """Who hammers what is in the cache gets the copy, and no client another encoding's."""
+    assert {proxied.ask(f"/rss.xml?{n}").status for n in range(70)} == {200}
+    for path in ("/rss.xmlbr", "/rss.xmlgzip"):
+        assert proxied.ask(path, "Accept-Encoding: br").status == 404
+
+
+def test_the_client_is_known_behind_it(tmp_path):
+    """Without a cache the address that is limited is the client's, whatever it says of itself, and no other's."""
+    site = Site(tmp_path / "site")
+    site.configure(server={"client_header": "X-Real-IP", "limit": 2})
+    site.article("a.md", title="a")
+    behind = Server(site.root)
+    (tmp_path / "nginx").mkdir()
+    front = Nginx(tmp_path / "nginx", behind.port, ("proxy_cache feeds;", "proxy_cache off;"))
+    try:
+        said = [front.ask("/rss.xml", f"X-Real-IP: 198.51.100.{n}", f"X_Real_IP: 1.1.1.{n}").status for n in range(4)]
+        assert said == [200, 200, 429, 429]
+        with socket.create_connection(("127.0.0.1", front.port), source_address=("127.0.0.2", 0)) as other:
+            other.sendall(b"GET /rss.xml HTTP/1.0\r\n\r\n")
+            assert other.recv(12) == b"HTTP/1.1 200"
+    finally:
+        front.process.terminate()
+        front.process.wait(10)
+        behind.stop()
+
+
+def test_nothing_goes_wrong_in_its_log(proxied):
+    """What nginx does with our configuration leaves no error in its log."""
+    for name in DOCUMENTS:
+        proxied.ask(f"/{name}")
     assert not re.search(r"\[(error|crit|emerg)\]", proxied.log.read_text())

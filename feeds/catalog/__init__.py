@@ -6,6 +6,7 @@ writer writes, and each sees one consistent revision. The catalog remembers and 
 
 import contextlib
 import fcntl
+import os
 import sqlite3
 import time
 import uuid
@@ -16,25 +17,71 @@ from typing import Any, cast
 import sqlalchemy as sa
 
 from feeds.catalog.reader import Reader
-from feeds.catalog.schema import METADATA, MIGRATIONS, SCHEMA, Known, Record, Refusal, Rendition, Run
-from feeds.catalog.writer import Place, Stamp, Writer
-from feeds.errors import CatalogError, Locked
+from feeds.catalog.rows import (
+    Holder,
+    Known,
+    Pending,
+    Place,
+    Reading,
+    Record,
+    Refusal,
+    Rendition,
+    Run,
+    Shown,
+    Staged,
+    Stamp,
+    Version,
+    micros,
+)
+from feeds.catalog.schema import METADATA, MIGRATIONS, SCHEMA
+from feeds.catalog.staging import Staging
+from feeds.catalog.writer import Writer
+from feeds.errors import CatalogDamaged, CatalogError, Locked
 
-__all__ = ["Catalog", "Known", "Place", "Reader", "Record", "Refusal", "Rendition", "Run", "Stamp", "Writer"]
+__all__ = [
+    "Catalog",
+    "Holder",
+    "Known",
+    "Pending",
+    "Place",
+    "Reader",
+    "Reading",
+    "Record",
+    "Refusal",
+    "Rendition",
+    "Run",
+    "Shown",
+    "Staged",
+    "Staging",
+    "Stamp",
+    "Version",
+    "Writer",
+    "micros",
+]
 
+_DAMAGE = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 _PATIENCE = 30.0  # seconds to wait for who is just making the same catalog
 
 
 class Catalog:
-    """A catalog in a SQLite file, or in memory (`None`) for a run that leaves nothing behind."""
+    """A catalog in a SQLite file, or in memory (`None`) for a run that leaves nothing behind.
+
+    The file may be taken away, or another put in its place, at any time: what is at its path now is what counts.
+    """
 
     def __init__(self, file: Path | None) -> None:
         self._file = file
         self._engine = _engine(file)
+        self._inode: tuple[int, int] | None = None
         self._locked = False
+        # a connection must not be used by two processes (sqlite.org/howtocorrupt.html, 2.6)
+        os.register_at_fork(after_in_child=lambda: self._engine.dispose(close=False))
 
     def create(self) -> None:
-        """Make the file and its tables where they are missing. Raises `CatalogError` for what is no catalog of ours."""
+        """Make the file and its tables where they are missing, or bring up those of an earlier version.
+
+        Raises `CatalogDamaged` for what is no catalog of ours, `CatalogError` for one that can't be opened.
+        """
         self._make_folder()
         with _translated(self._file):
             if self._schema() == SCHEMA:
@@ -44,6 +91,8 @@ class Catalog:
                 if schema == SCHEMA:
                     return
                 if schema is None and self._file:
+                    self._file.touch()
+                    self._follow()
                     with contextlib.closing(self._engine.raw_connection()) as raw:
                         raw.cursor().execute("PRAGMA journal_mode=WAL")  # which stays in the file
                 with self._engine.begin() as connection:
@@ -80,11 +129,14 @@ class Catalog:
 
     def _schema(self) -> int | None:
         """Give the version of a catalog's tables; None for an empty file. Raises `CatalogError` for anything else."""
+        if self._file and not self._file.exists():
+            return None
+        self._follow()
         with self._engine.connect() as connection:
             tables = set(sa.inspect(connection).get_table_names())
-            schema = Reader(connection).meta("schema") if "meta" in tables else None
-        if tables and "meta" not in tables:
-            raise CatalogError(f"{self._file}: a database, but not a catalog of ours; `state` names another file")
+            schema = Reader(connection).meta("schema") if {"meta", "articles"} <= tables else None
+        if tables and schema is None:
+            raise CatalogDamaged(f"{self._file}: a database, but not a catalog of ours (`state` names it)")
         if schema and int(schema) > SCHEMA:
             raise CatalogError(f"{self._file}: written by a newer version of feeds; upgrade, or set another `state`")
         return int(schema) if schema else None
@@ -92,14 +144,33 @@ class Catalog:
     @contextlib.contextmanager
     def reading(self) -> Iterator["Reader"]:
         """Read one consistent revision."""
-        with _translated(self._file), self._engine.connect() as connection:
-            yield Reader(connection)
+        with _translated(self._file):
+            self._follow()
+            with self._engine.connect() as connection:
+                yield Reader(connection)
 
     @contextlib.contextmanager
     def writing(self) -> Iterator["Writer"]:
-        """Write; all of it is committed at the end, or nothing if an exception passes."""
-        with _translated(self._file), self._engine.begin() as connection:
-            yield Writer(connection)
+        """Write; all of it is committed at the end, or nothing if an exception passes.
+
+        Another writer is waited for at the beginning: one that begins to read could not go on to write after another.
+        """
+        with _translated(self._file):
+            self._follow()
+            with self._engine.execution_options(writes=True).begin() as connection:
+                yield Writer(connection)
+
+    def _follow(self) -> None:
+        """Let go of a file that is no longer the one at our path. Raises `CatalogError` if there is none."""
+        if self._file is None:
+            return
+        try:
+            facts = self._file.stat()
+        except OSError as error:
+            raise _unusable(self._file, error.strerror) from error
+        if self._inode != (facts.st_dev, facts.st_ino):
+            self._engine.dispose()
+            self._inode = facts.st_dev, facts.st_ino
 
     @contextlib.contextmanager
     def lock(self, wait: float = 0.0) -> Iterator[None]:
@@ -138,12 +209,15 @@ def _engine(file: Path | None) -> sa.Engine:
         engine = sa.create_engine(sa.URL.create("sqlite", database=str(file)), connect_args={"timeout": 30})
 
     def begin(connection: sa.Connection) -> None:
-        connection.exec_driver_sql("BEGIN")
+        writes = connection.get_execution_options().get("writes")
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
     def connected(connection: Any, _record: Any) -> None:
         connection.isolation_level = None  # transactions are ours: pysqlite would begin them late
         connection.execute("PRAGMA synchronous=NORMAL")
         connection.execute("PRAGMA cache_size=-16384")  # KiB
+        connection.execute("PRAGMA wal_autocheckpoint=16384")  # pages: each is copied to its place once, not often
+        connection.execute("PRAGMA journal_size_limit=67108864")
 
     sa.event.listen(engine, "connect", connected)
     sa.event.listen(engine, "begin", begin)
@@ -156,6 +230,8 @@ def _translated(file: Path | None) -> Iterator[None]:
     try:
         yield
     except sa.exc.DBAPIError as error:
+        if getattr(error.orig, "sqlite_errorcode", 0) & 0xFF in _DAMAGE:
+            raise CatalogDamaged(f"{file}: the catalog is damaged: {error.orig}") from error
         raise _unusable(file, error.orig) from error
 
 

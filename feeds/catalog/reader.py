@@ -1,31 +1,35 @@
 """Questions that anybody may ask the catalog."""
 
 import json
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
 
-from feeds.catalog.schema import (
-    NEWEST_FIRST,
-    NOT_LIVE,
-    OLDEST_FIRST,
+from feeds.catalog.rows import (
     Known,
     Record,
     Refusal,
     Rendition,
     Run,
-    articles,
-    columns,
-    entries,
+    Staged,
     feed_state,
-    feeds,
-    meta,
     micros,
     moment,
     record,
+)
+from feeds.catalog.schema import (
+    NEWEST_FIRST,
+    OLDEST_FIRST,
+    articles,
+    entries,
+    feeds,
+    meta,
+    readings,
     renditions,
     revisions,
+    texts,
 )
 from feeds.model import FeedState
 
@@ -82,7 +86,11 @@ class Reader:
         order = NEWEST_FIRST if newest else OLDEST_FIRST
         mine = sa.select(entries).where(entries.c.feed == feed)
         some = mine.order_by(*order).limit(limit).offset(skip).subquery()  # what is skipped needs no article
-        chosen = sa.select(*columns(bodies=True)).join(some, some.c.article == articles.c.key)
+        chosen = (
+            sa.select(articles.c.hash, articles.c.id, articles.c.revision, texts.c.facts, texts.c.body)
+            .join(some, some.c.article == articles.c.key)
+            .join(texts, texts.c.key == articles.c.text)
+        )
         newest_first = chosen.order_by(some.c.published.desc(), some.c.id.desc())
         return [record(row) for row in self._connection.execute(newest_first)]
 
@@ -97,12 +105,10 @@ class Reader:
         )
         return [(row.id, row.path, row.hash) for row in self._connection.execute(chosen)]
 
-    def count_and_name(self, feed: str) -> tuple[int, str]:
-        """Give how many entries a feed has, and its name as the earliest of them spells it."""
-        mine = entries.c.feed == feed
-        count = self._connection.execute(sa.select(sa.func.count()).select_from(entries).where(mine)).scalar_one()
-        earliest = sa.select(entries.c.name).where(mine).order_by(entries.c.published, entries.c.id).limit(1)
-        return count, self._connection.execute(earliest).scalar() or ""
+    def name(self, feed: str) -> str:
+        """Give a feed's name as the earliest of its entries spells it, "" if it has none."""
+        earliest = sa.select(entries.c.name).where(entries.c.feed == feed).order_by(*OLDEST_FIRST).limit(1)
+        return self._connection.execute(earliest).scalar() or ""
 
     def later(self, feed: str, position: tuple[int, str], limit: int) -> int:
         """Count the entries of a feed at a position, (published, id), and after it; but not beyond a limit."""
@@ -110,10 +116,10 @@ class Reader:
         some = sa.select(entries.c.id).where(entries.c.feed == feed, there).limit(limit).subquery()
         return self._connection.execute(sa.select(sa.func.count()).select_from(some)).scalar_one()
 
-    def rendition(self, path: str, digest: str) -> Rendition | None:
-        """Give what is known of a version of a live document."""
-        chosen = sa.select(renditions).where(renditions.c.path == path, renditions.c.digest == digest)
-        row = self._connection.execute(chosen).one_or_none()
+    def rendition(self, path: str, digests: Sequence[str]) -> Rendition | None:
+        """Give what is known of the latest of some versions of a live document."""
+        chosen = sa.select(renditions).where(renditions.c.path == path, renditions.c.digest.in_(digests))
+        row = self._connection.execute(chosen.order_by(renditions.c.revision.desc()).limit(1)).one_or_none()
         return _rendition(row) if row else None
 
     def shortened(self) -> list[Rendition]:
@@ -124,8 +130,8 @@ class Reader:
         return [_rendition(row) for row in self._connection.execute(chosen)]
 
     def live(self) -> int:
-        """Count the articles that the world can see."""
-        return self._connection.execute(sa.select(sa.func.count()).where(articles.c.live.is_(True))).scalar_one()
+        """Count the articles that the world can see: the entries of the site's feed."""
+        return self._connection.execute(sa.select(feeds.c.entries).where(feeds.c.path == "")).scalar() or 0
 
     def refused(self) -> list[Refusal]:
         """Give the articles that can't be read, by path."""
@@ -140,7 +146,7 @@ class Reader:
         """Give the articles whose hour has not come as (path, hour), the next first."""
         chosen = (
             sa.select(articles.c.path, articles.c.published)
-            .where(NOT_LIVE, articles.c.published > micros(now))
+            .where(articles.c.waiting.is_(True), articles.c.published > micros(now))
             .order_by(articles.c.published, articles.c.path)
             .limit(limit)
         )
@@ -148,21 +154,38 @@ class Reader:
 
     def next_change(self, now: datetime) -> datetime | None:
         """Give the next hour at which an article goes live or expires by itself."""
-        going = sa.select(sa.func.min(articles.c.published)).where(NOT_LIVE, articles.c.published > micros(now))
+        going = sa.select(sa.func.min(articles.c.published)).where(
+            articles.c.waiting.is_(True), articles.c.published > micros(now)
+        )
         leaving = sa.select(sa.func.min(articles.c.expires)).where(
             articles.c.live.is_(True), articles.c.expires.isnot(None)
         )
         hours = [hour for chosen in (going, leaving) if (hour := self._connection.execute(chosen).scalar()) is not None]
         return moment(min(hours)) if hours else None
 
-    def known(self) -> dict[str, Known]:
-        """Give what was last seen of every file, by path."""
-        names = ("path", "key", "mtime_ns", "size", "inode", "gone", "hash")
-        chosen = sa.select(*(articles.c[name] for name in names), articles.c.refused.isnot(None).label("refused"))
-        return {
-            row.path: Known(row.key, row.mtime_ns, row.size, row.inode, row.gone, row.hash, row.refused)
-            for row in self._connection.execute(chosen)
-        }
+    def known(self, below: str, after: str, limit: int) -> list[Known]:
+        """Give what was last seen of the files of a path and below it, "" for all: so many after a path, by path."""
+        names = ("path", "mtime_ns", "size", "inode", "key", "gone", "hash")
+        columns = [*(articles.c[name] for name in names), articles.c.refused.isnot(None)]
+        chosen = sa.select(*columns).where(*_below(articles, below, after)).order_by(articles.c.path).limit(limit)
+        return list(map(Known._make, self._connection.execute(chosen).all()))
+
+    def staged(self, below: str, after: str, limit: int) -> list[Staged]:
+        """Give what was read of files and is not published yet, in the same way."""
+        names = ("path", "mtime_ns", "size", "inode")
+        columns = [*(readings.c[name] for name in names), readings.c.refused.isnot(None)]
+        chosen = sa.select(*columns).where(*_below(readings, below, after)).order_by(readings.c.path).limit(limit)
+        return list(map(Staged._make, self._connection.execute(chosen).all()))
+
+    def any_gone(self) -> bool:
+        """Tell whether there are articles whose files are gone."""
+        chosen = sa.select(articles.c.key).where(articles.c.gone.is_(True), articles.c.hash.isnot(None)).limit(1)
+        return self._connection.execute(chosen).scalar() is not None
+
+    def is_folder(self, path: str) -> bool:
+        """Tell whether files below a path are known."""
+        chosen = sa.select(articles.c.key).where(*_below(articles, path, f"{path}/"), articles.c.gone.is_(False))
+        return self._connection.execute(chosen.limit(1)).scalar() is not None
 
     def identity(self) -> str:
         """Give what tells this catalog from one that is built anew."""
@@ -171,6 +194,12 @@ class Reader:
     def meta(self, key: str) -> str | None:
         """Give a fact about the catalog as a whole."""
         return self._connection.execute(sa.select(meta.c.value).where(meta.c.key == key)).scalar()
+
+
+def _below(table: sa.Table, path: str, after: str) -> list[sa.ColumnElement[bool]]:
+    """Say in SQL: of a path or below it, and after another. By bytes, as Python sorts text."""
+    later = [table.c.path > after]
+    return [*later, sa.or_(table.c.path == path, table.c.path.between(f"{path}/", f"{path}0"))] if path else later
 
 
 def _rendition(row: Any) -> Rendition:

@@ -1,17 +1,18 @@
-"""The tables, and how our words are kept in their columns: moments as microseconds since 1970 in UTC, facts as JSON."""
+"""The tables, and the way to them from those of earlier versions.
 
-import json
+A row of `articles` is small, so that what compares and counts reads little; the texts are in a table of their own,
+written once and never changed. `readings` holds what was read of files and is not published yet: a run that is cut
+short has lost nothing, and a catalog of a million articles is written in batches.
+"""
+
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, fields
-from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 import sqlalchemy as sa
 
-from feeds.model import Article, Author, Enclosure, FeedState, Image
+T = TypeVar("T")
 
-SCHEMA = 2
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+SCHEMA = 3
 _CHUNK = 500  # parameters of one statement
 
 METADATA = sa.MetaData()
@@ -27,6 +28,35 @@ revisions = sa.Table(
     sa.Column("number", sa.Integer, primary_key=True),
     sa.Column("at", sa.BigInteger, nullable=False),
 )
+texts = sa.Table(
+    "texts",
+    METADATA,
+    sa.Column("key", sa.Integer, primary_key=True),
+    sa.Column("facts", sa.Text, nullable=False),  # the Article without its body
+    sa.Column("body", sa.Text, nullable=False),
+)
+_VERSION: tuple[Callable[[], "sa.Column[Any]"], ...] = (
+    lambda: sa.Column("hash", sa.Text),  # of the file; null if there never was a good one
+    lambda: sa.Column("text", sa.Integer),  # in `texts`
+    lambda: sa.Column("slug", sa.Text),  # only if its front matter gives one
+    lambda: sa.Column("given", sa.Text),  # the id, likewise
+    lambda: sa.Column("minted", sa.Text),  # the id that it has if it gives none
+    lambda: sa.Column("feeds", sa.Text),  # that it is in when it is live: [[path, name as it spells it], …]
+    lambda: sa.Column("published", sa.BigInteger),
+    lambda: sa.Column("expires", sa.BigInteger),
+    lambda: sa.Column("draft", sa.Boolean, nullable=False, default=False),
+)
+readings = sa.Table(
+    "readings",
+    METADATA,
+    sa.Column("path", sa.Text, primary_key=True),
+    sa.Column("mtime_ns", sa.BigInteger, nullable=False),
+    sa.Column("size", sa.BigInteger, nullable=False),
+    sa.Column("inode", sa.BigInteger, nullable=False),
+    sa.Column("refused", sa.Text),
+    sa.Column("refused_line", sa.Integer),
+    *(column() for column in _VERSION),
+)
 articles = sa.Table(
     "articles",
     METADATA,
@@ -39,23 +69,23 @@ articles = sa.Table(
     sa.Column("gone", sa.Boolean, nullable=False, default=False),
     sa.Column("refused", sa.Text),
     sa.Column("refused_line", sa.Integer),
-    # its last good version
-    sa.Column("hash", sa.Text),  # of the file; null if there never was a good one
-    sa.Column("slug", sa.Text),  # only if its front matter gives one
-    sa.Column("facts", sa.Text),  # the Article without its body
-    sa.Column("body", sa.Text),
-    sa.Column("published", sa.BigInteger),
-    sa.Column("expires", sa.BigInteger),
-    sa.Column("draft", sa.Boolean, nullable=False, default=False),
+    *(column() for column in _VERSION),  # its last good version
+    sa.Column("pending", sa.Integer, nullable=False, server_default="0"),  # TO_DECIDE or EDITED, until a run decides
     # what the world knows of it
     sa.Column("id", sa.Text, unique=True),  # once minted or given, for ever
     sa.Column("live", sa.Boolean, nullable=False, default=False),
+    sa.Column("waiting", sa.Boolean, nullable=False, server_default=sa.false()),  # for its hour
+    # its places: when it was published, as the world knows, and the feeds that show it; null: as its version says
+    sa.Column("shown_at", sa.BigInteger),
+    sa.Column("shown_in", sa.Text),
     sa.Column("revision", sa.Integer, nullable=False, server_default="0"),  # that last changed what the world knows
 )
-NOT_LIVE = sa.and_(articles.c.live.is_(False), articles.c.gone.is_(False), articles.c.draft.is_(False))
-sa.Index("articles_waiting", articles.c.published, sqlite_where=NOT_LIVE)
+TO_DECIDE, EDITED = 1, 2
+sa.Index("articles_waiting", articles.c.published, sqlite_where=articles.c.waiting.is_(True))
 sa.Index("articles_expiring", articles.c.expires, sqlite_where=articles.c.expires.isnot(None))
 sa.Index("articles_by_slug", articles.c.slug, sqlite_where=articles.c.gone.is_(True))
+sa.Index("articles_by_hash", articles.c.hash)
+sa.Index("articles_pending", articles.c.key, sqlite_where=articles.c.pending > 0)
 sa.Index("articles_refused", articles.c.path, sqlite_where=articles.c.refused.isnot(None))
 entries = sa.Table(
     "entries",
@@ -63,7 +93,7 @@ entries = sa.Table(
     sa.Column("feed", sa.Text, primary_key=True),
     sa.Column("published", sa.BigInteger, primary_key=True),
     sa.Column("id", sa.Text, primary_key=True),
-    sa.Column("article", sa.Integer, nullable=False, index=True),
+    sa.Column("article", sa.Integer, nullable=False),
     sa.Column("name", sa.Text, nullable=False),  # of the feed, as this article spells it
     sqlite_with_rowid=False,
 )
@@ -104,125 +134,40 @@ MIGRATIONS = {  # from a schema to the next
         """CREATE TABLE renditions (path TEXT NOT NULL, digest TEXT NOT NULL, revision INTEGER NOT NULL,
         entries INTEGER NOT NULL, texts INTEGER NOT NULL, oldest BIGINT NOT NULL, PRIMARY KEY (path, digest))""",
         "UPDATE feeds SET published = entries > 0",
-    )
+    ),
+    2: (
+        "CREATE TABLE texts (key INTEGER NOT NULL PRIMARY KEY, facts TEXT NOT NULL, body TEXT NOT NULL)",
+        """CREATE TABLE readings (path TEXT NOT NULL PRIMARY KEY, mtime_ns BIGINT NOT NULL, size BIGINT NOT NULL,
+        inode BIGINT NOT NULL, refused TEXT, refused_line INTEGER, hash TEXT, text INTEGER, slug TEXT, given TEXT,
+        minted TEXT, feeds TEXT, published BIGINT, expires BIGINT, draft BOOLEAN NOT NULL)""",
+        "INSERT INTO texts SELECT key, facts, body FROM articles WHERE hash IS NOT NULL",
+        "ALTER TABLE articles ADD COLUMN text INTEGER",
+        "ALTER TABLE articles ADD COLUMN given TEXT",
+        "ALTER TABLE articles ADD COLUMN minted TEXT",
+        "ALTER TABLE articles ADD COLUMN feeds TEXT",
+        "ALTER TABLE articles ADD COLUMN pending INTEGER DEFAULT '0' NOT NULL",
+        "ALTER TABLE articles ADD COLUMN waiting BOOLEAN DEFAULT 0 NOT NULL",
+        "ALTER TABLE articles ADD COLUMN shown_at BIGINT",
+        "ALTER TABLE articles ADD COLUMN shown_in TEXT",
+        """UPDATE articles SET text = key, given = json_extract(facts, '$.id'), minted = id,
+        waiting = NOT live AND NOT gone AND NOT draft,
+        feeds = (SELECT json_group_array(json_array(feed, name)) FROM entries WHERE article = articles.key)
+        WHERE hash IS NOT NULL""",
+        "DROP INDEX articles_waiting",
+        "ALTER TABLE articles DROP COLUMN facts",
+        "ALTER TABLE articles DROP COLUMN body",
+        "DROP INDEX ix_entries_article",
+        "CREATE INDEX articles_waiting ON articles (published) WHERE waiting IS 1",
+        "CREATE INDEX articles_by_hash ON articles (hash)",
+        'CREATE INDEX articles_pending ON articles ("key") WHERE pending > 0',
+        "INSERT INTO meta VALUES ('read again', 'yes')",  # every file, for what was not kept before
+    ),
 }
 OLDEST_FIRST = (entries.c.published, entries.c.id)
 NEWEST_FIRST = tuple(column.desc() for column in OLDEST_FIRST)
 
 
-@dataclass(frozen=True, slots=True)
-class Known:
-    """What was last seen of a file, to compare a scan with."""
-
-    key: int
-    mtime_ns: int
-    size: int
-    inode: int
-    gone: bool
-    hash: str | None  # of its last good version
-    refused: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Record:
-    """The last good version of an article, and what the world knows of it."""
-
-    key: int
-    article: Article  # its body is "" unless it was asked for
-    hash: str
-    id: str | None
-    live: bool
-    gone: bool
-    revision: int  # that last changed what the world knows of it
-
-
-@dataclass(frozen=True, slots=True)
-class Rendition:
-    """What a worker made of a live document."""
-
-    path: str
-    digest: str
-    revision: int  # the stamp of the feed that it shows
-    entries: int
-    texts: int  # entries with their full text
-    oldest: datetime  # when its last entry was published
-
-
-@dataclass(frozen=True, slots=True)
-class Holder:
-    """Whose an id is."""
-
-    key: int
-    path: str
-    gone: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Refusal:
-    """An article that can't be read, and why."""
-
-    path: str
-    line: int
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class Run:
-    """The last good regeneration: when it began, how long it took, and what came of it."""
-
-    at: datetime
-    seconds: float
-    outcome: str
-
-
-def columns(*, bodies: bool) -> list[Any]:
-    names = ("key", "facts", "hash", "id", "live", "gone", "revision")
-    return [articles.c[name] for name in names] + [articles.c.body if bodies else sa.literal("").label("body")]
-
-
-def record(row: Any) -> Record:
-    return Record(row.key, unpacked(row.facts, row.body), row.hash, row.id, row.live, row.gone, row.revision)
-
-
-def feed_state(row: Any) -> FeedState:
-    facts = row._asdict()
-    return FeedState(**facts | {"changed": moment(row.changed)})
-
-
-def micros(when: datetime) -> int:
-    return (when - _EPOCH) // timedelta(microseconds=1)
-
-
-def moment(since_epoch: int) -> datetime:
-    return _EPOCH + timedelta(microseconds=since_epoch)
-
-
-def chunks(keys: list[int]) -> Iterator[list[int]]:
-    for start in range(0, len(keys), _CHUNK):
-        yield keys[start : start + _CHUNK]
-
-
-def packed(article: Article) -> str:
-    facts = {name: value for name in _FACTS if (value := getattr(article, name))}
-    return json.dumps(facts, ensure_ascii=False, default=_packed)
-
-
-def _packed(value: Any) -> Any:
-    return value.isoformat() if isinstance(value, datetime) else asdict(value)
-
-
-_FACTS = tuple(field.name for field in fields(Article) if field.name != "body")
-_DATES: tuple[str, ...] = ("published", "updated", "expires")
-_UNPACK: dict[str, Callable[[Any], Any]] = {
-    **dict.fromkeys(_DATES, datetime.fromisoformat),
-    "categories": tuple,
-    "tags": tuple,
-    "authors": lambda authors: tuple(Author(**author) for author in authors),
-    "image": lambda image: Image(**image),
-    "enclosures": lambda files: tuple(Enclosure(**file) for file in files),
-}
-
-
-def unpacked(facts: str, body: str) -> Article:
-    values = {key: _UNPACK[key](value) if key in _UNPACK else value for key, value in json.loads(facts).items()}
-    return Article(body=body, **values)
+def chunks(items: list[T]) -> Iterator[list[T]]:
+    """Give items in lists that fit the parameters of one statement."""
+    for start in range(0, len(items), _CHUNK):
+        yield items[start : start + _CHUNK]

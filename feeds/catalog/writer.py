@@ -8,141 +8,183 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from feeds.catalog.reader import Reader
+from feeds.catalog.rows import Holder, Pending, Place, Refusal, Rendition, Run, Shown, micros
 from feeds.catalog.schema import (
-    NOT_LIVE,
-    Holder,
-    Record,
-    Refusal,
-    Rendition,
-    Run,
+    EDITED,
+    TO_DECIDE,
     articles,
     chunks,
-    columns,
     entries,
     feeds,
     meta,
-    micros,
-    packed,
-    record,
+    readings,
     renditions,
     revisions,
+    texts,
 )
-from feeds.model import Article, FeedState
+from feeds.catalog.staging import Staging
+from feeds.model import FeedState
 
-Stamp = tuple[int, int, int]  # of a file: mtime in ns, size in bytes, inode
-Place = tuple[str, int, str]  # of an entry: its feed, and its position there: when it was published, its id
+_SHOWN = tuple(f"_{name}" for name in Shown._fields)
+_PLACES = (
+    sa.func.coalesce(articles.c.shown_at, articles.c.published).label("shown_at"),
+    sa.func.coalesce(articles.c.shown_in, articles.c.feeds, "[]").label("shown_in"),
+)
+_PENDING = {column.name: column for column in ((articles.c.pending == EDITED).label("edited"), *_PLACES)}
+_DECIDE = sa.case(
+    (articles.c.hash.is_(None), 0), (articles.c.pending == 0, TO_DECIDE), else_=articles.c.pending
+)  # again, what the world knows of it
 
 
-class Writer(Reader):
-    """What the one writer does within one transaction."""
+class Writer(Staging):
+    """What the one writer does within one transaction, when it decides what the world knows."""
 
-    def records(self, keys: Iterable[int]) -> list[Record]:
-        """Give the last good versions, without their bodies, of those articles that ever had one."""
-        found: list[Record] = []
-        for some in chunks(list(keys)):
-            chosen = sa.select(*columns(bodies=False)).where(articles.c.key.in_(some), articles.c.hash.isnot(None))
-            found += [record(row) for row in self._connection.execute(chosen)]
+    def gone_with_slugs(self, slugs: Iterable[str]) -> dict[str, int]:
+        """Give by slug the one article whose file is gone and that gave it; nothing where there are several."""
+        found: dict[str, list[int]] = {}
+        for some in chunks(list(slugs)):
+            same = sa.and_(articles.c.gone.is_(True), articles.c.hash.isnot(None), articles.c.slug.in_(some))
+            for slug, key in self._connection.execute(sa.select(articles.c.slug, articles.c.key).where(same)):
+                found.setdefault(slug, []).append(key)
+        return {slug: keys[0] for slug, keys in found.items() if len(keys) == 1}
+
+    def holders(self, ids: Iterable[str]) -> dict[str, Holder]:
+        """Give the articles that have these ids, by id."""
+        found = {}
+        for some in chunks(list(ids)):
+            chosen = sa.select(articles.c.id, articles.c.key, articles.c.path, articles.c.gone)
+            for row in self._connection.execute(chosen.where(articles.c.id.in_(some))):
+                found[row.id] = Holder(row.key, row.path, row.gone)
         return found
 
-    def due(self, now: datetime) -> list[int]:
-        """Give the keys of the articles whose hour has come, or that have expired, since they were last looked at."""
-        moment = micros(now)
-        going = sa.select(articles.c.key).where(
-            NOT_LIVE,
-            articles.c.published <= moment,
-            sa.or_(articles.c.expires.is_(None), articles.c.expires > moment),
+    def save(self, kept: Iterable[tuple[int | None, str]]) -> None:
+        """Make what was read of a file, told by its path, the good version of an article; of a new one (key None)."""
+        kept = list(kept)
+        for some in chunks([path for key, path in kept if key is None]):
+            theirs = sa.select(readings, sa.literal(EDITED)).where(readings.c.path.in_(some))
+            names = [column.name for column in readings.c]
+            self._connection.execute(articles.insert().from_select([*names, "pending"], theirs))
+        known = [(key, path) for key, path in kept if key is not None]
+        for key, path in known:
+            moved = sa.and_(articles.c.key == key, articles.c.path != path)
+            self._connection.execute(articles.update().where(moved).values(path=path, hash=""))
+        for keys in chunks([key for key, _ in known]):
+            mine = articles.c.key.in_(keys)
+            unused = sa.select(articles.c.text).where(mine, articles.c.text.isnot(None))
+            self._connection.execute(texts.delete().where(texts.c.key.in_(unused)))
+            self._remember_places(keys)
+            version = {column.name: column for column in readings.c}
+            pending = sa.case((articles.c.hash != readings.c.hash, EDITED), else_=TO_DECIDE)
+            update = articles.update().where(mine, articles.c.path == readings.c.path)
+            self._connection.execute(update.values(version | {"gone": False, "pending": pending}))
+
+    def _remember_places(self, keys: Iterable[int]) -> None:
+        """Keep where live articles are shown, which was what their versions said."""
+        theirs = sa.and_(articles.c.key.in_(keys), articles.c.live.is_(True), articles.c.shown_in.is_(None))
+        places = {"shown_at": articles.c.published, "shown_in": articles.c.feeds}
+        self._connection.execute(articles.update().where(theirs).values(places))
+
+    def refuse(self, key: int | None, refusal: Refusal) -> None:
+        """Keep that a file can't be an article, and the article's last good version as it was; read it again."""
+        values = {"path": refusal.path, "refused": refusal.reason, "refused_line": refusal.line}
+        unused = sa.select(readings.c.text).where(readings.c.path == refusal.path, readings.c.text.isnot(None))
+        self._connection.execute(texts.delete().where(texts.c.key.in_(unused)))
+        if key is None:
+            self._connection.execute(articles.insert().values(values))
+        else:
+            self._put(key, values | {"mtime_ns": 0, "size": 0, "inode": 0})
+
+    def refuse_staged(self) -> None:
+        """Keep of all files that were read and can't be articles why not, and articles' last good versions."""
+        theirs = readings.c.refused.isnot(None)
+        names = ["path", "mtime_ns", "size", "inode", "refused", "refused_line"]
+        known = sa.select(articles.c.key).where(articles.c.path == readings.c.path).exists()
+        new = sa.select(*(readings.c[name] for name in names)).where(theirs, ~known)
+        self._connection.execute(
+            articles.update()
+            .where(articles.c.path == readings.c.path, theirs)
+            .values({name: readings.c[name] for name in names})
         )
-        leaving = sa.select(articles.c.key).where(articles.c.live.is_(True), articles.c.expires <= moment)
-        return [row.key for chosen in (going, leaving) for row in self._connection.execute(chosen)]
-
-    def all_keys(self) -> list[int]:
-        """Give the keys of all articles that ever had a good version."""
-        return [
-            row.key for row in self._connection.execute(sa.select(articles.c.key).where(articles.c.hash.isnot(None)))
-        ]
-
-    def gone_with_slug(self, slug: str) -> int | None:
-        """Give the one article whose file is gone and that gave this slug; None if there is none, or several."""
-        same = sa.and_(articles.c.gone.is_(True), articles.c.hash.isnot(None), articles.c.slug == slug)
-        keys = self._connection.execute(sa.select(articles.c.key).where(same).limit(2)).scalars().all()
-        return int(keys[0]) if len(keys) == 1 else None
-
-    def holder(self, id_: str) -> Holder | None:
-        """Give the article that has an id."""
-        columns_ = (articles.c.key, articles.c.path, articles.c.gone)
-        row = self._connection.execute(sa.select(*columns_).where(articles.c.id == id_)).one_or_none()
-        return Holder(row.key, row.path, row.gone) if row else None
-
-    def save(self, key: int | None, stamp: Stamp, article: Article, hash_: str) -> int:
-        """Keep a good version of an article: a new one (key None), or the next of one known. Gives its key."""
-        values = {
-            **_stamped(stamp),
-            "gone": False,
-            "path": article.path,
-            "refused": None,
-            "refused_line": None,
-            "hash": hash_,
-            "slug": article.slug if article.slug_given else None,
-            "facts": packed(article),
-            "body": article.body,
-            "published": micros(article.published),
-            "expires": micros(article.expires) if article.expires else None,
-            "draft": article.draft,
-        }
-        return self._put(key, values)
-
-    def refuse(self, key: int | None, stamp: Stamp, refusal: Refusal) -> int:
-        """Keep that a file can't be read, and the article's last good version as it was. Gives its key."""
-        values = {
-            **_stamped(stamp),
-            "path": refusal.path,
-            "refused": refusal.reason,
-            "refused_line": refusal.line,
-        }
-        return self._put(key, values)
-
-    def touch(self, key: int, stamp: Stamp) -> None:
-        """Keep that a file was seen with another stamp and the same text."""
-        self._put(key, _stamped(stamp))
+        self._connection.execute(articles.insert().from_select(names, new))
 
     def vanish(self, keys: Iterable[int]) -> None:
         """Keep that files are no longer there; a refusal goes with the file."""
         for some in chunks(list(keys)):
             update = articles.update().where(articles.c.key.in_(some))
-            self._connection.execute(update.values(gone=True, refused=None, refused_line=None, inode=0, mtime_ns=0))
+            self._connection.execute(
+                update.values(gone=True, refused=None, refused_line=None, inode=0, mtime_ns=0, pending=_DECIDE)
+            )
 
-    def release(self, key: int) -> None:
-        """Take its id from an article whose file is gone, for one that gives that id itself."""
-        self._put(key, {"id": None})
+    def release(self, key: int) -> str | None:
+        """Take its id from an article, and its entries out of the feeds, for one that gives that id itself.
+
+        Gives the id.
+        """
+        chosen = sa.select(articles.c.id, articles.c.live, *_PLACES).where(articles.c.key == key)
+        old = self._connection.execute(chosen).one()
+        if old.live:
+            self.take_out([(feed, old.shown_at, old.id) for feed, _ in json.loads(old.shown_in)])
+        self._put(key, {"id": None, "pending": _DECIDE})
+        return old.id  # type: ignore[no-any-return]
 
     def displace(self, key: int) -> None:
         """Take its path from an article, for another whose file is there now; what was never good is forgotten."""
         self._connection.execute(articles.delete().where(articles.c.key == key, articles.c.hash.is_(None)))
-        self._put(key, {"path": f"/{key}", "gone": True})  # no file's path begins with "/"
+        self._put(key, {"path": f"/{key}", "gone": True, "pending": _DECIDE})  # no file's path begins with "/"
 
-    def withdraw(self, keys: Iterable[int]) -> dict[int, set[Place]]:
-        """Take articles out of all feeds. Gives the places that each of them had."""
-        left: dict[int, set[Place]] = {}
-        for some in chunks(sorted(keys)):
-            theirs = entries.c.article.in_(some)
-            for row in self._connection.execute(sa.select(entries).where(theirs)):
-                left.setdefault(row.article, set()).add((row.feed, row.published, row.id))
-            self._connection.execute(entries.delete().where(theirs))
-        return left
+    def reconsider(self, now: datetime | None) -> None:
+        """Have it decided again of the articles whose hour has come, or that have expired; with None, of all."""
+        settled, good = articles.c.pending == 0, articles.c.hash.isnot(None)
+        if now is None:
+            self._connection.execute(articles.update().where(settled, good).values(pending=TO_DECIDE))
+            return
+        moment = micros(now)
+        for due in (
+            sa.and_(articles.c.waiting.is_(True), articles.c.published <= moment),
+            sa.and_(articles.c.expires.isnot(None), articles.c.expires <= moment, articles.c.live.is_(True)),
+        ):
+            self._connection.execute(articles.update().where(due, settled, good).values(pending=TO_DECIDE))
 
-    def publish(self, record: Record, id_: str | None, memberships: Iterable[FeedState], *, live: bool) -> set[Place]:
-        """Set what the world knows of a withdrawn article: its id and its feeds. Gives its places in them."""
-        self._connection.execute(articles.update().where(articles.c.key == record.key).values(id=id_, live=live))
-        published = micros(record.article.published)
-        memberships = list(memberships)
+    def contested(self) -> list[int]:
+        """Give the keys of the pending articles that would mint an id that another of them mints too, the earliest first."""
+        a = articles.c
+        new = sa.and_(a.pending > 0, a.id.is_(None), a.draft.is_(False), a.gone.is_(False))
+        several = sa.select(a.minted).where(new).group_by(a.minted).having(sa.func.count() > 1)
+        chosen = sa.select(a.key).where(new, a.minted.in_(several)).order_by(a.published, a.path)
+        return list(self._connection.execute(chosen).scalars())
+
+    def pending(self, limit: int, among: Iterable[int] | None = None) -> list[Pending]:
+        """Give so many of the articles of which it is to be decided what the world knows; or those of some keys."""
+        columns = [_PENDING[name] if name in _PENDING else articles.c[name] for name in Pending._fields]
+        chosen = sa.select(*columns).where(articles.c.pending > 0).order_by(articles.c.key).limit(limit)
+        if among is not None:
+            chosen = chosen.where(articles.c.key.in_(among))
+        return list(map(Pending._make, self._connection.execute(chosen).all()))
+
+    def publish(self, shown: Iterable[Shown]) -> None:
+        """Keep what the world knows of articles from now on."""
+        rows = [dict(zip(_SHOWN, facts, strict=True)) for facts in shown]
+        if rows:
+            values = {name: sa.bindparam(f"_{name}", type_=articles.c[name].type) for name in Shown._fields[1:]}
+            settled = {"pending": 0, "shown_at": None, "shown_in": None}
+            update = articles.update().where(articles.c.key == sa.bindparam("_key"))
+            self._connection.execute(update.values(values | settled), rows)
+
+    def put_in(self, places: Iterable[tuple[Place, int, str]]) -> None:
+        """Put entries into feeds: (place, key of the article, name of the feed as the article spells it)."""
         rows = [
-            {"feed": feed.path, "published": published, "id": id_, "article": record.key, "name": feed.name}
-            for feed in memberships
+            {"feed": feed, "published": published, "id": id_, "article": key, "name": name}
+            for (feed, published, id_), key, name in sorted(places)
         ]
         if rows:
             self._connection.execute(entries.insert(), rows)
-        return {(feed.path, published, id_) for feed in memberships if id_}
+
+    def take_out(self, places: Iterable[Place]) -> None:
+        """Take entries out of feeds."""
+        rows = [{"f": feed, "p": published, "i": id_} for feed, published, id_ in sorted(places)]
+        if rows:
+            there = [entries.c.feed == sa.bindparam("f"), entries.c.published == sa.bindparam("p")]
+            self._connection.execute(entries.delete().where(*there, entries.c.id == sa.bindparam("i")), rows)
 
     def stamp(self, feed: FeedState) -> None:
         """Keep a feed's state."""
@@ -150,15 +192,10 @@ class Writer(Reader):
         if self._connection.execute(feeds.update().where(feeds.c.path == feed.path).values(values)).rowcount == 0:
             self._connection.execute(feeds.insert().values(values))
 
-    def commit_revision(self, at: datetime, keys: Iterable[int]) -> int:
-        """Begin the next revision, in which the world knows something else of these articles. Gives its number.
-
-        It is there for readers when the transaction is committed.
-        """
+    def commit_revision(self, at: datetime) -> int:
+        """Begin the next revision, which is there for readers when the transaction is committed. Gives its number."""
         number = self.revision() + 1
         self._connection.execute(revisions.insert().values(number=number, at=micros(at)))
-        for some in chunks(sorted(keys)):
-            self._connection.execute(articles.update().where(articles.c.key.in_(some)).values(revision=number))
         return number
 
     def remember_renditions(self, made: Iterable[Rendition], *, keep: int) -> None:
@@ -184,15 +221,5 @@ class Writer(Reader):
         if self._connection.execute(meta.update().where(meta.c.key == key).values(value=value)).rowcount == 0:
             self._connection.execute(meta.insert().values(key=key, value=value))
 
-    def _put(self, key: int | None, values: dict[str, Any]) -> int:
-        if key is None:
-            result = self._connection.execute(articles.insert().values(values))
-            assert result.inserted_primary_key
-            return int(result.inserted_primary_key[0])
+    def _put(self, key: int, values: dict[str, Any]) -> None:
         self._connection.execute(articles.update().where(articles.c.key == key).values(values))
-        return key
-
-
-def _stamped(stamp: Stamp) -> dict[str, Any]:
-    mtime_ns, size, inode = stamp
-    return {"mtime_ns": mtime_ns, "size": size, "inode": inode}

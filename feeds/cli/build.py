@@ -35,9 +35,9 @@ def build(call: Call, output: Path | None, force: bool, accept: bool, wait: floa
 
     say_without_effect(settings)
     catalog = open_catalog(settings)
-    publisher, _ = make_publisher(settings, catalog)
+    publisher, folder = make_publisher(settings, catalog)
     with catalog.lock(wait):
-        with progress_bar("reading", quiet=call.quiet) as progress:
+        with progress_bar("reading", folder, quiet=call.quiet) as progress:
             outcome = publisher.refresh(datetime.now(UTC), force=force, accept=accept, progress=progress)
         documents = Documents[Document](catalog, settings.for_core)
         written, removed = _export(documents, Tree((output or settings.export_root).absolute()), settings, force=force)

@@ -29,9 +29,9 @@ def check(call: Call, strict: bool) -> int:
 
     schedule.trigger(settings.schedule.cron, settings.for_core.timezone)
     catalog = open_published(settings).copy()
-    publisher, _ = make_publisher(settings, catalog)
+    publisher, folder = make_publisher(settings, catalog)
     stopped = None
-    with progress_bar("checking", quiet=call.quiet) as progress:
+    with progress_bar("checking", folder, quiet=call.quiet) as progress:
         try:
             outcome = publisher.refresh(datetime.now(UTC), force=True, progress=progress)
         except GuardStopped as error:

@@ -8,6 +8,7 @@ import logging
 import os
 import signal
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -147,15 +148,18 @@ def said() -> Iterator[None]:
 
 
 @contextmanager
-def progress_bar(label: str, *, quiet: bool) -> Iterator[Callable[[int, int], None]]:
-    """Show a bar on a terminal, nothing elsewhere."""
+def progress_bar(label: str, folder: "Folder", *, quiet: bool) -> Iterator[Callable[[int], None]]:
+    """Show a bar on a terminal, with a rate and an estimate; nothing elsewhere."""
     if quiet or not sys.stderr.isatty():
-        yield lambda _done, _total: None
+        yield lambda _done: None
         return
-    with click.progressbar(length=0, label=label, file=sys.stderr, show_pos=True) as bar:
+    began = time.monotonic()
+    with click.progressbar(
+        length=folder.count(), label=label, file=sys.stderr, show_pos=True, item_show_func=lambda rate: rate
+    ) as bar:
 
-        def show(done: int, total: int) -> None:
-            bar.length = total
-            bar.update(done - bar.pos)
+        def show(done: int) -> None:
+            bar.update(done - bar.pos, f"{done / (time.monotonic() - began):,.0f}/s")
 
         yield show
+        bar.update((bar.length or 0) - bar.pos)

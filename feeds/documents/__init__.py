@@ -7,14 +7,14 @@ thread makes the next version of a document the others are given the last one; n
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import groupby
 from typing import Any, Generic, TypeGuard, TypeVar
 
 from feeds import syndicate
-from feeds.catalog import Catalog, Reader, Record
+from feeds.catalog import Catalog, Reader, Record, Rendition
 from feeds.documents.address import Address
 from feeds.documents.memory import Made, Memory
 from feeds.documents.render import Renderer
@@ -31,6 +31,7 @@ T = TypeVar("T")
 _LOG = logging.getLogger(__name__)
 _LOOK_EVERY = 0.1  # seconds between two questions for the catalog's revision
 _ROOM = 64 << 20  # bytes of documents, with their encodings
+_OVERHEAD = 6_000  # bytes that one takes besides its body: headers of four variants, what leads to them
 
 
 class NothingYet(CatalogError):
@@ -51,6 +52,7 @@ class Documents(Generic[T]):
     ) -> None:
         self.site = site
         self.hour = float("inf")  # when the next article goes live or leaves by itself, in seconds since 1970
+        self._identity = ""  # of the catalog whose revisions are counted
         self._away = ""  # why the catalog can't be read, as far as is known
         self._catalog = catalog
         self._make = made
@@ -96,19 +98,24 @@ class Documents(Generic[T]):
         address = Address.of(path)
         return self._memory.bodiless(address) if address else None
 
-    def delta(self, path: str, digest: str) -> T | None:
-        """Give what was made of a live document less what a version of it, told by its digest, had already (RFC 3229).
+    def delta(self, path: str, digests: Sequence[str]) -> T | None:
+        """Give what was made of a live document less what a version of it had already (RFC 3229).
 
-        None where that version is not known, or everything is new.
+        That is the first of `digests` of a version that is known. None where there is none, or everything is new.
         """
-        key = f"{digest} {path}"
-        made = self._memory.get(key)
-        if made is not None and made.outdated is None:
-            return made.what
+        for digest in digests:
+            made = self._memory.get(f"{digest} {path}")
+            if made is not None and made.outdated is None:
+                return made.what
         address = Address.of(path)
         if address is None or address.archive:
             return None
-        return self._next(key, None, lambda: self._render_delta(address, digest, key))
+        with self._catalog.reading() as catalog:
+            known = self.renditions.find(catalog, path, digests)
+        if known is None:
+            return None
+        key = f"{known.digest} {path}"
+        return self._next(key, None, lambda: self._render_delta(address, known, key))
 
     def is_gone(self, path: str) -> bool:
         """Tell whether the feed of a document or of a page was published once and is no more."""
@@ -118,19 +125,20 @@ class Documents(Generic[T]):
             state = catalog.feed(feed)
         return state is not None and state.published and not syndicate.exists(state, self.site)
 
-    def feed(self, path: str) -> Feed | None:
-        """Give a feed with its entries; None if it is not published."""
+    def overview(self, path: str) -> tuple[Feed, list[FeedState], datetime] | None:
+        """Give a feed with its entries, the feeds that are published, and when something last changed, at one revision.
+
+        The site's feed is the first, the others by path. None if the feed is not published.
+        """
         with self._catalog.reading() as catalog:
             state = catalog.feed(path)
             if state is None or not syndicate.exists(state, self.site):
                 return None
             records = catalog.newest(path, self.site.limit)
-        return self._workshop.do(f"feed {state.revision} {path}", lambda: self._renderer.feed(state, records))
-
-    def feeds(self) -> list[FeedState]:
-        """Give the feeds that are published: the site's first, the others by path."""
-        with self._catalog.reading() as catalog:
-            return [state for state in catalog.feeds() if syndicate.exists(state, self.site)]
+            feeds = [state for state in catalog.feeds() if syndicate.exists(state, self.site)]
+            changed = catalog.moment(catalog.revision())
+        feed = self._workshop.do(f"feed {state.revision} {path}", lambda: self._renderer.feed(state, records))
+        return feed, feeds, changed
 
     def listed(self, *, archives: Callable[[FeedState], bool]) -> Iterator[tuple[Address, str]]:
         """Give the addresses of all documents, of archives too for the feeds that the caller says.
@@ -139,7 +147,8 @@ class Documents(Generic[T]):
         """
         with self._catalog.reading() as catalog:
             identity = f"{catalog.identity()} {syndicate.fingerprint(self.site)}"
-        for state in self.feeds():
+            feeds = [state for state in catalog.feeds() if syndicate.exists(state, self.site)]
+        for state in feeds:
             last = syndicate.archives(state, self.site) if archives(state) else 0
             for archive in range(last + 1):
                 digest = (
@@ -180,14 +189,17 @@ class Documents(Generic[T]):
             if time.monotonic() < self._look_again_at:
                 return
             with self._catalog.reading() as catalog:
-                revision = catalog.revision()
-                if revision != self._memory.revision:
-                    self.hour = float("inf")
-                    another = revision < self._memory.revision  # catalog
-                    changed = None if another else catalog.changed_since(self._memory.revision)
+                revision, identity = catalog.revision(), catalog.identity()
+                changed: Mapping[str, FeedState] | None = {}
+                if identity != self._identity or revision < self._memory.revision:
+                    changed = None  # another catalog
+                elif revision != self._memory.revision:
+                    changed = catalog.changed_since(self._memory.revision)
+                if revision and changed != {}:  # in one that is just being made there is nothing to give
                     self._memory.move_to(revision, changed)
+                    self._identity = identity
                 self._memory.seen = time.monotonic()
-                self._set_hour(catalog, datetime.now(UTC))
+                self._set_hour(catalog, datetime.now(UTC), anew=changed != {})
             self._away = ""
         except CatalogError as error:
             if not self._away:
@@ -197,8 +209,8 @@ class Documents(Generic[T]):
             self._look_again_at = time.monotonic() + _LOOK_EVERY
             self._looking.release()
 
-    def _set_hour(self, catalog: Reader, now: datetime) -> None:
-        if 0 <= now.timestamp() - self.hour < self.site.max_age:
+    def _set_hour(self, catalog: Reader, now: datetime, *, anew: bool) -> None:
+        if not anew and 0 <= now.timestamp() - self.hour < self.site.max_age:
             return  # it has come, and whoever regenerates will be there in a moment
         hour = catalog.next_change(now)
         self.hour = hour.timestamp() if hour else float("inf")
@@ -243,11 +255,10 @@ class Documents(Generic[T]):
         self._timed(time.perf_counter() - began)
         return made.what
 
-    def _render_delta(self, address: Address, digest: str, key: str) -> T | None:
+    def _render_delta(self, address: Address, known: Rendition, key: str) -> T | None:
         with self._catalog.reading() as catalog:
-            known = self.renditions.find(catalog, address.path, digest)
             revision, state = catalog.revision(), catalog.feed(address.feed)
-            if known is None or not self._has(state, address):
+            if not self._has(state, address):
                 return None
             records, changed = self._records(catalog, state, 0)
         new = [one for one in records if one.revision > known.revision or one.article.published < known.oldest]
@@ -272,4 +283,4 @@ class Documents(Generic[T]):
     def _finish(self, address: Address, document: Document, state: FeedState) -> Made[T]:
         stamp = syndicate.stamp(state, address.archive, self.site)
         # the encodings that will be made of it are smaller than itself
-        return Made(address, self._make(document), 2 * len(document.body), stamp)
+        return Made(address, self._make(document), 2 * len(document.body) + _OVERHEAD, stamp)

@@ -13,7 +13,7 @@ from feeds.model import FeedState, Site
 
 T = TypeVar("T")
 
-_BODILESS = 20_000  # documents of which validators and headers are remembered, some 2 kB each
+_BODILESS = 10_000  # documents of which validators and headers are remembered, some 5 kB each
 _A_MOMENT = 0.3  # seconds for which a version that is no longer right may be given
 
 

@@ -1,6 +1,7 @@
 """Which versions of live documents were made: for `feeds status`, what was too large; for deltas, what was in it."""
 
 from collections import deque
+from collections.abc import Sequence
 from datetime import timedelta
 
 from feeds.catalog import Catalog, Reader, Rendition
@@ -36,14 +37,16 @@ class Renditions:
         self._ours.append(rendition)
         self._unwritten.append(rendition)
 
-    def find(self, catalog: Reader, path: str, digest: str) -> Rendition | None:
-        """Give what is known of a version, made by us or by another process."""
-        ours = [known for known in list(self._ours) if (known.path, known.digest) == (path, digest)]
-        return ours[-1] if ours else catalog.rendition(path, digest)
+    def find(self, catalog: Reader, path: str, digests: Sequence[str]) -> Rendition | None:
+        """Give what is known of the first known of some versions, made by us or by another process."""
+        ours = [known for known in list(self._ours) if known.path == path and known.digest in digests]
+        return ours[-1] if ours else catalog.rendition(path, digests)
 
     def write(self) -> None:
         """Tell the catalog. Raises `CatalogError`."""
-        batch = [self._unwritten.popleft() for _ in range(len(self._unwritten))]
+        batch = list(self._unwritten)
         if batch:
             with self._catalog.writing() as catalog:
                 catalog.remember_renditions(batch, keep=_REMEMBERED if self._every else 1)
+            for _ in batch:
+                self._unwritten.popleft()

@@ -1,36 +1,33 @@
 """The story, once: what changed in the folder becomes one committed revision.
 
-    scan ─► compare with the catalog ─► read and parse what differs ─► keep it, or why not
+    scan ─► compare with the catalog ─► read and parse what differs ─► stage it, or why not
                                                                         │
          stamp the feeds that show something else ◄─ place in feeds ◄─ name (id) ◄─ live at this hour?
                                 │
                              commit: one revision, or nothing
 
-`Publisher.refresh` is safe to call at any time and as often as one likes: it holds the catalog's lock, `now` is passed
-in, and an exception leaves the last revision as it was. It renders nothing, but for a trial of what may be slow.
+What is staged is kept in batches, so that a run that is cut short goes on where it was; what the world knows changes in
+one transaction. `Publisher.refresh` is safe to call at any time and as often as one likes: it holds the catalog's lock,
+`now` is passed in, and an exception leaves the last revision as it was. It renders nothing, but for a trial of what may
+be slow.
 """
 
-import hashlib
 import time
-from collections.abc import Callable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
 from feeds import syndicate
-from feeds.catalog import Catalog, Known, Refusal, Run
-from feeds.errors import FolderGone, GuardStopped, Refused, Unreadable
-from feeds.folder import Folder, Found, Unsettled
+from feeds.catalog import Catalog, Refusal, Run
+from feeds.errors import FolderGone, GuardStopped
+from feeds.folder import Folder
 from feeds.model import Site
-from feeds.parse import article as articles
-from feeds.parse.bounds import ordinary
 from feeds.publish.commit import Commit
-from feeds.publish.seen import UNSEEN, Seen, Version, moves
+from feeds.publish.look import Look, Progress
+from feeds.publish.reading import Readers
 from feeds.sandbox import Sandbox
-from feeds.text import one_line
 
 __all__ = ["Outcome", "Progress", "Publisher"]
-
-Progress = Callable[[int, int], None]
 
 _TRIAL_SECONDS = 1.0  # of CPU
 
@@ -57,29 +54,34 @@ class Publisher:
         self._site = site
         self._guard = guard
         self._fingerprint = syndicate.fingerprint(site)
-        self._sandbox = Sandbox(_TRIAL_SECONDS)
+        self._readers = Readers(folder, site, Sandbox(_TRIAL_SECONDS))
 
     def refresh(
         self,
         now: datetime,
         *,
+        only: Iterable[str] | None = None,
         force: bool = False,
         accept: bool = False,
         wait: float = 0.0,
-        progress: Progress = lambda _done, _total: None,
+        progress: Progress = lambda _looked_at: None,
     ) -> Outcome:
         """Bring the catalog up to what the folder says at `now`.
 
-        `force` reads every file again, `accept` overrules the guard, `wait` is for the lock, in seconds. Raises
-        `FolderGone`, `GuardStopped`, `Locked` and `CatalogError`; none of them changes what is published.
+        `only` names files, and folders in it, beyond which nothing changed; `force` reads every file again, `accept`
+        overrules the guard, `wait` is for the lock, in seconds. Raises `FolderGone`, `GuardStopped`, `Locked` and
+        `CatalogError`; none of them changes what is published.
         """
         with self._catalog.lock(wait):
             began = time.monotonic()
             try:
-                seen, everything = self._look(progress, force=force)
+                anew = self._begin(force=force)
+                look = Look(self._folder, self._catalog, self._readers)
+                parts = [""] if only is None or anew else self._parts(only)
+                seen = look.at(parts, again=anew, progress=progress)
                 with self._catalog.writing() as catalog:
-                    commit = Commit(catalog, self._site, now)
-                    changed = commit.all(seen, everything=everything)
+                    commit = Commit(catalog, self._site, self._folder, now)
+                    changed = commit.all(seen.vanished, anew=anew)
                     if not accept:
                         commit.hold_against_guard(self._guard)
                     outcome = Outcome(
@@ -92,6 +94,7 @@ class Publisher:
                         time.monotonic() - began,
                     )
                     catalog.set_meta("fingerprint", self._fingerprint)
+                    catalog.set_meta("read again", "")
                     catalog.remember_run(Run(now, outcome.seconds, "refused" if outcome.refused else "ok"))
             except (FolderGone, GuardStopped) as error:
                 with self._catalog.writing() as catalog:
@@ -99,40 +102,19 @@ class Publisher:
                 raise
         return outcome
 
-    def _look(self, progress: Progress, *, force: bool) -> tuple[Seen, bool]:
-        """Compare the folder with the catalog. Gives what differs, and whether everything was read again."""
+    def _begin(self, *, force: bool) -> bool:
+        """Forget what was read for another site. Tells whether everything is to be read again."""
         with self._catalog.reading() as catalog:
-            known, same_site = catalog.known(), catalog.meta("fingerprint") == self._fingerprint
-        everything, seen = force or not same_site, Seen()
-        found = self._folder.scan()
-        here = {file.path for file in found}
-        seen.vanished = [row.key for path, row in known.items() if path not in here and (row.refused or not row.gone)]
-        differing = [file for file in found if everything or _differs(file, known.get(file.path))]
-        for done, file in enumerate(differing):
-            progress(done, len(differing))
-            self._read(file, known.get(file.path), seen, everything=everything)
-        progress(len(differing), len(differing))
-        seen.moves = moves(seen.versions, known, here)
-        return seen, everything
+            again = catalog.meta("fingerprint") != self._fingerprint or bool(catalog.meta("read again"))
+            staged_for_it = catalog.meta("staged for") == self._fingerprint
+        if force or not staged_for_it:
+            with self._catalog.writing() as catalog:
+                catalog.unstage_all()
+                catalog.set_meta("staged for", self._fingerprint)
+        return force or again
 
-    def _read(self, file: Found, row: Known | None, seen: Seen, *, everything: bool) -> None:
-        stamp = (file.mtime_ns, file.size, file.inode)
-        try:
-            data = self._folder.read(file, articles.LARGEST)
-            hash_ = hashlib.sha256(data).hexdigest()
-            if row and row.hash == hash_ and not (row.refused or row.gone or everything):
-                seen.touched.append((row.key, stamp))
-                return
-            article = articles.read(data, file.path, self._site.timezone)
-            if not ordinary(article.body):
-                self._sandbox.content(article.body, None, self._site.url, "e-")  # for whether it can be done
-            seen.versions.append(Version(row, stamp, article, hash_))
-        except Unsettled:
-            seen.unsettled = True
-        except Refused as refused:
-            refusal = Refusal(file.path, refused.line, one_line(refused.reason))
-            seen.refusals.append((row, UNSEEN if isinstance(refused, Unreadable) else stamp, refusal))
-
-
-def _differs(file: Found, row: Known | None) -> bool:
-    return row is None or row.gone or (file.mtime_ns, file.size, file.inode) != (row.mtime_ns, row.size, row.inode)
+    def _parts(self, only: Iterable[str]) -> list[str]:
+        """Give the paths to look at: those that may be articles or folders of them, and none below another."""
+        with self._catalog.reading() as catalog:
+            parts = sorted(path for path in only if self._folder.may_hold(path) or catalog.is_folder(path))
+        return [path for path in parts if not any(path.startswith(f"{other}/") for other in parts)]

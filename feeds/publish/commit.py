@@ -1,182 +1,227 @@
 """One transaction's decisions: which article a file is a version of, its id, whether it is live, what shows it."""
 
+import json
+from collections.abc import Iterator
 from datetime import datetime
+from functools import lru_cache
 
 from feeds import syndicate
-from feeds.catalog import Place, Record, Refusal, Writer
+from feeds.catalog import Pending, Place, Refusal, Shown, Version, Writer, micros
 from feeds.errors import GuardStopped
-from feeds.model import Article, Site
-from feeds.publish.seen import UNSEEN, Seen, Version
+from feeds.folder import Folder
+from feeds.model import Site
+from feeds.publish.ids import Ids
+from feeds.publish.moves import moves
 from feeds.publish.stamps import Stamps
-from feeds.text import scheme
 
 _GUARD_FROM = 5  # entries: fewer may change at once on any site
+_PAGE = 1_000  # articles that are decided of together
 
 
 class Commit:
     """One transaction's decisions, in the order in which they are taken."""
 
-    def __init__(self, catalog: Writer, site: Site, now: datetime) -> None:
+    def __init__(self, catalog: Writer, site: Site, folder: Folder, now: datetime) -> None:
         self.warnings: list[str] = []
         self._catalog = catalog
         self._site = site
+        self._folder = folder
         self._now = now
+        self._moment = micros(now)
+        self._ids = Ids(catalog)
         self._live_before = catalog.live()
-        self._before: dict[int, Record] = {}
-        self._would: dict[str, list[str]] = {"change their id": [], "change their date": [], "vanish": []}
+        self._would = {verb: (0, "") for verb in ("change their id", "change their date", "vanish")}
+        self._moves: dict[str, tuple[int, str]] = {}
+        self._gone: dict[str, int] = {}  # slug -> the article that gave it and whose file is gone
 
-    def all(self, seen: Seen, *, everything: bool) -> list[str]:
-        """Keep what was seen and publish what follows from it. Gives the paths of the feeds that changed."""
+    def all(self, vanished: list[int], *, anew: bool) -> list[str]:
+        """Publish what follows from what is staged. Gives the paths of the feeds that changed."""
         catalog = self._catalog
-        versions = sorted(seen.versions, key=lambda version: version.order)
-        keys = {version.row.key for version in versions if version.row} | set(seen.moves.values()) | set(seen.vanished)
-        self._before = {record.key: record for record in catalog.records(keys)}
-        for key, stamp in seen.touched:
-            catalog.touch(key, stamp)
-        catalog.vanish(seen.vanished)
-        for row, stamp, refusal in seen.refusals:
-            catalog.refuse(row.key if row else None, stamp, refusal)
-        keys |= self._keep(versions, seen.moves)
-        keys |= set(catalog.all_keys() if everything else catalog.due(self._now))
-        stamps = Stamps(catalog, self._site, anew=catalog.meta("fingerprint") != syndicate.fingerprint(self._site))
-        touched = {feed.path for feed in catalog.feeds()} if everything else set()
-        left = catalog.withdraw(keys)
-        for record in sorted(catalog.records(keys), key=lambda record: (record.article.published, record.article.path)):
-            before, had = self._before.get(record.key, record), left.get(record.key, set())
-            has = self._publish(record, before)
-            edited = (before.hash, before.article.path) != (record.hash, record.article.path)
-            stamps.moved(record.key, had, has, edited=edited)
-            touched |= {feed for feed, *_ in had | has}
-        if catalog.feed("") is None:
-            touched.add("")  # a site without articles has a feed too
-        return stamps.commit(sorted(touched), self._now)
+        catalog.vanish(vanished)
+        catalog.refuse_staged()
+        self._keep()
+        catalog.reconsider(None if anew else self._now)
+        other_site = catalog.meta("fingerprint") != syndicate.fingerprint(self._site)
+        stamps = Stamps(catalog, self._site, anew=other_site)
+        self._publish_all(stamps)
+        catalog.end_staging()
+        return stamps.commit(self._now, every=anew)
 
     def hold_against_guard(self, share: float) -> None:
         """Stop a run that would make too many subscribers see too much anew. Raises `GuardStopped`."""
-        count = len({path for paths in self._would.values() for path in paths})
-        all_vanish = self._live_before > 0 and len(self._would["vanish"]) == self._live_before
+        count = sum(many for many, _ in self._would.values())
+        all_vanish = self._live_before > 0 and self._would["vanish"][0] == self._live_before
         if all_vanish or (count >= _GUARD_FROM and count > share * self._live_before):
             what = ", ".join(
-                f"{len(paths)} would {verb} ({paths[0]}{' …' if len(paths) > 1 else ''})"
-                for verb, paths in self._would.items()
-                if paths
+                f"{many} would {verb} ({path}{' …' if many > 1 else ''})"
+                for verb, (many, path) in self._would.items()
+                if many
             )
             raise GuardStopped(
                 f"nothing was published: of {self._live_before} entries {what}; readers would show them as new, or "
                 "lose them. If that is meant: feeds build --accept"
             )
 
-    def _keep(self, versions: list[Version], moves: dict[str, int]) -> set[int]:
+    def _keep(self) -> None:
         """Keep good versions, each under the article that it is a version of; refuse what gives another's id."""
         catalog = self._catalog
-        mine = self._identities(versions, moves)
-        for version in versions:
-            if version.row and version.row.key != mine[version.article.path]:
-                catalog.displace(version.row.key)  # its path is another article's now
-        kept: set[int] = set()
-        given: dict[str, str] = {}  # id -> path, of this run
-        giving = {key: version.article.id for version in versions if (key := mine[version.article.path])}
-        for version in versions:
-            article, key = version.article, mine[version.article.path]
-            other = None
-            if article.id and not article.draft:
-                first = given.setdefault(article.id, article.path)
-                other = first if first != article.path else self._holder_of(article.id, key, giving)
-            if other:
-                catalog.refuse(key, UNSEEN, self._id_taken(article, other))
-            else:
-                kept.add(catalog.save(key, version.stamp, article, version.hash))
-        return kept
+        self._moves = moves(catalog.same_texts(), self._folder.has)
+        given_up = {origin for _, origin in self._moves.values()}
+        taken = {key for key, _ in self._moves.values()}
+        firsts = catalog.given_twice()
+        any_gone = catalog.any_gone()
+        for page in self._versions():
+            self._ids.expect(version.given for version in page if version.given)
+            if any_gone:
+                self._ids.expect(version.minted for version in page if not version.known)
+                self._gone = catalog.gone_with_slugs({version.slug for version in page if version.slug})
+            kept = []
+            for version in page:
+                key = self._article_of(version, given_up, taken)
+                if version.key is not None and version.key != key:
+                    catalog.displace(version.key)  # its path is another article's now
+                other = None
+                if version.given and not version.draft:
+                    first = firsts.get(version.given, version.path)
+                    other = first if first != version.path else self._holder_of(version.given, key)
+                if other:
+                    catalog.refuse(key, _id_taken(version.path, version.given, other))
+                else:
+                    kept.append((key, version.path))
+            catalog.save(kept)
+            self._ids.forget()
 
-    def _identities(self, versions: list[Version], moves: dict[str, int]) -> dict[str, int | None]:
-        """Find for each path the article that the file there is a version of; None for a new one."""
-        found: dict[str, int | None] = dict(moves)
-        taken = set(moves.values())
-        for version in versions:
-            if version.article.path not in found:
-                key = self._known_as(version)
-                found[version.article.path] = key if key not in taken else None
-                taken |= {key} if key else set()
-        return found
+    def _versions(self) -> Iterator[list[Version]]:
+        after = ""
+        while page := self._catalog.versions(after, _PAGE):
+            yield page
+            after = page[-1].path
 
-    def _known_as(self, version: Version) -> int | None:
-        """Find the article that a file is a version of: its path's, or one whose file is gone and that it continues."""
-        row, article, catalog = version.row, version.article, self._catalog
-        if row and row.hash is not None:
-            return row.key
-        for id_ in (article.id, syndicate.mint(article, self._site.authority)):
-            holder = catalog.holder(id_) if id_ else None
+    def _article_of(self, version: Version, given_up: set[str], taken: set[int]) -> int | None:
+        """Find the article that a file is a version of; None for a new one."""
+        if version.path in self._moves:
+            return self._moves[version.path][0]
+        if version.path in given_up:
+            return None
+        if version.known and not version.gone:
+            return version.key
+        key = version.key if version.known else self._continued(version)
+        if key is None or key in taken:
+            return None
+        taken.add(key)
+        return key
+
+    def _continued(self, version: Version) -> int | None:
+        """Find the article whose file is gone and that a new file continues: by its id, or by its slug."""
+        for id_ in (version.given, version.minted):
+            holder = self._ids.known_holder(id_)
             if holder and holder.gone:
                 return holder.key
-        return catalog.gone_with_slug(article.slug) if article.slug_given else None
+        return self._gone.get(version.slug) if version.slug else None
 
-    def _holder_of(self, id_: str, key: int | None, giving: dict[int, str | None]) -> str | None:
+    def _holder_of(self, id_: str, key: int | None) -> str | None:
         """Give the path of another article whose id this is; None if it is free, or given up in this run."""
-        holder = first = self._catalog.holder(id_)
+        holder = first = self._ids.holder(id_)
         if first is None or first.key == key:
             return None
         passed = {key}
+        paths = {key: path for path, (key, _) in self._moves.items()}
         while holder and not holder.gone and holder.key not in passed:  # it gives this one up for one that is free?
             passed.add(holder.key)
-            next_ = giving.get(holder.key)
-            if next_ is None or next_ == id_:
+            read, next_ = self._catalog.giving(paths.get(holder.key, holder.path))
+            if not read or next_ is None or next_ == id_:
                 return first.path
-            id_, holder = next_, self._catalog.holder(next_)
-        self._catalog.release(first.key)
+            id_, holder = next_, self._ids.holder(next_)
+        self._ids.release(first)
         return None
 
-    @staticmethod
-    def _id_taken(article: Article, holder: str) -> Refusal:
-        return Refusal(article.path, 1, f"id: {article.id!r} is the id of {holder}; give one of them another")
+    def _publish_all(self, stamps: Stamps) -> None:
+        """Tell the world of all articles of which something is to be decided; first of those that want the same id."""
+        contested = self._catalog.contested()
+        for start in range(0, len(contested), _PAGE):
+            keys = contested[start : start + _PAGE]
+            page = {one.key: one for one in self._catalog.pending(_PAGE, keys)}
+            self._publish([page[key] for key in keys], stamps)
+        while pending := self._catalog.pending(_PAGE):
+            self._publish(pending, stamps)
 
-    def _publish(self, record: Record, before: Record) -> set[Place]:
-        """Tell the world of an article, or no longer. Gives its places in feeds."""
-        article = record.article
-        live = not record.gone and syndicate.is_live(article, self._now)
-        id_ = record.id
-        if live:
-            id_ = self._id(record, record.id or before.id)
-            if id_ is None:
-                return set()
-        if before.live:
+    def _publish(self, page: list[Pending], stamps: Stamps) -> None:
+        """Tell the world of articles, or no longer."""
+        self._ids.expect(id_ for one in page for id_ in (one.given, one.id or one.minted) if id_)
+        shown, out, into = [], set[Place](), []
+        for one in page:
+            had = self._ids.had(one)
+            id_, live, waiting = self._decide(one, had)
+            was = _places(one.shown_in, one.shown_at, had) if one.live else {}
+            is_ = _places(one.feeds, one.published, id_) if live else {}
+            if was != is_:
+                out |= {place for place, name in was.items() if is_.get(place) != name}
+                into += [(place, one.key, name) for place, name in is_.items() if was.get(place) != name]
+            news = stamps.moved(was.keys(), is_.keys(), edited=one.edited)
+            shown.append(Shown(one.key, id_, live, waiting, stamps.revision if news else one.revision))
+        self._catalog.publish(shown)
+        self._catalog.take_out(out)
+        self._catalog.put_in(into)
+        self._ids.forget()
+
+    def _decide(self, one: Pending, had: str | None) -> tuple[str | None, bool, bool]:
+        """Decide what the world knows of an article from now on: its id, whether it is live, whether it will be."""
+        expired = one.expires is not None and one.expires <= self._moment
+        here = not one.gone and not one.draft and not expired
+        live = here and one.published <= self._moment
+        id_ = self._id(one, had) if live else one.id
+        if id_ is None:
+            live = False
+        if one.live:
             # a draft and an expiry are said article by article: whoever says so must be able to rely on it
-            meant = article.draft or (article.expires is not None and article.expires <= self._now)
-            if not live and (record.gone or not meant):
-                self._would["vanish"].append(article.path)
-            elif live and id_ != before.id:
-                self._would["change their id"].append(article.path)
-            elif live and article.published != before.article.published:
-                self._would["change their date"].append(article.path)
-        memberships = syndicate.feeds_of(article, self._site) if live else []
-        return self._catalog.publish(record, id_, memberships, live=live)
+            if not live and (one.gone or not (one.draft or expired)):
+                self._note("vanish", one.path)
+            elif live and id_ != had:
+                self._note("change their id", one.path)
+            elif live and one.published != one.shown_at:
+                self._note("change their date", one.path)
+        self._ids.assign(one, id_)
+        return id_, live, here and one.published > self._moment
 
-    def _id(self, record: Record, had: str | None) -> str | None:
+    def _note(self, verb: str, path: str) -> None:
+        many, first = self._would[verb]
+        self._would[verb] = many + 1, first or path
+
+    def _id(self, one: Pending, had: str | None) -> str | None:
         """Give an article's id: what it says itself, else the one it had, else a new one; None if it is refused."""
-        article = record.article
-        if article.id and not scheme(article.id):
-            self.warnings.append(
-                f"{article.path}: its id {article.id!r} is no absolute IRI, as Atom wants it (RFC 4287)"
-            )
-        if article.id and article.id != had:
-            holder = self._catalog.holder(article.id)
-            if holder is None or holder.key == record.key:
-                return article.id
-            self._catalog.refuse(record.key, UNSEEN, self._id_taken(article, holder.path))
-            if had is None or self._is_free(had, record.key):
+        ids = self._ids
+        if one.given and not syndicate.is_iri(one.given):
+            self.warnings.append(f"{one.path}: its id {one.given!r} is no absolute IRI, as Atom wants it (RFC 4287)")
+        if one.given and one.given != had:
+            holder = ids.holder(one.given)
+            if holder is None or holder.key == one.key:
+                return one.given
+            self._catalog.refuse(one.key, _id_taken(one.path, one.given, holder.path))
+            if had is None or ids.is_free(had, one.key):
                 return had
-        if had and self._is_free(had, record.key):
+        if had and ids.is_free(had, one.key):
             return had
-        minted = syndicate.mint(article, self._site.authority)
-        holder = self._catalog.holder(minted)
+        holder = ids.holder(one.minted)
         if holder is None:
-            return minted
-        apart = base = syndicate.mint_apart(article, self._site.authority)
+            return one.minted
+        apart = base = syndicate.apart(one.minted, one.path)
         number = 2
-        while not self._is_free(apart, record.key):  # an article that once had this path moved on
+        while not ids.is_free(apart, one.key):  # an article that once had this path moved on
             apart, number = f"{base}-{number}", number + 1
-        self.warnings.append(f"{article.path}: its id would be that of {holder.path}; it is {apart}")
+        self.warnings.append(f"{one.path}: its id would be that of {holder.path}; it is {apart}")
         return apart
 
-    def _is_free(self, id_: str, key: int) -> bool:
-        holder = self._catalog.holder(id_)
-        return holder is None or holder.key == key
+
+def _places(feeds: str, published: int, id_: str | None) -> dict[Place, str]:
+    """Give an article's places in feeds, each with the feed's name as the article spells it."""
+    assert id_ is not None, "what is live has an id"
+    return {(feed, published, id_): name for feed, name in _unpacked(feeds)}
+
+
+@lru_cache(maxsize=4096)
+def _unpacked(feeds: str) -> list[tuple[str, str]]:
+    return [(path, name) for path, name in json.loads(feeds)]
+
+
+def _id_taken(path: str, id_: str | None, holder: str) -> Refusal:
+    return Refusal(path, 1, f"id: {id_!r} is the id of {holder}; give one of them another")

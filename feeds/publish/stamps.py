@@ -5,7 +5,8 @@ A feed has three stamps, each the number of a revision. `revision` moves when it
 taken out or put in below them. What an archive shows last changed at `shifted`, or when one of its entries last did.
 """
 
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Set
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -25,21 +26,36 @@ class Stamps:
         self._catalog = catalog
         self._site = site
         self._anew = anew  # the site is another: every document shows something else
-        self._keys: set[int] = set()  # of articles of which the world knows something else
+        self.revision = catalog.revision() + 1  # the next one, if there is one
+        self._grown: Counter[str] = Counter()  # by how many entries each feed that was touched did
         self._edits: dict[str, Position] = {}  # the oldest entry of each feed that says something else
         self._shifts: dict[str, Position] = {}  # the oldest that was put in or taken out
 
-    def moved(self, key: int, before: set[Place], after: set[Place], *, edited: bool) -> None:
-        """Note that an article had these places in feeds and has those now, and whether it says something else."""
-        _lower(self._shifts, before ^ after)
-        if edited or self._anew:
-            _lower(self._edits, before & after)
-        if edited or self._anew or before != after:
-            self._keys.add(key)
+    def moved(self, before: Set[Place], after: Set[Place], *, edited: bool) -> bool:
+        """Note that an article had these places in feeds and has those now, and whether it says something else.
 
-    def commit(self, paths: Iterable[str], now: datetime) -> list[str]:
-        """Stamp those of the feeds that show something else. Gives the paths of those whose live documents do."""
-        states = [self._state(path) for path in paths]
+        Tells whether the world knows something else of it.
+        """
+        for feed, *_ in before:
+            self._grown[feed] -= 1
+        for feed, *_ in after:
+            self._grown[feed] += 1
+        edited = edited or self._anew
+        if before != after:
+            _lower(self._shifts, before ^ after)
+        if edited:
+            _lower(self._edits, before & after)
+        return edited or before != after
+
+    def commit(self, now: datetime, *, every: bool) -> list[str]:
+        """Stamp the feeds that show something else; `every` one is to be looked at, or those that were touched.
+
+        Gives the paths of those whose live documents show something else.
+        """
+        feeds = set(self._grown) | ({feed.path for feed in self._catalog.feeds()} if every else set())
+        if self._catalog.feed("") is None:
+            feeds.add("")  # a site without articles has a feed too
+        states = [self._state(path) for path in sorted(feeds)]
         if not any(live or history for _, live, history, _ in states):
             for state, *_ in states:
                 self._catalog.stamp(state)
@@ -47,7 +63,8 @@ class Stamps:
         # Last-Modified must not go back, whatever the clock does; and it has seconds only: other bytes, another second
         last = self._catalog.moment(self._catalog.revision()).replace(microsecond=0)
         at = max(now, last + _SECOND)
-        number = self._catalog.commit_revision(at, self._keys)
+        number = self._catalog.commit_revision(at)
+        assert number == self.revision, "there is one writer"
         for state, live, history, shifted in states:
             self._catalog.stamp(
                 replace(
@@ -63,7 +80,7 @@ class Stamps:
     def _state(self, path: str) -> tuple[FeedState, bool, bool, bool]:
         """Give a feed's state, and which of its three stamps must move: revision, history, shifted."""
         old = self._catalog.feed(path)
-        entries, name = self._catalog.count_and_name(path)
+        entries, name = (old.entries if old else 0) + self._grown[path], self._catalog.name(path)
         kind: Kind = path.partition("/")[0] or "site"  # type: ignore[assignment]  # feeds_of made the path
         state = replace(old or FeedState(path, kind, name), entries=entries)
         state = replace(state, name=name or state.name)

@@ -62,7 +62,7 @@ def create_app(config_file: str | os.PathLike[str] | None = None) -> Flask:
     if parent:
         sys.setswitchinterval(0.0005)  # seconds: for so long the thread that renders may keep a request waiting
         documents.prepare()
-    pages = Pages(documents, catalog, lambda: app.jinja_env.get_template("page.html"), page)
+    pages = Pages(documents, lambda: app.jinja_env.get_template("page.html"), page)
     health = _Health(catalog, documents)
     aliases = settings.feeds.aliases
 

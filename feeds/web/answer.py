@@ -16,7 +16,9 @@ from feeds.model import Document
 
 Headers = list[tuple[str, str]]
 
-_LONGEST = 1000  # characters of a header that are looked at
+_LONGEST = 1000  # characters of a header that is looked at
+_LONGEST_DATE = 64
+_LEAST_QUALITY = 0.001  # RFC 9110 12.4.2; less is a refusal
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +39,9 @@ class Freshness:
             until = min(now + 1, hour) if left > 0 else hour + self.max_age
         elif self.until_the_hour and left > 0:
             until = hour - self.max_age
-        stale = f", stale-while-revalidate={self.while_revalidating}" if self.while_revalidating else ""
+        counting_down = age < self.max_age  # what is stale then lacks what its hour has brought
+        revalidating = 0 if counting_down else self.while_revalidating
+        stale = f", stale-while-revalidate={revalidating}" if revalidating else ""
         return f"public, max-age={age}{stale}, stale-if-error={self.if_error}", until
 
 
@@ -81,8 +85,8 @@ class Answer:
             return False
         if if_modified_since == variant.modified:
             return True
-        since = parse_date(if_modified_since)
-        return since is not None and since.timestamp() >= int(self._changed)
+        since = _date(if_modified_since)
+        return since is not None and since >= int(self._changed)
 
     def _make(self, coding: str, hour: float, now: float, old: Variant | None) -> Variant:
         document = self.document
@@ -102,13 +106,23 @@ class Answer:
         )
 
 
-@lru_cache(maxsize=1024)
 def coding_for(accept_encoding: str) -> str:
     """Choose the content coding that a client likes best, ours among equals (RFC 9110 12.5.3); "" for none."""
-    accepted = parse_accept_header(accept_encoding[:_LONGEST].replace("x-gzip", "gzip"), Accept)
-    best, best_quality = "", max((quality for coding, quality in accepted if coding == "identity"), default=0.0)
-    for coding in CODINGS:
-        quality = accepted.quality(coding)
-        if quality > best_quality:
-            best, best_quality = coding, quality
-    return best
+    return _best_coding(accept_encoding) if len(accept_encoding) <= _LONGEST else ""
+
+
+@lru_cache(maxsize=1024)
+def _best_coding(accept_encoding: str) -> str:
+    accepted = parse_accept_header(accept_encoding.lower().replace("x-gzip", "gzip"), Accept)
+    identity = max((quality for coding, quality in accepted if coding == "identity"), default=0.0)
+    best = max(CODINGS, key=accepted.quality)  # the first of equals
+    return best if accepted.quality(best) >= max(identity, _LEAST_QUALITY) else ""
+
+
+def _date(text: str) -> float | None:
+    """Read an HTTP date as seconds since 1970; None for what is none (RFC 9110 13.1.3: it is ignored)."""
+    try:
+        date = parse_date(text) if len(text) <= _LONGEST_DATE else None
+        return date.timestamp() if date else None
+    except (OverflowError, ValueError):  # numbers of twenty digits
+        return None

@@ -4,12 +4,13 @@ No byte of any answer depends on the request's Host, query or forwarding headers
 """
 
 import logging
+import re
 import time
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
-from werkzeug.http import parse_etags
+from werkzeug.http import parse_accept_header
 
 from feeds.documents import Documents
 from feeds.errors import FeedsError
@@ -21,6 +22,8 @@ _LOG = logging.getLogger(__name__)
 
 Note = Callable[[WSGIEnvironment, str, str, int], Any]  # the request; what was asked for, status, bytes of the answer
 
+_LONGEST = 500  # characters of a header that are looked at for a delta: a dozen validators
+_DIGEST = re.compile(r'"([0-9a-f]{32})(?:-\w+)?"')  # in a validator of ours
 OTHER = ""  # what was asked for is no document
 CORS = ("Access-Control-Allow-Origin", "*")  # readers that run in a browser
 _PREFLIGHT = [
@@ -70,9 +73,9 @@ class Front:
         method = environ["REQUEST_METHOD"]
         if answer is None:
             return self._pass_on(environ, start_response)
-        if self._redirect and path in self._aliases and answer.document.path != path:
-            return self._moved(environ, start_response, answer.document.path)
         if method in {"GET", "HEAD"}:
+            if self._redirect and path in self._aliases and answer.document.path != path:
+                return self._moved(environ, start_response, answer.document.path)
             return self._answer(answer, environ, start_response)
         if method == "OPTIONS":
             return self._give(environ, start_response, answer.document.path, "204 No Content", _PREFLIGHT)
@@ -81,16 +84,19 @@ class Front:
         return self._say(environ, start_response, answer.document.path, "405 Method Not Allowed", text, headers)
 
     def _find(self, path: str, environ: WSGIEnvironment) -> Answer | None:
+        answer = self._document(path, environ)
+        if answer is None and (alias := self._aliases.get(path)):
+            answer = self._document(alias, environ)
+        elif answer is None and path.endswith("/"):
+            answer = self._page(path)
+        return answer
+
+    def _document(self, path: str, environ: WSGIEnvironment) -> Answer | None:
         if "HTTP_IF_NONE_MATCH" in environ or "HTTP_IF_MODIFIED_SINCE" in environ:
             answer = self._documents.known(path)
             if answer is not None and (answer.document.body or self._is_unchanged(answer, environ)):
                 return answer
-        answer = self._documents.get(path)
-        if answer is None and (alias := self._aliases.get(path)):
-            answer = self._documents.get(alias)
-        elif answer is None and path.endswith("/"):
-            answer = self._page(path)
-        return answer
+        return self._documents.get(path)
 
     def _variant(self, answer: Answer, environ: WSGIEnvironment) -> Variant:
         coding = coding_for(environ.get("HTTP_ACCEPT_ENCODING", ""))
@@ -122,17 +128,13 @@ class Front:
 
     def _delta(self, answer: Answer, known: str, environ: WSGIEnvironment) -> Answer | None:
         """Give what is new since a version that the client has, if it wants just that (RFC 3229)."""
-        wanted = {word.partition(";")[0].strip() for word in environ.get("HTTP_A_IM", "").split(",")}
-        if "feed" not in wanted:
+        if parse_accept_header(environ.get("HTTP_A_IM", "").lower()[:_LONGEST]).quality("feed") <= 0:
             return None
-        for tag in parse_etags(known).as_set(include_weak=True):
-            try:
-                delta = self._documents.delta(answer.document.path, tag.partition("-")[0])
-            except FeedsError:
-                return None  # the whole document is there
-            if delta is not None:
-                return delta
-        return None
+        digests = _DIGEST.findall(known[:_LONGEST])
+        try:
+            return self._documents.delta(answer.document.path, digests) if digests else None
+        except FeedsError:
+            return None  # the whole document is there
 
     def _give_delta(
         self, path: str, whole: Variant, delta: Variant, environ: WSGIEnvironment, start_response: StartResponse

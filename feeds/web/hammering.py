@@ -5,12 +5,15 @@ we were not told of. What it remembers is bounded, and forgotten every minute.
 """
 
 import ipaddress
+import re
 import time
 from functools import lru_cache
 from wsgiref.types import WSGIEnvironment
 
 _WINDOW = 60  # seconds
 _ROOM = 100_000  # clients and documents
+_LONGEST = 64  # characters of an address, and its port
+_WITH_PORT = re.compile(r"\[([0-9a-fA-F:.]+)\](?::\d+)?|([0-9.]+)(?::\d+)?|([0-9a-fA-F:.]+)")
 _FORWARDED = ("HTTP_X_FORWARDED_FOR", "HTTP_FORWARDED", "HTTP_VIA", "HTTP_X_REAL_IP")
 
 
@@ -38,12 +41,17 @@ class Hammering:
     def _client(self, environ: WSGIEnvironment) -> str | None:
         if self._variable:
             # the last address is the one that our own proxy saw; those before it are what it was told
-            return _network(environ.get(self._variable, "").rpartition(",")[2].strip())
+            return _network(_without_port(environ.get(self._variable, "").rpartition(",")[2].strip()))
         address = environ.get("REMOTE_ADDR", "")
         if address.startswith("127.") or any(header in environ for header in _FORWARDED):
             return None
         network = _network(address)
         return network if network and _is_public(address) else None
+
+
+def _without_port(address: str) -> str:
+    match = _WITH_PORT.fullmatch(address[:_LONGEST])
+    return next(filter(None, match.groups()), "") if match else ""
 
 
 @lru_cache(maxsize=4096)

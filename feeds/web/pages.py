@@ -7,10 +7,9 @@ from typing import Any
 from jinja2 import Template
 
 from feeds import formats
-from feeds.catalog import Catalog
 from feeds.documents import Address, Documents
 from feeds.documents.kept import Kept
-from feeds.errors import CatalogError
+from feeds.errors import FeedsError
 from feeds.model import Document
 from feeds.web.answer import Answer
 
@@ -23,25 +22,23 @@ class Pages:
     def __init__(
         self,
         documents: Documents[Answer],
-        catalog: Catalog,
         template: Callable[[], Template],
         made: Callable[[Document], Answer],
     ) -> None:
         self._documents = documents
-        self._catalog = catalog
         self._template = template
         self._make = made
         self._made = Kept[tuple[int, Answer]](_ROOM, lambda made: 2 * len(made[1].document.body))
 
     def get(self, path: str) -> Answer | None:
-        """Give the page at a path that ends in "/"; None if there is no such feed. Raises `CatalogError`."""
+        """Give the page at a path that ends in "/"; None if there is no such feed. Raises `FeedsError`."""
         revision = self._documents.revision()
         made = self._made.get(path)
         if made and made[0] == revision:
             return made[1]
         try:
-            answer = self._render(path, revision)
-        except CatalogError:
+            answer = self._render(path)
+        except FeedsError:
             if made is None:
                 raise
             return made[1]
@@ -49,20 +46,19 @@ class Pages:
             self._made.put(path, (revision, answer))
         return answer
 
-    def _render(self, path: str, revision: int) -> Answer | None:
+    def _render(self, path: str) -> Answer | None:
         folder = path.strip("/")
         if path not in {"/", f"/{folder}/"}:
             return None
-        feed = self._documents.feed(folder)
-        if feed is None:
+        overview = self._documents.overview(folder)
+        if overview is None:
             return None
+        feed, feeds, changed = overview
         groups: dict[str, list[Any]] = {}
-        for state in self._documents.feeds():
+        for state in feeds:
             groups.setdefault(state.kind, []).append(state)
         root = "../" * len(folder.split("/")) if folder else "./"  # links hold whatever path or port leads here
         html = self._template().render(feed=feed, groups=groups, formats=formats.FORMATS, address=Address, root=root)
         body = html.encode()
-        with self._catalog.reading() as catalog:
-            changed = catalog.moment(revision)
         digest = hashlib.sha256(body).hexdigest()[:32]
         return self._make(Document(path, "text/html; charset=utf-8", body, digest, changed))

@@ -1,0 +1,215 @@
+"""What the catalog is given and gives, and how our words are kept in columns.
+
+Moments are microseconds since 1970 in UTC, an article's facts JSON. No SQL here.
+"""
+
+import json
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, dataclass, fields
+from datetime import UTC, datetime, timedelta
+from typing import Any, NamedTuple
+
+from feeds.model import Article, Author, Enclosure, FeedState, Image
+
+Stamp = tuple[int, int, int]  # of a file: mtime in ns, size in bytes, inode
+Place = tuple[str, int, str]  # of an entry: its feed, and its position there: when it was published, its id
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What was read of one file: an article, packed, or why there is none."""
+
+    path: str
+    stamp: Stamp
+    hash: str | None = None
+    facts: str = ""
+    body: str = ""
+    slug: str | None = None
+    given: str | None = None
+    minted: str | None = None
+    feeds: str | None = None
+    published: int | None = None
+    expires: int | None = None
+    draft: bool = False
+    refused: str | None = None
+    refused_line: int | None = None
+
+    @classmethod
+    def of(cls, article: Article, stamp: Stamp, hash_: str, minted: str, feeds: Iterable[FeedState]) -> "Reading":
+        """Pack an article, with the id and the feeds that it would have."""
+        return cls(
+            path=article.path,
+            stamp=stamp,
+            hash=hash_,
+            facts=packed(article),
+            body=article.body,
+            slug=article.slug if article.slug_given else None,
+            given=article.id,
+            minted=minted,
+            feeds=_encode([[feed.path, feed.name] for feed in feeds]),
+            published=micros(article.published),
+            expires=micros(article.expires) if article.expires else None,
+            draft=article.draft,
+        )
+
+
+class Known(NamedTuple):
+    """What was last seen of a file, to compare a scan with."""
+
+    path: str
+    mtime_ns: int
+    size: int
+    inode: int
+    key: int
+    gone: bool
+    hash: str | None  # of its last good version
+    refused: bool
+
+
+class Staged(NamedTuple):
+    """What was read of a file and is not published yet, to compare a scan with."""
+
+    path: str
+    mtime_ns: int
+    size: int
+    inode: int
+    refused: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """What an entry shows: the article, and what the world knows of it."""
+
+    article: Article
+    hash: str
+    id: str
+    revision: int  # that last changed what the world knows of it
+
+
+@dataclass(frozen=True, slots=True)
+class Rendition:
+    """What a worker made of a live document."""
+
+    path: str
+    digest: str
+    revision: int  # the stamp of the feed that it shows
+    entries: int
+    texts: int  # entries with their full text
+    oldest: datetime  # when its last entry was published
+
+
+class Pending(NamedTuple):
+    """An article of which it is to be decided what the world knows: its last good version, and what it knew until now."""
+
+    key: int
+    path: str
+    gone: bool
+    given: str | None
+    minted: str
+    feeds: str  # [[path, name as it spells it], …]
+    published: int
+    expires: int | None
+    draft: bool
+    edited: bool
+    id: str | None
+    live: bool
+    revision: int  # that last changed what the world knows
+    shown_at: int  # when it was published, as the world knows if it is live
+    shown_in: str  # the feeds that show it, if it is live
+
+
+class Shown(NamedTuple):
+    """What the world knows of an article from now on."""
+
+    key: int
+    id: str | None
+    live: bool
+    waiting: bool  # for its hour
+    revision: int  # that last changed this
+
+
+class Version(NamedTuple):
+    """A good reading of a file, and the article that its path had until now."""
+
+    path: str
+    hash: str
+    slug: str | None
+    given: str | None
+    minted: str
+    draft: bool
+    key: int | None  # of the article at its path
+    known: bool  # whether that ever had a good version
+    gone: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """Whose an id is."""
+
+    key: int
+    path: str
+    gone: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """An article that can't be read, and why."""
+
+    path: str
+    line: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """The last good regeneration: when it began, how long it took, and what came of it."""
+
+    at: datetime
+    seconds: float
+    outcome: str
+
+
+def record(row: Any) -> Record:
+    return Record(unpacked(row.facts, row.body), row.hash, row.id, row.revision)
+
+
+def feed_state(row: Any) -> FeedState:
+    facts = row._asdict()
+    return FeedState(**facts | {"changed": moment(row.changed)})
+
+
+def micros(when: datetime) -> int:
+    return (when - _EPOCH) // timedelta(microseconds=1)
+
+
+def moment(since_epoch: int) -> datetime:
+    return _EPOCH + timedelta(microseconds=since_epoch)
+
+
+def packed(article: Article) -> str:
+    facts = {name: value for name in _FACTS if (value := getattr(article, name))}
+    return _encode(facts)
+
+
+def _packed(value: Any) -> Any:
+    return value.isoformat() if isinstance(value, datetime) else asdict(value)
+
+
+_encode = json.JSONEncoder(ensure_ascii=False, default=_packed).encode
+_FACTS = tuple(field.name for field in fields(Article) if field.name != "body")
+_DATES: tuple[str, ...] = ("published", "updated", "expires")
+_UNPACK: dict[str, Callable[[Any], Any]] = {
+    **dict.fromkeys(_DATES, datetime.fromisoformat),
+    "categories": tuple,
+    "tags": tuple,
+    "authors": lambda authors: tuple(Author(**author) for author in authors),
+    "image": lambda image: Image(**image),
+    "enclosures": lambda files: tuple(Enclosure(**file) for file in files),
+}
+
+
+def unpacked(facts: str, body: str) -> Article:
+    values = {key: _UNPACK[key](value) if key in _UNPACK else value for key, value in json.loads(facts).items()}
+    return Article(body=body, **values)

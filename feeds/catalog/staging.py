@@ -1,0 +1,118 @@
+"""What is kept of files while they are read, before anything of it is published.
+
+Each batch is committed by itself, so that a run that is cut short goes on where it was. Nobody but the publisher sees
+any of it.
+"""
+
+from collections.abc import Iterable
+from typing import Any
+
+import sqlalchemy as sa
+
+from feeds.catalog.reader import Reader
+from feeds.catalog.rows import Reading, Refusal, Stamp, Version
+from feeds.catalog.schema import articles, chunks, readings, texts
+
+
+class Staging(Reader):
+    """What the one writer does while it looks at the folder."""
+
+    def stage(self, batch: Iterable[Reading]) -> None:
+        """Keep what was read of files, in place of what was read of them before."""
+        batch = list(batch)
+        self.unstage(reading.path for reading in batch)
+        next_ = (self._connection.execute(sa.select(sa.func.max(texts.c.key))).scalar() or 0) + 1
+        rows, bodies = [], []
+        for key, reading in enumerate(batch, next_):
+            values = {name: getattr(reading, name) for name in _KEPT_OF_A_READING}
+            mtime_ns, size, inode = reading.stamp
+            text = None
+            if reading.hash is not None:
+                text = key
+                bodies.append({"key": key, "facts": reading.facts, "body": reading.body})
+            rows.append(values | {"mtime_ns": mtime_ns, "size": size, "inode": inode, "text": text})
+        if bodies:
+            self._connection.execute(texts.insert(), bodies)
+        if rows:
+            self._connection.execute(readings.insert(), rows)
+
+    def unstage(self, paths: Iterable[str]) -> None:
+        """Forget what was read of files."""
+        for some in chunks(list(paths)):
+            theirs = readings.c.path.in_(some)
+            unused = sa.select(readings.c.text).where(theirs)
+            self._connection.execute(texts.delete().where(texts.c.key.in_(unused)))
+            self._connection.execute(readings.delete().where(theirs))
+
+    def unstage_all(self) -> None:
+        """Forget all that was read."""
+        unused = sa.select(readings.c.text).where(readings.c.text.isnot(None))
+        self._connection.execute(texts.delete().where(texts.c.key.in_(unused)))
+        self.end_staging()
+
+    def end_staging(self) -> None:
+        """Clear what was read, all of which is published now."""
+        self._connection.execute(readings.delete())
+
+    def touch(self, batch: Iterable[tuple[int, Stamp]]) -> None:
+        """Keep that files were seen with another stamp and the same text."""
+        rows = [{"k": key, "m": stamp[0], "s": stamp[1], "i": stamp[2]} for key, stamp in batch]
+        if rows:
+            update = articles.update().where(articles.c.key == sa.bindparam("k"))
+            stamp: dict[str, Any] = {
+                "mtime_ns": sa.bindparam("m"),
+                "size": sa.bindparam("s"),
+                "inode": sa.bindparam("i"),
+            }
+            self._connection.execute(update.values(stamp), rows)
+
+    def versions(self, after: str, limit: int) -> list[Version]:
+        """Give what was read and is good, so many after a path, by path."""
+        r, a = readings.c, articles.c
+        known = [a.key, sa.func.coalesce(a.hash.isnot(None), sa.false()), sa.func.coalesce(a.gone, sa.false())]
+        chosen = (
+            sa.select(r.path, r.hash, r.slug, r.given, r.minted, r.draft, *known)
+            .outerjoin(articles, a.path == r.path)
+            .where(r.hash.isnot(None), r.path > after)
+            .order_by(r.path)
+            .limit(limit)
+        )
+        return list(map(Version._make, self._connection.execute(chosen).all()))
+
+    def refusals(self) -> list[tuple[int | None, Refusal]]:
+        """Give what was read and can't be an article, with the key of the article at its path."""
+        r = readings.c
+        chosen = (
+            sa.select(articles.c.key, r.path, r.refused_line, r.refused)
+            .select_from(readings.outerjoin(articles, articles.c.path == r.path))
+            .where(r.refused.isnot(None))
+        )
+        rows = self._connection.execute(chosen)
+        return [(row.key, Refusal(row.path, row.refused_line, row.refused)) for row in rows]
+
+    def given_twice(self) -> dict[str, str]:
+        """Give the ids that several of the files that were read give, drafts aside, with the path of the earliest."""
+        r = readings.c
+        mine = sa.and_(r.given.isnot(None), r.hash.isnot(None), r.draft.is_(False))
+        several = sa.select(r.given).where(mine).group_by(r.given).having(sa.func.count() > 1)
+        chosen = (
+            sa.select(r.given, r.path).where(mine, r.given.in_(several)).order_by(r.published.desc(), r.path.desc())
+        )
+        return {given: path for given, path in self._connection.execute(chosen)}  # the last one is the earliest
+
+    def giving(self, path: str) -> tuple[bool, str | None]:
+        """Tell whether a good version of a path was read, and which id it gives."""
+        chosen = sa.select(readings.c.given).where(readings.c.path == path, readings.c.hash.isnot(None))
+        row = self._connection.execute(chosen).one_or_none()
+        return row is not None, row.given if row else None
+
+    def same_texts(self) -> list[tuple[str, str, int]]:
+        """Give the files that hold the text of an article of another path, as (path, that path, its key)."""
+        r, a = readings.c, articles.c
+        chosen = sa.select(r.path, a.path, a.key).where(r.hash == a.hash, r.path != a.path)
+        return [(here, there, key) for here, there, key in self._connection.execute(chosen)]
+
+
+_KEPT_OF_A_READING = tuple(
+    column.name for column in readings.c if column.name not in {"mtime_ns", "size", "inode", "text"}
+)

@@ -1,0 +1,109 @@
+"""The folder compared with the catalog: what differs is read and kept, in batches, and nothing of it published yet."""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Protocol, TypeVar
+
+from feeds.catalog import Catalog, Known, Reader, Reading, Staged
+from feeds.folder import Folder, Found
+from feeds.publish.reading import Differing, InFlux, Readers, Result, Touched
+
+_PAGE = 5_000  # rows that are compared at a time
+_BATCH = 1_000  # files whose readings are committed together
+
+Progress = Callable[[int], None]  # how many files were looked at
+
+
+class _Row(Protocol):
+    @property
+    def path(self) -> str: ...
+
+
+R = TypeVar("R", bound=_Row)
+
+
+@dataclass(slots=True)
+class Seen:
+    """What a look at the folder found, besides what is staged."""
+
+    vanished: list[int] = field(default_factory=list)  # keys of articles whose files are no longer there
+    unsettled: bool = False
+
+
+class Look:
+    """Brings the catalog's staging up to what the folder says."""
+
+    def __init__(self, folder: Folder, catalog: Catalog, readers: Readers) -> None:
+        self._folder = folder
+        self._catalog = catalog
+        self._readers = readers
+        self._dropped: list[str] = []  # paths of which what is staged is no longer true
+
+    def at(self, parts: Iterable[str], *, again: bool, progress: Progress) -> Seen:
+        """Compare paths and what is below them, "" for the whole folder. With `again`, every file is read again."""
+        seen = Seen()
+        self._dropped = []
+        for below in parts:
+            batch: list[Result] = []
+            for result in self._readers.read(self._differing(below, seen, progress, again=again)):
+                batch.append(result)
+                seen.unsettled |= isinstance(result, InFlux)
+                if len(batch) >= _BATCH:
+                    self._keep(batch)
+                    batch = []
+            self._keep(batch)
+        return seen
+
+    def _differing(self, below: str, seen: Seen, progress: Progress, *, again: bool) -> Iterator[Differing]:
+        known = self._pages(lambda catalog, after: catalog.known(below, after, _PAGE))
+        staged = self._pages(lambda catalog, after: catalog.staged(below, after, _PAGE))
+        for number, (file, row, read) in enumerate(_side_by_side(self._folder.scan(below), known, staged)):
+            if not number % _BATCH:
+                progress(number)
+            if file is None:
+                if row is not None and (row.refused or not row.gone):
+                    seen.vanished.append(row.key)
+                if read is not None:
+                    self._dropped.append(read.path)
+            elif read is not None and not read.refused and file[1:4] == read[1:4]:
+                pass  # by a run that was cut short
+            elif again or row is None or row.gone or file[1:4] != row[1:4]:
+                yield Differing(file, row, again)
+            elif read is not None:
+                self._dropped.append(read.path)
+
+    def _pages(self, page: Callable[[Reader, str], list[R]]) -> Iterator[R]:
+        after = ""
+        while True:
+            with self._catalog.reading() as catalog:  # anew each time: a long one would keep the log from being cleared
+                rows = page(catalog, after)
+            yield from rows
+            if len(rows) < _PAGE:
+                return
+            after = rows[-1].path
+
+    def _keep(self, batch: list[Result]) -> None:
+        touched = [result for result in batch if isinstance(result, Touched)]
+        readings = [result for result in batch if isinstance(result, Reading)]
+        dropped, self._dropped = [*self._dropped, *(one.path for one in touched)], []
+        if dropped or readings:
+            with self._catalog.writing() as catalog:
+                catalog.unstage(dropped)
+                catalog.touch((one.key, one.stamp) for one in touched)
+                catalog.stage(readings)
+
+
+def _side_by_side(
+    found: Iterator[Found], known: Iterator[Known], staged: Iterator[Staged]
+) -> Iterator[tuple[Found | None, Known | None, Staged | None]]:
+    """Join what is sorted by path: one row for each path, with None where there is nothing of it."""
+    file, row, read = next(found, None), next(known, None), next(staged, None)
+    while file is not None or row is not None or read is not None:
+        path = min(one.path for one in (file, row, read) if one is not None)
+        here = file if file is not None and file.path == path else None
+        had = row if row is not None and row.path == path else None
+        was = read if read is not None and read.path == path else None
+        yield here, had, was
+        file = next(found, None) if here is not None else file
+        row = next(known, None) if had is not None else row
+        read = next(staged, None) if was is not None else read

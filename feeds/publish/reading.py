@@ -1,0 +1,154 @@
+"""Files -> what the catalog keeps of them: a few in this process, many in one process for each core.
+
+What is read leaves in the order in which it is found, and little of it is under way at a time.
+"""
+
+import hashlib
+import multiprocessing
+import os
+import signal
+from collections import deque
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
+from datetime import tzinfo
+from itertools import islice
+
+from feeds import syndicate
+from feeds.catalog import Known, Reading, Stamp
+from feeds.errors import Refused, Unreadable
+from feeds.folder import Folder, Found, Unsettled
+from feeds.model import Site
+from feeds.parse import article as articles
+from feeds.parse.bounds import ordinary
+from feeds.sandbox import Sandbox
+from feeds.text import one_line
+
+_FEW = 3_000  # files that are read here: processes of their own take a second to start
+_BATCH = 100  # files for a process at a time
+_UNSEEN: Stamp = (0, 0, 0)  # no file has it, so that the next run reads the file again
+
+
+@dataclass(frozen=True, slots=True)
+class Differing:
+    """A file that is not as the catalog knows it. With `again`, it is read as if it were new."""
+
+    file: Found
+    row: Known | None
+    again: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Touched:
+    """A file with the text that it had, under another stamp."""
+
+    key: int
+    path: str
+    stamp: Stamp
+
+
+@dataclass(frozen=True, slots=True)
+class InFlux:
+    """A file that was being written; the next run sees it whole."""
+
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class Doubtful:
+    """An article that was read; whether its body can be rendered at all is still to be tried."""
+
+    reading: Reading
+
+
+Result = Reading | Touched | InFlux
+Read = Result | Doubtful
+
+
+class Readers:
+    """Reads files for a site."""
+
+    def __init__(self, folder: Folder, site: Site, sandbox: Sandbox) -> None:
+        self._reader = Reader(folder, site)
+        self._sandbox = sandbox
+
+    def read(self, differing: Iterable[Differing]) -> Iterator[Result]:
+        """Read files, in their order. Raises `FeedsError` if nothing can be tried just now."""
+        left = iter(differing)
+        for one in islice(left, _FEW):
+            yield self._settle(self._reader.read(one))
+        first = list(islice(left, _BATCH))
+        if first:
+            yield from self._read_many(first, left)
+
+    def _read_many(self, first: list[Differing], left: Iterator[Differing]) -> Iterator[Result]:
+        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        context = multiprocessing.get_context("spawn")  # this process may run threads
+        under_way: deque[tuple[list[Differing], Future[list[Read]]]] = deque()
+        with ProcessPoolExecutor(cores, context, initializer=_begin, initargs=(self._reader,)) as pool:
+            batch = first
+            while batch or under_way:
+                if batch:
+                    under_way.append((batch, pool.submit(_read, batch)))
+                    batch = list(islice(left, _BATCH))
+                if len(under_way) > 3 * cores or not batch:
+                    yield from self._results(*under_way.popleft())
+
+    def _results(self, batch: list[Differing], future: "Future[list[Read]]") -> Iterator[Result]:
+        try:
+            results = future.result()
+        except BrokenProcessPool:  # it was ended from outside, or is out of memory
+            results = [self._reader.read(one) for one in batch]
+        yield from map(self._settle, results)
+
+    def _settle(self, read: Read) -> Result:
+        """Try whether a body that is not ordinary can be rendered at all."""
+        if not isinstance(read, Doubtful):
+            return read
+        reading = read.reading
+        try:
+            self._sandbox.content(reading.body, None, "https://site.invalid", "e-")
+        except Refused as refused:
+            return Reading(reading.path, reading.stamp, refused=one_line(refused.reason), refused_line=refused.line)
+        return reading
+
+
+class Reader:
+    """Reads one file after the other."""
+
+    def __init__(self, folder: Folder, site: Site) -> None:
+        self._folder = folder
+        self._site = site
+
+    def read(self, differing: Differing) -> Read:
+        """Read one file."""
+        file, row, site = differing.file, differing.row, self._site
+        stamp = (file.mtime_ns, file.size, file.inode)
+        try:
+            data = self._folder.read(file, articles.LARGEST)
+            hash_ = hashlib.sha256(data).hexdigest()
+            if row and row.hash == hash_ and not (row.refused or row.gone or differing.again):
+                return Touched(row.key, file.path, stamp)
+            article = articles.read(data, file.path, site.timezone)
+        except Unsettled:
+            return InFlux(file.path)
+        except Refused as refused:
+            stamp = _UNSEEN if isinstance(refused, Unreadable) else stamp
+            return Reading(file.path, stamp, refused=one_line(refused.reason), refused_line=refused.line)
+        minted, feeds = syndicate.mint(article, site.authority), syndicate.feeds_of(article, site)
+        reading = Reading.of(article, stamp, hash_, minted, feeds)
+        return reading if ordinary(article.body) else Doubtful(reading)
+
+
+_READER: Reader
+
+
+def _begin(reader: Reader) -> None:
+    global _READER  # noqa: PLW0603  # what a process of a pool is given once
+    _READER = reader
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for who started us
+
+
+def _read(batch: list[Differing]) -> list[Read]:
+    return [_READER.read(one) for one in batch]
