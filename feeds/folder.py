@@ -38,7 +38,8 @@ _EXPORTED = (".xml", ".json")
 _TICK = 500  # ms between two looks at whether the folder is still the same one
 _QUIET = 50  # ms without an event after which a burst of them is over
 _BURST = 300  # ms after which a burst is told of even if it goes on
-_TRUTH_EVERY = 30.0  # s between two scans though no event came
+_TRUTH_EVERY = 30.0  # s between two scans though no event came; more where a scan takes long
+_TRUTH_AT_LEAST_EVERY = 600.0  # s
 _POLL_EVERY = 1.0  # s between two scans where there are no events
 
 Watch = Literal["auto", "events", "poll", "off"]
@@ -60,6 +61,7 @@ class Folder:
     def __init__(self, root: Path, include: Sequence[str], exclude: Sequence[str]) -> None:
         self.root = root
         self._root = os.fspath(root)
+        self._scan_took = 0.0  # s, the last time
         self._include = _patterns("include", include)
         self._exclude = _patterns("exclude", exclude)
 
@@ -71,13 +73,15 @@ class Folder:
         root = os.path.realpath(self.root)
         try:
             if not below:
+                began = time.monotonic()
                 yield from self._walk("", root)
+                self._scan_took = time.monotonic() - began
             elif self.root.is_dir() and self._is_ours(below):
-                inner = f"{root}/{below}"
-                if os.path.isdir(inner) and not os.path.islink(inner):
+                inner = Path(root, below)
+                if inner.is_dir() and not inner.is_symlink():
                     yield from self._walk(f"{below}/", root)
                 elif os.path.lexists(inner):
-                    yield self._look(inner, below, root)
+                    yield self._look(str(inner), below, root)
             elif not self.root.is_dir():
                 raise FileNotFoundError  # noqa: TRY301  # the folder itself is gone
         except FileNotFoundError as error:
@@ -145,7 +149,7 @@ class Folder:
             if stat.S_ISLNK(facts.st_mode):
                 if not os.path.realpath(place).startswith(root + os.sep):
                     return Found(path, problem="a symbolic link that leads out of the content folder")
-                facts = os.stat(place)
+                facts = os.stat(place)  # noqa: PTH116  # a Path for each would cost more than the look itself
         except OSError as error:
             return Found(path, problem=f"can't be read: {error.strerror}")
         if not stat.S_ISREG(facts.st_mode):
@@ -171,12 +175,15 @@ class Folder:
             raise Unsettled
         return data
 
-    def watch(self, how: Watch, stop: threading.Event) -> Iterator[None]:
-        """Yield whenever the folder may have changed, until `stop` is set; the first time at once."""
+    def watch(self, how: Watch, stop: threading.Event) -> Iterator[set[str] | None]:
+        """Yield whenever the folder may have changed, until `stop` is set; the first time at once.
+
+        What is yielded are the paths that may have changed, files or folders; None if any may have.
+        """
         if how == "auto" and _file_system(self.root) in _SILENT:
             how = "poll"
         while not stop.is_set():
-            yield
+            yield None
             if how == "off":
                 stop.wait()
             elif how == "poll" or not self.root.is_dir():
@@ -189,12 +196,13 @@ class Folder:
         inside = Path(os.path.relpath(path, os.path.realpath(self.root))).parts
         return not any(part.startswith(".") for part in inside) and not path.endswith(_EXPORTED)
 
-    def _events(self, stop: threading.Event) -> Iterator[None]:
+    def _events(self, stop: threading.Event) -> Iterator[set[str] | None]:
         """Yield on events, and every so often without, for as long as the folder is the one we are watching.
 
-        Once more in the first quiet moment after that: something may have come while the scan was under way.
+        Once more in the first quiet moment after the start: something may have come before it was watched.
         """
         watched, scanned, again = _identity(self.root), time.monotonic(), True
+        root = os.path.realpath(self.root)
         try:
             for events in watchfiles.watch(
                 self.root,
@@ -209,9 +217,12 @@ class Folder:
             ):
                 if _identity(self.root) != watched:
                     return
-                if events or again or time.monotonic() - scanned > _TRUTH_EVERY:
-                    scanned, again = time.monotonic(), bool(events)
-                    yield
+                every = min(max(_TRUTH_EVERY, 20 * self._scan_took), _TRUTH_AT_LEAST_EVERY)
+                if again or time.monotonic() - scanned > every:
+                    scanned, again = time.monotonic(), bool(events and again)
+                    yield None
+                elif events:
+                    yield {os.path.relpath(path, root).replace(os.sep, "/") for _, path in events}
         except (OSError, RuntimeError):
             stop.wait(_POLL_EVERY)  # the folder went away in between, or the system has no watches left
 

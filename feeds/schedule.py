@@ -6,7 +6,7 @@ times; a date is set anew after each regeneration, at start and after a jump of 
 
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta, tzinfo
 
@@ -16,10 +16,12 @@ from apscheduler.triggers.cron import CronTrigger
 from feeds.catalog import Catalog
 from feeds.errors import CatalogError, ConfigError, FeedsError
 from feeds.folder import Folder, Watch
-from feeds.publish import Outcome, Publisher
+from feeds.publish import Mended, Outcome, Progress, Publisher
 
 _LOG = logging.getLogger(__name__)
 _AT_LEAST_EVERY = timedelta(hours=1)  # a date further off is looked at again: the clock may have been set
+_AGAIN = timedelta(seconds=10)  # until a run that failed is tried again
+_MANY = 1_000  # paths; where more may have changed, the whole folder is looked at
 _SOON = 0.2  # seconds until a file that was being written is looked at again
 _LOCK_PATIENCE = 60.0  # seconds to wait for a `feeds build` beside us
 
@@ -44,17 +46,23 @@ class Keeper:
         watch: Watch,
         cron: CronTrigger | None,
         told: Callable[[Outcome | FeedsError], None],
+        mended: Mended,
+        progress: Progress,
     ) -> None:
         self._publisher = publisher
         self._folder = folder
         self._catalog = catalog
         self._watch = watch
         self._told = told
+        self._mended = mended
+        self._progress = progress
+        self._hints: set[str] | None = None  # paths that may have changed; None: any
+        self._hinting = threading.Lock()
         self._wake = threading.Event()
         self._stop = threading.Event()
         self._clock = BackgroundScheduler(timezone=UTC, job_defaults={"misfire_grace_time": None, "coalesce": True})
         if cron:
-            self._clock.add_job(self._wake.set, cron, id="cron")
+            self._clock.add_job(self._look_at_all, cron, id="cron")
         self._threads = [
             threading.Thread(target=self._watching, name="watch", daemon=True),
             threading.Thread(target=self._regenerating, name="regenerate", daemon=True),
@@ -62,7 +70,7 @@ class Keeper:
 
     def start(self) -> None:
         """Begin; the first regeneration is under way when this returns."""
-        self._wake.set()
+        self._look_at_all()
         self._clock.start()
         for thread in self._threads:
             thread.start()
@@ -75,9 +83,27 @@ class Keeper:
         for thread in self._threads:
             thread.join(timeout=10)
 
+    def _look_at_all(self) -> None:
+        self._hint(None)
+        self._wake.set()
+
     def _watching(self) -> None:
-        for _hint in self._folder.watch(self._watch, self._stop):
+        for paths in self._folder.watch(self._watch, self._stop):
+            self._hint(paths)
             self._wake.set()
+
+    def _hint(self, paths: Collection[str] | None) -> None:
+        """Note which paths may have changed; None: any."""
+        with self._hinting:
+            if paths is None or self._hints is None or len(self._hints) + len(paths) > _MANY:
+                self._hints = None
+            else:
+                self._hints.update(paths)
+
+    def _take_hints(self) -> set[str] | None:
+        with self._hinting:
+            hints, self._hints = self._hints, set()
+        return hints
 
     def _regenerating(self) -> None:
         while True:
@@ -85,15 +111,28 @@ class Keeper:
             self._wake.clear()
             if self._stop.is_set():
                 return
+            again = False
             try:
-                outcome = self._publisher.refresh(datetime.now(UTC), wait=_LOCK_PATIENCE)
+                outcome = self._publisher.refresh(
+                    datetime.now(UTC),
+                    only=self._take_hints(),
+                    wait=_LOCK_PATIENCE,
+                    mended=self._mended,
+                    progress=self._progress,
+                )
                 self._told(outcome)
                 if outcome.unsettled:
+                    self._hint(outcome.unsettled)
                     self._wake_at(datetime.now(UTC) + timedelta(seconds=_SOON), "unsettled")
             except FeedsError as error:
                 self._told(error)
-            except Exception:  # what is published stays up, and the next hint tries again
+                again = True
+            except Exception:  # what is published stays up
                 _LOG.exception("a regeneration failed")
+                again = True
+            if again:
+                self._hint(None)
+                self._wake_at(datetime.now(UTC) + _AGAIN, "again")
             self._set_alarm()
 
     def _set_alarm(self) -> None:

@@ -1,7 +1,9 @@
 """The catalog remembers what it was given, whole, and says in a sentence when it can't."""
 
 import contextlib
+import os
 import sqlite3
+import threading
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
@@ -181,3 +183,153 @@ def test_a_catalog_of_an_earlier_version_is_brought_up(site, version, tmp_path):
     site.article("new.md", title="c", category="X y")
     assert site.publish().changed == ("", "category/x-y")
     assert site.publish(datetime(2101, 1, 1, tzinfo=UTC)).articles == 4
+
+
+DAMAGE = {
+    "its first page": lambda data: b"\0" * 4096 + data[4096:],
+    "all but its first pages": lambda data: data[: 5 * 4096] + os.urandom(len(data) - 5 * 4096),
+    "its end": lambda data: data[: len(data) // 2 // 4096 * 4096],
+    "everything": lambda data: os.urandom(len(data)),
+    "what it is": lambda data: b"not a database " * 100,
+}
+
+
+def damage(site, how):
+    """Damage a catalog that nobody has open."""
+    site.close()
+    file = site.config.catalog_file
+    with contextlib.closing(sqlite3.connect(file)) as raw:
+        raw.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    data = file.read_bytes()
+    file.write_bytes(DAMAGE[how](data))
+    return file.read_bytes()
+
+
+@pytest.mark.parametrize("how", DAMAGE)
+def test_a_damaged_catalog_is_kept_aside_and_made_anew(site, how):
+    """Whatever is wrong with it, one sentence says so, it is kept, and the feeds are as before, with the same ids."""
+    for number in range(60):
+        site.article(f"{number}.md", title=f"T{number}", category=f"c{number % 7}")
+    assert site.run("build").returncode == 0
+    before = exported(site)
+    damaged = damage(site, how)
+    done = site.run("build")
+    assert done.returncode == 0, done.stderr
+    assert ("damaged" in done.stderr or "not a database" in done.stderr) or done.stderr == ""
+    assert done.stderr or how in {"its end", "all but its first pages"}
+    if done.stderr:  # or the damage was where nobody had to look
+        assert done.stderr.count("\n") == 1
+        (aside,) = site.config.catalog_file.parent.glob("catalog.db.damaged-*[0-9]")
+        assert aside.read_bytes() == damaged
+        assert str(aside) in done.stderr
+    assert exported(site) == before
+    assert site.run("build").stderr == ""
+
+
+def exported(site):
+    root = site.root / "public"
+    return {str(file.relative_to(root)): file.read_bytes() for file in root.rglob("*") if file.suffix in {".xml", ".json"}
+            and not file.name.startswith(".")}  # fmt: skip
+
+
+def test_ids_that_are_nowhere_else_are_saved(site):
+    """An article that was renamed and edited since its id was minted keeps that id through damage to the catalog."""
+    site.article("a.md", title="a")
+    for number in range(200):
+        site.article(f"other-{number}.md", "Words. " * 100, title=f"T{number}")
+    site.publish()
+    site.write("b.md", (site.content / "a.md").read_bytes())
+    (site.content / "a.md").unlink()
+    site.publish()
+    ids = {title: item["id"] for title, item in site.items().items()}
+    changed = site.catalog.reading
+    with changed() as catalog:
+        changed = catalog.feed("").changed
+    with contextlib.closing(sqlite3.connect(site.config.catalog_file)) as raw:
+        raw.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        (page,) = raw.execute("SELECT rootpage FROM sqlite_master WHERE name = 'articles_by_hash'").fetchone()
+    site.close()
+    with site.config.catalog_file.open("r+b") as file:
+        file.seek((page - 1) * 4096)
+        file.write(b"\xff" * 4096)
+    told = []
+    site.article("new.md", title="new", date="2020-01-01")
+    site.publish(mended=lambda damage, aside: told.append((str(damage), aside)))
+    assert len(told) == 1
+    assert "damaged" in told[0][0]
+    site.close()
+    items = site.items()
+    assert {title: item["id"] for title, item in items.items() if title in ids} == ids
+    with site.catalog.reading() as catalog:
+        assert catalog.feed("").changed == changed, "nothing that it shows has changed"
+
+
+def test_a_foreign_database_is_kept_aside(site):
+    """A database of another program at `state` is renamed, whole, and said; a newer version's catalog is left alone."""
+    site.article("a.md", title="a")
+    file = site.config.catalog_file
+    file.parent.mkdir()
+    with contextlib.closing(sqlite3.connect(file)) as raw:
+        raw.execute("CREATE TABLE meta (theirs TEXT)")
+        raw.execute("INSERT INTO meta VALUES ('precious')")
+        raw.commit()
+    done = site.run("build")
+    assert done.returncode == 0
+    assert "not a catalog of ours" in done.stderr
+    (aside,) = file.parent.glob("catalog.db.damaged-*[0-9]")
+    with contextlib.closing(sqlite3.connect(aside)) as raw:
+        assert raw.execute("SELECT * FROM meta").fetchall() == [("precious",)]
+    with contextlib.closing(sqlite3.connect(file)) as raw:
+        raw.execute("UPDATE meta SET value = 99 WHERE key = 'schema'")
+        raw.commit()
+    done = site.run("build")
+    assert done.returncode == 3
+    assert "newer version" in done.stderr
+
+
+def test_a_process_that_forked_has_connections_of_its_own(tmp_path):
+    """No connection is used by two processes: SQLite forbids it."""
+    catalog = Catalog(tmp_path / "c.db")
+    catalog.create()
+    with catalog.reading() as reader:
+        assert reader.revision() == 0
+    ours = open_files(tmp_path)
+    assert ours
+    child = os.fork()
+    if not child:
+        with catalog.writing() as writer:
+            writer.commit_revision(DAY)
+        os._exit(0 if catalog._engine.pool.checkedin() == 1 else 1)
+    assert os.waitpid(child, 0)[1] == 0
+    with catalog.reading() as reader:
+        assert reader.revision() == 1
+    catalog.close()
+
+
+def open_files(folder):
+    links = [os.path.realpath(link) for link in Path("/proc/self/fd").iterdir()]
+    return [link for link in links if link.startswith(str(folder))]
+
+
+def test_a_run_goes_on_although_a_worker_wrote_meanwhile(site):
+    """What a web worker writes between a run's reads and its writes does not make it fail."""
+    site.article("a.md", title="a")
+    site.publish()
+    catalog, other = site.catalog, site.catalog
+    done = threading.Event()
+
+    def work():
+        while not done.is_set():
+            with other.writing() as writer:
+                writer.set_meta("noise", os.urandom(4).hex())
+
+    worker = threading.Thread(target=work)
+    worker.start()
+    try:
+        for number in range(25):
+            site.article("a.md", title=str(number))
+            assert site.publish().changed == ("",)
+    finally:
+        done.set()
+        worker.join()
+        catalog.close()

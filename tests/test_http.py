@@ -345,10 +345,8 @@ def test_fresh_until_the_next_hour_only():
         (9_000, 300, 9_700), (9_700.5, 299, 9_701.5), (9_999.5, 1, 10_000),
         (10_001, 1, 10_300), (10_299, 1, 10_300), (10_300, 300, float("inf")), (20_000, 300, float("inf")),
     ]:  # fmt: skip
-        assert fresh.header(hour, now) == (
-            f"public, max-age={age}, stale-while-revalidate=60, stale-if-error=900",
-            until,
-        )
+        revalidating = ", stale-while-revalidate=60" if age == 300 else ""  # the hour ends that, too
+        assert fresh.header(hour, now) == (f"public, max-age={age}{revalidating}, stale-if-error=900", until)
     assert fresh.header(float("inf"), 0)[0].startswith("public, max-age=300")
 
 

@@ -16,6 +16,7 @@ from typing import Any, cast
 
 import sqlalchemy as sa
 
+from feeds.catalog import mend
 from feeds.catalog.reader import Reader
 from feeds.catalog.rows import (
     Holder,
@@ -97,6 +98,29 @@ class Catalog:
                         raw.cursor().execute("PRAGMA journal_mode=WAL")  # which stays in the file
                 with self._engine.begin() as connection:
                     self._bring_up(connection, schema)
+
+    @property
+    def is_there(self) -> bool:
+        """Tell whether there is a file at our path."""
+        return self._file is None or self._file.exists()
+
+    def mend(self) -> Path | None:
+        """Keep what is damaged aside and make a new catalog, with the ids and dates that the old one still tells.
+
+        Gives the path of the old one; None if it is no longer there. For the one writer. Raises `CatalogError`.
+        """
+        if self._file is None or not self._file.exists():
+            self.create()
+            return None
+        self._engine.dispose()
+        try:
+            aside = mend.keep_aside(self._file)
+        except OSError as error:
+            raise _unusable(self._file, error.strerror) from error
+        self.create()
+        with self.writing() as writer:
+            writer.save_from(lambda table, key: mend.rows(aside, table, key))
+        return aside
 
     @staticmethod
     def _bring_up(connection: sa.Connection, schema: int | None) -> None:

@@ -101,7 +101,7 @@ class Rendition:
 
 
 class Pending(NamedTuple):
-    """An article of which it is to be decided what the world knows: its last good version, and what it knew until now."""
+    """An article whose publication is to be decided: its last good version, and what the world knew until now."""
 
     key: int
     path: str

@@ -98,7 +98,7 @@ class Staging(Reader):
         chosen = (
             sa.select(r.given, r.path).where(mine, r.given.in_(several)).order_by(r.published.desc(), r.path.desc())
         )
-        return {given: path for given, path in self._connection.execute(chosen)}  # the last one is the earliest
+        return dict(tuple(row) for row in self._connection.execute(chosen))  # the last one is the earliest
 
     def giving(self, path: str) -> tuple[bool, str | None]:
         """Tell whether a good version of a path was read, and which id it gives."""

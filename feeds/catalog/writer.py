@@ -1,7 +1,7 @@
 """What the one writer does within one transaction."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any
@@ -146,7 +146,7 @@ class Writer(Staging):
             self._connection.execute(articles.update().where(due, settled, good).values(pending=TO_DECIDE))
 
     def contested(self) -> list[int]:
-        """Give the keys of the pending articles that would mint an id that another of them mints too, the earliest first."""
+        """Give the keys of the pending articles of which several would mint the same id, the earliest first."""
         a = articles.c
         new = sa.and_(a.pending > 0, a.id.is_(None), a.draft.is_(False), a.gone.is_(False))
         several = sa.select(a.minted).where(new).group_by(a.minted).having(sa.func.count() > 1)
@@ -169,6 +169,27 @@ class Writer(Staging):
             settled = {"pending": 0, "shown_at": None, "shown_in": None}
             update = articles.update().where(articles.c.key == sa.bindparam("_key"))
             self._connection.execute(update.values(values | settled), rows)
+
+    def save_from(self, rows: Callable[[str, str], Iterable[dict[str, Any]]]) -> None:
+        """Take over what another catalog tells, by table and its key: ids of articles to come, feeds, revisions."""
+        for row in rows("meta", "rowid"):
+            if row.get("key") == "fingerprint":
+                self.set_meta("fingerprint", str(row.get("value")))
+        taken: set[tuple[str, object]] = set()
+        for row in rows("articles", "key"):
+            facts = {"path": row.get("path"), "id": row.get("id")}
+            if all(facts.values()) and not taken & set(facts.items()):
+                taken |= set(facts.items())
+                more = {name: row.get(name) for name in ("hash", "slug", "given", "minted", "published")}
+                revision = row.get("revision") or 0
+                values = {**facts, **more, "gone": True, "revision": revision}
+                self._connection.execute(articles.insert().values(values))
+        for table, key in ((revisions, "number"), (feeds, "rowid")):
+            for row in rows(table.name, key):
+                values = {column.name: row.get(column.name) for column in table.c}
+                if None not in values.values():
+                    empty = {"entries": 0} if table is feeds else {}  # until its articles have been read again
+                    self._connection.execute(table.insert().values(values | empty))
 
     def put_in(self, places: Iterable[tuple[Place, int, str]]) -> None:
         """Put entries into feeds: (place, key of the article, name of the feed as the article spells it)."""

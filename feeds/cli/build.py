@@ -15,6 +15,7 @@ from feeds.cli.common import (
     open_catalog,
     progress_bar,
     say,
+    say_mended,
     say_without_effect,
     where,
 )
@@ -38,7 +39,9 @@ def build(call: Call, output: Path | None, force: bool, accept: bool, wait: floa
     publisher, folder = make_publisher(settings, catalog)
     with catalog.lock(wait):
         with progress_bar("reading", folder, quiet=call.quiet) as progress:
-            outcome = publisher.refresh(datetime.now(UTC), force=force, accept=accept, progress=progress)
+            outcome = publisher.refresh(
+                datetime.now(UTC), force=force, accept=accept, mended=say_mended, progress=progress
+            )
         documents = Documents[Document](catalog, settings.for_core)
         written, removed = _export(documents, Tree((output or settings.export_root).absolute()), settings, force=force)
         documents.renditions.write()

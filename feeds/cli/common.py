@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from feeds import config
-from feeds.errors import FeedsError
+from feeds.errors import CatalogDamaged, FeedsError
 
 if TYPE_CHECKING:
     from feeds.catalog import Catalog, Refusal
@@ -81,8 +81,17 @@ def open_catalog(settings: config.Config) -> "Catalog":
     from feeds.catalog import Catalog
 
     catalog = Catalog(settings.catalog_file)
-    catalog.create()
+    try:
+        catalog.create()
+    except CatalogDamaged as damage:
+        with catalog.lock():
+            say_mended(damage, catalog.mend())
     return catalog
+
+
+def say_mended(damage: CatalogDamaged, aside: Path | None) -> None:
+    kept = f"it is kept as {aside}, and " if aside else ""
+    say(f"{damage}; {kept}a new one is made of the articles, with the same ids")
 
 
 def open_published(settings: config.Config) -> "Catalog":

@@ -7,6 +7,7 @@ import resource
 import shutil
 import socket
 import tempfile
+import time
 from pathlib import Path
 
 import click
@@ -26,12 +27,15 @@ from feeds.cli.common import (
     open_catalog,
     plural,
     say,
+    say_mended,
     say_without_effect,
     where,
 )
 from feeds.errors import FeedsError
+from feeds.folder import Folder
 from feeds.publish import Outcome
 
+_SAY_EVERY = 5.0  # seconds
 _THREADS = 1  # of a worker: more take the interpreter from each other; what takes long, `documents` does beside it
 _CONNECTIONS = 8192  # of a worker: silent ones cost a descriptor and a little memory each
 _HEADER_PATIENCE = 10_000  # ms for a request's head; a silent connection is closed then
@@ -53,13 +57,16 @@ def serve(call: Call, host: str | None, port: int | None, workers: int | None) -
     say_without_effect(settings)
     catalog = open_catalog(settings)
     publisher, folder = make_publisher(settings, catalog)
+    teller = _Teller(settings, host, port, folder, quiet=call.quiet)
     keeper = schedule.Keeper(
         publisher,
         folder,
         catalog,
         watch=settings.content.watch,
         cron=cron,
-        told=_Teller(settings, host, port, quiet=call.quiet).tell,
+        told=teller.tell,
+        mended=say_mended,
+        progress=teller.progress,
     )
     # a process that runs threads must not be forked; and the workers load the configuration by themselves
     multiprocessing.set_start_method("spawn", force=True)
@@ -118,14 +125,29 @@ def _serve_metrics(address: str, catalog: Catalog) -> None:
 class _Teller:
     """Says on the terminal what a regeneration under `serve` came to, once, not each time."""
 
-    def __init__(self, settings: config.Config, host: str, port: int, *, quiet: bool) -> None:
+    def __init__(self, settings: config.Config, host: str, port: int, folder: Folder, *, quiet: bool) -> None:
         self._settings = settings
+        self._folder = folder
+        self._began, self._said = 0.0, 0.0  # when the run began, and when something was last said of it
+        self._about = 0  # how many articles there are
         self._quiet = quiet
         shown = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104  # what can be opened here
         self._address = f"http://{f'[{shown}]' if ':' in shown else shown}:{port}"
         self._greeted = False
         self._refused: set[str] = set()
         self._error = ""
+
+    def progress(self, done: int) -> None:
+        """Say how far a long run is, every few seconds."""
+        now = time.monotonic()
+        if not done:
+            self._began = self._said = now
+        elif now - self._said > _SAY_EVERY:
+            self._said = now
+            self._about = self._about or self._folder.count()
+            rate = done / (now - self._began)
+            left = max(0, self._about - done) / rate
+            self._inform(f"looked at {done:,} of about {self._about:,} articles, {rate:,.0f}/s: {left:,.0f} s to go")
 
     def tell(self, outcome: Outcome | FeedsError) -> None:
         """Say what is new since the last time."""

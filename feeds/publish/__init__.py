@@ -13,13 +13,14 @@ be slow.
 """
 
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 
 from feeds import syndicate
 from feeds.catalog import Catalog, Refusal, Run
-from feeds.errors import FolderGone, GuardStopped
+from feeds.errors import CatalogDamaged, FolderGone, GuardStopped
 from feeds.folder import Folder
 from feeds.model import Site
 from feeds.publish.commit import Commit
@@ -27,7 +28,9 @@ from feeds.publish.look import Look, Progress
 from feeds.publish.reading import Readers
 from feeds.sandbox import Sandbox
 
-__all__ = ["Outcome", "Progress", "Publisher"]
+__all__ = ["Mended", "Outcome", "Progress", "Publisher"]
+
+Mended = Callable[[CatalogDamaged, Path | None], object]  # what was wrong, where the damaged one is kept
 
 _TRIAL_SECONDS = 1.0  # of CPU
 
@@ -41,7 +44,7 @@ class Outcome:
     articles: int  # that the world can see
     refused: tuple[Refusal, ...]
     warnings: tuple[str, ...]
-    unsettled: bool  # a file was being written; run again soon
+    unsettled: tuple[str, ...]  # paths of files that were being written; run again soon
     seconds: float
 
 
@@ -64,46 +67,55 @@ class Publisher:
         force: bool = False,
         accept: bool = False,
         wait: float = 0.0,
+        mended: Mended = lambda _damage, _aside: None,
         progress: Progress = lambda _looked_at: None,
     ) -> Outcome:
         """Bring the catalog up to what the folder says at `now`.
 
         `only` names files, and folders in it, beyond which nothing changed; `force` reads every file again, `accept`
         overrules the guard, `wait` is for the lock, in seconds. Raises `FolderGone`, `GuardStopped`, `Locked` and
-        `CatalogError`; none of them changes what is published.
+        `CatalogError`; none of them changes what is published. A catalog that turns out to be damaged is kept aside and
+        made anew, once; `mended` is told.
         """
         with self._catalog.lock(wait):
-            began = time.monotonic()
             try:
-                anew = self._begin(force=force)
-                look = Look(self._folder, self._catalog, self._readers)
-                parts = [""] if only is None or anew else self._parts(only)
-                seen = look.at(parts, again=anew, progress=progress)
-                with self._catalog.writing() as catalog:
-                    commit = Commit(catalog, self._site, self._folder, now)
-                    changed = commit.all(seen.vanished, anew=anew)
-                    if not accept:
-                        commit.hold_against_guard(self._guard)
-                    outcome = Outcome(
-                        catalog.revision(),
-                        tuple(changed),
-                        catalog.live(),
-                        tuple(catalog.refused()),
-                        tuple(commit.warnings),
-                        seen.unsettled,
-                        time.monotonic() - began,
-                    )
-                    catalog.set_meta("fingerprint", self._fingerprint)
-                    catalog.set_meta("read again", "")
-                    catalog.remember_run(Run(now, outcome.seconds, "refused" if outcome.refused else "ok"))
-            except (FolderGone, GuardStopped) as error:
-                with self._catalog.writing() as catalog:
-                    catalog.set_meta("failure", str(error))
-                raise
-        return outcome
+                return self._refresh(now, only, force=force, accept=accept, progress=progress)
+            except CatalogDamaged as damage:
+                mended(damage, self._catalog.mend())
+                return self._refresh(now, None, force=False, accept=True, progress=progress)
+
+    def _refresh(
+        self, now: datetime, only: Iterable[str] | None, *, force: bool, accept: bool, progress: Progress
+    ) -> Outcome:
+        began = time.monotonic()
+        try:
+            anew = self._begin(force=force)
+            look = Look(self._folder, self._catalog, self._readers)
+            parts = [""] if only is None or anew else self._parts(only)
+            seen = look.at(parts, again=anew, progress=progress)
+            with self._catalog.writing() as catalog:
+                commit = Commit(catalog, self._site, self._folder, now)
+                changed = commit.all(seen.vanished, anew=anew)
+                if not accept:
+                    commit.hold_against_guard(self._guard)
+                refused = tuple(catalog.refused())
+                catalog.set_meta("fingerprint", self._fingerprint)
+                catalog.set_meta("read again", "")
+                seconds = time.monotonic() - began
+                catalog.remember_run(Run(now, seconds, "refused" if refused else "ok"))
+                articles, warnings = catalog.live(), tuple(commit.warnings)
+                return Outcome(
+                    catalog.revision(), tuple(changed), articles, refused, warnings, tuple(seen.unsettled), seconds
+                )
+        except (FolderGone, GuardStopped) as error:
+            with self._catalog.writing() as catalog:
+                catalog.set_meta("failure", str(error))
+            raise
 
     def _begin(self, *, force: bool) -> bool:
         """Forget what was read for another site. Tells whether everything is to be read again."""
+        if not self._catalog.is_there:  # somebody took it away
+            self._catalog.create()
         with self._catalog.reading() as catalog:
             again = catalog.meta("fingerprint") != self._fingerprint or bool(catalog.meta("read again"))
             staged_for_it = catalog.meta("staged for") == self._fingerprint

@@ -30,7 +30,7 @@ class Commit:
         self._moment = micros(now)
         self._ids = Ids(catalog)
         self._live_before = catalog.live()
-        self._would = {verb: (0, "") for verb in ("change their id", "change their date", "vanish")}
+        self._would = dict.fromkeys(("change their id", "change their date", "vanish"), (0, ""))
         self._moves: dict[str, tuple[int, str]] = {}
         self._gone: dict[str, int] = {}  # slug -> the article that gave it and whose file is gone
 

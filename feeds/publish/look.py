@@ -27,7 +27,7 @@ class Seen:
     """What a look at the folder found, besides what is staged."""
 
     vanished: list[int] = field(default_factory=list)  # keys of articles whose files are no longer there
-    unsettled: bool = False
+    unsettled: list[str] = field(default_factory=list)  # paths of files that were being written
 
 
 class Look:
@@ -47,7 +47,8 @@ class Look:
             batch: list[Result] = []
             for result in self._readers.read(self._differing(below, seen, progress, again=again)):
                 batch.append(result)
-                seen.unsettled |= isinstance(result, InFlux)
+                if isinstance(result, InFlux):
+                    seen.unsettled.append(result.path)
                 if len(batch) >= _BATCH:
                     self._keep(batch)
                     batch = []

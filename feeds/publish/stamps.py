@@ -6,7 +6,8 @@ taken out or put in below them. What an archive shows last changed at `shifted`,
 """
 
 from collections import Counter
-from collections.abc import Iterable, Set
+from collections.abc import Iterable
+from collections.abc import Set as AbstractSet
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -31,7 +32,7 @@ class Stamps:
         self._edits: dict[str, Position] = {}  # the oldest entry of each feed that says something else
         self._shifts: dict[str, Position] = {}  # the oldest that was put in or taken out
 
-    def moved(self, before: Set[Place], after: Set[Place], *, edited: bool) -> bool:
+    def moved(self, before: AbstractSet[Place], after: AbstractSet[Place], *, edited: bool) -> bool:
         """Note that an article had these places in feeds and has those now, and whether it says something else.
 
         Tells whether the world knows something else of it.
