@@ -33,6 +33,7 @@ from feeds.catalog.rows import (
     Stamp,
     Version,
     micros,
+    packed_as_text,
 )
 from feeds.catalog.schema import METADATA, MIGRATIONS, SCHEMA
 from feeds.catalog.staging import Staging
@@ -237,6 +238,7 @@ def _engine(file: Path | None) -> sa.Engine:
         connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
     def connected(connection: Any, _record: Any) -> None:
+        connection.create_function("packed", 2, packed_as_text, deterministic=True)  # for a migration
         connection.isolation_level = None  # transactions are ours: pysqlite would begin them late
         connection.execute("PRAGMA synchronous=NORMAL")
         connection.execute("PRAGMA cache_size=-16384")  # KiB

@@ -87,7 +87,7 @@ class Reader:
         mine = sa.select(entries).where(entries.c.feed == feed)
         some = mine.order_by(*order).limit(limit).offset(skip).subquery()  # what is skipped needs no article
         chosen = (
-            sa.select(articles.c.hash, articles.c.id, articles.c.revision, texts.c.facts, texts.c.body)
+            sa.select(articles.c.hash, articles.c.id, articles.c.revision, texts.c.article)
             .join(some, some.c.article == articles.c.key)
             .join(texts, texts.c.key == articles.c.text)
         )

@@ -9,6 +9,8 @@ from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
+from feeds.encoding import from_stored, stored
+from feeds.errors import CatalogDamaged
 from feeds.model import Article, Author, Enclosure, FeedState, Image
 
 Stamp = tuple[int, int, int]  # of a file: mtime in ns, size in bytes, inode
@@ -24,8 +26,7 @@ class Reading:
     path: str
     stamp: Stamp
     hash: str | None = None
-    facts: str = ""
-    body: str = ""
+    article: bytes | None = None  # packed
     slug: str | None = None
     given: str | None = None
     minted: str | None = None
@@ -43,12 +44,11 @@ class Reading:
             path=article.path,
             stamp=stamp,
             hash=hash_,
-            facts=packed(article),
-            body=article.body,
+            article=packed(article),
             slug=article.slug if article.slug_given else None,
             given=article.id,
             minted=minted,
-            feeds=_encode([[feed.path, feed.name] for feed in feeds]),
+            feeds=_json([[feed.path, feed.name] for feed in feeds]),
             published=micros(article.published),
             expires=micros(article.expires) if article.expires else None,
             draft=article.draft,
@@ -172,7 +172,7 @@ class Run:
 
 
 def record(row: Any) -> Record:
-    return Record(unpacked(row.facts, row.body), row.hash, row.id, row.revision)
+    return Record(unpacked(row.article), row.hash, row.id, row.revision)
 
 
 def feed_state(row: Any) -> FeedState:
@@ -188,16 +188,20 @@ def moment(since_epoch: int) -> datetime:
     return _EPOCH + timedelta(microseconds=since_epoch)
 
 
-def packed(article: Article) -> str:
+def packed(article: Article) -> bytes:
     facts = {name: value for name in _FACTS if (value := getattr(article, name))}
-    return _encode(facts)
+    return packed_as_text(_json(facts), article.body)
+
+
+def packed_as_text(facts: str, body: str) -> bytes:
+    return stored(f"{facts}\n{body}")  # in JSON there is no line break
 
 
 def _packed(value: Any) -> Any:
     return value.isoformat() if isinstance(value, datetime) else asdict(value)
 
 
-_encode = json.JSONEncoder(ensure_ascii=False, default=_packed).encode
+_json = json.JSONEncoder(ensure_ascii=False, default=_packed).encode
 _FACTS = tuple(field.name for field in fields(Article) if field.name != "body")
 _DATES: tuple[str, ...] = ("published", "updated", "expires")
 _UNPACK: dict[str, Callable[[Any], Any]] = {
@@ -210,6 +214,10 @@ _UNPACK: dict[str, Callable[[Any], Any]] = {
 }
 
 
-def unpacked(facts: str, body: str) -> Article:
+def unpacked(article: bytes) -> Article:
+    try:
+        facts, _, body = from_stored(article).partition("\n")
+    except ValueError as error:
+        raise CatalogDamaged(f"the catalog is damaged: an article in it can't be read: {error}") from error
     values = {key: _UNPACK[key](value) if key in _UNPACK else value for key, value in json.loads(facts).items()}
     return Article(body=body, **values)

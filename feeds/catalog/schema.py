@@ -32,8 +32,7 @@ texts = sa.Table(
     "texts",
     METADATA,
     sa.Column("key", sa.Integer, primary_key=True),
-    sa.Column("facts", sa.Text, nullable=False),  # the Article without its body
-    sa.Column("body", sa.Text, nullable=False),
+    sa.Column("article", sa.LargeBinary, nullable=False),  # packed
 )
 _VERSION: tuple[Callable[[], "sa.Column[Any]"], ...] = (
     lambda: sa.Column("hash", sa.Text),  # of the file; null if there never was a good one
@@ -136,11 +135,11 @@ MIGRATIONS = {  # from a schema to the next
         "UPDATE feeds SET published = entries > 0",
     ),
     2: (
-        "CREATE TABLE texts (key INTEGER NOT NULL PRIMARY KEY, facts TEXT NOT NULL, body TEXT NOT NULL)",
+        'CREATE TABLE texts ("key" INTEGER NOT NULL PRIMARY KEY, article BLOB NOT NULL)',
         """CREATE TABLE readings (path TEXT NOT NULL PRIMARY KEY, mtime_ns BIGINT NOT NULL, size BIGINT NOT NULL,
         inode BIGINT NOT NULL, refused TEXT, refused_line INTEGER, hash TEXT, text INTEGER, slug TEXT, given TEXT,
         minted TEXT, feeds TEXT, published BIGINT, expires BIGINT, draft BOOLEAN NOT NULL)""",
-        "INSERT INTO texts SELECT key, facts, body FROM articles WHERE hash IS NOT NULL",
+        "INSERT INTO texts SELECT key, packed(facts, body) FROM articles WHERE hash IS NOT NULL",  # rows.packed_as_text
         "ALTER TABLE articles ADD COLUMN text INTEGER",
         "ALTER TABLE articles ADD COLUMN given TEXT",
         "ALTER TABLE articles ADD COLUMN minted TEXT",

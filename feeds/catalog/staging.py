@@ -4,7 +4,8 @@ Each batch is committed by itself, so that a run that is cut short goes on where
 any of it.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from operator import attrgetter
 from typing import Any
 
 import sqlalchemy as sa
@@ -21,20 +22,32 @@ class Staging(Reader):
         """Keep what was read of files, in place of what was read of them before."""
         batch = list(batch)
         self.unstage(reading.path for reading in batch)
+        rows: list[tuple[Any, ...]] = []
+        bodies: list[tuple[Any, ...]] = []
         next_ = (self._connection.execute(sa.select(sa.func.max(texts.c.key))).scalar() or 0) + 1
-        rows, bodies = [], []
         for key, reading in enumerate(batch, next_):
-            values = {name: getattr(reading, name) for name in _KEPT_OF_A_READING}
-            mtime_ns, size, inode = reading.stamp
+            values = _kept_of(reading)
             text = None
             if reading.hash is not None:
                 text = key
-                bodies.append({"key": key, "facts": reading.facts, "body": reading.body})
-            rows.append(values | {"mtime_ns": mtime_ns, "size": size, "inode": inode, "text": text})
-        if bodies:
-            self._connection.execute(texts.insert(), bodies)
+                bodies.append((key, reading.article))
+            rows.append((*values, *reading.stamp, text))
+        self._many(texts.insert(), ("key", "article"), bodies)
+        self._many(readings.insert(), (*_KEPT_OF_A_READING, "mtime_ns", "size", "inode", "text"), rows)
+
+    def _many(
+        self, statement: sa.Insert | sa.Update | sa.Delete, names: Sequence[str], rows: list[tuple[Any, ...]]
+    ) -> None:
+        """Carry out a statement for many rows of values, given in the order of their names.
+
+        SQLAlchemy writes the SQL; a dictionary for each of a million rows would cost more than the database does.
+        """
         if rows:
-            self._connection.execute(readings.insert(), rows)
+            compiled = statement.compile(dialect=self._connection.dialect, column_keys=list(names))
+            assert isinstance(compiled, sa.sql.compiler.SQLCompiler)
+            order = [names.index(name) for name in compiled.positiontup or names]
+            in_order = rows if order == list(range(len(names))) else [tuple(row[i] for i in order) for row in rows]
+            self._connection.exec_driver_sql(compiled.string, in_order)
 
     def unstage(self, paths: Iterable[str]) -> None:
         """Forget what was read of files."""
@@ -116,3 +129,4 @@ class Staging(Reader):
 _KEPT_OF_A_READING = tuple(
     column.name for column in readings.c if column.name not in {"mtime_ns", "size", "inode", "text"}
 )
+_kept_of = attrgetter(*_KEPT_OF_A_READING)

@@ -163,12 +163,10 @@ class Writer(Staging):
 
     def publish(self, shown: Iterable[Shown]) -> None:
         """Keep what the world knows of articles from now on."""
-        rows = [dict(zip(_SHOWN, facts, strict=True)) for facts in shown]
-        if rows:
-            values = {name: sa.bindparam(f"_{name}", type_=articles.c[name].type) for name in Shown._fields[1:]}
-            settled = {"pending": 0, "shown_at": None, "shown_in": None}
-            update = articles.update().where(articles.c.key == sa.bindparam("_key"))
-            self._connection.execute(update.values(values | settled), rows)
+        values: dict[str, Any] = {name: sa.bindparam(f"_{name}") for name in Shown._fields[1:]}
+        settled = {"pending": sa.text("0"), "shown_at": sa.null(), "shown_in": sa.null()}
+        update = articles.update().where(articles.c.key == sa.bindparam("_key")).values(values | settled)
+        self._many(update, _SHOWN, list(shown))
 
     def save_from(self, rows: Callable[[str, str], Iterable[dict[str, Any]]]) -> None:
         """Take over what another catalog tells, by table and its key: ids of articles to come, feeds, revisions."""
@@ -193,19 +191,14 @@ class Writer(Staging):
 
     def put_in(self, places: Iterable[tuple[Place, int, str]]) -> None:
         """Put entries into feeds: (place, key of the article, name of the feed as the article spells it)."""
-        rows = [
-            {"feed": feed, "published": published, "id": id_, "article": key, "name": name}
-            for (feed, published, id_), key, name in sorted(places)
-        ]
-        if rows:
-            self._connection.execute(entries.insert(), rows)
+        rows = [(*place, key, name) for place, key, name in sorted(places)]
+        self._many(entries.insert(), ("feed", "published", "id", "article", "name"), rows)
 
     def take_out(self, places: Iterable[Place]) -> None:
         """Take entries out of feeds."""
-        rows = [{"f": feed, "p": published, "i": id_} for feed, published, id_ in sorted(places)]
-        if rows:
-            there = [entries.c.feed == sa.bindparam("f"), entries.c.published == sa.bindparam("p")]
-            self._connection.execute(entries.delete().where(*there, entries.c.id == sa.bindparam("i")), rows)
+        there = [entries.c.feed == sa.bindparam("f"), entries.c.published == sa.bindparam("p")]
+        delete = entries.delete().where(*there, entries.c.id == sa.bindparam("i"))
+        self._many(delete, ("f", "p", "i"), sorted(places))
 
     def stamp(self, feed: FeedState) -> None:
         """Keep a feed's state."""

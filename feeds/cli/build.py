@@ -20,6 +20,7 @@ from feeds.cli.common import (
     where,
 )
 from feeds.documents import Documents
+from feeds.errors import CatalogDamaged
 from feeds.export import Tree
 from feeds.model import Document, FeedState
 from feeds.publish import Outcome
@@ -43,7 +44,13 @@ def build(call: Call, output: Path | None, force: bool, accept: bool, wait: floa
                 datetime.now(UTC), force=force, accept=accept, mended=say_mended, progress=progress
             )
         documents = Documents[Document](catalog, settings.for_core)
-        written, removed = _export(documents, Tree((output or settings.export_root).absolute()), settings, force=force)
+        tree = Tree((output or settings.export_root).absolute())
+        try:
+            written, removed = _export(documents, tree, settings, force=force)
+        except CatalogDamaged as damage:  # which only reading its texts has shown
+            say_mended(damage, catalog.mend())
+            outcome = publisher.refresh(datetime.now(UTC), accept=True)
+            written, removed = _export(documents, tree, settings, force=force)
         documents.renditions.write()
     report(outcome, settings)
     if call.verbose:

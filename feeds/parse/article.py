@@ -11,6 +11,7 @@ from feeds.text import absolute, clean, one_line, safe_path, scheme
 
 LARGEST = 1024 * 1024  # bytes of one file
 _SUFFIX = re.compile(r"\.(md|markdown)$", re.IGNORECASE)
+_PLAIN = bytes(range(0x20, 0x7F)) + b"\n\t"  # what `clean` leaves as it is
 _BOMS = {b"\xff\xfe": "UTF-16", b"\xfe\xff": "UTF-16"}
 _FENCE = re.compile(r"\s{0,3}(`{3,}|~{3,})")
 _NO_DATE_YET = datetime(1970, 1, 1, tzinfo=UTC)  # of a draft that has none
@@ -88,6 +89,11 @@ def _decode(data: bytes) -> str:
         raise Refused(f"larger than {LARGEST // 1024} KiB")
     if coding := _BOMS.get(data[:2]):
         raise Refused(f"saved as {coding}; save it as UTF-8")
+    if data.isascii() and not data.translate(None, _PLAIN):  # as nearly every English text: told in microseconds
+        text = data.decode("ascii")
+        if text.isspace() or not text:
+            raise Refused("empty")
+        return text
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:

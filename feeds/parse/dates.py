@@ -12,6 +12,7 @@ _SPELLED = re.compile(
         )?""",
     re.VERBOSE,
 )
+_IN_UTC = re.compile(r"\d{4}-\d\d-\d\dT(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d(?:\.\d{3}(?:\d{3})?)?Z", re.ASCII)
 _BASIC = re.compile(r"\d{8}(?:T\d{4,6}(?:[.,]\d+)?(?:Z|[+-]\d{2}(?::?\d{2})?)?)?")
 _RFC_822 = re.compile(
     r"(?:[A-Za-z]{3},\s*)?\d{1,2}\s+[A-Za-z]{3}\s+\d{4}\s+\d{1,2}:\d{2}(?::\d{2})?\s+\S+(?:\s+\(.*\))?"
@@ -49,6 +50,8 @@ def from_name(name: str, zone: tzinfo) -> tuple[datetime | None, str]:
 
 def _read(text: str) -> datetime:
     try:
+        if _IN_UTC.fullmatch(text):  # as programs write it
+            return datetime.fromisoformat(text)
         if match := _SPELLED.fullmatch(text):
             parts = match.groupdict()
             moment = datetime(int(parts["year"]), int(parts["month"]), int(parts["day"]))  # noqa: DTZ001

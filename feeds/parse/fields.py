@@ -184,9 +184,11 @@ class Fields:
         return url
 
     def _scalar(self, key: str, value: Any) -> str:
+        if isinstance(value, str):
+            return one_line(value)
         if isinstance(value, list | dict):
             self._fail(key, "must be text", value)
-        return one_line(str(value).lower() if isinstance(value, bool) else str(value))
+        return str(value).lower() if isinstance(value, bool) else one_line(str(value))
 
     def _fail(self, key: str, wanted: str, value: Any) -> NoReturn:
         shape = (

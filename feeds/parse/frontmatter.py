@@ -33,6 +33,11 @@ def read(text: str) -> tuple[FrontMatter, str]:
     A text without front matter gives an empty one. Raises `Refused` for front matter that is broken, not closed, too
     large, or no mapping.
     """
+    if text.startswith("---\n") and (end := text.find("\n---\n", 3, _LARGEST)) > 0:
+        simple = yaml.simple(text[4 : end + 1])  # none of its lines is a fence, so that this is where it is closed
+        if simple:
+            values, lines = simple
+            return FrontMatter(values, lambda key: lines[key] + 1), text[end + 5 :]
     trimmed = text.lstrip()
     handler = frontmatter.detect_format(trimmed, _HANDLERS)
     if handler is None:

@@ -79,13 +79,17 @@ def simple(text: str) -> tuple[dict[str, Any], dict[str, int]] | None:
     """Read a mapping of one-line texts, and lists of them, as `load` would: values and lines by key. Else None."""
     values: dict[str, Any] = {}
     lines: dict[str, int] = {}
+    if not text.replace("\n", "").isprintable():
+        return None
     for number, line in enumerate(text.split("\n"), 1):
         if not line:
             continue
         match = _SIMPLE_LINE.fullmatch(line)
-        if match is None or not line.isprintable() or match["key"] in values or match["key"] in _WORDS:
+        if match is None:
             return None
         key, quoted, plain, items = match.groups()
+        if key in values or key in _WORDS:
+            return None
         if items:
             values[key] = [_said(item) for item in _ITEM.findall(items)]
         else:

@@ -3,6 +3,7 @@
 What is read leaves in the order in which it is found, and little of it is under way at a time.
 """
 
+import gc
 import hashlib
 import multiprocessing
 import os
@@ -59,6 +60,7 @@ class Doubtful:
     """An article that was read; whether its body can be rendered at all is still to be tried."""
 
     reading: Reading
+    body: str
 
 
 Result = Reading | Touched | InFlux
@@ -107,7 +109,7 @@ class Readers:
             return read
         reading = read.reading
         try:
-            self._sandbox.content(reading.body, None, "https://site.invalid", "e-")
+            self._sandbox.content(read.body, None, "https://site.invalid", "e-")
         except Refused as refused:
             return Reading(reading.path, reading.stamp, refused=one_line(refused.reason), refused_line=refused.line)
         return reading
@@ -137,7 +139,7 @@ class Reader:
             return Reading(file.path, stamp, refused=one_line(refused.reason), refused_line=refused.line)
         minted, feeds = syndicate.mint(article, site.authority), syndicate.feeds_of(article, site)
         reading = Reading.of(article, stamp, hash_, minted, feeds)
-        return reading if ordinary(article.body) else Doubtful(reading)
+        return reading if ordinary(article.body) else Doubtful(reading, article.body)
 
 
 _READER: Reader
@@ -146,6 +148,7 @@ _READER: Reader
 def _begin(reader: Reader) -> None:
     global _READER  # noqa: PLW0603  # what a process of a pool is given once
     _READER = reader
+    gc.disable()  # what is made here has no cycles
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for who started us
 
 
