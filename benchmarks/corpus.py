@@ -87,6 +87,16 @@ def write(count: int, folder: Path, seed: int = 1) -> None:
         file.write_text(text, "utf-8")
 
 
+def paths(count: int, folder: Path) -> list[str]:
+    """Give the paths of the newest articles of a corpus, which was written with the default seed."""
+    numbers = {f"-{number}.md" for number in range(count)}
+    return [
+        f"{file.parent.name}/{file.name}"
+        for file in folder.rglob("*.md")
+        if f"-{file.name.rpartition('-')[2]}" in numbers
+    ]
+
+
 def _blocks(rng: random.Random) -> Iterator[str]:
     for _ in range(rng.randint(4, 9)):
         yield " ".join(_sentence(rng, rng.randint(12, 28)) for _ in range(rng.randint(2, 4)))

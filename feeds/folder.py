@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 import pathspec
-import watchfiles
 
 from feeds.errors import ConfigError, FolderGone, Refused, Unreadable
 from feeds.text import clean
@@ -36,7 +35,7 @@ _SILENT = {
 }
 _EXPORTED = (".xml", ".json")
 _TICK = 500  # ms between two looks at whether the folder is still the same one
-_QUIET = 50  # ms without an event after which a burst of them is over
+_QUIET = 20  # ms without an event after which a burst of them is over
 _BURST = 300  # ms after which a burst is told of even if it goes on
 _TRUTH_EVERY = 30.0  # s between two scans though no event came; more where a scan takes long
 _TRUTH_AT_LEAST_EVERY = 600.0  # s
@@ -191,7 +190,7 @@ class Folder:
             else:
                 yield from self._events(stop)
 
-    def _may_matter(self, _change: watchfiles.Change, path: str) -> bool:
+    def _may_matter(self, _change: object, path: str) -> bool:
         """Tell whether an event may concern articles: not if it is hidden, as our own catalog may be, or exported."""
         inside = Path(os.path.relpath(path, os.path.realpath(self.root))).parts
         return not any(part.startswith(".") for part in inside) and not path.endswith(_EXPORTED)
@@ -201,6 +200,8 @@ class Folder:
 
         Once more in the first quiet moment after the start: something may have come before it was watched.
         """
+        import watchfiles  # which only `serve` needs
+
         watched, scanned, again = _identity(self.root), time.monotonic(), True
         root = os.path.realpath(self.root)
         try:

@@ -15,11 +15,13 @@ import sys
 import threading
 from dataclasses import asdict
 from types import FrameType
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from feeds.errors import FeedsError, Refused
 from feeds.model import Content
-from feeds.parse.content import Renderer
+
+if TYPE_CHECKING:
+    from feeds.parse.content import Renderer
 
 _GRACE = 2  # more seconds of CPU for native code, in which no timer is heard
 _MEMORY = 1 << 30  # bytes of address space
@@ -102,7 +104,7 @@ def _too_slow(_signal: int, _frame: FrameType | None) -> NoReturn:
     raise TimeoutError
 
 
-def _answer(renderer: Renderer, request: list[Any], seconds: float) -> dict[str, Any]:
+def _answer(renderer: "Renderer", request: list[Any], seconds: float) -> dict[str, Any]:
     usage = resource.getrusage(resource.RUSAGE_SELF)
     with contextlib.suppress(ValueError, OSError):  # a lower limit is already in force
         limit = int(usage.ru_utime + usage.ru_stime + seconds) + _GRACE
@@ -124,6 +126,8 @@ def _answer(renderer: Renderer, request: list[Any], seconds: float) -> dict[str,
 
 def main() -> None:
     """Answer each line of standard input, a request in JSON, with a line; end with the input."""
+    from feeds.parse.content import Renderer  # which only this process needs
+
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for who started us
     signal.signal(signal.SIGVTALRM, _too_slow)
     with contextlib.suppress(ValueError, OSError):  # a lower limit is already in force

@@ -179,8 +179,8 @@ class Reader:
 
     def any_gone(self) -> bool:
         """Tell whether there are articles whose files are gone."""
-        chosen = sa.select(articles.c.key).where(articles.c.gone.is_(True), articles.c.hash.isnot(None)).limit(1)
-        return self._connection.execute(chosen).scalar() is not None
+        chosen = sa.select(articles.c.slug).where(articles.c.gone.is_(True)).limit(1)  # by the index of those
+        return self._connection.execute(chosen).one_or_none() is not None
 
     def is_folder(self, path: str) -> bool:
         """Tell whether files below a path are known."""
@@ -198,8 +198,11 @@ class Reader:
 
 def _below(table: sa.Table, path: str, after: str) -> list[sa.ColumnElement[bool]]:
     """Say in SQL: of a path or below it, and after another. By bytes, as Python sorts text."""
-    later = [table.c.path > after]
-    return [*later, sa.or_(table.c.path == path, table.c.path.between(f"{path}/", f"{path}0"))] if path else later
+    later = table.c.path > after
+    if not path:
+        return [later]
+    inside = sa.or_(table.c.path == path, table.c.path > f"{path}/")
+    return [later, table.c.path >= path, table.c.path < f"{path}0", inside]  # "0" comes after "/"
 
 
 def _rendition(row: Any) -> Rendition:

@@ -148,7 +148,8 @@ class Writer(Staging):
     def contested(self) -> list[int]:
         """Give the keys of the pending articles of which several would mint the same id, the earliest first."""
         a = articles.c
-        new = sa.and_(a.pending > 0, a.id.is_(None), a.draft.is_(False), a.gone.is_(False))
+        # by the index of those that are pending: without an id there may be many more
+        new = sa.and_(a.pending > 0, sa.func.coalesce(a.id, "") == "", a.draft.is_(False), a.gone.is_(False))
         several = sa.select(a.minted).where(new).group_by(a.minted).having(sa.func.count() > 1)
         chosen = sa.select(a.key).where(new, a.minted.in_(several)).order_by(a.published, a.path)
         return list(self._connection.execute(chosen).scalars())

@@ -29,7 +29,7 @@ __all__ = ["Address", "Busy", "Documents", "NothingYet"]
 T = TypeVar("T")
 
 _LOG = logging.getLogger(__name__)
-_LOOK_EVERY = 0.1  # seconds between two questions for the catalog's revision
+_LOOK_EVERY = 0.05  # seconds between two questions for the catalog's revision
 _ROOM = 64 << 20  # bytes of documents, with their encodings
 _OVERHEAD = 6_000  # bytes that one takes besides its body: headers of four variants, what leads to them
 

@@ -11,8 +11,8 @@ from feeds.catalog import Record
 from feeds.documents.address import Address
 from feeds.documents.kept import Kept
 from feeds.errors import Refused
+from feeds.formats import FORMATS
 from feeds.model import Content, Document, Entry, Feed, FeedState, Site
-from feeds.parse.content import as_plain_text
 from feeds.sandbox import Sandbox
 
 _LOG = logging.getLogger(__name__)
@@ -39,8 +39,10 @@ class Renderer:
         self._lock = threading.Lock()
 
     def prepare(self) -> None:
-        """Start the sandbox."""
+        """Start the sandbox, and import what writes the formats."""
         self._sandbox.start()
+        for format_ in FORMATS:
+            format_.load()
 
     def feed(self, state: FeedState, records: list[Record], archive: int = 0) -> Feed:
         """Make a feed, or one of its archives, of its records."""
@@ -80,5 +82,7 @@ class Renderer:
         try:
             return self._sandbox.content(body, summary, url, syndicate.anchor_prefix(record.id or ""))
         except Refused as refused:
+            from feeds.parse.content import as_plain_text
+
             _LOG.warning("%s: shown as plain text: %s", record.article.path, refused.reason)
             return as_plain_text(body, summary)

@@ -6,9 +6,8 @@ from lxml import etree
 
 from feeds.formats.dates import rfc3339
 from feeds.formats.elements import XML, AtomNamespaces, add, add_image, history, serialise
+from feeds.formats.filenames import ATOM as FILENAME
 from feeds.model import Author, Entry, Feed
-
-FILENAME = "atom.xml"
 
 
 def render(feed: Feed) -> bytes:

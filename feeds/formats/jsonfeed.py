@@ -4,9 +4,8 @@ import json
 from typing import Any
 
 from feeds.formats.dates import rfc3339
+from feeds.formats.filenames import JSON_FEED as FILENAME
 from feeds.model import Author, Entry, Feed
-
-FILENAME = "feed.json"
 
 
 def render(feed: Feed) -> bytes:

@@ -5,15 +5,13 @@ What is read leaves in the order in which it is found, and little of it is under
 
 import gc
 import hashlib
-import multiprocessing
 import os
 import signal
 from collections import deque
 from collections.abc import Iterable, Iterator
-from concurrent.futures import Future, ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from itertools import islice
+from typing import TYPE_CHECKING
 
 from feeds import syndicate
 from feeds.catalog import Known, Reading, Stamp
@@ -24,6 +22,9 @@ from feeds.parse import article as articles
 from feeds.parse.bounds import ordinary
 from feeds.sandbox import Sandbox
 from feeds.text import one_line
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
 
 _FEW = 3_000  # files that are read here: processes of their own take a second to start
 _BATCH = 100  # files for a process at a time
@@ -84,6 +85,9 @@ class Readers:
             yield from self._read_many(first, left)
 
     def _read_many(self, first: list[Differing], left: Iterator[Differing]) -> Iterator[Result]:
+        import multiprocessing
+        from concurrent.futures import ProcessPoolExecutor
+
         cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
         context = multiprocessing.get_context("spawn")  # this process may run threads
         under_way: deque[tuple[list[Differing], Future[list[Read]]]] = deque()
@@ -97,6 +101,8 @@ class Readers:
                     yield from self._results(*under_way.popleft())
 
     def _results(self, batch: list[Differing], future: "Future[list[Read]]") -> Iterator[Result]:
+        from concurrent.futures.process import BrokenProcessPool
+
         try:
             results = future.result()
         except BrokenProcessPool:  # it was ended from outside, or is out of memory
