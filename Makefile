@@ -5,7 +5,7 @@ BIN     = $(VENV)/bin
 PIP     = $(BIN)/python -m pip --disable-pip-version-check --quiet --require-virtualenv
 LOCK    = uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --upgrade
 
-.PHONY: serve test lint format lock clean
+.PHONY: serve test lint format lock bench clean
 
 serve: $(VENV)/.run  ## serve the demo site (config.yaml, content/)
 	@exec $(BIN)/feeds serve
@@ -27,6 +27,11 @@ lock: $(VENV)/.dev  ## renew the locked requirements
 	$(BIN)/$(LOCK) requirements/build.in -o requirements/build.txt
 	$(BIN)/$(LOCK) pyproject.toml -c requirements/build.txt -o requirements/run.txt
 	$(BIN)/$(LOCK) pyproject.toml --group test --group lint --group lock -c requirements/run.txt -o requirements/dev.txt
+	$(BIN)/$(LOCK) --group bench -o requirements/bench.txt
+
+bench: $(VENV)/.dev requirements/bench.txt  ## builds beside Hugo's, and edits under `feeds serve`, at up to 100,000 articles
+	@$(PIP) install --require-hashes -r requirements/bench.txt
+	cd benchmarks && ../$(BIN)/python scale.py $(ARGS)
 
 clean:
 	rm -rf $(VENV) .feeds public

@@ -15,19 +15,28 @@ from typing import Any
 from feeds.errors import FeedsError
 
 MANIFEST = ".feeds-manifest.json"
+_UNFINISHED = ".feeds-unfinished"  # is there while a run is under way, and after one that was cut short
+_TEMPORARY = ".feeds-*.tmp"
 _READABLE = 0o644
 
 
 class Tree:
     """A folder that we write documents to."""
 
-    def __init__(self, root: Path) -> None:
-        self._root = root
-        self._shows = self._read_manifest()  # path of a file of ours -> digest of what it shows
+    def __init__(self, root: Path, *, ours: bool = True) -> None:
+        """With `ours` false the manifest is another process's business, which hears of what is written here."""
+        self.root = self._root = root
+        self._shows = self._read_manifest() if ours else {}  # path of a file of ours -> digest of what it shows
+        self._was_cut_short = (root / _UNFINISHED).exists()
 
     def has(self, path: str, digest: str) -> bool:
         """Tell whether a file of ours is there and shows just that."""
         return self._shows.get(path) == digest and self._file(path).is_file()
+
+    def wrote(self, path: str, digest: str, *, new: bool) -> bool:
+        """Note what a file of ours shows now, whoever wrote it. Gives back whether it had to be written."""
+        self._shows[path] = digest
+        return new
 
     def write(self, path: str, body: bytes, digest: str, *, force: bool = False) -> bool:
         """Write a file, unless its bytes are these already. Tells whether it did. Raises `FeedsError`."""
@@ -43,6 +52,9 @@ class Tree:
     def plan(self, published: Iterable[str]) -> None:
         """Say in the manifest which files will be ours before any of them is there, in case the run is cut short."""
         self._shows = dict.fromkeys(published, "") | self._shows
+        with _translated(self._root / _UNFINISHED):
+            self._root.mkdir(parents=True, exist_ok=True)
+            (self._root / _UNFINISHED).touch()
         self._keep_manifest()
 
     def finish(self, published: Iterable[str]) -> list[str]:
@@ -57,6 +69,11 @@ class Tree:
                         break
             del self._shows[path]
         self._keep_manifest()
+        if self._was_cut_short:
+            for leftover in {part for path in self._shows for part in self._file(path).parent.glob(_TEMPORARY)}:
+                leftover.unlink(missing_ok=True)
+        with _translated(self._root / _UNFINISHED):
+            (self._root / _UNFINISHED).unlink(missing_ok=True)
         return stale
 
     def _keep_manifest(self) -> None:
@@ -84,7 +101,7 @@ class Tree:
 
 def _replace(file: Path, body: bytes) -> None:
     """Write beside the file and put it in its place, so that a reader sees the old bytes or the new ones."""
-    handle, temporary = tempfile.mkstemp(dir=file.parent, prefix=".feeds-", suffix=".tmp")
+    handle, temporary = tempfile.mkstemp(dir=file.parent, prefix=_TEMPORARY.partition("*")[0], suffix=".tmp")
     try:
         with os.fdopen(handle, "wb") as stream:
             stream.write(body)

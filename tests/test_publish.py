@@ -1,6 +1,7 @@
 """What changed in the folder becomes one committed revision; ids and last good versions are never lost."""
 
 import itertools
+import os
 import shutil
 from datetime import UTC, datetime, timedelta
 
@@ -516,3 +517,71 @@ def test_same_folder_same_bytes(site, tmp_path):
     other.publish(site.now + timedelta(days=9))
     assert other.documents() == site.documents()
     other.close()
+
+
+def test_many_articles_are_read_by_many_processes(site, monkeypatch):
+    """What processes of their own read is what one reads: refused, doubtful and all; also if they are killed."""
+    import feeds.publish.reading as reading
+
+    def write(name):
+        for n in range(40):
+            site.article(f"{name}/{n}.md", f"Text {n}.", title=f"{name}{n}", date=f"2026-05-{1 + n % 28:02d}")
+        site.write(f"{name}/bad.md", b"\xff")
+        site.article(f"{name}/slow.md", "[" * 20_000, title="slow")
+
+    write("one")
+    alone = site.publish()
+    monkeypatch.setattr(reading, "_FEW", 5)
+    monkeypatch.setattr(reading, "_BATCH", 3)
+    write("two")
+    together = site.publish()
+    assert together.articles == 2 * alone.articles == 80
+    assert [refusal.reason for refusal in together.refused[:2]] == [refusal.reason for refusal in together.refused[2:]]
+    monkeypatch.setattr(reading, "_begin", os.abort)
+    write("three")
+    assert site.publish().articles == 120
+
+
+def test_a_bulk_edit_is_one_revision(site):
+    """Hundreds of edits, moves and deletions at once are published together, with their ids."""
+    for n in range(1200):
+        site.article(f"{n}.md", title=f"T{n}", date="2026-05-01", category=f"c{n % 5}")
+    site.publish()
+    for n in range(0, 1200, 2):
+        site.article(f"{n}.md", "Edited.", title=f"T{n}", date="2026-05-01", category=f"c{n % 7}")
+    for n in range(1, 300, 2):
+        (site.content / f"{n}.md").rename(site.content / f"moved-{n}.md")
+    for n in range(301, 340, 2):
+        (site.content / f"{n}.md").unlink()
+    outcome = site.publish()
+    assert (outcome.revision, outcome.articles) == (2, 1180)
+    with site.catalog.reading() as catalog:
+        for feed in catalog.feeds():
+            records = catalog.newest(feed.path, 2000)
+            assert len(records) == feed.entries
+            for record in records:
+                assert record.id == f"tag:test.example,2026:{record.article.title[1:]}"
+        assert catalog.feed("category/c6").entries == len([n for n in range(0, 1200, 2) if n % 7 == 6])
+
+
+def test_only_what_is_named_is_looked_at(site):
+    """With `only`, files that are not named are left as they are; folders stand for what is in them."""
+    for path in ("a.md", "b.md", "sub/c.md", "sub-d.md"):
+        site.article(path, title=path)
+    site.publish()
+    for path in ("a.md", "b.md", "sub/c.md", "sub-d.md"):
+        site.article(path, "Edited.", title=f"{path} edited")
+    site.publish(only={"a.md"})
+    assert set(site.items()) == {"a.md edited", "b.md", "sub/c.md", "sub-d.md"}
+    site.publish(only={"sub", "not-there.md", "picture.png", ".hidden/x.md"})
+    assert set(site.items()) == {"a.md edited", "b.md", "sub/c.md edited", "sub-d.md"}
+    shutil.rmtree(site.content / "sub")
+    (site.content / "b.md").unlink()
+    site.publish(only={"sub", "b.md"})
+    assert set(site.items()) == {"a.md edited", "sub-d.md"}
+    (site.content / "a.md").rename(site.content / "e.md")
+    before = ids(site)
+    site.publish(only={"e.md", "a.md"})
+    assert set(ids(site).values()) == set(before.values())
+    site.publish()
+    assert set(site.items()) == {"a.md edited", "sub-d.md edited"}

@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 
 from feeds import config
+from feeds.catalog import Catalog
 from feeds.cli.common import (
     REFUSED,
     Call,
@@ -19,10 +20,9 @@ from feeds.cli.common import (
     say_without_effect,
     where,
 )
-from feeds.documents import Documents
+from feeds.cli.writing import Task, Writer, write
 from feeds.errors import CatalogDamaged
 from feeds.export import Tree
-from feeds.model import Document, FeedState
 from feeds.publish import Outcome
 
 
@@ -43,44 +43,37 @@ def build(call: Call, output: Path | None, force: bool, accept: bool, wait: floa
             outcome = publisher.refresh(
                 datetime.now(UTC), force=force, accept=accept, mended=say_mended, progress=progress
             )
-        documents = Documents[Document](catalog, settings.for_core)
         tree = Tree((output or settings.export_root).absolute())
         try:
-            written, removed = _export(documents, tree, settings, force=force)
+            written, removed = _export(call, catalog, tree, force=force)
         except CatalogDamaged as damage:  # which only reading its texts has shown
             say_mended(damage, catalog.mend())
             outcome = publisher.refresh(datetime.now(UTC), accept=True)
-            written, removed = _export(documents, tree, settings, force=force)
-        documents.renditions.write()
+            written, removed = _export(call, catalog, tree, force=force)
     report(outcome, settings)
     if call.verbose:
         say(f"{counted(outcome)}; {written} files written, {removed} removed, in {outcome.seconds:.2f} s")
     return REFUSED if outcome.refused else 0
 
 
-def _export(documents: Documents[Document], tree: Tree, settings: config.Config, *, force: bool) -> tuple[int, int]:
+def _export(call: Call, catalog: Catalog, tree: Tree, *, force: bool) -> tuple[int, int]:
     """Write the documents that show something else, also where an alias leads to them, and remove those that are gone.
 
     Gives how many files were written and removed.
     """
-
-    def archives(state: FeedState) -> bool:
-        return settings.feeds.archives == "all" or not state.path
-
-    digests = dict(documents.listed(archives=archives))
+    writer = Writer(call.settings, catalog, tree, force=force)
+    digests = dict(writer.listed())
     places = {address: [address.path] for address in digests}
     published = {address.path: address for address in digests}
-    for alias, path in settings.feeds.aliases.items():
+    for alias, path in call.settings.feeds.aliases.items():
         if path in published and alias not in published and not alias.endswith("/"):  # a folder is no file
             places[published[path]].append(alias)
     paths = [path for some in places.values() for path in some]
-    tree.plan(paths)
-    written = 0
-    changed = (address for address, digest in digests.items()
-               if force or not all(tree.has(path, digest) for path in places[address]))  # fmt: skip
-    for address, document in documents.every(changed, archives=archives):
-        for path in places[address]:
-            written += tree.write(path, document.body, digests[address], force=force)
+    changed = [Task(address, digest, places[address]) for address, digest in digests.items()
+               if force or not all(tree.has(path, digest) for path in places[address])]  # fmt: skip
+    if changed:
+        tree.plan(paths)
+    written = sum(tree.wrote(path, digest, new=new) for path, digest, new in write(writer, changed))
     return written, len(tree.finish(paths))
 
 

@@ -3,10 +3,7 @@
 What is read leaves in the order in which it is found, and little of it is under way at a time.
 """
 
-import gc
 import hashlib
-import os
-import signal
 from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -20,11 +17,12 @@ from feeds.folder import Folder, Found, Unsettled
 from feeds.model import Site
 from feeds.parse import article as articles
 from feeds.parse.bounds import ordinary
+from feeds.pool import cores, pool
 from feeds.sandbox import Sandbox
 from feeds.text import one_line
 
 if TYPE_CHECKING:
-    from concurrent.futures import Future
+    from concurrent.futures import Future, ProcessPoolExecutor
 
 _FEW = 3_000  # files that are read here: processes of their own take a second to start
 _BATCH = 100  # files for a process at a time
@@ -85,29 +83,24 @@ class Readers:
             yield from self._read_many(first, left)
 
     def _read_many(self, first: list[Differing], left: Iterator[Differing]) -> Iterator[Result]:
-        import multiprocessing
-        from concurrent.futures import ProcessPoolExecutor
-
-        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-        context = multiprocessing.get_context("spawn")  # this process may run threads
-        under_way: deque[tuple[list[Differing], Future[list[Read]]]] = deque()
-        with ProcessPoolExecutor(cores, context, initializer=_begin, initargs=(self._reader,)) as pool:
+        under_way: deque[tuple[list[Differing], Future[list[Read]] | None]] = deque()
+        with pool(_begin, self._reader) as processes:
             batch = first
             while batch or under_way:
                 if batch:
-                    under_way.append((batch, pool.submit(_read, batch)))
+                    under_way.append((batch, _submitted(processes, batch)))
                     batch = list(islice(left, _BATCH))
-                if len(under_way) > 3 * cores or not batch:
+                if len(under_way) > 3 * cores() or not batch:
                     yield from self._results(*under_way.popleft())
 
-    def _results(self, batch: list[Differing], future: "Future[list[Read]]") -> Iterator[Result]:
-        from concurrent.futures.process import BrokenProcessPool
+    def _results(self, batch: list[Differing], future: "Future[list[Read]] | None") -> Iterator[Result]:
+        from concurrent.futures import BrokenExecutor
 
         try:
-            results = future.result()
-        except BrokenProcessPool:  # it was ended from outside, or is out of memory
-            results = [self._reader.read(one) for one in batch]
-        yield from map(self._settle, results)
+            results = future.result() if future else None
+        except BrokenExecutor:  # a process was ended from outside, or is out of memory
+            results = None
+        yield from map(self._settle, results or [self._reader.read(one) for one in batch])
 
     def _settle(self, read: Read) -> Result:
         """Try whether a body that is not ordinary can be rendered at all."""
@@ -154,8 +147,15 @@ _READER: Reader
 def _begin(reader: Reader) -> None:
     global _READER  # noqa: PLW0603  # what a process of a pool is given once
     _READER = reader
-    gc.disable()  # what is made here has no cycles
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for who started us
+
+
+def _submitted(processes: "ProcessPoolExecutor", batch: list[Differing]) -> "Future[list[Read]] | None":
+    from concurrent.futures import BrokenExecutor
+
+    try:
+        return processes.submit(_read, batch)
+    except BrokenExecutor:
+        return None
 
 
 def _read(batch: list[Differing]) -> list[Read]:

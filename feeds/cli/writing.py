@@ -1,0 +1,85 @@
+"""Documents written to the static tree: a few in this process, many in one process for each core."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import chain, groupby
+from pathlib import Path
+
+from feeds import config
+from feeds.catalog import Catalog
+from feeds.documents import Address, Documents
+from feeds.export import Tree
+from feeds.model import Document, FeedState
+from feeds.pool import pool
+
+_FEW = 300  # documents that are written here: processes of their own take a second to start
+_BATCH = 8  # feeds for a process at a time
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """A document to write: what it shows, and the paths at which it lies."""
+
+    address: Address
+    digest: str
+    places: list[str]
+
+
+Wrote = tuple[str, str, bool]  # a path, the digest of what is there now, and whether it had to be written
+
+
+class Writer:
+    """Renders and writes."""
+
+    def __init__(self, settings: config.Config, catalog: Catalog, tree: Tree, *, force: bool) -> None:
+        self.settings = settings
+        self.tree = tree
+        self.force = force
+        self._documents = Documents[Document](catalog, settings.for_core)
+
+    def listed(self) -> Iterator[tuple[Address, str]]:
+        """Give the addresses of all documents of the tree, each with a digest of what it shows."""
+        return self._documents.listed(archives=self._archives)
+
+    def write(self, tasks: list[Task]) -> list[Wrote]:
+        """Render and write documents; those of a feed come one after the other."""
+        by_address = {task.address: task for task in tasks}
+        wrote = []
+        for address, document in self._documents.every(by_address, archives=self._archives):
+            task = by_address[address]
+            for path in task.places:
+                new = self.tree.write(path, document.body, task.digest, force=self.force)
+                wrote.append((path, task.digest, new))
+        self._documents.renditions.write()
+        return wrote
+
+    def _archives(self, state: FeedState) -> bool:
+        return self.settings.feeds.archives == "all" or not state.path
+
+
+def write(writer: Writer, tasks: list[Task]) -> Iterator[Wrote]:
+    """Render and write documents, in their order. Raises `FeedsError`."""
+    if len(tasks) <= _FEW:
+        yield from writer.write(tasks)
+        return
+    by_feed = [list(some) for _, some in groupby(tasks, lambda task: (task.address.feed, task.address.archive))]
+    batches = [list(chain(*by_feed[start : start + _BATCH])) for start in range(0, len(by_feed), _BATCH)]
+    with pool(_begin, writer.settings, writer.tree.root, writer.force) as processes:
+        try:
+            for wrote in processes.map(_write, batches):
+                yield from wrote
+        except BaseException:
+            processes.shutdown(wait=False, cancel_futures=True)
+            raise
+
+
+_WRITER: Writer
+
+
+def _begin(settings: config.Config, root: Path, force: bool) -> None:
+    global _WRITER  # noqa: PLW0603  # what a process of a pool is given once
+    _WRITER = Writer(settings, Catalog(settings.catalog_file), Tree(root, ours=False), force=force)
+
+
+def _write(tasks: list[Task]) -> list[Wrote]:
+    return _WRITER.write(tasks)

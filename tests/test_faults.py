@@ -1,0 +1,69 @@
+"""Killed or refused at any call, a build leaves documents that are the old or the new ones, and the next one goes on."""
+
+import shutil
+
+import faults
+import pytest
+
+pytestmark = pytest.mark.needs("strace")
+
+STEPS = 14  # of all the calls that a build makes; benchmarks/faults.py goes through each of them
+
+
+@pytest.fixture(scope="module")
+def scene(tmp_path_factory):
+    """A site that was built, what a build makes of it after edits, and a copy that has the edits and no build yet."""
+    root = tmp_path_factory.mktemp("faults")
+    return faults.Scene(root)
+
+
+@pytest.mark.parametrize("step", range(STEPS))
+def test_killed(scene, tmp_path, step):
+    """Killed at a call, a build has written old or new documents; the next one makes all of them new, and no more."""
+    place = scene.copy(tmp_path / "site")
+    nth = 1 + scene.calls * step // STEPS
+    faults.injected(["build"], place, f"signal=KILL:when={nth}")
+    assert scene.torn(place) == []
+    done = scene.build(place)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert faults.documents(place / "public") == scene.new
+    assert not list(place.rglob(".feeds-*.tmp"))
+
+
+@pytest.mark.parametrize("step", range(4))
+@pytest.mark.parametrize("error", ["ENOSPC", "EIO"])
+def test_refused(scene, tmp_path, error, step):
+    """With a disk that is full, or fails, from a call on: a sentence, old or new documents, and the next build is right."""
+    place = scene.copy(tmp_path / "site")
+    nth = 1 + scene.calls * step // 4
+    done = faults.injected(["build"], place, f"error={error}:when={nth}+", calls=faults.STORES)
+    assert done.returncode in {0, 3} or not done.stderr  # where not even the sentence can be written
+    assert "Traceback" not in done.stderr
+    assert scene.torn(place) == []
+    assert scene.build(place).returncode == 0
+    assert faults.documents(place / "public") == scene.new
+
+
+@pytest.mark.parametrize("step", range(4))
+def test_no_descriptors(scene, tmp_path, step):
+    """Where no file can be opened any more: a sentence, nothing lost, and the next build is right."""
+    place = scene.copy(tmp_path / "site")
+    nth = scene.opened - 12 * step
+    done = faults.injected(["build"], place, f"error=EMFILE:when={nth}+", calls="openat")
+    assert "Traceback" not in done.stderr
+    assert scene.torn(place) == []
+    assert scene.build(place).returncode == 0
+    assert faults.documents(place / "public") == scene.new
+
+
+def test_a_cold_start_goes_on_where_it_was_killed(scene, tmp_path):
+    """What was read before a kill is not read again, and the feeds are those of a build that was never disturbed."""
+    place, undisturbed = scene.copy(tmp_path / "site"), scene.copy(tmp_path / "undisturbed")
+    for site in (place, undisturbed):
+        shutil.rmtree(site / ".feeds")
+        shutil.rmtree(site / "public")
+    assert scene.build(undisturbed).returncode == 0
+    for number in (30, 60, 90):
+        faults.injected(["build"], place, f"signal=KILL:when={number}")
+    assert scene.build(place).returncode == 0
+    assert faults.documents(place / "public") == faults.documents(undisturbed / "public")
