@@ -73,16 +73,15 @@ def test_a_feed_that_goes_away_is_gone(site, documents):
     assert documents.get("/category/x/rss.xml") is None
 
 
-def test_what_is_kept_is_bounded(site, monkeypatch):
+def test_what_is_kept_is_bounded(site):
     """However many documents are asked for, only so many bytes are kept."""
-    monkeypatch.setattr(room, "_ROOM", 50_000)
-    documents = Documents(site.catalog, site.config.for_core)
+    documents = Documents(site.catalog, site.config.for_core, room=100_000)
     for n in range(30):
         site.article(f"{n}.md", "Text. " * 500, title=str(n), category=f"c{n}")
     site.publish()
     for n in range(30):
         assert documents.get(f"/category/c{n}/rss.xml")
-    assert documents._memory._made._used <= 50_000
+    assert documents._memory._made._used <= 100_000
     assert documents.get("/category/c0/rss.xml")
 
 
@@ -146,9 +145,8 @@ def test_many_threads_get_one_document(site, documents):
 
 def test_what_has_no_room_is_still_known(site, monkeypatch):
     """Of far more documents than there is room for, each is known by its validators until it changes."""
-    monkeypatch.setattr(room, "_ROOM", 20_000)
     monkeypatch.setattr(room, "_LOOK_EVERY", 0)
-    documents = Documents(site.catalog, site.config.for_core)
+    documents = Documents(site.catalog, site.config.for_core, room=60_000)
     for n in range(20):
         site.article(f"{n}.md", "Text. " * 500, title=str(n), category=f"c{n}")
     site.publish()

@@ -521,7 +521,7 @@ def test_same_folder_same_bytes(site, tmp_path):
 
 def test_many_articles_are_read_by_many_processes(site, monkeypatch):
     """What processes of their own read is what one reads: refused, doubtful and all; also if they are killed."""
-    import feeds.publish.reading as reading
+    from feeds.publish import reading
 
     def write(name):
         for n in range(40):

@@ -210,6 +210,7 @@ class ServerSection(_Section):
     port: int = Field(8000, ge=1, le=65535)
     workers: int = Field(1, ge=1, le=64)
     max_age: int = Field(300, ge=0)
+    memory: int = Field(64, ge=8, le=65536)
     limit: int = Field(60, ge=0)
     client_header: Annotated[str, AfterValidator(_header)] | None = None
     deltas: bool = False

@@ -30,7 +30,6 @@ T = TypeVar("T")
 
 _LOG = logging.getLogger(__name__)
 _LOOK_EVERY = 0.05  # seconds between two questions for the catalog's revision
-_ROOM = 64 << 20  # bytes of documents, with their encodings
 _OVERHEAD = 6_000  # bytes that one takes besides its body: headers of four variants, what leads to them
 
 
@@ -47,9 +46,11 @@ class Documents(Generic[T]):
         site: Site,
         made: Callable[[Document], T] = lambda document: document,  # type: ignore[assignment,return-value]
         *,
+        room: int = 64 << 20,
         deltas: bool = False,
         timed: Callable[[float], Any] = lambda _seconds: None,
     ) -> None:
+        """Keep so many bytes of documents with their encodings (`room`), and half as many of rendered articles."""
         self.site = site
         self.hour = float("inf")  # when the next article goes live or leaves by itself, in seconds since 1970
         self._identity = ""  # of the catalog whose revisions are counted
@@ -58,8 +59,8 @@ class Documents(Generic[T]):
         self._make = made
         self.renditions = Renditions(catalog, every=deltas)
         self._timed = timed
-        self._renderer = Renderer(site)
-        self._memory = Memory[T](site, _ROOM)
+        self._renderer = Renderer(site, room // 2)
+        self._memory = Memory[T](site, room)
         self._workshop = Workshop()
         self._look_again_at = 0.0
         self._looking = threading.Lock()
@@ -182,7 +183,7 @@ class Documents(Generic[T]):
         return self._memory.revision
 
     def _look(self) -> None:
-        """See, ten times a second, whether there is a new revision. One thread does; the others go on meanwhile."""
+        """See, twenty times a second, whether there is a new revision. One thread does; the others go on meanwhile."""
         if time.monotonic() < self._look_again_at or not self._looking.acquire(blocking=self._memory.revision == 0):
             return
         try:

@@ -17,7 +17,6 @@ from feeds.sandbox import Sandbox
 
 _LOG = logging.getLogger(__name__)
 _SECONDS = 5.0  # of CPU: five times what it was tried with, so that what was published is shown
-_ROOM = 32 << 20  # bytes of rendered articles
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,10 +31,11 @@ class Rendered:
 class Renderer:
     """Renders for any number of threads; what an article's text became is kept for the next feed that shows it."""
 
-    def __init__(self, site: Site) -> None:
+    def __init__(self, site: Site, room: int) -> None:
+        """Keep so many bytes of rendered articles."""
         self._site = site
         self._sandbox = Sandbox(_SECONDS)
-        self._contents = Kept[Content](_ROOM, lambda content: len(content.html) + len(content.summary))
+        self._contents = Kept[Content](room, lambda content: len(content.html) + len(content.summary))
         self._lock = threading.Lock()
 
     def prepare(self) -> None:

@@ -55,7 +55,8 @@ def create_app(config_file: str | os.PathLike[str] | None = None) -> Flask:
     app = Flask("feeds.web")
     app.url_map.strict_slashes = app.url_map.merge_slashes = False  # a redirect would carry the request's Host
     tasks: list[Callable[[list[Request]], Any]] = []
-    documents = Documents(catalog, site, answer, deltas=server.deltas, timed=_count(tasks))
+    room = server.memory << 20
+    documents = Documents(catalog, site, answer, room=room, deltas=server.deltas, timed=_count(tasks))
     if server.access_log:
         tasks.append(access_log(server.access_log, settings.root))
     if parent:

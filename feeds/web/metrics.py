@@ -28,7 +28,9 @@ class Counters:
         counter, histogram = prometheus.Counter, prometheus.Histogram
         self._requests = counter("feeds_requests", "Requests.", ["document", "status"], registry=registry)
         self._bytes = counter("feeds_response_bytes", "Bytes of answers.", ["document"], registry=registry)
-        self._hits = counter("feeds_cache_hits", "Documents answered from memory.", registry=registry)
+        self._hits = counter(
+            "feeds_cache_hits", "Requests for documents and pages, less the documents rendered.", registry=registry
+        )
         self._render = histogram("feeds_render_seconds", "How long documents took to render.", registry=registry)
         self._rendered = 0  # since hits were last counted
 
