@@ -62,6 +62,7 @@ __all__ = [
 ]
 
 _DAMAGE = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
+_READERS_ROOM, _WRITERS_ROOM = -16384, -65536  # KiB of the database that are held, as SQLite wants it said
 _PATIENCE = 30.0  # seconds to wait for who is just making the same catalog
 
 
@@ -235,13 +236,13 @@ def _engine(file: Path | None) -> sa.Engine:
 
     def begin(connection: sa.Connection) -> None:
         writes = connection.get_execution_options().get("writes")
+        connection.exec_driver_sql(f"PRAGMA cache_size={_WRITERS_ROOM if writes else _READERS_ROOM}")
         connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
     def connected(connection: Any, _record: Any) -> None:
         connection.create_function("packed", 2, packed_as_text, deterministic=True)  # for a migration
         connection.isolation_level = None  # transactions are ours: pysqlite would begin them late
         connection.execute("PRAGMA synchronous=NORMAL")
-        connection.execute("PRAGMA cache_size=-16384")  # KiB
         connection.execute("PRAGMA wal_autocheckpoint=16384")  # pages: each is copied to its place once, not often
         connection.execute("PRAGMA journal_size_limit=67108864")
 

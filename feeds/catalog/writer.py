@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable, Iterable
 from dataclasses import asdict
 from datetime import datetime
+from operator import itemgetter
 from typing import Any
 
 import sqlalchemy as sa
@@ -155,9 +156,17 @@ class Writer(Staging):
         return list(self._connection.execute(chosen).scalars())
 
     def pending(self, limit: int, among: Iterable[int] | None = None) -> list[Pending]:
-        """Give so many of the articles of which it is to be decided what the world knows; or those of some keys."""
+        """Give so many of the articles of which it is to be decided what the world knows; or those of some keys.
+
+        The earliest come first: entries then go to the end of their feeds, which costs the database least.
+        """
         columns = [_PENDING[name] if name in _PENDING else articles.c[name] for name in Pending._fields]
-        chosen = sa.select(*columns).where(articles.c.pending > 0).order_by(articles.c.key).limit(limit)
+        chosen = (
+            sa.select(*columns)
+            .where(articles.c.pending > 0)
+            .order_by(articles.c.published, articles.c.key)
+            .limit(limit)
+        )
         if among is not None:
             chosen = chosen.where(articles.c.key.in_(among))
         return list(map(Pending._make, self._connection.execute(chosen).all()))
@@ -190,9 +199,9 @@ class Writer(Staging):
                     empty = {"entries": 0} if table is feeds else {}  # until its articles have been read again
                     self._connection.execute(table.insert().values(values | empty))
 
-    def put_in(self, places: Iterable[tuple[Place, int, str]]) -> None:
-        """Put entries into feeds: (place, key of the article, name of the feed as the article spells it)."""
-        rows = [(*place, key, name) for place, key, name in sorted(places)]
+    def put_in(self, places: list[tuple[str, int, str, int, str]]) -> None:
+        """Put entries into feeds: place, key of the article, name of the feed as the article spells it."""
+        rows = sorted(places, key=itemgetter(0))  # feed by feed, so that neighbours come one after the other
         self._many(entries.insert(), ("feed", "published", "id", "article", "name"), rows)
 
     def take_out(self, places: Iterable[Place]) -> None:

@@ -156,7 +156,7 @@ class Commit:
             is_ = _places(one.feeds, one.published, id_) if live else {}
             if was != is_:
                 out |= {place for place, name in was.items() if is_.get(place) != name}
-                into += [(place, one.key, name) for place, name in is_.items() if was.get(place) != name]
+                into += [(*place, one.key, name) for place, name in is_.items() if was.get(place) != name]
             news = stamps.moved(was.keys(), is_.keys(), edited=one.edited)
             shown.append(Shown(one.key, id_, live, waiting, stamps.revision if news else one.revision))
         self._catalog.publish(shown)

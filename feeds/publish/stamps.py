@@ -5,7 +5,7 @@ A feed has three stamps, each the number of a revision. `revision` moves when it
 taken out or put in below them. What an archive shows last changed at `shifted`, or when one of its entries last did.
 """
 
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Iterable
 from collections.abc import Set as AbstractSet
 from dataclasses import replace
@@ -28,7 +28,7 @@ class Stamps:
         self._site = site
         self._anew = anew  # the site is another: every document shows something else
         self.revision = catalog.revision() + 1  # the next one, if there is one
-        self._grown: Counter[str] = Counter()  # by how many entries each feed that was touched did
+        self._grown: defaultdict[str, int] = defaultdict(int)  # by how many entries each feed that was touched did
         self._edits: dict[str, Position] = {}  # the oldest entry of each feed that says something else
         self._shifts: dict[str, Position] = {}  # the oldest that was put in or taken out
 
@@ -43,8 +43,8 @@ class Stamps:
             self._grown[feed] += 1
         edited = edited or self._anew
         if before != after:
-            _lower(self._shifts, before ^ after)
-        if edited:
+            _lower(self._shifts, before ^ after if before else after)
+        if edited and before:
             _lower(self._edits, before & after)
         return edited or before != after
 
@@ -106,5 +106,6 @@ class Stamps:
 
 def _lower(lowest: dict[str, Position], places: Iterable[Place]) -> None:
     for feed, published, id_ in places:
-        position = (published, id_)
-        lowest[feed] = min(position, lowest.get(feed, position))
+        known = lowest.get(feed)
+        if known is None or (published, id_) < known:
+            lowest[feed] = published, id_
