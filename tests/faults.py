@@ -73,7 +73,7 @@ class Scene:
 
     def copy(self, place):
         """Give a copy of the site, edited and not built."""
-        return shutil.copytree(self._template, place, copy_function=shutil.copy2)
+        return copied(self._template, place)
 
     @staticmethod
     def build(place):
@@ -87,3 +87,8 @@ class Scene:
             for path, body in documents(place / "public").items()
             if body not in {self.old.get(path), self.new.get(path)}
         ]
+
+
+def copied(source, place):
+    """Copy a site; the times of its files stay."""
+    return shutil.copytree(source, place, copy_function=shutil.copy2)

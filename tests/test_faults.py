@@ -67,3 +67,18 @@ def test_a_cold_start_goes_on_where_it_was_killed(scene, tmp_path):
         faults.injected(["build"], place, f"signal=KILL:when={number}")
     assert scene.build(place).returncode == 0
     assert faults.documents(place / "public") == faults.documents(undisturbed / "public")
+
+
+def test_what_was_read_before_a_kill_is_not_read_again(tmp_path):
+    """A cold start that is killed after a batch goes on with the files that are left."""
+    place = tmp_path / "site"
+    (place / "content").mkdir(parents=True)
+    (place / "config.yaml").write_text("site: {title: T, url: https://t.example}\n")
+    for number in range(2500):
+        (place / "content" / f"{number:04d}.md").write_text(f"---\ntitle: T\ndate: 2026-05-01\n---\n\n{number}\n")
+    reads = faults.counted(["build"], faults.copied(place, tmp_path / "whole"), "openat")
+    # the catalog's log is written at each commit: half of the way through those of the first two batches
+    faults.injected(["build"], place, "signal=KILL:when=900", calls="pwrite64")
+    assert not (place / "public").exists()
+    left = faults.counted(["build"], place, "openat")
+    assert left < reads - 900, "nothing was left of the first run"

@@ -177,6 +177,10 @@ class Reader:
         chosen = sa.select(*columns).where(*_below(readings, below, after)).order_by(readings.c.path).limit(limit)
         return list(map(Staged._make, self._connection.execute(chosen).all()))
 
+    def any_articles(self) -> bool:
+        """Tell whether anything is known of any file."""
+        return self._connection.execute(sa.select(articles.c.key).limit(1)).scalar() is not None
+
     def any_gone(self) -> bool:
         """Tell whether there are articles whose files are gone."""
         chosen = sa.select(articles.c.slug).where(articles.c.gone.is_(True)).limit(1)  # by the index of those

@@ -19,8 +19,7 @@ Place = tuple[str, int, str]  # of an entry: its feed, and its position there: w
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
+class Reading(NamedTuple):
     """What was read of one file: an article, packed, or why there is none."""
 
     path: str

@@ -12,16 +12,17 @@ import sqlalchemy as sa
 
 from feeds.catalog.reader import Reader
 from feeds.catalog.rows import Reading, Refusal, Stamp, Version
-from feeds.catalog.schema import articles, chunks, readings, texts
+from feeds.catalog.schema import EDITED, articles, chunks, readings, texts
 
 
 class Staging(Reader):
     """What the one writer does while it looks at the folder."""
 
-    def stage(self, batch: Iterable[Reading]) -> None:
-        """Keep what was read of files, in place of what was read of them before."""
-        batch = list(batch)
-        self.unstage(reading.path for reading in batch)
+    def stage(self, batch: Iterable[Reading], *, first: bool) -> None:
+        """Keep what was read of files of which nothing is staged.
+
+        With `first`, in a catalog that has no articles yet, as articles at once: there is none that they could be.
+        """
         rows: list[tuple[Any, ...]] = []
         bodies: list[tuple[Any, ...]] = []
         next_ = (self._connection.execute(sa.select(sa.func.max(texts.c.key))).scalar() or 0) + 1
@@ -33,7 +34,12 @@ class Staging(Reader):
                 bodies.append((key, reading.article))
             rows.append((*values, *reading.stamp, text))
         self._many(texts.insert(), ("key", "article"), bodies)
-        self._many(readings.insert(), (*_KEPT_OF_A_READING, "mtime_ns", "size", "inode", "text"), rows)
+        columns = (*_KEPT_OF_A_READING, "mtime_ns", "size", "inode", "text")
+        if first:
+            rows = [(*row, False, False, EDITED if row[-1] else 0) for row in rows]  # with a text
+            self._many(articles.insert(), (*columns, "gone", "live", "pending"), rows)
+        else:
+            self._many(readings.insert(), columns, rows)
 
     def _many(
         self, statement: sa.Insert | sa.Update | sa.Delete, names: Sequence[str], rows: list[tuple[Any, ...]]

@@ -119,11 +119,14 @@ class Publisher:
         with self._catalog.reading() as catalog:
             again = catalog.meta("fingerprint") != self._fingerprint or bool(catalog.meta("read again"))
             staged_for_it = catalog.meta("staged for") == self._fingerprint
-        if force or not staged_for_it:
+            first = not catalog.any_articles() and catalog.revision() == 0
+        if force or first or not staged_for_it:
             with self._catalog.writing() as catalog:
                 catalog.unstage_all()
                 catalog.set_meta("staged for", self._fingerprint)
-        return force or again
+                if first:  # whatever is read from now on, also by a run that goes on with this one, is for this site
+                    catalog.set_meta("fingerprint", self._fingerprint)
+        return force or (again and not first)
 
     def _parts(self, only: Iterable[str]) -> list[str]:
         """Give the paths to look at: those that may be articles or folders of them, and none below another."""

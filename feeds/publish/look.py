@@ -37,12 +37,15 @@ class Look:
         self._folder = folder
         self._catalog = catalog
         self._readers = readers
+        self._first = False  # run, on a catalog without articles
         self._dropped: list[str] = []  # paths of which what is staged is no longer true
 
     def at(self, parts: Iterable[str], *, again: bool, progress: Progress) -> Seen:
         """Compare paths and what is below them, "" for the whole folder. With `again`, every file is read again."""
         seen = Seen()
         self._dropped = []
+        with self._catalog.reading() as catalog:
+            self._first = not catalog.any_articles()
         for below in parts:
             batch: list[Result] = []
             for result in self._readers.read(self._differing(below, seen, progress, again=again)):
@@ -69,6 +72,8 @@ class Look:
             elif read is not None and not read.refused and file[1:4] == read[1:4]:
                 pass  # by a run that was cut short
             elif again or row is None or row.gone or file[1:4] != row[1:4]:
+                if read is not None:
+                    self._dropped.append(read.path)
                 yield Differing(file, row, again)
             elif read is not None:
                 self._dropped.append(read.path)
@@ -86,12 +91,12 @@ class Look:
     def _keep(self, batch: list[Result]) -> None:
         touched = [result for result in batch if isinstance(result, Touched)]
         readings = [result for result in batch if isinstance(result, Reading)]
-        dropped, self._dropped = [*self._dropped, *(one.path for one in touched)], []
-        if dropped or readings:
+        dropped, self._dropped = self._dropped, []
+        if dropped or touched or readings:
             with self._catalog.writing() as catalog:
                 catalog.unstage(dropped)
                 catalog.touch((one.key, one.stamp) for one in touched)
-                catalog.stage(readings)
+                catalog.stage(readings, first=self._first)
 
 
 def _side_by_side(

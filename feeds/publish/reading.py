@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from feeds import syndicate
 from feeds.catalog import Known, Reading, Stamp
@@ -29,8 +29,7 @@ _BATCH = 100  # files for a process at a time
 _UNSEEN: Stamp = (0, 0, 0)  # no file has it, so that the next run reads the file again
 
 
-@dataclass(frozen=True, slots=True)
-class Differing:
+class Differing(NamedTuple):
     """A file that is not as the catalog knows it. With `again`, it is read as if it were new."""
 
     file: Found
@@ -54,8 +53,7 @@ class InFlux:
     path: str
 
 
-@dataclass(frozen=True, slots=True)
-class Doubtful:
+class Doubtful(NamedTuple):
     """An article that was read; whether its body can be rendered at all is still to be tried."""
 
     reading: Reading
@@ -106,9 +104,9 @@ class Readers:
         """Try whether a body that is not ordinary can be rendered at all."""
         if not isinstance(read, Doubtful):
             return read
-        reading = read.reading
+        reading, body = read
         try:
-            self._sandbox.content(read.body, None, "https://site.invalid", "e-")
+            self._sandbox.content(body, None, "https://site.invalid", "e-")
         except Refused as refused:
             return Reading(reading.path, reading.stamp, refused=one_line(refused.reason), refused_line=refused.line)
         return reading
