@@ -6,6 +6,9 @@ import shutil
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from conftest import Site
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from feeds.errors import FolderGone, GuardStopped, Locked
 
@@ -585,3 +588,75 @@ def test_only_what_is_named_is_looked_at(site):
     assert set(ids(site).values()) == set(before.values())
     site.publish()
     assert set(site.items()) == {"a.md edited", "sub-d.md edited"}
+
+
+OPERATIONS = st.lists(
+    st.tuples(
+        st.sampled_from(["write", "write", "write", "delete", "rename", "copy", "break", "publish", "publish all"]),
+        st.integers(0, 9),
+        st.integers(0, 9),
+        st.sampled_from([{}, {"category": "c1"}, {"category": "C1", "tags": ["t", "u"]}, {"draft": True},
+                         {"date": "2026-05-03"}, {"date": "2026-06-02"}, {"expires": "2026-05-30"}, {"slug": "s"},
+                         {"id": "urn:x:1"}, {"id": "urn:x:2", "category": "c2"}]),
+    ),
+    max_size=40,
+)  # fmt: skip
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(operations=OPERATIONS)
+def test_any_history_ends_as_a_fresh_start(tmp_path_factory, monkeypatch, operations):
+    """Whatever was written, moved, broken and deleted between runs: feeds, entries and counts are those of a first run."""
+    from feeds.publish import commit, look
+
+    for module, name in [(commit, "_PAGE"), (look, "_PAGE"), (look, "_BATCH")]:
+        monkeypatch.setattr(module, name, 3)
+    site = Site(tmp_path_factory.mktemp("site"))
+    site.configure(feeds={"limit": 4})
+    touched = set()
+    for number, (what, one, other, fields) in enumerate(operations):
+        path, to = f"{one}.md", f"{other}.md"
+        file = site.content / path
+        if what == "write":
+            site.article(path, f"Text {number}.", **{"title": f"T{one}", **fields})
+        elif what == "break":
+            site.write(path, "---\ntitle: [\n---\n")
+        elif what == "publish":
+            site.publish(accept=True, only=touched)
+            touched = set()
+        elif what == "publish all":
+            site.publish(accept=True)
+            touched = set()
+        elif not file.exists():
+            continue
+        elif what == "delete":
+            file.unlink()
+        elif what == "rename":
+            file.rename(site.content / to)
+        else:
+            shutil.copy(file, site.content / to)
+        touched |= {path, to}
+    site.publish(accept=True)
+    told, broken = told_by(site)
+    for path in broken:  # a first run has no last good version of it
+        (site.content / path).unlink()
+    site.publish(accept=True)
+    told, _ = told_by(site)
+    site.close()
+    site.config.catalog_file.unlink()
+    site.publish(accept=True)
+    assert told == told_by(site)[0]
+    site.close()
+
+
+def told_by(site):
+    """Give what each feed tells, by title and date; each feed's count must be that of its entries."""
+    with site.catalog.reading() as catalog:
+        told = {}
+        for feed in catalog.feeds():
+            records = catalog.newest(feed.path, 1000)
+            assert len(records) == feed.entries, feed.path
+            assert len({record.id for record in records}) == len(records)
+            if records:
+                told[feed.path] = sorted((record.article.published, record.article.body) for record in records)
+        return told, [refusal.path for refusal in catalog.refused()]
