@@ -64,8 +64,8 @@ class Folder:
         self._include = _patterns("include", include)
         self._exclude = _patterns("exclude", exclude)
 
-    def scan(self, below: str = "") -> Iterator[Found]:
-        """Give all articles by path, or only that of a path or those below it.
+    def scan(self, below: str = "", after: str = "") -> Iterator[Found]:
+        """Give all articles by path, or only that of a path or those below it, or of all those after a path.
 
         Raises `FolderGone` if the folder, or one below it while it is listed, is away.
         """
@@ -73,7 +73,7 @@ class Folder:
         try:
             if not below:
                 began = time.monotonic()
-                yield from self._walk("", root)
+                yield from self._walk("", root, after)
                 self._scan_took = time.monotonic() - began
             elif self.root.is_dir() and self._is_ours(below):
                 inner = Path(root, below)
@@ -112,13 +112,15 @@ class Folder:
             name.lower().endswith(_SUFFIXES) for _, _, names in os.walk(os.path.realpath(self.root)) for name in names
         )
 
-    def _walk(self, prefix: str, root: str) -> Iterator[Found]:
+    def _walk(self, prefix: str, root: str, after: str = "") -> Iterator[Found]:
         """Give the articles of a folder ("" or ending in "/") and of those in it, by path as it is shown."""
         open_ = [(prefix, iter(_listed(f"{root}/{prefix}")))]
         while open_:
             prefix, names = open_[-1]
             for shown, name in names:
                 path = prefix + name
+                if path <= after and not after.startswith(f"{path}/"):
+                    continue
                 if shown[-1] == "/":
                     if not self._exclude.match_file(path + "/"):
                         open_.append((path + "/", iter(_listed(f"{root}/{path}"))))

@@ -16,7 +16,7 @@ from apscheduler.triggers.cron import CronTrigger
 from feeds.catalog import Catalog
 from feeds.errors import CatalogError, ConfigError, FeedsError
 from feeds.folder import Folder, Watch
-from feeds.publish import Mended, Outcome, Progress, Publisher
+from feeds.publish import Interrupted, Mended, Outcome, Progress, Publisher
 
 _LOG = logging.getLogger(__name__)
 _AT_LEAST_EVERY = timedelta(hours=1)  # a date further off is looked at again: the clock may have been set
@@ -56,7 +56,9 @@ class Keeper:
         self._told = told
         self._mended = mended
         self._progress = progress
-        self._hints: set[str] | None = None  # paths that may have changed; None: any
+        self._hints: set[str] = set()  # paths that may have changed
+        self._all = True  # whether any may have
+        self._looked_up_to = ""  # the path up to which that was looked into already
         self._hinting = threading.Lock()
         self._wake = threading.Event()
         self._stop = threading.Event()
@@ -95,15 +97,25 @@ class Keeper:
     def _hint(self, paths: Collection[str] | None) -> None:
         """Note which paths may have changed; None: any."""
         with self._hinting:
-            if paths is None or self._hints is None or len(self._hints) + len(paths) > _MANY:
-                self._hints = None
+            if paths is None or len(self._hints) + len(paths) > _MANY:
+                self._hints, self._all, self._looked_up_to = set(), True, ""
             else:
                 self._hints.update(paths)
 
-    def _take_hints(self) -> set[str] | None:
+    def _next_look(self) -> tuple[set[str] | None, str]:
+        """Give the paths to look at, None for all after one. What somebody has just saved comes first."""
         with self._hinting:
-            hints, self._hints = self._hints, set()
-        return hints
+            if self._hints or not self._all:
+                hints, self._hints = self._hints, set()
+                return hints, ""
+            self._all = False
+            return None, self._looked_up_to
+
+    def _go_on_after(self, path: str) -> None:
+        """Note that a look at all has got so far."""
+        with self._hinting:
+            if not self._all:  # else it is to begin anew
+                self._all, self._looked_up_to = True, path
 
     def _regenerating(self) -> None:
         while True:
@@ -112,10 +124,13 @@ class Keeper:
             if self._stop.is_set():
                 return
             again = False
+            only, after = self._next_look()
             try:
                 outcome = self._publisher.refresh(
                     datetime.now(UTC),
-                    only=self._take_hints(),
+                    only=only,
+                    after=after,
+                    interrupted=lambda: bool(self._hints),
                     wait=_LOCK_PATIENCE,
                     mended=self._mended,
                     progress=self._progress,
@@ -124,6 +139,8 @@ class Keeper:
                 if outcome.unsettled:
                     self._hint(outcome.unsettled)
                     self._wake_at(datetime.now(UTC) + timedelta(seconds=_SOON), "unsettled")
+            except Interrupted as look:
+                self._go_on_after(look.path)
             except FeedsError as error:
                 self._told(error)
                 again = True
@@ -133,6 +150,8 @@ class Keeper:
             if again:
                 self._hint(None)
                 self._wake_at(datetime.now(UTC) + _AGAIN, "again")
+            elif self._hints or self._all:
+                self._wake.set()
             self._set_alarm()
 
     def _set_alarm(self) -> None:

@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from feeds.errors import FolderGone, GuardStopped, Locked
+from feeds.publish import Interrupted
 
 ID = "tag:test.example,2026:a"
 
@@ -627,7 +628,7 @@ def test_any_history_ends_as_a_fresh_start(tmp_path_factory, monkeypatch, operat
         elif what == "publish all":
             site.publish(accept=True)
             touched = set()
-        elif not file.exists():
+        elif not file.exists() or path == to:
             continue
         elif what == "delete":
             file.unlink()
@@ -660,3 +661,27 @@ def told_by(site):
             if records:
                 told[feed.path] = sorted((record.article.published, record.article.body) for record in records)
         return told, [refusal.path for refusal in catalog.refused()]
+
+
+def test_a_look_at_all_can_be_interrupted_and_goes_on(site, monkeypatch):
+    """A look that has found nothing yet gives way, and goes on where it was: what changed is found, wherever it is."""
+    from feeds.publish import look
+
+    monkeypatch.setattr(look, "_BATCH", 4)
+    for n in range(40):
+        site.article(f"{n // 10}/{n:02d}.md", title=f"T{n}")
+    site.publish()
+    site.article("3/35.md", "Edited.", title="T35 edited")
+    (site.content / "3" / "36.md").unlink()
+    after, looks = "", 0
+    while True:
+        try:
+            outcome = site.publish(after=after, interrupted=lambda: True)
+            break
+        except Interrupted as stopped:
+            assert stopped.path > after
+            after, looks = stopped.path, looks + 1
+    assert looks == 8
+    assert outcome.changed == ("",)
+    assert "T35 edited" in site.items()
+    assert outcome.articles == 39

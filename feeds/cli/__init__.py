@@ -33,6 +33,7 @@ class _Commands(click.Group):
         command: click.Command = getattr(importlib.import_module(module), attribute)
         gc.freeze()
         gc.enable()
+        gc.set_threshold(50_000, 20, 50)  # a run makes much and keeps little: look seldom
         return command
 
 

@@ -24,11 +24,11 @@ from feeds.errors import CatalogDamaged, FolderGone, GuardStopped
 from feeds.folder import Folder
 from feeds.model import Site
 from feeds.publish.commit import Commit
-from feeds.publish.look import Look, Progress
+from feeds.publish.look import Interrupted, Look, Progress
 from feeds.publish.reading import Readers
 from feeds.sandbox import Sandbox
 
-__all__ = ["Mended", "Outcome", "Progress", "Publisher"]
+__all__ = ["Interrupted", "Mended", "Outcome", "Progress", "Publisher"]
 
 Mended = Callable[[CatalogDamaged, Path | None], object]  # what was wrong, where the damaged one is kept
 
@@ -64,6 +64,8 @@ class Publisher:
         now: datetime,
         *,
         only: Iterable[str] | None = None,
+        after: str = "",
+        interrupted: Callable[[], bool] = lambda: False,
         force: bool = False,
         accept: bool = False,
         wait: float = 0.0,
@@ -72,25 +74,27 @@ class Publisher:
     ) -> Outcome:
         """Bring the catalog up to what the folder says at `now`.
 
-        `only` names files, and folders in it, beyond which nothing changed; `force` reads every file again, `accept`
-        overrules the guard, `wait` is for the lock, in seconds. Raises `FolderGone`, `GuardStopped`, `Locked` and
-        `CatalogError`; none of them changes what is published. A catalog that turns out to be damaged is kept aside and
-        made anew, once; `mended` is told.
+        `only` names files, and folders in it, beyond which nothing changed. A look at everything can begin `after` a
+        path, and raises `Interrupted` if it is `interrupted` before it found anything. `force` reads every file again,
+        `accept` overrules the guard, `wait` is for the lock, in seconds. Raises `FolderGone`, `GuardStopped`, `Locked`
+        and `CatalogError`; none of them changes what is published. A catalog that turns out to be damaged is kept aside
+        and made anew, once; `mended` is told.
         """
         with self._catalog.lock(wait):
             try:
-                return self._refresh(now, only, force=force, accept=accept, progress=progress)
+                look = Look(self._folder, self._catalog, self._readers, after=after, interrupted=interrupted)
+                return self._refresh(now, only, look, force=force, accept=accept, progress=progress)
             except CatalogDamaged as damage:
                 mended(damage, self._catalog.mend())
-                return self._refresh(now, None, force=False, accept=True, progress=progress)
+                look = Look(self._folder, self._catalog, self._readers)
+                return self._refresh(now, None, look, force=False, accept=True, progress=progress)
 
     def _refresh(
-        self, now: datetime, only: Iterable[str] | None, *, force: bool, accept: bool, progress: Progress
+        self, now: datetime, only: Iterable[str] | None, look: Look, *, force: bool, accept: bool, progress: Progress
     ) -> Outcome:
         began = time.monotonic()
         try:
             anew = self._begin(force=force)
-            look = Look(self._folder, self._catalog, self._readers)
             parts = [""] if only is None or anew else self._parts(only)
             seen = look.at(parts, again=anew, progress=progress)
             with self._catalog.writing() as catalog:

@@ -30,10 +30,29 @@ class Seen:
     unsettled: list[str] = field(default_factory=list)  # paths of files that were being written
 
 
+class Interrupted(Exception):
+    """A look was ended, for something more urgent, before it found anything. It can go on after `path`."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__(path)
+        self.path = path
+
+
 class Look:
     """Brings the catalog's staging up to what the folder says."""
 
-    def __init__(self, folder: Folder, catalog: Catalog, readers: Readers) -> None:
+    def __init__(
+        self,
+        folder: Folder,
+        catalog: Catalog,
+        readers: Readers,
+        *,
+        after: str = "",
+        interrupted: Callable[[], bool] = lambda: False,
+    ) -> None:
+        """Look at the whole folder from after a path on, and only as long as one is not interrupted."""
+        self._after = after
+        self._interrupted = interrupted
         self._folder = folder
         self._catalog = catalog
         self._readers = readers
@@ -41,7 +60,10 @@ class Look:
         self._dropped: list[str] = []  # paths of which what is staged is no longer true
 
     def at(self, parts: Iterable[str], *, again: bool, progress: Progress) -> Seen:
-        """Compare paths and what is below them, "" for the whole folder. With `again`, every file is read again."""
+        """Compare paths and what is below them, "" for the whole folder. With `again`, every file is read again.
+
+        Raises `Interrupted`, if it was asked to.
+        """
         seen = Seen()
         self._dropped = []
         with self._catalog.reading() as catalog:
@@ -59,27 +81,35 @@ class Look:
         return seen
 
     def _differing(self, below: str, seen: Seen, progress: Progress, *, again: bool) -> Iterator[Differing]:
-        known = self._pages(lambda catalog, after: catalog.known(below, after, _PAGE))
-        staged = self._pages(lambda catalog, after: catalog.staged(below, after, _PAGE))
-        for number, (file, row, read) in enumerate(_side_by_side(self._folder.scan(below), known, staged)):
+        start = "" if below or again else self._after
+        known = self._pages(start, lambda catalog, after: catalog.known(below, after, _PAGE))
+        staged = self._pages(start, lambda catalog, after: catalog.staged(below, after, _PAGE))
+        found, last = again, start
+        for number, (file, row, read) in enumerate(_side_by_side(self._folder.scan(below, start), known, staged)):
             if not number % _BATCH:
                 progress(number)
+                if number and not (found or self._dropped or seen.vanished or below) and self._interrupted():
+                    raise Interrupted(last)
+            last = (file or row or read).path  # type: ignore[union-attr]  # one of them is there
             if file is None:
-                if row is not None and (row.refused or not row.gone):
-                    seen.vanished.append(row.key)
-                if read is not None:
-                    self._dropped.append(read.path)
+                self._vanished(row, read, seen)
             elif read is not None and not read.refused and file[1:4] == read[1:4]:
-                pass  # by a run that was cut short
-            elif again or row is None or row.gone or file[1:4] != row[1:4]:
+                found = True  # by a run that was cut short
+            else:
+                differs = again or row is None or row.gone or file[1:4] != row[1:4]
                 if read is not None:
                     self._dropped.append(read.path)
-                yield Differing(file, row, again)
-            elif read is not None:
-                self._dropped.append(read.path)
+                if differs:
+                    found = True
+                    yield Differing(file, row, again)
 
-    def _pages(self, page: Callable[[Reader, str], list[R]]) -> Iterator[R]:
-        after = ""
+    def _vanished(self, row: Known | None, read: Staged | None, seen: Seen) -> None:
+        if row is not None and (row.refused or not row.gone):
+            seen.vanished.append(row.key)
+        if read is not None:
+            self._dropped.append(read.path)
+
+    def _pages(self, after: str, page: Callable[[Reader, str], list[R]]) -> Iterator[R]:
         while True:
             with self._catalog.reading() as catalog:  # anew each time: a long one would keep the log from being cleared
                 rows = page(catalog, after)
