@@ -154,10 +154,11 @@ CHANGES = {
 @pytest.mark.parametrize("how", ["events", "poll"])
 @pytest.mark.parametrize("change", CHANGES)
 def test_every_change_is_hinted_at(root, how, change):
-    """Whatever happens in the folder, a hint comes soon, and the scan after it sees what is there."""
+    """Whatever happens in the folder, a hint comes soon that covers it, and the scan after it sees what is there."""
     put(root, "a.md")
     look, stop, seen = folder(root), threading.Event(), threading.Event()
     expected: list = []
+    hints: list = []
 
     def state():
         try:
@@ -166,7 +167,8 @@ def test_every_change_is_hinted_at(root, how, change):
             return "gone"
 
     def watch():
-        for _ in look.watch(how, stop):
+        for hint in look.watch(how, stop):
+            hints.append(hint)
             if expected and state() == expected[0]:
                 seen.set()
 
@@ -174,9 +176,15 @@ def test_every_change_is_hinted_at(root, how, change):
     watcher.start()
     try:
         time.sleep(0.7)
+        before = state()
+        del hints[:]
         CHANGES[change](root)
         expected.append(state())
         assert seen.wait(5)
+        changed = {path for path, _ in set(before) ^ set(expected[0])} if expected[0] != "gone" else set()
+        for path in changed:
+            above = {path[:end] for end in range(1, len(path) + 1) if path[end : end + 1] in {"/", ""}}
+            assert any(hint is None or hint & above for hint in hints), (path, hints)
     finally:
         stop.set()
         watcher.join(5)

@@ -62,7 +62,8 @@ __all__ = [
 ]
 
 _DAMAGE = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
-_READERS_ROOM, _WRITERS_ROOM = -16384, -65536  # KiB of the database that are held, as SQLite wants it said
+# KiB of the database that are held: what many articles touch when all are decided of must not be written again and again
+_READERS_ROOM, _WRITERS_ROOM, _DECIDERS_ROOM = 16 << 10, 64 << 10, 256 << 10
 _PATIENCE = 30.0  # seconds to wait for who is just making the same catalog
 
 
@@ -176,14 +177,14 @@ class Catalog:
                 yield Reader(connection)
 
     @contextlib.contextmanager
-    def writing(self) -> Iterator["Writer"]:
-        """Write; all of it is committed at the end, or nothing if an exception passes.
+    def writing(self, *, much: bool = False) -> Iterator["Writer"]:
+        """Write, maybe much; all of it is committed at the end, or nothing if an exception passes.
 
         Another writer is waited for at the beginning: one that begins to read could not go on to write after another.
         """
         with _translated(self._file):
             self._follow()
-            with self._engine.execution_options(writes=True).begin() as connection:
+            with self._engine.execution_options(writes=_DECIDERS_ROOM if much else _WRITERS_ROOM).begin() as connection:
                 yield Writer(connection)
 
     def _follow(self) -> None:
@@ -236,7 +237,7 @@ def _engine(file: Path | None) -> sa.Engine:
 
     def begin(connection: sa.Connection) -> None:
         writes = connection.get_execution_options().get("writes")
-        connection.exec_driver_sql(f"PRAGMA cache_size={_WRITERS_ROOM if writes else _READERS_ROOM}")
+        connection.exec_driver_sql(f"PRAGMA cache_size=-{writes or _READERS_ROOM}")
         connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
     def connected(connection: Any, _record: Any) -> None:

@@ -84,7 +84,7 @@ sa.Index("articles_waiting", articles.c.published, sqlite_where=articles.c.waiti
 sa.Index("articles_expiring", articles.c.expires, sqlite_where=articles.c.expires.isnot(None))
 sa.Index("articles_by_slug", articles.c.slug, sqlite_where=articles.c.gone.is_(True))
 sa.Index("articles_by_hash", articles.c.hash)
-sa.Index("articles_pending", articles.c.published, sqlite_where=articles.c.pending > 0)
+sa.Index("articles_pending", articles.c.key, sqlite_where=articles.c.pending > 0)
 sa.Index("articles_refused", articles.c.path, sqlite_where=articles.c.refused.isnot(None))
 entries = sa.Table(
     "entries",
@@ -158,7 +158,7 @@ MIGRATIONS = {  # from a schema to the next
         "DROP INDEX ix_entries_article",
         "CREATE INDEX articles_waiting ON articles (published) WHERE waiting IS 1",
         "CREATE INDEX articles_by_hash ON articles (hash)",
-        "CREATE INDEX articles_pending ON articles (published) WHERE pending > 0",
+        'CREATE INDEX articles_pending ON articles ("key") WHERE pending > 0',
         "INSERT INTO meta VALUES ('read again', 'yes')",  # every file, for what was not kept before
     ),
 }

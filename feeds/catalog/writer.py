@@ -156,10 +156,7 @@ class Writer(Staging):
         return list(self._connection.execute(chosen).scalars())
 
     def pending(self, limit: int, among: Iterable[int] | None = None) -> list[Pending]:
-        """Give so many of the articles of which it is to be decided what the world knows; or those of some keys.
-
-        The earliest come first: entries then go to the end of their feeds, which costs the database least.
-        """
+        """Give so many of the articles of which it is to be decided what the world knows; or those of some keys."""
         columns = [_PENDING[name] if name in _PENDING else articles.c[name] for name in Pending._fields]
         chosen = (
             sa.select(*columns)
