@@ -21,6 +21,7 @@ from feeds.publish import Interrupted, Mended, Outcome, Progress, Publisher
 _LOG = logging.getLogger(__name__)
 _AT_LEAST_EVERY = timedelta(hours=1)  # a date further off is looked at again: the clock may have been set
 _AGAIN = timedelta(seconds=10)  # until a run that failed is tried again
+_GO_ON = timedelta(seconds=2)  # until a look that was interrupted goes on: who saves once saves again
 _MANY = 1_000  # paths; where more may have changed, the whole folder is looked at
 _SOON = 0.2  # seconds until a file that was being written is looked at again
 _LOCK_PATIENCE = 60.0  # seconds to wait for a `feeds build` beside us
@@ -86,13 +87,15 @@ class Keeper:
             thread.join(timeout=10)
 
     def _look_at_all(self) -> None:
-        self._hint(None)
-        self._wake.set()
+        self._look_at(None)
 
     def _watching(self) -> None:
         for paths in self._folder.watch(self._watch, self._stop):
-            self._hint(paths)
-            self._wake.set()
+            self._look_at(paths)
+
+    def _look_at(self, paths: Collection[str] | None) -> None:
+        self._hint(paths)
+        self._wake.set()
 
     def _hint(self, paths: Collection[str] | None) -> None:
         """Note which paths may have changed; None: any."""
@@ -137,10 +140,11 @@ class Keeper:
                 )
                 self._told(outcome)
                 if outcome.unsettled:
-                    self._hint(outcome.unsettled)
-                    self._wake_at(datetime.now(UTC) + timedelta(seconds=_SOON), "unsettled")
+                    soon = datetime.now(UTC) + timedelta(seconds=_SOON)
+                    self._clock.add_job(self._look_at, "date", args=[outcome.unsettled], run_date=soon)
             except Interrupted as look:
                 self._go_on_after(look.path)
+                self._wake_at(datetime.now(UTC) + _GO_ON, "go on")
             except FeedsError as error:
                 self._told(error)
                 again = True
@@ -150,7 +154,7 @@ class Keeper:
             if again:
                 self._hint(None)
                 self._wake_at(datetime.now(UTC) + _AGAIN, "again")
-            elif self._hints or self._all:
+            elif self._hints or (self._all and not self._looked_up_to):
                 self._wake.set()
             self._set_alarm()
 

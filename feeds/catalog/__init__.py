@@ -62,7 +62,7 @@ __all__ = [
 ]
 
 _DAMAGE = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
-# KiB of the database that are held: what many articles touch when all are decided of must not be written again and again
+# KiB of the database that are held: what all articles touch when they are decided of must not be written many times
 _READERS_ROOM, _WRITERS_ROOM, _DECIDERS_ROOM = 16 << 10, 64 << 10, 256 << 10
 _PATIENCE = 30.0  # seconds to wait for who is just making the same catalog
 

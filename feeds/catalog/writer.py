@@ -158,12 +158,7 @@ class Writer(Staging):
     def pending(self, limit: int, among: Iterable[int] | None = None) -> list[Pending]:
         """Give so many of the articles of which it is to be decided what the world knows; or those of some keys."""
         columns = [_PENDING[name] if name in _PENDING else articles.c[name] for name in Pending._fields]
-        chosen = (
-            sa.select(*columns)
-            .where(articles.c.pending > 0)
-            .order_by(articles.c.published, articles.c.key)
-            .limit(limit)
-        )
+        chosen = sa.select(*columns).where(articles.c.pending > 0).order_by(articles.c.key).limit(limit)
         if among is not None:
             chosen = chosen.where(articles.c.key.in_(among))
         return list(map(Pending._make, self._connection.execute(chosen).all()))
