@@ -62,8 +62,7 @@ __all__ = [
 ]
 
 _DAMAGE = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
-# KiB of the database that are held: what all articles touch when they are decided of must not be written many times
-_READERS_ROOM, _WRITERS_ROOM, _DECIDERS_ROOM = 16 << 10, 64 << 10, 256 << 10
+_READERS_ROOM, _WRITERS_ROOM = 16 << 10, 64 << 10  # KiB of the database that are held
 _PATIENCE = 30.0  # seconds to wait for who is just making the same catalog
 
 
@@ -177,14 +176,14 @@ class Catalog:
                 yield Reader(connection)
 
     @contextlib.contextmanager
-    def writing(self, *, much: bool = False) -> Iterator["Writer"]:
-        """Write, maybe much; all of it is committed at the end, or nothing if an exception passes.
+    def writing(self) -> Iterator["Writer"]:
+        """Write; all of it is committed at the end, or nothing if an exception passes.
 
         Another writer is waited for at the beginning: one that begins to read could not go on to write after another.
         """
         with _translated(self._file):
             self._follow()
-            with self._engine.execution_options(writes=_DECIDERS_ROOM if much else _WRITERS_ROOM).begin() as connection:
+            with self._engine.execution_options(writes=_WRITERS_ROOM).begin() as connection:
                 yield Writer(connection)
 
     def _follow(self) -> None:

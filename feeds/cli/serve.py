@@ -7,6 +7,7 @@ import resource
 import shutil
 import socket
 import tempfile
+import threading
 import time
 from pathlib import Path
 
@@ -129,7 +130,8 @@ class _Teller:
         self._settings = settings
         self._folder = folder
         self._began, self._said = 0.0, 0.0  # when the run began, and when something was last said of it
-        self._about = 0  # how many articles there are
+        self._about = 0  # how many articles there are, as soon as that is known
+        self._counting = False
         self._quiet = quiet
         shown = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104  # what can be opened here
         self._address = f"http://{f'[{shown}]' if ':' in shown else shown}:{port}"
@@ -142,12 +144,17 @@ class _Teller:
         now = time.monotonic()
         if not done:
             self._began = self._said = now
-        elif now - self._said > _SAY_EVERY:
+        elif now - self._said > _SAY_EVERY and not self._quiet:
             self._said = now
-            self._about = self._about or self._folder.count()
             rate = done / (now - self._began)
-            left = max(0, self._about - done) / rate
-            self._inform(f"looked at {done:,} of about {self._about:,} articles, {rate:,.0f}/s: {left:,.0f} s to go")
+            left = f"; {(self._about - done) / rate:,.0f} s to go" if self._about > done else ""
+            self._inform(f"looked at {done:,} articles, {rate:,.0f}/s{left}")
+            if not self._counting:  # beside the look, which a save may be waiting for
+                self._counting = True
+                threading.Thread(target=self._count, name="count", daemon=True).start()
+
+    def _count(self) -> None:
+        self._about = self._folder.count()
 
     def tell(self, outcome: Outcome | FeedsError) -> None:
         """Say what is new since the last time."""

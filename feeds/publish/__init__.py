@@ -97,7 +97,7 @@ class Publisher:
             anew = self._begin(force=force)
             parts = [""] if only is None or anew else self._parts(only)
             seen = look.at(parts, again=anew, progress=progress)
-            with self._catalog.writing(much=True) as catalog:
+            with self._catalog.writing() as catalog:
                 commit = Commit(catalog, self._site, self._folder, now)
                 changed = commit.all(seen.vanished, anew=anew)
                 if not accept:
