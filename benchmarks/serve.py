@@ -1,11 +1,12 @@
-"""How fast documents are served: `feeds serve`, nginx serving the same bytes as static files, and a Flask view.
+"""How fast documents are served: `feeds serve`, nginx serving the same bytes as static files, and two bare views.
 
     python benchmarks/serve.py [ARTICLES] [SECONDS] [ROUNDS] [CONNECTIONS]
 
 One worker each, the same load generator (wrk), alternating in one run; prints requests a second, the 99th
 percentile, and the ratio to nginx in each round, for a full answer in gzip and for a 304. nginx sends the same headers
-and writes no log; neither do we. Then: how long the first request for a
-document takes that nobody has asked for, beyond its Markdown.
+and writes no log; neither do we. A WSGI view that does nothing but give out one constant shows what the server below us
+leaves to be had; a Flask view behind gunicorn, what is usual. Then: how long the first request for a document takes
+that nobody has asked for, beyond its Markdown.
 
 Needs nginx and wrk (Debian: nginx-light, wrk).
 """
@@ -55,6 +56,31 @@ def document(path):
     response.headers["Vary"] = "Accept-Encoding"
     response.set_etag("abc")
     return response.make_conditional(request)
+"""
+
+
+BARE = """
+from pathlib import Path
+from granian import Granian
+kept = {{}}
+for path in {paths!r}:
+    body = Path({root!r} + path + ".gz").read_bytes()
+    always = [("ETag", '"abc"'), ("Last-Modified", "Mon, 23 Nov 2026 00:00:00 GMT"), ("Vary", "Accept-Encoding"),
+        ("Cache-Control", "public, max-age=300, stale-while-revalidate=60, stale-if-error=86400"),
+        ("Access-Control-Allow-Origin", "*")]
+    whole = [("Content-Type", "application/rss+xml; charset=utf-8"), ("Content-Length", str(len(body))),
+        ("X-Content-Type-Options", "nosniff"), ("Content-Encoding", "gzip")]
+    kept[path] = always, whole + always, [body]
+def view(environ, start_response):
+    not_modified, whole, body = kept[environ["PATH_INFO"]]
+    if "HTTP_IF_NONE_MATCH" in environ:
+        start_response("304 Not Modified", not_modified)
+        return []
+    start_response("200 OK", whole)
+    return body
+if __name__ == "__main__":
+    Granian("bare:view", port={port}, interface="wsgi", blocking_threads=1, runtime_mode="mt", http="1",
+        websockets=False, log_enabled=False).serve()
 """
 
 
@@ -176,7 +202,7 @@ def main() -> None:
         root.chmod(0o755)
         (root / "config.yaml").write_text("site: {title: Bench, url: https://bench.example}\nschedule: {cron: null}\n")
         corpus.write(int(count), root / "content")
-        feeds, nginx, flask = free_port(), free_port(), free_port()
+        feeds, nginx, bare, flask = free_port(), free_port(), free_port(), free_port()
         command = [sys.executable, "-m", "feeds", "serve", "-q", "--port", str(feeds)]
         rivals = [stack.enter_context(running("feeds serve", command, feeds, root))]
         for path in PATHS:
@@ -189,6 +215,8 @@ def main() -> None:
         user = "user root;" if os.geteuid() == 0 else ""
         (root / "nginx.conf").write_text(NGINX.format(root=root, port=nginx, user=user))
         rivals.insert(0, stack.enter_context(running("nginx", ["nginx", "-c", str(root / "nginx.conf")], nginx, root)))
+        (root / "bare.py").write_text(BARE.format(root=str(root / "www"), paths=PATHS, port=bare))
+        rivals.append(stack.enter_context(running("bare view", [sys.executable, "bare.py"], bare, root)))
         (root / "view.py").write_text(FLASK.format(root=str(root / "www"), paths=PATHS))
         gunicorn = [sys.executable, "-m", "gunicorn", "-b", f"127.0.0.1:{flask}", "--threads", "8", "view:app"]
         rivals.append(stack.enter_context(running("Flask, gunicorn", gunicorn, flask, root)))
