@@ -33,6 +33,10 @@ class Tree:
         """Tell whether a file of ours is there and shows just that."""
         return self._shows.get(path) == digest and self._file(path).is_file()
 
+    def is_foreign(self, path: str) -> bool:
+        """Tell whether a file is there that is not ours."""
+        return path not in self._shows and os.path.lexists(self._file(path))
+
     def wrote(self, path: str, digest: str, *, new: bool) -> bool:
         """Note what a file of ours shows now, whoever wrote it. Gives back whether it had to be written."""
         self._shows[path] = digest

@@ -56,6 +56,8 @@ class Site:
     icon: str | None = None  # absolute
     copyright: str | None = None
     permalink: str = "/{category}/{slug}/"
+    permalinks: tuple[tuple[str, str], ...] = ()  # (folder, pattern), the deepest folder first; else permalink
+    ids: str | None = None  # the pattern of the ids that are minted; None: RFC 4151's
     by: tuple[Kind, ...] = ("category", "tag", "author")
     limit: int = 50
     text: Literal["full", "summary"] = "full"
@@ -63,6 +65,7 @@ class Site:
     archives: bool = True  # whether the whole history is published (RFC 5005)
     max_size: int = 512 << 10  # bytes of a live document; 0: no limit
     max_age: int = 300  # seconds for which a document is fresh
+    tombstones: int = 30  # days for which a feed tells what was withdrawn from it; 0: it does not
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +127,14 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True)
+class Tombstone:
+    """What is left of an entry that was withdrawn (RFC 6721 section 3)."""
+
+    id: str  # - | at:deleted-entry ref | -
+    at: datetime  # - | at:deleted-entry when | -
+
+
+@dataclass(frozen=True, slots=True)
 class Feed:
     """A list of entries, newest first, with what is said of it as a whole; format-neutral.
 
@@ -144,6 +155,7 @@ class Feed:
     categories_scheme: str  # the domain or scheme of entries' categories
     tags_scheme: str  # the domain or scheme of entries' tags
     entries: tuple[Entry, ...]  # item | entry | items
+    withdrawn: tuple[Tombstone, ...] = ()  # - | at:deleted-entry | -; the latest first, in the live feed only
     ttl: int = 300  # seconds; ttl, sy:updatePeriod, sy:updateFrequency | - | -
     # RFC 5005; like `address`, to which a format adds its file name
     prev_archive: str | None = None  # atom:link rel=prev-archive | link rel=prev-archive | next_url

@@ -1,14 +1,19 @@
-"""When to publish: on a hint from the folder, on the cron, and at the hour at which an article goes live or expires.
+"""When to publish: on a hint from the folder, on the cron, on a call, and when an article goes live or expires.
 
 One loop in one process regenerates, whoever woke it, so that nothing ever runs twice at once. APScheduler keeps the
 times; a date is set anew after each regeneration, at start and after a jump of the clock.
 """
 
 import logging
+import os
+import shlex
+import signal
+import subprocess
 import threading
 from collections.abc import Callable, Collection
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta, tzinfo
+from pathlib import Path
 
 from apscheduler.schedulers.background import BackgroundScheduler
 from apscheduler.triggers.cron import CronTrigger
@@ -24,6 +29,8 @@ _AGAIN = timedelta(seconds=10)  # until a run that failed is tried again
 _GO_ON = timedelta(seconds=2)  # until a look that was interrupted goes on: who saves once saves again
 _MANY = 1_000  # paths; where more may have changed, the whole folder is looked at
 _SOON = 0.2  # seconds until a file that was being written is looked at again
+_ASKED_EVERY = 0.5  # seconds between two looks for a call of the webhook
+_BEFORE_PATIENCE = 120  # seconds for what is run before
 _LOCK_PATIENCE = 60.0  # seconds to wait for a `feeds build` beside us
 
 
@@ -33,6 +40,47 @@ def trigger(cron: str | None, zone: tzinfo) -> CronTrigger | None:
         return CronTrigger.from_crontab(cron, timezone=zone) if cron else None
     except ValueError as error:
         raise ConfigError([f"schedule.cron: {cron!r}: {error}"]) from None
+
+
+class Before:
+    """A command that is run before everything is looked at, such as `git pull`: without a shell, bounded in time."""
+
+    def __init__(self, command: str, folder: Path) -> None:
+        self._words = shlex.split(command)
+        self._folder = folder
+        self._one_at_a_time = threading.Lock()
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def run(self) -> str:
+        """Run it in its folder. Gives what went wrong, "" if all is well."""
+        with self._one_at_a_time:
+            try:
+                self._process = subprocess.Popen(  # noqa: S603  # the owner's own command
+                    self._words,
+                    cwd=self._folder,
+                    stdin=subprocess.DEVNULL,
+                    stdout=subprocess.PIPE,
+                    stderr=subprocess.STDOUT,
+                    start_new_session=True,
+                )
+            except OSError as error:
+                return f"{self._words[0]} can't be run: {error.strerror}"
+            try:
+                said, _ = self._process.communicate(timeout=_BEFORE_PATIENCE)
+            except subprocess.TimeoutExpired:
+                self.end()
+                self._process.communicate()
+                return f"{self._words[0]} was ended after {_BEFORE_PATIENCE} s"
+            if self._process.returncode == 0:
+                return ""
+            lines = said.decode(errors="replace").strip().splitlines() or [""]
+            return f"{self._words[0]} failed with {self._process.returncode}: {lines[-1]}"
+
+    def end(self) -> None:
+        """End it, and what it has started, if it runs."""
+        if self._process and self._process.poll() is None:
+            with suppress(ProcessLookupError):
+                os.killpg(self._process.pid, signal.SIGKILL)
 
 
 class Keeper:
@@ -46,6 +94,8 @@ class Keeper:
         *,
         watch: Watch,
         cron: CronTrigger | None,
+        before: Before | None,
+        called: bool,
         told: Callable[[Outcome | FeedsError], None],
         mended: Mended,
         progress: Progress,
@@ -54,6 +104,9 @@ class Keeper:
         self._folder = folder
         self._catalog = catalog
         self._watch = watch
+        self._before = before
+        self._complaint = ""  # of what went wrong with it the last time
+        self._asked = 0  # how often a regeneration had been asked for
         self._told = told
         self._mended = mended
         self._progress = progress
@@ -65,7 +118,9 @@ class Keeper:
         self._stop = threading.Event()
         self._clock = BackgroundScheduler(timezone=UTC, job_defaults={"misfire_grace_time": None, "coalesce": True})
         if cron:
-            self._clock.add_job(self._look_at_all, cron, id="cron")
+            self._clock.add_job(self._prepare_and_look, cron, id="cron")
+        if called:
+            self._clock.add_job(self._look_if_asked, "interval", seconds=_ASKED_EVERY, id="asked")
         self._threads = [
             threading.Thread(target=self._watching, name="watch", daemon=True),
             threading.Thread(target=self._regenerating, name="regenerate", daemon=True),
@@ -73,6 +128,8 @@ class Keeper:
 
     def start(self) -> None:
         """Begin; the first regeneration is under way when this returns."""
+        with suppress(CatalogError), self._catalog.reading() as catalog:
+            self._asked = catalog.asked()
         self._look_at_all()
         self._clock.start()
         for thread in self._threads:
@@ -83,11 +140,30 @@ class Keeper:
         self._stop.set()
         self._wake.set()
         self._clock.shutdown(wait=False)
+        if self._before:
+            self._before.end()
         for thread in self._threads:
             thread.join(timeout=10)
 
     def _look_at_all(self) -> None:
         self._look_at(None)
+
+    def _prepare_and_look(self) -> None:
+        """Run what the owner wants to be run before, and look at everything, whatever came of it."""
+        complaint = self._before.run() if self._before else ""
+        if complaint and complaint != self._complaint and not self._stop.is_set():
+            _LOG.warning("schedule.before: %s", complaint)
+        self._complaint = complaint
+        self._look_at_all()
+
+    def _look_if_asked(self) -> None:
+        """See whether somebody called the webhook."""
+        with suppress(CatalogError), self._catalog.reading() as catalog:
+            asked = catalog.asked()
+            if asked == self._asked:
+                return
+            self._asked = asked
+        self._clock.add_job(self._prepare_and_look, id="called", replace_existing=True)
 
     def _watching(self) -> None:
         for paths in self._folder.watch(self._watch, self._stop):

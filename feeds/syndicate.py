@@ -6,17 +6,17 @@ memberships that `feeds_of` gives; what they become is decided here.
 
 import hashlib
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 
 from feeds import __version__
-from feeds.model import Article, Author, Content, Enclosure, Entry, Feed, FeedState, Image, Kind, Site
-from feeds.text import absolute, quote_path, scheme, slugify
+from feeds.model import Article, Author, Content, Enclosure, Entry, Feed, FeedState, Image, Kind, Site, Tombstone
+from feeds.text import absolute, quote_iri, quote_path, safe_path, scheme, slugify
 
 SITE = FeedState(path="", kind="site", name="")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)  # when an empty feed was last updated
-_PART = re.compile(r"\{(\w+)\}")
+_PART = re.compile(r"\{(\w+)(:lower)?\}")
 _FEED_ID_YEAR = 2005  # of RFC 4151 and RFC 4287: feeds' ids need a year that never changes
 
 
@@ -45,10 +45,12 @@ def exists(feed: FeedState, site: Site) -> bool:
     return feed.kind == "site" or (feed.kind in site.by and feed.entries >= site.min_entries)
 
 
-def mint(article: Article, authority: str) -> str:
-    """Give the id of an article that is first published (RFC 4151): `tag:AUTHORITY,YEAR:NAME`."""
+def mint(article: Article, site: Site) -> str:
+    """Give the id of an article that is first published: `tag:AUTHORITY,YEAR:NAME` (RFC 4151), or as the site says."""
+    if site.ids:
+        return quote_iri(_filled(site.ids, _parts(article) | {"link": _path(article, site)}))
     name = article.slug if article.slug_given else article.name
-    return f"tag:{authority},{article.published.year:04d}:{quote_path(name)}"
+    return f"tag:{site.authority},{article.published.year:04d}:{quote_path(name)}"
 
 
 def apart(minted: str, path: str) -> str:
@@ -67,7 +69,7 @@ def link(article: Article, site: Site) -> str:
         return absolute(article.link, site.url) or article.link
     if article.link:
         return absolute(site.url + article.link, site.url) or site.url
-    return site.url + quote_path(_permalink(article, site.permalink))
+    return site.url + quote_path(_permalink(article, site))
 
 
 def anchor_prefix(id_: str) -> str:
@@ -107,12 +109,14 @@ def stamp(feed: FeedState, archive: int, site: Site) -> tuple[int, int] | None:
     return newest, feed.history if archive else 0
 
 
-def digest(feed: FeedState, shown: Iterable[tuple[str, str, str]], site: Site) -> str:
-    """Give a digest of what a feed's documents show: (id, path, content hash) of the entries, newest first."""
+def digest(feed: FeedState, shown: Iterable[tuple[str, str, str]], withdrawn: Iterable[Tombstone], site: Site) -> str:
+    """Give a digest of what a feed's documents show: (id, path, content hash) of entries, newest first; and more."""
     facts_of_feed = (fingerprint(site), feed.path, feed.name, exists(feed, site), _before(feed, site.limit, site))
     state = hashlib.sha256(repr(facts_of_feed).encode())
     for facts in shown:
         state.update("\n".join(("", *facts)).encode())
+    for tombstone in withdrawn:
+        state.update(f"\n\n{tombstone.id}\n{tombstone.at}".encode())
     return state.hexdigest()
 
 
@@ -141,7 +145,13 @@ def entry(article: Article, id_: str, content: Content, site: Site) -> Entry:
     )
 
 
-def feed(state: FeedState, entries: Iterable[Entry], site: Site, archive: int = 0) -> Feed:
+def feed(
+    state: FeedState,
+    entries: Iterable[Entry],
+    site: Site,
+    archive: int = 0,
+    withdrawn: Iterable[Tombstone] = (),
+) -> Feed:
     """Make a feed of its entries, which come newest first; or one of its archives."""
     listed = tuple(entries)
     folder = f"/{quote_path(state.path)}/" if state.path else "/"
@@ -163,6 +173,7 @@ def feed(state: FeedState, entries: Iterable[Entry], site: Site, archive: int = 
         categories_scheme=f"{site.feeds_url}/category/",
         tags_scheme=f"{site.feeds_url}/tag/",
         entries=listed,
+        withdrawn=tuple(withdrawn),
         ttl=site.max_age,
         prev_archive=f"{live}archive/{before}/" if before else None,
         next_archive=f"{live}archive/{archive + 1}/" if archive and is_full(state, archive, site) else None,
@@ -201,19 +212,42 @@ def _authors(article: Article, site: Site) -> tuple[Author, ...]:
     return article.authors or ((site.author,) if site.author else ())
 
 
-def _permalink(article: Article, pattern: str) -> str:
+def _path(article: Article, site: Site) -> str:
+    """Give the path that an article's link has on the site, not yet percent-encoded."""
+    if article.link and article.link.startswith("/"):
+        return article.link
+    return _permalink(article, site)
+
+
+def _permalink(article: Article, site: Site) -> str:
+    folders = (pattern for folder, pattern in site.permalinks if article.path.startswith(f"{folder}/"))
+    return _filled(next(folders, site.permalink), _parts(article)) or "/"
+
+
+def _parts(article: Article) -> dict[str, str]:
+    """Give what the parts of a pattern stand for."""
     day = article.published
-    parts = {
+    folder, _, file = article.name.rpartition("/")
+    return {
         "category": next((slugify(name) for name in article.categories), ""),
+        "categories": "/".join(safe_path(name.lower()) for name in article.categories),
         "slug": article.slug,
         "path": article.name,
+        "folder": folder,
+        "section": folder.partition("/")[0],
+        "file": article.slug if article.slug_given else file,
+        "title": article.slug if article.slug_given else slugify(article.title),
         "year": f"{day.year:04d}",
         "month": f"{day.month:02d}",
         "day": f"{day.day:02d}",
     }
-    segments = []
-    for segment in pattern.strip("/").split("/"):
-        filled = _PART.sub(lambda part: parts[part[1]], segment)
-        if filled or not segment:
-            segments.append(filled)
-    return "/" + "/".join(segments) + ("/" if pattern.endswith("/") and segments else "")
+
+
+def _filled(pattern: str, parts: Mapping[str, str]) -> str:
+    """Fill in a pattern; a segment whose parts have no value is left out."""
+
+    def value(part: re.Match[str]) -> str:
+        return parts[part[1]].lower() if part[2] else parts[part[1]]
+
+    filled = ((_PART.sub(value, segment), segment) for segment in pattern.split("/"))
+    return "/".join(full for full, segment in filled if full or not segment)

@@ -64,6 +64,11 @@ def quote_path(path: str) -> str:
     return quote(path, safe="/~!$&'()*+,;=:@")
 
 
+def quote_iri(iri: str) -> str:
+    """Percent-encode what no URI may hold (RFC 3986 section 2), and leave all else as it is."""
+    return quote(iri, safe=_URL_SAFE)
+
+
 def absolute(url: str, base: str) -> str | None:
     """Resolve a reference against a base (RFC 3986 section 5) and write it in ASCII; None if it is no URL at all."""
     url = clean(url).strip().replace("\n", "").replace("\t", "")

@@ -59,7 +59,7 @@ def test_what_is_live(change, live):
 )
 def test_minted_ids(change, id_):
     """An id is `tag:AUTHORITY,YEAR:NAME`: the slug if the front matter gives one, else the path."""
-    assert syndicate.mint(replace(ARTICLE, **change), "test.example") == id_
+    assert syndicate.mint(replace(ARTICLE, **change), replace(SITE, authority="test.example")) == id_
 
 
 @pytest.mark.parametrize(

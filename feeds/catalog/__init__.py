@@ -186,6 +186,11 @@ class Catalog:
             with self._engine.execution_options(writes=_WRITERS_ROOM).begin() as connection:
                 yield Writer(connection)
 
+    def ask(self) -> None:
+        """Ask whoever publishes for a regeneration, who sees it in `Reader.asked`."""
+        with self.writing() as writer:
+            writer.set_meta("asked", str(writer.asked() + 1))
+
     def _follow(self) -> None:
         """Let go of a file that is no longer the one at our path. Raises `CatalogError` if there is none."""
         if self._file is None:

@@ -23,6 +23,7 @@ from feeds.catalog.schema import (
     NEWEST_FIRST,
     OLDEST_FIRST,
     articles,
+    chunks,
     entries,
     feeds,
     meta,
@@ -30,8 +31,9 @@ from feeds.catalog.schema import (
     renditions,
     revisions,
     texts,
+    tombstones,
 )
-from feeds.model import FeedState
+from feeds.model import FeedState, Tombstone
 
 
 class Reader:
@@ -105,6 +107,12 @@ class Reader:
         )
         return [(row.id, row.path, row.hash) for row in self._connection.execute(chosen)]
 
+    def withdrawn(self, feed: str, limit: int) -> list[Tombstone]:
+        """Give what was withdrawn from a feed and is told of, the latest first."""
+        mine = sa.select(tombstones.c.id, tombstones.c.at).where(tombstones.c.feed == feed)
+        latest = mine.order_by(tombstones.c.at.desc(), tombstones.c.id).limit(limit)
+        return [Tombstone(row.id, moment(row.at)) for row in self._connection.execute(latest)]
+
     def name(self, feed: str) -> str:
         """Give a feed's name as the earliest of its entries spells it, "" if it has none."""
         earliest = sa.select(entries.c.name).where(entries.c.feed == feed).order_by(*OLDEST_FIRST).limit(1)
@@ -128,6 +136,13 @@ class Reader:
         r = renditions.alias("r")
         chosen = sa.select(r).where(r.c.texts < r.c.entries, r.c.revision == last.scalar_subquery()).order_by(r.c.path)
         return [_rendition(row) for row in self._connection.execute(chosen)]
+
+    def live_ids(self, ids: Sequence[str]) -> set[str]:
+        """Give those of some ids that live articles have."""
+        mine = sa.select(articles.c.id).where(articles.c.live.is_(True))
+        return {
+            id_ for some in chunks(list(ids)) for id_ in self._connection.scalars(mine.where(articles.c.id.in_(some)))
+        }
 
     def live(self) -> int:
         """Count the articles that the world can see: the entries of the site's feed."""
@@ -190,6 +205,10 @@ class Reader:
         """Tell whether files below a path are known."""
         chosen = sa.select(articles.c.key).where(*_below(articles, path, f"{path}/"), articles.c.gone.is_(False))
         return self._connection.execute(chosen.limit(1)).scalar() is not None
+
+    def asked(self) -> int:
+        """Count the requests for a regeneration, ever."""
+        return int(self.meta("asked") or 0)
 
     def identity(self) -> str:
         """Give what tells this catalog from one that is built anew."""

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 T = TypeVar("T")
 
-SCHEMA = 3
+SCHEMA = 4
 _CHUNK = 500  # parameters of one statement
 
 METADATA = sa.MetaData()
@@ -112,6 +112,15 @@ feeds = sa.Table(
 )
 sa.Index("feeds_by_revision", feeds.c.revision)
 sa.Index("feeds_by_history", feeds.c.history)
+tombstones = sa.Table(  # what was withdrawn, and is told of
+    "tombstones",
+    METADATA,
+    sa.Column("feed", sa.Text, primary_key=True),
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("at", sa.BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
+sa.Index("tombstones_by_id", tombstones.c.id)
 renditions = sa.Table(  # what web workers made of live documents, where somebody has to know
     "renditions",
     METADATA,
@@ -160,6 +169,11 @@ MIGRATIONS = {  # from a schema to the next
         "CREATE INDEX articles_by_hash ON articles (hash)",
         'CREATE INDEX articles_pending ON articles ("key") WHERE pending > 0',
         "INSERT INTO meta VALUES ('read again', 'yes')",  # every file, for what was not kept before
+    ),
+    3: (
+        """CREATE TABLE tombstones (feed TEXT NOT NULL, id TEXT NOT NULL, at BIGINT NOT NULL, PRIMARY KEY (feed, id))
+        WITHOUT ROWID""",
+        "CREATE INDEX tombstones_by_id ON tombstones (id)",
     ),
 }
 OLDEST_FIRST = (entries.c.published, entries.c.id)

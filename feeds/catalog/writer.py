@@ -22,6 +22,7 @@ from feeds.catalog.schema import (
     renditions,
     revisions,
     texts,
+    tombstones,
 )
 from feeds.catalog.staging import Staging
 from feeds.model import FeedState
@@ -201,6 +202,21 @@ class Writer(Staging):
         there = [entries.c.feed == sa.bindparam("f"), entries.c.published == sa.bindparam("p")]
         delete = entries.delete().where(*there, entries.c.id == sa.bindparam("i"))
         self._many(delete, ("f", "p", "i"), sorted(places))
+
+    def bury(self, withdrawn: Iterable[tuple[str, str]], at: datetime) -> None:
+        """Keep a tombstone for each (feed, id) that was withdrawn."""
+        rows = [(*one, micros(at)) for one in sorted(withdrawn)]
+        self._many(tombstones.insert().prefix_with("OR REPLACE"), ("feed", "id", "at"), rows)
+
+    def revive(self, ids: Iterable[str]) -> None:
+        """Forget the tombstones of entries that are there again."""
+        for some in chunks(list(ids)):
+            self._connection.execute(tombstones.delete().where(tombstones.c.id.in_(some)))
+
+    def forget_tombstones(self, feed: str, before: datetime) -> None:
+        """Forget those of a feed from before a moment."""
+        old = sa.and_(tombstones.c.feed == feed, tombstones.c.at <= micros(before))
+        self._connection.execute(tombstones.delete().where(old))
 
     def stamp(self, feed: FeedState) -> None:
         """Keep a feed's state."""

@@ -1,10 +1,14 @@
 """`feeds check`: what is wrong, without writing anything."""
 
+import json
+from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
+from pathlib import Path
 
 import click
 
-from feeds import schedule
+from feeds import schedule, syndicate
+from feeds.catalog import Catalog
 from feeds.cli.common import (
     REFUSED,
     Call,
@@ -16,16 +20,29 @@ from feeds.cli.common import (
     plural,
     progress_bar,
     say,
-    where,
 )
-from feeds.errors import GuardStopped
+from feeds.config import Config
+from feeds.errors import FeedsError, GuardStopped, Refused, UsageError
+from feeds.folder import Folder
+from feeds.lint import RULES, Lint, Problem
+from feeds.model import Site
+from feeds.parse import article as articles
+from feeds.publish import Outcome
+
+_SHOWN = 20  # ids of an old feed that are not kept
 
 
 @command
 @click.option("--strict", is_flag=True, help="Exit with 1 for warnings too.")
-def check(call: Call, strict: bool) -> int:
+@click.option("--format", "form", type=click.Choice(["text", "json", "github"]), default="text",
+              help="Lines for people, JSON, or annotations of GitHub's.")  # fmt: skip
+@click.option("--ignore", multiple=True, type=click.Choice(sorted(RULES)), metavar="RULE",
+              help="Switch a rule off, by its name; may be repeated [check.ignore].")  # fmt: skip
+@click.option("--against", type=click.Path(path_type=Path, dir_okay=False),
+              help="A saved feed of the site as it was: see that its entries keep their ids.")  # fmt: skip
+def check(call: Call, strict: bool, form: str, ignore: tuple[str, ...], against: Path | None) -> int:
     """Say what is wrong with the configuration and the articles, and what a run would stop at; write nothing."""
-    settings = call.settings
+    settings, now = call.settings, datetime.now(UTC)
 
     schedule.trigger(settings.schedule.cron, settings.for_core.timezone)
     catalog = open_published(settings).copy()
@@ -33,18 +50,117 @@ def check(call: Call, strict: bool) -> int:
     stopped = None
     with progress_bar("checking", folder, quiet=call.quiet) as progress:
         try:
-            outcome = publisher.refresh(datetime.now(UTC), force=True, progress=progress)
+            outcome = publisher.refresh(now, force=True, progress=progress)
         except GuardStopped as error:
             stopped = error
-            outcome = publisher.refresh(datetime.now(UTC), force=True, accept=True)
-    for refusal in outcome.refused:
-        click.echo(f"{where(refusal, settings)}: {refusal.reason}")
-    warnings = [*settings.without_effect, *advice(settings)]
-    warnings += [f"{settings.content.path}/{warning}" for warning in outcome.warnings]
-    for warning in warnings:
-        click.echo(f"warning: {warning}")
+            outcome = publisher.refresh(now, force=True, accept=True)
+    lint = Lint(settings.for_core, now, {*ignore, *settings.check.ignore})
+    problems = lint.chosen(_of_configuration(settings, catalog, call.config_file))
+    problems += _below(settings.content.path, lint.chosen(_of_run(outcome)))
+    problems += _below(settings.content.path, _of_articles(folder, lint, settings.for_core))
+    for line in _FORMS[form](problems):
+        click.echo(line)
+    missing = _compare(catalog, against) if against else 0
+    warnings = sum(problem.level == "warning" for problem in problems)
     if not call.quiet:
-        say(f"{counted(outcome, 'to publish')}, {plural(len(warnings), 'warning')}")
+        say(f"{counted(outcome, 'to publish')}, {plural(warnings, 'warning')}")
     if stopped:
         raise stopped
-    return REFUSED if outcome.refused or (strict and warnings) else 0
+    return REFUSED if outcome.refused or missing or (strict and warnings) else 0
+
+
+def _below(content: str, problems: Iterable[Problem]) -> list[Problem]:
+    return [Problem(f"{content}/{one.path}", one.line, one.rule, one.message) for one in problems]
+
+
+def _of_run(outcome: Outcome) -> Iterator[Problem]:
+    for refusal in outcome.refused:
+        yield Problem(refusal.path, refusal.line, "refused", refusal.reason)
+    for warning in outcome.warnings:
+        path, _, said = warning.partition(": ")
+        yield Problem(path, 1, "doubtful-id", said)
+
+
+def _of_articles(folder: Folder, lint: Lint, site: Site) -> Iterator[Problem]:
+    for found in folder.scan():
+        try:
+            data = folder.read(found, articles.LARGEST)
+            article = articles.read(data, found.path, site.timezone)
+        except Refused:
+            continue  # the run has said so
+        except FeedsError:
+            continue  # it is being written
+        yield from lint.article(article, data.decode("utf-8-sig", "replace").replace("\r\n", "\n"))
+    yield from lint.site()
+
+
+def _of_configuration(settings: Config, catalog: Catalog, file: Path) -> Iterator[Problem]:
+    for note in settings.without_effect:
+        path, line, _, said = note.split(":", 3)
+        yield Problem(path, int(line), "configuration", said.strip())
+    for line in advice(settings):
+        yield Problem(str(file), 1, "configuration", line)
+    site = settings.for_core
+    with catalog.reading() as reader:
+        feeds = {state.path: state for state in reader.feeds() if syndicate.exists(state, site)}
+        for path in feeds if site.max_size else ():
+            size = sum(len(record.article.body.encode()) for record in reader.newest(path, site.limit))
+            if size > site.max_size:
+                most = site.max_size >> 10
+                said = f"/{path}: {size >> 10} KiB of texts, {most} at most: the oldest give way to summaries"
+                yield Problem(str(file), 1, "feed-too-large", said)
+    for alias, document in settings.feeds.aliases.items():
+        if document.rpartition("/")[0].strip("/") not in feeds:
+            yield Problem(
+                str(file), 1, "alias-to-nothing", f"feeds.aliases: {alias} leads to {document}, which is no feed"
+            )
+
+
+def _compare(catalog: Catalog, against: Path) -> int:
+    """Say which entries of a saved feed keep their ids. Gives how many don't."""
+    from feeds.formats.ids import ids
+
+    try:
+        old = list(dict.fromkeys(ids(against.read_bytes())))
+    except OSError as error:
+        raise UsageError(f"{against}: can't be read: {error.strerror}") from None
+    except ValueError as error:
+        raise UsageError(f"{against}: {error}") from None
+    with catalog.reading() as reader:
+        live = reader.live_ids(old)
+    missing = [id_ for id_ in old if id_ not in live]
+    for id_ in missing[:_SHOWN]:
+        click.echo(f"{against}: {id_} is no id of ours: its subscribers would see that entry anew")
+    click.echo(f"{against}: {len(old) - len(missing)} of {plural(len(old), 'id')} kept")
+    return len(missing)
+
+
+def _as_text(problems: list[Problem]) -> Iterator[str]:
+    for one in problems:
+        yield f"{one.path}:{one.line}: {one.level}: {one.message} ({one.rule})"
+
+
+def _as_json(problems: list[Problem]) -> Iterator[str]:
+    found = [{"path": one.path, "line": one.line, "level": one.level, "rule": one.rule, "message": one.message}
+             for one in problems]  # fmt: skip
+    yield json.dumps(found, indent=2, ensure_ascii=False)
+
+
+def _as_annotations(problems: list[Problem]) -> Iterator[str]:
+    """Write what GitHub Actions shows beside the line (workflow commands)."""
+
+    def escaped(text: str, more: str = "") -> str:
+        for letter in "%\r\n" + more:
+            text = text.replace(letter, f"%{ord(letter):02X}")
+        return text
+
+    for one in problems:
+        place = f"file={escaped(one.path, ':,')},line={one.line},title={one.rule}"
+        yield f"::{one.level} {place}::{escaped(one.message)}"
+
+
+_FORMS: dict[str, Callable[[list[Problem]], Iterator[str]]] = {
+    "text": _as_text,
+    "json": _as_json,
+    "github": _as_annotations,
+}

@@ -1,46 +1,165 @@
-"""`feeds init`: a config.yaml and a first article that work at once."""
+"""`feeds init`: a config.yaml and a first article that work at once, or the move of another generator's site."""
 
+import json
+import os
+import re
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING, Any, get_args
+from zoneinfo import ZoneInfo
 
 import click
 
-from feeds.cli.common import said
+from feeds.cli.common import plural, said
 from feeds.errors import FeedsError, UsageError
+
+if TYPE_CHECKING:
+    from feeds.model import Article
+    from feeds.moving import Generator, Move
+
+_GENERATORS = ("hugo", "jekyll", "eleventy", "pelican")
+_PLAIN = re.compile(r"[A-Za-z0-9/._][A-Za-z0-9 /._{}-]*(?<! )")  # text that YAML takes for nothing else
 
 
 @click.command()
 @click.option(
     "-c", "--config", "config_file", type=click.Path(path_type=Path), help="The file to make [DIR/config.yaml]."
 )
+@click.option(
+    "--from", "generator", type=click.Choice(_GENERATORS), help="Move in: DIR holds a site of this generator."
+)
 @click.option("-q", "--quiet", is_flag=True, help="Say nothing but errors.")
 @click.option("-v", "--verbose", is_flag=True, help="Say more.")
 @click.argument("folder", type=click.Path(path_type=Path, file_okay=False), default=".", metavar="[DIR]")
-def init(folder: Path, config_file: Path | None, quiet: bool, verbose: bool) -> None:
-    """Make a config.yaml and a first article that work at once; what is there already is left alone."""
+def init(folder: Path, config_file: Path | None, generator: "Generator | None", quiet: bool, verbose: bool) -> None:
+    """Make a config.yaml and a first article that work at once; what is there already is left alone.
+
+    With --from, the config.yaml says what the old site's configuration did: its permalinks, its ids, its feeds' paths.
+    """
     with said():
-        now = datetime.now(UTC).replace(microsecond=0)
         file = config_file or folder / "config.yaml"
-        content = file.parent / "content"
         if file.exists():
-            raise UsageError(f"{file}: is there already; nothing was done")
-        files = {file: _FIRST_CONFIG}
-        if not content.exists():
-            files[content / f"{now:%Y-%m-%d}-hello.md"] = _FIRST_ARTICLE.format(date=now.isoformat())
-        try:
-            for made, text in files.items():
-                made.parent.mkdir(parents=True, exist_ok=True)
-                made.write_text(text, encoding="utf-8")
-        except OSError as error:
-            raise FeedsError(f"{error.filename}: can't be written: {error.strerror}") from None
+            other = "; -c feeds.yaml makes another" if generator else ""
+            raise UsageError(f"{file}: is there already; nothing was done{other}")
+        lines = _move_in(generator, folder, file) if generator else _begin(file)
         if quiet:
             return
-        for made in files:
-            click.echo(f"made {made}")
+        for line in lines:
+            click.echo(line)
         if verbose:
             click.echo("every key has a default; README and docs/config.md name them all")
         cd = "" if file.parent == Path() else f"cd {file.parent} && "
-        click.echo(f"Now: set title and url in {file.name}, then  {cd}feeds serve")
+        named = "" if file.name == "config.yaml" else f" -c {file.name}"
+        first = "look it over" if generator else "set title and url"
+        click.echo(f"Now: {first} in {file.name}, then  {cd}feeds serve{named}")
+
+
+def _begin(file: Path) -> list[str]:
+    """Make a site of one article. Gives what to say."""
+    now = datetime.now(UTC).replace(microsecond=0)
+    content = file.parent / "content"
+    files = {file: _FIRST_CONFIG}
+    if not content.exists():
+        files[content / f"{now:%Y-%m-%d}-hello.md"] = _FIRST_ARTICLE.format(date=now.isoformat())
+    for made, text in files.items():
+        _write(made, text)
+    return [f"made {made}" for made in files]
+
+
+def _move_in(generator: "Generator", folder: Path, file: Path) -> list[str]:
+    """Make the configuration that goes on where another generator's left off. Gives what to say."""
+    from feeds import moving
+
+    assert set(_GENERATORS) == set(get_args(moving.Generator))
+    here = [name for name in moving.FILES[generator] if (folder / name).is_file()]
+    if not here:
+        raise UsageError(f"{folder}: no {generator} site: none of {', '.join(moving.FILES[generator])} is there")
+    texts = {name: (folder / name).read_text("utf-8-sig", errors="replace") for name in here}
+    try:
+        move = moving.move(generator, texts)
+    except moving.Unreadable as error:
+        raise UsageError(f"{folder}/{error}") from None
+    content = move.settings["content"]
+    content["path"] = os.path.relpath(folder / content["path"], file.parent)
+    articles, refused = _articles(file.parent / content["path"], move)
+    aliases = _aliases(move, articles)
+    move.settings["feeds"]["aliases"] |= aliases
+    _write(file, f"# Made by feeds init --from {generator}, of {here[0]}\n{_yaml(move.settings)}")
+    feeds = plural(len(move.settings["feeds"]["aliases"]), "old feed")
+    lines = [f"made {file}: {plural(len(articles), 'article')} in {content['path']}, {feeds} that live on"]
+    if refused:
+        lines.append(f"{plural(refused, 'article')} can't be read: feeds check says which, and why")
+    lines += [f"note: {note}" for note in move.notes]
+    return [*lines, "Save the old feed, and see that its ids are kept:  feeds check --against old-feed.xml"]
+
+
+def _articles(content: Path, move: "Move") -> "tuple[list[Article], int]":
+    """Read the old site's articles as they will be read. Gives them, and how many can't be."""
+    from feeds.folder import Folder
+    from feeds.parse import article
+
+    said = move.settings["content"]
+    folder = Folder(content, said.get("include", ["**/*.md", "**/*.markdown"]), said.get("exclude", []))
+    found, refused = [], 0
+    for one in folder.scan():
+        try:
+            found.append(article.read(folder.read(one, article.LARGEST), one.path, _zone(move)))
+        except FeedsError:
+            refused += 1
+    return found, refused
+
+
+def _zone(move: "Move") -> ZoneInfo:
+    try:
+        return ZoneInfo(move.settings["site"].get("timezone", "UTC"))
+    except (ValueError, OSError, KeyError):
+        return ZoneInfo("UTC")
+
+
+def _aliases(move: "Move", articles: "list[Article]") -> dict[str, str]:
+    """Give the paths of the old feeds of categories, tags and authors, each with ours."""
+    from feeds.text import slugify
+
+    aliases: dict[str, str] = {}
+    for feed in move.feeds:
+        for article in articles:
+            names = {"category": article.categories, "tag": article.tags,
+                     "author": tuple(author.name for author in article.authors)}[feed.kind]  # fmt: skip
+            for name in names:
+                spelled, slug = move.spelled(name), slugify(name)
+                if spelled and slug and not {"?", "#"} & set(spelled):
+                    aliases.setdefault(feed.path.replace("{name}", spelled), f"/{feed.kind}/{slug}/{feed.document}")
+    return dict(sorted(aliases.items()))
+
+
+def _yaml(settings: Mapping[str, Any], indent: str = "") -> str:
+    """Write settings as YAML, leaving out what is empty."""
+    lines = []
+    for key, value in settings.items():
+        if value in ({}, [], None):
+            continue
+        if isinstance(value, dict):
+            lines.append(f"{indent}{_scalar(key)}:\n{_yaml(value, indent + '  ')}")
+        elif isinstance(value, list):
+            lines.append(
+                f"{indent}{_scalar(key)}: [{', '.join(json.dumps(item, ensure_ascii=False) for item in value)}]\n"
+            )
+        else:
+            lines.append(f"{indent}{_scalar(key)}: {_scalar(value)}\n")
+    return "".join(lines)
+
+
+def _scalar(text: str) -> str:
+    return text if _PLAIN.fullmatch(text) and "{" not in text else json.dumps(text, ensure_ascii=False)
+
+
+def _write(file: Path, text: str) -> None:
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise FeedsError(f"{error.filename}: can't be written: {error.strerror}") from None
 
 
 _FIRST_CONFIG = """\

@@ -1,6 +1,7 @@
 """`feeds serve`: one publishing process, and the workers that it starts."""
 
 import atexit
+import contextlib
 import multiprocessing
 import os
 import resource
@@ -56,6 +57,7 @@ def serve(call: Call, host: str | None, port: int | None, workers: int | None) -
     _require_free(host, port)
     _allow_connections()
     say_without_effect(settings)
+    before = schedule.Before(settings.schedule.before, settings.root) if settings.schedule.before else None
     catalog = open_catalog(settings)
     publisher, folder = make_publisher(settings, catalog)
     teller = _Teller(settings, host, port, folder, quiet=call.quiet)
@@ -65,6 +67,8 @@ def serve(call: Call, host: str | None, port: int | None, workers: int | None) -
         catalog,
         watch=settings.content.watch,
         cron=cron,
+        before=before,
+        called=bool(settings.schedule.webhook),
         told=teller.tell,
         mended=say_mended,
         progress=teller.progress,
@@ -99,6 +103,7 @@ def serve(call: Call, host: str | None, port: int | None, workers: int | None) -
     try:
         server.serve()
     finally:
+        _notify("STOPPING=1")
         catalog.close()
     return 0
 
@@ -141,6 +146,7 @@ class _Teller:
 
     def progress(self, done: int) -> None:
         """Say how far a long run is, every few seconds."""
+        _notify("READY=1")  # what is published already is served meanwhile
         now = time.monotonic()
         if not done:
             self._began = self._said = now
@@ -159,6 +165,7 @@ class _Teller:
     def tell(self, outcome: Outcome | FeedsError) -> None:
         """Say what is new since the last time."""
         self._greet()
+        _notify(f"READY=1\nSTATUS={outcome if isinstance(outcome, FeedsError) else self._state(outcome)}")
         if isinstance(outcome, FeedsError):
             if str(outcome) != self._error:
                 say(str(outcome))
@@ -171,9 +178,11 @@ class _Teller:
         for warning in outcome.warnings:
             self._inform(f"warning: {self._settings.content.path}/{warning}")
         if outcome.changed:
-            self._inform(
-                f"revision {outcome.revision}: {counted(outcome)}; {plural(len(outcome.changed), 'feed')} changed"
-            )
+            self._inform(f"{self._state(outcome)}; {plural(len(outcome.changed), 'feed')} changed")
+
+    @staticmethod
+    def _state(outcome: Outcome) -> str:
+        return f"revision {outcome.revision}: {counted(outcome)}"
 
     def _say_refused(self, outcome: Outcome) -> None:
         lines = {f"{where(refusal, self._settings)}: {refusal.reason}" for refusal in outcome.refused}
@@ -199,6 +208,15 @@ class _Teller:
     def _inform(self, line: str) -> None:
         if not self._quiet:
             say(line)
+
+
+def _notify(state: str) -> None:
+    """Tell systemd, if it has started us and wants to know (sd_notify(3))."""
+    address = os.environ.get("NOTIFY_SOCKET")
+    if address:
+        with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notifier:
+            notifier.connect(f"\0{address[1:]}" if address.startswith("@") else address)
+            notifier.sendall(state.encode())
 
 
 def _require_free(host: str, port: int) -> None:

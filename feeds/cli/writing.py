@@ -8,6 +8,7 @@ from pathlib import Path
 from feeds import config
 from feeds.catalog import Catalog
 from feeds.documents import Address, Documents
+from feeds.encoding import encode
 from feeds.export import Tree
 from feeds.model import Document, FeedState
 from feeds.pool import pool
@@ -25,6 +26,7 @@ class Task:
     places: list[str]
 
 
+_SUFFIXES = {"gzip": ".gz", "br": ".br", "zstd": ".zst"}  # as web servers look for them
 Wrote = tuple[str, str, bool]  # a path, the digest of what is there now, and whether it had to be written
 
 
@@ -41,15 +43,22 @@ class Writer:
         """Give the addresses of all documents of the tree, each with a digest of what it shows."""
         return self._documents.listed(archives=self._archives)
 
+    def files(self, path: str) -> list[str]:
+        """Give the files in which a document at a path lies: itself, and what is compressed of it."""
+        return [path, *(path + _SUFFIXES[coding] for coding in self.settings.export.precompressed)]
+
     def write(self, tasks: list[Task]) -> list[Wrote]:
         """Render and write documents; those of a feed come one after the other."""
         by_address = {task.address: task for task in tasks}
         wrote = []
         for address, document in self._documents.every(by_address, archives=self._archives):
             task = by_address[address]
+            codings = self.settings.export.precompressed
+            bodies = [document.body, *(encode(document.body, coding) for coding in codings)]
             for path in task.places:
-                new = self.tree.write(path, document.body, task.digest, force=self.force)
-                wrote.append((path, task.digest, new))
+                for file, body in zip(self.files(path), bodies, strict=True):
+                    new = self.tree.write(file, body, task.digest, force=self.force)
+                    wrote.append((file, task.digest, new))
         self._documents.renditions.write()
         return wrote
 

@@ -14,7 +14,8 @@ os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")  # looking for them
 
 from pydantic import ValidationError
 
-from feeds.config.schema import AuthorSection, Config, did_you_mean
+from feeds.config.schema import AuthorSection, Config
+from feeds.config.values import did_you_mean
 from feeds.errors import ConfigError
 from feeds.parse import yaml
 from feeds.text import clean

@@ -14,10 +14,10 @@ from itertools import groupby
 from typing import Any, Generic, TypeGuard, TypeVar
 
 from feeds import syndicate
-from feeds.catalog import Catalog, Reader, Record, Rendition
+from feeds.catalog import Catalog, Reader, Rendition
 from feeds.documents.address import Address
 from feeds.documents.memory import Made, Memory
-from feeds.documents.render import Renderer
+from feeds.documents.render import Renderer, Shown
 from feeds.documents.renditions import Renditions
 from feeds.documents.workshop import Busy, Workshop
 from feeds.errors import CatalogError, FeedsError
@@ -135,10 +135,10 @@ class Documents(Generic[T]):
             state = catalog.feed(path)
             if state is None or not syndicate.exists(state, self.site):
                 return None
-            records = catalog.newest(path, self.site.limit)
+            shown = self._shown(catalog, state, 0)
             feeds = [state for state in catalog.feeds() if syndicate.exists(state, self.site)]
             changed = catalog.moment(catalog.revision())
-        feed = self._workshop.do(f"feed {state.revision} {path}", lambda: self._renderer.feed(state, records))
+        feed = self._workshop.do(f"feed {state.revision} {path}", lambda: self._renderer.feed(state, shown))
         return feed, feeds, changed
 
     def listed(self, *, archives: Callable[[FeedState], bool]) -> Iterator[tuple[Address, str]]:
@@ -166,12 +166,12 @@ class Documents(Generic[T]):
             with self._catalog.reading() as catalog:
                 state = catalog.feed(path)
                 assert state is not None, "it was listed"
-                records, changed = self._records(catalog, state, archive)
-            feed = self._renderer.feed(state, records, archive)
+                shown = self._shown(catalog, state, archive)
+            feed = self._renderer.feed(state, shown, archive)
             if not archives(state):
                 feed = replace(feed, prev_archive=None)
             for address in formats:
-                rendered = self._renderer.document(address, feed, state, changed)
+                rendered = self._renderer.document(address, feed, state, shown.changed)
                 self.renditions.note(address, rendered, state, min(self.site.limit, state.entries))
                 yield address, rendered.document
 
@@ -247,9 +247,9 @@ class Documents(Generic[T]):
             if not self._has(state, address):
                 self._memory.drop(path)
                 return None
-            records, changed = self._records(catalog, state, address.archive)
-        feed = self._renderer.feed(state, records, address.archive)
-        rendered = self._renderer.document(address, feed, state, changed)
+            shown = self._shown(catalog, state, address.archive)
+        feed = self._renderer.feed(state, shown, address.archive)
+        rendered = self._renderer.document(address, feed, state, shown.changed)
         self.renditions.note(address, rendered, state, min(self.site.limit, state.entries))
         made = self._finish(address, rendered.document, state)
         self._memory.keep(path, made, revision, self._make(replace(rendered.document, body=b"")))
@@ -261,25 +261,25 @@ class Documents(Generic[T]):
             revision, state = catalog.revision(), catalog.feed(address.feed)
             if not self._has(state, address):
                 return None
-            records, changed = self._records(catalog, state, 0)
-        new = [one for one in records if one.revision > known.revision or one.article.published < known.oldest]
-        if len(new) == len(records):
+            shown = self._shown(catalog, state, 0)
+        new = [one for one in shown.records if one.revision > known.revision or one.article.published < known.oldest]
+        if len(new) == len(shown.records):
             return None
-        feed = self._renderer.feed(state, new)
-        made = self._finish(address, self._renderer.document(address, feed, state, changed).document, state)
+        feed = self._renderer.feed(state, shown._replace(records=new))
+        made = self._finish(address, self._renderer.document(address, feed, state, shown.changed).document, state)
         self._memory.keep(key, made, revision)
         return made.what
 
-    def _records(self, catalog: Reader, state: FeedState, archive: int) -> tuple[list[Record], datetime]:
-        """Give what a document shows, and when that last changed."""
+    def _shown(self, catalog: Reader, state: FeedState, archive: int) -> Shown:
         if archive == 0:
-            return catalog.newest(state.path, self.site.limit), state.changed
+            limit = self.site.limit
+            return Shown(catalog.newest(state.path, limit), state.changed, catalog.withdrawn(state.path, limit))
         skip = (archive - 1) * self.site.limit
         if not syndicate.is_full(state, archive, self.site):
             records = catalog.oldest(state.path, state.entries, state.entries - skip, skip)
-            return records, max(state.changed, catalog.moment(state.shifted))
+            return Shown(records, max(state.changed, catalog.moment(state.shifted)))
         records = catalog.oldest(state.path, state.entries, self.site.limit, skip)
-        return records, catalog.moment(max([state.shifted, *(record.revision for record in records)]))
+        return Shown(records, catalog.moment(max([state.shifted, *(record.revision for record in records)])))
 
     def _finish(self, address: Address, document: Document, state: FeedState) -> Made[T]:
         stamp = syndicate.stamp(state, address.archive, self.site)

@@ -3,8 +3,10 @@
 import hashlib
 import logging
 import threading
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import NamedTuple
 
 from feeds import syndicate
 from feeds.catalog import Record
@@ -12,11 +14,19 @@ from feeds.documents.address import Address
 from feeds.documents.kept import Kept
 from feeds.errors import Refused
 from feeds.formats import FORMATS
-from feeds.model import Content, Document, Entry, Feed, FeedState, Site
+from feeds.model import Content, Document, Entry, Feed, FeedState, Site, Tombstone
 from feeds.sandbox import Sandbox
 
 _LOG = logging.getLogger(__name__)
 _SECONDS = 5.0  # of CPU: five times what it was tried with, so that what was published is shown
+
+
+class Shown(NamedTuple):
+    """What a document shows, as the catalog has it."""
+
+    records: list[Record]
+    changed: datetime  # when that last changed
+    withdrawn: Sequence[Tombstone] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,9 +54,10 @@ class Renderer:
         for format_ in FORMATS:
             format_.load()
 
-    def feed(self, state: FeedState, records: list[Record], archive: int = 0) -> Feed:
-        """Make a feed, or one of its archives, of its records."""
-        return syndicate.feed(state, [self._entry(record) for record in records], self._site, archive)
+    def feed(self, state: FeedState, shown: Shown, archive: int = 0) -> Feed:
+        """Make a feed, or one of its archives, of what it shows."""
+        entries = [self._entry(record) for record in shown.records]
+        return syndicate.feed(state, entries, self._site, archive, shown.withdrawn)
 
     def document(self, address: Address, feed: Feed, state: FeedState, changed: datetime) -> Rendered:
         """Render a document; a live one within the size that the site allows."""

@@ -31,6 +31,8 @@ def render(feed: Feed) -> bytes:
     _child(element, "updated").text = rfc3339(feed.updated)
     for link in reversed(history(feed, FILENAME, "link")):
         element.findall("link")[-1].addnext(link)
+    for tombstone in feed.withdrawn:  # RFC 6721 section 3
+        add(element, "at:deleted-entry", ref=tombstone.id, when=rfc3339(tombstone.at))
     return serialise(tree)
 
 

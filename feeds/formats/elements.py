@@ -10,6 +10,7 @@ from lxml import etree
 from feeds.model import Entry, Feed
 
 NAMESPACES = {
+    "at": "http://purl.org/atompub/tombstones/1.0",
     "atom": "http://www.w3.org/2005/Atom",
     "content": "http://purl.org/rss/1.0/modules/content/",
     "dc": "http://purl.org/dc/elements/1.1/",
@@ -25,7 +26,7 @@ class RssNamespaces(BaseExtension):  # type: ignore[misc]  # feedgen has no type
 
     def extend_ns(self) -> dict[str, str]:
         """Give prefix -> namespace."""
-        return NAMESPACES
+        return {prefix: namespace for prefix, namespace in NAMESPACES.items() if prefix != "at"}
 
 
 class AtomNamespaces(BaseExtension):  # type: ignore[misc]  # feedgen has no types
@@ -33,7 +34,7 @@ class AtomNamespaces(BaseExtension):  # type: ignore[misc]  # feedgen has no typ
 
     def extend_ns(self) -> dict[str, str]:
         """Give prefix -> namespace."""
-        return {prefix: NAMESPACES[prefix] for prefix in ("fh", "media")}
+        return {prefix: NAMESPACES[prefix] for prefix in ("at", "fh", "media")}
 
 
 def add(parent: etree._Element, name: str, text: str | None = None, **attributes: str) -> etree._Element:

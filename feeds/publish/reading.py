@@ -134,7 +134,7 @@ class Reader:
         except Refused as refused:
             stamp = _UNSEEN if isinstance(refused, Unreadable) else stamp
             return Reading(file.path, stamp, refused=one_line(refused.reason), refused_line=refused.line)
-        minted, feeds = syndicate.mint(article, site.authority), syndicate.feeds_of(article, site)
+        minted, feeds = syndicate.mint(article, site), syndicate.feeds_of(article, site)
         reading = Reading.of(article, stamp, hash_, minted, feeds)
         return reading if ordinary(article.body) else Doubtful(reading, article.body)
 

@@ -56,7 +56,7 @@ class Stamps:
         feeds = set(self._grown) | ({feed.path for feed in self._catalog.feeds()} if every else set())
         if self._catalog.feed("") is None:
             feeds.add("")  # a site without articles has a feed too
-        states = [self._state(path) for path in sorted(feeds)]
+        states = [self._state(path, now) for path in sorted(feeds)]
         if not any(live or history for _, live, history, _ in states):
             for state, *_ in states:
                 self._catalog.stamp(state)
@@ -78,7 +78,7 @@ class Stamps:
             )
         return [state.path for state, live, *_ in states if live]
 
-    def _state(self, path: str) -> tuple[FeedState, bool, bool, bool]:
+    def _state(self, path: str, now: datetime) -> tuple[FeedState, bool, bool, bool]:
         """Give a feed's state, and which of its three stamps must move: revision, history, shifted."""
         old = self._catalog.feed(path)
         entries, name = (old.entries if old else 0) + self._grown[path], self._catalog.name(path)
@@ -87,7 +87,10 @@ class Stamps:
         state = replace(state, name=name or state.name)
         exists = syndicate.exists(state, self._site)
         shown = self._catalog.shown(path, self._site.limit)
-        state = replace(state, digest=syndicate.digest(state, shown, self._site), published=exists or state.published)
+        self._catalog.forget_tombstones(path, now - timedelta(days=self._site.tombstones))
+        withdrawn = self._catalog.withdrawn(path, self._site.limit)
+        digest = syndicate.digest(state, shown, withdrawn, self._site)
+        state = replace(state, digest=digest, published=exists or state.published)
         if old is None:
             return state, True, False, False
         renamed = self._anew or state.name != old.name or exists != syndicate.exists(old, self._site)

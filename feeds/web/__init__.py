@@ -21,6 +21,7 @@ from feeds.model import Document
 from feeds.web.answer import Answer, Freshness
 from feeds.web.front import CORS, Front
 from feeds.web.hammering import Hammering
+from feeds.web.hook import Hook
 from feeds.web.journal import Journal, Request, access_log
 from feeds.web.pages import Pages
 
@@ -69,6 +70,11 @@ def create_app(config_file: str | os.PathLike[str] | None = None) -> Flask:
     @app.get("/healthz")
     def healthz() -> tuple[Response, int]:
         return health.said()
+
+    if settings.schedule.webhook:
+        hook = Hook(settings.schedule.webhook)
+        app.add_url_rule("/refresh", "refresh", lambda: hook.answer(request), methods=["POST"])
+        tasks.append(lambda _requests: catalog.ask() if hook.taken() else None)
 
     _say_errors(app, documents, aliases)
     tasks.append(lambda _requests: documents.renditions.write())

@@ -1,0 +1,207 @@
+"""What a value of config.yaml may be: for each kind what gives it back, or says in a sentence what is wrong."""
+
+import difflib
+import re
+import shlex
+import zoneinfo
+from collections.abc import Iterable
+from typing import Annotated, Any, Literal
+from urllib.parse import unquote, urlsplit
+
+from pydantic import AfterValidator, BeforeValidator, Field
+
+from feeds.lint import RULES
+from feeds.text import absolute, one_line, scheme
+
+_PARTS = {"category", "categories", "slug", "path", "folder", "section", "file", "title", "year", "month", "day"}
+_NAMING = re.compile(r"\{(slug|path|file|title)(:lower)?\}")  # without one of them all articles would be one
+_SITE_DOCUMENTS = ("/rss.xml", "/atom.xml", "/feed.json")  # as formats has them, which takes long to import
+_RESERVED = ("/", "/healthz", "/feeds.opml", "/hub", "/refresh")
+_SHORTEST_SECRET = 16  # characters
+_CRON_FIELD = re.compile(r"[\d*/,A-Za-z-]+")
+
+
+def did_you_mean(word: str, words: Iterable[str]) -> str:
+    close = difflib.get_close_matches(word, list(words), n=1)
+    return f"; did you mean {close[0]}?" if close else ""
+
+
+def _text(value: str) -> str:
+    value = one_line(value)
+    if not value:
+        raise ValueError("must not be empty")
+    return value
+
+
+def _http_url(value: str) -> str:
+    url = absolute(value.strip(), "")
+    if url is None or scheme(url) not in ("http", "https") or urlsplit(url).query or urlsplit(url).fragment:
+        raise ValueError("must be a URL like https://news.example, without ? or #")
+    return url
+
+
+def _icon(value: str) -> str:
+    if scheme(value) not in ("", "http", "https") or not one_line(value):
+        raise ValueError("must be a path on the site, or an http(s) URL")
+    return one_line(value)
+
+
+def _base_url(value: str) -> str:
+    return _http_url(value).rstrip("/")
+
+
+def _timezone(value: str) -> str:
+    try:
+        zoneinfo.ZoneInfo(value)
+    except (ValueError, OSError, zoneinfo.ZoneInfoNotFoundError):
+        raise ValueError("is no IANA time zone" + did_you_mean(value, zoneinfo.available_timezones())) from None
+    return value
+
+
+def _language(value: str) -> str:
+    if not re.fullmatch(r"[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*", value):
+        raise ValueError("is no language tag; write it like en or pt-BR")
+    return value
+
+
+def _email(value: str) -> str:
+    if not re.fullmatch(r"[^@\s<>()]+@[^@\s<>()]+", value):
+        raise ValueError("is no e-mail address")
+    return value
+
+
+def _authority(value: str) -> str:
+    if not re.fullmatch(r"([\w.+-]+@)?[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?", value):
+        raise ValueError("must be a domain name or an e-mail address (RFC 4151)")
+    return value
+
+
+def _permalink(value: str) -> str:
+    _require_parts(value, _PARTS)
+    if not value.startswith("/") or not _NAMING.search(value):
+        raise ValueError("must begin with / and hold {slug}, {path}, {file} or {title}")
+    return value
+
+
+def _id_pattern(value: str) -> str:
+    _require_parts(value, _PARTS | {"link"})
+    if not scheme(value) or not ("{link}" in value or _NAMING.search(value)):
+        raise ValueError(
+            "must be an absolute IRI like https://old.example{link}, with {link}, {slug}, {path} or {file}"
+        )
+    return value
+
+
+def _require_parts(value: str, parts: set[str]) -> None:
+    for part in re.findall(r"\{([^}]*)\}", value):
+        if part.removesuffix(":lower") not in parts:
+            raise ValueError(f"{{{part}}} is no part of an article" + did_you_mean(part, parts))
+
+
+def _permalinks(value: dict[str, str]) -> dict[str, str]:
+    return {folder.strip("/"): pattern for folder, pattern in value.items()}
+
+
+def _cron(value: str) -> str:
+    fields = value.split()
+    if len(fields) != 5 or not all(_CRON_FIELD.fullmatch(field) for field in fields):  # noqa: PLR2004
+        raise ValueError('must have five fields like "*/15 * * * *"')
+    return value
+
+
+def _state(value: str) -> str:
+    if not re.match(r"sqlite:///.", value):
+        raise ValueError("must be sqlite:///PATH; other databases are not supported in this version")
+    return value
+
+
+def _folder(value: str) -> str:
+    if "://" in value:
+        raise ValueError("must be a folder; object stores are not supported in this version")
+    return value
+
+
+def _aliases(value: dict[str, str]) -> dict[str, str]:
+    aliases = {unquote(alias): unquote(path) for alias, path in value.items()}
+    for alias, path in aliases.items():
+        if "?" in alias or "#" in alias:
+            raise ValueError(f"{alias} is no path: a feed is found by its path alone, whatever the query")
+        if alias in _RESERVED or alias.startswith("/static/"):
+            raise ValueError(f"{alias} is a page of ours, and no alias")
+        if alias in _SITE_DOCUMENTS:
+            raise ValueError(f"{alias} is the site's own feed, and no alias")
+        if path in aliases:
+            raise ValueError(f"{alias} leads to {path}, which is an alias itself")
+        if not any(path.endswith(document) for document in _SITE_DOCUMENTS):
+            raise ValueError(f"{alias} leads to {path}, and must lead to an rss.xml, atom.xml or feed.json")
+    return aliases
+
+
+def _command(value: str) -> str:
+    try:
+        words = shlex.split(value)
+    except ValueError as error:
+        raise ValueError(f"is no command: {error}") from None
+    if not words:
+        raise ValueError("must not be empty")
+    return value
+
+
+def _secret(value: str) -> str:
+    if len(value) < _SHORTEST_SECRET or not value.isascii() or not value.isprintable():
+        raise ValueError(f"must be a secret of at least {_SHORTEST_SECRET} ASCII characters: openssl rand -hex 20")
+    return value
+
+
+def _rule(value: str) -> str:
+    if value not in RULES:
+        raise ValueError(f"{value!r} is no rule of feeds check" + did_you_mean(value, RULES))
+    return value
+
+
+def _header(value: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9-]+", value):
+        raise ValueError("must be the name of a header, like X-Real-IP")
+    return value
+
+
+def _address(value: str) -> str:
+    host, _, port = value.rpartition(":")
+    if not host or not port.isdecimal() or not 0 < int(port) < 65536:  # noqa: PLR2004
+        raise ValueError("must be an address and a port, like 127.0.0.1:9464")
+    return value
+
+
+def _archives(value: Any) -> Any:
+    if value not in (True, False, "all"):
+        raise ValueError("must be true, false or all")
+    return value
+
+
+def _one_or_many(value: Any) -> Any:
+    return [value] if isinstance(value, str) else value
+
+
+Text = Annotated[str, AfterValidator(_text)]
+Texts = Annotated[tuple[Text, ...], BeforeValidator(_one_or_many)]
+Url = Annotated[str, AfterValidator(_http_url)]
+BaseUrl = Annotated[str, AfterValidator(_base_url)]
+UrlPath = Annotated[str, Field(pattern="^/")]
+Icon = Annotated[str, AfterValidator(_icon)]
+TimeZone = Annotated[str, AfterValidator(_timezone)]
+Language = Annotated[str, AfterValidator(_language)]
+Email = Annotated[str, AfterValidator(_email)]
+Authority = Annotated[str, AfterValidator(_authority)]
+Permalink = Annotated[str, AfterValidator(_permalink)]
+Permalinks = Annotated[dict[Text, Permalink], AfterValidator(_permalinks)]
+IdPattern = Annotated[str, AfterValidator(_id_pattern)]
+Archives = Annotated[bool | Literal["all"], BeforeValidator(_archives)]
+Aliases = Annotated[dict[UrlPath, UrlPath], AfterValidator(_aliases)]
+Header = Annotated[str, AfterValidator(_header)]
+Address = Annotated[str, AfterValidator(_address)]
+Cron = Annotated[str, AfterValidator(_cron)]
+Command = Annotated[str, AfterValidator(_command)]
+Secret = Annotated[str, AfterValidator(_secret)]
+Folder = Annotated[str, AfterValidator(_folder)]
+State = Annotated[str, AfterValidator(_state)]
+Rules = Annotated[tuple[Annotated[str, AfterValidator(_rule)], ...], BeforeValidator(_one_or_many)]

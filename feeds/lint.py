@@ -1,0 +1,166 @@
+"""An article and its source -> what its author may want to mend: the rules of `feeds check`.
+
+Rules look and never change: what they find is published all the same. Each has a name, by which it can be switched off,
+and a level: an *error* keeps an article from being published, a *warning* spoils something for readers, a *notice* is
+worth knowing.
+"""
+
+import re
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Literal
+
+from feeds import syndicate
+from feeds.model import Article, Site
+from feeds.text import scheme, slugify
+
+Level = Literal["error", "warning", "notice"]
+
+RULES: dict[str, tuple[Level, str]] = {
+    "refused": ("error", "an article that can't be read, and so is not published"),
+    "no-summary": ("notice", "no description, and nothing before <!--more-->: readers get the first paragraph"),
+    "title-markup": ("warning", "a title with Markdown, HTML or entities, which readers show as they are"),
+    "image-without-alt": ("warning", "an image that says nothing to who can't see it"),
+    "relative-link": ("warning", "a link relative to its file, which leads elsewhere on the site"),
+    "template-code": ("warning", "a template's code, such as a shortcode, that would be shown as it is"),
+    "huge-text": ("warning", "a text so long that feeds with it give way to summaries"),
+    "future-date": ("notice", "an article that goes live later"),
+    "ambiguous-date": ("warning", "dates that contradict each other"),
+    "duplicate-slug": ("warning", "two articles with one address"),
+    "near-duplicate-tags": ("warning", "one category, tag or author in several spellings"),
+    "feed-too-large": ("warning", "a feed over feeds.max_size"),
+    "alias-to-nothing": ("warning", "an alias of a feed that does not exist"),
+    "doubtful-id": ("warning", "an id that is not what it should be"),
+    "configuration": ("warning", "a setting without effect, or one to look at before the first subscriber comes"),
+}
+_HUGE = 100 * 1024  # bytes of Markdown: five of them fill a feed of 512 KiB
+_APART = timedelta(days=2)  # between two dates that should be one; zones make up for less
+_FENCE = re.compile(r"\s{0,3}(`{3,}|~{3,})")
+_CODE = re.compile(r"(`+)(?!`).+?(?<!`)\1(?!`)")
+_TITLE_MARKUP = re.compile(r"</?[a-zA-Z][^>]*>|\*\*|`|\[[^\]]*\]\(|&(?:[a-zA-Z]+|#\d+);")
+_MARKDOWN_IMAGE = re.compile(r"!\[\s*\]\(")
+_HTML_IMAGE = re.compile(r"<img\b(?![^>]*\balt\s*=\s*[\"'][^\"'])[^>]*>", re.IGNORECASE)
+_LINK = re.compile(r"\]\(\s*<?([^)\s>]+)|\b(?:href|src)\s*=\s*[\"']([^\"']+)", re.IGNORECASE)
+_TEMPLATE = re.compile(r"\{\{[<%].*?[%>]\}\}|\{%.*?%\}")
+_NAMED_DATE = re.compile(r"(?:^|/)(\d{4})-(\d\d)-(\d\d)-[^/]*$")
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Something to mend, and where: a path, and a line from 1 on."""
+
+    path: str
+    line: int
+    rule: str
+    message: str
+
+    @property
+    def level(self) -> Level:
+        """Give how bad it is."""
+        return RULES[self.rule][0]
+
+
+class Lint:
+    """Looks at one article after the other, and remembers what only shows between several."""
+
+    def __init__(self, site: Site, now: datetime, ignored: Collection[str] = ()) -> None:
+        self._site = site
+        self._now = now
+        self._ignored = ignored
+        self._at: dict[str, str] = {}  # the address of an article -> its path
+        self._spellings: dict[str, dict[str, str]] = {}  # what is the same -> its spellings, each with a path
+
+    def article(self, article: Article, source: str) -> list[Problem]:
+        """Look at an article and the text of its file. `path` of what is found is the article's."""
+        found = [*self._facts(article), *self._dates(article)]
+        if not article.draft:
+            found += self._shared(article)
+        problems = [Problem(article.path, _line_of(source, key), rule, said) for rule, key, said in found]
+        problems += (Problem(article.path, line, rule, said) for line, rule, said in _in_body(article, source))
+        return self.chosen(problems)
+
+    def site(self) -> list[Problem]:
+        """Give what shows only when all articles were looked at."""
+        problems = []
+        for spellings in self._spellings.values():
+            if len(spellings) > 1:
+                names = ", ".join(f"{name!r} ({path})" for name, path in sorted(spellings.items()))
+                path = list(spellings.values())[-1]
+                problems.append(Problem(path, 1, "near-duplicate-tags", f"spelled in several ways: {names}"))
+        return self.chosen(problems)
+
+    def chosen(self, problems: Iterable[Problem]) -> list[Problem]:
+        """Leave out what nobody wants to hear of, and put the others in the order of lines."""
+        return sorted((one for one in problems if one.rule not in self._ignored), key=lambda one: (one.path, one.line))
+
+    def _facts(self, article: Article) -> Iterator[tuple[str, str, str]]:
+        if article.summary is None and "<!--more-->" not in article.body:
+            yield "no-summary", "title", "no description: readers show the first paragraph instead"
+        if match := _TITLE_MARKUP.search(article.title):
+            yield "title-markup", "title", f"the title holds {match[0]!r}, which readers show as it is"
+        size = len(article.body.encode())
+        if size > _HUGE:
+            yield "huge-text", "title", f"{size // 1024} KiB of text: feeds with it give way to summaries"
+
+    def _dates(self, article: Article) -> Iterator[tuple[str, str, str]]:
+        if article.draft:
+            return
+        if article.published > self._now:
+            yield "future-date", "date", f"goes live at {article.published.isoformat(sep=' ')}"
+        elif article.updated > self._now + timedelta(days=1):
+            yield "ambiguous-date", "updated", f"says it was updated in the future, {article.updated.date()}"
+        if article.updated < article.published - _APART:
+            yield "ambiguous-date", "updated", f"updated {article.updated.date()}, before it was published"
+        if match := _NAMED_DATE.search(article.name):
+            named = f"{match[1]}-{match[2]}-{match[3]}"
+            try:
+                moment = datetime.fromisoformat(named).replace(tzinfo=article.published.tzinfo)
+            except ValueError:
+                return
+            if abs(moment - article.published) > _APART:
+                yield "ambiguous-date", "date", f"the file's name says {named}, its date {article.published.date()}"
+
+    def _shared(self, article: Article) -> Iterator[tuple[str, str, str]]:
+        link = syndicate.link(article, self._site)
+        first = self._at.setdefault(link, article.path)
+        if first != article.path:
+            yield "duplicate-slug", "slug", f"has the address of {first}, {link}"
+        names = {"category": article.categories, "tag": article.tags,
+                 "author": tuple(author.name for author in article.authors)}  # fmt: skip
+        for kind in self._site.by:
+            for name in names.get(kind, ()):
+                same = f"{kind} {re.sub('[-_ ]', '', slugify(name))}"
+                self._spellings.setdefault(same, {}).setdefault(name, article.path)
+
+
+def _in_body(article: Article, source: str) -> Iterator[tuple[int, str, str]]:
+    """Give (line, rule, message) for what is wrong in a body, outside its code."""
+    lines = article.body.split("\n")
+    first = source.count("\n") - len(lines) + 2  # the body is the end of its file
+    fence = ""
+    for number, line in enumerate(lines, max(first, 1)):
+        if match := _FENCE.match(line):
+            fence = fence if fence and not match[1].startswith(fence) else "" if fence else match[1]
+        elif not fence:
+            yield from ((number, rule, said) for rule, said in _in_line(_CODE.sub("", line)))
+
+
+def _in_line(text: str) -> Iterator[tuple[str, str]]:
+    if _MARKDOWN_IMAGE.search(text) or _HTML_IMAGE.search(text):
+        yield "image-without-alt", "an image without a text in its place: ![what it shows](…)"
+    if match := _TEMPLATE.search(text):
+        yield "template-code", f"{match[0][:40]!r} would be shown as it is"
+        return
+    for match in _LINK.finditer(text):
+        url = match[1] or match[2]
+        if not scheme(url) and url.partition("#")[0].lower().endswith((".md", ".markdown")):
+            yield "relative-link", f"{url[:80]!r} leads to a file, not to an article's address"
+        elif not scheme(url) and url.startswith("../"):
+            yield "relative-link", f"{url[:80]!r} depends on the article's address; begin it with /"
+
+
+def _line_of(source: str, key: str) -> int:
+    """Give the line of a key of the front matter, 1 if it is not there."""
+    match = re.search(rf"^[\"']?{key}[\"']?\s*[:=]", source[:5000], re.IGNORECASE | re.MULTILINE)
+    return source.count("\n", 0, match.start()) + 1 if match else 1

@@ -1,0 +1,93 @@
+"""`POST /refresh`: who knows the secret may ask for a regeneration; whoever publishes finds the request in the catalog.
+
+A body is read beside the request, for a second at most, and only as long as nobody abuses that: the thread that would
+wait for it is the one that answers pollers.
+"""
+
+import hashlib
+import hmac
+import threading
+import time
+
+from werkzeug.wrappers import Request, Response
+
+_LARGEST = 8 << 20  # bytes of a body; GitHub's are some kilobytes, and grow with the commits of a push
+_PATIENCE = 1.0  # seconds for a body
+_AFTER_A_SLOW_ONE = 30.0  # seconds in which no body is waited for
+_WINDOW = 60  # seconds
+_MOST = 30  # requests in a window that are granted, and that are refused
+
+
+class Hook:
+    """Decides who may ask, and remembers that somebody did."""
+
+    def __init__(self, secret: str) -> None:
+        self._secret = secret.encode()
+        self._asked = threading.Event()
+        self._window, self._granted, self._refused = 0, 0, 0
+        self._no_bodies_until = 0.0
+
+    def taken(self) -> bool:
+        """Tell, once, whether somebody asked."""
+        asked = self._asked.is_set()
+        self._asked.clear()
+        return asked
+
+    def answer(self, request: Request) -> Response:
+        """Answer 202 to who has the secret: as a bearer token, as GitLab's, or in GitHub's and Gitea's signature."""
+        window = int(time.time() // _WINDOW)
+        if window != self._window:
+            self._window, self._granted, self._refused = window, 0, 0
+        if self._has_token(request):
+            return self._grant()
+        if self._refused >= _MOST:
+            return _say("Too many requests without the secret.", 429, {"Retry-After": str(_WINDOW)})
+        signature = request.headers.get("X-Hub-Signature-256", "")
+        if not signature:
+            return self._refuse("Authorization: Bearer …, X-Gitlab-Token or X-Hub-Signature-256 is missing, or wrong.")
+        length = request.content_length
+        if length is None or length > _LARGEST:
+            return self._refuse(f"A body of at most {_LARGEST >> 20} MiB is wanted, with its length.", 413)
+        body = self._body(request, length)
+        if body is None:
+            return self._refuse("The body did not come in time.", 408)
+        expected = f"sha256={hmac.new(self._secret, body, hashlib.sha256).hexdigest()}"
+        if not hmac.compare_digest(signature.encode(), expected.encode()):
+            return self._refuse("The signature is not that of this body with this secret.")
+        return self._grant()
+
+    def _has_token(self, request: Request) -> bool:
+        kind, _, token = request.headers.get("Authorization", "").partition(" ")
+        tokens = [token if kind.lower() == "bearer" else "", request.headers.get("X-Gitlab-Token", "")]
+        return any(hmac.compare_digest(one.strip().encode(), self._secret) for one in tokens)
+
+    def _body(self, request: Request, length: int) -> bytes | None:
+        if time.monotonic() < self._no_bodies_until:
+            return None
+        read: list[bytes] = []
+        reader = threading.Thread(target=lambda: read.append(request.stream.read(length)), daemon=True)
+        reader.start()
+        reader.join(_PATIENCE)
+        if not read:
+            self._no_bodies_until = time.monotonic() + _AFTER_A_SLOW_ONE
+            return None
+        return read[0]
+
+    def _grant(self) -> Response:
+        self._granted += 1
+        if self._granted > _MOST:
+            return _say(
+                "Asked often enough; the next regeneration sees everything.", 429, {"Retry-After": str(_WINDOW)}
+            )
+        self._asked.set()
+        return _say("The feeds are being regenerated.", 202)
+
+    def _refuse(self, why: str, status: int = 401) -> Response:
+        self._refused += 1
+        return _say(why, status, {"WWW-Authenticate": "Bearer"} if status == 401 else {})  # noqa: PLR2004
+
+
+def _say(text: str, status: int, headers: dict[str, str] | None = None) -> Response:
+    response = Response(f"{text}\n", status, content_type="text/plain; charset=utf-8", headers=headers)
+    response.headers["Cache-Control"] = "no-store"
+    return response
