@@ -29,7 +29,7 @@ _AGAIN = timedelta(seconds=10)  # until a run that failed is tried again
 _GO_ON = timedelta(seconds=2)  # until a look that was interrupted goes on: who saves once saves again
 _MANY = 1_000  # paths; where more may have changed, the whole folder is looked at
 _SOON = 0.2  # seconds until a file that was being written is looked at again
-_ASKED_EVERY = 0.5  # seconds between two looks for a call of the webhook
+_TICK = 1.0  # seconds between two looks at the clock, and for a call of the webhook
 _BEFORE_PATIENCE = 120  # seconds for what is run before
 _LOCK_PATIENCE = 60.0  # seconds to wait for a `feeds build` beside us
 
@@ -119,8 +119,9 @@ class Keeper:
         self._clock = BackgroundScheduler(timezone=UTC, job_defaults={"misfire_grace_time": None, "coalesce": True})
         if cron:
             self._clock.add_job(self._prepare_and_look, cron, id="cron")
-        if called:
-            self._clock.add_job(self._look_if_asked, "interval", seconds=_ASKED_EVERY, id="asked")
+        self._called = called
+        # also so that the clock is looked at soon after the machine slept, or was set
+        self._clock.add_job(self._look_if_asked, "interval", seconds=_TICK, id="tick")
         self._threads = [
             threading.Thread(target=self._watching, name="watch", daemon=True),
             threading.Thread(target=self._regenerating, name="regenerate", daemon=True),
@@ -158,6 +159,8 @@ class Keeper:
 
     def _look_if_asked(self) -> None:
         """See whether somebody called the webhook."""
+        if not self._called:
+            return
         with suppress(CatalogError), self._catalog.reading() as catalog:
             asked = catalog.asked()
             if asked == self._asked:

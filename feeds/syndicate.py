@@ -227,7 +227,7 @@ def _permalink(article: Article, site: Site) -> str:
 def _parts(article: Article) -> dict[str, str]:
     """Give what the parts of a pattern stand for."""
     day = article.published
-    folder, _, file = article.name.rpartition("/")
+    folder, _, file = safe_path(article.name).rpartition("/")
     return {
         "category": next((slugify(name) for name in article.categories), ""),
         "categories": "/".join(safe_path(name.lower()) for name in article.categories),

@@ -41,7 +41,7 @@ def pytest_configure(config):
 
 def pytest_runtest_setup(item):
     """Skip a test whose foreign programs are not there."""
-    path = os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin"])
+    path = os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin", str(Path(sys.executable).parent)])
     for marker in item.iter_markers("needs"):
         for program in marker.args:
             if not shutil.which(program, path=path):

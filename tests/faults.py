@@ -49,7 +49,7 @@ class Scene:
         content = self._template / "content"
         content.mkdir(parents=True)
         (self._template / "config.yaml").write_text(
-            "site: {title: T, url: https://t.example}\nfeeds: {limit: 5, by: [category, tag]}\n"
+            "site: {title: T, url: https://t.example}\nfeeds: {limit: 5, by: [category, tag], tombstones: 0}\n"
         )
         for number in range(1, 13):
             self._write(number, "Text.")

@@ -156,7 +156,7 @@ def test_check_writes_nothing(site):
     site.write("c.md", "x")
     done = site.run("check")
     assert done.returncode == 1
-    assert done.stdout.splitlines()[0].startswith("content/c.md:1: no date")
+    assert done.stdout.splitlines()[0].startswith("content/c.md:1: error: no date")
     assert sorted(p.name for p in site.root.iterdir()) == ["config.yaml", "content"]
 
 
@@ -165,7 +165,7 @@ def test_check_says_what_a_run_would_do(site):
     site.article("b.md", title="b", id="urn:x:1", date="2026-05-02")
     site.run("build")
     site.article("a.md", title="a", id="urn:x:1", date="2026-05-01")
-    assert site.run("check").stdout.startswith("content/a.md:1: id: 'urn:x:1' is the id of b.md")
+    assert site.run("check").stdout.startswith("content/a.md:1: error: id: 'urn:x:1' is the id of b.md")
     for file in site.content.iterdir():
         file.unlink()
     done = site.run("check")

@@ -41,7 +41,10 @@ _SHOWN = 20  # ids of an old feed that are not kept
 @click.option("--against", type=click.Path(path_type=Path, dir_okay=False),
               help="A saved feed of the site as it was: see that its entries keep their ids.")  # fmt: skip
 def check(call: Call, strict: bool, form: str, ignore: tuple[str, ...], against: Path | None) -> int:
-    """Say what is wrong with the configuration and the articles, and what a run would stop at; write nothing."""
+    """Say what is wrong with the configuration and the articles, and what a run would stop at; write nothing.
+
+    Each problem is one line, path:line: level: message (rule). The rules are listed in docs/articles.md.
+    """
     settings, now = call.settings, datetime.now(UTC)
 
     schedule.trigger(settings.schedule.cron, settings.for_core.timezone)
@@ -58,12 +61,15 @@ def check(call: Call, strict: bool, form: str, ignore: tuple[str, ...], against:
     problems = lint.chosen(_of_configuration(settings, catalog, call.config_file))
     problems += _below(settings.content.path, lint.chosen(_of_run(outcome)))
     problems += _below(settings.content.path, _of_articles(folder, lint, settings.for_core))
-    for line in _FORMS[form](problems):
+    problems.sort(key=lambda one: one.level != "error")  # first what is not published
+    told = problems if form != "text" or call.verbose else [one for one in problems if one.level != "notice"]
+    for line in _FORMS[form](told):
         click.echo(line)
     missing = _compare(catalog, against) if against else 0
     warnings = sum(problem.level == "warning" for problem in problems)
     if not call.quiet:
-        say(f"{counted(outcome, 'to publish')}, {plural(warnings, 'warning')}")
+        more = f", {plural(len(problems) - len(told), 'notice')} (-v shows them)" if len(problems) > len(told) else ""
+        say(f"{counted(outcome, 'to publish')}, {plural(warnings, 'warning')}{more}")
     if stopped:
         raise stopped
     return REFUSED if outcome.refused or missing or (strict and warnings) else 0

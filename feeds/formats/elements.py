@@ -10,7 +10,7 @@ from lxml import etree
 from feeds.model import Entry, Feed
 
 NAMESPACES = {
-    "at": "http://purl.org/atompub/tombstones/1.0",
+    "at": "http://purl.org/atompub/tombstones/1.0",  # declared where it is used: few feeds have tombstones
     "atom": "http://www.w3.org/2005/Atom",
     "content": "http://purl.org/rss/1.0/modules/content/",
     "dc": "http://purl.org/dc/elements/1.1/",
@@ -34,7 +34,7 @@ class AtomNamespaces(BaseExtension):  # type: ignore[misc]  # feedgen has no typ
 
     def extend_ns(self) -> dict[str, str]:
         """Give prefix -> namespace."""
-        return {prefix: NAMESPACES[prefix] for prefix in ("at", "fh", "media")}
+        return {prefix: NAMESPACES[prefix] for prefix in ("fh", "media")}
 
 
 def add(parent: etree._Element, name: str, text: str | None = None, **attributes: str) -> etree._Element:

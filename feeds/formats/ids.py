@@ -19,7 +19,10 @@ def ids(data: bytes) -> list[str]:
         found = [str(item.get("id") or item.get("url") or "") for item in items if isinstance(item, dict)]
     else:
         parser = etree.XMLParser(resolve_entities=False, no_network=True, recover=True, huge_tree=True)
-        root = etree.fromstring(data, parser)
+        try:
+            root = etree.fromstring(data, parser)
+        except etree.XMLSyntaxError:  # empty
+            root = None
         if root is None:
             raise ValueError("is neither XML nor JSON")
         items = [*root.iter("item", f"{_ATOM}entry", "{http://purl.org/rss/1.0/}item")]

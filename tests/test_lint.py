@@ -1,0 +1,160 @@
+"""What `feeds check` finds in articles, rule by rule."""
+
+import json
+from datetime import UTC, datetime
+
+import pytest
+
+from feeds import lint
+from feeds.model import Site as CoreSite
+from feeds.parse import article
+
+SITE = CoreSite("Test", "https://test.example", "https://test.example", "test.example")
+NOW = datetime(2026, 6, 1, tzinfo=UTC)
+FINE = "title: T\ndate: 2026-05-01\ndescription: All of it.\n"
+
+
+def found(front=FINE, body="Text.", path="a.md", ignored=()):
+    """Look at one article; gives (line, rule) of what is found."""
+    source = f"---\n{front}---\n{body}\n"
+    read = article.read(source.encode(), path, UTC)
+    return [(one.line, one.rule) for one in lint.Lint(SITE, NOW, ignored).article(read, source)]
+
+
+@pytest.mark.parametrize(
+    ("front", "body", "expected"),
+    [
+        (FINE, "Text with ![a cat](/cat.png) and [a link](https://x.example/a.md) and [one](/b/).", []),
+        ("title: T\ndate: 2026-05-01\n", "Text.", [(2, "no-summary")]),
+        ("title: T\ndate: 2026-05-01\n", "First.\n<!--more-->\nRest.", []),
+        (FINE.replace("T\n", "'A <b>bold</b> one'\n", 1), "x", [(2, "title-markup")]),
+        (FINE.replace("T\n", "'AT&amp;T'\n", 1), "x", [(2, "title-markup")]),
+        (FINE.replace("T\n", "'Salt & pepper < 3'\n", 1), "x", []),
+        (FINE, "One.\n\n![](/cat.png)", [(8, "image-without-alt")]),
+        (FINE, '<img src="/a.png">', [(6, "image-without-alt")]),
+        (FINE, '<img alt="A cat" src="/a.png">', []),
+        (FINE, "`![](/cat.png)` and\n\n```\n![](/cat.png) {{< x >}}\n```\n", []),
+        (FINE, "See [it](other.md#there).", [(6, "relative-link")]),
+        (FINE, "See [it](../there/).", [(6, "relative-link")]),
+        (FINE, 'A {{< figure src="x.md" >}} here.', [(6, "template-code")]),
+        (FINE, "{% include x.html %}", [(6, "template-code")]),
+        (FINE, "word " * 30_000, [(2, "huge-text")]),
+        (FINE.replace("2026-05-01", "2026-07-01"), "x", [(3, "future-date")]),
+        (FINE + "updated: 2027-01-01\n", "x", [(5, "ambiguous-date")]),
+        (FINE + "updated: 2025-01-01\n", "x", [(5, "ambiguous-date")]),
+        (FINE + "draft: true\n", "x", []),
+    ],
+)
+def test_rules(front, body, expected):
+    """Each rule finds what it is for, at its line, and nothing in code."""
+    assert found(front, body) == expected
+
+
+def test_the_date_in_a_files_name():
+    """A file that is named for another day than its article says is told of, a zone's day apart is not."""
+    assert found(path="news/2026-01-01-a.md") == [(3, "ambiguous-date")]
+    assert found(path="news/2026-05-02-a.md") == []
+    assert found(path="news/2026-99-02-a.md") == []
+
+
+@pytest.mark.parametrize("rule", ["no-summary", "image-without-alt"])
+def test_rules_can_be_switched_off(rule):
+    """A rule that is ignored finds nothing; the others go on."""
+    rules = {found_rule for _, found_rule in found("title: T\ndate: 2026-05-01\n", "![](/a.png)", ignored=[rule])}
+    assert rules == {"no-summary", "image-without-alt"} - {rule}
+
+
+def test_what_shows_between_articles():
+    """Two articles with one address, and one tag in two spellings, are found; drafts have no address."""
+    look = lint.Lint(SITE, NOW)
+
+    def problems(path, front):
+        source = f"---\n{FINE}{front}---\nText.\n"
+        return [(one.rule, one.message) for one in look.article(article.read(source.encode(), path, UTC), source)]
+
+    assert problems("a.md", "slug: s\ntags: [AI, e-mail, go]\n") == []
+    assert problems("b.md", "slug: s\ndraft: true\n") == []
+    assert problems("c.md", "slug: s\ntags: [ai, email, go]\n") == [
+        ("duplicate-slug", "has the address of a.md, https://test.example/s/")
+    ]
+    assert [one.message for one in look.site()] == [
+        "spelled in several ways: 'AI' (a.md), 'ai' (c.md)",
+        "spelled in several ways: 'e-mail' (a.md), 'email' (c.md)",
+    ]
+
+
+def test_every_rule_is_documented(request):
+    """docs/articles.md lists each rule by its name and level."""
+    text = (request.config.rootpath / "docs" / "articles.md").read_text("utf-8")
+    for rule, (level, _) in lint.RULES.items():
+        assert f"| `{rule}` | {level} |" in text, rule
+
+
+def test_check_in_all_forms(site):
+    """check says the same as lines, as JSON and as annotations of GitHub's; notices only with -v."""
+    site.configure(feeds={"max_size": 1, "aliases": {"/old.xml": "/category/none/rss.xml"}})
+    site.article("a.md", "![](/a.png)\n" + "word " * 400, title="50%, done")
+    site.write("b.md", "no front matter")
+    done = site.run("check")
+    assert done.returncode == 1
+    lines = done.stdout.splitlines()
+    assert lines[0].startswith("content/b.md:1: error: no date: ")
+    assert lines[0].endswith("(refused)")
+    assert (
+        "content/a.md:6: warning: an image without a text in its place: ![what it shows](…) (image-without-alt)"
+        in lines
+    )
+    assert any(line.endswith("(feed-too-large)") and line.startswith("config.yaml:1: warning: ") for line in lines)
+    assert any(
+        "/old.xml leads to /category/none/rss.xml, which is no feed (alias-to-nothing)" in line for line in lines
+    )
+    assert "no-summary" not in done.stdout
+    assert "1 notice (-v shows them)" in done.stderr
+    assert "content/a.md:3: notice: no description" in site.run("check", "-v").stdout
+    problems = json.loads(site.run("check", "--format", "json").stdout)
+    assert {"path": "content/b.md", "line": 1, "level": "error", "rule": "refused"}.items() <= problems[0].items()
+    told = site.run("check", "--format", "github", "--ignore", "refused").stdout.splitlines()
+    said = "an image without a text in its place: ![what it shows](…)"
+    assert f"::warning file=content/a.md,line=6,title=image-without-alt::{said}" in told
+    assert not any(line.startswith("::error") for line in told)
+    site.configure(check={"ignore": ["image-without-alt"]})
+    assert "image-without-alt" not in site.run("check").stdout
+    site.configure(check={"ignore": ["image-with-alt"]})
+    done = site.run("check")
+    assert (done.returncode, "did you mean image-without-alt?" in done.stderr) == (2, True)
+
+
+OLD = {
+    "rss.xml": "<rss><channel><item><guid>{0}</guid></item><item><link>{1}</link></item></channel></rss>",
+    "atom.xml": '<feed xmlns="http://www.w3.org/2005/Atom"><entry><id>{0}</id></entry><entry><id>{1}</id></entry></feed>',
+    "feed.json": '{{"items": [{{"id": "{0}"}}, {{"id": "{1}"}}]}}',
+}
+
+
+@pytest.mark.parametrize("name", OLD)
+def test_check_against_an_old_feed(site, name):
+    """check --against says which ids of a saved feed are kept, in any format, and exits with 1 if one is not."""
+    site.configure(content={"permalink": "/{slug}/", "id": "https://test.example{link}"})
+    site.article("a.md", title="a")
+    site.article("b.md", title="b", draft=True)
+    (site.root / name).write_text(OLD[name].format("https://test.example/a/", "https://test.example/b/"), "utf-8")
+    done = site.run("check", "--against", name)
+    assert done.returncode == 1
+    assert f"{name}: https://test.example/b/ is no id of ours" in done.stdout
+    assert f"{name}: 1 of 2 ids kept" in done.stdout
+    site.article("b.md", title="b")
+    done = site.run("check", "--against", name)
+    assert (done.returncode, f"{name}: 2 of 2 ids kept" in done.stdout) == (0, True)
+
+
+@pytest.mark.parametrize("text", ["", "<html/>", "{}", "[", "<rss", "not a feed"])
+def test_check_against_what_is_no_feed(site, text):
+    """A file that is no feed is said to be none."""
+    site.article("a.md", title="a")
+    (site.root / "old.xml").write_text(text)
+    done = site.run("check", "--against", "old.xml")
+    if text == "<rss":  # an empty feed, as a reader takes it
+        assert "0 of 0 ids kept" in done.stdout
+    else:
+        assert done.returncode == 2
+        assert done.stderr.startswith("old.xml: ")
