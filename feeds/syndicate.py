@@ -109,14 +109,12 @@ def stamp(feed: FeedState, archive: int, site: Site) -> tuple[int, int] | None:
     return newest, feed.history if archive else 0
 
 
-def digest(feed: FeedState, shown: Iterable[tuple[str, str, str]], withdrawn: Iterable[Tombstone], site: Site) -> str:
-    """Give a digest of what a feed's documents show: (id, path, content hash) of entries, newest first; and more."""
+def digest(feed: FeedState, shown: Iterable[tuple[str, str, str]], site: Site) -> str:
+    """Give a digest of what a feed's documents show: (id, path, content hash) of the entries, newest first."""
     facts_of_feed = (fingerprint(site), feed.path, feed.name, exists(feed, site), _before(feed, site.limit, site))
     state = hashlib.sha256(repr(facts_of_feed).encode())
     for facts in shown:
         state.update("\n".join(("", *facts)).encode())
-    for tombstone in withdrawn:
-        state.update(f"\n\n{tombstone.id}\n{tombstone.at}".encode())
     return state.hexdigest()
 
 

@@ -1,9 +1,19 @@
 """The static tree: whole files or none, only what changed, and nothing of anybody else's."""
 
+import gzip
 import json
+import os
 import re
+import shutil
+import subprocess
+import time
+import urllib.error
+import urllib.request
 
+import brotli
 import pytest
+import zstandard
+from conftest import free_port
 
 from feeds.errors import FeedsError
 from feeds.export import MANIFEST, Tree
@@ -119,3 +129,97 @@ def test_an_export_leads_to_no_archive_that_is_not_exported(site):
     assert not {path for path in leading() if path.startswith("category/x")}
     site.configure(feeds={"archives": "all"})
     assert "category/x/rss.xml" in leading()
+
+
+def test_precompressed_documents(site):
+    """Beside each document lies what is compressed of it; both go when it goes, and come back if one is missing."""
+    site.configure(export={"precompressed": ["gzip", "br", "zstd"]}, feeds={"aliases": {"/old.xml": "/rss.xml"}})
+    for name in ("a", "b"):
+        site.article(f"{name}.md", title=name, tags=[name])
+    site.run("build")
+    public = site.root / "public"
+    for path in ("rss.xml", "old.xml", "tag/a/feed.json"):
+        body = (public / path).read_bytes()
+        assert gzip.decompress((public / f"{path}.gz").read_bytes()) == body
+        assert brotli.decompress((public / f"{path}.br").read_bytes()) == body
+        assert zstandard.ZstdDecompressor().decompress((public / f"{path}.zst").read_bytes()) == body
+    (public / "rss.xml.br").unlink()
+    times = {file: file.stat().st_mtime_ns for file in public.rglob("*.gz")}
+    site.run("build")
+    assert (public / "rss.xml.br").exists()
+    assert {file: file.stat().st_mtime_ns for file in public.rglob("*.gz")} == times
+    (site.content / "a.md").unlink()
+    site.run("build")
+    assert not (public / "tag" / "a").exists()
+    site.configure(export={"precompressed": []})
+    site.run("build")
+    assert [file.name for file in public.rglob("*") if file.suffix in (".gz", ".br", ".zst")] == []
+
+
+def test_files_for_hosts(site):
+    """Hosts are told of types and caching in their own files, which come and go with the setting; foreign ones stay."""
+    site.configure(export={"hosts": ["cloudflare", "netlify", "apache", "nginx"]},
+                   feeds={"aliases": {"/blog/index.xml": "/rss.xml"}})  # fmt: skip
+    site.article("a.md", title="a")
+    site.run("build")
+    public = site.root / "public"
+    headers = (public / "_headers").read_text("utf-8")
+    block = "  Content-Type: application/rss+xml; charset=utf-8\n  Cache-Control: public, max-age=300"
+    for path in ("/rss.xml", "/*/rss.xml", "/blog/index.xml"):
+        assert f"\n{path}\n{block}" in headers
+    assert '<Files "feed.json">\n  ForceType "application/feed+json"' in (public / ".htaccess").read_text("utf-8")
+    assert (public / "feeds.nginx.conf").exists()
+    site.configure(export={"hosts": []})
+    site.run("build")
+    assert not (public / "_headers").exists()
+    (public / "_headers").write_text("mine")
+    site.configure(export={"hosts": ["netlify"]})
+    done = site.run("build")
+    assert done.returncode == 0
+    assert "_headers: is there already and not ours; it is left alone" in done.stderr
+    assert (public / "_headers").read_text() == "mine"
+
+
+@pytest.mark.needs("nginx")
+def test_an_export_behind_nginx(site, tmp_path):
+    """With the snippet that is exported, a real nginx sends each document with its type, compressed and with CORS."""
+    site.configure(
+        export={"hosts": ["nginx"], "precompressed": ["gzip"]}, feeds={"aliases": {"/index.xml": "/atom.xml"}}
+    )
+    site.article("a.md", title="a", tags=["t"])
+    site.run("build")
+    public, port = site.root / "public", free_port()
+    user = "user root;" if os.geteuid() == 0 else ""
+    temporary = "".join(
+        f"{kind}_temp_path {tmp_path}/{kind};" for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+    )
+    (tmp_path / "nginx.conf").write_text(
+        f"{user} daemon off; pid {tmp_path}/pid; error_log {tmp_path}/error.log; events {{}} http {{ access_log off; {temporary}"
+        f"server {{ listen 127.0.0.1:{port}; root {public}; include {public}/feeds.nginx.conf; }} }}"
+    )
+    program = shutil.which("nginx") or "/usr/sbin/nginx"
+    checked = subprocess.run(
+        [program, "-t", "-c", str(tmp_path / "nginx.conf")], capture_output=True, text=True, check=False
+    )
+    assert "syntax is ok" in checked.stderr, checked.stderr
+    process = subprocess.Popen([program, "-c", str(tmp_path / "nginx.conf")])
+    try:
+        for path, kind in {"/rss.xml": "application/rss+xml; charset=utf-8", "/tag/t/feed.json": "application/feed+json",
+                           "/index.xml": "application/atom+xml; charset=utf-8"}.items():  # fmt: skip
+            request = urllib.request.Request(f"http://127.0.0.1:{port}{path}", headers={"Accept-Encoding": "gzip"})
+            for attempt in range(100):
+                try:
+                    answer = urllib.request.urlopen(request, timeout=5)
+                    break
+                except urllib.error.URLError:
+                    assert attempt < 99
+                    time.sleep(0.05)
+            with answer:
+                assert answer.headers["Content-Type"] == kind
+                assert answer.headers["Content-Encoding"] == "gzip"
+                assert answer.headers["Access-Control-Allow-Origin"] == "*"
+                assert "max-age=300" in answer.headers["Cache-Control"]
+                assert gzip.decompress(answer.read()) == (public / path[1:]).read_bytes()
+    finally:
+        process.terminate()
+        process.wait(10)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from test_http import DOCUMENTS, read_history
 
 from feeds import documents as room
-from feeds.documents import Documents, memory
+from feeds.documents import Documents, memory, workshop
 
 LIMIT = 3
 PHASES = [Phase.explicit, Phase.reuse, Phase.generate]  # shrinking takes minutes
@@ -132,6 +132,7 @@ def test_what_is_kept_is_true(tmp_path_factory, runs):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(room, "_LOOK_EVERY", 0)
         patch.setattr(memory, "_A_MOMENT", 0)
+        patch.setattr(workshop, "_PATIENCE", 30)  # seconds: the machine may be busy
         life = Life(tmp_path_factory.mktemp("life") / "site")
         for operations in runs:
             for operation in operations:

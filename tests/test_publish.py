@@ -9,6 +9,7 @@ import pytest
 from conftest import Site
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from lxml import etree
 
 from feeds.errors import FolderGone, GuardStopped, Locked
 from feeds.publish import Interrupted
@@ -685,3 +686,75 @@ def test_a_look_at_all_can_be_interrupted_and_goes_on(site, monkeypatch):
     assert outcome.changed == ("",)
     assert "T35 edited" in site.items()
     assert outcome.articles == 39
+
+
+AT = "{http://purl.org/atompub/tombstones/1.0}deleted-entry"
+
+
+def buried(site, path="/atom.xml"):
+    """Give the tombstones of an Atom document as (id, when)."""
+    root = etree.fromstring(site.documents()[path])
+    return [(element.get("ref"), element.get("when")) for element in root.iter(AT)]
+
+
+@pytest.mark.parametrize("how", ["deleted", "draft", "expired", "later"])
+def test_what_is_withdrawn_leaves_a_tombstone(site, how):
+    """A withdrawn entry leaves all documents; Atom says which it was and when (RFC 6721), until it is back."""
+    for name in ("a", "b", "c", "d", "e", "f"):
+        site.article(f"{name}.md", title=name, category="x")
+    site.publish()
+    assert buried(site) == []
+    site.now += timedelta(hours=1)
+    if how == "deleted":
+        (site.content / "a.md").unlink()
+    else:
+        change = {"draft": {"draft": True}, "expired": {"expires": "2026-05-02"}, "later": {"date": "2027-01-01"}}[how]
+        site.article("a.md", **{"title": "a", "category": "x", **change})
+    site.publish()
+    when = site.now.isoformat().replace("+00:00", "Z")
+    for path in ("/atom.xml", "/category/x/atom.xml"):
+        assert buried(site, path) == [("tag:test.example,2026:a", when)]
+    documents = site.documents()
+    assert b"deleted-entry" not in documents["/rss.xml"]
+    assert not any(b">a<" in body for body in documents.values())
+    site.article("a.md", title="a", category="x")
+    site.publish()
+    assert buried(site) == []
+    assert "a" in site.items()
+
+
+def test_tombstones_are_told_for_a_while(site):
+    """After `feeds.tombstones` days a feed that changes tells no more of what was withdrawn; with 0, never."""
+    site.configure(feeds={"tombstones": 10})
+    for name in ("a", "b", "c"):
+        site.article(f"{name}.md", title=name)
+    site.publish()
+    (site.content / "a.md").unlink()
+    site.publish()
+    site.now += timedelta(days=11)
+    before = site.documents()
+    assert site.publish().changed == ()
+    assert site.documents() == before
+    assert len(buried(site)) == 1
+    site.article("d.md", title="d")
+    site.publish()
+    assert buried(site) == []
+    site.configure(feeds={"tombstones": 0})
+    (site.content / "b.md").unlink()
+    site.publish()
+    assert buried(site) == []
+
+
+def test_ids_by_a_pattern_are_minted_once(site):
+    """With content.id a new article gets the id that the old site would have given it, and keeps it whatever changes."""
+    site.configure(content={"permalink": "/{category}/{slug}/", "id": "https://old.example{link}"})
+    site.article("a.md", title="a", category="X y")
+    site.publish()
+    assert site.items()["a"]["id"] == "https://old.example/x-y/a/"
+    site.configure(content={"permalink": "/{slug}.html", "id": "https://new.example{link}"})
+    site.configure(site={"url": "https://new.example"})
+    site.article("a.md", title="a", category="Z", slug="other")
+    site.article("b.md", title="b")
+    site.publish()
+    assert site.items()["a"]["id"] == "https://old.example/x-y/a/"
+    assert site.items()["b"]["id"] == "https://new.example/b.html"

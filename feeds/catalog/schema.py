@@ -120,7 +120,6 @@ tombstones = sa.Table(  # what was withdrawn, and is told of
     sa.Column("at", sa.BigInteger, nullable=False),
     sqlite_with_rowid=False,
 )
-sa.Index("tombstones_by_id", tombstones.c.id)
 renditions = sa.Table(  # what web workers made of live documents, where somebody has to know
     "renditions",
     METADATA,
@@ -173,7 +172,6 @@ MIGRATIONS = {  # from a schema to the next
     3: (
         """CREATE TABLE tombstones (feed TEXT NOT NULL, id TEXT NOT NULL, at BIGINT NOT NULL, PRIMARY KEY (feed, id))
         WITHOUT ROWID""",
-        "CREATE INDEX tombstones_by_id ON tombstones (id)",
     ),
 }
 OLDEST_FIRST = (entries.c.published, entries.c.id)

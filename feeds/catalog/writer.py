@@ -203,20 +203,13 @@ class Writer(Staging):
         delete = entries.delete().where(*there, entries.c.id == sa.bindparam("i"))
         self._many(delete, ("f", "p", "i"), sorted(places))
 
-    def bury(self, withdrawn: Iterable[tuple[str, str]], at: datetime) -> None:
-        """Keep a tombstone for each (feed, id) that was withdrawn."""
-        rows = [(*one, micros(at)) for one in sorted(withdrawn)]
+    def bury(self, feed: str, ids: Iterable[str], at: datetime, since: datetime) -> None:
+        """Keep tombstones of what was withdrawn from a feed; forget those from before, and of what is there again."""
+        again = sa.select(articles.c.id).where(articles.c.id == tombstones.c.id, articles.c.live.is_(True)).exists()
+        over = sa.or_(tombstones.c.at <= micros(since), again)
+        self._connection.execute(tombstones.delete().where(tombstones.c.feed == feed, over))
+        rows = [(feed, id_, micros(at)) for id_ in sorted(ids)]
         self._many(tombstones.insert().prefix_with("OR REPLACE"), ("feed", "id", "at"), rows)
-
-    def revive(self, ids: Iterable[str]) -> None:
-        """Forget the tombstones of entries that are there again."""
-        for some in chunks(list(ids)):
-            self._connection.execute(tombstones.delete().where(tombstones.c.id.in_(some)))
-
-    def forget_tombstones(self, feed: str, before: datetime) -> None:
-        """Forget those of a feed from before a moment."""
-        old = sa.and_(tombstones.c.feed == feed, tombstones.c.at <= micros(before))
-        self._connection.execute(tombstones.delete().where(old))
 
     def stamp(self, feed: FeedState) -> None:
         """Keep a feed's state."""

@@ -31,8 +31,11 @@ def render(feed: Feed) -> bytes:
     _child(element, "updated").text = rfc3339(feed.updated)
     for link in reversed(history(feed, FILENAME, "link")):
         element.findall("link")[-1].addnext(link)
-    for tombstone in feed.withdrawn:  # RFC 6721 section 3
-        add(element, "at:deleted-entry", ref=tombstone.id, when=rfc3339(tombstone.at))
+    first = element.find("entry")
+    for tombstone in feed.withdrawn:  # RFC 6721 section 3; before the entries, as RFC 4287's schema wants it
+        deleted = add(element, "at:deleted-entry", ref=tombstone.id, when=rfc3339(tombstone.at))
+        if first is not None:
+            first.addprevious(deleted)
     return serialise(tree)
 
 

@@ -149,7 +149,6 @@ class Commit:
         """Tell the world of articles, or no longer."""
         self._ids.expect(id_ for one in page for id_ in (one.given, one.id or one.minted) if id_)
         shown, out, into = [], set[Place](), []
-        withdrawn, back = set[tuple[str, str]](), set[str]()
         for one in page:
             had = self._ids.had(one)
             id_, live, waiting = self._decide(one, had)
@@ -158,18 +157,13 @@ class Commit:
             if was != is_:
                 out |= {place for place, name in was.items() if is_.get(place) != name}
                 into += [(*place, one.key, name) for place, name in is_.items() if was.get(place) != name]
-            if one.live and had and not (live and id_ == had):
-                withdrawn |= {(feed, had) for feed, *_ in was}
-            if live and id_ and not (one.live and id_ == had):
-                back.add(id_)
+            if not (live and id_ == had):
+                stamps.withdrew(was)
             news = stamps.moved(was.keys(), is_.keys(), edited=one.edited)
             shown.append(Shown(one.key, id_, live, waiting, stamps.revision if news else one.revision))
         self._catalog.publish(shown)
         self._catalog.take_out(out)
         self._catalog.put_in(into)
-        if self._site.tombstones:
-            self._catalog.bury(withdrawn, self._now)
-        self._catalog.revive(back)
         self._ids.forget()
 
     def _decide(self, one: Pending, had: str | None) -> tuple[str | None, bool, bool]:

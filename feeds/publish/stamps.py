@@ -30,6 +30,7 @@ class Stamps:
         self.revision = catalog.revision() + 1  # the next one, if there is one
         self._grown: defaultdict[str, int] = defaultdict(int)  # by how many entries each feed that was touched did
         self._edits: dict[str, Position] = {}  # the oldest entry of each feed that says something else
+        self._withdrawn: defaultdict[str, set[str]] = defaultdict(set)  # ids of entries that left the world, by feed
         self._shifts: dict[str, Position] = {}  # the oldest that was put in or taken out
 
     def moved(self, before: AbstractSet[Place], after: AbstractSet[Place], *, edited: bool) -> bool:
@@ -48,6 +49,11 @@ class Stamps:
             _lower(self._edits, before & after)
         return edited or before != after
 
+    def withdrew(self, places: Iterable[Place]) -> None:
+        """Note that an entry with these places left the world, or goes by another id."""
+        for feed, _, id_ in places:
+            self._withdrawn[feed].add(id_)
+
     def commit(self, now: datetime, *, every: bool) -> list[str]:
         """Stamp the feeds that show something else; `every` one is to be looked at, or those that were touched.
 
@@ -56,7 +62,7 @@ class Stamps:
         feeds = set(self._grown) | ({feed.path for feed in self._catalog.feeds()} if every else set())
         if self._catalog.feed("") is None:
             feeds.add("")  # a site without articles has a feed too
-        states = [self._state(path, now) for path in sorted(feeds)]
+        states = [self._state(path) for path in sorted(feeds)]
         if not any(live or history for _, live, history, _ in states):
             for state, *_ in states:
                 self._catalog.stamp(state)
@@ -66,7 +72,10 @@ class Stamps:
         at = max(now, last + _SECOND)
         number = self._catalog.commit_revision(at)
         assert number == self.revision, "there is one writer"
+        since = at - timedelta(days=self._site.tombstones)
         for state, live, history, shifted in states:
+            if live:  # what else a document tells changes when its entries do, and at no other time
+                self._catalog.bury(state.path, self._withdrawn[state.path] if self._site.tombstones else (), at, since)
             self._catalog.stamp(
                 replace(
                     state,
@@ -78,7 +87,7 @@ class Stamps:
             )
         return [state.path for state, live, *_ in states if live]
 
-    def _state(self, path: str, now: datetime) -> tuple[FeedState, bool, bool, bool]:
+    def _state(self, path: str) -> tuple[FeedState, bool, bool, bool]:
         """Give a feed's state, and which of its three stamps must move: revision, history, shifted."""
         old = self._catalog.feed(path)
         entries, name = (old.entries if old else 0) + self._grown[path], self._catalog.name(path)
@@ -87,10 +96,7 @@ class Stamps:
         state = replace(state, name=name or state.name)
         exists = syndicate.exists(state, self._site)
         shown = self._catalog.shown(path, self._site.limit)
-        self._catalog.forget_tombstones(path, now - timedelta(days=self._site.tombstones))
-        withdrawn = self._catalog.withdrawn(path, self._site.limit)
-        digest = syndicate.digest(state, shown, withdrawn, self._site)
-        state = replace(state, digest=digest, published=exists or state.published)
+        state = replace(state, digest=syndicate.digest(state, shown, self._site), published=exists or state.published)
         if old is None:
             return state, True, False, False
         renamed = self._anew or state.name != old.name or exists != syndicate.exists(old, self._site)
