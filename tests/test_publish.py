@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from lxml import etree
 
 from feeds.errors import FolderGone, GuardStopped, Locked
+from feeds.formats.ids import ids as read_ids
 from feeds.publish import Interrupted
 
 ID = "tag:test.example,2026:a"
@@ -758,3 +759,30 @@ def test_ids_by_a_pattern_are_minted_once(site):
     site.publish()
     assert site.items()["a"]["id"] == "https://old.example/x-y/a/"
     assert site.items()["b"]["id"] == "https://new.example/b.html"
+
+
+def test_whatever_moves_ids_stay_in_all_formats(site):
+    """Slug, title, category, permalink, site.url and https, changed one after the other: no reader sees anything anew."""
+    names = [f"a{number}" for number in range(9)]
+    fields = {name: {"title": name, "category": "x"} for name in names}
+
+    def published():
+        for name in names:
+            site.article(f"{name}.md", **fields[name])
+        site.publish()
+        documents = site.documents()
+        return {path: sorted(read_ids(documents[path])) for path in ("/rss.xml", "/atom.xml", "/feed.json")}
+
+    site.configure(site={"url": "http://test.example"})
+    first = published()
+    assert len(first["/rss.xml"]) == len(names)
+    for change in ("slug", "title", "category"):
+        for name in names:
+            fields[name][change] = f"other {name}" if change != "category" else "Another"
+        assert published() == first
+    site.configure(content={"permalink": "/{year}/{slug}.html"})
+    assert published() == first
+    site.configure(site={"url": "https://test.example"})
+    assert published() == first
+    site.configure(site={"url": "https://moved.example", "authority": "moved.example"})
+    assert published() == first
