@@ -76,7 +76,7 @@ def _export(call: Call, catalog: Catalog, tree: Tree, *, force: bool) -> tuple[i
         say(f"{tree.root}{path}: is there already and not ours; it is left alone (export.hosts)")
         del helpers[path]
     ours = [file for some in files.values() for file in some] + list(helpers)
-    if changed:
+    if changed or not all(tree.has(path, "") for path in helpers):
         tree.plan(ours)
     written = sum(tree.wrote(path, digest, new=new) for path, digest, new in write(writer, changed))
     written += sum(tree.write(path, text.encode(), "") for path, text in helpers.items())
