@@ -196,3 +196,22 @@ def test_hugos_other_permalinks():
     assert move.settings["content"]["permalinks"] == {"a": "/{folder}/{file}/", "b": "/{title}/"}
     assert any(":weekday" in note for note in move.notes)
     assert any("uglyURLs" in note for note in move.notes)
+
+
+@pytest.mark.parametrize(
+    ("said", "url"),
+    [
+        ("https://a.example/b/", "https://a.example/b"),
+        ("//a.example", "https://a.example"),
+        ("a.example/b", "https://a.example/b"),
+        ("/", "https://example.org"),
+        ("", "https://example.org"),
+    ],
+)
+def test_the_urls_of_old_sites(said, url):
+    """A site's URL may lack its scheme; where nothing tells it, a note says so."""
+    move = moving.move("hugo", {"hugo.toml": f'baseURL = "{said}"\nlanguageCode = "pt_BR"\n'})
+    assert move.settings["site"] == {"title": "My site", "url": url, "language": "pt-BR"}
+    assert any("URL is not told" in note for note in move.notes) == (url == "https://example.org")
+    move = moving.move("jekyll", {"_config.yml": "url: ''\nbaseurl: /b\n"})
+    assert move.settings["site"]["url"] == "https://example.org/b"

@@ -5,10 +5,11 @@ configuration can't tell is in the notes.
 """
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Literal
 
 from feeds.moving import eleventy, hugo, jekyll, pelican
-from feeds.moving.words import Move, OldFeed, Unreadable
+from feeds.moving.words import UNKNOWN, Move, OldFeed, Unreadable
 
 __all__ = ["FILES", "Generator", "Move", "OldFeed", "Unreadable", "move"]
 
@@ -29,4 +30,8 @@ _READERS: Mapping[Generator, Callable[[Mapping[str, str]], Move]] = {
 
 def move(generator: Generator, files: Mapping[str, str]) -> Move:
     """Read the texts of the old configuration, by file name as in `FILES`. Raises `Unreadable`."""
-    return _READERS[generator](files)
+    found = _READERS[generator](files)
+    if found.settings["site"]["url"].startswith(UNKNOWN):
+        note = "the site's URL is not told: set site.url and content.id before anybody subscribes"
+        return replace(found, notes=(*found.notes, note))
+    return found

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from feeds.parse import yaml
 
 Settings = dict[str, Any]
+UNKNOWN = "https://example.org"  # a site whose URL its configuration does not tell
 DOCUMENT = {"rss": "rss.xml", "atom": "atom.xml", "json": "feed.json"}
 
 
@@ -39,9 +40,9 @@ class Unreadable(ValueError):
 
 def site(title: Any, url: Any, **more: Any) -> Settings:
     """Give the section `site`, of what there is."""
-    site: Settings = {"title": str(title or "My site"), "url": str(url or "https://example.org").rstrip("/")}
-    if not urlsplit(site["url"]).scheme:
-        site["url"] = f"https://{site['url'].lstrip('/')}"
+    site: Settings = {"title": str(title or "My site"), "url": _url(str(url or "").strip().rstrip("/"))}
+    if language := more.get("language"):
+        more["language"] = str(language).replace("_", "-")
     author = more.pop("author", None)
     if isinstance(author, Mapping):
         author = {key: str(author[key]) for key in ("name", "email", "url") if author.get(key)}
@@ -50,6 +51,15 @@ def site(title: Any, url: Any, **more: Any) -> Settings:
     if author:
         site["author"] = author if isinstance(author, dict) else str(author)
     return {"site": site}
+
+
+def _url(said: str) -> str:
+    """Make a site's URL of what was said of it, which may be a host, or a path."""
+    if said.startswith("//"):
+        return f"https:{said}"
+    if urlsplit(said).scheme in ("http", "https"):
+        return said
+    return f"{UNKNOWN}{said}" if not said or said.startswith("/") else f"https://{said}"
 
 
 def translated(pattern: str, parts: Mapping[str, str], notes: list[str]) -> str:
