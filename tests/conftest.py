@@ -21,7 +21,7 @@ import yaml
 
 from feeds import config
 from feeds.catalog import Catalog
-from feeds.documents import Documents
+from feeds.documents import Everything
 from feeds.folder import Folder
 from feeds.publish import Publisher
 
@@ -109,7 +109,7 @@ class Site:
 
     def documents(self, *, archives=False):
         """Render everything that is published; gives path -> bytes."""
-        documents = Documents(self.catalog, self.config.for_core)
+        documents = Everything(self.catalog, self.config.for_core)
         listed = documents.listed(archives=lambda _: archives)
         return {
             address.path: document.body

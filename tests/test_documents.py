@@ -1,5 +1,6 @@
 """A document is rendered when it is first asked for, and kept while its feed's stamp stands."""
 
+import json
 import threading
 import time
 from datetime import timedelta
@@ -7,7 +8,8 @@ from datetime import timedelta
 import pytest
 
 from feeds import documents as room
-from feeds.documents import Busy, Documents, NothingYet, memory
+from feeds.documents import Busy, Documents, Everything, NothingYet, memory
+from feeds.encoding import stored
 from feeds.formats import FORMATS
 
 
@@ -16,6 +18,67 @@ def documents(site, monkeypatch):
     monkeypatch.setattr(room, "_LOOK_EVERY", 0)
     monkeypatch.setattr(memory, "_A_MOMENT", 0)
     return Documents(site.catalog, site.config.for_core)
+
+
+def kept(site, made=None):
+    """Give what the catalog keeps of rendered texts, by path; all of it with a mark in its HTML if one is given."""
+    with site.catalog.writing() as catalog:
+        records = {record.path: record for record in catalog.newest("", 100)}
+        contents = catalog.contents([record.text for record in records.values()])
+        if made is not None:
+            catalog.keep_contents((key, variant, made) for key, (variant, _) in contents.items())
+    return {path: contents[record.text] for path, record in records.items() if record.text in contents}
+
+
+def html(documents):
+    return {item["title"]: item["content_html"] for item in json.loads(documents.get("/feed.json").body)["items"]}
+
+
+def test_a_text_is_rendered_once(site, documents):
+    """What a text became is kept in the catalog, and found by every other worker, until the text is another."""
+    site.article("a.md", "Old *a*.", title="a")
+    site.article("b.md", "Old *b*.", title="b")
+    site.publish()
+    assert html(documents) == {"a": "<p>Old <em>a</em>.</p>", "b": "<p>Old <em>b</em>.</p>"}
+    assert kept(site) == {}
+    documents.write()
+    assert set(kept(site, stored('["<p>Kept.</p>", "Kept."]'))) == {"a.md", "b.md"}
+    site.article("b.md", "New.", title="b")
+    site.publish(site.now + timedelta(hours=1))
+    assert set(kept(site)) == {"a.md"}  # what is of no use went with its text
+    assert html(Documents(site.catalog, site.config.for_core)) == {"a": "<p>Kept.</p>", "b": "<p>New.</p>"}
+
+
+def test_what_is_kept_is_of_this_address(site, documents):
+    """Where links and ids would be others, and where what is kept is damaged, a text is rendered again."""
+    site.article("a.md", "[b](b/)", title="a")
+    site.publish()
+    documents.get("/feed.json")
+    documents.write()
+    kept(site, stored('["<p>Kept.</p>", "Kept."]'))
+    site.configure(site={"url": "https://moved.example"})
+    assert "https://moved.example/a/b/" in html(Documents(site.catalog, site.config.for_core))["a"]
+    site.configure(site={"url": "https://test.example"})
+    assert html(Documents(site.catalog, site.config.for_core))["a"] == "<p>Kept.</p>"
+    for damaged in (b"", b"no such thing", stored("[]"), stored("{"), stored("[1, 2, 3]")):
+        kept(site, damaged)
+        assert "https://test.example/a/b/" in html(Documents(site.catalog, site.config.for_core))["a"]
+
+
+def test_archives_do_not_fill_the_catalog(site):
+    """Only what live documents show is kept: the whole history would double the catalog."""
+    site.configure(feeds={"limit": 2})
+    for number in range(5):
+        site.article(f"{number}.md", title=f"T{number}", date=f"2026-05-0{number + 1}")
+    site.publish()
+    site.documents(archives=True)
+    everything = Everything(site.catalog, site.config.for_core)
+    listed = [address for address, _ in everything.listed(archives=lambda _: True)]
+    assert len(everything.not_rendered(listed)) == 2
+    assert len(list(everything.every(listed, archives=lambda _: True))) == len(listed)
+    everything.write()
+    assert set(kept(site)) == {"3.md", "4.md"}
+    assert everything.not_rendered(listed) == []
 
 
 PATHS = [f"/{format_.filename}" for format_ in FORMATS]

@@ -247,6 +247,7 @@ def _engine(file: Path | None) -> sa.Engine:
     def connected(connection: Any, _record: Any) -> None:
         connection.create_function("packed", 2, packed_as_text, deterministic=True)  # for a migration
         connection.isolation_level = None  # transactions are ours: pysqlite would begin them late
+        connection.execute("PRAGMA foreign_keys=ON")
         connection.execute("PRAGMA synchronous=NORMAL")
         connection.execute("PRAGMA wal_autocheckpoint=16384")  # pages: each is copied to its place once, not often
         connection.execute("PRAGMA journal_size_limit=67108864")

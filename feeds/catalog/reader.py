@@ -24,6 +24,7 @@ from feeds.catalog.schema import (
     OLDEST_FIRST,
     articles,
     chunks,
+    contents,
     entries,
     feeds,
     meta,
@@ -34,6 +35,10 @@ from feeds.catalog.schema import (
     tombstones,
 )
 from feeds.model import FeedState, Tombstone
+
+_RECORDS = sa.select(texts, *(articles.c[name] for name in ("path", "hash", "id", "published", "revision"))).join_from(
+    articles, texts, texts.c.key == articles.c.text
+)
 
 
 class Reader:
@@ -88,13 +93,26 @@ class Reader:
         order = NEWEST_FIRST if newest else OLDEST_FIRST
         mine = sa.select(entries).where(entries.c.feed == feed)
         some = mine.order_by(*order).limit(limit).offset(skip).subquery()  # what is skipped needs no article
-        chosen = (
-            sa.select(articles.c.hash, articles.c.id, articles.c.revision, texts.c.article)
-            .join(some, some.c.article == articles.c.key)
-            .join(texts, texts.c.key == articles.c.text)
-        )
+        chosen = _RECORDS.join(some, some.c.article == articles.c.key)
         newest_first = chosen.order_by(some.c.published.desc(), some.c.id.desc())
         return [record(row) for row in self._connection.execute(newest_first)]
+
+    def records(self, keys: Sequence[int]) -> list[Record]:
+        """Give articles by the keys of their texts."""
+        wanted = (_RECORDS.where(texts.c.key.in_(some)) for some in chunks(list(keys)))
+        return [record(row) for chosen in wanted for row in self._connection.execute(chosen)]
+
+    def not_rendered(self, feed: str, limit: int) -> list[int]:
+        """Give the keys of those texts of a feed's newest entries that nobody has rendered yet."""
+        newest = sa.select(entries.c.article).where(entries.c.feed == feed).order_by(*NEWEST_FIRST).limit(limit)
+        rendered = sa.select(contents.c.text).where(contents.c.text == articles.c.text).exists()
+        chosen = sa.select(articles.c.text).where(articles.c.key.in_(newest), ~rendered)
+        return list(self._connection.scalars(chosen))
+
+    def contents(self, keys: Sequence[int]) -> dict[int, tuple[str, bytes]]:
+        """Give what texts became, as (what else it depends on, packed), by the keys of the texts."""
+        wanted = (sa.select(contents).where(contents.c.text.in_(some)) for some in chunks(list(keys)))
+        return {row.text: (row.variant, row.content) for chosen in wanted for row in self._connection.execute(chosen)}
 
     def shown(self, feed: str, limit: int) -> list[tuple[str, str, str]]:
         """Give the newest entries of a feed as (id, path, content hash): all that makes them what they are."""

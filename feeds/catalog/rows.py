@@ -77,14 +77,21 @@ class Staged(NamedTuple):
     refused: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(NamedTuple):
     """What an entry shows: the article, and what the world knows of it."""
 
-    article: Article
-    hash: str
+    text: int  # the key of the article's text
+    packed: bytes
+    path: str
+    hash: str  # of the file
     id: str
+    published: datetime
     revision: int  # that last changed what the world knows of it
+
+    @property
+    def article(self) -> Article:
+        """Unpack the article, for who has not seen this path with this hash and id before."""
+        return unpacked(self.packed)
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,7 +178,7 @@ class Run:
 
 
 def record(row: Any) -> Record:
-    return Record(unpacked(row.article), row.hash, row.id, row.revision)
+    return Record(row.key, row.article, row.path, row.hash, row.id, moment(row.published), row.revision)
 
 
 def feed_state(row: Any) -> FeedState:

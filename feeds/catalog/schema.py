@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 T = TypeVar("T")
 
-SCHEMA = 4
+SCHEMA = 5
 _CHUNK = 500  # parameters of one statement
 
 METADATA = sa.MetaData()
@@ -33,6 +33,13 @@ texts = sa.Table(
     METADATA,
     sa.Column("key", sa.Integer, primary_key=True),
     sa.Column("article", sa.LargeBinary, nullable=False),  # packed
+)
+contents = sa.Table(  # what texts became when they were rendered for a live feed
+    "contents",
+    METADATA,
+    sa.Column("text", sa.Integer, sa.ForeignKey("texts.key", ondelete="CASCADE"), primary_key=True),
+    sa.Column("variant", sa.Text, nullable=False),  # what else it depends on
+    sa.Column("content", sa.LargeBinary, nullable=False),  # packed
 )
 _VERSION: tuple[Callable[[], "sa.Column[Any]"], ...] = (
     lambda: sa.Column("hash", sa.Text),  # of the file; null if there never was a good one
@@ -172,6 +179,10 @@ MIGRATIONS = {  # from a schema to the next
     3: (
         """CREATE TABLE tombstones (feed TEXT NOT NULL, id TEXT NOT NULL, at BIGINT NOT NULL, PRIMARY KEY (feed, id))
         WITHOUT ROWID""",
+    ),
+    4: (
+        """CREATE TABLE contents (text INTEGER NOT NULL PRIMARY KEY REFERENCES texts ("key") ON DELETE CASCADE,
+        variant TEXT NOT NULL, content BLOB NOT NULL)""",
     ),
 }
 OLDEST_FIRST = (entries.c.published, entries.c.id)

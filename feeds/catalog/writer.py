@@ -15,6 +15,7 @@ from feeds.catalog.schema import (
     TO_DECIDE,
     articles,
     chunks,
+    contents,
     entries,
     feeds,
     meta,
@@ -222,6 +223,14 @@ class Writer(Staging):
         number = self.revision() + 1
         self._connection.execute(revisions.insert().values(number=number, at=micros(at)))
         return number
+
+    def keep_contents(self, made: Iterable[tuple[int, str, bytes]]) -> None:
+        """Keep what texts became: key of the text, what else that depends on, packed. Texts may be gone by now."""
+        kept = list(made)
+        there = {key for some in chunks([key for key, *_ in kept])
+                 for key in self._connection.scalars(sa.select(texts.c.key).where(texts.c.key.in_(some)))}  # fmt: skip
+        rows = [row for row in kept if row[0] in there]
+        self._many(contents.insert().prefix_with("OR REPLACE"), ("text", "variant", "content"), rows)
 
     def remember_renditions(self, made: Iterable[Rendition], *, keep: int) -> None:
         """Keep what was made of live documents; of each, so many of the last versions."""

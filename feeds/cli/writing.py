@@ -7,14 +7,15 @@ from pathlib import Path
 
 from feeds import config
 from feeds.catalog import Catalog
-from feeds.documents import Address, Documents
+from feeds.documents import Address, Everything
 from feeds.encoding import encode
 from feeds.export import Tree
-from feeds.model import Document, FeedState
+from feeds.model import FeedState
 from feeds.pool import pool
 
 _FEW = 300  # documents that are written here: processes of their own take a second to start
 _BATCH = 8  # feeds for a process at a time
+_BATCH_OF_TEXTS = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +38,7 @@ class Writer:
         self.settings = settings
         self.tree = tree
         self.force = force
-        self._documents = Documents[Document](catalog, settings.for_core)
+        self._documents = Everything(catalog, settings.for_core)
 
     def listed(self) -> Iterator[tuple[Address, str]]:
         """Give the addresses of all documents of the tree, each with a digest of what it shows."""
@@ -59,8 +60,16 @@ class Writer:
                 for file, body in zip(self.files(path), bodies, strict=True):
                     new = self.tree.write(file, body, task.digest, force=self.force)
                     wrote.append((file, task.digest, new))
-        self._documents.renditions.write()
+        self._documents.write()
         return wrote
+
+    def not_rendered(self, tasks: list[Task]) -> list[int]:
+        """Give the keys of texts that are to be rendered for documents."""
+        return self._documents.not_rendered(task.address for task in tasks)
+
+    def render(self, texts: list[int]) -> None:
+        """Render texts, so that every process finds what they became."""
+        self._documents.render_texts(texts)
 
     def _archives(self, state: FeedState) -> bool:
         return self.settings.feeds.archives == "all" or not state.path
@@ -73,8 +82,11 @@ def write(writer: Writer, tasks: list[Task]) -> Iterator[Wrote]:
         return
     by_feed = [list(some) for _, some in groupby(tasks, lambda task: (task.address.feed, task.address.archive))]
     batches = [list(chain(*by_feed[start : start + _BATCH])) for start in range(0, len(by_feed), _BATCH)]
+    texts = writer.not_rendered(tasks)  # each shown by several feeds, which are written by several processes
+    by_text = [texts[start : start + _BATCH_OF_TEXTS] for start in range(0, len(texts), _BATCH_OF_TEXTS)]
     with pool(_begin, writer.settings, writer.tree.root, writer.force) as processes:
         try:
+            list(processes.map(_render, by_text))
             for wrote in processes.map(_write, batches):
                 yield from wrote
         except BaseException:
@@ -88,6 +100,10 @@ _WRITER: Writer
 def _begin(settings: config.Config, root: Path, force: bool) -> None:
     global _WRITER  # noqa: PLW0603  # what a process of a pool is given once
     _WRITER = Writer(settings, Catalog(settings.catalog_file), Tree(root, ours=False), force=force)
+
+
+def _render(texts: list[int]) -> None:
+    _WRITER.render(texts)
 
 
 def _write(tasks: list[Task]) -> list[Wrote]:

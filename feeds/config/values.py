@@ -10,7 +10,6 @@ from urllib.parse import unquote, urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
-from feeds.lint import RULES
 from feeds.text import absolute, one_line, scheme
 
 _PARTS = {"category", "categories", "slug", "path", "folder", "section", "file", "title", "year", "month", "day"}
@@ -154,6 +153,8 @@ def _secret(value: str) -> str:
 
 
 def _rule(value: str) -> str:
+    from feeds.lint import RULES  # which only `check` and this need
+
     if value not in RULES:
         raise ValueError(f"{value!r} is no rule of feeds check" + did_you_mean(value, RULES))
     return value

@@ -7,24 +7,24 @@ thread makes the next version of a document the others are given the last one; n
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
-from itertools import groupby
 from typing import Any, Generic, TypeGuard, TypeVar
 
 from feeds import syndicate
 from feeds.catalog import Catalog, Reader, Rendition
 from feeds.documents.address import Address
+from feeds.documents.contents import Contents
+from feeds.documents.everything import Everything
 from feeds.documents.memory import Made, Memory
-from feeds.documents.render import Renderer, Shown
+from feeds.documents.render import Renderer
 from feeds.documents.renditions import Renditions
 from feeds.documents.workshop import Busy, Workshop
 from feeds.errors import CatalogError, FeedsError
-from feeds.formats import FORMATS
 from feeds.model import Document, Feed, FeedState, Site
 
-__all__ = ["Address", "Busy", "Documents", "NothingYet"]
+__all__ = ["Address", "Busy", "Documents", "Everything", "NothingYet"]
 
 T = TypeVar("T")
 
@@ -59,7 +59,8 @@ class Documents(Generic[T]):
         self._make = made
         self.renditions = Renditions(catalog, every=deltas)
         self._timed = timed
-        self._renderer = Renderer(site, room // 2)
+        self._contents = Contents(catalog)
+        self._renderer = Renderer(site, self._contents, room // 2)
         self._memory = Memory[T](site, room)
         self._workshop = Workshop()
         self._look_again_at = 0.0
@@ -135,45 +136,16 @@ class Documents(Generic[T]):
             state = catalog.feed(path)
             if state is None or not syndicate.exists(state, self.site):
                 return None
-            shown = self._shown(catalog, state, 0)
+            shown = self._renderer.shown(catalog, state)
             feeds = [state for state in catalog.feeds() if syndicate.exists(state, self.site)]
             changed = catalog.moment(catalog.revision())
         feed = self._workshop.do(f"feed {state.revision} {path}", lambda: self._renderer.feed(state, shown))
         return feed, feeds, changed
 
-    def listed(self, *, archives: Callable[[FeedState], bool]) -> Iterator[tuple[Address, str]]:
-        """Give the addresses of all documents, of archives too for the feeds that the caller says.
-
-        Each comes with a digest of what it shows, known before anything of it is rendered.
-        """
-        with self._catalog.reading() as catalog:
-            identity = f"{catalog.identity()} {syndicate.fingerprint(self.site)}"
-            feeds = [state for state in catalog.feeds() if syndicate.exists(state, self.site)]
-        for state in feeds:
-            last = syndicate.archives(state, self.site) if archives(state) else 0
-            for archive in range(last + 1):
-                digest = (
-                    f"{syndicate.stamp(state, archive, self.site)} {identity}" if archive else f"{state.digest} {last}"
-                )
-                for format_ in FORMATS:
-                    yield Address(state.path, format_, archive), digest
-
-    def every(
-        self, addresses: Iterable[Address], *, archives: Callable[[FeedState], bool]
-    ) -> Iterator[tuple[Address, Document]]:
-        """Render documents that are listed, in the order of the list; those without archives lead to none."""
-        for (path, archive), formats in groupby(addresses, lambda address: (address.feed, address.archive)):
-            with self._catalog.reading() as catalog:
-                state = catalog.feed(path)
-                assert state is not None, "it was listed"
-                shown = self._shown(catalog, state, archive)
-            feed = self._renderer.feed(state, shown, archive)
-            if not archives(state):
-                feed = replace(feed, prev_archive=None)
-            for address in formats:
-                rendered = self._renderer.document(address, feed, state, shown.changed)
-                self.renditions.note(address, rendered, state, min(self.site.limit, state.entries))
-                yield address, rendered.document
+    def write(self) -> None:
+        """Tell the catalog what was made of articles and documents. Raises `CatalogError`."""
+        self._contents.write()
+        self.renditions.write()
 
     def revision(self) -> int:
         """Give the catalog's revision of a moment ago. Raises `NothingYet`; a catalog that is away is no error."""
@@ -247,7 +219,7 @@ class Documents(Generic[T]):
             if not self._has(state, address):
                 self._memory.drop(path)
                 return None
-            shown = self._shown(catalog, state, address.archive)
+            shown = self._renderer.shown(catalog, state, address.archive)
         feed = self._renderer.feed(state, shown, address.archive)
         rendered = self._renderer.document(address, feed, state, shown.changed)
         self.renditions.note(address, rendered, state, min(self.site.limit, state.entries))
@@ -261,25 +233,14 @@ class Documents(Generic[T]):
             revision, state = catalog.revision(), catalog.feed(address.feed)
             if not self._has(state, address):
                 return None
-            shown = self._shown(catalog, state, 0)
-        new = [one for one in shown.records if one.revision > known.revision or one.article.published < known.oldest]
+            shown = self._renderer.shown(catalog, state)
+        new = [one for one in shown.records if one.revision > known.revision or one.published < known.oldest]
         if len(new) == len(shown.records):
             return None
         feed = self._renderer.feed(state, shown._replace(records=new))
         made = self._finish(address, self._renderer.document(address, feed, state, shown.changed).document, state)
         self._memory.keep(key, made, revision)
         return made.what
-
-    def _shown(self, catalog: Reader, state: FeedState, archive: int) -> Shown:
-        if archive == 0:
-            limit = self.site.limit
-            return Shown(catalog.newest(state.path, limit), state.changed, catalog.withdrawn(state.path, limit))
-        skip = (archive - 1) * self.site.limit
-        if not syndicate.is_full(state, archive, self.site):
-            records = catalog.oldest(state.path, state.entries, state.entries - skip, skip)
-            return Shown(records, max(state.changed, catalog.moment(state.shifted)))
-        records = catalog.oldest(state.path, state.entries, self.site.limit, skip)
-        return Shown(records, catalog.moment(max([state.shifted, *(record.revision for record in records)])))
 
     def _finish(self, address: Address, document: Document, state: FeedState) -> Made[T]:
         stamp = syndicate.stamp(state, address.archive, self.site)

@@ -3,22 +3,24 @@
 import hashlib
 import logging
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import NamedTuple
 
 from feeds import syndicate
-from feeds.catalog import Record
+from feeds.catalog import Reader, Record
 from feeds.documents.address import Address
+from feeds.documents.contents import Contents
 from feeds.documents.kept import Kept
 from feeds.errors import Refused
 from feeds.formats import FORMATS
-from feeds.model import Content, Document, Entry, Feed, FeedState, Site, Tombstone
+from feeds.model import Article, Content, Document, Entry, Feed, FeedState, Site, Tombstone
 from feeds.sandbox import Sandbox
 
 _LOG = logging.getLogger(__name__)
 _SECONDS = 5.0  # of CPU: five times what it was tried with, so that what was published is shown
+_OVERHEAD = 2_000  # bytes that an entry takes besides its text
 
 
 class Shown(NamedTuple):
@@ -27,6 +29,7 @@ class Shown(NamedTuple):
     records: list[Record]
     changed: datetime  # when that last changed
     withdrawn: Sequence[Tombstone] = ()
+    contents: Mapping[int, tuple[str, bytes]] = {}  # what is kept of texts, by their keys
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,13 +42,14 @@ class Rendered:
 
 
 class Renderer:
-    """Renders for any number of threads; what an article's text became is kept for the next feed that shows it."""
+    """Renders for any number of threads; an entry is kept for the next feed that shows it."""
 
-    def __init__(self, site: Site, room: int) -> None:
-        """Keep so many bytes of rendered articles."""
+    def __init__(self, site: Site, contents: Contents, room: int) -> None:
+        """Keep so many bytes of entries."""
         self._site = site
         self._sandbox = Sandbox(_SECONDS)
-        self._contents = Kept[Content](room, lambda content: len(content.html) + len(content.summary))
+        self._contents = contents
+        self._entries = Kept[Entry](room, lambda entry: len(entry.html or "") + len(entry.summary) + _OVERHEAD)
         self._lock = threading.Lock()
 
     def prepare(self) -> None:
@@ -54,10 +58,29 @@ class Renderer:
         for format_ in FORMATS:
             format_.load()
 
+    def shown(self, catalog: Reader, state: FeedState, archive: int = 0) -> Shown:
+        """Give what a feed's live document shows, or one of its archives."""
+        if archive == 0:
+            limit = self._site.limit
+            records = catalog.newest(state.path, limit)
+            kept = self._contents.find(catalog, (one for one in records if self._entries.get(_key(one)) is None))
+            return Shown(records, state.changed, catalog.withdrawn(state.path, limit), kept)
+        skip = (archive - 1) * self._site.limit
+        if not syndicate.is_full(state, archive, self._site):
+            records = catalog.oldest(state.path, state.entries, state.entries - skip, skip)
+            return Shown(records, max(state.changed, catalog.moment(state.shifted)))
+        records = catalog.oldest(state.path, state.entries, self._site.limit, skip)
+        return Shown(records, catalog.moment(max([state.shifted, *(record.revision for record in records)])))
+
     def feed(self, state: FeedState, shown: Shown, archive: int = 0) -> Feed:
         """Make a feed, or one of its archives, of what it shows."""
-        entries = [self._entry(record) for record in shown.records]
+        entries = [self._entry(record, shown.contents, keep=not archive) for record in shown.records]
         return syndicate.feed(state, entries, self._site, archive, shown.withdrawn)
+
+    def render(self, records: Iterable[Record]) -> None:
+        """Render articles for feeds to come, here or elsewhere."""
+        for record in records:
+            self._entry(record, {}, keep=True)
 
     def document(self, address: Address, feed: Feed, state: FeedState, changed: datetime) -> Rendered:
         """Render a document; a live one within the size that the site allows."""
@@ -77,23 +100,34 @@ class Renderer:
         document = Document(address.path, address.format.media_type, body, digest, changed, settled)
         return Rendered(document, texts, feed.entries[-1].published if feed.entries else None)
 
-    def _entry(self, record: Record) -> Entry:
-        assert record.id is not None, "an article in a feed has an id"
-        url = syndicate.link(record.article, self._site)
-        key = (record.hash, record.id, url)
-        content = self._contents.get(key)
-        if content is None:
+    def _entry(self, record: Record, kept: Mapping[int, tuple[str, bytes]], *, keep: bool) -> Entry:
+        key = _key(record)
+        entry = self._entries.get(key)
+        if entry is None:
             with self._lock:  # another thread may be at it, for another format
-                content = self._contents.get(key) or self._content(record, url)
-                self._contents.put(key, content)
-        return syndicate.entry(record.article, record.id, content, self._site)
+                entry = self._entries.get(key) or self._make(record, kept.get(record.text), keep=keep)
+                self._entries.put(key, entry)
+        return entry
 
-    def _content(self, record: Record, url: str) -> Content:
-        body, summary = record.article.body, record.article.summary
+    def _make(self, record: Record, kept: tuple[str, bytes] | None, *, keep: bool) -> Entry:
+        article = record.article
+        url = syndicate.link(article, self._site)
+        content = self._contents.unpacked(kept, record, url)
+        if content is None:
+            content = self._content(article, record.id, url)
+            if keep:
+                self._contents.note(record, url, content)
+        return syndicate.entry(article, record.id, content, self._site)
+
+    def _content(self, article: Article, id_: str, url: str) -> Content:
         try:
-            return self._sandbox.content(body, summary, url, syndicate.anchor_prefix(record.id or ""))
+            return self._sandbox.content(article.body, article.summary, url, syndicate.anchor_prefix(id_))
         except Refused as refused:
             from feeds.parse.content import as_plain_text
 
-            _LOG.warning("%s: shown as plain text: %s", record.article.path, refused.reason)
-            return as_plain_text(body, summary)
+            _LOG.warning("%s: shown as plain text: %s", article.path, refused.reason)
+            return as_plain_text(article.body, article.summary)
+
+
+def _key(record: Record) -> tuple[str, str, str]:
+    return record.hash, record.id, record.path

@@ -6,7 +6,6 @@ is not maintained, and `parse` strips the body's indentation and publishes broke
 
 import json
 import re
-import tomllib
 from collections.abc import Callable
 from typing import Any
 
@@ -109,6 +108,8 @@ class _Toml(_Fenced):
         """Read the table."""
         if _LONG_DOTTED_KEY.search(fm):
             raise Refused("nested too deep")  # and tomllib takes quadratic time for it
+        import tomllib  # which few articles need
+
         try:
             return FrontMatter(tomllib.loads(fm), _finder(fm, r'^[ \t\[]*["\']?{}["\']?[ \t]*[=.\]]'))
         except ValueError as error:  # tomllib's own, and an integer of thousands of digits

@@ -77,7 +77,7 @@ def create_app(config_file: str | os.PathLike[str] | None = None) -> Flask:
         tasks.append(lambda _requests: catalog.ask() if hook.taken() else None)
 
     _say_errors(app, documents, aliases)
-    tasks.append(lambda _requests: documents.renditions.write())
+    tasks.append(lambda _requests: documents.write())
     journal = Journal(tasks, wanted=len(tasks) > 1, logged=bool(server.access_log))
     journal.start()
     app.wsgi_app = Front(  # type: ignore[method-assign]

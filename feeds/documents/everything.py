@@ -1,0 +1,79 @@
+"""Every document of a catalog, one after the other, for who writes them all; nothing is kept but entries."""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
+from itertools import groupby
+
+from feeds import syndicate
+from feeds.catalog import Catalog
+from feeds.documents.address import Address
+from feeds.documents.contents import Contents
+from feeds.documents.render import Renderer
+from feeds.documents.renditions import Renditions
+from feeds.formats import FORMATS
+from feeds.model import Document, FeedState, Site
+
+_ROOM = 32 << 20  # bytes of entries
+
+
+class Everything:
+    """All documents of a catalog: what there is, and their bytes. For one thread."""
+
+    def __init__(self, catalog: Catalog, site: Site) -> None:
+        self._catalog = catalog
+        self._site = site
+        self._contents = Contents(catalog)
+        self._renditions = Renditions(catalog, every=False)
+        self._renderer = Renderer(site, self._contents, _ROOM)
+
+    def listed(self, *, archives: Callable[[FeedState], bool]) -> Iterator[tuple[Address, str]]:
+        """Give the addresses of all documents, of archives too for the feeds that the caller says.
+
+        Each comes with a digest of what it shows, known before anything of it is rendered.
+        """
+        with self._catalog.reading() as catalog:
+            identity = f"{catalog.identity()} {syndicate.fingerprint(self._site)}"
+            feeds = [state for state in catalog.feeds() if syndicate.exists(state, self._site)]
+        for state in feeds:
+            last = syndicate.archives(state, self._site) if archives(state) else 0
+            for archive in range(last + 1):
+                digest = (
+                    f"{syndicate.stamp(state, archive, self._site)} {identity}" if archive else f"{state.digest} {last}"
+                )
+                for format_ in FORMATS:
+                    yield Address(state.path, format_, archive), digest
+
+    def every(
+        self, addresses: Iterable[Address], *, archives: Callable[[FeedState], bool]
+    ) -> Iterator[tuple[Address, Document]]:
+        """Render documents that are listed, in the order of the list; those without archives lead to none."""
+        for (path, archive), formats in groupby(addresses, lambda address: (address.feed, address.archive)):
+            with self._catalog.reading() as catalog:
+                state = catalog.feed(path)
+                assert state is not None, "it was listed"
+                shown = self._renderer.shown(catalog, state, archive)
+            feed = self._renderer.feed(state, shown, archive)
+            if not archives(state):
+                feed = replace(feed, prev_archive=None)
+            for address in formats:
+                rendered = self._renderer.document(address, feed, state, shown.changed)
+                self._renditions.note(address, rendered, state, min(self._site.limit, state.entries))
+                yield address, rendered.document
+
+    def not_rendered(self, addresses: Iterable[Address]) -> list[int]:
+        """Give the keys of the texts that live documents show and that nobody has rendered yet, each once."""
+        feeds = dict.fromkeys(address.feed for address in addresses if not address.archive)
+        with self._catalog.reading() as catalog:
+            return list(dict.fromkeys(key for feed in feeds for key in catalog.not_rendered(feed, self._site.limit)))
+
+    def render_texts(self, keys: Sequence[int]) -> None:
+        """Render texts and keep what they become, for all who will show them."""
+        with self._catalog.reading() as catalog:
+            records = catalog.records(keys)
+        self._renderer.render(records)
+        self.write()
+
+    def write(self) -> None:
+        """Tell the catalog what was made of articles and documents. Raises `CatalogError`."""
+        self._contents.write()
+        self._renditions.write()
