@@ -1,136 +1,239 @@
-"""What real readers make of the served feeds: entries complete at the first poll, a 304 at the second or third."""
+"""What User-Agents say, held against those that are really sent (agents.tsv), and the counting of a day's subscribers."""
 
-import email
-import email.policy
-import json
-import sqlite3
-import subprocess
+import csv
+import hashlib
+import random
+import re
+from collections import defaultdict
+from pathlib import Path
+from typing import get_args
 
-import feedparser
 import pytest
-from conftest import Server, Site
+from hypothesis import given
+from hypothesis import strategies as st
 
-TITLES = {"Fish & <b>chips</b>", "Çà et là", "Plain"}
-BODY = "Some *words* and [a link](/there/)."
+from feeds import readers
+from feeds.readers import MOST_SUBSCRIBERS, Kind, Poll, Reader, count, read
 
-
-@pytest.fixture
-def polled(tmp_path, monkeypatch):
-    """A served site whose access log tells who asked for what, and a home for readers' files."""
-    site = Site(tmp_path / "site")
-    site.configure(server={"access_log": "access.log"})
-    for number, title in enumerate(sorted(TITLES)):
-        site.article(f"{number}.md", BODY, title=title, date=f"2026-05-0{number + 1}")
-    server = Server(site.root)
-    server.site, server.home = site, tmp_path / "home"
-    server.home.mkdir()
-    monkeypatch.setenv("HOME", str(server.home))
-    yield server
-    server.stop()
+with Path(__file__).with_name("agents.tsv").open(encoding="utf-8", newline="") as _lines:
+    AGENTS = list(csv.DictReader(_lines, delimiter="\t", quoting=csv.QUOTE_NONE))
+KINDS = get_args(Kind)
 
 
-def urls(server, *names):
-    return [f"http://127.0.0.1:{server.port}/{name}" for name in names]
-
-
-def run(server, *command):
-    done = subprocess.run(command, cwd=server.home, capture_output=True, text=True, timeout=60, check=False)
-    assert done.returncode == 0, done.stderr
-    return done
-
-
-def statuses(server, agent):
-    """Give the statuses that a reader got, by document, once they are all written down."""
-    server.get("/healthz", User_Agent="last")
-    log = server.site.root / "access.log"
-    server.wait_for(lambda: '"last"' in log.read_text())
-    found = {}
-    for line in log.read_text().splitlines():
-        said = json.loads(line)
-        if agent in said.get("agent", ""):
-            found.setdefault(said["path"], []).append(said["status"])
-    return found
-
-
-@pytest.mark.parametrize("name", ["rss.xml", "atom.xml"])
-def test_feedparser(polled, name):
-    """feedparser, as it comes, reads every entry, and is told 304 by either validator."""
-    (url,) = urls(polled, name)
-    first = feedparser.parse(url)
-    assert not first.bozo
-    assert {entry.title for entry in first.entries} == TITLES
-    assert all("<em>words</em>" in entry.content[0].value for entry in first.entries)
-    assert feedparser.parse(url, etag=first.etag).status == 304
-    assert feedparser.parse(url, modified=first.modified).status == 304
-    polled.site.article("new.md", title="New")
-    polled.wait_for(lambda: feedparser.parse(url, etag=first.etag).status == 200)
-    assert "New" in {entry.title for entry in feedparser.parse(url, etag=first.etag).entries}
-
-
-@pytest.mark.needs("newsboat")
-def test_newsboat(polled):
-    """newsboat has all entries with their text, and sends validators from its third poll on."""
-    (polled.home / "urls").write_text("\n".join(urls(polled, "rss.xml", "atom.xml")))
-    (polled.home / "config").write_text("reload-threads 1\n")
-    for _ in range(3):
-        run(polled, "newsboat", "-u", "urls", "-c", "cache.db", "-C", "config", "-x", "reload")
-    rows = (
-        sqlite3.connect(polled.home / "cache.db")
-        .execute("SELECT feedurl, title, guid, content FROM rss_item")
-        .fetchall()
+def said(row):
+    """Give the reader that a line of agents.tsv promises."""
+    subscribers, feed_id = row["subscribers"], row["feed id"]
+    return Reader(
+        row["name"],
+        row["kind"],
+        None if subscribers == "-" else int(subscribers),
+        "" if feed_id == "-" else feed_id,
     )
-    assert len(rows) == len({guid for _, _, guid, _ in rows}) == len(TITLES)  # both formats tell the same ids
-    assert {title for _, title, *_ in rows} == TITLES
-    assert all("<em>words</em>" in content for *_, content in rows)
-    assert statuses(polled, "newsboat") == {"/rss.xml": [200, 200, 304], "/atom.xml": [200, 200, 304]}
 
 
-@pytest.mark.needs("r2e")
-def test_rss2email(polled):
-    """rss2email sends one mail for each entry, once, and is told 304 at its second poll."""
-    mail = polled.home / "mail"
-    mail.mkdir()
-    (polled.home / "r2e.cfg").write_text(
-        f"[DEFAULT]\nfrom = feeds@localhost\nto = me@localhost\nemail-protocol = maildir\nmaildir-path = {mail}\n"
-        "maildir-mailbox = inbox\nhtml-mail = True\n"
+@pytest.mark.parametrize("row", AGENTS, ids=[row["user agent"][:60] for row in AGENTS])
+def test_published_strings(row):
+    """Each string that its maker, a log or a list published is told for who sends it, for how many and by which id."""
+    assert read(row["user agent"]) == said(row)
+
+
+def test_the_table_is_worth_its_name():
+    """It has at least 150 different strings, some of each kind, and every one with its source."""
+    assert len({row["user agent"] for row in AGENTS}) == len(AGENTS) >= 150
+    assert {row["kind"] for row in AGENTS} == set(KINDS)
+    assert all(row["source"] for row in AGENTS)
+
+
+def test_no_name_stands_twice():
+    """What a User-Agent may have means one reader, so that no list hides a line of another."""
+    blocks = (readers._CRAWLERS, readers._PERSONS, readers._SERVICES)
+    parts = [part for block in blocks for part, _ in readers._names(block)]
+    assert len(parts) == len(set(parts)) == len(readers._KNOWN)
+    assert all(part == part.lower() for part in [*parts, *dict(readers._BROWSER_PARTS)])
+
+
+@pytest.mark.parametrize(
+    ("agent", "name", "kind"),
+    [
+        ("newsraft/1 (Linux)", "newsraft", "person"),
+        ("ReadYou / 1(1)", "Read You", "person"),
+        ("FeedMe/1", "FeedMe", "person"),
+        ("fluent-reader/1 Chrome/1 Electron/1 Safari/1", "Fluent Reader", "person"),
+        ("lire/1 CFNetwork/1 Darwin/1", "lire", "person"),
+        ("Newsify Feed Fetcher", "Newsify", "service"),
+        ("WordPress/1; https://test.example", "WordPress", "person"),
+        ("\u64ad\u5ba2/1 CFNetwork/1", "播客", "unknown"),
+        ("\u64ad\u5ba2/1 CFNetwork/1".encode().decode("latin-1"), "播客", "unknown"),  # as WSGI has it
+        ("%E6%92%AD%E5%AE%A2/1 CFNetwork/1", "播客", "unknown"),
+        ("Mozilla/5.0 (Linux; Android 1; CUBOT-P30 Build/1) Chrome/1 Mobile Safari/1", "Chrome", "browser"),
+        ("Something/1 (+https://feedly.com/podcasts/)", "Something", "unknown"),  # a name in an address names nobody
+        ("Something/1 (like Thunderbirds)", "Something", "unknown"),
+        ("Something/1 (https://feedbin.example; 3 subscribers)", "Something", "service"),
+        ("<script>alert(1)</script>\x00\x1b[31m", "script alert", "unknown"),
+        ("", "unknown", "unknown"),
+        ("Mozilla/5.0", "Mozilla", "unknown"),
+    ],
+)
+def test_names(agent, name, kind):
+    """Programs whose strings are not published are known by their name; unknown ones get a clean one."""
+    assert (read(agent).name, read(agent).kind) == (name, kind)
+
+
+@pytest.mark.parametrize(
+    ("agent", "subscribers"),
+    [
+        ("A/1 (1 subscriber)", 1),
+        ("A/1 (15 subscriber(s) online)", 15),
+        ("A/1; subscribers_1", 1),
+        ("A v0.0.1 (+http://a.example/about ; Subscriber Count: 12)", 12),
+        ("A/1 (a@a.example; for https://a.example/; 2 readers)", 2),
+        ("A/1 (0 subscribers)", 0),
+        ("FreshRSS/1 (Linux; 7 subscribers)", 7),
+        (f"A/1 ({'9' * 400} subscribers)", MOST_SUBSCRIBERS),
+        ("A/1 (-5 subscribers)", 5),
+        ("Reader 2 reader/1", None),
+        ("A/1 (v1.5 subscribers)", None),
+        ("A/1 (subscribers)", None),
+        (f"{' ' * 500}A/1 (3 subscribers)", None),
+    ],
+)
+def test_numbers(agent, subscribers):
+    """A number of subscribers is believed, whoever says it, up to 100 million; other numbers are not taken for one."""
+    assert read(agent).subscribers == subscribers
+    assert (read(agent).kind == "service") == (subscribers is not None)
+
+
+@given(
+    st.text(max_size=700)
+    | st.binary(max_size=700).map(lambda sent: sent.decode("latin-1"))
+    | st.lists(st.sampled_from([word for row in AGENTS for word in row["user agent"].split()]), max_size=60).map(
+        " ".join
     )
-    r2e = ("r2e", "-c", "r2e.cfg", "-d", "r2e.json")
-    for name in ("rss", "atom"):
-        run(polled, *r2e, "add", name, *urls(polled, f"{name}.xml"))
-    for _ in range(2):
-        run(polled, *r2e, "run")
-    mails = [
-        email.message_from_bytes(file.read_bytes(), policy=email.policy.default)
-        for file in mail.rglob("*")
-        if file.is_file()
-    ]
-    assert len(mails) == 2 * len(TITLES)
-    assert all("words" in one.get_body(("html", "plain")).get_content() for one in mails)
-    assert {one["subject"] for one in mails} >= {"Çà et là", "Plain"}
-    assert statuses(polled, "feedparser") == {"/rss.xml": [200, 304], "/atom.xml": [200, 304]}
+)
+def test_whatever_is_sent(agent):
+    """Nothing that can be sent makes reading fail, and what comes of it is bounded, clean and always the same."""
+    reader = read(agent)
+    assert read(agent[:500]) == reader
+    assert reader.kind in KINDS
+    assert 0 < len(reader.name) <= 40
+    assert reader.name.isprintable()
+    assert reader.name == reader.name.strip()
+    assert not set(reader.name) & set('<>"/\\;')
+    assert reader.subscribers is None or 0 <= reader.subscribers <= MOST_SUBSCRIBERS
+    assert re.fullmatch(r"[A-Za-z0-9_-]{0,64}", reader.feed_id)
+    assert reader.kind == "service" or (reader.subscribers is None and not reader.feed_id)
 
 
-@pytest.mark.needs("sfeed_update", "curl")
-def test_sfeed(polled):
-    """sfeed reads all entries; with the conditional fetch of its manual it is told 304 at its second poll."""
-    rss, atom = urls(polled, "rss.xml", "atom.xml")
-    (polled.home / "sfeedrc").write_text(f"""
-sfeedpath="{polled.home}/sfeed"
-fetch() {{
-    curl -s -f -m 15 -A sfeed --etag-save "$sfeedpath/$1.etag" --etag-compare "$sfeedpath/$1.etag" "$2"
-}}
-feeds() {{
-    feed rss "{rss}"
-    feed atom "{atom}"
-}}
-""")
-    (polled.home / "sfeed").mkdir()
-    for _ in range(2):
-        run(polled, "sfeed_update", "sfeedrc")
-    for name in ("rss", "atom"):
-        rows = [
-            line.split("\\t") for line in (polled.home / "sfeed" / name).read_text().replace("\t", "\\t").splitlines()
-        ]
-        assert {row[1] for row in rows} == TITLES
-        assert all("<em>words</em>" in row[3] for row in rows)
-    assert statuses(polled, "sfeed") == {"/rss.xml": [200, 304], "/atom.xml": [200, 304]}
+polls = st.lists(
+    st.builds(
+        Poll,
+        feed=st.sampled_from(["", "tag/ai"]),
+        reader=st.sampled_from(["Feedly", "Reeder", "curl"]),
+        kind=st.sampled_from(KINDS),
+        source=st.sampled_from(["", "1", "2"]),
+        subscribers=st.none() | st.integers(0, 1000),
+    )
+)
+
+
+@given(polls, st.randoms())
+def test_order_does_not_matter(day, chance):
+    """Polls in any order, and any of them twice, count the same; nothing is negative, and nobody is listed with none."""
+    again = day + chance.choices(day, k=3) if day else []
+    chance.shuffle(again)
+    counted = count(again)
+    assert counted == count(day)
+    assert all(number > 0 for found in counted.values() for number in found.values())
+    assert all(poll.feed in counted for poll in day if poll.kind in {"person", "unknown"})
+
+
+@given(polls)
+def test_feeds_do_not_mix(day):
+    """What is counted for one feed is what would be counted if it were the only one."""
+    feeds = {poll.feed for poll in day}
+    alone = {feed: count(poll for poll in day if poll.feed == feed) for feed in feeds}
+    assert count(day) == {feed: found[feed] for feed, found in alone.items() if found}
+
+
+@pytest.mark.parametrize(
+    ("day", "expected"),
+    [
+        ([("Feedbin", "service", "7", 3), ("Feedbin", "service", "7", 5), ("Feedbin", "service", "8", 2)], 7),
+        ([("Feedbin", "service", "7", 3), ("Feedbin", "service", "", None)], 3),
+        ([("Feeder.co", "service", "", None), ("Feeder.co", "service", "", None)], 1),
+        ([("Feedly", "service", "", 0)], None),
+        ([("Reeder", "person", "a", None), ("Reeder", "person", "b", None), ("Reeder", "person", "a", None)], 2),
+        ([("Castamatic", "person", "a", None), ("Castamatic", "service", "", None)], 2),
+        ([("Plenary", "unknown", "a", None)], 1),
+        ([("curl", "crawler", "a", None), ("curl", "crawler", "b", 9)], None),
+        ([("Firefox", "browser", "a", None)], None),
+        ([], None),
+    ],
+)
+def test_rules_of_counting(day, expected):
+    """Ids of a service add up, each by its largest number; the silent are one; persons are as many as they are."""
+    counted = count(Poll("", *facts) for facts in day)
+    assert counted == ({"": {day[0][0]: expected}} if expected else {})
+
+
+def asked(path, agent, address):
+    """Make a poll of a request, as a server would: the format folded away, a person's address hashed."""
+    reader = read(agent)
+    source = reader.feed_id if reader.kind == "service" else hashlib.sha256(f"{address} {agent}".encode()).hexdigest()
+    return Poll(path.rpartition("/")[0], reader.name, reader.kind, source, reader.subscribers)
+
+
+def filled(row, subscribers, feed_id):
+    """Give a published string with another number of subscribers and another id."""
+    agent = re.sub(
+        rf"\b{row['subscribers']}(?= subscriber| reader|;)",
+        str(subscribers),
+        row["user agent"],
+        count=1,
+        flags=re.IGNORECASE,
+    )
+    return agent if row["feed id"] == "-" else agent.replace(row["feed id"], feed_id)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_day(seed):
+    """A thousand pollers, from many addresses and over and over, give exactly the subscribers that were put in."""
+    chance = random.Random(seed)
+    rows = defaultdict(list)
+    for row in AGENTS:
+        rows[row["kind"], row["subscribers"] != "-"].append(row)
+    formats = ["rss.xml", "atom.xml", "feed.json"]
+    put_in = defaultdict(lambda: defaultdict(int))
+    day, pollers = [], 0
+
+    def poll(feed, agent, addresses):
+        day.extend(
+            asked(f"{feed}/{chance.choice(formats)}", agent, chance.choice(addresses))
+            for _ in range(chance.randint(1, 6))
+        )
+
+    for feed in ["", "tag/ai", "category/transport"]:
+        named = {row["name"]: row for row in chance.sample(rows["service", True], k=len(rows["service", True]))}
+        for name, row in named.items():  # one string for each service, for two would be two answers to one question
+            for number in range(1 if row["feed id"] == "-" else chance.randint(1, 3)):
+                most, pollers = chance.randint(1, 5000), pollers + 1
+                addresses = [f"service {chance.random()}" for _ in range(chance.randint(1, 4))]
+                for subscribers in [most, *(chance.randint(0, most) for _ in range(3))]:
+                    poll(feed, filled(row, subscribers, f"70{number}"), addresses)
+                put_in[feed][name] += most
+        for row in rows["service", False]:
+            poll(feed, row["user agent"], ["one", "another"])
+            pollers += 1
+            put_in[feed][row["name"]] = put_in[feed][row["name"]] or 1
+        for row in chance.choices(rows["person", False] + rows["unknown", False], k=250):
+            pollers += 1
+            poll(feed, row["user agent"], [f"home {pollers}"])
+            put_in[feed][row["name"]] += 1
+        for row in chance.choices(rows["crawler", False] + rows["browser", False], k=60):
+            pollers += 1
+            poll(feed, row["user agent"], [f"away {pollers}"])
+
+    chance.shuffle(day)
+    assert pollers >= 1000
+    assert count(day) == put_in
+    assert count(set(day)) == put_in

@@ -1,0 +1,136 @@
+"""What real readers make of the served feeds: entries complete at the first poll, a 304 at the second or third."""
+
+import email
+import email.policy
+import json
+import sqlite3
+import subprocess
+
+import feedparser
+import pytest
+from conftest import Server, Site
+
+TITLES = {"Fish & <b>chips</b>", "Çà et là", "Plain"}
+BODY = "Some *words* and [a link](/there/)."
+
+
+@pytest.fixture
+def polled(tmp_path, monkeypatch):
+    """A served site whose access log tells who asked for what, and a home for readers' files."""
+    site = Site(tmp_path / "site")
+    site.configure(server={"access_log": "access.log"})
+    for number, title in enumerate(sorted(TITLES)):
+        site.article(f"{number}.md", BODY, title=title, date=f"2026-05-0{number + 1}")
+    server = Server(site.root)
+    server.site, server.home = site, tmp_path / "home"
+    server.home.mkdir()
+    monkeypatch.setenv("HOME", str(server.home))
+    yield server
+    server.stop()
+
+
+def urls(server, *names):
+    return [f"http://127.0.0.1:{server.port}/{name}" for name in names]
+
+
+def run(server, *command):
+    done = subprocess.run(command, cwd=server.home, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr
+    return done
+
+
+def statuses(server, agent):
+    """Give the statuses that a reader got, by document, once they are all written down."""
+    server.get("/healthz", User_Agent="last")
+    log = server.site.root / "access.log"
+    server.wait_for(lambda: '"last"' in log.read_text())
+    found = {}
+    for line in log.read_text().splitlines():
+        said = json.loads(line)
+        if agent in said.get("agent", ""):
+            found.setdefault(said["path"], []).append(said["status"])
+    return found
+
+
+@pytest.mark.parametrize("name", ["rss.xml", "atom.xml"])
+def test_feedparser(polled, name):
+    """feedparser, as it comes, reads every entry, and is told 304 by either validator."""
+    (url,) = urls(polled, name)
+    first = feedparser.parse(url)
+    assert not first.bozo
+    assert {entry.title for entry in first.entries} == TITLES
+    assert all("<em>words</em>" in entry.content[0].value for entry in first.entries)
+    assert feedparser.parse(url, etag=first.etag).status == 304
+    assert feedparser.parse(url, modified=first.modified).status == 304
+    polled.site.article("new.md", title="New")
+    polled.wait_for(lambda: feedparser.parse(url, etag=first.etag).status == 200)
+    assert "New" in {entry.title for entry in feedparser.parse(url, etag=first.etag).entries}
+
+
+@pytest.mark.needs("newsboat")
+def test_newsboat(polled):
+    """newsboat has all entries with their text, and sends validators from its third poll on."""
+    (polled.home / "urls").write_text("\n".join(urls(polled, "rss.xml", "atom.xml")))
+    (polled.home / "config").write_text("reload-threads 1\n")
+    for _ in range(3):
+        run(polled, "newsboat", "-u", "urls", "-c", "cache.db", "-C", "config", "-x", "reload")
+    rows = (
+        sqlite3.connect(polled.home / "cache.db")
+        .execute("SELECT feedurl, title, guid, content FROM rss_item")
+        .fetchall()
+    )
+    assert len(rows) == len({guid for _, _, guid, _ in rows}) == len(TITLES)  # both formats tell the same ids
+    assert {title for _, title, *_ in rows} == TITLES
+    assert all("<em>words</em>" in content for *_, content in rows)
+    assert statuses(polled, "newsboat") == {"/rss.xml": [200, 200, 304], "/atom.xml": [200, 200, 304]}
+
+
+@pytest.mark.needs("r2e")
+def test_rss2email(polled):
+    """rss2email sends one mail for each entry, once, and is told 304 at its second poll."""
+    mail = polled.home / "mail"
+    mail.mkdir()
+    (polled.home / "r2e.cfg").write_text(
+        f"[DEFAULT]\nfrom = feeds@localhost\nto = me@localhost\nemail-protocol = maildir\nmaildir-path = {mail}\n"
+        "maildir-mailbox = inbox\nhtml-mail = True\n"
+    )
+    r2e = ("r2e", "-c", "r2e.cfg", "-d", "r2e.json")
+    for name in ("rss", "atom"):
+        run(polled, *r2e, "add", name, *urls(polled, f"{name}.xml"))
+    for _ in range(2):
+        run(polled, *r2e, "run")
+    mails = [
+        email.message_from_bytes(file.read_bytes(), policy=email.policy.default)
+        for file in mail.rglob("*")
+        if file.is_file()
+    ]
+    assert len(mails) == 2 * len(TITLES)
+    assert all("words" in one.get_body(("html", "plain")).get_content() for one in mails)
+    assert {one["subject"] for one in mails} >= {"Çà et là", "Plain"}
+    assert statuses(polled, "feedparser") == {"/rss.xml": [200, 304], "/atom.xml": [200, 304]}
+
+
+@pytest.mark.needs("sfeed_update", "curl")
+def test_sfeed(polled):
+    """sfeed reads all entries; with the conditional fetch of its manual it is told 304 at its second poll."""
+    rss, atom = urls(polled, "rss.xml", "atom.xml")
+    (polled.home / "sfeedrc").write_text(f"""
+sfeedpath="{polled.home}/sfeed"
+fetch() {{
+    curl -s -f -m 15 -A sfeed --etag-save "$sfeedpath/$1.etag" --etag-compare "$sfeedpath/$1.etag" "$2"
+}}
+feeds() {{
+    feed rss "{rss}"
+    feed atom "{atom}"
+}}
+""")
+    (polled.home / "sfeed").mkdir()
+    for _ in range(2):
+        run(polled, "sfeed_update", "sfeedrc")
+    for name in ("rss", "atom"):
+        rows = [
+            line.split("\\t") for line in (polled.home / "sfeed" / name).read_text().replace("\t", "\\t").splitlines()
+        ]
+        assert {row[1] for row in rows} == TITLES
+        assert all("<em>words</em>" in row[3] for row in rows)
+    assert statuses(polled, "sfeed") == {"/rss.xml": [200, 304], "/atom.xml": [200, 304]}
