@@ -17,25 +17,36 @@ from feeds.errors import FeedsError
 MANIFEST = ".feeds-manifest.json"
 _UNFINISHED = ".feeds-unfinished"  # is there while a run is under way, and after one that was cut short
 _TEMPORARY = ".feeds-*.tmp"
+_HEAD = 200  # bytes that tell whose a file is: of a document, what stands before its entries
 _READABLE = 0o644
 
 
 class Tree:
     """A folder that we write documents to."""
 
-    def __init__(self, root: Path, *, ours: bool = True) -> None:
-        """With `ours` false the manifest is another process's business, which hears of what is written here."""
+    def __init__(self, root: Path) -> None:
         self.root = self._root = root
-        self._shows = self._read_manifest() if ours else {}  # path of a file of ours -> digest of what it shows
+        self._shows = self._read_manifest()  # path of a file of ours -> digest of what it shows
+        self._known = set(self._shows)
         self._was_cut_short = (root / _UNFINISHED).exists()
 
     def has(self, path: str, digest: str) -> bool:
         """Tell whether a file of ours is there and shows just that."""
         return self._shows.get(path) == digest and self._file(path).is_file()
 
-    def is_foreign(self, path: str) -> bool:
-        """Tell whether a file is there that is not ours."""
-        return path not in self._shows and os.path.lexists(self._file(path))
+    def is_foreign(self, path: str, body: bytes) -> bool:
+        """Tell whether a file is there that is not ours, where we would write one.
+
+        One that begins as ours would is ours, though the manifest may have been lost.
+        """
+        file = self._file(path)
+        if path in self._known or not os.path.lexists(file):
+            return False
+        try:
+            with file.open("rb") as stream:
+                return stream.read(_HEAD) != body[:_HEAD]
+        except OSError:
+            return True
 
     def wrote(self, path: str, digest: str, *, new: bool) -> bool:
         """Note what a file of ours shows now, whoever wrote it. Gives back whether it had to be written."""
@@ -55,7 +66,8 @@ class Tree:
 
     def plan(self, published: Iterable[str]) -> None:
         """Say in the manifest which files will be ours before any of them is there, in case the run is cut short."""
-        self._shows = dict.fromkeys(published, "") | self._shows
+        new = (path for path in published if not os.path.lexists(self._file(path)))
+        self._shows = dict.fromkeys(new, "") | self._shows
         with _translated(self._root / _UNFINISHED):
             self._root.mkdir(parents=True, exist_ok=True)
             (self._root / _UNFINISHED).touch()

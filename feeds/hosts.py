@@ -31,7 +31,7 @@ def _cache(site: Site) -> str:
 
 def _types() -> dict[str, str]:
     """Give file name -> media type, with its charset where the type has one."""
-    return {format_.filename: format_.media_type for format_ in FORMATS}
+    return {format_.filename: format_.served_as for format_ in FORMATS}
 
 
 def _places(name: str, aliases: Mapping[str, str]) -> list[str]:

@@ -65,6 +65,7 @@ class Site:
     archives: bool = True  # whether the whole history is published (RFC 5005)
     max_size: int = 512 << 10  # bytes of a live document; 0: no limit
     max_age: int = 300  # seconds for which a document is fresh
+    pages: bool = False  # whether we are the site's home: entries' links lead to pages of ours
     tombstones: int = 30  # days for which a feed tells what was withdrawn from it; 0: it does not
 
 
@@ -146,6 +147,8 @@ class Feed:
     title: str  # title, image/title | title | title
     description: str  # description | subtitle | description
     home: str  # link, image/link | link rel=alternate | home_page_url
+    page: str  # the line for who opens it in a browser | the same | -; where people read what it is
+    stylesheet: str  # xml-stylesheet | xml-stylesheet | -
     address: str  # atom:link rel=self | link rel=self | feed_url; a format adds its file name
     updated: datetime  # lastBuildDate | updated | -
     language: str  # language | xml:lang | language

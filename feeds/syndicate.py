@@ -9,14 +9,17 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
+from urllib.parse import unquote
 
 from feeds import __version__
 from feeds.model import Article, Author, Content, Enclosure, Entry, Feed, FeedState, Image, Kind, Site, Tombstone
 from feeds.text import absolute, quote_iri, quote_path, safe_path, scheme, slugify
 
+STYLESHEET = "/static/feed.css"  # of documents that are opened in a browser
 SITE = FeedState(path="", kind="site", name="")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)  # when an empty feed was last updated
 _PART = re.compile(r"\{(\w+)(:lower)?\}")
+_FEED_PAGE = re.compile(r"/(?:((?:category|tag|author)/[^/]+)/)?")
 _FEED_ID_YEAR = 2005  # of RFC 4151 and RFC 4287: feeds' ids need a year that never changes
 
 
@@ -70,6 +73,21 @@ def link(article: Article, site: Site) -> str:
     if article.link:
         return absolute(site.url + article.link, site.url) or site.url
     return site.url + quote_path(_permalink(article, site))
+
+
+def page(article: Article, site: Site) -> str | None:
+    """Give the path of an article's page, not percent-encoded; None if its link leads elsewhere."""
+    url = link(article, site)
+    path = url.removeprefix(site.url)
+    if not site.pages or path == url or not path.startswith("/") or "?" in path or "#" in path:
+        return None
+    return unquote(path)
+
+
+def feed_of_page(path: str) -> str | None:
+    """Give the path of the feed whose page may be at a path: `/category/x/`; None if no feed's can."""
+    match = _FEED_PAGE.fullmatch(path)
+    return (match[1] or "") if match else None
 
 
 def anchor_prefix(id_: str) -> str:
@@ -151,7 +169,7 @@ def feed(
     withdrawn: Iterable[Tombstone] = (),
 ) -> Feed:
     """Make a feed of its entries, which come newest first; or one of its archives."""
-    listed = tuple(entries)
+    listed, gone = tuple(entries), tuple(withdrawn)
     folder = f"/{quote_path(state.path)}/" if state.path else "/"
     live = f"{site.feeds_url}{folder}"
     before = archive - 1 if archive else _before(state, len(listed), site)
@@ -161,8 +179,10 @@ def feed(
         title=f"{site.title} – {state.name}" if state.name else site.title,
         description=site.description,
         home=f"{site.feeds_url}{folder}" if state.path else f"{site.url}/",
+        page=live,
+        stylesheet=f"{site.feeds_url}{STYLESHEET}",
         address=f"{live}archive/{archive}/" if archive else live,
-        updated=max((item.updated for item in listed), default=_EPOCH),
+        updated=max((*(item.updated for item in listed), *(one.at for one in gone)), default=_EPOCH),  # never back
         language=site.language,
         # RFC 4287 4.1.1: without an author on the feed, every entry would need one
         authors=(site.author or Author(site.title),),
@@ -171,7 +191,7 @@ def feed(
         categories_scheme=f"{site.feeds_url}/category/",
         tags_scheme=f"{site.feeds_url}/tag/",
         entries=listed,
-        withdrawn=tuple(withdrawn),
+        withdrawn=gone,
         ttl=site.max_age,
         prev_archive=f"{live}archive/{before}/" if before else None,
         next_archive=f"{live}archive/{archive + 1}/" if archive and is_full(state, archive, site) else None,

@@ -43,7 +43,7 @@ FULL = Article(
 
 def keep(writer, article, hash_="hash"):
     """Keep an article as a run does, and give its key."""
-    writer.stage([Reading.of(article, (1, 2, 3), hash_, f"tag:{article.path}", [])], first=False)
+    writer.stage([Reading.of(article, (1, 2, 3), hash_, f"tag:{article.path}", [], None)], first=False)
     writer.save([(None, article.path)])
     writer.end_staging()
     return next(known.key for known in writer.known("", "", 10) if known.path == article.path)

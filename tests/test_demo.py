@@ -86,7 +86,7 @@ def test_the_demo_shows_the_dialects(demo):
     assert open_day["image"].endswith("/culture/lighthouse-open-day/lamp.svg")
     assert len(open_day["authors"]) == 2
     assert "youtube.com/watch?v=lighthouse01" in open_day["content_html"]
-    assert items["Harbour Talk, Episode 1: Ropes"]["attachments"][0]["size_in_bytes"] == 18250411
+    assert items["Harbour Talk, Episode 1: Ropes"]["attachments"][0]["size_in_bytes"] == 12044
     assert items["Sobre o nevoeiro"]["language"] == "pt"
     assert items["Market Day Moves to the Square"]["content_html"].count("data:") == 0
     assert items["What the Storm of January Taught Us"]["id"] == "https://gazette.example/2026/storm-lessons"

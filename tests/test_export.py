@@ -105,8 +105,9 @@ def test_build_writes_only_what_an_article_touches(site):
     site.run("build")
     assert not (public / "category/y").exists()
     assert set(json.loads((public / MANIFEST).read_bytes())) == {
-        f"{f}/{n}" for f in ("", "/category/x") for n in ("rss.xml", "atom.xml", "feed.json")
-    }
+        *(f"{f}/{n}" for f in ("", "/category/x") for n in ("rss.xml", "atom.xml", "feed.json")),
+        "/feeds.opml", "/static/feed.css", "/static/page.css", "/static/page.js",
+    }  # fmt: skip
 
 
 def test_an_export_leads_to_no_archive_that_is_not_exported(site):
@@ -164,7 +165,7 @@ def test_files_for_hosts(site):
     site.run("build")
     public = site.root / "public"
     headers = (public / "_headers").read_text("utf-8")
-    block = "  Content-Type: application/rss+xml; charset=utf-8\n  Cache-Control: public, max-age=300"
+    block = "  Content-Type: application/xml; charset=utf-8\n  Cache-Control: public, max-age=300"
     for path in ("/rss.xml", "/*/rss.xml", "/blog/index.xml"):
         assert f"\n{path}\n{block}" in headers
     assert '<Files "feed.json">\n  ForceType "application/feed+json"' in (public / ".htaccess").read_text("utf-8")
@@ -204,8 +205,8 @@ def test_an_export_behind_nginx(site, tmp_path):
     assert "syntax is ok" in checked.stderr, checked.stderr
     process = subprocess.Popen([program, "-c", str(tmp_path / "nginx.conf")])
     try:
-        for path, kind in {"/rss.xml": "application/rss+xml; charset=utf-8", "/tag/t/feed.json": "application/feed+json",
-                           "/index.xml": "application/atom+xml; charset=utf-8"}.items():  # fmt: skip
+        for path, kind in {"/rss.xml": "application/xml; charset=utf-8", "/tag/t/feed.json": "application/feed+json",
+                           "/index.xml": "application/xml; charset=utf-8"}.items():  # fmt: skip
             request = urllib.request.Request(f"http://127.0.0.1:{port}{path}", headers={"Accept-Encoding": "gzip"})
             for attempt in range(100):
                 try:

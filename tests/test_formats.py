@@ -24,6 +24,8 @@ FEED = Feed(
     title="Test & <Co>",
     description="About",
     home="https://test.example/category/ai/",
+    page="https://test.example/category/ai/",
+    stylesheet="https://test.example/static/feed.css",
     address="https://test.example/category/ai/",
     updated=datetime(2026, 1, 25, tzinfo=UTC),
     language="en",

@@ -20,7 +20,7 @@ DOORS = {  # library -> the rooms that may open it
     "flask": {"web"},
     "frontmatter": {"parse"},
     "granian": {"cli"},
-    "jinja2": {"web"},
+    "jinja2": {"pages"},
     "lxml": {"formats"},
     "markdown": {"parse"},
     "nh3": {"parse"},

@@ -15,8 +15,8 @@ from rules import faults
 
 DOCUMENTS = ["rss.xml", "atom.xml", "feed.json"]
 TYPES = {
-    "rss.xml": "application/rss+xml; charset=utf-8",
-    "atom.xml": "application/atom+xml; charset=utf-8",
+    "rss.xml": "application/xml; charset=utf-8",
+    "atom.xml": "application/xml; charset=utf-8",
     "feed.json": "application/feed+json",
 }
 DECODE = {"": bytes, "br": brotli.decompress, "gzip": gzip.decompress,

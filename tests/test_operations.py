@@ -251,7 +251,7 @@ def test_summaries_that_are_too_large(site):
         titles.add(title)
         site.article(f"x{extra}.md", "Text.", title=title, date=f"2026-04-{extra + 1:02d}")
         site.publish()
-        time.sleep(0.15)  # until it looks again
+        time.sleep(0.5)  # until it looks again
 
 
 def test_a_served_document_that_is_too_large_is_in_status(site, serve):

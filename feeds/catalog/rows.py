@@ -30,6 +30,7 @@ class Reading(NamedTuple):
     given: str | None = None
     minted: str | None = None
     feeds: str | None = None
+    page: str | None = None
     published: int | None = None
     expires: int | None = None
     draft: bool = False
@@ -37,8 +38,10 @@ class Reading(NamedTuple):
     refused_line: int | None = None
 
     @classmethod
-    def of(cls, article: Article, stamp: Stamp, hash_: str, minted: str, feeds: Iterable[FeedState]) -> "Reading":
-        """Pack an article, with the id and the feeds that it would have."""
+    def of(
+        cls, article: Article, stamp: Stamp, hash_: str, minted: str, feeds: Iterable[FeedState], page: str | None
+    ) -> "Reading":
+        """Pack an article, with the id, the feeds and the page that it would have."""
         return cls(
             path=article.path,
             stamp=stamp,
@@ -48,6 +51,7 @@ class Reading(NamedTuple):
             given=article.id,
             minted=minted,
             feeds=_json([[feed.path, feed.name] for feed in feeds]),
+            page=page,
             published=micros(article.published),
             expires=micros(article.expires) if article.expires else None,
             draft=article.draft,

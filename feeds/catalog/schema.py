@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 T = TypeVar("T")
 
-SCHEMA = 5
+SCHEMA = 6
 _CHUNK = 500  # parameters of one statement
 
 METADATA = sa.MetaData()
@@ -48,6 +48,7 @@ _VERSION: tuple[Callable[[], "sa.Column[Any]"], ...] = (
     lambda: sa.Column("given", sa.Text),  # the id, likewise
     lambda: sa.Column("minted", sa.Text),  # the id that it has if it gives none
     lambda: sa.Column("feeds", sa.Text),  # that it is in when it is live: [[path, name as it spells it], …]
+    lambda: sa.Column("page", sa.Text),  # the path of its page, if that is one of ours
     lambda: sa.Column("published", sa.BigInteger),
     lambda: sa.Column("expires", sa.BigInteger),
     lambda: sa.Column("draft", sa.Boolean, nullable=False, default=False),
@@ -91,6 +92,7 @@ sa.Index("articles_waiting", articles.c.published, sqlite_where=articles.c.waiti
 sa.Index("articles_expiring", articles.c.expires, sqlite_where=articles.c.expires.isnot(None))
 sa.Index("articles_by_slug", articles.c.slug, sqlite_where=articles.c.gone.is_(True))
 sa.Index("articles_by_hash", articles.c.hash)
+sa.Index("articles_by_page", articles.c.page, sqlite_where=articles.c.page.isnot(None))
 sa.Index("articles_pending", articles.c.key, sqlite_where=articles.c.pending > 0)
 sa.Index("articles_refused", articles.c.path, sqlite_where=articles.c.refused.isnot(None))
 entries = sa.Table(
@@ -183,6 +185,11 @@ MIGRATIONS = {  # from a schema to the next
     4: (
         """CREATE TABLE contents (text INTEGER NOT NULL PRIMARY KEY REFERENCES texts ("key") ON DELETE CASCADE,
         variant TEXT NOT NULL, content BLOB NOT NULL)""",
+    ),
+    5: (
+        "ALTER TABLE readings ADD COLUMN page TEXT",
+        "ALTER TABLE articles ADD COLUMN page TEXT",
+        "CREATE INDEX articles_by_page ON articles (page) WHERE page IS NOT NULL",
     ),
 }
 OLDEST_FIRST = (entries.c.published, entries.c.id)

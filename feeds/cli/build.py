@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from feeds import config, hosts
+from feeds import config
 from feeds.catalog import Catalog
 from feeds.cli.common import (
     REFUSED,
@@ -68,18 +68,23 @@ def _export(call: Call, catalog: Catalog, tree: Tree, *, force: bool) -> tuple[i
     for alias, path in call.settings.feeds.aliases.items():
         if path in published and alias not in published and not alias.endswith("/"):  # a folder is no file
             places[published[path]].append(alias)
-    files = {address: [file for path in some for file in writer.files(path)] for address, some in places.items()}
-    changed = [Task(address, digest, places[address]) for address, digest in digests.items()
-               if force or not all(tree.has(file, digest) for file in files[address])]  # fmt: skip
-    helpers = hosts.files(call.settings.for_core, call.settings.export.hosts, call.settings.feeds.aliases)
-    for path in [path for path in helpers if tree.is_foreign(path)]:
-        say(f"{tree.root}{path}: is there already and not ours; it is left alone (export.hosts)")
-        del helpers[path]
-    ours = [file for some in files.values() for file in some] + list(helpers)
-    if changed or not all(tree.has(path, "") for path in helpers):
+    variants = {address: [file for path in some for file in writer.variants(path)] for address, some in places.items()}
+    tasks = [Task(address, digest, places[address]) for address, digest in digests.items()
+             if force or not all(tree.has(file, digest) for file in variants[address])]  # fmt: skip
+    ours = [file for some in variants.values() for file in some]
+    files = []
+    for file in writer.others():
+        there = writer.variants(file.path)
+        ours += there
+        if force or not all(tree.has(path, file.digest) for path in there):
+            files.append(file)
+    if tasks or files:
         tree.plan(ours)
-    written = sum(tree.wrote(path, digest, new=new) for path, digest, new in write(writer, changed))
-    written += sum(tree.write(path, text.encode(), "") for path, text in helpers.items())
+    written = 0
+    for path, digest, new in write(writer, tasks, files):
+        if new is None:
+            say(f"{tree.root}{path}: is there already and not ours; it is left alone (--force overwrites it)")
+        written += new is not None and tree.wrote(path, digest, new=new)
     return written, len(tree.finish(ours))
 
 

@@ -2,6 +2,7 @@
 
 import atexit
 import contextlib
+import ipaddress
 import multiprocessing
 import os
 import resource
@@ -33,7 +34,7 @@ from feeds.cli.common import (
     say_without_effect,
     where,
 )
-from feeds.errors import FeedsError
+from feeds.errors import FeedsError, UsageError
 from feeds.folder import Folder
 from feeds.publish import Outcome
 
@@ -47,13 +48,16 @@ _HEADER_ROOM = 65_536  # bytes of a request's head
 @command
 @click.option("--host", help="The address to listen on [server.host].")
 @click.option("--port", type=click.IntRange(1, 65535), help="The port to listen on [server.port].")
+@click.option("--drafts", is_flag=True, help="Show drafts and what is scheduled on pages, on this machine alone.")
 @click.option("--workers", type=click.IntRange(1, 64), help="Processes that answer [server.workers].")
-def serve(call: Call, host: str | None, port: int | None, workers: int | None) -> int:
+def serve(call: Call, host: str | None, port: int | None, workers: int | None, drafts: bool) -> int:
     """Watch the folder, regenerate, and serve the feeds, until Ctrl-C or SIGTERM."""
     settings = call.settings
 
     host, port, workers = host or settings.server.host, port or settings.server.port, workers or settings.server.workers
     cron = schedule.trigger(settings.schedule.cron, settings.for_core.timezone)
+    if drafts and not _is_loopback(host):
+        raise UsageError(f"--drafts shows what is not published: it needs --host 127.0.0.1, and not {host}")
     _require_free(host, port)
     _allow_connections()
     say_without_effect(settings)
@@ -76,6 +80,8 @@ def serve(call: Call, host: str | None, port: int | None, workers: int | None) -
     # a process that runs threads must not be forked; and the workers load the configuration by themselves
     multiprocessing.set_start_method("spawn", force=True)
     os.environ["FEEDS_CONFIG"] = str(call.config_file.absolute())
+    if drafts:
+        os.environ["FEEDS_DRAFTS"] = "yes"
     os.environ["FEEDS_PARENT"] = str(os.getpid())
     if settings.server.metrics and settings.server.metrics.endswith(f":{port}"):
         raise FeedsError(f"server.metrics: {settings.server.metrics} has the port of the feeds; name another one")
@@ -106,6 +112,13 @@ def serve(call: Call, host: str | None, port: int | None, workers: int | None) -
         _notify("STOPPING=1")
         catalog.close()
     return 0
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def _allow_connections() -> None:

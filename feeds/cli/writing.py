@@ -1,19 +1,22 @@
-"""Documents written to the static tree: a few in this process, many in one process for each core."""
+"""Files written to the static tree: a few in this process, many in one process for each core."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import chain, groupby
-from pathlib import Path
+from typing import TypeVar
 
 from feeds import config
 from feeds.catalog import Catalog
+from feeds.cli.site import File, Files
 from feeds.documents import Address, Everything
 from feeds.encoding import encode
 from feeds.export import Tree
 from feeds.model import FeedState
 from feeds.pool import pool
 
-_FEW = 300  # documents that are written here: processes of their own take a second to start
+T = TypeVar("T")
+
+_FEW = 300  # files that are written here: processes of their own take a second to start
 _BATCH = 8  # feeds for a process at a time
 _BATCH_OF_TEXTS = 100
 
@@ -28,7 +31,7 @@ class Task:
 
 
 _SUFFIXES = {"gzip": ".gz", "br": ".br", "zstd": ".zst"}  # as web servers look for them
-Wrote = tuple[str, str, bool]  # a path, the digest of what is there now, and whether it had to be written
+Wrote = tuple[str, str, bool | None]  # a path, the digest of what is there now, whether it was written; None: not ours
 
 
 class Writer:
@@ -39,12 +42,17 @@ class Writer:
         self.tree = tree
         self.force = force
         self._documents = Everything(catalog, settings.for_core)
+        self._files = Files(settings, self._documents)
 
     def listed(self) -> Iterator[tuple[Address, str]]:
         """Give the addresses of all documents of the tree, each with a digest of what it shows."""
         return self._documents.listed(archives=self._archives)
 
-    def files(self, path: str) -> list[str]:
+    def others(self) -> Iterator[File]:
+        """Give all other files of the tree."""
+        return self._files.listed()
+
+    def variants(self, path: str) -> list[str]:
         """Give the files in which a document at a path lies: itself, and what is compressed of it."""
         return [path, *(path + _SUFFIXES[coding] for coding in self.settings.export.precompressed)]
 
@@ -54,14 +62,24 @@ class Writer:
         wrote = []
         for address, document in self._documents.every(by_address, archives=self._archives):
             task = by_address[address]
-            codings = self.settings.export.precompressed
-            bodies = [document.body, *(encode(document.body, coding) for coding in codings)]
             for path in task.places:
-                for file, body in zip(self.files(path), bodies, strict=True):
-                    new = self.tree.write(file, body, task.digest, force=self.force)
-                    wrote.append((file, task.digest, new))
+                wrote += self._put(path, document.body, task.digest)
         self._documents.write()
         return wrote
+
+    def write_files(self, files: list[File]) -> list[Wrote]:
+        """Make and write other files."""
+        made = ((file, self._files.body(file)) for file in files)
+        return [one for file, body in made if body is not None for one in self._put(file.path, body, file.digest)]
+
+    def _put(self, path: str, body: bytes, digest: str) -> list[Wrote]:
+        """Write a file and what is compressed of it, unless somebody else's is there."""
+        files = self.variants(path)
+        if not self.force and self.tree.is_foreign(path, body):
+            return [(path, digest, None)]
+        bodies = [body, *(encode(body, coding) for coding in self.settings.export.precompressed)]
+        return [(file, digest, self.tree.write(file, one, digest, force=self.force))
+                for file, one in zip(files, bodies, strict=True)]  # fmt: skip
 
     def not_rendered(self, tasks: list[Task]) -> list[int]:
         """Give the keys of texts that are to be rendered for documents."""
@@ -75,31 +93,37 @@ class Writer:
         return self.settings.feeds.archives == "all" or not state.path
 
 
-def write(writer: Writer, tasks: list[Task]) -> Iterator[Wrote]:
-    """Render and write documents, in their order. Raises `FeedsError`."""
-    if len(tasks) <= _FEW:
+def write(writer: Writer, tasks: list[Task], files: list[File]) -> Iterator[Wrote]:
+    """Render and write documents, then other files. Raises `FeedsError`."""
+    if len(tasks) + len(files) <= _FEW:
         yield from writer.write(tasks)
+        yield from writer.write_files(files)
         return
-    by_feed = [list(some) for _, some in groupby(tasks, lambda task: (task.address.feed, task.address.archive))]
-    batches = [list(chain(*by_feed[start : start + _BATCH])) for start in range(0, len(by_feed), _BATCH)]
     texts = writer.not_rendered(tasks)  # each shown by several feeds, which are written by several processes
-    by_text = [texts[start : start + _BATCH_OF_TEXTS] for start in range(0, len(texts), _BATCH_OF_TEXTS)]
-    with pool(_begin, writer.settings, writer.tree.root, writer.force) as processes:
+    by_feed = [list(some) for _, some in groupby(tasks, lambda task: (task.address.feed, task.address.archive))]
+    with pool(_begin, writer.settings, writer.tree, writer.force) as processes:
         try:
-            list(processes.map(_render, by_text))
-            for wrote in processes.map(_write, batches):
+            list(processes.map(_render, _batches(texts, _BATCH_OF_TEXTS)))
+            for wrote in processes.map(_write, (list(chain(*some)) for some in _batches(by_feed, _BATCH))):
+                yield from wrote
+            for wrote in processes.map(_write_files, _batches(files, _BATCH_OF_TEXTS)):
                 yield from wrote
         except BaseException:
             processes.shutdown(wait=False, cancel_futures=True)
             raise
 
 
+def _batches(items: list[T], size: int) -> Iterator[list[T]]:
+    for start in range(0, len(items), size):
+        yield items[start : start + size]
+
+
 _WRITER: Writer
 
 
-def _begin(settings: config.Config, root: Path, force: bool) -> None:
+def _begin(settings: config.Config, tree: Tree, force: bool) -> None:
     global _WRITER  # noqa: PLW0603  # what a process of a pool is given once
-    _WRITER = Writer(settings, Catalog(settings.catalog_file), Tree(root, ours=False), force=force)
+    _WRITER = Writer(settings, Catalog(settings.catalog_file), tree, force=force)
 
 
 def _render(texts: list[int]) -> None:
@@ -108,3 +132,7 @@ def _render(texts: list[int]) -> None:
 
 def _write(tasks: list[Task]) -> list[Wrote]:
     return _WRITER.write(tasks)
+
+
+def _write_files(files: list[File]) -> list[Wrote]:
+    return _WRITER.write_files(files)

@@ -5,9 +5,10 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, field_validator
 
 from feeds.config.values import (
+    READERS,
     Address,
     Aliases,
     Archives,
@@ -23,6 +24,7 @@ from feeds.config.values import (
     Language,
     Permalink,
     Permalinks,
+    Readers,
     Rules,
     Secret,
     State,
@@ -65,6 +67,8 @@ class SiteSection(_Section):
     icon: Icon | None = None
     copyright: Text | None = None
     authority: Authority | None = None
+    pages: bool = False
+    readers: Readers = dict(READERS)  # frozen
 
 
 class ContentSection(_Section):
@@ -122,6 +126,7 @@ class ExportSection(_Section):
     """Where `feeds build` writes."""
 
     path: Folder = "public"
+    pages: bool | None = None  # None: as site.pages
     precompressed: tuple[Literal["br", "zstd", "gzip"], ...] = ()
     hosts: tuple[Literal["netlify", "cloudflare", "apache", "nginx"], ...] = ()
 
@@ -154,6 +159,14 @@ class Config(_Section):
     push: PushSection = PushSection()
     root: Path = Field(Path(), exclude=True)
     without_effect: tuple[str, ...] = Field((), exclude=True)  # a line for each key that is set for a later version
+
+    @field_validator("feeds")
+    @classmethod
+    def _pages_are_the_sites(cls, feeds: FeedsSection, others: ValidationInfo) -> FeedsSection:
+        site = others.data.get("site")
+        if site and site.pages and feeds.url not in {None, site.url}:
+            raise ValueError("url must be that of the site where site.pages is true: both are served from here")
+        return feeds
 
     @property
     def content_root(self) -> Path:
@@ -197,4 +210,5 @@ class Config(_Section):
             max_size=feeds.max_size << 10,
             max_age=self.server.max_age,
             tombstones=feeds.tombstones,
+            pages=site.pages,
         )

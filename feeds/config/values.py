@@ -16,6 +16,15 @@ _PARTS = {"category", "categories", "slug", "path", "folder", "section", "file",
 _NAMING = re.compile(r"\{(slug|path|file|title)(:lower)?\}")  # without one of them all articles would be one
 _SITE_DOCUMENTS = ("/rss.xml", "/atom.xml", "/feed.json")  # as formats has them, which takes long to import
 _RESERVED = ("/", "/healthz", "/feeds.opml", "/hub", "/refresh")
+READERS = {  # name -> how a feed is subscribed to with it: {url} is the feed's address, encoded; {raw}, as it is
+    "your reader": "feed:{raw}",
+    "Feedly": "https://feedly.com/i/subscription/feed/{url}",
+    "Inoreader": "https://www.inoreader.com/?add_feed={url}",
+    "NewsBlur": "https://www.newsblur.com/?url={url}",
+    "Feedbin": "https://feedbin.com/?subscribe={url}",
+    "The Old Reader": "https://theoldreader.com/feeds/subscribe?url={url}",
+}
+_SCHEMED = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]*:\S+$")
 _SHORTEST_SECRET = 16  # characters
 _CRON_FIELD = re.compile(r"[\d*/,A-Za-z-]+")
 
@@ -160,6 +169,21 @@ def _rule(value: str) -> str:
     return value
 
 
+def _reader(value: str) -> str:
+    if not _SCHEMED.match(value) or not {"{url}", "{raw}"} & set(re.findall(r"\{[^}]*\}", value)):
+        raise ValueError("must be a link like https://reader.example/add?url={url}, or app:{raw}")
+    if scheme(value) in {"javascript", "data", "vbscript", "file"}:
+        raise ValueError(f"must not begin with {scheme(value)}:")
+    return value
+
+
+def _readers(value: Any) -> Any:
+    """Leave out a reader that is set to nothing, and let people add to those that we know."""
+    if not isinstance(value, dict):
+        return value
+    return {name: link for name, link in {**READERS, **value}.items() if link not in (None, "", False)}
+
+
 def _header(value: str) -> str:
     if not re.fullmatch(r"[A-Za-z0-9-]+", value):
         raise ValueError("must be the name of a header, like X-Real-IP")
@@ -198,6 +222,7 @@ Permalinks = Annotated[dict[Text, Permalink], AfterValidator(_permalinks)]
 IdPattern = Annotated[str, AfterValidator(_id_pattern)]
 Archives = Annotated[bool | Literal["all"], BeforeValidator(_archives)]
 Aliases = Annotated[dict[UrlPath, UrlPath], AfterValidator(_aliases)]
+Readers = Annotated[dict[Text, Annotated[str, AfterValidator(_reader)]], BeforeValidator(_readers)]
 Header = Annotated[str, AfterValidator(_header)]
 Address = Annotated[str, AfterValidator(_address)]
 Cron = Annotated[str, AfterValidator(_cron)]

@@ -18,13 +18,14 @@ from feeds.documents.address import Address
 from feeds.documents.contents import Contents
 from feeds.documents.everything import Everything
 from feeds.documents.memory import Made, Memory
+from feeds.documents.overviews import Overview, Overviews
 from feeds.documents.render import Renderer
 from feeds.documents.renditions import Renditions
 from feeds.documents.workshop import Busy, Workshop
 from feeds.errors import CatalogError, FeedsError
-from feeds.model import Document, Feed, FeedState, Site
+from feeds.model import Document, FeedState, Site
 
-__all__ = ["Address", "Busy", "Documents", "Everything", "NothingYet"]
+__all__ = ["Address", "Busy", "Documents", "Everything", "NothingYet", "Overview"]
 
 T = TypeVar("T")
 
@@ -63,6 +64,7 @@ class Documents(Generic[T]):
         self._renderer = Renderer(site, self._contents, room // 2)
         self._memory = Memory[T](site, room)
         self._workshop = Workshop()
+        self.overviews = Overviews(catalog, site, self._renderer, self._workshop)
         self._look_again_at = 0.0
         self._looking = threading.Lock()
 
@@ -118,29 +120,6 @@ class Documents(Generic[T]):
             return None
         key = f"{known.digest} {path}"
         return self._next(key, None, lambda: self._render_delta(address, known, key))
-
-    def is_gone(self, path: str) -> bool:
-        """Tell whether the feed of a document or of a page was published once and is no more."""
-        address = Address.of(path)
-        feed = address.feed if address else path.strip("/")
-        with self._catalog.reading() as catalog:
-            state = catalog.feed(feed)
-        return state is not None and state.published and not syndicate.exists(state, self.site)
-
-    def overview(self, path: str) -> tuple[Feed, list[FeedState], datetime] | None:
-        """Give a feed with its entries, the feeds that are published, and when something last changed, at one revision.
-
-        The site's feed is the first, the others by path. None if the feed is not published.
-        """
-        with self._catalog.reading() as catalog:
-            state = catalog.feed(path)
-            if state is None or not syndicate.exists(state, self.site):
-                return None
-            shown = self._renderer.shown(catalog, state)
-            feeds = [state for state in catalog.feeds() if syndicate.exists(state, self.site)]
-            changed = catalog.moment(catalog.revision())
-        feed = self._workshop.do(f"feed {state.revision} {path}", lambda: self._renderer.feed(state, shown))
-        return feed, feeds, changed
 
     def write(self) -> None:
         """Tell the catalog what was made of articles and documents. Raises `CatalogError`."""

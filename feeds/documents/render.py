@@ -72,6 +72,14 @@ class Renderer:
         records = catalog.oldest(state.path, state.entries, self._site.limit, skip)
         return Shown(records, catalog.moment(max([state.shifted, *(record.revision for record in records)])))
 
+    def of_one(self, catalog: Reader, record: Record) -> Shown:
+        """Give what the page of one article shows."""
+        return Shown([record], record.published, (), self._contents.find(catalog, [record]))
+
+    def entry(self, shown: Shown) -> Entry:
+        """Make the entry of one article."""
+        return self._entry(shown.records[0], shown.contents, keep=False)
+
     def feed(self, state: FeedState, shown: Shown, archive: int = 0) -> Feed:
         """Make a feed, or one of its archives, of what it shows."""
         entries = [self._entry(record, shown.contents, keep=not archive) for record in shown.records]
@@ -97,7 +105,7 @@ class Renderer:
         digest = hashlib.sha256(body).hexdigest()[:32]
         settled = bool(address.archive) and syndicate.is_full(state, address.archive, site)
         texts = sum(entry.html is not None or site.text == "summary" for entry in feed.entries)
-        document = Document(address.path, address.format.media_type, body, digest, changed, settled)
+        document = Document(address.path, address.format.served_as, body, digest, changed, settled)
         return Rendered(document, texts, feed.entries[-1].published if feed.entries else None)
 
     def _entry(self, record: Record, kept: Mapping[int, tuple[str, bytes]], *, keep: bool) -> Entry:

@@ -12,14 +12,17 @@ from typing import Any
 from feeds.formats.filenames import ATOM, JSON_FEED, RSS
 from feeds.model import Feed
 
+_XML = "application/xml; charset=utf-8"
+
 
 @dataclass(frozen=True, slots=True)
 class Format:
-    """One way to write a feed: the name people know it by, its file and media type, and the module that writes it."""
+    """One way to write a feed: the name people know it by, its file and media types, and the module that writes it."""
 
     name: str
     filename: str
-    media_type: str  # with a charset only where the type defines one
+    media_type: str  # of links to it
+    served_as: str  # as browsers need it to show it (docs/decisions/012); with a charset only where the type has one
     module: str
 
     def render(self, feed: Feed) -> bytes:
@@ -34,7 +37,7 @@ class Format:
 
 
 FORMATS = (
-    Format("RSS", RSS, "application/rss+xml; charset=utf-8", "feeds.formats.rss"),
-    Format("Atom", ATOM, "application/atom+xml; charset=utf-8", "feeds.formats.atom"),
-    Format("JSON Feed", JSON_FEED, "application/feed+json", "feeds.formats.jsonfeed"),
+    Format("RSS", RSS, "application/rss+xml", _XML, "feeds.formats.rss"),
+    Format("Atom", ATOM, "application/atom+xml", _XML, "feeds.formats.atom"),
+    Format("JSON Feed", JSON_FEED, "application/feed+json", "application/feed+json", "feeds.formats.jsonfeed"),
 )

@@ -5,7 +5,7 @@ from feedgen.feed import FeedGenerator
 from lxml import etree
 
 from feeds.formats.dates import rfc3339
-from feeds.formats.elements import XML, AtomNamespaces, add, add_image, history, serialise
+from feeds.formats.elements import XML, AtomNamespaces, add, add_image, for_people, history, serialise
 from feeds.formats.filenames import ATOM as FILENAME
 from feeds.model import Author, Entry, Feed
 
@@ -32,11 +32,12 @@ def render(feed: Feed) -> bytes:
     for link in reversed(history(feed, FILENAME, "link")):
         element.findall("link")[-1].addnext(link)
     first = element.find("entry")
+    element.insert(len(element) if first is None else element.index(first), for_people(feed))
     for tombstone in feed.withdrawn:  # RFC 6721 section 3; before the entries, as RFC 4287's schema wants it
         deleted = add(element, "at:deleted-entry", ref=tombstone.id, when=rfc3339(tombstone.at))
         if first is not None:
             first.addprevious(deleted)
-    return serialise(tree)
+    return serialise(tree, feed)
 
 
 def _child(element: etree._Element, name: str) -> etree._Element:

@@ -4,6 +4,8 @@ feedgen's builders make the documents; where they err (docs/decisions/003-feedge
 `atom` mend the element before it is written. Elements are named as feedgen leaves them: its own without a namespace.
 """
 
+from html import escape
+
 from feedgen.ext.base import BaseExtension
 from lxml import etree
 
@@ -18,6 +20,7 @@ NAMESPACES = {
     "media": "http://search.yahoo.com/mrss/",
     "sy": "http://purl.org/rss/1.0/modules/syndication/",
 }
+XHTML = "http://www.w3.org/1999/xhtml"
 XML = "http://www.w3.org/XML/1998/namespace"
 
 
@@ -67,7 +70,19 @@ def history(feed: Feed, filename: str, link: str) -> list[etree._Element]:
     return list(head)
 
 
-def serialise(tree: etree._ElementTree) -> bytes:
-    """Write a document in UTF-8 with its prolog, indented so that people can read it."""
+def for_people(feed: Feed) -> etree._Element:
+    """Make the line for who opens the document in a browser, which leads to the feed's page; readers pass it over."""
+    line = etree.Element(f"{{{XHTML}}}p", {f"{{{XML}}}lang": "en"}, nsmap={None: XHTML})  # type: ignore[dict-item]  # the stubs know no default
+    line.text = "This is a feed, for feed readers. "
+    link = etree.SubElement(line, f"{{{XHTML}}}a", href=feed.page)
+    link.text = "What it brings, and how to subscribe"
+    return line
+
+
+def serialise(tree: etree._ElementTree, feed: Feed) -> bytes:
+    """Write a document in UTF-8, with its prolog and stylesheet, indented so that people can read it."""
+    tree.getroot().addprevious(
+        etree.ProcessingInstruction("xml-stylesheet", f'href="{escape(feed.stylesheet)}" type="text/css"')
+    )
     text: bytes = etree.tostring(tree, encoding="UTF-8", xml_declaration=True, pretty_print=True)
     return text

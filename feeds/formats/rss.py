@@ -9,7 +9,7 @@ from feedgen.feed import FeedGenerator
 from lxml import etree
 
 from feeds.formats.dates import rfc822, rfc3339
-from feeds.formats.elements import NAMESPACES, RssNamespaces, add, add_image, history, serialise
+from feeds.formats.elements import NAMESPACES, RssNamespaces, add, add_image, for_people, history, serialise
 from feeds.formats.filenames import RSS as FILENAME
 from feeds.model import Entry, Feed
 
@@ -24,7 +24,9 @@ def render(feed: Feed) -> bytes:
         channel.add_entry(_Item(entry, feed), order="append")
     _, tree = channel._create_rss()  # noqa: SLF001  # rss_str would serialise for us, in another way than atom's
     # RSS Profile, "Character Data": a title is plain text, and only &#x26; and &#x3C; are taken for it by all readers.
-    return _TITLE.sub(lambda title: title[0].replace(b"&amp;", b"&#x26;").replace(b"&lt;", b"&#x3C;"), serialise(tree))
+    return _TITLE.sub(
+        lambda title: title[0].replace(b"&amp;", b"&#x26;").replace(b"&lt;", b"&#x3C;"), serialise(tree, feed)
+    )
 
 
 class _Channel(FeedGenerator):  # type: ignore[misc]  # feedgen has no types
@@ -55,6 +57,8 @@ class _Channel(FeedGenerator):  # type: ignore[misc]  # feedgen has no types
             root.find("channel/link").addnext(link)
         for element in reversed(self._how_often()):
             built.addnext(element)
+        first, channel = root.find("channel/item"), root.find("channel")
+        channel.insert(len(channel) if first is None else channel.index(first), for_people(self._feed))
         return root, tree
 
     def _how_often(self) -> list[etree._Element]:

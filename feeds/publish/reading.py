@@ -135,7 +135,7 @@ class Reader:
             stamp = _UNSEEN if isinstance(refused, Unreadable) else stamp
             return Reading(file.path, stamp, refused=one_line(refused.reason), refused_line=refused.line)
         minted, feeds = syndicate.mint(article, site), syndicate.feeds_of(article, site)
-        reading = Reading.of(article, stamp, hash_, minted, feeds)
+        reading = Reading.of(article, stamp, hash_, minted, feeds, syndicate.page(article, site))
         return reading if ordinary(article.body) else Doubtful(reading, article.body)
 
 

@@ -4,38 +4,46 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from flask import Flask, jsonify, request
-from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response
 
 from feeds import config
 from feeds.catalog import Catalog, Run
 from feeds.documents import Documents
-from feeds.errors import CatalogError, FeedsError
+from feeds.errors import CatalogError
 from feeds.model import Document
+from feeds.pages import HERE, Pages
 from feeds.web.answer import Answer, Freshness
 from feeds.web.front import CORS, Front
 from feeds.web.hammering import Hammering
 from feeds.web.hook import Hook
 from feeds.web.journal import Journal, Request, access_log
-from feeds.web.pages import Pages
+from feeds.web.pages import ServedPages
+from feeds.web.preview import Preview, only_here
+from feeds.web.routes import ASSETS_FOR, give_pages, say_errors
 
 _DAY = 86_400
 _ARCHIVE = Freshness(7 * _DAY, _DAY, 7 * _DAY)
 _PAGE = Freshness(60, 60, _DAY)
 _NOSNIFF = ("X-Content-Type-Options", "nosniff")
-_CSP = ("Content-Security-Policy", "default-src 'none'; style-src 'self'; img-src * data:")
+_CSP = (
+    "Content-Security-Policy",
+    (
+        "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src * data:; media-src *; "
+        "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    ),
+)
 
 
 def create_app(config_file: str | os.PathLike[str] | None = None) -> Flask:
     """Make the WSGI application for any server. Without a file, FEEDS_CONFIG names it, else it is config.yaml.
 
-    It reads the catalog that `feeds serve` or `feeds build` writes, and never the folder of articles.
+    It reads the catalog that `feeds serve` or `feeds build` writes, and of the folder no more than pictures.
     """
     if parent := os.environ.get("FEEDS_PARENT"):
         os.setpgrp()  # Ctrl-C is for the publishing process, which ends its workers in good order
@@ -53,7 +61,8 @@ def create_app(config_file: str | os.PathLike[str] | None = None) -> Flask:
     def page(document: Document) -> Answer:
         return Answer(document, _PAGE, [("Vary", "Accept-Encoding")], [_CSP, _NOSNIFF])
 
-    app = Flask("feeds.web")
+    app = Flask("feeds.web", static_folder=str(HERE / "static"), static_url_path="/static")
+    app.config["SEND_FILE_MAX_AGE_DEFAULT"] = ASSETS_FOR
     app.url_map.strict_slashes = app.url_map.merge_slashes = False  # a redirect would carry the request's Host
     tasks: list[Callable[[list[Request]], Any]] = []
     room = server.memory << 20
@@ -63,7 +72,8 @@ def create_app(config_file: str | os.PathLike[str] | None = None) -> Flask:
     if parent:
         sys.setswitchinterval(0.0005)  # seconds: for so long the thread that renders may keep a request waiting
         documents.prepare()
-    pages = Pages(documents, lambda: app.jinja_env.get_template("page.html"), page)
+    preview = Preview(catalog, documents, site) if os.environ.get("FEEDS_DRAFTS") else None
+    pages = ServedPages(documents, site, Pages(site, settings.site.readers), page, preview)
     health = _Health(catalog, documents)
     aliases = settings.feeds.aliases
 
@@ -76,7 +86,8 @@ def create_app(config_file: str | os.PathLike[str] | None = None) -> Flask:
         app.add_url_rule("/refresh", "refresh", lambda: hook.answer(request), methods=["POST"])
         tasks.append(lambda _requests: catalog.ask() if hook.taken() else None)
 
-    _say_errors(app, documents, aliases)
+    give_pages(app, documents, settings.content_root, preview, [_CSP, _NOSNIFF])
+    say_errors(app, documents, aliases)
     tasks.append(lambda _requests: documents.write())
     journal = Journal(tasks, wanted=len(tasks) > 1, logged=bool(server.access_log))
     journal.start()
@@ -90,31 +101,9 @@ def create_app(config_file: str | os.PathLike[str] | None = None) -> Flask:
         hammering=Hammering(server.limit, server.client_header),
         note=journal.note,
     )
+    if preview:
+        app.wsgi_app = only_here(app.wsgi_app)  # type: ignore[method-assign,assignment]
     return app
-
-
-def _say_errors(app: Flask, documents: Documents[Answer], aliases: Mapping[str, str]) -> None:
-    """Have Flask say what is not there, or no more, in a sentence."""
-
-    @app.errorhandler(404)
-    @app.errorhandler(405)
-    def refused(error: HTTPException) -> Response:
-        try:
-            gone = error.code == 404 and documents.is_gone(aliases.get(request.path, request.path))  # noqa: PLR2004
-        except FeedsError as unavailable:
-            return away(unavailable)
-        if gone:
-            cache = f"public, max-age={documents.site.max_age}"
-            return _plain("This feed is no more. / lists those that there are.\n", 410, cache)
-        response = _plain(f"{error.name}. / lists the feeds.\n", error.code or 500)
-        response.headers.extend((name, value) for name, value in error.get_headers() if name == "Allow")
-        return response
-
-    @app.errorhandler(FeedsError)
-    def away(_error: FeedsError) -> Response:
-        response = _plain("This can't be served just now; ask again in a moment.\n", 503)
-        response.headers["Retry-After"] = "2"
-        return response
 
 
 def _count(tasks: list[Callable[[list[Request]], Any]]) -> Callable[[float], Any]:
@@ -165,8 +154,3 @@ class _Health:
         )
         body.headers["Cache-Control"] = "no-store"
         return body, 200 if self._revision else 503
-
-
-def _plain(text: str, status: int, cache: str = "no-store") -> Response:
-    headers = {"Cache-Control": cache, "Access-Control-Allow-Origin": "*"}
-    return Response(text, status, content_type="text/plain; charset=utf-8", headers=headers)

@@ -87,7 +87,7 @@ class Front:
         answer = self._document(path, environ)
         if answer is None and (alias := self._aliases.get(path)):
             answer = self._document(alias, environ)
-        elif answer is None and path.endswith("/"):
+        elif answer is None:
             answer = self._page(path)
         return answer
 

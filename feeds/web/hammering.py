@@ -14,7 +14,7 @@ _WINDOW = 60  # seconds
 _ROOM = 100_000  # clients and documents
 _LONGEST = 64  # characters of an address, and its port
 _WITH_PORT = re.compile(r"\[([0-9a-fA-F:.]+)\](?::\d+)?|([0-9.]+)(?::\d+)?|([0-9a-fA-F:.]+)")
-_FORWARDED = ("HTTP_X_FORWARDED_FOR", "HTTP_FORWARDED", "HTTP_VIA", "HTTP_X_REAL_IP")
+FORWARDED = ("HTTP_X_FORWARDED_FOR", "HTTP_FORWARDED", "HTTP_VIA", "HTTP_X_REAL_IP")
 
 
 class Hammering:
@@ -43,7 +43,7 @@ class Hammering:
             # the last address is the one that our own proxy saw; those before it are what it was told
             return _network(_without_port(environ.get(self._variable, "").rpartition(",")[2].strip()))
         address = environ.get("REMOTE_ADDR", "")
-        if address.startswith("127.") or any(header in environ for header in _FORWARDED):
+        if address.startswith("127.") or any(header in environ for header in FORWARDED):
             return None
         network = _network(address)
         return network if network and _is_public(address) else None

@@ -1,43 +1,55 @@
-"""Pages for people: what can be subscribed to, and the newest entries of one feed. Rendered once for each revision."""
+"""Pages for people, as they are served: of feeds, of articles, and all feeds as OPML; made once a revision."""
 
 import hashlib
 from collections.abc import Callable
-from typing import Any
+from datetime import datetime
 
-from jinja2 import Template
-
-from feeds import formats
-from feeds.documents import Address, Documents
+from feeds import syndicate
+from feeds.documents import Documents
 from feeds.documents.kept import Kept
 from feeds.errors import FeedsError
-from feeds.model import Document
+from feeds.formats import opml
+from feeds.formats.filenames import RSS
+from feeds.model import Document, Site
+from feeds.pages import MEDIA_TYPE, Pages
 from feeds.web.answer import Answer
+from feeds.web.preview import Preview
 
 _ROOM = 8 << 20  # bytes of pages
+_OPML = f"/{opml.FILENAME}"
+_NOT_PAGES = ("/healthz", "/refresh", "/static/", "/preview/")  # Flask has these
 
 
-class Pages:
-    """The pages of all feeds."""
+class ServedPages:
+    """All pages, as answers."""
 
     def __init__(
         self,
         documents: Documents[Answer],
-        template: Callable[[], Template],
+        site: Site,
+        pages: Pages,
         made: Callable[[Document], Answer],
+        preview: Preview | None = None,
     ) -> None:
+        """With a `preview`, the first page tells what is not published yet, and nothing is kept."""
         self._documents = documents
-        self._template = template
+        self._site = site
+        self._pages = pages
         self._make = made
+        self._preview = preview
         self._made = Kept[tuple[int, Answer]](_ROOM, lambda made: 2 * len(made[1].document.body))
 
     def get(self, path: str) -> Answer | None:
-        """Give the page at a path that ends in "/"; None if there is no such feed. Raises `FeedsError`."""
+        """Give the page at a path; None if there is none. Raises `FeedsError`."""
+        feed = syndicate.feed_of_page(path)
+        if path != _OPML and feed is None and (not self._site.pages or path.startswith(_NOT_PAGES)):
+            return None
         revision = self._documents.revision()
         made = self._made.get(path)
-        if made and made[0] == revision:
+        if made and made[0] == revision and not self._preview:
             return made[1]
         try:
-            answer = self._render(path)
+            answer = self._render(path, feed)
         except FeedsError:
             if made is None:
                 raise
@@ -46,19 +58,18 @@ class Pages:
             self._made.put(path, (revision, answer))
         return answer
 
-    def _render(self, path: str) -> Answer | None:
-        folder = path.strip("/")
-        if path not in {"/", f"/{folder}/"}:
+    def _render(self, path: str, feed: str | None) -> Answer | None:
+        if path == _OPML:
+            feeds, changed = self._documents.overviews.feeds()
+            return self._answer(path, opml.MEDIA_TYPE, opml.render(feeds, self._site, RSS), changed)
+        if feed is not None and (overview := self._documents.overviews.feed(feed)):
+            before = self._preview.overview() if self._preview and not feed else ""
+            body = self._pages.feed(overview.feed, overview.state, overview.feeds, before)
+            return self._answer(path, MEDIA_TYPE, body, overview.changed)
+        article = self._documents.overviews.article(path) if self._site.pages else None
+        if article is None:
             return None
-        overview = self._documents.overview(folder)
-        if overview is None:
-            return None
-        feed, feeds, changed = overview
-        groups: dict[str, list[Any]] = {}
-        for state in feeds:
-            groups.setdefault(state.kind, []).append(state)
-        root = "../" * len(folder.split("/")) if folder else "./"  # links hold whatever path or port leads here
-        html = self._template().render(feed=feed, groups=groups, formats=formats.FORMATS, address=Address, root=root)
-        body = html.encode()
-        digest = hashlib.sha256(body).hexdigest()[:32]
-        return self._make(Document(path, "text/html; charset=utf-8", body, digest, changed))
+        return self._answer(path, MEDIA_TYPE, self._pages.article(path, *article[:2]), article[2])
+
+    def _answer(self, path: str, media_type: str, body: bytes, changed: datetime) -> Answer:
+        return self._make(Document(path, media_type, body, hashlib.sha256(body).hexdigest()[:32], changed))

@@ -1,0 +1,93 @@
+"""What is exported besides the documents: the list of all feeds, pages for people, what these look like, hosts' files.
+
+Pages are exported where the site has no other home (site.pages), or where export.pages says so: elsewhere a file called
+index.html is somebody else's.
+"""
+
+import hashlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+from feeds import bundle, config, hosts, pages
+from feeds.documents import Everything
+from feeds.formats import opml
+from feeds.formats.filenames import RSS
+
+
+class File(NamedTuple):
+    """A file of the tree: where it lies, a digest of what it shows, and what that is."""
+
+    path: str
+    digest: str
+    kind: Literal["opml", "asset", "host", "feed", "article", "file"]
+    of: str = ""  # the path of the feed, of the article's page, or of the file on disk
+
+
+class Files:
+    """All files but documents."""
+
+    def __init__(self, settings: config.Config, everything: Everything) -> None:
+        self._site = settings.for_core
+        self._everything = everything
+        self._readers = settings.site.readers
+        self._pages = pages.Pages(self._site, self._readers)
+        self._content = settings.content_root
+        self._with_pages = self._site.pages if settings.export.pages is None else settings.export.pages
+        self._hosts = hosts.files(self._site, settings.export.hosts, settings.feeds.aliases)
+
+    def listed(self) -> Iterator[File]:
+        """Give what there is, the pages of articles last."""
+        feeds = self._everything.feeds()
+        yield File(f"/{opml.FILENAME}", _digest(self._site, [(one.path, one.name) for one in feeds]), "opml")
+        for path in pages.ASSETS:
+            yield File(path, _digest(pages.asset(path)), "asset")
+        for path, text in self._hosts.items():
+            yield File(path, _digest(text), "host")
+        if not self._with_pages:
+            return
+        taken = set()
+        for state in feeds:
+            told = [(one.path, one.name, one.entries) for one in feeds] if not state.path else []
+            path = f"/{state.path}/index.html" if state.path else "/index.html"
+            taken.add(path)
+            yield File(path, _digest(state.digest, self._site, self._readers, told), "feed", state.path)
+        for page, source, digest in self._everything.pages() if self._site.pages else ():
+            path = _file(page)
+            if path not in taken:  # else a feed's page is there
+                yield File(path, digest, "article", page)
+                yield from self._beside(page, source)
+
+    def _beside(self, page: str, source: str) -> Iterator[File]:
+        for name in bundle.names(self._content, source) if page.endswith("/") else ():
+            place = bundle.find(self._content, source, name)
+            facts = place.stat() if place else None
+            if facts:
+                yield File(page + name, _digest(facts.st_mtime_ns, facts.st_size), "file", str(place))
+
+    def body(self, file: File) -> bytes | None:
+        """Make a file; None if what it shows is no more."""
+        match file.kind:
+            case "opml":
+                return opml.render(self._everything.feeds(), self._site, RSS)
+            case "asset":
+                return pages.asset(file.path)
+            case "host":
+                return self._hosts[file.path].encode()
+            case "feed":
+                return self._pages.feed(*self._everything.feed(file.of), [] if file.of else self._everything.feeds())
+            case "file":
+                return Path(file.of).read_bytes()
+        found = self._everything.article(file.of)
+        return self._pages.article(file.of, *found) if found else None
+
+
+def _file(page: str) -> str:
+    """Give the file that static hosts send for a page's path."""
+    if page.endswith("/"):
+        return f"{page}index.html"
+    return page if page.endswith((".html", ".htm")) else f"{page}.html"
+
+
+def _digest(*facts: object) -> str:
+    return hashlib.sha256(repr(facts).encode()).hexdigest()[:32]

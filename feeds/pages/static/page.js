@@ -1,0 +1,71 @@
+// What a page can do beyond its text: copy an address, filter many feeds, and reload a preview when its file was saved.
+"use strict";
+
+for (const code of document.querySelectorAll(".formats code")) {
+  const button = document.createElement("button");
+  const name = code.closest("div").querySelector("dt").textContent.trim();
+  const label = document.createElement("span");
+  button.type = "button";
+  label.textContent = "Copy";
+  button.append(label);
+  button.setAttribute("aria-label", `Copy the address of the ${name} feed`);
+  button.addEventListener("click", async () => {
+    try {
+      await navigator.clipboard.writeText(code.textContent);
+      label.textContent = "Copied";
+    } catch {  // not allowed, as on a page without https: it is selected, for Ctrl-C
+      getSelection().selectAllChildren(code);
+      label.textContent = "Selected";
+    }
+    said.textContent = `${label.textContent}: ${code.textContent}`;
+    setTimeout(() => { label.textContent = "Copy"; }, 2000);
+  });
+  code.closest("div").append(button);
+}
+
+const said = document.createElement("p");  // what a screen reader is told
+said.className = "skip";
+said.setAttribute("role", "status");
+document.body.append(said);
+
+const feeds = document.querySelector(".feeds");
+const names = feeds ? [...feeds.querySelectorAll(".names li")] : [];
+if (names.length > 20) {
+  const plain = (text) => text.normalize("NFKD").replace(/\p{M}/gu, "").toLowerCase();
+  const texts = names.map((item) => plain(item.firstElementChild.textContent));
+  const box = document.createElement("p");
+  const input = document.createElement("input");
+  const label = document.createElement("label");
+  box.className = "filter";
+  input.type = "search";
+  input.id = "filter";
+  label.htmlFor = "filter";
+  label.textContent = "Find a feed";
+  input.addEventListener("input", () => {
+    const wanted = plain(input.value.trim());
+    let found = 0;
+    names.forEach((item, number) => {
+      item.hidden = !texts[number].includes(wanted);
+      found += item.hidden ? 0 : 1;
+    });
+    for (const list of feeds.querySelectorAll(".names")) {
+      list.hidden = list.previousElementSibling.hidden = !list.querySelector("li:not([hidden])");
+    }
+    said.textContent = wanted ? `${found} feeds` : "";
+  });
+  box.append(label, input);
+  feeds.querySelector("h2").after(box);
+}
+
+const preview = document.querySelector("[data-preview]");
+if (preview) {
+  setInterval(async () => {
+    try {
+      const answer = await fetch(preview.dataset.token, { cache: "no-store" });
+      if (answer.ok && (await answer.text()) !== preview.dataset.preview) {
+        location.reload();
+      }
+    } catch {  // the server is away: it may come back
+    }
+  }, 1000);
+}

@@ -1,0 +1,87 @@
+"""What Flask answers of pages: previews, the files beside articles, and what is not there."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from flask import Flask, request, send_file
+from werkzeug.exceptions import HTTPException, NotFound
+from werkzeug.wrappers import Response
+
+from feeds import bundle
+from feeds.documents import Documents
+from feeds.errors import FeedsError
+from feeds.parse.media import media_type
+from feeds.web.answer import Answer, Headers
+from feeds.web.preview import Preview
+from feeds.web.preview import answer as preview_answer
+
+ASSETS_FOR = 3600  # seconds for which caches may use our stylesheets and scripts without asking
+_FILE_CSP = "default-src 'none'; style-src 'unsafe-inline'; sandbox"  # of a picture that may hold scripts, as SVG may
+
+
+def give_pages(
+    app: Flask, documents: Documents[Answer], content: Path, preview: Preview | None, headers: Headers
+) -> None:
+    """Give out what belongs to pages, and with a `preview` also what nobody else may see; pages have these headers."""
+    if preview:
+        _show_drafts(app, preview, headers)
+    if documents.site.pages:
+        _give_files(app, documents, content, drafts=preview is not None)
+
+
+def _show_drafts(app: Flask, preview: Preview, headers: Headers) -> None:
+    """Show who sits at this machine what is not published yet."""
+
+    @app.get("/preview/")
+    def token() -> Response:
+        return preview_answer(preview.token(), "text/plain; charset=utf-8")
+
+    @app.get("/preview/<path:path>")
+    def article(path: str) -> Response:
+        response = preview_answer(preview.article(path))
+        response.headers.extend(headers)
+        return response
+
+
+def _give_files(app: Flask, documents: Documents[Answer], root: Path, *, drafts: bool) -> None:
+    """Give out the files beside articles that have pages. The one thing that is read from the folder, as it is."""
+
+    @app.get("/<path:path>")
+    def file(path: str) -> Response:
+        page, _, name = f"/{path}".rpartition("/")
+        article = documents.overviews.file_of(f"{page}/", live=not drafts) if media_type(name) else None
+        place = bundle.find(root, article, name) if article else None
+        if place is None:
+            raise NotFound
+        response = send_file(place, mimetype=media_type(name), conditional=True, max_age=ASSETS_FOR)
+        response.headers.extend([("X-Content-Type-Options", "nosniff"), ("Content-Security-Policy", _FILE_CSP)])
+        return response
+
+
+def say_errors(app: Flask, documents: Documents[Answer], aliases: Mapping[str, str]) -> None:
+    """Have Flask say what is not there, or no more, in a sentence."""
+
+    @app.errorhandler(404)
+    @app.errorhandler(405)
+    def refused(error: HTTPException) -> Response:
+        try:
+            gone = error.code == 404 and documents.overviews.is_gone(aliases.get(request.path, request.path))  # noqa: PLR2004
+        except FeedsError as unavailable:
+            return away(unavailable)
+        if gone:
+            cache = f"public, max-age={documents.site.max_age}"
+            return _plain("This feed is no more. / lists those that there are.\n", 410, cache)
+        response = _plain(f"{error.name}. / lists the feeds.\n", error.code or 500)
+        response.headers.extend((name, value) for name, value in error.get_headers() if name == "Allow")
+        return response
+
+    @app.errorhandler(FeedsError)
+    def away(_error: FeedsError) -> Response:
+        response = _plain("This can't be served just now; ask again in a moment.\n", 503)
+        response.headers["Retry-After"] = "2"
+        return response
+
+
+def _plain(text: str, status: int, cache: str = "no-store") -> Response:
+    headers = {"Cache-Control": cache, "Access-Control-Allow-Origin": "*"}
+    return Response(text, status, content_type="text/plain; charset=utf-8", headers=headers)

@@ -1,0 +1,427 @@
+"""Pages for people: what can be subscribed to, articles to read, OPML, and a preview for who writes."""
+
+import json
+import re
+import subprocess
+from html.parser import HTMLParser
+from urllib.parse import unquote, urljoin, urlsplit
+
+import pytest
+from conftest import REPOSITORY, Server, Site
+from lxml import etree
+
+from feeds import pages
+from feeds.formats import opml
+from feeds.model import FeedState
+from feeds.model import Site as Facts
+
+VOID = {"meta", "link", "br", "img", "input", "hr", "source", "wbr"}
+
+
+class Page(HTMLParser):
+    """A page taken apart: its elements as (tag, attributes, text), and whether every tag is closed in its turn."""
+
+    def __init__(self, body):
+        super().__init__()
+        self.elements, self.open = [], []
+        self.feed(body.decode())
+        self.close()
+        assert self.open == []
+
+    def handle_starttag(self, tag, attributes):
+        self.elements.append([tag, dict(attributes), ""])
+        if tag not in VOID:
+            self.open.append(self.elements[-1])
+
+    def handle_endtag(self, tag):
+        assert self.open.pop()[0] == tag
+
+    def handle_data(self, data):
+        for element in self.open:
+            element[2] += data
+
+    def all(self, tag, **attributes):
+        """Give the elements with these attributes (`class_` for class: one word of it)."""
+        wanted = {name.rstrip("_").replace("_", "-"): value for name, value in attributes.items()}
+        return [
+            one for one in self.elements
+            if one[0] == tag and all(value in (one[1].get(name) or "").split() for name, value in wanted.items())
+        ]  # fmt: skip
+
+    def links(self):
+        return [one[1]["href"] for one in self.all("a") if "href" in one[1]]
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory):
+    """A site whose home we are, with articles of its own kinds."""
+    site = Site(tmp_path_factory.mktemp("home"))
+    site.configure(site={"pages": True, "icon": "/icon.png", "copyright": "© Test", "description": "About <things>."})
+    site.article("a.md", "First *text*.\n\n| a | b |\n|--:|:-:|\n| 1 | 2 |", title="A & <b>", category="Été", tags=["x"],
+                 author={"name": "Ann", "url": "/about/"}, image={"url": "/a.png", "alt": "A"})  # fmt: skip
+    site.article("draft.md", "Secret.", title="Draft", draft=True, tags=["hidden"])
+    site.article("later.md", "Secret.", title="Later", date="2099-01-01", tags=["hidden"])
+    site.article("ar.md", "نص", title="عنوان", lang="ar", date="2026-04-01")
+    site.article("odd.md", "Odd.", title="Odd", link="/deep/er/page.html", date="2026-04-02")
+    site.article("else.md", "Else.", title="Elsewhere", link="https://other.example/x/", date="2026-04-03")
+    site.article("bundle/index.md", "![A lamp](lamp.svg)", title="Bundle", date="2026-04-04",
+                 audio={"url": "talk.mp3", "length": 3})  # fmt: skip
+    site.write("bundle/lamp.svg", "<svg xmlns='http://www.w3.org/2000/svg'><script>alert(1)</script></svg>")
+    site.write("bundle/talk.mp3", b"ID3")
+    site.write("bundle/.hidden.png", b"no")
+    site.write("bundle/notes.txt.key", b"no")
+    server = Server(site.root)
+    server.site = site
+    yield server
+    assert server.stop() == 0
+
+
+def page(server, path):
+    answer = server.get(path)
+    assert answer.status == 200, path
+    assert answer.headers["content-type"] == "text/html; charset=utf-8"
+    assert "script-src 'self'" in answer.headers["content-security-policy"]
+    assert b"<style" not in answer.body
+    assert b"style=" not in answer.body
+    assert b" on" not in re.sub(rb">[^<]*<", b"><", answer.body).replace(b" only", b"")  # no handlers
+    assert all("src" in one[1] and not one[2].strip() for one in Page(answer.body).all("script"))
+    return Page(answer.body)
+
+
+def test_the_first_page(home):
+    """It says what this is, gives each format's address and a link for each reader, and shows what is newest."""
+    first = page(home, "/")
+    assert [one[2] for one in first.all("h1")] == ["Test"]
+    assert [one[2] for one in first.all("code")] == [f"https://test.example/{name}" for name in ("rss.xml", "atom.xml", "feed.json")]  # fmt: skip
+    alternates = {one[1]["type"]: one[1]["href"] for one in first.all("link", rel="alternate")}
+    assert alternates == {
+        "application/rss+xml": "https://test.example/rss.xml",
+        "application/atom+xml": "https://test.example/atom.xml",
+        "application/feed+json": "https://test.example/feed.json",
+    }
+    assert "feed:https://test.example/rss.xml" in first.links()
+    assert "https://feedly.com/i/subscription/feed/https%3A%2F%2Ftest.example%2Frss.xml" in first.links()
+    assert [one[2] for one in first.all("a", class_="u-url")] == ["A & <b>", "Bundle", "Elsewhere", "Odd", "عنوان"]
+    assert {one[1]["property"]: one[1]["content"] for one in first.all("meta") if "property" in one[1]} == {
+        "og:type": "website",
+        "og:title": "Test",
+        "og:url": "https://test.example/",
+        "og:description": "About <things>.",
+        "og:image": "https://test.example/icon.png",
+    }
+    assert "category/%C3%A9t%C3%A9/" in " ".join(first.links())
+
+
+def test_an_article_has_a_page(home):
+    """Where its link leads, as the same facts: microformats say them to programs, and tables keep their columns."""
+    read = page(home, "/%C3%A9t%C3%A9/a/")
+    assert [one[2] for one in read.all("h1", class_="p-name")] == ["A & <b>"]
+    assert read.all("time", class_="dt-published")[0][1]["datetime"] == "2026-05-01T10:00:00+00:00"
+    assert read.all("a", class_="p-name")[0][1:] == [{"class": "u-url p-name", "href": "https://test.example/about/"}, "Ann"]  # fmt: skip
+    assert next(one[2].strip() for one in read.all("div", class_="e-content")).startswith("First text.")
+    assert [one[1].get("align") for one in read.all("td")] == ["right", "center"]
+    assert [one[2] for one in read.all("a", class_="p-category")] == ["Été", "x", "Ann"]
+    assert read.all("link", rel="canonical")[0][1]["href"] == "https://test.example/%C3%A9t%C3%A9/a/"
+    assert read.all("meta", property="og:type")[0][1]["content"] == "article"
+
+
+def test_a_page_speaks_its_language(home):
+    """An article in a language that is written from the right says so, and what we add says that it is English."""
+    read = page(home, "/ar/")
+    assert (read.elements[0][1]["lang"], read.elements[0][1]["dir"]) == ("ar", "rtl")
+    assert [one[1].get("lang") for one in read.all("p") if "Subscribe" in one[2]] == ["en"]
+
+
+@pytest.mark.parametrize(
+    ("language", "direction"),
+    [("en", "ltr"), ("ar", "rtl"), ("he-IL", "rtl"), ("fa", "rtl"), ("uz-Arab", "rtl"), ("ku-Latn", "ltr"), ("pt-BR", "ltr")],
+)  # fmt: skip
+def test_directions(language, direction):
+    """A language's direction is that of the script in which it is written."""
+    assert pages.direction(language) == direction
+
+
+def test_all_links_lead_somewhere(home):
+    """Every link to the site, from every page that can be come to, is answered."""
+    seen, left = set(), ["/"]
+    while left:
+        path = left.pop()
+        if path in seen or path in ("/about/", "/a.png", "/icon.png"):  # the author's own business
+            continue
+        seen.add(path)
+        answer = home.get(path)
+        assert answer.status == 200, path
+        if answer.headers["content-type"].startswith("text/html"):
+            found = Page(answer.body)
+            targets = found.links() + [one[1]["src"] for one in found.all("img") + found.all("audio")]
+            targets += [one[1]["href"] for one in found.all("link")] + [one[1]["src"] for one in found.all("script")]
+            for target in targets:
+                parts = urlsplit(urljoin(f"https://test.example{path}", target))
+                if parts.netloc == "test.example" and parts.scheme == "https":
+                    left.append(parts.path)
+    assert {"/feeds.opml", "/bundle/lamp.svg", "/bundle/talk.mp3", "/deep/er/page.html", "/static/page.js"} <= seen
+    assert len(seen) > 20
+
+
+def test_every_entry_has_its_page(home):
+    """The link of each entry on the site is answered with that article; only links elsewhere are not ours."""
+    for item in json.loads(home.get("/feed.json").body)["items"]:
+        if item["url"].startswith("https://test.example"):
+            read = page(home, urlsplit(item["url"]).path)
+            assert [one[2] for one in read.all("h1")] == [item["title"]]
+
+
+@pytest.mark.parametrize("path", ["/draft/", "/later/", "/x/", "/tag/hidden/", "/bundle/.hidden.png", "/bundle/index.md",
+                                  "/bundle/notes.txt.key", "/bundle/none.png", "/bundle/..%2fa.md", "/preview/a.md", "/a.png"])  # fmt: skip
+def test_nothing_else_has_a_page(home, path):
+    """Drafts, what is scheduled, sources and hidden files are a 404, and no preview is there unless it was asked for."""
+    assert home.get(path).status == 404
+
+
+def test_files_beside_an_article(home):
+    """A picture beside an article is at its page's address, with its type and validators, and can run nothing."""
+    lamp = home.get("/bundle/lamp.svg")
+    assert (lamp.status, lamp.headers["content-type"]) == (200, "image/svg+xml; charset=utf-8")
+    assert "sandbox" in lamp.headers["content-security-policy"]
+    assert home.get("/bundle/lamp.svg", If_None_Match=lamp.headers["etag"]).status == 304
+    assert home.get("/bundle/talk.mp3", Range="bytes=1-1").body == b"D"
+
+
+def test_a_page_follows_its_article(serve, site):
+    """An edit shows on the page, which keeps its validators until then; an article withdrawn is a 410, never seen a 404."""
+    site.configure(site={"pages": True})
+    site.article("a.md", "Old.", title="A")
+    site.article("b.md", "B.", title="B")
+    server = serve(site)
+    first = server.get("/a/")
+    site.article("b.md", "Newer B.", title="B")
+    server.wait_for(lambda: b"Newer B" in server.get("/b/").body)
+    assert server.get("/a/", If_None_Match=first.headers["etag"]).status == 304
+    assert server.get("/a/").headers["last-modified"] == first.headers["last-modified"]
+    site.article("a.md", "New.", title="A")
+    server.wait_for(lambda: b"New." in server.get("/a/").body)
+    site.article("a.md", "New.", title="A", draft=True)
+    server.wait_for(lambda: server.get("/a/").status == 410)
+    assert server.get("/never/").status == 404
+
+
+def test_two_articles_with_one_address(site, serve):
+    """The one that was published first has the page, whichever was read first."""
+    site.configure(site={"pages": True})
+    site.article("z.md", "First.", title="First", slug="same", date="2026-01-01")
+    site.article("a.md", "Second.", title="Second", slug="same", date="2026-02-01")
+    assert b"First." in serve(site).get("/same/").body
+
+
+def test_a_site_with_another_home(serve, site):
+    """Without site.pages entries lead to the site, and the page shows ten of them; no article has a page here."""
+    for number in range(12):
+        site.article(f"{number:02}.md", title=f"T{number}", date=f"2026-05-{number + 1:02}")
+    server = serve(site)
+    assert len(page(server, "/").all("li", class_="h-entry")) == 10
+    assert server.get("/00/").status == 404
+
+
+def test_readers_of_the_owner(serve, site):
+    """Owners add readers by a template, and leave out some; each link is a URL with the feed's address in it."""
+    site.configure(
+        site={"readers": {"Feedly": False, "Ours": "https://rss.example/?add={url}&x=1", "App": "app://{raw}"}}
+    )
+    site.article("a.md", tags=["c++ & d"])
+    server = serve(site)
+    found = page(server, "/tag/c-plus-plus-d/")
+    links = {one[2]: one[1]["href"] for one in found.all("a") if one[2] in ("Ours", "App", "Feedly", "Inoreader")}
+    address = "https://test.example/tag/c-plus-plus-d/rss.xml"
+    assert links["Ours"] == "https://rss.example/?add=https%3A%2F%2Ftest.example%2Ftag%2Fc-plus-plus-d%2Frss.xml&x=1"
+    assert links["App"] == f"app://{address}"
+    assert "Feedly" not in links
+    for link in links.values():
+        assert unquote(link).count(address) == 1
+        assert urlsplit(link).scheme in ("https", "app")
+
+
+@pytest.mark.parametrize(
+    "link", ["javascript:alert('{url}')", "https://x.example/", "{url}", "data:{raw}", "https://x y/{url}"]
+)
+def test_readers_are_checked(site, link):
+    """A reader's link without a place for the address, or that would run something, is a mistake in the config."""
+    site.configure(site={"readers": {"Bad": link}})
+    done = site.run("check")
+    assert done.returncode == 2
+    assert "site.readers.Bad: must" in done.stderr
+
+
+def test_pages_are_where_the_site_is(site):
+    """Pages of the site can't be on the feeds' own host."""
+    site.configure(site={"pages": True}, feeds={"url": "https://feeds.test.example"})
+    done = site.run("check")
+    assert done.returncode == 2
+    assert "feeds: url must be that of the site" in done.stderr
+
+
+def test_many_feeds_are_bounded():
+    """Of thousands of tags the page lists the thousand largest by name, and says how many are left."""
+    feeds = [FeedState("", "site", "")] + [FeedState(f"tag/{n}", "tag", f"t{n}", entries=n) for n in range(1500)]
+    ((kind, heading, listed, left),) = pages._grouped(feeds)
+    assert (kind, heading, len(listed), left) == ("tag", "Tags", 1000, 500)
+    assert min(one.entries for one in listed) == 500
+    assert [one.name for one in listed] == sorted(one.name for one in listed)
+
+
+def test_opml(home):
+    """All feeds by their kinds, each with its document and its page; it is the same as long as the feeds are."""
+    answer = home.get("/feeds.opml")
+    assert answer.headers["content-type"] == "text/x-opml; charset=utf-8"
+    root = etree.fromstring(answer.body)
+    assert (root.get("version"), root.findtext("head/title")) == ("2.0", "Test")
+    assert [one.get("text") for one in root.findall("body/outline")] == ["Test", "Categories", "Tags", "Authors"]
+    for feed in root.iterfind(".//outline[@type='rss']"):
+        path = urlsplit(feed.get("xmlUrl")).path
+        assert home.get(path).status == 200
+        assert home.get(urlsplit(feed.get("htmlUrl")).path).status == 200
+    assert len(root.findall(".//outline[@type='rss']")) == 4
+    assert b"hidden" not in answer.body
+
+
+def test_opml_depends_on_the_list_alone():
+    """How many entries a feed has, and when it changed, does not change the OPML."""
+    site = Facts("T & <s>", "https://test.example", "https://test.example", "test.example")
+    before = [FeedState("", "site", "", 5, 7), FeedState("tag/ü", "tag", "Ü & <x>", 5, 7)]
+    after = [FeedState("", "site", "", 6, 8), FeedState("tag/ü", "tag", "Ü & <x>", 6, 8)]
+    assert opml.render(before, site, "rss.xml") == opml.render(after, site, "rss.xml")
+    assert etree.fromstring(opml.render(before, site, "rss.xml")).find(".//outline[@text='Tags']/outline").get("xmlUrl") == "https://test.example/tag/%C3%BC/rss.xml"  # fmt: skip
+
+
+@pytest.mark.needs("newsboat")
+def test_newsboat_imports_the_opml(home, tmp_path):
+    """A real reader takes all feeds from the OPML, with the folders as tags."""
+    (tmp_path / "feeds.opml").write_bytes(home.get("/feeds.opml").body)
+    (tmp_path / "urls").touch()
+    subprocess.run(
+        ["newsboat", "-u", tmp_path / "urls", "-c", tmp_path / "cache.db", "-i", tmp_path / "feeds.opml"],
+        check=True,
+        capture_output=True,
+        timeout=30,
+        env={"HOME": str(tmp_path), "PATH": "/usr/bin:/bin"},
+    )
+    lines = (tmp_path / "urls").read_text("utf-8").splitlines()
+    assert len(lines) == 4
+    assert any(line.startswith("https://test.example/rss.xml") for line in lines)
+    assert any(line.startswith("https://test.example/tag/x/rss.xml") and "Tags" in line for line in lines)
+
+
+def test_a_preview(serve, site):
+    """With --drafts the pages show what is not published, and what the linter says of it; no document ever does."""
+    site.configure(site={"pages": True})
+    site.article("live.md", "![](x.png)", title="Live")
+    site.article("draft.md", "Only *me*: {{% x %}}.", title="Draft & co", draft=True, tags=["t"])
+    site.article("later.md", "Later.", title="Later", date="2099-01-01")
+    site.write("broken.md", "---\ntitle: [\n---\n")
+    server = serve(site, "--drafts")
+    first = page(server, "/")
+    assert {"Draft & co", "Later", "Live"} <= {one[2] for one in first.all("a")}
+    assert "broken.md:" in " ".join(one[2] for one in first.all("code"))
+    draft = page(server, "/preview/draft.md")
+    text = " ".join(one[2] for one in draft.all("main"))
+    assert "Only me" in text
+    assert "template-code" in text
+    assert "image-without-alt" in " ".join(one[2] for one in page(server, "/preview/live.md").all("main"))
+    assert b"Draft" not in b"".join(
+        server.get(path).body for path in ("/rss.xml", "/atom.xml", "/feed.json", "/feeds.opml")
+    )
+    assert server.get("/tag/t/").status == server.get("/draft/").status == server.get("/preview/none.md").status == 404
+    state = server.get("/preview/").body
+    site.article("draft.md", "Better.", title="Draft & co", draft=True)
+    server.wait_for(lambda: b"Better." in server.get("/preview/draft.md").body)
+    assert server.get("/preview/").body != state
+
+
+def test_a_preview_is_for_this_machine(serve, site):
+    """It is refused to who comes through a proxy or by a foreign name, and not begun on another address."""
+    site.article("draft.md", "Secret.", draft=True, title="Draft")
+    server = serve(site, "--drafts")
+    for headers in (
+        {"X_Forwarded_For": "8.8.8.8"},
+        {"Forwarded": "for=8.8.8.8"},
+        {"Host": "evil.example"},
+        {"Via": "1.1 x"},
+    ):
+        for path in ("/", "/preview/draft.md", "/preview/", "/rss.xml"):
+            assert server.get(path, **headers).status == 403
+    assert server.get("/preview/draft.md").status == 200
+    done = site.run("serve", "--drafts", "--host", "0.0.0.0")
+    assert done.returncode == 2
+    assert "127.0.0.1" in done.stderr
+
+
+def test_pages_are_exported(site):
+    """A site that has no other home is exported whole: pages, articles, files beside them, OPML; and only what changed."""
+    site.configure(site={"pages": True}, export={"precompressed": ["gzip"]})
+    site.article("a.md", "A.", title="A", category="x")
+    site.article("b.md", "B.", title="B", link="/deep/b.html", date="2026-04-01")
+    site.article("c.md", "C.", title="C", link="/c", date="2026-04-01")
+    site.article("bundle/index.md", "D.", title="D", date="2026-04-01")
+    site.write("bundle/p.png", b"png")
+    assert site.run("build").returncode == 0
+    public = site.root / "public"
+    there = {str(file.relative_to(public)) for file in public.rglob("*") if file.is_file()}
+    assert {"index.html", "x/a/index.html", "deep/b.html", "c.html", "bundle/index.html", "bundle/p.png", "feeds.opml",
+            "category/x/index.html", "static/page.css", "static/feed.css", "index.html.gz"} <= there  # fmt: skip
+    assert "0 files written, 0 removed" in site.run("build", "-v").stderr
+    times = {file: file.stat().st_mtime_ns for file in public.rglob("*") if file.is_file()}
+    site.article("a.md", "New A.", title="A", category="x")
+    assert site.run("build").returncode == 0
+    changed = {str(file.relative_to(public)) for file, time in times.items() if file.stat().st_mtime_ns != time}
+    assert "x/a/index.html" in changed
+    assert not {"deep/b.html", "bundle/index.html", "bundle/p.png", "feeds.opml", "static/page.css"} & changed
+    (site.content / "a.md").unlink()
+    assert site.run("build").returncode == 0
+    assert not (public / "x").exists()
+
+
+def test_somebody_elses_files_are_left_alone(site):
+    """A file that is there and not ours is not overwritten, and said; ours are known again when the manifest is lost."""
+    site.configure(site={"pages": True})
+    site.article("a.md", "A.", title="A")
+    public = site.root / "public"
+    public.mkdir()
+    (public / "index.html").write_text("<h1>Mine</h1>")
+    (public / "feed.json").write_text("{}")
+    done = site.run("build")
+    assert (done.returncode, (public / "index.html").read_text(), (public / "feed.json").read_text()) == (0, "<h1>Mine</h1>", "{}")  # fmt: skip
+    assert done.stderr.count("not ours; it is left alone") == 2
+    (public / ".feeds-manifest.json").unlink()
+    site.article("a.md", "New A.", title="A")
+    assert site.run("build").stderr.count("not ours; it is left alone") == 2
+    assert b"New A." in (public / "rss.xml").read_bytes()
+    assert b"New A." in (public / "a" / "index.html").read_bytes()
+    assert site.run("build", "--force").stderr == ""
+    assert b"New A." in (public / "feed.json").read_bytes()
+
+
+def test_the_demos_links_work(tmp_path):
+    """Every link of the demo's pages and entries is answered."""
+    import shutil
+
+    site = Site(tmp_path / "demo")
+    shutil.copytree(REPOSITORY / "content", site.content, dirs_exist_ok=True)
+    shutil.copy(REPOSITORY / "config.yaml", site.root)
+    server = Server(site.root)
+    try:
+        left, seen = ["/"], set()
+        while left:
+            path = left.pop()
+            if path in seen:
+                continue
+            seen.add(path)
+            answer = server.get(path)
+            assert answer.status == 200, path
+            if answer.headers["content-type"].startswith("text/html"):
+                found = Page(answer.body)
+                targets = found.links() + [one[1]["src"] for one in found.all("img") + found.all("audio")]
+                urls = (urlsplit(urljoin(f"http://127.0.0.1:8000{path}", target)) for target in targets)
+                left += [url.path for url in urls if url.netloc == "127.0.0.1:8000" and url.scheme == "http"]
+        items = json.loads(server.get("/feed.json").body)["items"]
+        assert {urlsplit(item["url"]).path for item in items} <= seen
+    finally:
+        server.stop()
