@@ -184,8 +184,8 @@ def free_port():
 class Server:
     """`feeds serve` in a process of its own, on a free port of 127.0.0.1; or another server with the same program."""
 
-    def __init__(self, root, *arguments, command=("feeds", "serve", "--port", "{port}")):
-        self.port = free_port()
+    def __init__(self, root, *arguments, command=("feeds", "serve", "--port", "{port}"), port=None):
+        self.port = port or free_port()
         self.log = root / "serve.log"
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(
@@ -195,7 +195,11 @@ class Server:
                 stderr=log,
                 start_new_session=True,
             )
-        self.wait_for(lambda: self.get("/healthz").status == 200)
+        try:
+            self.wait_for(lambda: self.get("/healthz").status == 200)
+        except AssertionError:
+            self.process.kill()
+            raise
 
     def get(self, path, method="GET", **headers):
         """Ask, with headers given as keyword arguments (`If_None_Match`)."""

@@ -3,7 +3,7 @@
 
 for (const code of document.querySelectorAll(".formats code")) {
   const button = document.createElement("button");
-  const name = code.closest("div").querySelector("dt").textContent.trim();
+  const name = code.closest("li").querySelector("h3").textContent.trim();
   const label = document.createElement("span");
   button.type = "button";
   label.textContent = "Copy";
@@ -20,7 +20,7 @@ for (const code of document.querySelectorAll(".formats code")) {
     said.textContent = `${label.textContent}: ${code.textContent}`;
     setTimeout(() => { label.textContent = "Copy"; }, 2000);
   });
-  code.closest("div").append(button);
+  code.closest("li").append(button);
 }
 
 const said = document.createElement("p");  // what a screen reader is told
