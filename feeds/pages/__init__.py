@@ -44,7 +44,8 @@ class Pages:
 
     def feed(self, feed: Feed, state: FeedState, feeds: Sequence[FeedState], preview: str = "") -> bytes:
         """Write the page of a feed; of the site's, with all others. `preview` is HTML of ours that goes before."""
-        shown = feed.entries if self._site.pages and not feed.path else feed.entries[:_SHOWN]
+        home = self._site.pages and not feed.path
+        shown = feed.entries if home else feed.entries[:_SHOWN]
         address = feed.address + RSS
         return self._write(
             "page.html",
@@ -52,6 +53,7 @@ class Pages:
             feed=feed,
             state=state,
             entries=shown,
+            home=home,  # who comes here comes to read
             readers=[(name, filled(link, address)) for name, link in self._readers.items()],
             groups=list(_grouped(feeds)),
             count=len(feeds),
