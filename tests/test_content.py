@@ -5,7 +5,9 @@ import re
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from markdown.treeprocessors import InlineProcessor
 
+from feeds.parse import markdown
 from feeds.parse.bounds import ordinary
 from feeds.parse.content import Renderer, as_plain_text
 from feeds.text import clean
@@ -188,6 +190,15 @@ def test_whatever_is_ordinary_renders(parts, times):
         rendered = html(body)
         assert rendered == clean(rendered)
         assert not re.search(r'\s(?:href|src)="(?!https?:|mailto:|data:image)', rendered)
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(MARKS | st.text(max_size=8), max_size=40).map("".join))
+def test_plain_text_passes_unchanged(body):
+    """What is passed by without looking for inline marks comes out as if it had been looked at."""
+    ours, theirs = markdown.converter(), markdown.converter()
+    theirs.treeprocessors.register(InlineProcessor(theirs), "inline", 20)
+    assert ours.convert(body) == theirs.convert(body)
 
 
 def test_plain_text_is_the_last_resort():
