@@ -489,3 +489,12 @@ def test_most_front_matter_is_simple():
         {"title": "A; B: c", "date": "2026-01-24T09:13:22Z", "draft": False, "tags": ["a b", "c", "d"], "slug": "eé-f"},
         {"title": 1, "date": 2, "draft": 3, "tags": 5, "slug": 6},
     )
+
+
+@pytest.mark.parametrize(
+    "text", ["true", "Null", "~", "a: b", "a #b", " a ", "été", "{x}", "- a", "2024-01-02", "\"'", "", "a/b.c"]
+)
+def test_yaml_that_we_write_is_read_back(text):
+    """What `dump` writes, `load` reads as the same texts; what is empty is left out."""
+    values = {"site": {"title": text, "more": {"deep": "x"}}, "list": [text, "b"], text or "k": "v"}
+    assert yaml.load(yaml.dump(values | {"none": None, "map": {}, "empty": []})).plain() == values

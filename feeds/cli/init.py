@@ -1,13 +1,9 @@
 """`feeds init`: a config.yaml and a first article that work at once, or the move of another generator's site."""
 
-import json
 import os
-import re
-from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, get_args
-from zoneinfo import ZoneInfo
+from typing import TYPE_CHECKING, get_args
 
 import click
 
@@ -19,7 +15,6 @@ if TYPE_CHECKING:
     from feeds.moving import Generator, Move
 
 _GENERATORS = ("hugo", "jekyll", "eleventy", "pelican")
-_PLAIN = re.compile(r"[A-Za-z0-9/._][A-Za-z0-9 /._{}-]*(?<! )")  # text that YAML takes for nothing else
 
 
 @click.command()
@@ -70,6 +65,7 @@ def _begin(file: Path) -> list[str]:
 def _move_in(generator: "Generator", folder: Path, file: Path) -> list[str]:
     """Make the configuration that goes on where another generator's left off. Gives what to say."""
     from feeds import moving
+    from feeds.parse import yaml
 
     assert set(_GENERATORS) == set(get_args(moving.Generator))
     here = [name for name in moving.FILES[generator] if (folder / name).is_file()]
@@ -83,10 +79,9 @@ def _move_in(generator: "Generator", folder: Path, file: Path) -> list[str]:
     content = move.settings["content"]
     content["path"] = os.path.relpath(folder / content["path"], file.parent)
     articles, refused = _articles(file.parent / content["path"], move)
-    aliases = _aliases(move, articles)
-    move.settings["feeds"]["aliases"] |= aliases
-    _write(file, f"# Made by feeds init --from {generator}, of {here[0]}\n{_yaml(move.settings)}")
-    feeds = plural(len(move.settings["feeds"]["aliases"]), "old feed")
+    settings = moving.settled(move, articles)
+    _write(file, f"# Made by feeds init --from {generator}, of {here[0]}\n{yaml.dump(settings)}")
+    feeds = plural(len(settings["feeds"]["aliases"]), "old feed")
     lines = [f"made {file}: {plural(len(articles), 'article')} in {content['path']}, {feeds} that live on"]
     if refused:
         lines.append(f"{plural(refused, 'article')} can't be read: feeds check says which, and why")
@@ -97,6 +92,7 @@ def _move_in(generator: "Generator", folder: Path, file: Path) -> list[str]:
 def _articles(content: Path, move: "Move") -> "tuple[list[Article], int]":
     """Read the old site's articles as they will be read. Gives them, and how many can't be."""
     from feeds.folder import Folder
+    from feeds.moving import zone
     from feeds.parse import article
 
     said = move.settings["content"]
@@ -104,54 +100,10 @@ def _articles(content: Path, move: "Move") -> "tuple[list[Article], int]":
     found, refused = [], 0
     for one in folder.scan():
         try:
-            found.append(article.read(folder.read(one, article.LARGEST), one.path, _zone(move)))
+            found.append(article.read(folder.read(one, article.LARGEST), one.path, zone(move)))
         except FeedsError:
             refused += 1
     return found, refused
-
-
-def _zone(move: "Move") -> ZoneInfo:
-    try:
-        return ZoneInfo(move.settings["site"].get("timezone", "UTC"))
-    except (ValueError, OSError, KeyError):
-        return ZoneInfo("UTC")
-
-
-def _aliases(move: "Move", articles: "list[Article]") -> dict[str, str]:
-    """Give the paths of the old feeds of categories, tags and authors, each with ours."""
-    from feeds.text import slugify
-
-    aliases: dict[str, str] = {}
-    for feed in move.feeds:
-        for article in articles:
-            names = {"category": article.categories, "tag": article.tags,
-                     "author": tuple(author.name for author in article.authors)}[feed.kind]  # fmt: skip
-            for name in names:
-                spelled, slug = move.spelled(name), slugify(name)
-                if spelled and slug and not {"?", "#"} & set(spelled):
-                    aliases.setdefault(feed.path.replace("{name}", spelled), f"/{feed.kind}/{slug}/{feed.document}")
-    return dict(sorted(aliases.items()))
-
-
-def _yaml(settings: Mapping[str, Any], indent: str = "") -> str:
-    """Write settings as YAML, leaving out what is empty."""
-    lines = []
-    for key, value in settings.items():
-        if value in ({}, [], None):
-            continue
-        if isinstance(value, dict):
-            lines.append(f"{indent}{_scalar(key)}:\n{_yaml(value, indent + '  ')}")
-        elif isinstance(value, list):
-            lines.append(
-                f"{indent}{_scalar(key)}: [{', '.join(json.dumps(item, ensure_ascii=False) for item in value)}]\n"
-            )
-        else:
-            lines.append(f"{indent}{_scalar(key)}: {_scalar(value)}\n")
-    return "".join(lines)
-
-
-def _scalar(text: str) -> str:
-    return text if _PLAIN.fullmatch(text) and "{" not in text else json.dumps(text, ensure_ascii=False)
 
 
 def _write(file: Path, text: str) -> None:

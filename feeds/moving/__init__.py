@@ -9,9 +9,10 @@ from dataclasses import replace
 from typing import Literal
 
 from feeds.moving import eleventy, hugo, jekyll, pelican
+from feeds.moving.settle import settled, zone
 from feeds.moving.words import UNKNOWN, Move, OldFeed, Unreadable
 
-__all__ = ["FILES", "Generator", "Move", "OldFeed", "Unreadable", "move"]
+__all__ = ["FILES", "Generator", "Move", "OldFeed", "Unreadable", "move", "settled", "zone"]
 
 Generator = Literal["hugo", "jekyll", "eleventy", "pelican"]
 FILES = {  # where each one's configuration may be, the first that is there first

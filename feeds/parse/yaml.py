@@ -8,8 +8,9 @@ own composer crashes the process on 40 kB of "["). Only null, true and false are
 articles are read in a third of the time. It knows no more of YAML than that and leaves all else, errors too, to `load`.
 """
 
+import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,6 +30,7 @@ _SIMPLE_LINE = re.compile(
     rf"(?P<key>[A-Za-z_][\w-]{{0,60}}):[ ]*(?:[ ](?:(?P<quoted>{_QUOTED})|(?P<plain>{_PLAIN})"
     rf"|\[[ ]*(?P<items>{_IN_FLOW}(?:,[ ]*{_IN_FLOW})*)[ ]*\])[ ]*)?"
 )
+_UNQUOTED = re.compile(r"[A-Za-z0-9/._](?:[A-Za-z0-9 /._-]*[A-Za-z0-9/._-])?")  # what YAML takes for nothing else
 _ITEM = re.compile(_IN_FLOW)
 _HARMLESS_TAGS = {f"tag:yaml.org,2002:{name}" for name in ("str", "int", "float", "timestamp", "seq", "map")}
 
@@ -103,6 +105,26 @@ def _said(written: str) -> bool | str | None:
         return written[1:-1]
     written = written.rstrip(" ")
     return _WORDS.get(written, written)
+
+
+def dump(values: Mapping[str, Any], indent: str = "") -> str:
+    """Write mappings, lists and texts as YAML that `load` reads back, leaving out what is empty."""
+    lines = []
+    for key, value in values.items():
+        if value in ({}, [], None):
+            continue
+        begin = f"{indent}{_written(key)}:"
+        if isinstance(value, Mapping):
+            lines.append(f"{begin}\n{dump(value, indent + '  ')}")
+        elif isinstance(value, list):
+            lines.append(f"{begin} [{', '.join(json.dumps(item, ensure_ascii=False) for item in value)}]\n")
+        else:
+            lines.append(f"{begin} {_written(value)}\n")
+    return "".join(lines)
+
+
+def _written(text: str) -> str:
+    return text if _UNQUOTED.fullmatch(text) and text not in _WORDS else json.dumps(text, ensure_ascii=False)
 
 
 def scalar(text: str) -> Node:
