@@ -6,19 +6,19 @@ memberships that `feeds_of` gives; what they become is decided here.
 
 import hashlib
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import UTC, datetime
 from urllib.parse import unquote
 
 from feeds import __version__
 from feeds.model import Article, Author, Content, Enclosure, Entry, Feed, FeedState, Image, Kind, Site, Tombstone
-from feeds.text import absolute, quote_iri, quote_path, safe_path, scheme, slugify
+from feeds.patterns import filled
+from feeds.text import absolute, quote_iri, quote_path, scheme, slugify
 
 STYLESHEET = "/static/feed.css"  # of documents that are opened in a browser
 SITE = FeedState(path="", kind="site", name="")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)  # when an empty feed was last updated
-_PART = re.compile(r"\{(\w+)(:lower)?\}")
 _FEED_PAGE = re.compile(r"/(?:((?:category|tag|author)/[^/]+)/)?")
 _FEED_ID_YEAR = 2005  # of RFC 4151 and RFC 4287: feeds' ids need a year that never changes
 
@@ -51,7 +51,8 @@ def exists(feed: FeedState, site: Site) -> bool:
 def mint(article: Article, site: Site) -> str:
     """Give the id of an article that is first published: `tag:AUTHORITY,YEAR:NAME` (RFC 4151), or as the site says."""
     if site.ids:
-        return quote_iri(_filled(site.ids, _parts(article) | {"link": _path(article, site)}))
+        path = article.link if article.link and article.link.startswith("/") else quote_path(_permalink(article, site))
+        return quote_iri(filled(site.ids, article, site, link=path, quoted=True))
     name = article.slug if article.slug_given else article.name
     return f"tag:{site.authority},{article.published.year:04d}:{quote_path(name)}"
 
@@ -230,42 +231,7 @@ def _authors(article: Article, site: Site) -> tuple[Author, ...]:
     return article.authors or ((site.author,) if site.author else ())
 
 
-def _path(article: Article, site: Site) -> str:
-    """Give the path that an article's link has on the site, not yet percent-encoded."""
-    if article.link and article.link.startswith("/"):
-        return article.link
-    return _permalink(article, site)
-
-
 def _permalink(article: Article, site: Site) -> str:
+    """Give the path that the site's patterns make of an article, not yet percent-encoded."""
     folders = (pattern for folder, pattern in site.permalinks if article.path.startswith(f"{folder}/"))
-    return _filled(next(folders, site.permalink), _parts(article)) or "/"
-
-
-def _parts(article: Article) -> dict[str, str]:
-    """Give what the parts of a pattern stand for."""
-    day = article.published
-    folder, _, file = safe_path(article.name).rpartition("/")
-    return {
-        "category": next((slugify(name) for name in article.categories), ""),
-        "categories": "/".join(safe_path(name.lower()) for name in article.categories),
-        "slug": article.slug,
-        "path": article.name,
-        "folder": folder,
-        "section": folder.partition("/")[0],
-        "file": article.slug if article.slug_given else file,
-        "title": article.slug if article.slug_given else slugify(article.title),
-        "year": f"{day.year:04d}",
-        "month": f"{day.month:02d}",
-        "day": f"{day.day:02d}",
-    }
-
-
-def _filled(pattern: str, parts: Mapping[str, str]) -> str:
-    """Fill in a pattern; a segment whose parts have no value is left out."""
-
-    def value(part: re.Match[str]) -> str:
-        return parts[part[1]].lower() if part[2] else parts[part[1]]
-
-    filled = ((_PART.sub(value, segment), segment) for segment in pattern.split("/"))
-    return "/".join(full for full, segment in filled if full or not segment)
+    return filled(next(folders, site.permalink), article, site) or "/"

@@ -78,6 +78,77 @@ def test_a_hugo_site_keeps_every_id(site):
     assert (site.root / "ours" / "tags" / "c++" / "index.xml").read_bytes().count(b"<item>") == 1
 
 
+TITLES = [
+    "What's new in Go 1.22?", "Foo/Bar v2.0-beta", "C++ & C# – a comparison", "Über Käse", "Crème brûlée", "日本語のタイトル",
+    "Rocket 🚀 launch", "AC/DC / back", 'He said "hi"', "Double  space", "UPPER Case", "a - b -- c", "- lead and trail -",
+    "50% off", "5%20 off", "under_score ~tilde @home", "back\\slash", "dots...", "v1.", "(round) [x] {y}", "a:b;c,d",
+    "ß sharp İstanbul ΟΔΟΣ", "Ω ½ ² Ⅷ", "naïve e\u0301 combining", "हिन्दी में", "#hashtag first", "what? yes!", "no\u00a0break",
+    "It’s curly", "..up", "co\u00adop soft\u200bzw", "~", "a+b=c", "x.html",
+]  # fmt: skip
+FILES = [
+    "It's a file (1)", "UPPER File", "v1.2.3 notes", "ünïcode", "日本", "a&b", "c+d", "x  y", "My Notes - Part 1", "-lead",
+    "trail-", "a,b,c", "a@b", "a~b", "a#b", "50% off", "e\u0301 nfd", "emoji🚀", "under_score", "2024-01-02-dated name", "dot.",
+    "Ünter/Ördner Zwei/Datei Ä", "My Notes/It's (2)", "a.b/c.d", "Bundle One/index",
+]  # fmt: skip
+
+
+@pytest.mark.needs("hugo")
+@pytest.mark.parametrize(
+    "said",
+    [
+        '[permalinks]\nposts = "/:year/:month/:slug/"\n"up-folder" = "/up/:title/"\n',
+        'removePathAccents = true\n[permalinks.page]\nposts = "/:year-:month-:day/:title"\nfiles = "/f/:filename/"\n',
+        '[permalinks]\nposts = "/:section/:title.html"\nfiles = "/f/:slugorfilename"\nslugs = "/s/:contentbasename"\n',
+        'disablePathToLower = true\n[permalinks]\nposts = "/:title/"\n',
+        'uglyURLs = true\n[permalinks]\nposts = "/:year/:slug/"\n',
+        '[permalinks]\n"*" = "/all/:slugorcontentbasename"\n',
+    ],
+)
+def test_hugo_spells_as_it_pleases(site, said):
+    """Whatever signs a title or a file's name is made of, and whatever Hugo is told to spell it, every id is kept."""
+    (site.root / "hugo.toml").write_text(f'baseURL = "https://old.example/"\ntitle = "T"\n{said}', "utf-8")
+    for kind, names in (("posts", TITLES), ("files", FILES)):
+        for number, name in enumerate(names):
+            file = site.content / kind / f"{number}.md" if kind == "posts" else site.content / kind / f"{name}.md"
+            file.parent.mkdir(parents=True, exist_ok=True)
+            title = json.dumps(name if kind == "posts" else f"File {number}", ensure_ascii=False)
+            file.write_text(f"---\ntitle: {title}\ndate: 2024-01-02\n---\nText.\n", "utf-8")
+    site.article("slugs/a.md", title="A", slug="c++ It's v1.2/Q")
+    site.article("slugs/b.md", title="B", url="/x/y")
+    site.article("slugs/c.md", title="C", url="/x/y.html")
+    site.article("Up Folder/c.md", title="Up it is", slug="other")
+    hugo("--quiet", cwd=site.root)
+    moved_in(site, "hugo")
+    done = site.run("check", "-c", "feeds.yaml", "--against", "public/index.xml", "-q")
+    old = len(TITLES) + len(FILES) + 4
+    assert f"public/index.xml: {old} of {old} ids kept" in done.stdout, done.stdout
+
+
+@pytest.mark.needs("hugo")
+def test_a_hugo_site_whose_configuration_is_in_many_files(site):
+    """Of config/_default and config/production every file is read, and RSS may be called as it is told."""
+    files = {
+        "hugo.toml": 'baseURL = "https://wrong.example/"\ntitle = "Wrong"\n',
+        "config/_default/hugo.toml": 'title = "All"\ndefaultContentLanguage = "de"\nlocale = "de-AT"\n',
+        "config/_default/permalinks.toml": 'posts = "/:year/:slug/"\n',
+        "config/_default/outputFormats.yaml": "RSS: {baseName: feed}\n",
+        "config/_default/languages.toml": '[de]\ntitle = "Auf Deutsch"\n[de.params]\ndescription = "Über"\n',
+        "config/_default/params.json": '{"author": {"name": "Ann"}}',
+        "config/production/hugo.toml": 'baseURL = "https://old.example/"\n',
+    }
+    for path, text in files.items():
+        (site.root / path).parent.mkdir(parents=True, exist_ok=True)
+        (site.root / path).write_text(text, "utf-8")
+    site.article("posts/a.md", title="A v1.2", tags=["x"])
+    hugo("--quiet", cwd=site.root)
+    made = moved_in(site, "hugo")
+    assert made["site"] == {"title": "Auf Deutsch", "url": "https://old.example", "description": "Über",
+                            "language": "de-AT", "author": {"name": "Ann"}}  # fmt: skip
+    assert made["feeds"]["aliases"] == {"/feed.xml": "/rss.xml", "/tags/x/feed.xml": "/tag/x/rss.xml"}
+    done = site.run("check", "-c", "feeds.yaml", "--against", "public/feed.xml")
+    assert "public/feed.xml: 1 of 1 id kept" in done.stdout, done.stdout
+
+
 @pytest.mark.needs("hugo")
 def test_a_jekyll_site_keeps_every_id_by_way_of_hugo(site):
     """A Jekyll site that Hugo imported and built, and then moves in here, keeps Hugo's ids."""
@@ -193,13 +264,27 @@ def test_what_can_not_be_moved(site, generator):
 
 
 def test_hugos_other_permalinks():
-    """Hugo's tokens are written in our words; one that there is none for is noted, and so are ugly URLs."""
-    move = moving.move("hugo", {"config.yaml": "baseURL: old.example\npermalinks: {page: {a: '/:sections/:filename/', "
-                                               "b: '/:weekday/:title/'}}\nuglyURLs: true\ndisablePathToLower: true\n"})  # fmt: skip
+    """Hugo's tokens are written in our words; each that there is none for is noted, and so is what else is not read."""
+    move = moving.move(
+        "hugo",
+        {
+            "config.yaml": "baseURL: old.example\nuglyURLs: {a: true}\ndisablePathToLower: true\nlanguages: {en: {}, fr: {}}\n"
+            "permalinks: {page: {a: '/:sections/:filename/', b: '/:weekday/:title/', c: '/:sections[1:]/:slug', "
+            "d: '/:2006/:slug', e: '/:2006-01-02/:slug', '/': '/:slug/'}}\ndefaultContentLanguageInSubdir: true\n"
+        },
+    )
     assert move.settings["site"]["url"] == "https://old.example"
-    assert move.settings["content"]["permalinks"] == {"a": "/{folder}/{file}/", "b": "/{title}/"}
-    assert any(":weekday" in note for note in move.notes)
-    assert any("uglyURLs" in note for note in move.notes)
+    assert move.settings["content"]["permalinks"] == {
+        "a": "/{folder:pathize:urlize}/{name:urlize}/",
+        "b": "/{headline:urlize}/",
+        "c": "/{title:urlize}/",
+        "d": "/{title:urlize}/",
+        "e": "/-01-02/{title:urlize}/",
+    }
+    for noted in ("there is no :weekday here", "no :sections[1:] here", "no :2006 here", "_index.md", "uglyURLs",
+                  "several languages", "InSubdir", "pages at the top"):  # fmt: skip
+        assert any(noted in note for note in move.notes), noted
+    assert moving.move("hugo", {"hugo.toml": 'outputFormats.RSS.baseName = "rss"'}).settings["feeds"] == {"aliases": {}}
 
 
 @pytest.mark.parametrize(

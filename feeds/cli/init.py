@@ -68,7 +68,8 @@ def _move_in(generator: "Generator", folder: Path, file: Path) -> list[str]:
     from feeds.parse import yaml
 
     assert set(_GENERATORS) == set(get_args(moving.Generator))
-    here = [name for name in moving.FILES[generator] if (folder / name).is_file()]
+    here = [file.relative_to(folder).as_posix() for name in moving.FILES[generator]
+            for file in sorted(folder.glob(name)) if file.is_file()]  # fmt: skip
     if not here:
         raise UsageError(f"{folder}: no {generator} site: none of {', '.join(moving.FILES[generator])} is there")
     texts = {name: (folder / name).read_text("utf-8-sig", errors="replace") for name in here}

@@ -4,16 +4,16 @@ import difflib
 import re
 import shlex
 import zoneinfo
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Annotated, Any, Literal
 from urllib.parse import unquote, urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
+from feeds.patterns import NAMING, PARTS, SPELLINGS
 from feeds.text import absolute, one_line, scheme
 
-_PARTS = {"category", "categories", "slug", "path", "folder", "section", "file", "title", "year", "month", "day"}
-_NAMING = re.compile(r"\{(slug|path|file|title)(:lower)?\}")  # without one of them all articles would be one
+_NAMING = re.compile(rf"\{{({'|'.join(NAMING)})(:\w+)*\}}")
 _SITE_DOCUMENTS = ("/rss.xml", "/atom.xml", "/feed.json")  # as formats has them, which takes long to import
 _RESERVED = ("/", "/healthz", "/feeds.opml", "/hub", "/refresh")
 READERS = {  # name -> how a feed is subscribed to with it: {url} is the feed's address, encoded; {raw}, as it is
@@ -85,25 +85,29 @@ def _authority(value: str) -> str:
 
 
 def _permalink(value: str) -> str:
-    _require_parts(value, _PARTS)
+    _require_parts(value, PARTS)
     if not value.startswith("/") or not _NAMING.search(value):
-        raise ValueError("must begin with / and hold {slug}, {path}, {file} or {title}")
+        raise ValueError("must begin with / and hold {slug}, {path}, {file}, {name}, {title} or {headline}")
     return value
 
 
 def _id_pattern(value: str) -> str:
-    _require_parts(value, _PARTS | {"link"})
-    if not scheme(value) or not ("{link}" in value or _NAMING.search(value)):
+    _require_parts(value, (*PARTS, "link"))
+    if not scheme(value) or not (re.search(r"\{link[:}]", value) or _NAMING.search(value)):
         raise ValueError(
             "must be an absolute IRI like https://old.example{link}, with {link}, {slug}, {path} or {file}"
         )
     return value
 
 
-def _require_parts(value: str, parts: set[str]) -> None:
-    for part in re.findall(r"\{([^}]*)\}", value):
-        if part.removesuffix(":lower") not in parts:
-            raise ValueError(f"{{{part}}} is no part of an article" + did_you_mean(part, parts))
+def _require_parts(value: str, parts: Sequence[str]) -> None:
+    for said in re.findall(r"\{([^}]*)\}", value):
+        part, *spellings = said.split(":")
+        if part not in parts:
+            raise ValueError(f"{{{said}}} is no part of an article" + did_you_mean(part, parts))
+        for spelling in spellings:
+            if spelling not in SPELLINGS:
+                raise ValueError(f"{{{said}}}: {spelling} is no way to spell it" + did_you_mean(spelling, SPELLINGS))
 
 
 def _permalinks(value: dict[str, str]) -> dict[str, str]:

@@ -15,7 +15,7 @@ from feeds.moving.words import UNKNOWN, Move, OldFeed, Unreadable
 __all__ = ["FILES", "Generator", "Move", "OldFeed", "Unreadable", "move", "settled", "zone"]
 
 Generator = Literal["hugo", "jekyll", "eleventy", "pelican"]
-FILES = {  # where each one's configuration may be, the first that is there first
+FILES = {  # where each one's configuration may be, as glob patterns; the first that is there first
     "hugo": hugo.FILES,
     "jekyll": jekyll.FILES,
     "eleventy": eleventy.FILES,

@@ -1,42 +1,35 @@
 """Hugo's configuration (gohugo.io/configuration), its permalinks and the paths of its feeds."""
 
-import re
-import unicodedata
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
-from feeds.moving.words import Move, OldFeed, mapping, parsed, site, translated
+from feeds.moving.words import Move, OldFeed, Settings, mapping, parsed, site, translated
+from feeds.patterns import lower, pathize, plain
 
-_NAMES = [f"{name}.{suffix}" for name in ("hugo", "config") for suffix in ("toml", "yaml", "yml", "json")]
-FILES = [*_NAMES, *(f"config/_default/{file}" for file in _NAMES)]
-_PARTS = {
-    "year": "{year}",
-    "month": "{month}",
-    "day": "{day}",
-    "section": "{section}",
-    "sections": "{folder}",
-    "title": "{title}",
+_SUFFIXES = ("toml", "yaml", "yml", "json")
+_NAMES = [f"{name}.{suffix}" for name in ("hugo", "config") for suffix in _SUFFIXES]
+_FOLDERS = ("config/_default", "config/production")  # `hugo` without arguments builds for production
+FILES = [*_NAMES, *(f"{folder}/*.{suffix}" for folder in _FOLDERS for suffix in _SUFFIXES)]
+_DATES = {"year": "{year}", "month": "{month}", "day": "{day}"}
+_PARTS = {  # as `urlize` and what else the site says spell them
+    "section": "{section:pathize}",
+    "sections": "{folder:pathize}",
+    "title": "{headline}",
     "slug": "{title}",
     "slugorcontentbasename": "{file}",
     "slugorfilename": "{file}",
-    "contentbasename": "{file}",
-    "filename": "{file}",
+    "contentbasename": "{name}",
+    "filename": "{name}",
 }
-_DATES = ("year", "month", "day")
-_DEFAULT = "/:sections/:slugorcontentbasename/"
 
 
 def read(files: Mapping[str, str]) -> Move:
-    """Read the first configuration that is there. Raises `Unreadable`."""
-    found = _lowered(parsed(*next(iter(files.items()))))
-    params = mapping(found.get("params"))
-    patterns = mapping(found.get("permalinks"))
-    patterns = mapping(patterns.get("page")) or {key: one for key, one in patterns.items() if isinstance(one, str)}
+    """Read the configuration, from however many files. Raises `Unreadable`."""
+    found = _read_together(files)
     notes: list[str] = []
-    lower = "" if found.get("disablepathtolower") else ":lower"
-    parts = {name: part if name in _DATES else part.replace("}", f"{lower}}}") for name, part in _PARTS.items()}
-    if found.get("uglyurls"):
-        notes.append("uglyURLs: set content.permalink to a pattern that ends in .html")
+    found = _in_default_language(found, notes)
+    params = mapping(found.get("params"))
     settings = site(
         found.get("title"),
         found.get("baseurl"),
@@ -46,29 +39,98 @@ def read(files: Mapping[str, str]) -> Move:
         author=params.get("author") or found.get("author"),
         copyright=found.get("copyright"),
     )
+    spelled = [name for name, said in (("plain", found.get("removepathaccents")),
+                                       ("lower", not found.get("disablepathtolower"))) if said]  # fmt: skip
     settings["content"] = {
         "path": found.get("contentdir") or "content",
-        "permalink": translated(_DEFAULT, parts, notes),
-        "permalinks": {name: translated(one, parts, notes) for name, one in patterns.items()},
+        **_permalinks(found, spelled, notes),
         "id": f"{settings['site']['url']}{{link}}",
     }
-    settings["feeds"] = {"aliases": {"/index.xml": "/rss.xml"}}
+    rss = mapping(mapping(found.get("outputformats")).get("rss"))
+    name = f"{rss.get('basename') or 'index'}.xml"
+    settings["feeds"] = {"aliases": {} if name == "rss.xml" else {f"/{name}": "/rss.xml"}}
     return Move(
         settings,
         (
-            OldFeed("category", "/categories/{name}/index.xml", "rss.xml"),
-            OldFeed("tag", "/tags/{name}/index.xml", "rss.xml"),
+            OldFeed("category", f"/categories/{{name}}/{name}", "rss.xml"),
+            OldFeed("tag", f"/tags/{{name}}/{name}", "rss.xml"),
         ),
-        _spelled,
+        partial(_spelled, spelled=spelled),
         (*notes, "pages without a date, such as about.md, are refused: name them in content.exclude"),
+        slashes=True,
     )
 
 
-def _spelled(name: str) -> str:
-    """Spell a term as Hugo's urlize does: lower case, "-" for spaces, and no more punctuation than a path has."""
-    kept = (letter if letter.isalnum() or letter in "._/\\-+~#" or unicodedata.category(letter)[0] == "M"
-            else "-" if letter.isspace() else "" for letter in name.strip().lower())  # fmt: skip
-    return re.sub("-+", "-", "".join(kept)).strip("-")
+def _permalinks(found: Settings, spelled: list[str], notes: list[str]) -> Settings:
+    """Give `permalink` and `permalinks` of the section `content`."""
+    more = "".join(f":{spelling}" for spelling in spelled)
+    parts = _DATES | {name: part.replace("}", f":urlize{more}}}") for name, part in _PARTS.items()}
+    ugly = found.get("uglyurls")
+    if isinstance(ugly, dict):
+        notes.append("uglyURLs of some sections: set content.permalinks to patterns that end in .html")
+    end = ".html" if ugly is True else "/"
+    said = found.get("permalinks")
+    pages = mapping(mapping(said).get("page")) or {
+        key: one for key, one in mapping(said).items() if isinstance(one, str)
+    }
+    if isinstance(said, list):
+        notes.append("permalinks in a list are not read; write them as content.permalinks")
+    patterns = {}
+    for section, pattern in pages.items():
+        if ":sections" in str(pattern).lower():
+            notes.append(
+                f"permalink {pattern}: Hugo's :sections are folders with an _index.md, {{folder}} is all of them"
+            )
+        patterns[section] = translated(str(pattern), parts, notes).rstrip("/") + end  # Hugo makes a folder of any
+    if patterns.pop("/", None):
+        notes.append("the permalink of pages at the top has no counterpart; look at content.permalink")
+    path = "pathize" if "lower" in spelled else "sanitize"
+    default = f"/{{folder:{path}{more}}}/{{file:{path}{more}}}{end}"
+    return {"permalink": patterns.pop("**", None) or patterns.pop("*", None) or default, "permalinks": patterns}
+
+
+def _spelled(name: str, spelled: list[str]) -> str:
+    """Spell a term as Hugo does in its feed's path."""
+    change: Mapping[str, Callable[[str], str]] = {"plain": plain, "lower": lower}
+    path = pathize(name.strip())
+    for spelling in spelled:
+        path = change[spelling](path)
+    return path
+
+
+def _read_together(files: Mapping[str, str]) -> Settings:
+    """Read all files: those of a folder go before the one at the top, and some are called as the key that they set."""
+    found: Settings = {}
+    top = [name for name in _NAMES if name in files][:1]
+    for name in top + [name for folder in _FOLDERS for name in files if name.startswith(f"{folder}/")]:
+        said = _lowered(parsed(name, files[name]))
+        key, *language = name.rpartition("/")[2].lower().split(".")[:-1]
+        if language:
+            said = {"languages": {language[0]: said if key in {"hugo", "config"} else {key: said}}}
+        elif key not in {"hugo", "config"}:
+            said = {key: said}
+        found = _merged(found, said)
+    return found
+
+
+def _in_default_language(found: Settings, notes: list[str]) -> Settings:
+    """Give what holds in the language that articles have if they name none."""
+    languages = mapping(found.get("languages"))
+    if len(languages) > 1:
+        notes.append("the site has several languages: this is for the default one; exclude the files of the others "
+                     "(content.exclude), and give each a configuration of its own")  # fmt: skip
+    if found.get("defaultcontentlanguageinsubdir"):
+        notes.append(
+            "defaultContentLanguageInSubdir: begin the permalinks and feeds.aliases with the language's folder"
+        )
+    language = str(found.get("defaultcontentlanguage") or next(iter(languages), "en"))
+    return _merged(found, mapping(languages.get(language)))
+
+
+def _merged(old: Settings, new: Settings) -> Settings:
+    both = {key: _merged(old[key], value) for key, value in new.items()
+            if isinstance(value, dict) and isinstance(old.get(key), dict)}  # fmt: skip
+    return old | new | both
 
 
 def _lowered(value: Any) -> Any:

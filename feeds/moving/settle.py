@@ -1,11 +1,12 @@
-"""What a move is when the old site's articles are known: the paths of the feeds that they were in."""
+"""What a move is when the articles are known: what their folders are called, which feeds they were in."""
 
 import zoneinfo
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from datetime import UTC, tzinfo
 
 from feeds.model import Article
 from feeds.moving.words import Move, Settings
+from feeds.patterns import slashed
 from feeds.text import slugify
 
 
@@ -19,8 +20,22 @@ def zone(move: Move) -> tzinfo:
 
 def settled(move: Move, articles: Collection[Article]) -> Settings:
     """Give the sections of config.yaml, with the aliases of the feeds that the articles were in."""
-    feeds = move.settings["feeds"]
-    return move.settings | {"feeds": feeds | {"aliases": feeds["aliases"] | _aliases(move, articles)}}
+    content, feeds = dict(move.settings["content"]), move.settings["feeds"]
+    content["permalinks"] = _by_folder(move, content.get("permalinks", {}), articles)
+    links = [article.link for article in articles if article.link and article.link.startswith("/")]
+    if move.slashes and any(link != slashed(link) for link in links):
+        content["id"] = content["id"].replace("{link}", "{link:slash}")
+    aliases = feeds["aliases"] | _aliases(move, articles)
+    return move.settings | {"content": content, "feeds": feeds | {"aliases": aliases}}
+
+
+def _by_folder(move: Move, permalinks: Mapping[str, str], articles: Collection[Article]) -> dict[str, str]:
+    """Name folders as they are on the disk, where the old configuration has them as they are in URLs."""
+    found = dict(permalinks)
+    for folder in {article.path.partition("/")[0] for article in articles if "/" in article.path}:
+        if pattern := permalinks.get(move.spelled(folder).lower()):
+            found[folder] = pattern
+    return dict(sorted(found.items()))
 
 
 def _aliases(move: Move, articles: Collection[Article]) -> dict[str, str]:

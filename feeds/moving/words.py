@@ -30,8 +30,9 @@ class Move:
 
     settings: Settings
     feeds: tuple[OldFeed, ...]
-    spelled: Callable[[str], str]  # the name of a category, tag or author as the old site's paths had it
+    spelled: Callable[[str], str]  # a category, tag, author or folder as the old site's paths had it
     notes: tuple[str, ...]
+    slashes: bool = False  # whether an article that says /x for its URL is at /x/
 
 
 class Unreadable(ValueError):
@@ -63,15 +64,18 @@ def _url(said: str) -> str:
 
 
 def translated(pattern: str, parts: Mapping[str, str], notes: list[str]) -> str:
-    """Write a pattern with `:parts` in our words; note those that we don't have."""
+    """Write a pattern with `:parts` in our words; note those that we don't have, and leave them out."""
 
     def part(match: re.Match[str]) -> str:
-        name = match[1].lower()
-        if name not in parts:
+        ours = parts.get(match[0][1:].lower())
+        if ours is None:
             notes.append(f"permalink {pattern}: there is no {match[0]} here; look at content.permalink")
-        return parts.get(name, "")
+        return ours or ""
 
-    return "/" + re.sub(r":([a-zA-Z_]+)", part, pattern).lstrip("/")
+    found = re.sub(r":\w+(?:\[[^\]]*\])?", part, pattern)
+    if ":" in re.sub(r"\{[^}]*\}", "", found) or "[" in found:
+        notes.append(f"permalink {pattern}: not all of it could be read; look at content.permalink")
+    return "/" + found.lstrip("/")
 
 
 def parsed(name: str, text: str) -> Settings:

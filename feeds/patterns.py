@@ -1,0 +1,125 @@
+"""Patterns of permalinks and of ids: their parts, how each is spelled, and what an article makes of them.
+
+`{title}` is a part, `{title:urlize:lower}` one that is spelled otherwise, step by step. Spellings are those of other
+generators, for sites that move in: an id that their readers know must come out letter by letter.
+"""
+
+import re
+import unicodedata
+from collections.abc import Callable, Mapping
+from urllib.parse import unquote_plus
+
+from feeds.model import Article, Site
+from feeds.text import quote_path, safe_path, slugify
+
+DATES = ("year", "month", "day")
+NAMING = ("slug", "path", "file", "title", "name", "headline")  # without one of them all articles would be one
+PARTS = ("category", "categories", "folder", "section", *NAMING, *DATES)
+_PART = re.compile(r"\{(\w+)((?::\w+)*)\}")
+_PATH_SIGNS = frozenset("./\\_#+~-@")
+_LETTERS = ("L", "M")
+
+
+def lower(text: str) -> str:
+    """Write in lower case letter by letter, as Go does: none becomes two, and no letter looks at its neighbours."""
+    return "".join(letter.lower()[0] for letter in text)
+
+
+def plain(text: str) -> str:
+    """Drop accents: é is e."""
+    bare = (letter for letter in unicodedata.normalize("NFD", text) if unicodedata.category(letter) != "Mn")
+    return unicodedata.normalize("NFC", "".join(bare))
+
+
+def sanitize(text: str) -> str:
+    """Spell as Hugo does what it finds in a path: letters, digits, some signs, and "-" for spaces between them."""
+    kept: list[str] = []
+    space = False
+    for number, letter in enumerate(text):
+        kind = unicodedata.category(letter)
+        hexadecimal = letter == "%" and re.match("%[0-9a-fA-F]{2}", text[number : number + 3])
+        if letter in _PATH_SIGNS or kind[0] in _LETTERS or kind == "Nd" or hexadecimal:
+            if space and letter != "-":
+                kept.append("-")
+            space = False
+            kept.append(letter)
+        elif letter.isspace() and kept and kept[-1] != "-":
+            space = True
+    return "".join(kept)
+
+
+def pathize(text: str) -> str:
+    """Spell as Hugo does a file's path, or a term's: as `sanitize`, but each space is a "-" of its own."""
+    return sanitize(text.replace(" ", "-"))
+
+
+def urlize(text: str) -> str:
+    """Spell as Hugo does what its permalinks are filled with: as `sanitize`, and "+" is a space."""
+    return sanitize(unquote_plus(sanitize(text)))
+
+
+def slashed(path: str) -> str:
+    """End a path with "/", as Hugo does an article's `url` without a dot."""
+    return path if "." in path or path.endswith("/") else f"{path}/"
+
+
+def slugified(text: str) -> str:
+    """Spell as Pelican's slugify does with its default substitutions: ASCII, and no punctuation."""
+    ascii_ = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode()
+    return re.sub(r"[-\s]+", "-", re.sub(r"[^\w\s-]", "", ascii_).strip()).lower()
+
+
+_OF_WHAT_IS_WRITTEN: Mapping[str, Callable[[str], str]] = {
+    "raw": lambda text: text,
+    "sanitize": sanitize,
+    "pathize": pathize,
+    "urlize": urlize,
+    "slugify": slugified,
+}
+_SPELLINGS: Mapping[str, Callable[[str], str]] = {
+    "lower": lower,
+    "plain": plain,
+    "slash": slashed,
+    "local": lambda text: text,  # of dates: what they are in the site's zone
+    **_OF_WHAT_IS_WRITTEN,
+}
+SPELLINGS = tuple(_SPELLINGS)
+
+
+def filled(pattern: str, article: Article, site: Site, *, link: str = "", quoted: bool = False) -> str:
+    """Fill in a pattern, with its parts `quoted` for a URL or not; a segment whose parts have no value is left out."""
+
+    def value(match: re.Match[str]) -> str:
+        part, spelled = match[1], match[2].split(":")[1:]
+        if part in DATES:
+            moment = article.published.astimezone(site.timezone) if "local" in spelled else article.published
+            return f"{getattr(moment, part):0{4 if part == 'year' else 2}d}"
+        text = link if part == "link" else _text(article, part, written=bool(_OF_WHAT_IS_WRITTEN.keys() & spelled))
+        for spelling in spelled:
+            text = _SPELLINGS[spelling](text)
+        return quote_path(text) if quoted and part != "link" else text
+
+    segments = ((_PART.sub(value, segment), segment) for segment in pattern.split("/"))
+    return "/".join(full for full, segment in segments if full or not segment)
+
+
+def _text(article: Article, part: str, *, written: bool) -> str:
+    """Give what a part stands for: as it is written, or as it is fit for a path."""
+    if part in ("category", "categories"):
+        if part == "category":
+            first = next((name for name in article.categories if written or slugify(name)), "")
+            return first if written else slugify(first)
+        return "/".join(name if written else safe_path(name.lower()) for name in article.categories)
+    if part == "headline" or (part == "title" and not article.slug_given):
+        return re.sub(r"[/\\]", "-", article.title) if written else slugify(article.title)  # it is no path
+    folder, _, name = article.name.rpartition("/")
+    given = {
+        "slug": article.slug,
+        "path": article.name,
+        "title": article.slug,
+        "folder": folder,
+        "section": folder.partition("/")[0],
+        "file": article.slug if article.slug_given else name,
+        "name": name,
+    }[part]
+    return given if written or part in ("slug", "path") else safe_path(given)
