@@ -13,9 +13,14 @@ from feeds.model import Article, Site
 from feeds.text import quote_path, safe_path, slugify
 
 DATES = ("year", "month", "day")
-NAMING = ("slug", "path", "file", "title", "name", "headline")  # without one of them all articles would be one
+NAMING = ("slug", "path", "file", "title", "name", "headline", "stem")  # without one of them all articles would be one
 PARTS = ("category", "categories", "folder", "section", *NAMING, *DATES)
 _PART = re.compile(r"\{(\w+)((?::\w+)*)\}")
+_DATED = re.compile(r"\d{4}-\d\d-\d\d-(?=.)")
+_ASCII = str.maketrans(  # of letters that are no other letter with an accent, as unidecode has them
+    {"ß": "ss", "æ": "ae", "Æ": "AE", "œ": "oe", "Œ": "OE", "ø": "o", "Ø": "O", "ł": "l", "Ł": "L", "đ": "d", "Đ": "D",
+     "ð": "d", "þ": "th", "ı": "i", "–": "-", "—": "--"}
+)  # fmt: skip
 _PATH_SIGNS = frozenset("./\\_#+~-@")
 _LETTERS = ("L", "M")
 
@@ -65,7 +70,7 @@ def slashed(path: str) -> str:
 
 def slugified(text: str) -> str:
     """Spell as Pelican's slugify does with its default substitutions: ASCII, and no punctuation."""
-    ascii_ = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode()
+    ascii_ = unicodedata.normalize("NFKD", text.translate(_ASCII)).encode("ascii", "ignore").decode()
     return re.sub(r"[-\s]+", "-", re.sub(r"[^\w\s-]", "", ascii_).strip()).lower()
 
 
@@ -113,6 +118,11 @@ def _text(article: Article, part: str, *, written: bool) -> str:
     if part == "headline" or (part == "title" and not article.slug_given):
         return re.sub(r"[/\\]", "-", article.title) if written else slugify(article.title)  # it is no path
     folder, _, name = article.name.rpartition("/")
+    if part == "stem":
+        bare = _DATED.sub("", name)
+        folded = folder.rpartition("/")[2] == bare and not article.path.startswith(f"{article.name}/")
+        stem = folder if folded else f"{folder}/{bare}".lstrip("/")
+        return stem if written else safe_path(stem)
     given = {
         "slug": article.slug,
         "path": article.name,

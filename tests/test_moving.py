@@ -179,10 +179,10 @@ def jekyll(root, permalink="pretty"):
 @pytest.mark.parametrize(
     ("permalink", "link"),
     [
-        ("pretty", "/b/news/town-hall/2024/01/02/First-Post/"),
-        ("date", "/b/news/town-hall/2024/01/02/First-Post.html"),
+        ("pretty", "/b/news/town%20hall/2024/01/02/First-Post/"),
+        ("date", "/b/news/town%20hall/2024/01/02/First-Post.html"),
         ("/blog/:year/:title.html", "/b/blog/2024/First-Post.html"),
-        ("none", "/b/news/town-hall/First-Post.html"),
+        ("none", "/b/news/town%20hall/First-Post.html"),
     ],
 )
 def test_a_jekyll_site_keeps_the_ids_of_jekyll_feed(site, permalink, link):
@@ -200,24 +200,76 @@ def test_a_jekyll_site_keeps_the_ids_of_jekyll_feed(site, permalink, link):
     assert (site.root / "ours" / "feed.xml").read_bytes() == (site.root / "ours" / "atom.xml").read_bytes()
 
 
+def test_jekylls_words_and_zones(site):
+    """Below _posts a text of categories or tags is a word each, and a permalink's day is that of the site's zone."""
+    (site.root / "_config.yml").write_text("url: https://jek.example\ntimezone: America/New_York\n", "utf-8")
+    write(
+        site.root / "_posts",
+        {
+            "2024-01-02-welcome-to-jekyll.markdown": (
+                "Welcome",
+                "2024-01-02 03:00:00 +0000",
+                "categories: jekyll update\ntags: a b",
+            ),
+            "2024-01-03-one.md": ("One", "2024-01-03 12:00:00 +0000", "category: Town Hall\ntags: a b, c"),
+        },
+    )
+    moved_in(site, "jekyll")
+    site.run("build", "-c", "feeds.yaml", "--output", "ours")
+    items = json.loads((site.root / "ours" / "feed.json").read_text("utf-8"))["items"]
+    assert {(item["id"], *item["tags"]) for item in items} == {
+        ("https://jek.example/jekyll/update/2024/01/01/welcome-to-jekyll", "jekyll", "update", "a", "b"),
+        ("https://jek.example/town%20hall/2024/01/03/one", "Town Hall", "a b", "c"),
+    }
+
+
+def test_jekylls_other_permalinks():
+    """A style whose parts there are none for, and a zone that Jekyll did not think of, are noted."""
+    move = moving.move("jekyll", {"_config.yml": "url: a.example\npermalink: ordinal\ntimezone: Asia/Tokyo\n"})
+    assert move.settings["content"]["permalink"] == "/{categories:raw:lower}/{year:local}//{slug}.html"
+    assert [":y_day" in note or note.startswith("timezone: ") for note in move.notes] == [True, True]
+
+
 def test_an_eleventy_site(site):
     """Of a configuration that is a program the strings are read, and the note says which were guessed."""
     (site.root / "eleventy.config.js").write_text(
         """export default function (config) {
         config.addPlugin(feedPlugin, {type: "rss", outputPath: "/feed/feed.xml", metadata: {
             language: "en", title: "It's \\"here\\"", subtitle: 'Sub', base: "https://eleven.example/",
-            author: { name: "Lea" } } });
+            author: { name: "Lea", email: "", url: "https://lea.example" } }, collection: { name: "posts", limit: 10 } });
         return { dir: { input: "content" } }; }""",
         "utf-8",
     )
-    write(site.root / "content", {"blog/2024-01-02-hello.md": ("Hello", "2024-01-02", "")})
+    write(site.root / "content", {
+        "blog/2024-01-02-hello.md": ("Hello", "2024-01-02", ""), "blog/fourth/fourth.md": ("Fourth", "2024-01-03", ""),
+        "blog/fifth/2024-01-02-fifth.md": ("Fifth", "2024-01-04", ""), "blog/x/x/index.md": ("X", "2024-01-05", ""),
+    })  # fmt: skip
     made = moved_in(site, "eleventy")
     assert made["site"]["url"] == "https://eleven.example"
-    assert made["site"]["author"] == {"name": "Lea"}
+    assert made["site"]["author"] == {"name": "Lea", "url": "https://lea.example"}
     assert made["feeds"]["aliases"] == {"/feed/feed.xml": "/rss.xml"}
     site.run("build", "-c", "feeds.yaml", "--output", "ours")
-    (item,) = json.loads((site.root / "ours" / "feed.json").read_text("utf-8"))["items"]
-    assert item["id"] == item["url"] == "https://eleven.example/blog/hello/"
+    items = json.loads((site.root / "ours" / "feed.json").read_text("utf-8"))["items"]
+    assert [item["id"] for item in items] == [item["url"] for item in items]
+    assert [item["id"].removeprefix("https://eleven.example/blog/") for item in items] == [
+        "x/x/",
+        "fifth/",
+        "fourth/",
+        "hello/",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("program", "author"),
+    [
+        ('collection: { name: "posts" }, metadata: { title: "T", base: "https://e.example" }', None),
+        ('metadata: { title: "T", author: "Lea" }', "Lea"),
+    ],
+)
+def test_an_eleventy_sites_author(program, author):
+    """A name is the author's only if it says so: the plugin's collection has one too."""
+    site = moving.move("eleventy", {".eleventy.js": f"addPlugin(feed, {{ {program} }})"}).settings["site"]
+    assert site.get("author") == author
 
 
 def test_a_pelican_site(site):
@@ -230,7 +282,10 @@ def test_a_pelican_site(site):
     (site.root / "publishconf.py").write_text(
         "from pelicanconf import *\nSITEURL = 'https://pel.example/w'\nFEED_ALL_RSS = 'feeds/all.rss.xml'\n", "utf-8"
     )
-    write(site.root / "content", {"x.md": ("Hello, World!", "2024-01-02 10:00", "category: Big News\nauthor: Ann B.")})
+    write(site.root / "content", {
+        "x.md": ("Hello, World!", "2024-01-02 10:00", "category: Big News\nauthor: Ann B."),
+        "y.md": ("It's here – Größe 1.2", "2024-01-01 10:00", ""),
+    })  # fmt: skip
     made = moved_in(site, "pelican")
     assert not (site.root / "run").exists()
     assert made["feeds"]["aliases"] == {
@@ -241,7 +296,8 @@ def test_a_pelican_site(site):
         "/feeds/ann-b.rss.xml": "/author/ann-b/rss.xml",
     }
     site.run("build", "-c", "feeds.yaml", "--output", "ours")
-    (item,) = json.loads((site.root / "ours" / "feed.json").read_text("utf-8"))["items"]
+    item, other = json.loads((site.root / "ours" / "feed.json").read_text("utf-8"))["items"]
+    assert other["url"] == "https://pel.example/w/2024/its-here-grosse-12/"
     assert item["url"] == "https://pel.example/w/2024/hello-world/"
     assert item["id"] == "tag:pel.example,2024-01-02:/w/2024/hello-world/"
 

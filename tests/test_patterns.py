@@ -34,6 +34,7 @@ ARTICLE = Article(
         ("/{headline:urlize:lower}/", "/whats-new-in-c-1.2-été/"),
         ("/{folder:pathize:lower}/{file:pathize:lower}/", "/my-notes/its---2/"),
         ("/{section}/{name}/{file:lower}/", "/My-Notes/it's---2/it's---2/"),
+        ("/{stem}/", "/My-Notes/it's---2/"),
         ("/{path}", "/My Notes/it's - 2"),
         ("/{category}/{categories}/{slug}/", "/town-hall/town-hall/second/own/"),
         ("/{categories:raw:lower}/{category:slugify}/", "/town hall/second/town-hall/"),

@@ -11,9 +11,11 @@ FILES = [
     *(f"{folder}_data/{name}" for folder in ("", "src/") for name in ("metadata.js", "metadata.json", "site.json")),
 ]
 _JS_STRING = re.compile(
-    r"\b(title|url|base|subtitle|description|language|name|email|input|outputPath|type)"
+    r"\b(title|url|base|subtitle|description|language|author|input|outputPath|type)"
     r"\s*:\s*([\"'`])((?:(?!\2)[^\\\n])*)\2"
 )
+_JS_AUTHOR = re.compile(r"\bauthor\s*:\s*\{([^{}]*)\}")
+_JS_OF_AUTHOR = re.compile(r"\b(name|email|url)\s*:\s*([\"'`])((?:(?!\2)[^\\\n])*)\2")
 
 
 def read(files: Mapping[str, str]) -> Move:
@@ -23,6 +25,9 @@ def read(files: Mapping[str, str]) -> Move:
         if name.endswith(".json"):
             found = parsed(name, text) | found
             continue
+        if author := _JS_AUTHOR.search(text):
+            found.setdefault("author", {key: value for key, _, value in _JS_OF_AUTHOR.findall(author[1])})
+            text = text.replace(author[0], "")  # noqa: PLW2901  # its url is not the site's
         for key, _, value in _JS_STRING.findall(text):
             found.setdefault(key, value)
     url = found.get("url") or found.get("base")
@@ -31,12 +36,12 @@ def read(files: Mapping[str, str]) -> Move:
         url,
         description=found.get("description") or found.get("subtitle"),
         language=found.get("language"),
-        author={"name": found["name"], "email": found.get("email")} if found.get("name") else found.get("author"),
+        author=found.get("author"),
     )
     settings["content"] = {
         "path": found.get("input") or ".",
         "exclude": ["node_modules/", "_site/", "_includes/", "README.md"],
-        "permalink": "/{folder}/{slug}/",
+        "permalink": "/{stem}/",
         "id": f"{settings['site']['url']}{{link}}",
     }
     kind = str(found.get("type") or "atom")

@@ -7,10 +7,10 @@ from feeds.moving.words import Move, OldFeed, mapping, parsed, site, translated
 
 FILES = ["_config.yml", "_config.yaml", "_config.toml"]
 _PARTS = {
-    "categories": "{categories}",
-    "year": "{year}",
-    "month": "{month}",
-    "day": "{day}",
+    "categories": "{categories:raw:lower}",
+    "year": "{year:local}",
+    "month": "{month:local}",
+    "day": "{day:local}",
     "title": "{slug}",
     "slug": "{slug:lower}",
     "output_ext": ".html",
@@ -18,6 +18,8 @@ _PARTS = {
 _STYLES = {
     "date": "/:categories/:year/:month/:day/:title:output_ext",
     "pretty": "/:categories/:year/:month/:day/:title/",
+    "ordinal": "/:categories/:year/:y_day/:title:output_ext",
+    "weekdate": "/:categories/:year/W:week/:short_day/:title:output_ext",
     "none": "/:categories/:title:output_ext",
 }
 
@@ -53,6 +55,10 @@ def read(files: Mapping[str, str]) -> Move:
     if feed.get("tags"):
         path = mapping(feed["tags"]).get("path") if isinstance(feed["tags"], dict) else None
         old.append(OldFeed("tag", f"/{str(path or 'feed/by_tag/').strip('/')}/{{name}}.xml", "atom.xml"))
+    if settings["site"].get("timezone", "UTC") != "UTC":
+        notes.append(
+            "timezone: of a date with a time and no zone Jekyll thought that it is UTC; here it is of site.timezone"
+        )
     if found.get("defaults"):
         notes.append("defaults: what they give articles is not read; write it into their front matter")
     return Move(settings, tuple(old), lambda name: name, tuple(notes))

@@ -3,15 +3,17 @@
 import ast
 import posixpath
 import re
-import unicodedata
 from collections.abc import Mapping
 from urllib.parse import urlsplit
 
 from feeds.moving.words import DOCUMENT, Move, OldFeed, Settings, Unreadable, site
+from feeds.patterns import slugified
 
 FILES = ["publishconf.py", "pelicanconf.py"]
-_PARTS = {"slug": "{title}", "date:%Y": "{year}", "date:%m": "{month}", "date:%d": "{day}",
-                  "category": "{category}"}  # fmt: skip
+_PARTS = {"slug": "{title:slugify}", "date:%Y": "{year}", "date:%m": "{month}", "date:%d": "{day}",
+                  "category": "{category:slugify}"}  # fmt: skip
+
+_NOT_READ = ("SLUG_REGEX_SUBSTITUTIONS", "SLUGIFY_USE_UNICODE", "SLUGIFY_PRESERVE_CASE", "CATEGORY_REGEX_SUBSTITUTIONS")
 
 
 def read(files: Mapping[str, str]) -> Move:
@@ -52,13 +54,11 @@ def read(files: Mapping[str, str]) -> Move:
             if path := found.get(key, defaults.get(key)):
                 path = "/" + str(path).lstrip("/").replace("%s", "{slug}").replace("{slug}", "{name}")
                 old.append(OldFeed(kind, path, DOCUMENT[form.lower()]))
-    return Move(settings, tuple(old), _spelled, tuple(notes))
-
-
-def _spelled(name: str) -> str:
-    """Spell a name as Pelican's slugify does with its default substitutions."""
-    plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
-    return re.sub(r"[-\s]+", "-", re.sub(r"[^\w\s-]", "", plain).strip().lower()).strip("-")
+    if str(found.get("SLUGIFY_SOURCE")) == "basename":
+        settings["content"]["permalink"] = settings["content"]["permalink"].replace("{title:", "{file:")
+    notes += [f"{key} is not read; look at content.permalink, and give articles a slug"
+              for key in _NOT_READ if found.get(key)]  # fmt: skip
+    return Move(settings, tuple(old), slugified, tuple(notes))
 
 
 def _braced(pattern: str, notes: list[str]) -> str:

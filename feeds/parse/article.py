@@ -46,7 +46,9 @@ def _read(data: bytes, path: str, zone: tzinfo) -> Article:
     named_date, file_name = dates.from_name(name.rpartition("/")[2], zone)
     given_slug = safe_path(fields.text("slug") or "")
     slug = given_slug or safe_path(file_name) or "article"
-    draft = bool(fields.flag("draft")) or fields.flag_of_published() is False or "_drafts" in path.split("/")[:-1]
+    folders = path.split("/")[:-1]
+    jekyll = "_posts" in folders or "_drafts" in folders
+    draft = bool(fields.flag("draft")) or fields.flag_of_published() is False or "_drafts" in folders
     published = fields.date("date", "published", "publishDate", "pubDate", "created") or named_date
     if published is None:
         if not draft:
@@ -66,8 +68,8 @@ def _read(data: bytes, path: str, zone: tzinfo) -> Article:
         slug_given=bool(given_slug),
         id=fields.text("id", "guid"),
         link=_link(fields),
-        categories=fields.names("category", "categories"),
-        tags=fields.names("tags", "keywords", commas=True),
+        categories=fields.names("category", "categories", words="categories" if jekyll else ""),
+        tags=fields.names("tags", "keywords", commas=True, words="tags" if jekyll else ""),
         authors=fields.authors(),
         summary=fields.text("description", "summary", "excerpt", "subtitle"),
         image=fields.image(),

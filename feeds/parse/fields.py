@@ -66,11 +66,16 @@ class Fields:
         word = str(value).strip().lower() if isinstance(value, bool | str | int) else ""
         return word in _YES if word in _YES | _NO else None
 
-    def names(self, *keys: str, commas: bool = False) -> tuple[str, ...]:
-        """Give a list of names, each once and in order; one text is one name, or several between commas."""
+    def names(self, *keys: str, commas: bool = False, words: str = "") -> tuple[str, ...]:
+        """Give a list of names, each once and in order; one text is one name, or several between commas.
+
+        The text of the key `words` is a name for each word.
+        """
         key, value = self._first(keys)
-        if isinstance(value, str) and commas:
+        if isinstance(value, str) and commas and (key != words or "," in value):
             value = value.split(",")
+        elif isinstance(value, str) and key == words:
+            value = value.split()
         items = value if isinstance(value, list) else [] if value is None else [value]
         self._require_few(key, items)
         texts = (self._scalar(key, item) for item in items if item is not None)
