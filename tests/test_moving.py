@@ -319,6 +319,70 @@ def test_what_can_not_be_moved(site, generator):
         assert not (site.root / "feeds.yaml").exists()
 
 
+@pytest.mark.parametrize(
+    ("generator", "said", "noted"),
+    [
+        ("jekyll", "feed: {path: atom.xml}\n", []),
+        ("jekyll", "feed: {path: rss.xml}\n", ["the old /rss.xml was Atom, and here it is RSS"]),
+        (
+            "jekyll",
+            "feed: {path: hub}\n",
+            ["feeds.aliases: /hub: /hub is a page of ours, and no alias; it is left out"],
+        ),
+        (
+            "pelican",
+            "FEED_ALL_ATOM = 'atom.xml'\nFEED_ALL_RSS = 'rss.xml'\nTAG_FEED_ATOM = 'tag/{slug}/atom.xml'\n",
+            [],
+        ),
+        (
+            "pelican",
+            "FEED_ALL_ATOM = 'rss.xml'\nFEED_ALL_RSS = 'x.xml'\n",
+            ["the old /rss.xml was Atom, and here it is RSS"],
+        ),
+        (
+            "pelican",
+            "FEED_ALL_ATOM = 'all.xml'\nARTICLE_URL = 'a/{x}'\n",
+            ["{x}", "content.permalink: must begin with / and hold"],
+        ),
+        ("pelican", "FEED_ALL_ATOM = 'all.xml'\nPATH = None\n", []),
+        ("jekyll", "permalink: ordinal\n", [":y_day"]),
+        ("jekyll", "permalink: weekdate\n", [":week", ":short_day"]),
+        ("jekyll", "permalink: /:year/\n", ["content.permalink: must begin with / and hold", "it is left out"]),
+        ("jekyll", "author: {name: A, url: www.x.org, email: ''}\n", ["site.author.url: must be a URL like"]),
+        ("jekyll", "author: {name: A, email: x}\n", ["site.author.email: is no e-mail address; it is left out"]),
+        ("jekyll", "title: 'true'\nlang: klingon_at_home!\n", ["site.language: is no language tag"]),
+        ("jekyll", "timezone: Mars\ncollections_dir: [x]\n", ["site.timezone: is no IANA time zone"]),
+        ("jekyll", "title: ' '\n", ["site.title: must not be empty; My site stands there now"]),
+    ],
+)
+def test_what_is_written_can_be_read(site, generator, said, noted):
+    """A value that our loader refuses is left out, and a note says so: the next command finds nothing wrong."""
+    name, url = {
+        "jekyll": ("_config.yml", "url: https://x.example\n"),
+        "pelican": ("pelicanconf.py", "SITEURL = 'https://x.example'\n"),
+    }[generator]
+    (site.root / name).write_text(url + said, "utf-8")
+    folder = "_posts" if generator == "jekyll" else "content"
+    write(site.root / folder, {"2024-01-02-a.md": ("A", "2024-01-02", "tags: [x]\ncategory: c")})
+    done = site.run("init", "--from", generator, "-c", "feeds.yaml", ".")
+    assert done.returncode == 0, done.stderr
+    for one in noted:
+        assert one in done.stdout
+    if not noted:
+        assert "left out" not in done.stdout
+        assert "the old /" not in done.stdout
+    assert site.run("check", "-c", "feeds.yaml").returncode == 0
+
+
+def test_a_site_without_a_usable_url():
+    """What is required and wrong is replaced, not left out."""
+    from feeds.config import fitting
+
+    settings, said = fitting({"site": {"title": "T", "url": "https://x.example/?a"}, "content": {"id": "{link}"}})
+    assert settings == {"site": {"title": "T", "url": "https://example.org"}, "content": {}}
+    assert [one.partition(":")[0] for one in said] == ["site.url", "content.id"]
+
+
 def test_hugos_other_permalinks():
     """Hugo's tokens are written in our words; each that there is none for is noted, and so is what else is not read."""
     move = moving.move(

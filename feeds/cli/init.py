@@ -64,7 +64,7 @@ def _begin(file: Path) -> list[str]:
 
 def _move_in(generator: "Generator", folder: Path, file: Path) -> list[str]:
     """Make the configuration that goes on where another generator's left off. Gives what to say."""
-    from feeds import moving
+    from feeds import config, moving
     from feeds.parse import yaml
 
     assert set(_GENERATORS) == set(get_args(moving.Generator))
@@ -80,13 +80,14 @@ def _move_in(generator: "Generator", folder: Path, file: Path) -> list[str]:
     content = move.settings["content"]
     content["path"] = os.path.relpath(folder / content["path"], file.parent)
     articles, refused = _articles(file.parent / content["path"], move)
-    settings = moving.settled(move, articles)
+    move = moving.settled(move, articles)
+    settings, mistakes = config.fitting(move.settings)
     _write(file, f"# Made by feeds init --from {generator}, of {here[0]}\n{yaml.dump(settings)}")
-    feeds = plural(len(settings["feeds"]["aliases"]), "old feed")
+    feeds = plural(len(settings.get("feeds", {}).get("aliases", {})), "old feed")
     lines = [f"made {file}: {plural(len(articles), 'article')} in {content['path']}, {feeds} that live on"]
     if refused:
         lines.append(f"{plural(refused, 'article')} can't be read: feeds check says which, and why")
-    lines += [f"note: {note}" for note in move.notes]
+    lines += [f"note: {note}" for note in (*move.notes, *mistakes)]
     return [*lines, "Save the old feed, and see that its ids are kept:  feeds check --against old-feed.xml"]
 
 

@@ -20,8 +20,12 @@ from feeds.errors import ConfigError
 from feeds.parse import yaml
 from feeds.text import clean
 
-__all__ = ["Config", "load"]
+__all__ = ["Config", "fitting", "load"]
 
+_REQUIRED: dict[tuple[str, ...], str] = {
+    ("site", "title"): "My site",
+    ("site", "url"): "https://example.org",
+}  # and what stands in for them
 _PREFIX = "FEEDS__"
 # In the contract, read and checked, but without effect in this version: docs/config.md says so of each.
 _NOT_YET = {("push",)}
@@ -54,6 +58,55 @@ def load(file: Path, environment: Mapping[str, str]) -> Config:
     notes = [f"{_place(keys, file, root, overridden)}: {'.'.join(keys)}: has no effect in this version"
              for keys in sorted(_NOT_YET) if _at(root, keys)]  # fmt: skip
     return config.model_copy(update={"root": file.absolute().parent, "without_effect": tuple(notes)})
+
+
+def fitting(settings: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
+    """Leave out of settings what `load` would refuse. Gives them, and a sentence for each key that had to go."""
+    root = yaml.load(yaml.dump(settings))
+    assert isinstance(root.value, dict)
+    root.value.setdefault("site", yaml.Node({}, 1, 1))
+    aliases = _at(root, ("feeds", "aliases"))
+    said = _without_wrong(aliases.value) if aliases and isinstance(aliases.value, dict) else []
+    while True:
+        try:
+            Config.model_validate(_without_nulls(root))
+        except ValidationError as errors:
+            for error in errors.errors(include_url=False):
+                keys = _keys(error, root)
+                said.append(f"{'.'.join(map(str, keys))}: {_reason(error, keys)}; {_leave_out(root, keys)}")
+            if not keys:  # a mistake that is of no key would be found for ever
+                raise ConfigError(said) from None
+        else:
+            return root.plain(), said
+
+
+def _without_wrong(aliases: dict[str, yaml.Node]) -> list[str]:
+    """Leave out aliases that are none, each by itself: what is wrong of one says nothing of the others."""
+    said = []
+    for alias, path in list(aliases.items()):
+        site = {keys[-1]: value for keys, value in _REQUIRED.items()}
+        try:
+            Config.model_validate({"site": site, "feeds": {"aliases": {alias: path.plain()}}})
+        except ValidationError as errors:
+            reason = _reason(errors.errors(include_url=False)[0], ("feeds", "aliases", alias))
+            said.append(f"feeds.aliases: {alias}: {reason}; it is left out")
+            del aliases[alias]
+    return said
+
+
+def _leave_out(root: yaml.Node, keys: tuple[str | int, ...]) -> str:
+    """Leave out the innermost key of some that is there, and that may be absent. Gives what was done."""
+    for length in range(len(keys), 0, -1):
+        *above, key = keys[:length]
+        around = _at(root, tuple(above))
+        if around is None or not isinstance(around.value, dict):
+            continue
+        if instead := _REQUIRED.get(tuple(map(str, keys[:length]))):
+            around.value[str(key)] = yaml.Node(instead, 1, 1)
+            return f"{instead} stands there now"
+        if around.value.pop(str(key), None) is not None:
+            break
+    return "it is left out"
 
 
 def _override(root: yaml.Node, environment: Mapping[str, str]) -> dict[tuple[str, ...], str]:
@@ -113,8 +166,12 @@ def _place(keys: tuple[str | int, ...], file: Path, root: yaml.Node, overridden:
 
 def _mistake(error: Any, file: Path, root: yaml.Node, overridden: Mapping[tuple[str, ...], str]) -> tuple[str, str]:
     """Give where a mistake is and what it is."""
-    keys = tuple(key for key in error["loc"] if _at(root, (key,)) or _is_key(key))
+    keys = _keys(error, root)
     return _place(keys, file, root, overridden), f"{'.'.join(str(key) for key in keys)}: {_reason(error, keys)}"
+
+
+def _keys(error: Any, root: yaml.Node) -> tuple[str | int, ...]:
+    return tuple(key for key in error["loc"] if _at(root, (key,)) or _is_key(key))
 
 
 def _line_and_column(mistake: tuple[str, str]) -> list[int]:

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping
 
-from feeds.moving.words import DOCUMENT, Move, Settings, parsed, site
+from feeds.moving.words import DOCUMENT, Move, Settings, folder_of, parsed, site
 
 FILES = [
     *(f"eleventy.config.{suffix}" for suffix in ("js", "mjs", "cjs")),
@@ -39,7 +39,7 @@ def read(files: Mapping[str, str]) -> Move:
         author=found.get("author"),
     )
     settings["content"] = {
-        "path": found.get("input") or ".",
+        "path": folder_of(found.get("input"), "."),
         "exclude": ["node_modules/", "_site/", "_includes/", "README.md"],
         "permalink": "/{stem}/",
         "id": f"{settings['site']['url']}{{link}}",

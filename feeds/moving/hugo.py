@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
-from feeds.moving.words import Move, OldFeed, Settings, mapping, parsed, site, translated
+from feeds.moving.words import Move, OldFeed, Settings, folder_of, mapping, parsed, site, translated
 from feeds.patterns import lower, pathize, plain
 
 _SUFFIXES = ("toml", "yaml", "yml", "json")
@@ -42,7 +42,7 @@ def read(files: Mapping[str, str]) -> Move:
     spelled = [name for name, said in (("plain", found.get("removepathaccents")),
                                        ("lower", not found.get("disablepathtolower"))) if said]  # fmt: skip
     settings["content"] = {
-        "path": found.get("contentdir") or "content",
+        "path": folder_of(found.get("contentdir"), "content"),
         **_permalinks(found, spelled, notes),
         "id": f"{settings['site']['url']}{{link}}",
     }

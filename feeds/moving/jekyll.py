@@ -3,7 +3,7 @@
 import posixpath
 from collections.abc import Mapping
 
-from feeds.moving.words import Move, OldFeed, mapping, parsed, site, translated
+from feeds.moving.words import Move, OldFeed, folder_of, mapping, parsed, site, translated
 
 FILES = ["_config.yml", "_config.yaml", "_config.toml"]
 _PARTS = {
@@ -41,7 +41,7 @@ def read(files: Mapping[str, str]) -> Move:
     )
     posts = [f"{folder}_posts/**/*.{suffix}" for folder in ("", "**/") for suffix in ("md", "markdown")]
     settings["content"] = {
-        "path": found.get("collections_dir") or ".",
+        "path": folder_of(found.get("collections_dir"), "."),
         "include": posts,
         "permalink": permalink,
         # jekyll-feed's id is `post.id`: the folder of the URL, and the slug

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from urllib.parse import urlsplit
 
-from feeds.moving.words import DOCUMENT, Move, OldFeed, Settings, Unreadable, site
+from feeds.moving.words import DOCUMENT, Move, OldFeed, Settings, Unreadable, folder_of, site
 from feeds.patterns import slugified
 
 FILES = ["publishconf.py", "pelicanconf.py"]
@@ -30,12 +30,13 @@ def read(files: Mapping[str, str]) -> Move:
         timezone=found.get("TIMEZONE"),
         author=found.get("AUTHOR"),
     )
-    paths = found.get("ARTICLE_PATHS") or [""]
+    paths = found.get("ARTICLE_PATHS")
+    paths = paths if isinstance(paths, list) and paths else [""]
     pattern = "/" + str(found.get("ARTICLE_URL") or "{slug}.html").lstrip("/")
     url = str(settings["site"]["url"])
     base = urlsplit(url).path.rstrip("/")
     settings["content"] = {
-        "path": posixpath.normpath(posixpath.join(str(found.get("PATH") or "content"), str(paths[0]))),
+        "path": posixpath.normpath(posixpath.join(folder_of(found.get("PATH"), "content"), folder_of(paths[0], ""))),
         "permalink": _braced(pattern, notes),
         "id": f"tag:{urlsplit(url).hostname},{{year}}-{{month}}-{{day}}:{base}{{link}}",
     }

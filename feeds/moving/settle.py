@@ -2,12 +2,15 @@
 
 import zoneinfo
 from collections.abc import Collection, Mapping
+from dataclasses import replace
 from datetime import UTC, tzinfo
 
 from feeds.model import Article
-from feeds.moving.words import Move, Settings
+from feeds.moving.words import Move
 from feeds.patterns import slashed
 from feeds.text import slugify
+
+_FORMATS = {"rss.xml": "RSS", "atom.xml": "Atom", "feed.json": "JSON Feed"}
 
 
 def zone(move: Move) -> tzinfo:
@@ -18,15 +21,29 @@ def zone(move: Move) -> tzinfo:
         return UTC
 
 
-def settled(move: Move, articles: Collection[Article]) -> Settings:
-    """Give the sections of config.yaml, with the aliases of the feeds that the articles were in."""
+def settled(move: Move, articles: Collection[Article]) -> Move:
+    """Give the move as it is for these articles, with the aliases of the feeds that they were in."""
     content, feeds = dict(move.settings["content"]), move.settings["feeds"]
     content["permalinks"] = _by_folder(move, content.get("permalinks", {}), articles)
     links = [article.link for article in articles if article.link and article.link.startswith("/")]
     if move.slashes and any(link != slashed(link) for link in links):
         content["id"] = content["id"].replace("{link}", "{link:slash}")
-    aliases = feeds["aliases"] | _aliases(move, articles)
-    return move.settings | {"content": content, "feeds": feeds | {"aliases": aliases}}
+    aliases, notes = _apart_from_ours(feeds["aliases"] | _aliases(move, articles))
+    settings = move.settings | {"content": content, "feeds": feeds | {"aliases": aliases}}
+    return replace(move, settings=settings, notes=(*move.notes, *notes))
+
+
+def _apart_from_ours(aliases: Mapping[str, str]) -> tuple[dict[str, str], list[str]]:
+    """Leave out what is the path of a feed of ours; say it where the old one was in another format."""
+    ours = {f"/{document}" for document in _FORMATS} | set(aliases.values())
+    kept = {alias: path for alias, path in aliases.items() if alias not in ours}
+    notes = [f"the old {alias} was {_format(path)}, and here it is {_format(alias)}"
+             for alias, path in aliases.items() if alias in ours and alias != path]  # fmt: skip
+    return kept, notes
+
+
+def _format(path: str) -> str:
+    return _FORMATS[path.rpartition("/")[2]]
 
 
 def _by_folder(move: Move, permalinks: Mapping[str, str], articles: Collection[Article]) -> dict[str, str]:

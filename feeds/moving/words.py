@@ -92,5 +92,9 @@ def parsed(name: str, text: str) -> Settings:
     return found
 
 
+def folder_of(value: Any, otherwise: str) -> str:
+    return value if isinstance(value, str) and value.strip() else otherwise
+
+
 def mapping(value: Any) -> Settings:
     return value if isinstance(value, dict) else {}

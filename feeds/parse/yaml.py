@@ -111,11 +111,12 @@ def dump(values: Mapping[str, Any], indent: str = "") -> str:
     """Write mappings, lists and texts as YAML that `load` reads back, leaving out what is empty."""
     lines = []
     for key, value in values.items():
-        if value in ({}, [], None):
-            continue
         begin = f"{indent}{_written(key)}:"
+        if value in ([], None):
+            continue
         if isinstance(value, Mapping):
-            lines.append(f"{begin}\n{dump(value, indent + '  ')}")
+            inside = dump(value, indent + "  ")
+            lines.append(f"{begin}\n{inside}" if inside else "")
         elif isinstance(value, list):
             lines.append(f"{begin} [{', '.join(json.dumps(item, ensure_ascii=False) for item in value)}]\n")
         else:
@@ -123,8 +124,9 @@ def dump(values: Mapping[str, Any], indent: str = "") -> str:
     return "".join(lines)
 
 
-def _written(text: str) -> str:
-    return text if _UNQUOTED.fullmatch(text) and text not in _WORDS else json.dumps(text, ensure_ascii=False)
+def _written(value: Any) -> str:
+    plain = isinstance(value, str) and value not in _WORDS and _UNQUOTED.fullmatch(value)
+    return str(value) if plain else json.dumps(value, ensure_ascii=False)
 
 
 def scalar(text: str) -> Node:
