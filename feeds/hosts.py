@@ -4,25 +4,42 @@ The same as `web.answer` says of a document when `feeds serve` gives it out, but
 next scheduled hour, and which archives are full.
 """
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
+from functools import partial
 
 from feeds.formats import FORMATS
 from feeds.model import Site
 from feeds.text import quote_path
 
 _DAY = 86_400
+_FIRST_LINE = "# Made by feeds build.\n"
+_CLOUDFLARES_RULES = 100  # more are not read
 
 
 def files(site: Site, hosts: Collection[str], aliases: Mapping[str, str]) -> dict[str, str]:
     """Give the files that some hosts look for, by path in the tree: netlify, cloudflare, apache, nginx."""
+    most = _CLOUDFLARES_RULES if "cloudflare" in hosts else None
+    headers = partial(_headers, most=most)
     writers: Mapping[str, tuple[str, Callable[[Site, Mapping[str, str]], str]]] = {
-        "netlify": ("/_headers", _headers),
-        "cloudflare": ("/_headers", _headers),
+        "netlify": ("/_headers", headers),
+        "cloudflare": ("/_headers", headers),
         "apache": ("/.htaccess", _htaccess),
         "nginx": ("/feeds.nginx.conf", _nginx),
     }
     wanted = dict(writers[host] for host in hosts)
-    return {path: f"# Made by feeds build.\n{write(site, aliases)}" for path, write in wanted.items()}
+    return {path: f"{_FIRST_LINE}{write(site, aliases)}" for path, write in wanted.items()}
+
+
+def is_ours(text: str) -> bool:
+    """Tell whether a file is one that `files` gave."""
+    return text.startswith(_FIRST_LINE)
+
+
+def left_out(hosts: Collection[str], aliases: Mapping[str, str]) -> list[str]:
+    """Give the aliases that a host is not told of, as it reads so many rules and no more."""
+    if "cloudflare" not in hosts:
+        return []
+    return [alias for alias, _ in list(_places(aliases))[_CLOUDFLARES_RULES - len(_documents()) :]]
 
 
 def _cache(site: Site) -> str:
@@ -34,52 +51,73 @@ def _types() -> dict[str, str]:
     return {format_.filename: format_.served_as for format_ in FORMATS}
 
 
-def _places(name: str, aliases: Mapping[str, str]) -> list[str]:
-    """Give the aliases, written as files, that lead to documents with a file name."""
-    return [quote_path(alias) for alias, path in sorted(aliases.items())
-            if path.endswith(f"/{name}") and not alias.endswith(("/", f"/{name}"))]  # fmt: skip
+def _documents() -> list[tuple[str, str]]:
+    """Give (pattern, media type) of all documents, as hosts write patterns."""
+    return [(path, media_type) for name, media_type in _types().items() for path in (f"/{name}", f"/*/{name}")]
 
 
-def _headers(site: Site, aliases: Mapping[str, str]) -> str:
+def _places(aliases: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    """Give (alias, media type) of aliases that are files, but where their names say it already; the site's first."""
+    types = _types()
+    for alias, path in sorted(aliases.items(), key=lambda one: (one[1].count("/"), one[0])):
+        name = path.rpartition("/")[2]
+        if not alias.endswith(("/", f"/{name}")) and name in types and alias.isprintable():
+            yield alias, types[name]
+
+
+def _headers(site: Site, aliases: Mapping[str, str], most: int | None) -> str:
     lines = []
-    for name, media_type in _types().items():
-        for path in (f"/{name}", f"/*/{name}", *_places(name, aliases)):
-            lines += [path, f"  Content-Type: {media_type}", f"  Cache-Control: {_cache(site)}",
-                      "  Access-Control-Allow-Origin: *", "  X-Content-Type-Options: nosniff"]  # fmt: skip
+    for path, media_type in [*_documents(), *((quote_path(alias), kind) for alias, kind in _places(aliases))][:most]:
+        lines += [path, f"  Content-Type: {media_type}", f"  Cache-Control: {_cache(site)}",
+                  "  Access-Control-Allow-Origin: *", "  X-Content-Type-Options: nosniff"]  # fmt: skip
     return "\n".join([*lines, ""])
 
 
 def _htaccess(site: Site, aliases: Mapping[str, str]) -> str:
+    sections = [("Files", f'"{name}"', media_type) for name, media_type in _types().items()]
+    # a file's name is not enough: /index.xml may be RSS, and /blog/index.xml Atom. Both compare what is decoded.
+    sections += [("If", _quoted(f"%{{REQUEST_URI}} == '{_escaped(alias)}'"), kind) for alias, kind in _places(aliases)]
     lines = []
-    for name, media_type in _types().items():
-        for file in dict.fromkeys([name, *(path.rpartition("/")[2] for path in _places(name, aliases))]):
-            lines += [
-                f'<Files "{file}">',
-                f'  ForceType "{media_type}"',
-                "  <IfModule mod_headers.c>",
-                f'    Header set Cache-Control "{_cache(site)}"',
-                '    Header set Access-Control-Allow-Origin "*"',
-                '    Header set X-Content-Type-Options "nosniff"',
-                "  </IfModule>",
-                "</Files>",
-            ]
+    for section, condition, media_type in sections:
+        lines += [
+            f"<{section} {condition}>",
+            f'  ForceType "{media_type}"',
+            "  <IfModule mod_headers.c>",
+            f'    Header set Cache-Control "{_cache(site)}"',
+            '    Header set Access-Control-Allow-Origin "*"',
+            '    Header set X-Content-Type-Options "nosniff"',
+            "  </IfModule>",
+            f"</{section}>",
+        ]
     return "\n".join([*lines, ""])
 
 
 def _nginx(site: Site, aliases: Mapping[str, str]) -> str:
+    places = [(f"~ /{name.replace('.', chr(92) + '.')}$", media_type) for name, media_type in _types().items()]
+    places += [
+        (f"= {_quoted(alias)}", media_type) for alias, media_type in _places(aliases)
+    ]  # it compares what is decoded
     lines = ["# include it in the server block whose root is this folder"]
-    for name, media_type in _types().items():
-        places = [f"~ /{name.replace('.', chr(92) + '.')}$", *(f'= "{path}"' for path in _places(name, aliases))]
-        for place in places:
-            lines += [
-                f"location {place} {{",
-                "  types {}",
-                f'  default_type "{media_type}";',
-                "  gzip_static on;",
-                f'  add_header Cache-Control "{_cache(site)}";',
-                '  add_header Access-Control-Allow-Origin "*";',
-                "  add_header X-Content-Type-Options nosniff;",
-                "  add_header Vary Accept-Encoding;",
-                "}",
-            ]
+    for place, media_type in places:
+        lines += [
+            f"location {place} {{",
+            "  types {}",
+            f'  default_type "{media_type}";',
+            "  gzip_static on;",
+            f'  add_header Cache-Control "{_cache(site)}";',
+            '  add_header Access-Control-Allow-Origin "*";',
+            "  add_header X-Content-Type-Options nosniff;",
+            "  add_header Vary Accept-Encoding;",
+            "}",
+        ]
     return "\n".join([*lines, ""])
+
+
+def _quoted(text: str) -> str:
+    """Write a word of a configuration, for Apache and nginx alike."""
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+def _escaped(text: str) -> str:
+    """Write what is inside a string of one of Apache's expressions, where `%{` and `$1` mean something."""
+    return "".join(f"\\{letter}" if letter in "\\'{$" else letter for letter in text)

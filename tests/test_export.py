@@ -9,14 +9,17 @@ import subprocess
 import time
 import urllib.error
 import urllib.request
+from urllib.parse import quote, unquote
 
 import brotli
 import pytest
 import zstandard
 from conftest import free_port
 
+from feeds import hosts
 from feeds.errors import FeedsError
 from feeds.export import MANIFEST, Tree
+from feeds.model import Site
 
 
 def test_only_what_differs_is_written(tmp_path):
@@ -181,12 +184,46 @@ def test_files_for_hosts(site):
     assert (public / "_headers").read_text() == "mine"
 
 
+def test_each_host_compares_paths_as_it_does():
+    """Apache is told of an alias by its whole path, decoded; Cloudflare of a hundred rules at most, the site's first."""
+    site = Site("T", "https://t.example", "https://t.example", "t.example")
+    aliases = {"/index.xml": "/rss.xml", "/blog/index.xml": "/atom.xml", "/tags/l'été $1/index.xml": "/tag/x/rss.xml"}
+    made = hosts.files(site, ["apache", "netlify"], aliases)
+    assert all(map(hosts.is_ours, made.values()))
+    assert not hosts.is_ours("/*\n  X-Frame-Options: DENY\n")
+    apache = made["/.htaccess"]
+    assert [line for line in apache.splitlines() if line.startswith("<")] == [
+        '<Files "rss.xml">', "</Files>", '<Files "atom.xml">', "</Files>", '<Files "feed.json">', "</Files>",
+        "<If \"%{REQUEST_URI} == '/blog/index.xml'\">", "</If>", "<If \"%{REQUEST_URI} == '/index.xml'\">", "</If>",
+        "<If \"%{REQUEST_URI} == '/tags/l\\\\'été \\\\$1/index.xml'\">", "</If>",
+    ]  # fmt: skip
+    assert "\n/tags/l'%C3%A9t%C3%A9%20$1/index.xml\n" in made["/_headers"]
+    many = aliases | {f"/tags/{number}/index.xml": "/tag/x/rss.xml" for number in range(200)}
+    assert hosts.left_out(["netlify"], many) == []
+    rules = [line for line in hosts.files(site, ["cloudflare"], many)["/_headers"].splitlines() if line.startswith("/")]
+    assert len(rules) == 100
+    assert rules[6:8] == ["/blog/index.xml", "/index.xml"]
+    assert len(hosts.left_out(["cloudflare"], many)) == len(many) - 94
+    assert not set(rules) & set(hosts.left_out(["cloudflare"], many))
+
+
+def test_a_host_says_what_serve_says(site, serve):
+    """Caching is told a static host as `feeds serve` says it itself."""
+    site.article("a.md", title="a")
+    server = serve(site)
+    server.wait_for(lambda: server.get("/rss.xml").status == 200)
+    said = server.ask("/rss.xml").headers["cache-control"]
+    assert f"  Cache-Control: {said}\n" in hosts.files(site.config.for_core, ["netlify"], {})["/_headers"]
+
+
 @pytest.mark.needs("nginx")
 def test_an_export_behind_nginx(site, tmp_path):
     """With the snippet that is exported, a real nginx sends each document with its type, compressed and with CORS."""
     site.configure(
-        export={"hosts": ["nginx"], "precompressed": ["gzip"]}, feeds={"aliases": {"/index.xml": "/atom.xml"}}
-    )
+        export={"hosts": ["nginx"], "precompressed": ["gzip"]},
+        feeds={"aliases": {"/index.xml": "/atom.xml", "/tags/caf%C3%A9/index.xml": "/rss.xml",
+                           '/a "b" $c {d}\\e/x y%25.xml': "/rss.xml"}},
+    )  # fmt: skip
     site.article("a.md", title="a", tags=["t"])
     site.run("build")
     public, port = site.root / "public", free_port()
@@ -205,8 +242,9 @@ def test_an_export_behind_nginx(site, tmp_path):
     assert "syntax is ok" in checked.stderr, checked.stderr
     process = subprocess.Popen([program, "-c", str(tmp_path / "nginx.conf")])
     try:
-        for path, kind in {"/rss.xml": "application/xml; charset=utf-8", "/tag/t/feed.json": "application/feed+json",
-                           "/index.xml": "application/xml; charset=utf-8"}.items():  # fmt: skip
+        xml = "application/xml; charset=utf-8"
+        for path, kind in {"/rss.xml": xml, "/tag/t/feed.json": "application/feed+json", "/index.xml": xml,
+                           "/tags/caf%C3%A9/index.xml": xml, quote('/a "b" $c {d}\\e/x y%.xml'): xml}.items():  # fmt: skip
             request = urllib.request.Request(f"http://127.0.0.1:{port}{path}", headers={"Accept-Encoding": "gzip"})
             for attempt in range(100):
                 try:
@@ -220,7 +258,7 @@ def test_an_export_behind_nginx(site, tmp_path):
                 assert answer.headers["Content-Encoding"] == "gzip"
                 assert answer.headers["Access-Control-Allow-Origin"] == "*"
                 assert "max-age=300" in answer.headers["Cache-Control"]
-                assert gzip.decompress(answer.read()) == (public / path[1:]).read_bytes()
+                assert gzip.decompress(answer.read()) == (public / unquote(path)[1:]).read_bytes()
     finally:
         process.terminate()
         process.wait(10)

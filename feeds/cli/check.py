@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from feeds import schedule, syndicate
+from feeds import hosts, schedule, syndicate
 from feeds.catalog import Catalog
 from feeds.cli.common import (
     REFUSED,
@@ -106,6 +106,9 @@ def _of_configuration(settings: Config, catalog: Catalog, file: Path) -> Iterato
         yield Problem(path, int(line), "configuration", said.strip())
     for line in advice(settings):
         yield Problem(str(file), 1, "configuration", line)
+    if left_out := hosts.left_out(settings.export.hosts, settings.feeds.aliases):
+        said = f"export.hosts: Cloudflare reads no more than 100 rules: {len(left_out)} of feeds.aliases"
+        yield Problem(str(file), 1, "configuration", f"{said} have no media type there, {left_out[0]} first")
     site = settings.for_core
     with catalog.reading() as reader:
         feeds = {state.path: state for state in reader.feeds() if syndicate.exists(state, site)}
