@@ -6,7 +6,7 @@ worth knowing.
 """
 
 import re
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
@@ -31,18 +31,28 @@ RULES: dict[str, tuple[Level, str]] = {
     "near-duplicate-tags": ("warning", "one category, tag or author in several spellings"),
     "feed-too-large": ("warning", "a feed over feeds.max_size"),
     "alias-to-nothing": ("warning", "an alias of a feed that does not exist"),
+    "lost-id": ("warning", "an id of the feed given with --against that no article has"),
     "doubtful-id": ("warning", "an id that is not what it should be"),
     "configuration": ("warning", "a setting without effect, or one to look at before the first subscriber comes"),
 }
 _HUGE = 100 * 1024  # bytes of Markdown: five of them fill a feed of 512 KiB
+_SHORTER = "the oldest give way to summaries"
 _APART = timedelta(days=2)  # between two dates that should be one; zones make up for less
 _FENCE = re.compile(r"\s{0,3}(`{3,}|~{3,})")
 _CODE = re.compile(r"(`+)(?!`).+?(?<!`)\1(?!`)")
-_TITLE_MARKUP = re.compile(r"</?[a-zA-Z][^>]*>|\*\*|`|\[[^\]]*\]\(|&(?:[a-zA-Z]+|#\d+);")
+_TAGS = (
+    "a|abbr|b|big|br|cite|code|del|div|em|font|h[1-6]|i|img|ins|kbd|mark|p|pre|q|s|small|span|strong|sub|sup|tt|u|var"
+)
+_TITLE_MARKUP = re.compile(rf"<(?:{_TAGS})(?:\s[^<>]*)?/?>|</[a-zA-Z]\w*>|\*\*|`|\[[^\]]*\]\(|&(?:[a-zA-Z]+|#\d+);")
 _MARKDOWN_IMAGE = re.compile(r"!\[\s*\]\(")
-_HTML_IMAGE = re.compile(r"<img\b(?![^>]*\balt\s*=\s*[\"'][^\"'])[^>]*>", re.IGNORECASE)
+_HTML_IMAGE = re.compile(r"<img\b(?![^>]*\salt(?:[\s=/>]))[^>]*>", re.IGNORECASE)  # alt="" is decoration, and says so
 _LINK = re.compile(r"\]\(\s*<?([^)\s>]+)|\b(?:href|src)\s*=\s*[\"']([^\"']+)", re.IGNORECASE)
-_TEMPLATE = re.compile(r"\{\{[<%].*?[%>]\}\}|\{%.*?%\}")
+_TEMPLATE = (
+    re.compile(  # shortcodes, tags, and what is put out: a name or a text, unless it is an exponent in a formula
+        r"\{\{[<%].*?[%>]\}\}|\{%.*?%\}|(?<![\w\\^_{}])\{\{-?\s*(?:[A-Za-z_][\w.-]*|\"[^\"]*\"|'[^']*')[^{}]*\}\}"
+    )
+)
+_ITEM = re.compile(r"\s*(?:[*+-]|\d+[.)]|:|\[\^[^\]]+\]:)\s+\S")  # of lists, definitions and footnotes
 _NAMED_DATE = re.compile(r"(?:^|/)(\d{4})-(\d\d)-(\d\d)-[^/]*$")
 
 
@@ -79,6 +89,26 @@ class Lint:
         problems = [Problem(article.path, _line_of(source, key), rule, said) for rule, key, said in found]
         problems += (Problem(article.path, line, rule, said) for line, rule, said in _in_body(article, source))
         return self.chosen(problems)
+
+    def configuration(self, file: str, feeds: Mapping[str, int], aliases: Mapping[str, str]) -> list[Problem]:
+        """Look at what a configuration makes of the articles: its feeds, with the bytes of their texts, and aliases."""
+        most = self._site.max_size
+        problems = [
+            Problem(file, 1, "feed-too-large", f"/{path}: {size >> 10} KiB of texts, {most >> 10} at most: {_SHORTER}")
+            for path, size in feeds.items()
+            if 0 < most < size
+        ]
+        problems += (
+            Problem(file, 1, "alias-to-nothing", f"feeds.aliases: {alias} leads to {document}, which is no feed")
+            for alias, document in aliases.items()
+            if document.rpartition("/")[0].strip("/") not in feeds
+        )
+        return self.chosen(problems)
+
+    def old_ids(self, file: str, lost: Iterable[str]) -> list[Problem]:
+        """Tell of the ids in a saved feed that no article has."""
+        said = "is no id of ours: its subscribers would see that entry anew"
+        return self.chosen(Problem(file, 1, "lost-id", f"{id_} {said}") for id_ in lost)
 
     def site(self) -> list[Problem]:
         """Give what shows only when all articles were looked at."""
@@ -138,11 +168,21 @@ def _in_body(article: Article, source: str) -> Iterator[tuple[int, str, str]]:
     """Give (line, rule, message) for what is wrong in a body, outside its code."""
     lines = article.body.split("\n")
     first = source.count("\n") - len(lines) + 2  # the body is the end of its file
-    fence = ""
+    fence, code, blank, inside = "", False, True, 0  # inside: how far what belongs to a list's item is indented
     for number, line in enumerate(lines, max(first, 1)):
         if match := _FENCE.match(line):
             fence = fence if fence and not match[1].startswith(fence) else "" if fence else match[1]
-        elif not fence:
+        if fence or match:
+            continue
+        if not line.strip():
+            blank = True
+            continue
+        indent = len(line.expandtabs(4)) - len(line.expandtabs(4).lstrip())
+        inside = min(inside, indent // 4 * 4) if blank else inside
+        code = indent >= inside + 4 and (blank or code)
+        blank = False
+        if not code:
+            inside = indent // 4 * 4 + 4 if _ITEM.match(line) else inside
             yield from ((number, rule, said) for rule, said in _in_line(_CODE.sub("", line)))
 
 

@@ -189,10 +189,25 @@ def test_the_workflow(site):
     site.article("a.md", title="a")
     site.write("bad.md", "no date")
     environment = os.environ | {"PATH": f"{PROGRAM.parent}:{os.environ['PATH']}"}
-    for name, expected in (("Check", "::error file=content/bad.md,line=1,title=refused::no date"), ("Build", "")):
-        done = subprocess.run(["bash", "-e", "-c", steps[name]["run"]], cwd=site.root, env=environment,
+    assert workflow[True]["workflow_dispatch"]["inputs"]["accept"]["type"] == "boolean"
+
+    def step(name, *, accept=False):
+        said = "${{ inputs.accept && '--accept' || '' }}"
+        assert (said in steps[name]["run"]) == (name == "Build")
+        command = steps[name]["run"].replace(said, "--accept" if accept else "")
+        return subprocess.run(["bash", "-e", "-c", command], cwd=site.root, env=environment,
                               capture_output=True, text=True, check=False)  # fmt: skip
+
+    for name, expected in (("Check", "::error file=content/bad.md,line=1,title=refused::no date"), ("Build", "")):
+        done = step(name)
         assert done.returncode == 0, done.stderr
         assert expected in done.stdout
     assert (site.root / "public" / "rss.xml").exists()
+    (site.content / "a.md").unlink()  # all of it vanishes: the guard stops that
+    site.write("bad.md", "not yet a date")
+    assert step("Check").returncode == 0
+    assert step("Build").returncode != 0
+    assert step("Build", accept=True).returncode == 0
+    site.configure(site={"language": "not a language"})
+    assert step("Check").returncode != 0
     assert {step["with"]["path"] for step in steps.values() if "path" in step.get("with", {})} == {".feeds", "public"}

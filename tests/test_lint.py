@@ -4,6 +4,7 @@ import json
 from datetime import UTC, datetime
 
 import pytest
+from conftest import run
 
 from feeds import lint
 from feeds.model import Site as CoreSite
@@ -30,9 +31,28 @@ def found(front=FINE, body="Text.", path="a.md", ignored=()):
         (FINE.replace("T\n", "'A <b>bold</b> one'\n", 1), "x", [(2, "title-markup")]),
         (FINE.replace("T\n", "'AT&amp;T'\n", 1), "x", [(2, "title-markup")]),
         (FINE.replace("T\n", "'Salt & pepper < 3'\n", 1), "x", []),
+        (FINE.replace("T\n", "'Use List<String> and Set<T> and <div>'\n", 1), "x", [(2, "title-markup")]),
+        (FINE.replace("T\n", "'Use List<String> and Set<T>'\n", 1), "x", []),
+        (FINE.replace("T\n", "'H<sub>2'\n", 1), "x", [(2, "title-markup")]),
         (FINE, "One.\n\n![](/cat.png)", [(8, "image-without-alt")]),
         (FINE, '<img src="/a.png">', [(6, "image-without-alt")]),
         (FINE, '<img alt="A cat" src="/a.png">', []),
+        (FINE, "<img src=/a.png alt=cat>", []),
+        (FINE, '<img src="/a.png" alt="">', []),
+        (FINE, '<img src="/a.png" data-alt="x">', [(6, "image-without-alt")]),
+        (FINE, "Para\n\n    ![](/cat.png) {% raw %}\n\n    <img src=x>\nPara ![](/b.png)", [(11, "image-without-alt")]),
+        (FINE, "Para\n    ![](/lazy.png)", [(7, "image-without-alt")]),
+        (FINE, "\t![](/cat.png)", []),
+        (FINE, "- item\n\n    ![](/in-item.png)\n\n        ![](/code.png)\n", [(8, "image-without-alt")]),
+        (
+            FINE,
+            "1. one\n    * two\n\n        ![](/in-two.png)\n\nEnd\n\n    ![](/code.png)",
+            [(9, "image-without-alt")],
+        ),
+        (FINE, "![x]({{ site.baseurl }}/a.png)", [(6, "template-code")]),
+        (FINE, 'See [it]({{ "/b" | relative_url }}).', [(6, "template-code")]),
+        (FINE, "{{ page.title | escape }} {{- title -}} {{ include('x') }}", [(6, "template-code")]),
+        (FINE, "`{{ code }}` and $x^{{2}} \\frac{{a}}{{b}} y_{{n}}$ and { {a} }", []),
         (FINE, "`![](/cat.png)` and\n\n```\n![](/cat.png) {{< x >}}\n```\n", []),
         (FINE, "See [it](other.md#there).", [(6, "relative-link")]),
         (FINE, "See [it](../there/).", [(6, "relative-link")]),
@@ -140,7 +160,11 @@ def test_check_against_an_old_feed(site, name):
     (site.root / name).write_text(OLD[name].format("https://test.example/a/", "https://test.example/b/"), "utf-8")
     done = site.run("check", "--against", name)
     assert done.returncode == 1
-    assert f"{name}: https://test.example/b/ is no id of ours" in done.stdout
+    assert f"{name}:1: warning: https://test.example/b/ is no id of ours" in done.stdout
+    machine = site.run("check", "--against", name, "--format", "json")
+    assert (machine.returncode, f"{name}: 1 of 2 ids kept" in machine.stderr) == (1, True)
+    assert [one["path"] for one in json.loads(machine.stdout) if one["rule"] == "lost-id"] == [name]
+    assert site.run("check", "--against", name, "--ignore", "lost-id").returncode == 0
     assert f"{name}: 1 of 2 ids kept" in done.stdout
     site.article("b.md", title="b")
     done = site.run("check", "--against", name)
@@ -158,3 +182,16 @@ def test_check_against_what_is_no_feed(site, text):
     else:
         assert done.returncode == 2
         assert done.stderr.startswith("old.xml: ")
+
+
+@pytest.mark.parametrize("content", ["content", "."])
+def test_paths_are_those_of_who_asks(site, content):
+    """What is found is named as it is seen from where the command runs, whatever content.path is."""
+    site.configure(content={"path": content, "include": ["**/a.md"]})
+    file = site.content / "a.md" if content == "content" else site.root / "_posts" / "a.md"
+    file.parent.mkdir(exist_ok=True)
+    file.write_text("no date")
+    said = file.relative_to(site.root)
+    assert f"::error file={said},line=1" in site.run("check", "--format", "github").stdout
+    above = run("check", "-c", f"{site.root.name}/config.yaml", "--format", "github", cwd=site.root.parent).stdout
+    assert f"::error file={site.root.name}/{said},line=1" in above

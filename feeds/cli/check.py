@@ -1,6 +1,7 @@
 """`feeds check`: what is wrong, without writing anything."""
 
 import json
+import os
 from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -29,8 +30,6 @@ from feeds.model import Site
 from feeds.parse import article as articles
 from feeds.publish import Outcome
 
-_SHOWN = 20  # ids of an old feed that are not kept
-
 
 @command
 @click.option("--strict", is_flag=True, help="Exit with 1 for warnings too.")
@@ -58,25 +57,31 @@ def check(call: Call, strict: bool, form: str, ignore: tuple[str, ...], against:
             stopped = error
             outcome = publisher.refresh(now, force=True, accept=True)
     lint = Lint(settings.for_core, now, {*ignore, *settings.check.ignore})
-    problems = lint.chosen(_of_configuration(settings, catalog, call.config_file))
-    problems += _below(settings.content.path, lint.chosen(_of_run(outcome)))
-    problems += _below(settings.content.path, _of_articles(folder, lint, settings.for_core))
+    problems = [*lint.chosen(_of_configuration(settings, call.config_file)),
+                *_of_feeds(settings, catalog, lint, call.config_file)]  # fmt: skip
+    problems += _below(settings.content_root, lint.chosen(_of_run(outcome)))
+    problems += _below(settings.content_root, _of_articles(folder, lint, settings.for_core))
+    lost, kept = _compare(catalog, against) if against else ([], "")
+    problems += lint.old_ids(str(against), lost)
     problems.sort(key=lambda one: one.level != "error")  # first what is not published
     told = problems if form != "text" or call.verbose else [one for one in problems if one.level != "notice"]
     for line in _FORMS[form](told):
         click.echo(line)
-    missing = _compare(catalog, against) if against else 0
+    if kept:
+        click.echo(kept, err=form != "text")  # what a program reads is all problems
     warnings = sum(problem.level == "warning" for problem in problems)
     if not call.quiet:
         more = f", {plural(len(problems) - len(told), 'notice')} (-v shows them)" if len(problems) > len(told) else ""
         say(f"{counted(outcome, 'to publish')}, {plural(warnings, 'warning')}{more}")
     if stopped:
         raise stopped
-    return REFUSED if outcome.refused or missing or (strict and warnings) else 0
+    is_lost = any(problem.rule == "lost-id" for problem in problems)
+    return REFUSED if outcome.refused or is_lost or (strict and warnings) else 0
 
 
-def _below(content: str, problems: Iterable[Problem]) -> list[Problem]:
-    return [Problem(f"{content}/{one.path}", one.line, one.rule, one.message) for one in problems]
+def _below(content: Path, problems: Iterable[Problem]) -> list[Problem]:
+    """Give problems of articles with their paths as seen from here, where editors and GitHub look for them."""
+    return [Problem(os.path.relpath(content / one.path), one.line, one.rule, one.message) for one in problems]
 
 
 def _of_run(outcome: Outcome) -> Iterator[Problem]:
@@ -100,7 +105,7 @@ def _of_articles(folder: Folder, lint: Lint, site: Site) -> Iterator[Problem]:
     yield from lint.site()
 
 
-def _of_configuration(settings: Config, catalog: Catalog, file: Path) -> Iterator[Problem]:
+def _of_configuration(settings: Config, file: Path) -> Iterator[Problem]:
     for note in settings.without_effect:
         path, line, _, said = note.split(":", 3)
         yield Problem(path, int(line), "configuration", said.strip())
@@ -109,24 +114,19 @@ def _of_configuration(settings: Config, catalog: Catalog, file: Path) -> Iterato
     if left_out := hosts.left_out(settings.export.hosts, settings.feeds.aliases):
         said = f"export.hosts: Cloudflare reads no more than 100 rules: {len(left_out)} of feeds.aliases"
         yield Problem(str(file), 1, "configuration", f"{said} have no media type there, {left_out[0]} first")
+
+
+def _of_feeds(settings: Config, catalog: Catalog, lint: Lint, file: Path) -> list[Problem]:
     site = settings.for_core
     with catalog.reading() as reader:
-        feeds = {state.path: state for state in reader.feeds() if syndicate.exists(state, site)}
-        for path in feeds if site.max_size else ():
-            size = sum(len(record.article.body.encode()) for record in reader.newest(path, site.limit))
-            if size > site.max_size:
-                most = site.max_size >> 10
-                said = f"/{path}: {size >> 10} KiB of texts, {most} at most: the oldest give way to summaries"
-                yield Problem(str(file), 1, "feed-too-large", said)
-    for alias, document in settings.feeds.aliases.items():
-        if document.rpartition("/")[0].strip("/") not in feeds:
-            yield Problem(
-                str(file), 1, "alias-to-nothing", f"feeds.aliases: {alias} leads to {document}, which is no feed"
-            )
+        paths = [state.path for state in reader.feeds() if syndicate.exists(state, site)]
+        sizes = {path: sum(len(record.article.body.encode()) for record in reader.newest(path, site.limit))
+                 if site.max_size else 0 for path in paths}  # fmt: skip
+    return lint.configuration(str(file), sizes, settings.feeds.aliases)
 
 
-def _compare(catalog: Catalog, against: Path) -> int:
-    """Say which entries of a saved feed keep their ids. Gives how many don't."""
+def _compare(catalog: Catalog, against: Path) -> tuple[list[str], str]:
+    """Give the ids of a saved feed that none of the entries has, and what to say of all."""
     from feeds.formats.ids import ids
 
     try:
@@ -137,11 +137,8 @@ def _compare(catalog: Catalog, against: Path) -> int:
         raise UsageError(f"{against}: {error}") from None
     with catalog.reading() as reader:
         live = reader.live_ids(old)
-    missing = [id_ for id_ in old if id_ not in live]
-    for id_ in missing[:_SHOWN]:
-        click.echo(f"{against}: {id_} is no id of ours: its subscribers would see that entry anew")
-    click.echo(f"{against}: {len(old) - len(missing)} of {plural(len(old), 'id')} kept")
-    return len(missing)
+    lost = [id_ for id_ in old if id_ not in live]
+    return lost, f"{against}: {len(old) - len(lost)} of {plural(len(old), 'id')} kept"
 
 
 def _as_text(problems: list[Problem]) -> Iterator[str]:
