@@ -265,10 +265,11 @@ def test_image_and_enclosures():
 @pytest.mark.parametrize(
     ("front", "path", "draft"),
     [("draft: true", "a.md", True), ("published: false", "a.md", True), ("draft: 'yes'", "a.md", True),
-     ("draft: false", "a.md", False), ("published: true", "a.md", False), ("x: y", "_drafts/a.md", True)],
+     ("draft: false", "a.md", False), ("published: true", "a.md", False), ("x: y", "_drafts/a.md", True),
+     ("Status: draft", "a.md", True), ("status: hidden", "a.md", True), ("status: published", "a.md", False), ("status: [x]", "a.md", False)],
 )  # fmt: skip
 def test_drafts(front, path, draft):
-    """`draft: true`, `published: false` and Jekyll's _drafts folder make a draft."""
+    """`draft: true`, `published: false`, Pelican's `status: draft` and Jekyll's _drafts folder make a draft."""
     assert with_(front, path=path).draft is draft
 
 

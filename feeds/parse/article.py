@@ -24,6 +24,7 @@ _NO_PERMALINKS = {
     "none",
 }  # Eleventy's and Jekyll's, which say no path
 _TEMPLATE = re.compile(r"\{[{%]|/:[a-z]")
+_UNSEEN = ("draft", "hidden", "skip")  # Pelican's status of what its feeds don't show
 _LONGEST_HEADING = 300  # characters
 _MARKS = re.compile(r"!?\[([^\]]*)\]\([^)]*\)|[*`]+|\b_+|_+\b")
 
@@ -49,6 +50,7 @@ def _read(data: bytes, path: str, zone: tzinfo) -> Article:
     folders = path.split("/")[:-1]
     jekyll = "_posts" in folders or "_drafts" in folders
     draft = bool(fields.flag("draft")) or fields.flag_of_published() is False or "_drafts" in folders
+    draft = draft or (fields.word("status") or "").lower() in _UNSEEN
     published = fields.date("date", "published", "publishDate", "pubDate", "created") or named_date
     if published is None:
         if not draft:

@@ -39,6 +39,11 @@ class Fields:
         key, value = self._first(keys)
         return self._scalar(key, value) if key else None
 
+    def word(self, key: str) -> str | None:
+        """Give a key's text; None for what is none, for who may mean something else by the key."""
+        value = self._values.get(key)
+        return one_line(value) if isinstance(value, str) else None
+
     def date(self, *keys: str) -> datetime | None:
         """Give the first of the keys that has a value, as a date with a zone; `published: true` is no date."""
         key, value = self._first(keys, dates_only=True)
