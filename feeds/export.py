@@ -64,9 +64,13 @@ class Tree:
         self._shows[path] = digest
         return force or not same
 
-    def plan(self, published: Iterable[str]) -> None:
-        """Say in the manifest which files will be ours before any of them is there, in case the run is cut short."""
+    def plan(self, published: Iterable[str], changed: Iterable[str]) -> None:
+        """Say in the manifest which files will be ours before any of them is there, in case the run is cut short.
+
+        Of those that are to be written anew nobody could tell then what they show; so what they did is forgotten.
+        """
         new = (path for path in published if not os.path.lexists(self._file(path)))
+        self._shows |= dict.fromkeys((path for path in changed if path in self._shows), "")
         self._shows = dict.fromkeys(new, "") | self._shows
         with _translated(self._root / _UNFINISHED):
             self._root.mkdir(parents=True, exist_ok=True)

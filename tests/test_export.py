@@ -61,7 +61,7 @@ def test_what_is_no_longer_published_goes_and_nothing_else(tmp_path):
 def test_a_run_that_is_cut_short_leaves_nothing_for_ever(tmp_path):
     """Files that a run wrote before it was ended are known to the next one, which removes what is not published."""
     tree = Tree(tmp_path)
-    tree.plan(["/tag/a/rss.xml", "/tag/b/rss.xml"])
+    tree.plan(["/tag/a/rss.xml", "/tag/b/rss.xml"], [])
     tree.write("/tag/a/rss.xml", b"1", "d")
     assert not Tree(tmp_path).has("/tag/a/rss.xml", "d")
     assert Tree(tmp_path).finish([]) == ["/tag/a/rss.xml", "/tag/b/rss.xml"]

@@ -82,3 +82,24 @@ def test_what_was_read_before_a_kill_is_not_read_again(tmp_path):
     assert not (place / "public").exists()
     left = faults.counted(["build"], place, "openat")
     assert left < reads - 900, "nothing was left of the first run"
+
+
+def test_what_is_withdrawn_after_a_kill_is_gone(tmp_path):
+    """What a build wrote before it was killed and the next one has no more of, since the article is gone, is gone too."""
+    template = tmp_path / "template"
+    (template / "content").mkdir(parents=True)
+    (template / "config.yaml").write_text("site: {title: T, url: https://t.example}\n")
+    (template / "content" / "a.md").write_text("---\ntitle: T\ndate: 2026-05-01\n---\n\nText.\n")
+    assert faults.Scene.build(template).returncode == 0
+    before = faults.documents(template / "public")
+    left = 0
+    for nth in range(1, 6):  # of the files that are put into their places: the manifest, three documents, the manifest
+        place = faults.copied(template, tmp_path / str(nth))
+        secret = place / "content" / "b.md"
+        secret.write_text("---\ntitle: Secret\ndate: 2026-05-02\n---\n\nText.\n")
+        faults.injected(["build"], place, f"signal=KILL:when={nth}", calls="rename,renameat,renameat2")
+        left += faults.documents(place / "public") != before
+        secret.unlink()
+        assert faults.Scene.build(place).returncode == 0
+        assert b"Secret" not in b"".join(faults.documents(place / "public").values()), nth
+    assert left >= 3

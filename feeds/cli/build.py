@@ -79,7 +79,8 @@ def _export(call: Call, catalog: Catalog, tree: Tree, *, force: bool) -> tuple[i
         if force or not all(tree.has(path, file.digest) for path in there):
             files.append(file)
     if tasks or files:
-        tree.plan(ours)
+        changed = [path for task in tasks for path in variants[task.address]]
+        tree.plan(ours, changed + [path for file in files for path in writer.variants(file.path)])
     written = 0
     for path, digest, new in write(writer, tasks, files):
         if new is None:
