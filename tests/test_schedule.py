@@ -17,6 +17,9 @@ from pathlib import Path
 
 import pytest
 
+from feeds import schedule
+from feeds.errors import ConfigError
+
 SECRET = "a-secret-of-the-owner"
 VALIDATORS = ("etag", "last-modified")
 
@@ -272,3 +275,41 @@ def test_fifty_builds_beside_a_server(site, serve):
     }
     assert server.titles() == [item["title"] for item in items]
     assert server.ask("/rss.xml").body == (site.root / "public" / "rss.xml").read_bytes()
+
+
+WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+
+
+@pytest.mark.parametrize(
+    ("weekdays", "expected"),
+    [
+        ("*", "Mon Tue Wed Thu Fri Sat Sun"), ("1", "Mon"), ("0", "Sun"), ("7", "Sun"), ("1-5", "Mon Tue Wed Thu Fri"),
+        ("5-7", "Fri Sat Sun"), ("0-2", "Mon Tue Sun"), ("*/2", "Tue Thu Sat Sun"), ("1-5/2", "Mon Wed Fri"), ("1,3", "Mon Wed"),
+        ("1-2,SAT", "Mon Tue Sat"), ("mon", "Mon"), ("sun-tue", "Mon Tue Sun"), ("fri-mon", "Mon Fri Sat Sun"),
+    ],
+)  # fmt: skip
+def test_weekdays_are_those_of_cron(weekdays, expected):
+    """Weekdays of schedule.cron count from Sunday, 0 or 7, as crontab(5) has it: alone, in ranges, steps and lists."""
+    assert fires(f"0 9 * * {weekdays}", 7) == expected.split()
+
+
+def fires(cron, days):
+    """Give the weekdays at which a cron fires within so many days from a Monday on."""
+    trigger, now = schedule.trigger(cron, UTC), datetime(2026, 6, 1, tzinfo=UTC)
+    found, at = [], trigger.get_next_fire_time(None, now)
+    while at < now + timedelta(days=days):
+        found.append(WEEKDAYS[at.weekday()])
+        at = trigger.get_next_fire_time(at, at)
+    return found
+
+
+def test_of_days_and_weekdays_either_will_do():
+    """With a day of the month and a weekday, schedule.cron fires on both, as crontab(5) has it."""
+    assert fires("0 9 12 * 1", 14) == ["Mon", "Mon", "Fri"]
+
+
+@pytest.mark.parametrize("weekdays", ["8", "x", "mon-x", "1/0", "-1", "1--2"])
+def test_weekdays_that_are_none(weekdays):
+    """What is no weekday is a mistake in the configuration, said in a sentence."""
+    with pytest.raises(ConfigError, match=r"^schedule\.cron: "):
+        schedule.trigger(f"0 9 * * {weekdays}", UTC)

@@ -12,16 +12,19 @@ import subprocess
 import threading
 from collections.abc import Callable, Collection
 from contextlib import suppress
-from datetime import UTC, datetime, timedelta, tzinfo
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from apscheduler.schedulers.background import BackgroundScheduler
-from apscheduler.triggers.cron import CronTrigger
+from apscheduler.triggers.base import BaseTrigger
 
 from feeds.catalog import Catalog
-from feeds.errors import CatalogError, ConfigError, FeedsError
+from feeds.errors import CatalogError, FeedsError
 from feeds.folder import Folder, Watch
 from feeds.publish import Interrupted, Mended, Outcome, Progress, Publisher
+from feeds.schedule.cron import trigger
+
+__all__ = ["Before", "Keeper", "trigger"]
 
 _LOG = logging.getLogger(__name__)
 _AT_LEAST_EVERY = timedelta(hours=1)  # a date further off is looked at again: the clock may have been set
@@ -32,14 +35,6 @@ _SOON = 0.2  # seconds until a file that was being written is looked at again
 _TICK = 1.0  # seconds between two looks at the clock, and for a call of the webhook
 _BEFORE_PATIENCE = 120  # seconds for what is run before
 _LOCK_PATIENCE = 60.0  # seconds to wait for a `feeds build` beside us
-
-
-def trigger(cron: str | None, zone: tzinfo) -> CronTrigger | None:
-    """Read `schedule.cron`. Raises `ConfigError` for what no clock can follow."""
-    try:
-        return CronTrigger.from_crontab(cron, timezone=zone) if cron else None
-    except ValueError as error:
-        raise ConfigError([f"schedule.cron: {cron!r}: {error}"]) from None
 
 
 class Before:
@@ -93,7 +88,7 @@ class Keeper:
         catalog: Catalog,
         *,
         watch: Watch,
-        cron: CronTrigger | None,
+        cron: BaseTrigger | None,
         before: Before | None,
         called: bool,
         told: Callable[[Outcome | FeedsError], None],
