@@ -21,11 +21,13 @@ PROGRAM = Path(sys.executable).with_name("feeds")
 
 @pytest.mark.needs("systemd-analyze")
 def test_the_units_are_what_systemd_takes(tmp_path):
-    """systemd finds nothing to say of the units, and rates the service as well protected."""
+    """systemd finds nothing to say of the units, and rates the service as well protected, also where it may pull."""
     names = ["feeds.service", "feeds-build.service", "feeds-build.timer"]
     for name in names:
         text = (DEPLOY / name).read_text("utf-8").replace("/opt/feeds/bin/feeds", "/bin/true")
         (tmp_path / name).write_text(text)
+    (tmp_path / "feeds.service.d").mkdir()
+    shutil.copy(DEPLOY / "feeds-pull.conf", tmp_path / "feeds.service.d")
     done = subprocess.run(
         ["systemd-analyze", "verify", *names], cwd=tmp_path, capture_output=True, text=True, check=False
     )

@@ -19,6 +19,7 @@ import pytest
 
 from feeds import schedule
 from feeds.errors import ConfigError
+from feeds.schedule import before
 
 SECRET = "a-secret-of-the-owner"
 VALIDATORS = ("etag", "last-modified")
@@ -131,8 +132,8 @@ def test_a_command_is_run_before(site, serve):
         "text = pathlib.Path('fetched').read_text()\n"
         "pathlib.Path('content/f.md').write_text(text)\n"
     )
-    before = f"{sys.executable} fetch.py 'a; b' $HOME"
-    site.configure(content={"watch": "off"}, schedule={"cron": None, "webhook": SECRET, "before": before})
+    fetching = f"{sys.executable} fetch.py 'a; b' $HOME"
+    site.configure(content={"watch": "off"}, schedule={"cron": None, "webhook": SECRET, "before": fetching})
     site.article("a.md", title="a")
     server = serve(site)
     for _ in range(2):
@@ -313,3 +314,23 @@ def test_weekdays_that_are_none(weekdays):
     """What is no weekday is a mistake in the configuration, said in a sentence."""
     with pytest.raises(ConfigError, match=r"^schedule\.cron: "):
         schedule.trigger(f"0 9 * * {weekdays}", UTC)
+
+
+def test_a_command_that_leaves_something_behind_is_over_all_the_same(site):
+    """What a command has started and left keeps nobody waiting, though it holds the command's output open."""
+    began = time.monotonic()
+    assert schedule.Before("sh -c 'sleep 20 & echo pulled'", site.root).run() == ""
+    assert time.monotonic() - began < 5
+
+
+def test_a_command_that_takes_too_long_may_tidy_up(site, monkeypatch):
+    """After its time a command is asked to end, so that it leaves no lock; and is ended if it does not."""
+    monkeypatch.setattr(before, "_PATIENCE", 1.5)
+    monkeypatch.setattr(before, "_TO_END", 1.5)
+    (site.root / "polite.sh").write_text("trap 'rm index.lock; exit 1' TERM\ntouch index.lock\nsleep 20 &\nwait\n")
+    (site.root / "deaf.sh").write_text("trap '' TERM\ntouch deaf.lock\nsleep 20\nsleep 20\n")
+    for command, lock in (("polite", "index.lock"), ("deaf", "deaf.lock")):
+        began = time.monotonic()
+        assert schedule.Before(f"sh {command}.sh", site.root).run() == "sh was ended after 1.5 s"
+        assert 1.5 <= time.monotonic() - began < 8
+        assert (site.root / lock).exists() is (command == "deaf")

@@ -5,15 +5,10 @@ times; a date is set anew after each regeneration, at start and after a jump of 
 """
 
 import logging
-import os
-import shlex
-import signal
-import subprocess
 import threading
 from collections.abc import Callable, Collection
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 from apscheduler.schedulers.background import BackgroundScheduler
 from apscheduler.triggers.base import BaseTrigger
@@ -22,6 +17,7 @@ from feeds.catalog import Catalog
 from feeds.errors import CatalogError, FeedsError
 from feeds.folder import Folder, Watch
 from feeds.publish import Interrupted, Mended, Outcome, Progress, Publisher
+from feeds.schedule.before import Before
 from feeds.schedule.cron import trigger
 
 __all__ = ["Before", "Keeper", "trigger"]
@@ -33,49 +29,7 @@ _GO_ON = timedelta(seconds=2)  # until a look that was interrupted goes on: who 
 _MANY = 1_000  # paths; where more may have changed, the whole folder is looked at
 _SOON = 0.2  # seconds until a file that was being written is looked at again
 _TICK = 1.0  # seconds between two looks at the clock, and for a call of the webhook
-_BEFORE_PATIENCE = 120  # seconds for what is run before
 _LOCK_PATIENCE = 60.0  # seconds to wait for a `feeds build` beside us
-
-
-class Before:
-    """A command that is run before everything is looked at, such as `git pull`: without a shell, bounded in time."""
-
-    def __init__(self, command: str, folder: Path) -> None:
-        self._words = shlex.split(command)
-        self._folder = folder
-        self._one_at_a_time = threading.Lock()
-        self._process: subprocess.Popen[bytes] | None = None
-
-    def run(self) -> str:
-        """Run it in its folder. Gives what went wrong, "" if all is well."""
-        with self._one_at_a_time:
-            try:
-                self._process = subprocess.Popen(  # noqa: S603  # the owner's own command
-                    self._words,
-                    cwd=self._folder,
-                    stdin=subprocess.DEVNULL,
-                    stdout=subprocess.PIPE,
-                    stderr=subprocess.STDOUT,
-                    start_new_session=True,
-                )
-            except OSError as error:
-                return f"{self._words[0]} can't be run: {error.strerror}"
-            try:
-                said, _ = self._process.communicate(timeout=_BEFORE_PATIENCE)
-            except subprocess.TimeoutExpired:
-                self.end()
-                self._process.communicate()
-                return f"{self._words[0]} was ended after {_BEFORE_PATIENCE} s"
-            if self._process.returncode == 0:
-                return ""
-            lines = said.decode(errors="replace").strip().splitlines() or [""]
-            return f"{self._words[0]} failed with {self._process.returncode}: {lines[-1]}"
-
-    def end(self) -> None:
-        """End it, and what it has started, if it runs."""
-        if self._process and self._process.poll() is None:
-            with suppress(ProcessLookupError):
-                os.killpg(self._process.pid, signal.SIGKILL)
 
 
 class Keeper:
