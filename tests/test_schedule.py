@@ -16,10 +16,12 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from werkzeug.wrappers import Request
 
 from feeds import schedule
-from feeds.errors import ConfigError
+from feeds.errors import CatalogError, ConfigError
 from feeds.schedule import before
+from feeds.web.hook import Hook
 
 SECRET = "a-secret-of-the-owner"
 VALIDATORS = ("etag", "last-modified")
@@ -334,3 +336,37 @@ def test_a_command_that_takes_too_long_may_tidy_up(site, monkeypatch):
         assert schedule.Before(f"sh {command}.sh", site.root).run() == "sh was ended after 1.5 s"
         assert 1.5 <= time.monotonic() - began < 8
         assert (site.root / lock).exists() is (command == "deaf")
+
+
+def test_a_call_while_the_command_runs_is_heard(site, serve):
+    """A push that comes while the command is fetching the one before is fetched too: the command runs once more."""
+    (site.root / "fetch.sh").write_text("cp origin fetched\necho . >>began\nsleep 3\nmv fetched content/f.md\n")
+    schedule = {"cron": None, "webhook": SECRET, "before": "sh fetch.sh"}
+    site.configure(content={"watch": "off"}, schedule=schedule)
+    site.article("a.md", title="a")
+    server = serve(site)
+    for number, title in enumerate(("one", "two")):
+        (site.root / "origin").write_text(f"---\ntitle: {title}\ndate: 2026-05-02\n---\nText.\n")
+        assert post(server, f"Authorization: Bearer {SECRET}") == 202
+        if not number:
+            server.wait_for((site.root / "began").exists)
+    server.wait_for(lambda: "two" in server.titles())
+    assert (site.root / "began").read_text().count(".") == 2
+
+
+def test_a_call_is_kept_until_the_catalog_takes_it():
+    """A call that was answered is handed on again if the catalog could not be written, and then once."""
+    hook = Hook(SECRET, proxied=False)
+    request = Request.from_values(method="POST", headers={"Authorization": f"Bearer {SECRET}"})
+    assert hook.answer(request).status_code == 202
+
+    def away():
+        raise CatalogError("the disk is full")
+
+    for _ in range(2):
+        with pytest.raises(CatalogError):
+            hook.hand_on(away)
+    asked = []
+    for _ in range(2):
+        hook.hand_on(lambda: asked.append(1))
+    assert asked == [1]

@@ -63,16 +63,18 @@ class Keeper:
         self._all = True  # whether any may have
         self._looked_up_to = ""  # the path up to which that was looked into already
         self._hinting = threading.Lock()
+        self._prepare = threading.Event()  # whether `before` is to be run, and everything looked at
         self._wake = threading.Event()
         self._stop = threading.Event()
         self._clock = BackgroundScheduler(timezone=UTC, job_defaults={"misfire_grace_time": None, "coalesce": True})
         if cron:
-            self._clock.add_job(self._prepare_and_look, cron, id="cron")
+            self._clock.add_job(self._prepare.set, cron, id="cron")
         self._called = called
         # also so that the clock is looked at soon after the machine slept, or was set
         self._clock.add_job(self._look_if_asked, "interval", seconds=_TICK, id="tick")
         self._threads = [
             threading.Thread(target=self._watching, name="watch", daemon=True),
+            threading.Thread(target=self._preparing, name="prepare", daemon=True),
             threading.Thread(target=self._regenerating, name="regenerate", daemon=True),
         ]
 
@@ -80,7 +82,7 @@ class Keeper:
         """Begin; the first regeneration is under way when this returns."""
         with suppress(CatalogError), self._catalog.reading() as catalog:
             self._asked = catalog.asked()
-        self._look_at_all()
+        self._look_at(None)
         self._clock.start()
         for thread in self._threads:
             thread.start()
@@ -89,22 +91,28 @@ class Keeper:
         """End; a regeneration that is under way is finished first."""
         self._stop.set()
         self._wake.set()
+        self._prepare.set()
         self._clock.shutdown(wait=False)
         if self._before:
             self._before.end()
         for thread in self._threads:
             thread.join(timeout=10)
 
-    def _look_at_all(self) -> None:
-        self._look_at(None)
+    def _preparing(self) -> None:
+        """Run what the owner wants to be run before, and look at everything, whatever came of it.
 
-    def _prepare_and_look(self) -> None:
-        """Run what the owner wants to be run before, and look at everything, whatever came of it."""
-        complaint = self._before.run() if self._before else ""
-        if complaint and complaint != self._complaint and not self._stop.is_set():
-            _LOG.warning("schedule.before: %s", complaint)
-        self._complaint = complaint
-        self._look_at_all()
+        Who wants that while it runs gets it once more: what is new since may have come too late for it.
+        """
+        while True:
+            self._prepare.wait()
+            self._prepare.clear()
+            if self._stop.is_set():
+                return
+            complaint = self._before.run() if self._before else ""
+            if complaint and complaint != self._complaint and not self._stop.is_set():
+                _LOG.warning("schedule.before: %s", complaint)
+            self._complaint = complaint
+            self._look_at(None)
 
     def _look_if_asked(self) -> None:
         """See whether somebody called the webhook."""
@@ -115,7 +123,7 @@ class Keeper:
             if asked == self._asked:
                 return
             self._asked = asked
-        self._clock.add_job(self._prepare_and_look, id="called", replace_existing=True)
+        self._prepare.set()
 
     def _watching(self) -> None:
         for paths in self._folder.watch(self._watch, self._stop):

@@ -84,7 +84,7 @@ def create_app(config_file: str | os.PathLike[str] | None = None) -> Flask:
     if settings.schedule.webhook:
         hook = Hook(settings.schedule.webhook, proxied=bool(server.client_header))
         app.add_url_rule("/refresh", "refresh", lambda: hook.answer(request), methods=["POST"])
-        tasks.append(lambda _requests: catalog.ask() if hook.taken() else None)
+        tasks.append(lambda _requests: hook.hand_on(catalog.ask))
 
     give_pages(app, documents, settings.content_root, preview, [_CSP, _NOSNIFF])
     say_errors(app, documents, aliases)

@@ -8,6 +8,7 @@ import hashlib
 import hmac
 import threading
 import time
+from collections.abc import Callable
 
 from werkzeug.wrappers import Request, Response
 
@@ -26,11 +27,15 @@ class Hook:
         self._asked = threading.Event()
         self._window, self._granted, self._refused = 0, 0, 0
 
-    def taken(self) -> bool:
-        """Tell, once, whether somebody asked."""
-        asked = self._asked.is_set()
-        self._asked.clear()
-        return asked
+    def hand_on(self, ask: Callable[[], object]) -> None:
+        """Ask for a regeneration if somebody wants one; what raises will be tried again."""
+        if self._asked.is_set():
+            self._asked.clear()  # first, so that a call of this moment is not lost
+            try:
+                ask()
+            except BaseException:
+                self._asked.set()
+                raise
 
     def answer(self, request: Request) -> Response:
         """Answer 202 to who has the secret: as a bearer token, as GitLab's, or in GitHub's and Gitea's signature."""
