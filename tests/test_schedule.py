@@ -19,7 +19,8 @@ import pytest
 from werkzeug.wrappers import Request
 
 from feeds import schedule
-from feeds.errors import CatalogError, ConfigError
+from feeds.cli.common import make_publisher
+from feeds.errors import CatalogError, ConfigError, FolderGone
 from feeds.schedule import before
 from feeds.web.hook import Hook
 
@@ -370,3 +371,33 @@ def test_a_call_is_kept_until_the_catalog_takes_it():
     for _ in range(2):
         hook.hand_on(lambda: asked.append(1))
     assert asked == [1]
+
+
+def test_a_run_that_fails_is_not_tried_again_at_once(site):
+    """Where an article's time is over and no run can succeed, what waits for its hour does not wake without end."""
+    over = datetime.now(UTC) + timedelta(seconds=4)
+    site.article("a.md", title="a", expires=over.isoformat())
+    site.article("b.md", title="b")
+    told = []
+    publisher, folder = make_publisher(site.config, site.catalog)
+    keeper = schedule.Keeper(
+        publisher, folder, site.catalog, watch="off", cron=None, before=None, called=True,
+        told=told.append, mended=lambda *_: None, progress=lambda _: None,
+    )  # fmt: skip
+    keeper.start()
+    try:
+        while not told:
+            time.sleep(0.05)
+        site.content.rename(site.root / "away")
+        site.catalog.ask()
+        while datetime.now(UTC) < over + timedelta(seconds=3):
+            time.sleep(0.1)
+        assert isinstance(told[-1], FolderGone)
+        assert len(told) <= 3
+        (site.root / "away").rename(site.content)
+        while isinstance(told[-1], Exception):
+            time.sleep(0.1)
+            assert datetime.now(UTC) < over + timedelta(seconds=20)
+        assert [*site.items()] == ["b"]
+    finally:
+        keeper.stop()

@@ -192,15 +192,16 @@ class Keeper:
                 self._wake_at(datetime.now(UTC) + _AGAIN, "again")
             elif self._hints or (self._all and not self._looked_up_to):
                 self._wake.set()
-            self._set_alarm()
+            self._set_alarm(not_before=_AGAIN if again else timedelta(0))
 
-    def _set_alarm(self) -> None:
-        """Wake when the next article goes live or expires."""
+    def _set_alarm(self, not_before: timedelta) -> None:
+        """Wake when the next article goes live or expires; one whose time is over and that is still there: soon."""
         now = datetime.now(UTC)
         hour = None
         with suppress(CatalogError), self._catalog.reading() as catalog:
             hour = catalog.next_change(now)
-        self._wake_at(min(hour or now + _AT_LEAST_EVERY, now + _AT_LEAST_EVERY), "alarm")
+        hour = min(hour or now + _AT_LEAST_EVERY, now + _AT_LEAST_EVERY)
+        self._wake_at(max(hour, now + not_before), "alarm")
 
     def _wake_at(self, moment: datetime, name: str) -> None:
         self._clock.add_job(self._wake.set, "date", run_date=moment, id=name, replace_existing=True)
