@@ -1,6 +1,8 @@
 """deploy/nginx.conf, with a real nginx: what comes through its cache is what we said, whoever asks in which order."""
 
 import gzip
+import hashlib
+import hmac
 import os
 import re
 import shutil
@@ -139,6 +141,31 @@ def test_the_client_is_known_behind_it(tmp_path):
         with socket.create_connection(("127.0.0.1", front.port), source_address=("127.0.0.2", 0)) as other:
             other.sendall(b"GET /rss.xml HTTP/1.0\r\n\r\n")
             assert other.recv(12) == b"HTTP/1.1 200"
+    finally:
+        front.process.terminate()
+        front.process.wait(10)
+        behind.stop()
+
+
+def test_a_signed_call_comes_through(tmp_path):
+    """A webhook's call with a long body reaches us, signature and all; who signs wrongly shuts nobody else out."""
+    site, secret, body = Site(tmp_path / "site"), "a-secret-of-the-owner", b"x" * 2_000_000
+    site.configure(server={"client_header": "X-Real-IP"}, schedule={"webhook": secret})
+    site.article("a.md", title="a")
+    behind = Server(site.root)
+    (tmp_path / "nginx").mkdir()
+    front = Nginx(tmp_path / "nginx", behind.port)
+
+    def call(signature, address):
+        head = [f"X-Hub-Signature-256: sha256={signature}", "X-Real-IP: 198.51.100.7", f"Content-Length: {len(body)}"]
+        request = "\r\n".join(["POST /refresh HTTP/1.1", "Host: x", "Connection: close", *head, "", ""]).encode() + body
+        with socket.create_connection(("127.0.0.1", front.port), source_address=(address, 0)) as client:
+            client.sendall(request)
+            return int(client.recv(12).split()[1])
+
+    try:
+        assert [call("00", "127.0.0.2") for _ in range(31)] == [401] * 30 + [429]
+        assert call(hmac.new(secret.encode(), body, hashlib.sha256).hexdigest(), "127.0.0.3") == 202
     finally:
         front.process.terminate()
         front.process.wait(10)

@@ -92,11 +92,15 @@ def test_the_webhook_and_other_methods(site, called, serve):
 
 
 def test_the_webhook_is_rate_limited(called):
-    """Thirty calls a minute are enough, good ones and bad ones; bad ones don't keep the owner's token out."""
-    assert [post(called, "X-Gitlab-Token: wrong") for _ in range(30)].count(401) == 30
-    assert post(called) == 429
-    granted = [post(called, f"Authorization: Bearer {SECRET}") for _ in range(31)]
-    assert granted == [202] * 30 + [429]
+    """Thirty calls a minute are enough, and thirty wrong signatures of one client; those keep nobody else out."""
+    client, other = "X-Real-IP: 198.51.100.7", "X-Real-IP: 198.51.100.8"
+    assert {post(called, "X-Gitlab-Token: wrong", client) for _ in range(40)} == {401}
+    assert [post(called, signed(b"x"), client, body=b"y") for _ in range(31)] == [401] * 30 + [429]
+    assert post(called, signed(b"x"), client, body=b"x") == 429
+    assert post(called, signed(b"x"), other, body=b"y") == 401
+    assert post(called, signed(b"x"), other, body=b"x") == 202
+    granted = [post(called, f"Authorization: Bearer {SECRET}", client) for _ in range(30)]
+    assert granted == [202] * 29 + [429]
 
 
 def test_a_body_is_read_behind_a_proxy_only(site, serve):
@@ -357,7 +361,7 @@ def test_a_call_while_the_command_runs_is_heard(site, serve):
 
 def test_a_call_is_kept_until_the_catalog_takes_it():
     """A call that was answered is handed on again if the catalog could not be written, and then once."""
-    hook = Hook(SECRET, proxied=False)
+    hook = Hook(SECRET, None)
     request = Request.from_values(method="POST", headers={"Authorization": f"Bearer {SECRET}"})
     assert hook.answer(request).status_code == 202
 

@@ -82,7 +82,7 @@ def create_app(config_file: str | os.PathLike[str] | None = None) -> Flask:
         return health.said()
 
     if settings.schedule.webhook:
-        hook = Hook(settings.schedule.webhook, proxied=bool(server.client_header))
+        hook = Hook(settings.schedule.webhook, server.client_header)
         app.add_url_rule("/refresh", "refresh", lambda: hook.answer(request), methods=["POST"])
         tasks.append(lambda _requests: hook.hand_on(catalog.ask))
 

@@ -1,4 +1,4 @@
-"""Who asks for one document again and again without saying what they have already, and how long they must wait.
+"""Who a client is, and which asks for one document again and again without saying what it has: how long it must wait.
 
 A courtesy to everybody else, not a defence: it is off where the client's address can't be known, as behind a proxy that
 we were not told of. What it remembers is bounded, and forgotten every minute.
@@ -17,28 +17,15 @@ _WITH_PORT = re.compile(r"\[([0-9a-fA-F:.]+)\](?::\d+)?|([0-9.]+)(?::\d+)?|([0-9
 FORWARDED = ("HTTP_X_FORWARDED_FOR", "HTTP_FORWARDED", "HTTP_VIA", "HTTP_X_REAL_IP")
 
 
-class Hammering:
-    """Counts, in windows of a minute, the unconditional requests of each client for each document."""
+class Clients:
+    """Tells clients apart by their addresses."""
 
-    def __init__(self, limit: int, client_header: str | None) -> None:
-        """`limit` a minute, 0 for none; `client_header` is the one in which a proxy of ours names the client."""
-        self._limit = limit
+    def __init__(self, client_header: str | None) -> None:
+        """`client_header` is the one in which a proxy of ours names the client."""
         self._variable = client_header and f"HTTP_{client_header.upper().replace('-', '_')}"
-        self._counts: dict[tuple[str, str], int] = {}
-        self._window = 0
 
-    def wait(self, environ: WSGIEnvironment, path: str) -> int:
-        """Count an unconditional request. Gives after how many seconds the client may ask again, 0 if all is well."""
-        client = self._client(environ) if self._limit else None
-        if client is None:
-            return 0
-        now = time.time()
-        if now // _WINDOW != self._window or len(self._counts) > _ROOM:
-            self._window, self._counts = int(now // _WINDOW), {}
-        count = self._counts[client, path] = self._counts.get((client, path), 0) + 1
-        return _WINDOW - int(now % _WINDOW) if count > self._limit else 0
-
-    def _client(self, environ: WSGIEnvironment) -> str | None:
+    def of(self, environ: WSGIEnvironment) -> str | None:
+        """Give who asks; None where that can't be known."""
         if self._variable:
             # the last address is the one that our own proxy saw; those before it are what it was told
             return _network(_without_port(environ.get(self._variable, "").rpartition(",")[2].strip()))
@@ -47,6 +34,28 @@ class Hammering:
             return None
         network = _network(address)
         return network if network and _is_public(address) else None
+
+
+class Hammering:
+    """Counts, in windows of a minute, the unconditional requests of each client for each document."""
+
+    def __init__(self, limit: int, client_header: str | None) -> None:
+        """`limit` a minute, 0 for none; `client_header` is the one in which a proxy of ours names the client."""
+        self._limit = limit
+        self._clients = Clients(client_header)
+        self._counts: dict[tuple[str, str], int] = {}
+        self._window = 0
+
+    def wait(self, environ: WSGIEnvironment, path: str) -> int:
+        """Count an unconditional request. Gives after how many seconds the client may ask again, 0 if all is well."""
+        client = self._clients.of(environ) if self._limit else None
+        if client is None:
+            return 0
+        now = time.time()
+        if now // _WINDOW != self._window or len(self._counts) > _ROOM:
+            self._window, self._counts = int(now // _WINDOW), {}
+        count = self._counts[client, path] = self._counts.get((client, path), 0) + 1
+        return _WINDOW - int(now % _WINDOW) if count > self._limit else 0
 
 
 def _without_port(address: str) -> str:

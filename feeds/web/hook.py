@@ -12,20 +12,25 @@ from collections.abc import Callable
 
 from werkzeug.wrappers import Request, Response
 
+from feeds.web.hammering import Clients
+
 _LARGEST = 8 << 20  # bytes of a body; GitHub's are some kilobytes, and grow with the commits of a push
 _WINDOW = 60  # seconds
-_MOST = 30  # requests in a window that are granted, and that are refused
+_MOST = 30  # requests in a window that are granted; and signatures of one client that are refused
+_ROOM = 10_000  # clients
 
 
 class Hook:
     """Decides who may ask, and remembers that somebody did."""
 
-    def __init__(self, secret: str, *, proxied: bool) -> None:
-        """With `proxied`, all requests come through a proxy of ours that buffers bodies."""
-        self._proxied = proxied
+    def __init__(self, secret: str, client_header: str | None) -> None:
+        """With a `client_header`, all requests come through a proxy of ours that buffers bodies and names the client."""
+        self._proxied = bool(client_header)
+        self._clients = Clients(client_header)
         self._secret = secret.encode()
         self._asked = threading.Event()
-        self._window, self._granted, self._refused = 0, 0, 0
+        self._window, self._granted = 0, 0
+        self._refused: dict[str, int] = {}  # by client, of those whose bodies had to be read
 
     def hand_on(self, ask: Callable[[], object]) -> None:
         """Ask for a regeneration if somebody wants one; what raises will be tried again."""
@@ -41,23 +46,26 @@ class Hook:
         """Answer 202 to who has the secret: as a bearer token, as GitLab's, or in GitHub's and Gitea's signature."""
         window = int(time.time() // _WINDOW)
         if window != self._window:
-            self._window, self._granted, self._refused = window, 0, 0
+            self._window, self._granted, self._refused = window, 0, {}
         if self._has_token(request):
             return self._grant()
-        if self._refused >= _MOST:
-            return _say("Too many requests without the secret.", 429, {"Retry-After": str(_WINDOW)})
         signature = request.headers.get("X-Hub-Signature-256", "")
         if not signature:
-            return self._refuse("Authorization: Bearer …, X-Gitlab-Token or X-Hub-Signature-256 is missing, or wrong.")
+            return _refuse("Authorization: Bearer …, X-Gitlab-Token or X-Hub-Signature-256 is missing, or wrong.")
         if not self._proxied:
-            return self._refuse("Signatures are read behind a proxy only (server.client_header); or use a token.")
+            return _refuse("Signatures are read behind a proxy only (server.client_header); or use a token.")
+        client = self._clients.of(request.environ) or ""
+        if self._refused.get(client, 0) >= _MOST:
+            return _say("Too many requests without the secret.", 429, {"Retry-After": str(_WINDOW)})
         length = request.content_length
         if length is None or length > _LARGEST:
-            return self._refuse(f"A body of at most {_LARGEST >> 20} MiB is wanted, with its length.", 413)
+            return _refuse(f"A body of at most {_LARGEST >> 20} MiB is wanted, with its length.", 413)
         body = request.stream.read(length)
         expected = f"sha256={hmac.new(self._secret, body, hashlib.sha256).hexdigest()}"
         if not hmac.compare_digest(signature.encode(), expected.encode()):
-            return self._refuse("The signature is not that of this body with this secret.")
+            self._refused = self._refused if len(self._refused) < _ROOM else {}
+            self._refused[client] = self._refused.get(client, 0) + 1
+            return _refuse("The signature is not that of this body with this secret.")
         return self._grant()
 
     def _has_token(self, request: Request) -> bool:
@@ -74,9 +82,9 @@ class Hook:
         self._asked.set()
         return _say("The feeds are being regenerated.", 202)
 
-    def _refuse(self, why: str, status: int = 401) -> Response:
-        self._refused += 1
-        return _say(why, status, {"WWW-Authenticate": "Bearer"} if status == 401 else {})  # noqa: PLR2004
+
+def _refuse(why: str, status: int = 401) -> Response:
+    return _say(why, status, {"WWW-Authenticate": "Bearer"} if status == 401 else {})  # noqa: PLR2004
 
 
 def _say(text: str, status: int, headers: dict[str, str] | None = None) -> Response:
