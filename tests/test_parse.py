@@ -266,10 +266,16 @@ def test_image_and_enclosures():
     ("front", "path", "draft"),
     [("draft: true", "a.md", True), ("published: false", "a.md", True), ("draft: 'yes'", "a.md", True),
      ("draft: false", "a.md", False), ("published: true", "a.md", False), ("x: y", "_drafts/a.md", True),
-     ("Status: draft", "a.md", True), ("status: hidden", "a.md", True), ("status: published", "a.md", False), ("status: [x]", "a.md", False)],
+     ("published: 'false'", "a.md", True), ("Status: draft", "a.md", True), ("status: Hidden", "a.md", True),
+     ("status: skip", "a.md", True), ("status: published", "a.md", False), ("status: [draft, x]", "a.md", False),
+     ("permalink: false", "a.md", True), ("permalink: pretty", "a.md", False),
+     ("eleventyExcludeFromCollections: true", "a.md", True), ("eleventyExcludeFromCollections: [nav]", "a.md", False),
+     ("headless: true", "a.md", True), ("headless: false", "a.md", False),
+     ("build: {list: never}", "a.md", True), ("_build: {render: false}", "a.md", True), ("build: {list: local}", "a.md", True),
+     ("build: {list: always, render: link}", "a.md", False), ("build: 7", "a.md", False), ("build: {list: [x]}", "a.md", False)],
 )  # fmt: skip
 def test_drafts(front, path, draft):
-    """`draft: true`, `published: false`, Pelican's `status: draft` and Jekyll's _drafts folder make a draft."""
+    """What any of the generators would not show makes a draft, in each one's words, and nothing else does."""
     assert with_(front, path=path).draft is draft
 
 
@@ -433,7 +439,7 @@ def test_drafts_need_no_date():
 
 @pytest.mark.parametrize(("permalink", "link"), [("false", None), ("pretty", None), ("/x/", "/x/"), ("a b", "/a-b")])
 def test_permalinks_of_other_generators(permalink, link):
-    """Jekyll's styles and Eleventy's `false` say no path; a path is one."""
+    """Jekyll's styles and Eleventy's `false` are no path; a path is one."""
     assert with_(f"permalink: {permalink}").link == link
 
 

@@ -24,7 +24,6 @@ _NO_PERMALINKS = {
     "none",
 }  # Eleventy's and Jekyll's, which say no path
 _TEMPLATE = re.compile(r"\{[{%]|/:[a-z]")
-_UNSEEN = ("draft", "hidden", "skip")  # Pelican's status of what its feeds don't show
 _LONGEST_HEADING = 300  # characters
 _MARKS = re.compile(r"!?\[([^\]]*)\]\([^)]*\)|[*`]+|\b_+|_+\b")
 
@@ -49,8 +48,7 @@ def _read(data: bytes, path: str, zone: tzinfo) -> Article:
     slug = given_slug or safe_path(file_name) or "article"
     folders = path.split("/")[:-1]
     jekyll = "_posts" in folders or "_drafts" in folders
-    draft = bool(fields.flag("draft")) or fields.flag_of_published() is False or "_drafts" in folders
-    draft = draft or (fields.word("status") or "").lower() in _UNSEEN
+    draft = fields.draft() or "_drafts" in folders
     published = fields.date("date", "published", "publishDate", "pubDate", "created") or named_date
     if published is None:
         if not draft:

@@ -22,6 +22,8 @@ _MOST_NAMES = 100  # each is a feed
 _LONGEST_NUMBER = 15  # digits
 _YES = {"true", "yes", "on", "1"}
 _NO = {"false", "no", "off", "0"}
+_WITHHELD = {"draft", "hidden", "skip"}  # of Pelican's
+_UNLISTED = _NO | {"never", "local"}  # Hugo's build options
 
 
 class Fields:
@@ -65,10 +67,24 @@ class Fields:
             return word in _YES
         return self._fail(key, "must be true or false", value)
 
+    def draft(self) -> bool:
+        """Tell whether an article is not for the public, in the words of any of the generators."""
+        matter = self._values
+        build = [how for key in ("build", "_build") if isinstance(how := matter.get(key), dict)]
+        return (
+            bool(self.flag("draft"))
+            or self.flag_of_published() is False
+            or _word(matter.get("status")) in _WITHHELD  # Pelican
+            or _word(matter.get("permalink")) in _NO  # Eleventy: no page is written
+            or _word(matter.get("eleventyexcludefromcollections")) in _YES
+            or _word(matter.get("headless")) in _YES  # Hugo
+            or any(_word(how.get(part)) in _UNLISTED for how in build for part in ("list", "render"))
+        )
+
     def flag_of_published(self) -> bool | None:
         """Give what `published: false` or `no` says (Jekyll); None if it is a date, or absent."""
         value = self._values.get("published")
-        word = str(value).strip().lower() if isinstance(value, bool | str | int) else ""
+        word = _word(value)
         return word in _YES if word in _YES | _NO else None
 
     def names(self, *keys: str, commas: bool = False, words: str = "") -> tuple[str, ...]:
@@ -208,6 +224,11 @@ class Fields:
 
     def _refused(self, key: str, reason: str) -> Refused:
         return Refused(f"{key}: {reason}", self.line(key.partition(".")[0]))
+
+
+def _word(value: Any) -> str:
+    """Give a value as a word in lower case, "" if it is none."""
+    return str(value).strip().lower() if isinstance(value, bool | str | int) else ""
 
 
 def _is_nothing(value: Any) -> bool:
