@@ -786,3 +786,33 @@ def test_whatever_moves_ids_stay_in_all_formats(site):
     assert published() == first
     site.configure(site={"url": "https://moved.example", "authority": "moved.example"})
     assert published() == first
+
+
+def test_what_is_there_again_has_no_tombstone(site):
+    """An entry that is published again loses its tombstone in every feed, also where it is too old to be shown there."""
+    site.configure(feeds={"limit": 2})
+    for day in range(1, 6):
+        site.article(f"{day}.md", title=str(day), date=f"2026-05-0{day}", category="x")
+    site.publish()
+    text = (site.content / "4.md").read_bytes()
+    (site.content / "4.md").unlink()
+    site.publish()
+    for day in (6, 7):
+        site.article(f"{day}.md", title=str(day), date=f"2026-05-0{day}", category="x")
+    site.publish()
+    assert len(buried(site)) == len(buried(site, "/category/x/atom.xml")) == 1
+    site.now += timedelta(minutes=1)
+    site.write("4.md", text.replace(b"category: x", b"category: y"))
+    assert {"", "category/x", "category/y"} <= set(site.publish().changed)
+    assert buried(site) == buried(site, "/category/x/atom.xml") == []
+
+
+def test_an_id_that_changes_hands_has_no_tombstone(site):
+    """An id that another article gives itself, while the one that had it goes, was not withdrawn."""
+    site.article("a.md", title="a", id="urn:x:1")
+    site.article("b.md", title="b")
+    site.publish()
+    (site.content / "a.md").unlink()
+    site.article("b.md", title="b", id="urn:x:1")
+    site.publish()
+    assert [id_ for id_, _ in buried(site)] == ["tag:test.example,2026:b"]

@@ -205,12 +205,20 @@ class Writer(Staging):
         self._many(delete, ("f", "p", "i"), sorted(places))
 
     def bury(self, feed: str, ids: Iterable[str], at: datetime, since: datetime) -> None:
-        """Keep tombstones of what was withdrawn from a feed; forget those from before, and of what is there again."""
-        again = sa.select(articles.c.id).where(articles.c.id == tombstones.c.id, articles.c.live.is_(True)).exists()
-        over = sa.or_(tombstones.c.at <= micros(since), again)
+        """Keep tombstones of what was withdrawn from a feed, but for what is there again; forget those from before."""
+        over = tombstones.c.at <= micros(since)
         self._connection.execute(tombstones.delete().where(tombstones.c.feed == feed, over))
-        rows = [(feed, id_, micros(at)) for id_ in sorted(ids)]
+        ids = set(ids)
+        rows = [(feed, id_, micros(at)) for id_ in sorted(ids - self.live_ids(list(ids)))]
         self._many(tombstones.insert().prefix_with("OR REPLACE"), ("feed", "id", "at"), rows)
+
+    def unbury(self) -> set[str]:
+        """Forget the tombstones of what is there again. Gives the feeds that told of it."""
+        again = sa.select(articles.c.id).where(articles.c.id == tombstones.c.id, articles.c.live.is_(True)).exists()
+        told = set(self._connection.scalars(sa.select(tombstones.c.feed).where(again)))
+        if told:
+            self._connection.execute(tombstones.delete().where(again))
+        return told
 
     def stamp(self, feed: FeedState) -> None:
         """Keep a feed's state."""

@@ -31,6 +31,7 @@ class Stamps:
         self._grown: defaultdict[str, int] = defaultdict(int)  # by how many entries each feed that was touched did
         self._edits: dict[str, Position] = {}  # the oldest entry of each feed that says something else
         self._withdrawn: defaultdict[str, set[str]] = defaultdict(set)  # ids of entries that left the world, by feed
+        self._arrived = False  # whether any entry came to a place, or came back to it
         self._shifts: dict[str, Position] = {}  # the oldest that was put in or taken out
 
     def moved(self, before: AbstractSet[Place], after: AbstractSet[Place], *, edited: bool) -> bool:
@@ -43,6 +44,7 @@ class Stamps:
         for feed, *_ in after:
             self._grown[feed] += 1
         edited = edited or self._anew
+        self._arrived |= not after <= before
         if before != after:
             _lower(self._shifts, before ^ after if before else after)
         if edited and before:
@@ -62,7 +64,8 @@ class Stamps:
         feeds = set(self._grown) | ({feed.path for feed in self._catalog.feeds()} if every else set())
         if self._catalog.feed("") is None:
             feeds.add("")  # a site without articles has a feed too
-        states = [self._state(path) for path in sorted(feeds)]
+        returned = self._catalog.unbury() if self._arrived else set()
+        states = [self._state(path, returned) for path in sorted(feeds | returned)]
         if not any(live or history for _, live, history, _ in states):
             for state, *_ in states:
                 self._catalog.stamp(state)
@@ -87,7 +90,7 @@ class Stamps:
             )
         return [state.path for state, live, *_ in states if live]
 
-    def _state(self, path: str) -> tuple[FeedState, bool, bool, bool]:
+    def _state(self, path: str, returned: AbstractSet[str]) -> tuple[FeedState, bool, bool, bool]:
         """Give a feed's state, and which of its three stamps must move: revision, history, shifted."""
         old = self._catalog.feed(path)
         entries, name = (old.entries if old else 0) + self._grown[path], self._catalog.name(path)
@@ -102,7 +105,7 @@ class Stamps:
         renamed = self._anew or state.name != old.name or exists != syndicate.exists(old, self._site)
         shifted = renamed or self._is_archived(self._shifts, old, entries)
         history = shifted or self._is_archived(self._edits, old, entries)
-        return state, state.digest != old.digest, history, shifted
+        return state, state.digest != old.digest or path in returned, history, shifted
 
     def _is_archived(self, lowest: dict[str, Position], old: FeedState, entries: int) -> bool:
         """Tell whether the lowest change to a feed is in one of the archives that were full before."""

@@ -24,7 +24,7 @@ class Hook:
     """Decides who may ask, and remembers that somebody did."""
 
     def __init__(self, secret: str, client_header: str | None) -> None:
-        """With a `client_header` all requests come through a proxy of ours, which buffers bodies and names the client."""
+        """With a `client_header` every request comes through a proxy that buffers bodies and names the client in it."""
         self._proxied = bool(client_header)
         self._clients = Clients(client_header)
         self._secret = secret.encode()
