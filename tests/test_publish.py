@@ -3,6 +3,7 @@
 import itertools
 import os
 import shutil
+import time
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -816,3 +817,88 @@ def test_an_id_that_changes_hands_has_no_tombstone(site):
     site.article("b.md", title="b", id="urn:x:1")
     site.publish()
     assert [id_ for id_, _ in buried(site)] == ["tag:test.example,2026:b"]
+
+
+def test_the_guard_adds_up_what_is_slow(site):
+    """Articles that go one after the other are as many as those that go at once, and what was stopped stays stopped."""
+    for n in range(30):
+        site.article(f"{n}.md", title=str(n))
+    site.publish()
+    for n in range(6):
+        site.now += timedelta(seconds=40)
+        (site.content / f"{n}.md").unlink()
+        site.publish(only={f"{n}.md"})
+    (site.content / "6.md").unlink()
+    before = site.documents()
+    said = (
+        r"nothing more was published: of 30 entries 7 would vanish \(6.md …\), counting 6 that have already; .*--accept"
+    )
+    for later in (1, 3600):
+        site.now += timedelta(seconds=later)
+        with pytest.raises(GuardStopped, match=said):
+            site.publish(only={"6.md"})
+    site.article("8.md", "Edited.", title="8")
+    with pytest.raises(GuardStopped):
+        site.publish(only={"8.md"})
+    assert site.documents() == before
+    site.article("6.md", title="6")
+    assert site.publish(only={"6.md"}).changed == ("",)
+    (site.content / "6.md").unlink()
+    assert site.publish(only={"6.md"}).articles == 23, "the quarter of an hour is over"
+    for n in range(7, 13):
+        (site.content / f"{n}.md").unlink()
+    with pytest.raises(GuardStopped):
+        site.publish()
+    assert site.publish(accept=True).articles == 17
+    (site.content / "13.md").unlink()
+    assert site.publish().articles == 16
+
+
+def test_what_is_as_it_was_does_not_count(site):
+    """An article counts once for the guard however often it changes, and not at all when it is again what it was."""
+    for n in range(20):
+        site.article(f"{n}.md", title=str(n))
+    site.publish()
+    for n in range(10):
+        site.article(f"{n}.md", title=str(n), date="2026-05-02")
+        site.publish()
+        (site.content / f"{n}.md").unlink()
+        site.publish()
+        site.article(f"{n}.md", title=str(n), date="2026-05-01T10:00:00Z")
+        site.publish()
+    for day in range(1, 9):
+        site.article("0.md", title="0", date=f"2026-04-0{day}")
+        site.publish()
+    for n in range(1, 4):
+        site.article(f"{n}.md", title=str(n), id=f"urn:x:{n}")
+        site.publish()
+    for n in range(10, 15):
+        site.article(f"{n}.md", title=str(n), draft=True)
+        site.publish()
+    site.article("4.md", title="4", id="urn:x:4")
+    with pytest.raises(
+        GuardStopped, match=r"of 15 entries 4 would change their id .*, 1 would change their date, counting 4"
+    ):
+        site.publish()
+    site.article("4.md", title="4", date="2026-05-01T10:00:00Z")
+    site.article("15.md", title="15", draft=True)
+    assert site.publish().articles == 14, "a draft is never stopped"
+
+
+def test_a_slow_script_under_serve_is_stopped(site, serve):
+    """Under `feeds serve` a script that removes file after file is stopped, once and clearly; accepted, it is published."""
+    for n in range(60):
+        site.article(f"{n}.md", title=str(n))
+    site.configure(schedule={"cron": None}, feeds={"limit": 100})
+    server = serve(site)
+    server.wait_for(lambda: len(server.titles()) == 60)
+    for n in range(50):
+        (site.content / f"{n}.md").unlink()
+        time.sleep(0.06)
+    server.wait_for(lambda: "nothing more was published: of 60 entries" in server.log.read_text())
+    time.sleep(1)
+    assert 48 <= len(server.titles()) < 60
+    assert server.log.read_text().count("was published: of 60 entries") == 1
+    assert site.run("build", "--wait", "20").returncode == 5
+    assert site.run("build", "--wait", "20", "--accept").returncode == 0
+    server.wait_for(lambda: len(server.titles()) == 10)

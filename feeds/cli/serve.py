@@ -34,7 +34,7 @@ from feeds.cli.common import (
     say_without_effect,
     where,
 )
-from feeds.errors import FeedsError, UsageError
+from feeds.errors import FeedsError, GuardStopped, UsageError
 from feeds.folder import Folder
 from feeds.publish import Outcome
 
@@ -180,9 +180,11 @@ class _Teller:
         self._greet()
         _notify(f"READY=1\nSTATUS={outcome if isinstance(outcome, FeedsError) else self._state(outcome)}")
         if isinstance(outcome, FeedsError):
-            if str(outcome) != self._error:
+            # the guard's sentence counts what a script changes file by file: once is enough
+            error = type(outcome).__name__ if isinstance(outcome, GuardStopped) else str(outcome)
+            if error != self._error:
                 say(str(outcome))
-            self._error = str(outcome)
+            self._error = error
             return
         self._say_refused(outcome)
         if self._error:

@@ -24,6 +24,7 @@ from feeds.errors import CatalogDamaged, FolderGone, GuardStopped
 from feeds.folder import Folder
 from feeds.model import Site
 from feeds.publish.commit import Commit
+from feeds.publish.guard import HELD, Guard, remember
 from feeds.publish.look import Interrupted, Look, Progress
 from feeds.publish.reading import Readers
 from feeds.sandbox import Sandbox
@@ -98,10 +99,10 @@ class Publisher:
             parts = [""] if only is None or anew else self._parts(only)
             seen = look.at(parts, again=anew, progress=progress)
             with self._catalog.writing() as catalog:
-                commit = Commit(catalog, self._site, self._folder, now)
+                guard = Guard(catalog, now, self._guard, accept=accept)
+                commit = Commit(catalog, self._site, self._folder, now, guard)
                 changed = commit.all(seen.vanished, anew=anew)
-                if not accept:
-                    commit.hold_against_guard(self._guard)
+                guard.hold()
                 refused = tuple(catalog.refused())
                 catalog.set_meta("fingerprint", self._fingerprint)
                 catalog.set_meta("read again", "")
@@ -114,6 +115,8 @@ class Publisher:
         except (FolderGone, GuardStopped) as error:
             with self._catalog.writing() as catalog:
                 catalog.set_meta("failure", str(error))
+                if isinstance(error, GuardStopped):
+                    remember(catalog, now)
             raise
 
     def _begin(self, *, force: bool) -> bool:
@@ -133,7 +136,12 @@ class Publisher:
         return force or (again and not first)
 
     def _parts(self, only: Iterable[str]) -> list[str]:
-        """Give the paths to look at: those that may be articles or folders of them, and none below another."""
+        """Give the paths to look at: those that may be articles or folders of them, and none below another.
+
+        While the guard stops what was changed, all of it: none of that may pass beside what somebody edits.
+        """
         with self._catalog.reading() as catalog:
+            if catalog.meta(HELD):
+                return [""]
             parts = sorted(path for path in only if self._folder.may_hold(path) or catalog.is_folder(path))
         return [path for path in parts if not any(path.startswith(f"{other}/") for other in parts)]

@@ -7,21 +7,20 @@ from functools import lru_cache
 
 from feeds import syndicate
 from feeds.catalog import Pending, Place, Refusal, Shown, Version, Writer, micros
-from feeds.errors import GuardStopped
 from feeds.folder import Folder
 from feeds.model import Site
+from feeds.publish.guard import Guard
 from feeds.publish.ids import Ids
 from feeds.publish.moves import moves
 from feeds.publish.stamps import Stamps
 
-_GUARD_FROM = 5  # entries: fewer may change at once on any site
 _PAGE = 1_000  # articles that are decided of together
 
 
 class Commit:
     """One transaction's decisions, in the order in which they are taken."""
 
-    def __init__(self, catalog: Writer, site: Site, folder: Folder, now: datetime) -> None:
+    def __init__(self, catalog: Writer, site: Site, folder: Folder, now: datetime, guard: Guard) -> None:
         self.warnings: list[str] = []
         self._catalog = catalog
         self._site = site
@@ -29,8 +28,7 @@ class Commit:
         self._now = now
         self._moment = micros(now)
         self._ids = Ids(catalog)
-        self._live_before = catalog.live()
-        self._would = dict.fromkeys(("change their id", "change their date", "vanish"), (0, ""))
+        self._guard = guard
         self._moves: dict[str, tuple[int, str]] = {}
         self._gone: dict[str, int] = {}  # slug -> the article that gave it and whose file is gone
 
@@ -46,21 +44,6 @@ class Commit:
         self._publish_all(stamps)
         catalog.end_staging()
         return stamps.commit(self._now, every=anew)
-
-    def hold_against_guard(self, share: float) -> None:
-        """Stop a run that would make too many subscribers see too much anew. Raises `GuardStopped`."""
-        count = sum(many for many, _ in self._would.values())
-        all_vanish = self._live_before > 0 and self._would["vanish"][0] == self._live_before
-        if all_vanish or (count >= _GUARD_FROM and count > share * self._live_before):
-            what = ", ".join(
-                f"{many} would {verb} ({path}{' …' if many > 1 else ''})"
-                for verb, (many, path) in self._would.items()
-                if many
-            )
-            raise GuardStopped(
-                f"nothing was published: of {self._live_before} entries {what}; readers would show them as new, or "
-                "lose them. If that is meant: feeds build --accept"
-            )
 
     def _keep(self) -> None:
         """Keep good versions, each under the article that it is a version of; refuse what gives another's id."""
@@ -174,20 +157,10 @@ class Commit:
         id_ = self._id(one, had) if live else one.id
         if id_ is None:
             live = False
-        if one.live:
-            # a draft and an expiry are said article by article: whoever says so must be able to rely on it
-            if not live and (one.gone or not (one.draft or expired)):
-                self._note("vanish", one.path)
-            elif live and id_ != had:
-                self._note("change their id", one.path)
-            elif live and one.published != one.shown_at:
-                self._note("change their date", one.path)
+        # a draft and an expiry are said article by article: whoever says so must be able to rely on it
+        self._guard.see(one, had, id_, live=live, meant=not one.gone and (one.draft or expired))
         self._ids.assign(one, id_)
         return id_, live, here and one.published > self._moment
-
-    def _note(self, verb: str, path: str) -> None:
-        many, first = self._would[verb]
-        self._would[verb] = many + 1, first or path
 
     def _id(self, one: Pending, had: str | None) -> str | None:
         """Give an article's id: what it says itself, else the one it had, else a new one; None if it is refused."""
