@@ -468,6 +468,23 @@ def test_the_guard_stops_what_readers_would_show_again(site, many, change, stops
         site.publish()
 
 
+@pytest.mark.parametrize("change", [{"date": "2025-05-01"}, {"id": "urn:x:{n}"}])
+@pytest.mark.parametrize(("entries", "many", "stops"), [(4, 4, True), (2, 2, True), (4, 3, False), (1, 1, False)])
+def test_the_guard_stops_what_changes_all(site, entries, many, stops, change):
+    """All entries of a small site are too many as well, if it has more than one."""
+    for n in range(entries):
+        site.article(f"{n}.md", title=str(n))
+    site.publish()
+    for n in range(many):
+        fields = {key: value.format(n=n) for key, value in change.items()}
+        site.article(f"{n}.md", title=str(n), **fields)
+    if stops:
+        with pytest.raises(GuardStopped):
+            site.publish()
+    else:
+        site.publish()
+
+
 def test_last_modified_never_goes_back(site):
     """A clock that jumps back does not take the feeds' times along."""
     site.article("a.md", title="a")

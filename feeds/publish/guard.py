@@ -77,8 +77,9 @@ class Guard:
         if not self._accept:
             count = self._counts.total()
             all_vanish = self._live > 0 and self._now[_VANISH] == self._live
+            all_change = self._live > 1 and self._share < 1 and self._now.total() >= self._live
             too_many = count >= _FROM and count > self._share * self._base
-            if all_vanish or (self._now and too_many):  # a draft alone is never stopped, whatever came before it
+            if all_vanish or all_change or (self._now and too_many):  # a draft alone is never stopped
                 raise GuardStopped(self._said())
         self._keep()
 
