@@ -48,6 +48,13 @@ class Tree:
         except OSError:
             return True
 
+    def shown(self, path: str) -> bytes:
+        """Give what is in a file of ours; nothing if there is none."""
+        try:
+            return self._file(path).read_bytes() if path in self._shows else b""
+        except OSError:
+            return b""
+
     def wrote(self, path: str, digest: str, *, new: bool) -> bool:
         """Note what a file of ours shows now, whoever wrote it. Gives back whether it had to be written."""
         self._shows[path] = digest

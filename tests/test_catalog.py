@@ -1,9 +1,11 @@
 """The catalog remembers what it was given, whole, and says in a sentence when it can't."""
 
 import contextlib
+import json
 import os
 import sqlite3
 import threading
+import time
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
@@ -14,7 +16,8 @@ from hypothesis import strategies as st
 
 from feeds.catalog import Catalog, Reading, Run
 from feeds.catalog.rows import micros, moment, packed, unpacked
-from feeds.errors import CatalogError
+from feeds.documents import Documents, workshop
+from feeds.errors import CatalogError, GuardStopped
 from feeds.model import Article, Author, Enclosure, Image
 
 DAY = datetime(2026, 1, 24, 9, 13, 22, 668123, timezone(timedelta(hours=2)))
@@ -333,3 +336,79 @@ def test_a_run_goes_on_although_a_worker_wrote_meanwhile(site):
         done.set()
         worker.join()
         catalog.close()
+
+
+@pytest.mark.parametrize("how", ["damaged", "taken away"])
+def test_neither_catalog_nor_articles(site, how):
+    """A lost catalog beside an empty folder, as when volumes are not mounted, empties no exported tree unasked."""
+    for number in range(8):
+        site.article(f"{number}.md", title=f"T{number}")
+    assert site.run("build").returncode == 0
+    before = exported(site)
+    site.close()
+    site.content.rename(site.root / "away")
+    site.content.mkdir()
+    if how == "damaged":
+        site.config.catalog_file.write_bytes(b"no database" * 1000)
+    else:
+        site.config.catalog_file.unlink()
+    for _ in range(2):
+        done = site.run("build")
+        assert (done.returncode, "feeds build --accept" in done.stderr) == (5, True), done.stderr
+        assert exported(site) == before
+    site.content.rmdir()
+    (site.root / "away").rename(site.content)
+    assert site.run("build").returncode == 0
+    assert exported(site) == before
+    site.article("0.md", title="T0", draft=True)
+    for number in range(1, 8):
+        (site.content / f"{number}.md").unlink()
+    assert site.run("build", "--accept").returncode == 0
+    assert json.loads((site.root / "public" / "feed.json").read_text())["items"] == []
+
+
+def test_the_last_entry_may_become_a_draft(site):
+    """With a catalog that knows what was published, whoever unpublishes the last entry need accept nothing."""
+    site.article("a.md", title="a")
+    assert site.run("build").returncode == 0
+    site.article("a.md", title="a", draft=True)
+    assert site.run("build").returncode == 0
+    assert json.loads((site.root / "public" / "feed.json").read_text())["items"] == []
+
+
+def test_the_guard_outlives_damage(site, monkeypatch):
+    """After damage the guard knows what was published; while it stops, no worker gives out anything less than that."""
+    monkeypatch.setattr(workshop, "_PATIENCE", 30)  # seconds: the machine may be busy
+    for number in range(200):
+        site.article(f"{number}.md", "Words. " * 100, title=f"T{number}", category="c")
+    site.publish()
+    ids, before = {title: item["id"] for title, item in site.items().items()}, site.documents()
+    worker = Documents(site.catalog, site.config.for_core)
+    kept = worker.get("/rss.xml")
+    with contextlib.closing(sqlite3.connect(site.config.catalog_file)) as raw:
+        raw.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        (page,) = raw.execute("SELECT rootpage FROM sqlite_master WHERE name = 'articles_by_hash'").fetchone()
+    with site.config.catalog_file.open("r+b") as file:
+        file.seek((page - 1) * 4096)
+        file.write(b"\xff" * 4096)
+    site.close()
+    for number in range(100):
+        (site.content / f"{number}.md").rename(site.root / f"{number}.md")
+    told = []
+    for number in (150, 151):  # what differs, so that the damaged index is needed
+        site.article(f"{number}.md", "Edited.", title=f"T{number}", category="c")
+        with pytest.raises(GuardStopped, match="of 200 entries 100 would vanish"):
+            site.publish(mended=lambda *damage: told.append(damage))
+    assert len(told) == 1
+    time.sleep(0.1)  # until the worker looks again
+    assert worker.get("/rss.xml") is kept
+    for again, path in ((worker, "/category/c/atom.xml"), (Documents(site.catalog, site.config.for_core), "/rss.xml")):
+        with pytest.raises(CatalogError):
+            again.get(path)
+    for number in range(100):
+        (site.root / f"{number}.md").rename(site.content / f"{number}.md")
+    for number in (150, 151):
+        site.article(f"{number}.md", "Words. " * 100, title=f"T{number}", category="c")
+    assert site.publish().changed == ()
+    assert {title: item["id"] for title, item in site.items().items()} == ids
+    assert site.documents() == before

@@ -35,8 +35,10 @@ from feeds.catalog.schema import (
     texts,
     tombstones,
 )
+from feeds.errors import CatalogError
 from feeds.model import FeedState, Tombstone
 
+MENDED = "mended"  # how many articles were live in a damaged catalog, until a run has decided of them
 _ID = sa.func.coalesce(articles.c.id, articles.c.minted).label("id")  # of what is no entry yet, what it would have
 _RECORDS = sa.select(texts, *(articles.c[name] for name in ("path", "hash", "published", "revision")), _ID).join_from(
     articles, texts, texts.c.key == articles.c.text
@@ -50,7 +52,9 @@ class Reader:
         self._connection = connection
 
     def revision(self) -> int:
-        """Give the number of the last committed revision, 0 before the first."""
+        """Give the number of the last committed revision, 0 before the first of a catalog that is new, or made anew."""
+        if self.meta(MENDED):
+            return 0
         return self._connection.execute(sa.select(sa.func.max(revisions.c.number))).scalar() or 0
 
     def run(self) -> Run | None:
@@ -62,8 +66,10 @@ class Reader:
         return Run(datetime.fromisoformat(facts["at"]), facts["seconds"], facts["outcome"])
 
     def feed(self, path: str) -> FeedState | None:
-        """Give one feed."""
+        """Give one feed. Raises `CatalogError` if a catalog that is made anew can't tell yet what is in it."""
         row = self._connection.execute(sa.select(feeds).where(feeds.c.path == path)).one_or_none()
+        if row and not row.entries and self.meta(MENDED):
+            raise CatalogError("the catalog is made anew of the articles, and no run has come to its end yet")
         return feed_state(row) if row else None
 
     def feeds(self) -> list[FeedState]:
@@ -254,6 +260,13 @@ class Reader:
         """Tell whether there are articles whose files are gone."""
         chosen = sa.select(articles.c.slug).where(articles.c.gone.is_(True)).limit(1)  # by the index of those
         return self._connection.execute(chosen).one_or_none() is not None
+
+    def any_ids(self) -> bool:
+        """Tell whether any article ever got an id: whether anything was ever published."""
+        return (
+            self._connection.execute(sa.select(articles.c.id).where(articles.c.id.isnot(None)).limit(1)).scalar()
+            is not None
+        )
 
     def is_folder(self, path: str) -> bool:
         """Tell whether files below a path are known."""

@@ -9,6 +9,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from feeds.catalog.reader import MENDED
 from feeds.catalog.rows import Holder, Pending, Place, Refusal, Rendition, Run, Shown, micros
 from feeds.catalog.schema import (
     EDITED,
@@ -173,11 +174,15 @@ class Writer(Staging):
         self._many(update, _SHOWN, list(shown))
 
     def save_from(self, rows: Callable[[str, str], Iterable[dict[str, Any]]]) -> None:
-        """Take over what another catalog tells, by table and its key: ids of articles to come, feeds, revisions."""
+        """Take over what another catalog tells, by table and its key: ids of articles to come, feeds, revisions.
+
+        What was live is so still, though in no feed: the next run decides, and is held against it (`resume`).
+        """
         for row in rows("meta", "rowid"):
             if row.get("key") == "fingerprint":
                 self.set_meta("fingerprint", str(row.get("value")))
         taken: set[tuple[str, object]] = set()
+        live = 0
         for row in rows("articles", "key"):
             facts = {"path": row.get("path"), "id": row.get("id")}
             if all(facts.values()) and not taken & set(facts.items()):
@@ -185,6 +190,10 @@ class Writer(Staging):
                 more = {name: row.get(name) for name in ("hash", "slug", "given", "minted", "published")}
                 revision = row.get("revision") or 0
                 values = {**facts, **more, "gone": True, "revision": revision}
+                if row.get("live") and more["hash"] and more["published"] is not None:
+                    shown_at = more["published"] if row.get("shown_at") is None else row["shown_at"]
+                    values |= {"live": True, "shown_at": shown_at, "shown_in": "[]", "pending": TO_DECIDE}
+                    live += 1
                 self._connection.execute(articles.insert().values(values))
         for table, key in ((revisions, "number"), (feeds, "rowid")):
             for row in rows(table.name, key):
@@ -192,6 +201,14 @@ class Writer(Staging):
                 if None not in values.values():
                     empty = {"entries": 0} if table is feeds else {}  # until its articles have been read again
                     self._connection.execute(table.insert().values(values | empty))
+        self.set_meta(MENDED, str(live))
+
+    def resume(self) -> int | None:
+        """Go on after what was saved of a damaged catalog. Gives how many articles were live; None: there was none."""
+        live = self.meta(MENDED)
+        if live:
+            self.set_meta(MENDED, "")
+        return int(live) if live else None
 
     def put_in(self, places: list[tuple[str, int, str, int, str]]) -> None:
         """Put entries into feeds: place, key of the article, name of the feed as the article spells it."""

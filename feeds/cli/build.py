@@ -1,5 +1,6 @@
 """`feeds build`: one regeneration and the static tree, for cron."""
 
+import re
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -21,7 +22,7 @@ from feeds.cli.common import (
     where,
 )
 from feeds.cli.writing import Task, Writer, write
-from feeds.errors import CatalogDamaged
+from feeds.errors import CatalogDamaged, GuardStopped
 from feeds.export import Tree
 from feeds.publish import Outcome
 
@@ -44,16 +45,33 @@ def build(call: Call, output: Path | None, force: bool, accept: bool, wait: floa
                 datetime.now(UTC), force=force, accept=accept, mended=say_mended, progress=progress
             )
         tree = Tree((output or settings.export_root).absolute())
+        if not accept:
+            _hold_against(tree, catalog)
         try:
             written, removed = _export(call, catalog, tree, force=force)
         except CatalogDamaged as damage:  # which only reading its texts has shown
             say_mended(damage, catalog.mend())
-            outcome = publisher.refresh(datetime.now(UTC), accept=True)
+            outcome = publisher.refresh(datetime.now(UTC), accept=accept)
             written, removed = _export(call, catalog, tree, force=force)
     report(outcome, settings)
     if call.verbose:
         say(f"{counted(outcome)}; {written} files written, {removed} removed, in {outcome.seconds:.2f} s")
     return REFUSED if outcome.refused else 0
+
+
+def _hold_against(tree: Tree, catalog: Catalog) -> None:
+    """Stop where a catalog that never knew an article would empty a tree that shows some. Raises `GuardStopped`.
+
+    The catalog and the folder of articles are missed together when volumes are not mounted.
+    """
+    with catalog.reading() as reader:
+        if reader.any_ids():
+            return
+    if re.search(rb'"items":\s*\[\s*\{', tree.shown("/feed.json")):
+        raise GuardStopped(
+            f"nothing was written: {tree.root} shows entries, but the catalog is new, and there is no article to show. "
+            "Are both where they should be? If that is meant: feeds build --accept"
+        )
 
 
 def _export(call: Call, catalog: Catalog, tree: Tree, *, force: bool) -> tuple[int, int]:

@@ -88,7 +88,7 @@ class Publisher:
             except CatalogDamaged as damage:
                 mended(damage, self._catalog.mend())
                 look = Look(self._folder, self._catalog, self._readers)
-                return self._refresh(now, None, look, force=False, accept=True, progress=progress)
+                return self._refresh(now, None, look, force=False, accept=accept, progress=progress)
 
     def _refresh(
         self, now: datetime, only: Iterable[str] | None, look: Look, *, force: bool, accept: bool, progress: Progress

@@ -40,7 +40,8 @@ class Guard:
         self._accept = accept
         self._moment = micros(now)
         self._changes = {} if accept or share >= 1 else self._read()
-        self._live = catalog.live()
+        self._saved = catalog.resume()  # what a damaged catalog told
+        self._live = catalog.live() or self._saved or 0
         self._earlier = set(self._changes)
         self._counts = Counter(change.verb for change in self._changes.values())
         self._base = self._live + self._counts[_VANISH]  # entries when the first of these changes came
@@ -81,6 +82,11 @@ class Guard:
             too_many = count >= _FROM and count > self._share * self._base
             if all_vanish or all_change or (self._now and too_many):  # a draft alone is never stopped
                 raise GuardStopped(self._said())
+            if self._saved == 0 and not self._catalog.live():
+                raise GuardStopped(
+                    "nothing was published: the catalog was damaged, and there is no article in the content folder. "
+                    "Are both where they should be? If that is meant: feeds build --accept"
+                )
         self._keep()
 
     def _said(self) -> str:

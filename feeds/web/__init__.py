@@ -139,7 +139,7 @@ class _Health:
         away = None
         try:
             with self._catalog.reading() as reader:
-                self._revision, self._run = reader.revision(), reader.run()
+                self._revision, self._run = reader.revision() or self._revision, reader.run()
                 self._failure = reader.meta("failure")
         except CatalogError as error:
             away = str(error)
