@@ -19,7 +19,7 @@ from playwright.sync_api import sync_playwright
 
 HERE = Path(__file__).parent
 PORT = 8765
-TOKEN = "a-token-for-pictures"  # noqa: S105  # of a server that lives for seconds
+TOKEN = "a-token-for-pictures"  # of a server that lives for seconds
 OPTIONS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking", "--disable-sync"]
 AGENTS = [
     "Feedly/1.0 (+http://www.feedly.com/fetcher.html; 462 subscribers; like FeedFetcher-Google)",
@@ -30,7 +30,7 @@ AGENTS = [
 ]
 SESSION = ["feeds init blog", "cd blog", "feeds check", "feeds build -v", "feeds status"]
 TERMINAL = """<!doctype html><meta charset="utf-8"><style>
-body { background: #1d1f24; color: #dde; font: 15px/1.5 ui-monospace, monospace; margin: 0; padding: 1rem 1.3rem; width: 52rem; }
+body { background: #1d1f24; color: #dde; font: 15px/1.5 monospace; margin: 0; padding: 1rem 1.3rem; width: 52rem; }
 b { color: #8fc1ff; } pre { margin: 0; white-space: pre-wrap; }</style><pre>"""
 
 
@@ -50,7 +50,9 @@ def main() -> None:
             page.goto(f"{address}/category/culture/")
             page.screenshot(path=HERE / "pictures" / "page.png")
             for agent in AGENTS:
-                urllib.request.urlopen(urllib.request.Request(f"{address}/rss.xml", headers={"User-Agent": agent})).read()
+                urllib.request.urlopen(
+                    urllib.request.Request(f"{address}/rss.xml", headers={"User-Agent": agent})
+                ).read()
             time.sleep(11)  # until they are counted
             page.set_extra_http_headers({"Authorization": f"Bearer {TOKEN}"})
             page.goto(f"{address}/stats")
@@ -90,7 +92,9 @@ def terminal(work: Path) -> str:
         if line.startswith("cd "):
             at /= line[3:]
             continue
-        done = subprocess.run(line.split(), cwd=at, capture_output=True, text=True, env={**os.environ, "PATH": path}, check=True)
+        done = subprocess.run(
+            line.split(), cwd=at, capture_output=True, text=True, env={**os.environ, "PATH": path}, check=True
+        )
         said = re.sub(re.escape(str(work)), "~", done.stdout + done.stderr)
         shown += html.escape(said.rstrip()) + "\n"
     return shown.rstrip()

@@ -1,6 +1,5 @@
 """Questions that anybody may ask the catalog."""
 
-import hashlib
 import json
 from collections.abc import Sequence
 from datetime import datetime
@@ -8,6 +7,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from feeds.catalog.pages import RECORDS, PageReader
 from feeds.catalog.rows import (
     Known,
     Record,
@@ -39,17 +39,10 @@ from feeds.errors import CatalogError
 from feeds.model import FeedState, Tombstone
 
 MENDED = "mended"  # how many articles were live in a damaged catalog, until a run has decided of them
-_ID = sa.func.coalesce(articles.c.id, articles.c.minted).label("id")  # of what is no entry yet, what it would have
-_RECORDS = sa.select(texts, *(articles.c[name] for name in ("path", "hash", "published", "revision")), _ID).join_from(
-    articles, texts, texts.c.key == articles.c.text
-)
 
 
-class Reader:
+class Reader(PageReader):
     """Questions to one consistent revision."""
-
-    def __init__(self, connection: sa.Connection) -> None:
-        self._connection = connection
 
     def revision(self) -> int:
         """Give the number of the last committed revision, 0 before the first of a catalog that is new, or made anew."""
@@ -101,48 +94,20 @@ class Reader:
         order = NEWEST_FIRST if newest else OLDEST_FIRST
         mine = sa.select(entries).where(entries.c.feed == feed)
         some = mine.order_by(*order).limit(limit).offset(skip).subquery()  # what is skipped needs no article
-        chosen = _RECORDS.join(some, some.c.article == articles.c.key)
+        chosen = RECORDS.join(some, some.c.article == articles.c.key)
         newest_first = chosen.order_by(some.c.published.desc(), some.c.id.desc())
         return [record(row) for row in self._connection.execute(newest_first)]
 
     def records(self, keys: Sequence[int]) -> list[Record]:
         """Give articles by the keys of their texts."""
-        wanted = (_RECORDS.where(texts.c.key.in_(some)) for some in chunks(list(keys)))
+        wanted = (RECORDS.where(texts.c.key.in_(some)) for some in chunks(list(keys)))
         return [record(row) for chosen in wanted for row in self._connection.execute(chosen)]
-
-    def page(self, path: str, *, live: bool = True) -> Record | None:
-        """Give the live article whose page is at a path: of several, the one that was published first. Or any other."""
-        chosen = _RECORDS.where(
-            articles.c.page == path, articles.c.live.is_(True) if live else articles.c.gone.is_(False)
-        )
-        row = self._connection.execute(chosen.order_by(articles.c.published, articles.c.id).limit(1)).one_or_none()
-        return record(row) if row else None
-
-    def was_page(self, path: str) -> bool:
-        """Tell whether an article that the world knew has, or had last, its page at a path."""
-        chosen = sa.select(articles.c.key).where(articles.c.page == path, articles.c.id.isnot(None)).limit(1)
-        return self._connection.execute(chosen).scalar() is not None
-
-    def pages(self, after: str, limit: int) -> list[tuple[str, str, str, str]]:
-        """Give (page, path of the file, its hash, id) of live articles: so many after a page, in the order of pages."""
-        a = articles.c
-        chosen = sa.select(a.page, a.path, a.hash, a.id).where(a.page > after, a.live.is_(True))
-        first = chosen.order_by(a.page, a.published, a.id).limit(limit)
-        return [(page, path, hash_, id_) for page, path, hash_, id_ in self._connection.execute(first)]
 
     def feeds_at(self, paths: Sequence[str]) -> list[FeedState]:
         """Give the feeds at some paths, in their order."""
         chosen = sa.select(feeds).where(feeds.c.path.in_(paths))
         found = {row.path: feed_state(row) for row in self._connection.execute(chosen)}
         return [found[path] for path in paths if path in found]
-
-    def unpublished(self, now: datetime, limit: int = 200) -> list[tuple[Record, bool]]:
-        """Give what the world does not see yet, the latest first: drafts (True), and what is scheduled."""
-        a = articles.c
-        unseen = sa.or_(a.draft.is_(True), sa.and_(a.waiting.is_(True), a.published > micros(now)))
-        there = [a.gone.is_(False), a.live.is_(False), unseen]
-        chosen = _RECORDS.add_columns(a.draft).where(*there).order_by(a.published.desc(), a.path).limit(limit)
-        return [(record(row), row.draft) for row in self._connection.execute(chosen)]
 
     def not_rendered(self, feed: str, limit: int) -> list[int]:
         """Give the keys of those texts of a feed's newest entries that nobody has rendered yet."""
@@ -272,17 +237,6 @@ class Reader:
         """Tell whether files below a path are known."""
         chosen = sa.select(articles.c.key).where(*_below(articles, path, f"{path}/"), articles.c.gone.is_(False))
         return self._connection.execute(chosen.limit(1)).scalar() is not None
-
-    def at_path(self, path: str) -> Record | None:
-        """Give the last good version of a file's article, whether the world sees it or not."""
-        row = self._connection.execute(_RECORDS.where(articles.c.path == path)).one_or_none()
-        return record(row) if row else None
-
-    def reading_state(self) -> str:
-        """Give what is another after each regeneration that did something."""
-        newest = self._connection.execute(sa.select(sa.func.max(texts.c.key))).scalar() or 0
-        state = f"{self.revision()} {newest} {self.meta('run')}"
-        return hashlib.sha256(state.encode()).hexdigest()[:12]
 
     def asked(self) -> int:
         """Count the requests for a regeneration, ever."""

@@ -1,0 +1,62 @@
+"""Questions that pages for people have: which article is at a path, and what is not published yet."""
+
+import hashlib
+from datetime import datetime
+
+import sqlalchemy as sa
+
+from feeds.catalog.rows import Record, micros, record
+from feeds.catalog.schema import articles, meta, revisions, texts
+
+_ID = sa.func.coalesce(articles.c.id, articles.c.minted).label("id")  # of what is no entry yet, what it would have
+RECORDS = sa.select(texts, *(articles.c[name] for name in ("path", "hash", "published", "revision")), _ID).join_from(
+    articles, texts, texts.c.key == articles.c.text
+)
+
+
+class PageReader:
+    """Questions of pages to one consistent revision."""
+
+    def __init__(self, connection: sa.Connection) -> None:
+        self._connection = connection
+
+    def page(self, path: str, *, live: bool = True) -> Record | None:
+        """Give the live article whose page is at a path: of several, the one that was published first. Or any other."""
+        chosen = RECORDS.where(
+            articles.c.page == path, articles.c.live.is_(True) if live else articles.c.gone.is_(False)
+        )
+        row = self._connection.execute(chosen.order_by(articles.c.published, articles.c.id).limit(1)).one_or_none()
+        return record(row) if row else None
+
+    def was_page(self, path: str) -> bool:
+        """Tell whether an article that the world knew has, or had last, its page at a path."""
+        chosen = sa.select(articles.c.key).where(articles.c.page == path, articles.c.id.isnot(None)).limit(1)
+        return self._connection.execute(chosen).scalar() is not None
+
+    def pages(self, after: str, limit: int) -> list[tuple[str, str, str, str]]:
+        """Give (page, path of the file, its hash, id) of live articles: so many after a page, in the order of pages."""
+        a = articles.c
+        chosen = sa.select(a.page, a.path, a.hash, a.id).where(a.page > after, a.live.is_(True))
+        first = chosen.order_by(a.page, a.published, a.id).limit(limit)
+        return [(page, path, hash_, id_) for page, path, hash_, id_ in self._connection.execute(first)]
+
+    def unpublished(self, now: datetime, limit: int = 200) -> list[tuple[Record, bool]]:
+        """Give what the world does not see yet, the latest first: drafts (True), and what is scheduled."""
+        a = articles.c
+        unseen = sa.or_(a.draft.is_(True), sa.and_(a.waiting.is_(True), a.published > micros(now)))
+        there = [a.gone.is_(False), a.live.is_(False), unseen]
+        chosen = RECORDS.add_columns(a.draft).where(*there).order_by(a.published.desc(), a.path).limit(limit)
+        return [(record(row), row.draft) for row in self._connection.execute(chosen)]
+
+    def at_path(self, path: str) -> Record | None:
+        """Give the last good version of a file's article, whether the world sees it or not."""
+        row = self._connection.execute(RECORDS.where(articles.c.path == path)).one_or_none()
+        return record(row) if row else None
+
+    def reading_state(self) -> str:
+        """Give what is another after each regeneration that did something."""
+        newest = self._connection.execute(sa.select(sa.func.max(texts.c.key))).scalar() or 0
+        run = self._connection.execute(sa.select(meta.c.value).where(meta.c.key == "run")).scalar()
+        number = self._connection.execute(sa.select(sa.func.max(revisions.c.number))).scalar()
+        state = f"{number} {newest} {run}"
+        return hashlib.sha256(state.encode()).hexdigest()[:12]
