@@ -87,6 +87,7 @@ _KNOWN: dict[str, tuple[str, Kind]] = {
 # likened to ("like FeedFetcher-Google"), or built upon ("newsbeuter … libcurl").
 _ANY_KNOWN = re.compile(rf"(?<![\w/.@-])(?:{'|'.join(map(re.escape, sorted(_KNOWN, reverse=True)))})(?![a-z])")
 _BROWSER_PARTS = tuple(_names(_BROWSERS))
+FAMILIAR = frozenset(name for block in (_SERVICES, _PERSONS, _CRAWLERS, _BROWSERS) for _, name in _names(block))
 # CUBOT makes phones, whose browsers are people's.
 _ROBOT = re.compile(
     r"(?<!cu)bot(?![a-z])|crawl|spider|scrap|archiv|headless|lighthouse|monitor|preview|validat|checklink|linkcheck"

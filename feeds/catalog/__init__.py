@@ -19,6 +19,7 @@ import sqlalchemy as sa
 from feeds.catalog import mend
 from feeds.catalog.reader import Reader
 from feeds.catalog.rows import (
+    Counted,
     Holder,
     Known,
     Pending,
@@ -32,6 +33,7 @@ from feeds.catalog.rows import (
     Staged,
     Stamp,
     Version,
+    Visit,
     micros,
     packed_as_text,
 )
@@ -42,6 +44,7 @@ from feeds.errors import CatalogDamaged, CatalogError, Locked
 
 __all__ = [
     "Catalog",
+    "Counted",
     "Holder",
     "Known",
     "Pending",
@@ -57,6 +60,7 @@ __all__ = [
     "Staging",
     "Stamp",
     "Version",
+    "Visit",
     "Writer",
     "micros",
 ]
@@ -64,6 +68,7 @@ __all__ = [
 _DAMAGE = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 _READERS_ROOM, _WRITERS_ROOM = 16 << 10, 64 << 10  # KiB of the database that are held
 _PATIENCE = 30.0  # seconds to wait for who is just making the same catalog
+_COUNTERS_PATIENCE = 1_000  # ms that who counts waits for another writer: it can try again
 
 
 class Catalog:
@@ -176,15 +181,26 @@ class Catalog:
                 yield Reader(connection)
 
     @contextlib.contextmanager
-    def writing(self) -> Iterator["Writer"]:
+    def writing(self, **options: int) -> Iterator["Writer"]:
         """Write; all of it is committed at the end, or nothing if an exception passes.
 
         Another writer is waited for at the beginning: one that begins to read could not go on to write after another.
         """
         with _translated(self._file):
             self._follow()
-            with self._engine.execution_options(writes=_WRITERS_ROOM).begin() as connection:
+            with self._engine.execution_options(**{"writes": _WRITERS_ROOM, **options}).begin() as connection:
                 yield Writer(connection)
+
+    @contextlib.contextmanager
+    def counting(self) -> Iterator["Writer"]:
+        """Write about who polled: what is deleted is wiped, and nobody is waited for long."""
+        with self.writing(writes=_READERS_ROOM, wipes=True) as writer:
+            yield writer
+
+    def wipe_log(self) -> bool:
+        """Empty the log, which has earlier versions of pages. Tells whether nobody hindered that."""
+        with _translated(self._file), contextlib.closing(self._engine.raw_connection()) as raw:
+            return not cast("Any", raw.cursor()).execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
 
     def ask(self) -> None:
         """Ask whoever publishes for a regeneration, who sees it in `Reader.asked`."""
@@ -240,8 +256,11 @@ def _engine(file: Path | None) -> sa.Engine:
         engine = sa.create_engine(sa.URL.create("sqlite", database=str(file)), connect_args={"timeout": 30})
 
     def begin(connection: sa.Connection) -> None:
-        writes = connection.get_execution_options().get("writes")
+        options = connection.get_execution_options()
+        writes, wipes = options.get("writes"), options.get("wipes", False)
         connection.exec_driver_sql(f"PRAGMA cache_size=-{writes or _READERS_ROOM}")
+        connection.exec_driver_sql(f"PRAGMA secure_delete={wipes}")
+        connection.exec_driver_sql(f"PRAGMA busy_timeout={_COUNTERS_PATIENCE if wipes else _PATIENCE * 1000:.0f}")
         connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
     def connected(connection: Any, _record: Any) -> None:

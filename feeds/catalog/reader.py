@@ -7,6 +7,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from feeds.catalog.audience import Audience
 from feeds.catalog.pages import RECORDS, PageReader
 from feeds.catalog.rows import (
     Known,
@@ -41,7 +42,7 @@ from feeds.model import FeedState, Tombstone
 MENDED = "mended"  # how many articles were live in a damaged catalog, until a run has decided of them
 
 
-class Reader(PageReader):
+class Reader(PageReader, Audience):
     """Questions to one consistent revision."""
 
     def revision(self) -> int:

@@ -181,6 +181,38 @@ class Run:
     outcome: str
 
 
+class Visit(NamedTuple):
+    """What one source asked of one feed within a day that is not closed."""
+
+    day: str  # in UTC: "2026-11-24"
+    feed: str  # its path
+    reader: str  # the name
+    kind: str  # readers.Kind
+    source: str  # a service's own id of the feed; of a person a hash that says nothing once the day is over; or ""
+    subscribers: int | None  # the most that it said
+    live: int  # polls of the feed's live documents
+    polls: int  # all, archives too
+    unchanged: int  # answered with a 304
+    unconditional: int  # without a validator
+    bytes: int  # of the bodies that were sent
+    saved: int  # bytes of those that a 304 made needless
+
+
+class Counted(NamedTuple):
+    """What a day came to: of one reader and one feed."""
+
+    day: str
+    feed: str
+    reader: str
+    kind: str
+    subscribers: int
+    polls: int
+    unchanged: int
+    unconditional: int
+    bytes: int
+    saved: int
+
+
 def record(row: Any) -> Record:
     return Record(row.key, row.article, row.path, row.hash, row.id, moment(row.published), row.revision)
 

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 T = TypeVar("T")
 
-SCHEMA = 6
+SCHEMA = 7
 _CHUNK = 500  # parameters of one statement
 
 METADATA = sa.MetaData()
@@ -139,6 +139,50 @@ renditions = sa.Table(  # what web workers made of live documents, where somebod
     sa.Column("texts", sa.Integer, nullable=False),  # of them with their full text
     sa.Column("oldest", sa.BigInteger, nullable=False),  # when its last entry was published
 )
+salts = sa.Table(  # of the days that are not closed; with its day's salt gone, a source is nobody's
+    "salts",
+    METADATA,
+    sa.Column("day", sa.Text, primary_key=True),  # in UTC: "2026-11-24"
+    sa.Column("salt", sa.LargeBinary, nullable=False),
+    sa.Column("imported", sa.Boolean, nullable=False),  # from logs, of which more may come
+)
+_COUNTS: tuple[Callable[[], "sa.Column[Any]"], ...] = (
+    lambda: sa.Column("polls", sa.Integer, nullable=False),
+    lambda: sa.Column("unchanged", sa.Integer, nullable=False),  # of them answered with a 304
+    lambda: sa.Column("unconditional", sa.Integer, nullable=False),  # of them without a validator
+    lambda: sa.Column("bytes", sa.BigInteger, nullable=False),  # of bodies sent
+    lambda: sa.Column("saved", sa.BigInteger, nullable=False),  # and of those that a 304 made needless
+)
+visits = sa.Table(  # who asked for which feed, in days that are not closed
+    "visits",
+    METADATA,
+    sa.Column("day", sa.Text, primary_key=True),
+    sa.Column("feed", sa.Text, primary_key=True),
+    sa.Column("reader", sa.Text, primary_key=True),
+    sa.Column("kind", sa.Text, primary_key=True),
+    sa.Column("source", sa.Text, primary_key=True),
+    sa.Column("subscribers", sa.Integer),  # the most that it said
+    sa.Column("live", sa.Integer, nullable=False),  # polls of live documents: archives make no subscriber
+    *(column() for column in _COUNTS),
+    sqlite_with_rowid=False,
+)
+audience = sa.Table(  # what came of the days that are closed; with row ids, by which `mend` finds what is left
+    "audience",
+    METADATA,
+    sa.Column("day", sa.Text, primary_key=True),
+    sa.Column("feed", sa.Text, primary_key=True),
+    sa.Column("reader", sa.Text, primary_key=True),
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("subscribers", sa.Integer, nullable=False),
+    *(column() for column in _COUNTS),
+)
+imports = sa.Table(  # how far access logs were read
+    "imports",
+    METADATA,
+    sa.Column("log", sa.Text, primary_key=True),  # a digest of the first polls in it, without addresses
+    sa.Column("offset", sa.BigInteger, nullable=False),  # bytes
+    sa.Column("day", sa.Text, nullable=False),  # when
+)
 MIGRATIONS = {  # from a schema to the next
     1: (
         "ALTER TABLE articles ADD COLUMN revision INTEGER DEFAULT '0' NOT NULL",
@@ -190,6 +234,18 @@ MIGRATIONS = {  # from a schema to the next
         "ALTER TABLE readings ADD COLUMN page TEXT",
         "ALTER TABLE articles ADD COLUMN page TEXT",
         "CREATE INDEX articles_by_page ON articles (page) WHERE page IS NOT NULL",
+    ),
+    6: (
+        "CREATE TABLE salts (day TEXT NOT NULL PRIMARY KEY, salt BLOB NOT NULL, imported BOOLEAN NOT NULL)",
+        """CREATE TABLE visits (day TEXT NOT NULL, feed TEXT NOT NULL, reader TEXT NOT NULL, kind TEXT NOT NULL,
+        source TEXT NOT NULL, subscribers INTEGER, live INTEGER NOT NULL, polls INTEGER NOT NULL,
+        unchanged INTEGER NOT NULL, unconditional INTEGER NOT NULL, bytes BIGINT NOT NULL, saved BIGINT NOT NULL,
+        PRIMARY KEY (day, feed, reader, kind, source)) WITHOUT ROWID""",
+        """CREATE TABLE audience (day TEXT NOT NULL, feed TEXT NOT NULL, reader TEXT NOT NULL, kind TEXT NOT NULL,
+        subscribers INTEGER NOT NULL, polls INTEGER NOT NULL, unchanged INTEGER NOT NULL,
+        unconditional INTEGER NOT NULL, bytes BIGINT NOT NULL, saved BIGINT NOT NULL,
+        PRIMARY KEY (day, feed, reader))""",
+        'CREATE TABLE imports (log TEXT NOT NULL PRIMARY KEY, "offset" BIGINT NOT NULL, day TEXT NOT NULL)',
     ),
 }
 OLDEST_FIRST = (entries.c.published, entries.c.id)

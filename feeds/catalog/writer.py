@@ -9,12 +9,14 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from feeds.catalog.audience import Counting
 from feeds.catalog.reader import MENDED
 from feeds.catalog.rows import Holder, Pending, Place, Refusal, Rendition, Run, Shown, micros
 from feeds.catalog.schema import (
     EDITED,
     TO_DECIDE,
     articles,
+    audience,
     chunks,
     contents,
     entries,
@@ -40,7 +42,7 @@ _DECIDE = sa.case(
 )  # again, what the world knows of it
 
 
-class Writer(Staging):
+class Writer(Staging, Counting):
     """What the one writer does within one transaction, when it decides what the world knows."""
 
     def gone_with_slugs(self, slugs: Iterable[str]) -> dict[str, int]:
@@ -174,7 +176,7 @@ class Writer(Staging):
         self._many(update, _SHOWN, list(shown))
 
     def save_from(self, rows: Callable[[str, str], Iterable[dict[str, Any]]]) -> None:
-        """Take over what another catalog tells, by table and its key: ids of articles to come, feeds, revisions.
+        """Take over what another catalog tells, by table and its key: ids of articles to come, feeds, revisions, subscribers.
 
         What was live is so still, though in no feed: the next run decides, and is held against it (`resume`).
         """
@@ -195,7 +197,7 @@ class Writer(Staging):
                     values |= {"live": True, "shown_at": shown_at, "shown_in": "[]", "pending": TO_DECIDE}
                     live += 1
                 self._connection.execute(articles.insert().values(values))
-        for table, key in ((revisions, "number"), (feeds, "rowid")):
+        for table, key in ((revisions, "number"), (feeds, "rowid"), (audience, "rowid")):
             for row in rows(table.name, key):
                 values = {column.name: row.get(column.name) for column in table.c}
                 if None not in values.values():

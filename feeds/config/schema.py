@@ -137,6 +137,14 @@ class CheckSection(_Section):
     ignore: Rules = ()
 
 
+class StatsSection(_Section):
+    """Who reads."""
+
+    count: bool = True
+    token: Secret | None = None
+    keep: int = Field(400, ge=2, le=10_000)
+
+
 class PushSection(_Section):
     """Who is told of changes."""
 
@@ -156,6 +164,7 @@ class Config(_Section):
     export: ExportSection = ExportSection()
     state: State = "sqlite:///.feeds/catalog.db"
     check: CheckSection = CheckSection()
+    stats: StatsSection = StatsSection()
     push: PushSection = PushSection()
     root: Path = Field(Path(), exclude=True)
     without_effect: tuple[str, ...] = Field((), exclude=True)  # a line for each key that is set for a later version

@@ -15,7 +15,7 @@ from feeds.text import absolute, one_line, scheme
 
 _NAMING = re.compile(rf"\{{({'|'.join(NAMING)})(:\w+)*\}}")
 _SITE_DOCUMENTS = ("/rss.xml", "/atom.xml", "/feed.json")  # as formats has them, which takes long to import
-_RESERVED = ("/", "/healthz", "/feeds.opml", "/hub", "/refresh")
+_RESERVED = ("/", "/healthz", "/feeds.opml", "/hub", "/refresh", "/stats")
 READERS = {  # name -> how a feed is subscribed to with it: {url} is the feed's address, encoded; {raw}, as it is
     "your reader": "feed:{raw}",
     "Feedly": "https://feedly.com/i/subscription/feed/{url}",

@@ -1,0 +1,100 @@
+"""What a day came to: counted of its visits, and kept in their place when it is over."""
+
+from collections.abc import Iterable, Iterator
+from datetime import datetime, timedelta
+from operator import attrgetter
+
+from feeds import readers
+from feeds.audience.tally import OTHER
+from feeds.catalog import Catalog, Counted, Reader, Visit
+
+_GRACE = timedelta(minutes=2)  # in which the workers tell what they counted of the day before
+_LOGS_GRACE = timedelta(days=8)  # in which the rest of a log's last day comes, when logs are rotated every week
+_MOST = 2_000  # rows that are kept of a day; and one for each feed
+_RANK = ("service", "person", "unknown", "crawler", "browser")  # which kind a reader is that is several
+
+
+def count(day: str, visits: Iterable[Visit]) -> list[Counted]:
+    """Count a day, by feed and reader."""
+    sums: dict[tuple[str, str], list[int]] = {}
+    kinds: dict[tuple[str, str], int] = {}
+
+    def polls() -> Iterator[readers.Poll]:
+        for visit in visits:
+            key = visit.feed, visit.reader
+            mine = visit[7:]
+            known = sums.get(key)
+            sums[key] = [old + new for old, new in zip(known, mine, strict=True)] if known else list(mine)
+            rank = _RANK.index(visit.kind)
+            kinds[key] = min(kinds.get(key, rank), rank)
+            if visit.live:
+                kind = _kind(rank)
+                yield readers.Poll(visit.feed, visit.reader, kind, visit.source, visit.subscribers)
+
+    subscribers = readers.count(polls())
+    return [
+        Counted(day, *key, _kind(kinds[key]), subscribers.get(key[0], {}).get(key[1], 0), *mine)
+        for key, mine in sorted(sums.items())
+    ]
+
+
+def rows_of(catalog: Reader, since: str, until: str) -> list[Counted]:
+    """Give what days came to, also those that are not over, from one to another."""
+    rows = list(catalog.audience(since, until))
+    for day in catalog.open_days():
+        if since <= day <= until:
+            rows += count(day, catalog.visits(day))
+    return merged(rows)
+
+
+def merged(rows: Iterable[Counted]) -> list[Counted]:
+    """Make one row of several of the same day, feed and reader: polls add up, of subscribers the larger number counts."""
+    found: dict[tuple[str, str, str], Counted] = {}
+    for row in rows:
+        key = row[:3]
+        old = found.get(key)
+        if old:
+            sums = (mine + theirs for mine, theirs in zip(old[5:], row[5:], strict=True))
+            row = Counted(*key, old.kind, max(old.subscribers, row.subscribers), *sums)  # noqa: PLW2901
+        found[key] = row
+    return [found[key] for key in sorted(found)]
+
+
+def close_days(catalog: Catalog, now: datetime, keep: int, *, more_logs: bool = False) -> bool:
+    """Close the days that are over, forget what is older than so many days. Tells whether all is wiped.
+
+    A day that came from logs stays open while its rest may come: until a later one was read, or eight days. With
+    `more_logs`, logs are just being read. Safe for any number of processes. Raises `CatalogError`.
+    """
+    with catalog.reading() as reader:
+        if not _over(reader, now, more_logs=more_logs):
+            return True
+    with catalog.counting() as writer:
+        for day in _over(writer, now, more_logs=more_logs):  # by now
+            writer.close(day, _largest(count(day, writer.visits(day))))
+        writer.forget_before(f"{now - timedelta(days=keep):%Y-%m-%d}")
+    return catalog.wipe_log()
+
+
+def _over(catalog: Reader, now: datetime, *, more_logs: bool) -> list[str]:
+    today = f"{now - _GRACE:%Y-%m-%d}"
+    over = [day for day in catalog.open_days(imported=False) if day < today]
+    logged = catalog.open_days(imported=True)
+    if logged and not more_logs:
+        last = logged[-1] if logged[-1] >= f"{now - _LOGS_GRACE:%Y-%m-%d}" else today
+        over += [day for day in logged if day < last]
+    return over
+
+
+def _largest(rows: list[Counted]) -> list[Counted]:
+    """Keep the rows that say most, and make one for each feed of the others, with all their subscribers."""
+    rows = sorted(rows, key=attrgetter("subscribers", "polls"), reverse=True)
+    folded: dict[str, Counted] = {}
+    for row in rows[_MOST:]:
+        old = folded.get(row.feed) or Counted(row.day, row.feed, OTHER, "unknown", 0, 0, 0, 0, 0, 0)
+        folded[row.feed] = Counted(*old[:4], *(mine + theirs for mine, theirs in zip(old[4:], row[4:], strict=True)))
+    return [*rows[:_MOST], *folded.values()]
+
+
+def _kind(rank: int) -> readers.Kind:
+    return _RANK[rank]  # type: ignore[return-value]  # they are the five

@@ -1,0 +1,134 @@
+"""Who polled: of days that are not closed each source, of those that are what they came to; and which logs were read.
+
+No address comes here, and what tells two sources of a day apart is wiped from the file when the day is closed.
+"""
+
+import secrets
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+
+from feeds.catalog.rows import Counted, Visit
+from feeds.catalog.schema import audience, chunks, imports, salts, visits
+
+_SALT = 32  # bytes
+_SUMS = ("polls", "unchanged", "unconditional", "bytes", "saved")
+
+
+class Audience:
+    """Questions that anybody may ask."""
+
+    _connection: sa.Connection
+
+    def open_days(self, *, imported: bool | None = None) -> list[str]:
+        """Give the days that are not closed, the earliest first; only those that are (not) of logs."""
+        chosen = sa.select(salts.c.day).order_by(salts.c.day)
+        if imported is not None:
+            chosen = chosen.where(salts.c.imported.is_(imported))
+        return list(self._connection.scalars(chosen))
+
+    def last_day(self) -> str | None:
+        """Give the last day of which anything is known."""
+        days = [self._connection.scalar(sa.select(sa.func.max(table.c.day))) for table in (salts, audience)]
+        return max(filter(None, days), default=None)
+
+    def visits(self, day: str) -> Iterator[Visit]:
+        """Give who asked on a day that is not closed."""
+        names = [visits.c[name] for name in Visit._fields]
+        yield from map(Visit._make, self._connection.execute(sa.select(*names).where(visits.c.day == day)))
+
+    def audience(self, since: str, until: str) -> Iterator[Counted]:
+        """Give what closed days came to, by day and feed."""
+        names = [audience.c[name] for name in Counted._fields]
+        chosen = sa.select(*names).where(audience.c.day >= since, audience.c.day <= until)
+        yield from map(Counted._make, self._connection.execute(chosen.order_by(audience.c.day, audience.c.feed)))
+
+    def read_so_far(self, logs: Sequence[str]) -> tuple[str, int] | None:
+        """Give the first of some logs that was read, and how far."""
+        found = sa.select(imports.c.log, imports.c.offset).where(imports.c.log.in_(logs))
+        known = {row.log: row.offset for row in self._connection.execute(found)}
+        return next(((log, known[log]) for log in logs if log in known), None)
+
+
+class Counting(Audience):
+    """What whoever counts does within one transaction."""
+
+    def salt(self, day: str, *, imported: bool = False) -> bytes:
+        """Give a day's salt; the first who asks makes it."""
+        salt = self._connection.scalar(sa.select(salts.c.salt).where(salts.c.day == day))
+        if salt is None:
+            salt = secrets.token_bytes(_SALT)
+            self._connection.execute(salts.insert().values(day=day, salt=salt, imported=imported))
+        return bytes(salt)
+
+    def count(self, day: str, seen: Sequence[Visit], most: int) -> list[Visit]:
+        """Add visits of a day to those that are kept; at most so many sources. Gives those that had no room."""
+        here = sa.select(sa.func.count()).select_from(visits).where(visits.c.day == day)
+        room = most - (self._connection.scalar(here) or 0)
+        known, rest = (list(seen), []) if len(seen) <= room else self._split(seen, room)
+        self.add(known)
+        return rest
+
+    def _split(self, seen: Sequence[Visit], room: int) -> tuple[list[Visit], list[Visit]]:
+        """Part visits into those of sources that are kept, or may be, and the others."""
+        fits: list[Visit] = []
+        rest: list[Visit] = []
+        for visit in seen:
+            same = (visits.c[name] == getattr(visit, name) for name in ("day", "feed", "reader", "kind", "source"))
+            if self._connection.execute(sa.select(visits.c.day).where(*same)).one_or_none():
+                fits.append(visit)
+            elif room > 0:
+                room -= 1
+                fits.append(visit)
+            else:
+                rest.append(visit)
+        return fits, rest
+
+    def add(self, seen: Iterable[Visit]) -> None:
+        """Add visits to those that are kept, however many there are."""
+        insert = self._insert(visits)
+        more = {name: visits.c[name] + insert.excluded[name] for name in ("live", *_SUMS)}
+        more["subscribers"] = _larger(insert, visits)
+        self._upsert(insert, more, visits, seen)
+
+    def close(self, day: str, counted: Iterable[Counted]) -> None:
+        """Keep what a day came to, and nothing of who asked.
+
+        What comes late for a day that was closed adds its polls, and subscribers only where they are more.
+        """
+        insert = self._insert(audience)
+        more: dict[str, Any] = {name: audience.c[name] + insert.excluded[name] for name in _SUMS}
+        more["subscribers"] = _larger(insert, audience)
+        self._upsert(insert, more, audience, counted)
+        for table in (visits, salts):
+            self._connection.execute(table.delete().where(table.c.day == day))
+
+    def forget_before(self, day: str) -> None:
+        """Forget what came of the days before one, and which logs were read before it."""
+        for table in (audience, imports):
+            self._connection.execute(table.delete().where(table.c.day < day))
+
+    def remember_read(self, log: str, offset: int, day: str, *, instead: str | None = None) -> None:
+        """Keep how far a log was read, which went by another name when it was shorter."""
+        self._connection.execute(imports.delete().where(imports.c.log.in_([log, instead or log])))
+        self._connection.execute(imports.insert().values(log=log, offset=offset, day=day))
+
+    def _insert(self, table: sa.Table) -> "sqlite.Insert":
+        """Begin an INSERT … ON CONFLICT, which both databases have, each in a class of its own."""
+        made = postgresql.insert if self._connection.dialect.name == "postgresql" else sqlite.insert
+        return made(table)  # type: ignore[return-value]  # alike in all that is used of them here
+
+    def _upsert(
+        self, insert: "sqlite.Insert", more: dict[str, Any], table: sa.Table, rows: Iterable[Visit | Counted]
+    ) -> None:
+        statement = insert.on_conflict_do_update(index_elements=list(table.primary_key), set_=more)
+        for some in chunks([row._asdict() for row in rows]):
+            self._connection.execute(statement, some)
+
+
+def _larger(insert: "sqlite.Insert", table: sa.Table) -> "sa.Case[Any]":
+    """Say in SQL: the larger number of subscribers; of a nothing and a number, the number."""
+    new, old = insert.excluded["subscribers"], table.c.subscribers
+    return sa.case((new > sa.func.coalesce(old, -1), new), else_=old)
