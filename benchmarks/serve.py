@@ -1,6 +1,7 @@
 """How fast documents are served: `feeds serve`, nginx serving the same bytes as static files, and two bare views.
 
     python benchmarks/serve.py [ARTICLES] [SECONDS] [ROUNDS] [CONNECTIONS]
+    python benchmarks/serve.py counting [ARTICLES] [SECONDS] [ROUNDS] [CONNECTIONS]
 
 One worker each, the same load generator (wrk), alternating in one run; prints requests a second, the 99th
 percentile, and the ratio to nginx in each round, for a full answer in gzip and for a 304. nginx sends the same headers
@@ -8,12 +9,16 @@ and writes no log; neither do we. A WSGI view that does nothing but give out one
 leaves to be had; a Flask view behind gunicorn, what is usual. Then: how long the first request for a document takes
 that nobody has asked for, beyond its Markdown.
 
+With `counting`, `feeds serve` is compared with itself: with and without counting who reads (stats.count), asked by one
+client, and by a thousand of all kinds.
+
 Needs nginx and wrk (Debian: nginx-light, wrk).
 """
 
 import contextlib
 import gzip
 import http.client
+import json
 import os
 import re
 import shutil
@@ -29,6 +34,7 @@ from pathlib import Path
 
 import corpus
 
+AGENTS = Path(__file__).parent.parent / "tests" / "agents.tsv"
 PATHS = ["/rss.xml", "/category/ai/rss.xml"]  # fifty entries, and some fifteen
 NGINX = """
 worker_processes 1; daemon off; pid {root}/nginx.pid; error_log {root}/nginx.log; {user}
@@ -134,7 +140,7 @@ def ask(port: int, path: str, **headers: str) -> tuple[int, http.client.HTTPMess
         return answer.status, answer.headers, answer.read()
 
 
-def load(rival: Rival, path: str, seconds: float, *, conditional: bool) -> Load:
+def load(rival: Rival, path: str, seconds: float, *, conditional: bool, script: Path | None = None) -> Load:
     headers = {"Accept-Encoding": "gzip"}
     if conditional:
         headers["If-None-Match"] = ask(rival.port, path, **headers)[1]["ETag"]
@@ -151,6 +157,7 @@ def load(rival: Rival, path: str, seconds: float, *, conditional: bool) -> Load:
     ]
     for name, value in headers.items():
         command += ["-H", f"{name}: {value}"]
+    command += ["-s", str(script)] if script else []
     said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     assert "Non-2xx" not in said, said
     rate, p99 = re.search(r"Requests/sec:\s+([\d.]+)", said), re.search(r"99%\s+([\d.]+)(us|ms|s)", said)
@@ -191,9 +198,73 @@ def first_requests(command: list[str], port: int, root: Path) -> None:
                 print(f"  {path:<11} {took[0]:6.1f} ms, then {took[1]:4.1f} ms; {len(body)} bytes in br")
 
 
+CROWD = """
+local headers, bare, at = wrk.headers, {{}}, 0
+local agents = {{ {agents} }}
+local requests = {{}}
+function init(args)
+  for number = 0, 999 do
+    headers["User-Agent"] = agents[number % #agents + 1]
+    headers["X-Client"] = "10.1." .. math.floor(number / 250) .. "." .. number % 250
+    requests[number] = wrk.format(nil, nil, headers)
+  end
+end
+function request()
+  at = (at + 1) % 1000
+  return requests[at]
+end
+"""
+
+
+def counting(count: int, seconds: float, rounds: int, connections: int) -> None:
+    """Compare `feeds serve` with and without counting, in turn."""
+    with tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as stack:
+        root = Path(folder)
+        corpus.write(count, root / "content")
+        rivals = []
+        for name, on in (("counting", "true"), ("not counting", "false")):
+            config, port = root / f"{on}.yaml", free_port()
+            config.write_text(
+                "site: {title: Bench, url: https://bench.example}\nschedule: {cron: null}\n"
+                f"stats: {{count: {on}}}\nstate: sqlite:///{on}.db\nserver: {{client_header: X-Client, limit: 0}}\n"
+            )
+            command = [sys.executable, "-m", "feeds", "serve", "-q", "-c", str(config), "--port", str(port)]
+            rivals.append(stack.enter_context(running(name, command, port, root)))
+            rivals[-1].connections = connections
+        agents = [line.partition("\t")[0] for line in AGENTS.read_text("utf-8").splitlines()[1:]]
+        (root / "one.lua").write_text(
+            'wrk.headers["User-Agent"] = "NetNewsWire (RSS Reader; https://netnewswire.com/)"\n'
+        )
+        quoted = ", ".join(json.dumps(agent) for agent in agents if agent.isascii())
+        (root / "crowd.lua").write_text(CROWD.format(agents=quoted))
+        print(f"wrk, {connections} connections; {os.cpu_count()} cores; {rounds} rounds of {seconds:g} s")
+        for conditional in (True, False):
+            for crowd in ("one", "crowd"):
+                rates: dict[str, list[float]] = {rival.name: [] for rival in rivals}
+                for number in range(rounds):
+                    for rival in rivals if number % 2 else reversed(rivals):
+                        script = root / f"{crowd}.lua"
+                        found = load(rival, "/rss.xml", seconds, conditional=conditional, script=script)
+                        rates[rival.name].append(found.rate)
+                ratios = [mine / bare for mine, bare in zip(*rates.values(), strict=True)]
+                asked_by = {"one": "one client", "crowd": "a thousand clients"}[crowd]
+                print(
+                    f"  {'304' if conditional else '200'}, {asked_by:<18}"
+                    f" {' '.join(f'{name} {statistics.median(rate):.0f}/s' for name, rate in rates.items())}:"
+                    f" {statistics.median(ratios) - 1:+.1%} ({' '.join(f'{ratio:.3f}' for ratio in sorted(ratios))})",
+                    flush=True,
+                )
+
+
 def main() -> None:
     """Run."""
-    count, seconds, rounds, connections = [float(word) for word in sys.argv[1:]] + [200, 4, 5, 64][len(sys.argv) - 1 :]
+    words = sys.argv[1:]
+    alone = words[:1] == ["counting"]
+    words = words[alone:]
+    count, seconds, rounds, connections = [float(word) for word in words] + [200, 4, 5, 64][len(words) :]
+    if alone:
+        counting(int(count), seconds, int(rounds), int(connections))
+        return
     for program in ("nginx", "wrk"):
         if not shutil.which(program):
             raise SystemExit(f"{program} is needed")

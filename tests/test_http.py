@@ -430,9 +430,10 @@ def test_hammering(tmp_path, serve):
 
 def test_who_is_hammering():
     """Without a header of ours only a public address that comes to us directly is a client; a /64 is one."""
+    from feeds.web.clients import Clients
     from feeds.web.hammering import Hammering
 
-    limited = Hammering(1, None)
+    limited = Hammering(1, Clients(None))
 
     def waits(**environ):
         return [limited.wait(environ, "/rss.xml") > 0 for _ in range(2)][1]
@@ -445,7 +446,7 @@ def test_who_is_hammering():
         {"REMOTE_ADDR": "8.8.4.4", "HTTP_X_FORWARDED_FOR": "1.2.3.4"}, {"REMOTE_ADDR": "8.8.4.4", "HTTP_VIA": "1.1 x"},
     ):  # fmt: skip
         assert not waits(**environ)
-    off = Hammering(0, "X-Client")
+    off = Hammering(0, Clients("X-Client"))
     assert not any(off.wait({"HTTP_X_CLIENT": "8.8.8.8"}, "/rss.xml") for _ in range(100))
 
 

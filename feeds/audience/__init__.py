@@ -4,23 +4,20 @@
                 ├─► Tally ─► visits of the day ─► close ─► what the day came to ─► Report ─► list, stats, /stats
     access log ─┘   (memory)      (catalog)                     (catalog)
 
-What a User-Agent says and how a day is counted is `readers`' business. Days are in UTC. No address is kept anywhere: two
-clients are told apart by a hash of address and User-Agent whose key is random, of the day, and gone with it.
+What a User-Agent says and how a day is counted is `readers`' business. Days are in UTC. No address is kept anywhere:
+two clients are told apart by a hash of address and User-Agent whose key is random, of the day, and gone with it.
 """
 
 from feeds.audience.days import close_days, rows_of
-from feeds.audience.logs import Log, UnknownLog
 from feeds.audience.report import FeedReport, Report, subscribers
 from feeds.audience.tally import OTHER, Poll, Tally
 
 __all__ = [
     "OTHER",
     "FeedReport",
-    "Log",
     "Poll",
     "Report",
     "Tally",
-    "UnknownLog",
     "close_days",
     "rows_of",
     "subscribers",

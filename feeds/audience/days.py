@@ -48,7 +48,7 @@ def rows_of(catalog: Reader, since: str, until: str) -> list[Counted]:
 
 
 def merged(rows: Iterable[Counted]) -> list[Counted]:
-    """Make one row of several of the same day, feed and reader: polls add up, of subscribers the larger number counts."""
+    """Make one row of several of the same day, feed and reader: polls add up, of subscribers the most count."""
     found: dict[tuple[str, str, str], Counted] = {}
     for row in rows:
         key = row[:3]
@@ -61,19 +61,19 @@ def merged(rows: Iterable[Counted]) -> list[Counted]:
 
 
 def close_days(catalog: Catalog, now: datetime, keep: int, *, more_logs: bool = False) -> bool:
-    """Close the days that are over, forget what is older than so many days. Tells whether all is wiped.
+    """Close the days that are over, forget what is older than so many days. Tells whether there were any.
 
     A day that came from logs stays open while its rest may come: until a later one was read, or eight days. With
     `more_logs`, logs are just being read. Safe for any number of processes. Raises `CatalogError`.
     """
     with catalog.reading() as reader:
         if not _over(reader, now, more_logs=more_logs):
-            return True
+            return False
     with catalog.counting() as writer:
         for day in _over(writer, now, more_logs=more_logs):  # by now
             writer.close(day, _largest(count(day, writer.visits(day))))
         writer.forget_before(f"{now - timedelta(days=keep):%Y-%m-%d}")
-    return catalog.wipe_log()
+    return True
 
 
 def _over(catalog: Reader, now: datetime, *, more_logs: bool) -> list[str]:
@@ -89,11 +89,12 @@ def _over(catalog: Reader, now: datetime, *, more_logs: bool) -> list[str]:
 def _largest(rows: list[Counted]) -> list[Counted]:
     """Keep the rows that say most, and make one for each feed of the others, with all their subscribers."""
     rows = sorted(rows, key=attrgetter("subscribers", "polls"), reverse=True)
+    kept = [row for row in rows[:_MOST] if row.reader != OTHER]
     folded: dict[str, Counted] = {}
-    for row in rows[_MOST:]:
+    for row in (row for at, row in enumerate(rows) if at >= _MOST or row.reader == OTHER):
         old = folded.get(row.feed) or Counted(row.day, row.feed, OTHER, "unknown", 0, 0, 0, 0, 0, 0)
         folded[row.feed] = Counted(*old[:4], *(mine + theirs for mine, theirs in zip(old[4:], row[4:], strict=True)))
-    return [*rows[:_MOST], *folded.values()]
+    return [*kept, *folded.values()]
 
 
 def _kind(rank: int) -> readers.Kind:

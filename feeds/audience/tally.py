@@ -1,7 +1,7 @@
 """Counts polls in memory, within bounds, and tells the catalog.
 
-What can't be told now is told later: nothing is lost that has room. Beyond the bounds a poll still counts, but under the
-name "other", and makes no subscriber: too few beats too many.
+What can't be told now is told later: nothing is lost that has room. Beyond the bounds a poll still counts, but under
+the name "other", and makes no subscriber: too few beats too many.
 """
 
 import hashlib
@@ -147,7 +147,7 @@ def _address(document: str) -> tuple[str, bool] | None:
 
 
 def _source(reader: readers.Reader, poll: Poll) -> bytes | str:
-    """Tell sources apart: a service by its own id of the feed, wherever it asks from; people by what is to be hashed."""
+    """Tell sources apart: a service by its own id of the feed, wherever it asks from; people by a digest."""
     match reader.kind:
         case "service":
             return reader.feed_id

@@ -176,7 +176,7 @@ class Writer(Staging, Counting):
         self._many(update, _SHOWN, list(shown))
 
     def save_from(self, rows: Callable[[str, str], Iterable[dict[str, Any]]]) -> None:
-        """Take over what another catalog tells, by table and its key: ids of articles to come, feeds, revisions, subscribers.
+        """Take over what another catalog tells, by table and its key: ids of articles to come, feeds, subscribers.
 
         What was live is so still, though in no feed: the next run decides, and is held against it (`resume`).
         """

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from wsgiref.types import WSGIEnvironment
 
 from flask import Flask, jsonify, request
 from werkzeug.wrappers import Response
@@ -19,11 +20,13 @@ from feeds.errors import CatalogError
 from feeds.model import Document
 from feeds.pages import HERE, Pages
 from feeds.web.answer import Answer, Freshness
-from feeds.web.front import CORS, Front
+from feeds.web.clients import Clients
+from feeds.web.front import CORS, Front, Note
 from feeds.web.hammering import Hammering
 from feeds.web.hook import Hook
 from feeds.web.journal import Journal, Request, access_log
 from feeds.web.pages import ServedPages
+from feeds.web.polls import Polls
 from feeds.web.preview import Preview, only_here
 from feeds.web.routes import ASSETS_FOR, give_pages, say_errors
 
@@ -45,9 +48,10 @@ def create_app(config_file: str | os.PathLike[str] | None = None) -> Flask:
 
     It reads the catalog that `feeds serve` or `feeds build` writes, and of the folder no more than pictures.
     """
+    endings: list[Callable[[], Any]] = []
     if parent := os.environ.get("FEEDS_PARENT"):
         os.setpgrp()  # Ctrl-C is for the publishing process, which ends its workers in good order
-        threading.Thread(target=_end_with, args=(int(parent),), daemon=True).start()
+        threading.Thread(target=_end_with, args=(int(parent), endings), daemon=True).start()
     settings = config.load(Path(config_file or os.environ.get("FEEDS_CONFIG", "config.yaml")), os.environ)
     server, site = settings.server, settings.for_core
     catalog = Catalog(settings.catalog_file)  # which whoever publishes makes
@@ -91,6 +95,11 @@ def create_app(config_file: str | os.PathLike[str] | None = None) -> Flask:
     tasks.append(lambda _requests: documents.write())
     journal = Journal(tasks, wanted=len(tasks) > 1, logged=bool(server.access_log))
     journal.start()
+    clients = Clients(server.client_header)
+    polls = Polls(catalog, clients, settings.stats.keep) if settings.stats.count and not preview else None
+    if polls:
+        polls.start()
+        endings.append(polls.finish)
     app.wsgi_app = Front(  # type: ignore[method-assign]
         documents,
         pages.get,
@@ -98,12 +107,24 @@ def create_app(config_file: str | os.PathLike[str] | None = None) -> Flask:
         aliases=aliases,
         redirect=settings.feeds.redirect_aliases,
         deltas=server.deltas,
-        hammering=Hammering(server.limit, server.client_header),
-        note=journal.note,
+        hammering=Hammering(server.limit, clients),
+        note=_both(journal.note, polls.note if polls else None),
     )
     if preview:
         app.wsgi_app = only_here(app.wsgi_app)  # type: ignore[method-assign,assignment]
     return app
+
+
+def _both(one: Note | None, other: Note | None) -> Note | None:
+    """Give what notes a request twice, or no more than is wanted."""
+    if one is None or other is None:
+        return one or other
+
+    def note(environ: WSGIEnvironment, document: str, status: str, size: int, saved: int = 0) -> None:
+        one(environ, document, status, size, saved)
+        other(environ, document, status, size, saved)
+
+    return note
 
 
 def _count(tasks: list[Callable[[list[Request]], Any]]) -> Callable[[float], Any]:
@@ -117,10 +138,12 @@ def _count(tasks: list[Callable[[list[Request]], Any]]) -> Callable[[float], Any
     return counters.rendered
 
 
-def _end_with(parent: int) -> None:
+def _end_with(parent: int, endings: list[Callable[[], Any]]) -> None:
     """End this worker when the publishing process is gone without a word, so that its port is free for the next."""
     while os.getppid() == parent:
         time.sleep(1)
+    for end in endings:
+        end()
     os._exit(1)
 
 

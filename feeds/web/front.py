@@ -20,7 +20,8 @@ from feeds.web.hammering import Hammering
 
 _LOG = logging.getLogger(__name__)
 
-Note = Callable[[WSGIEnvironment, str, str, int], Any]  # the request; what was asked for, status, bytes of the answer
+# the request; what was asked for, status, bytes of the answer; of a 304 also those of the body that was not sent
+Note = Callable[..., Any]
 
 _LONGEST = 500  # characters of a header that are looked at for a delta: a dozen validators
 _DIGEST = re.compile(r'"([0-9a-f]{32})(?:-\w+)?"')  # in a validator of ours
@@ -115,7 +116,7 @@ class Front:
                 return self._too_many(environ, start_response, path, seconds)
         elif answer.is_unchanged(variant, known, since):
             if self._note:
-                self._note(environ, path, "304", 0)
+                self._note(environ, path, "304", 0, len(variant.body[0]))
             start_response("304 Not Modified", variant.not_modified)
             return []
         elif self._deltas and known and (delta := self._delta(answer, known, environ)):

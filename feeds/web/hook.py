@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 from werkzeug.wrappers import Request, Response
 
-from feeds.web.hammering import Clients
+from feeds.web.clients import Clients
 
 _LARGEST = 8 << 20  # bytes of a body; GitHub's are some kilobytes, and grow with the commits of a push
 _WINDOW = 60  # seconds
@@ -54,7 +54,7 @@ class Hook:
             return _refuse("Authorization: Bearer …, X-Gitlab-Token or X-Hub-Signature-256 is missing, or wrong.")
         if not self._proxied:
             return _refuse("Signatures are read behind a proxy only (server.client_header); or use a token.")
-        client = self._clients.of(request.environ) or ""
+        client = self._clients.certain(request.environ) or ""
         if self._refused.get(client, 0) >= _MOST:
             return _say("Too many requests without the secret.", 429, {"Retry-After": str(_WINDOW)})
         length = request.content_length

@@ -19,7 +19,7 @@ from feeds.lint import Lint, Problem
 from feeds.model import Site
 from feeds.pages import MEDIA_TYPE, direction, templates
 from feeds.web.answer import Answer
-from feeds.web.hammering import FORWARDED
+from feeds.web.clients import FORWARDED
 
 _STATE = "preview/"  # what is there changes whenever anything was read anew
 _NEWEST = 20  # published articles that are listed besides

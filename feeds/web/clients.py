@@ -1,0 +1,64 @@
+"""Who a client is, as far as its address says. The address is never kept."""
+
+import ipaddress
+import re
+from functools import lru_cache
+from wsgiref.types import WSGIEnvironment
+
+LONGEST_ADDRESS = 64  # characters of an address, and its port
+_WITH_PORT = re.compile(r"\[([0-9a-fA-F:.]+)\](?::\d+)?|([0-9.]+)(?::\d+)?|([0-9a-fA-F:.]+)")
+FORWARDED = ("HTTP_X_FORWARDED_FOR", "HTTP_FORWARDED", "HTTP_VIA", "HTTP_X_REAL_IP")  # what proxies add
+
+
+class Clients:
+    """Finds the address in a request: in the header in which a proxy of ours gives it, else who connected."""
+
+    def __init__(self, header: str | None) -> None:
+        """`header` is `server.client_header`, None if nothing is in front of us that we were told of."""
+        self.variable = header and f"HTTP_{header.upper().replace('-', '_')}"
+
+    def said(self, environ: WSGIEnvironment) -> str:
+        """Give what a request says of its client, unread and bounded; "" behind a proxy that we were not told of."""
+        if self.variable:
+            return environ.get(self.variable, "")[-LONGEST_ADDRESS:]  # type: ignore[no-any-return]
+        if (
+            "HTTP_X_FORWARDED_FOR" in environ
+            or "HTTP_FORWARDED" in environ
+            or "HTTP_VIA" in environ
+            or "HTTP_X_REAL_IP" in environ
+        ):
+            return ""
+        return environ.get("REMOTE_ADDR", "")  # type: ignore[no-any-return]
+
+    def network(self, said: str) -> str | None:
+        """Give who shares what was said: the address itself, or an IPv6 address's /64; None for what is no address."""
+        if self.variable:
+            # the last address is the one that our own proxy saw; those before it are what it was told
+            return network(without_port(said.rpartition(",")[2].strip()))
+        return network(said)
+
+    def certain(self, environ: WSGIEnvironment) -> str | None:
+        """Give a client's network only if it is surely the client's own: none that a whole house may come from."""
+        said = self.said(environ)
+        found = self.network(said)
+        return found if found and (self.variable or is_public(said)) else None
+
+
+def without_port(address: str) -> str:
+    match = _WITH_PORT.fullmatch(address[:LONGEST_ADDRESS])
+    return next(filter(None, match.groups()), "") if match else ""
+
+
+@lru_cache(maxsize=4096)
+def network(address: str) -> str | None:
+    """Give who shares an address: itself, or the /64 of an IPv6 address, which is one client's (RFC 6177)."""
+    try:
+        parsed = ipaddress.ip_address(address)
+    except ValueError:
+        return None
+    return str(ipaddress.ip_network(f"{address}/64", strict=False)) if parsed.version == 6 else address  # noqa: PLR2004
+
+
+@lru_cache(maxsize=4096)
+def is_public(address: str) -> bool:
+    return ipaddress.ip_address(address).is_global

@@ -1,0 +1,136 @@
+"""Polls of one worker, counted behind the requests' back: an append to a queue is all that they cost."""
+
+import atexit
+import datetime as dt
+import logging
+import os
+import threading
+import time
+from collections import Counter, deque
+from datetime import UTC, datetime
+from itertools import islice
+from wsgiref.types import WSGIEnvironment
+
+from feeds.audience import Poll, Tally, close_days
+from feeds.catalog import Catalog
+from feeds.errors import FeedsError
+from feeds.web.clients import LONGEST_ADDRESS, Clients
+from feeds.web.front import Note
+
+_LOG = logging.getLogger(__name__)
+_EVERY = 0.5  # seconds between two looks at the queue
+_TOLD_EVERY = 10.0  # seconds between two visits to the catalog
+_QUEUE = 200_000  # requests; beyond that the oldest are lost before memory is
+_MANY = 20_000  # different requests that are held at most before they are looked into
+_PIECE = 1_000  # requests that are counted in one go: nobody else runs meanwhile
+_MORNING = dt.time(0, 5)  # by when all have told what they counted of the day before
+_LONGEST = 500  # characters of a User-Agent
+
+_Request = tuple[
+    str, str, str, bool, int, str
+]  # document, agent, what is said of the client, validator?, bytes, status
+
+
+class Polls:
+    """A queue of polls, and the thread that counts them."""
+
+    def __init__(self, catalog: Catalog, clients: Clients, keep: int) -> None:
+        self._catalog = catalog
+        self._clients = clients
+        self._keep = keep
+        self._tally = Tally(catalog)
+        self._queue: deque[_Request] = deque(maxlen=_QUEUE)
+        self._last = self._queue  # who was just noting something may still put it there
+        self._seen: Counter[_Request] = Counter()
+        self._counting = threading.Lock()
+        self._closed = ""  # the day before which all is closed
+        self._wiped = True  # whether nothing of closed days is left in the catalog's log
+        self._complaint = ""
+        self.note = self._notes()
+
+    def start(self) -> None:
+        """Count from now on, also in processes that a server forks off this one; what is counted is told at the end."""
+        os.register_at_fork(after_in_child=self._start)
+        self._start()
+        atexit.register(self.finish)
+
+    def _start(self) -> None:
+        threading.Thread(target=self._run, name="polls", daemon=True).start()
+
+    def _notes(self) -> Note:
+        """Give what notes a request: document, status, bytes; what is no document is forgotten at once."""
+        variable, said = self._clients.variable, self._clients.said
+
+        def note(environ: WSGIEnvironment, document: str, status: str, size: int, saved: int = 0) -> None:
+            if document:
+                self._queue.append(
+                    (
+                        document,
+                        environ.get("HTTP_USER_AGENT", "")[:_LONGEST],
+                        # a call less for each request
+                        environ.get(variable, "")[-LONGEST_ADDRESS:] if variable else said(environ),
+                        status == "304" or "HTTP_IF_NONE_MATCH" in environ or "HTTP_IF_MODIFIED_SINCE" in environ,
+                        size or saved,
+                        status,
+                    )
+                )
+
+        return note
+
+    def _run(self) -> None:
+        told = time.monotonic()
+        while True:
+            time.sleep(_EVERY)
+            try:
+                self._look()
+                if time.monotonic() - told >= _TOLD_EVERY:
+                    told = time.monotonic()
+                    self._tell()
+            except FeedsError as error:
+                if str(error) != self._complaint:  # once, not every ten seconds
+                    _LOG.warning("who reads can't be kept just now, and is kept later: %s", error)
+                self._complaint = str(error)
+            except Exception:  # what is served goes on
+                _LOG.exception("who reads could not be counted")
+
+    def finish(self) -> None:
+        """Tell the catalog the rest."""
+        try:
+            self._look()
+            self._look()
+            self._tell()
+        except Exception as error:
+            _LOG.warning("the last polls were not counted: %s", error)
+
+    def _look(self) -> None:
+        """Empty the queue of half a second ago, and count what is alike as one."""
+        with self._counting:
+            last, self._last = self._last, self._queue
+            self._queue = deque(maxlen=_QUEUE)
+            requests = iter(last)
+            while some := list(islice(requests, _PIECE)):
+                self._seen.update(some)
+                if len(self._seen) > _MANY:
+                    self._count()
+
+    def _count(self) -> None:
+        seen, self._seen = self._seen, Counter()
+        day = f"{datetime.now(UTC):%Y-%m-%d}"
+        for (document, agent, said, conditional, size, status), times in seen.items():
+            client = self._clients.network(said) or ""
+            sizes = (0, size) if status == "304" else (size, 0)
+            self._tally.add(day, Poll(document, agent, client, int(status), conditional, *sizes), times)
+
+    def _tell(self) -> None:
+        with self._counting:
+            self._count()
+        self._tally.write()
+        now = datetime.now(UTC)
+        today = f"{now:%Y-%m-%d}"
+        if self._closed != today:
+            self._wiped &= not close_days(self._catalog, now, self._keep)
+            # the first minutes of a day are left to those who have something to tell of the day before
+            self._closed = today if now.time() > _MORNING else ""
+        if not self._wiped:
+            self._wiped = self._catalog.wipe_log()
+        self._complaint = ""
