@@ -97,6 +97,13 @@ class Rival:
     name: str
     port: int
     connections: int = 64
+    process: int = 0  # its id
+
+    def cpu(self) -> float:
+        """Give the seconds of CPU that it and the processes that it started have had."""
+        children = Path(f"/proc/{self.process}/task/{self.process}/children").read_text().split()
+        stats = [Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split() for pid in (self.process, *children)]
+        return sum(int(stat[11]) + int(stat[12]) for stat in stats) / os.sysconf("SC_CLK_TCK")
 
 
 @dataclass
@@ -126,7 +133,7 @@ def running(name: str, command: list[str], port: int, cwd: Path, path: str = "/r
             if time.monotonic() > until or process.poll() is not None:
                 raise SystemExit(f"{name} does not serve: {(cwd / f'{name}.out').read_text()}")
             time.sleep(0.1)
-        yield Rival(name, port)
+        yield Rival(name, port, process=process.pid)
     finally:
         process.terminate()
         process.wait(10)
@@ -241,13 +248,17 @@ def counting(count: int, seconds: float, rounds: int, connections: int) -> None:
         for conditional in (True, False):
             for crowd in ("one", "crowd"):
                 rates: dict[str, list[float]] = {rival.name: [] for rival in rivals}
+                costs: dict[str, list[float]] = {rival.name: [] for rival in rivals}
                 for number in range(rounds):
                     for rival in rivals if number % 2 else reversed(rivals):
                         script = root / f"{crowd}.lua"
+                        before = rival.cpu()
                         found = load(rival, "/rss.xml", seconds, conditional=conditional, script=script)
                         rates[rival.name].append(found.rate)
+                        costs[rival.name].append((rival.cpu() - before) / (found.rate * seconds) * 1e6)
                 ratios = [mine / bare for mine, bare in zip(*rates.values(), strict=True)]
                 asked_by = {"one": "one client", "crowd": "a thousand clients"}[crowd]
+                print("    CPU:", *(f"{name} {statistics.median(cost):.2f} µs" for name, cost in costs.items()))
                 print(
                     f"  {'304' if conditional else '200'}, {asked_by:<18}"
                     f" {' '.join(f'{name} {statistics.median(rate):.0f}/s' for name, rate in rates.items())}:"

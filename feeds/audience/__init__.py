@@ -9,16 +9,23 @@ two clients are told apart by a hash of address and User-Agent whose key is rand
 """
 
 from feeds.audience.days import close_days, rows_of
-from feeds.audience.report import FeedReport, Report, subscribers
+from feeds.audience.imports import Imported, Importer
+from feeds.audience.networks import network
+from feeds.audience.report import FeedReport, Report, Sums, in_bytes, subscribers
 from feeds.audience.tally import OTHER, Poll, Tally
 
 __all__ = [
     "OTHER",
     "FeedReport",
+    "Imported",
+    "Importer",
     "Poll",
     "Report",
+    "Sums",
     "Tally",
     "close_days",
+    "in_bytes",
+    "network",
     "rows_of",
     "subscribers",
 ]

@@ -1,7 +1,7 @@
 """What a day came to: counted of its visits, and kept in their place when it is over."""
 
 from collections.abc import Iterable, Iterator
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from operator import attrgetter
 
 from feeds import readers
@@ -10,6 +10,7 @@ from feeds.catalog import Catalog, Counted, Reader, Visit
 
 _GRACE = timedelta(minutes=2)  # in which the workers tell what they counted of the day before
 _LOGS_GRACE = timedelta(days=8)  # in which the rest of a log's last day comes, when logs are rotated every week
+_OPEN = timedelta(days=35)  # of logs that are just being read
 _MOST = 2_000  # rows that are kept of a day; and one for each feed
 _RANK = ("service", "person", "unknown", "crawler", "browser")  # which kind a reader is that is several
 
@@ -80,8 +81,9 @@ def _over(catalog: Reader, now: datetime, *, more_logs: bool) -> list[str]:
     today = f"{now - _GRACE:%Y-%m-%d}"
     over = [day for day in catalog.open_days(imported=False) if day < today]
     logged = catalog.open_days(imported=True)
-    if logged and not more_logs:
+    if logged:
         last = logged[-1] if logged[-1] >= f"{now - _LOGS_GRACE:%Y-%m-%d}" else today
+        last = (date.fromisoformat(logged[-1]) - _OPEN).isoformat() if more_logs else last
         over += [day for day in logged if day < last]
     return over
 

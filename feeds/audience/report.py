@@ -77,6 +77,10 @@ class Report:
         """Of all days."""
         return Sums(*(sum(getattr(day, name) for day in self.days.values()) for name in Sums.__slots__))
 
+    def subscribers_on(self, day: str) -> int:
+        """Those of all feeds together on one day."""
+        return sum(self.by_feed.get(day, {}).values())
+
     @classmethod
     def of(cls, catalog: Reader, now: datetime, days: int) -> "Report":
         """Make the report of so many days, today among them."""
@@ -129,3 +133,13 @@ def _latest(rows: Iterable[Counted]) -> dict[str, list[Subscribers]]:
 
 def _day_before(day: str) -> str:
     return (date.fromisoformat(day) - timedelta(days=1)).isoformat()
+
+
+def in_bytes(number: float) -> str:
+    """Write a number of bytes for people."""
+    unit = "B"
+    for larger in ("kB", "MB", "GB", "TB"):
+        if number < 999.5:  # noqa: PLR2004
+            break
+        number, unit = number / 1000, larger
+    return f"{number:.0f} {unit}" if unit == "B" or number >= 99.95 else f"{number:.1f} {unit}"  # noqa: PLR2004

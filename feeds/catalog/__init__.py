@@ -68,7 +68,7 @@ __all__ = [
 _DAMAGE = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 _READERS_ROOM, _WRITERS_ROOM = 16 << 10, 64 << 10  # KiB of the database that are held
 _PATIENCE = 30.0  # seconds to wait for who is just making the same catalog
-_COUNTERS_PATIENCE = 1_000  # ms that who counts waits for another writer: it can try again
+_HURRIED = 1_000  # ms that who can try again waits for another writer
 
 
 class Catalog:
@@ -191,11 +191,9 @@ class Catalog:
             with self._engine.execution_options(**{"writes": _WRITERS_ROOM, **options}).begin() as connection:
                 yield Writer(connection)
 
-    @contextlib.contextmanager
-    def counting(self) -> Iterator["Writer"]:
-        """Write about who polled: what is deleted is wiped, and nobody is waited for long."""
-        with self.writing(writes=_READERS_ROOM, wipes=True) as writer:
-            yield writer
+    def counting(self, *, hurries: bool = True) -> contextlib.AbstractContextManager[Writer]:
+        """Write about who polled: what is deleted is wiped, and who hurries waits for nobody."""
+        return self.writing(writes=_READERS_ROOM, wipes=True, hurries=hurries)
 
     def wipe_log(self) -> bool:
         """Empty the log, which has earlier versions of pages. Tells whether nobody hindered that."""
@@ -260,7 +258,9 @@ def _engine(file: Path | None) -> sa.Engine:
         writes, wipes = options.get("writes"), options.get("wipes", False)
         connection.exec_driver_sql(f"PRAGMA cache_size=-{writes or _READERS_ROOM}")
         connection.exec_driver_sql(f"PRAGMA secure_delete={wipes}")
-        connection.exec_driver_sql(f"PRAGMA busy_timeout={_COUNTERS_PATIENCE if wipes else _PATIENCE * 1000:.0f}")
+        connection.exec_driver_sql(
+            f"PRAGMA busy_timeout={_HURRIED if options.get('hurries') else _PATIENCE * 1000:.0f}"
+        )
         connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
     def connected(connection: Any, _record: Any) -> None:

@@ -12,6 +12,7 @@ _COMMANDS = {  # name -> module and attribute
     "check": ("feeds.cli.check", "check"),
     "init": ("feeds.cli.init", "init"),
     "list": ("feeds.cli.show", "list_feeds"),
+    "stats": ("feeds.cli.stats", "stats"),
     "serve": ("feeds.cli.serve", "serve"),
     "status": ("feeds.cli.show", "status"),
 }

@@ -20,6 +20,7 @@ import click
 
 from feeds import config
 from feeds.errors import CatalogDamaged, FeedsError
+from feeds.text import quote_path
 
 if TYPE_CHECKING:
     from feeds.catalog import Catalog, Refusal
@@ -116,6 +117,11 @@ def where(refusal: "Refusal", settings: config.Config) -> str:
 def counted(outcome: "Outcome", published: str = "published") -> str:
     articles = f"{plural(outcome.articles, 'article')} {published}"
     return articles + (f", {len(outcome.refused)} refused" if outcome.refused else "")
+
+
+def page_path(feed: str) -> str:
+    """Give the path of a feed's page, by which people know the feed."""
+    return quote_path(f"/{feed}/") if feed else "/"
 
 
 def plural(count: int, thing: str) -> str:

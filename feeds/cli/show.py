@@ -5,29 +5,30 @@ from datetime import UTC, datetime
 import click
 
 from feeds import syndicate
-from feeds.cli.common import Call, command, open_published, plural, print_json, where
-from feeds.model import FeedState
+from feeds.audience import subscribers
+from feeds.cli.common import Call, command, open_published, page_path, plural, print_json, where
 from feeds.text import quote_path
 
 
 @command
 @click.option("--json", "as_json", is_flag=True, help="For programs.")
 def list_feeds(call: Call, as_json: bool) -> int:
-    """List the feeds: path, entries, last change."""
+    """List the feeds: path, entries, subscribers, last change."""
     settings = call.settings
 
     with open_published(settings).reading() as catalog:
         feeds = [state for state in catalog.feeds() if syndicate.exists(state, settings.for_core)]
+        counted = subscribers(catalog)
     if as_json:
         print_json(
             [
                 {
-                    "path": _path(state),
+                    "path": page_path(state.path),
                     "kind": state.kind,
                     "name": state.name or settings.site.title,
                     "entries": state.entries,
                     "changed": state.changed.isoformat(),
-                    "subscribers": None,  # not counted in this version
+                    "subscribers": counted.get(state.path, 0),
                 }
                 for state in feeds
             ]
@@ -35,7 +36,8 @@ def list_feeds(call: Call, as_json: bool) -> int:
         return 0
     for state in feeds:
         name = state.name or settings.site.title
-        click.echo(f"{_path(state):<40} {state.entries:>7}  {state.changed:%Y-%m-%d %H:%M:%S}  {name}")
+        numbers = f"{state.entries:>7} {counted.get(state.path, 0):>7}"
+        click.echo(f"{page_path(state.path):<40} {numbers}  {state.changed:%Y-%m-%d %H:%M:%S}  {name}")
     return 0
 
 
@@ -77,7 +79,3 @@ def status(call: Call, as_json: bool) -> int:
     for it in shortened:
         click.echo(f"shortened  {quote_path(it.path)}: {limit}; {it.texts} of {it.entries} entries have their text")
     return 0
-
-
-def _path(state: FeedState) -> str:
-    return quote_path(f"/{state.path}/") if state.path else "/"

@@ -5,6 +5,8 @@ import re
 from functools import lru_cache
 from wsgiref.types import WSGIEnvironment
 
+from feeds.audience import network
+
 LONGEST_ADDRESS = 64  # characters of an address, and its port
 _WITH_PORT = re.compile(r"\[([0-9a-fA-F:.]+)\](?::\d+)?|([0-9.]+)(?::\d+)?|([0-9a-fA-F:.]+)")
 FORWARDED = ("HTTP_X_FORWARDED_FOR", "HTTP_FORWARDED", "HTTP_VIA", "HTTP_X_REAL_IP")  # what proxies add
@@ -47,16 +49,6 @@ class Clients:
 def without_port(address: str) -> str:
     match = _WITH_PORT.fullmatch(address[:LONGEST_ADDRESS])
     return next(filter(None, match.groups()), "") if match else ""
-
-
-@lru_cache(maxsize=4096)
-def network(address: str) -> str | None:
-    """Give who shares an address: itself, or the /64 of an IPv6 address, which is one client's (RFC 6177)."""
-    try:
-        parsed = ipaddress.ip_address(address)
-    except ValueError:
-        return None
-    return str(ipaddress.ip_network(f"{address}/64", strict=False)) if parsed.version == 6 else address  # noqa: PLR2004
 
 
 @lru_cache(maxsize=4096)

@@ -40,7 +40,7 @@ class Polls:
         self._keep = keep
         self._tally = Tally(catalog)
         self._queue: deque[_Request] = deque(maxlen=_QUEUE)
-        self._last = self._queue  # who was just noting something may still put it there
+        self._last: deque[_Request] = deque()  # the one before: who was just noting something may still put it there
         self._seen: Counter[_Request] = Counter()
         self._counting = threading.Lock()
         self._closed = ""  # the day before which all is closed
@@ -107,7 +107,7 @@ class Polls:
         with self._counting:
             last, self._last = self._last, self._queue
             self._queue = deque(maxlen=_QUEUE)
-            requests = iter(last)
+            requests = iter(list(last))
             while some := list(islice(requests, _PIECE)):
                 self._seen.update(some)
                 if len(self._seen) > _MANY:
