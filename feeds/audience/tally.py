@@ -62,11 +62,11 @@ class Tally:
     def __len__(self) -> int:
         return len(self._counts)
 
-    def add(self, day: str, poll: Poll, times: int = 1) -> None:
-        """Count a poll, or several that are alike; what is no poll of a feed's document is not counted."""
+    def add(self, day: str, poll: Poll, times: int = 1) -> readers.Kind | None:
+        """Count a poll, or several that are alike. Gives who that was; None for what is no feed's document."""
         address = _address(poll.document)
         if address is None or poll.status not in {200, 226, 304}:
-            return
+            return None
         feed, live = address
         reader = readers.read(poll.agent)
         with self._adding:
@@ -85,6 +85,7 @@ class Tally:
             count.unconditional += 0 if poll.conditional else times
             count.size += poll.size * times
             count.saved += poll.saved * times
+        return reader.kind
 
     def _name(self, day: str, name: str) -> str:
         """Give a reader's name; that of one that nobody knows only if not too many others came."""

@@ -39,6 +39,14 @@ class Audience:
         names = [visits.c[name] for name in Visit._fields]
         yield from map(Visit._make, self._connection.execute(sa.select(*names).where(visits.c.day == day)))
 
+    def worst(self, day: str, limit: int) -> list[Visit]:
+        """Give who asked most without a validator on a day that is not closed: of all feeds together."""
+        sums = {name: sa.func.sum(visits.c[name]).label(name) for name in ("live", *_SUMS)}
+        same = [visits.c[name] for name in ("reader", "kind", "source")]
+        chosen = sa.select(*same, *sums.values()).where(visits.c.day == day).group_by(*same)
+        most = chosen.having(sums["unconditional"] > 1).order_by(sums["unconditional"].desc(), *same).limit(limit)
+        return [Visit(day=day, feed="", subscribers=None, **row) for row in self._connection.execute(most).mappings()]
+
     def audience(self, since: str, until: str) -> Iterator[Counted]:
         """Give what closed days came to, by day and feed."""
         names = [audience.c[name] for name in Counted._fields]

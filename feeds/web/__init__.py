@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from wsgiref.types import WSGIEnvironment
 
 from flask import Flask, jsonify, request
@@ -29,6 +29,10 @@ from feeds.web.pages import ServedPages
 from feeds.web.polls import Polls
 from feeds.web.preview import Preview, only_here
 from feeds.web.routes import ASSETS_FOR, give_pages, say_errors
+from feeds.web.stats import StatsPage
+
+if TYPE_CHECKING:
+    from feeds.web.metrics import Counters
 
 _DAY = 86_400
 _ARCHIVE = Freshness(7 * _DAY, _DAY, 7 * _DAY)
@@ -70,7 +74,10 @@ def create_app(config_file: str | os.PathLike[str] | None = None) -> Flask:
     app.url_map.strict_slashes = app.url_map.merge_slashes = False  # a redirect would carry the request's Host
     tasks: list[Callable[[list[Request]], Any]] = []
     room = server.memory << 20
-    documents = Documents(catalog, site, answer, room=room, deltas=server.deltas, timed=_count(tasks))
+    counters = _count(tasks)
+    documents = Documents(
+        catalog, site, answer, room=room, deltas=server.deltas, timed=counters.rendered if counters else _nothing
+    )
     if server.access_log:
         tasks.append(access_log(server.access_log, settings.root))
     if parent:
@@ -85,18 +92,19 @@ def create_app(config_file: str | os.PathLike[str] | None = None) -> Flask:
     def healthz() -> tuple[Response, int]:
         return health.said()
 
-    if settings.schedule.webhook:
-        hook = Hook(settings.schedule.webhook, server.client_header)
-        app.add_url_rule("/refresh", "refresh", lambda: hook.answer(request), methods=["POST"])
-        tasks.append(lambda _requests: hook.hand_on(catalog.ask))
-
+    clients = Clients(server.client_header)
+    if task := _let_the_owner(app, settings, catalog, clients):
+        tasks.append(task)
     give_pages(app, documents, settings.content_root, preview, [_CSP, _NOSNIFF])
     say_errors(app, documents, aliases)
     tasks.append(lambda _requests: documents.write())
     journal = Journal(tasks, wanted=len(tasks) > 1, logged=bool(server.access_log))
     journal.start()
-    clients = Clients(server.client_header)
-    polls = Polls(catalog, clients, settings.stats.keep) if settings.stats.count and not preview else None
+    polls = (
+        Polls(catalog, clients, settings.stats.keep, counters.polled if counters else _nothing)
+        if settings.stats.count and not preview
+        else None
+    )
     if polls:
         polls.start()
         endings.append(polls.finish)
@@ -115,6 +123,20 @@ def create_app(config_file: str | os.PathLike[str] | None = None) -> Flask:
     return app
 
 
+def _let_the_owner(
+    app: Flask, settings: config.Config, catalog: Catalog, clients: Clients
+) -> Callable[[list[Request]], Any] | None:
+    """Let who has a secret see who reads, and call for a regeneration. Gives what hands such calls on."""
+    if settings.stats.token:
+        stats = StatsPage(catalog, settings.site.title, settings.stats.token, clients, [_CSP, _NOSNIFF])
+        app.add_url_rule("/stats", "stats", lambda: stats.answer(request))
+    if not settings.schedule.webhook:
+        return None
+    hook = Hook(settings.schedule.webhook, settings.server.client_header)
+    app.add_url_rule("/refresh", "refresh", lambda: hook.answer(request), methods=["POST"])
+    return lambda _requests: hook.hand_on(catalog.ask)
+
+
 def _both(one: Note | None, other: Note | None) -> Note | None:
     """Give what notes a request twice, or no more than is wanted."""
     if one is None or other is None:
@@ -127,15 +149,19 @@ def _both(one: Note | None, other: Note | None) -> Note | None:
     return note
 
 
-def _count(tasks: list[Callable[[list[Request]], Any]]) -> Callable[[float], Any]:
-    """Count what happens, if somebody wants it counted. Gives what is to be told of each document rendered."""
+def _nothing(*_facts: object) -> None:
+    """Do nothing with what nobody wants to know."""
+
+
+def _count(tasks: list[Callable[[list[Request]], Any]]) -> "Counters | None":
+    """Count what happens, if somebody wants it counted. Gives what is to be told of renders and polls."""
     if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
-        return lambda _seconds: None
+        return None
     from feeds.web.metrics import Counters
 
     counters = Counters()
     tasks.append(counters.count)
-    return counters.rendered
+    return counters
 
 
 def _end_with(parent: int, endings: list[Callable[[], Any]]) -> None:

@@ -4,6 +4,8 @@ The folder is the one that PROMETHEUS_MULTIPROC_DIR names, which must be set bef
 imported only where somebody wants to count.
 """
 
+import contextlib
+import time
 from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -14,10 +16,14 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
+from feeds.audience import subscribers
 from feeds.catalog import Catalog
 from feeds.documents import Address
 from feeds.errors import CatalogError, FeedsError
 from feeds.web.journal import Request
+
+_COUNT_EVERY = 30.0  # seconds
+_FEEDS = 1_000  # that are named
 
 
 class Counters:
@@ -32,12 +38,17 @@ class Counters:
             "feeds_cache_hits", "Requests for documents and pages, less the documents rendered.", registry=registry
         )
         self._render = histogram("feeds_render_seconds", "How long documents took to render.", registry=registry)
+        self._polls = counter("feeds_polls", "Polls of feeds.", ["kind"], registry=registry)
         self._rendered = 0  # since hits were last counted
 
     def rendered(self, seconds: float) -> None:
         """Count a document that was rendered."""
         self._render.observe(seconds)
         self._rendered += 1
+
+    def polled(self, kind: str, times: int) -> None:
+        """Count polls by who asked."""
+        self._polls.labels(kind).inc(times)
 
     def count(self, requests: list[Request]) -> None:
         """Count what has queued."""
@@ -66,6 +77,8 @@ class _Regeneration(Collector):
 
     def __init__(self, catalog: Catalog) -> None:
         self._catalog = catalog
+        self._subscribers: dict[str, int] = {}
+        self._counted_at = float("-inf")
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
         """Give the gauges; none but `feeds_catalog_up` while the catalog can't be read."""
@@ -76,6 +89,18 @@ class _Regeneration(Collector):
         yield GaugeMetricFamily("feeds_catalog_up", "Whether the catalog can be read.", float(bool(facts)))
         for name, said, value in facts:
             yield GaugeMetricFamily(name, said, value)
+        family = GaugeMetricFamily("feeds_subscribers", "Subscribers, today or yesterday.", labels=["feed"])
+        for feed, number in self._counted():
+            family.add_metric([f"/{feed}/" if feed else "/"], number)
+        yield family
+
+    def _counted(self) -> list[tuple[str, int]]:
+        """Give the feeds that have most subscribers; counted again every minute."""
+        if time.monotonic() - self._counted_at > _COUNT_EVERY:
+            self._counted_at = time.monotonic()
+            with contextlib.suppress(CatalogError), self._catalog.reading() as catalog:
+                self._subscribers = subscribers(catalog)
+        return sorted(self._subscribers.items(), key=lambda one: (-one[1], one[0]))[:_FEEDS]
 
     def _facts(self, now: datetime) -> Iterator[tuple[str, str, float]]:
         with self._catalog.reading() as catalog:

@@ -7,8 +7,10 @@ import os
 import threading
 import time
 from collections import Counter, deque
+from collections.abc import Callable
 from datetime import UTC, datetime
 from itertools import islice
+from typing import Any
 from wsgiref.types import WSGIEnvironment
 
 from feeds.audience import Poll, Tally, close_days
@@ -34,10 +36,12 @@ _Request = tuple[
 class Polls:
     """A queue of polls, and the thread that counts them."""
 
-    def __init__(self, catalog: Catalog, clients: Clients, keep: int) -> None:
+    def __init__(self, catalog: Catalog, clients: Clients, keep: int, polled: Callable[[str, int], Any]) -> None:
+        """Keep what days came to for so many of them. `polled` is told the kind of who polled, and how often."""
         self._catalog = catalog
         self._clients = clients
         self._keep = keep
+        self._polled = polled
         self._tally = Tally(catalog)
         self._queue: deque[_Request] = deque(maxlen=_QUEUE)
         self._last: deque[_Request] = deque()  # the one before: who was just noting something may still put it there
@@ -119,7 +123,9 @@ class Polls:
         for (document, agent, said, conditional, size, status), times in seen.items():
             client = self._clients.network(said) or ""
             sizes = (0, size) if status == "304" else (size, 0)
-            self._tally.add(day, Poll(document, agent, client, int(status), conditional, *sizes), times)
+            kind = self._tally.add(day, Poll(document, agent, client, int(status), conditional, *sizes), times)
+            if kind:
+                self._polled(kind, times)
 
     def _tell(self) -> None:
         with self._counting:
