@@ -136,7 +136,7 @@ class Site:
             catalog.close()
 
 
-def run(*arguments, cwd, environment=None, timeout=60):
+def run(*arguments, cwd, environment=None, timeout=60, stdin=None):
     """Run `feeds` in a process of its own."""
     return subprocess.run(
         [sys.executable, "-m", "feeds", *arguments],
@@ -145,6 +145,7 @@ def run(*arguments, cwd, environment=None, timeout=60):
         capture_output=True,
         text=True,
         timeout=timeout,
+        stdin=stdin,
         check=False,
     )
 

@@ -58,7 +58,7 @@ def plot(title: str, until: str, length: int, known: Mapping[str, Mapping[str, i
     lines = tuple(_line(name, series, top) for name, series in values.items())
     rows = tuple((_y(at, top), f"{at:,.0f}") for at in _range(top, step))
     every = max(1, len(days) // 6)
-    columns = tuple((_x(at, len(days)), days[at][5:]) for at in range(0, len(days), every))
+    columns = tuple((_x(at, len(days)), days[at][5:]) for at in range(len(days) - 1, -1, -every))[::-1]
     now = ", ".join(f"{line.name} {line.last:,}" for line in lines) or "nobody yet"
     return Plot(title, f"{days[0]} to {days[-1]}; at the end: {now}.", lines, days, rows, columns)
 

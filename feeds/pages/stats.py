@@ -11,15 +11,24 @@ _MOST = 100  # feeds that are listed
 
 
 def stats_page(
-    site: str, day: str | None, days: int, by_feed: Mapping[str, Mapping[str, int]], feeds: list[Any], **facts: Any
+    site: str,
+    today: str,
+    day: str | None,
+    days: int,
+    by_feed: Mapping[str, Mapping[str, int]],
+    feeds: list[Any],
+    **facts: Any,
 ) -> str:
     """Write it: of so many days until one, with `feeds` that have a `path`, `subscribers`, `readers` and `sums`."""
     feeds = sorted(feeds, key=lambda feed: (-feed.subscribers, feed.path))
     named = {day: {_path(feed): number for feed, number in known.items()} for day, known in by_feed.items()}
     plots = {}
+    by_reader = facts.pop("by_reader")
     if day:
-        plots["by_feed"] = plot("Subscribers by feed, day by day", day, days, named)
-        plots["by_reader"] = plot("Subscribers by reader, day by day", day, days, facts.pop("by_reader"))
+        # a day that is not over would look like a fall
+        until = max((known for known in by_feed if known < today), default=day)
+        plots["by_feed"] = plot("Subscribers by feed, day by day", until, days, named)
+        plots["by_reader"] = plot("Subscribers by reader, day by day", until, days, by_reader)
     return (
         templates()
         .get_template("stats.html")

@@ -80,6 +80,7 @@ class StatsPage:
             worst = catalog.worst(f"{now:%Y-%m-%d}", _WORST)
         return stats_page(
             self._site,
+            f"{now:%Y-%m-%d}",
             report.day,
             _DAYS,
             {day: report.by_feed.get(day, {}) for day in report.days},

@@ -1,0 +1,640 @@
+"""Who reads: polls become subscribers, exactly as many as there are, and nothing that tells who somebody is remains."""
+
+import base64
+import contextlib
+import gzip
+import json
+import random
+import sqlite3
+import time
+import urllib.request
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from conftest import REPOSITORY, free_port
+
+from feeds.audience import OTHER, Poll, Report, Tally, close_days, subscribers
+from feeds.errors import CatalogError, ConfigError
+
+TODAY = datetime(2026, 6, 3, 12, tzinfo=UTC)
+DAY, BEFORE = "2026-06-03", "2026-06-02"
+NETNEWSWIRE = "NetNewsWire (RSS Reader; https://netnewswire.com/)"
+FEEDLY = "Feedly/1.0 (+http://www.feedly.com/fetcher.html; {} subscribers; )"
+GOOGLEBOT = "Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)"
+TOKEN = "a secret of twenty letters"
+
+
+def agents():
+    """Give (User-Agent, name, kind, subscribers, feed id) of the recorded ones."""
+    lines = (REPOSITORY / "tests" / "agents.tsv").read_text("utf-8").splitlines()[1:]
+    for agent, name, kind, said, feed_id, _ in (line.split("\t") for line in lines):
+        yield agent, name, kind, None if said == "-" else int(said), "" if feed_id == "-" else feed_id
+
+
+def poll(agent=NETNEWSWIRE, client="192.0.2.1", document="/rss.xml", status=200, **facts):
+    """Make a poll."""
+    return Poll(
+        document,
+        agent,
+        client,
+        status,
+        facts.get("conditional", status == 304),
+        facts.get("size", 0),
+        facts.get("saved", 0),
+    )
+
+
+def counted(catalog, now=TODAY):
+    """Give feed -> reader -> subscribers."""
+    with catalog.reading() as reader:
+        report = Report.of(reader, now, 30)
+    return {feed.path: {one.name: one.subscribers for one in feed.readers} for feed in report.feeds if feed.readers}
+
+
+def rows(site, query):
+    """Ask the catalog's file."""
+    with contextlib.closing(sqlite3.connect(site.config.catalog_file)) as raw:
+        return raw.execute(query).fetchall()
+
+
+def publish(site, **settings):
+    """Publish a site with a tag and an archive."""
+    site.configure(**settings)
+    for number in range(3):
+        site.article(f"{number}.md", title=str(number), tags=["x"], date=f"2026-05-0{number + 1}")
+    site.publish()
+
+
+def test_a_day_of_a_thousand_pollers(site, serve):
+    """A thousand pollers, of every recorded kind, in all formats, again and again, at three workers: all are counted, once."""
+    publish(site, server={"client_header": "X-Client", "limit": 0}, feeds={"limit": 2}, content={"watch": "off"})
+    chosen = random.Random(6)
+    known = list(agents())
+    expected, asked = {}, []
+    for number in range(1000):
+        agent, name, kind, said, feed_id = chosen.choice(known)
+        client = f"10.{number % 3}.{number // 250}.{number % 250}"
+        feed = chosen.choice(["", "tag/x"])
+        folder = f"/{feed}/" if feed else "/"
+        names = chosen.sample(["rss.xml", "atom.xml", "feed.json"], 2)
+        asked += [(folder + document, agent, client) for document in [*names, "archive/1/rss.xml"]]
+        mine = expected.setdefault(feed, {}).setdefault(name, {"silent": 0, "ids": {}, "sources": set()})
+        if kind == "service" and said is None:
+            mine["silent"] = 1
+        elif kind == "service":
+            mine["ids"][feed_id] = max(said, mine["ids"].get(feed_id, 0))
+        elif kind in {"person", "unknown"}:
+            mine["sources"].add((client, agent))
+    numbers = {
+        feed: {
+            name: total
+            for name, one in readers.items()
+            if (total := len(one["sources"]) + (sum(one["ids"].values()) if one["ids"] else one["silent"]))
+        }
+        for feed, readers in expected.items()
+    }
+    chosen.shuffle(asked)
+    server = serve(site, "--workers", "3")
+    for at, (path, agent, client) in enumerate(asked):
+        if at == len(asked) // 2:
+            assert server.stop() == 0
+            server = serve(site, "--workers", "3")
+        assert server.ask(path, f"X-Client: {client}", f"User-Agent: {agent}").status == 200
+    assert server.stop() == 0
+    said = json.loads(site.run("stats", "--json").stdout)
+    assert {
+        feed["path"].strip("/"): {reader["name"]: reader["subscribers"] for reader in feed["readers"]}
+        for feed in said["feeds"]
+    } == numbers
+    assert said["subscribers"] == sum(sum(readers.values()) for readers in numbers.values())
+    assert said["polls"] == len(asked)
+    listed = {one["path"]: one["subscribers"] for one in json.loads(site.run("list", "--json").stdout)}
+    assert listed == {"/": sum(numbers[""].values()), "/tag/x/": sum(numbers["tag/x"].values())}
+
+
+def test_what_is_counted(site):
+    """A person is one by address and program, a service what it says for each id, an archive or a robot nobody."""
+    publish(site)
+    tally = Tally(site.catalog)
+    for one in (
+        *(poll(client="192.0.2.1", document=path) for path in ("/rss.xml", "/atom.xml", "/feed.json")),
+        poll(client="192.0.2.2"),
+        poll(client="192.0.2.3", document="/archive/1/rss.xml"),
+        poll(FEEDLY.format(10), client="192.0.2.4"),
+        poll(FEEDLY.format(12), client="192.0.2.5"),
+        poll("Feedbin feed-id:1 - 5 subscribers"),
+        poll("Feedbin feed-id:2 - 3 subscribers"),
+        poll(GOOGLEBOT),
+        poll(client="192.0.2.9", status=404),
+        poll(client="192.0.2.9", document="/"),
+    ):
+        tally.add(DAY, one)
+    tally.write()
+    assert counted(site.catalog) == {"": {"Feedly": 12, "Feedbin": 8, "NetNewsWire": 2}}
+    assert rows(site, "SELECT sum(polls) FROM visits") == [(10,)]
+
+
+def test_today_or_yesterday(site):
+    """While a day is young, a feed has the subscribers of the day before; older days are no more than history."""
+    publish(site)
+    tally = Tally(site.catalog)
+    for number in range(5):
+        tally.add("2026-06-01", poll(client=f"192.0.2.{number}"))
+    for number in range(3):
+        tally.add(BEFORE, poll(client=f"192.0.2.{number}"))
+    tally.add(DAY, poll())
+    tally.add(DAY, poll(document="/tag/x/rss.xml"))
+    tally.write()
+    for _ in range(2):
+        assert counted(site.catalog) == {"": {"NetNewsWire": 3}, "tag/x": {"NetNewsWire": 1}}
+        close_days(site.catalog, TODAY, 400)
+    with site.catalog.reading() as reader:
+        assert subscribers(reader) == {"": 3, "tag/x": 1}
+        report = Report.of(reader, TODAY, 30)
+        assert {day: report.subscribers_on(day) for day in report.days} == {"2026-06-01": 5, BEFORE: 3, DAY: 2}
+        assert reader.open_days() == [DAY]
+
+
+def test_nothing_of_a_closed_day_tells_who_asked(site):
+    """After a day is closed, neither an address nor what told its pollers apart is in any byte of the catalog."""
+    publish(site)
+    chosen = random.Random(2)
+    tally = Tally(site.catalog)
+    for _ in range(4):  # days grow side by side, so that their rows share pages
+        for day in (BEFORE, DAY):
+            for _ in range(1500):
+                client = f"198.51.{chosen.randrange(100)}.{chosen.randrange(250)}"
+                tally.add(day, poll(client=client, document=chosen.choice(["/rss.xml", "/tag/x/rss.xml"])))
+        tally.write()
+
+    def written():
+        files = site.config.catalog_file.parent.glob("catalog.db*")
+        return b"".join(file.read_bytes() for file in files)
+
+    sources = {source for (source,) in rows(site, f"SELECT source FROM visits WHERE day = '{BEFORE}'")}
+    salts = dict(rows(site, "SELECT day, salt FROM salts"))
+    assert len(sources) > 5000
+    assert all(source.encode() in written() for source in sources)
+    assert close_days(site.catalog, TODAY, 400)
+    assert site.catalog.wipe_log()
+    left = written()
+    assert salts[BEFORE] not in left
+    assert [source for source in sources if source.encode() in left] == []
+    assert b"198.51." not in left
+    assert salts[DAY] in left
+    sources = {source for (source,) in rows(site, "SELECT source FROM visits")}
+    assert all(source.encode() in left for source in sources)
+    assert rows(site, f"SELECT sum(polls) FROM audience WHERE day = '{BEFORE}'") == [(6000,)]
+
+
+def test_days_are_closed_once_and_kept_for_a_while(site):
+    """Whoever comes first closes a day, two minutes after it is over; what comes late adds to it; old ones are forgotten."""
+    publish(site)
+    tally = Tally(site.catalog)
+    tally.add(DAY, poll(FEEDLY.format(5)))
+    tally.write()
+    midnight = datetime(2026, 6, 4, tzinfo=UTC)
+    assert not close_days(site.catalog, midnight + timedelta(minutes=1), 400)
+    assert close_days(site.catalog, midnight + timedelta(minutes=2), 400)
+    assert not close_days(site.catalog, midnight + timedelta(minutes=2), 400)
+    for said in (4, 7):
+        tally.add(DAY, poll(FEEDLY.format(said), size=10))
+        tally.write()
+        assert close_days(site.catalog, midnight + timedelta(hours=1), 400)
+    assert rows(site, "SELECT subscribers, polls, bytes FROM audience") == [(7, 3, 20)]
+    tally.add("2026-06-04", poll())
+    tally.write()
+    assert close_days(site.catalog, midnight + timedelta(days=3), 3)
+    assert rows(site, "SELECT day FROM audience") == [(DAY,), ("2026-06-04",)]
+    tally.add("2026-06-06", poll())
+    tally.write()
+    assert close_days(site.catalog, midnight + timedelta(days=4), 3)
+    assert rows(site, "SELECT day FROM audience") == [("2026-06-04",), ("2026-06-06",)]
+
+
+def test_a_flood_is_bounded(site):
+    """However many programs and addresses come, memory and catalog hold so many; all polls are counted, some as others."""
+    publish(site)
+    tally = Tally(site.catalog, room=300, most=400)
+    for number in range(2000):
+        tally.add(DAY, poll(f"Made{number}up/1.0", client=f"198.51.100.{number % 200}"))
+        assert len(tally) <= 301
+        if number % 500 == 499:
+            tally.write()
+    for number in range(1000):
+        tally.add(DAY, poll(f"Feedbin feed-id:{number} - 2 subscribers"))
+    tally.write()
+    assert rows(site, "SELECT sum(polls) FROM visits") == [(3000,)]
+    assert rows(site, "SELECT count(*) FROM visits")[0][0] <= 402
+    assert rows(site, f"SELECT polls > 2000 FROM visits WHERE reader = '{OTHER}' AND source = ''") == [(1,)]
+    tally = Tally(site.catalog)
+    for number in range(2000):
+        tally.add(BEFORE, poll(f"Made{number}up/1.0"))
+    tally.write()
+    names = {name for (name,) in rows(site, f"SELECT reader FROM visits WHERE day = '{BEFORE}'")}
+    assert len(names) == 501
+    assert sum(counted(site.catalog, TODAY - timedelta(days=1))[""].values()) >= 2000 - 1
+
+
+def test_a_day_has_so_many_rows(site):
+    """Of a day with very many readers the largest are kept by name, and the subscribers of all."""
+    publish(site)
+    tally = Tally(site.catalog, most=10_000)
+    for number in range(3000):
+        tally.add(f"2026-06-0{1 + number // 1500}", poll(f"Feedbin feed-id:{number} - 2 subscribers"))
+        tally._names.clear()
+        tally.add(BEFORE, poll(f"Made{number}up/1.0", client="192.0.2.1"))
+    tally.write()
+    close_days(site.catalog, TODAY, 400)
+    assert rows(site, f"SELECT count(*), sum(subscribers), sum(polls) FROM audience WHERE day = '{BEFORE}'") == [
+        (2001, 6000, 4500)
+    ]
+
+
+def test_a_catalog_that_is_busy_or_away(site):
+    """What can't be told to the catalog now is told later, and nothing is lost meanwhile."""
+    publish(site)
+    catalog, tally = site.catalog, Tally(site.catalog)
+    tally.add(DAY, poll())
+    with contextlib.closing(sqlite3.connect(site.config.catalog_file)) as raw:
+        raw.execute("BEGIN IMMEDIATE")
+        with pytest.raises(CatalogError, match="locked"):
+            tally.write()
+        tally.add(DAY, poll(client="192.0.2.2"))
+        raw.rollback()
+    file = site.config.catalog_file
+    file.rename(f"{file}.away")
+    with pytest.raises(CatalogError):
+        tally.write()
+    file.with_name("catalog.db.away").rename(file)
+    tally.write()
+    assert counted(catalog) == {"": {"NetNewsWire": 2}}
+    assert rows(site, "SELECT sum(polls) FROM visits") == [(2,)]
+
+
+def test_requests_go_on_while_the_catalog_is_busy(site, serve):
+    """A server whose catalog somebody else is writing to answers as fast as ever, and counts afterwards."""
+    publish(site, content={"watch": "off"}, schedule={"cron": None}, server={"client_header": "X-Client"})
+    server = serve(site)
+    server.ask("/rss.xml", "X-Client: 192.0.2.1", f"User-Agent: {NETNEWSWIRE}")
+    with contextlib.closing(sqlite3.connect(site.config.catalog_file)) as raw:
+        raw.execute("BEGIN IMMEDIATE")
+        until = time.monotonic() + 12
+        while time.monotonic() < until:
+            began = time.monotonic()
+            assert server.ask("/rss.xml", "X-Client: 192.0.2.2", f"User-Agent: {NETNEWSWIRE}").status in {200, 429}
+            assert time.monotonic() - began < 2
+            time.sleep(0.1)
+        raw.rollback()
+    assert server.stop() == 0
+    assert "kept later" in server.log.read_text()
+    with site.catalog.reading() as reader:
+        assert subscribers(reader) == {"": 2}
+
+
+COMBINED = [
+    '192.0.2.1 - - [03/Jun/2026:10:00:00 +0200] "GET /rss.xml HTTP/1.1" 200 1000 "-" "{netnewswire}"',
+    '192.0.2.2 - joe [03/Jun/2026:10:00:00 +0200] "GET /atom.xml?x HTTP/1.1" 304 0 "-" "{netnewswire}"',
+    '2001:db8::1 - - [03/Jun/2026:10:00:00 +0200] "GET /tag/x/rss.xml HTTP/2.0" 200 500 "-" "{feedly}"',
+    '192.0.2.3 - - [03/Jun/2026:10:00:00 +0200] "GET /about/ HTTP/1.1" 200 1000 "-" "{netnewswire}"',
+    '192.0.2.4 - - [03/Jun/2026:10:00:00 +0200] "GET /rss.xml HTTP/1.1" 404 9 "-" "{netnewswire}"',
+    '192.0.2.5 - - [03/Jun/2026:10:00:00 +0200] "GET /tag/none/rss.xml HTTP/1.1" 200 9 "-" "{netnewswire}"',
+    '192.0.2.6 - - [03/Jun/2026:10:00:00 +0200] "POST /rss.xml HTTP/1.1" 200 9 "-" "{netnewswire}"',
+]
+
+
+def of(**names):
+    """Give the same requests as a JSON log that has these names for things; a dot leads into an object."""
+
+    def line(client, at, method, target, status, size, agent):
+        said = {}
+        for what, value in {
+            "client": client,
+            "time": at,
+            "method": method,
+            "target": target,
+            "status": status,
+            "size": size,
+            "agent": agent,
+        }.items():
+            *folders, name = names[what].split("/")
+            place = said
+            for folder in folders:
+                place = place.setdefault(folder, {})
+            place[name] = [value] if folders[1:] == ["headers"] else value
+        return json.dumps(said)
+
+    return line
+
+
+REQUESTS = [
+    ("192.0.2.1", "GET", "/rss.xml", 200, 1000, NETNEWSWIRE),
+    ("192.0.2.2", "GET", "/atom.xml?x", 304, 0, NETNEWSWIRE),
+    ("2001:db8::1", "GET", "/tag/x/rss.xml", 200, 500, FEEDLY.format(9)),
+    ("192.0.2.3", "GET", "/about/", 200, 1000, NETNEWSWIRE),
+    ("192.0.2.4", "GET", "/rss.xml", 404, 9, NETNEWSWIRE),
+    ("192.0.2.5", "GET", "/tag/none/rss.xml", 200, 9, NETNEWSWIRE),
+    ("192.0.2.6", "POST", "/rss.xml", 200, 9, NETNEWSWIRE),
+]
+AT = datetime(2026, 6, 3, 8, tzinfo=UTC)
+
+
+def combined(prefix=""):
+    """Give a log as nginx and Apache write it."""
+    filled = [line.format(netnewswire=NETNEWSWIRE, feedly=FEEDLY.format(9)) for line in COMBINED]
+    return "".join(f"{prefix}{line}\n" for line in filled)
+
+
+def as_json(line, at):
+    """Give a log of JSON lines."""
+    return "".join(
+        line(client, at, method, target, status, size, agent) + "\n"
+        for client, method, target, status, size, agent in REQUESTS
+    )
+
+
+def cloudfront():
+    """Give a log as CloudFront writes it: tabs, and User-Agents encoded twice."""
+    names = (
+        "date time x-edge-location sc-bytes c-ip cs-method cs(Host) cs-uri-stem sc-status cs(Referer) cs(User-Agent)"
+    )
+    lines = ["#Version: 1.0", f"#Fields: {names}"]
+    for client, method, target, status, size, agent in REQUESTS:
+        coded = agent.replace("%", "%25").replace(" ", "%2520").replace(";", "%253B")
+        cells = [
+            "2026-06-03",
+            "08:00:00",
+            "LHR1-C1",
+            size,
+            client,
+            method,
+            "d.example",
+            target.partition("?")[0],
+            status,
+            "-",
+            coded,
+        ]
+        lines.append("\t".join(map(str, cells)))
+    return "\n".join(lines) + "\n"
+
+
+LOGS = {
+    "combined": combined(),
+    "combined, with a host": combined("news.example:443 "),
+    "Caddy": as_json(
+        of(
+            client="request/client_ip",
+            time="ts",
+            method="request/method",
+            target="request/uri",
+            status="status",
+            size="size",
+            agent="request/headers/User-Agent",
+        ),
+        AT.timestamp(),
+    ),
+    "ours": as_json(
+        of(client="client", time="time", method="method", target="path", status="status", size="bytes", agent="agent"),
+        AT.isoformat(),
+    ).replace("?x", ""),
+    "CloudFront": cloudfront(),
+    "Cloudflare": as_json(
+        of(
+            client="ClientIP",
+            time="EdgeStartTimestamp",
+            method="ClientRequestMethod",
+            target="ClientRequestURI",
+            status="EdgeResponseStatus",
+            size="EdgeResponseBytes",
+            agent="ClientRequestUserAgent",
+        ),
+        int(AT.timestamp() * 1e9),
+    ),
+    "Fastly": as_json(
+        of(
+            client="client_ip",
+            time="timestamp",
+            method="request_method",
+            target="url",
+            status="response_status",
+            size="response_body_size",
+            agent="request_user_agent",
+        ),
+        "2026-06-03T08:00:00+0000",
+    ),
+    "nginx, JSON": as_json(
+        of(
+            client="remote_addr",
+            time="time_iso8601",
+            method="request_method",
+            target="request_uri",
+            status="status",
+            size="body_bytes_sent",
+            agent="http_user_agent",
+        ),
+        "2026-06-03T08:00:00+00:00",
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", LOGS)
+def test_logs_of_other_servers(site, kind):
+    """Each kind of log tells the same: who polled which feed of ours, what was sent, and what a 304 saved."""
+    publish(site)
+    log = site.root / "access.log"
+    log.write_text(LOGS[kind])
+    done = site.run("stats", "--import", "access.log")
+    assert (done.returncode, done.stderr) == (0, f"access.log: 3 polls in {len(LOGS[kind].splitlines())} lines\n")
+    assert counted(site.catalog) == {"": {"NetNewsWire": 2}, "tag/x": {"Feedly": 9}}
+    with site.catalog.reading() as reader:
+        sums = Report.of(reader, TODAY, 30).sums
+    assert (sums.polls, sums.unchanged, sums.bytes) == (3, 1, 1500)
+
+
+def test_a_log_is_counted_once(site):
+    """A log that is read again, has grown, was renamed and compressed, or comes by a pipe, never counts a line twice."""
+    publish(site, site={"url": "https://test.example/blog"}, feeds={"aliases": {"/feed/": "/rss.xml"}})
+    text = combined().replace("GET /", "GET /blog/").replace("/blog/rss.xml", "/blog/feed/")
+    log = site.root / "access.log"
+    log.write_text("no line of a log\n" + text)
+    first = site.run("stats", "--import", "access.log")
+    assert first.stderr == "access.log: 3 polls in 8 lines, 1 line could not be read\n"
+    again = site.run("stats", "--import", "access.log")
+    assert again.stderr == f"access.log: 0 polls in 0 lines, {log.stat().st_size:,} bytes were known\n"
+    more = "".join(
+        text.splitlines(keepends=True)[0].replace("192.0.2.1", f"192.0.2.{number}") for number in range(20, 40)
+    )
+    packed = site.root / "access.log.1.gz"
+    packed.write_bytes(gzip.compress((log.read_text() + more).encode()))
+    grown = site.run("stats", "--import", "access.log.1.gz")
+    assert grown.stderr.startswith("access.log.1.gz: 20 polls in ")
+    with packed.open("rb") as file:
+        piped = site.run("stats", "--json", "--import", "-", stdin=file)
+    assert piped.stderr.startswith("-: 0 polls in 0 lines")
+    assert json.loads(piped.stdout)["polls"] == 23
+    assert counted(site.catalog)[""] == {"NetNewsWire": 22}
+    assert b"192.0.2." not in site.config.catalog_file.read_bytes()
+    packed.write_bytes(packed.read_bytes()[:-40])
+    assert site.run("stats", "--import", "access.log.1.gz").returncode == 3
+    assert site.run("stats", "--import", "nothing.log").returncode == 3
+
+
+def test_days_of_a_log(site):
+    """A log's last day stays open until the next log brings the rest of it; those before it are closed."""
+    publish(site)
+    today = datetime.now(UTC)
+    line = '192.0.2.{} - - [{:%d/%b/%Y}:10:00:00 +0000] "GET /rss.xml HTTP/1.1" 200 9 "-" "' + NETNEWSWIRE + '"\n'
+    days = [today - timedelta(days=back) for back in (3, 2, 1)]
+    (site.root / "1.log").write_text(line.format(1, days[0]) + line.format(1, days[1]))
+    (site.root / "2.log").write_text(line.format(1, days[1]) + line.format(2, days[1]) + line.format(1, days[2]))
+    assert site.run("stats", "--import", "1.log").returncode == 0
+    with site.catalog.reading() as reader:
+        assert reader.open_days() == [f"{days[1]:%Y-%m-%d}"]
+    said = json.loads(site.run("stats", "--json", "--import", "2.log").stdout)
+    assert [one["subscribers"] for one in said["days"]] == [1, 2, 1]
+    assert said["subscribers"] == 2
+    with site.catalog.reading() as reader:
+        assert reader.open_days() == [f"{days[2]:%Y-%m-%d}"]
+
+
+def test_garbage_for_a_log(site):
+    """Whatever bytes come for a log: bad lines are counted, and nothing else happens."""
+    publish(site)
+    chosen = random.Random(3)
+    lines = ["{", "[]", '{"status": 200}', '{"path": "/rss.xml", "status": {}}', '{"path": 1, "status": 200, "time": 1e300}',
+             '{"path": "/rss.xml", "status": 200, "time": "never", "agent": []}', "\t\t\t", "{" * 5000, "x" * 200_000,
+             '1 - - [99/Foo/2026:10:00:00 +0000] "GET /rss.xml HTTP/1.1" 200 9 "-" "x"',
+             '{"path": "//[", "status": 200, "time": 0}']  # fmt: skip
+    blob = (
+        "\n".join(lines).encode()
+        + b"\n"
+        + bytes(chosen.randrange(256) for _ in range(20_000))
+        + b"\n"
+        + combined().encode()
+    )
+    (site.root / "access.log").write_bytes(blob)
+    done = site.run("stats", "--import", "access.log")
+    assert done.returncode == 0, done.stderr
+    assert "3 polls" in done.stderr
+    assert "could not be read" in done.stderr
+
+
+def test_the_text_for_people(site):
+    """`feeds stats` is a table of feeds and their readers, with robots apart; before anybody polled it says what to do."""
+    publish(site)
+    assert site.run("stats").stdout.startswith("Nobody was counted yet.")
+    tally = Tally(site.catalog)
+    today = f"{datetime.now(UTC):%Y-%m-%d}"
+    for one in (
+        poll(size=3000),
+        poll(client="192.0.2.2", status=304, saved=3000),
+        poll(FEEDLY.format(1200)),
+        poll(GOOGLEBOT),
+    ):
+        tally.add(today, one)
+    tally.write()
+    lines = [line.split() for line in site.run("stats").stdout.splitlines()]
+    assert lines[1] == ["1,202", "4", "25%", "3.0", "kB", "3.0", "kB", "/"]
+    assert lines[2:4] == [["1,200", "Feedly"], ["2", "NetNewsWire"]]
+    assert ["1", "0%", "0", "B", "0", "B", "Googlebot"] in lines
+    assert site.run("list").stdout.split()[:3] == ["/", "3", "1202"]
+    assert site.run("stats", "x.log").returncode == 2
+
+
+def basic(token, user="me"):
+    """Give the header of a browser that was told a password."""
+    return f"Authorization: Basic {base64.b64encode(f'{user}:{token}'.encode()).decode()}"
+
+
+def test_the_private_page(site, serve):
+    """`/stats` is for who has the token, as a password or a bearer token; nobody keeps it, and nobody guesses for long."""
+    publish(site, stats={"token": TOKEN}, server={"client_header": "X-Client"})
+    tally = Tally(site.catalog)
+    for back in range(5):
+        for number in range(3 + back):
+            day = f"{datetime.now(UTC) - timedelta(days=back):%Y-%m-%d}"
+            tally.add(day, poll("<script>Evil</script>/1", client=f"192.0.2.{number}", document="/tag/x/rss.xml"), 30)
+    tally.write()
+    server = serve(site)
+    asked = server.ask("/stats")
+    assert (asked.status, asked.headers["www-authenticate"]) == (401, 'Basic realm="who reads", charset="UTF-8"')
+    for header in (basic(TOKEN), f"Authorization: Bearer {TOKEN}"):
+        answer = server.ask("/stats", header)
+        assert (answer.status, answer.headers["cache-control"]) == (200, "no-store")
+        assert "unsafe-inline" not in answer.headers["content-security-policy"]
+    text = answer.body.decode()
+    assert text.count('<svg viewBox="0 0 720') == 2
+    assert "<script>Evil" not in text
+    assert " style=" not in text
+    assert "/tag/x/" in text
+    source = rows(site, "SELECT source FROM visits")[0][0]
+    assert source not in text
+    assert server.ask("/static/stats.css").status == 200
+    assert server.ask("/stats", basic(TOKEN), method="HEAD").status == 200
+    assert server.ask("/stats", basic(TOKEN), method="POST").status == 405
+    wrong = [basic("wrong"), "Authorization: Basic ???", "Authorization: Bearer ", "Authorization: Bearer é"]
+    assert {server.ask("/stats", header, "X-Client: 192.0.2.7").status for header in wrong * 2} == {401}
+    guesses = [server.ask("/stats", basic(f"{number}"), "X-Client: 192.0.2.7").status for number in range(20)]
+    assert guesses[-1] == 429
+    assert server.ask("/stats", basic(TOKEN), "X-Client: 192.0.2.7").status == 429
+    assert server.ask("/stats", basic(TOKEN), "X-Client: 192.0.2.8").status == 200
+
+
+def test_without_a_token_there_is_no_page(site, serve):
+    """`/stats` is not there if nobody may see it, and a token that is easy to guess is refused."""
+    publish(site, stats={"count": False})
+    server = serve(site)
+    assert server.ask("/stats").status == 404
+    server.ask("/rss.xml")
+    server.stop()
+    assert rows(site, "SELECT count(*) FROM visits") == [(0,)]
+    site.configure(stats={"token": "short"})
+    with pytest.raises(ConfigError, match="stats.token"):
+        _ = site.config
+
+
+def test_the_page_before_anybody_polled(site, serve):
+    """The page says so when there is nothing to show."""
+    publish(site, stats={"token": TOKEN})
+    answer = serve(site).ask("/stats", basic(TOKEN))
+    assert (answer.status, b"Nobody was counted yet" in answer.body) == (200, True)
+
+
+def test_metrics_of_subscribers(site, serve):
+    """Prometheus is told of subscribers by feed, and of polls by who polls."""
+    port = free_port()
+    publish(site, server={"metrics": f"127.0.0.1:{port}", "access_log": "access.log"})
+    tally = Tally(site.catalog)
+    tally.add(f"{datetime.now(UTC):%Y-%m-%d}", poll(FEEDLY.format(12), document="/tag/x/rss.xml"))
+    tally.write()
+    server = serve(site)
+    for agent in (NETNEWSWIRE, NETNEWSWIRE, GOOGLEBOT):
+        server.ask("/rss.xml", f"User-Agent: {agent}")
+
+    def said():
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=10) as answer:
+            return answer.read().decode()
+
+    assert 'feeds_subscribers{feed="/tag/x/"} 12.0' in said()
+    server.wait_for(lambda: 'feeds_polls_total{kind="person"} 2.0' in said())
+    assert 'feeds_polls_total{kind="crawler"} 1.0' in said()
+    assert len((site.root / "access.log").read_text().splitlines()) >= 3
+
+
+def test_a_catalog_made_anew_keeps_the_history(site):
+    """What closed days came to is saved from a damaged catalog."""
+    publish(site)
+    tally = Tally(site.catalog)
+    tally.add(BEFORE, poll(FEEDLY.format(12)))
+    tally.write()
+    close_days(site.catalog, TODAY, 400)
+    site.close()
+    with contextlib.closing(sqlite3.connect(site.config.catalog_file)) as raw:
+        (page,) = raw.execute("SELECT rootpage FROM sqlite_master WHERE name = 'articles_by_hash'").fetchone()
+        raw.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    data = bytearray(site.config.catalog_file.read_bytes())
+    data[(page - 1) * 4096 : page * 4096] = b"\xff" * 4096
+    site.config.catalog_file.write_bytes(data)
+    with site.catalog.lock():
+        assert site.catalog.mend()
+    assert rows(site, "SELECT feed, reader, subscribers FROM audience") == [("", "Feedly", 12)]
