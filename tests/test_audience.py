@@ -57,7 +57,7 @@ def rows(site, query):
         return raw.execute(query).fetchall()
 
 
-def publish(site, **settings):
+def publish(site, /, **settings):
     """Publish a site with a tag and an archive."""
     site.configure(**settings)
     for number in range(3):
@@ -99,7 +99,9 @@ def test_a_day_of_a_thousand_pollers(site, serve):
         if at == len(asked) // 2:
             assert server.stop() == 0
             server = serve(site, "--workers", "3")
-        assert server.ask(path, f"X-Client: {client}", f"User-Agent: {agent}").status == 200
+        while (status := server.ask(path, f"X-Client: {client}", f"User-Agent: {agent}").status) == 503:
+            pass  # it is rendering this one for the first time
+        assert status == 200
     assert server.stop() == 0
     said = json.loads(site.run("stats", "--json").stdout)
     assert {
@@ -204,11 +206,11 @@ def test_days_are_closed_once_and_kept_for_a_while(site):
     assert rows(site, "SELECT subscribers, polls, bytes FROM audience") == [(7, 3, 20)]
     tally.add("2026-06-04", poll())
     tally.write()
-    assert close_days(site.catalog, midnight + timedelta(days=3), 3)
+    assert close_days(site.catalog, midnight + timedelta(days=3), 4)
     assert rows(site, "SELECT day FROM audience") == [(DAY,), ("2026-06-04",)]
     tally.add("2026-06-06", poll())
     tally.write()
-    assert close_days(site.catalog, midnight + timedelta(days=4), 3)
+    assert close_days(site.catalog, midnight + timedelta(days=4), 4)
     assert rows(site, "SELECT day FROM audience") == [("2026-06-04",), ("2026-06-06",)]
 
 
@@ -469,7 +471,7 @@ def test_a_log_is_counted_once(site):
     grown = site.run("stats", "--import", "access.log.1.gz")
     assert grown.stderr.startswith("access.log.1.gz: 20 polls in ")
     with packed.open("rb") as file:
-        piped = site.run("stats", "--json", "--import", "-", stdin=file)
+        piped = site.run("stats", "--json", "--days", "10000", "--import", "-", stdin=file)
     assert piped.stderr.startswith("-: 0 polls in 0 lines")
     assert json.loads(piped.stdout)["polls"] == 23
     assert counted(site.catalog)[""] == {"NetNewsWire": 22}
@@ -589,7 +591,7 @@ def test_without_a_token_there_is_no_page(site, serve):
     server.stop()
     assert rows(site, "SELECT count(*) FROM visits") == [(0,)]
     site.configure(stats={"token": "short"})
-    with pytest.raises(ConfigError, match="stats.token"):
+    with pytest.raises(ConfigError, match=r"stats\.token"):
         _ = site.config
 
 
@@ -635,6 +637,7 @@ def test_a_catalog_made_anew_keeps_the_history(site):
     data = bytearray(site.config.catalog_file.read_bytes())
     data[(page - 1) * 4096 : page * 4096] = b"\xff" * 4096
     site.config.catalog_file.write_bytes(data)
-    with site.catalog.lock():
-        assert site.catalog.mend()
+    catalog = site.catalog
+    with catalog.lock():
+        assert catalog.mend()
     assert rows(site, "SELECT feed, reader, subscribers FROM audience") == [("", "Feedly", 12)]

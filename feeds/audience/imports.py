@@ -53,12 +53,11 @@ class Importer:
     def read(self, file: BinaryIO, now: datetime) -> Imported:
         """Read one log, gzipped or not, from where it was left. Raises `FeedsError`."""
         log, came, lines = Log(), Imported(), _lines(file)
-        head, names = self._head(log, lines, came)
+        head, names, offset = self._head(log, lines, came)
         if not head:
             return came
         with self._catalog.reading() as catalog:
             was, skip = catalog.read_so_far(names) or (None, 0)
-        offset = head[-1][0]
         if offset <= skip:
             came = Imported()
         came.known = skip
@@ -80,13 +79,14 @@ class Importer:
 
     def _head(
         self, log: Log, lines: Iterator[tuple[bytes, int]], came: Imported
-    ) -> tuple[list[tuple[int, Poll, str]], list[str]]:
-        """Give the first polls: where they end, what they are, the day; and the log's names, the longest first.
+    ) -> tuple[list[tuple[int, Poll, str]], list[str], int]:
+        """Give the first polls: where they end, what they are, the day; the log's names, the longest first; the end.
 
-        It has one for each number of polls that were in it when it was read.
+        It has a name for each number of polls that were in it when it was read.
         """
         head: list[tuple[int, Poll, str]] = []
         names: list[str] = []
+        end = 0
         for line, end in lines:
             found = self._poll(log, line, came)
             if found:
@@ -94,7 +94,7 @@ class Importer:
                 names.insert(0, _name(names[:1], *found))
                 if len(head) == _HEAD:
                     break
-        return head, names
+        return head, names, end
 
     def _poll(self, log: Log, raw: bytes, came: Imported) -> tuple[Poll, str] | None:
         """Give what a line says of a poll of one of our feeds, and its day."""
