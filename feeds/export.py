@@ -19,6 +19,8 @@ _UNFINISHED = ".feeds-unfinished"  # is there while a run is under way, and afte
 _TEMPORARY = ".feeds-*.tmp"
 _HEAD = 200  # bytes that tell whose a file is: of a document, what stands before its entries
 _READABLE = 0o644
+Stamp = tuple[int, int]  # size in bytes, mtime in ns
+NO_FILE: Stamp = (-1, -1)
 
 
 class Tree:
@@ -26,13 +28,14 @@ class Tree:
 
     def __init__(self, root: Path) -> None:
         self.root = self._root = root
-        self._shows = self._read_manifest()  # path of a file of ours -> digest of what it shows
+        # path of a file of ours -> digest of what it shows, and the file's size and time, in case others write it too
+        self._shows, self._stamps = self._read_manifest()
         self._known = set(self._shows)
         self._was_cut_short = (root / _UNFINISHED).exists()
 
     def has(self, path: str, digest: str) -> bool:
         """Tell whether a file of ours is there and shows just that."""
-        return self._shows.get(path) == digest and self._file(path).is_file()
+        return self._shows.get(path) == digest and self._stamps.get(path) == _stamp(self._file(path)) != NO_FILE
 
     def is_foreign(self, path: str, body: bytes) -> bool:
         """Tell whether a file is there that is not ours, where we would write one.
@@ -57,7 +60,7 @@ class Tree:
 
     def wrote(self, path: str, digest: str, *, new: bool) -> bool:
         """Note what a file of ours shows now, whoever wrote it. Gives back whether it had to be written."""
-        self._shows[path] = digest
+        self._shows[path], self._stamps[path] = digest, _stamp(self._file(path))
         return new
 
     def write(self, path: str, body: bytes, digest: str, *, force: bool = False) -> bool:
@@ -68,7 +71,7 @@ class Tree:
             if force or not same:
                 file.parent.mkdir(parents=True, exist_ok=True)
                 _replace(file, body)
-        self._shows[path] = digest
+        self.wrote(path, digest, new=not same)
         return force or not same
 
     def plan(self, published: Iterable[str], changed: Iterable[str]) -> None:
@@ -95,6 +98,7 @@ class Tree:
                     if folder == self._root or not _remove_empty(folder):
                         break
             del self._shows[path]
+            self._stamps.pop(path, None)
         self._keep_manifest()
         if self._was_cut_short:
             for leftover in {part for path in self._shows for part in self._file(path).parent.glob(_TEMPORARY)}:
@@ -107,23 +111,34 @@ class Tree:
         manifest = self._root / MANIFEST
         with _translated(manifest):
             self._root.mkdir(parents=True, exist_ok=True)
-            body = json.dumps(self._shows, indent=0, sort_keys=True).encode()
+            facts = {path: [digest, *self._stamps.get(path, NO_FILE)] for path, digest in self._shows.items()}
+            body = json.dumps(facts, separators=(",", ":"), sort_keys=True).replace('],"', '],\n"').encode()
             if not manifest.is_file() or manifest.read_bytes() != body:
                 _replace(manifest, body)
 
     def _file(self, path: str) -> Path:
         return self._root / path.lstrip("/")
 
-    def _read_manifest(self) -> dict[str, str]:
+    def _read_manifest(self) -> tuple[dict[str, str], dict[str, Stamp]]:
+        shows, stamps = dict[str, str](), dict[str, Stamp]()
         try:
-            shows: Any = json.loads((self._root / MANIFEST).read_bytes())
-        except (OSError, ValueError, RecursionError):
-            return {}
-        inside = isinstance(shows, dict) and all(
-            isinstance(digest, str) and path.startswith("/") and ".." not in path.split("/") and "\0" not in path
-            for path, digest in shows.items()
-        )
-        return shows if inside else {}
+            facts: Any = json.loads((self._root / MANIFEST).read_bytes())
+            for path, fact in facts.items():
+                # earlier versions kept the digest alone
+                digest, size, time = (fact, *NO_FILE) if isinstance(fact, str) else fact
+                shows[path], stamps[path] = str(digest), (int(size), int(time))
+        except (OSError, ValueError, RecursionError, AttributeError, TypeError):
+            return {}, {}
+        inside = all(path.startswith("/") and ".." not in path.split("/") and "\0" not in path for path in shows)
+        return (shows, stamps) if inside else ({}, {})
+
+
+def _stamp(file: Path) -> Stamp:
+    try:
+        facts = file.stat()
+    except OSError:
+        return NO_FILE
+    return facts.st_size, facts.st_mtime_ns
 
 
 def _replace(file: Path, body: bytes) -> None:

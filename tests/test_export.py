@@ -262,3 +262,43 @@ def test_an_export_behind_nginx(site, tmp_path):
     finally:
         process.terminate()
         process.wait(10)
+
+
+def test_what_somebody_else_wrote_over_is_mended(site):
+    """A file of ours that was written over by somebody else is ours again after the next build, at its own cost only."""
+    site.article("a.md", title="a")
+    assert site.run("build").returncode == 0
+    public = site.root / "public"
+    good = (public / "rss.xml").read_bytes()
+    other = (public / "atom.xml").stat().st_mtime_ns
+    (public / "rss.xml").write_text("junk")
+    assert "1 files written" in site.run("build", "-v").stderr
+    assert (public / "rss.xml").read_bytes() == good
+    assert (public / "atom.xml").stat().st_mtime_ns == other
+
+
+def test_a_manifest_of_an_earlier_version(site):
+    """A manifest that holds digests alone is read: nothing is written anew but the manifest, and what is gone goes."""
+    site.article("a.md", title="a", category="x")
+    assert site.run("build").returncode == 0
+    public = site.root / "public"
+    facts = json.loads((public / MANIFEST).read_bytes())
+    (public / MANIFEST).write_text(json.dumps({path: digest for path, (digest, _, _) in facts.items()}))
+    assert "0 files written, 0 removed" in site.run("build", "-v").stderr
+    (site.content / "a.md").unlink()
+    site.run("build", "--accept")
+    assert not (public / "category").exists()
+
+
+def test_accepting_beside_a_server(site):
+    """--no-export regenerates and writes no file: what the guard has stopped is accepted where `feeds serve` gives out."""
+    for number in range(6):
+        site.article(f"{number}.md", title=str(number))
+    assert site.run("build", "--no-export").returncode == 0
+    assert not (site.root / "public").exists()
+    for number in range(5):
+        (site.content / f"{number}.md").unlink()
+    stopped = site.run("build", "--no-export")
+    assert (stopped.returncode, "--accept" in stopped.stderr, "--no-export" in stopped.stderr) == (5, True, True)
+    assert site.run("build", "--no-export", "--accept").returncode == 0
+    assert site.publish().articles == 1

@@ -505,3 +505,20 @@ def test_yaml_that_we_write_is_read_back(text):
     """What `dump` writes, `load` reads as the same texts; what is empty is left out."""
     values = {"site": {"title": text, "more": {"deep": "x"}}, "list": [text, "b"], text or "k": "v"}
     assert yaml.load(yaml.dump(values | {"none": None, "map": {}, "empty": []})).plain() == values
+
+
+@pytest.mark.parametrize(
+    ("path", "text", "said"),
+    [
+        ("a.md", "Title: A\nDate: 2024-01-02 10:20\n\nText.\n", "only between two lines ---"),
+        ("2026-02-31-x.md", "Text.\n", "2026-02-31 in its name is no day"),
+        ("a.md", "---\ndat: 2026-01-01\n---\nText.\n", "did you mean that by `dat`?"),
+        ("a.md", "Note: this is prose.\nAnd so on.\n", "give it a `date`, or"),
+        ("a.md", "---\ntitle: x\n---\nText.\n", "give it a `date`, or"),
+    ],
+)
+def test_why_there_is_no_date(path, text, said):
+    """An article without a date is refused with what its author may have meant to be one."""
+    with pytest.raises(Refused, match="no date: ") as refused:
+        articles.read(text.encode(), path, UTC)
+    assert said in refused.value.reason

@@ -272,9 +272,10 @@ class Writer(Staging, Counting):
             if oldest is not None:
                 self._connection.execute(renditions.delete().where(mine, renditions.c.revision <= oldest))
 
-    def remember_run(self, run: Run) -> None:
-        """Keep what came of a regeneration; what ended one before it is over."""
-        self._connection.execute(meta.delete().where(meta.c.key == "failure"))
+    def remember_run(self, run: Run, *, over: bool = True) -> None:
+        """Keep what came of a regeneration; and whether what ended one before it is over."""
+        if over:
+            self._connection.execute(meta.delete().where(meta.c.key == "failure"))
         self.set_meta("run", json.dumps({"at": run.at.isoformat(), "seconds": run.seconds, "outcome": run.outcome}))
 
     def set_meta(self, key: str, value: str) -> None:

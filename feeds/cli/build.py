@@ -31,12 +31,14 @@ from feeds.publish import Outcome
 @click.option("--output", type=click.Path(path_type=Path, file_okay=False), help="The folder to write [export.path].")
 @click.option("--force", is_flag=True, help="Read every article and write every file again.")
 @click.option("--accept", is_flag=True, help="Publish even what the republish guard would stop.")
+@click.option("--no-export", is_flag=True, help="Regenerate only; `feeds serve` gives the feeds out.")
 @click.option("--wait", type=click.FloatRange(0), default=0.0, metavar="SECONDS", help="Wait for another run to end.")
-def build(call: Call, output: Path | None, force: bool, accept: bool, wait: float) -> int:
+def build(call: Call, output: Path | None, force: bool, accept: bool, no_export: bool, wait: float) -> int:
     """Regenerate once and write the feeds as static files. Silent if all is well."""
     settings = call.settings
 
-    say_without_effect(settings)
+    if call.verbose:
+        say_without_effect(settings)
     catalog = open_catalog(settings)
     publisher, folder = make_publisher(settings, catalog)
     with catalog.lock(wait):
@@ -44,6 +46,9 @@ def build(call: Call, output: Path | None, force: bool, accept: bool, wait: floa
             outcome = publisher.refresh(
                 datetime.now(UTC), force=force, accept=accept, mended=say_mended, progress=progress
             )
+        if no_export:
+            report(outcome, settings)
+            return REFUSED if outcome.refused else 0
         tree = Tree((output or settings.export_root).absolute())
         if not accept:
             _hold_against(tree, catalog)

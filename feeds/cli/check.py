@@ -40,7 +40,9 @@ from feeds.publish import Outcome
 @click.option("--against", type=click.Path(path_type=Path, dir_okay=False),
               help="A saved feed of the site as it was: see that its entries keep their ids.")  # fmt: skip
 def check(call: Call, strict: bool, form: str, ignore: tuple[str, ...], against: Path | None) -> int:
-    """Say what is wrong with the configuration and the articles, and what a run would stop at; write nothing.
+    """Say what is wrong with config and articles.
+
+    And what a run would stop at; nothing is written.
 
     Each problem is one line, path:line: level: message (rule). The rules are listed in docs/articles.md.
     """

@@ -28,7 +28,9 @@ _GENERATORS = ("hugo", "jekyll", "eleventy", "pelican")
 @click.option("-v", "--verbose", is_flag=True, help="Say more.")
 @click.argument("folder", type=click.Path(path_type=Path, file_okay=False), default=".", metavar="[DIR]")
 def init(folder: Path, config_file: Path | None, generator: "Generator | None", quiet: bool, verbose: bool) -> None:
-    """Make a config.yaml and a first article that work at once; what is there already is left alone.
+    """Make a config.yaml and a first article.
+
+    They work at once. Articles that are there are left alone; where there is a config.yaml, nothing is done.
 
     With --from, the config.yaml says what the old site's configuration did: its permalinks, its ids, its feeds' paths.
     """

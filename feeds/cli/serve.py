@@ -51,7 +51,10 @@ _HEADER_ROOM = 65_536  # bytes of a request's head
 @click.option("--drafts", is_flag=True, help="Show drafts and what is scheduled on pages, on this machine alone.")
 @click.option("--workers", type=click.IntRange(1, 64), help="Processes that answer [server.workers].")
 def serve(call: Call, host: str | None, port: int | None, workers: int | None, drafts: bool) -> int:
-    """Watch the folder, regenerate, and serve the feeds, until Ctrl-C or SIGTERM."""
+    """Watch the folder, regenerate, and serve the feeds.
+
+    Until Ctrl-C or SIGTERM.
+    """
     settings = call.settings
 
     host, port, workers = host or settings.server.host, port or settings.server.port, workers or settings.server.workers
@@ -187,9 +190,9 @@ class _Teller:
             self._error = error
             return
         self._say_refused(outcome)
-        if self._error:
+        if self._error and outcome.whole:  # what only looked at a file that was saved knows no better
             self._inform("all is well again")
-        self._error = ""
+            self._error = ""
         for warning in outcome.warnings:
             self._inform(f"warning: {self._settings.content.path}/{warning}")
         if outcome.changed:

@@ -44,7 +44,10 @@ def list_feeds(call: Call, as_json: bool) -> int:
 @command
 @click.option("--json", "as_json", is_flag=True, help="For programs.")
 def status(call: Call, as_json: bool) -> int:
-    """Say what the last good regeneration came to: refused articles, what is scheduled, what is too large."""
+    """Say what the last good regeneration came to.
+
+    Refused articles with reasons, what is scheduled, what is too large, what fails since.
+    """
     settings = call.settings
     with open_published(settings).reading() as catalog:
         run, revision, live = catalog.run(), catalog.revision(), catalog.live()

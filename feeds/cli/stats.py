@@ -22,8 +22,9 @@ _MOST_ROBOTS = 20
 @click.option("--import", "logs", multiple=True, metavar="LOG", help="First count an access log, - for stdin.")
 @click.argument("more_logs", nargs=-1, metavar="[LOG]...")
 def stats(call: Call, as_json: bool, days: int, logs: tuple[str, ...], more_logs: tuple[str, ...]) -> int:
-    """Say who reads: subscribers by feed and by reader, and how they poll.
+    """Say who reads: subscribers by feed and reader.
 
+    And how they poll.
     After --import several logs may be named.
     """
     if more_logs and not logs:

@@ -2,6 +2,7 @@
 
 import re
 from datetime import UTC, datetime, tzinfo
+from difflib import get_close_matches
 
 from feeds.errors import Refused
 from feeds.model import Article
@@ -24,6 +25,8 @@ _NO_PERMALINKS = {
     "none",
 }  # Eleventy's and Jekyll's, which say no path
 _TEMPLATE = re.compile(r"\{[{%]|/:[a-z]")
+_METADATA = re.compile(r"\s*[A-Za-z_-]{2,20}: \S[^\n]*\n(?:[A-Za-z_-]{2,20}:[^\n]*\n)*\s*\n")
+_DATE_OF_NAME = re.compile(r"\d{4}-\d\d-\d\d")
 _LONGEST_HEADING = 300  # characters
 _MARKS = re.compile(r"!?\[([^\]]*)\]\([^)]*\)|[*`]+|\b_+|_+\b")
 
@@ -52,7 +55,7 @@ def _read(data: bytes, path: str, zone: tzinfo) -> Article:
     published = fields.date("date", "published", "publishDate", "pubDate", "created") or named_date
     if published is None:
         if not draft:
-            raise Refused("no date: give it a `date`, or a file name like 2026-01-24-a-title.md")
+            raise Refused(f"no date: {_why_no_date(matter, body, name)}")
         published = _NO_DATE_YET
     title = fields.text("title")
     if title is None:
@@ -78,6 +81,17 @@ def _read(data: bytes, path: str, zone: tzinfo) -> Article:
         draft=draft,
         expires=fields.date("expires", "expiryDate"),
     )
+
+
+def _why_no_date(matter: frontmatter.FrontMatter, body: str, name: str) -> str:
+    """Say what the author may have meant to be the date."""
+    if _METADATA.match(body):
+        return "what stands at its beginning is metadata only between two lines ---"
+    if date := _DATE_OF_NAME.match(name.rpartition("/")[2]):
+        return f"{date[0]} in its name is no day"
+    close = [key for key in matter if get_close_matches(key.lower(), ["date", "published", "pubdate"], 1, 0.7)]
+    meant = f" (did you mean that by `{close[0]}`?)" if close else ""
+    return f"give it a `date`{meant}, or a file name like 2026-01-24-a-title.md"
 
 
 def _name(path: str) -> str:

@@ -47,6 +47,7 @@ class Outcome:
     warnings: tuple[str, ...]
     unsettled: tuple[str, ...]  # paths of files that were being written; run again soon
     seconds: float
+    whole: bool = True  # whether everything was looked at
 
 
 class Publisher:
@@ -107,10 +108,18 @@ class Publisher:
                 catalog.set_meta("fingerprint", self._fingerprint)
                 catalog.set_meta("read again", "")
                 seconds = time.monotonic() - began
-                catalog.remember_run(Run(now, seconds, "refused" if refused else "ok"))
+                whole = parts == [""]
+                catalog.remember_run(Run(now, seconds, "refused" if refused else "ok"), over=whole)
                 articles, warnings = catalog.live(), tuple(commit.warnings)
                 return Outcome(
-                    catalog.revision(), tuple(changed), articles, refused, warnings, tuple(seen.unsettled), seconds
+                    catalog.revision(),
+                    tuple(changed),
+                    articles,
+                    refused,
+                    warnings,
+                    tuple(seen.unsettled),
+                    seconds,
+                    whole,
                 )
         except (FolderGone, GuardStopped) as error:
             with self._catalog.writing() as catalog:

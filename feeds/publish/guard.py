@@ -85,7 +85,8 @@ class Guard:
             if self._saved == 0 and not self._catalog.live():
                 raise GuardStopped(
                     "nothing was published: the catalog was damaged, and there is no article in the content folder. "
-                    "Are both where they should be? If that is meant: feeds build --accept"
+                    "Are both where they should be? If that is meant: "
+                    "feeds build --accept (with --no-export beside feeds serve)"
                 )
         self._keep()
 
@@ -100,7 +101,7 @@ class Guard:
             began, before = "nothing more was published", f", counting {len(self._earlier)} that have already"
         return (
             f"{began}: of {self._base} entries {what}{before}; readers would show them as new, or lose them. "
-            "If that is meant: feeds build --accept"
+            "If that is meant: feeds build --accept (with --no-export beside feeds serve)"
         )
 
     def _read(self) -> dict[int, Change]:
