@@ -231,13 +231,14 @@ class Writer(Staging, Counting):
         rows = [(feed, id_, micros(at)) for id_ in sorted(ids - self.live_ids(list(ids)))]
         self._many(tombstones.insert().prefix_with("OR REPLACE"), ("feed", "id", "at"), rows)
 
-    def unbury(self) -> set[str]:
-        """Forget the tombstones of what is there again. Gives the feeds that told of it."""
+    def unbury(self, limit: int) -> set[str]:
+        """Forget the tombstones of what is there again. Gives the feeds that told of one: of so many, the latest."""
         again = sa.select(articles.c.id).where(articles.c.id == tombstones.c.id, articles.c.live.is_(True)).exists()
-        told = set(self._connection.scalars(sa.select(tombstones.c.feed).where(again)))
+        told = {path: self.withdrawn(path, limit)
+                for path in set(self._connection.scalars(sa.select(tombstones.c.feed).where(again)))}  # fmt: skip
         if told:
             self._connection.execute(tombstones.delete().where(again))
-        return told
+        return {path for path, those in told.items() if self.withdrawn(path, limit) != those}
 
     def stamp(self, feed: FeedState) -> None:
         """Keep a feed's state."""

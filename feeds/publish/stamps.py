@@ -64,7 +64,7 @@ class Stamps:
         feeds = set(self._grown) | ({feed.path for feed in self._catalog.feeds()} if every else set())
         if self._catalog.feed("") is None:
             feeds.add("")  # a site without articles has a feed too
-        returned = self._catalog.unbury() if self._arrived else set()
+        returned = self._catalog.unbury(self._site.limit) if self._arrived else set()
         states = [self._state(path, returned) for path in sorted(feeds | returned)]
         if not any(live or history for _, live, history, _ in states):
             for state, *_ in states:
