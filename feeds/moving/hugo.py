@@ -123,7 +123,7 @@ def _in_default_language(found: Settings, notes: list[str]) -> Settings:
         notes.append(
             "defaultContentLanguageInSubdir: begin the permalinks and feeds.aliases with the language's folder"
         )
-    language = str(found.get("defaultcontentlanguage") or next(iter(languages), "en"))
+    language = str(found.get("defaultcontentlanguage") or "en")
     return _merged(found, mapping(languages.get(language)))
 
 
