@@ -8,7 +8,6 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from wsgiref.types import WSGIEnvironment
 
 from flask import Flask, jsonify, request
 from werkzeug.wrappers import Response
@@ -21,7 +20,7 @@ from feeds.model import Document
 from feeds.pages import HERE, Pages
 from feeds.web.answer import Answer, Freshness
 from feeds.web.clients import Clients
-from feeds.web.front import CORS, Front, Note
+from feeds.web.front import CORS, Front
 from feeds.web.hammering import Hammering
 from feeds.web.hook import Hook
 from feeds.web.journal import Journal, Request, access_log
@@ -116,7 +115,8 @@ def create_app(config_file: str | os.PathLike[str] | None = None) -> Flask:
         redirect=settings.feeds.redirect_aliases,
         deltas=server.deltas,
         hammering=Hammering(server.limit, clients),
-        note=_both(journal.note, polls.note if polls else None),
+        note=journal.note,
+        polled=polls.note if polls else None,
     )
     if preview:
         app.wsgi_app = only_here(app.wsgi_app)  # type: ignore[method-assign,assignment]
@@ -135,18 +135,6 @@ def _let_the_owner(
     hook = Hook(settings.schedule.webhook, settings.server.client_header)
     app.add_url_rule("/refresh", "refresh", lambda: hook.answer(request), methods=["POST"])
     return lambda _requests: hook.hand_on(catalog.ask)
-
-
-def _both(one: Note | None, other: Note | None) -> Note | None:
-    """Give what notes a request twice, or no more than is wanted."""
-    if one is None or other is None:
-        return one or other
-
-    def note(environ: WSGIEnvironment, document: str, status: str, size: int, saved: int = 0) -> None:
-        one(environ, document, status, size, saved)
-        other(environ, document, status, size, saved)
-
-    return note
 
 
 def _nothing(*_facts: object) -> None:

@@ -45,6 +45,22 @@ class Freshness:
         return f"public, max-age={age}{stale}, stale-if-error={self.if_error}", until
 
 
+@dataclass(frozen=True, slots=True, eq=False)  # the same facts are the same object: nothing is compared to count them
+class Sent:
+    """What was sent to who polled."""
+
+    document: str  # its path
+    status: int
+    conditional: bool  # whether the poll had a validator
+    size: int  # bytes of the body
+    saved: int  # and of the one that a 304 made needless
+
+
+@lru_cache(maxsize=4096)
+def sent(document: str, status: int, size: int, saved: int = 0, *, conditional: bool = True) -> Sent:
+    return Sent(document, status, conditional, size, saved)
+
+
 @dataclass(slots=True)
 class Variant:
     """An answer in one content coding."""
@@ -56,6 +72,9 @@ class Variant:
     not_modified: Headers
     hour: float
     until: float  # when these headers are no longer true
+    whole: Sent  # to who sent another validator
+    afresh: Sent  # to who sent none
+    unchanged: Sent
 
 
 class Answer:
@@ -101,8 +120,18 @@ class Answer:
         validators = [("ETag", etag), ("Last-Modified", modified), ("Cache-Control", cache), *self._always]
         whole = [("Content-Type", document.media_type), ("Content-Length", str(len(body[0]))), *self._whole]
         encoded = [("Content-Encoding", coding)] if coding else []
+        path, size = document.path, len(body[0])
         return Variant(
-            etag, None if clamped else modified, body, [*whole, *encoded, *validators], validators, hour, until
+            etag=etag,
+            modified=None if clamped else modified,
+            body=body,
+            ok=[*whole, *encoded, *validators],
+            not_modified=validators,
+            hour=hour,
+            until=until,
+            whole=sent(path, 200, size),
+            afresh=sent(path, 200, size, conditional=False),
+            unchanged=sent(path, 304, 0, size),
         )
 
 

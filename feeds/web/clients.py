@@ -20,9 +20,9 @@ class Clients:
         self.variable = header and f"HTTP_{header.upper().replace('-', '_')}"
 
     def said(self, environ: WSGIEnvironment) -> str:
-        """Give what a request says of its client, unread and bounded; "" behind a proxy that we were not told of."""
+        """Give what a request says of its client, unread; "" behind a proxy that we were not told of."""
         if self.variable:
-            return environ.get(self.variable, "")[-LONGEST_ADDRESS:]  # type: ignore[no-any-return]
+            return environ.get(self.variable, "")  # type: ignore[no-any-return]
         if (
             "HTTP_X_FORWARDED_FOR" in environ
             or "HTTP_FORWARDED" in environ
@@ -36,7 +36,7 @@ class Clients:
         """Give who shares what was said: the address itself, or an IPv6 address's /64; None for what is no address."""
         if self.variable:
             # the last address is the one that our own proxy saw; those before it are what it was told
-            return network(without_port(said.rpartition(",")[2].strip()))
+            return network(without_port(said[-LONGEST_ADDRESS:].rpartition(",")[2].strip()))
         return network(said)
 
     def certain(self, environ: WSGIEnvironment) -> str | None:

@@ -15,13 +15,13 @@ from werkzeug.http import parse_accept_header
 from feeds.documents import Documents
 from feeds.errors import FeedsError
 from feeds.text import quote_path
-from feeds.web.answer import Answer, Headers, Variant, coding_for
+from feeds.web.answer import Answer, Headers, Sent, Variant, coding_for, sent
 from feeds.web.hammering import Hammering
 
 _LOG = logging.getLogger(__name__)
 
-# the request; what was asked for, status, bytes of the answer; of a 304 also those of the body that was not sent
-Note = Callable[..., Any]
+Note = Callable[[WSGIEnvironment, str, str, int], Any]  # the request; what was asked for, status, bytes of the answer
+Polled = Callable[[WSGIEnvironment, Sent], Any]
 
 _LONGEST = 500  # characters of a header that are looked at for a delta: a dozen validators
 _DIGEST = re.compile(r'"([0-9a-f]{32})(?:-\w+)?"')  # in a validator of ours
@@ -52,6 +52,7 @@ class Front:
         deltas: bool,
         hammering: Hammering,
         note: Note | None,
+        polled: Polled | None,
     ) -> None:
         self._documents = documents
         self._page = page
@@ -61,6 +62,7 @@ class Front:
         self._deltas = deltas
         self._hammering = hammering
         self._note = note
+        self._polled = polled
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Answer a request (PEP 3333)."""
@@ -116,7 +118,9 @@ class Front:
                 return self._too_many(environ, start_response, path, seconds)
         elif answer.is_unchanged(variant, known, since):
             if self._note:
-                self._note(environ, path, "304", 0, len(variant.body[0]))
+                self._note(environ, path, "304", 0)
+            if self._polled:
+                self._polled(environ, variant.unchanged)
             start_response("304 Not Modified", variant.not_modified)
             return []
         elif self._deltas and known and (delta := self._delta(answer, known, environ)):
@@ -124,6 +128,10 @@ class Front:
         body = variant.body if environ["REQUEST_METHOD"] == "GET" else []
         if self._note:
             self._note(environ, path, "200", len(variant.body[0]) if body else 0)
+        if self._polled:
+            afresh = known is None and since is None
+            whole = variant.afresh if afresh else variant.whole
+            self._polled(environ, whole if body else sent(path, 200, 0, conditional=not afresh))
         start_response("200 OK", variant.ok)
         return body
 
@@ -144,6 +152,8 @@ class Front:
         kept = {"Content-Type", "Content-Length", "Content-Encoding"}
         headers = [header for header in delta.ok if header[0] in kept]
         headers += [header for header in whole.not_modified if header[0] != "Cache-Control"]
+        if self._polled:
+            self._polled(environ, sent(path, 226, len(delta.body[0])))
         headers += [("IM", "feed"), ("Cache-Control", "no-store, im")]
         return self._give(environ, start_response, path, "226 IM Used", headers, delta.body[0])
 
@@ -189,11 +199,11 @@ class Front:
         headers: Headers,
         body: bytes = b"",
     ) -> Iterable[bytes]:
-        sent = b"" if environ["REQUEST_METHOD"] == "HEAD" else body
+        given = b"" if environ["REQUEST_METHOD"] == "HEAD" else body
         if self._note:
-            self._note(environ, what, status[:3], len(sent))
+            self._note(environ, what, status[:3], len(given))
         start_response(status, headers)
-        return [sent] if sent else []
+        return [given] if given else []
 
     def _pass_on(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         note = self._note

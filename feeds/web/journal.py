@@ -50,7 +50,7 @@ class Journal:
     def _start(self) -> None:
         threading.Thread(target=self._run, name="journal", daemon=True).start()
 
-    def _note(self, environ: WSGIEnvironment, document: str, status: str, size: int, _saved: int = 0) -> None:
+    def _note(self, environ: WSGIEnvironment, document: str, status: str, size: int) -> None:
         self._queue.append(Request(time.time(), document, status, size, _facts(environ) if self._logged else None))
 
     def _run(self) -> None:

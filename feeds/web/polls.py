@@ -16,8 +16,9 @@ from wsgiref.types import WSGIEnvironment
 from feeds.audience import Poll, Tally, close_days
 from feeds.catalog import Catalog
 from feeds.errors import FeedsError
+from feeds.web.answer import Sent
 from feeds.web.clients import LONGEST_ADDRESS, Clients
-from feeds.web.front import Note
+from feeds.web.front import Polled
 
 _LOG = logging.getLogger(__name__)
 _EVERY = 0.5  # seconds between two looks at the queue
@@ -28,9 +29,7 @@ _PIECE = 1_000  # requests that are counted in one go: nobody else runs meanwhil
 _MORNING = dt.time(0, 5)  # by when all have told what they counted of the day before
 _LONGEST = 500  # characters of a User-Agent
 
-_Request = tuple[
-    str, str, str, bool, int, str
-]  # document, agent, what is said of the client, validator?, bytes, status
+_Request = tuple[str, str, Sent]  # User-Agent, what is said of the client, the answer
 
 
 class Polls:
@@ -61,23 +60,16 @@ class Polls:
     def _start(self) -> None:
         threading.Thread(target=self._run, name="polls", daemon=True).start()
 
-    def _notes(self) -> Note:
-        """Give what notes a request: document, status, bytes; what is no document is forgotten at once."""
-        variable, said = self._clients.variable, self._clients.said
+    def _notes(self) -> Polled:
+        """Give what notes a poll. Each call and each slice less is a hundredth of the rate."""
+        header, said_of = self._clients.variable, self._clients.said
 
-        def note(environ: WSGIEnvironment, document: str, status: str, size: int, saved: int = 0) -> None:
-            if document:
-                self._queue.append(
-                    (
-                        document,
-                        environ.get("HTTP_USER_AGENT", "")[:_LONGEST],
-                        # a call less for each request
-                        environ.get(variable, "")[-LONGEST_ADDRESS:] if variable else said(environ),
-                        status == "304" or "HTTP_IF_NONE_MATCH" in environ or "HTTP_IF_MODIFIED_SINCE" in environ,
-                        size or saved,
-                        status,
-                    )
-                )
+        def note(environ: WSGIEnvironment, sent: Sent) -> None:
+            agent = environ.get("HTTP_USER_AGENT", "")
+            said = environ.get(header, "") if header else said_of(environ)
+            if len(agent) > _LONGEST or len(said) > LONGEST_ADDRESS:
+                agent, said = agent[:_LONGEST], said[-LONGEST_ADDRESS:]
+            self._queue.append((agent, said, sent))
 
         return note
 
@@ -120,10 +112,10 @@ class Polls:
     def _count(self) -> None:
         seen, self._seen = self._seen, Counter()
         day = f"{datetime.now(UTC):%Y-%m-%d}"
-        for (document, agent, said, conditional, size, status), times in seen.items():
+        for (agent, said, sent), times in seen.items():
             client = self._clients.network(said) or ""
-            sizes = (0, size) if status == "304" else (size, 0)
-            kind = self._tally.add(day, Poll(document, agent, client, int(status), conditional, *sizes), times)
+            poll = Poll(sent.document, agent, client, sent.status, sent.conditional, sent.size, sent.saved)
+            kind = self._tally.add(day, poll, times)
             if kind:
                 self._polled(kind, times)
 
