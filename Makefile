@@ -5,7 +5,7 @@ BIN     = $(VENV)/bin
 PIP     = $(BIN)/python -m pip --disable-pip-version-check --quiet --require-virtualenv
 LOCK    = uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --upgrade
 
-.PHONY: serve test lint format lock bench clean
+.PHONY: serve test lint format lock bench pictures clean
 
 serve: $(VENV)/.run  ## serve the demo site (config.yaml, content/)
 	@exec $(BIN)/feeds serve
@@ -35,6 +35,9 @@ bench: $(VENV)/.bench  ## builds beside Hugo's, and edits under `feeds serve`, a
 $(VENV)/.bench: $(VENV)/.dev requirements/bench.txt
 	@$(PIP) install --require-hashes -r requirements/bench.txt
 	@touch $@
+
+pictures: $(VENV)/.dev  ## the pictures of the README and the docs, from the demo (needs chromium)
+	$(BIN)/python docs/pictures.py
 
 clean:
 	rm -rf $(VENV) .feeds public

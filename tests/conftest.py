@@ -39,6 +39,12 @@ def pytest_configure(config):
     config.addinivalue_line("markers", "needs(program, …): foreign programs without which a test is skipped")
 
 
+@pytest.fixture(autouse=True)
+def patience(monkeypatch):
+    """Let what is rendered in a test's own process take its time: a busy machine is no fault of the test's subject."""
+    monkeypatch.setattr("feeds.documents.workshop._PATIENCE", 15.0)
+
+
 def pytest_runtest_setup(item):
     """Skip a test whose foreign programs are not there."""
     path = os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin", str(Path(sys.executable).parent)])
