@@ -7,6 +7,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from conftest import Server, Site, free_port
 
+from feeds.audience import Poll, Tally
+
 pytestmark = [
     pytest.mark.needs("chromium"),
     pytest.mark.filterwarnings("ignore::DeprecationWarning"),  # of the driver's own
@@ -16,6 +18,7 @@ OPTIONS = [  # as root, and without a word to anybody else
     *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
 ]
 MANY = 500  # tags
+READERS = ["NetNewsWire", "Miniflux", "newsboat", "FreshRSS", "Liferea", "Reeder", "Unread", "Thunderbird", "Akregator"]
 SIZES = {"phone": (320, 568), "laptop": (1366, 768), "4k": (3840, 2160)}
 
 
@@ -180,3 +183,43 @@ def test_a_preview_reloads(site, serve, tab):
     site.article("draft.md", "New words.", title="Draft", draft=True)
     page.get_by_role("article").get_by_text("New words.").wait_for(timeout=10_000)
     assert barriers(page) == []
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_who_reads(site, serve, tab, scheme):
+    """The owner opens the private page with its password, sees the plots, and nobody meets a barrier, at any width."""
+    site.configure(stats={"token": "a secret of twenty letters"})
+    site.article("a.md", title="a", tags=["x"])
+    site.publish()
+    tally = Tally(site.catalog)
+    for back in range(40):
+        day = f"{datetime.now(UTC) - timedelta(days=back):%Y-%m-%d}"
+        for number in range(60 - back):
+            agent = f"{READERS[number % len(READERS)]}/1.{number}"
+            tally.add(day, Poll("/rss.xml", agent, "192.0.2.1", 304, conditional=True, size=0, saved=5000), 24)
+        tally.add(
+            day,
+            Poll(
+                "/tag/x/rss.xml",
+                f"Feedly/1.0 ({90 - back} subscribers)",
+                "",
+                200,
+                conditional=False,
+                size=5000,
+                saved=0,
+            ),
+            9,
+        )
+    tally.write()
+    credentials = {"username": "me", "password": "a secret of twenty letters"}
+    page = tab(
+        serve(site), "/stats", http_credentials=credentials, color_scheme=scheme, viewport={"width": 320, "height": 600}
+    )
+    assert page.get_by_role("img", name="Subscribers by feed, day by day").is_visible()
+    for summary in page.locator("summary").all():
+        summary.click()
+    assert barriers(page) == []
+    assert page.evaluate("document.documentElement.scrollWidth") <= 320
+    lines = page.locator(".plot > svg .line")
+    assert {lines.nth(at).evaluate("line => getComputedStyle(line).fill") for at in range(lines.count())} == {"none"}
+    assert len({lines.nth(at).evaluate("line => getComputedStyle(line).stroke") for at in range(lines.count())}) >= 5
