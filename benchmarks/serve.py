@@ -205,6 +205,7 @@ def first_requests(command: list[str], port: int, root: Path) -> None:
                 print(f"  {path:<11} {took[0]:6.1f} ms, then {took[1]:4.1f} ms; {len(body)} bytes in br")
 
 
+NAMES = (("counting", "true"), ("not counting", "false"))
 CROWD = """
 local headers, bare, at = wrk.headers, {{}}, 0
 local agents = {{ {agents} }}
@@ -223,13 +224,44 @@ end
 """
 
 
+def alone(configs: dict[str, Path], agents: list[str], requests: int = 20_000, rounds: int = 15) -> None:
+    """Print the CPU of a 304 in this process, without a network: the smallest of some rounds, which noise adds to."""
+    from feeds.web import create_app
+
+    apps = {name: create_app(config).wsgi_app for name, config in configs.items()}
+    environ = {"REQUEST_METHOD": "GET", "PATH_INFO": "/rss.xml", "HTTP_ACCEPT_ENCODING": "gzip", "HTTP_X_CLIENT": "::1"}
+    etags: list[str] = []
+    for app in apps.values():
+        app(dict(environ), lambda _status, headers: etags.append(dict(headers)["ETag"]))
+    environ["HTTP_IF_NONE_MATCH"] = etags[-1]
+    for crowd in (1, 1000):
+        costs: dict[str, list[float]] = {name: [] for name in apps}
+        for _ in range(rounds):
+            for name, app in apps.items():
+                asked = [
+                    environ
+                    | {
+                        "HTTP_USER_AGENT": f"{agents[n % crowd % len(agents)]} ",
+                        "HTTP_X_CLIENT": f"10.0.{n % crowd // 250}.{n % 250 % crowd}",
+                    }
+                    for n in range(requests)
+                ]
+                began = time.process_time()  # of all threads: the one that counts too
+                for one in asked:
+                    app(one, lambda _status, _headers: None)
+                time.sleep(0.5)  # until that has counted the last
+                costs[name].append((time.process_time() - began) / requests * 1e6)
+        least = ", ".join(f"{name} {min(cost):.2f} µs" for name, cost in costs.items())
+        print(f"  304 in a loop of its own, {crowd} client{'s' if crowd > 1 else ''}: {least} of CPU", flush=True)
+
+
 def counting(count: int, seconds: float, rounds: int, connections: int) -> None:
     """Compare `feeds serve` with and without counting, in turn."""
     with tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as stack:
         root = Path(folder)
         corpus.write(count, root / "content")
         rivals = []
-        for name, on in (("counting", "true"), ("not counting", "false")):
+        for name, on in NAMES:
             config, port = root / f"{on}.yaml", free_port()
             config.write_text(
                 "site: {title: Bench, url: https://bench.example}\nschedule: {cron: null}\n"
@@ -244,6 +276,7 @@ def counting(count: int, seconds: float, rounds: int, connections: int) -> None:
         )
         quoted = ", ".join(json.dumps(agent) for agent in agents if agent.isascii())
         (root / "crowd.lua").write_text(CROWD.format(agents=quoted))
+        alone({name: root / f"{on}.yaml" for name, on in NAMES}, agents)
         print(f"wrk, {connections} connections; {os.cpu_count()} cores; {rounds} rounds of {seconds:g} s")
         for conditional in (True, False):
             for crowd in ("one", "crowd"):
