@@ -5,6 +5,7 @@ What they show is what the program shows at that moment: a page in a browser, a 
 
 import html
 import os
+import random
 import re
 import shutil
 import signal
@@ -13,6 +14,7 @@ import sys
 import tempfile
 import time
 import urllib.request
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from playwright.sync_api import sync_playwright
@@ -21,13 +23,7 @@ HERE = Path(__file__).parent
 PORT = 8765
 TOKEN = "a-token-for-pictures"  # of a server that lives for seconds
 OPTIONS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking", "--disable-sync"]
-AGENTS = [
-    "Feedly/1.0 (+http://www.feedly.com/fetcher.html; 462 subscribers; like FeedFetcher-Google)",
-    "Mozilla/5.0 (compatible; inoreader.com; 114 subscribers)",
-    "Feedbin feed-id:1697787 - 102 subscribers",
-    "NetNewsWire (RSS Reader; https://netnewswire.com/)",
-    "newsboat/2.35 (Linux x86_64)",
-]
+DAYS = 60  # of which the log tells that the private page draws
 SESSION = ["feeds init blog", "cd blog", "feeds check", "feeds build -v", "feeds status"]
 TERMINAL = """<!doctype html><meta charset="utf-8"><style>
 body { background: #1d1f24; color: #dde; font: 15px/1.5 monospace; margin: 0; padding: 1rem 1.3rem; width: 52rem; }
@@ -42,18 +38,14 @@ def main() -> None:
         page = browser.new_page(viewport={"width": 880, "height": 640})
         page.set_content(TERMINAL + terminal(work))
         page.locator("pre").screenshot(path=HERE / "pictures" / "terminal.png")
-        server = demo(work)
+        environment = settings(work)
+        server = demo(environment)
         try:
             address = f"http://127.0.0.1:{PORT}"
-            page.goto(f"{address}/culture/lighthouse-open-day/")
-            page.screenshot(path=HERE / "pictures" / "article.png")
             page.goto(f"{address}/category/culture/")
             page.screenshot(path=HERE / "pictures" / "page.png")
-            for agent in AGENTS:
-                urllib.request.urlopen(
-                    urllib.request.Request(f"{address}/rss.xml", headers={"User-Agent": agent})
-                ).read()
-            time.sleep(11)  # until they are counted
+            command = [sys.executable, "-m", "feeds", "stats", "--import", "-"]
+            subprocess.run(command, input=log(), env=environment, cwd=HERE.parent, text=True, check=True)
             page.set_extra_http_headers({"Authorization": f"Bearer {TOKEN}"})
             page.goto(f"{address}/stats")
             page.screenshot(path=HERE / "pictures" / "stats.png")
@@ -63,16 +55,41 @@ def main() -> None:
         browser.close()
 
 
-def demo(work: Path) -> "subprocess.Popen[bytes]":
-    """Serve the demo, on a port of its own, with a catalog of its own."""
-    root = HERE.parent
-    environment = {
+def log() -> str:
+    """Give an access log of two months, of a demo whose readers become more."""
+    chosen, lines = random.Random(1), []
+    for number in range(DAYS):
+        day = datetime.now(UTC).replace(hour=6, minute=0) - timedelta(days=DAYS - number)
+        agents = [
+            f"Feedly/1.0 (+http://www.feedly.com/fetcher.html; {300 + 4 * number} subscribers)",
+            f"Mozilla/5.0 (compatible; inoreader.com; {120 + number // 2} subscribers)",
+            f"Feedbin feed-id:1697787 - {80 + number} subscribers",
+            *["NetNewsWire (RSS Reader; https://netnewswire.com/)"] * (20 + chosen.randrange(8)),
+        ]
+        for place, agent in enumerate(agents):
+            for path in ("/rss.xml", "/category/culture/rss.xml")[: 1 + (place % 3 == 0)]:
+                status = chosen.choice([200, 304, 304, 304])
+                moment = day + timedelta(minutes=place)
+                size = 0 if status == 304 else 15_000
+                asked = f'[{moment:%d/%b/%Y:%H:%M:%S +0000}] "GET {path} HTTP/1.1"'
+                lines.append(f'198.51.100.{place} - - {asked} {status} {size} "-" "{agent}"')
+    return "\n".join(lines) + "\n"
+
+
+def settings(work: Path) -> dict[str, str]:
+    """Give the environment of the demo: a port and a catalog of its own."""
+    return os.environ | {
         "FEEDS__SITE__URL": f"http://127.0.0.1:{PORT}",
         "FEEDS__STATE": f"sqlite:///{work}/catalog.db",
         "FEEDS__STATS__TOKEN": TOKEN,
     }
+
+
+def demo(environment: dict[str, str]) -> "subprocess.Popen[bytes]":
+    """Serve the demo."""
+    root = HERE.parent
     command = [sys.executable, "-m", "feeds", "serve", "-q", "-c", str(root / "config.yaml"), "--port", str(PORT)]
-    server = subprocess.Popen(command, env={**os.environ, **environment})
+    server = subprocess.Popen(command, env=environment)
     for _ in range(100):
         time.sleep(0.2)
         try:
