@@ -33,6 +33,8 @@ RULES: dict[str, tuple[Level, str]] = {
     "alias-to-nothing": ("warning", "an alias of a feed that does not exist"),
     "lost-id": ("warning", "an id of the feed given with --against that no article has"),
     "doubtful-id": ("warning", "an id that is not what it should be"),
+    "mistake": ("error", "config.yaml is wrong, so that nothing can be done"),
+    "guard": ("error", "the republish guard would stop the run"),
     "configuration": ("warning", "a setting without effect, or one to look at before the first subscriber comes"),
 }
 _HUGE = 100 * 1024  # bytes of Markdown: five of them fill a feed of 512 KiB

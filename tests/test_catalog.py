@@ -412,3 +412,17 @@ def test_the_guard_outlives_damage(site, monkeypatch):
     assert site.publish().changed == ()
     assert {title: item["id"] for title, item in site.items().items()} == ids
     assert site.documents() == before
+
+
+def test_commands_that_only_look_bring_nothing_up(site):
+    """Beside a catalog of an earlier version they say who brings it up, and leave it as it is."""
+    file = site.config.catalog_file
+    file.parent.mkdir()
+    with contextlib.closing(sqlite3.connect(file)) as raw:
+        raw.executescript((Path(__file__).parent / "catalogs" / "4.sql").read_text("utf-8"))
+    before = file.read_bytes()
+    for command in ("list", "status", "stats", "check"):
+        done = site.run(command)
+        assert done.returncode == 3
+        assert "made by an earlier version of feeds" in done.stderr
+    assert file.read_bytes() == before

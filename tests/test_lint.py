@@ -195,3 +195,18 @@ def test_paths_are_those_of_who_asks(site, content):
     assert f"::error file={said},line=1" in site.run("check", "--format", "github").stdout
     above = run("check", "-c", f"{site.root.name}/config.yaml", "--format", "github", cwd=site.root.parent).stdout
     assert f"::error file={site.root.name}/{said},line=1" in above
+
+
+def test_programs_are_told_of_what_stops_everything(site):
+    """A mistake in config.yaml, and what the guard would stop, are problems too where a program reads them."""
+    site.article("a.md", title="a")
+    assert site.run("build").returncode == 0
+    (site.content / "a.md").unlink()
+    done = site.run("check", "--format", "json")
+    assert (done.returncode, [one["rule"] for one in json.loads(done.stdout)]) == (5, ["guard"])
+    (site.root / "config.yaml").write_text("site: {titel: T, url: https://test.example}\nfeds: {}\n")
+    done = site.run("check", "--format", "json")
+    found = [(one["path"], one["line"], one["rule"]) for one in json.loads(done.stdout)]
+    assert (done.returncode, found) == (2, [("config.yaml", 1, "mistake"), ("config.yaml", 1, "mistake"), ("config.yaml", 2, "mistake")])  # fmt: skip
+    done = site.run("check", "--format", "github")
+    assert done.stdout.splitlines()[2] == "::error file=config.yaml,line=2,title=mistake::feds: unknown key; did you mean feeds?"  # fmt: skip

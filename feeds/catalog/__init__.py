@@ -5,7 +5,6 @@ writer writes, and each sees one consistent revision. The catalog remembers and 
 """
 
 import contextlib
-import fcntl
 import os
 import sqlite3
 import time
@@ -17,6 +16,7 @@ from typing import Any, cast
 import sqlalchemy as sa
 
 from feeds.catalog import mend
+from feeds.catalog.engine import PATIENCE, READERS_ROOM, WRITERS_ROOM, engine_of, translated, try_lock, unusable
 from feeds.catalog.reader import Reader
 from feeds.catalog.rows import (
     Counted,
@@ -35,7 +35,6 @@ from feeds.catalog.rows import (
     Version,
     Visit,
     micros,
-    packed_as_text,
 )
 from feeds.catalog.schema import METADATA, MIGRATIONS, SCHEMA
 from feeds.catalog.staging import Staging
@@ -65,11 +64,6 @@ __all__ = [
     "micros",
 ]
 
-_DAMAGE = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
-_READERS_ROOM, _WRITERS_ROOM = 16 << 10, 64 << 10  # KiB of the database that are held
-_PATIENCE = 30.0  # seconds to wait for who is just making the same catalog
-_HURRIED = 1_000  # ms that who can try again waits for another writer
-
 
 class Catalog:
     """A catalog in a SQLite file, or in memory (`None`) for a run that leaves nothing behind.
@@ -79,7 +73,7 @@ class Catalog:
 
     def __init__(self, file: Path | None) -> None:
         self._file = file
-        self._engine = _engine(file)
+        self._engine = engine_of(file)
         self._inode: tuple[int, int] | None = None
         self._locked = False
         # a connection must not be used by two processes (sqlite.org/howtocorrupt.html, 2.6)
@@ -91,10 +85,10 @@ class Catalog:
         Raises `CatalogDamaged` for what is no catalog of ours, `CatalogError` for one that can't be opened.
         """
         self._make_folder()
-        with _translated(self._file):
+        with translated(self._file):
             if self._schema() == SCHEMA:
                 return
-            with self.lock(_PATIENCE):
+            with self.lock(PATIENCE):
                 schema = self._schema()  # by now
                 if schema == SCHEMA:
                     return
@@ -105,6 +99,13 @@ class Catalog:
                         raw.cursor().execute("PRAGMA journal_mode=WAL")  # which stays in the file
                 with self._engine.begin() as connection:
                     self._bring_up(connection, schema)
+
+    def require_current(self) -> None:
+        """Raise `CatalogError` for a catalog of an earlier version, which only who writes it brings up."""
+        with translated(self._file):
+            if self._schema() not in {None, SCHEMA}:
+                said = "made by an earlier version of feeds; `feeds serve` or `feeds build` brings it up"
+                raise CatalogError(f"{self._file}: {said}")
 
     @property
     def is_there(self) -> bool:
@@ -123,7 +124,7 @@ class Catalog:
         try:
             aside = mend.keep_aside(self._file)
         except OSError as error:
-            raise _unusable(self._file, error.strerror) from error
+            raise unusable(self._file, error.strerror) from error
         self.create()
         with self.writing() as writer:
             writer.save_from(lambda table, key: mend.rows(aside, table, key))
@@ -147,7 +148,7 @@ class Catalog:
             if self._file:
                 self._file.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise _unusable(self._file, error.strerror) from error
+            raise unusable(self._file, error.strerror) from error
 
     def copy(self) -> "Catalog":
         """Give a catalog in memory that holds what this one does, for a run that leaves nothing behind."""
@@ -175,7 +176,7 @@ class Catalog:
     @contextlib.contextmanager
     def reading(self) -> Iterator["Reader"]:
         """Read one consistent revision."""
-        with _translated(self._file):
+        with translated(self._file):
             self._follow()
             with self._engine.connect() as connection:
                 yield Reader(connection)
@@ -186,18 +187,18 @@ class Catalog:
 
         Another writer is waited for at the beginning: one that begins to read could not go on to write after another.
         """
-        with _translated(self._file):
+        with translated(self._file):
             self._follow()
-            with self._engine.execution_options(**{"writes": _WRITERS_ROOM, **options}).begin() as connection:
+            with self._engine.execution_options(**{"writes": WRITERS_ROOM, **options}).begin() as connection:
                 yield Writer(connection)
 
     def counting(self, *, hurries: bool = True) -> contextlib.AbstractContextManager[Writer]:
         """Write about who polled: what is deleted is wiped, and who hurries waits for nobody."""
-        return self.writing(writes=_READERS_ROOM, wipes=True, hurries=hurries)
+        return self.writing(writes=READERS_ROOM, wipes=True, hurries=hurries)
 
     def wipe_log(self) -> bool:
         """Empty the log, which has earlier versions of pages. Tells whether nobody hindered that."""
-        with _translated(self._file), contextlib.closing(self._engine.raw_connection()) as raw:
+        with translated(self._file), contextlib.closing(self._engine.raw_connection()) as raw:
             return not cast("Any", raw.cursor()).execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
 
     def ask(self) -> None:
@@ -212,7 +213,7 @@ class Catalog:
         try:
             facts = self._file.stat()
         except OSError as error:
-            raise _unusable(self._file, error.strerror) from error
+            raise unusable(self._file, error.strerror) from error
         if self._inode != (facts.st_dev, facts.st_ino):
             self._engine.dispose()
             self._inode = facts.st_dev, facts.st_ino
@@ -227,10 +228,10 @@ class Catalog:
         try:
             handle = Path(f"{self._file}.lock").open("w", encoding="ascii")  # noqa: SIM115  # closed below
         except OSError as error:
-            raise _unusable(self._file, error.strerror) from error
+            raise unusable(self._file, error.strerror) from error
         with handle:
             until = time.monotonic() + wait
-            while not _try_lock(handle.fileno()):
+            while not try_lock(handle.fileno()):
                 if time.monotonic() >= until:
                     raise Locked(
                         "another run is regenerating these feeds; nothing was done (--wait SECONDS waits for it)"
@@ -245,55 +246,3 @@ class Catalog:
     def close(self) -> None:
         """Let go of all connections."""
         self._engine.dispose()
-
-
-def _engine(file: Path | None) -> sa.Engine:
-    if file is None:
-        engine = sa.create_engine("sqlite://", poolclass=sa.StaticPool, connect_args={"check_same_thread": False})
-    else:
-        engine = sa.create_engine(sa.URL.create("sqlite", database=str(file)), connect_args={"timeout": 30})
-
-    def begin(connection: sa.Connection) -> None:
-        options = connection.get_execution_options()
-        writes, wipes = options.get("writes"), options.get("wipes", False)
-        connection.exec_driver_sql(f"PRAGMA cache_size=-{writes or _READERS_ROOM}")
-        connection.exec_driver_sql(f"PRAGMA secure_delete={wipes}")
-        connection.exec_driver_sql(
-            f"PRAGMA busy_timeout={_HURRIED if options.get('hurries') else _PATIENCE * 1000:.0f}"
-        )
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
-
-    def connected(connection: Any, _record: Any) -> None:
-        connection.create_function("packed", 2, packed_as_text, deterministic=True)  # for a migration
-        connection.isolation_level = None  # transactions are ours: pysqlite would begin them late
-        connection.execute("PRAGMA foreign_keys=ON")
-        connection.execute("PRAGMA synchronous=NORMAL")
-        connection.execute("PRAGMA wal_autocheckpoint=16384")  # pages: each is copied to its place once, not often
-        connection.execute("PRAGMA journal_size_limit=67108864")
-
-    sa.event.listen(engine, "connect", connected)
-    sa.event.listen(engine, "begin", begin)
-    return engine
-
-
-@contextlib.contextmanager
-def _translated(file: Path | None) -> Iterator[None]:
-    """Say in a sentence what the database said."""
-    try:
-        yield
-    except sa.exc.DBAPIError as error:
-        if getattr(error.orig, "sqlite_errorcode", 0) & 0xFF in _DAMAGE:
-            raise CatalogDamaged(f"{file}: the catalog is damaged: {error.orig}") from error
-        raise _unusable(file, error.orig) from error
-
-
-def _unusable(file: Path | None, reason: object) -> CatalogError:
-    return CatalogError(f"{file}: the catalog can't be used: {reason}")
-
-
-def _try_lock(handle: int) -> bool:
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True

@@ -2,8 +2,10 @@
 
 import json
 import os
+import re
 from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import click
@@ -23,15 +25,28 @@ from feeds.cli.common import (
     say,
 )
 from feeds.config import Config
-from feeds.errors import FeedsError, GuardStopped, Refused, UsageError
+from feeds.errors import ConfigError, FeedsError, GuardStopped, Refused, UsageError
 from feeds.folder import Folder
 from feeds.lint import RULES, Lint, Problem
 from feeds.model import Site
 from feeds.parse import article as articles
 from feeds.publish import Outcome
 
+_MISTAKE = re.compile(r"(.*?):(\d+):\d+: (.*)", re.DOTALL)
 
-@command
+
+def _say_mistakes(error: ConfigError, form: str, **_options: object) -> None:
+    """Say to programs what is wrong with the configuration; people read it on stderr."""
+    found = []
+    for mistake in error.mistakes:
+        match = _MISTAKE.match(mistake)
+        path, line, said = match.groups() if match else ("config.yaml", "1", mistake)
+        found.append(Problem(path, int(line or 1), "mistake", said))
+    for told in _FORMS[form](found) if form != "text" else ():
+        click.echo(told)
+
+
+@partial(command, mistakes=_say_mistakes)
 @click.option("--strict", is_flag=True, help="Exit with 1 for warnings too.")
 @click.option("--format", "form", type=click.Choice(["text", "json", "github"]), default="text",
               help="Lines for people, JSON, or annotations of GitHub's.")  # fmt: skip
@@ -65,6 +80,8 @@ def check(call: Call, strict: bool, form: str, ignore: tuple[str, ...], against:
     problems += _below(settings.content_root, _of_articles(folder, lint, settings.for_core))
     lost, kept = _compare(catalog, against) if against else ([], "")
     problems += lint.old_ids(str(against), lost)
+    if stopped and form != "text":
+        problems += lint.chosen([Problem(str(call.config_file), 1, "guard", f"a run would stop: {stopped}")])
     problems.sort(key=lambda one: one.level != "error")  # first what is not published
     told = problems if form != "text" or call.verbose else [one for one in problems if one.level != "notice"]
     for line in _FORMS[form](told):
@@ -76,7 +93,9 @@ def check(call: Call, strict: bool, form: str, ignore: tuple[str, ...], against:
         more = f", {plural(len(problems) - len(told), 'notice')} (-v shows them)" if len(problems) > len(told) else ""
         say(f"{counted(outcome, 'to publish')}, {plural(warnings, 'warning')}{more}")
     if stopped:
-        raise stopped
+        if form == "text":
+            raise stopped
+        return stopped.exit_code
     is_lost = any(problem.rule == "lost-id" for problem in problems)
     return REFUSED if outcome.refused or is_lost or (strict and warnings) else 0
 

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from feeds import config
-from feeds.errors import CatalogDamaged, FeedsError
+from feeds.errors import CatalogDamaged, ConfigError, FeedsError
 from feeds.text import quote_path
 
 if TYPE_CHECKING:
@@ -41,14 +41,22 @@ class Call:
     verbose: bool
 
 
-def command(function: Callable[..., int]) -> click.Command:
-    """Make a command of a function that takes a `Call`: with -c, -q and -v, its errors said in a sentence."""
+def command(function: Callable[..., int], mistakes: Callable[..., object] | None = None) -> click.Command:
+    """Make a command of a function that takes a `Call`: with -c, -q and -v, its errors said in a sentence.
+
+    `mistakes` is told of those in the configuration too, with the command's own options.
+    """
 
     @wraps(function)
     def run(config_file: Path, quiet: bool, verbose: bool, **options: Any) -> None:
         _set_up_logging(quiet=quiet, verbose=verbose)
         with said():
-            settings = config.load(config_file, os.environ)
+            try:
+                settings = config.load(config_file, os.environ)
+            except ConfigError as error:
+                if mistakes:
+                    mistakes(error, **options)
+                raise
             sys.exit(function(Call(settings, config_file, quiet, verbose), **options))
 
     shared = [
@@ -102,6 +110,7 @@ def open_published(settings: config.Config) -> "Catalog":
     catalog = Catalog(settings.catalog_file if settings.catalog_file.exists() else None)
     if not settings.catalog_file.exists():
         catalog.create()
+    catalog.require_current()
     return catalog
 
 
