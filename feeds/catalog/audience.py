@@ -5,13 +5,15 @@ No address comes here, and what tells two sources of a day apart is wiped from t
 
 import secrets
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 
 from feeds.catalog.rows import Counted, Visit
 from feeds.catalog.schema import audience, chunks, imports, salts, visits
+
+if TYPE_CHECKING:
+    from sqlalchemy.dialects import sqlite
 
 _SALT = 32  # bytes
 _SUMS = ("polls", "unchanged", "unconditional", "bytes", "saved")
@@ -125,6 +127,8 @@ class Counting(Audience):
 
     def _insert(self, table: sa.Table) -> "sqlite.Insert":
         """Begin an INSERT … ON CONFLICT, which both databases have, each in a class of its own."""
+        from sqlalchemy.dialects import postgresql, sqlite  # a fifteenth of a second that only who counts needs
+
         made = postgresql.insert if self._connection.dialect.name == "postgresql" else sqlite.insert
         return made(table)  # type: ignore[return-value]  # alike in all that is used of them here
 

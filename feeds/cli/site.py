@@ -11,8 +11,7 @@ from typing import Literal, NamedTuple
 
 from feeds import bundle, config, hosts, pages
 from feeds.documents import Everything
-from feeds.formats import opml
-from feeds.formats.filenames import RSS
+from feeds.formats.filenames import OPML, RSS
 
 
 class File(NamedTuple):
@@ -39,7 +38,7 @@ class Files:
     def listed(self) -> Iterator[File]:
         """Give what there is, the pages of articles last."""
         feeds = self._everything.feeds()
-        yield File(f"/{opml.FILENAME}", _digest(self._site, [(one.path, one.name) for one in feeds]), "opml")
+        yield File(f"/{OPML}", _digest(self._site, [(one.path, one.name) for one in feeds]), "opml")
         for path in pages.ASSETS:
             yield File(path, _digest(pages.asset(path)), "asset")
         for path, text in self._hosts.items():
@@ -69,6 +68,8 @@ class Files:
         """Make a file; None if what it shows is no more."""
         match file.kind:
             case "opml":
+                from feeds.formats import opml  # which only a site whose feeds are others needs
+
                 return opml.render(self._everything.feeds(), self._site, RSS)
             case "asset":
                 return pages.asset(file.path)

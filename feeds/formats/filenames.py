@@ -3,3 +3,4 @@
 RSS = "rss.xml"
 ATOM = "atom.xml"
 JSON_FEED = "feed.json"
+OPML = "feeds.opml"

@@ -7,7 +7,6 @@ from lxml import etree
 from feeds.model import FeedState, Kind, Site
 from feeds.text import quote_path
 
-FILENAME = "feeds.opml"
 MEDIA_TYPE = "text/x-opml; charset=utf-8"  # opml.org/spec2.opml, "What is an OPML document?"
 _GROUPS: dict[Kind, str] = {"category": "Categories", "tag": "Tags", "author": "Authors"}
 

@@ -9,14 +9,14 @@ from feeds.documents import Documents
 from feeds.documents.kept import Kept
 from feeds.errors import FeedsError
 from feeds.formats import opml
-from feeds.formats.filenames import RSS
+from feeds.formats.filenames import OPML, RSS
 from feeds.model import Document, Site
 from feeds.pages import MEDIA_TYPE, Pages
 from feeds.web.answer import Answer
 from feeds.web.preview import Preview
 
 _ROOM = 8 << 20  # bytes of pages
-_OPML = f"/{opml.FILENAME}"
+_OPML = f"/{OPML}"
 _NOT_PAGES = ("/healthz", "/refresh", "/static/", "/preview/")  # Flask has these
 
 
