@@ -44,6 +44,7 @@ CONFIG = """
 site: {{title: Benchmark, url: https://bench.example, description: Articles by the thousand}}
 content: {{path: {content}}}
 feeds: {{by: [{by}], archives: false, max_size: 0}}
+export: {{pages: false}}
 """
 HUGO = """
 baseURL = "https://bench.example/"

@@ -5,19 +5,21 @@ written, what is no longer published goes, and nothing else in the folder is eve
 """
 
 import contextlib
+import filecmp
 import json
 import os
+import shutil
 import tempfile
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from feeds.errors import FeedsError
 
 MANIFEST = ".feeds-manifest.json"
 _UNFINISHED = ".feeds-unfinished"  # is there while a run is under way, and after one that was cut short
 _TEMPORARY = ".feeds-*.tmp"
-_HEAD = 200  # bytes that tell whose a file is: of a document, what stands before its entries
+HEAD = 200  # bytes that tell whose a file is: of a document, what stands before its entries
 _READABLE = 0o644
 Stamp = tuple[int, int]  # size in bytes, mtime in ns
 NO_FILE: Stamp = (-1, -1)
@@ -47,7 +49,7 @@ class Tree:
             return False
         try:
             with file.open("rb") as stream:
-                return stream.read(_HEAD) != body[:_HEAD]
+                return stream.read(HEAD) != body[:HEAD]
         except OSError:
             return True
 
@@ -71,6 +73,17 @@ class Tree:
             if force or not same:
                 file.parent.mkdir(parents=True, exist_ok=True)
                 _replace(file, body)
+        self.wrote(path, digest, new=not same)
+        return force or not same
+
+    def copy(self, path: str, source: Path, digest: str, *, force: bool = False) -> bool:
+        """Write a file as another one is, however large, unless it is so already. Raises `OSError` for that one."""
+        file = self._file(path)
+        with source.open("rb") as stream, _translated(file):
+            same = file.is_file() and filecmp.cmp(source, file, shallow=False)
+            if force or not same:
+                file.parent.mkdir(parents=True, exist_ok=True)
+                _replace(file, stream)
         self.wrote(path, digest, new=not same)
         return force or not same
 
@@ -117,6 +130,8 @@ class Tree:
                 _replace(manifest, body)
 
     def _file(self, path: str) -> Path:
+        if ".." in path.split("/"):
+            raise FeedsError(f"{path}: leads out of {self._root}")
         return self._root / path.lstrip("/")
 
     def _read_manifest(self) -> tuple[dict[str, str], dict[str, Stamp]]:
@@ -141,12 +156,15 @@ def _stamp(file: Path) -> Stamp:
     return facts.st_size, facts.st_mtime_ns
 
 
-def _replace(file: Path, body: bytes) -> None:
+def _replace(file: Path, body: bytes | BinaryIO) -> None:
     """Write beside the file and put it in its place, so that a reader sees the old bytes or the new ones."""
     handle, temporary = tempfile.mkstemp(dir=file.parent, prefix=_TEMPORARY.partition("*")[0], suffix=".tmp")
     try:
         with os.fdopen(handle, "wb") as stream:
-            stream.write(body)
+            if isinstance(body, bytes):
+                stream.write(body)
+            else:
+                shutil.copyfileobj(body, stream)
             stream.flush()
             os.fchmod(stream.fileno(), _READABLE)
             os.fsync(stream.fileno())

@@ -19,6 +19,9 @@ from feeds.text import absolute, quote_iri, quote_path, scheme, slugify
 STYLESHEET = "/static/feed.css"  # of documents that are opened in a browser
 SITE = FeedState(path="", kind="site", name="")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)  # when an empty feed was last updated
+RESERVED = ("/healthz", "/refresh", "/stats", "/hub", "/static", "/preview")  # paths that are something else of ours
+_FILES = {"rss.xml", "atom.xml", "feed.json", "feeds.opml"}
+_LONGEST_SEGMENT = 200  # bytes of a part of a page's path: a file's name has 255
 _FEED_PAGE = re.compile(r"/(?:((?:category|tag|author)/[^/]+)/)?")
 _FEED_ID_YEAR = 2005  # of RFC 4151 and RFC 4287: feeds' ids need a year that never changes
 
@@ -82,13 +85,22 @@ def page(article: Article, site: Site) -> str | None:
     path = url.removeprefix(site.url)
     if not site.pages or path == url or not path.startswith("/") or "?" in path or "#" in path:
         return None
-    return unquote(path)
+    path = unquote(path)
+    return path if _may_be_page(path) else None
 
 
 def feed_of_page(path: str) -> str | None:
     """Give the path of the feed whose page may be at a path: `/category/x/`; None if no feed's can."""
     match = _FEED_PAGE.fullmatch(path)
     return (match[1] or "") if match else None
+
+
+def _may_be_page(path: str) -> bool:
+    """Tell whether a page can be at a path: not where something else of ours is, nor where no file can be."""
+    segments = path.removesuffix("/").split("/")[1:]
+    fit = all(segment and not segment.startswith(".") and len(segment.encode()) <= _LONGEST_SEGMENT
+              and segment.isprintable() and "\\" not in segment for segment in segments)  # fmt: skip
+    return fit and path.removesuffix("/") not in RESERVED and not _FILES & set(segments)
 
 
 def anchor_prefix(id_: str) -> str:

@@ -3,6 +3,7 @@ r"""Strings on their way out: characters that XML allows, names that become path
 Nothing here knows what a string means; it only knows what may be in it.
 """
 
+import hashlib
 import re
 import unicodedata
 from functools import lru_cache
@@ -51,6 +52,11 @@ def slugify(name: str) -> str:
 
 def _is_word(letter: str) -> bool:
     return letter.isalnum() or letter == "_" or unicodedata.category(letter)[0] == "M"
+
+
+def digest_of(*facts: object) -> str:
+    """Give a digest of facts, by what `repr` says of them."""
+    return hashlib.sha256(repr(facts).encode()).hexdigest()[:32]
 
 
 def safe_path(text: str) -> str:

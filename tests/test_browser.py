@@ -1,6 +1,7 @@
 """What people see and do in a real browser: Chromium, driven as a person would, with axe-core looking for barriers."""
 
 import gzip
+import re
 import shutil
 from datetime import UTC, datetime, timedelta
 
@@ -178,7 +179,11 @@ def test_the_budget(big, tab):
 def test_a_preview_reloads(site, serve, tab):
     """The page of a draft shows what was saved a moment ago, without a hand on the keyboard."""
     site.article("draft.md", "Old words.", title="Draft", draft=True)
-    page = tab(serve(site, "--drafts"), "/preview/draft.md")
+    server = serve(site, "--drafts")
+    server.wait_for(lambda: "/preview/?" in server.log.read_text())
+    page = tab(server, re.search(r"(/preview/\?\S+)", server.log.read_text())[1])
+    assert barriers(page) == []
+    page.get_by_role("link", name="Draft").click()
     assert page.get_by_role("article").get_by_text("Old words.").is_visible()
     site.article("draft.md", "New words.", title="Draft", draft=True)
     page.get_by_role("article").get_by_text("New words.").wait_for(timeout=10_000)

@@ -102,13 +102,15 @@ def test_build_writes_only_what_an_article_touches(site):
         str(p.relative_to(public)) for p, at in before.items() if p.stat().st_mtime_ns != at and p.name != MANIFEST
     }
     assert changed == {
-        f"{folder}{name}" for folder in ("", "category/y/") for name in ("rss.xml", "atom.xml", "feed.json")
+        *(f"{folder}{name}" for folder in ("", "category/y/") for name in ("rss.xml", "atom.xml", "feed.json")),
+        "category/y/index.html",
     }
     (site.content / "b.md").unlink()
     site.run("build")
     assert not (public / "category/y").exists()
     assert set(json.loads((public / MANIFEST).read_bytes())) == {
         *(f"{f}/{n}" for f in ("", "/category/x") for n in ("rss.xml", "atom.xml", "feed.json")),
+        "/category/x/index.html",
         "/feeds.opml", "/static/feed.css", "/static/page.css", "/static/page.js",
     }  # fmt: skip
 

@@ -3,6 +3,7 @@
 import json
 import re
 import subprocess
+from datetime import UTC
 from html.parser import HTMLParser
 from urllib.parse import unquote, urljoin, urlsplit
 
@@ -10,10 +11,11 @@ import pytest
 from conftest import REPOSITORY, Server, Site
 from lxml import etree
 
-from feeds import pages
+from feeds import pages, syndicate
 from feeds.formats import opml
 from feeds.model import FeedState
 from feeds.model import Site as Facts
+from feeds.parse import article as articles
 
 VOID = {"meta", "link", "br", "img", "input", "hr", "source", "wbr"}
 
@@ -76,8 +78,8 @@ def home(tmp_path_factory):
     assert server.stop() == 0
 
 
-def page(server, path):
-    answer = server.get(path)
+def page(server, path, **headers):
+    answer = server.get(path, **headers)
     assert answer.status == 200, path
     assert answer.headers["content-type"] == "text/html; charset=utf-8"
     assert "script-src 'self'" in answer.headers["content-security-policy"]
@@ -172,7 +174,7 @@ def test_every_entry_has_its_page(home):
 
 
 @pytest.mark.parametrize("path", ["/draft/", "/later/", "/x/", "/tag/hidden/", "/bundle/.hidden.png", "/bundle/index.md",
-                                  "/bundle/notes.txt.key", "/bundle/none.png", "/bundle/..%2fa.md", "/preview/a.md", "/a.png"])  # fmt: skip
+                                  "/bundle/notes.txt.key", "/bundle/none.png", "/bundle/..%2fa.md", "/preview/a.md", "/preview/", "/a.png"])  # fmt: skip
 def test_nothing_else_has_a_page(home, path):
     """Drafts, what is scheduled, sources and hidden files are a 404, and no preview is there unless it was asked for."""
     assert home.get(path).status == 404
@@ -197,7 +199,7 @@ def test_a_page_follows_its_article(serve, site):
     site.article("b.md", "Newer B.", title="B")
     server.wait_for(lambda: b"Newer B" in server.get("/b/").body)
     assert server.get("/a/", If_None_Match=first.headers["etag"]).status == 304
-    assert server.get("/a/").headers["last-modified"] == first.headers["last-modified"]
+    assert "last-modified" not in first.headers  # it may change without its article, when a feed begins or ends
     site.article("a.md", "New.", title="A")
     server.wait_for(lambda: b"New." in server.get("/a/").body)
     site.article("a.md", "New.", title="A", draft=True)
@@ -310,48 +312,161 @@ def test_newsboat_imports_the_opml(home, tmp_path):
     assert any(line.startswith("https://test.example/tag/x/rss.xml") and "Tags" in line for line in lines)
 
 
+def let_in(server):
+    """Open the address that the terminal told; gives the cookie of the browser that did."""
+    server.wait_for(lambda: "/preview/?" in server.log.read_text())
+    key = re.search(r"(/preview/\?\S+)", server.log.read_text())[1]
+    answer = server.get(key)
+    assert (answer.status, answer.headers["location"]) == (303, "/preview/")
+    assert "HttpOnly" in answer.headers["set-cookie"]
+    assert "SameSite=Strict" in answer.headers["set-cookie"]
+    return answer.headers["set-cookie"].partition(";")[0]
+
+
 def test_a_preview(serve, site):
-    """With --drafts the pages show what is not published, and what the linter says of it; no document ever does."""
+    """With --drafts there is a preview of what is not published, with what the linter says; nothing else ever shows it."""
     site.configure(site={"pages": True})
     site.article("live.md", "![](x.png)", title="Live")
-    site.article("draft.md", "Only *me*: {{% x %}}.", title="Draft & co", draft=True, tags=["t"])
+    site.article("draft/index.md", "Only *me*: {{% x %}}.", title="Draft & co", draft=True, tags=["t"])
+    site.write("draft/p.png", b"png")
     site.article("later.md", "Later.", title="Later", date="2099-01-01")
     site.write("broken.md", "---\ntitle: [\n---\n")
     server = serve(site, "--drafts")
-    first = page(server, "/")
+    cookie = let_in(server)
+
+    def seen(path):
+        return page(server, path, Cookie=cookie)
+
+    first = seen("/preview/")
     assert {"Draft & co", "Later", "Live"} <= {one[2] for one in first.all("a")}
     assert "broken.md:" in " ".join(one[2] for one in first.all("code"))
-    draft = page(server, "/preview/draft.md")
-    text = " ".join(one[2] for one in draft.all("main"))
+    text = " ".join(one[2] for one in seen("/preview/draft/index.md").all("main"))
     assert "Only me" in text
     assert "template-code" in text
-    assert "image-without-alt" in " ".join(one[2] for one in page(server, "/preview/live.md").all("main"))
-    assert b"Draft" not in b"".join(
-        server.get(path).body for path in ("/rss.xml", "/atom.xml", "/feed.json", "/feeds.opml")
-    )
-    assert server.get("/tag/t/").status == server.get("/draft/").status == server.get("/preview/none.md").status == 404
-    state = server.get("/preview/").body
-    site.article("draft.md", "Better.", title="Draft & co", draft=True)
-    server.wait_for(lambda: b"Better." in server.get("/preview/draft.md").body)
-    assert server.get("/preview/").body != state
+    assert "image-without-alt" in " ".join(one[2] for one in seen("/preview/live.md").all("main"))
+    assert server.get("/draft/p.png", Cookie=cookie).body == b"png"
+    public = ["/", "/live/", "/rss.xml", "/atom.xml", "/feed.json", "/feeds.opml"]
+    assert b"Draft" not in b"".join(server.get(path, Cookie=cookie).body for path in public)
+    for path in ("/tag/t/", "/draft/", "/preview/none.md"):
+        assert server.get(path, Cookie=cookie).status == 404
+    state = server.get("/preview/state", Cookie=cookie).body
+    site.article("draft/index.md", "Better.", title="Draft & co", draft=True)
+    server.wait_for(lambda: b"Better." in server.get("/preview/draft/index.md", Cookie=cookie).body)
+    assert server.get("/preview/state", Cookie=cookie).body != state
 
 
-def test_a_preview_is_for_this_machine(serve, site):
-    """It is refused to who comes through a proxy or by a foreign name, and not begun on another address."""
-    site.article("draft.md", "Secret.", draft=True, title="Draft")
+def test_a_preview_is_for_who_has_the_key(serve, site):
+    """Without the key nobody sees a draft, nor with it through a proxy or by a foreign name; nor on another address."""
+    site.configure(site={"pages": True})
+    site.article("draft/index.md", "Secret.", draft=True, title="Draft")
+    site.write("draft/p.png", b"png")
     server = serve(site, "--drafts")
+    cookie = let_in(server)
+    paths = ("/preview/", "/preview/draft/index.md", "/preview/state")
     for headers in (
         {"X_Forwarded_For": "8.8.8.8"},
         {"Forwarded": "for=8.8.8.8"},
         {"Host": "evil.example"},
         {"Via": "1.1 x"},
+        {"Host": "["},
     ):
-        for path in ("/", "/preview/draft.md", "/preview/", "/rss.xml"):
-            assert server.get(path, **headers).status == 403
-    assert server.get("/preview/draft.md").status == 200
+        for path in paths:
+            assert server.get(path, Cookie=cookie, **headers).status == 403
+    for key in ("", "feeds-preview=", "feeds-preview=wrong"):
+        for path in (*paths, "/preview/?wrong"):
+            assert server.get(path, Cookie=key).status == 403
+        assert server.get("/draft/p.png", Cookie=key).status == 404
     done = site.run("serve", "--drafts", "--host", "0.0.0.0")
     assert done.returncode == 2
     assert "127.0.0.1" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("link", "path"),
+    [("/a/", "/a/"), ("/a%20b/", "/a b/"), ("/a.html", "/a.html"), ("/static/q/", "/static/q/"), ("/refreshing/", "/refreshing/"),
+     ("/%2e%2e/%2e%2e/evil/", None), ("/../x/", "/x/"), ("/x%00y/", None), ("/a//b/", "/a/b/"), ("/.well-known/x/", None),
+     ("/rss.xml/x/", None), ("/x/atom.xml/", None), (f"/{'x' * 201}/", None), ("/healthz", None), ("/stats/", None),
+     ("/a?b", None), ("https://other.example/", None), ("https://test.example/b/", "/b/")],
+)  # fmt: skip
+def test_where_pages_may_be(link, path):
+    """A page is where an article's link leads, but nowhere else in the tree, and not where something of ours is."""
+    site = Facts("T", "https://test.example", "https://test.example", "test.example", pages=True)
+    read = articles.read(f"---\ndate: 2026-01-01\nlink: '{link}'\n---\n".encode(), "x.md", UTC)
+    assert syndicate.page(read, site) == path
+
+
+def test_a_site_of_summaries_has_whole_articles(site):
+    """Where feeds carry summaries, pages have the texts, and a summary is never taken for HTML."""
+    site.configure(site={"pages": True}, feeds={"text": "summary"})
+    site.article("a.md", "First.\n\nSecond.", title="A", description="<script>alert(1)</script>")
+    site.article("b.md", "", title="B", description="<img src=x onerror=alert(1)>")
+    assert site.run("build").returncode == 0
+    html = (site.root / "public/a/index.html").read_text()
+    assert "<p>Second.</p>" in html
+    assert "<script>alert" not in html
+    assert "<img" not in (site.root / "public/b/index.html").read_text()
+    assert "Second" not in (site.root / "public/feed.json").read_text()
+
+
+def test_another_catalog_has_other_pages(serve, site):
+    """A catalog that was made anew, and counts its revisions from one again, shows on pages as it does in documents."""
+    import shutil
+
+    site.configure(site={"pages": True})
+    site.article("a.md", "Old.", title="A")
+    server = serve(site)
+    assert b"Old." in server.get("/a/").body
+    server.process.send_signal(19)  # the publisher rests
+    try:
+        shutil.rmtree(site.root / ".feeds")
+        site.article("a.md", "New.", title="A")
+        assert site.run("build").returncode == 0
+        server.wait_for(lambda: b"New." in server.get("/feed.json").body)
+        server.wait_for(lambda: b"New." in server.get("/a/").body)
+    finally:
+        server.process.send_signal(18)
+
+
+def test_a_page_links_to_feeds_that_there_are(site):
+    """When a feed begins or ends because of another article, the pages that link to it follow in the export."""
+    site.configure(site={"pages": True}, feeds={"min_entries": 2})
+    site.article("a.md", title="A", tags=["x"])
+    site.article("b.md", title="B", tags=["x"])
+    assert site.run("build").returncode == 0
+    file = site.root / "public/a/index.html"
+    assert "tag/x/" in file.read_text()
+    site.article("b.md", title="B")
+    assert site.run("build").returncode == 0
+    assert "tag/x/" not in file.read_text()
+    assert not (site.root / "public/tag/x").exists()
+
+
+def test_files_beside_articles_that_cannot_be_read(site):
+    """One that can't be read is said and does not end the build; large ones are copied, and none is compressed again."""
+    site.configure(site={"pages": True}, export={"precompressed": ["gzip"]})
+    site.article("b/index.md", title="B")
+    site.write("b/large.mp4", b"x" * 3_000_000)
+    site.write("b/gone.png", b"png").chmod(0)
+    done = site.run("build", "-v")
+    assert done.returncode == 0
+    public = site.root / "public/b"
+    assert (public / "large.mp4").stat().st_size == 3_000_000
+    assert not (public / "large.mp4.gz").exists()
+    assert (public / "index.html.gz").exists()
+    if not (public / "gone.png").exists():  # root reads everything
+        assert "gone.png: can't be read" in done.stderr
+
+
+def test_every_feed_leads_to_its_page_in_an_export(site):
+    """Also where the site's own first page is another generator's, the page that a document leads to is exported."""
+    site.article("a.md", title="A", category="x")
+    assert site.run("build").returncode == 0
+    public = site.root / "public"
+    assert (public / "category/x/index.html").exists()
+    assert not (public / "index.html").exists()
+    site.configure(export={"pages": False})
+    assert site.run("build").returncode == 0
+    assert not (public / "category/x/index.html").exists()
 
 
 def test_pages_are_exported(site):

@@ -33,12 +33,12 @@ class PageReader:
         chosen = sa.select(articles.c.key).where(articles.c.page == path, articles.c.id.isnot(None)).limit(1)
         return self._connection.execute(chosen).scalar() is not None
 
-    def pages(self, after: str, limit: int) -> list[tuple[str, str, str, str]]:
-        """Give (page, path of the file, its hash, id) of live articles: so many after a page, in the order of pages."""
+    def pages(self, after: str, limit: int) -> list[tuple[str, str, str, str, str]]:
+        """Give (page, path of the file, its feeds, its hash, id) of live articles: so many after a page, by page."""
         a = articles.c
-        chosen = sa.select(a.page, a.path, a.hash, a.id).where(a.page > after, a.live.is_(True))
+        chosen = sa.select(a.page, a.path, a.feeds, a.hash, a.id).where(a.page > after, a.live.is_(True))
         first = chosen.order_by(a.page, a.published, a.id).limit(limit)
-        return [(page, path, hash_, id_) for page, path, hash_, id_ in self._connection.execute(first)]
+        return [tuple(row) for row in self._connection.execute(first)]
 
     def unpublished(self, now: datetime, limit: int = 200) -> list[tuple[Record, bool]]:
         """Give what the world does not see yet, the latest first: drafts (True), and what is scheduled."""

@@ -97,13 +97,13 @@ def _export(call: Call, catalog: Catalog, tree: Tree, *, force: bool) -> tuple[i
     ours = [file for some in variants.values() for file in some]
     files = []
     for file in writer.others():
-        there = writer.variants(file.path)
+        there = writer.files_of(file)
         ours += there
         if force or not all(tree.has(path, file.digest) for path in there):
             files.append(file)
     if tasks or files:
         changed = [path for task in tasks for path in variants[task.address]]
-        tree.plan(ours, changed + [path for file in files for path in writer.variants(file.path)])
+        tree.plan(ours, changed + [path for file in files for path in writer.files_of(file)])
     written = 0
     for path, digest, new in write(writer, tasks, files):
         if new is None:

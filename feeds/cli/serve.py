@@ -6,6 +6,7 @@ import ipaddress
 import multiprocessing
 import os
 import resource
+import secrets
 import shutil
 import socket
 import tempfile
@@ -84,7 +85,7 @@ def serve(call: Call, host: str | None, port: int | None, workers: int | None, d
     multiprocessing.set_start_method("spawn", force=True)
     os.environ["FEEDS_CONFIG"] = str(call.config_file.absolute())
     if drafts:
-        os.environ["FEEDS_DRAFTS"] = "yes"
+        os.environ["FEEDS_DRAFTS"] = teller.key = secrets.token_urlsafe(16)
     os.environ["FEEDS_PARENT"] = str(os.getpid())
     if settings.server.metrics and settings.server.metrics.endswith(f":{port}"):
         raise FeedsError(f"server.metrics: {settings.server.metrics} has the port of the feeds; name another one")
@@ -156,6 +157,7 @@ class _Teller:
         self._quiet = quiet
         shown = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104  # what can be opened here
         self._address = f"http://{f'[{shown}]' if ':' in shown else shown}:{port}"
+        self.key = ""  # to what is not published yet
         self._greeted = False
         self._refused: set[str] = set()
         self._error = ""
@@ -215,6 +217,8 @@ class _Teller:
         public = self._settings.for_core.feeds_url
         self._inform(f"{self._settings.site.title}, watching {self._settings.content_root}")
         self._inform(f"  look at       {self._address}/")
+        if self.key:
+            self._inform(f"  drafts        {self._address}/preview/?{self.key}")
         for path in ("/rss.xml", "/atom.xml", "/feed.json"):
             self._inform(f"  subscribe to  {self._address}{path}")
         if public != self._address:

@@ -1,17 +1,16 @@
 """What is exported besides the documents: the list of all feeds, pages for people, what these look like, hosts' files.
 
-Pages are exported where the site has no other home (site.pages), or where export.pages says so: elsewhere a file called
-index.html is somebody else's.
+Every feed has its page there too, which its documents lead to. The first page, and those of articles, are exported
+where the site has no other home (site.pages), or where export.pages says so: elsewhere `index.html` is another's.
 """
 
-import hashlib
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Literal, NamedTuple
 
 from feeds import bundle, config, hosts, pages
 from feeds.documents import Everything
 from feeds.formats.filenames import OPML, RSS
+from feeds.text import digest_of
 
 
 class File(NamedTuple):
@@ -30,30 +29,32 @@ class Files:
         self._site = settings.for_core
         self._everything = everything
         self._readers = settings.site.readers
+        self._is_home = self._site.pages or self._site.feeds_url != self._site.url
         self._pages = pages.Pages(self._site, self._readers)
         self._content = settings.content_root
-        self._with_pages = self._site.pages if settings.export.pages is None else settings.export.pages
+        self._with_pages = settings.export.pages
         self._hosts = hosts.files(self._site, settings.export.hosts, settings.feeds.aliases)
 
     def listed(self) -> Iterator[File]:
         """Give what there is, the pages of articles last."""
-        feeds = self._everything.feeds()
-        yield File(f"/{OPML}", _digest(self._site, [(one.path, one.name) for one in feeds]), "opml")
+        feeds = self._everything.overviews.feeds()[0]
+        yield File(f"/{OPML}", digest_of(self._site, [(one.path, one.name) for one in feeds]), "opml")
         for path in pages.ASSETS:
-            yield File(path, _digest(pages.asset(path)), "asset")
+            yield File(path, digest_of(pages.asset(path)), "asset")
         for path, text in self._hosts.items():
-            yield File(path, _digest(text), "host")
-        if not self._with_pages:
-            return
-        taken = set()
-        for state in feeds:
+            yield File(path, digest_of(text), "host")
+        taken = set[str]()
+        for state in feeds if self._with_pages is not False else ():
+            if not state.path and not self._with_pages and not self._is_home:
+                continue  # the site's own first page is there
             told = [(one.path, one.name, one.entries) for one in feeds] if not state.path else []
             path = f"/{state.path}/index.html" if state.path else "/index.html"
             taken.add(path)
-            yield File(path, _digest(state.digest, self._site, self._readers, told), "feed", state.path)
-        for page, source, digest in self._everything.pages() if self._site.pages else ():
+            yield File(path, digest_of(state.digest, self._site, self._readers, told), "feed", state.path)
+        for page, source, digest in self._everything.pages() if self._site.pages and taken else ():
             path = _file(page)
-            if path not in taken:  # else a feed's page is there
+            if path not in taken:  # else the page of a feed is there, or of an article that was published before
+                taken.add(path)
                 yield File(path, digest, "article", page)
                 yield from self._beside(page, source)
 
@@ -62,7 +63,7 @@ class Files:
             place = bundle.find(self._content, source, name)
             facts = place.stat() if place else None
             if facts:
-                yield File(page + name, _digest(facts.st_mtime_ns, facts.st_size), "file", str(place))
+                yield File(page + name, digest_of(facts.st_mtime_ns, facts.st_size), "file", str(place))
 
     def body(self, file: File) -> bytes | None:
         """Make a file; None if what it shows is no more."""
@@ -70,17 +71,16 @@ class Files:
             case "opml":
                 from feeds.formats import opml  # which only a site whose feeds are others needs
 
-                return opml.render(self._everything.feeds(), self._site, RSS)
+                return opml.render(self._everything.overviews.feeds()[0], self._site, RSS)
             case "asset":
                 return pages.asset(file.path)
             case "host":
                 return self._hosts[file.path].encode()
             case "feed":
-                return self._pages.feed(*self._everything.feed(file.of), [] if file.of else self._everything.feeds())
-            case "file":
-                return Path(file.of).read_bytes()
-        found = self._everything.article(file.of)
-        return self._pages.article(file.of, *found) if found else None
+                overview = self._everything.overviews.feed(file.of)
+                return self._pages.feed(overview.feed, overview.state, overview.feeds) if overview else None
+        found = self._everything.overviews.article(file.of)
+        return self._pages.article(file.of, *found[:2]) if found else None
 
 
 def _file(page: str) -> str:
@@ -88,7 +88,3 @@ def _file(page: str) -> str:
     if page.endswith("/"):
         return f"{page}index.html"
     return page if page.endswith((".html", ".htm")) else f"{page}.html"
-
-
-def _digest(*facts: object) -> str:
-    return hashlib.sha256(repr(facts).encode()).hexdigest()[:32]

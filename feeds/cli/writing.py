@@ -1,8 +1,10 @@
 """Files written to the static tree: a few in this process, many in one process for each core."""
 
+import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import chain, groupby
+from pathlib import Path
 from typing import TypeVar
 
 from feeds import config
@@ -10,11 +12,13 @@ from feeds.catalog import Catalog
 from feeds.cli.site import File, Files
 from feeds.documents import Address, Everything
 from feeds.encoding import encode
-from feeds.export import Tree
+from feeds.export import HEAD, Tree
 from feeds.model import FeedState
 from feeds.pool import pool
 
 T = TypeVar("T")
+
+_LOG = logging.getLogger(__name__)
 
 _FEW = 300  # files that are written here: processes of their own take a second to start
 _BATCH = 8  # feeds for a process at a time
@@ -68,9 +72,29 @@ class Writer:
         return wrote
 
     def write_files(self, files: list[File]) -> list[Wrote]:
-        """Make and write other files."""
-        made = ((file, self._files.body(file)) for file in files)
-        return [one for file, body in made if body is not None for one in self._put(file.path, body, file.digest)]
+        """Make and write other files; what can't be read is said, and tried again the next time."""
+        wrote = []
+        for file in files:
+            if file.kind == "file":
+                wrote += self._copy(file)
+            elif (body := self._files.body(file)) is not None:
+                wrote += self._put(file.path, body, file.digest)
+        return wrote
+
+    def _copy(self, file: File) -> list[Wrote]:
+        source = Path(file.of)
+        try:
+            with source.open("rb") as stream:
+                if not self.force and self.tree.is_foreign(file.path, stream.read(HEAD)):
+                    return [(file.path, file.digest, None)]
+            return [(file.path, file.digest, self.tree.copy(file.path, source, file.digest, force=self.force))]
+        except OSError as error:
+            _LOG.warning("%s: can't be read: %s; it is not exported", source, error.strerror)
+            return []
+
+    def files_of(self, file: File) -> list[str]:
+        """Give the files in which one that is no document lies: pictures and their like are compressed already."""
+        return [file.path] if file.kind == "file" else self.variants(file.path)
 
     def _put(self, path: str, body: bytes, digest: str) -> list[Wrote]:
         """Write a file and what is compressed of it, unless somebody else's is there."""

@@ -126,12 +126,12 @@ class Documents(Generic[T]):
         self._contents.write()
         self.renditions.write()
 
-    def revision(self) -> int:
-        """Give the catalog's revision of a moment ago. Raises `NothingYet`; a catalog that is away is no error."""
+    def revision(self) -> tuple[str, int]:
+        """Give the catalog and its revision of a moment ago. Raises `NothingYet`; one that is away is no error."""
         self._look()
         if self._memory.revision == 0:
             raise NothingYet("the first regeneration is still under way")
-        return self._memory.revision
+        return self._identity, self._memory.revision
 
     def _look(self) -> None:
         """See, twenty times a second, whether there is a new revision. One thread does; the others go on meanwhile."""

@@ -1,6 +1,6 @@
 """Every document of a catalog, one after the other, for who writes them all; nothing is kept but entries."""
 
-import hashlib
+import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import groupby
@@ -10,10 +10,13 @@ from feeds import syndicate
 from feeds.catalog import Catalog
 from feeds.documents.address import Address
 from feeds.documents.contents import Contents
+from feeds.documents.overviews import Overviews
 from feeds.documents.render import Renderer
 from feeds.documents.renditions import Renditions
+from feeds.documents.workshop import AtOnce
 from feeds.formats import FORMATS
-from feeds.model import Document, Entry, Feed, FeedState, Site
+from feeds.model import Document, FeedState, Site
+from feeds.text import digest_of
 
 _PAGE = 5_000  # articles that are listed at a time
 _ROOM = 32 << 20  # bytes of entries
@@ -28,6 +31,7 @@ class Everything:
         self._contents = Contents(catalog)
         self._renditions = Renditions(catalog, every=False)
         self._renderer = Renderer(site, self._contents, _ROOM)
+        self.overviews = Overviews(catalog, site, self._renderer, AtOnce())  # for pages
 
     def listed(self, *, archives: Callable[[FeedState], bool]) -> Iterator[tuple[Address, str]]:
         """Give the addresses of all documents, of archives too for the feeds that the caller says.
@@ -63,41 +67,19 @@ class Everything:
                 self._renditions.note(address, rendered, state, min(self._site.limit, state.entries))
                 yield address, rendered.document
 
-    def feeds(self) -> list[FeedState]:
-        """Give the feeds that are published, the site's first, the others by path."""
-        with self._catalog.reading() as catalog:
-            return [state for state in catalog.feeds() if syndicate.exists(state, self._site)]
-
-    def feed(self, path: str) -> tuple[Feed, FeedState]:
-        """Give a feed that is published, as its page tells it."""
-        with self._catalog.reading() as catalog:
-            state = catalog.feed(path)
-            assert state is not None, "it was listed"
-            shown = self._renderer.shown(catalog, state)
-        return self._renderer.feed(state, shown), state
-
     def pages(self) -> Iterator[tuple[str, str, str]]:
         """Give the paths of articles' pages, each with the path of the article's file and a digest of what it shows."""
         after, identity = "", syndicate.fingerprint(self._site)
+        names = {state.path: state.name for state in self.overviews.feeds()[0]}
         while True:
             with self._catalog.reading() as catalog:
                 some = catalog.pages(after, _PAGE)
             for path, one in groupby(some, itemgetter(0)):
-                after, (_, file, *state) = path, next(one)
-                yield path, file, _digest(identity, file, *state)
+                after, (_, file, feeds, *state) = path, next(one)
+                places = [names.get(feed) for feed, _ in json.loads(feeds)]  # it links to those that there are
+                yield path, file, digest_of(identity, file, places, *state)
             if len(some) < _PAGE:
                 return
-
-    def article(self, path: str) -> tuple[Entry, list[FeedState]] | None:
-        """Give the article whose page is at a path, and the feeds that it is in."""
-        with self._catalog.reading() as catalog:
-            record = catalog.page(path)
-            if record is None:
-                return None
-            named = [one.path for one in syndicate.feeds_of(record.article, self._site)]
-            places = [state for state in catalog.feeds_at(named) if syndicate.exists(state, self._site)]
-            shown = self._renderer.of_one(catalog, record)
-        return self._renderer.entry(shown), places
 
     def not_rendered(self, addresses: Iterable[Address]) -> list[int]:
         """Give the keys of the texts that live documents show and that nobody has rendered yet, each once."""
@@ -116,7 +98,3 @@ class Everything:
         """Tell the catalog what was made of articles and documents. Raises `CatalogError`."""
         self._contents.write()
         self._renditions.write()
-
-
-def _digest(*facts: str) -> str:
-    return hashlib.sha256(repr(facts).encode()).hexdigest()[:32]

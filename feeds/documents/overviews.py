@@ -7,7 +7,7 @@ from feeds import syndicate
 from feeds.catalog import Catalog, Reader
 from feeds.documents.address import Address
 from feeds.documents.render import Renderer
-from feeds.documents.workshop import Workshop
+from feeds.documents.workshop import AtOnce, Workshop
 from feeds.model import Article, Entry, Feed, FeedState, Site
 
 
@@ -24,7 +24,7 @@ class Overview:
 class Overviews:
     """Asks the catalog, and has texts rendered."""
 
-    def __init__(self, catalog: Catalog, site: Site, renderer: Renderer, workshop: Workshop) -> None:
+    def __init__(self, catalog: Catalog, site: Site, renderer: Renderer, workshop: Workshop | AtOnce) -> None:
         self._catalog = catalog
         self._site = site
         self._renderer = renderer

@@ -77,8 +77,11 @@ class Renderer:
         return Shown([record], record.published, (), self._contents.find(catalog, [record]))
 
     def entry(self, shown: Shown) -> Entry:
-        """Make the entry of one article."""
-        return self._entry(shown.records[0], shown.contents, keep=False)
+        """Make the entry of one article, with its text even where feeds have summaries only."""
+        record = shown.records[0]
+        if self._site.text == "full":
+            return self._entry(record, shown.contents, keep=False)
+        return self._make(record, shown.contents.get(record.text), replace(self._site, text="full"), keep=False)
 
     def feed(self, state: FeedState, shown: Shown, archive: int = 0) -> Feed:
         """Make a feed, or one of its archives, of what it shows."""
@@ -113,11 +116,11 @@ class Renderer:
         entry = self._entries.get(key)
         if entry is None:
             with self._lock:  # another thread may be at it, for another format
-                entry = self._entries.get(key) or self._make(record, kept.get(record.text), keep=keep)
+                entry = self._entries.get(key) or self._make(record, kept.get(record.text), self._site, keep=keep)
                 self._entries.put(key, entry)
         return entry
 
-    def _make(self, record: Record, kept: tuple[str, bytes] | None, *, keep: bool) -> Entry:
+    def _make(self, record: Record, kept: tuple[str, bytes] | None, site: Site, *, keep: bool) -> Entry:
         article = record.article
         url = syndicate.link(article, self._site)
         content = self._contents.unpacked(kept, record, url)
@@ -125,7 +128,7 @@ class Renderer:
             content = self._content(article, record.id, url)
             if keep:
                 self._contents.note(record, url, content)
-        return syndicate.entry(article, record.id, content, self._site)
+        return syndicate.entry(article, record.id, content, site)
 
     def _content(self, article: Article, id_: str, url: str) -> Content:
         try:

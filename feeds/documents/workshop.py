@@ -23,6 +23,14 @@ class Busy(FeedsError):
     """It takes long to render; ask again soon."""
 
 
+class AtOnce:
+    """Does each job at once, for who has nothing else to do."""
+
+    def do(self, _key: str, job: Callable[[], T]) -> T:
+        """Do it."""
+        return job()
+
+
 class Workshop:
     """Does one job at a time, and each for all who ask for it meanwhile."""
 

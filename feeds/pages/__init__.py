@@ -42,8 +42,8 @@ class Pages:
         self._site = site
         self._readers = readers
 
-    def feed(self, feed: Feed, state: FeedState, feeds: Sequence[FeedState], preview: str = "") -> bytes:
-        """Write the page of a feed; of the site's, with all others. `preview` is HTML of ours that goes before."""
+    def feed(self, feed: Feed, state: FeedState, feeds: Sequence[FeedState]) -> bytes:
+        """Write the page of a feed; of the site's, with all others."""
         home = self._site.pages and not feed.path
         shown = feed.entries if home else feed.entries[:_SHOWN]
         address = feed.address + RSS
@@ -59,12 +59,11 @@ class Pages:
             count=len(feeds),
             explained=_EXPLAINED,
             direction=direction(feed.language),
-            preview=preview,
         )
 
     def article(self, path: str, entry: Entry, places: Sequence[FeedState]) -> bytes:
         """Write the page of an article at a path, which is in these feeds."""
-        body = _ALIGNED.sub(r' align="\1"', entry.html if entry.html is not None else f"<p>{entry.summary}</p>")
+        body = _ALIGNED.sub(r' align="\1"', entry.html or "")
         return self._write(
             "article.html",
             path,

@@ -26,7 +26,7 @@ from feeds.web.hook import Hook
 from feeds.web.journal import Journal, Request, access_log
 from feeds.web.pages import ServedPages
 from feeds.web.polls import Polls
-from feeds.web.preview import Preview, only_here
+from feeds.web.preview import Preview
 from feeds.web.routes import ASSETS_FOR, give_pages, say_errors
 from feeds.web.stats import StatsPage
 
@@ -66,7 +66,7 @@ def create_app(config_file: str | os.PathLike[str] | None = None) -> Flask:
         return Answer(document, _ARCHIVE if document.settled else live, [vary, CORS], [_NOSNIFF])
 
     def page(document: Document) -> Answer:
-        return Answer(document, _PAGE, [("Vary", "Accept-Encoding")], [_CSP, _NOSNIFF])
+        return Answer(document, _PAGE, [("Vary", "Accept-Encoding")], [_CSP, _NOSNIFF], dated=False)
 
     app = Flask("feeds.web", static_folder=str(HERE / "static"), static_url_path="/static")
     app.config["SEND_FILE_MAX_AGE_DEFAULT"] = ASSETS_FOR
@@ -82,8 +82,8 @@ def create_app(config_file: str | os.PathLike[str] | None = None) -> Flask:
     if parent:
         sys.setswitchinterval(0.0005)  # seconds: for so long the thread that renders may keep a request waiting
         documents.prepare()
-    preview = Preview(catalog, documents, site) if os.environ.get("FEEDS_DRAFTS") else None
-    pages = ServedPages(documents, site, Pages(site, settings.site.readers), page, preview)
+    preview = Preview(catalog, documents, site, key) if (key := os.environ.get("FEEDS_DRAFTS")) else None
+    pages = ServedPages(documents, site, Pages(site, settings.site.readers), page)
     health = _Health(catalog, documents)
     aliases = settings.feeds.aliases
 
@@ -118,8 +118,6 @@ def create_app(config_file: str | os.PathLike[str] | None = None) -> Flask:
         note=journal.note,
         polled=polls.note if polls else None,
     )
-    if preview:
-        app.wsgi_app = only_here(app.wsgi_app)  # type: ignore[method-assign,assignment]
     return app
 
 

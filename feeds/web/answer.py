@@ -80,9 +80,15 @@ class Variant:
 class Answer:
     """All that is answered for one document."""
 
-    def __init__(self, document: Document, freshness: Freshness, always: Headers, whole: Headers) -> None:
-        """Send the headers `always` with every answer, `whole` with those that have a body."""
+    def __init__(
+        self, document: Document, freshness: Freshness, always: Headers, whole: Headers, *, dated: bool = True
+    ) -> None:
+        """Send the headers `always` with every answer, `whole` with those that have a body.
+
+        With `dated` false, nothing tells when it last changed; only its bytes do.
+        """
         self.document = document
+        self._dated = dated
         self._freshness = freshness
         self._changed = document.changed.timestamp()
         self._always = always
@@ -100,7 +106,7 @@ class Answer:
         """Tell whether the client has this already (RFC 9110 13.2.2: If-None-Match beats If-Modified-Since)."""
         if if_none_match is not None:
             return if_none_match == variant.etag or parse_etags(if_none_match).contains_weak(variant.etag[1:-1])
-        if if_modified_since is None:
+        if if_modified_since is None or not self._dated:
             return False
         if if_modified_since == variant.modified:
             return True
@@ -117,7 +123,8 @@ class Answer:
         if clamped:
             until = min(until, now + 1)
         modified = http_date(min(self._changed, now))
-        validators = [("ETag", etag), ("Last-Modified", modified), ("Cache-Control", cache), *self._always]
+        dates = [("Last-Modified", modified)] if self._dated else []
+        validators = [("ETag", etag), *dates, ("Cache-Control", cache), *self._always]
         whole = [("Content-Type", document.media_type), ("Content-Length", str(len(body[0]))), *self._whole]
         encoded = [("Content-Encoding", coding)] if coding else []
         path, size = document.path, len(body[0])

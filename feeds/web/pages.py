@@ -11,13 +11,12 @@ from feeds.errors import FeedsError
 from feeds.formats import opml
 from feeds.formats.filenames import OPML, RSS
 from feeds.model import Document, Site
-from feeds.pages import MEDIA_TYPE, Pages
+from feeds.pages import ASSETS, MEDIA_TYPE, Pages
 from feeds.web.answer import Answer
-from feeds.web.preview import Preview
 
 _ROOM = 8 << 20  # bytes of pages
 _OPML = f"/{OPML}"
-_NOT_PAGES = ("/healthz", "/refresh", "/static/", "/preview/")  # Flask has these
+_NOT_PAGES = {*syndicate.RESERVED, *ASSETS}  # which Flask has
 
 
 class ServedPages:
@@ -29,24 +28,21 @@ class ServedPages:
         site: Site,
         pages: Pages,
         made: Callable[[Document], Answer],
-        preview: Preview | None = None,
     ) -> None:
-        """With a `preview`, the first page tells what is not published yet, and nothing is kept."""
         self._documents = documents
         self._site = site
         self._pages = pages
         self._make = made
-        self._preview = preview
-        self._made = Kept[tuple[int, Answer]](_ROOM, lambda made: 2 * len(made[1].document.body))
+        self._made = Kept[tuple[tuple[str, int], Answer]](_ROOM, lambda made: 2 * len(made[1].document.body))
 
     def get(self, path: str) -> Answer | None:
         """Give the page at a path; None if there is none. Raises `FeedsError`."""
         feed = syndicate.feed_of_page(path)
-        if path != _OPML and feed is None and (not self._site.pages or path.startswith(_NOT_PAGES)):
+        if path != _OPML and feed is None and (not self._site.pages or path in _NOT_PAGES):
             return None
         revision = self._documents.revision()
         made = self._made.get(path)
-        if made and made[0] == revision and not self._preview:
+        if made and made[0] == revision:
             return made[1]
         try:
             answer = self._render(path, feed)
@@ -63,8 +59,7 @@ class ServedPages:
             feeds, changed = self._documents.overviews.feeds()
             return self._answer(path, opml.MEDIA_TYPE, opml.render(feeds, self._site, RSS), changed)
         if feed is not None and (overview := self._documents.overviews.feed(feed)):
-            before = self._preview.overview() if self._preview and not feed else ""
-            body = self._pages.feed(overview.feed, overview.state, overview.feeds, before)
+            body = self._pages.feed(overview.feed, overview.state, overview.feeds)
             return self._answer(path, MEDIA_TYPE, body, overview.changed)
         article = self._documents.overviews.article(path) if self._site.pages else None
         if article is None:

@@ -1,17 +1,18 @@
 """What is not published yet, for who writes it: `feeds serve --drafts`, on this machine alone.
 
-Drafts, scheduled and refused articles are told on the first page, and every article has a page at `/preview/PATH` that
-shows it as readers will, with what `feeds check` finds beside it. Nothing of that is in any document, and nobody is
-answered who comes through a proxy, or by a name that is not this machine's.
+Drafts, scheduled and refused articles are told at `/preview/`, and every article has a page at `/preview/PATH` that
+shows it as readers will, with what `feeds check` finds beside it. Nothing of that is in any document or on any other
+page. Who sees it has opened the address that the terminal told, which leaves a key in the browser: nobody else has it,
+be it through a proxy or by another name that leads here. And nobody is answered who says that he comes through one.
 """
 
+import hmac
 import ipaddress
-from collections.abc import Iterable
 from datetime import UTC, datetime
 from urllib.parse import urlsplit
-from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
+from wsgiref.types import WSGIEnvironment
 
-from werkzeug.wrappers import Response
+from werkzeug.wrappers import Request, Response
 
 from feeds.catalog import Catalog
 from feeds.documents import Documents
@@ -21,27 +22,44 @@ from feeds.pages import MEDIA_TYPE, direction, templates
 from feeds.web.answer import Answer
 from feeds.web.clients import FORWARDED
 
-_STATE = "preview/"  # what is there changes whenever anything was read anew
+_COOKIE = "feeds-preview"
 _NEWEST = 20  # published articles that are listed besides
 
 
 class Preview:
     """Shows what is not published yet."""
 
-    def __init__(self, catalog: Catalog, documents: Documents[Answer], site: Site) -> None:
+    def __init__(self, catalog: Catalog, documents: Documents[Answer], site: Site, key: str) -> None:
+        self._key = key
         self._catalog = catalog
         self._documents = documents
         self._site = site
 
+    def may_see(self, request: Request) -> bool:
+        """Tell whether a request is from the browser that has the key."""
+        return _is_local(request.environ) and hmac.compare_digest(request.cookies.get(_COOKIE, ""), self._key)
+
+    def let_in(self, request: Request) -> Response | None:
+        """Leave the key in the browser that opened the address of the terminal; None for any other request."""
+        said = request.query_string.decode("latin-1")
+        if not (_is_local(request.environ) and hmac.compare_digest(said, self._key)):
+            return None
+        response = Response("", 303, {"Location": "/preview/", "Cache-Control": "no-store"})
+        response.autocorrect_location_header = False
+        response.set_cookie(_COOKIE, self._key, httponly=True, samesite="Strict")
+        return response
+
     def overview(self) -> str:
-        """Give what stands above the first page, in HTML."""
+        """Give the first page of the preview."""
         now = datetime.now(UTC)
         with self._catalog.reading() as catalog:
             unpublished = [(record.article, draft) for record, draft in catalog.unpublished(now)]
             newest = [record.article for record in catalog.newest("", _NEWEST)]
             refused, token = catalog.refused(), catalog.reading_state()
         template = templates().get_template("unpublished.html")
-        return template.render(unpublished=unpublished, newest=newest, refused=refused, token=token, at=_STATE)
+        return template.render(
+            site=self._site, unpublished=unpublished, newest=newest, refused=refused, token=token, root="../"
+        )
 
     def token(self) -> str:
         """Give a text that is another after each regeneration that read something."""
@@ -67,23 +85,14 @@ class Preview:
         )
 
 
-def only_here(app: WSGIApplication) -> WSGIApplication:
-    """Let nobody through who is not at this machine."""
-
-    def guarded(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        if _is_local(environ):
-            return app(environ, start_response)
-        refused = Response("A preview is for its own machine alone.\n", 403, content_type="text/plain; charset=utf-8")
-        return refused(environ, start_response)
-
-    return guarded
-
-
 def _is_local(environ: WSGIEnvironment) -> bool:
     """Tell whether a request is from this machine, by its own name, and through no proxy."""
     if any(header in environ for header in FORWARDED):
         return False
-    host = urlsplit(f"//{environ.get('HTTP_HOST', '')}").hostname or ""  # a name that is led here is not ours
+    try:
+        host = urlsplit(f"//{environ.get('HTTP_HOST', '')}").hostname or ""  # a name that is led here is not ours
+    except ValueError:
+        return False
     return _is_loopback(environ.get("REMOTE_ADDR", "")) and (host == "localhost" or _is_loopback(host))
 
 

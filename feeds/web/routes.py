@@ -26,30 +26,34 @@ def give_pages(
     if preview:
         _show_drafts(app, preview, headers)
     if documents.site.pages:
-        _give_files(app, documents, content, drafts=preview is not None)
+        _give_files(app, documents, content, preview)
 
 
 def _show_drafts(app: Flask, preview: Preview, headers: Headers) -> None:
     """Show who sits at this machine what is not published yet."""
 
-    @app.get("/preview/")
-    def token() -> Response:
-        return preview_answer(preview.token(), "text/plain; charset=utf-8")
-
+    @app.get("/preview/", defaults={"path": ""})
     @app.get("/preview/<path:path>")
-    def article(path: str) -> Response:
-        response = preview_answer(preview.article(path))
+    def see(path: str) -> Response:
+        if response := preview.let_in(request):
+            return response
+        if not preview.may_see(request):
+            return _plain("Open the address that `feeds serve --drafts` has told in the terminal.\n", 403)
+        if path == "state":
+            return preview_answer(preview.token(), "text/plain; charset=utf-8")
+        response = preview_answer(preview.article(path) if path else preview.overview())
         response.headers.extend(headers)
         return response
 
 
-def _give_files(app: Flask, documents: Documents[Answer], root: Path, *, drafts: bool) -> None:
+def _give_files(app: Flask, documents: Documents[Answer], root: Path, preview: Preview | None) -> None:
     """Give out the files beside articles that have pages. The one thing that is read from the folder, as it is."""
 
     @app.get("/<path:path>")
     def file(path: str) -> Response:
         page, _, name = f"/{path}".rpartition("/")
-        article = documents.overviews.file_of(f"{page}/", live=not drafts) if media_type(name) else None
+        live = preview is None or not preview.may_see(request)
+        article = documents.overviews.file_of(f"{page}/", live=live) if media_type(name) else None
         place = bundle.find(root, article, name) if article else None
         if place is None:
             raise NotFound
