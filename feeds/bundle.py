@@ -13,21 +13,27 @@ _ARTICLES = ("index.md", "index.markdown")
 
 
 def names(root: Path, article: str) -> list[str]:
-    """Give the names of the files beside an article, by its path in the content folder; none if it has no folder."""
+    """Give the files beside an article and below, by its path in the content folder; none if it has no folder."""
     folder, _, file = article.rpartition("/")
     if not folder or file not in _ARTICLES:
         return []
-    try:
-        there = sorted(os.listdir(root / folder))  # noqa: PTH208  # names are all that is needed
-    except OSError:
-        return []
-    return [name for name in there if find(root, article, name)]
+    found = []
+    for place, folders, files in os.walk(root / folder):
+        inside = os.path.relpath(place, root / folder)
+        if inside != "." and any(name in _ARTICLES for name in files):
+            folders.clear()  # another article's
+            continue
+        folders.sort()
+        found += [name if inside == "." else f"{inside}/{name}" for name in sorted(files)]
+    return [name for name in found if find(root, article, name)]
 
 
 def find(root: Path, article: str, name: str) -> Path | None:
     """Give where a file beside an article is; None if there is none that may be seen."""
     folder, _, file = article.rpartition("/")
-    if not folder or file not in _ARTICLES or "/" in name or name.startswith(".") or not media_type(name):
+    if not folder or file not in _ARTICLES or not media_type(name):
+        return None
+    if any(part.startswith(".") or not part for part in name.split("/")):
         return None
     place = root / folder / name
     try:

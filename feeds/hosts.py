@@ -8,6 +8,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from functools import partial
 
 from feeds.formats import FORMATS
+from feeds.formats.filenames import OPML
 from feeds.model import Site
 from feeds.text import quote_path
 
@@ -97,7 +98,10 @@ def _nginx(site: Site, aliases: Mapping[str, str]) -> str:
     places += [
         (f"= {_quoted(alias)}", media_type) for alias, media_type in _places(aliases)
     ]  # it compares what is decoded
+    places.append((f"= /{OPML}", "text/x-opml; charset=utf-8"))
     lines = ["# include it in the server block whose root is this folder"]
+    if site.pages:
+        lines += ["location / {", "  try_files $uri $uri/index.html $uri.html =404;", "  gzip_static on;", "}"]
     for place, media_type in places:
         lines += [
             f"location {place} {{",

@@ -28,6 +28,7 @@ RULES: dict[str, tuple[Level, str]] = {
     "future-date": ("notice", "an article that goes live later"),
     "ambiguous-date": ("warning", "dates that contradict each other"),
     "duplicate-slug": ("warning", "two articles with one address"),
+    "no-page": ("warning", "an article whose page can't be where its link leads (site.pages)"),
     "near-duplicate-tags": ("warning", "one category, tag or author in several spellings"),
     "feed-too-large": ("warning", "a feed over feeds.max_size"),
     "alias-to-nothing": ("warning", "an alias of a feed that does not exist"),
@@ -158,6 +159,10 @@ class Lint:
         first = self._at.setdefault(link, article.path)
         if first != article.path:
             yield "duplicate-slug", "slug", f"has the address of {first}, {link}"
+        if self._site.pages and link.startswith(f"{self._site.url}/"):
+            at = syndicate.page(article, self._site)
+            if at is None or syndicate.feed_of_page(at):
+                yield "no-page", "slug", f"{link} is the address of something else of ours, or can't be a page's"
         names = {"category": article.categories, "tag": article.tags,
                  "author": tuple(author.name for author in article.authors)}  # fmt: skip
         for kind in self._site.by:

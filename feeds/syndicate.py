@@ -22,7 +22,8 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)  # when an empty feed was last updated
 RESERVED = ("/healthz", "/refresh", "/stats", "/hub", "/static", "/preview")  # paths that are something else of ours
 _FILES = {"rss.xml", "atom.xml", "feed.json", "feeds.opml"}
 _LONGEST_SEGMENT = 200  # bytes of a part of a page's path: a file's name has 255
-_FEED_PAGE = re.compile(r"/(?:((?:category|tag|author)/[^/]+)/)?")
+_FEED_PAGE = re.compile(r"/(?:((?:category|tag|author)/[^/]+)/)?(?:archive/([1-9]\d{0,8})/)?", re.ASCII)
+_OWN_FOLDER = re.compile(r"./index\.(?:md|markdown)$")
 _FEED_ID_YEAR = 2005  # of RFC 4151 and RFC 4287: feeds' ids need a year that never changes
 
 
@@ -89,10 +90,23 @@ def page(article: Article, site: Site) -> str | None:
     return path if _may_be_page(path) else None
 
 
-def feed_of_page(path: str) -> str | None:
-    """Give the path of the feed whose page may be at a path: `/category/x/`; None if no feed's can."""
+def base(article: Article, site: Site) -> str:
+    """Give the URL that an article's relative references begin at: its link, or the folder of its own files."""
+    at = page(article, site)
+    if at is None or at.endswith("/") or not _OWN_FOLDER.search(article.path):
+        return link(article, site)
+    return site.url + quote_path(folder_of_page(at))
+
+
+def folder_of_page(path: str) -> str:
+    """Give where the files beside an article are, by the path of its page: `/a/` for `/a/`, `/a` and `/a.html`."""
+    return path if path.endswith("/") else f"{path.removesuffix('.html').removesuffix('.htm')}/"
+
+
+def feed_of_page(path: str) -> tuple[str, int] | None:
+    """Give the feed whose page may be at a path, and the archive: `/category/x/archive/3/`; None if no feed's can."""
     match = _FEED_PAGE.fullmatch(path)
-    return (match[1] or "") if match else None
+    return (match[1] or "", int(match[2] or 0)) if match else None
 
 
 def _may_be_page(path: str) -> bool:
@@ -151,9 +165,9 @@ def digest(feed: FeedState, shown: Iterable[tuple[str, str, str]], site: Site) -
 
 def entry(article: Article, id_: str, content: Content, site: Site) -> Entry:
     """Tell the world of an article."""
-    url = link(article, site)
-    image = article.image and absolute(article.image.url, url)
-    files = ((absolute(file.url, url), file) for file in article.enclosures)
+    url, near = link(article, site), base(article, site)
+    image = article.image and absolute(article.image.url, near)
+    files = ((absolute(file.url, near), file) for file in article.enclosures)
     return Entry(
         id=id_,
         url=url,

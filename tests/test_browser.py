@@ -100,7 +100,7 @@ def test_finding_one_of_many_feeds(big, tab):
 def test_copying_an_address(big, tab):
     """A button puts the feed's address into the clipboard, and says that it did."""
     page = tab(big, "/", permissions=["clipboard-read", "clipboard-write"])
-    page.get_by_role("button", name="Copy the address of the Atom feed").click()
+    page.get_by_role("button", name="Copy the address: Atom").click()
     assert page.get_by_role("status").inner_text().startswith("Copied")
     assert page.evaluate("navigator.clipboard.readText()") == f"http://127.0.0.1:{big.port}/atom.xml"
 

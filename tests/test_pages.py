@@ -540,3 +540,73 @@ def test_the_demos_links_work(tmp_path):
         assert {urlsplit(item["url"]).path for item in items} <= seen
     finally:
         server.stop()
+
+
+def test_older_articles_have_pages(serve, site):
+    """From the first page every article is a few clicks away, served as exported, and no click leads nowhere."""
+    site.configure(site={"pages": True}, feeds={"limit": 3, "archives": "all"})
+    for number in range(1, 9):
+        site.article(f"{number}.md", title=f"T{number}", date=f"2026-05-0{number}", category="x")
+    server = serve(site)
+    assert site.run("build", "--wait", "20").returncode == 0
+    for start in ("/", "/category/x/"):
+        titles, path = [], start
+        while path:
+            shown = page(server, path)
+            exported = (site.root / f"public{path}index.html").read_bytes()
+            assert exported == server.get(path).body
+            titles += [one[2] for one in shown.all("a", class_="u-url")]
+            older = [one[1]["href"] for one in shown.all("a", rel="prev")]
+            for newer in shown.all("a", rel="next"):
+                assert server.get(urlsplit(urljoin(f"https://test.example{path}", newer[1]["href"])).path).status == 200
+            path = urlsplit(urljoin(f"https://test.example{path}", older[0])).path if older else ""
+        assert list(dict.fromkeys(titles)) == [f"T{number}" for number in range(8, 0, -1)]
+    assert server.get("/archive/99/").status == 404
+
+
+@pytest.mark.parametrize(
+    ("link", "folder"), [("/n/lamp/", "/n/lamp/"), ("/n/lamp", "/n/lamp/"), ("/n/lamp.html", "/n/lamp/")]
+)
+def test_pictures_are_where_pages_look(serve, site, link, folder):
+    """Whatever a permalink ends in, what is beside an article or below is where its page and its feeds say, also exported."""
+    site.configure(site={"pages": True})
+    site.article("lamp/index.md", "![a](a.png) ![b](img/b.png)", title="L", link=link, cover="a.png")
+    site.write("lamp/a.png", b"a")
+    site.write("lamp/img/b.png", b"b")
+    site.write("lamp/.git/c.png", b"c")
+    site.article("lamp/other/index.md", title="O", link="/n/other/")
+    site.write("lamp/other/d.png", b"d")
+    server = serve(site)
+    item = {one["title"]: one for one in json.loads(server.get("/feed.json").body)["items"]}["L"]
+    assert item["image"] == f"https://test.example{folder}a.png"
+    assert f'src="https://test.example{folder}img/b.png"' in item["content_html"]
+    assert (server.get(f"{folder}a.png").body, server.get(f"{folder}img/b.png").body) == (b"a", b"b")
+    assert server.get("/n/other/d.png").body == b"d"
+    assert server.get(f"{folder}.git/c.png").status == server.get(f"{folder}img/../../x.png").status == 404
+    assert site.run("build", "--wait", "20").returncode == 0
+    public = site.root / "public"
+    assert ((public / f"{folder[1:]}a.png").read_bytes(), (public / f"{folder[1:]}img/b.png").read_bytes()) == (
+        b"a",
+        b"b",
+    )
+    assert not (public / f"{folder[1:]}other/d.png").exists()
+    assert not (public / f"{folder[1:]}.git").exists()
+
+
+def test_a_page_that_cannot_be(site):
+    """feeds check says which articles have no page where their links lead."""
+    site.configure(site={"pages": True})
+    site.article("a.md", title="A", link="/stats")
+    site.article("tag.md", title="T", category="category")
+    site.article("good.md", title="G")
+    found = [line.split(":")[0] for line in site.run("check").stdout.splitlines() if "(no-page)" in line]
+    assert found == ["content/a.md", "content/tag.md"]
+
+
+def test_readers_that_are_not_known(site):
+    """Leaving out a reader that is not there is a mistake; however a known one is spelled, it is that one."""
+    site.configure(site={"readers": {"Feeedly": False}})
+    assert "did you mean Feedly" in site.run("check").stderr
+    site.settings["site"]["readers"] = {"feedly": False}
+    site.configure()
+    assert "Feedly" not in site.config.site.readers

@@ -1,6 +1,7 @@
 """Questions that pages for people have: which article is at a path, and what is not published yet."""
 
 import hashlib
+from collections.abc import Sequence
 from datetime import datetime
 
 import sqlalchemy as sa
@@ -28,6 +29,13 @@ class PageReader:
         row = self._connection.execute(chosen.order_by(articles.c.published, articles.c.id).limit(1)).one_or_none()
         return record(row) if row else None
 
+    def files_of(self, pages: Sequence[str], *, live: bool) -> dict[str, str]:
+        """Give the paths of the files of articles by their pages: of live ones, or of any."""
+        seen = articles.c.live.is_(True) if live else articles.c.gone.is_(False)
+        chosen = sa.select(articles.c.page, articles.c.path).where(articles.c.page.in_(pages), seen)
+        latest_first = chosen.order_by(articles.c.published.desc(), articles.c.id.desc())
+        return {row.page: row.path for row in self._connection.execute(latest_first)}
+
     def was_page(self, path: str) -> bool:
         """Tell whether an article that the world knew has, or had last, its page at a path."""
         chosen = sa.select(articles.c.key).where(articles.c.page == path, articles.c.id.isnot(None)).limit(1)
@@ -50,7 +58,7 @@ class PageReader:
 
     def at_path(self, path: str) -> Record | None:
         """Give the last good version of a file's article, whether the world sees it or not."""
-        row = self._connection.execute(RECORDS.where(articles.c.path == path)).one_or_none()
+        row = self._connection.execute(RECORDS.where(articles.c.path == path, articles.c.gone.is_(False))).one_or_none()
         return record(row) if row else None
 
     def reading_state(self) -> str:

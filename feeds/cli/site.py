@@ -4,12 +4,14 @@ Every feed has its page there too, which its documents lead to. The first page, 
 where the site has no other home (site.pages), or where export.pages says so: elsewhere `index.html` is another's.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Literal, NamedTuple
 
-from feeds import bundle, config, hosts, pages
-from feeds.documents import Everything
+from feeds import bundle, config, hosts, pages, syndicate
+from feeds.documents import Everything, Overview
 from feeds.formats.filenames import OPML, RSS
+from feeds.model import FeedState
 from feeds.text import digest_of
 
 
@@ -19,13 +21,15 @@ class File(NamedTuple):
     path: str
     digest: str
     kind: Literal["opml", "asset", "host", "feed", "article", "file"]
-    of: str = ""  # the path of the feed, of the article's page, or of the file on disk
+    of: str = ""  # the path of the page, or of the file on disk
 
 
 class Files:
     """All files but documents."""
 
-    def __init__(self, settings: config.Config, everything: Everything) -> None:
+    def __init__(self, settings: config.Config, everything: Everything, archives: Callable[[FeedState], bool]) -> None:
+        """Ask `archives` of which feeds the history is exported."""
+        self._archives = archives
         self._site = settings.for_core
         self._everything = everything
         self._readers = settings.site.readers
@@ -50,7 +54,10 @@ class Files:
             told = [(one.path, one.name, one.entries) for one in feeds] if not state.path else []
             path = f"/{state.path}/index.html" if state.path else "/index.html"
             taken.add(path)
-            yield File(path, digest_of(state.digest, self._site, self._readers, told), "feed", state.path)
+            yield File(
+                path, digest_of(state.digest, self._site, self._readers, told), "feed", path.removesuffix("index.html")
+            )
+            yield from self._archived(state)
         for page, source, digest in self._everything.pages() if self._site.pages and taken else ():
             path = _file(page)
             if path not in taken:  # else the page of a feed is there, or of an article that was published before
@@ -58,12 +65,21 @@ class Files:
                 yield File(path, digest, "article", page)
                 yield from self._beside(page, source)
 
+    def _archived(self, state: FeedState) -> Iterator[File]:
+        """Give the pages on which the older entries of a feed are, where those of its documents are exported too."""
+        last = syndicate.archives(state, self._site) if self._site.pages and self._archives(state) else 0
+        for archive in range(1, last + 1):
+            path = f"/{state.path}/archive/{archive}".replace("//", "/")
+            stamp = syndicate.stamp(state, archive, self._site)
+            yield File(f"{path}/index.html", digest_of(stamp, self._site, self._readers), "feed", f"{path}/")
+
     def _beside(self, page: str, source: str) -> Iterator[File]:
-        for name in bundle.names(self._content, source) if page.endswith("/") else ():
+        folder = syndicate.folder_of_page(page)
+        for name in bundle.names(self._content, source):
             place = bundle.find(self._content, source, name)
             facts = place.stat() if place else None
             if facts:
-                yield File(page + name, digest_of(facts.st_mtime_ns, facts.st_size), "file", str(place))
+                yield File(folder + name, digest_of(facts.st_mtime_ns, facts.st_size), "file", str(place))
 
     def body(self, file: File) -> bytes | None:
         """Make a file; None if what it shows is no more."""
@@ -77,10 +93,16 @@ class Files:
             case "host":
                 return self._hosts[file.path].encode()
             case "feed":
-                overview = self._everything.overviews.feed(file.of)
-                return self._pages.feed(overview.feed, overview.state, overview.feeds) if overview else None
+                overview = self._everything.overviews.feed(*(syndicate.feed_of_page(file.of) or ("", 0)))
+                return self._page_of(overview) if overview else None
         found = self._everything.overviews.article(file.of)
         return self._pages.article(file.of, *found[:2]) if found else None
+
+    def _page_of(self, overview: Overview) -> bytes:
+        feed = overview.feed
+        if not self._archives(overview.state):
+            feed = replace(feed, prev_archive=None)
+        return self._pages.feed(feed, overview.state, overview.feeds)
 
 
 def _file(page: str) -> str:

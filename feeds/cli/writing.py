@@ -46,7 +46,7 @@ class Writer:
         self.tree = tree
         self.force = force
         self._documents = Everything(catalog, settings.for_core)
-        self._files = Files(settings, self._documents)
+        self._files = Files(settings, self._documents, self._archives)
 
     def listed(self) -> Iterator[tuple[Address, str]]:
         """Give the addresses of all documents of the tree, each with a digest of what it shows."""
@@ -67,7 +67,7 @@ class Writer:
         for address, document in self._documents.every(by_address, archives=self._archives):
             task = by_address[address]
             for path in task.places:
-                wrote += self._put(path, document.body, task.digest)
+                wrote += self._put(path, document.body, task.digest, self.variants(path))
         self._documents.write()
         return wrote
 
@@ -78,7 +78,7 @@ class Writer:
             if file.kind == "file":
                 wrote += self._copy(file)
             elif (body := self._files.body(file)) is not None:
-                wrote += self._put(file.path, body, file.digest)
+                wrote += self._put(file.path, body, file.digest, self.files_of(file))
         return wrote
 
     def _copy(self, file: File) -> list[Wrote]:
@@ -94,16 +94,15 @@ class Writer:
 
     def files_of(self, file: File) -> list[str]:
         """Give the files in which one that is no document lies: pictures and their like are compressed already."""
-        return [file.path] if file.kind == "file" else self.variants(file.path)
+        return [file.path] if file.kind in {"file", "host"} else self.variants(file.path)
 
-    def _put(self, path: str, body: bytes, digest: str) -> list[Wrote]:
+    def _put(self, path: str, body: bytes, digest: str, files: list[str]) -> list[Wrote]:
         """Write a file and what is compressed of it, unless somebody else's is there."""
-        files = self.variants(path)
         if not self.force and self.tree.is_foreign(path, body):
             return [(path, digest, None)]
         bodies = [body, *(encode(body, coding) for coding in self.settings.export.precompressed)]
         return [(file, digest, self.tree.write(file, one, digest, force=self.force))
-                for file, one in zip(files, bodies, strict=True)]  # fmt: skip
+                for file, one in zip(files, bodies, strict=False)]  # fmt: skip
 
     def not_rendered(self, tasks: list[Task]) -> list[int]:
         """Give the keys of texts that are to be rendered for documents."""

@@ -185,7 +185,12 @@ def _readers(value: Any) -> Any:
     """Leave out a reader that is set to nothing, and let people add to those that we know."""
     if not isinstance(value, dict):
         return value
-    return {name: link for name, link in {**READERS, **value}.items() if link not in (None, "", False)}
+    spelled = {name.lower(): name for name in READERS}
+    mine: dict[str, Any] = {spelled.get(str(name).lower(), str(name)): link for name, link in value.items()}
+    for name, link in mine.items():
+        if link in (None, "", False) and name not in READERS:
+            raise ValueError(f"{name} is none of those that we know" + did_you_mean(name, READERS))
+    return {name: link for name, link in {**READERS, **mine}.items() if link not in (None, "", False)}
 
 
 def _header(value: str) -> str:

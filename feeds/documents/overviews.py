@@ -21,6 +21,9 @@ class Overview:
     changed: datetime
 
 
+_DEEPEST = 6  # parts of a path that may be folders of an article's own folder, and the file's name
+
+
 class Overviews:
     """Asks the catalog, and has texts rendered."""
 
@@ -40,16 +43,17 @@ class Overviews:
                 return self._site.pages and catalog.was_page(path)
         return state.published and not syndicate.exists(state, self._site)
 
-    def feed(self, path: str) -> Overview | None:
-        """Give what is told of a feed on its page, of one revision; None if the feed is not published."""
+    def feed(self, path: str, archive: int = 0) -> Overview | None:
+        """Give what is told of a feed, or of one of its archives, on its page; None if it is not published."""
         with self._catalog.reading() as catalog:
             state = catalog.feed(path)
-            if state is None or not syndicate.exists(state, self._site):
+            if state is None or syndicate.stamp(state, archive, self._site) is None:
                 return None
-            shown = self._renderer.shown(catalog, state)
-            feeds = [] if path else self._published(catalog)
+            shown = self._renderer.shown(catalog, state, archive)
+            feeds = [] if path or archive else self._published(catalog)
             changed = state.changed if path else catalog.moment(catalog.revision())
-        feed = self._workshop.do(f"feed {state.revision} {path}", lambda: self._renderer.feed(state, shown))
+        key = f"feed {state.revision} {state.history} {path} {archive}"
+        feed = self._workshop.do(key, lambda: self._renderer.feed(state, shown, archive))
         return Overview(feed, state, feeds, changed)
 
     def article(self, path: str) -> tuple[Entry, list[FeedState], datetime] | None:
@@ -64,11 +68,18 @@ class Overviews:
         entry = self._workshop.do(f"article {record.hash} {path}", lambda: self._renderer.entry(shown))
         return entry, places, changed
 
-    def file_of(self, page: str, *, live: bool) -> str | None:
-        """Give the path of the file of the article whose page is at a path, live or not."""
+    def beside(self, path: str, *, live: bool) -> tuple[str, str] | None:
+        """Give an article's file, and the name of one beside it, that a path may be of; of live articles, or any."""
+        parts = path.split("/")[1:]
+        names = dict[str, str]()
+        for depth in range(len(parts) - 1, max(0, len(parts) - _DEEPEST), -1):
+            folder = "/" + "/".join(parts[:depth])
+            names |= {
+                page: "/".join(parts[depth:]) for page in (f"{folder}/", folder, f"{folder}.html", f"{folder}.htm")
+            }
         with self._catalog.reading() as catalog:
-            record = catalog.page(page, live=live)
-        return record.path if record else None
+            files = catalog.files_of(list(names), live=live)
+        return next(((files[page], name) for page, name in names.items() if page in files), None)
 
     def unpublished(self, path: str) -> tuple[Article, Entry, str] | None:
         """Give an article by the path of its file, as it would be told, whoever may see it; and what was last read."""

@@ -122,7 +122,7 @@ class Renderer:
 
     def _make(self, record: Record, kept: tuple[str, bytes] | None, site: Site, *, keep: bool) -> Entry:
         article = record.article
-        url = syndicate.link(article, self._site)
+        url = syndicate.base(article, self._site)
         content = self._contents.unpacked(kept, record, url)
         if content is None:
             content = self._content(article, record.id, url)

@@ -45,14 +45,16 @@ class Pages:
     def feed(self, feed: Feed, state: FeedState, feeds: Sequence[FeedState]) -> bytes:
         """Write the page of a feed; of the site's, with all others."""
         home = self._site.pages and not feed.path
-        shown = feed.entries if home else feed.entries[:_SHOWN]
+        shown = feed.entries if self._site.pages else feed.entries[:_SHOWN]
         address = feed.address + RSS
         return self._write(
             "page.html",
-            f"/{feed.path}/" if feed.path else "/",
+            feed.address.removeprefix(self._site.feeds_url),
             feed=feed,
             state=state,
             entries=shown,
+            older=feed.prev_archive if self._site.pages else None,
+            newer=feed.next_archive or feed.current,
             home=home,  # who comes here comes to read
             readers=[(name, filled(link, address)) for name, link in self._readers.items()],
             groups=list(_grouped(feeds)),
@@ -63,7 +65,7 @@ class Pages:
 
     def article(self, path: str, entry: Entry, places: Sequence[FeedState]) -> bytes:
         """Write the page of an article at a path, which is in these feeds."""
-        body = _ALIGNED.sub(r' align="\1"', entry.html or "")
+        body = aligned(entry.html or "")
         return self._write(
             "article.html",
             path,
@@ -93,8 +95,14 @@ def templates() -> "Environment":
         keep_trailing_newline=True,
         undefined=StrictUndefined,
     )
-    made.filters |= {"direction": direction, "quoted": quote_path}
+    made.filters |= {"direction": direction, "quoted": quote_path, "near": _near}
     return made
+
+
+def _near(address: str, feed: Feed, root: str) -> str:
+    """Give an address of ours as a relative link, which holds whatever host and port lead here."""
+    base = feed.page.removesuffix(f"{quote_path(feed.path)}/") if feed.path else feed.page
+    return root + address.removeprefix(base)
 
 
 def direction(language: str) -> str:
@@ -103,6 +111,11 @@ def direction(language: str) -> str:
     scripts = set(rest.split("-"))
     right = scripts & {"arab", "hebr", "thaa", "syrc"} or (main in _RIGHT_TO_LEFT and "latn" not in scripts)
     return "rtl" if right else "ltr"
+
+
+def aligned(html: str) -> str:
+    """Say how tables' columns are aligned without the one style that is left, which no page of ours may have."""
+    return _ALIGNED.sub(r' align="\1"', html)
 
 
 def filled(link: str, address: str) -> str:

@@ -54,11 +54,11 @@ class ServedPages:
             self._made.put(path, (revision, answer))
         return answer
 
-    def _render(self, path: str, feed: str | None) -> Answer | None:
+    def _render(self, path: str, feed: tuple[str, int] | None) -> Answer | None:
         if path == _OPML:
             feeds, changed = self._documents.overviews.feeds()
             return self._answer(path, opml.MEDIA_TYPE, opml.render(feeds, self._site, RSS), changed)
-        if feed is not None and (overview := self._documents.overviews.feed(feed)):
+        if feed is not None and (overview := self._documents.overviews.feed(*feed)):
             body = self._pages.feed(overview.feed, overview.state, overview.feeds)
             return self._answer(path, MEDIA_TYPE, body, overview.changed)
         article = self._documents.overviews.article(path) if self._site.pages else None

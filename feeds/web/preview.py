@@ -18,7 +18,7 @@ from feeds.catalog import Catalog
 from feeds.documents import Documents
 from feeds.lint import Lint, Problem
 from feeds.model import Site
-from feeds.pages import MEDIA_TYPE, direction, templates
+from feeds.pages import MEDIA_TYPE, aligned, direction, templates
 from feeds.web.answer import Answer
 from feeds.web.clients import FORWARDED
 
@@ -72,12 +72,17 @@ class Preview:
         if found is None:
             return None
         article, entry, token = found
+        with self._catalog.reading() as catalog:
+            refused = next((one for one in catalog.refused() if one.path == path), None)
+        html = aligned(entry.html or "").replace(f'="{self._site.url}/', '="/').replace(f", {self._site.url}/", ", /")
         problems = Lint(self._site, datetime.now(UTC)).article(article, article.body)
         template = templates().get_template("preview.html")
         return template.render(
             site=self._site,
             article=article,
             entry=entry,
+            refused=refused,
+            body=html,
             problems=sorted(problems, key=_gravity),
             token=token,
             root="../" * (1 + path.count("/")),

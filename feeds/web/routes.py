@@ -51,13 +51,12 @@ def _give_files(app: Flask, documents: Documents[Answer], root: Path, preview: P
 
     @app.get("/<path:path>")
     def file(path: str) -> Response:
-        page, _, name = f"/{path}".rpartition("/")
         live = preview is None or not preview.may_see(request)
-        article = documents.overviews.file_of(f"{page}/", live=live) if media_type(name) else None
-        place = bundle.find(root, article, name) if article else None
+        found = documents.overviews.beside(f"/{path}", live=live) if media_type(path) else None
+        place = bundle.find(root, *found) if found else None
         if place is None:
             raise NotFound
-        response = send_file(place, mimetype=media_type(name), conditional=True, max_age=ASSETS_FOR)
+        response = send_file(place, mimetype=media_type(path), conditional=True, max_age=ASSETS_FOR)
         response.headers.extend([("X-Content-Type-Options", "nosniff"), ("Content-Security-Policy", _FILE_CSP)])
         return response
 
@@ -74,8 +73,8 @@ def say_errors(app: Flask, documents: Documents[Answer], aliases: Mapping[str, s
             return away(unavailable)
         if gone:
             cache = f"public, max-age={documents.site.max_age}"
-            return _plain("This feed is no more. / lists those that there are.\n", 410, cache)
-        response = _plain(f"{error.name}. / lists the feeds.\n", error.code or 500)
+            return _plain("This is no more. / lists what there is.\n", 410, cache)
+        response = _plain(f"{error.name}. / lists what there is.\n", error.code or 500)
         response.headers.extend((name, value) for name, value in error.get_headers() if name == "Allow")
         return response
 

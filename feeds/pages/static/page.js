@@ -8,7 +8,7 @@ for (const code of document.querySelectorAll(".formats code")) {
   button.type = "button";
   label.textContent = "Copy";
   button.append(label);
-  button.setAttribute("aria-label", `Copy the address of the ${name} feed`);
+  button.setAttribute("aria-label", `Copy the address: ${name}`);
   button.addEventListener("click", async () => {
     try {
       await navigator.clipboard.writeText(code.textContent);
@@ -52,8 +52,12 @@ if (names.length > 20) {
       list.hidden = list.previousElementSibling.hidden = !list.querySelector("li:not([hidden])");
     }
     said.textContent = wanted ? `${found} feeds` : "";
+    none.hidden = found > 0;
   });
-  box.append(label, input);
+  const none = document.createElement("span");
+  none.textContent = "No feed has that in its name.";
+  none.hidden = true;
+  box.append(label, input, none);
   feeds.querySelector("h2").after(box);
 }
 
