@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from conftest import REPOSITORY, free_port
 
-from feeds.audience import OTHER, Poll, Report, Tally, close_days, subscribers
+from feeds.audience import OTHER, Poll, Report, Tally, close_days, network, subscribers
 from feeds.errors import CatalogError, ConfigError
 
 TODAY = datetime(2026, 6, 3, 12, tzinfo=UTC)
@@ -134,6 +134,21 @@ def test_what_is_counted(site):
     tally.write()
     assert counted(site.catalog) == {"": {"Feedly": 12, "Feedbin": 8, "NetNewsWire": 2}}
     assert rows(site, "SELECT sum(polls) FROM visits") == [(10,)]
+
+
+def test_who_shares_an_address():
+    """An IPv4 address is itself, also where it comes to an IPv6 socket; an IPv6 address is its /64."""
+    for address, expected in {
+        "192.0.2.1": "192.0.2.1",
+        "::ffff:192.0.2.1": "192.0.2.1",
+        "::FFFF:c000:202": "192.0.2.2",
+        "2001:db8::1": "2001:db8::/64",
+        "2001:db8::ffff:2": "2001:db8::/64",
+        "fe80::1%eth0": "fe80::/64",
+        "192.0.2.1:80": None,
+        "": None,
+    }.items():
+        assert network(address) == expected
 
 
 def test_today_or_yesterday(site):

@@ -441,9 +441,12 @@ def test_who_is_hammering():
     assert waits(REMOTE_ADDR="8.8.8.8")
     assert waits(REMOTE_ADDR="2a00:1450::1")
     assert limited.wait({"REMOTE_ADDR": "2a00:1450::2"}, "/rss.xml")
+    assert waits(REMOTE_ADDR="::ffff:8.8.4.4")
+    assert not limited.wait({"REMOTE_ADDR": "::ffff:8.8.4.5"}, "/rss.xml")
     for environ in (
         {"REMOTE_ADDR": "127.0.0.1"}, {"REMOTE_ADDR": "10.0.0.1"}, {"REMOTE_ADDR": "fd00::1"}, {"REMOTE_ADDR": ""}, {},
-        {"REMOTE_ADDR": "8.8.4.4", "HTTP_X_FORWARDED_FOR": "1.2.3.4"}, {"REMOTE_ADDR": "8.8.4.4", "HTTP_VIA": "1.1 x"},
+        {"REMOTE_ADDR": "::ffff:10.0.0.1"},
+        {"REMOTE_ADDR": "8.8.4.6", "HTTP_X_FORWARDED_FOR": "1.2.3.4"}, {"REMOTE_ADDR": "8.8.4.4", "HTTP_VIA": "1.1 x"},
     ):  # fmt: skip
         assert not waits(**environ)
     off = Hammering(0, Clients("X-Client"))

@@ -10,7 +10,7 @@ two clients are told apart by a hash of address and User-Agent whose key is rand
 
 from feeds.audience.days import close_days, rows_of
 from feeds.audience.imports import Imported, Importer
-from feeds.audience.networks import network
+from feeds.audience.networks import is_public, network
 from feeds.audience.report import FeedReport, Report, Sums, in_bytes, subscribers
 from feeds.audience.tally import OTHER, Poll, Tally
 
@@ -25,6 +25,7 @@ __all__ = [
     "Tally",
     "close_days",
     "in_bytes",
+    "is_public",
     "network",
     "rows_of",
     "subscribers",

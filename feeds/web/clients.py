@@ -1,11 +1,9 @@
 """Who a client is, as far as its address says. The address is never kept."""
 
-import ipaddress
 import re
-from functools import lru_cache
 from wsgiref.types import WSGIEnvironment
 
-from feeds.audience import network
+from feeds.audience import is_public, network
 
 LONGEST_ADDRESS = 64  # characters of an address, and its port
 _WITH_PORT = re.compile(r"\[([0-9a-fA-F:.]+)\](?::\d+)?|([0-9.]+)(?::\d+)?|([0-9a-fA-F:.]+)")
@@ -49,8 +47,3 @@ class Clients:
 def without_port(address: str) -> str:
     match = _WITH_PORT.fullmatch(address[:LONGEST_ADDRESS])
     return next(filter(None, match.groups()), "") if match else ""
-
-
-@lru_cache(maxsize=4096)
-def is_public(address: str) -> bool:
-    return ipaddress.ip_address(address).is_global
