@@ -86,6 +86,25 @@ def test_metrics_are_the_sum_of_all_workers(site, serve):
     assert server.stop() == 0
 
 
+def test_metrics_of_pages(site, serve):
+    """However many pages are asked for, Prometheus is told of them under one name, but for the first and the OPML."""
+    port = free_port()
+    site.configure(server={"metrics": f"127.0.0.1:{port}"})
+    site.article("a.md", title="a", tags=[f"x{number}" for number in range(5)])
+    server = serve(site)
+    for path in ("/", "/feeds.opml", *(f"/tag/x{number}/" for number in range(5))):
+        server.ask(path)
+
+    def told():
+        found = "feeds_requests_total{document="
+        return {name.split('"')[1]: number for name, number in metrics(port).items() if name.startswith(found)}
+
+    server.wait_for(lambda: sum(told().values()) >= 7)
+    server.wait_for(lambda: told().get("page") == 5)
+    assert set(told()) - {"other"} == {"/", "/feeds.opml", "page"}
+    assert not any("/tag/" in name for name in metrics(port) if name.startswith("feeds_response_bytes"))
+
+
 def test_an_address_for_metrics_that_is_taken(site):
     """An address that can't be listened on is said in a sentence, before anything is served."""
     with contextlib.closing(socket.create_server(("127.0.0.1", 0))) as taken:

@@ -24,6 +24,7 @@ from feeds.web.journal import Request
 
 _COUNT_EVERY = 30.0  # seconds
 _FEEDS = 1_000  # that are named
+_PAGES = {"/", "/feeds.opml"}  # that are named
 
 
 class Counters:
@@ -64,10 +65,10 @@ class Counters:
 
 
 def _label(document: str) -> str:
-    """Name a document, all archives of a feed as one; what is no document has no end of paths, and one name."""
+    """Name a document, all archives of a feed as one; pages are many and have one name, and so has all the rest."""
     address = Address.of(document)
     if address is None:
-        return document or "other"
+        return "other" if not document else document if document in _PAGES else "page"
     number = f"/archive/{address.archive}/"
     return document.replace(number, "/archive/N/") if address.archive else document
 
