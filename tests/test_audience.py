@@ -642,8 +642,10 @@ def test_metrics_of_subscribers(site, serve):
 
 
 def test_a_catalog_made_anew_keeps_the_history(site):
-    """What closed days came to is saved from a damaged catalog."""
+    """What closed days came to, and which logs were read, is saved from a damaged catalog: no line counts twice."""
     publish(site)
+    (site.root / "access.log").write_text(combined())
+    assert "3 polls" in site.run("stats", "--import", "access.log").stderr
     tally = Tally(site.catalog)
     tally.add(BEFORE, poll(FEEDLY.format(12)))
     tally.write()
@@ -658,4 +660,7 @@ def test_a_catalog_made_anew_keeps_the_history(site):
     catalog = site.catalog
     with catalog.lock():
         assert catalog.mend()
-    assert rows(site, "SELECT feed, reader, subscribers FROM audience") == [("", "Feedly", 12)]
+    kept = rows(site, f"SELECT feed, reader, subscribers FROM audience WHERE day = '{BEFORE}'")
+    assert kept == [("", "Feedly", 12)]
+    site.publish()
+    assert "0 polls" in site.run("stats", "--import", "access.log").stderr

@@ -21,6 +21,7 @@ from feeds.catalog.schema import (
     contents,
     entries,
     feeds,
+    imports,
     meta,
     readings,
     renditions,
@@ -178,7 +179,8 @@ class Writer(Staging, Counting):
     def save_from(self, rows: Callable[[str, str], Iterable[dict[str, Any]]]) -> None:
         """Take over what another catalog tells, by table and its key: ids of articles to come, feeds, subscribers.
 
-        What was live is so still, though in no feed: the next run decides, and is held against it (`resume`).
+        And how far logs were read. What was live is so still, though in no feed: the next run decides, and is held
+        against it (`resume`).
         """
         for row in rows("meta", "rowid"):
             if row.get("key") == "fingerprint":
@@ -197,7 +199,7 @@ class Writer(Staging, Counting):
                     values |= {"live": True, "shown_at": shown_at, "shown_in": "[]", "pending": TO_DECIDE}
                     live += 1
                 self._connection.execute(articles.insert().values(values))
-        for table, key in ((revisions, "number"), (feeds, "rowid"), (audience, "rowid")):
+        for table, key in ((revisions, "number"), (feeds, "rowid"), (audience, "rowid"), (imports, "rowid")):
             for row in rows(table.name, key):
                 values = {column.name: row.get(column.name) for column in table.c}
                 if None not in values.values():
