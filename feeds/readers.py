@@ -125,7 +125,7 @@ class Poll:
     feed: str  # the feed's path, in whichever format: "" the site's, "tag/ai"
     reader: str  # its name
     kind: Kind
-    source: str  # a service's id of the feed, from however many addresses it asks; an opaque hash of anybody else
+    source: str  # a service's id of the feed, or which format it asked for; an opaque hash of anybody else
     subscribers: int | None  # the largest number that this source said
 
 
@@ -156,7 +156,8 @@ def count(polls: Iterable[Poll]) -> dict[str, dict[str, int]]:
     """Count a day's subscribers: feed -> reader -> subscribers, of those that have any, in the order of names.
 
     A service has as many as it said: for each of its ids of the feed the largest number of the day, and the sum of
-    these, for a feed that moved is known to it under two. One that never says a number is 1 for each feed, because
+    these, for a feed that moved is known to it under two. Where it says no id, each format is one: a service counts
+    those who follow RSS apart from those who follow Atom. One that never says a number is 1 for each feed, because
     somebody made it ask. A person's program, and who is unknown, is 1 for each source. Robots and browsers are none.
 
     The order of polls does not matter, nor does it matter when one comes twice.

@@ -82,7 +82,8 @@ def test_a_day_of_a_thousand_pollers(site, serve):
         if kind == "service" and said is None:
             mine["silent"] = 1
         elif kind == "service":
-            mine["ids"][feed_id] = max(said, mine["ids"].get(feed_id, 0))
+            for id_ in [feed_id] if feed_id else names:
+                mine["ids"][id_] = max(said, mine["ids"].get(id_, 0))
         elif kind in {"person", "unknown"}:
             mine["sources"].add((client, agent))
     numbers = {
@@ -134,6 +135,19 @@ def test_what_is_counted(site):
     tally.write()
     assert counted(site.catalog) == {"": {"Feedly": 12, "Feedbin": 8, "NetNewsWire": 2}}
     assert rows(site, "SELECT sum(polls) FROM visits") == [(10,)]
+
+
+def test_a_service_without_ids_in_several_formats(site):
+    """Who follows RSS by way of a service and who follows Atom are others: what it says of each format is added."""
+    publish(site)
+    tally = Tally(site.catalog)
+    for document, said in {"rss.xml": 100, "atom.xml": 50, "feed.json": 30, "archive/1/rss.xml": 100}.items():
+        tally.add(DAY, poll(FEEDLY.format(said), document=f"/{document}"))
+        tally.add(DAY, poll(FEEDLY.format(said - 1), client="192.0.2.2", document=f"/{document}"))
+        tally.add(DAY, poll(f"Feedbin feed-id:7 - {said} subscribers", document=f"/{document}"))
+        tally.add(DAY, poll("Feeder.co", document=f"/{document}"))
+    tally.write()
+    assert counted(site.catalog) == {"": {"Feedly": 180, "Feedbin": 100, "Feeder.co": 1}}
 
 
 def test_who_shares_an_address():

@@ -160,6 +160,14 @@ def test_feeds_do_not_mix(day):
     [
         ([("Feedbin", "service", "7", 3), ("Feedbin", "service", "7", 5), ("Feedbin", "service", "8", 2)], 7),
         ([("Feedbin", "service", "7", 3), ("Feedbin", "service", "", None)], 3),
+        (
+            [
+                ("Feedly", "service", "rss.xml", 3),
+                ("Feedly", "service", "atom.xml", 5),
+                ("Feedly", "service", "rss.xml", 2),
+            ],
+            8,
+        ),
         ([("Feeder.co", "service", "", None), ("Feeder.co", "service", "", None)], 1),
         ([("Feedly", "service", "", 0)], None),
         ([("Reeder", "person", "a", None), ("Reeder", "person", "b", None), ("Reeder", "person", "a", None)], 2),
@@ -177,10 +185,12 @@ def test_rules_of_counting(day, expected):
 
 
 def asked(path, agent, address):
-    """Make a poll of a request, as a server would: the format folded away, a person's address hashed."""
+    """Make a poll of a request, as a server would: a service known by its id or the format, a person's address hashed."""
     reader = read(agent)
-    source = reader.feed_id if reader.kind == "service" else hashlib.sha256(f"{address} {agent}".encode()).hexdigest()
-    return Poll(path.rpartition("/")[0], reader.name, reader.kind, source, reader.subscribers)
+    feed, _, name = path.rpartition("/")
+    source = hashlib.sha256(f"{address} {agent}".encode()).hexdigest()
+    source = reader.feed_id or name if reader.kind == "service" else source
+    return Poll(feed, reader.name, reader.kind, source, reader.subscribers)
 
 
 def filled(row, subscribers, feed_id):
@@ -206,7 +216,7 @@ def test_a_day(seed):
     put_in = defaultdict(lambda: defaultdict(int))
     day, pollers = [], 0
 
-    def poll(feed, agent, addresses):
+    def poll(feed, agent, addresses, formats=formats):
         day.extend(
             asked(f"{feed}/{chance.choice(formats)}", agent, chance.choice(addresses))
             for _ in range(chance.randint(1, 6))
@@ -215,11 +225,12 @@ def test_a_day(seed):
     for feed in ["", "tag/ai", "category/transport"]:
         named = {row["name"]: row for row in chance.sample(rows["service", True], k=len(rows["service", True]))}
         for name, row in named.items():  # one string for each service, for two would be two answers to one question
-            for number in range(1 if row["feed id"] == "-" else chance.randint(1, 3)):
+            for number in range(chance.randint(1, 3)):
+                mine = [formats[number]] if row["feed id"] == "-" else formats
                 most, pollers = chance.randint(1, 5000), pollers + 1
                 addresses = [f"service {chance.random()}" for _ in range(chance.randint(1, 4))]
                 for subscribers in [most, *(chance.randint(0, most) for _ in range(3))]:
-                    poll(feed, filled(row, subscribers, f"70{number}"), addresses)
+                    poll(feed, filled(row, subscribers, f"70{number}"), addresses, mine)
                 put_in[feed][name] += most
         for row in rows["service", False]:
             poll(feed, row["user agent"], ["one", "another"])

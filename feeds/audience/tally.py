@@ -148,10 +148,13 @@ def _address(document: str) -> tuple[str, bool] | None:
 
 
 def _source(reader: readers.Reader, poll: Poll) -> bytes | str:
-    """Tell sources apart: a service by its own id of the feed, wherever it asks from; people by a digest."""
+    """Tell sources apart: a service by its own id of the feed, else by the format, wherever it asks from.
+
+    People by a digest.
+    """
     match reader.kind:
         case "service":
-            return reader.feed_id
+            return reader.feed_id or poll.document.rpartition("/")[2]  # which is no id: it has a dot
         case "person" | "unknown":
             return _digest(poll.client, poll.agent[:_LONGEST])
     return ""
