@@ -513,6 +513,30 @@ def test_a_log_is_counted_once(site):
     assert site.run("stats", "--import", "nothing.log").returncode == 3
 
 
+def test_logs_of_two_servers_that_begin_alike(site):
+    """Short logs of the same readers on one day, from two servers, are two logs, though their first polls differ in time only."""
+    publish(site)
+    line = '192.0.2.{} - - [03/Jun/2026:10:00:{:02} +0000] "GET /rss.xml HTTP/1.1" 304 0 "-" "' + NETNEWSWIRE + '"\n'
+    (site.root / "a.log").write_text(line.format(1, 0))
+    (site.root / "b.log").write_text(line.format(2, 1) + line.format(3, 2))
+    for expected in (["1 poll", "2 polls"], ["0 polls", "0 polls"]):
+        said = site.run("stats", "--import", "a.log", "b.log").stderr.splitlines()
+        assert [one.partition(": ")[2].partition(" in ")[0] for one in said] == expected
+    assert rows(site, "SELECT sum(polls) FROM audience") == [(3,)]
+
+
+def test_a_log_is_known_when_its_first_feeds_are_gone(site):
+    """A log whose first polls were of a feed that is no more, or not yet there, is still the same log."""
+    publish(site)
+    line = '192.0.2.1 - - [03/Jun/2026:10:00:{:02} +0000] "GET {} HTTP/1.1" 200 9 "-" "' + NETNEWSWIRE + '"\n'
+    (site.root / "a.log").write_text(line.format(1, "/tag/x/rss.xml") + line.format(2, "/rss.xml"))
+    assert site.run("stats", "--import", "a.log").stderr.startswith("a.log: 2 polls in")
+    for number in range(3):
+        site.article(f"{number}.md", title=str(number), date=f"2026-05-0{number + 1}")
+    site.publish()
+    assert site.run("stats", "--import", "a.log").stderr.startswith("a.log: 0 polls in")
+
+
 def test_days_of_a_log(site):
     """A log's last day stays open until the next log brings the rest of it; those before it are closed."""
     publish(site)

@@ -1,7 +1,7 @@
 """Counts the polls in access logs. Streamed, in bounded memory, and each line once, however often a log is read.
 
-How far a log was read is remembered by what its first polls say besides addresses, so that it may be renamed,
-compressed and grow. That and the counts are one transaction: a run that is cut short doubles nothing.
+How far a log was read is remembered by what its first polls say besides addresses, their times above all, so that it
+may be renamed, compressed and grow. That and the counts are one transaction: a run that is cut short doubles nothing.
 """
 
 import gzip
@@ -61,9 +61,9 @@ class Importer:
         if offset <= skip:
             came = Imported()
         came.known = skip
-        for end, poll, day in head:
+        for end, poll, at in head:
             if end > skip:
-                self._count(day, poll, came)
+                self._count(at, poll, came)
         for line, end in lines:
             offset = end
             if end <= skip:
@@ -79,12 +79,12 @@ class Importer:
 
     def _head(
         self, log: Log, lines: Iterator[tuple[bytes, int]], came: Imported
-    ) -> tuple[list[tuple[int, Poll, str]], list[str], int]:
-        """Give the first polls: where they end, what they are, the day; the log's names, the longest first; the end.
+    ) -> tuple[list[tuple[int, Poll, datetime]], list[str], int]:
+        """Give the first polls: where they end, what they are, when; the log's names, the longest first; the end.
 
         It has a name for each number of polls that were in it when it was read.
         """
-        head: list[tuple[int, Poll, str]] = []
+        head: list[tuple[int, Poll, datetime]] = []
         names: list[str] = []
         end = 0
         for line, end in lines:
@@ -96,8 +96,8 @@ class Importer:
                     break
         return head, names, end
 
-    def _poll(self, log: Log, raw: bytes, came: Imported) -> tuple[Poll, str] | None:
-        """Give what a line says of a poll of one of our feeds, and its day."""
+    def _poll(self, log: Log, raw: bytes, came: Imported) -> tuple[Poll, datetime] | None:
+        """Give what a line says of a poll of a feed, be there such a feed or not, and when that was."""
         came.lines += 1
         try:
             line = log.read(raw.decode("utf-8", "replace")) if len(raw) <= _LONGEST else None
@@ -112,29 +112,37 @@ class Importer:
         saved = 0
         if line.status == 304:  # noqa: PLR2004
             saved = self._sizes.get(path, 0)
-        elif line.method == "GET" and line.status == 200:  # noqa: PLR2004
+        elif line.method == "GET" and line.status == 200 and self._is_ours(path):  # noqa: PLR2004
             self._sizes[path] = line.size
         size = 0 if saved else line.size
         poll = Poll(path, line.agent, network(line.client) or "", line.status, line.conditional, size, saved)
-        return poll, f"{line.at:%Y-%m-%d}"
+        return poll, line.at
 
     def _document(self, path: str) -> str | None:
-        """Give the document that is meant by a path on the server; None if that is none of a feed of ours."""
+        """Give the document that is meant by a path on the server; None if that can be none of a feed of ours."""
         if not path.startswith(self._prefix):
             return None
         path = path[len(self._prefix) :]
         path = self._aliases.get(path, path)
-        address = Address.of(path)
-        return path if address and self._exists(address.feed) else None
+        return path if Address.of(path) else None
 
-    def _count(self, day: str, poll: Poll, came: Imported) -> None:
-        came.polls += 1
-        self._tally.add(day, poll)
+    def _is_ours(self, document: str) -> bool:
+        address = Address.of(document)
+        return address is not None and self._exists(address.feed)
+
+    def _count(self, at: datetime, poll: Poll, came: Imported) -> None:
+        if self._is_ours(poll.document):
+            came.polls += 1
+            self._tally.add(f"{at:%Y-%m-%d}", poll)
 
 
-def _name(shorter: list[str], poll: Poll, day: str) -> str:
-    """Name a log by its first polls, without what tells who asked from where."""
-    facts = (*shorter, day, poll.document, poll.agent, poll.status, poll.size)
+def _name(shorter: list[str], poll: Poll, at: datetime) -> str:
+    """Name a log by its first polls, without what tells who asked from where.
+
+    Feeds that are no more are among them: which there are may change from one time that it is read to the next.
+    """
+    size = 0 if poll.status == 304 else poll.size  # noqa: PLR2004  # what of it was saved depends on other logs
+    facts = (*shorter, at.isoformat(), poll.document, poll.agent, poll.status, size)
     return hashlib.sha256(repr(facts).encode("utf-8", "replace")).hexdigest()[:32]
 
 
