@@ -453,6 +453,23 @@ def test_who_is_hammering():
     assert not any(off.wait({"HTTP_X_CLIENT": "8.8.8.8"}, "/rss.xml") for _ in range(100))
 
 
+def test_a_window_of_a_minute(monkeypatch):
+    """Who is counted is so within one minute, and no more than there is room for."""
+    from feeds.web.window import Window
+
+    now = 120.0
+    monkeypatch.setattr("time.time", lambda: now)
+    window = Window(2)
+    assert [window.add("a"), window.add("a"), window.add("b")] == [1, 2, 1]
+    assert (window.count("a"), window.count("c"), window.is_full, window.left()) == (2, 0, True, 60)
+    assert window.add("a") == 3
+    assert [window.add("c"), window.count("a"), window.is_full] == [1, 0, False]
+    now = 180.5
+    assert [window.count("c"), window.left()] == [0, 60]
+    now = 239.5
+    assert window.left() == 1
+
+
 def test_redirected_aliases(tmp_path, serve):
     """Where the owner wants it an old path is a permanent redirect, to the feed's public address."""
     site = make(tmp_path / "site")

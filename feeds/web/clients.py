@@ -21,12 +21,7 @@ class Clients:
         """Give what a request says of its client, unread; "" behind a proxy that we were not told of."""
         if self.variable:
             return environ.get(self.variable, "")  # type: ignore[no-any-return]
-        if (
-            "HTTP_X_FORWARDED_FOR" in environ
-            or "HTTP_FORWARDED" in environ
-            or "HTTP_VIA" in environ
-            or "HTTP_X_REAL_IP" in environ
-        ):
+        if not environ.keys().isdisjoint(FORWARDED):
             return ""
         return environ.get("REMOTE_ADDR", "")  # type: ignore[no-any-return]
 

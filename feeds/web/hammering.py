@@ -4,12 +4,11 @@ A courtesy to everybody else, not a defence: it is off where the client's addres
 we were not told of. What it remembers is bounded, and forgotten every minute.
 """
 
-import time
 from wsgiref.types import WSGIEnvironment
 
 from feeds.web.clients import Clients
+from feeds.web.window import Window
 
-_WINDOW = 60  # seconds
 _ROOM = 100_000  # clients and documents
 
 
@@ -20,16 +19,11 @@ class Hammering:
         """`limit` a minute, 0 for none."""
         self._limit = limit
         self._clients = clients
-        self._counts: dict[tuple[str, str], int] = {}
-        self._window = 0
+        self._asked = Window(_ROOM)
 
     def wait(self, environ: WSGIEnvironment, path: str) -> int:
         """Count an unconditional request. Gives after how many seconds the client may ask again, 0 if all is well."""
         client = self._clients.certain(environ) if self._limit else None
         if client is None:
             return 0
-        now = time.time()
-        if now // _WINDOW != self._window or len(self._counts) > _ROOM:
-            self._window, self._counts = int(now // _WINDOW), {}
-        count = self._counts[client, path] = self._counts.get((client, path), 0) + 1
-        return _WINDOW - int(now % _WINDOW) if count > self._limit else 0
+        return self._asked.left() if self._asked.add((client, path)) > self._limit else 0

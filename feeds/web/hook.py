@@ -7,16 +7,15 @@ worker, measured with 2.8). So a body is read only behind a proxy, which has it 
 import hashlib
 import hmac
 import threading
-import time
 from collections.abc import Callable
 
 from werkzeug.wrappers import Request, Response
 
 from feeds.web.clients import Clients
+from feeds.web.window import Window
 
 _LARGEST = 8 << 20  # bytes of a body; GitHub's are some kilobytes, and grow with the commits of a push
-_WINDOW = 60  # seconds
-_MOST = 30  # requests in a window that are granted; and signatures of one client that are refused
+_MOST = 30  # requests in a minute that are granted; and signatures of one client that are refused
 _ROOM = 10_000  # clients
 
 
@@ -29,8 +28,8 @@ class Hook:
         self._clients = Clients(client_header)
         self._secret = secret.encode()
         self._asked = threading.Event()
-        self._window, self._granted = 0, 0
-        self._refused: dict[str, int] = {}  # by client, of those whose bodies had to be read
+        self._granted = Window(1)
+        self._refused = Window(_ROOM)  # by client, of those whose bodies had to be read
 
     def hand_on(self, ask: Callable[[], object]) -> None:
         """Ask for a regeneration if somebody wants one; what raises will be tried again."""
@@ -44,9 +43,6 @@ class Hook:
 
     def answer(self, request: Request) -> Response:
         """Answer 202 to who has the secret: as a bearer token, as GitLab's, or in GitHub's and Gitea's signature."""
-        window = int(time.time() // _WINDOW)
-        if window != self._window:
-            self._window, self._granted, self._refused = window, 0, {}
         if self._has_token(request):
             return self._grant()
         signature = request.headers.get("X-Hub-Signature-256", "")
@@ -55,16 +51,15 @@ class Hook:
         if not self._proxied:
             return _refuse("Signatures are read behind a proxy only (server.client_header); or use a token.")
         client = self._clients.certain(request.environ) or ""
-        if self._refused.get(client, 0) >= _MOST:
-            return _say("Too many requests without the secret.", 429, {"Retry-After": str(_WINDOW)})
+        if self._refused.count(client) >= _MOST:
+            return _too_many("Too many requests without the secret.")
         length = request.content_length
         if length is None or length > _LARGEST:
             return _refuse(f"A body of at most {_LARGEST >> 20} MiB is wanted, with its length.", 413)
         body = request.stream.read(length)
         expected = f"sha256={hmac.new(self._secret, body, hashlib.sha256).hexdigest()}"
         if not hmac.compare_digest(signature.encode(), expected.encode()):
-            self._refused = self._refused if len(self._refused) < _ROOM else {}
-            self._refused[client] = self._refused.get(client, 0) + 1
+            self._refused.add(client)
             return _refuse("The signature is not that of this body with this secret.")
         return self._grant()
 
@@ -74,17 +69,18 @@ class Hook:
         return any(hmac.compare_digest(one.strip().encode(), self._secret) for one in tokens)
 
     def _grant(self) -> Response:
-        self._granted += 1
-        if self._granted > _MOST:
-            return _say(
-                "Asked often enough; the next regeneration sees everything.", 429, {"Retry-After": str(_WINDOW)}
-            )
+        if self._granted.add("") > _MOST:
+            return _too_many("Asked often enough; the next regeneration sees everything.")
         self._asked.set()
         return _say("The feeds are being regenerated.", 202)
 
 
 def _refuse(why: str, status: int = 401) -> Response:
     return _say(why, status, {"WWW-Authenticate": "Bearer"} if status == 401 else {})  # noqa: PLR2004
+
+
+def _too_many(why: str) -> Response:
+    return _say(why, 429, {"Retry-After": str(Window.left())})
 
 
 def _say(text: str, status: int, headers: dict[str, str] | None = None) -> Response:

@@ -18,10 +18,10 @@ from feeds.catalog import Catalog
 from feeds.pages.stats import stats_page
 from feeds.web.answer import Headers
 from feeds.web.clients import Clients
+from feeds.web.window import Window
 
 _DAYS = 90
-_WINDOW = 60  # seconds
-_MOST = 10  # wrong tokens in a window
+_MOST = 10  # wrong tokens in a minute
 _ROOM = 10_000  # clients whose guesses are counted; beyond that nobody may guess
 _KEPT = 10.0  # seconds for which a page is given out again
 _WORST = 10
@@ -37,7 +37,7 @@ class StatsPage:
         self._token = token.encode()
         self._clients = clients
         self._headers = headers
-        self._window, self._wrong = 0, dict[str, int]()
+        self._wrong = Window(_ROOM)
         self._making = threading.Lock()
         self._made: tuple[float, str] | None = None
 
@@ -47,15 +47,12 @@ class StatsPage:
         if given is None:
             return self._ask("This page is for its owner. The password is stats.token; any user name will do.")
         client = self._clients.network(self._clients.said(request.environ)) or ""
-        window = int(time.time() // _WINDOW)
-        if window != self._window:
-            self._window, self._wrong = window, {}
-        if self._wrong.get(client, 0) >= _MOST or len(self._wrong) >= _ROOM:
+        if self._wrong.count(client) >= _MOST or self._wrong.is_full:
             response = _plain("Too many wrong tokens.", 429)
-            response.headers["Retry-After"] = str(_WINDOW - int(time.time() % _WINDOW))
+            response.headers["Retry-After"] = str(Window.left())
             return response
         if not hmac.compare_digest(given, self._token):
-            self._wrong[client] = self._wrong.get(client, 0) + 1
+            self._wrong.add(client)
             return self._ask("That is not stats.token.")
         response = Response(self._page(), content_type="text/html; charset=utf-8")
         response.headers.extend(self._headers)
