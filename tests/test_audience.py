@@ -702,3 +702,15 @@ def test_a_catalog_made_anew_keeps_the_history(site):
     assert kept == [("", "Feedly", 12)]
     site.publish()
     assert "0 polls" in site.run("stats", "--import", "access.log").stderr
+
+
+def test_logs_that_say_nothing(site):
+    """A line of a day that has not come is no poll, so that it is never "today"; a file that is no log at all is an error."""
+    publish(site)
+    line = '198.51.100.1 - - [{} +0000] "GET /rss.xml HTTP/1.1" 200 9 "-" "NetNewsWire"\n'
+    (site.root / "a.log").write_text(line.format("22/Nov/2999:10:00:00") + line.format("22/Nov/2026:10:00:00"))
+    done = site.run("stats", "--import", "a.log", "--json")
+    assert (done.returncode, json.loads(done.stdout)["day"]) == (0, "2026-11-22")
+    assert "1 poll in 2 lines, 1 line could not be read" in done.stderr
+    done = site.run("stats", "--import", "config.yaml")
+    assert done.returncode == 1

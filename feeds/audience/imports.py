@@ -10,7 +10,7 @@ import io
 import zlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import BinaryIO, cast
 from urllib.parse import urlsplit
 
@@ -22,6 +22,7 @@ from feeds.documents import Address
 from feeds.errors import FeedsError
 from feeds.model import Site
 
+_CLOCKS_APART = timedelta(hours=1)
 _HEAD = 10  # polls by which a log is known
 _LONGEST = 64 << 10  # bytes of a line
 _MANY = 20_000  # sources that are held until the catalog is told
@@ -48,10 +49,12 @@ class Importer:
         self._aliases = aliases
         self._exists = exists
         self._tally = Tally(catalog, imported=True)
+        self._until = datetime.max.replace(tzinfo=UTC)  # what is said to be later is no moment at all
         self._sizes: dict[str, int] = {}  # of documents, as they were last sent
 
     def read(self, file: BinaryIO, now: datetime) -> Imported:
         """Read one log, gzipped or not, from where it was left. Raises `FeedsError`."""
+        self._until = now + _CLOCKS_APART
         log, came, lines = Log(), Imported(), _lines(file)
         head, names, offset = self._head(log, lines, came)
         if not head:
@@ -102,6 +105,9 @@ class Importer:
         try:
             line = log.read(raw.decode("utf-8", "replace")) if len(raw) <= _LONGEST else None
         except UnknownLog:
+            came.bad += 1
+            return None
+        if line and line.at > self._until:  # a clock that was wrong would be "today" until then
             came.bad += 1
             return None
         if line is None or line.method not in {"GET", "HEAD"} or line.status not in {200, 226, 304}:

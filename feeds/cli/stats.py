@@ -9,7 +9,7 @@ import click
 
 from feeds import syndicate
 from feeds.audience import Importer, Report, Sums, close_days, in_bytes
-from feeds.cli.common import Call, command, open_catalog, open_published, page_path, plural, print_json, say
+from feeds.cli.common import REFUSED, Call, command, open_catalog, open_published, page_path, plural, print_json, say
 from feeds.errors import FeedsError
 
 _STDIN = "-"
@@ -30,8 +30,7 @@ def stats(call: Call, as_json: bool, days: int, logs: tuple[str, ...], more_logs
     if more_logs and not logs:
         raise click.UsageError("what is to be counted follows --import")
     now = datetime.now(UTC)
-    if logs:
-        _import(call, [*logs, *more_logs], now)
+    unread = _import(call, [*logs, *more_logs], now) if logs else False
     catalog = open_published(call.settings)
     with catalog.reading() as reader:
         report = Report.of(reader, now, days)
@@ -39,15 +38,17 @@ def stats(call: Call, as_json: bool, days: int, logs: tuple[str, ...], more_logs
         print_json(_as_json(report))
     else:
         _show(report, days)
-    return 0
+    return REFUSED if unread else 0
 
 
-def _import(call: Call, logs: Iterable[str], now: datetime) -> None:
+def _import(call: Call, logs: Iterable[str], now: datetime) -> bool:
+    """Count the polls in logs. Tells whether one of them can't be read at all."""
     catalog, settings = open_catalog(call.settings), call.settings
     with catalog.reading() as reader:
         exists = {state.path for state in reader.feeds() if syndicate.exists(state, settings.for_core)}
     if not exists:
         raise FeedsError("there are no feeds yet whose polls could be counted: feeds build, or feeds serve")
+    unread = False
     importer = Importer(catalog, settings.for_core, settings.feeds.aliases, exists.__contains__)
     for name in logs:
         try:
@@ -60,8 +61,10 @@ def _import(call: Call, logs: Iterable[str], now: datetime) -> None:
             known = f", {came.known:,} bytes were known" if came.known else ""
             bad = f", {plural(came.bad, 'line')} could not be read" if came.bad else ""
             say(f"{name}: {plural(came.polls, 'poll')} in {plural(came.lines, 'line')}{known}{bad}")
+        unread |= 0 < came.lines == came.bad
     close_days(catalog, now, settings.stats.keep)
     catalog.wipe_log()
+    return unread
 
 
 def _as_json(report: Report) -> object:
