@@ -4,11 +4,11 @@ Nobody has to say who they are, so all this is a courtesy of those who ask: it i
 checked. A service that polls for many says how many; a program of one person is one subscriber; who names no reader at
 all is counted as one too. Robots and people with a browser have no subscription.
 
-Pure: strings in, facts out. It knows no address and no feed; who asked is told to `count` as an opaque source.
+Pure: strings in, facts out. It knows no address and no feed.
 """
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal
@@ -118,17 +118,6 @@ class Reader:
     feed_id: str = ""  # a service's own id of this feed, at most 64 characters; "" where it says none
 
 
-@dataclass(frozen=True, slots=True)
-class Poll:
-    """What one source asked for within a day, be it once or a thousand times."""
-
-    feed: str  # the feed's path, in whichever format: "" the site's, "tag/ai"
-    reader: str  # its name
-    kind: Kind
-    source: str  # a service's id of the feed, or which format it asked for; an opaque hash of anybody else
-    subscribers: int | None  # the largest number that this source said
-
-
 def read(user_agent: str) -> Reader:
     """Tell which reader a User-Agent names (RFC 9110 section 10.1.5), from its first 500 characters.
 
@@ -152,36 +141,20 @@ def _read(user_agent: str) -> Reader:
     return Reader(name, "service", subscribers, feed_id[1] if feed_id else "")
 
 
-def count(polls: Iterable[Poll]) -> dict[str, dict[str, int]]:
-    """Count a day's subscribers: feed -> reader -> subscribers, of those that have any, in the order of names.
+def subscribers(kind: str, sources: int, said: int | None) -> int:
+    """Count a day's subscribers of one feed under one name: so many sources asked, be it once or a thousand times.
 
-    A service has as many as it said: for each of its ids of the feed the largest number of the day, and the sum of
-    these, for a feed that moved is known to it under two. Where it says no id, each format is one: a service counts
-    those who follow RSS apart from those who follow Atom. One that never says a number is 1 for each feed, because
-    somebody made it ask. A person's program, and who is unknown, is 1 for each source. Robots and browsers are none.
-
-    The order of polls does not matter, nor does it matter when one comes twice.
+    A service's sources are its ids of the feed, from wherever it asks, and it has as many subscribers as it `said`: the
+    sum of the largest number that it said with each, for a feed that moved is known to it under two. Where it gives no
+    id, the formats are its sources: it counts those who follow RSS apart from those who follow Atom. One that never
+    says a number is 1 for each feed, because somebody made it ask. A person's program, and who is unknown, is 1 for
+    each source: an address with a User-Agent. Robots and browsers are none.
     """
-    told: dict[tuple[str, str], dict[str, int]] = {}  # (feed, reader) -> a service's id -> subscribers
-    silent: set[tuple[str, str]] = set()  # services that asked without a number
-    single: dict[tuple[str, str], set[str]] = {}  # (feed, reader) -> sources that are one each
-    for poll in polls:
-        key = poll.feed, poll.reader
-        if poll.kind in {"person", "unknown"}:
-            single.setdefault(key, set()).add(poll.source)
-        elif poll.kind == "service" and poll.subscribers is None:
-            silent.add(key)
-        elif poll.kind == "service":
-            ids = told.setdefault(key, {})
-            ids[poll.source] = max(ids.get(poll.source, 0), poll.subscribers or 0)
-    counted: dict[str, dict[str, int]] = {}
-    for feed, reader in sorted({*told, *silent, *single}):
-        key = feed, reader
-        many = sum(told[key].values()) if key in told else int(key in silent)
-        # one name may be both: Apple's directory polls, and so did its program
-        if total := many + len(single.get(key, ())):
-            counted.setdefault(feed, {})[reader] = total
-    return counted
+    if kind in {"person", "unknown"}:
+        return sources
+    if kind == "service":
+        return min(sources, 1) if said is None else said
+    return 0
 
 
 def _utf8(text: str) -> str:

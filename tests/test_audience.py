@@ -6,15 +6,20 @@ import gzip
 import json
 import random
 import sqlite3
+import threading
 import time
 import urllib.request
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from conftest import REPOSITORY, free_port
+from werkzeug.wrappers import Request
 
 from feeds.audience import OTHER, Poll, Report, Tally, close_days, network, subscribers
+from feeds.audience.days import count
 from feeds.errors import CatalogError, ConfigError
+from feeds.web.clients import Clients
+from feeds.web.stats import StatsPage
 
 TODAY = datetime(2026, 6, 3, 12, tzinfo=UTC)
 DAY, BEFORE = "2026-06-03", "2026-06-02"
@@ -135,6 +140,45 @@ def test_what_is_counted(site):
     tally.write()
     assert counted(site.catalog) == {"": {"Feedly": 12, "Feedbin": 8, "NetNewsWire": 2}}
     assert rows(site, "SELECT sum(polls) FROM visits") == [(10,)]
+
+
+def test_order_does_not_matter(site):
+    """Polls in any order, some of them again, at two workers and told in parts, are the same subscribers."""
+    publish(site)
+    chosen = random.Random(4)
+    known = list(agents())
+    polls = []
+    for number in range(400):
+        agent, *_ = chosen.choice(known)
+        document = chosen.choice(["/rss.xml", "/atom.xml", "/tag/x/rss.xml", "/archive/1/rss.xml"])
+        polls.append(poll(agent, client=f"192.0.2.{number % 100}", document=document))
+    found = []
+    for day in ("2026-06-01", BEFORE, DAY):
+        tallies = [Tally(site.catalog), Tally(site.catalog)]
+        for one in polls + chosen.choices(polls, k=100):
+            chosen.choice(tallies).add(day, one)
+            if chosen.random() < 0.02:
+                chosen.choice(tallies).write()
+        for tally in tallies:
+            tally.write()
+        chosen.shuffle(polls)
+        with site.catalog.reading() as reader:
+            mine = count(reader, day)
+            assert sum(row.polls for row in mine) == 500
+            found.append({row[1:5] for row in mine})
+    assert found[0] == found[1] == found[2]
+
+
+def test_the_database_counts(site):
+    """Of a day with many visits no more than one row for each feed, reader and kind is looked at."""
+    publish(site)
+    tally = Tally(site.catalog)
+    for number in range(5000):
+        tally.add(DAY, poll(client=f"192.0.{number // 250}.{number % 250}"))
+    tally.add(DAY, poll(document="/archive/1/rss.xml", client="10.0.0.1"))
+    tally.write()
+    with site.catalog.reading() as reader:
+        assert [row[:6] for row in reader.sums(DAY)] == [("", "NetNewsWire", "person", 5000, None, 5001)]
 
 
 def test_a_service_without_ids_in_several_formats(site):
@@ -636,6 +680,53 @@ def test_the_private_page(site, serve):
     assert guesses[-1] == 429
     assert server.ask("/stats", basic(TOKEN), "X-Client: 192.0.2.7").status == 429
     assert server.ask("/stats", basic(TOKEN), "X-Client: 192.0.2.8").status == 200
+
+
+def test_a_page_that_takes_long(site, monkeypatch):
+    """Who asks for the page waits a second at most, then is told to ask again; while it is made anew the last is given."""
+    publish(site)
+    now, slow, made, wrong = [1000.0], threading.Event(), [], []
+
+    def report(*_):
+        assert slow.wait(20)
+        if wrong:
+            raise CatalogError(wrong.pop())
+        made.append(now[0])
+        return Report(None, [], [], {}, {}, {})
+
+    monkeypatch.setattr("feeds.web.stats.Report.of", report)
+    page = StatsPage(site.catalog, "T", TOKEN, Clients(None), [])
+
+    def ask():
+        began = time.perf_counter()
+        answer = page.answer(Request.from_values(headers={"Authorization": f"Bearer {TOKEN}"}))
+        return answer, time.perf_counter() - began
+
+    answer, took = ask()
+    assert (answer.status_code, answer.headers["Retry-After"], 0.9 < took < 3) == (503, "2", True)
+    answer, took = ask()
+    assert (answer.status_code, took < 0.5) == (503, True)
+    monkeypatch.setattr("time.monotonic", lambda: now[0])
+    slow.set()
+    until = time.perf_counter() + 20
+    while ask()[0].status_code != 200:
+        assert time.perf_counter() < until
+        time.sleep(0.05)
+    assert len(made) == 1
+    for later, statuses in ((9, {200}), (30, {200}), (65, {503})):
+        slow.clear()
+        now[0] = 1000.0 + later
+        for _ in range(2):
+            assert {ask()[0].status_code} == statuses
+    slow.set()
+    while ask()[0].status_code != 200:
+        assert time.perf_counter() < until
+        time.sleep(0.05)
+    now[0] += 100
+    wrong.append("away")
+    with pytest.raises(CatalogError, match="away"):
+        ask()
+    assert ask()[0].status_code == 200
 
 
 def test_without_a_token_there_is_no_page(site, serve):

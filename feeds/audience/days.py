@@ -1,42 +1,39 @@
 """What a day came to: counted of its visits, and kept in their place when it is over."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from datetime import date, datetime, timedelta
-from operator import attrgetter
+from operator import add, attrgetter
 
 from feeds import readers
 from feeds.audience.tally import OTHER
-from feeds.catalog import Catalog, Counted, Reader, Visit
+from feeds.catalog import Catalog, Counted, Reader
 
 _GRACE = timedelta(minutes=2)  # in which the workers tell what they counted of the day before
 _LOGS_GRACE = timedelta(days=8)  # in which the rest of a log's last day comes, when logs are rotated every week
 _OPEN = timedelta(days=35)  # of logs that are just being read
 _MOST = 2_000  # rows that are kept of a day; and one for each feed
-_RANK = ("service", "person", "unknown", "crawler", "browser")  # which kind a reader is that is several
+_RANK: tuple[str, ...] = (
+    "service",
+    "person",
+    "unknown",
+    "crawler",
+    "browser",
+)  # which kind a reader is that is several
 
 
-def count(day: str, visits: Iterable[Visit]) -> list[Counted]:
-    """Count a day, by feed and reader."""
-    sums: dict[tuple[str, str], list[int]] = {}
-    kinds: dict[tuple[str, str], int] = {}
-
-    def polls() -> Iterator[readers.Poll]:
-        for visit in visits:
-            key = visit.feed, visit.reader
-            mine = visit[7:]
-            known = sums.get(key)
-            sums[key] = [old + new for old, new in zip(known, mine, strict=True)] if known else list(mine)
-            rank = _RANK.index(visit.kind)
-            kinds[key] = min(kinds.get(key, rank), rank)
-            if visit.live:
-                kind = _kind(rank)
-                yield readers.Poll(visit.feed, visit.reader, kind, visit.source, visit.subscribers)
-
-    subscribers = readers.count(polls())
-    return [
-        Counted(day, *key, _kind(kinds[key]), subscribers.get(key[0], {}).get(key[1], 0), *mine)
-        for key, mine in sorted(sums.items())
-    ]
+def count(catalog: Reader, day: str) -> list[Counted]:
+    """Count a day that is not closed: the rows that say most, and one for each feed of the others."""
+    rows: list[Counted] = []
+    for row in catalog.sums(day):
+        number = readers.subscribers(row.kind, row.sources, row.subscribers)
+        last = rows[-1] if rows else None
+        if last and (last.feed, last.reader) == row[:2]:
+            # one name may be of two kinds: Apple's directory polls, and so did its program
+            kind, number = min(last.kind, row.kind, key=_RANK.index), last.subscribers + number
+            rows[-1] = Counted(day, last.feed, last.reader, kind, number, *map(add, last[5:], row[5:]))
+        else:
+            rows.append(Counted(day, row.feed, row.reader, row.kind, number, *row[5:]))
+    return _largest(rows)
 
 
 def rows_of(catalog: Reader, since: str, until: str) -> list[Counted]:
@@ -44,7 +41,7 @@ def rows_of(catalog: Reader, since: str, until: str) -> list[Counted]:
     rows = list(catalog.audience(since, until))
     for day in catalog.open_days():
         if since <= day <= until:
-            rows += count(day, catalog.visits(day))
+            rows += count(catalog, day)
     return merged(rows)
 
 
@@ -72,7 +69,7 @@ def close_days(catalog: Catalog, now: datetime, keep: int, *, more_logs: bool = 
             return False
     with catalog.counting() as writer:
         for day in _over(writer, now, more_logs=more_logs):  # by now
-            writer.close(day, _largest(count(day, writer.visits(day))))
+            writer.close(day, count(writer, day))
         writer.forget_before(f"{now - timedelta(days=keep):%Y-%m-%d}")
     return True
 
@@ -95,9 +92,5 @@ def _largest(rows: list[Counted]) -> list[Counted]:
     folded: dict[str, Counted] = {}
     for row in (row for at, row in enumerate(rows) if at >= _MOST or row.reader == OTHER):
         old = folded.get(row.feed) or Counted(row.day, row.feed, OTHER, "unknown", 0, 0, 0, 0, 0, 0)
-        folded[row.feed] = Counted(*old[:4], *(mine + theirs for mine, theirs in zip(old[4:], row[4:], strict=True)))
+        folded[row.feed] = Counted(*old[:4], *map(add, old[4:], row[4:]))
     return [*kept, *folded.values()]
-
-
-def _kind(rank: int) -> readers.Kind:
-    return _RANK[rank]  # type: ignore[return-value]  # they are the five

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
-from feeds.catalog.rows import Counted, Visit
+from feeds.catalog.rows import Counted, Sums, Visit
 from feeds.catalog.schema import audience, chunks, imports, salts, visits
 
 if TYPE_CHECKING:
@@ -36,10 +36,14 @@ class Audience:
         days = [self._connection.scalar(sa.select(sa.func.max(table.c.day))) for table in (salts, audience)]
         return max(filter(None, days), default=None)
 
-    def visits(self, day: str) -> Iterator[Visit]:
-        """Give who asked on a day that is not closed."""
-        names = [visits.c[name] for name in Visit._fields]
-        yield from map(Visit._make, self._connection.execute(sa.select(*names).where(visits.c.day == day)))
+    def sums(self, day: str) -> Iterator[Sums]:
+        """Give what a day that is not closed has come to by now; nobody but the database looks at each visit."""
+        same = [visits.c[name] for name in ("feed", "reader", "kind")]  # in the order in which they lie
+        live = sa.case((visits.c.live > 0, 1))
+        sources, said = sa.func.count(live), sa.func.sum(sa.case((visits.c.live > 0, visits.c.subscribers)))
+        chosen = sa.select(*same, sources, said, *(sa.func.sum(visits.c[name]) for name in _SUMS))
+        chosen = chosen.where(visits.c.day == day).group_by(*same).order_by(*same)
+        yield from map(Sums._make, self._connection.execute(chosen))
 
     def worst(self, day: str, limit: int) -> list[Visit]:
         """Give who asked most without a validator on a day that is not closed: of all feeds together."""

@@ -181,6 +181,21 @@ class Run:
     outcome: str
 
 
+class Sums(NamedTuple):
+    """What all polls of a feed by those of one name and kind came to, on a day that is not closed."""
+
+    feed: str
+    reader: str
+    kind: str
+    sources: int  # who asked for live documents
+    subscribers: int | None  # the sum of what each of them said
+    polls: int
+    unchanged: int
+    unconditional: int
+    bytes: int
+    saved: int
+
+
 class Visit(NamedTuple):
     """What one source asked of one feed within a day that is not closed."""
 

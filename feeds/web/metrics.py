@@ -22,7 +22,7 @@ from feeds.documents import Address
 from feeds.errors import CatalogError, FeedsError
 from feeds.web.journal import Request
 
-_COUNT_EVERY = 30.0  # seconds
+_COUNT_EVERY = 60.0  # seconds
 _FEEDS = 1_000  # that are named
 _PAGES = {"/", "/feeds.opml"}  # that are named
 
@@ -96,7 +96,7 @@ class _Regeneration(Collector):
         yield family
 
     def _counted(self) -> list[tuple[str, int]]:
-        """Give the feeds that have most subscribers; counted again every minute."""
+        """Give the feeds that have most subscribers; counted again at most once a minute."""
         if time.monotonic() - self._counted_at > _COUNT_EVERY:
             self._counted_at = time.monotonic()
             with contextlib.suppress(CatalogError), self._catalog.reading() as catalog:

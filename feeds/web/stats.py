@@ -1,7 +1,8 @@
 """`/stats`: who reads, for who has the token.
 
-It is made anew at most every ten seconds, and nobody may guess for long: after ten wrong tokens a client waits for the
-rest of the minute, and whoever can't be told apart is one client.
+It is made by a thread of its own, at most every ten seconds, and meanwhile the last one is given: the thread that
+answers requests has polls to answer. Nobody may guess for long: after ten wrong tokens a client waits for the rest of
+the minute, and whoever can't be told apart is one client.
 """
 
 import base64
@@ -9,6 +10,7 @@ import binascii
 import hmac
 import threading
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime
 
 from werkzeug.wrappers import Request, Response
@@ -24,6 +26,9 @@ _DAYS = 90
 _MOST = 10  # wrong tokens in a minute
 _ROOM = 10_000  # clients whose guesses are counted; beyond that nobody may guess
 _KEPT = 10.0  # seconds for which a page is given out again
+_OLDEST = 60.0  # seconds for which it is while another is made
+_PATIENCE = 1.0  # seconds for which a request waits for the page
+_ASK_AGAIN = "2"  # seconds after which a client may ask for one that was not ready
 _WORST = 10
 _ROBOTS = 20
 
@@ -38,8 +43,7 @@ class StatsPage:
         self._clients = clients
         self._headers = headers
         self._wrong = Window(_ROOM)
-        self._making = threading.Lock()
-        self._made: tuple[float, str] | None = None
+        self._page = Made(self._make)
 
     def answer(self, request: Request) -> Response:
         """Answer with the page, to who gives the token as a password (Basic) or a bearer token. Raises `FeedsError`."""
@@ -54,7 +58,12 @@ class StatsPage:
         if not hmac.compare_digest(given, self._token):
             self._wrong.add(client)
             return self._ask("That is not stats.token.")
-        response = Response(self._page(), content_type="text/html; charset=utf-8")
+        page = self._page.get()
+        if page is None:
+            response = _plain("The page is being made; ask again in a moment.", 503)
+            response.headers["Retry-After"] = _ASK_AGAIN
+            return response
+        response = Response(page, content_type="text/html; charset=utf-8")
         response.headers.extend(self._headers)
         return _private(response)
 
@@ -64,14 +73,8 @@ class StatsPage:
         response.headers["WWW-Authenticate"] = 'Basic realm="who reads", charset="UTF-8"'
         return response
 
-    def _page(self) -> str:
-        with self._making:
-            now = time.monotonic()
-            if self._made is None or now - self._made[0] > _KEPT:
-                self._made = now, self._make(datetime.now(UTC))
-            return self._made[1]
-
-    def _make(self, now: datetime) -> str:
+    def _make(self) -> str:
+        now = datetime.now(UTC)
         with self._catalog.reading() as catalog:
             report = Report.of(catalog, now, _DAYS)
             worst = catalog.worst(f"{now:%Y-%m-%d}", _WORST)
@@ -89,6 +92,37 @@ class StatsPage:
             worst=worst,
             in_bytes=in_bytes,
         )
+
+
+class Made:
+    """A text that takes long to make, by a thread of its own. For one thread that asks."""
+
+    def __init__(self, make: Callable[[], str]) -> None:
+        self._make = make
+        self._text, self._at = "", float("-inf")
+        self._error: Exception | None = None
+        self._maker: threading.Thread | None = None
+
+    def get(self) -> str | None:
+        """Give it, made a moment ago; None if it is not ready yet. Raises what making it raised."""
+        age = time.monotonic() - self._at
+        if age < _KEPT:
+            return self._text
+        if self._error is None and not (self._maker and self._maker.is_alive()):
+            self._maker = threading.Thread(target=self._run, name="stats", daemon=True)
+            self._maker.start()
+            if age >= _OLDEST:
+                self._maker.join(_PATIENCE)  # only who has it made: nobody else is answered meanwhile
+        error, self._error = self._error, None
+        if error:
+            raise error
+        return self._text if time.monotonic() - self._at < _OLDEST else None
+
+    def _run(self) -> None:
+        try:
+            self._text, self._at = self._make(), time.monotonic()
+        except Exception as error:  # who asks is told
+            self._error = error
 
 
 def _given(authorization: str) -> bytes | None:
