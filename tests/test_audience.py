@@ -6,6 +6,8 @@ import gzip
 import json
 import random
 import sqlite3
+import subprocess
+import sys
 import threading
 import time
 import urllib.request
@@ -261,6 +263,51 @@ def test_nothing_of_a_closed_day_tells_who_asked(site):
     sources = {source for (source,) in rows(site, "SELECT source FROM visits")}
     assert all(source.encode() in left for source in sources)
     assert rows(site, f"SELECT sum(polls) FROM audience WHERE day = '{BEFORE}'") == [(6000,)]
+
+
+@pytest.mark.parametrize("command", ["build", "serve"])
+def test_days_are_closed_where_nobody_counts_any_more(site, serve, command):
+    """Whoever publishes closes the days that are over, also those of logs, and wipes who asked then."""
+    publish(site, stats={"count": False})
+    now = datetime.now(UTC)
+    yesterday, today = f"{now - timedelta(days=1):%Y-%m-%d}", f"{now:%Y-%m-%d}"
+    tally, logs = Tally(site.catalog), Tally(site.catalog, imported=True)
+    for number in range(200):
+        for day in (yesterday, today):
+            tally.add(day, poll(client=f"192.0.2.{number}"))
+        logs.add(f"{now - timedelta(days=10):%Y-%m-%d}", poll(client=f"192.0.2.{number}"))
+    tally.write()
+    logs.write()
+    sources = [source for (source,) in rows(site, f"SELECT source FROM visits WHERE day < '{today}'")]
+    assert len(sources) == 400
+    if command == "build":
+        assert site.run("build").stderr == ""
+    else:
+        server = serve(site)
+        server.wait_for(lambda: rows(site, "SELECT day FROM salts") == [(today,)])
+        assert server.stop() == 0
+    assert rows(site, "SELECT day FROM salts") == [(today,)]
+    assert rows(site, "SELECT day, count(*) FROM visits GROUP BY day") == [(today, 200)]
+    assert rows(site, "SELECT subscribers FROM audience") == [(200,), (200,)]
+    left = b"".join(file.read_bytes() for file in site.config.catalog_file.parent.glob("catalog.db*"))
+    assert [source for source in sources if source.encode() in left] == []
+
+
+def test_a_build_with_no_day_to_close_imports_nothing_for_it(site):
+    """Whether there is a day to close is one question; what closing needs is imported where there is one."""
+    publish(site)
+    tally = Tally(site.catalog)
+    tally.add(f"{datetime.now(UTC):%Y-%m-%d}", poll())
+    tally.write()
+    done = subprocess.run(
+        [sys.executable, "-X", "importtime", "-m", "feeds", "build"],
+        cwd=site.root,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert "feeds.publish" in done.stderr
+    assert "feeds.audience" not in done.stderr
 
 
 def test_days_are_closed_once_and_kept_for_a_while(site):

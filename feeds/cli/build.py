@@ -11,6 +11,7 @@ from feeds.catalog import Catalog
 from feeds.cli.common import (
     REFUSED,
     Call,
+    Days,
     command,
     counted,
     make_publisher,
@@ -41,6 +42,7 @@ def build(call: Call, output: Path | None, force: bool, accept: bool, no_export:
         say_without_effect(settings)
     catalog = open_catalog(settings)
     publisher, folder = make_publisher(settings, catalog)
+    Days(settings, catalog).close()
     with catalog.lock(wait):
         with progress_bar("reading", folder, quiet=call.quiet) as progress:
             outcome = publisher.refresh(

@@ -10,8 +10,9 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from feeds import config
-from feeds.errors import CatalogDamaged, ConfigError, FeedsError
+from feeds.errors import CatalogDamaged, CatalogError, ConfigError, FeedsError
 from feeds.text import quote_path
 
 if TYPE_CHECKING:
@@ -96,6 +97,31 @@ def open_catalog(settings: config.Config) -> "Catalog":
         with catalog.lock():
             say_mended(damage, catalog.mend())
     return catalog
+
+
+class Days:
+    """Closes days that are over, and wipes who asked then: for it may be that nobody counts any more who would.
+
+    What can't be done now is done with the next run.
+    """
+
+    def __init__(self, settings: config.Config, catalog: "Catalog") -> None:
+        self._keep = settings.stats.keep
+        self._catalog = catalog
+        self._wiped = True  # whether nothing of closed days is left in the catalog's log
+
+    def close(self) -> None:
+        """Do it, if there is anything to do: to ask costs next to nothing."""
+        now = datetime.now(UTC)
+        with suppress(CatalogError):
+            with self._catalog.reading() as reader:
+                days = reader.open_days()
+            if days and days[0] < f"{now:%Y-%m-%d}":
+                from feeds.audience import close_days
+
+                self._wiped &= not close_days(self._catalog, now, self._keep)
+            if not self._wiped:
+                self._wiped = self._catalog.wipe_log()
 
 
 def say_mended(damage: CatalogDamaged, aside: Path | None) -> None:

@@ -24,6 +24,7 @@ from feeds import config, schedule
 from feeds.catalog import Catalog
 from feeds.cli.common import (
     Call,
+    Days,
     advice,
     command,
     counted,
@@ -69,6 +70,12 @@ def serve(call: Call, host: str | None, port: int | None, workers: int | None, d
     catalog = open_catalog(settings)
     publisher, folder = make_publisher(settings, catalog)
     teller = _Teller(settings, host, port, folder, quiet=call.quiet)
+    days = Days(settings, catalog)
+
+    def told(outcome: Outcome | FeedsError) -> None:
+        teller.tell(outcome)
+        days.close()
+
     keeper = schedule.Keeper(
         publisher,
         folder,
@@ -77,7 +84,7 @@ def serve(call: Call, host: str | None, port: int | None, workers: int | None, d
         cron=cron,
         before=before,
         called=bool(settings.schedule.webhook),
-        told=teller.tell,
+        told=told,
         mended=say_mended,
         progress=teller.progress,
     )
