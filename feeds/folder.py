@@ -20,19 +20,8 @@ from feeds.text import clean
 
 _SUFFIXES = (".md", ".markdown")
 _NEVER = (".", "~$", "_index.")  # hidden, Office's, and Hugo's list pages
-_SILENT = {
-    "nfs",
-    "nfs4",
-    "cifs",
-    "smb3",
-    "smbfs",
-    "9p",
-    "virtiofs",
-    "fuse.sshfs",
-    "fuse.grpcfuse",
-    "fuse.osxfs",
-    "vboxsf",
-}
+_SILENT = {"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "virtiofs",
+           "fuse.sshfs", "fuse.grpcfuse", "fuse.osxfs", "vboxsf"}  # fmt: skip
 _EXPORTED = (".xml", ".json")
 _TICK = 500  # ms between two looks at whether the folder is still the same one
 _QUIET = 20  # ms without an event after which a burst of them is over
@@ -63,6 +52,7 @@ class Folder:
         self._scan_took = 0.0  # s, the last time
         self._include = _patterns("include", include)
         self._exclude = _patterns("exclude", exclude)
+        self._every = set(include) == {f"**/*{suffix}" for suffix in _SUFFIXES} and not exclude  # as nearly always
 
     def scan(self, below: str = "", after: str = "") -> Iterator[Found]:
         """Give all articles by path, or only that of a path or those below it, or of all those after a path.
@@ -131,6 +121,8 @@ class Folder:
                 open_.pop()
 
     def _wanted(self, path: str) -> bool:
+        if self._every:  # which costs a fifth of what looking at all files does
+            return path.endswith(_SUFFIXES)
         return self._include.match_file(path) and not self._exclude.match_file(path)
 
     def _is_ours(self, path: str) -> bool:

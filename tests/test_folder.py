@@ -189,3 +189,12 @@ def test_every_change_is_hinted_at(root, how, change):
         stop.set()
         watcher.join(5)
     assert not watcher.is_alive()
+
+
+def test_the_usual_patterns_are_the_usual_files(root):
+    """What the default patterns want is told without them, and is the same."""
+    put(root, "a.md", "B.MD", "c.markdown", "d/e.md", "f.md.txt", "g.Md", "h/.md", "[i].md")
+    usual = folder(root, include=["**/*.md", "**/*.markdown"])
+    spelled = folder(root, include=["**/*.md", "**/*.markdown"], exclude=["nothing/"])
+    assert [found.path for found in usual.scan()] == [found.path for found in spelled.scan()]
+    assert "a.md" in [found.path for found in usual.scan()]
