@@ -50,13 +50,13 @@ class Hook:
             return _refuse("Authorization: Bearer …, X-Gitlab-Token or X-Hub-Signature-256 is missing, or wrong.")
         if not self._proxied:
             return _refuse("Signatures are read behind a proxy only (server.client_header); or use a token.")
-        client = self._clients.certain(request.environ) or ""
-        if self._refused.count(client) >= _MOST:
-            return _too_many("Too many requests without the secret.")
         length = request.content_length
         if length is None or length > _LARGEST:
             return _refuse(f"A body of at most {_LARGEST >> 20} MiB is wanted, with its length.", 413)
-        body = request.stream.read(length)
+        body = request.stream.read(length)  # in any case: who is answered before that may get a 502 from the proxy
+        client = self._clients.certain(request.environ) or ""
+        if self._refused.count(client) >= _MOST:
+            return _too_many("Too many requests without the secret.")
         expected = f"sha256={hmac.new(self._secret, body, hashlib.sha256).hexdigest()}"
         if not hmac.compare_digest(signature.encode(), expected.encode()):
             self._refused.add(client)
