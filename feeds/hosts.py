@@ -31,11 +31,6 @@ def files(site: Site, hosts: Collection[str], aliases: Mapping[str, str]) -> dic
     return {path: f"{_FIRST_LINE}{write(site, aliases)}" for path, write in wanted.items()}
 
 
-def is_ours(text: str) -> bool:
-    """Tell whether a file is one that `files` gave."""
-    return text.startswith(_FIRST_LINE)
-
-
 def left_out(hosts: Collection[str], aliases: Mapping[str, str]) -> list[str]:
     """Give the aliases that a host is not told of, as it reads so many rules and no more."""
     if "cloudflare" not in hosts:
