@@ -11,7 +11,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from feeds.catalog.reader import Reader
-from feeds.catalog.rows import Reading, Refusal, Stamp, Version
+from feeds.catalog.rows import Reading, Stamp, Version
 from feeds.catalog.schema import EDITED, articles, chunks, readings, texts
 
 
@@ -97,17 +97,6 @@ class Staging(Reader):
             .limit(limit)
         )
         return list(map(Version._make, self._connection.execute(chosen).all()))
-
-    def refusals(self) -> list[tuple[int | None, Refusal]]:
-        """Give what was read and can't be an article, with the key of the article at its path."""
-        r = readings.c
-        chosen = (
-            sa.select(articles.c.key, r.path, r.refused_line, r.refused)
-            .select_from(readings.outerjoin(articles, articles.c.path == r.path))
-            .where(r.refused.isnot(None))
-        )
-        rows = self._connection.execute(chosen)
-        return [(row.key, Refusal(row.path, row.refused_line, row.refused)) for row in rows]
 
     def given_twice(self) -> dict[str, str]:
         """Give the ids that several of the files that were read give, drafts aside, with the path of the earliest."""
