@@ -23,10 +23,11 @@ format: $(VENV)/.dev
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-lock: $(VENV)/.dev  ## renew the locked requirements
+lock: $(VENV)/.dev  ## renew the locked requirements: what runs is what was tested
 	$(BIN)/$(LOCK) requirements/build.in -o requirements/build.txt
-	$(BIN)/$(LOCK) pyproject.toml -c requirements/build.txt -o requirements/run.txt
-	$(BIN)/$(LOCK) pyproject.toml --group test --group lint --group lock -c requirements/run.txt -o requirements/dev.txt
+	$(BIN)/$(LOCK) pyproject.toml --all-extras --group test --group lint --group lock -c requirements/build.txt -o requirements/dev.txt
+	$(BIN)/$(LOCK) pyproject.toml --all-extras -c requirements/dev.txt -o requirements/cluster.txt
+	$(BIN)/$(LOCK) pyproject.toml -c requirements/dev.txt -o requirements/run.txt
 	$(BIN)/$(LOCK) --group bench -o requirements/bench.txt
 
 bench: $(VENV)/.bench  ## builds beside Hugo's, and edits under `feeds serve`, at up to 100,000 articles
