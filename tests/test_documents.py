@@ -6,11 +6,14 @@ import time
 from datetime import timedelta
 
 import pytest
+import sqlalchemy
 
 from feeds import documents as room
 from feeds.documents import Busy, Documents, Everything, NothingYet, memory
 from feeds.encoding import stored
+from feeds.folder import Folder
 from feeds.formats import FORMATS
+from feeds.publish import Publisher
 
 
 @pytest.fixture
@@ -79,6 +82,39 @@ def test_archives_do_not_fill_the_catalog(site):
     everything.write()
     assert set(kept(site)) == {"3.md", "4.md"}
     assert everything.not_rendered(listed) == []
+
+
+def test_the_archive_is_not_searched_for_what_changed(site):
+    """One article and the documents that show it are found by indexes: no statement looks at every article or entry."""
+    site.configure(feeds={"limit": 2}, content={"permalink": "/{slug}/"}, site={"pages": True})
+    for number in range(5):
+        site.article(f"{number}.md", title=f"T{number}", date=f"2026-05-0{number + 1}", tags=["x"])
+    site.publish()
+    catalog = site.catalog
+    searched = []
+
+    def explain(connection, _cursor, statement, parameters, _context, several):
+        if statement.split()[0] in {"SELECT", "INSERT", "UPDATE", "DELETE"}:
+            plan = connection.connection.driver_connection.execute(
+                f"EXPLAIN QUERY PLAN {statement}", parameters[0] if several else parameters
+            )
+            searched.extend(
+                (step, statement) for *_, step in plan if step in {"SCAN articles", "SCAN entries", "SCAN texts"}
+            )
+
+    sqlalchemy.event.listen(catalog._engine, "before_cursor_execute", explain)
+    site.article("4.md", "Edited.", title="T4", date="2026-05-05", tags=["x"])
+    settings = site.config
+    folder = Folder(settings.content_root, settings.content.include, settings.content.exclude)
+    Publisher(folder, catalog, settings.for_core, settings.feeds.guard).refresh(site.now, only=["4.md"])
+    everything = Everything(catalog, settings.for_core)
+    listed = [address for address, _ in everything.listed(archives=lambda _: True)]
+    everything.render_texts(everything.not_rendered(listed))
+    assert len(list(everything.every(listed, archives=lambda _: True))) == len(listed)
+    assert everything.overviews.article("/4/")
+    documents = Documents(catalog, settings.for_core)
+    assert "Edited" in documents.get("/tag/x/feed.json").body.decode()
+    assert searched == []
 
 
 PATHS = [f"/{format_.filename}" for format_ in FORMATS]

@@ -109,6 +109,21 @@ class Suite:
         feed = replace(FEED, entries=(ENTRY, replace(ENTRY, id="tag:test.example,2025:b")))
         assert self.format.render(feed) == self.format.render(feed)
 
+    def test_an_entry_is_the_same_in_every_feed_of_a_site(self):
+        """What is written of an entry once stands, byte for byte, in every document that shows it, whatever it holds."""
+        awkward = replace(
+            ENTRY, id="tag:test.example,2026:z", html="a\n</feed>\n  </channel>\n</root>\n", title="\\1 </title>"
+        )
+        other = replace(
+            FEED, path="tag/x", title="Another", page="/tag/x/", id="tag:test.example,2005:x", entries=(awkward, ENTRY)
+        )
+        written = [self.format.entry(entry, FEED) for entry in (awkward, ENTRY)]
+        assert written == [self.format.entry(entry, other) for entry in (awkward, ENTRY)]
+        body = self.format.render(other)
+        assert all(entry in body for entry in written)
+        assert [entry["id"] for entry in read(self.format, other)] == [awkward.id, ENTRY.id]
+        assert list(faults(self.format.filename, body, FEED.address + self.format.filename)) == []
+
     def test_order_is_the_feeds(self):
         """Entries come in the feed's order."""
         entries = tuple(replace(ENTRY, id=f"tag:test.example,2026:{n}") for n in range(3))

@@ -33,7 +33,6 @@ from feeds.catalog.schema import (
     readings,
     renditions,
     revisions,
-    texts,
     tombstones,
 )
 from feeds.errors import CatalogError
@@ -100,8 +99,8 @@ class Reader(PageReader, Audience):
         return [record(row) for row in self._connection.execute(newest_first)]
 
     def records(self, keys: Sequence[int]) -> list[Record]:
-        """Give articles by the keys of their texts."""
-        wanted = (RECORDS.where(texts.c.key.in_(some)) for some in chunks(list(keys)))
+        """Give articles by their keys."""
+        wanted = (RECORDS.where(articles.c.key.in_(some)) for some in chunks(list(keys)))
         return [record(row) for chosen in wanted for row in self._connection.execute(chosen)]
 
     def feeds_at(self, paths: Sequence[str]) -> list[FeedState]:
@@ -111,10 +110,10 @@ class Reader(PageReader, Audience):
         return [found[path] for path in paths if path in found]
 
     def not_rendered(self, feed: str, limit: int) -> list[int]:
-        """Give the keys of those texts of a feed's newest entries that nobody has rendered yet."""
+        """Give the keys of those articles among a feed's newest entries whose text nobody has rendered yet."""
         newest = sa.select(entries.c.article).where(entries.c.feed == feed).order_by(*NEWEST_FIRST).limit(limit)
         rendered = sa.select(contents.c.text).where(contents.c.text == articles.c.text).exists()
-        chosen = sa.select(articles.c.text).where(articles.c.key.in_(newest), ~rendered)
+        chosen = sa.select(articles.c.key).where(articles.c.key.in_(newest), ~rendered)
         return list(self._connection.scalars(chosen))
 
     def contents(self, keys: Sequence[int]) -> dict[int, tuple[str, bytes]]:

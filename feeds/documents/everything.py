@@ -19,7 +19,7 @@ from feeds.model import Document, FeedState, Site
 from feeds.text import digest_of
 
 _PAGE = 5_000  # articles that are listed at a time
-_ROOM = 32 << 20  # bytes of entries
+_ROOM = 48 << 20  # bytes of entries, and of what formats wrote of them
 
 
 class Everything:
@@ -82,7 +82,7 @@ class Everything:
                 return
 
     def not_rendered(self, addresses: Iterable[Address]) -> list[int]:
-        """Give the keys of the texts that live documents show and that nobody has rendered yet, each once."""
+        """Give the keys of the articles that live documents show and whose text nobody has rendered yet, each once."""
         feeds = dict.fromkeys(address.feed for address in addresses if not address.archive)
         with self._catalog.reading() as catalog:
             return list(dict.fromkeys(key for feed in feeds for key in catalog.not_rendered(feed, self._site.limit)))

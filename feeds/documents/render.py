@@ -14,7 +14,7 @@ from feeds.documents.address import Address
 from feeds.documents.contents import Contents
 from feeds.documents.kept import Kept
 from feeds.errors import Refused
-from feeds.formats import FORMATS
+from feeds.formats import FORMATS, Format
 from feeds.model import Article, Content, Document, Entry, Feed, FeedState, Site, Tombstone
 from feeds.sandbox import Sandbox
 
@@ -45,11 +45,12 @@ class Renderer:
     """Renders for any number of threads; an entry is kept for the next feed that shows it."""
 
     def __init__(self, site: Site, contents: Contents, room: int) -> None:
-        """Keep so many bytes of entries."""
+        """Keep so many bytes of entries, and as many of what formats wrote of them."""
         self._site = site
         self._sandbox = Sandbox(_SECONDS)
         self._contents = contents
         self._entries = Kept[Entry](room, lambda entry: len(entry.html or "") + len(entry.summary) + _OVERHEAD)
+        self._written = Kept[bytes](room, len)
         self._lock = threading.Lock()
 
     def prepare(self) -> None:
@@ -95,8 +96,8 @@ class Renderer:
 
     def document(self, address: Address, feed: Feed, state: FeedState, changed: datetime) -> Rendered:
         """Render a document; a live one within the size that the site allows."""
-        site, render = self._site, address.format.render
-        body = render(feed)
+        site = self._site
+        body = self._write(address.format, feed)
         while not address.archive and 0 < site.max_size < len(body):
             smaller = syndicate.shortened(feed.entries, len(body) - site.max_size)
             if smaller == feed.entries:
@@ -104,12 +105,23 @@ class Renderer:
                 break
             before = feed.prev_archive and syndicate.feed(state, smaller, site).prev_archive
             feed = replace(feed, entries=smaller, prev_archive=before)
-            body = render(feed)
+            body = self._write(address.format, feed)
         digest = hashlib.sha256(body).hexdigest()[:32]
         settled = bool(address.archive) and syndicate.is_full(state, address.archive, site)
         texts = sum(entry.html is not None or site.text == "summary" for entry in feed.entries)
         document = Document(address.path, address.format.served_as, body, digest, changed, settled)
         return Rendered(document, texts, feed.entries[-1].published if feed.entries else None)
+
+    def _write(self, format_: Format, feed: Feed) -> bytes:
+        """Write a feed; an entry that several feeds show is written once."""
+        entries = []
+        for entry in feed.entries:
+            written = self._written.get((format_, entry))
+            if written is None:
+                written = format_.entry(entry, feed)
+                self._written.put((format_, entry), written)
+            entries.append(written)
+        return format_.document(feed, entries)
 
     def _entry(self, record: Record, kept: Mapping[int, tuple[str, bytes]], *, keep: bool) -> Entry:
         key = _key(record)

@@ -5,12 +5,12 @@ runs render nothing.
 """
 
 import importlib
-from collections.abc import Callable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
 from feeds.formats.filenames import ATOM, JSON_FEED, RSS
-from feeds.model import Feed
+from feeds.model import Entry, Feed
 
 _XML = "application/xml; charset=utf-8"
 
@@ -26,14 +26,22 @@ class Format:
     module: str
 
     def render(self, feed: Feed) -> bytes:
-        """Write a feed."""
-        return self.load()(feed)
+        """Write a feed. The same feed gives the same bytes."""
+        return self.document(feed, [self.entry(entry, feed) for entry in feed.entries])
 
-    def load(self) -> Callable[[Feed], bytes]:
-        """Import what writes it."""
-        module: Any = importlib.import_module(self.module)
-        render: Callable[[Feed], bytes] = module.render
-        return render
+    def entry(self, entry: Entry, feed: Feed) -> bytes:
+        """Write an entry, which is the same in every feed of a site: of the feed matters only what all of them share."""
+        written: bytes = self.load().entry(entry, feed)
+        return written
+
+    def document(self, feed: Feed, entries: Iterable[bytes]) -> bytes:
+        """Write a feed, of its entries as they are written."""
+        written: bytes = self.load().document(feed, entries)
+        return written
+
+    def load(self) -> Any:
+        """Import what writes it: a module with `entry` and `document`."""
+        return importlib.import_module(self.module)
 
 
 FORMATS = (

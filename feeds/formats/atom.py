@@ -1,17 +1,24 @@
 """Feed -> Atom 1.0 (RFC 4287), through feedgen."""
 
+from collections.abc import Iterable
+
 from feedgen.entry import FeedEntry
 from feedgen.feed import FeedGenerator
 from lxml import etree
 
 from feeds.formats.dates import rfc3339
-from feeds.formats.elements import XML, AtomNamespaces, add, add_image, for_people, history, serialise
+from feeds.formats.elements import XML, AtomNamespaces, add, add_image, alone, for_people, history, serialise
 from feeds.formats.filenames import ATOM as FILENAME
 from feeds.model import Author, Entry, Feed
 
 
-def render(feed: Feed) -> bytes:
-    """Render a feed as an Atom document in UTF-8. The same feed gives the same bytes."""
+def entry(told: Entry, feed: Feed) -> bytes:
+    """Write an Atom entry, as it stands in the documents of any feed of its site."""
+    return alone(_AtomEntry(told, feed).atom_entry(), 1, AtomNamespaces().extend_ns())
+
+
+def document(feed: Feed, entries: Iterable[bytes]) -> bytes:
+    """Write a feed as an Atom document in UTF-8, with entries that `entry` wrote."""
     root = FeedGenerator()
     root.register_extension("namespaces", AtomNamespaces, AtomNamespaces)
     root.id(feed.id)
@@ -25,19 +32,15 @@ def render(feed: Feed) -> bytes:
     root.icon(feed.icon)
     root.link(href=feed.address + FILENAME, rel="self", type="application/atom+xml")
     root.link(href=feed.home, rel="alternate", type="text/html")
-    for entry in feed.entries:
-        root.add_entry(_AtomEntry(entry, feed), order="append")
     element, tree = root._create_atom()  # noqa: SLF001  # atom_str would serialise before we have mended `updated`
     _child(element, "updated").text = rfc3339(feed.updated)
     for link in reversed(history(feed, FILENAME, "link")):
         element.findall("link")[-1].addnext(link)
-    first = element.find("entry")
-    element.insert(len(element) if first is None else element.index(first), for_people(feed))
+    element.append(for_people(feed))
     for tombstone in feed.withdrawn:  # RFC 6721 section 3; before the entries, as RFC 4287's schema wants it
-        deleted = add(element, "at:deleted-entry", ref=tombstone.id, when=rfc3339(tombstone.at))
-        if first is not None:
-            first.addprevious(deleted)
-    return serialise(tree, feed)
+        add(element, "at:deleted-entry", ref=tombstone.id, when=rfc3339(tombstone.at))
+    head, end, rest = serialise(tree, feed).rpartition(b"</feed>")
+    return b"".join((head, *entries, end, rest))
 
 
 def _child(element: etree._Element, name: str) -> etree._Element:

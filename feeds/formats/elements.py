@@ -79,6 +79,16 @@ def for_people(feed: Feed) -> etree._Element:
     return line
 
 
+def alone(element: etree._Element, depth: int, namespaces: dict[str, str]) -> bytes:
+    """Write an element as it stands in a document: so deep, on lines of its own, with the prefixes of the root there."""
+    root = place = etree.Element("root", nsmap=dict[str | None, str](namespaces))
+    for _ in range(1, depth):
+        place = etree.SubElement(place, "above")
+    place.append(element)
+    text: bytes = etree.tostring(root, encoding="UTF-8", xml_declaration=False, pretty_print=True)
+    return text.split(b"\n", depth)[depth].rsplit(b"\n", depth + 1)[0] + b"\n"  # without the lines of what is above
+
+
 def serialise(tree: etree._ElementTree, feed: Feed) -> bytes:
     """Write a document in UTF-8, with its prolog and stylesheet, indented so that people can read it."""
     tree.getroot().addprevious(

@@ -1,6 +1,7 @@
 """Feed -> JSON Feed 1.1 (jsonfeed.org/version/1.1)."""
 
 import json
+from collections.abc import Iterable
 from typing import Any
 
 from feeds.formats.dates import rfc3339
@@ -10,9 +11,14 @@ from feeds.model import Author, Entry, Feed
 _encoded = json.JSONEncoder(ensure_ascii=False).encode  # without indentation it is done in C
 
 
-def render(feed: Feed) -> bytes:
-    """Render a feed as a JSON Feed document in UTF-8. The same feed gives the same bytes."""
-    document = _without_nothing(
+def entry(told: Entry, feed: Feed) -> bytes:
+    """Write an entry as an item, as it stands in the documents of any feed of its site."""
+    return _encoded(_item(told, feed)).encode()
+
+
+def document(feed: Feed, entries: Iterable[bytes]) -> bytes:
+    """Write a feed as a JSON Feed document in UTF-8, with items that `entry` wrote."""
+    facts = _without_nothing(
         {
             "version": "https://jsonfeed.org/version/1.1",
             "title": feed.title,
@@ -26,9 +32,9 @@ def render(feed: Feed) -> bytes:
             "_feeds": _without_nothing({"copyright": feed.copyright}),
         }
     )
-    head = _encoded(document)[:-1]
-    items = ",\n".join(_encoded(_item(entry, feed)) for entry in feed.entries)  # an item a line: to look at, to compare
-    return f'{head}, "items": [\n{items}\n]}}\n'.encode()  # required, also when empty
+    head = _encoded(facts)[:-1].encode()
+    items = b",\n".join(entries)  # an item a line: to look at, to compare
+    return b"".join((head, b', "items": [\n', items, b"\n]}\n"))  # required, also when empty
 
 
 def _item(entry: Entry, feed: Feed) -> dict[str, Any]:

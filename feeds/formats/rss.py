@@ -1,6 +1,7 @@
 """Feed -> RSS 2.0 as the RSS Advisory Board's profile wants it, through feedgen."""
 
 import re
+from collections.abc import Iterable
 from html import escape
 from urllib.parse import urlsplit
 
@@ -9,7 +10,7 @@ from feedgen.feed import FeedGenerator
 from lxml import etree
 
 from feeds.formats.dates import rfc822, rfc3339
-from feeds.formats.elements import NAMESPACES, RssNamespaces, add, add_image, for_people, history, serialise
+from feeds.formats.elements import NAMESPACES, RssNamespaces, add, add_image, alone, for_people, history, serialise
 from feeds.formats.filenames import RSS as FILENAME
 from feeds.model import Entry, Feed
 
@@ -17,16 +18,21 @@ _PERIODS = (("hourly", 3600), ("daily", 86400), ("weekly", 604800))
 _TITLE = re.compile(rb"<title>[^<]*</title>")  # begins with what is found fast
 
 
-def render(feed: Feed) -> bytes:
-    """Render a feed as an RSS document in UTF-8. The same feed gives the same bytes."""
-    channel = _Channel(feed)
-    for entry in feed.entries:
-        channel.add_entry(_Item(entry, feed), order="append")
-    _, tree = channel._create_rss()  # noqa: SLF001  # rss_str would serialise for us, in another way than atom's
-    # RSS Profile, "Character Data": a title is plain text, and only &#x26; and &#x3C; are taken for it by all readers.
-    return _TITLE.sub(
-        lambda title: title[0].replace(b"&amp;", b"&#x26;").replace(b"&lt;", b"&#x3C;"), serialise(tree, feed)
-    )
+def entry(told: Entry, feed: Feed) -> bytes:
+    """Write an entry as an RSS item, as it stands in the documents of any feed of its site."""
+    return _titled(alone(_Item(told, feed).rss_entry(), 2, RssNamespaces().extend_ns()))
+
+
+def document(feed: Feed, entries: Iterable[bytes]) -> bytes:
+    """Write a feed as an RSS document in UTF-8, with items that `entry` wrote."""
+    _, tree = _Channel(feed)._create_rss()  # noqa: SLF001  # rss_str would serialise for us, in another way than atom's
+    head, end, rest = _titled(serialise(tree, feed)).rpartition(b"  </channel>")
+    return b"".join((head, *entries, end, rest))
+
+
+def _titled(text: bytes) -> bytes:
+    """Write titles as RSS Profile, "Character Data", wants it: all readers take only &#x26; and &#x3C; for plain text."""
+    return _TITLE.sub(lambda title: title[0].replace(b"&amp;", b"&#x26;").replace(b"&lt;", b"&#x3C;"), text)
 
 
 class _Channel(FeedGenerator):  # type: ignore[misc]  # feedgen has no types
@@ -57,8 +63,7 @@ class _Channel(FeedGenerator):  # type: ignore[misc]  # feedgen has no types
             root.find("channel/link").addnext(link)
         for element in reversed(self._how_often()):
             built.addnext(element)
-        first, channel = root.find("channel/item"), root.find("channel")
-        channel.insert(len(channel) if first is None else channel.index(first), for_people(self._feed))
+        root.find("channel").append(for_people(self._feed))
         return root, tree
 
     def _how_often(self) -> list[etree._Element]:
