@@ -30,7 +30,7 @@ class Format:
         return self.document(feed, [self.entry(entry, feed) for entry in feed.entries])
 
     def entry(self, entry: Entry, feed: Feed) -> bytes:
-        """Write an entry, which is the same in every feed of a site: of the feed matters only what all of them share."""
+        """Write an entry, the same in every feed of a site: of the feed matters only what all of them share."""
         written: bytes = self.load().entry(entry, feed)
         return written
 

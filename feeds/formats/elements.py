@@ -80,7 +80,7 @@ def for_people(feed: Feed) -> etree._Element:
 
 
 def alone(element: etree._Element, depth: int, namespaces: dict[str, str]) -> bytes:
-    """Write an element as it stands in a document: so deep, on lines of its own, with the prefixes of the root there."""
+    """Write an element as it stands in a document: so deep, on its own lines, with the prefixes of the root there."""
     root = place = etree.Element("root", nsmap=dict[str | None, str](namespaces))
     for _ in range(1, depth):
         place = etree.SubElement(place, "above")

@@ -31,7 +31,7 @@ def document(feed: Feed, entries: Iterable[bytes]) -> bytes:
 
 
 def _titled(text: bytes) -> bytes:
-    """Write titles as RSS Profile, "Character Data", wants it: all readers take only &#x26; and &#x3C; for plain text."""
+    """Write titles as RSS Profile, "Character Data", wants it: only &#x26; and &#x3C; are plain text to all readers."""
     return _TITLE.sub(lambda title: title[0].replace(b"&amp;", b"&#x26;").replace(b"&lt;", b"&#x3C;"), text)
 
 
