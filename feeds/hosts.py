@@ -1,20 +1,48 @@
 """What static hosts must be told of the exported documents: media types, caching and CORS, in each host's own file.
 
+An object store is told of each file as it is written (`Sent`).
+
 The same as `web.answer` says of a document when `feeds serve` gives it out, but for what only a server can know: the
 next scheduled hour, and which archives are full.
 """
 
 from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass
 from functools import partial
 
 from feeds.formats import FORMATS
 from feeds.formats.filenames import OPML
 from feeds.model import Site
+from feeds.parse import media
 from feeds.text import quote_path
 
 _DAY = 86_400
 _FIRST_LINE = "# Made by feeds build.\n"
 _CLOUDFLARES_RULES = 100  # more are not read
+_OPML = "text/x-opml; charset=utf-8"
+_OURS = {
+    "html": "text/html; charset=utf-8", "htm": "text/html; charset=utf-8", "css": "text/css; charset=utf-8",
+    "js": "text/javascript; charset=utf-8",
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """The headers that each file of the tree is to be sent with, for what keeps them file by file."""
+
+    site: Site
+    aliases: Mapping[str, str]
+
+    def __call__(self, path: str) -> dict[str, str]:
+        """Give them for a path: documents as `feeds serve` sends them, and all for as long as documents."""
+        name = self.aliases.get(path, path).rpartition("/")[2]
+        ending = name.rpartition(".")[2].lower()
+        kind = _types().get(name) or _OURS.get(ending) or media.media_type(name)
+        if name == OPML:
+            kind = _OPML
+        elif not kind or (kind.startswith("text/") and "charset" not in kind):  # what hosts read has no ending
+            kind = f"{kind or 'text/plain'}; charset=utf-8"
+        return {"Content-Type": kind, "Cache-Control": _cache(self.site)}
 
 
 def files(site: Site, hosts: Collection[str], aliases: Mapping[str, str]) -> dict[str, str]:
@@ -93,7 +121,7 @@ def _nginx(site: Site, aliases: Mapping[str, str]) -> str:
     places += [
         (f"= {_quoted(alias)}", media_type) for alias, media_type in _places(aliases)
     ]  # it compares what is decoded
-    places.append((f"= /{OPML}", "text/x-opml; charset=utf-8"))
+    places.append((f"= /{OPML}", _OPML))
     lines = ["# include it in the server block whose root is this folder"]
     if site.pages:
         lines += ["location / {", "  try_files $uri $uri/index.html $uri.html =404;", "  gzip_static on;", "}"]

@@ -1,13 +1,16 @@
-"""Processes for what takes long: one for each core that we may use."""
+"""Processes for what takes long, one for each core that we may use, and threads for what waits for others."""
 
 import gc
 import os
 import signal
+from collections import deque
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 if TYPE_CHECKING:
-    from concurrent.futures import ProcessPoolExecutor
+    from concurrent.futures import Future, ProcessPoolExecutor
+
+T = TypeVar("T")
 
 
 def cores() -> int:
@@ -22,6 +25,41 @@ def pool(begin: Callable[..., object], *values: Any) -> "ProcessPoolExecutor":
 
     context = multiprocessing.get_context("spawn")
     return ProcessPoolExecutor(cores(), context, initializer=_begin, initargs=(begin, values))
+
+
+class Queue(Generic[T]):
+    """Calls that may wait for somebody far away: so many at once, and as many ready. One at once is done at once."""
+
+    def __init__(self, at_once: int) -> None:
+        from concurrent.futures import ThreadPoolExecutor
+
+        self._at_once = at_once
+        self._threads = ThreadPoolExecutor(at_once) if at_once > 1 else None
+        self._waiting: deque[Future[list[T]]] = deque()
+        self._given: list[T] = []
+
+    def put(self, call: Callable[..., list[T]], *values: Any) -> None:
+        """Make a call, now or soon. Raises what an earlier one has raised."""
+        if self._threads is None:
+            self._given += call(*values)
+            return
+        self._waiting.append(self._threads.submit(call, *values))
+        self._wait(2 * self._at_once)
+
+    def take(self) -> list[T]:
+        """Wait for all calls. Gives what they gave, in their order."""
+        self._wait(0)
+        given, self._given = self._given, []
+        return given
+
+    def _wait(self, most: int) -> None:
+        try:
+            while len(self._waiting) > most:
+                self._given += self._waiting.popleft().result()
+        except BaseException:
+            for call in self._waiting:
+                call.cancel()
+            raise
 
 
 def _begin(begin: Callable[..., object], values: tuple[Any, ...]) -> None:

@@ -25,6 +25,7 @@ DOORS = {  # library -> the rooms that may open it
     "lxml": {"formats"},
     "markdown": {"parse"},
     "nh3": {"parse"},
+    "obstore": {"export"},
     "pathspec": {"folder"},
     "prometheus_client": {"web"},
     "pydantic": {"config"},

@@ -18,10 +18,10 @@ from pathlib import Path
 import pytest
 from werkzeug.wrappers import Request
 
+from feeds import command as commands
 from feeds import schedule
 from feeds.cli.common import make_publisher
 from feeds.errors import CatalogError, ConfigError, FolderGone
-from feeds.schedule import before
 from feeds.web.hook import Hook
 
 SECRET = "a-secret-of-the-owner"
@@ -326,19 +326,19 @@ def test_weekdays_that_are_none(weekdays):
 def test_a_command_that_leaves_something_behind_is_over_all_the_same(site):
     """What a command has started and left keeps nobody waiting, though it holds the command's output open."""
     began = time.monotonic()
-    assert schedule.Before("sh -c 'sleep 20 & echo pulled'", site.root).run() == ""
+    assert commands.Command("sh -c 'sleep 20 & echo pulled'", site.root).run() == ""
     assert time.monotonic() - began < 5
 
 
 def test_a_command_that_takes_too_long_may_tidy_up(site, monkeypatch):
     """After its time a command is asked to end, so that it leaves no lock; and is ended if it does not."""
-    monkeypatch.setattr(before, "_PATIENCE", 1.5)
-    monkeypatch.setattr(before, "_TO_END", 1.5)
+    monkeypatch.setattr(commands, "_PATIENCE", 1.5)
+    monkeypatch.setattr(commands, "_TO_END", 1.5)
     (site.root / "polite.sh").write_text("trap 'rm index.lock; exit 1' TERM\ntouch index.lock\nsleep 20 &\nwait\n")
     (site.root / "deaf.sh").write_text("trap '' TERM\ntouch deaf.lock\nsleep 20\nsleep 20\n")
     for command, lock in (("polite", "index.lock"), ("deaf", "deaf.lock")):
         began = time.monotonic()
-        assert schedule.Before(f"sh {command}.sh", site.root).run() == "sh was ended after 1.5 s"
+        assert commands.Command(f"sh {command}.sh", site.root).run() == "sh was ended after 1.5 s"
         assert 1.5 <= time.monotonic() - began < 8
         assert (site.root / lock).exists() is (command == "deaf")
 

@@ -2,11 +2,10 @@
 
 import re
 from datetime import UTC, datetime
-from pathlib import Path
 
 import click
 
-from feeds import config
+from feeds import config, export, hosts
 from feeds.catalog import Catalog
 from feeds.cli.common import (
     REFUSED,
@@ -22,21 +21,23 @@ from feeds.cli.common import (
     say_without_effect,
     where,
 )
+from feeds.cli.purging import Purging
 from feeds.cli.writing import Task, Writer, write
-from feeds.errors import CatalogDamaged, GuardStopped
-from feeds.export import Tree
+from feeds.config.values import tree as tree_at
+from feeds.errors import CatalogDamaged, GuardStopped, UsageError
 from feeds.publish import Outcome
 
 
 @command
-@click.option("--output", type=click.Path(path_type=Path, file_okay=False), help="The folder to write [export.path].")
+@click.option("--output", metavar="PATH", help="The folder to write, or s3://BUCKET/PREFIX [export.path].")
 @click.option("--force", is_flag=True, help="Read every article and write every file again.")
 @click.option("--accept", is_flag=True, help="Publish even what the republish guard would stop.")
 @click.option("--no-export", is_flag=True, help="Regenerate only; `feeds serve` gives the feeds out.")
 @click.option("--wait", type=click.FloatRange(0), default=0.0, metavar="SECONDS", help="Wait for another run to end.")
-def build(call: Call, output: Path | None, force: bool, accept: bool, no_export: bool, wait: float) -> int:
+def build(call: Call, output: str | None, force: bool, accept: bool, no_export: bool, wait: float) -> int:
     """Regenerate once and write the feeds as static files. Silent if all is well."""
     settings = call.settings
+    place = _place(output) if output else settings.export_place
 
     if call.verbose:
         say_without_effect(settings)
@@ -44,29 +45,38 @@ def build(call: Call, output: Path | None, force: bool, accept: bool, no_export:
     publisher, folder = make_publisher(settings, catalog)
     Days(settings, catalog).close()
     with catalog.lock(wait):
+        tree = None if no_export else export.opened(place, hosts.Sent(settings.for_core, settings.feeds.aliases))
         with progress_bar("reading", folder, quiet=call.quiet) as progress:
             outcome = publisher.refresh(
                 datetime.now(UTC), force=force, accept=accept, mended=say_mended, progress=progress
             )
-        if no_export:
+        if tree is None:
             report(outcome, settings)
             return REFUSED if outcome.refused else 0
-        tree = Tree((output or settings.export_root).absolute())
         if not accept:
             _hold_against(tree, catalog)
+        purging = Purging(settings, catalog)
         try:
-            written, removed = _export(call, catalog, tree, force=force)
+            written, removed = _export(call, catalog, tree, purging, force=force)
         except CatalogDamaged as damage:  # which only reading its texts has shown
             say_mended(damage, catalog.mend())
             outcome = publisher.refresh(datetime.now(UTC), accept=accept)
-            written, removed = _export(call, catalog, tree, force=force)
+            written, removed = _export(call, catalog, tree, purging, force=force)
+        told = purging.tell([*written, *removed])
     report(outcome, settings)
     if call.verbose:
-        say(f"{counted(outcome)}; {written} files written, {removed} removed, in {outcome.seconds:.2f} s")
-    return REFUSED if outcome.refused else 0
+        say(f"{counted(outcome)}; {len(written)} files written, {len(removed)} removed, in {outcome.seconds:.2f} s")
+    return 0 if told and not outcome.refused else REFUSED
 
 
-def _hold_against(tree: Tree, catalog: Catalog) -> None:
+def _place(output: str) -> str:
+    try:
+        return tree_at(output)
+    except ValueError as error:
+        raise UsageError(f"--output: {error}") from None
+
+
+def _hold_against(tree: export.Target, catalog: Catalog) -> None:
     """Stop where a catalog that never knew an article would empty a tree that shows some. Raises `GuardStopped`.
 
     The catalog and the folder of articles are missed together when volumes are not mounted.
@@ -76,15 +86,17 @@ def _hold_against(tree: Tree, catalog: Catalog) -> None:
             return
     if re.search(rb'"items":\s*\[\s*\{', tree.shown("/feed.json")):
         raise GuardStopped(
-            f"nothing was written: {tree.root} shows entries, but the catalog is new, and there is no article to show. "
+            f"nothing was written: {tree.name} shows entries, but the catalog is new, and there is no article to show. "
             "Are both where they should be? If that is meant: feeds build --accept"
         )
 
 
-def _export(call: Call, catalog: Catalog, tree: Tree, *, force: bool) -> tuple[int, int]:
+def _export(
+    call: Call, catalog: Catalog, tree: export.Target, purging: Purging, *, force: bool
+) -> tuple[list[str], list[str]]:
     """Write the documents that show something else, also where an alias leads to them, and remove those that are gone.
 
-    Gives how many files were written and removed.
+    Gives the paths of the files that were written, and of those that were removed.
     """
     writer = Writer(call.settings, catalog, tree, force=force)
     digests = dict(writer.listed())
@@ -105,13 +117,18 @@ def _export(call: Call, catalog: Catalog, tree: Tree, *, force: bool) -> tuple[i
             files.append(file)
     if tasks or files:
         changed = [path for task in tasks for path in variants[task.address]]
-        tree.plan(ours, changed + [path for file in files for path in writer.files_of(file)])
-    written = 0
-    for path, digest, new in write(writer, tasks, files):
-        if new is None:
-            say(f"{tree.root}{path}: is there already and not ours; it is left alone (--force overwrites it)")
-        written += new is not None and tree.wrote(path, digest, new=new)
-    return written, len(tree.finish(ours))
+        changed += [path for file in files for path in writer.files_of(file)]
+        purging.remember([*changed, *tree.stale(ours)])
+        tree.plan(ours, changed)
+    written = []
+    for path, fact, new in write(writer, tasks, files):
+        if fact is None:
+            say(f"{tree.name}{path}: is there already and not ours; it is left alone (--force overwrites it)")
+            continue
+        tree.note(path, fact)
+        if new:
+            written.append(path)
+    return written, tree.finish(ours)
 
 
 def report(outcome: "Outcome", settings: config.Config) -> None:

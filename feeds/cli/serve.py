@@ -36,6 +36,7 @@ from feeds.cli.common import (
     say_without_effect,
     where,
 )
+from feeds.command import Command
 from feeds.errors import FeedsError, GuardStopped, UsageError
 from feeds.folder import Folder
 from feeds.publish import Outcome
@@ -66,7 +67,7 @@ def serve(call: Call, host: str | None, port: int | None, workers: int | None, d
     _require_free(host, port)
     _allow_connections()
     say_without_effect(settings)
-    before = schedule.Before(settings.schedule.before, settings.root) if settings.schedule.before else None
+    before = Command(settings.schedule.before, settings.root) if settings.schedule.before else None
     catalog = open_catalog(settings)
     publisher, folder = make_publisher(settings, catalog)
     teller = _Teller(settings, host, port, folder, quiet=call.quiet)

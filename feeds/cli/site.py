@@ -20,7 +20,7 @@ class File(NamedTuple):
 
     path: str
     digest: str
-    kind: Literal["opml", "asset", "host", "feed", "article", "file"]
+    kind: Literal["opml", "asset", "host", "feed", "archive", "article", "file"]
     of: str = ""  # the path of the page, or of the file on disk
 
 
@@ -71,7 +71,7 @@ class Files:
         for archive in range(1, last + 1):
             path = f"/{state.path}/archive/{archive}".replace("//", "/")
             stamp = syndicate.stamp(state, archive, self._site)
-            yield File(f"{path}/index.html", digest_of(stamp, self._site, self._readers), "feed", f"{path}/")
+            yield File(f"{path}/index.html", digest_of(stamp, self._site, self._readers), "archive", f"{path}/")
 
     def _beside(self, page: str, source: str) -> Iterator[File]:
         folder = syndicate.folder_of_page(page)
@@ -92,7 +92,7 @@ class Files:
                 return pages.asset(file.path)
             case "host":
                 return self._hosts[file.path].encode()
-            case "feed":
+            case "feed" | "archive":
                 overview = self._everything.overviews.feed(*(syndicate.feed_of_page(file.of) or ("", 0)))
                 return self._page_of(overview) if overview else None
         found = self._everything.overviews.article(file.of)

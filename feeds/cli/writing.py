@@ -1,4 +1,8 @@
-"""Files written to the static tree: a few in this process, many in one process for each core."""
+"""Files written to the static tree: a few in this process, many in one process for each core.
+
+In an order in which nothing is told of before it is there, wherever the run may be cut short: what pages need, pages of
+articles, archives, the live documents that lead to them, and at last the pages of feeds, and the list of all.
+"""
 
 import logging
 from collections.abc import Iterator
@@ -11,10 +15,10 @@ from feeds import config
 from feeds.catalog import Catalog
 from feeds.cli.site import File, Files
 from feeds.documents import Address, Everything
-from feeds.encoding import encode
-from feeds.export import HEAD, Tree
+from feeds.encoding import SUFFIXES, encode
+from feeds.export import HEAD, Fact, Target
 from feeds.model import FeedState
-from feeds.pool import pool
+from feeds.pool import Queue, pool
 
 T = TypeVar("T")
 
@@ -23,6 +27,7 @@ _LOG = logging.getLogger(__name__)
 _FEW = 300  # files that are written here: processes of their own take a second to start
 _BATCH = 8  # feeds for a process at a time
 _BATCH_OF_TEXTS = 100
+_KINDS = ({"asset", "host", "file"}, {"article", "archive"}, {"feed", "opml"})  # of files, in their order
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,19 +39,20 @@ class Task:
     places: list[str]
 
 
-_SUFFIXES = {"gzip": ".gz", "br": ".br", "zstd": ".zst"}  # as web servers look for them
-Wrote = tuple[str, str, bool | None]  # a path, the digest of what is there now, whether it was written; None: not ours
+# a path, what the tree knows of the file now, whether it was written; no fact: it is somebody else's
+Wrote = tuple[str, Fact | None, bool]
 
 
 class Writer:
     """Renders and writes."""
 
-    def __init__(self, settings: config.Config, catalog: Catalog, tree: Tree, *, force: bool) -> None:
+    def __init__(self, settings: config.Config, catalog: Catalog, tree: Target, *, force: bool) -> None:
         self.settings = settings
         self.tree = tree
         self.force = force
         self._documents = Everything(catalog, settings.for_core)
         self._files = Files(settings, self._documents, self._archives)
+        self._queue = Queue[Wrote](tree.at_once)
 
     def listed(self) -> Iterator[tuple[Address, str]]:
         """Give the addresses of all documents of the tree, each with a digest of what it shows."""
@@ -58,36 +64,36 @@ class Writer:
 
     def variants(self, path: str) -> list[str]:
         """Give the files in which a document at a path lies: itself, and what is compressed of it."""
-        return [path, *(path + _SUFFIXES[coding] for coding in self.settings.export.precompressed)]
+        return [path, *(path + SUFFIXES[coding] for coding in self.settings.export.precompressed)]
 
     def write(self, tasks: list[Task]) -> list[Wrote]:
         """Render and write documents; those of a feed come one after the other."""
         by_address = {task.address: task for task in tasks}
-        wrote = []
         for address, document in self._documents.every(by_address, archives=self._archives):
             task = by_address[address]
             for path in task.places:
-                wrote += self._put(path, document.body, task.digest, self.variants(path))
+                self._queue.put(self._put, path, document.body, task.digest, self.variants(path))
         self._documents.write()
-        return wrote
+        return self._queue.take()
 
     def write_files(self, files: list[File]) -> list[Wrote]:
         """Make and write other files; what can't be read is said, and tried again the next time."""
-        wrote = []
         for file in files:
             if file.kind == "file":
-                wrote += self._copy(file)
+                self._queue.put(self._copy, file)
             elif (body := self._files.body(file)) is not None:
-                wrote += self._put(file.path, body, file.digest, self.files_of(file))
-        return wrote
+                self._queue.put(self._put, file.path, body, file.digest, self.files_of(file))
+        self._documents.write()  # what texts became is for documents, too
+        return self._queue.take()
 
     def _copy(self, file: File) -> list[Wrote]:
         source = Path(file.of)
         try:
             with source.open("rb") as stream:
                 if not self.force and self.tree.is_foreign(file.path, stream.read(HEAD)):
-                    return [(file.path, file.digest, None)]
-            return [(file.path, file.digest, self.tree.copy(file.path, source, file.digest, force=self.force))]
+                    return [(file.path, None, False)]
+            new = self.tree.copy(file.path, source, file.digest, force=self.force)
+            return [(file.path, self.tree.fact(file.path), new)]
         except OSError as error:
             _LOG.warning("%s: can't be read: %s; it is not exported", source, error.strerror)
             return []
@@ -99,10 +105,13 @@ class Writer:
     def _put(self, path: str, body: bytes, digest: str, files: list[str]) -> list[Wrote]:
         """Write a file and what is compressed of it, unless somebody else's is there."""
         if not self.force and self.tree.is_foreign(path, body):
-            return [(path, digest, None)]
-        bodies = [body, *(encode(body, coding) for coding in self.settings.export.precompressed)]
-        return [(file, digest, self.tree.write(file, one, digest, force=self.force))
-                for file, one in zip(files, bodies, strict=False)]  # fmt: skip
+            return [(path, None, False)]
+        wrote: list[Wrote] = []
+        for file, coding in zip(files, ["", *self.settings.export.precompressed], strict=False):
+            encoded = encode(body, coding) if coding else body
+            new = self.tree.write(file, encoded, digest, coding=coding, force=self.force)
+            wrote.append((file, self.tree.fact(file), new))
+        return wrote
 
     def not_rendered(self, tasks: list[Task]) -> list[int]:
         """Give the keys of texts that are to be rendered for documents."""
@@ -117,23 +126,33 @@ class Writer:
 
 
 def write(writer: Writer, tasks: list[Task], files: list[File]) -> Iterator[Wrote]:
-    """Render and write documents, then other files. Raises `FeedsError`."""
+    """Render and write documents and other files, what others lead to first. Raises `FeedsError`."""
+    archives, live = [[task for task in tasks if bool(task.address.archive) is old] for old in (True, False)]
+    needed, pages, lists = [[file for file in files if file.kind in kinds] for kinds in _KINDS]
     if len(tasks) + len(files) <= _FEW:
-        yield from writer.write(tasks)
-        yield from writer.write_files(files)
+        yield from writer.write_files(needed)
+        yield from writer.write_files(pages)
+        yield from writer.write(archives)
+        yield from writer.write(live)
+        yield from writer.write_files(lists)
         return
     texts = writer.not_rendered(tasks)  # each shown by several feeds, which are written by several processes
-    by_feed = [list(some) for _, some in groupby(tasks, lambda task: (task.address.feed, task.address.archive))]
     with pool(_begin, writer.settings, writer.tree, writer.force) as processes:
         try:
             list(processes.map(_render, _batches(texts, _BATCH_OF_TEXTS)))
-            for wrote in processes.map(_write, (list(chain(*some)) for some in _batches(by_feed, _BATCH))):
-                yield from wrote
-            for wrote in processes.map(_write_files, _batches(files, _BATCH_OF_TEXTS)):
-                yield from wrote
+            for some in (needed, pages):
+                yield from chain(*processes.map(_write_files, _batches(some, _BATCH_OF_TEXTS)))
+            for group in (archives, live):
+                yield from chain(*processes.map(_write, _of_feeds(group)))
+            yield from chain(*processes.map(_write_files, _batches(lists, _BATCH_OF_TEXTS)))
         except BaseException:
             processes.shutdown(wait=False, cancel_futures=True)
             raise
+
+
+def _of_feeds(tasks: list[Task]) -> Iterator[list[Task]]:
+    by_feed = [list(some) for _, some in groupby(tasks, lambda task: (task.address.feed, task.address.archive))]
+    return (list(chain(*some)) for some in _batches(by_feed, _BATCH))
 
 
 def _batches(items: list[T], size: int) -> Iterator[list[T]]:
@@ -144,7 +163,7 @@ def _batches(items: list[T], size: int) -> Iterator[list[T]]:
 _WRITER: Writer
 
 
-def _begin(settings: config.Config, tree: Tree, force: bool) -> None:
+def _begin(settings: config.Config, tree: Target, force: bool) -> None:
     global _WRITER  # noqa: PLW0603  # what a process of a pool is given once
     _WRITER = Writer(settings, Catalog(settings.catalog_file), tree, force=force)
 

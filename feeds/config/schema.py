@@ -17,13 +17,13 @@ from feeds.config.values import (
     Command,
     Cron,
     Email,
-    Folder,
     Header,
     Icon,
     IdPattern,
     Language,
     Permalink,
     Permalinks,
+    Purge,
     Readers,
     Rules,
     Secret,
@@ -31,6 +31,7 @@ from feeds.config.values import (
     Text,
     Texts,
     TimeZone,
+    Tree,
     Url,
 )
 from feeds.model import Author, Kind, Site
@@ -125,10 +126,11 @@ class ScheduleSection(_Section):
 class ExportSection(_Section):
     """Where `feeds build` writes."""
 
-    path: Folder = "public"
+    path: Tree = "public"
     pages: bool | None = None  # None: as site.pages
     precompressed: tuple[Literal["br", "zstd", "gzip"], ...] = ()
     hosts: tuple[Literal["netlify", "cloudflare", "apache", "nginx"], ...] = ()
+    purge: Purge | None = None
 
 
 class CheckSection(_Section):
@@ -183,9 +185,9 @@ class Config(_Section):
         return self.root / self.content.path
 
     @property
-    def export_root(self) -> Path:
-        """The folder that `build` writes."""
-        return self.root / self.export.path
+    def export_place(self) -> str:
+        """The folder that `build` writes, or the URL of an object store."""
+        return self.export.path if "://" in self.export.path else str(self.root / self.export.path)
 
     @property
     def catalog_file(self) -> Path:

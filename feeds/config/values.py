@@ -26,6 +26,8 @@ READERS = {  # name -> how a feed is subscribed to with it: {url} is the feed's 
 }
 _SCHEMED = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]*:\S+$")
 _SHORTEST_SECRET = 16  # characters
+_STORE = re.compile(r"(s3|gs|az)://[A-Za-z0-9][A-Za-z0-9._-]*(/[^?#\s]*)?")
+PURGE = re.compile(r"((?P<method>[A-Z]+) )?(?P<url>(https?://|\{raw\})\S*)")  # else it is a command
 _CRON_FIELD = re.compile(r"[\d*/,A-Za-z-]+")
 
 
@@ -127,10 +129,23 @@ def _state(value: str) -> str:
     return value
 
 
-def _folder(value: str) -> str:
-    if "://" in value:
-        raise ValueError("must be a folder; object stores are not supported in this version")
-    return value
+def tree(value: str) -> str:
+    """Give back a folder, or an object store's URL. Raises `ValueError`."""
+    if "://" in value and not _STORE.fullmatch(value):  # which is not repeated: somebody may have put a key into it
+        raise ValueError(
+            "must be a folder, or s3://BUCKET/PREFIX, gs:// or az:// likewise; credentials belong into the environment"
+        )
+    return _text(value)
+
+
+def _purge(value: str) -> str:
+    if request := PURGE.fullmatch(value):
+        if not re.search(r"\{(url|raw|path)\}", request["url"]):
+            raise ValueError("must say what is purged: PURGE {raw}, or POST https://cdn.example/purge?url={url}")
+        if not request["method"] and request["url"].startswith("{raw}"):
+            raise ValueError("must say how it is purged: PURGE {raw}")
+        return value
+    return _command(value)
 
 
 def _aliases(value: dict[str, str]) -> dict[str, str]:
@@ -237,6 +252,7 @@ Address = Annotated[str, AfterValidator(_address)]
 Cron = Annotated[str, AfterValidator(_cron)]
 Command = Annotated[str, AfterValidator(_command)]
 Secret = Annotated[str, AfterValidator(_secret)]
-Folder = Annotated[str, AfterValidator(_folder)]
+Tree = Annotated[str, AfterValidator(tree)]
+Purge = Annotated[str, AfterValidator(_purge)]
 State = Annotated[str, AfterValidator(_state)]
 Rules = Annotated[tuple[Annotated[str, AfterValidator(_rule)], ...], BeforeValidator(_one_or_many)]

@@ -14,13 +14,13 @@ from apscheduler.schedulers.background import BackgroundScheduler
 from apscheduler.triggers.base import BaseTrigger
 
 from feeds.catalog import Catalog
+from feeds.command import Command
 from feeds.errors import CatalogError, FeedsError
 from feeds.folder import Folder, Watch
 from feeds.publish import Interrupted, Mended, Outcome, Progress, Publisher
-from feeds.schedule.before import Before
 from feeds.schedule.cron import trigger
 
-__all__ = ["Before", "Keeper", "trigger"]
+__all__ = ["Keeper", "trigger"]
 
 _LOG = logging.getLogger(__name__)
 _AT_LEAST_EVERY = timedelta(hours=1)  # a date further off is looked at again: the clock may have been set
@@ -43,7 +43,7 @@ class Keeper:
         *,
         watch: Watch,
         cron: BaseTrigger | None,
-        before: Before | None,
+        before: Command | None,
         called: bool,
         told: Callable[[Outcome | FeedsError], None],
         mended: Mended,

@@ -1,4 +1,4 @@
-"""What is run before everything is looked at, such as `git pull`: without a shell, bounded in time."""
+"""A command of the owner's, such as `git pull`: run without a shell, bounded in time, its complaints in a sentence."""
 
 import os
 import shlex
@@ -15,7 +15,7 @@ _TO_END = 5.0  # seconds to end by itself when it is asked to: killed at once, g
 _LAST_WORDS = 4096  # bytes of its output that are looked at
 
 
-class Before:
+class Command:
     """A command. Its output goes to a file: whatever it leaves behind may hold that for as long as it likes."""
 
     def __init__(self, command: str, folder: Path) -> None:
@@ -25,11 +25,13 @@ class Before:
         self._over = False
         self._process: subprocess.Popen[bytes] | None = None
 
-    def run(self) -> str:
-        """Run it in its folder. Gives what went wrong, "" if all is well. For one thread."""
+    def run(self, told: bytes = b"") -> str:
+        """Run it in its folder; `told` is its input. Gives what went wrong, "" if all is well. For one thread."""
         try:
-            with tempfile.TemporaryFile() as output:
-                return self._run(output)
+            with tempfile.TemporaryFile() as input_, tempfile.TemporaryFile() as output:
+                input_.write(told)
+                input_.seek(0)
+                return self._run(input_, output)
         except OSError as error:
             return f"{self._words[0]} can't be run: {error.strerror}"
 
@@ -40,8 +42,8 @@ class Before:
         if self._process:
             _end(self._process)
 
-    def _run(self, output: IO[bytes]) -> str:
-        process = self._start(output)
+    def _run(self, input_: IO[bytes], output: IO[bytes]) -> str:
+        process = self._start(input_, output)
         if process is None:
             return ""
         try:
@@ -53,14 +55,14 @@ class Before:
             return ""
         return f"{self._words[0]} failed with {process.returncode}: {_last_line(output)}"
 
-    def _start(self, output: IO[bytes]) -> subprocess.Popen[bytes] | None:
+    def _start(self, input_: IO[bytes], output: IO[bytes]) -> subprocess.Popen[bytes] | None:
         with self._starting:
             if self._over:
                 return None
             self._process = subprocess.Popen(  # noqa: S603  # the owner's own command
                 self._words,
                 cwd=self._folder,
-                stdin=subprocess.DEVNULL,
+                stdin=input_,
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
