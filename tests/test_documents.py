@@ -84,6 +84,37 @@ def test_archives_do_not_fill_the_catalog(site):
     assert everything.not_rendered(listed) == []
 
 
+def test_what_documents_will_show_is_known_before_it_is_decided(site):
+    """Texts rendered ahead are those that the first documents show, and are found by them: none is rendered again."""
+    site.configure(feeds={"limit": 2})
+    for number in range(5):
+        site.article(
+            f"{number}.md", title=f"T{number}", date=f"2026-05-0{number + 1}", tags=["x"] if number < 3 else ["y"]
+        )
+    site.article("given.md", title="Given", date="2026-05-06", id="https://test.example/given")
+    site.article("draft.md", title="Draft", date="2026-05-07", draft=True)
+    site.article("later.md", title="Later", date="2026-07-01")
+    site.article("over.md", title="Over", date="2026-05-08", expires="2026-05-09")
+    site.write("refused.md", "No date.")
+    seen = []
+
+    def filled(articles):
+        ahead = Everything(site.catalog, site.config.for_core)
+        seen.extend((articles, ahead.rendered(ahead.likely(site.now))))
+
+    site.publish(filled=filled)
+    everything = Everything(site.catalog, site.config.for_core)
+    listed = [address for address, _ in everything.listed(archives=lambda _: False)]
+    articles, made = seen
+    assert articles == 10
+    assert len(made) == len(everything.not_rendered(listed)) == 5
+    everything.keep(made)
+    assert everything.not_rendered(listed) == []
+    before = kept(site, stored('["<p>Ahead.</p>", "Ahead."]'))
+    assert set(before) == {"given.md", "4.md", "3.md", "2.md", "1.md"}
+    assert set(html(Documents(site.catalog, site.config.for_core)).values()) == {"<p>Ahead.</p>"}
+
+
 def test_the_archive_is_not_searched_for_what_changed(site):
     """One article and the documents that show it are found by indexes: no statement looks at every article or entry."""
     site.configure(feeds={"limit": 2}, content={"permalink": "/{slug}/"}, site={"pages": True})
@@ -109,7 +140,7 @@ def test_the_archive_is_not_searched_for_what_changed(site):
     Publisher(folder, catalog, settings.for_core, settings.feeds.guard).refresh(site.now, only=["4.md"])
     everything = Everything(catalog, settings.for_core)
     listed = [address for address, _ in everything.listed(archives=lambda _: True)]
-    everything.render_texts(everything.not_rendered(listed))
+    everything.keep(everything.rendered(everything.not_rendered(listed)))
     assert len(list(everything.every(listed, archives=lambda _: True))) == len(listed)
     assert everything.overviews.article("/4/")
     documents = Documents(catalog, settings.for_core)

@@ -303,3 +303,38 @@ def test_accepting_beside_a_server(site):
     assert (stopped.returncode, "--accept" in stopped.stderr, "--no-export" in stopped.stderr) == (5, True, True)
     assert site.run("build", "--no-export", "--accept").returncode == 0
     assert site.publish().articles == 1
+
+
+def test_what_many_processes_write_is_what_one_writes(site, monkeypatch):
+    """With much to do, processes of their own render while it is decided what is published, and write the same bytes."""
+    from feeds.cli import writing
+    from feeds.cli.build import build
+
+    for n in range(40):
+        site.article(
+            f"{n}.md", f"Text *{n}*.", title=f"T{n}", date=f"2026-05-{1 + n % 28:02d}", tags=[f"t{n % 9}", "all"]
+        )
+    site.configure(feeds={"limit": 3, "archives": "all"}, export={"pages": True, "path": "one"})
+    monkeypatch.chdir(site.root)
+
+    def built(path):
+        with pytest.raises(SystemExit) as ended:
+            build.main(["-c", "config.yaml", "--output", path])
+        assert ended.value.code == 0
+        root = site.root / path
+        return {str(file.relative_to(root)): file.read_bytes() for file in root.rglob("*.*") if file.name[0] != "."}
+
+    alone = built("one")
+    shutil.rmtree(site.root / ".feeds")
+    monkeypatch.setattr(writing, "_FEW", 0)
+    monkeypatch.setattr(writing, "_FEW_ARTICLES", 0)
+    ahead = []
+
+    def begin(self, articles, begin=writing.Ahead.begin):
+        begin(self, articles)
+        self._thread.join()  # so few articles are decided of before a process has started
+        ahead.extend(self._made)
+
+    monkeypatch.setattr(writing.Ahead, "begin", begin)
+    assert built("many") == alone
+    assert len(ahead) == 27

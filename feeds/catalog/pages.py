@@ -9,10 +9,10 @@ import sqlalchemy as sa
 from feeds.catalog.rows import Record, micros, record
 from feeds.catalog.schema import articles, meta, revisions, texts
 
-_ID = sa.func.coalesce(articles.c.id, articles.c.minted).label("id")  # of what is no entry yet, what it would have
-RECORDS = sa.select(texts, *(articles.c[name] for name in ("path", "hash", "published", "revision")), _ID).join_from(
-    articles, texts, texts.c.key == articles.c.text
-)
+would_be = sa.func.coalesce(articles.c.id, articles.c.given, articles.c.minted).label("id")  # of what is no entry yet
+RECORDS = sa.select(
+    texts, *(articles.c[name] for name in ("path", "hash", "published", "revision")), would_be
+).join_from(articles, texts, texts.c.key == articles.c.text)
 
 
 class PageReader:

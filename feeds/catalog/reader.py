@@ -8,7 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from feeds.catalog.audience import Audience
-from feeds.catalog.pages import RECORDS, PageReader
+from feeds.catalog.pages import RECORDS, PageReader, would_be
 from feeds.catalog.rows import (
     Known,
     Record,
@@ -115,6 +115,14 @@ class Reader(PageReader, Audience):
         rendered = sa.select(contents.c.text).where(contents.c.text == articles.c.text).exists()
         chosen = sa.select(articles.c.key).where(articles.c.key.in_(newest), ~rendered)
         return list(self._connection.scalars(chosen))
+
+    def undecided(self, now: datetime, after: int, limit: int) -> list[tuple[int, str, int, str]]:
+        """Give (key, feeds, published, id) of what was read and would be live: so many after a key, by key."""
+        a, moment = articles.c, micros(now)
+        here = [a.draft.is_(False), a.gone.is_(False), a.hash.isnot(None), a.published <= moment]
+        unexpired = sa.func.coalesce(a.expires, moment + 1) > moment
+        chosen = sa.select(a.key, a.feeds, a.published, would_be).where(a.key > after, a.pending > 0, *here, unexpired)
+        return [tuple(row) for row in self._connection.execute(chosen.order_by(a.key).limit(limit))]
 
     def contents(self, keys: Sequence[int]) -> dict[int, tuple[str, bytes]]:
         """Give what texts became, as (what else it depends on, packed), by the keys of the texts."""

@@ -1,6 +1,7 @@
 """`feeds build`: one regeneration and the static tree, for cron."""
 
 import re
+from collections.abc import Callable
 from datetime import UTC, datetime
 
 import click
@@ -22,7 +23,7 @@ from feeds.cli.common import (
     where,
 )
 from feeds.cli.purging import Purging
-from feeds.cli.writing import Task, Writer, write
+from feeds.cli.writing import Ahead, Crew, Task
 from feeds.config.values import tree as tree_at
 from feeds.errors import CatalogDamaged, GuardStopped, UsageError
 from feeds.publish import Outcome
@@ -45,26 +46,35 @@ def build(call: Call, output: str | None, force: bool, accept: bool, no_export: 
     publisher, folder = make_publisher(settings, catalog)
     Days(settings, catalog).close()
     with catalog.lock(wait):
-        tree = None if no_export else export.opened(place, hosts.Sent(settings.for_core, settings.feeds.aliases))
-        with progress_bar("reading", folder, quiet=call.quiet) as progress:
-            outcome = publisher.refresh(
-                datetime.now(UTC), force=force, accept=accept, mended=say_mended, progress=progress
-            )
-        if tree is None:
-            report(outcome, settings)
-            return REFUSED if outcome.refused else 0
-        if not accept:
-            _hold_against(tree, catalog)
-        purging = Purging(settings, catalog)
-        try:
-            written, removed = _export(call, catalog, tree, purging, force=force)
-        except CatalogDamaged as damage:  # which only reading its texts has shown
-            say_mended(damage, catalog.mend())
-            outcome = publisher.refresh(datetime.now(UTC), accept=accept)
-            written, removed = _export(call, catalog, tree, purging, force=force)
-        told = purging.tell([*written, *removed])
+        now, told = datetime.now(UTC), True
+        written, removed = list[str](), list[str]()
+
+        def regenerated(filled: Callable[[int], None]) -> Outcome:
+            with progress_bar("reading", folder, quiet=call.quiet) as progress:
+                return publisher.refresh(
+                    now, force=force, accept=accept, mended=say_mended, progress=progress, filled=filled
+                )
+
+        if no_export:
+            outcome = regenerated(lambda _articles: None)
+        else:
+            tree = export.opened(place, hosts.Sent(settings.for_core, settings.feeds.aliases))
+            with Crew(settings, catalog, tree, force=force) as crew:
+                ahead = Ahead(crew, now)
+                outcome = regenerated(ahead.begin)
+                ahead.end()
+                if not accept:
+                    _hold_against(tree, catalog)
+                purging = Purging(settings, catalog)
+                try:
+                    written, removed = _export(call, crew, tree, purging)
+                except CatalogDamaged as damage:  # which only reading its texts has shown
+                    say_mended(damage, catalog.mend())
+                    outcome = publisher.refresh(datetime.now(UTC), accept=accept)
+                    written, removed = _export(call, crew, tree, purging)
+            told = purging.tell([*written, *removed])
     report(outcome, settings)
-    if call.verbose:
+    if call.verbose and not no_export:
         say(f"{counted(outcome)}; {len(written)} files written, {len(removed)} removed, in {outcome.seconds:.2f} s")
     return 0 if told and not outcome.refused else REFUSED
 
@@ -91,14 +101,12 @@ def _hold_against(tree: export.Target, catalog: Catalog) -> None:
         )
 
 
-def _export(
-    call: Call, catalog: Catalog, tree: export.Target, purging: Purging, *, force: bool
-) -> tuple[list[str], list[str]]:
+def _export(call: Call, crew: Crew, tree: export.Target, purging: Purging) -> tuple[list[str], list[str]]:
     """Write the documents that show something else, also where an alias leads to them, and remove those that are gone.
 
     Gives the paths of the files that were written, and of those that were removed.
     """
-    writer = Writer(call.settings, catalog, tree, force=force)
+    writer, force = crew.writer, crew.writer.force
     digests = dict(writer.listed())
     places = {address: [address.path] for address in digests}
     published = {address.path: address for address in digests}
@@ -121,7 +129,7 @@ def _export(
         purging.remember([*changed, *tree.stale(ours)])
         tree.plan(ours, changed)
     written = []
-    for path, fact, new in write(writer, tasks, files):
+    for path, fact, new in crew.write(tasks, files):
         if fact is None:
             say(f"{tree.name}{path}: is there already and not ours; it is left alone (--force overwrites it)")
             continue

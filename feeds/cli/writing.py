@@ -5,20 +5,26 @@ articles, archives, the live documents that lead to them, and at last the pages 
 """
 
 import logging
+import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
+from datetime import datetime
 from itertools import chain, groupby
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, Self, TypeVar
 
 from feeds import config
 from feeds.catalog import Catalog
 from feeds.cli.site import File, Files
-from feeds.documents import Address, Everything
+from feeds.documents import Address, Everything, KeptText
 from feeds.encoding import SUFFIXES, encode
 from feeds.export import HEAD, Fact, Target
 from feeds.model import FeedState
-from feeds.pool import Queue, pool
+from feeds.pool import Queue, cores, pool
+
+if TYPE_CHECKING:
+    from concurrent.futures import ProcessPoolExecutor
 
 T = TypeVar("T")
 
@@ -27,6 +33,8 @@ _LOG = logging.getLogger(__name__)
 _FEW = 300  # files that are written here: processes of their own take a second to start
 _BATCH = 8  # feeds for a process at a time
 _BATCH_OF_TEXTS = 100
+_FEW_ARTICLES = 3_000  # of which it is decided in less time than a process takes to start
+_MOST_AHEAD = 20_000  # texts, which this process holds until it has decided
 _KINDS = ({"asset", "host", "file"}, {"article", "archive"}, {"feed", "opml"})  # of files, in their order
 
 
@@ -114,40 +122,107 @@ class Writer:
         return wrote
 
     def not_rendered(self, tasks: list[Task]) -> list[int]:
-        """Give the keys of texts that are to be rendered for documents."""
+        """Give the keys of articles whose texts are to be rendered for documents."""
         return self._documents.not_rendered(task.address for task in tasks)
 
-    def render(self, texts: list[int]) -> None:
-        """Render texts, so that every process finds what they became."""
-        self._documents.render_texts(texts)
+    def render(self, keys: list[int]) -> None:
+        """Render articles' texts, so that every process finds what they became."""
+        self.keep(self.render_ahead(keys))
+
+    def likely(self, now: datetime) -> list[int]:
+        """Give the keys of articles that documents will show when what was read is published."""
+        return self._documents.likely(now)
+
+    def render_ahead(self, keys: list[int]) -> list[KeptText]:
+        """Render articles' texts, which nobody but the caller can keep now. Gives what they became."""
+        return self._documents.rendered(keys)
+
+    def keep(self, made: list[KeptText]) -> None:
+        """Keep what texts became. Raises `CatalogError`."""
+        self._documents.keep(made)
 
     def _archives(self, state: FeedState) -> bool:
         return self.settings.feeds.archives == "all" or not state.path
 
 
-def write(writer: Writer, tasks: list[Task], files: list[File]) -> Iterator[Wrote]:
-    """Render and write documents and other files, what others lead to first. Raises `FeedsError`."""
-    archives, live = [[task for task in tasks if bool(task.address.archive) is old] for old in (True, False)]
-    needed, pages, lists = [[file for file in files if file.kind in kinds] for kinds in _KINDS]
-    if len(tasks) + len(files) <= _FEW:
-        yield from writer.write_files(needed)
-        yield from writer.write_files(pages)
-        yield from writer.write(archives)
-        yield from writer.write(live)
-        yield from writer.write_files(lists)
-        return
-    texts = writer.not_rendered(tasks)  # each shown by several feeds, which are written by several processes
-    with pool(_begin, writer.settings, writer.tree, writer.force) as processes:
-        try:
-            list(processes.map(_render, _batches(texts, _BATCH_OF_TEXTS)))
-            for some in (needed, pages):
-                yield from chain(*processes.map(_write_files, _batches(some, _BATCH_OF_TEXTS)))
-            for group in (archives, live):
-                yield from chain(*processes.map(_write, _of_feeds(group)))
-            yield from chain(*processes.map(_write_files, _batches(lists, _BATCH_OF_TEXTS)))
-        except BaseException:
-            processes.shutdown(wait=False, cancel_futures=True)
-            raise
+class Crew:
+    """Who writes the tree: this process, and one for each core beside it when there is much to do. For a `with`."""
+
+    def __init__(self, settings: config.Config, catalog: Catalog, tree: Target, *, force: bool) -> None:
+        self.writer = Writer(settings, catalog, tree, force=force)
+        self._values = settings, tree, force
+        self._processes: ProcessPoolExecutor | None = None
+
+    def start(self) -> "ProcessPoolExecutor":
+        """Start the processes, if they are not there."""
+        self._processes = self._processes or pool(_begin, *self._values)
+        return self._processes
+
+    def write(self, tasks: list[Task], files: list[File]) -> Iterator[Wrote]:
+        """Render and write documents and other files, what others lead to first. Raises `FeedsError`."""
+        archives, live = [[task for task in tasks if bool(task.address.archive) is old] for old in (True, False)]
+        needed, pages, lists = [[file for file in files if file.kind in kinds] for kinds in _KINDS]
+        if len(tasks) + len(files) <= _FEW:
+            writer = self.writer
+            yield from writer.write_files(needed)
+            yield from writer.write_files(pages)
+            yield from writer.write(archives)
+            yield from writer.write(live)
+            yield from writer.write_files(lists)
+            return
+        texts = self.writer.not_rendered(tasks)  # each shown by several feeds, which are written by several processes
+        processes = self.start()
+        list(processes.map(_render, _batches(texts, _BATCH_OF_TEXTS)))
+        for some in (needed, pages):
+            yield from chain(*processes.map(_write_files, _batches(some, _BATCH_OF_TEXTS)))
+        for group in (archives, live):
+            yield from chain(*processes.map(_write, _of_feeds(group)))
+        yield from chain(*processes.map(_write_files, _batches(lists, _BATCH_OF_TEXTS)))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: object, *_: object) -> None:
+        if self._processes:
+            self._processes.shutdown(wait=kind is None, cancel_futures=True)
+
+
+class Ahead:
+    """Renders in one process what documents will show, while this one decides what is published.
+
+    On a cold start that takes long, in one transaction, and another core has nothing to do meanwhile. What turns out
+    otherwise is rendered when its documents are.
+    """
+
+    def __init__(self, crew: Crew, now: datetime) -> None:
+        self._crew = crew
+        self._now = now
+        self._made: list[KeptText] = []
+        self._over = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def begin(self, articles: int) -> None:
+        """Begin, if a catalog that had no articles has got so many that it is worth it."""
+        if articles > _FEW_ARTICLES and cores() > 1:
+            self._thread = threading.Thread(target=self._render, name="ahead", daemon=True)
+            self._thread.start()
+
+    def end(self) -> None:
+        """End, and keep what was rendered. Raises `CatalogError`."""
+        self._over.set()
+        if self._thread:
+            self._thread.join()
+        self._crew.writer.keep(self._made)
+
+    def _render(self) -> None:
+        with suppress(Exception):  # whatever is wrong shows when it is rendered for its documents
+            processes = self._crew.start()
+            keys = processes.submit(_likely, self._now)
+            processes.submit(_ready)  # the other ones begin to start
+            for some in _batches(keys.result()[:_MOST_AHEAD], _BATCH_OF_TEXTS):
+                if self._over.is_set():
+                    return
+                self._made += processes.submit(_render_ahead, some).result()
 
 
 def _of_feeds(tasks: list[Task]) -> Iterator[list[Task]]:
@@ -168,8 +243,20 @@ def _begin(settings: config.Config, tree: Target, force: bool) -> None:
     _WRITER = Writer(settings, Catalog(settings.catalog_file), tree, force=force)
 
 
-def _render(texts: list[int]) -> None:
-    _WRITER.render(texts)
+def _ready() -> None:
+    """Do nothing: a process is there when this was done."""
+
+
+def _likely(now: datetime) -> list[int]:
+    return _WRITER.likely(now)
+
+
+def _render_ahead(keys: list[int]) -> list[KeptText]:
+    return _WRITER.render_ahead(keys)
+
+
+def _render(keys: list[int]) -> None:
+    _WRITER.render(keys)
 
 
 def _write(tasks: list[Task]) -> list[Wrote]:

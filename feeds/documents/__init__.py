@@ -15,7 +15,7 @@ from typing import Any, Generic, TypeGuard, TypeVar
 from feeds import syndicate
 from feeds.catalog import Catalog, Reader, Rendition
 from feeds.documents.address import Address
-from feeds.documents.contents import Contents
+from feeds.documents.contents import Contents, KeptText
 from feeds.documents.everything import Everything
 from feeds.documents.memory import Made, Memory
 from feeds.documents.overviews import Overview, Overviews
@@ -25,7 +25,7 @@ from feeds.documents.workshop import Busy, Workshop
 from feeds.errors import CatalogError, FeedsError
 from feeds.model import Document, FeedState, Site
 
-__all__ = ["Address", "Busy", "Documents", "Everything", "NothingYet", "Overview"]
+__all__ = ["Address", "Busy", "Documents", "Everything", "KeptText", "NothingYet", "Overview"]
 
 T = TypeVar("T")
 

@@ -13,6 +13,7 @@ from feeds.catalog import Catalog, Reader, Record
 from feeds.encoding import from_stored, stored
 from feeds.model import Content
 
+KeptText = tuple[int, str, bytes]  # the key of a text, what else it depends on, what it became, packed
 _UNWRITTEN = 5_000  # that may wait to be written; beyond that the first ones are not kept
 
 
@@ -21,7 +22,7 @@ class Contents:
 
     def __init__(self, catalog: Catalog) -> None:
         self._catalog = catalog
-        self._unwritten: deque[tuple[int, str, bytes]] = deque(maxlen=_UNWRITTEN)
+        self._unwritten: deque[KeptText] = deque(maxlen=_UNWRITTEN)
 
     @staticmethod
     def find(catalog: Reader, records: Iterable[Record]) -> dict[int, tuple[str, bytes]]:
@@ -44,12 +45,19 @@ class Contents:
         packed = stored(json.dumps([content.html, content.summary], ensure_ascii=False))
         self._unwritten.append((record.text, _variant(record, url), packed))
 
-    def write(self) -> None:
-        """Tell the catalog. Raises `CatalogError`."""
-        batch = [self._unwritten.popleft() for _ in range(len(self._unwritten))]
-        if batch:
+    def take(self) -> list[KeptText]:
+        """Give what was noted, for who keeps it in our place."""
+        return [self._unwritten.popleft() for _ in range(len(self._unwritten))]
+
+    def keep(self, made: Iterable[KeptText]) -> None:
+        """Tell the catalog what texts became. Raises `CatalogError`."""
+        if batch := list(made):
             with self._catalog.writing() as catalog:
                 catalog.keep_contents(batch)
+
+    def write(self) -> None:
+        """Tell the catalog what was noted. Raises `CatalogError`."""
+        self.keep(self.take())
 
 
 def _variant(record: Record, url: str) -> str:

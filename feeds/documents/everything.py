@@ -1,15 +1,18 @@
 """Every document of a catalog, one after the other, for who writes them all; nothing is kept but entries."""
 
 import json
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
+from datetime import datetime
+from heapq import heappush, heapreplace
 from itertools import groupby
 from operator import itemgetter
 
 from feeds import syndicate
 from feeds.catalog import Catalog
 from feeds.documents.address import Address
-from feeds.documents.contents import Contents
+from feeds.documents.contents import Contents, KeptText
 from feeds.documents.overviews import Overviews
 from feeds.documents.render import Renderer
 from feeds.documents.renditions import Renditions
@@ -87,12 +90,37 @@ class Everything:
         with self._catalog.reading() as catalog:
             return list(dict.fromkeys(key for feed in feeds for key in catalog.not_rendered(feed, self._site.limit)))
 
-    def render_texts(self, keys: Sequence[int]) -> None:
-        """Render texts and keep what they become, for all who will show them."""
+    def likely(self, now: datetime) -> list[int]:
+        """Give the keys of articles that documents will show when what was read is published, as far as is known.
+
+        For a catalog of which nothing is published yet: of each feed the newest that would be live.
+        """
+        newest: defaultdict[str, list[tuple[int, str, int]]] = defaultdict(list)
+        after, limit = 0, self._site.limit
+        while True:
+            with self._catalog.reading() as catalog:
+                some = catalog.undecided(now, after, _PAGE)
+            for after, feeds, published, id_ in some:
+                place = (published, id_, after)
+                for path, _ in json.loads(feeds):
+                    places = newest[path]
+                    if len(places) < limit:
+                        heappush(places, place)
+                    elif place > places[0]:
+                        heapreplace(places, place)
+            if len(some) < _PAGE:
+                return list(dict.fromkeys(key for places in newest.values() for *_, key in places))
+
+    def rendered(self, keys: Sequence[int]) -> list[KeptText]:
+        """Render articles' texts, by the articles' keys. Gives what they became, for `keep`."""
         with self._catalog.reading() as catalog:
             records = catalog.records(keys)
         self._renderer.render(records)
-        self.write()
+        return self._contents.take()
+
+    def keep(self, made: Iterable[KeptText]) -> None:
+        """Keep what texts became, for all who will show them. Raises `CatalogError`."""
+        self._contents.keep(made)
 
     def write(self) -> None:
         """Tell the catalog what was made of articles and documents. Raises `CatalogError`."""

@@ -20,6 +20,8 @@ _READABLE = 0o644
 class Tree(Target):
     """A folder that we write documents to."""
 
+    at_once = 4  # a disk takes milliseconds to promise that it keeps a file, and several in the same time
+
     def __init__(self, root: Path) -> None:
         self._root = root
         super().__init__(str(root))

@@ -25,11 +25,11 @@ from feeds.folder import Folder
 from feeds.model import Site
 from feeds.publish.commit import Commit
 from feeds.publish.guard import HELD, Guard, remember
-from feeds.publish.look import Interrupted, Look, Progress
+from feeds.publish.look import Filled, Interrupted, Look, Progress
 from feeds.publish.reading import Readers
 from feeds.sandbox import Sandbox
 
-__all__ = ["Interrupted", "Mended", "Outcome", "Progress", "Publisher"]
+__all__ = ["Filled", "Interrupted", "Mended", "Outcome", "Progress", "Publisher"]
 
 Mended = Callable[[CatalogDamaged, Path | None], object]  # what was wrong, where the damaged one is kept
 
@@ -73,32 +73,44 @@ class Publisher:
         wait: float = 0.0,
         mended: Mended = lambda _damage, _aside: None,
         progress: Progress = lambda _looked_at: None,
+        filled: Filled = lambda _articles: None,
     ) -> Outcome:
         """Bring the catalog up to what the folder says at `now`.
 
         `only` names files, and folders in it, beyond which nothing changed. A look at everything can begin `after` a
         path, and raises `Interrupted` if it is `interrupted` before it found anything. `force` reads every file again,
         `accept` overrules the guard, `wait` is for the lock, in seconds. Raises `FolderGone`, `GuardStopped`, `Locked`
-        and `CatalogError`; none of them changes what is published. A catalog that turns out to be damaged is kept aside
+        and `CatalogError`; none of them changes what is published. `filled` is told when it begins to be decided of a
+        whole archive, which takes long. A catalog that turns out to be damaged is kept aside
         and made anew, once; `mended` is told.
         """
         with self._catalog.lock(wait):
             try:
                 look = Look(self._folder, self._catalog, self._readers, after=after, interrupted=interrupted)
-                return self._refresh(now, only, look, force=force, accept=accept, progress=progress)
+                return self._refresh(now, only, look, force=force, accept=accept, progress=progress, filled=filled)
             except CatalogDamaged as damage:
                 mended(damage, self._catalog.mend())
                 look = Look(self._folder, self._catalog, self._readers)
-                return self._refresh(now, None, look, force=False, accept=accept, progress=progress)
+                return self._refresh(now, None, look, force=False, accept=accept, progress=progress, filled=filled)
 
     def _refresh(
-        self, now: datetime, only: Iterable[str] | None, look: Look, *, force: bool, accept: bool, progress: Progress
+        self,
+        now: datetime,
+        only: Iterable[str] | None,
+        look: Look,
+        *,
+        force: bool,
+        accept: bool,
+        progress: Progress,
+        filled: Filled,
     ) -> Outcome:
         began = time.monotonic()
         try:
             anew = self._begin(force=force)
             parts = [""] if only is None or anew else self._parts(only)
             seen = look.at(parts, again=anew, progress=progress)
+            if seen.first:
+                filled(seen.first)
             with self._catalog.writing() as catalog:
                 guard = Guard(catalog, now, self._guard, accept=accept)
                 commit = Commit(catalog, self._site, self._folder, now, guard)

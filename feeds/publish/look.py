@@ -12,6 +12,7 @@ _PAGE = 5_000  # rows that are compared at a time
 _BATCH = 1_000  # files whose readings are committed together
 
 Progress = Callable[[int], None]  # how many files were looked at
+Filled = Callable[[int], None]  # how many articles a catalog without any has got, before anything is decided of them
 
 
 class _Row(Protocol):
@@ -28,6 +29,7 @@ class Seen:
 
     vanished: list[int] = field(default_factory=list)  # keys of articles whose files are no longer there
     unsettled: list[str] = field(default_factory=list)  # paths of files that were being written
+    first: int = 0  # files that were read into a catalog without articles
 
 
 class Interrupted(Exception):
@@ -72,6 +74,7 @@ class Look:
             batch: list[Result] = []
             for result in self._readers.read(self._differing(below, seen, progress, again=again)):
                 batch.append(result)
+                seen.first += self._first
                 if isinstance(result, InFlux):
                     seen.unsettled.append(result.path)
                 if len(batch) >= _BATCH:
