@@ -101,7 +101,7 @@ class Site:
     @property
     def catalog(self):
         """Open the catalog."""
-        catalog = Catalog(self.config.catalog_file)
+        catalog = Catalog(self.config.catalog)
         catalog.create()
         self._catalogs.append(catalog)
         return catalog

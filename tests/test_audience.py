@@ -60,7 +60,7 @@ def counted(catalog, now=TODAY):
 
 def rows(site, query):
     """Ask the catalog's file."""
-    with contextlib.closing(sqlite3.connect(site.config.catalog_file)) as raw:
+    with contextlib.closing(sqlite3.connect(site.config.catalog)) as raw:
         return raw.execute(query).fetchall()
 
 
@@ -245,7 +245,7 @@ def test_nothing_of_a_closed_day_tells_who_asked(site):
         tally.write()
 
     def written():
-        files = site.config.catalog_file.parent.glob("catalog.db*")
+        files = site.config.catalog.parent.glob("catalog.db*")
         return b"".join(file.read_bytes() for file in files)
 
     sources = {source for (source,) in rows(site, f"SELECT source FROM visits WHERE day = '{BEFORE}'")}
@@ -289,7 +289,7 @@ def test_days_are_closed_where_nobody_counts_any_more(site, serve, command):
     assert rows(site, "SELECT day FROM salts") == [(today,)]
     assert rows(site, "SELECT day, count(*) FROM visits GROUP BY day") == [(today, 200)]
     assert rows(site, "SELECT subscribers FROM audience") == [(200,), (200,)]
-    left = b"".join(file.read_bytes() for file in site.config.catalog_file.parent.glob("catalog.db*"))
+    left = b"".join(file.read_bytes() for file in site.config.catalog.parent.glob("catalog.db*"))
     assert [source for source in sources if source.encode() in left] == []
 
 
@@ -379,13 +379,13 @@ def test_a_catalog_that_is_busy_or_away(site):
     publish(site)
     catalog, tally = site.catalog, Tally(site.catalog)
     tally.add(DAY, poll())
-    with contextlib.closing(sqlite3.connect(site.config.catalog_file)) as raw:
+    with contextlib.closing(sqlite3.connect(site.config.catalog)) as raw:
         raw.execute("BEGIN IMMEDIATE")
         with pytest.raises(CatalogError, match="locked"):
             tally.write()
         tally.add(DAY, poll(client="192.0.2.2"))
         raw.rollback()
-    file = site.config.catalog_file
+    file = site.config.catalog
     file.rename(f"{file}.away")
     with pytest.raises(CatalogError):
         tally.write()
@@ -400,7 +400,7 @@ def test_requests_go_on_while_the_catalog_is_busy(site, serve):
     publish(site, content={"watch": "off"}, schedule={"cron": None}, server={"client_header": "X-Client"})
     server = serve(site)
     server.ask("/rss.xml", "X-Client: 192.0.2.1", f"User-Agent: {NETNEWSWIRE}")
-    with contextlib.closing(sqlite3.connect(site.config.catalog_file)) as raw:
+    with contextlib.closing(sqlite3.connect(site.config.catalog)) as raw:
         raw.execute("BEGIN IMMEDIATE")
         until = time.monotonic() + 12
         while time.monotonic() < until:
@@ -598,7 +598,7 @@ def test_a_log_is_counted_once(site):
     assert piped.stderr.startswith("-: 0 polls in 0 lines")
     assert json.loads(piped.stdout)["polls"] == 23
     assert counted(site.catalog, now)[""] == {"NetNewsWire": 22}
-    assert b"192.0.2." not in site.config.catalog_file.read_bytes()
+    assert b"192.0.2." not in site.config.catalog.read_bytes()
     packed.write_bytes(packed.read_bytes()[:-40])
     assert site.run("stats", "--import", "access.log.1.gz").returncode == 3
     assert site.run("stats", "--import", "nothing.log").returncode == 3
@@ -827,12 +827,12 @@ def test_a_catalog_made_anew_keeps_the_history(site):
     tally.write()
     close_days(site.catalog, TODAY, 400)
     site.close()
-    with contextlib.closing(sqlite3.connect(site.config.catalog_file)) as raw:
+    with contextlib.closing(sqlite3.connect(site.config.catalog)) as raw:
         (page,) = raw.execute("SELECT rootpage FROM sqlite_master WHERE name = 'articles_by_hash'").fetchone()
         raw.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-    data = bytearray(site.config.catalog_file.read_bytes())
+    data = bytearray(site.config.catalog.read_bytes())
     data[(page - 1) * 4096 : page * 4096] = b"\xff" * 4096
-    site.config.catalog_file.write_bytes(data)
+    site.config.catalog.write_bytes(data)
     catalog = site.catalog
     with catalog.lock():
         assert catalog.mend()

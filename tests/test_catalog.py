@@ -159,7 +159,7 @@ def tables(file):
 def test_a_catalog_of_an_earlier_version_is_brought_up(site, version, tmp_path):
     """A catalog as an earlier version made it gets this one's tables, and keeps ids, last good versions and stamps."""
     old = Path(__file__).parent / "catalogs" / f"{version}.sql"
-    file = site.config.catalog_file
+    file = site.config.catalog
     file.parent.mkdir()
     with contextlib.closing(sqlite3.connect(file)) as raw:
         raw.executescript(old.read_text("utf-8"))
@@ -200,7 +200,7 @@ DAMAGE = {
 def damage(site, how):
     """Damage a catalog that nobody has open."""
     site.close()
-    file = site.config.catalog_file
+    file = site.config.catalog
     with contextlib.closing(sqlite3.connect(file)) as raw:
         raw.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     data = file.read_bytes()
@@ -222,7 +222,7 @@ def test_a_damaged_catalog_is_kept_aside_and_made_anew(site, how):
     assert done.stderr or how in {"its end", "all but its first pages"}
     if done.stderr:  # or the damage was where nobody had to look
         assert done.stderr.count("\n") == 1
-        (aside,) = site.config.catalog_file.parent.glob("catalog.db.damaged-*[0-9]")
+        (aside,) = site.config.catalog.parent.glob("catalog.db.damaged-*[0-9]")
         assert aside.read_bytes() == damaged
         assert str(aside) in done.stderr
     assert exported(site) == before
@@ -248,11 +248,11 @@ def test_ids_that_are_nowhere_else_are_saved(site):
     changed = site.catalog.reading
     with changed() as catalog:
         changed = catalog.feed("").changed
-    with contextlib.closing(sqlite3.connect(site.config.catalog_file)) as raw:
+    with contextlib.closing(sqlite3.connect(site.config.catalog)) as raw:
         raw.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         (page,) = raw.execute("SELECT rootpage FROM sqlite_master WHERE name = 'articles_by_hash'").fetchone()
     site.close()
-    with site.config.catalog_file.open("r+b") as file:
+    with site.config.catalog.open("r+b") as file:
         file.seek((page - 1) * 4096)
         file.write(b"\xff" * 4096)
     told = []
@@ -270,7 +270,7 @@ def test_ids_that_are_nowhere_else_are_saved(site):
 def test_a_foreign_database_is_kept_aside(site):
     """A database of another program at `state` is renamed, whole, and said; a newer version's catalog is left alone."""
     site.article("a.md", title="a")
-    file = site.config.catalog_file
+    file = site.config.catalog
     file.parent.mkdir()
     with contextlib.closing(sqlite3.connect(file)) as raw:
         raw.execute("CREATE TABLE meta (theirs TEXT)")
@@ -349,9 +349,9 @@ def test_neither_catalog_nor_articles(site, how):
     site.content.rename(site.root / "away")
     site.content.mkdir()
     if how == "damaged":
-        site.config.catalog_file.write_bytes(b"no database" * 1000)
+        site.config.catalog.write_bytes(b"no database" * 1000)
     else:
-        site.config.catalog_file.unlink()
+        site.config.catalog.unlink()
     for _ in range(2):
         done = site.run("build")
         assert (done.returncode, "feeds build --accept" in done.stderr) == (5, True), done.stderr
@@ -385,10 +385,10 @@ def test_the_guard_outlives_damage(site, monkeypatch):
     ids, before = {title: item["id"] for title, item in site.items().items()}, site.documents()
     worker = Documents(site.catalog, site.config.for_core)
     kept = worker.get("/rss.xml")
-    with contextlib.closing(sqlite3.connect(site.config.catalog_file)) as raw:
+    with contextlib.closing(sqlite3.connect(site.config.catalog)) as raw:
         raw.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         (page,) = raw.execute("SELECT rootpage FROM sqlite_master WHERE name = 'articles_by_hash'").fetchone()
-    with site.config.catalog_file.open("r+b") as file:
+    with site.config.catalog.open("r+b") as file:
         file.seek((page - 1) * 4096)
         file.write(b"\xff" * 4096)
     site.close()
@@ -416,7 +416,7 @@ def test_the_guard_outlives_damage(site, monkeypatch):
 
 def test_commands_that_only_look_bring_nothing_up(site):
     """Beside a catalog of an earlier version they say who brings it up, and leave it as it is."""
-    file = site.config.catalog_file
+    file = site.config.catalog
     file.parent.mkdir()
     with contextlib.closing(sqlite3.connect(file)) as raw:
         raw.executescript((Path(__file__).parent / "catalogs" / "4.sql").read_text("utf-8"))

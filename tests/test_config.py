@@ -39,7 +39,7 @@ def test_defaults(file):
     )
     assert core.by == ("category", "tag", "author")
     assert settings.content_root == file.parent / "content"
-    assert settings.catalog_file == file.parent / ".feeds" / "catalog.db"
+    assert settings.catalog == file.parent / ".feeds" / "catalog.db"
     assert settings.schedule.cron == "*/15 * * * *"
     assert (settings.server.host, settings.server.port, settings.server.max_age) == ("127.0.0.1", 8000, 300)
 

@@ -221,10 +221,10 @@ def test_a_catalog_that_is_away_costs_nothing_that_is_kept(site, documents):
     site.publish()
     first = documents.get("/rss.xml")
     site.close()
-    for file in site.config.catalog_file.parent.iterdir():
+    for file in site.config.catalog.parent.iterdir():
         file.rename(file.with_name(f"away-{file.name}"))
     documents._catalog.close()
-    site.config.catalog_file.parent.joinpath("catalog.db").mkdir()
+    site.config.catalog.parent.joinpath("catalog.db").mkdir()
     assert documents.get("/rss.xml") == first
 
 

@@ -28,6 +28,7 @@ DOORS = {  # library -> the rooms that may open it
     "obstore": {"export"},
     "pathspec": {"folder"},
     "prometheus_client": {"web"},
+    "psycopg": {"catalog"},
     "pydantic": {"config"},
     "sqlalchemy": {"catalog"},
     "watchfiles": {"folder"},

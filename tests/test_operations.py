@@ -142,7 +142,7 @@ def test_health_fails_only_when_nothing_can_be_served(site, serve):
     site.article("a.md", title="a")
     server = serve(site)
     body = server.ask("/rss.xml").body
-    for file in site.config.catalog_file.parent.glob("catalog.db*"):
+    for file in site.config.catalog.parent.glob("catalog.db*"):
         file.write_bytes(b"no database " * 10_000)
     server.wait_for(lambda: json.loads(server.ask("/healthz").body)["status"] != "ok")
     answer = server.ask("/healthz")

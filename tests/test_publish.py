@@ -664,7 +664,7 @@ def test_any_history_ends_as_a_fresh_start(tmp_path_factory, monkeypatch, operat
     site.publish(accept=True)
     told, _ = told_by(site)
     site.close()
-    site.config.catalog_file.unlink()
+    site.config.catalog.unlink()
     site.publish(accept=True)
     assert told == told_by(site)[0]
     site.close()

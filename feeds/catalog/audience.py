@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
+from feeds.catalog.engine import Database
 from feeds.catalog.rows import Counted, Sums, Visit
 from feeds.catalog.schema import audience, chunks, imports, salts, visits
 
@@ -40,14 +41,14 @@ class Audience:
         """Give what a day that is not closed has come to by now; nobody but the database looks at each visit."""
         same = [visits.c[name] for name in ("feed", "reader", "kind")]  # in the order in which they lie
         live = sa.case((visits.c.live > 0, 1))
-        sources, said = sa.func.count(live), sa.func.sum(sa.case((visits.c.live > 0, visits.c.subscribers)))
-        chosen = sa.select(*same, sources, said, *(sa.func.sum(visits.c[name]) for name in _SUMS))
+        sources, said = sa.func.count(live), _sum(sa.case((visits.c.live > 0, visits.c.subscribers)))
+        chosen = sa.select(*same, sources, said, *(_sum(visits.c[name]) for name in _SUMS))
         chosen = chosen.where(visits.c.day == day).group_by(*same).order_by(*same)
         yield from map(Sums._make, self._connection.execute(chosen))
 
     def worst(self, day: str, limit: int) -> list[Visit]:
         """Give who asked most without a validator on a day that is not closed: of all feeds together."""
-        sums = {name: sa.func.sum(visits.c[name]).label(name) for name in ("live", *_SUMS)}
+        sums = {name: _sum(visits.c[name]).label(name) for name in ("live", *_SUMS)}
         same = [visits.c[name] for name in ("reader", "kind", "source")]
         chosen = sa.select(*same, *sums.values()).where(visits.c.day == day).group_by(*same)
         most = chosen.having(sums["unconditional"] > 1).order_by(sums["unconditional"].desc(), *same).limit(limit)
@@ -68,6 +69,8 @@ class Audience:
 
 class Counting(Audience):
     """What whoever counts does within one transaction."""
+
+    _database: Database
 
     def salt(self, day: str, *, imported: bool = False) -> bytes:
         """Give a day's salt; the first who asks makes it."""
@@ -102,7 +105,7 @@ class Counting(Audience):
 
     def add(self, seen: Iterable[Visit]) -> None:
         """Add visits to those that are kept, however many there are."""
-        insert = self._insert(visits)
+        insert = self._database.insert(visits)
         more = {name: visits.c[name] + insert.excluded[name] for name in ("live", *_SUMS)}
         more["subscribers"] = _larger(insert, visits)
         self._upsert(insert, more, visits, seen)
@@ -112,7 +115,7 @@ class Counting(Audience):
 
         What comes late for a day that was closed adds its polls, and subscribers only where they are more.
         """
-        insert = self._insert(audience)
+        insert = self._database.insert(audience)
         more: dict[str, Any] = {name: audience.c[name] + insert.excluded[name] for name in _SUMS}
         more["subscribers"] = _larger(insert, audience)
         self._upsert(insert, more, audience, counted)
@@ -129,19 +132,17 @@ class Counting(Audience):
         self._connection.execute(imports.delete().where(imports.c.log.in_([log, instead or log])))
         self._connection.execute(imports.insert().values(log=log, offset=offset, day=day))
 
-    def _insert(self, table: sa.Table) -> "sqlite.Insert":
-        """Begin an INSERT … ON CONFLICT, which both databases have, each in a class of its own."""
-        from sqlalchemy.dialects import postgresql, sqlite  # a fifteenth of a second that only who counts needs
-
-        made = postgresql.insert if self._connection.dialect.name == "postgresql" else sqlite.insert
-        return made(table)  # type: ignore[return-value]  # alike in all that is used of them here
-
     def _upsert(
         self, insert: "sqlite.Insert", more: dict[str, Any], table: sa.Table, rows: Iterable[Visit | Counted]
     ) -> None:
         statement = insert.on_conflict_do_update(index_elements=list(table.primary_key), set_=more)
         for some in chunks([row._asdict() for row in rows]):
             self._connection.execute(statement, some)
+
+
+def _sum(number: sa.ColumnElement[int]) -> "sa.Cast[int]":
+    """Say in SQL: the sum, as a whole number; PostgreSQL would make a decimal one of large ones."""
+    return sa.cast(sa.func.sum(number), sa.BigInteger)
 
 
 def _larger(insert: "sqlite.Insert", table: sa.Table) -> "sa.Case[Any]":

@@ -1,68 +1,108 @@
-"""SQLite as the catalog uses it: how it is opened, how long it is waited for, and what it says in a sentence."""
+"""What a database does for the catalog: all in which SQLite and PostgreSQL differ is behind `Database`.
 
-import contextlib
-import fcntl
-import sqlite3
-from collections.abc import Iterator
+Which of them it is, `state` says. Nobody but the two modules beside this one knows more of them.
+"""
+
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import sqlalchemy as sa
 
-from feeds.catalog.rows import packed_as_text
-from feeds.errors import CatalogDamaged, CatalogError
+from feeds.errors import CatalogError, Locked
 
-_DAMAGE = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
-READERS_ROOM, WRITERS_ROOM = 16 << 10, 64 << 10  # KiB of the database that are held
-PATIENCE = 30.0  # seconds to wait for who is just making the same catalog
-_HURRIED = 1_000  # ms that who can try again waits for another writer
+if TYPE_CHECKING:
+    from sqlalchemy.dialects import sqlite
 
+PATIENCE = 30.0  # seconds to wait for another writer
+HURRIED = 1.0  # seconds, for who can try again
+LOOK_EVERY = 0.05  # seconds between two looks at a lock that somebody holds
+RUN = "run"  # the lock of the one who publishes
 
-def engine_of(file: Path | None) -> sa.Engine:
-    if file is None:
-        engine = sa.create_engine("sqlite://", poolclass=sa.StaticPool, connect_args={"check_same_thread": False})
-    else:
-        engine = sa.create_engine(sa.URL.create("sqlite", database=str(file)), connect_args={"timeout": 30})
-
-    def begin(connection: sa.Connection) -> None:
-        options = connection.get_execution_options()
-        writes, wipes = options.get("writes"), options.get("wipes", False)
-        connection.exec_driver_sql(f"PRAGMA cache_size=-{writes or READERS_ROOM}")
-        connection.exec_driver_sql(f"PRAGMA secure_delete={wipes}")
-        connection.exec_driver_sql(f"PRAGMA busy_timeout={_HURRIED if options.get('hurries') else PATIENCE * 1000:.0f}")
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
-
-    def connected(connection: Any, _record: Any) -> None:
-        connection.create_function("packed", 2, packed_as_text, deterministic=True)  # for a migration
-        connection.isolation_level = None  # transactions are ours: pysqlite would begin them late
-        connection.execute("PRAGMA foreign_keys=ON")
-        connection.execute("PRAGMA synchronous=NORMAL")
-        connection.execute("PRAGMA wal_autocheckpoint=16384")  # pages: each is copied to its place once, not often
-        connection.execute("PRAGMA journal_size_limit=67108864")
-
-    sa.event.listen(engine, "connect", connected)
-    sa.event.listen(engine, "begin", begin)
-    return engine
+Migrations = Mapping[int, Sequence[str]]  # from a schema to the next: statements
+Rows = list[tuple[Any, ...]]
 
 
-@contextlib.contextmanager
-def translated(file: Path | None) -> Iterator[None]:
-    """Say in a sentence what the database said."""
-    try:
-        yield
-    except sa.exc.DBAPIError as error:
-        if getattr(error.orig, "sqlite_errorcode", 0) & 0xFF in _DAMAGE:
-            raise CatalogDamaged(f"{file}: the catalog is damaged: {error.orig}") from error
-        raise unusable(file, error.orig) from error
+class Database(Protocol):
+    """One database with its tables. What it says is said in a sentence, as `CatalogError`, and without a password."""
+
+    name: str  # that sentences call it by
+    migrations: Migrations
+    engine: sa.Engine
+
+    @property
+    def is_there(self) -> bool:
+        """Tell whether there is anything, be it ours or not."""
+
+    def make(self) -> None:
+        """Make what the tables will be in, where that is missing."""
+
+    def foreign(self) -> CatalogError:
+        """Give what is to be said of one with other tables than ours."""
+
+    def reading(self) -> AbstractContextManager[sa.Connection]:
+        """Begin a transaction that sees one state, whatever is committed meanwhile, and writes nothing."""
+
+    def writing(self, *, counts: bool = False, hurries: bool = False) -> AbstractContextManager[sa.Connection]:
+        """Begin a transaction after whoever else writes; committed at the end, or nothing if an exception passes.
+
+        Who `counts` writes about who polled, and who `hurries` waits for nobody.
+        """
+
+    def lock(self, name: str, wait: float) -> AbstractContextManager[None]:
+        """Hold a lock that nobody else holds, waiting for it so many seconds. Raises `Locked`.
+
+        A thread that holds it already goes on. While a thread holds `RUN`, it alone publishes.
+        """
+
+    def insert(self, table: sa.Table) -> "sqlite.Insert":
+        """Begin an INSERT … ON CONFLICT, which both have, each in a class of its own."""
+
+    def add(self, connection: sa.Connection, table: sa.Table, names: Sequence[str], rows: Rows) -> None:
+        """Insert many rows of values, given in the order of their columns' names: all that have no server default."""
+
+    def many(self, connection: sa.Connection, statement: "Statement", names: Sequence[str], rows: Rows) -> None:
+        """Carry out a statement for many rows of values, given in the order of their parameters' names."""
+
+    def announce(self, connection: sa.Connection) -> None:
+        """Tell who listens of a new revision, as soon as it is committed."""
+
+    def wipe(self) -> bool:
+        """Wipe what was deleted from what keeps it for a while. Tells whether nobody hindered that."""
+
+    def keep_aside(self) -> Path:
+        """Put what is damaged aside, and give where. Raises `CatalogError` where that is not ours to do."""
+
+    def copy_to(self, memory: sa.Engine) -> None:
+        """Copy everything into an empty SQLite in memory."""
+
+    def close(self) -> None:
+        """Let go of all connections."""
+
+    def forget(self) -> None:
+        """Leave all connections to the process that we come from, in one that was forked off it."""
 
 
-def unusable(file: Path | None, reason: object) -> CatalogError:
-    return CatalogError(f"{file}: the catalog can't be used: {reason}")
+Statement = sa.Insert | sa.Update | sa.Delete
 
 
-def try_lock(handle: int) -> bool:
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
+def carry_out(connection: sa.Connection, statement: Statement, names: Sequence[str], rows: Rows) -> None:
+    """Carry out a statement for many rows, whose dialect has positions for parameters.
+
+    SQLAlchemy writes the SQL; a dictionary for each of a million rows would cost more than the database does.
+    """
+    compiled = statement.compile(dialect=connection.dialect, column_keys=list(names))
+    assert isinstance(compiled, sa.sql.compiler.SQLCompiler)
+    order = [names.index(name) for name in compiled.positiontup or names]
+    in_order = rows if order == list(range(len(names))) else [tuple(row[i] for i in order) for row in rows]
+    connection.exec_driver_sql(compiled.string, in_order)
+
+
+def unusable(name: str, reason: object) -> CatalogError:
+    said = str(reason).partition("\n")[0].strip().removesuffix(".")
+    return CatalogError(f"{name}: the catalog can't be used: {said}")
+
+
+def taken() -> Locked:
+    return Locked("another run is regenerating these feeds; nothing was done (--wait SECONDS waits for it)")

@@ -26,14 +26,15 @@ class PageReader:
         chosen = RECORDS.where(
             articles.c.page == path, articles.c.live.is_(True) if live else articles.c.gone.is_(False)
         )
-        row = self._connection.execute(chosen.order_by(articles.c.published, articles.c.id).limit(1)).one_or_none()
+        first = chosen.order_by(articles.c.published, articles.c.id.nulls_first()).limit(1)
+        row = self._connection.execute(first).one_or_none()
         return record(row) if row else None
 
     def files_of(self, pages: Sequence[str], *, live: bool) -> dict[str, str]:
         """Give the paths of the files of articles by their pages: of live ones, or of any."""
         seen = articles.c.live.is_(True) if live else articles.c.gone.is_(False)
         chosen = sa.select(articles.c.page, articles.c.path).where(articles.c.page.in_(pages), seen)
-        latest_first = chosen.order_by(articles.c.published.desc(), articles.c.id.desc())
+        latest_first = chosen.order_by(articles.c.published.desc(), articles.c.id.desc().nulls_last())
         return {row.page: row.path for row in self._connection.execute(latest_first)}
 
     def was_page(self, path: str) -> bool:

@@ -16,39 +16,41 @@ SCHEMA = 7
 _CHUNK = 500  # parameters of one statement
 
 METADATA = sa.MetaData()
+# as SQLite sorts, and Python: by code points, whatever the database's language
+_TEXT = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
 meta = sa.Table(
     "meta",
     METADATA,
-    sa.Column("key", sa.Text, primary_key=True),
-    sa.Column("value", sa.Text, nullable=False),
+    sa.Column("key", _TEXT, primary_key=True),
+    sa.Column("value", _TEXT, nullable=False),
 )
 revisions = sa.Table(
     "revisions",
     METADATA,
-    sa.Column("number", sa.Integer, primary_key=True),
+    sa.Column("number", sa.Integer, primary_key=True, autoincrement=False),
     sa.Column("at", sa.BigInteger, nullable=False),
 )
 texts = sa.Table(
     "texts",
     METADATA,
-    sa.Column("key", sa.Integer, primary_key=True),
+    sa.Column("key", sa.Integer, primary_key=True, autoincrement=False),
     sa.Column("article", sa.LargeBinary, nullable=False),  # packed
 )
 contents = sa.Table(  # what texts became when they were rendered for a live feed
     "contents",
     METADATA,
     sa.Column("text", sa.Integer, sa.ForeignKey("texts.key", ondelete="CASCADE"), primary_key=True),
-    sa.Column("variant", sa.Text, nullable=False),  # what else it depends on
+    sa.Column("variant", _TEXT, nullable=False),  # what else it depends on
     sa.Column("content", sa.LargeBinary, nullable=False),  # packed
 )
 _VERSION: tuple[Callable[[], "sa.Column[Any]"], ...] = (
-    lambda: sa.Column("hash", sa.Text),  # of the file; null if there never was a good one
+    lambda: sa.Column("hash", _TEXT),  # of the file; null if there never was a good one
     lambda: sa.Column("text", sa.Integer),  # in `texts`
-    lambda: sa.Column("slug", sa.Text),  # only if its front matter gives one
-    lambda: sa.Column("given", sa.Text),  # the id, likewise
-    lambda: sa.Column("minted", sa.Text),  # the id that it has if it gives none
-    lambda: sa.Column("feeds", sa.Text),  # that it is in when it is live: [[path, name as it spells it], …]
-    lambda: sa.Column("page", sa.Text),  # the path of its page, if that is one of ours
+    lambda: sa.Column("slug", _TEXT),  # only if its front matter gives one
+    lambda: sa.Column("given", _TEXT),  # the id, likewise
+    lambda: sa.Column("minted", _TEXT),  # the id that it has if it gives none
+    lambda: sa.Column("feeds", _TEXT),  # that it is in when it is live: [[path, name as it spells it], …]
+    lambda: sa.Column("page", _TEXT),  # the path of its page, if that is one of ours
     lambda: sa.Column("published", sa.BigInteger),
     lambda: sa.Column("expires", sa.BigInteger),
     lambda: sa.Column("draft", sa.Boolean, nullable=False, default=False),
@@ -56,11 +58,11 @@ _VERSION: tuple[Callable[[], "sa.Column[Any]"], ...] = (
 readings = sa.Table(
     "readings",
     METADATA,
-    sa.Column("path", sa.Text, primary_key=True),
+    sa.Column("path", _TEXT, primary_key=True),
     sa.Column("mtime_ns", sa.BigInteger, nullable=False),
     sa.Column("size", sa.BigInteger, nullable=False),
     sa.Column("inode", sa.BigInteger, nullable=False),
-    sa.Column("refused", sa.Text),
+    sa.Column("refused", _TEXT),
     sa.Column("refused_line", sa.Integer),
     *(column() for column in _VERSION),
 )
@@ -68,53 +70,59 @@ articles = sa.Table(
     "articles",
     METADATA,
     sa.Column("key", sa.Integer, primary_key=True),
-    sa.Column("path", sa.Text, nullable=False, unique=True),
+    sa.Column("path", _TEXT, nullable=False, unique=True),
     # the file as it was last scanned, whatever came of it
     sa.Column("mtime_ns", sa.BigInteger, nullable=False, default=0),
     sa.Column("size", sa.BigInteger, nullable=False, default=0),
     sa.Column("inode", sa.BigInteger, nullable=False, default=0),
     sa.Column("gone", sa.Boolean, nullable=False, default=False),
-    sa.Column("refused", sa.Text),
+    sa.Column("refused", _TEXT),
     sa.Column("refused_line", sa.Integer),
     *(column() for column in _VERSION),  # its last good version
     sa.Column("pending", sa.Integer, nullable=False, server_default="0"),  # TO_DECIDE or EDITED, until a run decides
     # what the world knows of it
-    sa.Column("id", sa.Text, unique=True),  # once minted or given, for ever
+    sa.Column("id", _TEXT, unique=True),  # once minted or given, for ever
     sa.Column("live", sa.Boolean, nullable=False, default=False),
     sa.Column("waiting", sa.Boolean, nullable=False, server_default=sa.false()),  # for its hour
     # its places: when it was published, as the world knows, and the feeds that show it; null: as its version says
     sa.Column("shown_at", sa.BigInteger),
-    sa.Column("shown_in", sa.Text),
+    sa.Column("shown_in", _TEXT),
     sa.Column("revision", sa.Integer, nullable=False, server_default="0"),  # that last changed what the world knows
 )
 TO_DECIDE, EDITED = 1, 2
-sa.Index("articles_waiting", articles.c.published, sqlite_where=articles.c.waiting.is_(True))
-sa.Index("articles_expiring", articles.c.expires, sqlite_where=articles.c.expires.isnot(None))
-sa.Index("articles_by_slug", articles.c.slug, sqlite_where=articles.c.gone.is_(True))
+
+
+def _partial(name: str, column: "sa.Column[Any]", where: sa.ColumnElement[bool]) -> None:
+    sa.Index(name, column, sqlite_where=where, postgresql_where=where)
+
+
+_partial("articles_waiting", articles.c.published, articles.c.waiting.is_(True))
+_partial("articles_expiring", articles.c.expires, articles.c.expires.isnot(None))
+_partial("articles_by_slug", articles.c.slug, articles.c.gone.is_(True))
 sa.Index("articles_by_hash", articles.c.hash)
-sa.Index("articles_by_page", articles.c.page, sqlite_where=articles.c.page.isnot(None))
-sa.Index("articles_pending", articles.c.key, sqlite_where=articles.c.pending > 0)
-sa.Index("articles_refused", articles.c.path, sqlite_where=articles.c.refused.isnot(None))
+_partial("articles_by_page", articles.c.page, articles.c.page.isnot(None))
+_partial("articles_pending", articles.c.key, articles.c.pending > 0)
+_partial("articles_refused", articles.c.path, articles.c.refused.isnot(None))
 entries = sa.Table(
     "entries",
     METADATA,
-    sa.Column("feed", sa.Text, primary_key=True),
+    sa.Column("feed", _TEXT, primary_key=True),
     sa.Column("published", sa.BigInteger, primary_key=True),
-    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("id", _TEXT, primary_key=True),
     sa.Column("article", sa.Integer, nullable=False),
-    sa.Column("name", sa.Text, nullable=False),  # of the feed, as this article spells it
+    sa.Column("name", _TEXT, nullable=False),  # of the feed, as this article spells it
     sqlite_with_rowid=False,
 )
 feeds = sa.Table(
     "feeds",
     METADATA,
-    sa.Column("path", sa.Text, primary_key=True),
-    sa.Column("kind", sa.Text, nullable=False),
-    sa.Column("name", sa.Text, nullable=False),
+    sa.Column("path", _TEXT, primary_key=True),
+    sa.Column("kind", _TEXT, nullable=False),
+    sa.Column("name", _TEXT, nullable=False),
     sa.Column("entries", sa.Integer, nullable=False),
     sa.Column("revision", sa.Integer, nullable=False),
     sa.Column("changed", sa.BigInteger, nullable=False),
-    sa.Column("digest", sa.Text, nullable=False),
+    sa.Column("digest", _TEXT, nullable=False),
     sa.Column("history", sa.Integer, nullable=False, server_default="0"),
     sa.Column("shifted", sa.Integer, nullable=False, server_default="0"),
     sa.Column("published", sa.Boolean, nullable=False, server_default=sa.false()),
@@ -124,16 +132,16 @@ sa.Index("feeds_by_history", feeds.c.history)
 tombstones = sa.Table(  # what was withdrawn, and is told of
     "tombstones",
     METADATA,
-    sa.Column("feed", sa.Text, primary_key=True),
-    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("feed", _TEXT, primary_key=True),
+    sa.Column("id", _TEXT, primary_key=True),
     sa.Column("at", sa.BigInteger, nullable=False),
     sqlite_with_rowid=False,
 )
 renditions = sa.Table(  # what web workers made of live documents, where somebody has to know
     "renditions",
     METADATA,
-    sa.Column("path", sa.Text, primary_key=True),
-    sa.Column("digest", sa.Text, primary_key=True),
+    sa.Column("path", _TEXT, primary_key=True),
+    sa.Column("digest", _TEXT, primary_key=True),
     sa.Column("revision", sa.Integer, nullable=False),  # the stamp of the feed that it shows
     sa.Column("entries", sa.Integer, nullable=False),
     sa.Column("texts", sa.Integer, nullable=False),  # of them with their full text
@@ -142,7 +150,7 @@ renditions = sa.Table(  # what web workers made of live documents, where somebod
 salts = sa.Table(  # of the days that are not closed; with its day's salt gone, a source is nobody's
     "salts",
     METADATA,
-    sa.Column("day", sa.Text, primary_key=True),  # in UTC: "2026-11-24"
+    sa.Column("day", _TEXT, primary_key=True),  # in UTC: "2026-11-24"
     sa.Column("salt", sa.LargeBinary, nullable=False),
     sa.Column("imported", sa.Boolean, nullable=False),  # from logs, of which more may come
 )
@@ -156,11 +164,11 @@ _COUNTS: tuple[Callable[[], "sa.Column[Any]"], ...] = (
 visits = sa.Table(  # who asked for which feed, in days that are not closed
     "visits",
     METADATA,
-    sa.Column("day", sa.Text, primary_key=True),
-    sa.Column("feed", sa.Text, primary_key=True),
-    sa.Column("reader", sa.Text, primary_key=True),
-    sa.Column("kind", sa.Text, primary_key=True),
-    sa.Column("source", sa.Text, primary_key=True),
+    sa.Column("day", _TEXT, primary_key=True),
+    sa.Column("feed", _TEXT, primary_key=True),
+    sa.Column("reader", _TEXT, primary_key=True),
+    sa.Column("kind", _TEXT, primary_key=True),
+    sa.Column("source", _TEXT, primary_key=True),
     sa.Column("subscribers", sa.Integer),  # the most that it said
     sa.Column("live", sa.Integer, nullable=False),  # polls of live documents: archives make no subscriber
     *(column() for column in _COUNTS),
@@ -169,21 +177,21 @@ visits = sa.Table(  # who asked for which feed, in days that are not closed
 audience = sa.Table(  # what came of the days that are closed; with row ids, by which `mend` finds what is left
     "audience",
     METADATA,
-    sa.Column("day", sa.Text, primary_key=True),
-    sa.Column("feed", sa.Text, primary_key=True),
-    sa.Column("reader", sa.Text, primary_key=True),
-    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("day", _TEXT, primary_key=True),
+    sa.Column("feed", _TEXT, primary_key=True),
+    sa.Column("reader", _TEXT, primary_key=True),
+    sa.Column("kind", _TEXT, nullable=False),
     sa.Column("subscribers", sa.Integer, nullable=False),
     *(column() for column in _COUNTS),
 )
 imports = sa.Table(  # how far access logs were read
     "imports",
     METADATA,
-    sa.Column("log", sa.Text, primary_key=True),  # a digest of the first polls in it, without addresses
+    sa.Column("log", _TEXT, primary_key=True),  # a digest of the first polls in it, without addresses
     sa.Column("offset", sa.BigInteger, nullable=False),  # bytes
-    sa.Column("day", sa.Text, nullable=False),  # when
+    sa.Column("day", _TEXT, nullable=False),  # when
 )
-MIGRATIONS = {  # from a schema to the next
+SQLITE_MIGRATIONS = {  # from a schema to the next
     1: (
         "ALTER TABLE articles ADD COLUMN revision INTEGER DEFAULT '0' NOT NULL",
         "ALTER TABLE feeds ADD COLUMN history INTEGER DEFAULT '0' NOT NULL",
@@ -248,6 +256,7 @@ MIGRATIONS = {  # from a schema to the next
         'CREATE TABLE imports (log TEXT NOT NULL PRIMARY KEY, "offset" BIGINT NOT NULL, day TEXT NOT NULL)',
     ),
 }
+POSTGRES_MIGRATIONS: dict[int, tuple[str, ...]] = {}  # its first schema was 7
 OLDEST_FIRST = (entries.c.published, entries.c.id)
 NEWEST_FIRST = tuple(column.desc() for column in OLDEST_FIRST)
 

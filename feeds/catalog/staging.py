@@ -10,6 +10,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from feeds.catalog.engine import Database, Statement
 from feeds.catalog.reader import Reader
 from feeds.catalog.rows import Reading, Stamp, Version
 from feeds.catalog.schema import EDITED, articles, chunks, readings, texts
@@ -17,6 +18,8 @@ from feeds.catalog.schema import EDITED, articles, chunks, readings, texts
 
 class Staging(Reader):
     """What the one writer does while it looks at the folder."""
+
+    _database: Database
 
     def stage(self, batch: Iterable[Reading], *, first: bool) -> None:
         """Keep what was read of files of which nothing is staged.
@@ -33,27 +36,23 @@ class Staging(Reader):
                 text = key
                 bodies.append((key, reading.article))
             rows.append((*values, *reading.stamp, text))
-        self._many(texts.insert(), ("key", "article"), bodies)
+        self._add(texts, ("key", "article"), bodies)
         columns = (*_KEPT_OF_A_READING, "mtime_ns", "size", "inode", "text")
         if first:
             rows = [(*row, False, False, EDITED if row[-1] else 0) for row in rows]  # with a text
-            self._many(articles.insert(), (*columns, "gone", "live", "pending"), rows)
+            self._add(articles, (*columns, "gone", "live", "pending"), rows)
         else:
-            self._many(readings.insert(), columns, rows)
+            self._add(readings, columns, rows)
 
-    def _many(
-        self, statement: sa.Insert | sa.Update | sa.Delete, names: Sequence[str], rows: list[tuple[Any, ...]]
-    ) -> None:
-        """Carry out a statement for many rows of values, given in the order of their names.
-
-        SQLAlchemy writes the SQL; a dictionary for each of a million rows would cost more than the database does.
-        """
+    def _add(self, table: sa.Table, names: Sequence[str], rows: list[tuple[Any, ...]]) -> None:
+        """Insert many rows of values, given in the order of their columns' names."""
         if rows:
-            compiled = statement.compile(dialect=self._connection.dialect, column_keys=list(names))
-            assert isinstance(compiled, sa.sql.compiler.SQLCompiler)
-            order = [names.index(name) for name in compiled.positiontup or names]
-            in_order = rows if order == list(range(len(names))) else [tuple(row[i] for i in order) for row in rows]
-            self._connection.exec_driver_sql(compiled.string, in_order)
+            self._database.add(self._connection, table, names, rows)
+
+    def _many(self, statement: Statement, names: Sequence[str], rows: list[tuple[Any, ...]]) -> None:
+        """Carry out a statement for many rows of values, given in the order of their names."""
+        if rows:
+            self._database.many(self._connection, statement, names, rows)
 
     def unstage(self, paths: Iterable[str]) -> None:
         """Forget what was read of files."""

@@ -10,6 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from feeds.catalog.audience import Counting
+from feeds.catalog.engine import Database
 from feeds.catalog.reader import MENDED
 from feeds.catalog.rows import Holder, Pending, Place, Refusal, Rendition, Run, Shown, micros
 from feeds.catalog.schema import (
@@ -46,6 +47,10 @@ _DECIDE = sa.case(
 class Writer(Staging, Counting):
     """What the one writer does within one transaction, when it decides what the world knows."""
 
+    def __init__(self, connection: sa.Connection, database: Database) -> None:
+        super().__init__(connection)
+        self._database = database
+
     def gone_with_slugs(self, slugs: Iterable[str]) -> dict[str, int]:
         """Give by slug the one article whose file is gone and that gave it; nothing where there are several."""
         found: dict[str, list[int]] = {}
@@ -68,7 +73,7 @@ class Writer(Staging, Counting):
         """Make what was read of a file, told by its path, the good version of an article; of a new one (key None)."""
         kept = list(kept)
         for some in chunks([path for key, path in kept if key is None]):
-            theirs = sa.select(readings, sa.literal(EDITED)).where(readings.c.path.in_(some))
+            theirs = sa.select(readings, sa.literal(EDITED)).where(readings.c.path.in_(some)).order_by(readings.c.path)
             names = [column.name for column in readings.c]
             self._connection.execute(articles.insert().from_select([*names, "pending"], theirs))
         known = [(key, path) for key, path in kept if key is not None]
@@ -88,8 +93,8 @@ class Writer(Staging, Counting):
     def _remember_places(self, keys: Iterable[int]) -> None:
         """Keep where live articles are shown, which was what their versions said."""
         theirs = sa.and_(articles.c.key.in_(keys), articles.c.live.is_(True), articles.c.shown_in.is_(None))
-        places = {"shown_at": articles.c.published, "shown_in": articles.c.feeds}
-        self._connection.execute(articles.update().where(theirs).values(places))
+        update = articles.update().where(theirs)
+        self._connection.execute(update.values(shown_at=articles.c.published, shown_in=articles.c.feeds))
 
     def refuse(self, key: int | None, refusal: Refusal) -> None:
         """Keep that a file can't be an article, and the article's last good version as it was; read it again."""
@@ -106,7 +111,7 @@ class Writer(Staging, Counting):
         theirs = readings.c.refused.isnot(None)
         names = ["path", "mtime_ns", "size", "inode", "refused", "refused_line"]
         known = sa.select(articles.c.key).where(articles.c.path == readings.c.path).exists()
-        new = sa.select(*(readings.c[name] for name in names)).where(theirs, ~known)
+        new = sa.select(*(readings.c[name] for name in names)).where(theirs, ~known).order_by(readings.c.path)
         self._connection.execute(
             articles.update()
             .where(articles.c.path == readings.c.path, theirs)
@@ -217,7 +222,7 @@ class Writer(Staging, Counting):
     def put_in(self, places: list[tuple[str, int, str, int, str]]) -> None:
         """Put entries into feeds: place, key of the article, name of the feed as the article spells it."""
         rows = sorted(places, key=itemgetter(0))  # feed by feed, so that neighbours come one after the other
-        self._many(entries.insert(), ("feed", "published", "id", "article", "name"), rows)
+        self._add(entries, ("feed", "published", "id", "article", "name"), rows)
 
     def take_out(self, places: Iterable[Place]) -> None:
         """Take entries out of feeds."""
@@ -230,8 +235,8 @@ class Writer(Staging, Counting):
         over = tombstones.c.at <= micros(since)
         self._connection.execute(tombstones.delete().where(tombstones.c.feed == feed, over))
         ids = set(ids)
-        rows = [(feed, id_, micros(at)) for id_ in sorted(ids - self.live_ids(list(ids)))]
-        self._many(tombstones.insert().prefix_with("OR REPLACE"), ("feed", "id", "at"), rows)
+        gone = sorted(ids - self.live_ids(list(ids)))
+        self._put_over(tombstones, ("feed", "id", "at"), [(feed, id_, micros(at)) for id_ in gone])
 
     def unbury(self, limit: int) -> set[str]:
         """Forget the tombstones of what is there again. Gives the feeds that told of one: of so many, the latest."""
@@ -250,8 +255,8 @@ class Writer(Staging, Counting):
 
     def commit_revision(self, at: datetime) -> int:
         """Begin the next revision, which is there for readers when the transaction is committed. Gives its number."""
-        number = self.revision() + 1
-        self._connection.execute(revisions.insert().values(number=number, at=micros(at)))
+        self._connection.execute(revisions.insert().values(number=(number := self.revision() + 1), at=micros(at)))
+        self._database.announce(self._connection)
         return number
 
     def keep_contents(self, made: Iterable[tuple[int, str, bytes]]) -> None:
@@ -259,8 +264,7 @@ class Writer(Staging, Counting):
         kept = list(made)
         there = {key for some in chunks([key for key, *_ in kept])
                  for key in self._connection.scalars(sa.select(texts.c.key).where(texts.c.key.in_(some)))}  # fmt: skip
-        rows = [row for row in kept if row[0] in there]
-        self._many(contents.insert().prefix_with("OR REPLACE"), ("text", "variant", "content"), rows)
+        self._put_over(contents, ("text", "variant", "content"), [row for row in kept if row[0] in there])
 
     def remember_renditions(self, made: Iterable[Rendition], *, keep: int) -> None:
         """Keep what was made of live documents; of each, so many of the last versions."""
@@ -285,6 +289,12 @@ class Writer(Staging, Counting):
         """Keep a fact about the catalog as a whole."""
         if self._connection.execute(meta.update().where(meta.c.key == key).values(value=value)).rowcount == 0:
             self._connection.execute(meta.insert().values(key=key, value=value))
+
+    def _put_over(self, table: sa.Table, names: tuple[str, ...], rows: list[tuple[Any, ...]]) -> None:
+        """Insert rows, or put them over those that are there."""
+        insert = self._database.insert(table)
+        values = {column.name: insert.excluded[column.name] for column in table.c if not column.primary_key}
+        self._many(insert.on_conflict_do_update(index_elements=list(table.primary_key), set_=values), names, rows)
 
     def _put(self, key: int, values: dict[str, Any]) -> None:
         self._connection.execute(articles.update().where(articles.c.key == key).values(values))

@@ -90,7 +90,7 @@ def make_publisher(settings: config.Config, catalog: "Catalog") -> "tuple[Publis
 def open_catalog(settings: config.Config) -> "Catalog":
     from feeds.catalog import Catalog
 
-    catalog = Catalog(settings.catalog_file)
+    catalog = Catalog(settings.catalog)
     try:
         catalog.create()
     except CatalogDamaged as damage:
@@ -133,8 +133,9 @@ def open_published(settings: config.Config) -> "Catalog":
     """Open the catalog for a command that only looks: nothing is made where there is nothing."""
     from feeds.catalog import Catalog
 
-    catalog = Catalog(settings.catalog_file if settings.catalog_file.exists() else None)
-    if not settings.catalog_file.exists():
+    catalog = Catalog(settings.catalog)
+    if not catalog.is_there:
+        catalog = Catalog(None)
         catalog.create()
     catalog.require_current()
     return catalog

@@ -240,7 +240,7 @@ _WRITER: Writer
 
 def _begin(settings: config.Config, tree: Target, force: bool) -> None:
     global _WRITER  # noqa: PLW0603  # what a process of a pool is given once
-    _WRITER = Writer(settings, Catalog(settings.catalog_file), tree, force=force)
+    _WRITER = Writer(settings, Catalog(settings.catalog), tree, force=force)
 
 
 def _ready() -> None:

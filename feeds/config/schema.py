@@ -190,9 +190,10 @@ class Config(_Section):
         return self.export.path if "://" in self.export.path else str(self.root / self.export.path)
 
     @property
-    def catalog_file(self) -> Path:
-        """The SQLite file."""
-        return self.root / self.state.removeprefix("sqlite:///")
+    def catalog(self) -> Path | str:
+        """Where the catalog is: a SQLite file, or the URL of a PostgreSQL database."""
+        file = self.state.removeprefix("sqlite:///")
+        return self.state if file == self.state else self.root / file
 
     @property
     def for_core(self) -> Site:

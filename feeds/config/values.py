@@ -124,8 +124,8 @@ def _cron(value: str) -> str:
 
 
 def _state(value: str) -> str:
-    if not re.match(r"sqlite:///.", value):
-        raise ValueError("must be sqlite:///PATH; other databases are not supported in this version")
+    if not re.match(r"sqlite:///.|postgresql://.", value):  # which is not shown: there may be a password in it
+        raise ValueError("must be sqlite:///PATH or postgresql://USER@HOST/DATABASE")
     return value
 
 

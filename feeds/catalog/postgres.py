@@ -1,0 +1,287 @@
+"""PostgreSQL: a database that many machines share; one site in each schema, which is the first of the search path.
+
+What SQLite does with files is done with advisory locks here, keyed by the schema: one of a session for who publishes,
+whose connection alone writes what is published, so that with the connection the right to write is lost; and two of a
+transaction, for who publishes and for who counts.
+"""
+
+import contextlib
+import select
+import threading
+import time
+import zlib
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import sqlalchemy as sa
+
+from feeds.catalog.engine import (
+    HURRIED,
+    LOOK_EVERY,
+    PATIENCE,
+    RUN,
+    Migrations,
+    Rows,
+    Statement,
+    carry_out,
+    taken,
+    unusable,
+)
+from feeds.catalog.schema import METADATA, POSTGRES_MIGRATIONS
+from feeds.errors import CatalogError, ConfigError
+
+if TYPE_CHECKING:
+    from sqlalchemy.dialects import sqlite
+
+_SILENCE = 10_000  # ms without an answer of the network after which a connection is gone, and with it its locks
+_CLIENT: dict[str, Any] = {
+    "connect_timeout": 5,  # seconds
+    "keepalives_idle": 5,
+    "keepalives_interval": 2,
+    "keepalives_count": 3,
+    "tcp_user_timeout": _SILENCE,
+    "application_name": "feeds",
+    "client_encoding": "utf8",
+}
+_SERVER = {  # of our sessions; what the owner says in `options` comes later, and wins
+    "tcp_keepalives_idle": 5,
+    "tcp_keepalives_interval": 2,
+    "tcp_keepalives_count": 3,
+    "tcp_user_timeout": _SILENCE,
+    "client_connection_check_interval": 2_000,  # ms: who is gone holds no lock while a statement runs on
+    "jit": "off",
+}
+_SLOW = 1.0  # seconds: who waited so long for a connection in vain …
+_PAUSE = 5.0  # … isn't kept waiting again for so many times as long
+_PIECE = 1_000  # rows of a copy
+_HERE = "current_schema()::regnamespace::oid::int"
+_TRY = sa.text(f"SELECT pg_try_advisory_lock(:lock, {_HERE})")
+_UNLOCK = sa.text(f"SELECT pg_advisory_unlock(:lock, {_HERE})")
+_TAKE = sa.text(f"SELECT set_config('lock_timeout', :patience, true), pg_advisory_xact_lock(:lock, {_HERE})")
+_ANNOUNCE = sa.text(f"SELECT pg_notify('feeds_' || {_HERE}, '')")
+_IS_THERE = sa.text(
+    "SELECT current_schema(), EXISTS (SELECT 1 FROM pg_class WHERE relnamespace = current_schema()::regnamespace "
+    "AND relkind IN ('r', 'p', 'v', 'm', 'f'))"
+)
+
+
+class Postgres:
+    """A catalog in a schema of a database."""
+
+    migrations: Migrations = POSTGRES_MIGRATIONS
+
+    def __init__(self, url: str) -> None:
+        """Take a postgresql:// URL. Raises `ConfigError` where the driver is missing."""
+        where = _parsed(url)
+        self.name = where.set(drivername="postgresql", password=None, query={}).render_as_string()
+        options = " ".join(f"-c {key}={value}" for key, value in _SERVER.items())
+        said = where.query.get("options", "")
+        arguments = {key: value for key, value in _CLIENT.items() if key not in where.query}
+        arguments["options"] = f"{options} {said if isinstance(said, str) else ' '.join(said)}"
+        try:
+            self.engine = sa.create_engine(
+                where.set(drivername="postgresql+psycopg"),
+                connect_args=arguments,
+                use_native_hstore=False,  # which would be looked for
+                paramstyle="format",  # so that rows may be tuples
+            )
+        except ImportError:
+            raise ConfigError([f"state: {self.name} needs a driver: pip install 'feeds[postgres]'"]) from None
+        sa.event.listen(self.engine, "checkout", _require_alive)
+        self._reads = self.engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+        self._held = threading.local()  # the locks that a thread holds: their connections, by their names
+        self._again_at = float("-inf")  # until when nobody tries to connect
+        self._away = ""  # why not
+
+    @property
+    def is_there(self) -> bool:
+        """Tell whether there is anything in our schema. Raises `CatalogError` if there is no schema."""
+        with self._connected(self.engine) as connection:
+            schema, any_ = connection.execute(_IS_THERE).one()
+        if schema is None:
+            raise unusable(self.name, "its search_path names no schema that is there (CREATE SCHEMA makes one)")
+        return bool(any_)
+
+    def make(self) -> None:
+        """Leave it to the database's owner to make that."""
+
+    def foreign(self) -> CatalogError:
+        """Say how to share a database; nothing in it is ever dropped."""
+        said = "has tables, but no catalog of ours; a schema of our own is named by ?options=-csearch_path%3DNAME"
+        return CatalogError(f"{self.name}: {said} (`state`)")
+
+    @contextlib.contextmanager
+    def reading(self) -> Iterator[sa.Connection]:
+        """Read one consistent state: that of the first question."""
+        with self._connected(self._reads) as connection:
+            yield connection
+
+    @contextlib.contextmanager
+    def writing(self, *, counts: bool = False, hurries: bool = False) -> Iterator[sa.Connection]:
+        """Write after whoever else does the same. Each statement sees what was committed before it."""
+        taking = {
+            "lock": _number("count" if counts else "write"),
+            "patience": f"{(HURRIED if hurries else PATIENCE) * 1000:.0f}",
+        }
+        held = None if counts else getattr(self._held, RUN, None)
+        with self._translated() if held else self._connected(self.engine) as connection:
+            ours = held or connection
+            assert ours is not None
+            if ours.invalidated:  # SQLAlchemy would connect again, without the lock
+                raise unusable(self.name, "the connection that held the lock is lost, and nothing more was written")
+            with ours.begin():
+                ours.execute(_TAKE, taking)
+                yield ours
+
+    @contextlib.contextmanager
+    def lock(self, name: str, wait: float) -> Iterator[None]:
+        """Hold a lock for as long as a connection stands."""
+        if getattr(self._held, name, None) is not None:
+            yield
+            return
+        lock = {"lock": _number(name)}
+        with self._connected(self.engine) as connection:
+            until = time.monotonic() + wait
+            while not self._answer(connection, _TRY, lock):
+                if time.monotonic() >= until:
+                    raise taken()
+                time.sleep(LOOK_EVERY)
+            setattr(self._held, name, connection)
+            try:
+                yield
+            finally:
+                setattr(self._held, name, None)
+                try:
+                    if not connection.invalidated:
+                        self._answer(connection, _UNLOCK, lock)
+                except sa.exc.DBAPIError:  # it is gone, and so is the lock
+                    connection.invalidate()
+
+    @staticmethod
+    def insert(table: sa.Table) -> "sqlite.Insert":
+        """Begin an INSERT … ON CONFLICT."""
+        from sqlalchemy.dialects import postgresql
+
+        return postgresql.insert(table)  # type: ignore[return-value]  # alike in all that is used of them
+
+    @staticmethod
+    def add(connection: sa.Connection, table: sa.Table, names: Sequence[str], rows: Rows) -> None:
+        """Insert rows by COPY: no question and no answer for each."""
+        columns = ", ".join(f'"{name}"' for name in names)
+        cursor: Any = connection.connection.cursor()
+        with contextlib.closing(cursor), cursor.copy(f'COPY "{table.name}" ({columns}) FROM STDIN') as copy:
+            for row in rows:
+                copy.write_row(row)
+
+    @staticmethod
+    def many(connection: sa.Connection, statement: Statement, names: Sequence[str], rows: Rows) -> None:
+        """Carry out a statement for each row; the driver sends them all before it waits for an answer."""
+        carry_out(connection, statement, names, rows)
+
+    @staticmethod
+    def announce(connection: sa.Connection) -> None:
+        """Tell who listens at the schema's channel."""
+        connection.execute(_ANNOUNCE)
+
+    def wipe(self) -> bool:
+        """Write anew the tables of which rows were deleted that must not be found."""
+        engine = self.engine.execution_options(isolation_level="AUTOCOMMIT")
+        try:
+            with self._connected(engine) as connection:
+                connection.exec_driver_sql(f"SET lock_timeout = {HURRIED * 1000:.0f}")
+                try:
+                    connection.exec_driver_sql("VACUUM (FULL) salts, visits")
+                finally:
+                    connection.exec_driver_sql("RESET lock_timeout")
+        except CatalogError as error:
+            if _state_of(error) == "55P03":  # somebody counts
+                return False
+            raise
+        return True
+
+    def keep_aside(self) -> Path:
+        """Refuse: a database is its owner's."""
+        raise CatalogError(
+            f"{self.name}: the catalog is damaged, and left as it is: restore it, or empty its schema for a new one"
+        )
+
+    def copy_to(self, memory: sa.Engine) -> None:
+        """Copy table by table."""
+        METADATA.create_all(memory)
+        with self.reading() as source, memory.begin() as target:
+            for table in METADATA.sorted_tables:
+                rows = source.execution_options(yield_per=_PIECE).execute(sa.select(table))
+                for some in rows.mappings().partitions():
+                    target.execute(table.insert(), [dict(row) for row in some])
+
+    def close(self) -> None:
+        """Let go of all connections."""
+        self.engine.dispose()
+
+    def forget(self) -> None:
+        """Leave all connections, and their locks, to the process that we come from."""
+        self.engine.dispose(close=False)
+        self._held = threading.local()
+
+    @contextlib.contextmanager
+    def _connected(self, engine: sa.Engine) -> Iterator[sa.Connection]:
+        """Use a connection, and say in a sentence what goes wrong.
+
+        A database that does not even answer is asked seldom: whoever asks for documents meanwhile has to wait for it.
+        """
+        with self._translated():
+            if time.monotonic() < self._again_at:
+                raise unusable(self.name, self._away)
+            began = time.monotonic()
+            try:
+                connection = engine.connect()
+            except sa.exc.OperationalError as error:
+                took = time.monotonic() - began
+                if took > _SLOW:
+                    self._again_at, self._away = time.monotonic() + _PAUSE * took, str(error.orig)
+                raise
+            with connection:
+                yield connection
+
+    @contextlib.contextmanager
+    def _translated(self) -> Iterator[None]:
+        import psycopg
+
+        try:
+            yield
+        except sa.exc.DBAPIError as error:
+            raise unusable(self.name, error.orig) from error
+        except psycopg.Error as error:  # of a COPY
+            raise unusable(self.name, error) from error
+
+    @staticmethod
+    def _answer(connection: sa.Connection, question: sa.TextClause, values: dict[str, Any]) -> bool:
+        answer = connection.execute(question, values).scalar()
+        connection.commit()  # what is held is held by the session
+        return bool(answer)
+
+
+def _parsed(url: str) -> sa.URL:
+    try:
+        return sa.make_url(url)
+    except (sa.exc.ArgumentError, ValueError):
+        raise ConfigError(["state: is no address of a database: postgresql://USER@HOST/DATABASE"]) from None
+
+
+def _number(name: str) -> int:
+    """Give the number by which a lock goes in the whole database, beside the schema's."""
+    return zlib.crc32(f"feeds {name}".encode()) - (1 << 31)
+
+
+def _require_alive(raw: Any, _record: Any, _proxy: Any) -> None:
+    """Have a connection replaced that says something unasked: mostly, that it is over. It costs no question."""
+    waiting = select.poll()
+    waiting.register(raw.pgconn.socket, select.POLLIN)
+    if raw.closed or waiting.poll(0):
+        raise sa.exc.DisconnectionError
+
+
+def _state_of(error: CatalogError) -> str | None:
+    """Give PostgreSQL's code of what went wrong."""
+    return getattr(getattr(error.__cause__, "orig", None), "sqlstate", None)
