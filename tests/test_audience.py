@@ -19,6 +19,7 @@ from werkzeug.wrappers import Request
 
 from feeds.audience import OTHER, Poll, Report, Tally, close_days, network, subscribers
 from feeds.audience.days import count
+from feeds.catalog import Catalog, Visit
 from feeds.errors import CatalogError, ConfigError
 from feeds.web.clients import Clients
 from feeds.web.stats import StatsPage
@@ -852,3 +853,45 @@ def test_logs_that_say_nothing(site):
     assert "1 poll in 2 lines, 1 line could not be read" in done.stderr
     done = site.run("stats", "--import", "config.yaml")
     assert done.returncode == 1
+
+
+def test_counting_and_closing_at_once(state):
+    """Of polls that many tell while others close the day, each is counted, once, on either engine."""
+    catalogs = [Catalog(state) for _ in range(5)]
+    catalogs[0].create()
+    day, over = "2026-05-01", datetime(2026, 5, 3, tzinfo=UTC)
+    closing = threading.Event()
+    failed = []
+
+    def count(catalog, number):
+        try:
+            for turn in range(15):
+                with catalog.counting(hurries=False) as counter:
+                    counter.salt(day)
+                    counter.count(day, [_visit_of(day, f"{number} {turn % 5}")], 1000)
+        except CatalogError as error:
+            failed.append(error)
+
+    def close():
+        while not closing.is_set():
+            close_days(catalogs[-1], over, 400)
+
+    threads = [threading.Thread(target=count, args=pair) for pair in zip(catalogs[:-1], range(4), strict=True)]
+    closer = threading.Thread(target=close)
+    for thread in (closer, *threads):
+        thread.start()
+    for thread in threads:
+        thread.join()
+    closing.set()
+    closer.join()
+    close_days(catalogs[-1], over, 400)
+    with catalogs[0].reading() as reader:
+        assert failed == []
+        assert reader.open_days() == []
+        assert sum(row.polls for row in reader.audience(day, day)) == 60
+    for catalog in catalogs:
+        catalog.close()
+
+
+def _visit_of(day, source):
+    return Visit(day, "", "Reader", "person", source, None, 1, 1, 0, 0, 5_000_000_000, 0)

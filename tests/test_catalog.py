@@ -66,9 +66,9 @@ def test_moments_are_exact(when):
     assert moment(micros(when)) == when
 
 
-def test_a_failed_transaction_leaves_nothing(tmp_path):
+def test_a_failed_transaction_leaves_nothing(state):
     """What is written before an exception is not there after it."""
-    catalog = Catalog(tmp_path / "c.db")
+    catalog = Catalog(state)
     catalog.create()
     with pytest.raises(ZeroDivisionError), catalog.writing() as writer:
         keep(writer, FULL)
@@ -79,9 +79,9 @@ def test_a_failed_transaction_leaves_nothing(tmp_path):
     catalog.close()
 
 
-def test_readers_see_one_revision(tmp_path):
+def test_readers_see_one_revision(state):
     """Who began to read goes on seeing what was there, whatever is committed meanwhile."""
-    catalog = Catalog(tmp_path / "c.db")
+    catalog = Catalog(state)
     catalog.create()
     with catalog.reading() as reader:
         assert reader.revision() == 0
@@ -93,9 +93,9 @@ def test_readers_see_one_revision(tmp_path):
     catalog.close()
 
 
-def test_the_last_run_is_remembered(tmp_path):
+def test_the_last_run_is_remembered(state):
     """The last regeneration is there for `status` and `/healthz`."""
-    catalog = Catalog(tmp_path / "c.db")
+    catalog = Catalog(state)
     catalog.create()
     with catalog.writing() as writer:
         assert writer.run() is None
@@ -105,9 +105,9 @@ def test_the_last_run_is_remembered(tmp_path):
     catalog.close()
 
 
-def test_only_one_that_is_gone_is_taken_for_another(tmp_path):
+def test_only_one_that_is_gone_is_taken_for_another(state):
     """A vanished article is found again by its slug, but never guessed among several."""
-    catalog = Catalog(tmp_path / "c.db")
+    catalog = Catalog(state)
     catalog.create()
     with catalog.writing() as writer:
         first = keep(writer, replace(FULL, path="1.md", slug="s"), "h1")
@@ -155,6 +155,7 @@ def tables(file):
         return {name: {(c[1], c[3]) for c in raw.execute(f"PRAGMA table_info({name})")} for name in names}, indexes
 
 
+@pytest.mark.engine("sqlite")
 @pytest.mark.parametrize("version", [1, 2, 3, 4, 5, 6])
 def test_a_catalog_of_an_earlier_version_is_brought_up(site, version, tmp_path):
     """A catalog as an earlier version made it gets this one's tables, and keeps ids, last good versions and stamps."""
@@ -208,6 +209,7 @@ def damage(site, how):
     return file.read_bytes()
 
 
+@pytest.mark.engine("sqlite")
 @pytest.mark.parametrize("how", DAMAGE)
 def test_a_damaged_catalog_is_kept_aside_and_made_anew(site, how):
     """Whatever is wrong with it, one sentence says so, it is kept, and the feeds are as before, with the same ids."""
@@ -235,6 +237,7 @@ def exported(site):
             and not file.name.startswith(".")}  # fmt: skip
 
 
+@pytest.mark.engine("sqlite")
 def test_ids_that_are_nowhere_else_are_saved(site):
     """An article that was renamed and edited since its id was minted keeps that id through damage to the catalog."""
     site.article("a.md", title="a")
@@ -267,6 +270,7 @@ def test_ids_that_are_nowhere_else_are_saved(site):
         assert catalog.feed("").changed == changed, "nothing that it shows has changed"
 
 
+@pytest.mark.engine("sqlite")
 def test_a_foreign_database_is_kept_aside(site):
     """A database of another program at `state` is renamed, whole, and said; a newer version's catalog is left alone."""
     site.article("a.md", title="a")
@@ -302,7 +306,7 @@ def test_a_process_that_forked_has_connections_of_its_own(tmp_path):
     if not child:
         with catalog.writing() as writer:
             writer.commit_revision(DAY)
-        os._exit(0 if catalog._engine.pool.checkedin() == 1 else 1)
+        os._exit(0 if catalog._database.engine.pool.checkedin() == 1 else 1)
     assert os.waitpid(child, 0)[1] == 0
     with catalog.reading() as reader:
         assert reader.revision() == 1
@@ -338,6 +342,7 @@ def test_a_run_goes_on_although_a_worker_wrote_meanwhile(site):
         catalog.close()
 
 
+@pytest.mark.engine("sqlite")
 @pytest.mark.parametrize("how", ["damaged", "taken away"])
 def test_neither_catalog_nor_articles(site, how):
     """A lost catalog beside an empty folder, as when volumes are not mounted, empties no exported tree unasked."""
@@ -376,6 +381,7 @@ def test_the_last_entry_may_become_a_draft(site):
     assert json.loads((site.root / "public" / "feed.json").read_text())["items"] == []
 
 
+@pytest.mark.engine("sqlite")
 def test_the_guard_outlives_damage(site, monkeypatch):
     """After damage the guard knows what was published; while it stops, no worker gives out anything less than that."""
     monkeypatch.setattr(workshop, "_PATIENCE", 30)  # seconds: the machine may be busy
@@ -414,6 +420,7 @@ def test_the_guard_outlives_damage(site, monkeypatch):
     assert site.documents() == before
 
 
+@pytest.mark.engine("sqlite")
 def test_commands_that_only_look_bring_nothing_up(site):
     """Beside a catalog of an earlier version they say who brings it up, and leave it as it is."""
     file = site.config.catalog

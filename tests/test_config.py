@@ -128,7 +128,7 @@ shedule: {cron: x}
         (GOOD + "site: {}", "c:2:1: site: said twice"),
         (GOOD + "a: &b 1\nc: *b", "c:3:4: *b: aliases are not read"),
         (GOOD + "schedule: {cron: every day}", "c:2:12: schedule.cron: must have five fields"),
-        (GOOD + "state: mysql://x", "c:2:1: state: must be sqlite:///PATH"),
+        (GOOD + "state: mysql://x", "c:2:1: state: must be sqlite:///PATH or postgresql://USER@HOST/DATABASE"),
         (GOOD + "export: {path: s3://x/y}", "c:2:10: export.path: must be a folder"),
         (GOOD + "server: {port: 99999}", "c:2:10: server.port: must be at most 65535"),
         (GOOD + "server: {port: 80.5}", "c:2:10: server.port: must be a whole number"),

@@ -74,7 +74,8 @@ class Postgres:
     def __init__(self, url: str) -> None:
         """Take a postgresql:// URL. Raises `ConfigError` where the driver is missing."""
         where = _parsed(url)
-        self.name = where.set(drivername="postgresql", password=None, query={}).render_as_string()
+        shown = sa.URL.create("postgresql", where.username, None, where.host, where.port, where.database)
+        self.name = shown.render_as_string()
         options = " ".join(f"-c {key}={value}" for key, value in _SERVER.items())
         said = where.query.get("options", "")
         arguments = {key: value for key, value in _CLIENT.items() if key not in where.query}

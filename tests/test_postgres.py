@@ -1,0 +1,341 @@
+"""The catalog in PostgreSQL: the same documents, one writer, whatever becomes of connections, and its neighbours."""
+
+import contextlib
+import shutil
+import socket
+import threading
+import time
+
+import psycopg
+import pytest
+from conftest import PASSWORD, Site
+
+from feeds.audience import close_days
+from feeds.catalog import Catalog, Visit
+from feeds.errors import CatalogError, ConfigError, Locked
+
+pytestmark = pytest.mark.engine("postgres")
+ADVISORY = """SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND granted AND objsubid = 2
+              AND objid::bigint = %s::regnamespace::oid::bigint"""
+
+
+def schema_of(state):
+    return state.rpartition("%3D")[2]
+
+
+@pytest.fixture
+def sites(tmp_path, state, postgres):
+    """Give an empty site with a catalog in PostgreSQL, and one with another in the same database."""
+    made = [Site(tmp_path / "a", state), Site(tmp_path / "b", postgres.schema(f"{schema_of(state)}_b"))]
+    yield made
+    for site in made:
+        site.close()
+
+
+class Wire:
+    """A way to the server over TCP, which can be cut."""
+
+    def __init__(self, folder):
+        self._folder = folder
+        self._ends = []
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self._listener.getsockname()[1]
+        self._start()
+
+    def _start(self):
+        threading.Thread(target=self._accept, args=(self._listener,), daemon=True).start()
+
+    def _accept(self, listener):
+        with contextlib.suppress(OSError):
+            while True:
+                near = listener.accept()[0]
+                far = socket.socket(socket.AF_UNIX)
+                far.connect(str(self._folder / ".s.PGSQL.5432"))
+                self._ends += [near, far]
+                for pair in ((near, far), (far, near)):
+                    threading.Thread(target=self._carry, args=pair, daemon=True).start()
+
+    @staticmethod
+    def _carry(source, target):
+        with contextlib.suppress(OSError):
+            while data := source.recv(65536):
+                target.sendall(data)
+        for end in (source, target):
+            with contextlib.suppress(OSError):
+                end.shutdown(socket.SHUT_RDWR)
+
+    def cut(self):
+        """Cut it."""
+        for end in (self._listener, *self._ends):
+            with contextlib.suppress(OSError):
+                end.shutdown(socket.SHUT_RDWR)
+            end.close()
+        self._ends = []
+
+    def mend(self):
+        """Have it lead to the server again."""
+        self._listener = socket.create_server(("127.0.0.1", self.port))
+        self._start()
+
+
+@pytest.fixture
+def wire(postgres):
+    """Give a way to the server."""
+    made = Wire(postgres.folder)
+    yield made
+    made.cut()
+
+
+def through(wire, state):
+    """Give the same catalog's `state` at the end of a wire."""
+    return f"postgresql://postgres:{PASSWORD}@127.0.0.1:{wire.port}/postgres?options=-csearch_path%3D{schema_of(state)}"
+
+
+def write_all(site):
+    """Write articles whose order hangs on how text is sorted, and on nothing else."""
+    for name in ("b", "B", "a-b", "aB", "a_b", "é", "z", "Zz", "1", "10", "9", "ß", "中"):
+        site.article(f"{name}.md", f"Text of {name}.", title=f"T {name}", category="C", tags=["x", name])
+        site.article(f"given {name}.md", title=name, id=f"urn:x:{name}", authors=["Z", "é", "a"])
+    site.write("broken.md", "---\ntitle: [\n---\n")
+    site.article("later.md", title="later", date="2100-01-01")
+
+
+def test_both_engines_give_the_same_bytes(tmp_path, state):
+    """The same folder gives the same documents on either engine, archives and all, also after moves and edits."""
+    ours, theirs = Site(tmp_path / "a", state), Site(tmp_path / "b")
+    for site in (ours, theirs):
+        site.configure(feeds={"limit": 5})
+        write_all(site)
+    first, second = (site.publish() for site in (ours, theirs))
+    assert first.changed == second.changed
+    assert first.refused == second.refused
+    assert ours.documents(archives=True) == theirs.documents(archives=True)
+    for site in (ours, theirs):
+        (site.content / "aB.md").rename(site.content / "moved.md")
+        (site.content / "9.md").unlink()
+        site.article("é.md", "Edited.", title="Edited")
+    assert ours.publish().changed == theirs.publish().changed
+    assert ours.documents(archives=True) == theirs.documents(archives=True)
+    for site in (ours, theirs):
+        site.close()
+
+
+def test_who_loses_the_lock_in_a_run_commits_nothing(site, postgres, state):
+    """A run whose connection ends in the middle of its commit leaves all as it was, and the next one completes."""
+    site.article("a.md", title="a")
+    site.publish()
+    before = site.documents()
+    for number in range(20):
+        site.article(f"{number}.md", title=f"T{number}")
+    failed = []
+
+    def run():
+        try:
+            site.publish()
+        except CatalogError as error:
+            failed.append(error)
+
+    schema = schema_of(state)
+    with psycopg.connect(host=str(postgres.folder), user="postgres") as other:
+        other.execute(f"LOCK TABLE {schema}.feeds IN SHARE MODE")  # so that the run stops where it stamps the feeds
+        thread = threading.Thread(target=run)
+        thread.start()
+        waits = "SELECT pid FROM pg_locks WHERE NOT granted AND relation = %s::regclass"
+        until = time.monotonic() + 15
+        while not (waiting := postgres.execute(waits, f"{schema}.feeds")):
+            assert time.monotonic() < until
+            time.sleep(0.02)
+        holders = postgres.execute(ADVISORY, schema)
+        assert {pid for (pid,) in holders} == {pid for (pid,) in waiting}, "the lock's connection is what writes"
+        postgres.execute("SELECT pg_terminate_backend(%s)", waiting[0][0])
+        thread.join(15)
+    assert len(failed) == 1
+    assert str(failed[0]).count("\n") == 0
+    assert PASSWORD not in str(failed[0])
+    with site.catalog.reading() as reader:
+        assert reader.revision() == 1
+        assert reader.live() == 1
+    assert site.documents() == before
+    assert site.publish().articles == 21
+
+
+def test_who_lost_the_lock_writes_no_more(state, postgres):
+    """Between two of a run's transactions its lock passes to another: what the first would still write is refused."""
+    first, second = Catalog(state), Catalog(state)
+    first.create()
+    with first.lock():
+        with pytest.raises(Locked), second.lock():
+            pass
+        ((pid,),) = postgres.execute(ADVISORY, schema_of(state))
+        postgres.execute("SELECT pg_terminate_backend(%s)", pid)
+        with second.lock(5), second.writing() as writer:
+            writer.set_meta("said by", "the second")
+        for _ in range(2):
+            with pytest.raises(CatalogError), first.writing() as writer:
+                writer.set_meta("said by", "the first")
+    with first.reading() as reader:
+        assert reader.meta("said by") == "the second"
+    with first.lock(), first.writing() as writer:  # and begins anew
+        writer.set_meta("said by", "the first")
+    for catalog in (first, second):
+        catalog.close()
+
+
+def test_a_connection_that_ended_is_replaced(state, postgres):
+    """Who reads after the server has ended all connections, as when it was restarted, notices nothing."""
+    catalog = Catalog(state)
+    catalog.create()
+    for _ in range(3):
+        with catalog.reading() as reader:
+            assert reader.revision() == 0
+        pid = catalog._database.engine.pool.connect()  # what is there to be used again
+        postgres.execute("SELECT pg_terminate_backend(%s)", pid.driver_connection.info.backend_pid)
+        pid.close()
+        time.sleep(0.2)
+    with catalog.writing() as writer:
+        writer.set_meta("x", "y")
+    catalog.close()
+
+
+def test_the_database_is_away_and_comes_back(site, serve, wire, state):
+    """While it is away what is known is served and builds fail in a sentence; when it is back all goes on by itself."""
+    site.configure(state=through(wire, state), schedule={"cron": None})
+    site.article("a.md", title="a")
+    server = serve(site)
+    server.wait_for(lambda: server.titles() == ["a"])
+    wire.cut()
+    site.article("b.md", title="b")
+    server.wait_for(lambda: b"serving what is kept" in server.get("/healthz").body)
+    assert server.titles() == ["a"]
+    done = site.run("build")
+    assert (done.returncode, done.stderr.count("\n")) == (3, 1), done.stderr
+    said = done.stderr + done.stdout + server.get("/healthz").body.decode()
+    wire.mend()
+    server.wait_for(lambda: sorted(server.titles()) == ["a", "b"], 30)
+    assert b'"failure":null' in server.get("/healthz").body.replace(b" ", b"")
+    assert PASSWORD not in said + server.log.read_text()
+    assert "postgresql://postgres@127.0.0.1" in said
+
+
+def test_two_sites_in_one_database(sites):
+    """Each site has a schema: nothing of one is in the other, and neither waits for the other's lock."""
+    one, other = sites
+    one.article("a.md", title="a")
+    other.article("b.md", title="b")
+    with one.catalog.lock(), one.catalog.writing():
+        assert other.publish().articles == 1
+    assert one.publish().articles == 1
+    assert (list(one.items()), list(other.items())) == (["a"], ["b"])
+
+
+@pytest.mark.parametrize(
+    ("change", "code", "said"),
+    [
+        (lambda state: state.replace("/postgres?", "/nowhere?"), 3, 'database "nowhere" does not exist'),
+        (lambda state: state.replace("postgres:", "nobody:"), 3, 'role "nobody" does not exist'),
+        (lambda state: f"{state}_not", 3, "CREATE SCHEMA"),
+        (lambda state: f"{state}&sslmodus=x", 3, 'invalid connection option "sslmodus"'),
+        (lambda _: f"postgresql://a:{PASSWORD}@127.0.0.1:1/x", 3, "onnection refused"),
+        (lambda _: f"postgresql://a:{PASSWORD}@127.0.0.1:port/x", 2, "no address of a database"),
+        (lambda _: f"mysql://a:{PASSWORD}@127.0.0.1/x", 2, "must be sqlite:///PATH or postgresql://"),
+    ],
+)
+def test_what_is_wrong_is_said_without_the_password(site, state, change, code, said):
+    """Whatever is wrong with `state`, one sentence says so, and the password is not in it."""
+    site.article("a.md", title="a")
+    for command in ("build", "status"):
+        done = site.run(command, "-v", environment={"FEEDS__STATE": change(state)})
+        assert done.returncode == code, done.stderr
+        assert said in done.stderr
+        assert done.stderr.strip().count("\n") == 0
+        assert PASSWORD not in done.stderr + done.stdout
+
+
+def test_a_driver_that_is_missing(site, tmp_path):
+    """Without the driver, a sentence says what to install, and nothing was done."""
+    hidden = tmp_path / "hidden"
+    hidden.mkdir()
+    (hidden / "psycopg.py").write_text("raise ModuleNotFoundError('psycopg')")
+    done = site.run("build", environment={"PYTHONPATH": str(hidden)})
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+    assert "pip install 'feeds[postgres]'" in done.stderr
+    assert PASSWORD not in done.stderr
+
+
+def test_others_tables_and_newer_ones_are_left_alone(site, postgres, state):
+    """A schema with others' tables, a newer version's catalog and a damaged text are said in a sentence, and stay."""
+    schema = schema_of(state)
+    postgres.execute(f"CREATE TABLE {schema}.theirs (x text)")
+    done = site.run("build")
+    assert (done.returncode, done.stderr.count("\n")) == (3, 1)
+    assert "search_path%3DNAME" in done.stderr
+    postgres.execute(f"DROP TABLE {schema}.theirs")
+    site.article("a.md", title="a")
+    assert site.run("build").returncode == 0
+    postgres.execute(f"UPDATE {schema}.texts SET article = 'x'")
+    postgres.execute(f"DELETE FROM {schema}.contents")
+    done = site.run("build", "--force", "--output", "other")  # which reads the file again
+    assert done.returncode == 0, done.stderr
+    postgres.execute(f"UPDATE {schema}.texts SET article = 'x'")
+    postgres.execute(f"DELETE FROM {schema}.contents")
+    done = site.run("build", "--output", "another")
+    assert done.returncode == 3
+    assert "left as it is" in done.stderr
+    postgres.execute(f"UPDATE {schema}.meta SET value = '99' WHERE key = 'schema'")
+    done = site.run("build")
+    assert (done.returncode, "newer version" in done.stderr) == (3, True)
+    assert postgres.execute(f"SELECT count(*) FROM {schema}.articles") == [(1,)]
+
+
+def test_tables_that_were_taken_away_are_made_anew(site, postgres, state):
+    """Who publishes makes them again, with the same ids, as of a file that was taken away."""
+    site.article("a.md", title="a", category="c")
+    site.publish()
+    before = site.documents()
+    schema = schema_of(state)
+    catalog = Catalog(state)
+    postgres.execute(f"DROP SCHEMA {schema} CASCADE")
+    postgres.execute(f"CREATE SCHEMA {schema}")
+    assert not catalog.is_there
+    assert "Nothing was published yet" in site.run("status").stdout
+    site.publish()
+    assert site.documents() == before
+    catalog.close()
+
+
+def test_a_revision_is_announced(site, postgres, state):
+    """Whoever listens is told of a new revision, once, and of a run that changed nothing not at all."""
+    ((number,),) = postgres.execute("SELECT %s::regnamespace::oid::int", schema_of(state))
+    with psycopg.connect(host=str(postgres.folder), user="postgres", autocommit=True) as listener:
+        listener.execute(f"LISTEN feeds_{number}")
+        site.article("a.md", title="a")
+        site.publish()
+        assert len(list(listener.notifies(timeout=5, stop_after=1))) == 1
+        site.publish()
+        assert list(listener.notifies(timeout=0.3)) == []
+
+
+def test_counting_and_publishing_do_not_wait_for_each_other(state):
+    """Who counts does so while somebody publishes, and the other way round."""
+    catalog = Catalog(state)
+    catalog.create()
+    began = time.monotonic()
+    with catalog.writing() as writer, catalog.counting() as counter:
+        writer.set_meta("x", "y")
+        counter.add([visit("2026-01-01", "a")])
+    assert time.monotonic() - began < 10, "or it was waited for until patience ended"
+    with catalog.reading() as reader:
+        assert reader.meta("x") == "y"
+        assert next(reader.sums("2026-01-01")).polls == 1
+    catalog.close()
+
+
+def visit(day, source):
+    return Visit(day, "", "Reader", "person", source, None, 1, 1, 0, 0, 5_000_000_000, 0)
+
+
+def test_an_address_that_is_none():
+    """A URL that nobody can read is an error of the configuration, and is not shown."""
+    with pytest.raises(ConfigError) as caught:
+        Catalog(f"postgresql://a:{PASSWORD}@[::1/x")
+    assert PASSWORD not in str(caught.value)
