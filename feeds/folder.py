@@ -18,6 +18,7 @@ import pathspec
 from feeds.errors import ConfigError, FolderGone, Refused, Unreadable
 from feeds.text import clean
 
+_INODE = (1 << 63) - 1  # some file systems number with 64 bits, which no database's integer holds
 _SUFFIXES = (".md", ".markdown")
 _NEVER = (".", "~$", "_index.")  # hidden, Office's, and Hugo's list pages
 _SILENT = {"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "virtiofs",
@@ -147,7 +148,7 @@ class Folder:
             return Found(path, problem=f"can't be read: {error.strerror}")
         if not stat.S_ISREG(facts.st_mode):
             return Found(path, problem="not a regular file")
-        return Found(path, facts.st_mtime_ns, facts.st_size, facts.st_ino)
+        return Found(path, facts.st_mtime_ns, facts.st_size, facts.st_ino & _INODE)
 
     def read(self, file: Found, most: int) -> bytes:
         """Read a file whole, `most` bytes and one of it. Raises `Unreadable`, or `Unsettled` while it is written."""

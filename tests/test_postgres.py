@@ -1,7 +1,7 @@
 """The catalog in PostgreSQL: the same documents, one writer, whatever becomes of connections, and its neighbours."""
 
 import contextlib
-import shutil
+import random
 import socket
 import threading
 import time
@@ -10,7 +10,6 @@ import psycopg
 import pytest
 from conftest import PASSWORD, Site
 
-from feeds.audience import close_days
 from feeds.catalog import Catalog, Visit
 from feeds.errors import CatalogError, ConfigError, Locked
 
@@ -301,6 +300,23 @@ def test_tables_that_were_taken_away_are_made_anew(site, postgres, state):
     site.publish()
     assert site.documents() == before
     catalog.close()
+
+
+def test_what_no_index_holds_is_refused(site):
+    """An id or a slug as long as no index of PostgreSQL's holds is refused; everything else is published."""
+    rng = random.Random(1)
+    long = "".join(rng.choices("abcdefghijklmnopqrstuvwxyz0123456789", k=2_100))
+    site.configure(site={"pages": True})
+    site.article("id.md", id=f"urn:x:{long}")
+    site.article("slug.md", slug=long)
+    site.article("zero.md", id="urn:\0x", title="a\0b", category="c\0d")
+    site.article("longest.md", id=f"urn:x:{long[:1990]}", category="c" * 300, title="longest", slug=long[:1900])
+    outcome = site.publish()
+    assert [(one.path, one.reason.partition(" ")[0]) for one in outcome.refused] == [
+        ("id.md", "id"),
+        ("slug.md", "slug"),
+    ]
+    assert outcome.articles == 2
 
 
 def test_a_revision_is_announced(site, postgres, state):

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 _FEW = 3_000  # files that are read here: processes of their own take a second to start
 _BATCH = 100  # files for a process at a time
+_LONGEST = 2_000  # bytes of what an article is found by: an entry of PostgreSQL's indexes has 2,704
 _UNSEEN: Stamp = (0, 0, 0)  # no file has it, so that the next run reads the file again
 
 
@@ -129,14 +130,22 @@ class Reader:
             if row and row.hash == hash_ and not (row.refused or row.gone or differing.again):
                 return Touched(row.key, file.path, stamp)
             article = articles.read(data, file.path, site.timezone)
+            page = syndicate.page(article, site)
+            _require_short(("id", article.id), ("slug", article.slug), ("the path of its page", page))
         except Unsettled:
             return InFlux(file.path)
         except Refused as refused:
             stamp = _UNSEEN if isinstance(refused, Unreadable) else stamp
             return Reading(file.path, stamp, refused=one_line(refused.reason), refused_line=refused.line)
         minted, feeds = syndicate.mint(article, site), syndicate.feeds_of(article, site)
-        reading = Reading.of(article, stamp, hash_, minted, feeds, syndicate.page(article, site))
+        reading = Reading.of(article, stamp, hash_, minted, feeds, page)
         return reading if ordinary(article.body) else Doubtful(reading, article.body)
+
+
+def _require_short(*found_by: tuple[str, str | None]) -> None:
+    for what, said in found_by:
+        if said and len(said.encode()) > _LONGEST:
+            raise Refused(f"{what} {said[:60]!r}… is longer than {_LONGEST} bytes")
 
 
 _READER: Reader
