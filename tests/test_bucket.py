@@ -1,0 +1,265 @@
+"""The static tree in an object store: what a folder has, with its headers, and nothing written that is there already."""
+
+import shutil
+import subprocess
+import sys
+
+import pytest
+from conftest import Site, free_port
+from stores import MANIFEST, Store, shown
+
+FORMATS = ("rss.xml", "atom.xml", "feed.json")
+CACHE = "public, max-age=300, stale-while-revalidate=60, stale-if-error=86400"
+XML = "application/xml; charset=utf-8"
+
+
+@pytest.fixture(scope="module")
+def store():
+    """Give a server."""
+    made = Store()
+    yield made
+    made.stop()
+
+
+@pytest.fixture
+def site(site):
+    """Give an empty site with a configuration."""
+    site.configure()
+    return site
+
+
+@pytest.fixture
+def full(site):
+    """Give a site with every kind of file."""
+    site.configure(
+        site={"pages": True},
+        content={"permalink": "/{category}/{slug}"},
+        feeds={"limit": 2, "aliases": {"/index.xml": "/atom.xml", "/feed": "/feed.json"}},
+        export={"precompressed": ["gzip", "br", "zstd"], "hosts": ["netlify", "apache"]},
+    )
+    for number in range(1, 6):
+        site.article(f"{number}.md", title=f"T{number}", date=f"2026-05-0{number}", category="x", tags=["é & ü"])
+    site.article("trip/index.md", "![](map.svg)", title="Trip", category="x")
+    (site.content / "trip/map.svg").write_text("<svg xmlns='http://www.w3.org/2000/svg'/>")
+    (site.content / "trip/data.json.gz").write_bytes(b"\x1f\x8b no variant of ours")
+    (site.content / "trip/sound.mp3").write_bytes(bytes(range(256)) * 24_000)  # so large that it goes in parts
+    return site
+
+
+def test_the_tree_in_a_bucket(full, store):
+    """A bucket gets the bytes of the folder, each with its type, its coding and its caching; then a run writes nothing."""
+    bucket = store.bucket()
+    done, _ = store.build(full.root, "--output", f"s3://{bucket}/a b/ü/")
+    assert (done.returncode, done.stderr) == (0, "")
+    objects = store.objects(bucket, "a b/ü")
+    assert full.run("build", "--output", "public").returncode == 0
+    public = full.root / "public"
+    files = {str(file.relative_to(public)): file.read_bytes() for file in public.rglob("*") if file.is_file()}
+    files.pop(MANIFEST)
+    assert shown(objects)[0] == files
+    kinds = {
+        "rss.xml": XML, "tag/é-ü/atom.xml": XML, "feed.json": "application/feed+json", "archive/1/rss.xml": XML,
+        "index.xml": XML, "feed": "application/feed+json", "feeds.opml": "text/x-opml; charset=utf-8",
+        "index.html": "text/html; charset=utf-8", "x/1.html": "text/html; charset=utf-8",
+        "static/page.css": "text/css; charset=utf-8", "static/page.js": "text/javascript; charset=utf-8",
+        "x/trip/map.svg": "image/svg+xml", "x/trip/sound.mp3": "audio/mpeg", "x/trip/data.json.gz": "application/gzip",
+        "_headers": "text/plain; charset=utf-8", ".htaccess": "text/plain; charset=utf-8",
+    }  # fmt: skip
+    for key, kind in kinds.items():
+        assert objects[key][1] == {"Content-Type": kind, "Cache-Control": CACHE}, key
+    for suffix, coding in {".gz": "gzip", ".br": "br", ".zst": "zstd"}.items():
+        headers = {"Content-Type": XML, "Cache-Control": CACHE, "Content-Encoding": coding}
+        assert [objects[f"{key}{suffix}"][1] for key in ("rss.xml", "index.xml")] == [headers, headers]
+    again, written = store.build(full.root, FEEDS__EXPORT__PATH=f"s3://{bucket}/a b/ü")
+    assert (again.returncode, written, len(store.asked)) == (0, [], 2)  # a listing, and the manifest
+
+
+def test_only_what_changed_is_uploaded(site, store):
+    """After an edit, what shows it is uploaded; what is no more goes last; and with another max-age all is said anew."""
+    place = f"s3://{store.bucket()}"
+    site.article("a.md", title="a", category="x")
+    site.article("b.md", title="b", category="y")
+    assert store.build(site.root, "--output", place)[0].returncode == 0
+    assert store.build(site.root, "--output", f"{place}/")[1] == []
+    site.article("b.md", "New.", title="b", category="y")
+    done, written = store.build(site.root, "--output", place, "-v")
+    assert "7 files written, 0 removed" in done.stderr
+    expected = {*FORMATS, *(f"category/y/{name}" for name in (*FORMATS, "index.html"))}
+    assert [key for _, key in written if key == MANIFEST] == [MANIFEST, MANIFEST]
+    assert sorted(key for _, key in written[1:-1]) == sorted(expected)
+    (site.content / "b.md").unlink()
+    _, written = store.build(site.root, "--output", place)
+    assert [method for method, key in written if method != "PUT"] == ["POST"]
+    assert [method for method, _ in written[-2:]] == ["POST", "PUT"]
+    assert not [key for key in store.objects(place.removeprefix("s3://")) if key.startswith("category/y/")]
+    site.configure(server={"max_age": 60})
+    store.build(site.root, "--output", place)
+    caches = {headers["Cache-Control"] for _, headers in store.objects(place.removeprefix("s3://")).values()}
+    assert caches == {CACHE.replace("300", "60"), "no-store"}
+
+
+def test_what_is_led_to_comes_first(full, store):
+    """What others lead to is there before them: pictures, articles, archives, the live documents, the feeds' pages."""
+    full.configure(export={"precompressed": [], "hosts": []})
+    _, written = store.build(full.root, "--output", f"s3://{store.bucket()}")
+    kinds = [
+        lambda key: key == MANIFEST,
+        lambda key: key.startswith(("static/", "x/trip/")),
+        lambda key: key.startswith("x/") or (key.endswith("index.html") and "archive/" in key),
+        lambda key: "archive/" in key,
+        lambda key: key.endswith(FORMATS) or key in {"index.xml", "feed"},
+        lambda key: key.endswith(("index.html", "feeds.opml")),
+    ]
+    order = [next(nth for nth, is_it in enumerate(kinds) if is_it(key)) for _, key in written]
+    assert order[0] == order[-1] == 0
+    assert order[1:-1] == sorted(order[1:-1])
+    assert set(order) == set(range(len(kinds)))
+
+
+@pytest.fixture(scope="module")
+def edited(store, tmp_path_factory):
+    """Give a site that was built into a bucket and then edited, the objects of before and after, and the writes between."""
+    bucket, root = store.bucket(), tmp_path_factory.mktemp("edited")
+    site = Site(root / "site")
+    site.configure(feeds={"limit": 2})
+    for number in range(1, 6):
+        site.article(f"{number}.md", title=f"T{number}", date=f"2026-05-0{number}", category=f"c{number % 2}")
+    assert store.build(site.root, "--output", f"s3://{bucket}")[0].returncode == 0
+    old = store.objects(bucket)
+    site.article("5.md", "Edited.", title="T5", date="2026-05-05", category="c1")
+    site.article("6.md", title="T6", date="2026-05-06", category="new")
+    for number in (2, 4):
+        (site.content / f"{number}.md").unlink()
+    assert site.run("build", "--no-export", "--accept").returncode == 0
+    shutil.copytree(site.root, root / "template", copy_function=shutil.copy2)
+    done, written = store.build(site.root, "--accept", "--output", f"s3://{bucket}")
+    assert done.returncode == 0
+    return root / "template", old, store.objects(bucket), len(written)
+
+
+@pytest.mark.parametrize("part", [0, 0.1, 0.4, 0.7, 0.9, 1])
+def test_killed(edited, store, tmp_path, part):
+    """Ended at any write, a run has left old or new objects and forgotten none; the next makes all as undisturbed."""
+    template, old, new, writes = edited
+    assert writes > 20
+    bucket, place = store.bucket(), tmp_path / "site"
+    store.fill(bucket, old)
+    shutil.copytree(template, place, copy_function=shutil.copy2)
+    nth = 1 + round(part * (writes - 1))
+    assert store.build_killed(place, nth, "--accept", "--output", f"s3://{bucket}") == -9
+    left = store.objects(bucket)
+    assert [key for key, one in left.items() if key != MANIFEST and one not in (old.get(key), new.get(key))] == []
+    bodies, (facts,) = shown(left)
+    assert {f"/{key}" for key in bodies} <= set(facts)
+    assert store.build(place, "--accept", "--output", f"s3://{bucket}")[0].returncode == 0
+    assert store.objects(bucket) == new
+
+
+def test_what_is_not_ours(site, store):
+    """Foreign objects are left alone and said; what others wrote over is mended; a lost manifest harms nothing."""
+    bucket = store.bucket()
+    site.article("a.md", title="a", category="x")
+    store.put(bucket, "site/category/x/index.html", b"theirs")
+    store.put(bucket, "site/feeds.opml", b"")
+    store.put(bucket, "site/else.html", b"theirs too")
+    store.put(bucket, "sites/rss.xml", b"a neighbour's")
+    done, _ = store.build(site.root, "--output", f"s3://{bucket}/site")
+    assert done.returncode == 0
+    assert done.stderr.count("is there already and not ours; it is left alone") == 2
+    assert f"s3://{bucket}/site/category/x/index.html: is there already" in done.stderr
+    whole = store.objects(bucket)
+    bodies = shown(whole)[0]
+    assert (bodies["site/category/x/index.html"], bodies["site/feeds.opml"]) == (b"theirs", b"")
+    assert (bodies["site/else.html"], bodies["sites/rss.xml"]) == (b"theirs too", b"a neighbour's")
+    store.put(bucket, "site/rss.xml", b"junk")
+    _, written = store.build(site.root, "--output", f"s3://{bucket}/site")
+    assert [key for _, key in written] == [f"site/{key}" for key in (MANIFEST, "rss.xml", MANIFEST)]
+    assert store.objects(bucket) == whole
+    for broken in (None, b'{"/../etc": ["x", 1, "y", "z"]}'):
+        if broken:
+            store.put(bucket, f"site/{MANIFEST}", broken)
+        else:
+            store.remove(bucket, f"site/{MANIFEST}")
+        done, _ = store.build(site.root, "--output", f"s3://{bucket}/site")
+        assert done.stderr.count("it is left alone") == 2
+        assert store.objects(bucket) == whole
+    store.build(site.root, "--force", "--output", f"s3://{bucket}/site")
+    assert store.objects(bucket)["site/category/x/index.html"][0].startswith(b"<!")
+
+
+@pytest.mark.parametrize(
+    ("case", "code", "sentence"),
+    [
+        ("no bucket", 3, "s3://nowhere/x: there is no such bucket: make it first; what was there is untouched"),
+        ("unreachable", 3, "it can't be reached: look at the network, and the endpoint if it is set"),
+        ("refused", 3, "access is refused, 403 Forbidden (InvalidAccessKeyId): look at the credentials"),
+        ("no extra", 2, "what speaks to object stores is not installed (obstore): pip install 'feeds[s3]'"),
+        ("no account", 3, "there is no account in the environment: set AZURE_STORAGE_ACCOUNT_NAME"),
+        ("key in URL", 2, "--output: must be a folder, or s3://BUCKET/PREFIX"),
+    ],
+)
+def test_what_goes_wrong_is_said(site, store, case, code, sentence):
+    """Whatever is wrong with a store or the way to it, one sentence says so, and the exit code what came of it."""
+    bucket = store.bucket()
+    site.article("a.md", title="a")
+    place, environment = f"s3://{bucket}/x", {}
+    match case:
+        case "no bucket":
+            place = "s3://nowhere/x"
+        case "unreachable":
+            environment["AWS_ENDPOINT_URL"] = f"http://127.0.0.1:{free_port()}"
+        case "no extra":
+            (site.root / "obstore.py").write_text("raise ModuleNotFoundError(name='obstore')")
+            environment["PYTHONPATH"] = str(site.root)
+        case "no account":
+            place = "az://container/x"
+        case "key in URL":
+            place = "s3://key:a-secret@bucket/x"
+    if case == "refused":
+        store.post("/moto-api/reset-auth", b"0")
+    try:
+        done, written = store.build(site.root, "--output", place, **environment)
+    finally:
+        store.post("/moto-api/reset-auth", b"inf")
+    assert (done.returncode, written, done.stderr.count("\n")) == (code, [], 1), done.stderr
+    assert sentence in done.stderr
+    assert "a-secret" not in done.stderr
+
+
+def test_a_store_that_fails_midway(site, store):
+    """Where a write is refused, one sentence says which; what is there is old or new, and the next run goes on."""
+    bucket = store.bucket()
+    site.article("a.md", title="a", category="x")
+    store.failing = "rss.xml"
+    try:
+        done, _ = store.build(site.root, "--output", f"s3://{bucket}")
+    finally:
+        store.failing = ""
+    assert (done.returncode, done.stderr.count("\n")) == (3, 1), done.stderr
+    assert "rss.xml: access is refused, 403 Forbidden" in done.stderr
+    assert "what was there is untouched" in done.stderr
+    assert store.build(site.root, "--output", f"s3://{bucket}")[0].returncode == 0
+    assert {"rss.xml", "category/x/rss.xml"} <= set(store.objects(bucket))
+
+
+def test_many_files_in_a_bucket(site, store):
+    """Where every core has a process of its own, the bucket has the folder's bytes too, and a run then writes nothing."""
+    for number in range(90):
+        site.article(f"{number}.md", title=str(number), tags=[f"t{number}"])
+    bucket = store.bucket()
+    assert store.build(site.root, "--output", f"s3://{bucket}")[0].returncode == 0
+    assert site.run("build", "--output", "public").returncode == 0
+    public = site.root / "public"
+    files = {str(file.relative_to(public)): file.read_bytes() for file in public.rglob("*") if file.is_file()}
+    files.pop(MANIFEST)
+    assert len(files) > 300
+    assert shown(store.objects(bucket))[0] == files
+    assert store.build(site.root, "--output", f"s3://{bucket}")[1] == []
+
+
+def test_a_folder_needs_no_extra(site):
+    """Without the extra, everything but object stores works, and nobody imports it."""
+    site.configure()
+    site.article("a.md", title="a")
+    program = "import sys; sys.modules['obstore'] = None; from feeds.cli import main; main(['build'])"
+    assert subprocess.run([sys.executable, "-c", program], cwd=site.root, check=False).returncode == 0

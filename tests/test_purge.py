@@ -1,0 +1,154 @@
+"""Caches in front of the tree are told of what changed, and only of that, until they were told."""
+
+import json
+import sys
+import threading
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from conftest import free_port
+
+URL = "https://test.example"
+DOCUMENTS = ("rss.xml", "atom.xml", "feed.json")
+OF_B = {f"/{name}" for name in DOCUMENTS} | {f"/category/y/{name}" for name in (*DOCUMENTS, "index.html", "")}
+
+
+@contextmanager
+def cdn():
+    """Run a cache that notes what it is asked to purge: method, target, Host; its `status` is what it answers."""
+    asked = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def handle_one_request(self):
+            self.raw_requestline = self.rfile.readline()
+            if self.raw_requestline and self.parse_request():
+                asked.append((self.command, self.path, self.headers["Host"]))
+                self.send_response(server.status)
+                self.send_header("Location", "https://elsewhere.example/")
+                self.send_header("Content-Length", "0")
+                self.end_headers()
+            self.close_connection = True
+
+        def log_message(self, *_):
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.status, server.asked, server.address = 200, asked, f"127.0.0.1:{server.server_port}"
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield server
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+@pytest.fixture
+def built(site):
+    """Give a site with two articles that was built."""
+    site.article("a.md", title="a", category="x")
+    site.article("b.md", title="b", category="y")
+    assert site.run("build").returncode == 0
+    return site
+
+
+def edit(site, text="New."):
+    site.article("b.md", text, title="b", category="y")
+
+
+def test_the_url_itself_is_purged(built):
+    """PURGE of each URL, sent to where the cache listens and under the site's name, once, and for what changed alone."""
+    with cdn() as cache:
+        built.configure(export={"purge": f"PURGE http://{cache.address}{{path}}"})
+        assert built.run("build").returncode == 0
+        assert cache.asked == []
+        edit(built)
+        assert built.run("build").returncode == 0
+        assert sorted(cache.asked) == sorted(("PURGE", path, "test.example") for path in OF_B)
+        cache.asked.clear()
+        (built.content / "b.md").unlink()
+        cache.status = 404  # as caches answer that keep nothing of it
+        assert built.run("build").returncode == 0
+        gone = {path for _, path, _ in cache.asked}
+        assert gone == OF_B | {"/feeds.opml"}
+
+
+def test_urls_in_the_request(built):
+    """A URL goes into a template encoded, or as it is; names are as they are in links; compressed files are not told of."""
+    with cdn() as cache:
+        built.configure(export={"purge": f"POST http://{cache.address}/purge?url={{url}}", "precompressed": ["gzip"]})
+        built.article("c.md", title="c", tags=["é & ü"])
+        assert built.run("build").returncode == 0
+        assert {(method, host) for method, _, host in cache.asked} == {("POST", cache.address)}
+        urls = {parse_qs(urlsplit(path).query)["url"][0] for _, path, _ in cache.asked}
+        assert f"{URL}/tag/%C3%A9-%C3%BC/rss.xml" in urls
+        assert f"{URL}/tag/%C3%A9-%C3%BC/" in urls
+        assert f"{URL}/rss.xml.gz" not in urls
+        cache.asked.clear()
+        built.configure(
+            site={"url": f"http://{cache.address}", "authority": "test.example"}, export={"purge": "PURGE {raw}"}
+        )
+        assert built.run("build", "--accept").returncode == 0
+        assert ("PURGE", "/tag/%C3%A9-%C3%BC/rss.xml", cache.address) in cache.asked
+
+
+@pytest.mark.parametrize("status", [301, 403, 500, None])
+def test_what_could_not_be_purged_is_purged_later(built, status):
+    """A purge that fails is said in a sentence without the URL's secrets, undoes nothing, and is made up for."""
+    with cdn() as cache:
+        cache.status = status
+        address = cache.address if status else f"127.0.0.1:{free_port()}"
+        built.configure(export={"purge": f"PURGE http://{address}{{path}}?key=a-secret"})
+        edit(built)
+        done = built.run("build")
+        what = f"answers {status}" if status else "can't be asked: Connection refused"
+        assert (done.returncode, done.stderr.count("\n")) == (1, 1)
+        assert f"export.purge: 127.0.0.1 {what}" in done.stderr
+        assert "7 files to be purged with the next run" in done.stderr
+        assert "a-secret" not in done.stderr
+        assert b"New." in (built.root / "public/rss.xml").read_bytes()
+        cache.asked.clear()
+        cache.status = 200
+        built.configure(export={"purge": f"PURGE http://{cache.address}{{path}}"})
+        assert built.run("build", "-q").returncode == 0
+        assert {path for _, path, _ in cache.asked} == OF_B
+        cache.asked.clear()
+        assert built.run("build").returncode == 0
+        assert cache.asked == []
+
+
+def test_a_command_is_told_of_urls(built):
+    """A command has the URLs as its input, one a line; what it failed at, or what ended the run, is told again."""
+    script = built.root / "purge.py"
+    built.configure(export={"purge": f"{sys.executable} purge.py"})
+    script.write_text("import sys; sys.exit('no token')")
+    edit(built)
+    done = built.run("build")
+    assert done.returncode == 1
+    assert f"export.purge: {sys.executable} failed with 1: no token; 7 files" in done.stderr
+    script.write_text("import os; os.kill(os.getppid(), 9)")
+    edit(built, "Newer.")
+    assert built.run("build").returncode == -9
+    script.write_text("import json, sys; json.dump(sys.stdin.read().splitlines(), open('told.json', 'w'))")
+    assert built.run("build").returncode == 0
+    told = built.root / "told.json"
+    assert sorted(json.loads(told.read_text())) == sorted(URL + path for path in OF_B)
+    told.unlink()
+    assert built.run("build").returncode == 0
+    assert not told.exists()
+
+
+def test_a_run_that_is_cut_short_is_told_of(built):
+    """What was changed before a run ended midway is purged by the next one, though that finds it written already."""
+    with cdn() as cache:
+        built.configure(export={"purge": f"PURGE http://{cache.address}{{path}}"})
+        (built.root / "public/category/y/index.html").unlink()
+        (built.root / "public/category/y/index.html").mkdir()  # which can't be written over, and comes last
+        edit(built)
+        assert built.run("build").returncode == 3
+        assert b"New." in (built.root / "public/rss.xml").read_bytes()
+        assert cache.asked == []
+        (built.root / "public/category/y/index.html").rmdir()
+        assert built.run("build").returncode == 0
+        assert {path for _, path, _ in cache.asked} == OF_B
