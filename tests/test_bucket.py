@@ -196,6 +196,8 @@ def test_what_is_not_ours(site, store):
         ("no extra", 2, "what speaks to object stores is not installed (obstore): pip install 'feeds[s3]'"),
         ("no account", 3, "there is no account in the environment: set AZURE_STORAGE_ACCOUNT_NAME"),
         ("key in URL", 2, "--output: must be a folder, or s3://BUCKET/PREFIX"),
+        ("above", 2, "--output: must be a folder, or s3://BUCKET/PREFIX"),
+        ("no folder", 2, "config.yaml: is a file; name a folder to write to"),
     ],
 )
 def test_what_goes_wrong_is_said(site, store, case, code, sentence):
@@ -215,6 +217,10 @@ def test_what_goes_wrong_is_said(site, store, case, code, sentence):
             place = "az://container/x"
         case "key in URL":
             place = "s3://key:a-secret@bucket/x"
+        case "no folder":
+            place = "config.yaml"
+        case "above":
+            place = f"s3://{bucket}/x/../y"
     if case == "refused":
         store.post("/moto-api/reset-auth", b"0")
     try:

@@ -338,3 +338,14 @@ def test_what_many_processes_write_is_what_one_writes(site, monkeypatch):
     monkeypatch.setattr(writing.Ahead, "begin", begin)
     assert built("many") == alone
     assert len(ahead) == 27
+
+
+def test_what_is_written_first_takes_no_rendering_from_later_runs(site):
+    """Pages and archives come before the live documents, and yet what live texts became is kept for the next build."""
+    site.configure(site={"pages": True}, feeds={"limit": 2})
+    for number in range(1, 6):
+        site.article(f"{number}.md", title=str(number), date=f"2026-05-0{number}")
+    assert site.run("build").returncode == 0
+    with site.catalog.reading() as catalog:
+        assert catalog.not_rendered("", 2) == []
+        assert len(catalog.not_rendered("", 5)) == 3

@@ -43,6 +43,7 @@ class _Commands(click.Group):
 def main() -> None:
     """Publish a folder of Markdown articles as RSS 2.0, Atom 1.0 and JSON Feed 1.1.
 
-    Exit codes: 0 all well; 1 done, but some articles were refused; 2 wrong usage or config; 3 the run failed, what was
-    published is untouched; 4 another run holds the lock; 5 the republish guard stopped the run.
+    Exit codes: 0 all well; 1 done, but some articles were refused, or caches are still to be told (export.purge);
+    2 wrong usage or config; 3 the run failed, what was published is untouched; 4 another run holds the lock; 5 the
+    republish guard stopped the run.
     """

@@ -91,7 +91,6 @@ class Writer:
                 self._queue.put(self._copy, file)
             elif (body := self._files.body(file)) is not None:
                 self._queue.put(self._put, file.path, body, file.digest, self.files_of(file))
-        self._documents.write()  # what texts became is for documents, too
         return self._queue.take()
 
     def _copy(self, file: File) -> list[Wrote]:
@@ -162,15 +161,17 @@ class Crew:
         """Render and write documents and other files, what others lead to first. Raises `FeedsError`."""
         archives, live = [[task for task in tasks if bool(task.address.archive) is old] for old in (True, False)]
         needed, pages, lists = [[file for file in files if file.kind in kinds] for kinds in _KINDS]
+        writer = self.writer
+        texts = writer.not_rendered(tasks)  # each shown by several feeds, which are written by several processes
         if len(tasks) + len(files) <= _FEW:
-            writer = self.writer
+            for batch in _batches(texts, _BATCH_OF_TEXTS):  # pages and archives come first, and keep nothing for others
+                writer.render(batch)
             yield from writer.write_files(needed)
             yield from writer.write_files(pages)
             yield from writer.write(archives)
             yield from writer.write(live)
             yield from writer.write_files(lists)
             return
-        texts = self.writer.not_rendered(tasks)  # each shown by several feeds, which are written by several processes
         processes = self.start()
         list(processes.map(_render, _batches(texts, _BATCH_OF_TEXTS)))
         for some in (needed, pages):

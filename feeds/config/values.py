@@ -26,7 +26,7 @@ READERS = {  # name -> how a feed is subscribed to with it: {url} is the feed's 
 }
 _SCHEMED = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]*:\S+$")
 _SHORTEST_SECRET = 16  # characters
-_STORE = re.compile(r"(s3|gs|az)://[A-Za-z0-9][A-Za-z0-9._-]*(/[^?#]*)?")
+_STORE = re.compile(r"(s3|gs|az)://(?!.*/\.\.?(/|$))[A-Za-z0-9][A-Za-z0-9._-]*(/[^?#]*)?")
 PURGE = re.compile(r"((?P<method>[A-Z]+) )?(?P<url>(https?://|\{raw\})\S*)")  # else it is a command
 _CRON_FIELD = re.compile(r"[\d*/,A-Za-z-]+")
 

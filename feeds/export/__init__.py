@@ -17,10 +17,13 @@ def opened(place: str, headers: Callable[[str], Mapping[str, str]]) -> Target:
     """Open a folder, or an object store by its URL (s3://BUCKET/PREFIX), and look at what is there.
 
     `headers` gives those of HTTP that a file is to be sent with, by its path in the tree; a store keeps them with the
-    object. Raises `FeedsError`, `UsageError` where what speaks to object stores is not installed.
+    object. Raises `FeedsError`, `UsageError` where what speaks to object stores is not installed, or the folder is none.
     """
     if "://" not in place:
-        return Tree(Path(place).absolute())
+        folder = Path(place).absolute()
+        if folder.exists() and not folder.is_dir():
+            raise UsageError(f"{place}: is a file; name a folder to write to")
+        return Tree(folder)
     try:
         from feeds.export.bucket import Bucket  # an extra, which a folder does without
     except ModuleNotFoundError as missing:
