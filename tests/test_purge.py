@@ -10,6 +10,8 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from conftest import free_port
 
+from feeds.export import MANIFEST
+
 URL = "https://test.example"
 DOCUMENTS = ("rss.xml", "atom.xml", "feed.json")
 OF_B = {f"/{name}" for name in DOCUMENTS} | {f"/category/y/{name}" for name in (*DOCUMENTS, "index.html", "")}
@@ -72,6 +74,18 @@ def test_the_url_itself_is_purged(built):
         assert built.run("build").returncode == 0
         gone = {path for _, path, _ in cache.asked}
         assert gone == OF_B | {"/feeds.opml"}
+
+
+def test_what_was_not_written_is_not_purged(built):
+    """Files that a run looked into and found as they should be are no news to anybody, then and with the next run."""
+    with cdn() as cache:
+        built.configure(export={"purge": f"PURGE http://{cache.address}{{path}}"})
+        manifest = built.root / "public" / MANIFEST
+        facts = {path: ["other", *fact[1:]] for path, fact in json.loads(manifest.read_bytes()).items()}
+        manifest.write_text(json.dumps(facts))
+        assert "0 files written" in built.run("build", "-v").stderr
+        assert built.run("build").returncode == 0
+        assert cache.asked == []
 
 
 def test_urls_in_the_request(built):

@@ -20,6 +20,7 @@ class Purging:
         if settings.export.purge:
             with catalog.reading() as reader:
                 self._owed = set(json.loads(reader.meta(_OWED) or "[]"))
+        self._kept = self._owed
 
     def remember(self, planned: Iterable[str]) -> None:
         """Keep what a run is about to change: if it is cut short, the next one tells of it."""
@@ -34,9 +35,9 @@ class Purging:
         from feeds.purge import Purge, plain  # which most runs do without
 
         paths = plain(self._owed | set(changed))
-        if not paths:
-            return True
-        complaint, left = Purge(settings.export.purge, settings.for_core.feeds_url, settings.root).tell(paths)
+        complaint, left = "", list[str]()
+        if paths:
+            complaint, left = Purge(settings.export.purge, settings.for_core.feeds_url, settings.root).tell(paths)
         if complaint:
             say(f"export.purge: {complaint}; {plural(len(left), 'file')} to be purged with the next run")
         self._owed = set(left)
@@ -44,5 +45,8 @@ class Purging:
         return not complaint
 
     def _keep(self, paths: set[str]) -> None:
+        if paths == self._kept:
+            return
+        self._kept = paths
         with self._catalog.writing() as catalog:
             catalog.set_meta(_OWED, json.dumps(sorted(paths)))

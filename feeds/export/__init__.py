@@ -17,7 +17,7 @@ def opened(place: str, headers: Callable[[str], Mapping[str, str]]) -> Target:
     """Open a folder, or an object store by its URL (s3://BUCKET/PREFIX), and look at what is there.
 
     `headers` gives those of HTTP that a file is to be sent with, by its path in the tree; a store keeps them with the
-    object. Raises `FeedsError`, `UsageError` where what speaks to object stores is not installed, or the folder is none.
+    object. Raises `FeedsError`; `UsageError` where the folder is none, or the library for stores is not installed.
     """
     if "://" not in place:
         folder = Path(place).absolute()
