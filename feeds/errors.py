@@ -31,6 +31,10 @@ class CatalogError(FeedsError):
     """The catalog can't be opened, read or written; the documents in memory and on disk may still be served."""
 
 
+class CatalogAway(CatalogError):
+    """The database does not answer, or lets nobody in just now; it is to be tried again."""
+
+
 class CatalogDamaged(CatalogError):
     """What is at the catalog's path is none, or can't be read: it is to be kept aside, and another made."""
 
@@ -43,6 +47,10 @@ class Locked(FeedsError):
     """Another run holds the catalog's lock; nothing was done (exit code 4)."""
 
     exit_code = 4
+
+
+class StandingBy(FeedsError):
+    """Another publisher of the same catalog leads; this one does nothing until that is gone."""
 
 
 class GuardStopped(FeedsError):

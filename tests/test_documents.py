@@ -8,8 +8,7 @@ from datetime import timedelta
 import pytest
 import sqlalchemy
 
-from feeds import documents as room
-from feeds.documents import Busy, Documents, Everything, NothingYet, memory
+from feeds.documents import Busy, Documents, Everything, NothingYet, following, memory
 from feeds.encoding import stored
 from feeds.folder import Folder
 from feeds.formats import FORMATS
@@ -18,7 +17,7 @@ from feeds.publish import Publisher
 
 @pytest.fixture
 def documents(site, monkeypatch):
-    monkeypatch.setattr(room, "_LOOK_EVERY", 0)
+    monkeypatch.setattr(following, "_LOOK_EVERY", 0)
     monkeypatch.setattr(memory, "_A_MOMENT", 0)
     return Documents(site.catalog, site.config.for_core)
 
@@ -275,7 +274,7 @@ def test_many_threads_get_one_document(site, documents):
 
 def test_what_has_no_room_is_still_known(site, monkeypatch):
     """Of far more documents than there is room for, each is known by its validators until it changes."""
-    monkeypatch.setattr(room, "_LOOK_EVERY", 0)
+    monkeypatch.setattr(following, "_LOOK_EVERY", 0)
     documents = Documents(site.catalog, site.config.for_core, room=60_000)
     for n in range(20):
         site.article(f"{n}.md", "Text. " * 500, title=str(n), category=f"c{n}")
@@ -298,8 +297,8 @@ def test_the_hour_is_known_before_anything_changes(site, documents):
     site.article("a.md", title="a")
     site.publish()
     assert documents.get("/rss.xml")
-    assert documents.hour == float("inf")
+    assert documents.following.hour == float("inf")
     site.article("b.md", title="b", date="2099-01-01T00:00:00Z")
     assert site.publish().revision == 1
     assert documents.get("/rss.xml")
-    assert documents.hour == 4070908800
+    assert documents.following.hour == 4070908800

@@ -9,8 +9,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from test_http import DOCUMENTS, read_history
 
-from feeds import documents as room
-from feeds.documents import Documents, Everything, memory, workshop
+from feeds.documents import Documents, Everything, following, memory, workshop
 
 LIMIT = 3
 PHASES = [Phase.explicit, Phase.reuse, Phase.generate]  # shrinking takes minutes
@@ -141,7 +140,7 @@ def history(documents, feed, name):
 def test_what_is_kept_is_true(tmp_path_factory, runs):
     """A worker gives what a new one would, every way back meets every entry, Last-Modified moves with the bytes."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(room, "_LOOK_EVERY", 0)
+        patch.setattr(following, "_LOOK_EVERY", 0)
         patch.setattr(memory, "_A_MOMENT", 0)
         patch.setattr(workshop, "_PATIENCE", 30)  # seconds: the machine may be busy
         life = Life(tmp_path_factory.mktemp("life") / "site")

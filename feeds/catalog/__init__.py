@@ -7,13 +7,13 @@ file, or a schema of a PostgreSQL database. The catalog remembers and finds; it 
 import contextlib
 import os
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import sqlalchemy as sa
 
 from feeds.catalog import mend
-from feeds.catalog.engine import PATIENCE, RUN, Database
+from feeds.catalog.engine import PATIENCE, RUN, Database, Leadership
 from feeds.catalog.reader import Reader
 from feeds.catalog.rows import (
     Counted,
@@ -44,6 +44,7 @@ __all__ = [
     "Counted",
     "Holder",
     "Known",
+    "Leadership",
     "Pending",
     "Place",
     "Reader",
@@ -179,12 +180,25 @@ class Catalog:
         with self.writing() as writer:
             writer.set_meta("asked", str(writer.asked() + 1))
 
-    def lock(self, wait: float = 0.0) -> contextlib.AbstractContextManager[None]:
-        """Hold the lock of the one writer, waiting for it so many seconds. Raises `Locked`.
+    def lock(
+        self, wait: float = 0.0, given_up: Callable[[], bool] = lambda: False
+    ) -> contextlib.AbstractContextManager[None]:
+        """Hold the lock of the one writer, waiting for it so many seconds, or until one gives up. Raises `Locked`.
 
         Its holder may ask for it again, around several steps.
         """
-        return self._database.lock(RUN, wait)
+        return self._database.lock(RUN, wait, given_up)
+
+    def leadership(self) -> Leadership:
+        """Give the lock of the one publisher that leads, which is not taken yet."""
+        return self._database.leadership()
+
+    def listening(self) -> contextlib.AbstractContextManager[Callable[[float], object]] | None:
+        """Listen for revisions; gives what waits for one, for so many seconds at most. None where nobody tells.
+
+        Raises `CatalogError`, also while it waits.
+        """
+        return self._database.listening()
 
     def close(self) -> None:
         """Let go of all connections."""

@@ -3,7 +3,7 @@
 Which of them it is, `state` says. Nobody but the two modules beside this one knows more of them.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -22,6 +22,19 @@ RUN = "run"  # the lock of the one who publishes
 
 Migrations = Mapping[int, Sequence[str]]  # from a schema to the next: statements
 Rows = list[tuple[Any, ...]]
+
+
+class Leadership(Protocol):
+    """That of one publisher among several. Held by one process at most; for several threads."""
+
+    def take(self) -> bool:
+        """Take it if nobody has it. Tells whether it is ours. Raises `CatalogError`."""
+
+    def holds(self) -> bool:
+        """Tell whether it is ours still, as the database knows it."""
+
+    def give_up(self) -> None:
+        """Let others have it."""
 
 
 class Database(Protocol):
@@ -50,11 +63,17 @@ class Database(Protocol):
         Who `counts` writes about who polled, and who `hurries` waits for nobody.
         """
 
-    def lock(self, name: str, wait: float) -> AbstractContextManager[None]:
-        """Hold a lock that nobody else holds, waiting for it so many seconds. Raises `Locked`.
+    def lock(self, name: str, wait: float, given_up: Callable[[], bool]) -> AbstractContextManager[None]:
+        """Hold a lock that nobody else holds, waiting so many seconds, or until one gives up. Raises `Locked`.
 
         A thread that holds it already goes on. While a thread holds `RUN`, it alone publishes.
         """
+
+    def leadership(self) -> Leadership:
+        """Give the lock of the one publisher that leads, which is not taken yet."""
+
+    def listening(self) -> AbstractContextManager[Callable[[float], object]] | None:
+        """Listen for revisions; gives what waits for one, for so many seconds at most. None where nobody tells."""
 
     def insert(self, table: sa.Table) -> "sqlite.Insert":
         """Begin an INSERT … ON CONFLICT, which both have, each in a class of its own."""
@@ -99,9 +118,9 @@ def carry_out(connection: sa.Connection, statement: Statement, names: Sequence[s
     connection.exec_driver_sql(compiled.string, in_order)
 
 
-def unusable(name: str, reason: object) -> CatalogError:
+def unusable(name: str, reason: object, kind: type[CatalogError] = CatalogError) -> CatalogError:
     said = str(reason).partition("\n")[0].strip().removesuffix(".")
-    return CatalogError(f"{name}: the catalog can't be used: {said}")
+    return kind(f"{name}: the catalog can't be used: {said}")
 
 
 def taken() -> Locked:

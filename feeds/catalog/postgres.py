@@ -6,11 +6,9 @@ transaction, for who publishes and for who counts.
 """
 
 import contextlib
-import select
 import threading
 import time
-import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +19,7 @@ from feeds.catalog.engine import (
     LOOK_EVERY,
     PATIENCE,
     RUN,
+    Leadership,
     Migrations,
     Rows,
     Statement,
@@ -29,7 +28,8 @@ from feeds.catalog.engine import (
     unusable,
 )
 from feeds.catalog.schema import METADATA, POSTGRES_MIGRATIONS
-from feeds.errors import CatalogError, ConfigError
+from feeds.catalog.sessions import CHANNEL, HERE, SessionLeadership, listening, number, require_alive
+from feeds.errors import CatalogAway, CatalogError, ConfigError
 
 if TYPE_CHECKING:
     from sqlalchemy.dialects import sqlite
@@ -55,11 +55,10 @@ _SERVER = {  # of our sessions; what the owner says in `options` comes later, an
 _SLOW = 1.0  # seconds: who waited so long for a connection in vain …
 _PAUSE = 5.0  # … isn't kept waiting again for so many times as long
 _PIECE = 1_000  # rows of a copy
-_HERE = "current_schema()::regnamespace::oid::int"
-_TRY = sa.text(f"SELECT pg_try_advisory_lock(:lock, {_HERE})")
-_UNLOCK = sa.text(f"SELECT pg_advisory_unlock(:lock, {_HERE})")
-_TAKE = sa.text(f"SELECT set_config('lock_timeout', :patience, true), pg_advisory_xact_lock(:lock, {_HERE})")
-_ANNOUNCE = sa.text(f"SELECT pg_notify('feeds_' || {_HERE}, '')")
+_TRY = sa.text(f"SELECT pg_try_advisory_lock(:lock, {HERE})")
+_UNLOCK = sa.text(f"SELECT pg_advisory_unlock(:lock, {HERE})")
+_TAKE = sa.text(f"SELECT set_config('lock_timeout', :patience, true), pg_advisory_xact_lock(:lock, {HERE})")
+_ANNOUNCE = sa.text(f"SELECT pg_notify({CHANNEL}, '')")
 _IS_THERE = sa.text(
     "SELECT current_schema(), EXISTS (SELECT 1 FROM pg_class WHERE relnamespace = current_schema()::regnamespace "
     "AND relkind IN ('r', 'p', 'v', 'm', 'f'))"
@@ -89,10 +88,10 @@ class Postgres:
             )
         except ImportError:
             raise ConfigError([f"state: {self.name} needs a driver: pip install 'feeds[postgres]'"]) from None
-        sa.event.listen(self.engine, "checkout", _require_alive)
+        sa.event.listen(self.engine, "checkout", require_alive)
         self._reads = self.engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
         self._held = threading.local()  # the locks that a thread holds: their connections, by their names
-        self._again_at = float("-inf")  # until when nobody tries to connect
+        self.again_at = float("-inf")  # until when nobody tries to connect
         self._away = ""  # why not
 
     @property
@@ -122,11 +121,11 @@ class Postgres:
     def writing(self, *, counts: bool = False, hurries: bool = False) -> Iterator[sa.Connection]:
         """Write after whoever else does the same. Each statement sees what was committed before it."""
         taking = {
-            "lock": _number("count" if counts else "write"),
+            "lock": number("count" if counts else "write"),
             "patience": f"{(HURRIED if hurries else PATIENCE) * 1000:.0f}",
         }
         held = None if counts else getattr(self._held, RUN, None)
-        with self._translated() if held else self._connected(self.engine) as connection:
+        with self.translated() if held else self._connected(self.engine) as connection:
             ours = held or connection
             assert ours is not None
             if ours.invalidated:  # SQLAlchemy would connect again, without the lock
@@ -136,16 +135,16 @@ class Postgres:
                 yield ours
 
     @contextlib.contextmanager
-    def lock(self, name: str, wait: float) -> Iterator[None]:
+    def lock(self, name: str, wait: float, given_up: Callable[[], bool]) -> Iterator[None]:
         """Hold a lock for as long as a connection stands."""
         if getattr(self._held, name, None) is not None:
             yield
             return
-        lock = {"lock": _number(name)}
+        lock = {"lock": number(name)}
         with self._connected(self.engine) as connection:
             until = time.monotonic() + wait
             while not self._answer(connection, _TRY, lock):
-                if time.monotonic() >= until:
+                if time.monotonic() >= until or given_up():
                     raise taken()
                 time.sleep(LOOK_EVERY)
             setattr(self._held, name, connection)
@@ -158,6 +157,14 @@ class Postgres:
                         self._answer(connection, _UNLOCK, lock)
                 except sa.exc.DBAPIError:  # it is gone, and so is the lock
                     connection.invalidate()
+
+    def leadership(self) -> Leadership:
+        """Give the lock of a session of its own."""
+        return SessionLeadership(self)
+
+    def listening(self) -> contextlib.AbstractContextManager[Callable[[float], object]]:
+        """Listen on a connection of its own."""
+        return listening(self)
 
     @staticmethod
     def insert(table: sa.Table) -> "sqlite.Insert":
@@ -231,22 +238,23 @@ class Postgres:
 
         A database that does not even answer is asked seldom: whoever asks for documents meanwhile has to wait for it.
         """
-        with self._translated():
-            if time.monotonic() < self._again_at:
-                raise unusable(self.name, self._away)
+        with self.translated():
+            if time.monotonic() < self.again_at:
+                raise unusable(self.name, self._away, CatalogAway)
             began = time.monotonic()
             try:
                 connection = engine.connect()
             except sa.exc.OperationalError as error:
                 took = time.monotonic() - began
                 if took > _SLOW:
-                    self._again_at, self._away = time.monotonic() + _PAUSE * took, str(error.orig)
-                raise
+                    self.again_at, self._away = time.monotonic() + _PAUSE * took, str(error.orig)
+                raise unusable(self.name, error.orig, CatalogAway) from error
             with connection:
                 yield connection
 
     @contextlib.contextmanager
-    def _translated(self) -> Iterator[None]:
+    def translated(self) -> Iterator[None]:
+        """Say in a sentence what the database or its driver said."""
         import psycopg
 
         try:
@@ -268,19 +276,6 @@ def _parsed(url: str) -> sa.URL:
         return sa.make_url(url)
     except (sa.exc.ArgumentError, ValueError):
         raise ConfigError(["state: is no address of a database: postgresql://USER@HOST/DATABASE"]) from None
-
-
-def _number(name: str) -> int:
-    """Give the number by which a lock goes in the whole database, beside the schema's."""
-    return zlib.crc32(f"feeds {name}".encode()) - (1 << 31)
-
-
-def _require_alive(raw: Any, _record: Any, _proxy: Any) -> None:
-    """Have a connection replaced that says something unasked: mostly, that it is over. It costs no question."""
-    waiting = select.poll()
-    waiting.register(raw.pgconn.socket, select.POLLIN)
-    if raw.closed or waiting.poll(0):
-        raise sa.exc.DisconnectionError
 
 
 def _state_of(error: CatalogError) -> str | None:

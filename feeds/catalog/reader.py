@@ -50,6 +50,13 @@ class Reader(PageReader, Audience):
             return 0
         return self._connection.execute(sa.select(sa.func.max(revisions.c.number))).scalar() or 0
 
+    def news(self) -> tuple[str, int]:
+        """Give `identity` and `revision`, in one question: it is asked all the time."""
+        told = sa.select(sa.func.max(revisions.c.number)).scalar_subquery()
+        said = [sa.select(meta.c.value).where(meta.c.key == key).scalar_subquery() for key in ("born", MENDED)]
+        row = self._connection.execute(sa.select(told.label("revision"), *said)).one()
+        return row[1] or "", 0 if row[2] else row[0] or 0
+
     def run(self) -> Run | None:
         """Give the last regeneration."""
         said = self.meta("run")

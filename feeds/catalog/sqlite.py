@@ -4,11 +4,10 @@ The file may be taken away, or another put in its place, at any time: what is at
 """
 
 import contextlib
-import fcntl
 import sqlite3
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -20,6 +19,7 @@ from feeds.catalog.engine import (
     LOOK_EVERY,
     PATIENCE,
     RUN,
+    Leadership,
     Migrations,
     Rows,
     Statement,
@@ -27,6 +27,7 @@ from feeds.catalog.engine import (
     taken,
     unusable,
 )
+from feeds.catalog.leadership import Alone, FileLeadership, try_lock
 from feeds.catalog.rows import packed_as_text
 from feeds.catalog.schema import SQLITE_MIGRATIONS
 from feeds.errors import CatalogDamaged, CatalogError
@@ -90,7 +91,7 @@ class Sqlite:
                 yield connection
 
     @contextlib.contextmanager
-    def lock(self, name: str, wait: float) -> Iterator[None]:
+    def lock(self, name: str, wait: float, given_up: Callable[[], bool]) -> Iterator[None]:
         """Hold a lock on a file beside ours."""
         if self._file is None or getattr(self._held, name, False):
             yield
@@ -103,8 +104,8 @@ class Sqlite:
             raise unusable(self.name, error.strerror) from error
         with handle:
             until = time.monotonic() + wait
-            while not _try_lock(handle.fileno()):
-                if time.monotonic() >= until:
+            while not try_lock(handle.fileno()):
+                if time.monotonic() >= until or given_up():
                     raise taken()
                 time.sleep(LOOK_EVERY)
             setattr(self._held, name, True)
@@ -112,6 +113,13 @@ class Sqlite:
                 yield
             finally:
                 setattr(self._held, name, False)
+
+    def leadership(self) -> Leadership:
+        """Give the lock of another file beside ours."""
+        return FileLeadership(self._file) if self._file else Alone()
+
+    def listening(self) -> None:
+        """Leave it to who reads to look again."""
 
     @staticmethod
     def insert(table: sa.Table) -> "sqlite.Insert":
@@ -211,11 +219,3 @@ def _engine(file: Path | None) -> sa.Engine:
     sa.event.listen(engine, "connect", connected)
     sa.event.listen(engine, "begin", begin)
     return engine
-
-
-def _try_lock(handle: int) -> bool:
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True

@@ -1,17 +1,16 @@
-"""`feeds serve`: one publishing process, and the workers that it starts."""
+"""`feeds serve`: one publishing process, and the workers that it starts; or one of the two alone."""
 
 import atexit
-import contextlib
 import ipaddress
 import multiprocessing
 import os
 import resource
 import secrets
 import shutil
+import signal
 import socket
 import tempfile
 import threading
-import time
 from pathlib import Path
 
 import click
@@ -22,26 +21,12 @@ from granian.log import LogLevels
 
 from feeds import config, schedule
 from feeds.catalog import Catalog
-from feeds.cli.common import (
-    Call,
-    Days,
-    advice,
-    command,
-    counted,
-    make_publisher,
-    open_catalog,
-    plural,
-    say,
-    say_mended,
-    say_without_effect,
-    where,
-)
+from feeds.cli.common import Call, Days, command, make_publisher, open_catalog, say_mended, say_without_effect
+from feeds.cli.teller import Teller, notify
 from feeds.command import Command
-from feeds.errors import FeedsError, GuardStopped, UsageError
-from feeds.folder import Folder
+from feeds.errors import CatalogAway, FeedsError, UsageError
 from feeds.publish import Outcome
 
-_SAY_EVERY = 5.0  # seconds
 _THREADS = 1  # of a worker: more take the interpreter from each other; what takes long, `documents` does beside it
 _CONNECTIONS = 8192  # of a worker: silent ones cost a descriptor and a little memory each
 _HEADER_PATIENCE = 10_000  # ms for a request's head; a silent connection is closed then
@@ -49,35 +34,80 @@ _HEADER_ROOM = 65_536  # bytes of a request's head
 
 
 @command
+@click.option(
+    "--role",
+    type=click.Choice(["all", "publisher", "web"]),
+    default="all",
+    show_default=True,
+    envvar="FEEDS_ROLE",
+    help="Publish and answer, or one of both alone (FEEDS_ROLE).",
+)
 @click.option("--host", help="The address to listen on [server.host].")
 @click.option("--port", type=click.IntRange(1, 65535), help="The port to listen on [server.port].")
 @click.option("--drafts", is_flag=True, help="Show drafts and what is scheduled on pages, on this machine alone.")
 @click.option("--workers", type=click.IntRange(1, 64), help="Processes that answer [server.workers].")
-def serve(call: Call, host: str | None, port: int | None, workers: int | None, drafts: bool) -> int:
+def serve(call: Call, role: str, host: str | None, port: int | None, workers: int | None, drafts: bool) -> int:
     """Watch the folder, regenerate, and serve the feeds.
 
-    Until Ctrl-C or SIGTERM.
+    Until Ctrl-C or SIGTERM. With several roles, any number of processes share one catalog: `web` answers and needs no
+    folder; `publisher` regenerates and answers nothing but /healthz, and of several one leads while others stand by.
     """
     settings = call.settings
-
     host, port, workers = host or settings.server.host, port or settings.server.port, workers or settings.server.workers
-    cron = schedule.trigger(settings.schedule.cron, settings.for_core.timezone)
     if drafts and not _is_loopback(host):
         raise UsageError(f"--drafts shows what is not published: it needs --host 127.0.0.1, and not {host}")
+    if drafts and role != "all":
+        raise UsageError("--drafts shows what is not published: it needs the folder and the pages, so --role all")
+    if settings.server.metrics and settings.server.metrics.endswith(f":{port}"):
+        raise FeedsError(f"server.metrics: {settings.server.metrics} has the port of the feeds; name another one")
+    cron = schedule.trigger(settings.schedule.cron, settings.for_core.timezone)
     _require_free(host, port)
-    _allow_connections()
     say_without_effect(settings)
+    # a process that runs threads must not be forked; and the workers load the configuration by themselves
+    multiprocessing.set_start_method("spawn", force=True)
+    os.environ["FEEDS_CONFIG"] = str(call.config_file.absolute())
+    os.environ["FEEDS_PARENT"] = str(os.getpid())
+    if drafts:
+        os.environ["FEEDS_DRAFTS"] = secrets.token_urlsafe(16)
+    teller = Teller(settings, role, host, port, quiet=call.quiet, key=os.environ["FEEDS_DRAFTS"] if drafts else "")
+    catalog = Catalog(settings.catalog) if role == "web" else _open(settings, teller)
+    keeper = None if role == "web" else _keeper(settings, catalog, teller, cron)
+    if settings.server.metrics:
+        _serve_metrics(settings.server.metrics, catalog)
+    try:
+        if role == "publisher":
+            assert keeper
+            _publish(keeper, catalog, host, port)
+        else:
+            _answer(keeper, teller, host, port, workers, verbose=call.verbose)
+    finally:
+        notify("STOPPING=1")
+        catalog.close()
+    return 0
+
+
+def _open(settings: config.Config, teller: Teller) -> Catalog:
+    try:
+        return open_catalog(settings)
+    except CatalogAway as away:  # whoever publishes goes on trying
+        teller.tell(away)
+        return Catalog(settings.catalog)
+
+
+def _keeper(
+    settings: config.Config, catalog: Catalog, teller: Teller, cron: schedule.Trigger | None
+) -> schedule.Keeper:
     before = Command(settings.schedule.before, settings.root) if settings.schedule.before else None
-    catalog = open_catalog(settings)
     publisher, folder = make_publisher(settings, catalog)
-    teller = _Teller(settings, host, port, folder, quiet=call.quiet)
+    teller.count = folder.count
     days = Days(settings, catalog)
 
     def told(outcome: Outcome | FeedsError) -> None:
         teller.tell(outcome)
-        days.close()
+        if isinstance(outcome, Outcome):
+            days.close()
 
-    keeper = schedule.Keeper(
+    return schedule.Keeper(
         publisher,
         folder,
         catalog,
@@ -89,16 +119,27 @@ def serve(call: Call, host: str | None, port: int | None, workers: int | None, d
         mended=say_mended,
         progress=teller.progress,
     )
-    # a process that runs threads must not be forked; and the workers load the configuration by themselves
-    multiprocessing.set_start_method("spawn", force=True)
-    os.environ["FEEDS_CONFIG"] = str(call.config_file.absolute())
-    if drafts:
-        os.environ["FEEDS_DRAFTS"] = teller.key = secrets.token_urlsafe(16)
-    os.environ["FEEDS_PARENT"] = str(os.getpid())
-    if settings.server.metrics and settings.server.metrics.endswith(f":{port}"):
-        raise FeedsError(f"server.metrics: {settings.server.metrics} has the port of the feeds; name another one")
-    if settings.server.metrics:
-        _serve_metrics(settings.server.metrics, catalog)
+
+
+def _publish(keeper: schedule.Keeper, catalog: Catalog, host: str, port: int) -> None:
+    """Publish until a signal comes; who asks is told how that goes."""
+    from feeds.web import health
+
+    over = threading.Event()
+    for ending in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(ending, lambda *_: over.set())
+    stop = health.serve(host, port, health.Health(catalog, lambda: (keeper.lives, keeper.leads)))
+    keeper.start()
+    over.wait()
+    keeper.stop()
+    stop()
+
+
+def _answer(
+    keeper: schedule.Keeper | None, teller: Teller, host: str, port: int, workers: int, *, verbose: bool
+) -> None:
+    """Let workers answer until a signal comes, and publish beside them if there is who does."""
+    _allow_connections()
     server = Granian(
         "feeds.web:create_app",
         factory=True,
@@ -114,16 +155,12 @@ def serve(call: Call, host: str | None, port: int | None, workers: int | None, d
         respawn_failed_workers=True,
         workers_kill_timeout=5,
         websockets=False,
-        log_level=LogLevels.info if call.verbose else LogLevels.error,
+        log_level=LogLevels.info if verbose else LogLevels.error,
     )
-    server.on_startup(keeper.start)
-    server.on_shutdown(keeper.stop)
-    try:
-        server.serve()
-    finally:
-        _notify("STOPPING=1")
-        catalog.close()
-    return 0
+    server.on_startup(keeper.start if keeper else teller.answering)
+    if keeper:
+        server.on_shutdown(keeper.stop)
+    server.serve()
 
 
 def _is_loopback(host: str) -> bool:
@@ -151,102 +188,6 @@ def _serve_metrics(address: str, catalog: Catalog) -> None:
 
     host, _, port = address.rpartition(":")
     metrics.serve(host.strip("[]"), int(port), catalog, folder)
-
-
-class _Teller:
-    """Says on the terminal what a regeneration under `serve` came to, once, not each time."""
-
-    def __init__(self, settings: config.Config, host: str, port: int, folder: Folder, *, quiet: bool) -> None:
-        self._settings = settings
-        self._folder = folder
-        self._began, self._said = 0.0, 0.0  # when the run began, and when something was last said of it
-        self._about = 0  # how many articles there are, as soon as that is known
-        self._counting = False
-        self._quiet = quiet
-        shown = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104  # what can be opened here
-        self._address = f"http://{f'[{shown}]' if ':' in shown else shown}:{port}"
-        self.key = ""  # to what is not published yet
-        self._greeted = False
-        self._refused: set[str] = set()
-        self._error = ""
-
-    def progress(self, done: int) -> None:
-        """Say how far a long run is, every few seconds."""
-        _notify("READY=1")  # what is published already is served meanwhile
-        now = time.monotonic()
-        if not done:
-            self._began = self._said = now
-        elif now - self._said > _SAY_EVERY and not self._quiet:
-            self._said = now
-            rate = done / (now - self._began)
-            left = f"; {(self._about - done) / rate:,.0f} s to go" if self._about > done else ""
-            self._inform(f"looked at {done:,} articles, {rate:,.0f}/s{left}")
-            if not self._counting:  # beside the look, which a save may be waiting for
-                self._counting = True
-                threading.Thread(target=self._count, name="count", daemon=True).start()
-
-    def _count(self) -> None:
-        self._about = self._folder.count()
-
-    def tell(self, outcome: Outcome | FeedsError) -> None:
-        """Say what is new since the last time."""
-        self._greet()
-        _notify(f"READY=1\nSTATUS={outcome if isinstance(outcome, FeedsError) else self._state(outcome)}")
-        if isinstance(outcome, FeedsError):
-            # the guard's sentence counts what a script changes file by file: once is enough
-            error = type(outcome).__name__ if isinstance(outcome, GuardStopped) else str(outcome)
-            if error != self._error:
-                say(str(outcome))
-            self._error = error
-            return
-        self._say_refused(outcome)
-        if self._error and outcome.whole:  # what only looked at a file that was saved knows no better
-            self._inform("all is well again")
-            self._error = ""
-        for warning in outcome.warnings:
-            self._inform(f"warning: {self._settings.content.path}/{warning}")
-        if outcome.changed:
-            self._inform(f"{self._state(outcome)}; {plural(len(outcome.changed), 'feed')} changed")
-
-    @staticmethod
-    def _state(outcome: Outcome) -> str:
-        return f"revision {outcome.revision}: {counted(outcome)}"
-
-    def _say_refused(self, outcome: Outcome) -> None:
-        lines = {f"{where(refusal, self._settings)}: {refusal.reason}" for refusal in outcome.refused}
-        for line in sorted(lines - self._refused):
-            say(line)
-        self._refused = lines
-
-    def _greet(self) -> None:
-        if self._greeted:
-            return
-        self._greeted = True
-        public = self._settings.for_core.feeds_url
-        self._inform(f"{self._settings.site.title}, watching {self._settings.content_root}")
-        self._inform(f"  look at       {self._address}/")
-        if self.key:
-            self._inform(f"  drafts        {self._address}/preview/?{self.key}")
-        for path in ("/rss.xml", "/atom.xml", "/feed.json"):
-            self._inform(f"  subscribe to  {self._address}{path}")
-        if public != self._address:
-            self._inform(f"  the feeds name {public}/ as their address (site.url, feeds.url): it must lead here")
-        for line in advice(self._settings):
-            self._inform(f"  {line}")
-        self._inform("  Ctrl-C ends it")
-
-    def _inform(self, line: str) -> None:
-        if not self._quiet:
-            say(line)
-
-
-def _notify(state: str) -> None:
-    """Tell systemd, if it has started us and wants to know (sd_notify(3))."""
-    address = os.environ.get("NOTIFY_SOCKET")
-    if address:
-        with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notifier:
-            notifier.connect(f"\0{address[1:]}" if address.startswith("@") else address)
-            notifier.sendall(state.encode())
 
 
 def _require_free(host: str, port: int) -> None:

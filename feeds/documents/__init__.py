@@ -5,18 +5,17 @@ thread makes the next version of a document the others are given the last one; n
 """
 
 import logging
-import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
 from typing import Any, Generic, TypeGuard, TypeVar
 
 from feeds import syndicate
-from feeds.catalog import Catalog, Reader, Rendition
+from feeds.catalog import Catalog, Rendition
 from feeds.documents.address import Address
 from feeds.documents.contents import Contents, KeptText
 from feeds.documents.everything import Everything
+from feeds.documents.following import Following
 from feeds.documents.memory import Made, Memory
 from feeds.documents.overviews import Overview, Overviews
 from feeds.documents.render import Renderer
@@ -30,7 +29,6 @@ __all__ = ["Address", "Busy", "Documents", "Everything", "KeptText", "NothingYet
 T = TypeVar("T")
 
 _LOG = logging.getLogger(__name__)
-_LOOK_EVERY = 0.05  # seconds between two questions for the catalog's revision
 _OVERHEAD = 6_000  # bytes that one takes besides its body: headers of four variants, what leads to them
 
 
@@ -53,9 +51,6 @@ class Documents(Generic[T]):
     ) -> None:
         """Keep so many bytes of documents with their encodings (`room`), and half as many of rendered articles."""
         self.site = site
-        self.hour = float("inf")  # when the next article goes live or leaves by itself, in seconds since 1970
-        self._identity = ""  # of the catalog whose revisions are counted
-        self._away = ""  # why the catalog can't be read, as far as is known
         self._catalog = catalog
         self._make = made
         self.renditions = Renditions(catalog, every=deltas)
@@ -63,21 +58,21 @@ class Documents(Generic[T]):
         self._contents = Contents(catalog)
         self._renderer = Renderer(site, self._contents, room // 2)
         self._memory = Memory[T](site, room)
+        self.following = Following(catalog, self._memory, site.max_age)
         self._workshop = Workshop()
         self.overviews = Overviews(catalog, site, self._renderer, self._workshop)
-        self._look_again_at = 0.0
-        self._looking = threading.Lock()
 
     def prepare(self) -> None:
         """Start what rendering will need, so that the first request need not wait for it."""
         self._renderer.prepare()
 
-    def get(self, path: str) -> T | None:
+    def get(self, path: str, *, newest: bool = False) -> T | None:
         """Give what was made of the document at a path; None if there is none.
 
-        Raises `NothingYet`, `Busy` and `CatalogError`, if there is no earlier version that could be given.
+        Who wants the `newest` is not given the last one while another is made. Raises `NothingYet`, `Busy` and
+        `CatalogError`, if there is no earlier version that could be given.
         """
-        self._look()
+        self.following.look()
         made = self._memory.get(path)
         if made is not None and made.outdated is None:
             return made.what
@@ -86,16 +81,20 @@ class Documents(Generic[T]):
             return None
         if self._memory.revision == 0:
             raise NothingYet("the first regeneration is still under way")
+        if self.following.away:  # nobody waits for a network that does not answer
+            if made is None:
+                raise CatalogError(self.following.away)
+            return made.what
         if made is None and not self._exists(address):
             return None
-        return self._next(path, made, lambda: self._render(address, path))
+        return self._next(path, made, lambda: self._render(address, path), newest=newest)
 
     def known(self, path: str) -> T | None:
         """Give what was made of a document as it is now, if that is remembered; maybe of one without its body.
 
         A conditional request needs no more: most polls are answered so, also where there are more documents than room.
         """
-        self._look()
+        self.following.look()
         made = self._memory.get(path)
         if made is not None:
             return made.what if made.outdated is None else None
@@ -128,44 +127,10 @@ class Documents(Generic[T]):
 
     def revision(self) -> tuple[str, int]:
         """Give the catalog and its revision of a moment ago. Raises `NothingYet`; one that is away is no error."""
-        self._look()
+        self.following.look()
         if self._memory.revision == 0:
             raise NothingYet("the first regeneration is still under way")
-        return self._identity, self._memory.revision
-
-    def _look(self) -> None:
-        """See, twenty times a second, whether there is a new revision. One thread does; the others go on meanwhile."""
-        if time.monotonic() < self._look_again_at or not self._looking.acquire(blocking=self._memory.revision == 0):
-            return
-        try:
-            if time.monotonic() < self._look_again_at:
-                return
-            with self._catalog.reading() as catalog:
-                revision, identity = catalog.revision(), catalog.identity()
-                changed: Mapping[str, FeedState] | None = {}
-                if identity != self._identity or revision < self._memory.revision:
-                    changed = None  # another catalog
-                elif revision != self._memory.revision:
-                    changed = catalog.changed_since(self._memory.revision)
-                if revision and changed != {}:  # in one that is just being made there is nothing to give
-                    self._memory.move_to(revision, changed)
-                    self._identity = identity
-                self._memory.seen = time.monotonic()
-                self._set_hour(catalog, datetime.now(UTC), anew=changed != {})
-            self._away = ""
-        except CatalogError as error:
-            if not self._away:
-                _LOG.warning("serving what is kept: %s", error)
-            self._away = str(error)
-        finally:
-            self._look_again_at = time.monotonic() + _LOOK_EVERY
-            self._looking.release()
-
-    def _set_hour(self, catalog: Reader, now: datetime, *, anew: bool) -> None:
-        if not anew and 0 <= now.timestamp() - self.hour < self.site.max_age:
-            return  # it has come, and whoever regenerates will be there in a moment
-        hour = catalog.next_change(now)
-        self.hour = hour.timestamp() if hour else float("inf")
+        return self.following.identity, self._memory.revision
 
     def _exists(self, address: Address) -> bool:
         with self._catalog.reading() as catalog:
@@ -174,7 +139,9 @@ class Documents(Generic[T]):
     def _has(self, state: FeedState | None, address: Address) -> TypeGuard[FeedState]:
         return state is not None and syndicate.stamp(state, address.archive, self.site) is not None
 
-    def _next(self, key: str, last: Made[T] | None, render: Callable[[], T | None]) -> T | None:
+    def _next(
+        self, key: str, last: Made[T] | None, render: Callable[[], T | None], *, newest: bool = False
+    ) -> T | None:
         """Have it rendered; meanwhile give the last version, if that was right a moment ago."""
 
         def job() -> T | None:
@@ -182,11 +149,11 @@ class Documents(Generic[T]):
             return made.what if made is not None and made.outdated is None else render()
 
         try:
-            if last is None or not last.was_right_a_moment_ago:
+            if newest or last is None or not last.was_right_a_moment_ago:
                 return self._workshop.do(key, job)
             self._workshop.begin(key, job)
         except Exception as error:  # what was right a while ago is better than nothing
-            if last is None:
+            if last is None or (newest and not self.following.away):
                 raise
             _LOG.log(logging.INFO if isinstance(error, FeedsError) else logging.ERROR, "%s: %s", key, error)
         return last.what

@@ -71,6 +71,7 @@ class Publisher:
         force: bool = False,
         accept: bool = False,
         wait: float = 0.0,
+        given_up: Callable[[], bool] = lambda: False,
         mended: Mended = lambda _damage, _aside: None,
         progress: Progress = lambda _looked_at: None,
         filled: Filled = lambda _articles: None,
@@ -79,12 +80,12 @@ class Publisher:
 
         `only` names files, and folders in it, beyond which nothing changed. A look at everything can begin `after` a
         path, and raises `Interrupted` if it is `interrupted` before it found anything. `force` reads every file again,
-        `accept` overrules the guard, `wait` is for the lock, in seconds. Raises `FolderGone`, `GuardStopped`, `Locked`
-        and `CatalogError`; none of them changes what is published. `filled` is told when it begins to be decided of a
-        whole archive, which takes long. A catalog that turns out to be damaged is kept aside
-        and made anew, once; `mended` is told.
+        `accept` overrules the guard, `wait` is for the lock, in seconds, unless that is `given_up` before. Raises
+        `FolderGone`, `GuardStopped`, `Locked` and `CatalogError`; none of them changes what is published. `filled` is
+        told when it begins to be decided of a whole archive, which takes long. A catalog that turns out to be damaged
+        is kept aside and made anew, once; `mended` is told.
         """
-        with self._catalog.lock(wait):
+        with self._catalog.lock(wait, given_up):
             try:
                 look = Look(self._folder, self._catalog, self._readers, after=after, interrupted=interrupted)
                 return self._refresh(now, only, look, force=force, accept=accept, progress=progress, filled=filled)

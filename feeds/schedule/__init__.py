@@ -1,26 +1,28 @@
 """When to publish: on a hint from the folder, on the cron, on a call, and when an article goes live or expires.
 
-One loop in one process regenerates, whoever woke it, so that nothing ever runs twice at once. APScheduler keeps the
-times; a date is set anew after each regeneration, at start and after a jump of the clock.
+One loop in one process regenerates, whoever woke it, so that nothing ever runs twice at once; of several publishers
+that of the one that leads (`lead`). APScheduler keeps the times; a date is set anew after each regeneration, at start
+and after a jump of the clock.
 """
 
 import logging
 import threading
+import time
 from collections.abc import Callable, Collection
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
 from apscheduler.schedulers.background import BackgroundScheduler
-from apscheduler.triggers.base import BaseTrigger
 
 from feeds.catalog import Catalog
 from feeds.command import Command
 from feeds.errors import CatalogError, FeedsError
 from feeds.folder import Folder, Watch
 from feeds.publish import Interrupted, Mended, Outcome, Progress, Publisher
-from feeds.schedule.cron import trigger
+from feeds.schedule.cron import Trigger, trigger
+from feeds.schedule.lead import Lead
 
-__all__ = ["Keeper", "trigger"]
+__all__ = ["Keeper", "Trigger", "trigger"]
 
 _LOG = logging.getLogger(__name__)
 _AT_LEAST_EVERY = timedelta(hours=1)  # a date further off is looked at again: the clock may have been set
@@ -30,6 +32,7 @@ _MANY = 1_000  # paths; where more may have changed, the whole folder is looked 
 _SOON = 0.2  # seconds until a file that was being written is looked at again
 _TICK = 1.0  # seconds between two looks at the clock, and for a call of the webhook
 _LOCK_PATIENCE = 60.0  # seconds to wait for a `feeds build` beside us
+_TO_END = 10.0  # seconds for a regeneration that is under way
 
 
 class Keeper:
@@ -42,7 +45,7 @@ class Keeper:
         catalog: Catalog,
         *,
         watch: Watch,
-        cron: BaseTrigger | None,
+        cron: Trigger | None,
         before: Command | None,
         called: bool,
         told: Callable[[Outcome | FeedsError], None],
@@ -70,6 +73,7 @@ class Keeper:
         if cron:
             self._clock.add_job(self._prepare.set, cron, id="cron")
         self._called = called
+        self._lead = Lead(catalog, began=self._begin, told=told)
         # also so that the clock is looked at soon after the machine slept, or was set
         self._clock.add_job(self._look_if_asked, "interval", seconds=_TICK, id="tick")
         self._threads = [
@@ -78,25 +82,44 @@ class Keeper:
             threading.Thread(target=self._regenerating, name="regenerate", daemon=True),
         ]
 
+    @property
+    def leads(self) -> bool:
+        """Whether it is us who publishes, and no other of the same catalog."""
+        return self._lead.is_ours
+
+    @property
+    def lives(self) -> bool:
+        """Whether nothing has ended that should go on."""
+        return all(thread.is_alive() for thread in self._threads)
+
     def start(self) -> None:
-        """Begin; the first regeneration is under way when this returns."""
-        with suppress(CatalogError), self._catalog.reading() as catalog:
-            self._asked = catalog.asked()
-        self._look_at(None)
+        """Begin; the first regeneration is under way a moment after this returns, if we lead."""
         self._clock.start()
         for thread in self._threads:
             thread.start()
+        self._lead.start()
+
+    def _begin(self, others: bool) -> None:
+        """Look at everything; after others have led, once what they knew of is here too."""
+        with suppress(CatalogError), self._catalog.reading() as catalog:
+            self._asked = catalog.asked()
+        if others and self._before:
+            self._prepare.set()
+        else:
+            self._look_at(None)
 
     def stop(self) -> None:
-        """End; a regeneration that is under way is finished first."""
+        """End; a regeneration that is under way is finished first, if that does not take long."""
         self._stop.set()
         self._wake.set()
         self._prepare.set()
         self._clock.shutdown(wait=False)
         if self._before:
             self._before.end()
+        until = time.monotonic() + _TO_END
         for thread in self._threads:
-            thread.join(timeout=10)
+            thread.join(max(0.0, until - time.monotonic()))
+        self._lead.stop()
 
     def _preparing(self) -> None:
         """Run what the owner wants to be run before, and look at everything, whatever came of it.
@@ -108,6 +131,8 @@ class Keeper:
             self._prepare.clear()
             if self._stop.is_set():
                 return
+            if not self.leads:
+                continue  # who takes the lead begins with this
             complaint = self._before.run() if self._before else ""
             if complaint and complaint != self._complaint and not self._stop.is_set():
                 _LOG.warning("schedule.before: %s", complaint)
@@ -162,37 +187,45 @@ class Keeper:
             self._wake.clear()
             if self._stop.is_set():
                 return
-            again = False
-            only, after = self._next_look()
-            try:
-                outcome = self._publisher.refresh(
-                    datetime.now(UTC),
-                    only=only,
-                    after=after,
-                    interrupted=lambda: bool(self._hints),
-                    wait=_LOCK_PATIENCE,
-                    mended=self._mended,
-                    progress=self._progress,
-                )
-                self._told(outcome)
-                if outcome.unsettled:
-                    soon = datetime.now(UTC) + timedelta(seconds=_SOON)
-                    self._clock.add_job(self._look_at, "date", args=[outcome.unsettled], run_date=soon)
-            except Interrupted as look:
-                self._go_on_after(look.path)
-                self._wake_at(datetime.now(UTC) + _GO_ON, "go on")
-            except FeedsError as error:
-                self._told(error)
-                again = True
-            except Exception:  # what is published stays up
-                _LOG.exception("a regeneration failed")
-                again = True
+            if not self._lead.confirmed():
+                continue  # who takes the lead begins with a look at everything
+            again = not self._regenerate()
             if again:
                 self._hint(None)
                 self._wake_at(datetime.now(UTC) + _AGAIN, "again")
             elif self._hints or (self._all and not self._looked_up_to):
                 self._wake.set()
             self._set_alarm(not_before=_AGAIN if again else timedelta(0))
+
+    def _regenerate(self) -> bool:
+        """Do it once. Tells whether that went well."""
+        only, after = self._next_look()
+        try:
+            outcome = self._publisher.refresh(
+                datetime.now(UTC),
+                only=only,
+                after=after,
+                interrupted=lambda: bool(self._hints) or self._stop.is_set(),
+                wait=_LOCK_PATIENCE,
+                given_up=self._stop.is_set,
+                mended=self._mended,
+                progress=self._progress,
+            )
+            self._told(outcome)
+            if outcome.unsettled:
+                soon = datetime.now(UTC) + timedelta(seconds=_SOON)
+                self._clock.add_job(self._look_at, "date", args=[outcome.unsettled], run_date=soon)
+        except Interrupted as look:
+            self._go_on_after(look.path)
+            self._wake_at(datetime.now(UTC) + _GO_ON, "go on")
+        except FeedsError as error:
+            if not self._stop.is_set():  # else it was given up
+                self._told(error)
+            return False
+        except Exception:  # what is published stays up
+            _LOG.exception("a regeneration failed")
+            return False
+        return True
 
     def _set_alarm(self, not_before: timedelta) -> None:
         """Wake when the next article goes live or expires; one whose time is over and that is still there: soon."""

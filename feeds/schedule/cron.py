@@ -12,6 +12,7 @@ from apscheduler.triggers.cron import CronTrigger
 
 from feeds.errors import ConfigError
 
+Trigger = BaseTrigger
 _DAYS = ("sun", "mon", "tue", "wed", "thu", "fri", "sat")
 _NUMBERS = {day: number for number, day in enumerate(_DAYS)} | {str(number): number for number in range(8)}
 _SOME_DAYS = re.compile(r"(?:\*|(?P<first>\w+)(?:-(?P<last>\w+))?)(?:/(?P<step>[1-9]\d?))?")

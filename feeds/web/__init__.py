@@ -5,7 +5,6 @@ import sys
 import threading
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,15 +12,15 @@ from flask import Flask, jsonify, request
 from werkzeug.wrappers import Response
 
 from feeds import config
-from feeds.catalog import Catalog, Run
+from feeds.catalog import Catalog
 from feeds.documents import Documents
-from feeds.errors import CatalogError
 from feeds.model import Document
 from feeds.pages import HERE, Pages
 from feeds.web.answer import Answer, Freshness
 from feeds.web.clients import Clients
 from feeds.web.front import CORS, Front
 from feeds.web.hammering import Hammering
+from feeds.web.health import Health
 from feeds.web.hook import Hook
 from feeds.web.journal import Journal, Request, access_log
 from feeds.web.pages import ServedPages
@@ -77,6 +76,7 @@ def create_app(config_file: str | os.PathLike[str] | None = None) -> Flask:
     documents = Documents(
         catalog, site, answer, room=room, deltas=server.deltas, timed=counters.rendered if counters else _nothing
     )
+    documents.following.start()
     if server.access_log:
         tasks.append(access_log(server.access_log, settings.root))
     if parent:
@@ -84,12 +84,15 @@ def create_app(config_file: str | os.PathLike[str] | None = None) -> Flask:
         documents.prepare()
     preview = Preview(catalog, documents, site, key) if (key := os.environ.get("FEEDS_DRAFTS")) else None
     pages = ServedPages(documents, site, Pages(site, settings.site.readers), page)
-    health = _Health(catalog, documents)
+    health = Health(catalog)
     aliases = settings.feeds.aliases
 
     @app.get("/healthz")
     def healthz() -> tuple[Response, int]:
-        return health.said()
+        facts, status = health.said()
+        response = jsonify(facts)
+        response.headers["Cache-Control"] = "no-store"
+        return response, status
 
     clients = Clients(server.client_header)
     if task := _let_the_owner(app, settings, catalog, clients):
@@ -157,35 +160,3 @@ def _end_with(parent: int, endings: list[Callable[[], Any]]) -> None:
     for end in endings:
         end()
     os._exit(1)
-
-
-class _Health:
-    """Whether documents can be served, and how old the last good regeneration is."""
-
-    def __init__(self, catalog: Catalog, documents: Documents[Answer]) -> None:
-        self._catalog = catalog
-        self._documents = documents
-        self._run: Run | None = None
-        self._revision = 0
-        self._failure: str | None = None
-
-    def said(self) -> tuple[Response, int]:
-        """Say it: 503 only if nothing can be served."""
-        away = None
-        try:
-            with self._catalog.reading() as reader:
-                self._revision, self._run = reader.revision() or self._revision, reader.run()
-                self._failure = reader.meta("failure")
-        except CatalogError as error:
-            away = str(error)
-        run = self._run
-        status = ("serving what is kept" if away else "ok") if self._revision else "failing" if away else "starting"
-        body = jsonify(
-            status=status,
-            revision=self._revision,
-            regenerated=run.at.isoformat() if run else None,
-            age=(datetime.now(UTC) - run.at).total_seconds() if run else None,
-            failure=self._failure or away,
-        )
-        body.headers["Cache-Control"] = "no-store"
-        return body, 200 if self._revision else 503

@@ -113,6 +113,11 @@ class Answer:
         since = _date(if_modified_since)
         return since is not None and since >= int(self._changed)
 
+    def is_before(self, if_modified_since: str | None) -> bool:
+        """Tell whether the client has a later version than this, as far as it says."""
+        since = _date(if_modified_since) if if_modified_since and self._dated else None
+        return since is not None and since > self._changed
+
     def _make(self, coding: str, hour: float, now: float, old: Variant | None) -> Variant:
         document = self.document
         body = old.body if old else [encode(document.body, coding) if coding else document.body]

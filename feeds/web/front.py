@@ -13,7 +13,7 @@ from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 from werkzeug.http import parse_accept_header
 
 from feeds.documents import Documents
-from feeds.errors import FeedsError
+from feeds.errors import CatalogError, FeedsError
 from feeds.text import quote_path
 from feeds.web.answer import Answer, Headers, Sent, Variant, coding_for, sent
 from feeds.web.hammering import Hammering
@@ -44,7 +44,7 @@ class Front:
     def __init__(
         self,
         documents: Documents[Answer],
-        page: Callable[[str], Answer | None],
+        page: Callable[[str, bool], Answer | None],
         rest: WSGIApplication,
         *,
         aliases: Mapping[str, str],
@@ -55,6 +55,7 @@ class Front:
         polled: Polled | None,
     ) -> None:
         self._documents = documents
+        self._following = documents.following
         self._page = page
         self._rest = rest
         self._aliases = aliases
@@ -79,37 +80,64 @@ class Front:
         if method in {"GET", "HEAD"}:
             if self._redirect and path in self._aliases and answer.document.path != path:
                 return self._moved(environ, start_response, answer.document.path)
-            return self._answer(answer, environ, start_response)
+            return self._answer(path, answer, environ, start_response)
         if method == "OPTIONS":
             return self._give(environ, start_response, answer.document.path, "204 No Content", _PREFLIGHT)
         text = "Only GET and HEAD are answered here.\n"
         headers = [("Allow", "GET, HEAD, OPTIONS"), ("Cache-Control", "no-store")]
         return self._say(environ, start_response, answer.document.path, "405 Method Not Allowed", text, headers)
 
-    def _find(self, path: str, environ: WSGIEnvironment) -> Answer | None:
-        answer = self._document(path, environ)
+    def _find(self, path: str, environ: WSGIEnvironment, *, newest: bool = False) -> Answer | None:
+        answer = self._document(path, environ, newest=newest)
         if answer is None and (alias := self._aliases.get(path)):
-            answer = self._document(alias, environ)
+            answer = self._document(alias, environ, newest=newest)
         elif answer is None:
-            answer = self._page(path)
+            answer = self._page(path, newest)
         return answer
 
-    def _document(self, path: str, environ: WSGIEnvironment) -> Answer | None:
+    def _document(self, path: str, environ: WSGIEnvironment, *, newest: bool) -> Answer | None:
         if "HTTP_IF_NONE_MATCH" in environ or "HTTP_IF_MODIFIED_SINCE" in environ:
             answer = self._documents.known(path)
             if answer is not None and (answer.document.body or self._is_unchanged(answer, environ)):
                 return answer
-        return self._documents.get(path)
+        return self._documents.get(path, newest=newest)
 
     def _variant(self, answer: Answer, environ: WSGIEnvironment) -> Variant:
         coding = coding_for(environ.get("HTTP_ACCEPT_ENCODING", ""))
-        return answer.variant(coding, self._documents.hour, time.time())
+        return answer.variant(coding, self._following.hour, time.time())
 
     def _is_unchanged(self, answer: Answer, environ: WSGIEnvironment) -> bool:
         known, since = environ.get("HTTP_IF_NONE_MATCH"), environ.get("HTTP_IF_MODIFIED_SINCE")
         return answer.is_unchanged(self._variant(answer, environ), known, since)
 
-    def _answer(self, answer: Answer, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+    def _answer_newest(
+        self, path: str, given: Answer, environ: WSGIEnvironment, start_response: StartResponse
+    ) -> Iterable[bytes]:
+        """Answer who has another version than `given`: it may be of a worker that knows a later revision than this one.
+
+        So nobody who polls is ever led back to what was before.
+        """
+        since = environ.get("HTTP_IF_MODIFIED_SINCE")
+        self._following.catch_up(path, environ.get("HTTP_IF_NONE_MATCH") or since or "")
+        try:
+            answer = self._find(path, environ, newest=True)
+            if answer is given and self._following.away and given.is_before(since):
+                raise CatalogError(self._following.away)
+        except FeedsError as error:
+            return self._unavailable(environ, start_response, error)
+        if answer is None:
+            return self._pass_on(environ, start_response)
+        return self._answer(path, answer, environ, start_response, newest=True)
+
+    def _answer(
+        self,
+        asked: str,
+        answer: Answer,
+        environ: WSGIEnvironment,
+        start_response: StartResponse,
+        *,
+        newest: bool = False,
+    ) -> Iterable[bytes]:
         variant = self._variant(answer, environ)
         known, since = environ.get("HTTP_IF_NONE_MATCH"), environ.get("HTTP_IF_MODIFIED_SINCE")
         path = answer.document.path
@@ -123,6 +151,8 @@ class Front:
                 self._polled(environ, variant.unchanged)
             start_response("304 Not Modified", variant.not_modified)
             return []
+        elif not newest:
+            return self._answer_newest(asked, answer, environ, start_response)
         elif self._deltas and known and (delta := self._delta(answer, known, environ)):
             return self._give_delta(path, variant, self._variant(delta, environ), environ, start_response)
         body = variant.body if environ["REQUEST_METHOD"] == "GET" else []

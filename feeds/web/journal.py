@@ -54,17 +54,18 @@ class Journal:
         self._queue.append(Request(time.time(), document, status, size, _facts(environ) if self._logged else None))
 
     def _run(self) -> None:
-        said = ""
+        said = [""] * len(self._tasks)  # what went wrong with each the last time
         while True:
             time.sleep(_EVERY)
             requests = [self._queue.popleft() for _ in range(len(self._queue))]
-            for task in self._tasks:
+            for number, task in enumerate(self._tasks):
                 try:
                     task(requests)
+                    said[number] = ""
                 except (OSError, FeedsError) as error:
-                    if str(error) != said:  # once, not twice a second
+                    if str(error) not in said:  # once, not twice a second
                         _LOG.warning("%s", error)
-                    said = str(error)
+                    said[number] = str(error)
                 except Exception:  # what is served goes on
                     _LOG.exception("the journal could not be written")
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from datetime import datetime
 
 from feeds import syndicate
-from feeds.documents import Documents
+from feeds.documents import Busy, Documents
 from feeds.documents.kept import Kept
 from feeds.errors import FeedsError
 from feeds.formats import opml
@@ -35,19 +35,22 @@ class ServedPages:
         self._make = made
         self._made = Kept[tuple[tuple[str, int], Answer]](_ROOM, lambda made: 2 * len(made[1].document.body))
 
-    def get(self, path: str) -> Answer | None:
-        """Give the page at a path; None if there is none. Raises `FeedsError`."""
+    def get(self, path: str, newest: bool = False) -> Answer | None:
+        """Give the page at a path; None if there is none. Raises `FeedsError`.
+
+        Who wants the `newest` is not given the last one while another takes long to make.
+        """
         feed = syndicate.feed_of_page(path)
         if path != _OPML and feed is None and (not self._site.pages or path in _NOT_PAGES):
             return None
         revision = self._documents.revision()
         made = self._made.get(path)
-        if made and made[0] == revision:
+        if made and (made[0] == revision or self._documents.following.away):
             return made[1]
         try:
             answer = self._render(path, feed)
-        except FeedsError:
-            if made is None:
+        except FeedsError as error:
+            if made is None or (newest and isinstance(error, Busy)):
                 raise
             return made[1]
         if answer:

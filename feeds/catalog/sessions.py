@@ -1,0 +1,129 @@
+"""Connections to PostgreSQL, and two sessions that last, on some of their own: one that leads, and one that listens."""
+
+import contextlib
+import select
+import threading
+import uuid
+import zlib
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any, cast
+
+import sqlalchemy as sa
+
+from feeds.catalog.engine import RUN
+from feeds.errors import CatalogError
+
+if TYPE_CHECKING:
+    import psycopg
+
+    from feeds.catalog.postgres import Postgres
+
+HERE = "current_schema()::regnamespace::oid::int"
+CHANNEL = f"'feeds_' || {HERE}"
+
+
+def number(name: str) -> int:
+    """Give the number by which a lock goes in the whole database, beside the schema's."""
+    return zlib.crc32(f"feeds {name}".encode()) - (1 << 31)
+
+
+def require_alive(raw: Any, _record: Any, _proxy: Any) -> None:
+    """Have a connection replaced that says something unasked: mostly, that it is over. It costs no question."""
+    waiting = select.poll()
+    waiting.register(raw.pgconn.socket, select.POLLIN)
+    if raw.closed or waiting.poll(0):
+        raise sa.exc.DisconnectionError
+
+
+_SILENCE = 5_000  # ms after which the database ends a leader's session: it is asked something every second
+_PUBLISHER = "feeds publisher"  # and a number: as which the connections of who can lead are known
+_END_SILENT = f"""
+    SELECT set_config(name, '{_SILENCE}', false) FROM pg_settings WHERE name = 'idle_session_timeout'
+"""  # noqa: S608  # all ours
+_TAKE = f"SELECT pg_try_advisory_lock({number('lead')}, {HERE})"
+_END_OTHERS = f"""
+    SELECT count(pg_terminate_backend(pid)) FROM pg_locks JOIN pg_stat_activity USING (pid)
+    WHERE locktype = 'advisory' AND granted AND datname = current_database() AND database = datid
+      AND classid::bigint::bit(32)::int = {number(RUN)} AND objid::bigint::bit(32)::int = {HERE}
+      AND application_name LIKE '{_PUBLISHER} %' AND application_name <> current_setting('application_name')
+"""  # noqa: S608  # all ours; of the runs, those of publishers: `feeds build` goes on
+
+
+def open_session(postgres: "Postgres") -> "psycopg.Connection[Any]":
+    """Open a connection that is nobody else's, each of whose statements stands for itself. Raises `CatalogError`.
+
+    Whoever wants one asks again and again, however long the database has been away, and so finds out first.
+    """
+    with postgres.translated():
+        pooled = postgres.engine.raw_connection()
+        session = cast("psycopg.Connection[Any]", pooled.driver_connection)
+        pooled.detach()
+        session.autocommit = True
+    postgres.again_at = float("-inf")
+    return session
+
+
+class SessionLeadership:
+    """A lock of a session's. The database lets go of it when the session ends, or nothing has come for some seconds.
+
+    So a leader that is stopped, or whose network is cut, leads no more. A run that it had under way holds a connection
+    of its own: who leads next ends that, and what that run had not committed is not.
+    """
+
+    def __init__(self, postgres: "Postgres") -> None:
+        self._postgres = postgres
+        self._session: psycopg.Connection[Any] | None = None
+        self._asking = threading.Lock()
+        name = f"{_PUBLISHER} {uuid.uuid4().hex[:12]}"
+        sa.event.listen(postgres.engine, "do_connect", lambda *said: said[3].update(application_name=name))
+        postgres.close()  # what is known by another name
+
+    def take(self) -> bool:
+        """Take it if nobody has it. Raises `CatalogError`."""
+        with self._asking:
+            if self._session is None:
+                self._session = open_session(self._postgres)
+                self._ask(_END_SILENT)
+            if not self._ask(_TAKE):
+                return False
+            self._ask(_END_OTHERS)
+            return True
+
+    def holds(self) -> bool:
+        """Tell whether it is ours still: as long as its session answers."""
+        with self._asking:
+            try:
+                return bool(self._ask("SELECT 1"))
+            except CatalogError:
+                return False
+
+    def give_up(self) -> None:
+        """Let others have it."""
+        session, self._session = self._session, None
+        if session:
+            session.close()
+
+    def _ask(self, question: str) -> object:
+        if self._session is None:
+            return None
+        try:
+            with self._postgres.translated():
+                row = self._session.execute(question.encode()).fetchone()
+                return row[0] if row else None
+        except CatalogError:
+            self.give_up()
+            raise
+
+
+@contextlib.contextmanager
+def listening(postgres: "Postgres") -> Iterator[Callable[[float], None]]:
+    """Listen for revisions; gives what waits for one, for so many seconds at most. Raises `CatalogError`."""
+    with contextlib.closing(open_session(postgres)) as session, postgres.translated():
+        row = session.execute(f"SELECT {CHANNEL}".encode()).fetchone()
+        session.execute(f'LISTEN "{row[0] if row else ""}"'.encode())
+
+        def wait(seconds: float) -> None:
+            for _ in session.notifies(timeout=seconds, stop_after=1):
+                pass
+
+        yield wait

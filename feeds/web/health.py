@@ -1,0 +1,98 @@
+"""`/healthz`: whether documents can be served and how old the last good regeneration is; of a publisher, how it goes.
+
+A process that only publishes answers nothing else, on a small server of its own: probes are all that comes there.
+"""
+
+import json
+import socket
+import threading
+from collections.abc import Callable
+from datetime import UTC, datetime
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+from feeds.catalog import Catalog, Run
+from feeds.errors import CatalogError, FeedsError
+
+_PATIENCE = 5.0  # seconds for a probe's request
+
+
+class Health:
+    """What is said of one process."""
+
+    def __init__(self, catalog: Catalog, publishes: Callable[[], tuple[bool, bool]] | None = None) -> None:
+        """Of one that only publishes, `publishes` tells whether all its threads live, and whether it leads."""
+        self._catalog = catalog
+        self._publishes = publishes
+        self._run: Run | None = None
+        self._revision = 0
+        self._failure: str | None = None
+
+    def said(self) -> tuple[dict[str, Any], int]:
+        """Give facts and a status: 503 only if nothing can be served, or, of a publisher, if it no longer works."""
+        away = None
+        try:
+            with self._catalog.reading() as reader:
+                self._revision, self._run = reader.revision() or self._revision, reader.run()
+                self._failure = reader.meta("failure")
+        except CatalogError as error:
+            away = str(error)
+        run = self._run
+        facts = {
+            "revision": self._revision,
+            "regenerated": run.at.isoformat() if run else None,
+            "age": (datetime.now(UTC) - run.at).total_seconds() if run else None,
+            "failure": self._failure or away,
+        }
+        if self._publishes is None:
+            status = ("serving what is kept" if away else "ok") if self._revision else "failing" if away else "starting"
+            return {"status": status, **facts}, 200 if self._revision else 503
+        lives, leads = self._publishes()
+        status = "waiting for the catalog" if away else "ok" if leads else "standing by"
+        return {"status": status if lives else "failing", **facts}, 200 if lives else 503
+
+
+def serve(host: str, port: int, health: Health) -> Callable[[], None]:
+    """Answer probes from a thread on, until what is given is called. Raises `FeedsError` for an address in use."""
+
+    class Probe(BaseHTTPRequestHandler):
+        timeout = _PATIENCE
+
+        def do_GET(self) -> None:
+            self._answer(body=True)
+
+        def do_HEAD(self) -> None:
+            self._answer(body=False)
+
+        def _answer(self, *, body: bool) -> None:
+            facts, status = health.said() if self.path.partition("?")[0] == "/healthz" else ({"status": "no such"}, 404)
+            text = f"{json.dumps(facts)}\n".encode()
+            self.send_response(status)
+            for name, value in (
+                ("Content-Type", "application/json"),
+                ("Content-Length", str(len(text))),
+                ("Cache-Control", "no-store"),
+            ):
+                self.send_header(name, value)
+            self.end_headers()
+            if body:
+                self.wfile.write(text)
+
+        def log_message(self, *_: object) -> None:
+            """Say nothing: a probe comes every few seconds."""
+
+    class Server(ThreadingHTTPServer):
+        address_family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        daemon_threads = True
+
+    try:
+        server = Server((host, port), Probe)
+    except OSError as error:
+        raise FeedsError(f"can't listen on {host}:{port}: {error.strerror}; --host or --port names another") from None
+    threading.Thread(target=server.serve_forever, name="health", daemon=True).start()
+
+    def stop() -> None:
+        server.shutdown()
+        server.server_close()
+
+    return stop
