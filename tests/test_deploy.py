@@ -15,6 +15,8 @@ import yaml
 from apscheduler.triggers.cron import CronTrigger
 from conftest import REPOSITORY, Server, free_port
 
+pytestmark = pytest.mark.engine("sqlite")  # what is around `feeds` hangs on no database
+
 DEPLOY = REPOSITORY / "deploy"
 PROGRAM = Path(sys.executable).with_name("feeds")
 

@@ -214,6 +214,7 @@ def test_what_is_kept_is_bounded(site):
     assert documents.get("/category/c0/rss.xml")
 
 
+@pytest.mark.engine("sqlite")
 def test_a_catalog_that_is_away_costs_nothing_that_is_kept(site, documents):
     """With the database gone, what was served is served on."""
     site.article("a.md", title="a")

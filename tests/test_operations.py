@@ -136,6 +136,7 @@ def test_the_access_log_is_one_object_a_line(site, serve):
     assert json.loads(log.read_text())["status"] == 404
 
 
+@pytest.mark.engine("sqlite")
 def test_health_fails_only_when_nothing_can_be_served(site, serve):
     """With the catalog gone /healthz says so, and stays well as long as documents are served."""
     site.configure(content={"watch": "off"}, schedule={"cron": None})

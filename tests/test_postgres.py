@@ -5,6 +5,7 @@ import random
 import socket
 import threading
 import time
+from pathlib import Path
 
 import psycopg
 import pytest
@@ -343,6 +344,27 @@ def test_counting_and_publishing_do_not_wait_for_each_other(state):
     with catalog.reading() as reader:
         assert reader.meta("x") == "y"
         assert next(reader.sums("2026-01-01")).polls == 1
+    catalog.close()
+
+
+def test_who_asked_is_wiped_when_its_day_is_closed(state, postgres):
+    """Of the visits of a closed day nothing is left in the tables' files, and those of others are still there."""
+    catalog = Catalog(state)
+    catalog.create()
+    with catalog.counting() as counter:
+        for day, source in (("2026-01-01", "gone-source"), ("2026-01-02", "kept-source")):
+            counter.salt(day)
+            counter.add([visit(day, source)])
+    with catalog.counting() as counter:
+        counter.close("2026-01-01", [])
+        assert not catalog.wipe_log(), "who counts just now is not waited for"
+    assert catalog.wipe_log()
+    postgres.execute("CHECKPOINT")
+    ((data, file),) = postgres.execute(
+        "SELECT current_setting('data_directory'), pg_relation_filepath(%s)", f"{schema_of(state)}.visits"
+    )
+    held = (Path(data) / file).read_bytes()
+    assert (b"kept-source" in held, b"gone-source" in held) == (True, False)
     catalog.close()
 
 
