@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from sqlalchemy.dialects import sqlite
 
 _DAMAGE = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
+_PAGE = 16 << 10  # bytes: an entry's row takes 200, and a whole archive has a million of them in ten thousand pages
 _READERS_ROOM, _WRITERS_ROOM = 16 << 10, 64 << 10  # KiB of the database that are held
 
 
@@ -57,12 +58,13 @@ class Sqlite:
         return self._file is None or self._file.exists()
 
     def make(self) -> None:
-        """Make the file; that it is in WAL mode stays in it."""
+        """Make the file; how large its pages are, and that it is in WAL mode, stays in it."""
         if self._file:
             with self._translated():
                 self._file.touch()
                 self._follow()
                 with contextlib.closing(self.engine.raw_connection()) as raw:
+                    raw.cursor().execute(f"PRAGMA page_size={_PAGE}")
                     raw.cursor().execute("PRAGMA journal_mode=WAL")
 
     def foreign(self) -> CatalogError:
@@ -213,7 +215,7 @@ def _engine(file: Path | None) -> sa.Engine:
         connection.isolation_level = None  # transactions are ours: pysqlite would begin them late
         connection.execute("PRAGMA foreign_keys=ON")
         connection.execute("PRAGMA synchronous=NORMAL")
-        connection.execute("PRAGMA wal_autocheckpoint=16384")  # pages: each is copied to its place once, not often
+        connection.execute("PRAGMA wal_autocheckpoint=4096")  # pages: each is copied to its place once, not often
         connection.execute("PRAGMA journal_size_limit=67108864")
 
     sa.event.listen(engine, "connect", connected)
