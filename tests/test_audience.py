@@ -840,7 +840,7 @@ def test_a_catalog_made_anew_keeps_the_history(site):
         (page,) = raw.execute("SELECT rootpage FROM sqlite_master WHERE name = 'articles_by_hash'").fetchone()
         raw.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     data = bytearray(site.config.catalog.read_bytes())
-    data[(page - 1) * 4096 : page * 4096] = b"\xff" * 4096
+    data[(page - 1) * 16384 : page * 16384] = b"\xff" * 16384
     site.config.catalog.write_bytes(data)
     catalog = site.catalog
     with catalog.lock():

@@ -190,9 +190,9 @@ def test_a_catalog_of_an_earlier_version_is_brought_up(site, version, tmp_path):
 
 
 DAMAGE = {
-    "its first page": lambda data: b"\0" * 4096 + data[4096:],
-    "all but its first pages": lambda data: data[: 5 * 4096] + os.urandom(len(data) - 5 * 4096),
-    "its end": lambda data: data[: len(data) // 2 // 4096 * 4096],
+    "its first page": lambda data: b"\0" * 16384 + data[16384:],
+    "all but its first pages": lambda data: data[: 5 * 16384] + os.urandom(len(data) - 5 * 16384),
+    "its end": lambda data: data[: len(data) // 2 // 16384 * 16384],
     "everything": lambda data: os.urandom(len(data)),
     "what it is": lambda data: b"not a database " * 100,
 }
@@ -256,8 +256,8 @@ def test_ids_that_are_nowhere_else_are_saved(site):
         (page,) = raw.execute("SELECT rootpage FROM sqlite_master WHERE name = 'articles_by_hash'").fetchone()
     site.close()
     with site.config.catalog.open("r+b") as file:
-        file.seek((page - 1) * 4096)
-        file.write(b"\xff" * 4096)
+        file.seek((page - 1) * 16384)
+        file.write(b"\xff" * 16384)
     told = []
     site.article("new.md", title="new", date="2020-01-01")
     site.publish(mended=lambda damage, aside: told.append((str(damage), aside)))
@@ -395,8 +395,8 @@ def test_the_guard_outlives_damage(site, monkeypatch):
         raw.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         (page,) = raw.execute("SELECT rootpage FROM sqlite_master WHERE name = 'articles_by_hash'").fetchone()
     with site.config.catalog.open("r+b") as file:
-        file.seek((page - 1) * 4096)
-        file.write(b"\xff" * 4096)
+        file.seek((page - 1) * 16384)
+        file.write(b"\xff" * 16384)
     site.close()
     for number in range(100):
         (site.content / f"{number}.md").rename(site.root / f"{number}.md")
