@@ -25,6 +25,7 @@ from feeds.schedule.lead import Lead
 __all__ = ["Keeper", "Trigger", "trigger"]
 
 _LOG = logging.getLogger(__name__)
+logging.getLogger("apscheduler").setLevel(logging.ERROR)  # that a tick waits for a database is said elsewhere, once
 _AT_LEAST_EVERY = timedelta(hours=1)  # a date further off is looked at again: the clock may have been set
 _AGAIN = timedelta(seconds=10)  # until a run that failed is tried again
 _GO_ON = timedelta(seconds=2)  # until a look that was interrupted goes on: who saves once saves again
