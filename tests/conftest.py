@@ -125,17 +125,17 @@ class Site:
         """Regenerate once; gives the outcome."""
         settings = self.config
         folder = Folder(settings.content_root, settings.content.include, settings.content.exclude)
-        publisher = Publisher(folder, self.catalog, settings.for_core, settings.feeds.guard)
-        return publisher.refresh(now or self.now, **options)
+        with closing(self.catalog) as catalog:  # hundreds of runs leave no connections behind
+            publisher = Publisher(folder, catalog, settings.for_core, settings.feeds.guard)
+            return publisher.refresh(now or self.now, **options)
 
     def documents(self, *, archives=False):
         """Render everything that is published; gives path -> bytes."""
-        documents = Everything(self.catalog, self.config.for_core)
-        listed = documents.listed(archives=lambda _: archives)
-        return {
-            address.path: document.body
-            for address, document in documents.every((address for address, _ in listed), archives=lambda _: archives)
-        }
+        with closing(self.catalog) as catalog:
+            documents = Everything(catalog, self.config.for_core)
+            listed = documents.listed(archives=lambda _: archives)
+            every = documents.every((address for address, _ in listed), archives=lambda _: archives)
+            return {address.path: document.body for address, document in every}
 
     def feed(self, path="/feed.json"):
         """Give a JSON feed."""

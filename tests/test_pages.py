@@ -408,6 +408,7 @@ def test_a_site_of_summaries_has_whole_articles(site):
     assert "Second" not in (site.root / "public/feed.json").read_text()
 
 
+@pytest.mark.engine("sqlite")
 def test_another_catalog_has_other_pages(site):
     """A catalog that was made anew, and counts its revisions from one again, shows on pages as it does in documents."""
     import shutil
