@@ -75,6 +75,7 @@ def publish(site, /, **settings):
     site.publish()
 
 
+@pytest.mark.engine("sqlite")
 def test_a_day_of_a_thousand_pollers(site, serve):
     """A thousand pollers, of every recorded kind, in all formats, again and again, at three workers: all are counted, once."""
     publish(site, server={"client_header": "X-Client", "limit": 0}, feeds={"limit": 2}, content={"watch": "off"})
@@ -804,6 +805,7 @@ def test_the_page_before_anybody_polled(site, serve):
     assert (answer.status, b"Nobody was counted yet" in answer.body) == (200, True)
 
 
+@pytest.mark.engine("sqlite")
 def test_metrics_of_subscribers(site, serve):
     """Prometheus is told of subscribers by feed, and of polls by who polls."""
     port = free_port()

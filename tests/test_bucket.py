@@ -8,6 +8,8 @@ import pytest
 from conftest import Site, free_port
 from stores import MANIFEST, Store, shown
 
+pytestmark = pytest.mark.engine("sqlite")  # what is put into a bucket hangs on no database
+
 FORMATS = ("rss.xml", "atom.xml", "feed.json")
 CACHE = "public, max-age=300, stale-while-revalidate=60, stale-if-error=86400"
 XML = "application/xml; charset=utf-8"

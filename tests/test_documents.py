@@ -228,6 +228,7 @@ def test_a_catalog_that_is_away_costs_nothing_that_is_kept(site, documents):
     assert documents.get("/rss.xml") == first
 
 
+@pytest.mark.engine("sqlite")
 def test_an_article_that_renders_too_slowly_is_shown_as_typed(site, documents, monkeypatch):
     """An article that the counts took for ordinary, and that takes for ever, is shown as plain text; the others as ever."""
     monkeypatch.setattr("feeds.publish.reading.ordinary", lambda body: True)

@@ -21,6 +21,8 @@ from feeds.errors import FeedsError
 from feeds.export import MANIFEST, Tree
 from feeds.model import Site
 
+pytestmark = pytest.mark.engine("sqlite")  # what is written to a disk hangs on no database
+
 
 def test_only_what_differs_is_written(tmp_path):
     """A file with the same bytes keeps its time; one with others is replaced."""
