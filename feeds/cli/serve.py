@@ -30,6 +30,7 @@ from feeds.publish import Outcome
 _THREADS = 1  # of a worker: more take the interpreter from each other; what takes long, `documents` does beside it
 _CONNECTIONS = 8192  # of a worker: silent ones cost a descriptor and a little memory each
 _HEADER_PATIENCE = 10_000  # ms for a request's head; a silent connection is closed then
+_LOOK_EVERY = 0.5  # seconds between two looks at whether a signal came
 _HEADER_ROOM = 65_536  # bytes of a request's head
 
 
@@ -130,7 +131,8 @@ def _publish(keeper: schedule.Keeper, catalog: Catalog, host: str, port: int) ->
         signal.signal(ending, lambda *_: over.set())
     stop = health.serve(host, port, health.Health(catalog, lambda: (keeper.lives, keeper.leads)))
     keeper.start()
-    over.wait()
+    while not over.wait(_LOOK_EVERY):  # a signal that another thread is given doesn't wake this one
+        pass
     keeper.stop()
     stop()
 
