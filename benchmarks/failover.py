@@ -122,7 +122,7 @@ def wait_for(condition: Callable[[], bool], seconds: float = 60) -> float:
 
 def said(name: str, seconds: list[float], unit: float = 1.0, name_of_unit: str = "s") -> None:
     shown = sorted(one * unit for one in seconds)
-    print(f"{name:58} median {statistics.median(shown):6.2f}, {shown[0]:.2f} to {shown[-1]:.2f} {name_of_unit}")
+    print(f"{name:66} median {statistics.median(shown):6.2f}, {shown[0]:.2f} to {shown[-1]:.2f} {name_of_unit}")
 
 
 def save(content: Path, number: int) -> None:
