@@ -114,6 +114,7 @@ def test_what_documents_will_show_is_known_before_it_is_decided(site):
     assert set(html(Documents(site.catalog, site.config.for_core)).values()) == {"<p>Ahead.</p>"}
 
 
+@pytest.mark.engine("sqlite")  # which says how it finds things
 def test_the_archive_is_not_searched_for_what_changed(site):
     """One article and the documents that show it are found by indexes: no statement looks at every article or entry."""
     site.configure(feeds={"limit": 2}, content={"permalink": "/{slug}/"}, site={"pages": True})
@@ -132,7 +133,7 @@ def test_the_archive_is_not_searched_for_what_changed(site):
                 (step, statement) for *_, step in plan if step in {"SCAN articles", "SCAN entries", "SCAN texts"}
             )
 
-    sqlalchemy.event.listen(catalog._engine, "before_cursor_execute", explain)
+    sqlalchemy.event.listen(catalog._database.engine, "before_cursor_execute", explain)
     site.article("4.md", "Edited.", title="T4", date="2026-05-05", tags=["x"])
     settings = site.config
     folder = Folder(settings.content_root, settings.content.include, settings.content.exclude)

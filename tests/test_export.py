@@ -307,6 +307,7 @@ def test_accepting_beside_a_server(site):
     assert site.publish().articles == 1
 
 
+@pytest.mark.engine("sqlite")  # whose catalog is away with its folder
 def test_what_many_processes_write_is_what_one_writes(site, monkeypatch):
     """With much to do, processes of their own render while it is decided what is published, and write the same bytes."""
     from feeds.cli import writing
