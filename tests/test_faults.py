@@ -78,7 +78,7 @@ def test_what_was_read_before_a_kill_is_not_read_again(tmp_path):
         (place / "content" / f"{number:04d}.md").write_text(f"---\ntitle: T\ndate: 2026-05-01\n---\n\n{number}\n")
     reads = faults.counted(["build"], faults.copied(place, tmp_path / "whole"), "openat")
     # the catalog's log is written at each commit: half of the way through those of the first two batches
-    faults.injected(["build"], place, "signal=KILL:when=170", calls="pwrite64")
+    faults.injected(["build"], place, "signal=KILL:when=250", calls="pwrite64")
     assert not (place / "public").exists()
     left = faults.counted(["build"], place, "openat")
     assert left < reads - 900, "nothing was left of the first run"
