@@ -55,6 +55,7 @@ class Server:
     def close(self) -> None:
         """End it, and take its folder away."""
         self._server.cleanup()
+        self._folder.parent.rmdir()
 
 
 class Rivals:
