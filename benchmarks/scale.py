@@ -97,8 +97,10 @@ class Meter(threading.Thread):
 
 
 def _family(pid: int) -> list[int]:
+    children: list[str] = []
     try:
-        children = Path(f"/proc/{pid}/task/{pid}/children").read_text("ascii").split()
+        for task in Path(f"/proc/{pid}/task").iterdir():  # a process is a child of the thread that started it
+            children += (task / "children").read_text("ascii").split()
     except OSError:
         return []
     return [pid, *(one for child in children for one in _family(int(child)))]

@@ -22,7 +22,7 @@ from feeds.model import Document, FeedState, Site
 from feeds.text import digest_of
 
 _PAGE = 5_000  # articles that are listed at a time
-_ROOM = 48 << 20  # bytes of entries, and of what formats wrote of them
+_ROOM = 40 << 20  # bytes of entries, and of what formats wrote of them
 
 
 class Everything:
