@@ -259,7 +259,7 @@ def free_port():
 class Server:
     """`feeds serve` in a process of its own, on a free port of 127.0.0.1; or another server with the same program."""
 
-    def __init__(self, root, *arguments, command=("feeds", "serve", "--port", "{port}"), port=None):
+    def __init__(self, root, *arguments, command=("feeds", "serve", "--port", "{port}"), port=None, ready=200):
         self.port = port or free_port()
         self.log = root / "serve.log"
         with self.log.open("wb") as log:
@@ -271,7 +271,7 @@ class Server:
                 start_new_session=True,
             )
         try:
-            self.wait_for(lambda: self.get("/healthz").status == 200)
+            self.wait_for(lambda: self.get("/healthz").status == ready)
         except AssertionError:
             self.process.kill()
             raise

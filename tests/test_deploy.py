@@ -8,16 +8,23 @@ import signal
 import socket
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import click
+import kubernetes_validate
 import pytest
 import yaml
 from apscheduler.triggers.cron import CronTrigger
 from conftest import REPOSITORY, Server, free_port
 
+from feeds import config
+from feeds.cli import main as cli
+
 pytestmark = pytest.mark.engine("sqlite")  # what is around `feeds` hangs on no database
 
 DEPLOY = REPOSITORY / "deploy"
+KUBERNETES = DEPLOY / "kubernetes"
 PROGRAM = Path(sys.executable).with_name("feeds")
 
 
@@ -88,7 +95,20 @@ def instructions(text):
 def test_the_image():
     """What it copies is there and not ignored; nobody is root, Ctrl-C reaches feeds, and its health is looked at."""
     found = instructions((DEPLOY / "Dockerfile").read_text("utf-8"))
-    known = {"FROM", "WORKDIR", "COPY", "RUN", "ENV", "USER", "VOLUME", "EXPOSE", "STOPSIGNAL", "HEALTHCHECK", "CMD"}
+    known = {
+        "FROM",
+        "ARG",
+        "WORKDIR",
+        "COPY",
+        "RUN",
+        "ENV",
+        "USER",
+        "VOLUME",
+        "EXPOSE",
+        "STOPSIGNAL",
+        "HEALTHCHECK",
+        "CMD",
+    }
     assert {name for name, _ in found} == known
     allowed = (REPOSITORY / ".dockerignore").read_text("utf-8").splitlines()
     for name, rest in found:
@@ -215,3 +235,269 @@ def test_the_workflow(site):
     site.configure(site={"language": "not a language"})
     assert step("Check").returncode != 0
     assert {step["with"]["path"] for step in steps.values() if "path" in step.get("with", {})} == {".feeds", "public"}
+
+
+def manifests(*names):
+    """Give the objects in deploy/kubernetes, or in some of its files."""
+    files = [KUBERNETES / name for name in names] or sorted(KUBERNETES.glob("*.yaml"))
+    return [one for file in files for one in yaml.safe_load_all(file.read_text("utf-8"))]
+
+
+def test_the_manifests_are_what_kubernetes_takes():
+    """Each is valid against the schemas of an old and a new Kubernetes, and what the kustomization names is all there is."""
+    for one in manifests():
+        assert "namespace" not in one.get("metadata", {})
+        if one["kind"] not in {"Kustomization", "PodMonitor"}:  # which are no part of Kubernetes itself
+            for version in ("1.29", kubernetes_validate.latest_version()):
+                kubernetes_validate.validate(one, version, strict=True)
+    broken = manifests("web.yaml")[0]
+    broken["spec"]["replica"] = 3
+    with pytest.raises(kubernetes_validate.ValidationError):
+        kubernetes_validate.validate(broken, "1.29", strict=True)
+    (kustomization,) = manifests("kustomization.yaml")
+    left_out = {"kustomization.yaml", "secret.yaml", "monitoring.yaml"}
+    assert {file.name for file in KUBERNETES.glob("*.yaml")} == set(kustomization["resources"]) | left_out
+
+
+@pytest.mark.needs("kubectl")
+def test_kustomize_builds_them():
+    """kubectl puts them together, with the image that the kustomization names."""
+    done = subprocess.run(["kubectl", "kustomize", str(KUBERNETES)], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    pods = [one["spec"]["template"]["spec"] for one in yaml.safe_load_all(done.stdout) if one["kind"] == "Deployment"]
+    (image,) = manifests("kustomization.yaml")[0]["images"]
+    named = [container["image"] for pod in pods for container in pod["containers"] if "feeds" in container["image"]]
+    assert named == [f"{image['newName']}:{image['newTag']}"] * 2
+
+
+def pods():
+    """Give the pods of the deployments, by component."""
+    found = [one for one in manifests("publisher.yaml", "web.yaml") if one["kind"] == "Deployment"]
+    return {one["metadata"]["labels"]["app.kubernetes.io/component"]: one["spec"]["template"]["spec"] for one in found}
+
+
+def test_the_manifests_know_each_other():
+    """Labels, names, ports and volumes that one names are there in another; nothing is root or may write its image."""
+    every = manifests()
+    labels = [one["spec"]["template"]["metadata"]["labels"] for one in every if one["kind"] == "Deployment"]
+    selectors = [
+        one["spec"]["selector"] for one in every if one["kind"] in {"Service", "PodDisruptionBudget", "PodMonitor"}
+    ]
+    selectors += [one["spec"]["podSelector"] for one in every if one["kind"] == "NetworkPolicy"]
+    assert len(selectors) == 5
+    for selector in selectors:
+        wanted = selector.get("matchLabels", selector).items()
+        assert any(wanted <= one.items() for one in labels), selector
+    named = {(one["kind"], one["metadata"]["name"]) for one in every if "name" in one.get("metadata", {})}
+    (scaler,) = [one["spec"] for one in every if one["kind"] == "HorizontalPodAutoscaler"]
+    assert ("Deployment", scaler["scaleTargetRef"]["name"]) in named
+    assert scaler["minReplicas"] == 3
+    (ingress,) = [one["spec"] for one in every if one["kind"] == "Ingress"]
+    (path,) = ingress["rules"][0]["http"]["paths"]
+    assert ("Service", path["backend"]["service"]["name"]) in named
+    (service,) = [one["spec"] for one in every if one["kind"] == "Service"]
+    assert service["ports"][0]["name"] == path["backend"]["service"]["port"]["name"]
+    open_ = {
+        port["port"]
+        for one in every
+        if one["kind"] == "NetworkPolicy"
+        for rule in one["spec"]["ingress"]
+        for port in rule["ports"]
+    }
+    for component, pod in pods().items():
+        assert pod["securityContext"]["runAsNonRoot"] is True
+        volumes = {volume["name"]: volume for volume in pod["volumes"]}
+        for container in (*pod.get("initContainers", []), *pod["containers"]):
+            inside = container["securityContext"]
+            assert (inside["readOnlyRootFilesystem"], inside["capabilities"]) == (True, {"drop": ["ALL"]})
+            assert {mount["name"] for mount in container["volumeMounts"]} <= volumes.keys()
+            assert "limits" in container["resources"]
+        main = pod["containers"][0]
+        ports = {port["name"]: port["containerPort"] for port in main["ports"]}
+        assert set(ports.values()) == open_
+        probes = [main[name] for name in main if name.endswith("Probe")]
+        assert {probe["httpGet"]["port"] for probe in probes} <= ports.keys()
+        assert ports.keys() >= ({service["ports"][0]["targetPort"]} if component == "web" else set())
+        assert ("Secret", main["envFrom"][0]["secretRef"]["name"]) in named
+        assert ("ConfigMap", volumes["config"]["configMap"]["name"]) in named
+
+
+def config_of_the_manifests(folder):
+    """Load the ConfigMap's config.yaml, with what the Secret says; gives both."""
+    (file,) = [one["data"] for one in manifests("configmap.yaml")]
+    (folder / "config.yaml").write_text(file["config.yaml"])
+    (secret,) = [one["stringData"] for one in manifests("secret.yaml")]
+    return config.load(folder / "config.yaml", secret), secret
+
+
+def test_the_manifests_are_about_this_program(tmp_path):
+    """Its command lines, keys, variables, ports and folders are what `feeds` takes, listens on, reads and writes."""
+    settings, secret = config_of_the_manifests(tmp_path)
+    assert settings.state == secret["FEEDS__STATE"]
+    roles = []
+    for component, pod in pods().items():
+        main = pod["containers"][0]
+        program, command, *arguments = main["command"]
+        assert program == "feeds"
+        serve = cli.get_command(click.Context(cli), command)
+        roles.append(serve.make_context("serve", [*arguments, "-c", str(tmp_path / "config.yaml")]).params["role"])
+        assert roles[-1] == component
+        ports = {port["containerPort"] for port in main["ports"]}
+        assert ports == {settings.server.port, int(settings.server.metrics.rpartition(":")[2])}
+        mounts = {mount["mountPath"]: mount for mount in main["volumeMounts"]}
+        assert mounts["/site"]["name"] == "config"
+        assert {path for path, mount in mounts.items() if not mount.get("readOnly")} == {"/tmp"}
+    publisher = pods()["publisher"]
+    for container in (publisher["initContainers"][0], publisher["containers"][1]):
+        said = {one["name"]: one["value"] for one in container["env"]}
+        assert settings.content.path == f"{said['GITSYNC_ROOT']}/{said['GITSYNC_LINK']}"
+    image = dict(instructions((DEPLOY / "Dockerfile").read_text("utf-8")))
+    assert image["WORKDIR"] == "/site"
+
+
+def test_probes_and_metrics_of_the_manifests(site, tmp_path, postgres, monkeypatch):
+    """A replica without anything to serve lives, is not ready, and is when there is; it counts what scaling goes by."""
+    web = pods()["web"]["containers"][0]
+    settings, _ = config_of_the_manifests(tmp_path)
+    metrics = free_port()
+    monkeypatch.setenv("FEEDS__SERVER__METRICS", f"127.0.0.1:{metrics}")
+    monkeypatch.setenv("FEEDS__STATE", postgres.schema(f"probes{os.getpid()}"))
+    (tmp_path / "node").mkdir()
+    shutil.copy(tmp_path / "config.yaml", tmp_path / "node")
+    command = (*web["command"], "--host", "127.0.0.1", "--port", "{port}")
+    server = Server(tmp_path / "node", command=command, ready=503)
+    alive, ready = web["livenessProbe"]["httpGet"]["path"], web["readinessProbe"]["httpGet"]["path"]
+    try:
+        assert (server.get(alive).status, server.get(ready).status) == (200, 503)
+        site.configure(state=os.environ["FEEDS__STATE"])
+        site.article("a.md", title="a")
+        site.publish()
+        server.wait_for(lambda: server.get(ready).status == 200)
+        server.wait_for(lambda: server.get("/rss.xml").status == 200)
+        text = (KUBERNETES / "autoscaling.yaml").read_text("utf-8")
+        (series,) = re.findall(r"seriesQuery: '(\w+)\{", text)
+        front = Server.__new__(Server)
+        front.port, front.process, front.log = metrics, server.process, server.log
+        front.wait_for(lambda: f"\n{series}{{" in front.get("/metrics").body.decode())
+        (name,) = re.findall(r"name: \{as: (\w+)\}", text)
+        (scaler,) = manifests("autoscaling.yaml")
+        assert [one["pods"]["metric"]["name"] for one in scaler["spec"]["metrics"] if "pods" in one] == [name]
+    finally:
+        server.stop()
+
+
+def test_what_git_sync_does(site, serve):
+    """A checkout that is shown by another symbolic link, and the old one taken away, is published at once."""
+    tree = site.content.rename(site.root / "one")
+    site.content.symlink_to("one")
+    site.article("a.md", title="a")
+    server = serve(site)
+    assert server.titles() == ["a"]
+    shutil.copytree(tree, site.root / "two")
+    (site.root / "two" / "b.md").write_text("---\ntitle: b\ndate: 2026-05-02\n---\n")
+    (site.root / "next").symlink_to("two")
+    (site.root / "next").replace(site.content)
+    shutil.rmtree(tree)
+    server.wait_for(lambda: server.titles() == ["b", "a"])
+
+
+CLUSTER = DEPLOY / "compose.cluster.yaml"
+
+
+def test_the_cluster_compose_file():
+    """Its services are locked up and of fixed versions, its files are there, and the database is the one that is meant."""
+    services = yaml.safe_load(CLUSTER.read_text("utf-8"))["services"]
+    assert {name: service.get("deploy", {}).get("replicas", 1) for name, service in services.items()} == {
+        "database": 1, "publisher": 2, "web": 3, "nginx": 1,
+    }  # fmt: skip
+    for name, service in services.items():
+        tag = service["image"].partition(":")[2]
+        assert tag not in {"", "latest"}
+        if name != "database":
+            locked = (service["read_only"], service["cap_drop"], service["security_opt"])
+            assert locked == (True, ["ALL"], ["no-new-privileges:true"])
+        for volume in service.get("volumes", []):
+            source = volume.rsplit(":", 1)[0] if volume.endswith(":ro") else volume
+            source = source.rpartition(":")[0]
+            assert source == "database" or source.startswith("${SITE:-..}") or (DEPLOY / source).is_file()
+    for name in ("publisher", "web"):
+        build = services[name]["build"]
+        assert (DEPLOY / build["context"] / build["dockerfile"]).is_file()
+        assert (REPOSITORY / "requirements" / f"{build['args']['LOCK']}.txt").is_file()
+        database = services["database"]["environment"]
+        where = f"{database['POSTGRES_USER']}:{database['POSTGRES_PASSWORD']}@database/{database['POSTGRES_DB']}"
+        assert services[name]["environment"]["FEEDS__STATE"] == f"postgresql://{where}"
+    listens = re.findall(r"listen (\d+);", (DEPLOY / "nginx.cluster.conf").read_text("utf-8"))
+    assert [port.rpartition(":")[2] for port in services["nginx"]["ports"]] == listens
+    assert services["nginx"]["healthcheck"]["test"][-1].endswith(f":{listens[0]}/healthz")
+
+
+def balancer(root, nodes):
+    """Start nginx with the shipped configuration before some nodes, where it stands for Docker's names and folders."""
+    root.mkdir()
+    text = (DEPLOY / "nginx.cluster.conf").read_text("utf-8").replace("/tmp/", f"{root}/")
+    front = Server.__new__(Server)
+    front.port, front.log = free_port(), root / "error.log"
+    servers = "".join(f"server 127.0.0.1:{node.port} max_fails=2 fail_timeout=5s;" for node in nodes)
+    for given, ours in [
+        ("listen 8080;", f"listen 127.0.0.1:{front.port};"),
+        ("resolver 127.0.0.11 valid=5s;", ""),
+        ("server web:8000 resolve max_fails=2 fail_timeout=5s;", servers),
+        ("worker_processes auto;", ("user root; " if os.geteuid() == 0 else "") + "worker_processes 1;"),
+        ("/dev/stderr", str(front.log)),
+    ]:
+        assert text.count(given) == 1, given
+        text = text.replace(given, ours)
+    (root / "nginx.conf").write_text(text)
+    command = [shutil.which("nginx") or "/usr/sbin/nginx", "-p", str(root), "-c", str(root / "nginx.conf")]
+    tried = subprocess.run([*command, "-t"], capture_output=True, text=True, check=False)
+    assert tried.returncode == 0, tried.stderr
+    front.process = subprocess.Popen([*command, "-g", "daemon off;"])
+    return front
+
+
+@pytest.mark.needs("nginx")
+def test_the_cluster(site, postgres, tmp_path, monkeypatch):
+    """What compose.cluster.yaml starts, with its command lines and settings, publishes, and polls go on without a replica."""
+    services = yaml.safe_load(CLUSTER.read_text("utf-8"))["services"]
+    image = dict(re.findall(r"(FEEDS__\w+)=(\S+)", (DEPLOY / "Dockerfile").read_text("utf-8")))
+    state = postgres.schema(f"cluster{os.getpid()}")
+    for name, value in (image | services["web"]["environment"] | {"FEEDS__STATE": state}).items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("FEEDS__SERVER__HOST", "127.0.0.1")  # instead of the container's every address
+    site.article("a.md", title="a")
+    site.configure()
+
+    def start(which):
+        number, name = which
+        root = tmp_path / f"{name}{number}"
+        root.mkdir()
+        if name == "web":  # which has only that of the site
+            shutil.copy(site.root / "config.yaml", root)
+        config_file = [] if name == "web" else ["-c", str(site.root / "config.yaml")]
+        return Server(root, *config_file, command=(*services[name]["command"], "--port", "{port}"))
+
+    every = [(number, name) for name in ("publisher", "web") for number in range(services[name]["deploy"]["replicas"])]
+    nodes, front = [], None
+    try:
+        with ThreadPoolExecutor() as pool:
+            nodes = list(pool.map(start, every))
+        webs = nodes[2:]
+        front = balancer(tmp_path / "nginx", webs)
+        front.wait_for(lambda: front.titles() == ["a"])
+        first = front.ask("/rss.xml", "Accept-Encoding: br")
+        assert first.headers["content-encoding"] == "br"
+        unchanged = [
+            front.ask("/rss.xml", "Accept-Encoding: br", f"If-None-Match: {first.headers['etag']}") for _ in webs
+        ]
+        assert [answer.status for answer in unchanged] == [304] * 3
+        webs[0].stop(signal.SIGKILL)
+        site.article("b.md", title="b", date="2026-05-02")
+        front.wait_for(lambda: front.titles() == ["b", "a"])
+        assert [front.titles() for _ in range(12)] == [["b", "a"]] * 12
+    finally:
+        for node in nodes:
+            node.stop()
+        if front:
+            front.process.terminate()
+            front.process.wait(10)
