@@ -358,7 +358,7 @@ def test_the_manifests_are_about_this_program(tmp_path):
 def test_probes_and_metrics_of_the_manifests(site, tmp_path, postgres, monkeypatch):
     """A replica without anything to serve lives, is not ready, and is when there is; it counts what scaling goes by."""
     web = pods()["web"]["containers"][0]
-    settings, _ = config_of_the_manifests(tmp_path)
+    config_of_the_manifests(tmp_path)
     metrics = free_port()
     monkeypatch.setenv("FEEDS__SERVER__METRICS", f"127.0.0.1:{metrics}")
     monkeypatch.setenv("FEEDS__STATE", postgres.schema(f"probes{os.getpid()}"))

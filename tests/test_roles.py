@@ -444,3 +444,21 @@ def test_the_database_is_away_for_a_while(site, node, database):
         said = process.log.read_text()
         assert "Traceback" not in said
         assert said.count("\n") < 40, said
+
+
+def test_a_database_that_does_not_answer(site, node, database):
+    """A database that keeps questions waiting holds up neither probes nor polls: all that is known is served on."""
+    site.article("a.md", title="a")
+    publisher, web = node.several("publisher", "web", state=database.state)
+    web.wait_for(lambda: web.get("/feed.json").status == 200)
+    with psycopg.connect(host=str(database.server.pgdata), user="postgres") as holder:
+        holder.execute(f"LOCK TABLE {database.schema}.revisions IN ACCESS EXCLUSIVE MODE")
+        web.wait_for(lambda: web.says("serving what is kept"))
+        publisher.wait_for(lambda: publisher.says("waiting for the catalog"))
+        time.sleep(4)  # until who follows the catalog knows too that it may never answer
+        assert web.get("/atom.xml").status == 503, "nobody has asked for it yet"
+        for number in range(20):
+            assert (web.get("/healthz").status, publisher.get("/healthz").status) == (200, 200)
+            assert web.get("/feed.json", If_None_Match=f'"{number}"').status == 200
+    web.wait_for(lambda: web.says("ok"))
+    publisher.wait_for(lambda: publisher.says("ok"))

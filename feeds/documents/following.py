@@ -27,6 +27,7 @@ _A_SECOND = 100.0  # questions for who knows a version that we don't: beyond tha
 _OLDER = 10_000  # validators that are known to be of no later revision
 _LONGEST = 200  # characters of a validator
 _PATIENCE = 1.0  # seconds for who is just looking
+_SILENT = 3.0  # seconds for a look after which the catalog counts as away: it may never answer
 
 
 class Following:
@@ -36,7 +37,8 @@ class Following:
         """`max_age`: for how many seconds an hour that has come may be one at which nothing was regenerated yet."""
         self.hour = float("inf")  # when the next article goes live or leaves by itself, in seconds since 1970
         self.identity = ""  # of the catalog whose revisions are counted
-        self.away = ""  # why the catalog can't be read, as far as is known
+        self._away = ""  # why the catalog can't be read, by the last look that ended
+        self._seeing_since = float("inf")  # when the one began that has not ended
         self._catalog = catalog
         self._memory = memory
         self._max_age = max_age
@@ -45,6 +47,11 @@ class Following:
         self._older = Kept[bool](_OLDER, lambda _: 1)
         self._allowed, self._counted_at = _A_SECOND, 0.0  # questions for who knows another version
         self._listens = False
+
+    @property
+    def away(self) -> str:
+        """Why the catalog can't be read, as far as is known; "" if it can."""
+        return "it does not answer" if time.monotonic() - self._seeing_since > _SILENT else self._away
 
     def start(self) -> None:
         """Listen from now on, where the catalog tells of revisions; also in processes that are forked off this one."""
@@ -91,13 +98,22 @@ class Following:
         known = path, validator[:_LONGEST]
         if self.away or self._older.get(known) or not self._may_ask():
             return
-        if self._looking.acquire(timeout=_PATIENCE):
-            try:
-                self._see()
-            finally:
-                self._looking.release()
-            if not self.away:
-                self._older.put(known, True)  # a set would do, had it a bound
+        if self._looked(_PATIENCE) and not self.away:
+            self._older.put(known, True)  # a set would do, had it a bound
+
+    def _looked(self, patience: float) -> bool:
+        """Look, but wait no longer for whoever else looks, or for a database, which may never answer; tells if it did."""
+        if not self._listens:
+            if ours := self._looking.acquire(timeout=patience):
+                try:
+                    self._see()
+                finally:
+                    self._looking.release()
+            return ours
+        look = threading.Thread(target=self._look_now, name="look", daemon=True)
+        look.start()
+        look.join(patience)
+        return not look.is_alive()
 
     def _may_ask(self) -> bool:
         """Tell whether there is time for one more question: not for who makes up validators to keep us busy."""
@@ -111,6 +127,7 @@ class Following:
 
     def _see(self) -> None:
         memory = self._memory
+        self._seeing_since = time.monotonic()
         try:
             with self._catalog.reading() as catalog:
                 identity, revision = catalog.news()
@@ -124,14 +141,15 @@ class Following:
                     self.identity = identity
                 memory.seen = time.monotonic()
                 self._set_hour(catalog, datetime.now(UTC), anew=changed != {})
-            if self.away:
+            if self._away:
                 _LOG.warning("the catalog can be read again")
-            self.away = ""
+            self._away = ""
         except CatalogError as error:
-            if not self.away:
+            if not self._away:
                 _LOG.warning("serving what is kept: %s", error)
-            self.away = str(error)
+            self._away = str(error)
         finally:
+            self._seeing_since = float("inf")
             self._look_again_at = time.monotonic() + (_DEAF if self._listens else _LOOK_EVERY)
 
     def _set_hour(self, catalog: Reader, now: datetime, *, anew: bool) -> None:

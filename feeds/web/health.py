@@ -15,6 +15,7 @@ from feeds.catalog import Catalog, Run
 from feeds.errors import CatalogError, FeedsError
 
 _PATIENCE = 5.0  # seconds for a probe's request
+_ANSWERS_WITHIN = 1.0  # seconds for the catalog: whoever asks us may be keeping readers waiting
 
 
 class Health:
@@ -27,16 +28,13 @@ class Health:
         self._run: Run | None = None
         self._revision = 0
         self._failure: str | None = None
+        self._away: str | None = None
+        self._asking = threading.Lock()
+        self._question: threading.Thread | None = None
 
     def said(self) -> tuple[dict[str, Any], int]:
         """Give facts and a status: 503 only if nothing can be served, or, of a publisher, if it no longer works."""
-        away = None
-        try:
-            with self._catalog.reading() as reader:
-                self._revision, self._run = reader.revision() or self._revision, reader.run()
-                self._failure = reader.meta("failure")
-        except CatalogError as error:
-            away = str(error)
+        away = self._away if self._asked() else "the catalog does not answer"
         run = self._run
         facts = {
             "revision": self._revision,
@@ -50,6 +48,25 @@ class Health:
         lives, leads = self._publishes()
         status = "waiting for the catalog" if away else "ok" if leads else "standing by"
         return {"status": status if lives else "failing", **facts}, 200 if lives else 503
+
+    def _asked(self) -> bool:
+        """Ask the catalog; tells whether it has answered. As long as one question is open, nobody waits for another."""
+        with self._asking:
+            if self._question and self._question.is_alive():
+                return False
+            self._question = threading.Thread(target=self._ask, name="health", daemon=True)
+            self._question.start()
+            self._question.join(_ANSWERS_WITHIN)
+            return not self._question.is_alive()
+
+    def _ask(self) -> None:
+        try:
+            with self._catalog.reading() as reader:
+                self._revision, self._run = reader.revision() or self._revision, reader.run()
+                self._failure = reader.meta("failure")
+            self._away = None
+        except CatalogError as error:
+            self._away = str(error)
 
 
 def serve(host: str, port: int, health: Health) -> Callable[[], None]:
