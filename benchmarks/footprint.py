@@ -89,6 +89,11 @@ class Node:
                 sizes.append(int(found[1]) / 1024 if found else 0)
         return f"{sum(sizes):4.0f} MB ({' + '.join(f'{size:.0f}' for size in sizes)})"
 
+    def end(self) -> None:
+        """End them."""
+        self.process.terminate()
+        self.process.wait(20)
+
     def cpu(self) -> float:
         """Give the seconds of CPU that they have had."""
         stats = [Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split() for pid in self.processes()]
@@ -205,11 +210,12 @@ def main() -> None:
             )
         print(f"{POLLS} polls of {CLIENTS} clients: {written(database) - rows} rows of visits written, "
               f"{1e6 * (web.cpu() - cpu) / POLLS:.0f} µs of CPU a poll, a connection for each")  # fmt: skip
+        while nodes:  # they would close the day that is counted next
+            nodes.pop().end()
         flushes(state)
     finally:
         for node in nodes:
-            node.process.terminate()
-            node.process.wait(20)
+            node.end()
         database.close()
         server.cleanup()
 

@@ -102,7 +102,7 @@ class Following:
             self._older.put(known, True)  # a set would do, had it a bound
 
     def _looked(self, patience: float) -> bool:
-        """Look, but wait no longer for whoever else looks, or for a database, which may never answer; tells if it did."""
+        """Look, but wait no longer for whoever looks already, or for a database that may not answer; tell if it did."""
         if not self._listens:
             if ours := self._looking.acquire(timeout=patience):
                 try:
