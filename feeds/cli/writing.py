@@ -34,6 +34,7 @@ _FEW = 300  # files that are written here: processes of their own take a second 
 _BATCH = 8  # feeds for a process at a time
 _BATCH_OF_TEXTS = 100
 _FEW_ARTICLES = 3_000  # of which it is decided in less time than a process takes to start
+_MANY_AHEAD = 1_000  # texts
 _MOST_AHEAD = 20_000  # texts, which this process holds until it has decided
 _KINDS = ({"asset", "host", "file"}, {"article", "archive"}, {"feed", "opml"})  # of files, in their order
 
@@ -218,9 +219,10 @@ class Ahead:
     def _render(self) -> None:
         with suppress(Exception):  # whatever is wrong shows when it is rendered for its documents
             processes = self._crew.start()
-            keys = processes.submit(_likely, self._now)
-            processes.submit(_ready)  # the other ones begin to start
-            for some in _batches(keys.result()[:_MOST_AHEAD], _BATCH_OF_TEXTS):
+            keys = processes.submit(_likely, self._now).result()[:_MOST_AHEAD]
+            if len(keys) > _MANY_AHEAD:
+                processes.submit(_ready)  # there will be many documents: the other processes begin to start
+            for some in _batches(keys, _BATCH_OF_TEXTS):
                 if self._over.is_set():
                     return
                 self._made += processes.submit(_render_ahead, some).result()
