@@ -34,6 +34,9 @@ from feeds.errors import CatalogAway, CatalogError, ConfigError
 if TYPE_CHECKING:
     from sqlalchemy.dialects import sqlite
 
+for _index in (index for table in METADATA.sorted_tables for index in table.indexes):
+    _index.dialect_options["postgresql"]["where"] = _index.dialect_options["sqlite"].get("where")
+
 _SILENCE = 10_000  # ms without an answer of the network after which a connection is gone, and with it its locks
 _CLIENT: dict[str, Any] = {
     "connect_timeout": 5,  # seconds
