@@ -74,7 +74,7 @@ class Purge:
 
     def _ask(self, path: str) -> str:
         url = self._url + path
-        values = {"{url}": quote(url, safe=""), "{raw}": url, "{path}": path}
+        values = {"{url}": quote(url, safe=""), "{raw}": url, "{path}": urlsplit(url).path}
         target = re.sub(r"\{(url|raw|path)\}", lambda part: values[part[0]], self._template)
         # a cache that is asked at its own address keeps the site's files under the site's name
         headers = {"Host": urlsplit(self._url).netloc} if "{path}" in self._template else {}

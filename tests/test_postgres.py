@@ -377,3 +377,29 @@ def test_an_address_that_is_none():
     with pytest.raises(ConfigError) as caught:
         Catalog(f"postgresql://a:{PASSWORD}@[::1/x")
     assert PASSWORD not in str(caught.value)
+
+
+def test_schemas_of_any_name(postgres, tmp_path):
+    """A schema whose name needs quotation marks is another than the one whose name does not."""
+    for number, name in enumerate(('"Odd.Name"', '"odd.name"', '"16384"')):
+        site = Site(tmp_path / str(number))
+        state = postgres.schema(name).replace('"', "%22")
+        site.configure(state=state)
+        site.article("a.md", title=name)
+        with Catalog(state).lock():
+            pass
+        assert site.run("build").returncode == 0
+        assert [*site.items()] == [name]
+        assert site.publish().revision == 1
+        site.close()
+
+
+def test_no_name_tells_a_secret():
+    """What is shown of a catalog has neither its password nor what stands behind the question mark."""
+    for state in (
+        "postgresql:///feeds?host=db&user=u&password=secret",
+        "postgresql://u:secret@h/feeds?sslpassword=secret",
+    ):
+        name = Catalog(state).name
+        assert "secret" not in name
+        assert "feeds" in name

@@ -168,3 +168,17 @@ def test_a_run_that_is_cut_short_is_told_of(built):
         (built.root / "public/category/y/index.html").rmdir()
         assert built.run("build").returncode == 0
         assert {path for _, path, _ in cache.asked} == OF_B
+
+
+def test_the_path_is_that_of_the_url(built):
+    """Where the feeds' address has a path, a cache behind it is asked for that."""
+    with cdn() as cache:
+        built.configure(
+            feeds={"url": "https://test.example/some"}, export={"purge": f"PURGE http://{cache.address}{{path}}"}
+        )
+        assert built.run("build").returncode == 0
+        cache.asked.clear()
+        edit(built)
+        assert built.run("build").returncode == 0
+        asked = {path for _, path, _ in cache.asked}
+        assert asked == {f"/some{path}" for path in OF_B} | {"/some/", "/some/index.html"}  # there it is the first page

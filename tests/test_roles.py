@@ -19,9 +19,13 @@ import pytest
 import yaml
 from conftest import NOW, Server, free_port
 
+from feeds import schedule
 from feeds.catalog import Catalog, sessions
+from feeds.cli.common import make_publisher
+from feeds.command import Command
 from feeds.documents import following
 from feeds.errors import CatalogError
+from feeds.publish import Outcome
 from feeds.web import create_app
 
 pytestmark = pytest.mark.engine("sqlite")  # the site's own; the database is the test's
@@ -132,6 +136,87 @@ def test_the_end_does_not_wait_for_another_run(site, node):
         began = time.monotonic()
         assert publisher.stop() == 0
         assert time.monotonic() - began < 5
+
+
+def test_a_file_that_was_away_for_a_moment(tmp_path):
+    """Who leads and could not see the lock's file for a moment does not stand in its own way afterwards."""
+    catalog = Catalog(tmp_path / "catalog.db")
+    mine, other = catalog.leadership(), Catalog(tmp_path / "catalog.db").leadership()
+    assert mine.take()
+    file, away = tmp_path / "catalog.db.leader", tmp_path / "away"
+    file.rename(away)
+    file.mkdir()
+    assert not mine.holds()
+    with pytest.raises(CatalogError):
+        mine.take()
+    file.rmdir()
+    away.rename(file)
+    assert mine.take()
+    assert mine.holds()
+    assert not other.take()
+    mine.give_up()
+    assert other.take()
+    other.give_up()
+
+
+@contextmanager
+def keeping(site, before=None):
+    """Publish in threads of this process; gives what was told."""
+    told = []
+    catalog = Catalog(site.config.catalog)
+    publisher, folder = make_publisher(site.config, catalog)
+    keeper = schedule.Keeper(
+        publisher, folder, catalog, watch="events", cron=None, before=before, called=False,
+        told=told.append, mended=lambda *_: None, progress=lambda _: None,
+    )  # fmt: skip
+    keeper.start()
+    try:
+        yield told
+    finally:
+        keeper.stop()
+        catalog.close()
+
+
+def test_a_folder_that_may_be_old_is_not_published(site):
+    """Who takes the lead publishes nothing of its folder before it was brought up to what others have published."""
+    site.configure(feeds={"guard": 1.0})
+    site.article("a.md", title="a")
+    late = site.article("b.md", title="b")
+    site.publish()
+    late.rename(site.root / "b")  # a checkout that lacks what another has published
+    leader = site.catalog.leadership()
+    assert leader.take()
+    with keeping(site, Command(f"sh -c 'touch content/x.txt; sleep 2; mv b {late}'", site.root)) as told:
+        while not told:
+            time.sleep(0.05)
+        leader.give_up()
+        while len([one for one in told if isinstance(one, Outcome)]) < 1:
+            time.sleep(0.05)
+        time.sleep(0.5)
+    outcomes = [one for one in told if isinstance(one, Outcome)]
+    assert {(outcome.revision, outcome.articles) for outcome in outcomes} == {(1, 2)}
+
+
+def test_who_lost_the_lead_while_waiting_publishes_nothing(site):
+    """A leader that waits for another run and is no leader any more when that ends leaves the catalog to who leads."""
+    site.article("a.md", title="a")
+    with keeping(site) as told:
+        while not told:
+            time.sleep(0.05)
+        other = site.catalog
+        with other.lock():
+            site.article("b.md", title="b")
+            time.sleep(0.5)
+            Path(f"{site.config.catalog}.leader").unlink()
+            leader = other.leadership()
+            assert leader.take()
+            time.sleep(1.5)
+        time.sleep(1.5)
+        with other.reading() as catalog:
+            assert (catalog.revision(), catalog.live()) == (1, 1)
+        leader.give_up()
+        while not [one for one in told if isinstance(one, Outcome) and one.articles == 2]:
+            time.sleep(0.05)
 
 
 @pytest.fixture

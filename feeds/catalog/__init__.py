@@ -76,6 +76,11 @@ class Catalog:
         # a connection must not be used by two processes (sqlite.org/howtocorrupt.html, 2.6)
         os.register_at_fork(after_in_child=self._database.forget)
 
+    @property
+    def name(self) -> str:
+        """What its owner knows it by: a path, or a URL without what is secret in it."""
+        return self._database.name
+
     def create(self) -> None:
         """Make the tables where they are missing, or bring up those of an earlier version.
 

@@ -36,6 +36,9 @@ class FileLeadership:
 
     def take(self) -> bool:
         """Take it if nobody has it. Raises `CatalogError`."""
+        if self.holds():
+            return True
+        self.give_up()  # or we would stand in our own way
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             handle = self._path.open("a", encoding="ascii")
@@ -44,7 +47,6 @@ class FileLeadership:
         if not try_lock(handle.fileno()):
             handle.close()
             return False
-        self.give_up()
         self._handle = handle
         return self.holds()
 

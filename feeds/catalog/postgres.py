@@ -62,9 +62,13 @@ _TRY = sa.text(f"SELECT pg_try_advisory_lock(:lock, {HERE})")
 _UNLOCK = sa.text(f"SELECT pg_advisory_unlock(:lock, {HERE})")
 _TAKE = sa.text(f"SELECT set_config('lock_timeout', :patience, true), pg_advisory_xact_lock(:lock, {HERE})")
 _ANNOUNCE = sa.text(f"SELECT pg_notify({CHANNEL}, '')")
+_OTHERS_SEE = """
+    SELECT count(*) FROM pg_stat_activity
+    WHERE datname = current_database() AND backend_xmin IS NOT NULL AND pid <> pg_backend_pid()
+"""
 _IS_THERE = sa.text(
-    "SELECT current_schema(), EXISTS (SELECT 1 FROM pg_class WHERE relnamespace = current_schema()::regnamespace "
-    "AND relkind IN ('r', 'p', 'v', 'm', 'f'))"
+    "SELECT current_schema(), EXISTS (SELECT 1 FROM pg_class "
+    "WHERE relnamespace = quote_ident(current_schema())::regnamespace AND relkind IN ('r', 'p', 'v', 'm', 'f'))"
 )
 
 
@@ -196,12 +200,14 @@ class Postgres:
         connection.execute(_ANNOUNCE)
 
     def wipe(self) -> bool:
-        """Write anew the tables of which rows were deleted that must not be found."""
+        """Write anew the tables of which rows were deleted that must not be found, unless others may see them still."""
         engine = self.engine.execution_options(isolation_level="AUTOCOMMIT")
         try:
             with self._connected(engine) as connection:
                 connection.exec_driver_sql(f"SET lock_timeout = {HURRIED * 1000:.0f}")
                 try:
+                    if connection.exec_driver_sql(_OTHERS_SEE).scalar():
+                        return False  # what is dead would be copied for a dump that began before
                     connection.exec_driver_sql("VACUUM (FULL) salts, visits")
                 finally:
                     connection.exec_driver_sql("RESET lock_timeout")

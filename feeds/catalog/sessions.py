@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from feeds.catalog.postgres import Postgres
 
-HERE = "current_schema()::regnamespace::oid::int"
+HERE = "quote_ident(current_schema())::regnamespace::oid::int"
 CHANNEL = f"'feeds_' || {HERE}"
 
 
@@ -29,9 +29,11 @@ def number(name: str) -> int:
 
 def require_alive(raw: Any, _record: Any, _proxy: Any) -> None:
     """Have a connection replaced that says something unasked: mostly, that it is over. It costs no question."""
+    if raw.closed:  # it has no socket then
+        raise sa.exc.DisconnectionError
     waiting = select.poll()
     waiting.register(raw.pgconn.socket, select.POLLIN)
-    if raw.closed or waiting.poll(0):
+    if waiting.poll(0):
         raise sa.exc.DisconnectionError
 
 

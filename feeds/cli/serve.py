@@ -24,7 +24,7 @@ from feeds.catalog import Catalog
 from feeds.cli.common import Call, Days, command, make_publisher, open_catalog, say_mended, say_without_effect
 from feeds.cli.teller import Teller, notify
 from feeds.command import Command
-from feeds.errors import CatalogAway, FeedsError, UsageError
+from feeds.errors import CatalogAway, FeedsError, Locked, UsageError
 from feeds.publish import Outcome
 
 _THREADS = 1  # of a worker: more take the interpreter from each other; what takes long, `documents` does beside it
@@ -72,6 +72,7 @@ def serve(call: Call, role: str, host: str | None, port: int | None, workers: in
         os.environ["FEEDS_DRAFTS"] = secrets.token_urlsafe(16)
     teller = Teller(settings, role, host, port, quiet=call.quiet, key=os.environ["FEEDS_DRAFTS"] if drafts else "")
     catalog = Catalog(settings.catalog) if role == "web" else _open(settings, teller)
+    teller.source = catalog.name
     keeper = None if role == "web" else _keeper(settings, catalog, teller, cron)
     if settings.server.metrics:
         _serve_metrics(settings.server.metrics, catalog)
@@ -90,7 +91,7 @@ def serve(call: Call, role: str, host: str | None, port: int | None, workers: in
 def _open(settings: config.Config, teller: Teller) -> Catalog:
     try:
         return open_catalog(settings)
-    except CatalogAway as away:  # whoever publishes goes on trying
+    except (CatalogAway, Locked) as away:  # whoever publishes goes on trying
         teller.tell(away)
         return Catalog(settings.catalog)
 

@@ -22,6 +22,7 @@ class Teller:
         """`key` opens what is not published yet, "" if nothing does."""
         self._settings = settings
         self._role = role
+        self.source = ""  # the name of the catalog
         self.count: Callable[[], int] = lambda: 0  # about how many articles there are
         self._began, self._said = 0.0, 0.0  # when the run began, and when something was last said of it
         self._about = 0  # how many articles there are, as soon as that is known
@@ -97,7 +98,7 @@ class Teller:
             return
         self._greeted = True
         if self._role == "web":
-            self._inform(f"{self._settings.site.title}, answering from {self._settings.state.rpartition('@')[2]}")
+            self._inform(f"{self._settings.site.title}, answering from {self.source}")
         else:
             self._inform(f"{self._settings.site.title}, watching {self._settings.content_root}")
         if self._role == "publisher":

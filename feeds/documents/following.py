@@ -90,16 +90,18 @@ class Following:
         finally:
             self._looking.release()
 
-    def catch_up(self, path: str, validator: str) -> None:
+    def catch_up(self, path: str, validator: str) -> bool:
         """See at once whether there is a new revision, for who knows a version of a path that is not what we have.
 
-        Another worker may have given it. Of an old one that is found once: whatever comes later is no later version.
+        Another worker may have given it. Of an old one that is found once for each revision. Tells whether it is known
+        that there is no later one.
         """
-        known = path, validator[:_LONGEST]
-        if self.away or self._older.get(known) or not self._may_ask():
-            return
-        if self._looked(_PATIENCE) and not self.away:
-            self._older.put(known, True)  # a set would do, had it a bound
+        if self._older.get((path, validator[:_LONGEST], self._memory.revision)):
+            return not self.away
+        if self.away or not self._may_ask() or not self._looked(_PATIENCE) or self.away:
+            return False
+        self._older.put((path, validator[:_LONGEST], self._memory.revision), True)  # a set would do, had it a bound
+        return True
 
     def _looked(self, patience: float) -> bool:
         """Look, but wait no longer for whoever looks already, or for a database that may not answer; tell if it did."""

@@ -63,6 +63,7 @@ class Keeper:
         self._told = told
         self._mended = mended
         self._progress = progress
+        self._may_look = False  # whether what is in the folder is known to be no older than what is published
         self._hints: set[str] = set()  # paths that may have changed
         self._all = True  # whether any may have
         self._looked_up_to = ""  # the path up to which that was looked into already
@@ -104,10 +105,13 @@ class Keeper:
         """Look at everything; after others have led, once what they knew of is here too."""
         with suppress(CatalogError), self._catalog.reading() as catalog:
             self._asked = catalog.asked()
-        if others and self._before:
-            self._prepare.set()
-        else:
+        # a checkout of ours may be older than what others have published, or than what a call was about that came
+        # while nobody led
+        self._may_look = not (self._before and (others or self._called))
+        if self._may_look:
             self._look_at(None)
+        else:
+            self._prepare.set()
 
     def stop(self) -> None:
         """End; a regeneration that is under way is finished first, if that does not take long."""
@@ -138,6 +142,7 @@ class Keeper:
             if complaint and complaint != self._complaint and not self._stop.is_set():
                 _LOG.warning("schedule.before: %s", complaint)
             self._complaint = complaint
+            self._may_look = True
             self._look_at(None)
 
     def _look_if_asked(self) -> None:
@@ -188,7 +193,7 @@ class Keeper:
             self._wake.clear()
             if self._stop.is_set():
                 return
-            if not self._lead.confirmed():
+            if not (self._may_look and self._lead.confirmed()):
                 continue  # who takes the lead begins with a look at everything
             again = not self._regenerate()
             if again:
@@ -202,16 +207,18 @@ class Keeper:
         """Do it once. Tells whether that went well."""
         only, after = self._next_look()
         try:
-            outcome = self._publisher.refresh(
-                datetime.now(UTC),
-                only=only,
-                after=after,
-                interrupted=lambda: bool(self._hints) or self._stop.is_set(),
-                wait=_LOCK_PATIENCE,
-                given_up=self._stop.is_set,
-                mended=self._mended,
-                progress=self._progress,
-            )
+            with self._catalog.lock(_LOCK_PATIENCE, self._given_up):
+                # who waited for it may have lost the lead meanwhile, and who leads next has its lock or ends ours
+                if not (self._may_look and self._lead.confirmed()):
+                    return True
+                outcome = self._publisher.refresh(
+                    datetime.now(UTC),
+                    only=only,
+                    after=after,
+                    interrupted=lambda: bool(self._hints) or self._stop.is_set(),
+                    mended=self._mended,
+                    progress=self._progress,
+                )
             self._told(outcome)
             if outcome.unsettled:
                 soon = datetime.now(UTC) + timedelta(seconds=_SOON)
@@ -220,13 +227,17 @@ class Keeper:
             self._go_on_after(look.path)
             self._wake_at(datetime.now(UTC) + _GO_ON, "go on")
         except FeedsError as error:
-            if not self._stop.is_set():  # else it was given up
+            if not self._given_up():
                 self._told(error)
             return False
         except Exception:  # what is published stays up
             _LOG.exception("a regeneration failed")
             return False
         return True
+
+    def _given_up(self) -> bool:
+        """Tell whether nothing is to be published by us any more."""
+        return self._stop.is_set() or not self.leads
 
     def _set_alarm(self, not_before: timedelta) -> None:
         """Wake when the next article goes live or expires; one whose time is over and that is still there: soon."""

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from feeds.catalog import Catalog, Leadership
-from feeds.errors import CatalogDamaged, CatalogError, FeedsError, StandingBy
+from feeds.errors import CatalogDamaged, CatalogError, FeedsError, Locked, StandingBy
 
 _LOG = logging.getLogger(__name__)
 _EVERY = 1.0  # seconds between two looks at whether we lead, or could
@@ -61,7 +61,7 @@ class Lead:
         while not self._stop.is_set():
             try:
                 self._look()
-            except CatalogError as error:
+            except (CatalogError, Locked) as error:  # the latter: who runs just now, while the catalog is brought up
                 self._told(error)
             except Exception:  # it is tried again
                 _LOG.exception("the leadership could not be looked after")

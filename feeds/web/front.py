@@ -118,11 +118,11 @@ class Front:
         So nobody who polls is ever led back to what was before.
         """
         since = environ.get("HTTP_IF_MODIFIED_SINCE")
-        self._following.catch_up(path, environ.get("HTTP_IF_NONE_MATCH") or since or "")
+        sure = self._following.catch_up(path, environ.get("HTTP_IF_NONE_MATCH") or since or "")
         try:
             answer = self._find(path, environ, newest=True)
-            if answer is given and self._following.away and given.is_before(since):
-                raise CatalogError(self._following.away)
+            if answer is given and not sure and given.is_before(since):
+                raise CatalogError(self._following.away or "whether there is a later version can't be told just now")
         except FeedsError as error:
             return self._unavailable(environ, start_response, error)
         if answer is None:
