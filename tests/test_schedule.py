@@ -388,9 +388,10 @@ def test_a_run_that_fails_is_not_tried_again_at_once(site):
     site.article("a.md", title="a", expires=over.isoformat())
     site.article("b.md", title="b")
     told = []
-    publisher, folder = make_publisher(site.config, site.catalog)
+    catalog = site.catalog
+    publisher, folder = make_publisher(site.config, catalog)
     keeper = schedule.Keeper(
-        publisher, folder, site.catalog, watch="off", cron=None, before=None, called=True,
+        publisher, folder, catalog, watch="off", cron=None, before=None, called=True,
         told=told.append, mended=lambda *_: None, progress=lambda _: None,
     )  # fmt: skip
     keeper.start()
