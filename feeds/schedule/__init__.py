@@ -105,13 +105,13 @@ class Keeper:
         """Look at everything; after others have led, once what they knew of is here too."""
         with suppress(CatalogError), self._catalog.reading() as catalog:
             self._asked = catalog.asked()
-        # a checkout of ours may be older than what others have published, or than what a call was about that came
-        # while nobody led
-        self._may_look = not (self._before and (others or self._called))
+        self._may_look = not (
+            others and self._before
+        )  # a checkout of ours may be older than what others have published
+        if self._before and (others or self._called):  # or than what a call was about that came while nobody led
+            self._prepare.set()
         if self._may_look:
             self._look_at(None)
-        else:
-            self._prepare.set()
 
     def stop(self) -> None:
         """End; a regeneration that is under way is finished first, if that does not take long."""
