@@ -199,6 +199,7 @@ def test_what_is_not_ours(site, store):
         ("no account", 3, "there is no account in the environment: set AZURE_STORAGE_ACCOUNT_NAME"),
         ("key in URL", 2, "--output: must be a folder, or s3://BUCKET/PREFIX"),
         ("above", 2, "--output: must be a folder, or s3://BUCKET/PREFIX"),
+        ("no scheme", 2, "AWS_ENDPOINT_URL: must begin with http:// or https://"),
         ("no folder", 2, "config.yaml: is a file; name a folder to write to"),
     ],
 )
@@ -212,6 +213,8 @@ def test_what_goes_wrong_is_said(site, store, case, code, sentence):
             place = "s3://nowhere/x"
         case "unreachable":
             environment["AWS_ENDPOINT_URL"] = f"http://127.0.0.1:{free_port()}"
+        case "no scheme":
+            environment["AWS_ENDPOINT_URL"] = "minio:9000"
         case "no extra":
             (site.root / "obstore.py").write_text("raise ModuleNotFoundError(name='obstore')")
             environment["PYTHONPATH"] = str(site.root)

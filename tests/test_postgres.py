@@ -237,6 +237,7 @@ def test_two_sites_in_one_database(sites):
         (lambda state: f"{state}&sslmodus=x", 3, 'invalid connection option "sslmodus"'),
         (lambda _: f"postgresql://a:{PASSWORD}@127.0.0.1:1/x", 3, "onnection refused"),
         (lambda _: f"postgresql://a:{PASSWORD}@127.0.0.1:port/x", 2, "no address of a database"),
+        (lambda _: f"postgresql://a:b@{PASSWORD}@127.0.0.1:1/x", 2, "is written like %40"),
         (lambda _: f"mysql://a:{PASSWORD}@127.0.0.1/x", 2, "must be sqlite:///PATH or postgresql://"),
     ],
 )

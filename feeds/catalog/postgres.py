@@ -282,9 +282,12 @@ class Postgres:
 
 def _parsed(url: str) -> sa.URL:
     try:
-        return sa.make_url(url)
+        parsed = sa.make_url(url)
     except (sa.exc.ArgumentError, ValueError):
         raise ConfigError(["state: is no address of a database: postgresql://USER@HOST/DATABASE"]) from None
+    if parsed.host and "@" in parsed.host:  # which is not shown: it is a part of the password
+        raise ConfigError(["state: a character of the password that means something in a URL is written like %40"])
+    return parsed
 
 
 def _state_of(error: CatalogError) -> str | None:

@@ -27,7 +27,9 @@ READERS = {  # name -> how a feed is subscribed to with it: {url} is the feed's 
 _SCHEMED = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]*:\S+$")
 _SHORTEST_SECRET = 16  # characters
 _STORE = re.compile(r"(s3|gs|az)://(?!.*/\.\.?(/|$))[A-Za-z0-9][A-Za-z0-9._-]*(/[^?#]*)?")
+_LIKE_A_STORE = re.compile(r"(s3|gs|gcs|az|azure)(:|//)")  # ./s3: is a folder
 PURGE = re.compile(r"((?P<method>[A-Z]+) )?(?P<url>(https?://|\{raw\})\S*)")  # else it is a command
+_METHOD = re.compile(r"[A-Z]+ \S*\{\w+\}\S*")
 _CRON_FIELD = re.compile(r"[\d*/,A-Za-z-]+")
 
 
@@ -131,7 +133,9 @@ def _state(value: str) -> str:
 
 def tree(value: str) -> str:
     """Give back a folder, or an object store's URL. Raises `ValueError`."""
-    if "://" in value and not _STORE.fullmatch(value):  # which is not repeated: somebody may have put a key into it
+    if ("://" in value or _LIKE_A_STORE.match(value)) and not _STORE.fullmatch(
+        value
+    ):  # which is not repeated: somebody may have put a key into it
         raise ValueError(
             "must be a folder, or s3://BUCKET/PREFIX, gs:// or az:// likewise; credentials belong into the environment"
         )
@@ -145,6 +149,8 @@ def _purge(value: str) -> str:
         if not request["method"] and request["url"].startswith("{raw}"):
             raise ValueError("must say how it is purged: PURGE {raw}")
         return value
+    if _METHOD.fullmatch(value):
+        raise ValueError("must name an address, or {raw}, which stands for it: PURGE {raw}")
     return _command(value)
 
 

@@ -21,7 +21,7 @@ from obstore.exceptions import BaseError
 from obstore.store import from_url
 
 from feeds.encoding import SUFFIXES
-from feeds.errors import FeedsError
+from feeds.errors import FeedsError, UsageError
 from feeds.export.target import HEAD, MANIFEST, NOTHING, Stamp, Target
 from feeds.text import digest_of
 
@@ -53,6 +53,9 @@ class Bucket(Target):
 
     def __init__(self, url: str, headers: Callable[[str], Mapping[str, str]]) -> None:
         """`headers` are those that the file at a path is to be sent with."""
+        for name in _ENDPOINTS:
+            if not os.environ.get(name, "http://").startswith(("http://", "https://")):
+                raise UsageError(f"{name}: must begin with http:// or https://")
         scheme, _, place = url.partition("://")
         bucket, *prefix = [part for part in place.split("/") if part]
         self._bucket, self._prefix = f"{scheme}://{bucket}", "/".join(prefix)
