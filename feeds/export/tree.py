@@ -20,7 +20,7 @@ _READABLE = 0o644
 class Tree(Target):
     """A folder that we write documents to."""
 
-    at_once = 4  # a disk takes milliseconds to promise that it keeps a file, and several in the same time
+    at_once = 4  # a disk takes milliseconds to promise that it keeps a file, in which the next can be rendered
 
     def __init__(self, root: Path) -> None:
         self._root = root

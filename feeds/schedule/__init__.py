@@ -105,10 +105,10 @@ class Keeper:
         """Look at everything; after others have led, once what they knew of is here too."""
         with suppress(CatalogError), self._catalog.reading() as catalog:
             self._asked = catalog.asked()
-        self._may_look = not (
-            others and self._before
-        )  # a checkout of ours may be older than what others have published
-        if self._before and (others or self._called):  # or than what a call was about that came while nobody led
+        # a checkout of ours may be older than what others have published, which must not be taken back …
+        self._may_look = not (others and self._before)
+        # … or than what a call was about that came while nobody led
+        if self._before and (others or self._called):
             self._prepare.set()
         if self._may_look:
             self._look_at(None)
