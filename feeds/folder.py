@@ -9,7 +9,8 @@ import re
 import stat
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Literal, NamedTuple
 
@@ -21,6 +22,7 @@ from feeds.text import clean
 _INODE = (1 << 63) - 1  # some file systems number with 64 bits, which no database's integer holds
 _SUFFIXES = (".md", ".markdown")
 _NEVER = (".", "~$", "_index.")  # hidden, Office's, and Hugo's list pages
+_TO_READ = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC  # a FIFO would block
 _SILENT = {"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "virtiofs",
            "fuse.sshfs", "fuse.grpcfuse", "fuse.osxfs", "vboxsf"}  # fmt: skip
 _EXPORTED = (".xml", ".json")
@@ -150,14 +152,20 @@ class Folder:
             return Found(path, problem="not a regular file")
         return Found(path, facts.st_mtime_ns, facts.st_size, facts.st_ino & _INODE)
 
+    def expect(self, files: Iterable[Found]) -> None:
+        """Have the system fetch files that are read soon, all at once, where it does: a disk has many hands."""
+        for file in files if hasattr(os, "posix_fadvise") else ():
+            with suppress(OSError), ExitStack() as opened:  # whoever reads it says what is wrong
+                handle = os.open(f"{self._root}/{file.path}", _TO_READ)
+                opened.callback(os.close, handle)
+                os.posix_fadvise(handle, 0, 0, os.POSIX_FADV_WILLNEED)
+
     def read(self, file: Found, most: int) -> bytes:
         """Read a file whole, `most` bytes and one of it. Raises `Unreadable`, or `Unsettled` while it is written."""
         if file.problem:
             raise Unreadable(file.problem)
         try:
-            handle = os.open(
-                f"{self._root}/{file.path}", os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC
-            )  # a FIFO would block
+            handle = os.open(f"{self._root}/{file.path}", _TO_READ)
             try:
                 data = _read(handle, min(file.size, most + 1))
                 after = os.fstat(handle)

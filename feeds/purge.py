@@ -89,11 +89,11 @@ class Purge:
                 return ""
             if error.code in _OF_ALL or error.code >= HTTPStatus.INTERNAL_SERVER_ERROR:
                 self._failed.set()
-            return f"{host} answers {error.code} {error.reason}"
+            return f"{host} answers {error.code} {error.reason}".rstrip()
         except (OSError, ValueError, HTTPException) as error:
             self._failed.set()
             reason = getattr(error, "reason", error)
-            return f"{host} can't be asked: {getattr(reason, 'strerror', None) or reason}"
+            return f"{host} can't be asked: {getattr(reason, 'strerror', None) or reason or type(reason).__name__}"
 
 
 def plain(paths: Iterable[str]) -> list[str]:

@@ -4,6 +4,7 @@ import os
 import shutil
 import threading
 import time
+from pathlib import Path
 
 import pytest
 
@@ -119,6 +120,21 @@ def test_reading_what_is_being_written(root):
         look.read(first, 100)
     with pytest.raises(Unreadable):
         look.read(second, 100)
+
+
+def test_what_is_expected_may_not_be_there(root):
+    """Files can be expected that went away, or are none: whoever reads them says so, and no descriptor stays open."""
+    put(root, "a.md", "b.md", "c.md")
+    look = folder(root)
+    found = list(look.scan())
+    (root / "b.md").unlink()
+    (root / "c.md").unlink()
+    os.mkfifo(root / "c.md")
+    descriptors = Path("/proc/self/fd")
+    before = len(list(descriptors.iterdir()))
+    look.expect(found)
+    assert len(list(descriptors.iterdir())) == before
+    assert look.read(found[0], 100) == b"x"
 
 
 def replace_root(root):

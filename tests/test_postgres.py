@@ -12,7 +12,8 @@ import pytest
 from conftest import PASSWORD, Site
 
 from feeds.catalog import Catalog, Visit
-from feeds.errors import CatalogError, ConfigError, Locked
+from feeds.errors import CatalogAway, CatalogError, ConfigError, Locked
+from feeds.web import create_app
 
 pytestmark = pytest.mark.engine("postgres")
 ADVISORY = """SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND granted AND objsubid = 2
@@ -407,3 +408,44 @@ def test_no_name_tells_a_secret():
         name = Catalog(state).name
         assert "secret" not in name
         assert "feeds" in name
+
+
+@contextlib.contextmanager
+def hanging(postgres, state, table):
+    """Let everybody who asks for a table wait."""
+    with psycopg.connect(host=str(postgres.folder), user="postgres") as holder:
+        holder.execute(f"LOCK TABLE {schema_of(state)}.{table} IN ACCESS EXCLUSIVE MODE")
+        yield
+
+
+def test_who_must_not_wait_does_not(state, postgres):
+    """Who says how long an answer may take is told when it took longer; others wait, and all goes on afterwards."""
+    Catalog(state).create()
+    hurried = Catalog(state, answers_within=0.3)
+    with hurried.reading() as reader:
+        assert reader.revision() == 0
+    began = time.monotonic()
+    with hanging(postgres, state, "meta"):
+        for _ in range(2):
+            with pytest.raises(CatalogAway, match=r"has not answered for 0\.3 s$"), hurried.reading() as reader:
+                reader.meta("born")
+    assert time.monotonic() - began < 5
+    with hurried.reading() as reader:
+        assert reader.meta("born")
+    hurried.close()
+
+
+def test_a_first_request_does_not_hold_up_a_worker(site, postgres, state, monkeypatch):
+    """While the database hangs, who asks for what nobody asked for is sent away soon, and others are given theirs."""
+    monkeypatch.setattr("feeds.web._PATIENCE", 0.5)
+    site.article("a.md", title="a")
+    site.publish()
+    client = create_app(site.root / "config.yaml").test_client()
+    kept = client.get("/feed.json")
+    began = time.monotonic()
+    with hanging(postgres, state, "feeds"):
+        sent_away = client.get("/atom.xml")
+        assert (sent_away.status_code, "Retry-After" in sent_away.headers) == (503, True)
+        assert client.get("/feed.json").data == kept.data
+    assert time.monotonic() - began < 5
+    assert client.get("/atom.xml").status_code == 200

@@ -7,12 +7,15 @@ import time
 from datetime import UTC, datetime, timedelta
 
 import pytest
+import sqlalchemy as sa
 from conftest import Site
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from lxml import etree
 
+from feeds.catalog.schema import ARTICLES_BY_HASH
 from feeds.errors import FolderGone, GuardStopped, Locked
+from feeds.folder import Folder
 from feeds.formats.ids import ids as read_ids
 from feeds.publish import Interrupted
 
@@ -566,6 +569,36 @@ def test_many_articles_are_read_by_many_processes(site, monkeypatch):
     assert site.publish().articles == 120
 
 
+def test_a_first_run_that_was_cut_short_is_made_up_for(site, monkeypatch):
+    """A first run that was ended midway leaves the catalog to the next one, which makes all that finds articles."""
+    from feeds.publish import look
+
+    monkeypatch.setattr(look, "_BATCH", 1)
+    for name in ("a", "b", "c"):
+        site.article(f"{name}.md", f"Text {name}.", title=name)
+    read = Folder.read
+
+    def ended(folder, file, most):
+        if file.path == "c.md":
+            raise KeyboardInterrupt
+        return read(folder, file, most)
+
+    def indexes():
+        inspector = sa.inspect(site.catalog._database.engine)
+        return {index["name"] for index in inspector.get_indexes("articles")} & {ARTICLES_BY_HASH.name}
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Folder, "read", ended)
+        with pytest.raises(KeyboardInterrupt):
+            site.publish()
+    assert indexes() == set()
+    site.publish()
+    assert indexes() == {ARTICLES_BY_HASH.name}
+    (site.content / "a.md").rename(site.content / "moved.md")
+    site.publish()
+    assert ids(site)["a"] == ID
+
+
 def test_a_bulk_edit_is_one_revision(site):
     """Hundreds of edits, moves and deletions at once are published together, with their ids."""
     for n in range(1200):
@@ -630,7 +663,7 @@ def test_any_history_ends_as_a_fresh_start(tmp_path_factory, monkeypatch, operat
     """Whatever was written, moved, broken and deleted between runs: feeds, entries and counts are those of a first run."""
     from feeds.publish import commit, look
 
-    for module, name in [(commit, "_PAGE"), (look, "_PAGE"), (look, "_BATCH")]:
+    for module, name in [(commit, "_PAGE"), (commit, "_MANY_PLACES"), (look, "_PAGE"), (look, "_BATCH")]:
         monkeypatch.setattr(module, name, 3)
     site = Site(tmp_path_factory.mktemp("site"))
     site.configure(feeds={"limit": 4})

@@ -109,7 +109,7 @@ def test_urls_in_the_request(built):
         assert ("PURGE", "/tag/%C3%A9-%C3%BC/rss.xml", cache.address) in cache.asked
 
 
-@pytest.mark.parametrize("status", [301, 403, 500, None])
+@pytest.mark.parametrize("status", [301, 403, 500, 599, None])  # 599: without a reason
 def test_what_could_not_be_purged_is_purged_later(built, status):
     """A purge that fails is said in a sentence without the URL's secrets, undoes nothing, and is made up for."""
     with cdn() as cache:
@@ -121,7 +121,10 @@ def test_what_could_not_be_purged_is_purged_later(built, status):
         what = f"answers {status}" if status else "can't be asked: Connection refused"
         assert (done.returncode, done.stderr.count("\n")) == (1, 1)
         assert f"export.purge: 127.0.0.1 {what}" in done.stderr
-        assert "7 files to be purged with the next run" in done.stderr
+        assert "; 7 files to be purged with the next run" in done.stderr
+        assert " ;" not in done.stderr
+        assert built.run("status").stdout.count("\nunpurged   /") == 7
+        assert "/rss.xml" in json.loads(built.run("status", "--json").stdout)["unpurged"]
         assert "a-secret" not in done.stderr
         assert b"New." in (built.root / "public/rss.xml").read_bytes()
         cache.asked.clear()
@@ -129,6 +132,7 @@ def test_what_could_not_be_purged_is_purged_later(built, status):
         built.configure(export={"purge": f"PURGE http://{cache.address}{{path}}"})
         assert built.run("build", "-q").returncode == 0
         assert {path for _, path, _ in cache.asked} == OF_B
+        assert json.loads(built.run("status", "--json").stdout)["unpurged"] == []
         cache.asked.clear()
         assert built.run("build").returncode == 0
         assert cache.asked == []

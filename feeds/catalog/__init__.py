@@ -68,11 +68,12 @@ __all__ = [
 class Catalog:
     """A catalog where `state` says: in a SQLite file, at a postgresql:// URL, or in memory (`None`).
 
-    Raises `ConfigError` where a database's driver is missing.
+    Who must not wait for a database that hangs says how many seconds it may take over what is read at once. Raises
+    `ConfigError` where a database's driver is missing.
     """
 
-    def __init__(self, state: str | Path | None) -> None:
-        self._database = _database(state)
+    def __init__(self, state: str | Path | None, *, answers_within: float | None = None) -> None:
+        self._database = _database(state, answers_within)
         # a connection must not be used by two processes (sqlite.org/howtocorrupt.html, 2.6)
         os.register_at_fork(after_in_child=self._database.forget)
 
@@ -210,11 +211,11 @@ class Catalog:
         self._database.close()
 
 
-def _database(state: str | Path | None) -> Database:
+def _database(state: str | Path | None, answers_within: float | None) -> Database:
     if isinstance(state, str):
         from feeds.catalog.postgres import Postgres
 
-        return Postgres(state)
+        return Postgres(state, answers_within)
     from feeds.catalog.sqlite import Sqlite
 
     return Sqlite(state)

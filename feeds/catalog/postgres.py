@@ -28,7 +28,7 @@ from feeds.catalog.engine import (
     unusable,
 )
 from feeds.catalog.schema import METADATA, POSTGRES_MIGRATIONS
-from feeds.catalog.sessions import CHANNEL, HERE, SessionLeadership, listening, number, require_alive
+from feeds.catalog.sessions import CHANNEL, HERE, SessionLeadership, answering, listening, number, require_alive
 from feeds.errors import CatalogAway, CatalogError, ConfigError
 
 if TYPE_CHECKING:
@@ -77,8 +77,12 @@ class Postgres:
 
     migrations: Migrations = POSTGRES_MIGRATIONS
 
-    def __init__(self, url: str) -> None:
-        """Take a postgresql:// URL. Raises `ConfigError` where the driver is missing."""
+    def __init__(self, url: str, answers_within: float | None) -> None:
+        """Take a postgresql:// URL, and for how many seconds who reads waits for answers.
+
+        Raises `ConfigError` where the driver is missing.
+        """
+        self._answers_within = answers_within
         where = _parsed(url)
         shown = sa.URL.create("postgresql", where.username, None, where.host, where.port, where.database)
         self.name = shown.render_as_string()
@@ -121,7 +125,7 @@ class Postgres:
     @contextlib.contextmanager
     def reading(self) -> Iterator[sa.Connection]:
         """Read one consistent state: that of the first question."""
-        with self._connected(self._reads) as connection:
+        with self._connected(self._reads, self._answers_within) as connection:
             yield connection
 
     @contextlib.contextmanager
@@ -242,7 +246,7 @@ class Postgres:
         self._held = threading.local()
 
     @contextlib.contextmanager
-    def _connected(self, engine: sa.Engine) -> Iterator[sa.Connection]:
+    def _connected(self, engine: sa.Engine, within: float | None = None) -> Iterator[sa.Connection]:
         """Use a connection, and say in a sentence what goes wrong.
 
         A database that does not even answer is asked seldom: whoever asks for documents meanwhile has to wait for it.
@@ -258,7 +262,7 @@ class Postgres:
                 if took > _SLOW:
                     self.again_at, self._away = time.monotonic() + _PAUSE * took, str(error.orig)
                 raise unusable(self.name, error.orig, CatalogAway) from error
-            with connection:
+            with answering(self.name, connection, within), connection:
                 yield connection
 
     @contextlib.contextmanager

@@ -1,7 +1,9 @@
 """Connections to PostgreSQL, and two sessions that last, on some of their own: one that leads, and one that listens."""
 
 import contextlib
+import os
 import select
+import socket
 import threading
 import uuid
 import zlib
@@ -10,8 +12,8 @@ from typing import TYPE_CHECKING, Any, cast
 
 import sqlalchemy as sa
 
-from feeds.catalog.engine import RUN
-from feeds.errors import CatalogError
+from feeds.catalog.engine import RUN, unusable
+from feeds.errors import CatalogAway, CatalogError
 
 if TYPE_CHECKING:
     import psycopg
@@ -35,6 +37,37 @@ def require_alive(raw: Any, _record: Any, _proxy: Any) -> None:
     waiting.register(raw.pgconn.socket, select.POLLIN)
     if waiting.poll(0):
         raise sa.exc.DisconnectionError
+
+
+@contextlib.contextmanager
+def answering(name: str, connection: sa.Connection, within: float | None) -> Iterator[None]:
+    """Cut a connection when the database has not done within so many seconds what it is used for: it may never.
+
+    Its server takes what is sent also when the database hangs, so no timeout of the network says so.
+    """
+    if within is None:
+        yield
+        return
+    cut = threading.Event()
+    driver: Any = connection.connection.driver_connection
+    with socket.socket(fileno=os.dup(driver.fileno())) as same:  # which stays this one, whatever is opened meanwhile
+
+        def end() -> None:
+            cut.set()
+            with contextlib.suppress(OSError):
+                same.shutdown(socket.SHUT_RDWR)
+
+        timer = threading.Timer(within, end)
+        timer.daemon = True
+        timer.start()
+        try:
+            yield
+        except sa.exc.DBAPIError as error:
+            if cut.is_set():
+                raise unusable(name, f"it has not answered for {within:g} s", CatalogAway) from error
+            raise
+        finally:
+            timer.cancel()
 
 
 _SILENCE = 5_000  # ms after which the database ends a leader's session: it is asked something every second

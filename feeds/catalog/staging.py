@@ -13,13 +13,26 @@ import sqlalchemy as sa
 from feeds.catalog.engine import Database, Statement
 from feeds.catalog.reader import Reader
 from feeds.catalog.rows import Reading, Stamp, Version
-from feeds.catalog.schema import EDITED, articles, chunks, readings, texts
+from feeds.catalog.schema import ARTICLES_BY_HASH, EDITED, articles, chunks, meta, readings, texts
+
+_FILLING = "filling"  # said in `meta` while a catalog is filled for the first time
 
 
 class Staging(Reader):
     """What the one writer does while it looks at the folder."""
 
     _database: Database
+
+    def begin_filling(self) -> None:
+        """Prepare for a whole archive: what is found by texts is sorted once, when all of them were read."""
+        self._connection.execute(sa.schema.DropIndex(ARTICLES_BY_HASH, if_exists=True))
+        self.set_meta(_FILLING, "yes")
+
+    def end_filling(self) -> None:
+        """Make up for what filling has left out, be it in this run or in one that was cut short."""
+        if self.meta(_FILLING):
+            self._connection.execute(sa.schema.CreateIndex(ARTICLES_BY_HASH, if_not_exists=True))
+            self.set_meta(_FILLING, "")
 
     def stage(self, batch: Iterable[Reading], *, first: bool) -> None:
         """Keep what was read of files of which nothing is staged.
@@ -43,6 +56,11 @@ class Staging(Reader):
             self._add(articles, (*columns, "gone", "live", "pending"), rows)
         else:
             self._add(readings, columns, rows)
+
+    def set_meta(self, key: str, value: str) -> None:
+        """Keep a fact about the catalog as a whole."""
+        if self._connection.execute(meta.update().where(meta.c.key == key).values(value=value)).rowcount == 0:
+            self._connection.execute(meta.insert().values(key=key, value=value))
 
     def _add(self, table: sa.Table, names: Sequence[str], rows: list[tuple[Any, ...]]) -> None:
         """Insert many rows of values, given in the order of their columns' names."""

@@ -4,7 +4,6 @@ import json
 from collections.abc import Callable, Iterable
 from dataclasses import asdict
 from datetime import datetime
-from operator import itemgetter
 from typing import Any
 
 import sqlalchemy as sa
@@ -221,8 +220,7 @@ class Writer(Staging, Counting):
 
     def put_in(self, places: list[tuple[str, int, str, int, str]]) -> None:
         """Put entries into feeds: place, key of the article, name of the feed as the article spells it."""
-        rows = sorted(places, key=itemgetter(0))  # feed by feed, so that neighbours come one after the other
-        self._add(entries, ("feed", "published", "id", "article", "name"), rows)
+        self._add(entries, ("feed", "published", "id", "article", "name"), sorted(places))  # neighbours together
 
     def take_out(self, places: Iterable[Place]) -> None:
         """Take entries out of feeds."""
@@ -284,11 +282,6 @@ class Writer(Staging, Counting):
         if over:
             self._connection.execute(meta.delete().where(meta.c.key == "failure"))
         self.set_meta("run", json.dumps({"at": run.at.isoformat(), "seconds": run.seconds, "outcome": run.outcome}))
-
-    def set_meta(self, key: str, value: str) -> None:
-        """Keep a fact about the catalog as a whole."""
-        if self._connection.execute(meta.update().where(meta.c.key == key).values(value=value)).rowcount == 0:
-            self._connection.execute(meta.insert().values(key=key, value=value))
 
     def _put_over(self, table: sa.Table, names: tuple[str, ...], rows: list[tuple[Any, ...]]) -> None:
         """Insert rows, or put them over those that are there."""

@@ -4,10 +4,15 @@ import json
 from collections.abc import Iterable
 
 from feeds import config
-from feeds.catalog import Catalog
+from feeds.catalog import Catalog, Reader
 from feeds.cli.common import plural, say
 
 _OWED = "to purge"
+
+
+def owed(reader: Reader) -> list[str]:
+    """Give the paths of files that caches are still to be told of."""
+    return list(json.loads(reader.meta(_OWED) or "[]"))
 
 
 class Purging:
@@ -19,7 +24,7 @@ class Purging:
         self._owed = set[str]()  # paths that earlier runs have changed, and could not tell of
         if settings.export.purge:
             with catalog.reading() as reader:
-                self._owed = set(json.loads(reader.meta(_OWED) or "[]"))
+                self._owed = set(owed(reader))
         self._kept = self._owed
 
     def remember(self, planned: Iterable[str]) -> None:

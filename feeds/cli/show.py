@@ -7,6 +7,7 @@ import click
 from feeds import syndicate
 from feeds.audience import subscribers
 from feeds.cli.common import Call, command, open_published, page_path, plural, print_json, where
+from feeds.cli.purging import owed
 from feeds.text import quote_path
 
 
@@ -46,7 +47,7 @@ def list_feeds(call: Call, as_json: bool) -> int:
 def status(call: Call, as_json: bool) -> int:
     """Say what the last good regeneration came to.
 
-    Refused articles with reasons, what is scheduled, what is too large, what fails since.
+    Refused articles with reasons, what is scheduled, what is too large, what fails since, what caches don't know yet.
     """
     settings = call.settings
     with open_published(settings).reading() as catalog:
@@ -54,6 +55,7 @@ def status(call: Call, as_json: bool) -> int:
         failure = catalog.meta("failure")
         refused, scheduled = catalog.refused(), catalog.scheduled(datetime.now(UTC))
         shortened = catalog.shortened()
+        unpurged = owed(catalog) if settings.export.purge else []
     if as_json:
         print_json(
             {
@@ -64,6 +66,7 @@ def status(call: Call, as_json: bool) -> int:
                 "refused": [{"path": item.path, "line": item.line, "reason": item.reason} for item in refused],
                 "scheduled": [{"path": path, "at": at.isoformat()} for path, at in scheduled],
                 "shortened": [{"path": it.path, "entries": it.entries, "texts": it.texts} for it in shortened],
+                "unpurged": unpurged,
             }
         )
         return 0
@@ -81,4 +84,6 @@ def status(call: Call, as_json: bool) -> int:
     limit = f"would be over {settings.feeds.max_size} KiB (feeds.max_size)"
     for it in shortened:
         click.echo(f"shortened  {quote_path(it.path)}: {limit}; {it.texts} of {it.entries} entries have their text")
+    for path in unpurged:
+        click.echo(f"unpurged   {path}: caches are still to be told of it (export.purge); `feeds build` tries again")
     return 0

@@ -155,6 +155,7 @@ class Publisher:
                 catalog.set_meta("staged for", self._fingerprint)
                 if first:  # whatever is read from now on, also by a run that goes on with this one, is for this site
                     catalog.set_meta("fingerprint", self._fingerprint)
+                    catalog.begin_filling()
         return force or (again and not first)
 
     def _parts(self, only: Iterable[str]) -> list[str]:

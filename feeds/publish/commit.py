@@ -14,7 +14,8 @@ from feeds.publish.ids import Ids
 from feeds.publish.moves import moves
 from feeds.publish.stamps import Stamps
 
-_PAGE = 5_000  # articles that are decided of together: with more, more of their places in feeds are neighbours
+_PAGE = 5_000  # articles that are decided of together
+_MANY_PLACES = 100_000  # in feeds, put in together: the more there are, the more of them are neighbours
 
 
 class Commit:
@@ -31,10 +32,12 @@ class Commit:
         self._guard = guard
         self._moves: dict[str, tuple[int, str]] = {}
         self._gone: dict[str, int] = {}  # slug -> the article that gave it and whose file is gone
+        self._into: list[tuple[str, int, str, int, str]] = []  # places in feeds that are still to be put in
 
     def all(self, vanished: list[int], *, anew: bool) -> list[str]:
         """Publish what follows from what is staged. Gives the paths of the feeds that changed."""
         catalog = self._catalog
+        catalog.end_filling()
         catalog.vanish(vanished)
         catalog.refuse_staged()
         self._keep()
@@ -127,6 +130,7 @@ class Commit:
             self._publish([page[key] for key in keys], stamps)
         while pending := self._catalog.pending(_PAGE):
             self._publish(pending, stamps)
+        self._put_in()
 
     def _publish(self, page: list[Pending], stamps: Stamps) -> None:
         """Tell the world of articles, or no longer."""
@@ -145,9 +149,17 @@ class Commit:
             news = stamps.moved(was.keys(), is_.keys(), edited=one.edited)
             shown.append(Shown(one.key, id_, live, waiting, stamps.revision if news else one.revision))
         self._catalog.publish(shown)
-        self._catalog.take_out(out)
-        self._catalog.put_in(into)
+        if out:
+            self._put_in()  # of which some may go again
+            self._catalog.take_out(out)
+        self._into += into
+        if len(self._into) >= _MANY_PLACES:
+            self._put_in()
         self._ids.forget()
+
+    def _put_in(self) -> None:
+        self._catalog.put_in(self._into)
+        self._into = []
 
     def _decide(self, one: Pending, had: str | None) -> tuple[str | None, bool, bool]:
         """Decide what the world knows of an article from now on: its id, whether it is live, whether it will be."""

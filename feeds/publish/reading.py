@@ -120,6 +120,10 @@ class Reader:
         self._folder = folder
         self._site = site
 
+    def expect(self, batch: Iterable[Differing]) -> None:
+        """Prepare for reading these files."""
+        self._folder.expect(one.file for one in batch)
+
     def read(self, differing: Differing) -> Read:
         """Read one file."""
         file, row, site = differing.file, differing.row, self._site
@@ -166,4 +170,5 @@ def _submitted(processes: "ProcessPoolExecutor", batch: list[Differing]) -> "Fut
 
 
 def _read(batch: list[Differing]) -> list[Read]:
+    _READER.expect(batch)
     return [_READER.read(one) for one in batch]

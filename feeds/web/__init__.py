@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from feeds.web.metrics import Counters
 
 _DAY = 86_400
+_PATIENCE = 10.0  # seconds for a database that may hang: whoever waits for it keeps a worker's other readers waiting
 _ARCHIVE = Freshness(7 * _DAY, _DAY, 7 * _DAY)
 _PAGE = Freshness(60, 60, _DAY)
 _NOSNIFF = ("X-Content-Type-Options", "nosniff")
@@ -56,7 +57,7 @@ def create_app(config_file: str | os.PathLike[str] | None = None) -> Flask:
         threading.Thread(target=_end_with, args=(int(parent), endings), daemon=True).start()
     settings = config.load(Path(config_file or os.environ.get("FEEDS_CONFIG", "config.yaml")), os.environ)
     server, site = settings.server, settings.for_core
-    catalog = Catalog(settings.catalog)  # which whoever publishes makes
+    catalog = Catalog(settings.catalog, answers_within=_PATIENCE)  # which whoever publishes makes
 
     vary = ("Vary", "Accept-Encoding, A-IM" if server.deltas else "Accept-Encoding")
     live = Freshness(site.max_age, min(site.max_age, 60), _DAY, until_the_hour=True)
