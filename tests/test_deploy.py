@@ -312,6 +312,8 @@ def test_the_manifests_know_each_other():
             assert (inside["readOnlyRootFilesystem"], inside["capabilities"]) == (True, {"drop": ["ALL"]})
             assert {mount["name"] for mount in container["volumeMounts"]} <= volumes.keys()
             assert "limits" in container["resources"]
+            if "git-sync" in container["image"]:
+                assert container["envFrom"] == [{"secretRef": {"name": "feeds-git", "optional": True}}]
         main = pod["containers"][0]
         ports = {port["name"]: port["containerPort"] for port in main["ports"]}
         assert set(ports.values()) == open_
@@ -419,7 +421,7 @@ def test_the_cluster_compose_file():
         for volume in service.get("volumes", []):
             source = volume.rsplit(":", 1)[0] if volume.endswith(":ro") else volume
             source = source.rpartition(":")[0]
-            assert source == "database" or source.startswith("${SITE:-..}") or (DEPLOY / source).is_file()
+            assert source == "database" or source.startswith("${SITE:?") or (DEPLOY / source).is_file()
     for name in ("publisher", "web"):
         build = services[name]["build"]
         assert (DEPLOY / build["context"] / build["dockerfile"]).is_file()

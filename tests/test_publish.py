@@ -740,6 +740,35 @@ def test_a_look_at_all_can_be_interrupted_and_goes_on(site, monkeypatch):
     assert outcome.articles == 39
 
 
+def test_a_look_at_another_checkout_gives_way(site, monkeypatch):
+    """Where all files are others with the same texts, a look gives way too, and reads none of them twice."""
+    from feeds.publish import look
+
+    monkeypatch.setattr(look, "_BATCH", 4)
+    for n in range(40):
+        site.article(f"{n // 10}/{n:02d}.md", title=f"T{n}")
+    site.publish()
+    shutil.copytree(site.content, site.root / "checkout")
+    shutil.rmtree(site.content)
+    (site.root / "checkout").rename(site.content)
+    site.article("3/35.md", "Edited.", title="T35 edited")
+    read, paths = Folder.read, []
+    monkeypatch.setattr(Folder, "read", lambda self, file, most: paths.append(file.path) or read(self, file, most))
+    after, looks = "", 0
+    while True:
+        try:
+            outcome = site.publish(after=after, interrupted=lambda: True)
+            break
+        except Interrupted as stopped:
+            after, looks = stopped.path, looks + 1
+    assert looks == 8
+    assert len(paths) == len(set(paths)) == 40
+    assert outcome.changed == ("",)
+    assert "T35 edited" in site.items()
+    assert not site.publish().changed
+    assert len(paths) == 40
+
+
 AT = "{http://purl.org/atompub/tombstones/1.0}deleted-entry"
 
 

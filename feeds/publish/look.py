@@ -60,6 +60,8 @@ class Look:
         self._readers = readers
         self._first = False  # run, on a catalog without articles
         self._dropped: list[str] = []  # paths of which what is staged is no longer true
+        self._found = False  # whether anything says something else; a file may have its text under another stamp
+        self._left: str | None = None  # the path after which a comparison was interrupted
 
     def at(self, parts: Iterable[str], *, again: bool, progress: Progress) -> Seen:
         """Compare paths and what is below them, "" for the whole folder. With `again`, every file is read again.
@@ -67,43 +69,53 @@ class Look:
         Raises `Interrupted`, if it was asked to.
         """
         seen = Seen()
-        self._dropped = []
+        self._dropped, self._found = [], again
         with self._catalog.reading() as catalog:
             self._first = not catalog.any_articles()
         for below in parts:
-            batch: list[Result] = []
-            for result in self._readers.read(self._differing(below, seen, progress, again=again)):
-                batch.append(result)
-                seen.first += self._first
-                if isinstance(result, InFlux):
-                    seen.unsettled.append(result.path)
-                if len(batch) >= _BATCH:
-                    self._keep(batch)
-                    batch = []
-            self._keep(batch)
+            after: str | None = "" if below or again else self._after
+            while after is not None:
+                after = self._compare(below, after, seen, progress, again=again)
+                if after is not None and not self._found:
+                    raise Interrupted(after)
         return seen
 
-    def _differing(self, below: str, seen: Seen, progress: Progress, *, again: bool) -> Iterator[Differing]:
-        start = "" if below or again else self._after
-        known = self._pages(start, lambda catalog, after: catalog.known(below, after, _PAGE))
-        staged = self._pages(start, lambda catalog, after: catalog.staged(below, after, _PAGE))
-        found, last = again, start
-        for number, (file, row, read) in enumerate(_side_by_side(self._folder.scan(below, start), known, staged)):
+    def _compare(self, below: str, after: str, seen: Seen, progress: Progress, *, again: bool) -> str | None:
+        """Read what differs, and keep what came of it. Gives the path after which it was interrupted, if it was."""
+        self._left = None
+        batch: list[Result] = []
+        for result in self._readers.read(self._differing(below, after, seen, progress, again=again)):
+            batch.append(result)
+            seen.first += self._first
+            self._found |= not isinstance(result, Touched)
+            if isinstance(result, InFlux):
+                seen.unsettled.append(result.path)
+            if len(batch) >= _BATCH:
+                self._keep(batch)
+                batch = []
+        self._keep(batch)
+        return self._left
+
+    def _differing(self, below: str, after: str, seen: Seen, progress: Progress, *, again: bool) -> Iterator[Differing]:
+        known = self._pages(after, lambda catalog, after: catalog.known(below, after, _PAGE))
+        staged = self._pages(after, lambda catalog, after: catalog.staged(below, after, _PAGE))
+        last = after
+        for number, (file, row, read) in enumerate(_side_by_side(self._folder.scan(below, after), known, staged)):
             if not number % _BATCH:
                 progress(number)
-                if number and not (found or self._dropped or seen.vanished or below) and self._interrupted():
-                    raise Interrupted(last)
+                if number and not (self._found or self._dropped or seen.vanished or below) and self._interrupted():
+                    self._left = last
+                    return
             last = (file or row or read).path  # type: ignore[union-attr]  # one of them is there
             if file is None:
                 self._vanished(row, read, seen)
             elif read is not None and not read.refused and file[1:4] == read[1:4]:
-                found = True  # by a run that was cut short
+                self._found = True  # by a run that was cut short
             else:
                 differs = again or row is None or row.gone or file[1:4] != row[1:4]
                 if read is not None:
                     self._dropped.append(read.path)
                 if differs:
-                    found = True
                     yield Differing(file, row, again)
 
     def _vanished(self, row: Known | None, read: Staged | None, seen: Seen) -> None:
