@@ -3,20 +3,17 @@
 What is read leaves in the order in which it is found, and little of it is under way at a time.
 """
 
-import hashlib
 from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 
-from feeds import syndicate
 from feeds.catalog import Known, Reading, Stamp
-from feeds.errors import Refused, Unreadable
-from feeds.folder import Folder, Found, Unsettled
+from feeds.errors import Refused
+from feeds.folder import Folder, Found
 from feeds.model import Site
-from feeds.parse import article as articles
-from feeds.parse.bounds import ordinary
 from feeds.pool import cores, pool
 from feeds.sandbox import Sandbox
 from feeds.text import one_line
@@ -24,10 +21,10 @@ from feeds.text import one_line
 if TYPE_CHECKING:
     from concurrent.futures import Future, ProcessPoolExecutor
 
+    from feeds.publish.reader import Reader
+
 _FEW = 3_000  # files that are read here: processes of their own take a second to start
 _BATCH = 100  # files for a process at a time
-_LONGEST = 2_000  # bytes of what an article is found by: an entry of PostgreSQL's indexes has 2,704
-_UNSEEN: Stamp = (0, 0, 0)  # no file has it, so that the next run reads the file again
 
 
 class Differing(NamedTuple):
@@ -69,8 +66,15 @@ class Readers:
     """Reads files for a site."""
 
     def __init__(self, folder: Folder, site: Site, sandbox: Sandbox) -> None:
-        self._reader = Reader(folder, site)
+        self._folder = folder
+        self._site = site
         self._sandbox = sandbox
+
+    @cached_property
+    def _reader(self) -> "Reader":
+        from feeds.publish.reader import Reader  # which takes long to import, and most runs find nothing to read
+
+        return Reader(self._folder, self._site)
 
     def read(self, differing: Iterable[Differing]) -> Iterator[Result]:
         """Read files, in their order. Raises `FeedsError` if nothing can be tried just now."""
@@ -113,49 +117,10 @@ class Readers:
         return reading
 
 
-class Reader:
-    """Reads one file after the other."""
-
-    def __init__(self, folder: Folder, site: Site) -> None:
-        self._folder = folder
-        self._site = site
-
-    def expect(self, batch: Iterable[Differing]) -> None:
-        """Prepare for reading these files."""
-        self._folder.expect(one.file for one in batch)
-
-    def read(self, differing: Differing) -> Read:
-        """Read one file."""
-        file, row, site = differing.file, differing.row, self._site
-        stamp = (file.mtime_ns, file.size, file.inode)
-        try:
-            data = self._folder.read(file, articles.LARGEST)
-            hash_ = hashlib.sha256(data).hexdigest()
-            if row and row.hash == hash_ and not (row.refused or row.gone or differing.again):
-                return Touched(row.key, file.path, stamp)
-            article = articles.read(data, file.path, site.timezone)
-            page = syndicate.page(article, site)
-            _require_short(("id", article.id), ("slug", article.slug), ("the path of its page", page))
-        except Unsettled:
-            return InFlux(file.path)
-        except Refused as refused:
-            stamp = _UNSEEN if isinstance(refused, Unreadable) else stamp
-            return Reading(file.path, stamp, refused=one_line(refused.reason), refused_line=refused.line)
-        minted, feeds = syndicate.mint(article, site), syndicate.feeds_of(article, site)
-        reading = Reading.of(article, stamp, hash_, minted, feeds, page)
-        return reading if ordinary(article.body) else Doubtful(reading, article.body)
+_READER: "Reader"
 
 
-def _require_short(*found_by: tuple[str, str | None]) -> None:
-    for what, said in found_by:
-        if said and len(said.encode()) > _LONGEST:
-            raise Refused(f"{what} {said[:60]!r}… is longer than {_LONGEST} bytes")
-
-
-_READER: Reader
-
-
-def _begin(reader: Reader) -> None:
+def _begin(reader: "Reader") -> None:
     global _READER  # noqa: PLW0603  # what a process of a pool is given once
     _READER = reader
 

@@ -1,0 +1,56 @@
+"""One file -> what the catalog keeps of it: the article, packed, or why there is none."""
+
+import hashlib
+from collections.abc import Iterable
+
+from feeds import syndicate
+from feeds.catalog import Reading, Stamp
+from feeds.errors import Refused, Unreadable
+from feeds.folder import Folder, Unsettled
+from feeds.model import Site
+from feeds.parse import article as articles
+from feeds.parse.bounds import ordinary
+from feeds.publish.reading import Differing, Doubtful, InFlux, Read, Touched
+from feeds.text import one_line
+
+_LONGEST = 2_000  # bytes of what an article is found by: an entry of PostgreSQL's indexes has 2,704
+_UNSEEN: Stamp = (0, 0, 0)  # no file has it, so that the next run reads the file again
+
+
+class Reader:
+    """Reads one file after the other."""
+
+    def __init__(self, folder: Folder, site: Site) -> None:
+        self._folder = folder
+        self._site = site
+
+    def expect(self, batch: Iterable[Differing]) -> None:
+        """Prepare for reading these files."""
+        self._folder.expect(one.file for one in batch)
+
+    def read(self, differing: Differing) -> Read:
+        """Read one file."""
+        file, row, site = differing.file, differing.row, self._site
+        stamp = (file.mtime_ns, file.size, file.inode)
+        try:
+            data = self._folder.read(file, articles.LARGEST)
+            hash_ = hashlib.sha256(data).hexdigest()
+            if row and row.hash == hash_ and not (row.refused or row.gone or differing.again):
+                return Touched(row.key, file.path, stamp)
+            article = articles.read(data, file.path, site.timezone)
+            page = syndicate.page(article, site)
+            _require_short(("id", article.id), ("slug", article.slug), ("the path of its page", page))
+        except Unsettled:
+            return InFlux(file.path)
+        except Refused as refused:
+            stamp = _UNSEEN if isinstance(refused, Unreadable) else stamp
+            return Reading(file.path, stamp, refused=one_line(refused.reason), refused_line=refused.line)
+        minted, feeds = syndicate.mint(article, site), syndicate.feeds_of(article, site)
+        reading = Reading.of(article, stamp, hash_, minted, feeds, page)
+        return reading if ordinary(article.body) else Doubtful(reading, article.body)
+
+
+def _require_short(*found_by: tuple[str, str | None]) -> None:
+    for what, said in found_by:
+        if said and len(said.encode()) > _LONGEST:
+            raise Refused(f"{what} {said[:60]!r}… is longer than {_LONGEST} bytes")
