@@ -28,14 +28,14 @@ def test_all_workers_serve_the_same_revision(site, serve):
         revision = json.loads(server.ask("/healthz").body)["revision"]
         server.wait_for(lambda revision=revision: json.loads(server.ask("/healthz").body)["revision"] > revision)
         committed = time.monotonic()  # or a moment ago
-        while len(seen := etags(server)) > 1:
-            assert time.monotonic() - committed < 5
-        late.append(time.monotonic() - committed)
+        given = []
+        while len({etag for _, etag in given[-40:]}) > 1 or len(given) < 40:
+            asked = time.monotonic() - committed
+            assert asked < 20
+            given.append((asked, server.ask("/rss.xml").headers["etag"]))
+        late.append(max((asked for asked, etag in given if etag != given[-1][1]), default=0.0))
         assert text.encode() in server.ask("/rss.xml").body
-        assert seen == etags(server)
-    assert (
-        min(late) < 0.5 + 0.4
-    )  # of which forty requests take some; the best of three: other tests run beside this one
+    assert min(late) < 0.5  # the best of three: other tests run beside this one
 
 
 def metrics(port):
