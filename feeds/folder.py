@@ -10,7 +10,7 @@ import stat
 import threading
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import ExitStack, suppress
+from contextlib import suppress
 from pathlib import Path
 from typing import Literal, NamedTuple
 
@@ -90,10 +90,7 @@ class Folder:
 
     def may_hold(self, path: str) -> bool:
         """Tell whether a path may be an article, or is a folder and may hold some."""
-        name = path.rpartition("/")[2]
-        if not self._is_ours(path):
-            return False
-        return name.lower().endswith(_SUFFIXES) or (self.root / path).is_dir()
+        return self._is_ours(path) and (path.lower().endswith(_SUFFIXES) or (self.root / path).is_dir())
 
     def has(self, path: str) -> bool:
         """Tell whether there is a file at a path."""
@@ -154,11 +151,14 @@ class Folder:
 
     def expect(self, files: Iterable[Found]) -> None:
         """Have the system fetch files that are read soon, all at once, where it does: a disk has many hands."""
-        for file in files if hasattr(os, "posix_fadvise") else ():
-            with suppress(OSError), ExitStack() as opened:  # whoever reads it says what is wrong
+        able = hasattr(os, "posix_fadvise")
+        for file in (one for one in files if able and not one.problem):
+            with suppress(OSError):  # whoever reads it says what is wrong
                 handle = os.open(f"{self._root}/{file.path}", _TO_READ)
-                opened.callback(os.close, handle)
-                os.posix_fadvise(handle, 0, 0, os.POSIX_FADV_WILLNEED)
+                try:
+                    os.posix_fadvise(handle, 0, 0, os.POSIX_FADV_WILLNEED)
+                finally:
+                    os.close(handle)
 
     def read(self, file: Found, most: int) -> bytes:
         """Read a file whole, `most` bytes and one of it. Raises `Unreadable`, or `Unsettled` while it is written."""

@@ -81,10 +81,12 @@ def link(article: Article, site: Site) -> str:
 
 
 def page(article: Article, site: Site) -> str | None:
-    """Give the path of an article's page, not percent-encoded; None if its link leads elsewhere."""
+    """Give the path of an article's page, not percent-encoded; None if there are none, or its link leads elsewhere."""
+    if not site.pages:
+        return None
     url = link(article, site)
     path = url.removeprefix(site.url)
-    if not site.pages or path == url or not path.startswith("/") or "?" in path or "#" in path:
+    if path == url or not path.startswith("/") or "?" in path or "#" in path:
         return None
     path = unquote(path)
     return path if _may_be_page(path) else None

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 import urllib.request
+from contextlib import contextmanager
 from itertools import count
 
 import obstore
@@ -34,7 +35,7 @@ class Store:
         self._numbers = count()
         self._noting = threading.Lock()
         self.asked = []  # method and key
-        self.victim, self.nth = None, 0  # a process, and at which write it is ended
+        self.nth, self.then = 0, None  # at which write something is to happen, and what
         self.failing = ""  # the end of keys that may not be written
         threading.Thread(target=self._server.serve_forever, daemon=True).start()
 
@@ -43,14 +44,13 @@ class Store:
         with self._noting:
             self.asked.append((method, path.partition("/")[2].partition("/")[2]))
             written = sum(one in _WRITES for one, _ in self.asked)
-            fatal = self.victim and method in _WRITES and written >= self.nth
+            then = self.then if method in _WRITES and written >= self.nth else None
         if self.failing and method in _WRITES and path.endswith(self.failing):
             start("403 Forbidden", [("Content-Type", "application/xml")])
             return [b"<Error><Code>AccessDenied</Code><Message>No.</Message></Error>"]
         answer = [b"".join(self._moto(environ, start))]
-        if fatal:
-            self.victim.send_signal(signal.SIGKILL)
-            self.victim.wait()
+        if then:
+            then()
         return answer
 
     def post(self, path, body, method="POST"):
@@ -110,16 +110,27 @@ class Store:
 
     def build_killed(self, root, nth, *arguments):
         """Run `feeds build`, and end it at its Nth write, which the store has done then."""
-        self.asked.clear()
         process = subprocess.Popen(
             [sys.executable, "-m", "feeds", "build", *arguments],
             cwd=root, env={**os.environ, **self.environment}, stderr=subprocess.DEVNULL,
         )  # fmt: skip
-        self.victim, self.nth = process, nth
-        try:
+
+        def end():
+            process.send_signal(signal.SIGKILL)
+            process.wait()
+
+        with self.at(nth, end):
             return process.wait(60)
+
+    @contextmanager
+    def at(self, nth, then):
+        """Do something at the Nth write, which the store has done then, and at all after it."""
+        self.asked.clear()
+        self.nth, self.then = nth, then
+        try:
+            yield
         finally:
-            self.victim = None
+            self.then = None
 
     def stop(self):
         """End."""

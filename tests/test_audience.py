@@ -314,6 +314,7 @@ def test_a_build_with_no_day_to_close_imports_nothing_for_it(site):
     )
     assert "feeds.publish" in done.stderr
     assert "feeds.audience" not in done.stderr
+    assert "feeds.publish.reader" not in done.stderr, "no file is another"
 
 
 def test_days_are_closed_once_and_kept_for_a_while(site):

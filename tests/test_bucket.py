@@ -157,6 +157,31 @@ def test_killed(edited, store, tmp_path, part):
     assert store.objects(bucket) == new
 
 
+@pytest.mark.engine("postgres")
+def test_who_has_lost_the_lock_writes_no_more(site, state, store, postgres):
+    """A build whose connection to the database ends leaves the rest to whoever builds next, and says so."""
+    bucket, undisturbed = store.bucket(), store.bucket()
+    for number in range(8):
+        site.article(f"{number}.md", title=f"T{number}", category=f"c{number}")
+    schema = state.rpartition("%3D")[2]
+
+    def end():
+        postgres.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND objsubid = 2 "
+            "AND objid::bigint = %s::regnamespace::oid::bigint",
+            schema,
+        )
+
+    with store.at(3, end):
+        done, written = store.build(site.root, "--output", f"s3://{bucket}")
+    assert (done.returncode, done.stderr.count("\n")) == (3, 1), done.stderr
+    assert "the connection that held the lock is lost" in done.stderr
+    assert 3 <= len(written) < 30
+    assert store.build(site.root, "--output", f"s3://{bucket}")[0].returncode == 0
+    assert store.build(site.root, "--output", f"s3://{undisturbed}")[0].returncode == 0
+    assert shown(store.objects(bucket)) == shown(store.objects(undisturbed))
+
+
 def test_what_is_not_ours(site, store):
     """Foreign objects are left alone and said; what others wrote over is mended; a lost manifest harms nothing."""
     bucket = store.bucket()

@@ -166,6 +166,8 @@ def test_a_catalog_of_an_earlier_version_is_brought_up(site, version, tmp_path):
         raw.executescript(old.read_text("utf-8"))
     fresh = Catalog(tmp_path / "fresh.db")
     fresh.create()
+    with fresh.writing() as writer:
+        writer.end_filling()
     fresh.close()
     with site.catalog.reading() as catalog:
         assert catalog.identity()

@@ -224,7 +224,7 @@ def test_a_catalog_that_is_away_costs_nothing_that_is_kept(site, documents):
     site.close()
     for file in site.config.catalog.parent.iterdir():
         file.rename(file.with_name(f"away-{file.name}"))
-    documents._catalog.close()
+    documents.following._catalog.close()
     site.config.catalog.parent.joinpath("catalog.db").mkdir()
     assert documents.get("/rss.xml") == first
 
@@ -232,7 +232,7 @@ def test_a_catalog_that_is_away_costs_nothing_that_is_kept(site, documents):
 @pytest.mark.engine("sqlite")
 def test_an_article_that_renders_too_slowly_is_shown_as_typed(site, documents, monkeypatch):
     """An article that the counts took for ordinary, and that takes for ever, is shown as plain text; the others as ever."""
-    monkeypatch.setattr("feeds.publish.reading.ordinary", lambda body: True)
+    monkeypatch.setattr("feeds.publish.reader.ordinary", lambda body: True)
     site.article("a.md", "[" * 20_000, title="a")
     site.article("b.md", "*b*", title="b")
     site.publish()

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from lxml import etree
 
 from feeds.catalog.schema import ARTICLES_BY_HASH
+from feeds.cli.common import make_publisher
 from feeds.errors import FolderGone, GuardStopped, Locked
 from feeds.folder import Folder
 from feeds.formats.ids import ids as read_ids
@@ -592,6 +593,10 @@ def test_a_first_run_that_was_cut_short_is_made_up_for(site, monkeypatch):
         with pytest.raises(KeyboardInterrupt):
             site.publish()
     assert indexes() == set()
+    copied = site.catalog.copy()
+    assert make_publisher(site.config, copied)[0].refresh(site.now).articles == 3
+    copied.close()
+    assert indexes() == set()
     site.publish()
     assert indexes() == {ARTICLES_BY_HASH.name}
     (site.content / "a.md").rename(site.content / "moved.md")
@@ -767,6 +772,41 @@ def test_a_look_at_another_checkout_gives_way(site, monkeypatch):
     assert "T35 edited" in site.items()
     assert not site.publish().changed
     assert len(paths) == 40
+
+
+def test_a_look_that_gives_way_loses_nothing_that_is_under_way(site, monkeypatch):
+    """What other processes are reading when a look is to give way is waited for; if it is news, the look goes on."""
+    from feeds.publish import look, reading
+
+    for n in range(40):
+        site.article(f"{n:02d}.md", title=f"T{n}")
+    site.publish()
+    for file in site.content.iterdir():
+        os.utime(file, ns=(1, 1))
+    site.article("07.md", "Edited.", title="T7 edited")
+    monkeypatch.setattr(look, "_BATCH", 8)
+    monkeypatch.setattr(reading, "_FEW", 0)
+    monkeypatch.setattr(reading, "_BATCH", 1)
+    asked = []
+    outcome = site.publish(interrupted=lambda: asked.append(1) or True)
+    assert len(asked) == 1, "it was read, but not known yet, when that was asked"
+    assert outcome.changed == ("",)
+    assert "T7 edited" in site.items()
+    assert site.publish().changed == ()
+
+
+def test_processes_that_read_expect_their_files(site, monkeypatch):
+    """A process is given many files at once, and has the system fetch them all before it reads the first."""
+    from feeds.publish import reader, reading
+
+    site.article("a.md", title="a")
+    site.configure()
+    folder, told = make_publisher(site.config, site.catalog)[1], []
+    monkeypatch.setattr(Folder, "expect", lambda _self, files: told.extend(("expect", file.path) for file in files))
+    monkeypatch.setattr(Folder, "read", lambda _self, file, _most: told.append(("read", file.path)) or b"")
+    monkeypatch.setattr(reading, "_READER", reader.Reader(folder, site.config.for_core), raising=False)
+    reading._read([reading.Differing(file, None) for file in folder.scan()])
+    assert told == [("expect", "a.md"), ("read", "a.md")]
 
 
 AT = "{http://purl.org/atompub/tombstones/1.0}deleted-entry"

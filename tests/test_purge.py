@@ -1,6 +1,7 @@
 """Caches in front of the tree are told of what changed, and only of that, until they were told."""
 
 import json
+import re
 import sys
 import threading
 from contextlib import contextmanager
@@ -140,7 +141,8 @@ def test_status_says_what_is_to_be_purged(built):
     built.configure(export={"purge": f"PURGE http://127.0.0.1:{free_port()}{{path}}"})
     edit(built)
     assert built.run("build").returncode == 1
-    assert built.run("status").stdout.count("\nunpurged   /") == 7
+    (line,) = [line for line in built.run("status").stdout.splitlines() if line.startswith("unpurged")]
+    assert re.fullmatch(r"unpurged +/\S.* and 4 more: caches are still to be told .*", line)
     assert "/category/y/rss.xml" in json.loads(built.run("status", "--json").stdout)["unpurged"]
     built.configure(export={"purge": "true"})
     assert built.run("build").returncode == 0

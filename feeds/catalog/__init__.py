@@ -68,8 +68,8 @@ __all__ = [
 class Catalog:
     """A catalog where `state` says: in a SQLite file, at a postgresql:// URL, or in memory (`None`).
 
-    Who must not wait for a database that hangs says how many seconds it may take over what is read at once. Raises
-    `ConfigError` where a database's driver is missing.
+    Who must not wait for a database that hangs says how many seconds each answer of PostgreSQL may take; it is
+    `CatalogError` then. Raises `ConfigError` where a database's driver is missing.
     """
 
     def __init__(self, state: str | Path | None, *, answers_within: float | None = None) -> None:
@@ -129,6 +129,7 @@ class Catalog:
         writer = Writer(connection, self._database)
         if schema is None:
             METADATA.create_all(connection)
+            writer.begin_filling()
             writer.set_meta("born", uuid.uuid4().hex)
         else:
             for statement in (line for step in range(schema, SCHEMA) for line in self._database.migrations[step]):
@@ -140,6 +141,8 @@ class Catalog:
         """Give a catalog in memory that holds what this one does, for a run that leaves nothing behind."""
         copied = Catalog(None)
         self._database.copy_to(copied._database.engine)
+        with copied.writing() as writer:
+            writer.begin_filling()  # with tables alone
         return copied
 
     def _schema(self) -> int | None:
@@ -194,6 +197,11 @@ class Catalog:
         Its holder may ask for it again, around several steps.
         """
         return self._database.lock(RUN, wait, given_up)
+
+    def require_lock(self) -> None:
+        """Raise `CatalogError` if the lock that this thread held is lost, with a connection: others may have it now."""
+        if not self._database.holds(RUN):
+            raise CatalogError(f"{self.name}: the connection that held the lock is lost, and nothing more is written")
 
     def leadership(self) -> Leadership:
         """Give the lock of the one publisher that leads, which is not taken yet."""

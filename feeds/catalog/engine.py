@@ -69,6 +69,9 @@ class Database(Protocol):
         A thread that holds it already goes on. While a thread holds `RUN`, it alone publishes.
         """
 
+    def holds(self, name: str) -> bool:
+        """Tell whether a lock that this thread has taken is still its, as far as is known. It costs no question."""
+
     def leadership(self) -> Leadership:
         """Give the lock of the one publisher that leads, which is not taken yet."""
 

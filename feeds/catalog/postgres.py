@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
+from feeds.catalog import sessions
 from feeds.catalog.engine import (
     HURRIED,
     LOOK_EVERY,
@@ -28,7 +29,7 @@ from feeds.catalog.engine import (
     unusable,
 )
 from feeds.catalog.schema import METADATA, POSTGRES_MIGRATIONS
-from feeds.catalog.sessions import CHANNEL, HERE, SessionLeadership, answering, listening, number, require_alive
+from feeds.catalog.sessions import CHANNEL, HERE, SessionLeadership, listening, number
 from feeds.errors import CatalogAway, CatalogError, ConfigError
 
 if TYPE_CHECKING:
@@ -78,12 +79,11 @@ class Postgres:
     migrations: Migrations = POSTGRES_MIGRATIONS
 
     def __init__(self, url: str, answers_within: float | None) -> None:
-        """Take a postgresql:// URL, and for how many seconds who reads waits for answers.
+        """Take a postgresql:// URL, and how many seconds an answer may take, if not any number.
 
         Raises `ConfigError` where the driver is missing.
         """
-        self._answers_within = answers_within
-        where = _parsed(url)
+        where = sessions.parsed(url)
         shown = sa.URL.create("postgresql", where.username, None, where.host, where.port, where.database)
         self.name = shown.render_as_string()
         options = " ".join(f"-c {key}={value}" for key, value in _SERVER.items())
@@ -99,7 +99,9 @@ class Postgres:
             )
         except ImportError:
             raise ConfigError([f"state: {self.name} needs a driver: pip install 'feeds[postgres]'"]) from None
-        sa.event.listen(self.engine, "checkout", require_alive)
+        sa.event.listen(self.engine, "checkout", sessions.require_alive)
+        if answers_within is not None:
+            sessions.end_where_silent(self.engine, answers_within)
         self._reads = self.engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
         self._held = threading.local()  # the locks that a thread holds: their connections, by their names
         self.again_at = float("-inf")  # until when nobody tries to connect
@@ -125,7 +127,7 @@ class Postgres:
     @contextlib.contextmanager
     def reading(self) -> Iterator[sa.Connection]:
         """Read one consistent state: that of the first question."""
-        with self._connected(self._reads, self._answers_within) as connection:
+        with self._connected(self._reads) as connection:
             yield connection
 
     @contextlib.contextmanager
@@ -168,6 +170,11 @@ class Postgres:
                         self._answer(connection, _UNLOCK, lock)
                 except sa.exc.DBAPIError:  # it is gone, and so is the lock
                     connection.invalidate()
+
+    def holds(self, name: str) -> bool:
+        """Tell whether the connection that holds a lock stands, as far as is known without a question."""
+        held = getattr(self._held, name, None)
+        return held is not None and not (held.invalidated or sessions.is_over(held.connection.driver_connection))
 
     def leadership(self) -> Leadership:
         """Give the lock of a session of its own."""
@@ -246,7 +253,7 @@ class Postgres:
         self._held = threading.local()
 
     @contextlib.contextmanager
-    def _connected(self, engine: sa.Engine, within: float | None = None) -> Iterator[sa.Connection]:
+    def _connected(self, engine: sa.Engine) -> Iterator[sa.Connection]:
         """Use a connection, and say in a sentence what goes wrong.
 
         A database that does not even answer is asked seldom: whoever asks for documents meanwhile has to wait for it.
@@ -262,7 +269,7 @@ class Postgres:
                 if took > _SLOW:
                     self.again_at, self._away = time.monotonic() + _PAUSE * took, str(error.orig)
                 raise unusable(self.name, error.orig, CatalogAway) from error
-            with answering(self.name, connection, within), connection:
+            with connection:
                 yield connection
 
     @contextlib.contextmanager
@@ -282,16 +289,6 @@ class Postgres:
         answer = connection.execute(question, values).scalar()
         connection.commit()  # what is held is held by the session
         return bool(answer)
-
-
-def _parsed(url: str) -> sa.URL:
-    try:
-        parsed = sa.make_url(url)
-    except (sa.exc.ArgumentError, ValueError):
-        raise ConfigError(["state: is no address of a database: postgresql://USER@HOST/DATABASE"]) from None
-    if parsed.host and "@" in parsed.host:  # which is not shown: it is a part of the password
-        raise ConfigError(["state: a character of the password that means something in a URL is written like %40"])
-    return parsed
 
 
 def _state_of(error: CatalogError) -> str | None:

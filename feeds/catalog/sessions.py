@@ -1,10 +1,9 @@
 """Connections to PostgreSQL, and two sessions that last, on some of their own: one that leads, and one that listens."""
 
 import contextlib
-import os
 import select
-import socket
 import threading
+import time
 import uuid
 import zlib
 from collections.abc import Callable, Iterator
@@ -12,8 +11,8 @@ from typing import TYPE_CHECKING, Any, cast
 
 import sqlalchemy as sa
 
-from feeds.catalog.engine import RUN, unusable
-from feeds.errors import CatalogAway, CatalogError
+from feeds.catalog.engine import RUN
+from feeds.errors import CatalogError, ConfigError
 
 if TYPE_CHECKING:
     import psycopg
@@ -29,45 +28,55 @@ def number(name: str) -> int:
     return zlib.crc32(f"feeds {name}".encode()) - (1 << 31)
 
 
+def parsed(url: str) -> sa.URL:
+    """Take a postgresql:// URL apart. Raises `ConfigError`, which shows nothing of it."""
+    try:
+        where = sa.make_url(url)
+    except (sa.exc.ArgumentError, ValueError):
+        raise ConfigError(["state: is no address of a database: postgresql://USER@HOST/DATABASE"]) from None
+    if where.host and "@" in where.host:  # which is not shown: it is a part of the password
+        raise ConfigError(["state: a character of the password that means something in a URL is written like %40"])
+    return where
+
+
 def require_alive(raw: Any, _record: Any, _proxy: Any) -> None:
     """Have a connection replaced that says something unasked: mostly, that it is over. It costs no question."""
-    if raw.closed:  # it has no socket then
+    if is_over(raw):
         raise sa.exc.DisconnectionError
+
+
+def is_over(raw: Any) -> bool:
+    """Tell whether a connection that nobody uses is known to be over, without a question."""
+    if raw.closed:  # it has no socket then
+        return True
     waiting = select.poll()
     waiting.register(raw.pgconn.socket, select.POLLIN)
-    if waiting.poll(0):
-        raise sa.exc.DisconnectionError
+    return bool(waiting.poll(0))
 
 
-@contextlib.contextmanager
-def answering(name: str, connection: sa.Connection, within: float | None) -> Iterator[None]:
-    """Cut a connection when the database has not done within so many seconds what it is used for: it may never.
+def end_where_silent(engine: sa.Engine, within: float) -> None:
+    """Have an engine's connections end where an answer takes more than so many seconds, as psycopg.OperationalError.
 
-    Its server takes what is sent also when the database hangs, so no timeout of the network says so.
+    A database that hangs may never give it, and its server takes what is sent all the same, so that no timeout of the
+    network says so.
     """
-    if within is None:
-        yield
-        return
-    cut = threading.Event()
-    driver: Any = connection.connection.driver_connection
-    with socket.socket(fileno=os.dup(driver.fileno())) as same:  # which stays this one, whatever is opened meanwhile
+    import psycopg
 
-        def end() -> None:
-            cut.set()
-            with contextlib.suppress(OSError):
-                same.shutdown(socket.SHUT_RDWR)
+    class Impatient(psycopg.Connection[Any]):
+        def wait(self, gen: Any, interval: float = 0.1, timeout: float | None = None) -> Any:
+            until = time.monotonic() + within
+            try:
+                return super().wait(gen, interval, within if timeout is None else timeout)
+            except psycopg.OperationalError:
+                if timeout is not None or time.monotonic() < until:
+                    raise
+                self.close()  # what comes of it may still be under way
+                raise psycopg.OperationalError(f"it has not answered for {within:g} s") from None
 
-        timer = threading.Timer(within, end)
-        timer.daemon = True
-        timer.start()
-        try:
-            yield
-        except sa.exc.DBAPIError as error:
-            if cut.is_set():
-                raise unusable(name, f"it has not answered for {within:g} s", CatalogAway) from error
-            raise
-        finally:
-            timer.cancel()
+    def connect(_dialect: object, _record: object, arguments: Any, values: Any) -> Any:
+        return Impatient.connect(*arguments, **values)
+
+    sa.event.listen(engine, "do_connect", connect)
 
 
 _SILENCE = 5_000  # ms after which the database ends a leader's session: it is asked something every second

@@ -116,6 +116,10 @@ class Sqlite:
             finally:
                 setattr(self._held, name, False)
 
+    def holds(self, name: str) -> bool:
+        """Tell whether this thread has taken a lock: a file's is not lost."""
+        return self._file is None or getattr(self._held, name, False)
+
     def leadership(self) -> Leadership:
         """Give the lock of another file beside ours."""
         return FileLeadership(self._file) if self._file else Alone()

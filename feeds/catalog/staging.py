@@ -15,7 +15,7 @@ from feeds.catalog.reader import Reader
 from feeds.catalog.rows import Reading, Stamp, Version
 from feeds.catalog.schema import ARTICLES_BY_HASH, EDITED, articles, chunks, meta, readings, texts
 
-_FILLING = "filling"  # said in `meta` while a catalog is filled for the first time
+_FILLING = "filling"  # said in `meta` until a new catalog was filled
 
 
 class Staging(Reader):
@@ -24,12 +24,11 @@ class Staging(Reader):
     _database: Database
 
     def begin_filling(self) -> None:
-        """Prepare for a whole archive: what is found by texts is sorted once, when all of them were read."""
-        self._connection.execute(sa.schema.DropIndex(ARTICLES_BY_HASH, if_exists=True))
+        """Note that a new catalog lacks the index of texts until it is filled, be it by a run or by one after that."""
         self.set_meta(_FILLING, "yes")
 
     def end_filling(self) -> None:
-        """Make up for what filling has left out, be it in this run or in one that was cut short."""
+        """Make the index of texts, which is sorted once, if the catalog was new."""
         if self.meta(_FILLING):
             self._connection.execute(sa.schema.CreateIndex(ARTICLES_BY_HASH, if_not_exists=True))
             self.set_meta(_FILLING, "")

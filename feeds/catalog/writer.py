@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable, Iterable
 from dataclasses import asdict
 from datetime import datetime
+from operator import itemgetter
 from typing import Any
 
 import sqlalchemy as sa
@@ -220,7 +221,8 @@ class Writer(Staging, Counting):
 
     def put_in(self, places: list[tuple[str, int, str, int, str]]) -> None:
         """Put entries into feeds: place, key of the article, name of the feed as the article spells it."""
-        self._add(entries, ("feed", "published", "id", "article", "name"), sorted(places))  # neighbours together
+        rows = sorted(sorted(places, key=itemgetter(1)), key=itemgetter(0))  # neighbours together
+        self._add(entries, ("feed", "published", "id", "article", "name"), rows)
 
     def take_out(self, places: Iterable[Place]) -> None:
         """Take entries out of feeds."""

@@ -67,11 +67,11 @@ def build(call: Call, output: str | None, force: bool, accept: bool, no_export: 
                     _hold_against(tree, catalog)
                 purging = Purging(settings, catalog)
                 try:
-                    written, removed = _export(call, crew, tree, purging)
+                    written, removed = _export(call, crew, tree, purging, catalog.require_lock)
                 except CatalogDamaged as damage:  # which only reading its texts has shown
                     say_mended(damage, catalog.mend())
                     outcome = publisher.refresh(datetime.now(UTC), accept=accept)
-                    written, removed = _export(call, crew, tree, purging)
+                    written, removed = _export(call, crew, tree, purging, catalog.require_lock)
             told = purging.tell([*written, *removed])
     report(outcome, settings)
     if call.verbose and not no_export:
@@ -101,10 +101,13 @@ def _hold_against(tree: export.Target, catalog: Catalog) -> None:
         )
 
 
-def _export(call: Call, crew: Crew, tree: export.Target, purging: Purging) -> tuple[list[str], list[str]]:
+def _export(
+    call: Call, crew: Crew, tree: export.Target, purging: Purging, require_lock: Callable[[], None]
+) -> tuple[list[str], list[str]]:
     """Write the documents that show something else, also where an alias leads to them, and remove those that are gone.
 
-    Gives the paths of the files that were written, and of those that were removed.
+    Gives the paths of the files that were written, and of those that were removed. Whoever has lost the lock in between
+    writes no more: what others write meanwhile is newer.
     """
     writer, force = crew.writer, crew.writer.force
     digests = dict(writer.listed())
@@ -130,12 +133,14 @@ def _export(call: Call, crew: Crew, tree: export.Target, purging: Purging) -> tu
         tree.plan(ours, changed)
     written = []
     for path, fact, new in crew.write(tasks, files):
+        require_lock()
         if fact is None:
             say(f"{tree.name}{path}: is there already and not ours; it is left alone (--force overwrites it)")
             continue
         tree.note(path, fact)
         if new:
             written.append(path)
+    require_lock()
     return written, tree.finish(ours)
 
 

@@ -10,6 +10,8 @@ from feeds.cli.common import Call, command, open_published, page_path, plural, p
 from feeds.cli.purging import owed
 from feeds.text import quote_path
 
+_SOME = 3  # files that are named
+
 
 @command
 @click.option("--json", "as_json", is_flag=True, help="For programs.")
@@ -84,6 +86,8 @@ def status(call: Call, as_json: bool) -> int:
     limit = f"would be over {settings.feeds.max_size} KiB (feeds.max_size)"
     for it in shortened:
         click.echo(f"shortened  {quote_path(it.path)}: {limit}; {it.texts} of {it.entries} entries have their text")
-    for path in unpurged:
-        click.echo(f"unpurged   {path}: caches are still to be told of it (export.purge); `feeds build` tries again")
+    if unpurged:
+        first = ", ".join(map(quote_path, unpurged[:_SOME]))
+        more = f" and {len(unpurged) - _SOME:,} more" if len(unpurged) > _SOME else ""
+        click.echo(f"unpurged   {first}{more}: caches are still to be told (export.purge), by the next export")
     return 0

@@ -51,7 +51,6 @@ class Documents(Generic[T]):
     ) -> None:
         """Keep so many bytes of documents with their encodings (`room`), and half as many of rendered articles."""
         self.site = site
-        self._catalog = catalog
         self._make = made
         self.renditions = Renditions(catalog, every=deltas)
         self._timed = timed
@@ -60,7 +59,7 @@ class Documents(Generic[T]):
         self._memory = Memory[T](site, room)
         self.following = Following(catalog, self._memory, site.max_age)
         self._workshop = Workshop()
-        self.overviews = Overviews(catalog, site, self._renderer, self._workshop)
+        self.overviews = Overviews(self.following.reading, site, self._renderer, self._workshop)
 
     def prepare(self) -> None:
         """Start what rendering will need, so that the first request need not wait for it."""
@@ -113,7 +112,7 @@ class Documents(Generic[T]):
         address = Address.of(path)
         if address is None or address.archive:
             return None
-        with self._catalog.reading() as catalog:
+        with self.following.reading() as catalog:
             known = self.renditions.find(catalog, path, digests)
         if known is None:
             return None
@@ -133,7 +132,7 @@ class Documents(Generic[T]):
         return self.following.identity, self._memory.revision
 
     def _exists(self, address: Address) -> bool:
-        with self._catalog.reading() as catalog:
+        with self.following.reading() as catalog:
             return self._has(catalog.feed(address.feed), address)
 
     def _has(self, state: FeedState | None, address: Address) -> TypeGuard[FeedState]:
@@ -164,7 +163,7 @@ class Documents(Generic[T]):
 
     def _render(self, address: Address, path: str) -> T | None:
         began = time.perf_counter()
-        with self._catalog.reading() as catalog:
+        with self.following.reading() as catalog:
             revision, state = catalog.revision(), catalog.feed(address.feed)
             if not self._has(state, address):
                 self._memory.drop(path)
@@ -179,7 +178,7 @@ class Documents(Generic[T]):
         return made.what
 
     def _render_delta(self, address: Address, known: Rendition, key: str) -> T | None:
-        with self._catalog.reading() as catalog:
+        with self.following.reading() as catalog:
             revision, state = catalog.revision(), catalog.feed(address.feed)
             if not self._has(state, address):
                 return None

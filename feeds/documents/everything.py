@@ -34,7 +34,7 @@ class Everything:
         self._contents = Contents(catalog)
         self._renditions = Renditions(catalog, every=False)
         self._renderer = Renderer(site, self._contents, _ROOM)
-        self.overviews = Overviews(catalog, site, self._renderer, AtOnce())  # for pages
+        self.overviews = Overviews(catalog.reading, site, self._renderer, AtOnce())  # for pages
 
     def listed(self, *, archives: Callable[[FeedState], bool]) -> Iterator[tuple[Address, str]]:
         """Give the addresses of all documents, of archives too for the feeds that the caller says.

@@ -5,11 +5,12 @@ database tells of revisions, a thread listens and looks, and who asks for docume
 every second too, for news may be lost with a connection. A file is looked at by who asks for documents.
 """
 
+import contextlib
 import logging
 import os
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -52,6 +53,14 @@ class Following:
     def away(self) -> str:
         """Why the catalog can't be read, as far as is known; "" if it can."""
         return "it does not answer" if time.monotonic() - self._seeing_since > _SILENT else self._away
+
+    @contextlib.contextmanager
+    def reading(self) -> Iterator[Reader]:
+        """Read the catalog, while a reader waits. Raises `CatalogError`, and at once if it is known to be away."""
+        if away := self.away:
+            raise CatalogError(away)
+        with self._catalog.reading() as reader:
+            yield reader
 
     def start(self) -> None:
         """Listen from now on, where the catalog tells of revisions; also in processes that are forked off this one."""

@@ -1,10 +1,12 @@
 """What pages for people tell: of one feed, of one article, of all feeds; each of one consistent revision."""
 
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
 
 from feeds import syndicate
-from feeds.catalog import Catalog, Reader
+from feeds.catalog import Reader
 from feeds.documents.address import Address
 from feeds.documents.render import Renderer
 from feeds.documents.workshop import AtOnce, Workshop
@@ -27,8 +29,15 @@ _DEEPEST = 6  # parts of a path that may be folders of an article's own folder, 
 class Overviews:
     """Asks the catalog, and has texts rendered."""
 
-    def __init__(self, catalog: Catalog, site: Site, renderer: Renderer, workshop: Workshop | AtOnce) -> None:
-        self._catalog = catalog
+    def __init__(
+        self,
+        reading: Callable[[], AbstractContextManager[Reader]],
+        site: Site,
+        renderer: Renderer,
+        workshop: Workshop | AtOnce,
+    ) -> None:
+        """Take what begins to read the catalog."""
+        self._reading = reading
         self._site = site
         self._renderer = renderer
         self._workshop = workshop
@@ -37,7 +46,7 @@ class Overviews:
         """Tell whether a document, or a page, of a feed or an article, was published once and is no more."""
         address = Address.of(path)
         feed = address.feed if address else path.strip("/")
-        with self._catalog.reading() as catalog:
+        with self._reading() as catalog:
             state = catalog.feed(feed)
             if state is None:
                 return self._site.pages and catalog.was_page(path)
@@ -45,7 +54,7 @@ class Overviews:
 
     def feed(self, path: str, archive: int = 0) -> Overview | None:
         """Give what is told of a feed, or of one of its archives, on its page; None if it is not published."""
-        with self._catalog.reading() as catalog:
+        with self._reading() as catalog:
             state = catalog.feed(path)
             if state is None or syndicate.stamp(state, archive, self._site) is None:
                 return None
@@ -58,7 +67,7 @@ class Overviews:
 
     def article(self, path: str) -> tuple[Entry, list[FeedState], datetime] | None:
         """Give the article whose page is at a path, the feeds that it is in, and when it changed; None for none."""
-        with self._catalog.reading() as catalog:
+        with self._reading() as catalog:
             record = catalog.page(path)
             if record is None:
                 return None
@@ -77,13 +86,13 @@ class Overviews:
             names |= {
                 page: "/".join(parts[depth:]) for page in (f"{folder}/", folder, f"{folder}.html", f"{folder}.htm")
             }
-        with self._catalog.reading() as catalog:
+        with self._reading() as catalog:
             files = catalog.files_of(list(names), live=live)
         return next(((files[page], name) for page, name in names.items() if page in files), None)
 
     def unpublished(self, path: str) -> tuple[Article, Entry, str] | None:
         """Give an article by the path of its file, as it would be told, whoever may see it; and what was last read."""
-        with self._catalog.reading() as catalog:
+        with self._reading() as catalog:
             record, state = catalog.at_path(path), catalog.reading_state()
             if record is None:
                 return None
@@ -93,7 +102,7 @@ class Overviews:
 
     def feeds(self) -> tuple[list[FeedState], datetime]:
         """Give the feeds that are published, the site's first, the others by path; and when something last changed."""
-        with self._catalog.reading() as catalog:
+        with self._reading() as catalog:
             return self._published(catalog), catalog.moment(catalog.revision())
 
     def _published(self, catalog: Reader) -> list[FeedState]:

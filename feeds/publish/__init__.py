@@ -79,11 +79,11 @@ class Publisher:
         """Bring the catalog up to what the folder says at `now`.
 
         `only` names files, and folders in it, beyond which nothing changed. A look at everything can begin `after` a
-        path, and raises `Interrupted` if it is `interrupted` before it found anything. `force` reads every file again,
-        `accept` overrules the guard, `wait` is for the lock, in seconds, unless that is `given_up` before. Raises
-        `FolderGone`, `GuardStopped`, `Locked` and `CatalogError`; none of them changes what is published. `filled` is
-        told when it begins to be decided of a whole archive, which takes long. A catalog that turns out to be damaged
-        is kept aside and made anew, once; `mended` is told.
+        path, and raises `Interrupted` if it is `interrupted` before it found another text. `force` reads every file
+        again, `accept` overrules the guard, `wait` is for the lock, in seconds, unless that is `given_up` before.
+        Raises `FolderGone`, `GuardStopped`, `Locked` and `CatalogError`; none of them changes what is published.
+        `filled` is told when it begins to be decided of a whole archive, which takes long. A catalog that turns out to
+        be damaged is kept aside and made anew, once; `mended` is told.
         """
         with self._catalog.lock(wait, given_up):
             try:
@@ -155,7 +155,6 @@ class Publisher:
                 catalog.set_meta("staged for", self._fingerprint)
                 if first:  # whatever is read from now on, also by a run that goes on with this one, is for this site
                     catalog.set_meta("fingerprint", self._fingerprint)
-                    catalog.begin_filling()
         return force or (again and not first)
 
     def _parts(self, only: Iterable[str]) -> list[str]:

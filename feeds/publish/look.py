@@ -33,7 +33,7 @@ class Seen:
 
 
 class Interrupted(Exception):
-    """A look was ended, for something more urgent, before it found anything. It can go on after `path`."""
+    """A look was ended, for something more urgent, before it found another text. It can go on after `path`."""
 
     def __init__(self, path: str) -> None:
         super().__init__(path)
