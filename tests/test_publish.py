@@ -725,7 +725,7 @@ def test_a_look_at_all_can_be_interrupted_and_goes_on(site, monkeypatch):
     """A look that has found nothing yet gives way, and goes on where it was: what changed is found, wherever it is."""
     from feeds.publish import look
 
-    monkeypatch.setattr(look, "_BATCH", 4)
+    monkeypatch.setattr(look, "_OFTEN", 4)
     for n in range(40):
         site.article(f"{n // 10}/{n:02d}.md", title=f"T{n}")
     site.publish()
@@ -749,7 +749,7 @@ def test_a_look_at_another_checkout_gives_way(site, monkeypatch):
     """Where all files are others with the same texts, a look gives way too, and reads none of them twice."""
     from feeds.publish import look
 
-    monkeypatch.setattr(look, "_BATCH", 4)
+    monkeypatch.setattr(look, "_OFTEN", 4)
     for n in range(40):
         site.article(f"{n // 10}/{n:02d}.md", title=f"T{n}")
     site.publish()
@@ -784,7 +784,7 @@ def test_a_look_that_gives_way_loses_nothing_that_is_under_way(site, monkeypatch
     for file in site.content.iterdir():
         os.utime(file, ns=(1, 1))
     site.article("07.md", "Edited.", title="T7 edited")
-    monkeypatch.setattr(look, "_BATCH", 8)
+    monkeypatch.setattr(look, "_OFTEN", 8)
     monkeypatch.setattr(reading, "_FEW", 0)
     monkeypatch.setattr(reading, "_BATCH", 1)
     asked = []

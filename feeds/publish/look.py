@@ -8,7 +8,8 @@ from feeds.catalog import Catalog, Known, Reader, Reading, Staged
 from feeds.folder import Folder, Found
 from feeds.publish.reading import Differing, InFlux, Readers, Result, Touched
 
-_PAGE = 5_000  # rows that are compared at a time
+_PAGE = 1_000  # rows that are compared at a time: nobody who has saved something waits for more
+_OFTEN = 100  # files between two questions whether something is more urgent
 _BATCH = 1_000  # files whose readings are committed together
 
 Progress = Callable[[int], None]  # how many files were looked at
@@ -103,9 +104,10 @@ class Look:
         for number, (file, row, read) in enumerate(_side_by_side(self._folder.scan(below, after), known, staged)):
             if not number % _BATCH:
                 progress(number)
-                if number and not (self._found or self._dropped or seen.vanished or below) and self._interrupted():
-                    self._left = last
-                    return
+            goes_on = number % _OFTEN or not number or self._found or self._dropped or seen.vanished or below
+            if not goes_on and self._interrupted():
+                self._left = last
+                return
             last = (file or row or read).path  # type: ignore[union-attr]  # one of them is there
             if file is None:
                 self._vanished(row, read, seen)
