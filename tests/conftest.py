@@ -249,6 +249,16 @@ class _NoRedirects(urllib.request.HTTPRedirectHandler):
 _OPENER = urllib.request.build_opener(_NoRedirects)
 
 
+def until_refused(ask, most):
+    """Ask until the answer is 429, which `most` answers come before; more, if a minute began meanwhile. Gives those."""
+    statuses = []
+    while (status := ask()) != 429:
+        statuses.append(status)
+        assert len(statuses) <= 2 * most
+    assert len(statuses) >= most
+    return set(statuses)
+
+
 def free_port():
     """Give a port of 127.0.0.1 that nobody listens on."""
     with closing(socket.socket()) as probe:
