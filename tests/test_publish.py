@@ -763,8 +763,8 @@ def test_a_look_at_another_checkout_gives_way(site, monkeypatch):
     site.article("3/35.md", "Edited.", title="T35 edited")
     read, paths = Folder.read, []
     monkeypatch.setattr(Folder, "read", lambda self, file, most: paths.append(file.path) or read(self, file, most))
-    outcome, paths = interrupted(site)
-    assert len(paths) == 8
+    outcome, left = interrupted(site)
+    assert len(left) == 8
     assert len(paths) == len(set(paths)) == 40
     assert outcome.changed == ("",)
     assert "T35 edited" in site.items()
