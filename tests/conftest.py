@@ -250,11 +250,11 @@ _OPENER = urllib.request.build_opener(_NoRedirects)
 
 
 def until_refused(ask, most):
-    """Ask until the answer is 429, which `most` answers come before; more, if a minute began meanwhile. Gives those."""
-    statuses = []
+    """Ask until the answer is 429, which just so many come before; more only if a minute began meanwhile. Gives those."""
+    minute, statuses = time.time() // 60, []
     while (status := ask()) != 429:
         statuses.append(status)
-        assert len(statuses) <= 2 * most
+        assert len(statuses) <= (most if time.time() // 60 == minute else 2 * most)
     assert len(statuses) >= most
     return set(statuses)
 

@@ -99,7 +99,7 @@ def _partial(name: str, column: "sa.Column[Any]", where: sa.ColumnElement[bool])
 _partial("articles_waiting", articles.c.published, articles.c.waiting.is_(True))
 _partial("articles_expiring", articles.c.expires, articles.c.expires.isnot(None))
 _partial("articles_by_slug", articles.c.slug, articles.c.gone.is_(True))
-# finds moved files; made when a new catalog was filled: written to at random, it would cost as much as all the rest
+# finds moved files; made when a new catalog was filled: while that lasts a page would be written for each article
 ARTICLES_BY_HASH = sa.Index("articles_by_hash", articles.c.hash)
 articles.indexes.discard(ARTICLES_BY_HASH)
 _partial("articles_by_page", articles.c.page, articles.c.page.isnot(None))
