@@ -29,6 +29,7 @@ from feeds.documents import Everything
 from feeds.folder import Folder
 from feeds.publish import Publisher
 
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # or each of hundreds of processes compiles us anew
 REPOSITORY = Path(__file__).parent.parent
 NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
 
@@ -335,7 +336,7 @@ class Server:
         """Give the titles in a JSON feed."""
         return [item["title"] for item in json.loads(self.get(path).body)["items"]]
 
-    def wait_for(self, condition, seconds=15):
+    def wait_for(self, condition, seconds=30):
         """Wait until something holds; gives how long it took."""
         began = time.monotonic()
         while time.monotonic() - began < seconds:

@@ -119,6 +119,37 @@ def test_only_one_that_is_gone_is_taken_for_another(state):
     catalog.close()
 
 
+@pytest.mark.engine("sqlite")  # which counts what it does
+def test_where_a_file_is_in_the_archive_does_not_matter(state):
+    """What is known of the last of many files, or of those after it, takes no more steps than of the first."""
+    catalog = Catalog(state)
+    catalog.create()
+    articles = [replace(FULL, path=f"{place}/{number:03}.md", id=None) for place in "abc" for number in range(200)]
+    with catalog.writing() as writer:
+        writer.stage(
+            [Reading.of(one, (1, 2, 3), one.path, f"tag:{one.path}", [], None) for one in articles], first=False
+        )
+        writer.save([(None, one.path) for one in articles])
+    with catalog.reading() as reader:
+        raw, steps = reader._connection.connection.driver_connection, []
+        raw.set_progress_handler(lambda: steps.append(1), 1)
+
+        def took(ask, *about):
+            del steps[:]
+            assert len(ask(*about)) == (1 if about[0].endswith(".md") else 10)
+            return len(steps)
+
+        for ask in (reader.known, reader.staged):
+            for first, last in [
+                (("a/000.md", "", 10), ("c/199.md", "", 10)),
+                (("a", "", 10), ("c", "", 10)),
+                (("a", "", 10), ("c", "c/150.md", 10)),
+                (("", "a/100.md", 10), ("", "c/100.md", 10)),
+            ]:
+                assert took(ask, *last) < 1.5 * took(ask, *first)
+        raw.set_progress_handler(None, 1)
+
+
 def test_what_is_no_catalog_is_said_in_a_sentence(tmp_path):
     """A foreign file, a foreign database, a newer catalog and a folder that can't be made are named, not stepped on."""
     garbage = tmp_path / "garbage.db"

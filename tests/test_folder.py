@@ -1,12 +1,16 @@
 """The folder: a scan is the truth, a watch is a hint that comes soon."""
 
+import itertools
 import os
 import shutil
+import tempfile
 import threading
 import time
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from feeds.errors import ConfigError, FolderGone, Unreadable
 from feeds.folder import Folder, Unsettled
@@ -216,3 +220,73 @@ def test_the_usual_patterns_are_the_usual_files(root):
     spelled = folder(root, include=["**/*.md", "**/*.markdown"], exclude=["nothing/"])
     assert [found.path for found in usual.scan()] == [found.path for found in spelled.scan()]
     assert "a.md" in [found.path for found in usual.scan()]
+
+
+NAMES = st.sampled_from(["a", "a.md", "a-b.md", "b", "b.md", "B.md", "c\n", "c\n.md", "é.md", "z.markdown", ".x.md"])
+TREES = st.recursive(st.none(), lambda inner: st.dictionaries(NAMES, inner, max_size=5), max_leaves=25)
+
+
+def plant(root, tree):
+    """Write a tree of files (None) and folders (what is in them)."""
+    for name, inside in tree.items():
+        if inside is None:
+            (root / name).write_text("x")
+        else:
+            (root / name).mkdir()
+            plant(root / name, inside)
+
+
+@given(st.dictionaries(NAMES, TREES, max_size=5), st.data())
+def test_a_scan_that_was_left_goes_on(tree, data):
+    """Wherever scans are left, what they gave together is what one alone gives, in the order of paths."""
+    with tempfile.TemporaryDirectory() as place:
+        root = Path(place)
+        plant(root, tree)
+        whole = list(folder(root).scan())
+        assert [file.path for file in whole] == sorted(file.path for file in whole)
+        look, found = folder(root), []
+        while True:
+            some = data.draw(st.integers(1, 4))
+            found += (more := list(itertools.islice(look.scan(after=found[-1].path if found else ""), some)))
+            if len(more) < some:
+                break
+        assert found == whole
+
+
+def test_a_scan_that_goes_on_lists_nothing_twice(root, monkeypatch):
+    """However often a scan of a large folder is left, its names are asked for once."""
+    put(root, *(f"{place}{number}.md" for place in ("", "x/", "y/") for number in range(20)))
+    asked, scandir = [], os.scandir
+    monkeypatch.setattr(os, "scandir", lambda path: asked.append(path) or scandir(path))
+    look, found = folder(root), []
+    while len(found) < 60:
+        found += itertools.islice(look.scan(after=found[-1].path if found else ""), 7)
+    assert len(asked) == 3
+
+
+@pytest.mark.parametrize("gone", ["b/2.md", "b", "c"])
+def test_what_goes_away_while_a_scan_is_left(root, gone):
+    """What went away since a scan was left, a file, the folder it was in or one to come, is not there, and no mistake."""
+    put(root, *(f"{place}/{number}.md" for place in "abc" for number in range(4)))
+    look = folder(root)
+    first = [file.path for file in itertools.islice(look.scan(), 6)]
+    assert first[-1] == "b/1.md"
+    (shutil.rmtree if len(gone) == 1 else os.unlink)(root / gone)
+    rest = [file.path for file in look.scan(after=first[-1])]
+    assert rest == [
+        path for path in ("b/2.md", "b/3.md", *(f"c/{n}.md" for n in range(4))) if not path.startswith(gone)
+    ]
+
+
+def test_a_file_that_goes_away_during_a_scan(root):
+    """A file that is removed after its folder was listed is not there; with its folder, the scan says so and ends."""
+    put(root, "a/1.md", "a/2.md", "a/3.md")
+    scan = folder(root).scan()
+    assert next(scan).path == "a/1.md"
+    (root / "a/2.md").unlink()
+    assert next(scan).path == "a/3.md"
+    scan = folder(root).scan()
+    assert next(scan).path == "a/1.md"
+    shutil.rmtree(root / "a")
+    with pytest.raises(FolderGone, match="went away while it was listed"):
+        next(scan)

@@ -271,8 +271,10 @@ def _below(table: sa.Table, path: str, after: str) -> list[sa.ColumnElement[bool
     later = table.c.path > after
     if not path:
         return [later]
+    # one lower bound alone: SQLite begins its search at the first of two, be it the lower
+    begin = later if after >= path else table.c.path >= path
     inside = sa.or_(table.c.path == path, table.c.path > f"{path}/")
-    return [later, table.c.path >= path, table.c.path < f"{path}0", inside]  # "0" comes after "/"
+    return [begin, table.c.path < f"{path}0", inside]  # "0" comes after "/"
 
 
 def _rendition(row: Any) -> Rendition:

@@ -1,0 +1,124 @@
+"""The folder of articles: what is in it now, and a hint when it may have changed. It reads, and never writes.
+
+`scan` is the truth and `watch` only a hint: events are lost when queues overflow, folders are moved in or roots are
+replaced, and some file systems send none at all.
+"""
+
+import os
+import threading
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
+from pathlib import Path
+
+from feeds.errors import FolderGone, Refused, Unreadable
+from feeds.folder import watch as watching
+from feeds.folder.walk import SUFFIXES, Found, Walk
+from feeds.folder.watch import How as Watch
+
+__all__ = ["Folder", "Found", "Unsettled", "Watch"]
+
+_TO_READ = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC  # a FIFO would block
+
+
+class Folder:
+    """The folder that holds the truth."""
+
+    def __init__(self, root: Path, include: Sequence[str], exclude: Sequence[str]) -> None:
+        self.root = root
+        self._root = os.fspath(root)
+        self._walk = Walk(include, exclude)
+        self._scan_took = 0.0  # s, the last time
+
+    def scan(self, below: str = "", after: str = "") -> Iterator[Found]:
+        """Give all articles by path, or only that of a path or those below it, or of all those after a path.
+
+        Raises `FolderGone` if the folder, or one below it while it is listed, is away.
+        """
+        root = os.path.realpath(self.root)
+        try:
+            if not self.root.is_dir():
+                raise FileNotFoundError  # noqa: TRY301  # the folder itself is gone
+            if below:
+                yield from self._walk.below(root, below)
+            else:
+                began = time.monotonic() - (self._scan_took if after else 0.0)
+                try:
+                    yield from self._walk.whole(root, after)
+                finally:  # also if it is left, to go on later
+                    self._scan_took = time.monotonic() - began
+        except FileNotFoundError as error:
+            if not self.root.is_dir():
+                raise FolderGone(
+                    f"{self.root}: the content folder (content.path) is not there; what is published stays up"
+                ) from None
+            raise FolderGone(f"{error.filename}: went away while it was listed; trying again later") from None
+        except OSError as error:
+            raise FolderGone(
+                f"{error.filename or self.root}: can't be listed: {error.strerror}; nothing was changed, since its "
+                "articles would vanish. Mend that, or name it in content.exclude"
+            ) from None
+
+    def may_hold(self, path: str) -> bool:
+        """Tell whether a path may be an article, or is a folder and may hold some."""
+        return self._walk.is_ours(path) and (path.lower().endswith(SUFFIXES) or (self.root / path).is_dir())
+
+    def has(self, path: str) -> bool:
+        """Tell whether there is a file at a path."""
+        return os.path.lexists(self.root / path)
+
+    def count(self) -> int:
+        """Give about how many articles there are, without looking at each."""
+        return sum(
+            name.lower().endswith(SUFFIXES) for _, _, names in os.walk(os.path.realpath(self.root)) for name in names
+        )
+
+    def expect(self, files: Iterable[Found]) -> None:
+        """Have the system fetch files that are read soon, all at once, where it does: a disk has many hands."""
+        able = hasattr(os, "posix_fadvise")
+        for file in (one for one in files if able and not one.problem):
+            with suppress(OSError):  # whoever reads it says what is wrong
+                handle = os.open(f"{self._root}/{file.path}", _TO_READ)
+                try:
+                    os.posix_fadvise(handle, 0, 0, os.POSIX_FADV_WILLNEED)
+                finally:
+                    os.close(handle)
+
+    def read(self, file: Found, most: int) -> bytes:
+        """Read a file whole, `most` bytes and one of it. Raises `Unreadable`, or `Unsettled` while it is written."""
+        if file.problem:
+            raise Unreadable(file.problem)
+        try:
+            handle = os.open(f"{self._root}/{file.path}", _TO_READ)
+            try:
+                data = _read(handle, min(file.size, most + 1))
+                after = os.fstat(handle)
+            finally:
+                os.close(handle)
+        except OSError as error:
+            raise Unreadable(f"can't be read: {error.strerror}") from None
+        if (after.st_mtime_ns, after.st_size) != (file.mtime_ns, file.size):
+            raise Unsettled
+        return data
+
+    def watch(self, how: Watch, stop: threading.Event) -> Iterator[set[str] | None]:
+        """Yield whenever the folder may have changed, until `stop` is set; the first time at once.
+
+        What is yielded are the paths that may have changed, files or folders; None if any may have.
+        """
+        return watching.watch(self.root, how, stop, lambda: self._scan_took)
+
+
+class Unsettled(Refused):
+    """The file is being written right now; the next scan will see it whole."""
+
+    def __init__(self) -> None:
+        super().__init__("changed while it was read")
+
+
+def _read(handle: int, most: int) -> bytes:
+    """Read so many bytes; a system may give them in parts."""
+    data = os.read(handle, most)
+    while len(data) < most and (more := os.read(handle, most - len(data))):
+        data += more
+    return data

@@ -1,0 +1,95 @@
+"""A hint when a folder may have changed, from the system's events where it has any."""
+
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Literal
+
+_SILENT = {"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "virtiofs",
+           "fuse.sshfs", "fuse.grpcfuse", "fuse.osxfs", "vboxsf"}  # fmt: skip
+_EXPORTED = (".xml", ".json")
+_TICK = 500  # ms between two looks at whether the folder is still the same one
+_QUIET = 20  # ms without an event after which a burst of them is over
+_BURST = 300  # ms after which a burst is told of even if it goes on
+_TRUTH_EVERY = 30.0  # s between two scans though no event came; more where a scan takes long
+_TRUTH_AT_LEAST_EVERY = 600.0  # s
+_POLL_EVERY = 1.0  # s between two scans where there are no events
+
+How = Literal["auto", "events", "poll", "off"]
+
+
+def watch(root: Path, how: How, stop: threading.Event, scan_took: Callable[[], float]) -> Iterator[set[str] | None]:
+    """Yield whenever a folder may have changed, until `stop` is set; the first time at once.
+
+    What is yielded are the paths that may have changed, files or folders; None if any may have. `scan_took` gives the
+    seconds that the last scan took.
+    """
+    if how == "auto" and _file_system(root) in _SILENT:
+        how = "poll"
+    while not stop.is_set():
+        yield None
+        if how == "off":
+            stop.wait()
+        elif how == "poll" or not root.is_dir():
+            stop.wait(_POLL_EVERY)
+        else:
+            yield from _events(root, stop, scan_took)
+
+
+def _events(root: Path, stop: threading.Event, scan_took: Callable[[], float]) -> Iterator[set[str] | None]:
+    """Yield on events, and every so often without, for as long as the folder is the one we are watching.
+
+    Once more in the first quiet moment after the start: something may have come before it was watched.
+    """
+    import watchfiles  # which only `serve` needs
+
+    watched, scanned, again = _identity(root), time.monotonic(), True
+    real = os.path.realpath(root)
+    try:
+        for events in watchfiles.watch(
+            root,
+            watch_filter=lambda _change, path: _may_matter(os.path.relpath(path, real)),
+            debounce=_BURST,
+            step=_QUIET,
+            rust_timeout=_TICK,
+            yield_on_timeout=True,
+            stop_event=stop,
+            raise_interrupt=False,
+            ignore_permission_denied=True,
+        ):
+            if _identity(root) != watched:
+                return
+            every = min(max(_TRUTH_EVERY, 20 * scan_took()), _TRUTH_AT_LEAST_EVERY)
+            if again or time.monotonic() - scanned > every:
+                scanned, again = time.monotonic(), bool(events and again)
+                yield None
+            elif events:
+                yield {os.path.relpath(path, real).replace(os.sep, "/") for _, path in events}
+    except (OSError, RuntimeError):
+        stop.wait(_POLL_EVERY)  # the folder went away in between, or the system has no watches left
+
+
+def _may_matter(path: str) -> bool:
+    """Tell whether an event may concern articles: not if it is hidden, as our own catalog may be, or exported."""
+    return not any(part.startswith(".") for part in Path(path).parts) and not path.endswith(_EXPORTED)
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    try:
+        facts = path.stat()
+    except OSError:
+        return None
+    return facts.st_dev, facts.st_ino
+
+
+def _file_system(path: Path) -> str:
+    """Name the type of the file system that holds a path, "" where the system doesn't tell (only Linux does)."""
+    try:
+        mounts = [line.split(" ")[1:3] for line in Path("/proc/self/mounts").read_text("utf-8").splitlines()]
+    except OSError:
+        return ""
+    real = os.path.realpath(path) + "/"
+    holders = [(point, kind) for point, kind in mounts if real.startswith(point.rstrip("/") + "/")]
+    return max(holders, key=lambda mount: len(mount[0]), default=("", ""))[1]
