@@ -3,6 +3,7 @@
 import gc
 import os
 import signal
+import threading
 from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
@@ -65,4 +66,15 @@ class Queue(Generic[T]):
 def _begin(begin: Callable[..., object], values: tuple[Any, ...]) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for who started us
     gc.disable()  # a process that works for seconds only; what it makes is let go of without
+    threading.Thread(target=_end_with_parent, name="parent", daemon=True).start()
     begin(*values)
+
+
+def _end_with_parent() -> None:
+    """End when who started us is gone: one that was killed can't tell us to."""
+    from multiprocessing import connection, parent_process
+
+    parent = parent_process()
+    assert parent is not None, "a process of a pool has one"
+    connection.wait([parent.sentinel])
+    os._exit(1)

@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import lru_cache
 from urllib.parse import unquote
 
 from feeds import __version__
@@ -42,9 +43,15 @@ def feeds_of(article: Article, site: Site) -> list[FeedState]:
     feeds = {"": SITE}
     for kind in site.by:
         for name in names[kind]:
-            if slug := slugify(name):
-                feeds.setdefault(f"{kind}/{slug}", FeedState(f"{kind}/{slug}", kind, name))
+            if feed := _feed(kind, name):
+                feeds.setdefault(feed.path, feed)
     return list(feeds.values())
+
+
+@lru_cache(maxsize=4096)
+def _feed(kind: Kind, name: str) -> FeedState | None:
+    slug = slugify(name)
+    return FeedState(f"{kind}/{slug}", kind, name) if slug else None
 
 
 def exists(feed: FeedState, site: Site) -> bool:

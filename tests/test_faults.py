@@ -1,6 +1,12 @@
 """Killed or refused at any call, a build leaves documents that are the old or the new ones, and the next one goes on."""
 
 import shutil
+import signal
+import subprocess
+import sys
+import time
+from contextlib import suppress
+from pathlib import Path
 
 import faults
 import pytest
@@ -73,7 +79,7 @@ def test_what_was_read_before_a_kill_is_not_read_again(tmp_path):
     """A cold start that is killed after a batch goes on with the files that are left."""
     place = tmp_path / "site"
     (place / "content").mkdir(parents=True)
-    (place / "config.yaml").write_text("site: {title: T, url: https://t.example}\n")
+    (place / "config.yaml").write_text("site: {title: T, url: https://t.example}\nfeeds: {archives: false}\n")
     for number in range(2500):
         (place / "content" / f"{number:04d}.md").write_text(f"---\ntitle: T\ndate: 2026-05-01\n---\n\n{number}\n")
     reads = faults.counted(["build"], faults.copied(place, tmp_path / "whole"), "openat")
@@ -82,6 +88,29 @@ def test_what_was_read_before_a_kill_is_not_read_again(tmp_path):
     assert not (place / "public").exists()
     left = faults.counted(["build"], place, "openat")
     assert left < reads - 900, "nothing was left of the first run"
+
+
+def test_who_is_killed_leaves_no_process_behind():
+    """Processes that were started for many files, and wait for more of them, end when who started them was killed."""
+    code = (
+        "import os, signal\nfrom feeds.pool import pool\n"
+        "processes = pool(int)\nwork = [processes.submit(bytes, 1_000_000) for _ in range(9)]\nwork[0].result()\n"
+        "print(*processes._processes, flush=True)\nos.kill(os.getpid(), signal.SIGKILL)"
+    )
+    killed = subprocess.run([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True, check=False)
+    assert killed.returncode == -signal.SIGKILL
+    assert killed.stdout
+    until = time.monotonic() + 30
+    while any(map(command_of, killed.stdout.split())):
+        assert time.monotonic() < until
+        time.sleep(0.05)
+
+
+def command_of(pid):
+    """Give the command of a process, nothing of one that is over."""
+    with suppress(OSError):
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    return b""
 
 
 def test_what_is_withdrawn_after_a_kill_is_gone(tmp_path):

@@ -2,6 +2,7 @@
 
 import itertools
 import os
+import pickle
 import shutil
 import tempfile
 import threading
@@ -290,3 +291,15 @@ def test_a_file_that_goes_away_during_a_scan(root):
     shutil.rmtree(root / "a")
     with pytest.raises(FolderGone, match="went away while it was listed"):
         next(scan)
+
+
+def test_another_process_is_given_no_names(root):
+    """What is sent to each process that reads does not grow with the folder."""
+    put(root, "a.md")
+    look = folder(root)
+    small = len(pickle.dumps(look))
+    put(root, *(f"{number}.md" for number in range(100)))
+    scan = look.scan()
+    next(scan)
+    assert len(pickle.dumps(look)) == small
+    assert len([*scan]) == 100

@@ -793,18 +793,32 @@ def test_a_look_that_gives_way_loses_nothing_that_is_under_way(site, monkeypatch
     assert site.publish().changed == ()
 
 
-def test_processes_that_read_expect_their_files(site, monkeypatch):
-    """A process is given many files at once, and has the system fetch them all before it reads the first."""
-    from feeds.publish import reader, reading
+def test_files_are_asked_for_before_their_turn(site, monkeypatch):
+    """Of many files the disk is asked long before they are read, in processes or here while these start; none is lost."""
+    from feeds.publish import reading
+    from feeds.sandbox import Sandbox
 
-    site.article("a.md", title="a")
+    for number in range(60):
+        site.article(f"{number:02d}.md", title=f"T{number}")
     site.configure()
-    folder, told = make_publisher(site.config, site.catalog)[1], []
-    monkeypatch.setattr(Folder, "expect", lambda _self, files: told.extend(("expect", file.path) for file in files))
-    monkeypatch.setattr(Folder, "read", lambda _self, file, _most: told.append(("read", file.path)) or b"")
-    monkeypatch.setattr(reading, "_READER", reader.Reader(folder, site.config.for_core), raising=False)
-    reading._read([reading.Differing(file, None) for file in folder.scan()])
-    assert told == [("expect", "a.md"), ("read", "a.md")]
+    folder, asked = make_publisher(site.config, site.catalog)[1], []
+    expect = Folder.expect
+
+    def told(folder, files):
+        files = list(files)
+        asked.extend(file.path for file in files)
+        expect(folder, files)
+
+    monkeypatch.setattr(Folder, "expect", told)
+    for name, value in [("_FEW", 0), ("_BATCH", 2), ("_AHEAD", 5), ("_AT_START", 8)]:
+        monkeypatch.setattr(reading, name, value)
+    readers = reading.Readers(folder, site.config.for_core, Sandbox(1.0))
+    results = readers.read(reading.Differing(file, None) for file in folder.scan())
+    assert next(results).path == "00.md"
+    assert asked[:10] == [f"{number:02d}.md" for number in range(10)]
+    assert len(asked) < 20
+    assert [result.path for result in results] == [f"{number:02d}.md" for number in range(1, 60)]
+    assert asked == sorted(asked)
 
 
 AT = "{http://purl.org/atompub/tombstones/1.0}deleted-entry"

@@ -87,6 +87,9 @@ class Database(Protocol):
     def many(self, connection: sa.Connection, statement: "Statement", names: Sequence[str], rows: Rows) -> None:
         """Carry out a statement for many rows of values, given in the order of their parameters' names."""
 
+    def put_in(self, connection: sa.Connection, keys: Sequence[int]) -> None:
+        """Make entries of articles, one in each feed that an article names, in the order in which they are kept."""
+
     def announce(self, connection: sa.Connection) -> None:
         """Tell who listens of a new revision, as soon as it is committed."""
 

@@ -63,6 +63,13 @@ _TRY = sa.text(f"SELECT pg_try_advisory_lock(:lock, {HERE})")
 _UNLOCK = sa.text(f"SELECT pg_advisory_unlock(:lock, {HERE})")
 _TAKE = sa.text(f"SELECT set_config('lock_timeout', :patience, true), pg_advisory_xact_lock(:lock, {HERE})")
 _ANNOUNCE = sa.text(f"SELECT pg_notify({CHANNEL}, '')")
+_PUT_IN = """
+    INSERT INTO entries (feed, published, id, article, name)
+    SELECT place ->> 0, published, id, key, place ->> 1
+    FROM articles CROSS JOIN json_array_elements(feeds::json) AS place
+    WHERE key = ANY(%s)
+    ORDER BY 1, 2, 3
+"""
 _OTHERS_SEE = """
     SELECT count(*) FROM pg_stat_activity
     WHERE datname = current_database() AND backend_xmin IS NOT NULL AND pid <> pg_backend_pid()
@@ -204,6 +211,11 @@ class Postgres:
     def many(connection: sa.Connection, statement: Statement, names: Sequence[str], rows: Rows) -> None:
         """Carry out a statement for each row; the driver sends them all before it waits for an answer."""
         carry_out(connection, statement, names, rows)
+
+    @staticmethod
+    def put_in(connection: sa.Connection, keys: Sequence[int]) -> None:
+        """Make entries of articles."""
+        connection.exec_driver_sql(_PUT_IN, (list(keys),))
 
     @staticmethod
     def announce(connection: sa.Connection) -> None:

@@ -4,6 +4,7 @@ The file may be taken away, or another put in its place, at any time: what is at
 """
 
 import contextlib
+import json
 import sqlite3
 import threading
 import time
@@ -38,6 +39,15 @@ if TYPE_CHECKING:
 _DAMAGE = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 _PAGE = 16 << 10  # bytes: an entry's row takes 200, and a whole archive has a million of them in ten thousand pages
 _READERS_ROOM, _WRITERS_ROOM = 16 << 10, 64 << 10  # KiB of the database that are held
+
+_PUT_IN = """
+INSERT OR FAIL INTO entries (feed, published, id, article, name)
+SELECT json_extract(place.value, '$[0]'), published, articles.id, articles.key, json_extract(place.value, '$[1]')
+FROM json_each(?) AS chosen
+CROSS JOIN articles ON articles.key = chosen.value
+CROSS JOIN json_each(feeds) AS place
+ORDER BY 1, 2, 3
+"""
 
 
 class Sqlite:
@@ -143,6 +153,11 @@ class Sqlite:
     def many(connection: sa.Connection, statement: Statement, names: Sequence[str], rows: Rows) -> None:
         """Carry out a statement for each row."""
         carry_out(connection, statement, names, rows)
+
+    @staticmethod
+    def put_in(connection: sa.Connection, keys: Sequence[int]) -> None:
+        """Make entries of articles."""
+        connection.exec_driver_sql(_PUT_IN, (json.dumps(keys),))
 
     def announce(self, _connection: sa.Connection) -> None:
         """Leave it to who reads to look again: that costs nothing here."""

@@ -1,10 +1,9 @@
 """What the one writer does within one transaction."""
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict
 from datetime import datetime
-from operator import itemgetter
 from typing import Any
 
 import sqlalchemy as sa
@@ -219,10 +218,9 @@ class Writer(Staging, Counting):
             self.set_meta(MENDED, "")
         return int(live) if live else None
 
-    def put_in(self, places: list[tuple[str, int, str, int, str]]) -> None:
-        """Put entries into feeds: place, key of the article, name of the feed as the article spells it."""
-        rows = sorted(sorted(places, key=itemgetter(1)), key=itemgetter(0))  # neighbours together
-        self._add(entries, ("feed", "published", "id", "article", "name"), rows)
+    def put_in(self, keys: Sequence[int]) -> None:
+        """Put articles that are live, and in no feed, into all that they name."""
+        self._database.put_in(self._connection, keys)
 
     def take_out(self, places: Iterable[Place]) -> None:
         """Take entries out of feeds."""

@@ -38,6 +38,10 @@ class Walk:
         self._every = set(include) == {f"**/*{suffix}" for suffix in SUFFIXES} and not exclude  # as nearly always
         self._open: dict[str, list[str]] = {}  # what is in the folders that the last walk is in, or was left in
 
+    def __getstate__(self) -> dict[str, object]:
+        """Give what another process needs of us: no walk that was begun here, nor the many names of one."""
+        return self.__dict__ | {"_open": {}}
+
     def whole(self, root: str, after: str = "") -> Iterator[Found]:
         """Give all articles, or all those after a path.
 

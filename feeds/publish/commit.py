@@ -15,7 +15,7 @@ from feeds.publish.moves import moves
 from feeds.publish.stamps import Stamps
 
 _PAGE = 5_000  # articles that are decided of together
-_MANY_PLACES = 100_000  # in feeds, put in together: the more there are, the more of them are neighbours
+_MANY_PLACES = 100_000  # in feeds, taken together: the more there are, the more of them are neighbours
 
 
 class Commit:
@@ -32,7 +32,8 @@ class Commit:
         self._guard = guard
         self._moves: dict[str, tuple[int, str]] = {}
         self._gone: dict[str, int] = {}  # slug -> the article that gave it and whose file is gone
-        self._into: list[tuple[str, int, str, int, str]] = []  # places in feeds that are still to be put in
+        self._coming: list[int] = []  # keys of articles that are still to be put into their feeds
+        self._places = 0  # that they will have there
 
     def all(self, vanished: list[int], *, anew: bool) -> list[str]:
         """Publish what follows from what is staged. Gives the paths of the feeds that changed."""
@@ -135,31 +136,38 @@ class Commit:
     def _publish(self, page: list[Pending], stamps: Stamps) -> None:
         """Tell the world of articles, or no longer."""
         self._ids.expect(id_ for one in page for id_ in (one.given, one.id or one.minted) if id_)
-        shown, out, into = [], set[Place](), []
+        shown, going = [], set[Place]()
+        coming: list[Pending] = []
         for one in page:
             had = self._ids.had(one)
             id_, live, waiting = self._decide(one, had)
-            was = _places(one.shown_in, one.shown_at, had) if one.live else {}
-            is_ = _places(one.feeds, one.published, id_) if live else {}
-            if was != is_:
-                out |= {place for place, name in was.items() if is_.get(place) != name}
-                into += [(*place, one.key, name) for place, name in is_.items() if was.get(place) != name]
-            if not (live and id_ == had):
-                stamps.withdrew(was)
-            news = stamps.moved(was.keys(), is_.keys(), edited=one.edited)
+            if live and id_ and not one.live:
+                stamps.arrived(_feeds(one), (one.published, id_))
+                coming.append(one)
+                news = True
+            else:
+                was = _places(one.shown_in, one.shown_at, had) if one.live else {}
+                is_ = _places(one.feeds, one.published, id_) if live else {}
+                if was != is_:
+                    going |= was.keys()
+                    coming += [one] if live else []
+                if not (live and id_ == had):
+                    stamps.withdrew(was)
+                news = stamps.moved(was.keys(), is_.keys(), edited=one.edited)
             shown.append(Shown(one.key, id_, live, waiting, stamps.revision if news else one.revision))
         self._catalog.publish(shown)
-        if out:
+        if going:
             self._put_in()  # of which some may go again
-            self._catalog.take_out(out)
-        self._into += into
-        if len(self._into) >= _MANY_PLACES:
+            self._catalog.take_out(going)
+        self._coming += [one.key for one in coming]
+        self._places += sum(len(_feeds(one)) for one in coming)
+        if self._places >= _MANY_PLACES:
             self._put_in()
         self._ids.forget()
 
     def _put_in(self) -> None:
-        self._catalog.put_in(self._into)
-        self._into = []
+        self._catalog.put_in(self._coming)
+        self._coming, self._places = [], 0
 
     def _decide(self, one: Pending, had: str | None) -> tuple[str | None, bool, bool]:
         """Decide what the world knows of an article from now on: its id, whether it is live, whether it will be."""
@@ -197,6 +205,10 @@ class Commit:
             apart, number = f"{base}-{number}", number + 1
         self.warnings.append(f"{one.path}: its id would be that of {holder.path}; it is {apart}")
         return apart
+
+
+def _feeds(one: Pending) -> list[str]:
+    return [path for path, _ in _unpacked(one.feeds)]
 
 
 def _places(feeds: str, published: int, id_: str | None) -> dict[Place, str]:

@@ -1,7 +1,6 @@
 """One file -> what the catalog keeps of it: the article, packed, or why there is none."""
 
 import hashlib
-from collections.abc import Iterable
 
 from feeds import syndicate
 from feeds.catalog import Reading, Stamp
@@ -23,10 +22,6 @@ class Reader:
     def __init__(self, folder: Folder, site: Site) -> None:
         self._folder = folder
         self._site = site
-
-    def expect(self, batch: Iterable[Differing]) -> None:
-        """Prepare for reading these files."""
-        self._folder.expect(one.file for one in batch)
 
     def read(self, differing: Differing) -> Read:
         """Read one file."""

@@ -14,7 +14,7 @@ from feeds.catalog import Known, Reading, Stamp
 from feeds.errors import Refused
 from feeds.folder import Folder, Found
 from feeds.model import Site
-from feeds.pool import cores, pool
+from feeds.pool import pool
 from feeds.sandbox import Sandbox
 from feeds.text import one_line
 
@@ -23,8 +23,10 @@ if TYPE_CHECKING:
 
     from feeds.publish.reader import Reader
 
-_FEW = 3_000  # files that are read here: processes of their own take a second to start
+_FEW = 1_000  # files that are read here: processes of their own take a second to start
 _BATCH = 100  # files for a process at a time
+_AHEAD = 20  # batches that are under way: who keeps them may be held up by the disk for a second
+_AT_START = 100  # batches, while processes start
 
 
 class Differing(NamedTuple):
@@ -86,15 +88,29 @@ class Readers:
             yield from self._read_many(first, left)
 
     def _read_many(self, first: list[Differing], left: Iterator[Differing]) -> Iterator[Result]:
+        """Read in processes; here too until they have started. The disk is asked for files long before their turn."""
         under_way: deque[tuple[list[Differing], Future[list[Read]] | None]] = deque()
+        started = False
         with pool(_begin, self._reader) as processes:
             batch = first
             while batch or under_way:
-                if batch:
+                if batch and len(under_way) < _AHEAD:
+                    self._folder.expect(one.file for one in batch)
                     under_way.append((batch, _submitted(processes, batch)))
-                    batch = list(islice(left, _BATCH))
-                if len(under_way) > 3 * cores() or not batch:
+                elif batch and not started and len(under_way) < _AT_START and not _is_over(under_way[0][1]):
+                    under_way.append((batch, self._read_here(batch)))
+                else:
+                    started = True
                     yield from self._results(*under_way.popleft())
+                    continue
+                batch = list(islice(left, _BATCH))
+
+    def _read_here(self, batch: list[Differing]) -> "Future[list[Read]]":
+        from concurrent.futures import Future
+
+        read: Future[list[Read]] = Future()
+        read.set_result([self._reader.read(one) for one in batch])
+        return read
 
     def _results(self, batch: list[Differing], future: "Future[list[Read]] | None") -> Iterator[Result]:
         from concurrent.futures import BrokenExecutor
@@ -134,6 +150,9 @@ def _submitted(processes: "ProcessPoolExecutor", batch: list[Differing]) -> "Fut
         return None
 
 
+def _is_over(future: "Future[list[Read]] | None") -> bool:
+    return future is None or future.done()
+
+
 def _read(batch: list[Differing]) -> list[Read]:
-    _READER.expect(batch)
     return [_READER.read(one) for one in batch]

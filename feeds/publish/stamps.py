@@ -51,6 +51,14 @@ class Stamps:
             _lower(self._edits, before & after)
         return edited or before != after
 
+    def arrived(self, feeds: Iterable[str], position: Position) -> None:
+        """Note that an article that was nowhere has come to these feeds: `moved`, for the many of a first run."""
+        for feed in feeds:
+            self._grown[feed] += 1
+            if feed not in self._shifts or position < self._shifts[feed]:
+                self._shifts[feed] = position
+        self._arrived = True
+
     def withdrew(self, places: Iterable[Place]) -> None:
         """Note that an entry with these places left the world, or goes by another id."""
         for feed, _, id_ in places:
