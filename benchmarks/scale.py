@@ -93,11 +93,11 @@ class Meter(threading.Thread):
         self.pid, self.peak, self.over = pid, 0.0, False
 
     def run(self) -> None:
-        """Look ten times a second, or as often as takes no more than a twentieth of a core: it takes long."""
+        """Look ten times a second, and less often where that takes more than a twentieth of a core."""
         while not self.over:
             began = time.monotonic()
             self.peak = max(self.peak, sum(map(_pss, _family(self.pid))))
-            time.sleep(max(0.1, 19 * (time.monotonic() - began)))
+            time.sleep(min(max(0.1, 19 * (time.monotonic() - began)), 1.0))
 
 
 def _family(pid: int) -> list[int]:

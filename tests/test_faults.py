@@ -1,5 +1,6 @@
 """Killed or refused at any call, a build leaves documents that are the old or the new ones, and the next one goes on."""
 
+import os
 import shutil
 import signal
 import subprocess
@@ -90,19 +91,23 @@ def test_what_was_read_before_a_kill_is_not_read_again(tmp_path):
     assert left < reads - 900, "nothing was left of the first run"
 
 
-def test_who_is_killed_leaves_no_process_behind():
+def test_who_is_killed_leaves_no_process_behind(tmp_path):
     """Processes that were started for many files, and wait for more of them, end when who started them was killed."""
     code = (
         "import os, signal\nfrom feeds.pool import pool\n"
         "processes = pool(int)\nwork = [processes.submit(bytes, 1_000_000) for _ in range(9)]\nwork[0].result()\n"
-        "print(*processes._processes, flush=True)\nos.kill(os.getpid(), signal.SIGKILL)"
+        "print(*processes._processes, file=open('pids', 'w'), flush=True)\nos.kill(os.getpid(), signal.SIGKILL)"
     )
-    killed = subprocess.run([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True, check=False)
+    killed = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, check=False)
     assert killed.returncode == -signal.SIGKILL
-    assert killed.stdout
+    pids = (tmp_path / "pids").read_text().split()
+    assert pids
     until = time.monotonic() + 30
-    while any(map(command_of, killed.stdout.split())):
-        assert time.monotonic() < until
+    while left := [pid for pid in pids if command_of(pid)]:
+        if time.monotonic() > until:
+            for pid in left:
+                os.kill(int(pid), signal.SIGKILL)
+            raise AssertionError(left)
         time.sleep(0.05)
 
 

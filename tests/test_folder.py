@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from feeds.errors import ConfigError, FolderGone, Unreadable
@@ -237,6 +237,7 @@ def plant(root, tree):
             plant(root / name, inside)
 
 
+@settings(deadline=None)
 @given(st.dictionaries(NAMES, TREES, max_size=5), st.data())
 def test_a_scan_that_was_left_goes_on(tree, data):
     """Wherever scans are left, what they gave together is what one alone gives, in the order of paths."""
@@ -263,6 +264,62 @@ def test_a_scan_that_goes_on_lists_nothing_twice(root, monkeypatch):
     while len(found) < 60:
         found += itertools.islice(look.scan(after=found[-1].path if found else ""), 7)
     assert len(asked) == 3
+
+
+def become_link(place):
+    """Put a link that leads out of the folder in its place."""
+    place.rename(place.parent.parent / "out")
+    place.symlink_to(place.parent.parent / "out")
+
+
+def become_file(place):
+    """Put a file that is no article in its place."""
+    shutil.rmtree(place)
+    place.write_text("x")
+
+
+@pytest.mark.parametrize("become", [become_link, become_file])
+@pytest.mark.parametrize("gone", ["b", "c"])
+def test_what_is_no_folder_any_more_while_a_scan_is_left(root, gone, become):
+    """A folder in whose place is a link or a file since a scan was left is no folder; and no mistake."""
+    put(root, *(f"{place}/{number}.md" for place in "abc" for number in range(4)))
+    look = folder(root)
+    assert len([*itertools.islice(look.scan(), 6)]) == 6
+    become(root / gone)
+    rest = [file.path for file in look.scan(after="b/1.md")]
+    assert rest == [
+        path for path in ("b/2.md", "b/3.md", *(f"c/{n}.md" for n in range(4))) if not path.startswith(gone)
+    ]
+
+
+@pytest.mark.parametrize("after", ["", "a/1.md"])
+def test_a_checkout_that_is_replaced_during_a_scan(root, tmp_path, after):
+    """Where the link to the folder leads to another one before a scan is over, nothing counts as gone with the first."""
+    put(root, *(f"{place}/{number}.md" for place in "abc" for number in range(4)))
+    (tmp_path / "current").symlink_to(root)
+    look = folder(tmp_path / "current")
+    first = [file.path for file in itertools.islice(look.scan(), 2)]
+    assert first[-1] == "a/1.md"
+    scan = look.scan(after=after)
+    next(scan)
+    shutil.copytree(root, tmp_path / "other")
+    (tmp_path / "new").symlink_to(tmp_path / "other")
+    (tmp_path / "new").replace(tmp_path / "current")
+    (root / "b/2.md").unlink()
+    shutil.rmtree(root / "c")
+    with pytest.raises(FolderGone):
+        list(scan)
+    assert len([*look.scan(after=after)]) == 12 - 2 * bool(after)
+
+
+def test_a_path_is_an_article_only_if_a_scan_of_all_would_find_it(root):
+    """Asked for one path, as after a save, a scan keeps to what is included and excluded."""
+    put(root, "a.md", "b.md", "x/c.md", "y/c.md", "y/d.txt")
+    for look in (folder(root, exclude=["b.md", "y/"]), folder(root, include=["a.md", "x/*.md"])):
+        whole = [file.path for file in look.scan()]
+        assert whole == ["a.md", "x/c.md"]
+        paths = ("a.md", "b.md", "x", "x/c.md", "y", "y/c.md", "y/d.txt")
+        assert sorted({file.path for path in paths for file in look.scan(path)}) == whole
 
 
 @pytest.mark.parametrize("gone", ["b/2.md", "b", "c"])

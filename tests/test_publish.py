@@ -749,6 +749,44 @@ def test_a_look_at_all_can_be_interrupted_and_goes_on(site, monkeypatch):
     assert outcome.articles == 39
 
 
+def test_what_came_while_a_look_gave_way_stays(site, monkeypatch):
+    """What is published between two parts of a look at all is not withdrawn by the second, wherever it is."""
+    from feeds.publish import look
+
+    monkeypatch.setattr(look, "_OFTEN", 4)
+    for n in range(12):
+        site.article(f"{n % 2}/{n:02d}.md", title=f"T{n}")
+    site.publish()
+    publisher, _ = make_publisher(site.config, site.catalog)
+    with pytest.raises(Interrupted) as left:
+        publisher.refresh(site.now, interrupted=lambda: True)
+    for path in ("0/new.md", "1/new.md", "2/new.md", "new.md"):
+        site.article(path, title=path)
+        publisher.refresh(site.now, only=[path])
+    (site.content / "1" / "11.md").unlink()
+    assert publisher.refresh(site.now, after=left.value.path).articles == 12 + 4 - 1
+    assert set(site.items()) >= {"0/new.md", "1/new.md", "2/new.md", "new.md"}
+
+
+@pytest.mark.parametrize("page", [1, 5000])
+def test_an_id_changes_hands(site, monkeypatch, page):
+    """Who takes the id that another gives up is in the feeds, in its place even, however many are decided of at once."""
+    from feeds.publish import commit
+
+    monkeypatch.setattr(commit, "_PAGE", page)
+    monkeypatch.setattr(commit, "_MANY_PLACES", page)
+    site.article("a.md", title="A", id="urn:x:a", tags=["t"])
+    site.article("b.md", title="B", id="urn:x:b", tags=["t"])
+    site.publish()
+    site.article("a.md", title="A", id="urn:x:b", tags=["t"])
+    site.article("b.md", title="B", id="urn:x:c", tags=["u"])
+    site.publish(accept=True)
+    with site.catalog.reading() as catalog:
+        shown = {path: {(record.article.title, record.id) for record in catalog.newest(path, 9)}
+                 for path in ("", "tag/t", "tag/u")}  # fmt: skip
+    assert shown == {"": {("A", "urn:x:b"), ("B", "urn:x:c")}, "tag/t": {("A", "urn:x:b")}, "tag/u": {("B", "urn:x:c")}}
+
+
 def test_a_look_at_another_checkout_gives_way(site, monkeypatch):
     """Where all files are others with the same texts, a look gives way too, and reads none of them twice."""
     from feeds.publish import look
@@ -794,7 +832,7 @@ def test_a_look_that_gives_way_loses_nothing_that_is_under_way(site, monkeypatch
 
 
 def test_files_are_asked_for_before_their_turn(site, monkeypatch):
-    """Of many files the disk is asked long before they are read, in processes or here while these start; none is lost."""
+    """The disk is asked for what processes read long before; while these start, files are read here, and none is lost."""
     from feeds.publish import reading
     from feeds.sandbox import Sandbox
 
@@ -812,11 +850,17 @@ def test_files_are_asked_for_before_their_turn(site, monkeypatch):
     monkeypatch.setattr(Folder, "expect", told)
     for name, value in [("_FEW", 0), ("_BATCH", 2), ("_AHEAD", 5), ("_AT_START", 8)]:
         monkeypatch.setattr(reading, name, value)
+    here = []
+    read_here = reading.Readers._read_here
+    monkeypatch.setattr(
+        reading.Readers, "_read_here", lambda readers, batch: here.extend(batch) or read_here(readers, batch)
+    )
     readers = reading.Readers(folder, site.config.for_core, Sandbox(1.0))
     results = readers.read(reading.Differing(file, None) for file in folder.scan())
     assert next(results).path == "00.md"
     assert asked[:10] == [f"{number:02d}.md" for number in range(10)]
     assert len(asked) < 20
+    assert [one.file.path for one in here] == [f"{number:02d}.md" for number in range(10, 16)], "no process had started"
     assert [result.path for result in results] == [f"{number:02d}.md" for number in range(1, 60)]
     assert asked == sorted(asked)
 

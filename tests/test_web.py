@@ -146,8 +146,7 @@ def test_goes_live_at_its_hour(site, serve):
     server = serve(site)
     hour = datetime.now(UTC) + timedelta(seconds=3)  # counted from now on: a server may take long to start
     site.article("b.md", title="b", date=hour.isoformat())
-    while server.titles() == ["a"]:
-        time.sleep(0.02)
+    server.wait_for(lambda: server.titles() != ["a"])
     seen = datetime.now(UTC)
     assert server.titles() == ["b", "a"]
     assert timedelta(0) <= seen - hour < timedelta(seconds=10)

@@ -88,7 +88,10 @@ class Database(Protocol):
         """Carry out a statement for many rows of values, given in the order of their parameters' names."""
 
     def put_in(self, connection: sa.Connection, keys: Sequence[int]) -> None:
-        """Make entries of articles, one in each feed that an article names, in the order in which they are kept."""
+        """Make entries of articles, one in each feed that an article names, in the order in which they are kept.
+
+        What is there stays.
+        """
 
     def announce(self, connection: sa.Connection) -> None:
         """Tell who listens of a new revision, as soon as it is committed."""

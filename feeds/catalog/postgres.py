@@ -29,7 +29,7 @@ from feeds.catalog.engine import (
     unusable,
 )
 from feeds.catalog.schema import METADATA, POSTGRES_MIGRATIONS
-from feeds.catalog.sessions import CHANNEL, HERE, SessionLeadership, listening, number
+from feeds.catalog.sessions import CHANNEL, CLIENT, HERE, SERVER, SessionLeadership, listening, number
 from feeds.errors import CatalogAway, CatalogError, ConfigError
 
 if TYPE_CHECKING:
@@ -38,24 +38,6 @@ if TYPE_CHECKING:
 for _index in (index for table in METADATA.sorted_tables for index in table.indexes):
     _index.dialect_options["postgresql"]["where"] = _index.dialect_options["sqlite"].get("where")
 
-_SILENCE = 10_000  # ms without an answer of the network after which a connection is gone, and with it its locks
-_CLIENT: dict[str, Any] = {
-    "connect_timeout": 5,  # seconds
-    "keepalives_idle": 5,
-    "keepalives_interval": 2,
-    "keepalives_count": 3,
-    "tcp_user_timeout": _SILENCE,
-    "application_name": "feeds",
-    "client_encoding": "utf8",
-}
-_SERVER = {  # of our sessions; what the owner says in `options` comes later, and wins
-    "tcp_keepalives_idle": 5,
-    "tcp_keepalives_interval": 2,
-    "tcp_keepalives_count": 3,
-    "tcp_user_timeout": _SILENCE,
-    "client_connection_check_interval": 2_000,  # ms: who is gone holds no lock while a statement runs on
-    "jit": "off",
-}
 _SLOW = 1.0  # seconds: who waited so long for a connection in vain …
 _PAUSE = 5.0  # … isn't kept waiting again for so many times as long
 _PIECE = 1_000  # rows of a copy
@@ -68,7 +50,8 @@ _PUT_IN = """
     SELECT place ->> 0, published, id, key, place ->> 1
     FROM articles CROSS JOIN json_array_elements(feeds::json) AS place
     WHERE key = ANY(%s)
-    ORDER BY 1, 2, 3
+    ORDER BY (place ->> 0) COLLATE "C", published, id COLLATE "C"
+    ON CONFLICT (feed, published, id) DO NOTHING
 """
 _OTHERS_SEE = """
     SELECT count(*) FROM pg_stat_activity
@@ -93,9 +76,9 @@ class Postgres:
         where = sessions.parsed(url)
         shown = sa.URL.create("postgresql", where.username, None, where.host, where.port, where.database)
         self.name = shown.render_as_string()
-        options = " ".join(f"-c {key}={value}" for key, value in _SERVER.items())
+        options = " ".join(f"-c {key}={value}" for key, value in SERVER.items())
         said = where.query.get("options", "")
-        arguments = {key: value for key, value in _CLIENT.items() if key not in where.query}
+        arguments = {key: value for key, value in CLIENT.items() if key not in where.query}
         arguments["options"] = f"{options} {said if isinstance(said, str) else ' '.join(said)}"
         try:
             self.engine = sa.create_engine(

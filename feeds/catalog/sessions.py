@@ -21,6 +21,24 @@ if TYPE_CHECKING:
 
 HERE = "quote_ident(current_schema())::regnamespace::oid::int"
 CHANNEL = f"'feeds_' || {HERE}"
+_GONE = 10_000  # ms without an answer of the network after which a connection is gone, and with it its locks
+CLIENT: dict[str, Any] = {
+    "connect_timeout": 5,  # seconds
+    "keepalives_idle": 5,
+    "keepalives_interval": 2,
+    "keepalives_count": 3,
+    "tcp_user_timeout": _GONE,
+    "application_name": "feeds",
+    "client_encoding": "utf8",
+}
+SERVER = {  # of our sessions; what the owner says in `options` comes later, and wins
+    "tcp_keepalives_idle": 5,
+    "tcp_keepalives_interval": 2,
+    "tcp_keepalives_count": 3,
+    "tcp_user_timeout": _GONE,
+    "client_connection_check_interval": 2_000,  # ms: who is gone holds no lock while a statement runs on
+    "jit": "off",
+}
 
 
 def number(name: str) -> int:

@@ -40,13 +40,16 @@ _DAMAGE = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 _PAGE = 16 << 10  # bytes: an entry's row takes 200, and a whole archive has a million of them in ten thousand pages
 _READERS_ROOM, _WRITERS_ROOM = 16 << 10, 64 << 10  # KiB of the database that are held
 
+# "OR FAIL": by default each page would be kept as it was before the statement, and whoever fails rolls all back anyway
 _PUT_IN = """
 INSERT OR FAIL INTO entries (feed, published, id, article, name)
 SELECT json_extract(place.value, '$[0]'), published, articles.id, articles.key, json_extract(place.value, '$[1]')
 FROM json_each(?) AS chosen
 CROSS JOIN articles ON articles.key = chosen.value
 CROSS JOIN json_each(feeds) AS place
+WHERE true
 ORDER BY 1, 2, 3
+ON CONFLICT (feed, published, id) DO NOTHING
 """
 
 

@@ -219,7 +219,7 @@ class Writer(Staging, Counting):
         return int(live) if live else None
 
     def put_in(self, keys: Sequence[int]) -> None:
-        """Put articles that are live, and in no feed, into all that they name."""
+        """Put articles that are live into all feeds that they name and are not in."""
         self._database.put_in(self._connection, keys)
 
     def take_out(self, places: Iterable[Place]) -> None:

@@ -33,7 +33,8 @@ class Folder:
     def scan(self, below: str = "", after: str = "") -> Iterator[Found]:
         """Give all articles by path, or only that of a path or those below it, or of all those after a path.
 
-        Raises `FolderGone` if the folder, or one below it while it is listed, is away.
+        One after a path goes on where the one before was left, and may not know what came since: ask for that by its
+        path. Raises `FolderGone` if the folder, or one below it while it is listed, is away, or another by the end.
         """
         root = os.path.realpath(self.root)
         try:
@@ -47,6 +48,10 @@ class Folder:
                     yield from self._walk.whole(root, after)
                 finally:  # also if it is left, to go on later
                     self._scan_took = time.monotonic() - began
+            if os.path.realpath(self.root) != root:  # another checkout: what went away with the one before is here
+                raise FolderGone(f"{self.root}: was replaced while it was listed; trying again later")
+            if not self.root.is_dir():
+                raise FileNotFoundError  # noqa: TRY301
         except FileNotFoundError as error:
             if not self.root.is_dir():
                 raise FolderGone(

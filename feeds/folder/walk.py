@@ -45,8 +45,9 @@ class Walk:
     def whole(self, root: str, after: str = "") -> Iterator[Found]:
         """Give all articles, or all those after a path.
 
-        A walk that goes on after a path takes folders to be as the one before it found them: it might as well be that
-        one, had it taken longer. Raises what the system does; `FileNotFoundError` if a folder went away meanwhile.
+        A walk that goes on after a path, where the one before it was left, has the names that were in the folders then:
+        what is gone since is not given, and neither is what came since. Raises what the system does;
+        `FileNotFoundError` if a folder went away after it was listed.
         """
         if not after:
             self._open = {}
@@ -59,7 +60,7 @@ class Walk:
             return
         if inner.is_dir() and not inner.is_symlink():
             yield from self._walk(root, f"{path}/", "", {})
-        elif os.path.lexists(inner) and (found := _look(root, path)):
+        elif self._wanted(path) and os.path.lexists(inner) and (found := _look(root, path)):
             yield found
 
     def is_ours(self, path: str) -> bool:
@@ -94,15 +95,12 @@ class Walk:
 def _names(root: str, prefix: str, after: str, open_: dict[str, list[str]]) -> Iterator[str]:
     """Give what is in a folder from after a path on, folders with a "/", as it was if that folder was left open."""
     folder, above = f"{root}/{prefix}", _shown_path(prefix)
+    if after and prefix and not _is_folder(folder[:-1]):
+        return iter(())  # any more: it is gone since the one above was listed, or a link
     begun = after.startswith(above)
-    names = open_.get(folder) if begun and os.path.isdir(folder) else None  # noqa: PTH112
+    names = open_.get(folder) if begun else None
     if names is None:
-        try:
-            names = open_[folder] = _listed(folder)
-        except FileNotFoundError:
-            if not after or not os.path.isdir(os.path.dirname(folder[:-1])):  # noqa: PTH112, PTH120
-                raise
-            return iter(())  # it went away since the one above was listed, and with it what was in it
+        names = open_[folder] = _listed(folder)
     begin = 0
     if after and begun:
         name, inside, _ = after[len(above) :].partition("/")
@@ -123,6 +121,13 @@ def _listed(folder: str) -> list[str]:
     return names
 
 
+def _is_folder(place: str) -> bool:
+    try:
+        return stat.S_ISDIR(os.lstat(place).st_mode)
+    except OSError:
+        return False
+
+
 def _look(root: str, path: str) -> Found | None:
     """See what a file is; None if it is gone. Raises `FileNotFoundError` if its folder is gone too."""
     shown = _shown_path(path)
@@ -137,7 +142,7 @@ def _look(root: str, path: str) -> Found | None:
                 return Found(path, problem="a symbolic link that leads out of the content folder")
             facts = os.stat(place)  # noqa: PTH116  # a Path for each would cost more than the look itself
     except OSError as error:
-        if isinstance(error, FileNotFoundError) and not os.path.islink(place):  # noqa: PTH114
+        if isinstance(error, FileNotFoundError | NotADirectoryError) and not os.path.islink(place):  # noqa: PTH114
             os.stat(os.path.dirname(place))  # noqa: PTH116, PTH120
             return None
         return Found(path, problem=f"can't be read: {error.strerror}")

@@ -15,7 +15,7 @@ from feeds.publish.moves import moves
 from feeds.publish.stamps import Stamps
 
 _PAGE = 5_000  # articles that are decided of together
-_MANY_PLACES = 100_000  # in feeds, taken together: the more there are, the more of them are neighbours
+_MANY_PLACES = 100_000  # in feeds, put in together: the more there are, the more of them are neighbours
 
 
 class Commit:
@@ -33,7 +33,7 @@ class Commit:
         self._moves: dict[str, tuple[int, str]] = {}
         self._gone: dict[str, int] = {}  # slug -> the article that gave it and whose file is gone
         self._coming: list[int] = []  # keys of articles that are still to be put into their feeds
-        self._places = 0  # that they will have there
+        self._in_feeds = 0  # places that they will have there
 
     def all(self, vanished: list[int], *, anew: bool) -> list[str]:
         """Publish what follows from what is staged. Gives the paths of the feeds that changed."""
@@ -149,25 +149,26 @@ class Commit:
                 was = _places(one.shown_in, one.shown_at, had) if one.live else {}
                 is_ = _places(one.feeds, one.published, id_) if live else {}
                 if was != is_:
-                    going |= was.keys()
                     coming += [one] if live else []
+                    # whose id was given to another is in no feed any more, and that one may be in its place
+                    going |= {place for place, name in was.items() if one.id and is_.get(place) != name}
                 if not (live and id_ == had):
                     stamps.withdrew(was)
                 news = stamps.moved(was.keys(), is_.keys(), edited=one.edited)
             shown.append(Shown(one.key, id_, live, waiting, stamps.revision if news else one.revision))
         self._catalog.publish(shown)
         if going:
-            self._put_in()  # of which some may go again
             self._catalog.take_out(going)
         self._coming += [one.key for one in coming]
-        self._places += sum(len(_feeds(one)) for one in coming)
-        if self._places >= _MANY_PLACES:
+        self._in_feeds += sum(len(_feeds(one)) for one in coming)
+        if self._in_feeds >= _MANY_PLACES:
             self._put_in()
         self._ids.forget()
 
     def _put_in(self) -> None:
-        self._catalog.put_in(self._coming)
-        self._coming, self._places = [], 0
+        if self._coming:
+            self._catalog.put_in(self._coming)
+        self._coming, self._in_feeds = [], 0
 
     def _decide(self, one: Pending, had: str | None) -> tuple[str | None, bool, bool]:
         """Decide what the world knows of an article from now on: its id, whether it is live, whether it will be."""

@@ -101,14 +101,17 @@ class Look:
         known = self._pages(after, lambda catalog, after: catalog.known(below, after, _PAGE))
         staged = self._pages(after, lambda catalog, after: catalog.staged(below, after, _PAGE))
         last = after
-        for number, (file, row, read) in enumerate(_side_by_side(self._folder.scan(below, after), known, staged)):
+        for number, (found, row, read) in enumerate(_side_by_side(self._folder.scan(below, after), known, staged)):
             if not number % _BATCH:
                 progress(number)
             goes_on = number % _OFTEN or not number or self._found or self._dropped or seen.vanished or below
             if not goes_on and self._interrupted():
                 self._left = last
                 return
-            last = (file or row or read).path  # type: ignore[union-attr]  # one of them is there
+            last = (found or row or read).path  # type: ignore[union-attr]  # one of them is there
+            file = found
+            if found is None and after:  # it may have come since the scan was left that this one goes on with
+                file = next(self._folder.scan(last), None)
             if file is None:
                 self._vanished(row, read, seen)
             elif read is not None and not read.refused and file[1:4] == read[1:4]:

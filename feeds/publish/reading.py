@@ -1,6 +1,6 @@
 """Files -> what the catalog keeps of them: a few in this process, many in one process for each core.
 
-What is read leaves in the order in which it is found, and little of it is under way at a time.
+What is read leaves in the order in which it is found, and a few thousand files of it are under way at a time.
 """
 
 from collections import deque
@@ -14,7 +14,7 @@ from feeds.catalog import Known, Reading, Stamp
 from feeds.errors import Refused
 from feeds.folder import Folder, Found
 from feeds.model import Site
-from feeds.pool import pool
+from feeds.pool import cores, pool
 from feeds.sandbox import Sandbox
 from feeds.text import one_line
 
@@ -25,8 +25,9 @@ if TYPE_CHECKING:
 
 _FEW = 1_000  # files that are read here: processes of their own take a second to start
 _BATCH = 100  # files for a process at a time
-_AHEAD = 20  # batches that are under way: who keeps them may be held up by the disk for a second
-_AT_START = 100  # batches, while processes start
+_LARGEST_BATCH = 4 << 20  # bytes of them
+_AHEAD = max(20, 3 * cores())  # batches that are under way: who keeps them may be held up by the disk for a second
+_AT_START = _AHEAD + 30  # while processes start
 
 
 class Differing(NamedTuple):
@@ -83,12 +84,11 @@ class Readers:
         left = iter(differing)
         for one in islice(left, _FEW):
             yield self._settle(self._reader.read(one))
-        first = list(islice(left, _BATCH))
-        if first:
+        if first := _batch(left):
             yield from self._read_many(first, left)
 
     def _read_many(self, first: list[Differing], left: Iterator[Differing]) -> Iterator[Result]:
-        """Read in processes; here too until they have started. The disk is asked for files long before their turn."""
+        """Read in processes, whose files the disk is asked for before their turn; here too until they have started."""
         under_way: deque[tuple[list[Differing], Future[list[Read]] | None]] = deque()
         started = False
         with pool(_begin, self._reader) as processes:
@@ -103,7 +103,7 @@ class Readers:
                     started = True
                     yield from self._results(*under_way.popleft())
                     continue
-                batch = list(islice(left, _BATCH))
+                batch = _batch(left)
 
     def _read_here(self, batch: list[Differing]) -> "Future[list[Read]]":
         from concurrent.futures import Future
@@ -148,6 +148,16 @@ def _submitted(processes: "ProcessPoolExecutor", batch: list[Differing]) -> "Fut
         return processes.submit(_read, batch)
     except BrokenExecutor:
         return None
+
+
+def _batch(left: Iterator[Differing]) -> list[Differing]:
+    batch, size = [], 0
+    for one in left:
+        batch.append(one)
+        size += one.file.size
+        if len(batch) >= _BATCH or size >= _LARGEST_BATCH:
+            break
+    return batch
 
 
 def _is_over(future: "Future[list[Read]] | None") -> bool:
