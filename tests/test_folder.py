@@ -167,6 +167,8 @@ CHANGES = {
     "edit": lambda root: (root / "a.md").write_text("new"),
     "removal": lambda root: (root / "a.md").unlink(),
     "rename": lambda root: (root / "a.md").rename(root / "c.md"),
+    "a name that is spelled out": lambda root: put(root, "b\x02.md"),
+    "one that was": lambda root: (root / "c\x02" / "d.md").unlink(),
     "folder moved in": move_in,
     "in a new folder": lambda root: put(root, "deep/er/x.md"),
     "folder replaced": replace_root,
@@ -178,7 +180,7 @@ CHANGES = {
 @pytest.mark.parametrize("change", CHANGES)
 def test_every_change_is_hinted_at(root, how, change):
     """Whatever happens in the folder, a hint comes soon that covers it, and the scan after it sees what is there."""
-    put(root, "a.md")
+    put(root, "a.md", "c\x02/d.md")
     look, stop, seen = folder(root), threading.Event(), threading.Event()
     expected: list = []
     hints: list = []

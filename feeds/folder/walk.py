@@ -94,7 +94,7 @@ class Walk:
 
 def _names(root: str, prefix: str, after: str, open_: dict[str, list[str]]) -> Iterator[str]:
     """Give what is in a folder from after a path on, folders with a "/", as it was if that folder was left open."""
-    folder, above = f"{root}/{prefix}", _shown_path(prefix)
+    folder, above = f"{root}/{prefix}", shown_path(prefix)
     if after and prefix and not _is_folder(folder[:-1]):
         return iter(())  # any more: it is gone since the one above was listed, or a link
     begun = after.startswith(above)
@@ -130,7 +130,7 @@ def _is_folder(place: str) -> bool:
 
 def _look(root: str, path: str) -> Found | None:
     """See what a file is; None if it is gone. Raises `FileNotFoundError` if its folder is gone too."""
-    shown = _shown_path(path)
+    shown = shown_path(path)
     if shown != path:
         kind = "holds a line break or a control character" if _is_utf8(path) else "is not UTF-8"
         return Found(shown, problem=f"the file name {kind}; rename it")
@@ -166,7 +166,8 @@ def _is_utf8(path: str) -> bool:
     return not any("\udc80" <= letter <= "\udcff" for letter in path)
 
 
-def _shown_path(path: str) -> str:
+def shown_path(path: str) -> str:
+    """Spell out what names should not hold."""
     return path if path.isprintable() else "/".join(map(_shown, path.split("/")))
 
 

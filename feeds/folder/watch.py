@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Literal
 
+from feeds.folder.walk import shown_path
+
 _SILENT = {"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "virtiofs",
            "fuse.sshfs", "fuse.grpcfuse", "fuse.osxfs", "vboxsf"}  # fmt: skip
 _EXPORTED = (".xml", ".json")
@@ -66,9 +68,17 @@ def _events(root: Path, stop: threading.Event, scan_took: Callable[[], float]) -
                 scanned, again = time.monotonic(), bool(events and again)
                 yield None
             elif events:
-                yield {os.path.relpath(path, real).replace(os.sep, "/") for _, path in events}
+                paths = {_told_of(os.path.relpath(path, real).replace(os.sep, "/")) for _, path in events}
+                yield None if "" in paths else paths
     except (OSError, RuntimeError):
         stop.wait(_POLL_EVERY)  # the folder went away in between, or the system has no watches left
+
+
+def _told_of(path: str) -> str:
+    """Give what is told of a path: itself, or the folder that it is in if it is shown otherwise than it is."""
+    while shown_path(path) != path:
+        path = path.rpartition("/")[0]
+    return path
 
 
 def _may_matter(path: str) -> bool:
