@@ -548,7 +548,7 @@ def test_the_demos_links_work(tmp_path):
 
 
 def test_older_articles_have_pages(serve, site):
-    """From the first page every article is a few clicks away, served as exported, and no click leads nowhere."""
+    """From the first page every article is a few clicks away, served as exported; each page offers the feed that goes on."""
     site.configure(site={"pages": True}, feeds={"limit": 3, "archives": "all"})
     for number in range(1, 9):
         site.article(f"{number}.md", title=f"T{number}", date=f"2026-05-0{number}", category="x")
@@ -560,6 +560,8 @@ def test_older_articles_have_pages(serve, site):
             shown = page(server, path)
             exported = (site.root / f"public{path}index.html").read_bytes()
             assert exported == server.get(path).body
+            assert exported.decode().count(f"https://test.example{start}rss.xml") == 4, "to find, open, follow and copy"
+            assert b"archive/" not in b"".join(re.findall(rb"[^<>]*(?:rss.xml|atom.xml|feed.json)", exported))
             titles += [one[2] for one in shown.all("a", class_="u-url")]
             older = [one[1]["href"] for one in shown.all("a", rel="prev")]
             for newer in shown.all("a", rel="next"):

@@ -46,17 +46,18 @@ class Pages:
         """Write the page of a feed; of the site's, with all others."""
         home = self._site.pages and not feed.path
         shown = feed.entries if self._site.pages else feed.entries[:_SHOWN]
-        address = feed.address + RSS
+        live = feed.current or feed.address  # who subscribes to an archive is shown nothing new, ever
         return self._write(
             "page.html",
             feed.address.removeprefix(self._site.feeds_url),
             feed=feed,
             state=state,
             entries=shown,
+            live=live,
             older=feed.prev_archive if self._site.pages else None,
             newer=feed.next_archive or feed.current,
             home=home,  # who comes here comes to read
-            readers=[(name, filled(link, address)) for name, link in self._readers.items()],
+            readers=[(name, filled(link, live + RSS)) for name, link in self._readers.items()],
             groups=list(_grouped(feeds)),
             count=len(feeds),
             explained=_EXPLAINED,
