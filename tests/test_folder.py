@@ -205,7 +205,7 @@ def test_every_change_is_hinted_at(root, how, change):
         del hints[:]
         CHANGES[change](root)
         expected.append(state())
-        assert seen.wait(5)
+        assert seen.wait(20)
         changed = {path for path, _ in set(before) ^ set(expected[0])} if expected[0] != "gone" else set()
         for path in changed:
             above = {path[:end] for end in range(1, len(path) + 1) if path[end : end + 1] in {"/", ""}}
