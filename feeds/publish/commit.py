@@ -137,19 +137,19 @@ class Commit:
         """Tell the world of articles, or no longer."""
         self._ids.expect(id_ for one in page for id_ in (one.given, one.id or one.minted) if id_)
         shown, going = [], set[Place]()
-        coming: list[Pending] = []
         for one in page:
             had = self._ids.had(one)
             id_, live, waiting = self._decide(one, had)
             if live and id_ and not one.live:
-                stamps.arrived(_feeds(one), (one.published, id_))
-                coming.append(one)
+                feeds = [path for path, _ in _unpacked(one.feeds)]
+                stamps.arrived(feeds, (one.published, id_))
+                self._comes(one, len(feeds))
                 news = True
             else:
                 was = _places(one.shown_in, one.shown_at, had) if one.live else {}
                 is_ = _places(one.feeds, one.published, id_) if live else {}
                 if was != is_:
-                    coming += [one] if live else []
+                    self._comes(one, len(is_))
                     # whose id was given to another is in no feed any more, and that one may be in its place
                     going |= {place for place, name in was.items() if one.id and is_.get(place) != name}
                 if not (live and id_ == had):
@@ -159,11 +159,15 @@ class Commit:
         self._catalog.publish(shown)
         if going:
             self._catalog.take_out(going)
-        self._coming += [one.key for one in coming]
-        self._in_feeds += sum(len(_feeds(one)) for one in coming)
         if self._in_feeds >= _MANY_PLACES:
             self._put_in()
         self._ids.forget()
+
+    def _comes(self, one: Pending, places: int) -> None:
+        """Note that an article is to be put into so many feeds, once what the world knows of it is kept."""
+        if places:
+            self._coming.append(one.key)
+            self._in_feeds += places
 
     def _put_in(self) -> None:
         if self._coming:
@@ -206,10 +210,6 @@ class Commit:
             apart, number = f"{base}-{number}", number + 1
         self.warnings.append(f"{one.path}: its id would be that of {holder.path}; it is {apart}")
         return apart
-
-
-def _feeds(one: Pending) -> list[str]:
-    return [path for path, _ in _unpacked(one.feeds)]
 
 
 def _places(feeds: str, published: int, id_: str | None) -> dict[Place, str]:
