@@ -17,6 +17,7 @@ _URL_SAFE = "!#$%&'()*+,/:;=?@[]~"
 _NOT_IN_HOST = re.compile(r"[\s<>\"{}|\\^`%]")
 _SCHEME = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]*:")
 _LONGEST_NAME = 200  # bytes
+_SAFE_PATH = re.compile(r"[\w-]+(?:[./][\w-]+)*", re.ASCII)
 
 
 def clean(text: str) -> str:
@@ -61,13 +62,15 @@ def digest_of(*facts: object) -> str:
 
 def safe_path(text: str) -> str:
     """Make of anything a relative path that stays below its base: "../../x" is "x", "//evil/a b" is "evil/a-b"."""
+    if _SAFE_PATH.fullmatch(text):  # as nearly every one
+        return text
     parts = (re.sub(r"[\s\\]+", "-", part.strip()) for part in unicodedata.normalize("NFC", clean(text)).split("/"))
     return "/".join(part for part in parts if part.strip("."))
 
 
 def quote_path(path: str) -> str:
     """Percent-encode a path for a URL (RFC 3986 section 3.3), leaving its slashes."""
-    return quote(path, safe="/~!$&'()*+,;=:@")
+    return path if _SAFE_PATH.fullmatch(path) else quote(path, safe="/~!$&'()*+,;=:@")
 
 
 def quote_iri(iri: str) -> str:

@@ -30,6 +30,7 @@ DOORS = {  # library -> the rooms that may open it
     "prometheus_client": {"web"},
     "psycopg": {"catalog"},
     "pydantic": {"config"},
+    "pydantic_core": {"catalog"},
     "sqlalchemy": {"catalog"},
     "watchfiles": {"folder"},
     "werkzeug": {"web"},

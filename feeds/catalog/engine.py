@@ -5,6 +5,7 @@ Which of them it is, `state` says. Nobody but the two modules beside this one kn
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
+from operator import itemgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -123,7 +124,7 @@ def carry_out(connection: sa.Connection, statement: Statement, names: Sequence[s
     compiled = statement.compile(dialect=connection.dialect, column_keys=list(names))
     assert isinstance(compiled, sa.sql.compiler.SQLCompiler)
     order = [names.index(name) for name in compiled.positiontup or names]
-    in_order = rows if order == list(range(len(names))) else [tuple(row[i] for i in order) for row in rows]
+    in_order = rows if order == list(range(len(names))) else list(map(itemgetter(*order), rows))
     connection.exec_driver_sql(compiled.string, in_order)
 
 

@@ -3,11 +3,13 @@
 Moments are microseconds since 1970 in UTC, an article's facts JSON. No SQL here.
 """
 
-import json
 from collections.abc import Callable, Iterable
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from datetime import UTC, datetime, timedelta
+from operator import attrgetter
 from typing import Any, NamedTuple
+
+from pydantic_core import from_json, to_json
 
 from feeds.encoding import from_stored, stored
 from feeds.errors import CatalogDamaged
@@ -50,7 +52,7 @@ class Reading(NamedTuple):
             slug=article.slug if article.slug_given else None,
             given=article.id,
             minted=minted,
-            feeds=_json([[feed.path, feed.name] for feed in feeds]),
+            feeds=to_json([[feed.path, feed.name] for feed in feeds]).decode(),
             page=page,
             published=micros(article.published),
             expires=micros(article.expires) if article.expires else None,
@@ -238,7 +240,8 @@ def feed_state(row: Any) -> FeedState:
 
 
 def micros(when: datetime) -> int:
-    return (when - _EPOCH) // timedelta(microseconds=1)
+    since = when - _EPOCH
+    return (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
 
 
 def moment(since_epoch: int) -> datetime:
@@ -246,21 +249,19 @@ def moment(since_epoch: int) -> datetime:
 
 
 def packed(article: Article) -> bytes:
-    facts = {name: value for name in _FACTS if (value := getattr(article, name))}
-    return packed_as_text(_json(facts), article.body)
+    facts = {name: value for name, value in zip(_FACTS, _facts_of(article), strict=True) if value}
+    for name in _DATES & facts.keys():
+        facts[name] = facts[name].isoformat()
+    return packed_as_text(to_json(facts).decode(), article.body)
 
 
 def packed_as_text(facts: str, body: str) -> bytes:
     return stored(f"{facts}\n{body}")  # in JSON there is no line break
 
 
-def _packed(value: Any) -> Any:
-    return value.isoformat() if isinstance(value, datetime) else asdict(value)
-
-
-_json = json.JSONEncoder(ensure_ascii=False, default=_packed).encode
 _FACTS = tuple(field.name for field in fields(Article) if field.name != "body")
-_DATES: tuple[str, ...] = ("published", "updated", "expires")
+_facts_of = attrgetter(*_FACTS)
+_DATES = {"published", "updated", "expires"}
 _UNPACK: dict[str, Callable[[Any], Any]] = {
     **dict.fromkeys(_DATES, datetime.fromisoformat),
     "categories": tuple,
@@ -276,5 +277,5 @@ def unpacked(article: bytes) -> Article:
         facts, _, body = from_stored(article).partition("\n")
     except ValueError as error:
         raise CatalogDamaged(f"the catalog is damaged: an article in it can't be read: {error}") from error
-    values = {key: _UNPACK[key](value) if key in _UNPACK else value for key, value in json.loads(facts).items()}
+    values = {key: _UNPACK[key](value) if key in _UNPACK else value for key, value in from_json(facts).items()}
     return Article(body=body, **values)

@@ -42,16 +42,14 @@ class Staging(Reader):
         bodies: list[tuple[Any, ...]] = []
         next_ = (self._connection.execute(sa.select(sa.func.max(texts.c.key))).scalar() or 0) + 1
         for key, reading in enumerate(batch, next_):
-            values = _kept_of(reading)
-            text = None
-            if reading.hash is not None:
-                text = key
-                bodies.append((key, reading.article))
-            rows.append((*values, *reading.stamp, text))
+            text = key if reading.hash is not None else None
+            if text:
+                bodies.append((text, reading.article))
+            as_article = (False, False, EDITED if text else 0) if first else ()
+            rows.append((*_kept_of(reading), *reading.stamp, text, *as_article))
         self._add(texts, ("key", "article"), bodies)
         columns = (*_KEPT_OF_A_READING, "mtime_ns", "size", "inode", "text")
         if first:
-            rows = [(*row, False, False, EDITED if row[-1] else 0) for row in rows]  # with a text
             self._add(articles, (*columns, "gone", "live", "pending"), rows)
         else:
             self._add(readings, columns, rows)

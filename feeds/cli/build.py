@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime
 
 import click
@@ -23,10 +24,14 @@ from feeds.cli.common import (
     where,
 )
 from feeds.cli.purging import Purging
-from feeds.cli.writing import Ahead, Crew, Task
+from feeds.cli.writing import IMPORTED, Ahead, Crew, Task
 from feeds.config.values import tree as tree_at
 from feeds.errors import CatalogDamaged, GuardStopped, UsageError
+from feeds.folder import Folder
+from feeds.pool import cores, prepare
 from feeds.publish import Outcome
+
+_MANY = 3_000  # articles, for which processes are worth their start
 
 
 @command
@@ -44,6 +49,7 @@ def build(call: Call, output: str | None, force: bool, accept: bool, no_export: 
         say_without_effect(settings)
     catalog = open_catalog(settings)
     publisher, folder = make_publisher(settings, catalog)
+    _prepare(catalog, folder)
     Days(settings, catalog).close()
     with catalog.lock(wait):
         now, told = datetime.now(UTC), True
@@ -77,6 +83,13 @@ def build(call: Call, output: str | None, force: bool, accept: bool, no_export: 
     if call.verbose and not no_export:
         say(f"{counted(outcome)}; {len(written)} files written, {len(removed)} removed, in {outcome.seconds:.2f} s")
     return 0 if told and not outcome.refused else REFUSED
+
+
+def _prepare(catalog: Catalog, folder: Folder) -> None:
+    """Have what processes need imported meanwhile, if there will be some: where so many articles are new."""
+    with suppress(CatalogDamaged), catalog.reading() as reader:  # the run finds that too, and mends it
+        if not reader.any_articles() and cores() > 1 and folder.count(enough=_MANY) >= _MANY:
+            prepare(*IMPORTED)
 
 
 def _place(output: str) -> str:

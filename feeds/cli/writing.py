@@ -36,6 +36,14 @@ _BATCH_OF_TEXTS = 100
 _FEW_ARTICLES = 3_000  # of which it is decided in less time than a process takes to start
 _MANY_AHEAD = 1_000  # texts
 _MOST_AHEAD = 20_000  # texts, which this process holds until it has decided
+# what processes import that read articles and write documents
+IMPORTED = (
+    "feeds.cli.writing",
+    "feeds.publish.reader",
+    "feeds.formats.rss",
+    "feeds.formats.atom",
+    "feeds.formats.jsonfeed",
+)
 _KINDS = ({"asset", "host", "file"}, {"article", "archive"}, {"feed", "opml"})  # of files, in their order
 
 
@@ -164,7 +172,7 @@ class Crew:
         needed, pages, lists = [[file for file in files if file.kind in kinds] for kinds in _KINDS]
         writer = self.writer
         texts = writer.not_rendered(tasks)  # each shown by several feeds, which are written by several processes
-        if len(tasks) + len(files) <= _FEW:
+        if len(tasks) + len(files) <= _FEW and not self._processes:
             for batch in _batches(texts, _BATCH_OF_TEXTS):  # pages and archives come first, and keep nothing for others
                 writer.render(batch)
             yield from writer.write_files(needed)

@@ -52,7 +52,7 @@ def _read(data: bytes, path: str, zone: tzinfo) -> Article:
     folders = path.split("/")[:-1]
     jekyll = "_posts" in folders or "_drafts" in folders
     draft = fields.draft() or "_drafts" in folders
-    published = fields.date("date", "published", "publishDate", "pubDate", "created") or named_date
+    published = fields.date("date", "published", "publishdate", "pubdate", "created") or named_date
     if published is None:
         if not draft:
             raise Refused(f"no date: {_why_no_date(matter, body, name)}")
@@ -79,7 +79,7 @@ def _read(data: bytes, path: str, zone: tzinfo) -> Article:
         enclosures=fields.enclosures(),
         language=fields.language(),
         draft=draft,
-        expires=fields.date("expires", "expiryDate"),
+        expires=fields.date("expires", "expirydate"),
     )
 
 
@@ -95,7 +95,7 @@ def _why_no_date(matter: frontmatter.FrontMatter, body: str, name: str) -> str:
 
 
 def _name(path: str) -> str:
-    name = _SUFFIX.sub("", path)
+    name = path[:-3] if path.endswith(".md") else _SUFFIX.sub("", path)
     folder, _, last = name.rpartition("/")
     return folder if last == "index" and folder else name
 

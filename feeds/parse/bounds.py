@@ -27,18 +27,19 @@ _MOST_OF = {  # each searches to the end, recurses, or is dear by itself
     "fnref": 50,
 }
 _MOST_ABBREVIATED = 1_000_000  # abbreviations times characters
-_TOO_DEEP = re.compile(r"\n(?: {80}|\t{20}|[ >]*(?:> ?){20}|[ \t]*(?:(?:[*+-]|\d{1,9}\.)[ \t]+){8})")
+_TOO_DEEP = re.compile(r" {80}|\t{20}|[ >]*(?:> ?){20}|[ \t]*(?:(?:[*+-]|\d{1,9}\.)[ \t]+){8}")
 _SMALL_BODY, _FEW_LINES, _FEW = 10_000, 100, 200  # within all these bounds, whatever it says
 _BLANK = re.compile(r"\n[ \t]*\n")
 
 
 def ordinary(body: str) -> bool:
     """Tell whether rendering is known to be quick. Linear in the body's length."""
-    if _TOO_DEEP.search(f"\n{body}"):
+    lines = body.split("\n")
+    if any(map(_TOO_DEEP.match, lines)):
         return False
-    if len(body) <= _SMALL_BODY and body.count("\n") < _FEW_LINES and "fnref" not in body and _special(body) <= _FEW:
+    if len(body) <= _SMALL_BODY and len(lines) <= _FEW_LINES and "fnref" not in body and _special(body) <= _FEW:
         return True
-    if len(body) > _LARGEST_BODY or body.count("\n") > _MOST_LINES:
+    if len(body) > _LARGEST_BODY or len(lines) > _MOST_LINES:
         return False
     if any(body.count(mark) > most for mark, most in _MOST_OF.items()):
         return False
@@ -49,8 +50,8 @@ def ordinary(body: str) -> bool:
         special = _special(block)
         squared += special**2
         searched += special * len(block)
-        lines = block.split("\n")
-        if max(map(len, lines)) > _LONGEST_LINE or len(lines) * max(line.count("|") for line in lines) > _MOST_CELLS:
+        rows = block.split("\n")
+        if max(map(len, rows)) > _LONGEST_LINE or len(rows) * max(row.count("|") for row in rows) > _MOST_CELLS:
             return False
     return squared <= _MOST_SQUARED and searched <= _MOST_SEARCHED
 

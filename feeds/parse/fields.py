@@ -24,27 +24,29 @@ _YES = {"true", "yes", "on", "1"}
 _NO = {"false", "no", "off", "0"}
 _WITHHELD = {"draft", "hidden", "skip"}  # of Pelican's
 _UNLISTED = _NO | {"never", "local"}  # Hugo's build options
+_BUILD = ("build", "_build")  # where they stand
+_ENCLOSURES = ("enclosures", "enclosure", "audio", "video")
+_OF_DRAFTS = {"draft", "published", "status", "permalink", "eleventyexcludefromcollections", "headless", *_BUILD}
 
 
 class Fields:
-    """One article's front matter, asked for what it says of each field."""
+    """One article's front matter, asked for what it says of each field, by keys in lower case."""
 
     def __init__(self, matter: FrontMatter, zone: tzinfo) -> None:
         self._line_of = matter.line_of
-        self._spelling = {key.lower(): key for key in reversed(matter)}  # Hugo takes `publishdate` for `publishDate`
-        said = ((key, matter[spelling]) for key, spelling in self._spelling.items())
-        self._values = {key: value for key, value in said if not _is_nothing(value)}
+        self._spelling: dict[str, str] = {}  # Hugo takes `publishdate` for `publishDate`
+        self._values: dict[str, Any] = {}
         self._zone = zone
+        for spelling, value in matter.items():
+            key = spelling.lower()
+            said = one_line(value) if isinstance(value, str) else value
+            if self._spelling.setdefault(key, spelling) == spelling and said is not None and said != "":
+                self._values[key] = said
 
     def text(self, *keys: str) -> str | None:
         """Give the first of the keys that has a value, as text on one line."""
         key, value = self._first(keys)
-        return self._scalar(key, value) if key else None
-
-    def word(self, key: str) -> str | None:
-        """Give a key's text; None for what is none, for who may mean something else by the key."""
-        value = self._values.get(key)
-        return one_line(value) if isinstance(value, str) else None
+        return value if value is None or isinstance(value, str) else self._scalar(key, value)
 
     def date(self, *keys: str) -> datetime | None:
         """Give the first of the keys that has a value, as a date with a zone; `published: true` is no date."""
@@ -70,7 +72,9 @@ class Fields:
     def draft(self) -> bool:
         """Tell whether an article is not for the public, in the words of any of the generators."""
         matter = self._values
-        build = [how for key in ("build", "_build") if isinstance(how := matter.get(key), dict)]
+        if matter.keys().isdisjoint(_OF_DRAFTS):
+            return False
+        build = [how for key in _BUILD if isinstance(how := matter.get(key), dict)]
         return (
             bool(self.flag("draft"))
             or self.flag_of_published() is False
@@ -99,8 +103,9 @@ class Fields:
             value = value.split()
         items = value if isinstance(value, list) else [] if value is None else [value]
         self._require_few(key, items)
-        texts = (self._scalar(key, item) for item in items if item is not None)
-        return tuple(dict.fromkeys(name for name in texts if name))
+        texts = [one_line(item) if isinstance(item, str) else self._scalar(key, item)
+                 for item in items if item is not None]  # fmt: skip
+        return tuple(dict.fromkeys(filter(None, texts)))
 
     def authors(self) -> tuple[Author, ...]:
         """Give `authors` or `author`: text ("Name <mail>"), a mapping of name, email and url, or a list of those."""
@@ -145,10 +150,9 @@ class Fields:
     def enclosures(self) -> tuple[Enclosure, ...]:
         """Give `enclosure(s)`, `audio` and `video`: URLs, mappings of url, type and length, or a list of both."""
         found: dict[str, Enclosure] = {}
-        for name in ("enclosures", "enclosure", "audio", "video"):
-            key, value = self._first((name,))
-            items = value if isinstance(value, list) else [] if value is None else [value]
-            for item in items:
+        for key in _ENCLOSURES:
+            value = self._values.get(key, [])
+            for item in value if isinstance(value, list) else [value]:
                 enclosure = self._enclosure(key, item)
                 found.setdefault(enclosure.url, enclosure)
         return tuple(found.values())
@@ -170,15 +174,17 @@ class Fields:
 
     def language(self) -> str | None:
         """Give `lang` or `language` as a BCP 47 tag."""
-        key, _ = self._first(("lang", "language"))
-        tag = (self.text("lang", "language") or "").replace("_", "-")
-        if tag and not _LANGUAGE.fullmatch(tag):
+        key, value = self._first(("lang", "language"))
+        if not key:
+            return None
+        tag = self._scalar(key, value).replace("_", "-")
+        if not _LANGUAGE.fullmatch(tag):
             raise self._refused(key, f"{tag!r} is no language tag; write it like en or pt-BR")
-        return tag or None
+        return tag
 
     def line(self, key: str) -> int:
         """Give the line of a key in the file, 1 if it is not there."""
-        spelling = self._spelling.get(key.lower())
+        spelling = self._spelling.get(key)
         return self._line_of(spelling) if spelling else 1
 
     def key_of(self, *keys: str) -> str:
@@ -186,13 +192,10 @@ class Fields:
         return self._first(keys)[0]
 
     def _first(self, keys: tuple[str, ...], *, dates_only: bool = False) -> tuple[str, Any]:
+        values = self._values
         for key in keys:
-            value = self._values.get(key.lower())
-            if value is None:
-                continue
-            if dates_only and key == "published" and self.flag_of_published() is not None:
-                continue
-            return key, value
+            if key in values and not (dates_only and key == "published" and self.flag_of_published() is not None):
+                return key, values[key]
         return "", None
 
     def _part(self, key: str, mapping: dict[str, Any], part: str) -> str | None:
@@ -223,7 +226,8 @@ class Fields:
         raise self._refused(key, f"{wanted}, not {shape}")
 
     def _refused(self, key: str, reason: str) -> Refused:
-        return Refused(f"{key}: {reason}", self.line(key.partition(".")[0]))
+        key, dot, part = key.partition(".")
+        return Refused(f"{self._spelling.get(key, key)}{dot}{part}: {reason}", self.line(key))
 
 
 def _word(value: Any) -> str:

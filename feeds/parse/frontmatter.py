@@ -33,10 +33,9 @@ def read(text: str) -> tuple[FrontMatter, str]:
     large, or no mapping.
     """
     if text.startswith("---\n") and (end := text.find("\n---\n", 3, _LARGEST)) > 0:
-        simple = yaml.simple(text[4 : end + 1])  # none of its lines is a fence, so that this is where it is closed
-        if simple:
-            values, lines = simple
-            return FrontMatter(values, lambda key: lines[key] + 1), text[end + 5 :]
+        head = text[4 : end + 1]
+        if values := yaml.simple(head):  # then none of its lines is a fence, so that this is where it is closed
+            return FrontMatter(values, lambda key: yaml.simple_line(head, key) + 1), text[end + 5 :]
     trimmed = text.lstrip()
     handler = frontmatter.detect_format(trimmed, _HANDLERS)
     if handler is None:
@@ -88,9 +87,8 @@ class _Yaml(_Fenced):
 
     def load(self, fm: str) -> Any:
         """Read the mapping; anything else is given back as it is."""
-        if simple := yaml.simple(fm):
-            values, lines = simple
-            return FrontMatter(values, lines.__getitem__)
+        if values := yaml.simple(fm):
+            return FrontMatter(values, lambda key: yaml.simple_line(fm, key))
         node = yaml.load(fm)
         if node.value is None:
             return FrontMatter({}, _nowhere)

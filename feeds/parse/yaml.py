@@ -23,12 +23,13 @@ _DEEPEST = 50
 _WORDS = {"": None, "~": None, "null": None, "Null": None, "NULL": None} | {
     spelling: word == "true" for word in ("true", "false") for spelling in (word, word.title(), word.upper())
 }
-_PLAIN = r"[\w/](?:[\w /.,()'+&!?-]|:(?=[\w/]))*"
+_PLAIN = r"[\w/](?:[\w /.,()'+&!?-]++|:(?=[\w/]))*+"
 _QUOTED = r"\"[^\"\\\n]*\"|'[^'\n]*'"
 _IN_FLOW = rf"(?:{_QUOTED}|[\w/](?:[\w /.()'+&!-])*)"
-_SIMPLE_LINE = re.compile(
-    rf"(?P<key>[A-Za-z_][\w-]{{0,60}}):[ ]*(?:[ ](?:(?P<quoted>{_QUOTED})|(?P<plain>{_PLAIN})"
-    rf"|\[[ ]*(?P<items>{_IN_FLOW}(?:,[ ]*{_IN_FLOW})*)[ ]*\])[ ]*)?"
+_SIMPLE_LINES = re.compile(
+    rf"^(?P<key>[A-Za-z_][\w-]{{0,60}}):[ ]*(?:[ ](?:(?P<quoted>{_QUOTED})|(?P<plain>{_PLAIN})"
+    rf"|\[[ ]*(?P<items>{_IN_FLOW}(?:,[ ]*{_IN_FLOW})*)[ ]*\])[ ]*)?$",
+    re.MULTILINE,
 )
 _UNQUOTED = re.compile(r"[A-Za-z0-9/._](?:[A-Za-z0-9 /._-]*[A-Za-z0-9/._-])?")  # what YAML takes for nothing else
 _ITEM = re.compile(_IN_FLOW)
@@ -77,31 +78,28 @@ def load(text: str) -> Node:
     return root
 
 
-def simple(text: str) -> tuple[dict[str, Any], dict[str, int]] | None:
-    """Read a mapping of one-line texts, and lists of them, as `load` would: values and lines by key. Else None."""
-    values: dict[str, Any] = {}
-    lines: dict[str, int] = {}
+def simple(text: str) -> dict[str, Any] | None:
+    """Read a mapping of one-line texts, and lists of them, as `load` would: values by key. Else None."""
     if not text.replace("\n", "").isprintable():
         return None
-    for number, line in enumerate(text.split("\n"), 1):
-        if not line:
-            continue
-        match = _SIMPLE_LINE.fullmatch(line)
-        if match is None:
-            return None
-        key, quoted, plain, items = match.groups()
-        if key in values or key in _WORDS:
-            return None
-        if items:
-            values[key] = [_said(item) for item in _ITEM.findall(items)]
+    lines = _SIMPLE_LINES.findall(text)
+    values: dict[str, Any] = {}
+    for key, quoted, plain, items in lines:
+        if quoted:
+            values[key] = quoted[1:-1]
         else:
-            values[key] = _said(quoted or plain or "")
-        lines[key] = number
-    return values, lines
+            values[key] = [_said(item) for item in _ITEM.findall(items)] if items else _said(plain)
+    all_simple = len(lines) == sum(map(bool, text.split("\n")))
+    return values if all_simple and len(values) == len(lines) and _WORDS.keys().isdisjoint(values) else None
+
+
+def simple_line(text: str, key: str) -> int:
+    """Give the line of a key of what `simple` has read."""
+    return next(number for number, line in enumerate(text.split("\n"), 1) if line.startswith(f"{key}:"))
 
 
 def _said(written: str) -> bool | str | None:
-    if written[:1] in ("'", '"'):
+    if written.startswith(("'", '"')):
         return written[1:-1]
     written = written.rstrip(" ")
     return _WORDS.get(written, written)
