@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
+import sqlalchemy
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -187,7 +188,7 @@ def tables(file):
 
 
 @pytest.mark.engine("sqlite")
-@pytest.mark.parametrize("version", [1, 2, 3, 4, 5, 6])
+@pytest.mark.parametrize("version", [1, 2, 3, 4, 5, 6, 7])
 def test_a_catalog_of_an_earlier_version_is_brought_up(site, version, tmp_path):
     """A catalog as an earlier version made it gets this one's tables, and keeps ids, last good versions and stamps."""
     old = Path(__file__).parent / "catalogs" / f"{version}.sql"
@@ -220,6 +221,40 @@ def test_a_catalog_of_an_earlier_version_is_brought_up(site, version, tmp_path):
     site.article("new.md", title="c", category="X y")
     assert site.publish().changed == ("", "category/x-y")
     assert site.publish(datetime(2101, 1, 1, tzinfo=UTC)).articles == 4
+
+
+def test_places_of_an_earlier_version_are_brought_up(site):
+    """An article's feeds were lists of pairs before schema 8: whichever database has them, nothing published changes."""
+    for number in range(4):
+        site.article(f"{number}.md", title=f"T{number}", category='X "y"', tags=["t", "u"][: number % 3])
+    site.publish()
+    before = site.documents()
+    columns = [("articles", "feeds"), ("articles", "shown_in"), ("readings", "feeds")]
+    with contextlib.closing(site.catalog) as catalog, catalog._database.writing() as connection:
+        connection.exec_driver_sql("UPDATE articles SET shown_in = feeds, shown_at = published WHERE path = '1.md'")
+        connection.exec_driver_sql("UPDATE articles SET feeds = '{}' WHERE path = '3.md'")
+        connection.exec_driver_sql(
+            "INSERT INTO readings (path, mtime_ns, size, inode, feeds, draft) "
+            "SELECT 'staged.md', 1, 1, 1, feeds, draft FROM articles WHERE path = '2.md'"
+        )
+        new = {}
+        for table, column in columns:
+            chosen = f"SELECT path, {column} FROM {table} WHERE {column} IS NOT NULL"
+            for path, feeds in connection.exec_driver_sql(chosen).all():
+                new[table, path, column] = json.loads(feeds)
+                change = sqlalchemy.text(f"UPDATE {table} SET {column} = :feeds WHERE path = :path")
+                old = json.dumps(list(json.loads(feeds).items()))
+                connection.execute(change, {"feeds": old, "path": path})
+        connection.exec_driver_sql("UPDATE meta SET value = '7' WHERE key = 'schema'")
+    assert len(new) == 6
+    with contextlib.closing(site.catalog) as catalog, catalog._database.reading() as connection:
+        for (table, path, column), feeds in new.items():
+            chosen = sqlalchemy.text(f"SELECT {column} FROM {table} WHERE path = :path")
+            assert list(json.loads(connection.execute(chosen, {"path": path}).scalar()).items()) == list(feeds.items())
+    assert site.publish().changed == ()
+    assert site.documents() == before
+    site.article("1.md", "Edited.", title="T1", category='X "y"', tags=["u"])
+    assert site.publish().changed == ("", "category/x-y", "tag/t", "tag/u")
 
 
 DAMAGE = {

@@ -11,7 +11,7 @@ import sqlalchemy
 from feeds.documents import Busy, Documents, Everything, NothingYet, following, memory
 from feeds.encoding import stored
 from feeds.folder import Folder
-from feeds.formats import FORMATS
+from feeds.formats import FORMATS, Format
 from feeds.publish import Publisher
 
 
@@ -112,6 +112,24 @@ def test_what_documents_will_show_is_known_before_it_is_decided(site):
     before = kept(site, stored('["<p>Ahead.</p>", "Ahead."]'))
     assert set(before) == {"given.md", "4.md", "3.md", "2.md", "1.md"}
     assert set(html(Documents(site.catalog, site.config.for_core)).values()) == {"<p>Ahead.</p>"}
+
+
+def test_what_was_rendered_ahead_is_written_too(site, monkeypatch):
+    """Who renders texts ahead has their entries written, in every format, when the documents that show them are."""
+    site.configure(feeds={"limit": 2})
+    for number in range(3):
+        site.article(f"{number}.md", title=f"T{number}", date=f"2026-05-0{number + 1}", tags=["x"])
+    made = Everything(site.catalog, site.config.for_core)
+    site.publish(filled=lambda _: made.rendered(made.likely(site.now)))
+    expected = {address.path: document.body for address, document in documents_of(site, Everything)}
+    monkeypatch.setattr(Format, "entry", None)
+    assert {address.path: document.body for address, document in documents_of(site, lambda *_: made)} == expected
+
+
+def documents_of(site, make):
+    everything = make(site.catalog, site.config.for_core)
+    listed = [address for address, _ in everything.listed(archives=lambda _: False)]
+    return list(everything.every(listed, archives=lambda _: False))
 
 
 @pytest.mark.engine("sqlite")  # which says how it finds things

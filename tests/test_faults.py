@@ -91,10 +91,11 @@ def test_what_was_read_before_a_kill_is_not_read_again(tmp_path):
     assert left < reads - 900, "nothing was left of the first run"
 
 
-def test_who_is_killed_leaves_no_process_behind(tmp_path):
+@pytest.mark.parametrize("prepared", ["", "prepare('feeds.publish.reader')\n"], ids=["new", "copied"])
+def test_who_is_killed_leaves_no_process_behind(tmp_path, prepared):
     """Processes that were started for many files, and wait for more of them, end when who started them was killed."""
     code = (
-        "import os, signal\nfrom feeds.pool import pool\n"
+        f"import os, signal\nfrom feeds.pool import pool, prepare\n{prepared}"
         "processes = pool(int)\nwork = [processes.submit(bytes, 1_000_000) for _ in range(9)]\nwork[0].result()\n"
         "print(*processes._processes, file=open('pids', 'w'), flush=True)\nos.kill(os.getpid(), signal.SIGKILL)"
     )

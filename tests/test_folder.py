@@ -144,6 +144,28 @@ def test_what_is_expected_may_not_be_there(root):
     assert look.read(found[0], 100) == b"x"
 
 
+def test_what_is_in_memory_is_not_asked_for(root, monkeypatch):
+    """A disk is asked for files that it would have to be waited for, and not for those that were read a moment ago."""
+    put(root, *(f"{number:02d}.md" for number in range(60)))
+    look = folder(root)
+    found, asked = list(look.scan()), []
+    monkeypatch.setattr(
+        os, "posix_fadvise", lambda handle, *_: asked.append(Path(f"/proc/self/fd/{handle}").readlink())
+    )
+    for file in found:
+        look.read(file, 100)
+    look.expect(found)
+    assert not asked or not hasattr(os, "RWF_NOWAIT")
+    (root / "25.md").unlink()  # one of those that are tried
+
+    def away(*_):
+        raise BlockingIOError
+
+    monkeypatch.setattr(os, "preadv", away)
+    look.expect(found)
+    assert [path.name for path in asked] == [file.path for file in found if file.path != "25.md"]
+
+
 def replace_root(root):
     shutil.rmtree(root)
     time.sleep(0.3)

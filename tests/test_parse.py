@@ -455,6 +455,13 @@ def test_blank_lines_above_the_front_matter():
     assert refusal("\n\n---\ndate: never\n---\n")[0] == 4
 
 
+@pytest.mark.parametrize("key", ["publishDate", "publishdate", "PUBDATE", "expiryDate"])
+def test_a_key_is_said_as_its_author_spells_it(key):
+    """What is wrong with a value is said by the key that stands in the file, with its line."""
+    line, reason = refusal(f"---\ntitle: T\n{key}: never\n---\n", "2026-01-24-a.md")
+    assert (line, reason.partition(":")[0]) == (3, key)
+
+
 def test_a_blank_author_is_none():
     """A list of blanks names nobody."""
     assert with_("authors: [' ', ~]").authors == ()

@@ -33,6 +33,7 @@ from feeds.catalog.rows import (
     Version,
     Visit,
     micros,
+    names_by_feed,
 )
 from feeds.catalog.schema import METADATA, SCHEMA
 from feeds.catalog.staging import Staging
@@ -62,6 +63,7 @@ __all__ = [
     "Visit",
     "Writer",
     "micros",
+    "names_by_feed",
 ]
 
 
@@ -166,12 +168,12 @@ class Catalog:
             yield Reader(connection)
 
     @contextlib.contextmanager
-    def writing(self) -> Iterator["Writer"]:
-        """Write; all of it is committed at the end, or nothing if an exception passes.
+    def writing(self, *, much: bool = False) -> Iterator["Writer"]:
+        """Write, a little or much; all of it is committed at the end, or nothing if an exception passes.
 
         Another writer is waited for at the beginning. Whoever holds the lock writes as its holder: who lost it can't.
         """
-        with self._database.writing() as connection:
+        with self._database.writing(much=much) as connection:
             yield Writer(connection, self._database)
 
     @contextlib.contextmanager

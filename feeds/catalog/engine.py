@@ -58,10 +58,13 @@ class Database(Protocol):
     def reading(self) -> AbstractContextManager[sa.Connection]:
         """Begin a transaction that sees one state, whatever is committed meanwhile, and writes nothing."""
 
-    def writing(self, *, counts: bool = False, hurries: bool = False) -> AbstractContextManager[sa.Connection]:
+    def writing(
+        self, *, counts: bool = False, hurries: bool = False, much: bool = False
+    ) -> AbstractContextManager[sa.Connection]:
         """Begin a transaction after whoever else writes; committed at the end, or nothing if an exception passes.
 
-        Who `counts` writes about who polled, and who `hurries` waits for nobody.
+        Who `counts` writes about who polled, and who `hurries` waits for nobody. Who writes `much` goes on while what
+        was committed is put in its place.
         """
 
     def lock(self, name: str, wait: float, given_up: Callable[[], bool]) -> AbstractContextManager[None]:

@@ -47,10 +47,10 @@ _TAKE = sa.text(f"SELECT set_config('lock_timeout', :patience, true), pg_advisor
 _ANNOUNCE = sa.text(f"SELECT pg_notify({CHANNEL}, '')")
 _PUT_IN = """
     INSERT INTO entries (feed, published, id, article, name)
-    SELECT place ->> 0, published, id, key, place ->> 1
-    FROM articles CROSS JOIN json_array_elements(feeds::json) AS place
-    WHERE key = ANY(%s)
-    ORDER BY (place ->> 0) COLLATE "C", published, id COLLATE "C"
+    SELECT feed, published, id, articles.key, name
+    FROM articles CROSS JOIN json_each_text(feeds::json) AS place (feed, name)
+    WHERE articles.key = ANY(%s)
+    ORDER BY feed COLLATE "C", published, id COLLATE "C"
     ON CONFLICT (feed, published, id) DO NOTHING
 """
 _OTHERS_SEE = """
@@ -121,7 +121,7 @@ class Postgres:
             yield connection
 
     @contextlib.contextmanager
-    def writing(self, *, counts: bool = False, hurries: bool = False) -> Iterator[sa.Connection]:
+    def writing(self, *, counts: bool = False, hurries: bool = False, much: bool = False) -> Iterator[sa.Connection]:  # noqa: ARG002  # the server does so always
         """Write after whoever else does the same. Each statement sees what was committed before it."""
         taking = {
             "lock": number("count" if counts else "write"),

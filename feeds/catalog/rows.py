@@ -52,7 +52,7 @@ class Reading(NamedTuple):
             slug=article.slug if article.slug_given else None,
             given=article.id,
             minted=minted,
-            feeds=to_json([[feed.path, feed.name] for feed in feeds]).decode(),
+            feeds=to_json({feed.path: feed.name for feed in feeds}).decode(),
             page=page,
             published=micros(article.published),
             expires=micros(article.expires) if article.expires else None,
@@ -120,7 +120,7 @@ class Pending(NamedTuple):
     gone: bool
     given: str | None
     minted: str
-    feeds: str  # [[path, name as it spells it], …]
+    feeds: str  # for `names_by_feed`
     published: int
     expires: int | None
     draft: bool
@@ -237,6 +237,11 @@ def record(row: Any) -> Record:
 def feed_state(row: Any) -> FeedState:
     facts = row._asdict()
     return FeedState(**facts | {"changed": moment(row.changed)})
+
+
+def names_by_feed(feeds: str) -> dict[str, str]:
+    """Unpack the feeds of an article: each one's path, and its name as the article spells it."""
+    return from_json(feeds)  # type: ignore[no-any-return]
 
 
 def micros(when: datetime) -> int:

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 T = TypeVar("T")
 
-SCHEMA = 7
+SCHEMA = 8
 _CHUNK = 500  # parameters of one statement
 
 METADATA = sa.MetaData()
@@ -49,7 +49,7 @@ _VERSION: tuple[Callable[[], "sa.Column[Any]"], ...] = (
     lambda: sa.Column("slug", _TEXT),  # only if its front matter gives one
     lambda: sa.Column("given", _TEXT),  # the id, likewise
     lambda: sa.Column("minted", _TEXT),  # the id that it has if it gives none
-    lambda: sa.Column("feeds", _TEXT),  # that it is in when it is live: [[path, name as it spells it], …]
+    lambda: sa.Column("feeds", _TEXT),  # that it is in when it is live: {path: name as it spells it}
     lambda: sa.Column("page", _TEXT),  # the path of its page, if that is one of ours
     lambda: sa.Column("published", sa.BigInteger),
     lambda: sa.Column("expires", sa.BigInteger),
@@ -257,8 +257,21 @@ SQLITE_MIGRATIONS = {  # from a schema to the next
         PRIMARY KEY (day, feed, reader))""",
         'CREATE TABLE imports (log TEXT NOT NULL PRIMARY KEY, "offset" BIGINT NOT NULL, day TEXT NOT NULL)',
     ),
+    7: tuple(
+        f"""UPDATE {table} SET {column} = (
+        SELECT json_group_object(json_extract(value, '$[0]'), json_extract(value, '$[1]')) FROM json_each({column}))
+        WHERE {column} IS NOT NULL"""  # noqa: S608  # our own names; it was [[path, name], …]
+        for table, column in (("articles", "feeds"), ("articles", "shown_in"), ("readings", "feeds"))
+    ),
 }
-POSTGRES_MIGRATIONS: dict[int, tuple[str, ...]] = {}  # its first schema was 7
+POSTGRES_MIGRATIONS: dict[int, tuple[str, ...]] = {  # its first schema was 7
+    7: tuple(
+        f"""UPDATE {table} SET {column} = coalesce((
+        SELECT json_object_agg(value ->> 0, value ->> 1) FROM json_array_elements({column}::json))::text, '{{}}')
+        WHERE {column} IS NOT NULL"""  # noqa: S608
+        for table, column in (("articles", "feeds"), ("articles", "shown_in"), ("readings", "feeds"))
+    ),
+}
 OLDEST_FIRST = (entries.c.published, entries.c.id)
 NEWEST_FIRST = tuple(column.desc() for column in OLDEST_FIRST)
 

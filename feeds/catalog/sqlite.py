@@ -38,12 +38,14 @@ if TYPE_CHECKING:
 
 _DAMAGE = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 _PAGE = 16 << 10  # bytes: an entry's row takes 200, and a whole archive has a million of them in ten thousand pages
+_LARGE_LOG = 4096  # pages, after which a commit clears it: each is copied to its place once, not often
+_TRIES = 5  # to clear it while more is committed
 _READERS_ROOM, _WRITERS_ROOM = 16 << 10, 64 << 10  # KiB of the database that are held
 
 # "OR FAIL": by default each page would be kept as it was before the statement, and whoever fails rolls all back anyway
 _PUT_IN = """
 INSERT OR FAIL INTO entries (feed, published, id, article, name)
-SELECT json_extract(place.value, '$[0]'), published, articles.id, articles.key, json_extract(place.value, '$[1]')
+SELECT place.key, published, articles.id, articles.key, place.value
 FROM json_each(?) AS chosen
 CROSS JOIN articles ON articles.key = chosen.value
 CROSS JOIN json_each(feeds) AS place
@@ -93,17 +95,33 @@ class Sqlite:
                 yield connection
 
     @contextlib.contextmanager
-    def writing(self, *, counts: bool = False, hurries: bool = False) -> Iterator[sa.Connection]:
+    def writing(self, *, counts: bool = False, hurries: bool = False, much: bool = False) -> Iterator[sa.Connection]:
         """Write after whoever else does, from the beginning: who begins to read can't write after another.
 
         Of what was counted, deleted means wiped.
         """
         room = _READERS_ROOM if counts else _WRITERS_ROOM
+        much = much and self._file is not None
         with self._translated():
             self._follow()
-            engine = self.engine.execution_options(writes=room, wipes=counts, hurries=hurries)
+            engine = self.engine.execution_options(
+                writes=room, wipes=counts, hurries=hurries, log=0 if much else _LARGE_LOG
+            )
             with engine.begin() as connection:
                 yield connection
+        if much:
+            threading.Thread(target=self._clear_log, name="log").start()
+
+    def _clear_log(self) -> None:
+        """Copy what the log has to its place, for which a disk takes seconds; if it can't, the next commit does."""
+        with contextlib.suppress(sa.exc.DBAPIError), contextlib.closing(self.engine.raw_connection()) as raw:
+            cursor = cast("Any", raw.cursor())
+            known = -1
+            for _ in range(_TRIES):  # the disk is asked to keep it when nothing was committed meanwhile
+                _, in_log, _ = cursor.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+                if in_log == known:
+                    break
+                known = in_log
 
     @contextlib.contextmanager
     def lock(self, name: str, wait: float, given_up: Callable[[], bool]) -> Iterator[None]:
@@ -159,7 +177,8 @@ class Sqlite:
 
     @staticmethod
     def put_in(connection: sa.Connection, keys: Sequence[int]) -> None:
-        """Make entries of articles."""
+        """Make entries of articles, sorted in as much room as a reader has: they come in the order of the pages."""
+        connection.exec_driver_sql(f"PRAGMA cache_size=-{_READERS_ROOM}")
         connection.exec_driver_sql(_PUT_IN, (json.dumps(keys),))
 
     def announce(self, _connection: sa.Connection) -> None:
@@ -230,6 +249,8 @@ def _engine(file: Path | None) -> sa.Engine:
         connection.exec_driver_sql(f"PRAGMA cache_size=-{writes or _READERS_ROOM}")
         connection.exec_driver_sql(f"PRAGMA secure_delete={wipes}")
         connection.exec_driver_sql(f"PRAGMA busy_timeout={patience * 1000:.0f}")
+        if writes:
+            connection.exec_driver_sql(f"PRAGMA wal_autocheckpoint={options['log']}")
         connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
     def connected(connection: Any, _record: Any) -> None:
@@ -237,7 +258,6 @@ def _engine(file: Path | None) -> sa.Engine:
         connection.isolation_level = None  # transactions are ours: pysqlite would begin them late
         connection.execute("PRAGMA foreign_keys=ON")
         connection.execute("PRAGMA synchronous=NORMAL")
-        connection.execute("PRAGMA wal_autocheckpoint=4096")  # pages: each is copied to its place once, not often
         connection.execute("PRAGMA journal_size_limit=67108864")
 
     sa.event.listen(engine, "connect", connected)

@@ -1,8 +1,9 @@
 """What the one writer does within one transaction."""
 
 import json
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import asdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import asdict, fields
 from datetime import datetime
 from typing import Any
 
@@ -11,7 +12,7 @@ import sqlalchemy as sa
 from feeds.catalog.audience import Counting
 from feeds.catalog.engine import Database
 from feeds.catalog.reader import MENDED
-from feeds.catalog.rows import Holder, Pending, Place, Refusal, Rendition, Run, Shown, micros
+from feeds.catalog.rows import Holder, Pending, Place, Refusal, Rendition, Run, Shown, micros, names_by_feed
 from feeds.catalog.schema import (
     EDITED,
     TO_DECIDE,
@@ -32,10 +33,11 @@ from feeds.catalog.schema import (
 from feeds.catalog.staging import Staging
 from feeds.model import FeedState
 
+_STATE = tuple(field.name for field in fields(FeedState))
 _SHOWN = tuple(f"_{name}" for name in Shown._fields)
 _PLACES = (
     sa.func.coalesce(articles.c.shown_at, articles.c.published).label("shown_at"),
-    sa.func.coalesce(articles.c.shown_in, articles.c.feeds, "[]").label("shown_in"),
+    sa.func.coalesce(articles.c.shown_in, articles.c.feeds, "{}").label("shown_in"),
 )
 _PENDING = {column.name: column for column in ((articles.c.pending == EDITED).label("edited"), *_PLACES)}
 _DECIDE = sa.case(
@@ -134,7 +136,7 @@ class Writer(Staging, Counting):
         chosen = sa.select(articles.c.id, articles.c.live, *_PLACES).where(articles.c.key == key)
         old = self._connection.execute(chosen).one()
         if old.live:
-            self.take_out([(feed, old.shown_at, old.id) for feed, _ in json.loads(old.shown_in)])
+            self.take_out([(feed, old.shown_at, old.id) for feed in names_by_feed(old.shown_in)])
         self._put(key, {"id": None, "pending": _DECIDE})
         return old.id  # type: ignore[no-any-return]
 
@@ -200,7 +202,7 @@ class Writer(Staging, Counting):
                 values = {**facts, **more, "gone": True, "revision": revision}
                 if row.get("live") and more["hash"] and more["published"] is not None:
                     shown_at = more["published"] if row.get("shown_at") is None else row["shown_at"]
-                    values |= {"live": True, "shown_at": shown_at, "shown_in": "[]", "pending": TO_DECIDE}
+                    values |= {"live": True, "shown_at": shown_at, "shown_in": "{}", "pending": TO_DECIDE}
                     live += 1
                 self._connection.execute(articles.insert().values(values))
         for table, key in ((revisions, "number"), (feeds, "rowid"), (audience, "rowid"), (imports, "rowid")):
@@ -228,13 +230,14 @@ class Writer(Staging, Counting):
         delete = entries.delete().where(*there, entries.c.id == sa.bindparam("i"))
         self._many(delete, ("f", "p", "i"), sorted(places))
 
-    def bury(self, feed: str, ids: Iterable[str], at: datetime, since: datetime) -> None:
-        """Keep tombstones of what was withdrawn from a feed, but for what is there again; forget those from before."""
+    def bury(self, withdrawn: Mapping[str, AbstractSet[str]], at: datetime, since: datetime) -> None:
+        """Keep tombstones of what was withdrawn from feeds, but for what is there again; forget theirs from before."""
         over = tombstones.c.at <= micros(since)
-        self._connection.execute(tombstones.delete().where(tombstones.c.feed == feed, over))
-        ids = set(ids)
-        gone = sorted(ids - self.live_ids(list(ids)))
-        self._put_over(tombstones, ("feed", "id", "at"), [(feed, id_, micros(at)) for id_ in gone])
+        for some in chunks(list(withdrawn)):
+            self._connection.execute(tombstones.delete().where(tombstones.c.feed.in_(some), over))
+        live = self.live_ids(list(set[str]().union(*withdrawn.values())))
+        gone = [(feed, id_, micros(at)) for feed, ids in withdrawn.items() for id_ in sorted(ids - live)]
+        self._put_over(tombstones, ("feed", "id", "at"), gone)
 
     def unbury(self, limit: int) -> set[str]:
         """Forget the tombstones of what is there again. Gives the feeds that told of one: of so many, the latest."""
@@ -245,11 +248,10 @@ class Writer(Staging, Counting):
             self._connection.execute(tombstones.delete().where(again))
         return {path for path, those in told.items() if self.withdrawn(path, limit) != those}
 
-    def stamp(self, feed: FeedState) -> None:
-        """Keep a feed's state."""
-        values = asdict(feed) | {"changed": micros(feed.changed)}
-        if self._connection.execute(feeds.update().where(feeds.c.path == feed.path).values(values)).rowcount == 0:
-            self._connection.execute(feeds.insert().values(values))
+    def stamp(self, states: Iterable[FeedState]) -> None:
+        """Keep feeds' states."""
+        facts = ({**asdict(state), "changed": micros(state.changed)} for state in states)
+        self._put_over(feeds, _STATE, [tuple(one.values()) for one in facts])
 
     def commit_revision(self, at: datetime) -> int:
         """Begin the next revision, which is there for readers when the transaction is committed. Gives its number."""

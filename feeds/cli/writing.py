@@ -6,7 +6,7 @@ articles, archives, the live documents that lead to them, and at last the pages 
 
 import logging
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -26,6 +26,7 @@ from feeds.pool import Queue, cores, pool
 if TYPE_CHECKING:
     from concurrent.futures import ProcessPoolExecutor
 
+S = TypeVar("S")
 T = TypeVar("T")
 
 _LOG = logging.getLogger(__name__)
@@ -172,14 +173,14 @@ class Crew:
         needed, pages, lists = [[file for file in files if file.kind in kinds] for kinds in _KINDS]
         writer = self.writer
         texts = writer.not_rendered(tasks)  # each shown by several feeds, which are written by several processes
-        if len(tasks) + len(files) <= _FEW and not self._processes:
+        if len(tasks) + len(files) <= _FEW:
             for batch in _batches(texts, _BATCH_OF_TEXTS):  # pages and archives come first, and keep nothing for others
-                writer.render(batch)
-            yield from writer.write_files(needed)
-            yield from writer.write_files(pages)
-            yield from writer.write(archives)
-            yield from writer.write(live)
-            yield from writer.write_files(lists)
+                self._by_one(_render, writer.render, batch)
+            for some in (needed, pages):
+                yield from self._by_one(_write_files, writer.write_files, some)
+            for group in (archives, live):
+                yield from self._by_one(_write, writer.write, group)
+            yield from self._by_one(_write_files, writer.write_files, lists)
             return
         processes = self.start()
         list(processes.map(_render, _batches(texts, _BATCH_OF_TEXTS)))
@@ -188,6 +189,15 @@ class Crew:
         for group in (archives, live):
             yield from chain(*processes.map(_write, _of_feeds(group)))
         yield from chain(*processes.map(_write_files, _batches(lists, _BATCH_OF_TEXTS)))
+
+    def _by_one(self, there: Callable[[list[S]], T], here: Callable[[list[S]], T], items: list[S]) -> T:
+        """Do something little in the process that has rendered ahead, if there is one: it has the entries at hand."""
+        from concurrent.futures import BrokenExecutor
+
+        if self._processes and items:
+            with suppress(BrokenExecutor):
+                return self._processes.submit(there, items).result()
+        return here(items)
 
     def __enter__(self) -> Self:
         return self

@@ -1,6 +1,5 @@
 """Every document of a catalog, one after the other, for who writes them all; nothing is kept but entries."""
 
-import json
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
@@ -10,7 +9,7 @@ from itertools import groupby
 from operator import itemgetter
 
 from feeds import syndicate
-from feeds.catalog import Catalog
+from feeds.catalog import Catalog, names_by_feed
 from feeds.documents.address import Address
 from feeds.documents.contents import Contents, KeptText
 from feeds.documents.overviews import Overviews
@@ -79,7 +78,7 @@ class Everything:
                 some = catalog.pages(after, _PAGE)
             for path, one in groupby(some, itemgetter(0)):
                 after, (_, file, feeds, *state) = path, next(one)
-                places = [names.get(feed) for feed, _ in json.loads(feeds)]  # it links to those that there are
+                places = [names.get(feed) for feed in names_by_feed(feeds)]  # it links to those that there are
                 yield path, file, digest_of(identity, file, places, *state)
             if len(some) < _PAGE:
                 return
@@ -102,7 +101,7 @@ class Everything:
                 some = catalog.undecided(now, after, _PAGE)
             for after, feeds, published, id_ in some:
                 place = (published, id_, after)
-                for path, _ in json.loads(feeds):
+                for path in names_by_feed(feeds):
                     places = newest[path]
                     if len(places) < limit:
                         heappush(places, place)

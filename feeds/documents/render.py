@@ -90,9 +90,12 @@ class Renderer:
         return syndicate.feed(state, entries, self._site, archive, shown.withdrawn)
 
     def render(self, records: Iterable[Record]) -> None:
-        """Render articles for feeds to come, here or elsewhere."""
+        """Render articles for feeds to come, here or elsewhere, and write their entries."""
+        feed = syndicate.feed(syndicate.SITE, (), self._site)
         for record in records:
-            self._entry(record, {}, keep=True)
+            entry = self._entry(record, {}, keep=True)
+            for format_ in FORMATS:
+                self._written_entry(format_, entry, feed)
 
     def document(self, address: Address, feed: Feed, state: FeedState, changed: datetime) -> Rendered:
         """Render a document; a live one within the size that the site allows."""
@@ -114,14 +117,14 @@ class Renderer:
 
     def _write(self, format_: Format, feed: Feed) -> bytes:
         """Write a feed; an entry that several feeds show is written once."""
-        entries = []
-        for entry in feed.entries:
-            written = self._written.get((format_, entry))
-            if written is None:
-                written = format_.entry(entry, feed)
-                self._written.put((format_, entry), written)
-            entries.append(written)
-        return format_.document(feed, entries)
+        return format_.document(feed, [self._written_entry(format_, entry, feed) for entry in feed.entries])
+
+    def _written_entry(self, format_: Format, entry: Entry, feed: Feed) -> bytes:
+        written = self._written.get((format_, entry))
+        if written is None:
+            written = format_.entry(entry, feed)
+            self._written.put((format_, entry), written)
+        return written
 
     def _entry(self, record: Record, kept: Mapping[int, tuple[str, bytes]], *, keep: bool) -> Entry:
         key = _key(record)

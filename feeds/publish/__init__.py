@@ -112,7 +112,7 @@ class Publisher:
             seen = look.at(parts, again=anew, progress=progress)
             if seen.first:
                 filled(seen.first)
-            with self._catalog.writing() as catalog:
+            with self._catalog.writing(much=seen.first > 0) as catalog:
                 guard = Guard(catalog, now, self._guard, accept=accept)
                 commit = Commit(catalog, self._site, self._folder, now, guard)
                 changed = commit.all(seen.vanished, anew=anew)

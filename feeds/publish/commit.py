@@ -1,12 +1,11 @@
 """One transaction's decisions: which article a file is a version of, its id, whether it is live, what shows it."""
 
-import json
 from collections.abc import Iterator
 from datetime import datetime
 from functools import lru_cache
 
 from feeds import syndicate
-from feeds.catalog import Pending, Place, Refusal, Shown, Version, Writer, micros
+from feeds.catalog import Pending, Place, Refusal, Shown, Version, Writer, micros, names_by_feed
 from feeds.folder import Folder
 from feeds.model import Site
 from feeds.publish.guard import Guard
@@ -15,7 +14,7 @@ from feeds.publish.moves import moves
 from feeds.publish.stamps import Stamps
 
 _PAGE = 5_000  # articles that are decided of together
-_MANY_PLACES = 100_000  # in feeds, put in together: the more there are, the more of them are neighbours
+_MANY_PLACES = 1_000_000  # in feeds, put in together: the more there are, the more of them are neighbours
 
 
 class Commit:
@@ -141,7 +140,7 @@ class Commit:
             had = self._ids.had(one)
             id_, live, waiting = self._decide(one, had)
             if live and id_ and not one.live:
-                feeds = [path for path, _ in _unpacked(one.feeds)]
+                feeds = _names_by_feed(one.feeds)
                 stamps.arrived(feeds, (one.published, id_))
                 self._comes(one, len(feeds))
                 news = True
@@ -215,12 +214,10 @@ class Commit:
 def _places(feeds: str, published: int, id_: str | None) -> dict[Place, str]:
     """Give an article's places in feeds, each with the feed's name as the article spells it."""
     assert id_ is not None, "what is live has an id"
-    return {(feed, published, id_): name for feed, name in _unpacked(feeds)}
+    return {(feed, published, id_): name for feed, name in _names_by_feed(feeds).items()}
 
 
-@lru_cache(maxsize=4096)
-def _unpacked(feeds: str) -> list[tuple[str, str]]:
-    return [(path, name) for path, name in json.loads(feeds)]
+_names_by_feed = lru_cache(maxsize=4096)(names_by_feed)
 
 
 def _id_taken(path: str, id_: str | None, holder: str) -> Refusal:

@@ -75,8 +75,7 @@ class Stamps:
         returned = self._catalog.unbury(self._site.limit) if self._arrived else set()
         states = [self._state(path, returned) for path in sorted(feeds | returned)]
         if not any(live or history for _, live, history, _ in states):
-            for state, *_ in states:
-                self._catalog.stamp(state)
+            self._catalog.stamp(state for state, *_ in states)
             return []
         # Last-Modified must not go back, whatever the clock does; and it has seconds only: other bytes, another second
         last = self._catalog.moment(self._catalog.revision()).replace(microsecond=0)
@@ -84,19 +83,21 @@ class Stamps:
         number = self._catalog.commit_revision(at)
         assert number == self.revision, "there is one writer"
         since = at - timedelta(days=self._site.tombstones)
-        for state, live, history, shifted in states:
-            if live:  # what else a document tells changes when its entries do, and at no other time
-                self._catalog.bury(state.path, self._withdrawn[state.path] if self._site.tombstones else (), at, since)
-            self._catalog.stamp(
-                replace(
-                    state,
-                    revision=number if live else state.revision,
-                    changed=at if live else state.changed,
-                    history=number if history else state.history,
-                    shifted=number if shifted else state.shifted,
-                )
+        changed = [state.path for state, live, *_ in states if live]
+        # what else a document tells changes when its entries do, and at no other time
+        told = self._withdrawn if self._site.tombstones else {}
+        self._catalog.bury({path: told.get(path, set()) for path in changed}, at, since)
+        self._catalog.stamp(
+            replace(
+                state,
+                revision=number if live else state.revision,
+                changed=at if live else state.changed,
+                history=number if history else state.history,
+                shifted=number if shifted else state.shifted,
             )
-        return [state.path for state, live, *_ in states if live]
+            for state, live, history, shifted in states
+        )
+        return changed
 
     def _state(self, path: str, returned: AbstractSet[str]) -> tuple[FeedState, bool, bool, bool]:
         """Give a feed's state, and which of its three stamps must move: revision, history, shifted."""
