@@ -136,10 +136,16 @@ def measured(command: list[str], cwd: Path) -> Cost:
     wall = time.monotonic() - began
     meter.over = True
     cpu = usage.ru_utime + usage.ru_stime
-    for pid in meter.seen - {process.pid}:  # those for which nobody waited, which are ours now
+    left, until = meter.seen - {process.pid}, time.monotonic() + 10
+    while left and time.monotonic() < until:  # those for which nobody has waited are ours now
+        pid = left.pop()
         with suppress(ChildProcessError):
-            _, _, usage = os.wait4(pid, 0)
-            cpu += usage.ru_utime + usage.ru_stime
+            ended, _, usage = os.wait4(pid, os.WNOHANG)
+            if ended:
+                cpu += usage.ru_utime + usage.ru_stime
+            else:
+                left.add(pid)
+                time.sleep(0.01)
     if process.returncode:
         sys.exit(f"{command}: exit {process.returncode}: {said.decode()}")
     return Cost(wall, cpu, meter.peak)

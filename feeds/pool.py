@@ -25,16 +25,29 @@ _prepared = False
 def prepare(*modules: str) -> None:
     """Have modules imported for the processes to come, in one that is copied then, while this one goes on.
 
-    A process takes milliseconds to start then and not a second. For who will need some, and ends soon: the one that is
-    copied stays, with its memory, for as long as this one.
+    A process takes milliseconds to start then and not a second. For a program's first thread, who will need some, and
+    ends soon: the one that is copied stays, with its memory, for as long as this one. It listens at a socket among the
+    temporary files; where there can be none, processes are started as ever.
     """
     global _prepared  # noqa: PLW0603  # of this process
-    if hasattr(os, "fork"):
-        from multiprocessing import forkserver
+    if not hasattr(os, "fork"):
+        return
+    from multiprocessing import forkserver
 
+    # it takes over what we say here: nothing is imported from the folder that we are in, and Ctrl-C is for us
+    environment = dict(os.environ)
+    os.environ["PYTHONSAFEPATH"] = "1"
+    interrupt = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
         forkserver.set_forkserver_preload(list(modules))
         forkserver.ensure_running()
         _prepared = True
+    except OSError:
+        pass
+    finally:
+        signal.signal(signal.SIGINT, interrupt)
+        del os.environ["PYTHONSAFEPATH"]
+        os.environ.update(environment)
 
 
 def pool(begin: Callable[..., object], *values: Any) -> "ProcessPoolExecutor":

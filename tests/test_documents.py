@@ -114,13 +114,19 @@ def test_what_documents_will_show_is_known_before_it_is_decided(site):
     assert set(html(Documents(site.catalog, site.config.for_core)).values()) == {"<p>Ahead.</p>"}
 
 
-def test_what_was_rendered_ahead_is_written_too(site, monkeypatch):
-    """Who renders texts ahead has their entries written, in every format, when the documents that show them are."""
+def test_entries_are_written_ahead(site, monkeypatch):
+    """Who writes entries ahead has them, in every format, when the documents that show them are written."""
     site.configure(feeds={"limit": 2})
     for number in range(3):
         site.article(f"{number}.md", title=f"T{number}", date=f"2026-05-0{number + 1}", tags=["x"])
     made = Everything(site.catalog, site.config.for_core)
-    site.publish(filled=lambda _: made.rendered(made.likely(site.now)))
+
+    def filled(_articles):
+        keys = made.likely(site.now)
+        made.rendered(keys)
+        made.write_ahead(keys)
+
+    site.publish(filled=filled)
     expected = {address.path: document.body for address, document in documents_of(site, Everything)}
     monkeypatch.setattr(Format, "entry", None)
     assert {address.path: document.body for address, document in documents_of(site, lambda *_: made)} == expected

@@ -5,6 +5,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -99,7 +100,10 @@ def test_who_is_killed_leaves_no_process_behind(tmp_path, prepared):
         "processes = pool(int)\nwork = [processes.submit(bytes, 1_000_000) for _ in range(9)]\nwork[0].result()\n"
         "print(*processes._processes, file=open('pids', 'w'), flush=True)\nos.kill(os.getpid(), signal.SIGKILL)"
     )
-    killed = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, check=False)
+    with tempfile.TemporaryDirectory() as temporary:  # in which one that is killed leaves its socket
+        killed = subprocess.run(
+            [sys.executable, "-c", code], cwd=tmp_path, check=False, env=os.environ | {"TMPDIR": temporary}
+        )
     assert killed.returncode == -signal.SIGKILL
     pids = (tmp_path / "pids").read_text().split()
     assert pids
@@ -110,6 +114,23 @@ def test_who_is_killed_leaves_no_process_behind(tmp_path, prepared):
                 os.kill(int(pid), signal.SIGKILL)
             raise AssertionError(left)
         time.sleep(0.05)
+
+
+@pytest.mark.parametrize("room", [True, False])
+def test_processes_are_copied_where_that_can_be(tmp_path, room):
+    """A process is a copy of one that runs nothing of the folder we are in, or new where no socket can be."""
+    (tmp_path / "yaml.py").write_text("raise SystemExit('this is not for you')")
+    too_long = tmp_path / ("x" * 120)  # for a socket's name
+    too_long.mkdir()
+    code = (
+        "import os\nfrom feeds.pool import pool, prepare\nbefore = dict(os.environ)\nprepare('feeds.publish.reader')\n"
+        "with pool(int) as processes:\n    print(processes.submit(os.getppid).result() != os.getpid(), os.environ == before)"
+    )
+    environment = os.environ | {"TMPDIR": tempfile.gettempdir() if room else str(too_long)}
+    command = [sys.executable, "-P", "-c", code]
+    done = subprocess.run(command, cwd=tmp_path, check=True, env=environment, capture_output=True, text=True)
+    assert done.stdout.split() == [str(room), "True"]
+    assert done.stderr == ""
 
 
 def command_of(pid):

@@ -193,6 +193,7 @@ imports = sa.Table(  # how far access logs were read
     sa.Column("offset", sa.BigInteger, nullable=False),  # bytes
     sa.Column("day", _TEXT, nullable=False),  # when
 )
+_OF_PLACES = (("articles", "feeds"), ("articles", "shown_in"), ("readings", "feeds"))  # until 7 [[path, name], …]
 SQLITE_MIGRATIONS = {  # from a schema to the next
     1: (
         "ALTER TABLE articles ADD COLUMN revision INTEGER DEFAULT '0' NOT NULL",
@@ -260,16 +261,16 @@ SQLITE_MIGRATIONS = {  # from a schema to the next
     7: tuple(
         f"""UPDATE {table} SET {column} = (
         SELECT json_group_object(json_extract(value, '$[0]'), json_extract(value, '$[1]')) FROM json_each({column}))
-        WHERE {column} IS NOT NULL"""  # noqa: S608  # our own names; it was [[path, name], …]
-        for table, column in (("articles", "feeds"), ("articles", "shown_in"), ("readings", "feeds"))
+        WHERE {column} IS NOT NULL"""  # noqa: S608  # our own names
+        for table, column in _OF_PLACES
     ),
 }
 POSTGRES_MIGRATIONS: dict[int, tuple[str, ...]] = {  # its first schema was 7
     7: tuple(
         f"""UPDATE {table} SET {column} = coalesce((
         SELECT json_object_agg(value ->> 0, value ->> 1) FROM json_array_elements({column}::json))::text, '{{}}')
-        WHERE {column} IS NOT NULL"""  # noqa: S608
-        for table, column in (("articles", "feeds"), ("articles", "shown_in"), ("readings", "feeds"))
+        WHERE {column} IS NOT NULL"""  # noqa: S608  # our own names
+        for table, column in _OF_PLACES
     ),
 }
 OLDEST_FIRST = (entries.c.published, entries.c.id)

@@ -114,7 +114,10 @@ class Sqlite:
 
     def _clear_log(self) -> None:
         """Copy what the log has to its place, for which a disk takes seconds; if it can't, the next commit does."""
-        with contextlib.suppress(sa.exc.DBAPIError), contextlib.closing(self.engine.raw_connection()) as raw:
+        with (
+            contextlib.suppress(sa.exc.DBAPIError, sqlite3.Error),
+            contextlib.closing(self.engine.raw_connection()) as raw,
+        ):
             cursor = cast("Any", raw.cursor())
             known = -1
             for _ in range(_TRIES):  # the disk is asked to keep it when nothing was committed meanwhile
@@ -177,8 +180,7 @@ class Sqlite:
 
     @staticmethod
     def put_in(connection: sa.Connection, keys: Sequence[int]) -> None:
-        """Make entries of articles, sorted in as much room as a reader has: they come in the order of the pages."""
-        connection.exec_driver_sql(f"PRAGMA cache_size=-{_READERS_ROOM}")
+        """Make entries of articles."""
         connection.exec_driver_sql(_PUT_IN, (json.dumps(keys),))
 
     def announce(self, _connection: sa.Connection) -> None:
@@ -230,10 +232,11 @@ class Sqlite:
         """Say in a sentence what the database said."""
         try:
             yield
-        except sa.exc.DBAPIError as error:
-            if getattr(error.orig, "sqlite_errorcode", 0) & 0xFF in _DAMAGE:
-                raise CatalogDamaged(f"{self.name}: the catalog is damaged: {error.orig}") from error
-            raise unusable(self.name, error.orig) from error
+        except (sa.exc.DBAPIError, sqlite3.Error) as error:
+            said = error.orig if isinstance(error, sa.exc.DBAPIError) else error  # of a statement that is the driver's
+            if getattr(said, "sqlite_errorcode", 0) & 0xFF in _DAMAGE:
+                raise CatalogDamaged(f"{self.name}: the catalog is damaged: {said}") from error
+            raise unusable(self.name, said) from error
 
 
 def _engine(file: Path | None) -> sa.Engine:

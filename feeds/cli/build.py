@@ -24,14 +24,12 @@ from feeds.cli.common import (
     where,
 )
 from feeds.cli.purging import Purging
-from feeds.cli.writing import IMPORTED, Ahead, Crew, Task
+from feeds.cli.writing import FEW_ARTICLES, IMPORTED, Ahead, Crew, Task
 from feeds.config.values import tree as tree_at
 from feeds.errors import CatalogDamaged, GuardStopped, UsageError
 from feeds.folder import Folder
 from feeds.pool import cores, prepare
 from feeds.publish import Outcome
-
-_MANY = 3_000  # articles, for which processes are worth their start
 
 
 @command
@@ -49,9 +47,9 @@ def build(call: Call, output: str | None, force: bool, accept: bool, no_export: 
         say_without_effect(settings)
     catalog = open_catalog(settings)
     publisher, folder = make_publisher(settings, catalog)
-    _prepare(catalog, folder)
     Days(settings, catalog).close()
     with catalog.lock(wait):
+        _prepare(catalog, folder)
         now, told = datetime.now(UTC), True
         written, removed = list[str](), list[str]()
 
@@ -88,7 +86,7 @@ def build(call: Call, output: str | None, force: bool, accept: bool, no_export: 
 def _prepare(catalog: Catalog, folder: Folder) -> None:
     """Have what processes need imported meanwhile, if there will be some: where so many articles are new."""
     with suppress(CatalogDamaged), catalog.reading() as reader:  # the run finds that too, and mends it
-        if not reader.any_articles() and cores() > 1 and folder.count(enough=_MANY) >= _MANY:
+        if not reader.any_articles() and cores() > 1 and folder.count(enough=FEW_ARTICLES + 1) > FEW_ARTICLES:
             prepare(*IMPORTED)
 
 

@@ -20,6 +20,7 @@ from feeds.cli.site import File, Files
 from feeds.documents import Address, Everything, KeptText
 from feeds.encoding import SUFFIXES, encode
 from feeds.export import HEAD, Fact, Target
+from feeds.formats import FORMATS
 from feeds.model import FeedState
 from feeds.pool import Queue, cores, pool
 
@@ -34,16 +35,14 @@ _LOG = logging.getLogger(__name__)
 _FEW = 300  # files that are written here: processes of their own take a second to start
 _BATCH = 8  # feeds for a process at a time
 _BATCH_OF_TEXTS = 100
-_FEW_ARTICLES = 3_000  # of which it is decided in less time than a process takes to start
+FEW_ARTICLES = 3_000  # of which it is decided in less time than a process takes to start
 _MANY_AHEAD = 1_000  # texts
 _MOST_AHEAD = 20_000  # texts, which this process holds until it has decided
 # what processes import that read articles and write documents
 IMPORTED = (
     "feeds.cli.writing",
     "feeds.publish.reader",
-    "feeds.formats.rss",
-    "feeds.formats.atom",
-    "feeds.formats.jsonfeed",
+    *(one.module for one in FORMATS),
 )
 _KINDS = ({"asset", "host", "file"}, {"article", "archive"}, {"feed", "opml"})  # of files, in their order
 
@@ -146,6 +145,10 @@ class Writer:
         """Render articles' texts, which nobody but the caller can keep now. Gives what they became."""
         return self._documents.rendered(keys)
 
+    def write_ahead(self, keys: list[int]) -> None:
+        """Write the entries of articles whose texts were rendered here, for documents that are written here."""
+        self._documents.write_ahead(keys)
+
     def keep(self, made: list[KeptText]) -> None:
         """Keep what texts became. Raises `CatalogError`."""
         self._documents.keep(made)
@@ -191,20 +194,15 @@ class Crew:
         yield from chain(*processes.map(_write_files, _batches(lists, _BATCH_OF_TEXTS)))
 
     def _by_one(self, there: Callable[[list[S]], T], here: Callable[[list[S]], T], items: list[S]) -> T:
-        """Do something little in the process that has rendered ahead, if there is one: it has the entries at hand."""
-        from concurrent.futures import BrokenExecutor
-
-        if self._processes and items:
-            with suppress(BrokenExecutor):
-                return self._processes.submit(there, items).result()
-        return here(items)
+        """Do something little in a process where there is one: the one that has rendered ahead has entries at hand."""
+        return self._processes.submit(there, items).result() if self._processes and items else here(items)
 
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: object, *_: object) -> None:
-        if self._processes:
-            self._processes.shutdown(wait=kind is None, cancel_futures=True)
+    def __exit__(self, *_: object) -> None:
+        if self._processes:  # none of them writes on when others may
+            self._processes.shutdown(cancel_futures=True)
 
 
 class Ahead:
@@ -223,7 +221,7 @@ class Ahead:
 
     def begin(self, articles: int) -> None:
         """Begin, if a catalog that had no articles has got so many that it is worth it."""
-        if articles > _FEW_ARTICLES and cores() > 1:
+        if articles > FEW_ARTICLES and cores() > 1:
             self._thread = threading.Thread(target=self._render, name="ahead", daemon=True)
             self._thread.start()
 
@@ -244,6 +242,10 @@ class Ahead:
                 if self._over.is_set():
                     return
                 self._made += processes.submit(_render_ahead, some).result()
+            for some in _batches(keys, _BATCH_OF_TEXTS):
+                if self._over.is_set():
+                    return
+                processes.submit(_write_ahead, some).result()
 
 
 def _of_feeds(tasks: list[Task]) -> Iterator[list[Task]]:
@@ -274,6 +276,10 @@ def _likely(now: datetime) -> list[int]:
 
 def _render_ahead(keys: list[int]) -> list[KeptText]:
     return _WRITER.render_ahead(keys)
+
+
+def _write_ahead(keys: list[int]) -> None:
+    _WRITER.write_ahead(keys)
 
 
 def _render(keys: list[int]) -> None:

@@ -117,6 +117,12 @@ class Everything:
         self._renderer.render(records)
         return self._contents.take()
 
+    def write_ahead(self, keys: Sequence[int]) -> None:
+        """Write the entries of articles whose texts were rendered here, by the articles' keys, in every format."""
+        with self._catalog.reading() as catalog:
+            records = catalog.records(keys)
+        self._renderer.write_ahead(records)
+
     def keep(self, made: Iterable[KeptText]) -> None:
         """Keep what texts became, for all who will show them. Raises `CatalogError`."""
         self._contents.keep(made)

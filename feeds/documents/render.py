@@ -90,7 +90,12 @@ class Renderer:
         return syndicate.feed(state, entries, self._site, archive, shown.withdrawn)
 
     def render(self, records: Iterable[Record]) -> None:
-        """Render articles for feeds to come, here or elsewhere, and write their entries."""
+        """Render articles for feeds to come, here or elsewhere."""
+        for record in records:
+            self._entry(record, {}, keep=True)
+
+    def write_ahead(self, records: Iterable[Record]) -> None:
+        """Write the entries of articles that were rendered here, for feeds to come."""
         feed = syndicate.feed(syndicate.SITE, (), self._site)
         for record in records:
             entry = self._entry(record, {}, keep=True)

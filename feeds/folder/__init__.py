@@ -85,7 +85,7 @@ class Folder:
     def expect(self, files: Iterable[Found]) -> None:
         """Have the system fetch files that are read soon, all at once, where it does: a disk has many hands.
 
-        Where some of them are in memory, all are taken to be.
+        If those that are tried are in memory, all are taken to be.
         """
         readable = [file.path for file in files if not file.problem]
         if not hasattr(os, "posix_fadvise") or all(map(self._is_in_memory, readable[::_SAMPLE])):
@@ -97,7 +97,7 @@ class Folder:
     def _is_in_memory(self, path: str) -> bool:
         """Tell whether a file's beginning can be read without a disk that has to be waited for, as far as is known."""
         with suppress(OSError), self._opened(path) as handle:
-            return hasattr(os, "RWF_NOWAIT") and os.preadv(handle, [bytearray(1)], 0, os.RWF_NOWAIT) > 0
+            return hasattr(os, "RWF_NOWAIT") and os.preadv(handle, [bytearray(1)], 0, os.RWF_NOWAIT) >= 0
         return False
 
     @contextmanager

@@ -126,11 +126,8 @@ def _link(fields: Fields) -> str | None:
     if link is None or (fields.key_of(*keys) == "permalink" and link in _NO_PERMALINKS):
         return None
     if _TEMPLATE.search(link):
-        key = fields.key_of(*keys)
-        raise Refused(
-            f"{key}: {link[:60]!r} is a template; write the path out, or leave it to content.permalink",
-            fields.line(key),
-        )
+        reason = f"{link[:60]!r} is a template; write the path out, or leave it to content.permalink"
+        raise fields.refused(fields.key_of(*keys), reason)
     web = scheme(link) in ("http", "https")
     if (
         link.startswith("//")
@@ -138,8 +135,7 @@ def _link(fields: Fields) -> str | None:
         or absolute(link, "https://site.invalid/") is None
         or (scheme(link) and not web)
     ):
-        key = fields.key_of(*keys)
-        raise Refused(f"{key}: {link[:60]!r} is neither a path on the site nor an http(s) URL", fields.line(key))
+        raise fields.refused(fields.key_of(*keys), f"{link[:60]!r} is neither a path on the site nor an http(s) URL")
     if web:
         return link
     return "/" + safe_path(link) + ("/" if link.endswith("/") and safe_path(link) else "")

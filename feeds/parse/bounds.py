@@ -39,7 +39,7 @@ def ordinary(body: str) -> bool:
         return False
     if len(body) <= _SMALL_BODY and len(lines) <= _FEW_LINES and "fnref" not in body and _special(body) <= _FEW:
         return True
-    if len(body) > _LARGEST_BODY or len(lines) > _MOST_LINES:
+    if len(body) > _LARGEST_BODY or len(lines) > _MOST_LINES + 1:
         return False
     if any(body.count(mark) > most for mark, most in _MOST_OF.items()):
         return False

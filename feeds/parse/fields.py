@@ -57,7 +57,7 @@ class Fields:
             return dates.parse(value, self._zone)
         except ValueError as error:
             said = one_line(str(value))[:60]
-            raise self._refused(key, f"{said!r} {error}") from None
+            raise self.refused(key, f"{said!r} {error}") from None
 
     def flag(self, key: str) -> bool | None:
         """Give a yes or no, None where the key is absent."""
@@ -118,13 +118,13 @@ class Fields:
         if isinstance(value, dict):
             name, email, url = (self._part(key, value, part) for part in ("name", "email", "url"))
             if name is None:
-                raise self._refused(key, "an author needs a name")
+                raise self.refused(key, "an author needs a name")
         else:
             name, email, url = self._scalar(key, value), None, None
             if match := _NAME_AND_EMAIL.fullmatch(name):
                 name, email = match["name"], match["email"]
         if email is not None and not _EMAIL.fullmatch(email):
-            raise self._refused(key, f"{email!r} is no e-mail address")
+            raise self.refused(key, f"{email!r} is no e-mail address")
         return Author(name, email, url and self._url(key, url))
 
     def image(self) -> Image | None:
@@ -167,9 +167,9 @@ class Fields:
             )
             length = self._part(key, value, "length") or self._part(key, value, "size")
         if not url:
-            raise self._refused(key, "an enclosure needs a url")
+            raise self.refused(key, "an enclosure needs a url")
         if length and not (length.isascii() and length.isdecimal() and len(length) <= _LONGEST_NUMBER):
-            raise self._refused(key, f"{length[:60]!r} is no length in bytes")
+            raise self.refused(key, f"{length[:60]!r} is no length in bytes")
         return Enclosure(self._url(key, url), kind or media_type(url) or "application/octet-stream", int(length or 0))
 
     def language(self) -> str | None:
@@ -179,17 +179,18 @@ class Fields:
             return None
         tag = self._scalar(key, value).replace("_", "-")
         if not _LANGUAGE.fullmatch(tag):
-            raise self._refused(key, f"{tag!r} is no language tag; write it like en or pt-BR")
+            raise self.refused(key, f"{tag!r} is no language tag; write it like en or pt-BR")
         return tag
-
-    def line(self, key: str) -> int:
-        """Give the line of a key in the file, 1 if it is not there."""
-        spelling = self._spelling.get(key)
-        return self._line_of(spelling) if spelling else 1
 
     def key_of(self, *keys: str) -> str:
         """Give the first of the keys that has a value, "" if none has."""
         return self._first(keys)[0]
+
+    def refused(self, key: str, reason: str) -> Refused:
+        """Make the refusal of a key's value, said as its author spells it and with its line."""
+        key, dot, part = key.partition(".")
+        spelling = self._spelling.get(key, key)
+        return Refused(f"{spelling}{dot}{part}: {reason}", self._line_of(spelling) if key in self._spelling else 1)
 
     def _first(self, keys: tuple[str, ...], *, dates_only: bool = False) -> tuple[str, Any]:
         values = self._values
@@ -204,12 +205,12 @@ class Fields:
 
     def _require_few(self, key: str, names: list[Any]) -> None:
         if len(names) > _MOST_NAMES:
-            raise self._refused(key, f"{len(names)} names; at most {_MOST_NAMES}")
+            raise self.refused(key, f"{len(names)} names; at most {_MOST_NAMES}")
 
     def _url(self, key: str, url: str) -> str:
         """Give a URL as it is if readers may follow it: relative, or http(s)."""
         if scheme(url) not in ("", "http", "https") or absolute(url, "https://site.invalid/") is None:
-            raise self._refused(key, f"{url[:60]!r} is neither a path on the site nor an http(s) URL")
+            raise self.refused(key, f"{url[:60]!r} is neither a path on the site nor an http(s) URL")
         return url
 
     def _scalar(self, key: str, value: Any) -> str:
@@ -223,11 +224,7 @@ class Fields:
         shape = (
             "a list" if isinstance(value, list) else "a mapping" if isinstance(value, dict) else repr(str(value)[:60])
         )
-        raise self._refused(key, f"{wanted}, not {shape}")
-
-    def _refused(self, key: str, reason: str) -> Refused:
-        key, dot, part = key.partition(".")
-        return Refused(f"{self._spelling.get(key, key)}{dot}{part}: {reason}", self.line(key))
+        raise self.refused(key, f"{wanted}, not {shape}")
 
 
 def _word(value: Any) -> str:

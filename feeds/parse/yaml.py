@@ -25,7 +25,7 @@ _WORDS = {"": None, "~": None, "null": None, "Null": None, "NULL": None} | {
 }
 _PLAIN = r"[\w/](?:[\w /.,()'+&!?-]++|:(?=[\w/]))*+"
 _QUOTED = r"\"[^\"\\\n]*\"|'[^'\n]*'"
-_IN_FLOW = rf"(?:{_QUOTED}|[\w/](?:[\w /.()'+&!-])*)"
+_IN_FLOW = rf"(?:{_QUOTED}|[\w/](?:[\w /.()'+&!-])*+)"
 _SIMPLE_LINES = re.compile(
     rf"^(?P<key>[A-Za-z_][\w-]{{0,60}}):[ ]*(?:[ ](?:(?P<quoted>{_QUOTED})|(?P<plain>{_PLAIN})"
     rf"|\[[ ]*(?P<items>{_IN_FLOW}(?:,[ ]*{_IN_FLOW})*)[ ]*\])[ ]*)?$",

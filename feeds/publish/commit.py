@@ -14,7 +14,7 @@ from feeds.publish.moves import moves
 from feeds.publish.stamps import Stamps
 
 _PAGE = 5_000  # articles that are decided of together
-_MANY_PLACES = 1_000_000  # in feeds, put in together: the more there are, the more of them are neighbours
+_MANY_PLACES = 100_000  # in feeds, put in together: the more, the more are neighbours; they are sorted in memory
 
 
 class Commit:

@@ -146,7 +146,7 @@ def _submitted(processes: "ProcessPoolExecutor", batch: list[Differing]) -> "Fut
 
     try:
         return processes.submit(_read, batch)
-    except BrokenExecutor:
+    except (BrokenExecutor, OSError, EOFError):  # or none could be started
         return None
 
 
