@@ -19,7 +19,7 @@ from feeds.folder.watch import How as Watch
 __all__ = ["Folder", "Found", "Unsettled", "Watch"]
 
 _TO_READ = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC  # a FIFO would block
-_SAMPLE = 25  # files
+_SAMPLE = 5  # one of so many files is tried: memory may have nearly all
 
 
 class Folder:
