@@ -59,6 +59,16 @@ def pool(begin: Callable[..., object], *values: Any) -> "ProcessPoolExecutor":
     return ProcessPoolExecutor(cores(), context, initializer=_begin, initargs=(begin, values))
 
 
+def submitted(processes: "ProcessPoolExecutor", call: Callable[..., T], *values: Any) -> "Future[T] | None":
+    """Give processes a call; None if one of them was ended from outside, or none can be started."""
+    from concurrent.futures import BrokenExecutor
+
+    try:
+        return processes.submit(call, *values)
+    except (BrokenExecutor, OSError, EOFError):
+        return None
+
+
 class Queue(Generic[T]):
     """Calls that may wait for somebody far away: so many at once, and as many ready. One at once is done at once."""
 

@@ -335,9 +335,13 @@ def test_what_many_processes_write_is_what_one_writes(site, monkeypatch):
         begin(self, articles)
         self._thread.join()  # so few articles are decided of before a process has started
         ahead.extend(self._made)
+        for process in list(self._crew._processes._processes.values()) if name == "without" else []:
+            process.kill()
+            process.join()
 
     monkeypatch.setattr(writing.Ahead, "begin", begin)
-    for few, name in [(10_000, "ahead"), (0, "many")]:  # by the one process that has rendered ahead, and by several
+    # by the one process that has rendered ahead, without it, and by several
+    for few, name in [(10_000, "ahead"), (10_000, "without"), (0, "many")]:
         shutil.rmtree(site.root / ".feeds")
         monkeypatch.setattr(writing, "_FEW", few)
         ahead.clear()

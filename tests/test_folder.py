@@ -152,10 +152,9 @@ def test_what_is_in_memory_is_not_asked_for(root, monkeypatch):
     monkeypatch.setattr(
         os, "posix_fadvise", lambda handle, *_: asked.append(Path(f"/proc/self/fd/{handle}").readlink())
     )
-    for file in found:
-        look.read(file, 100)
+    monkeypatch.setattr(os, "preadv", lambda *_: 1)  # not every file system tells
     look.expect(found)
-    assert not asked or not hasattr(os, "RWF_NOWAIT")
+    assert not asked
     (root / "25.md").unlink()  # one of those that are tried
 
     def away(*_):

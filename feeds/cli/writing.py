@@ -22,7 +22,7 @@ from feeds.encoding import SUFFIXES, encode
 from feeds.export import HEAD, Fact, Target
 from feeds.formats import FORMATS
 from feeds.model import FeedState
-from feeds.pool import Queue, cores, pool
+from feeds.pool import Queue, cores, pool, submitted
 
 if TYPE_CHECKING:
     from concurrent.futures import ProcessPoolExecutor
@@ -195,7 +195,8 @@ class Crew:
 
     def _by_one(self, there: Callable[[list[S]], T], here: Callable[[list[S]], T], items: list[S]) -> T:
         """Do something little in a process where there is one: the one that has rendered ahead has entries at hand."""
-        return self._processes.submit(there, items).result() if self._processes and items else here(items)
+        future = submitted(self._processes, there, items) if self._processes and items else None
+        return future.result() if future else here(items)
 
     def __enter__(self) -> Self:
         return self

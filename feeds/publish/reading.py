@@ -14,12 +14,12 @@ from feeds.catalog import Known, Reading, Stamp
 from feeds.errors import Refused
 from feeds.folder import Folder, Found
 from feeds.model import Site
-from feeds.pool import cores, pool
+from feeds.pool import cores, pool, submitted
 from feeds.sandbox import Sandbox
 from feeds.text import one_line
 
 if TYPE_CHECKING:
-    from concurrent.futures import Future, ProcessPoolExecutor
+    from concurrent.futures import Future
 
     from feeds.publish.reader import Reader
 
@@ -96,7 +96,7 @@ class Readers:
             while batch or under_way:
                 if batch and len(under_way) < _AHEAD:
                     self._folder.expect(one.file for one in batch)
-                    under_way.append((batch, _submitted(processes, batch)))
+                    under_way.append((batch, submitted(processes, _read, batch)))
                 elif batch and not started and len(under_way) < _AT_START and not _is_over(under_way[0][1]):
                     under_way.append((batch, self._read_here(batch)))
                 else:
@@ -139,15 +139,6 @@ _READER: "Reader"
 def _begin(reader: "Reader") -> None:
     global _READER  # noqa: PLW0603  # what a process of a pool is given once
     _READER = reader
-
-
-def _submitted(processes: "ProcessPoolExecutor", batch: list[Differing]) -> "Future[list[Read]] | None":
-    from concurrent.futures import BrokenExecutor
-
-    try:
-        return processes.submit(_read, batch)
-    except (BrokenExecutor, OSError, EOFError):  # or none could be started
-        return None
 
 
 def _batch(left: Iterator[Differing]) -> list[Differing]:
