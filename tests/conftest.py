@@ -1,8 +1,10 @@
 """What the tests share: a site in a folder of its own, its documents, and the processes that serve it."""
 
+import contextlib
 import http.client
 import itertools
 import json
+import logging
 import os
 import shutil
 import signal
@@ -12,6 +14,7 @@ import sys
 import tempfile
 import time
 import urllib.error
+import urllib.parse
 import urllib.request
 import warnings
 from contextlib import closing, contextmanager
@@ -19,37 +22,99 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+import hypothesis
 import psycopg
 import pytest
 import yaml
+from click.testing import CliRunner
+from werkzeug.test import Client as WsgiClient
+from werkzeug.test import EnvironBuilder
 
 from feeds import config
 from feeds.catalog import Catalog
+from feeds.cli import main as feeds_command
 from feeds.documents import Everything
+from feeds.errors import Refused
 from feeds.folder import Folder
+from feeds.parse.content import Renderer
 from feeds.publish import Publisher
+from feeds.web import create_app
 
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # or each of hundreds of processes compiles us anew
 REPOSITORY = Path(__file__).parent.parent
 NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
 
 
+# examples of each property test: few while one works, more in CI, many in a nightly run (HYPOTHESIS_PROFILE)
+_QUIET = {"deadline": None, "suppress_health_check": list(hypothesis.HealthCheck)}  # a busy machine is no failure
+hypothesis.settings.register_profile("dev", max_examples=20, **_QUIET)
+hypothesis.settings.register_profile("ci", max_examples=60, **_QUIET)
+hypothesis.settings.register_profile("nightly", max_examples=2_000, **_QUIET)
+hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci" if os.environ.get("CI") else "dev"))
+
+
 def pytest_addoption(parser):
-    """Let golden documents be written anew."""
+    """Add the option that updates golden documents."""
     parser.addoption("--golden", action="store_true", help="write the expected documents of tests/golden")
 
 
 def pytest_configure(config):
-    """Register our markers."""
-    config.addinivalue_line("markers", "needs(program, …): foreign programs without which a test is skipped")
-    config.addinivalue_line("markers", "engine(name): what only this engine of the catalog has; others run on both")
+    """Register the markers of this suite."""
+    for marker in (
+        "needs(program, …): foreign programs without which the test is skipped",
+        "databases(name, …): the databases that the test runs on; without it, SQLite",
+        "sandbox: the test uses the real sandbox process; other tests render in their own process",
+        "integration: the test uses a server, a foreign program or strace; `make test-fast` leaves it out",
+    ):
+        config.addinivalue_line("markers", marker)
 
 
 def pytest_generate_tests(metafunc):
-    """Run whatever has a catalog, in a `site` or by itself, on both engines."""
+    """Run a test with a catalog, in a `site` or by itself, on SQLite or on the databases that it names."""
     if "state" in metafunc.fixturenames:
-        only = metafunc.definition.get_closest_marker("engine")
-        metafunc.parametrize("state", only.args if only else ["sqlite", "postgres"], indirect=True)
+        named = metafunc.definition.get_closest_marker("databases")
+        metafunc.parametrize("state", named.args if named else ["sqlite"], indirect=True)
+
+
+def pytest_collection_modifyitems(items):
+    """Mark as `integration` every test that uses a server, a foreign program or PostgreSQL."""
+    for item in items:
+        callspec = getattr(item, "callspec", None)
+        on_postgres = callspec is not None and callspec.params.get("state") == "postgres"
+        uses = {"serve", "postgres", "process"} & set(item.fixturenames)
+        if uses or on_postgres or item.get_closest_marker("needs"):
+            item.add_marker("integration")
+
+
+class InProcessSandbox:
+    """Renders Markdown in this process, with one renderer for the whole run.
+
+    A sandbox process takes half a second to start, and most tests need one only to look at a document. It has the
+    interface of `feeds.sandbox.Sandbox`, without its limits on time and memory; tests of those are marked `sandbox`.
+    """
+
+    _renderer = Renderer()
+
+    def __init__(self, seconds: float) -> None:
+        """Accept the limit that a real sandbox has."""
+
+    def start(self) -> None:
+        """Do nothing: there is no process."""
+
+    def content(self, body, summary, base, prefix):
+        """Render a body; whatever it raises rejects the article."""
+        try:
+            return self._renderer.content(body, summary, base, prefix)
+        except RecursionError:
+            raise Refused("nested too deep") from None
+
+
+@pytest.fixture(autouse=True)
+def sandbox(request, monkeypatch):
+    """Render in this process, except in tests marked `sandbox`."""
+    if not request.node.get_closest_marker("sandbox"):
+        monkeypatch.setattr("feeds.documents.render.Sandbox", InProcessSandbox)
+        monkeypatch.setattr("feeds.publish.Sandbox", InProcessSandbox)
 
 
 @pytest.fixture(autouse=True)
@@ -147,10 +212,16 @@ class Site:
         return {item["title"]: item for item in self.feed(path)["items"]}
 
     def run(self, *arguments, **options):
-        """Run the program as a user does; gives the finished process."""
+        """Run a command in this process; see `run`."""
         if not (self.root / "config.yaml").exists():
             self.configure()
         return run(*arguments, cwd=self.root, **options)
+
+    def process(self, *arguments, **options):
+        """Run a command in a process of its own; see `run_process`."""
+        if not (self.root / "config.yaml").exists():
+            self.configure()
+        return run_process(*arguments, cwd=self.root, **options)
 
     def close(self):
         """Let go of the catalogs."""
@@ -158,8 +229,36 @@ class Site:
             catalog.close()
 
 
-def run(*arguments, cwd, environment=None, timeout=60, stdin=None):
-    """Run `feeds` in a process of its own."""
+@dataclass
+class Finished:
+    """The result of a command: its exit code and what it wrote."""
+
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+def run(*arguments, cwd, environment=None, stdin=None):
+    """Run `feeds` in this process, as a user in the folder `cwd` would; return its exit code and output.
+
+    `environment` is added to ours, `stdin` is text or bytes. An exception that a user would see as a traceback is
+    raised. Use `run_process` where the process itself is the subject: signals, exit, imports, several at once.
+    """
+    handlers, logging.root.handlers = logging.root.handlers, []  # pytest's, instead of which the command adds its own
+    level = logging.getLogger("feeds").level
+    try:
+        with contextlib.chdir(cwd):
+            result = CliRunner().invoke(feeds_command, list(arguments), input=stdin, env=environment)
+    finally:
+        logging.root.handlers = handlers
+        logging.getLogger("feeds").setLevel(level)
+    if result.exception is not None and not isinstance(result.exception, SystemExit):
+        raise result.exception
+    return Finished(result.exit_code, result.stdout, result.stderr)
+
+
+def run_process(*arguments, cwd, environment=None, timeout=60, stdin=None):
+    """Run `feeds` in a process of its own; return the finished process."""
     return subprocess.run(
         [sys.executable, "-m", "feeds", *arguments],
         cwd=cwd,
@@ -233,12 +332,30 @@ def site(tmp_path, state):
     made.close()
 
 
+class Headers(dict):
+    """Header fields by name in lower case; looked up in any case."""
+
+    def __init__(self, pairs):
+        pairs = list(pairs)
+        super().__init__((name.lower(), value) for name, value in pairs)
+        assert len(self) == len(pairs), "a header twice"
+
+    def __getitem__(self, name):
+        return super().__getitem__(name.lower())
+
+    def __contains__(self, name):
+        return super().__contains__(name.lower())
+
+    def get(self, name, default=None):
+        return super().get(name.lower(), default)
+
+
 @dataclass
 class Answer:
     """What a server answered."""
 
     status: int
-    headers: dict
+    headers: Headers
     body: bytes
 
 
@@ -267,7 +384,64 @@ def free_port():
         return probe.getsockname()[1]
 
 
-class Server:
+class Client:
+    """What tests ask a server for, whichever way they reach it."""
+
+    def titles(self, path="/feed.json"):
+        """Return the titles in a JSON feed."""
+        return [item["title"] for item in json.loads(self.get(path).body)["items"]]
+
+
+class App(Client):
+    """The WSGI application of a site, in this process: it answers what `feeds build` or `Site.publish` committed."""
+
+    def __init__(self, root: Path) -> None:
+        """Create the application of the site in the folder `root`."""
+        self._app = create_app(root / "config.yaml")
+
+    def get(self, path, method="GET", body=None, **headers):
+        """Send a request, with headers given as keyword arguments (`If_None_Match`)."""
+        lines = [f"{name.replace('_', '-')}: {value}" for name, value in headers.items()]
+        return self.ask(path, *lines, method=method, body=body)
+
+    def ask(self, path, *headers, method="GET", body=None, client="127.0.0.1"):
+        """Send a request with header lines; the names of the answer's headers are in lower case."""
+        path, _, query = path.partition("?")
+        builder = EnvironBuilder(
+            path=urllib.parse.unquote(path),
+            query_string=query,
+            base_url="http://test.example/",
+            method=method,
+            headers=[tuple(line.split(": ", 1)) for line in headers],
+            data=body,
+            environ_base={"REMOTE_ADDR": client},
+        )
+        response = WsgiClient(self._app.wsgi_app).open(builder)
+        with closing(response):
+            return Answer(response.status_code, Headers(response.headers.items()), response.get_data())
+
+    def close(self):
+        """End the application's threads and write what it counted."""
+        self._app.extensions["feeds.close"]()
+
+
+@pytest.fixture
+def app():
+    """Return a function that creates the application of a site; it is closed at the end."""
+    apps = []
+
+    def create(site):
+        if not (site.root / "config.yaml").exists():
+            site.configure()
+        apps.append(App(site.root))
+        return apps[-1]
+
+    yield create
+    for created in apps:
+        created.close()
+
+
+class Server(Client):
     """`feeds serve` in a process of its own, on a free port of 127.0.0.1; or another server with the same program."""
 
     def __init__(self, root, *arguments, command=("feeds", "serve", "--port", "{port}"), port=None, ready=200):
@@ -295,15 +469,15 @@ class Server:
             headers={name.replace("_", "-"): value for name, value in headers.items()},
         )
         try:
-            with _OPENER.open(request, timeout=10) as response:
-                return Answer(response.status, dict(response.headers.items()), response.read())
+            with _OPENER.open(request, timeout=60) as response:
+                return Answer(response.status, Headers(response.headers.items()), response.read())
         except urllib.error.HTTPError as error:
             with error:
-                return Answer(error.code, dict(error.headers.items()), error.read())
+                return Answer(error.code, Headers(error.headers.items()), error.read())
 
     def raw(self, text):
         """Send bytes as they are; gives all that comes back until the server closes."""
-        with closing(socket.create_connection(("127.0.0.1", self.port), timeout=10)) as connection:
+        with closing(socket.create_connection(("127.0.0.1", self.port), timeout=60)) as connection:
             connection.sendall(text)
             received = b""
             while chunk := connection.recv(65536):
@@ -315,14 +489,12 @@ class Server:
         lines = [f"{method} {path} HTTP/1.1", "Host: test.example", "Connection: close", *headers, "", ""]
         head, _, body = self.raw("\r\n".join(lines).encode("latin-1")).partition(b"\r\n\r\n")
         status, *lines = head.decode("latin-1").split("\r\n")
-        pairs = [line.split(": ", 1) for line in lines]
-        assert len({name.lower() for name, _ in pairs}) == len(pairs), "a header twice"
-        return Answer(int(status.split()[1]), {name.lower(): value for name, value in pairs}, body)
+        return Answer(int(status.split()[1]), Headers(line.split(": ", 1) for line in lines), body)
 
     @contextmanager
     def connection(self):
         """Keep one connection; gives a function that asks for a path and gives status and ETag."""
-        with closing(http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)) as connection:
+        with closing(http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)) as connection:
 
             def ask(path):
                 connection.request("GET", path)
@@ -332,11 +504,7 @@ class Server:
 
             yield ask
 
-    def titles(self, path="/feed.json"):
-        """Give the titles in a JSON feed."""
-        return [item["title"] for item in json.loads(self.get(path).body)["items"]]
-
-    def wait_for(self, condition, seconds=30):
+    def wait_for(self, condition, seconds=120):
         """Wait until something holds; gives how long it took."""
         began = time.monotonic()
         while time.monotonic() - began < seconds:
@@ -353,7 +521,7 @@ class Server:
         """End the server: Ctrl-C reaches all its processes, another signal the first; gives its exit code."""
         if self.process.poll() is None:
             (os.killpg if how == signal.SIGINT else os.kill)(self.process.pid, how)
-        return self.process.wait(20)
+        return self.process.wait(60)
 
 
 @pytest.fixture

@@ -75,7 +75,6 @@ def publish(site, /, **settings):
     site.publish()
 
 
-@pytest.mark.engine("sqlite")
 def test_a_day_of_a_thousand_pollers(site, serve):
     """A thousand pollers, of every recorded kind, in all formats, again and again, at three workers: all are counted, once."""
     publish(site, server={"client_header": "X-Client", "limit": 0}, feeds={"limit": 2}, content={"watch": "off"})
@@ -236,7 +235,6 @@ def test_today_or_yesterday(site):
         assert reader.open_days() == [DAY]
 
 
-@pytest.mark.engine("sqlite")
 def test_nothing_of_a_closed_day_tells_who_asked(site):
     """After a day is closed, neither an address nor what told its pollers apart is in any byte of the catalog."""
     publish(site)
@@ -381,7 +379,6 @@ def test_a_day_has_so_many_rows(site):
     ]
 
 
-@pytest.mark.engine("sqlite")
 def test_a_catalog_that_is_busy_or_away(site):
     """What can't be told to the catalog now is told later, and nothing is lost meanwhile."""
     publish(site)
@@ -403,7 +400,6 @@ def test_a_catalog_that_is_busy_or_away(site):
     assert rows(site, "SELECT sum(polls) FROM visits") == [(2,)]
 
 
-@pytest.mark.engine("sqlite")
 def test_requests_go_on_while_the_catalog_is_busy(site, serve):
     """A server whose catalog somebody else is writing to answers as fast as ever, and counts afterwards."""
     publish(site, content={"watch": "off"}, schedule={"cron": None}, server={"client_header": "X-Client"})
@@ -806,7 +802,6 @@ def test_the_page_before_anybody_polled(site, serve):
     assert (answer.status, b"Nobody was counted yet" in answer.body) == (200, True)
 
 
-@pytest.mark.engine("sqlite")
 def test_metrics_of_subscribers(site, serve):
     """Prometheus is told of subscribers by feed, and of polls by who polls."""
     port = free_port()
@@ -828,7 +823,6 @@ def test_metrics_of_subscribers(site, serve):
     assert len((site.root / "access.log").read_text().splitlines()) >= 3
 
 
-@pytest.mark.engine("sqlite")
 def test_a_catalog_made_anew_keeps_the_history(site):
     """What closed days came to, and which logs were read, is saved from a damaged catalog: no line counts twice."""
     publish(site)

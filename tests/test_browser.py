@@ -11,7 +11,6 @@ from conftest import Server, Site, free_port
 from feeds.audience import Poll, Tally
 
 pytestmark = [
-    pytest.mark.engine("sqlite"),  # what a browser shows hangs on no database
     pytest.mark.needs("chromium"),
     pytest.mark.filterwarnings("ignore::DeprecationWarning"),  # of the driver's own
 ]

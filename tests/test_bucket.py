@@ -8,8 +8,6 @@ import pytest
 from conftest import Site, free_port
 from stores import MANIFEST, Store, shown
 
-pytestmark = pytest.mark.engine("sqlite")  # what is put into a bucket hangs on no database
-
 FORMATS = ("rss.xml", "atom.xml", "feed.json")
 CACHE = "public, max-age=300, stale-while-revalidate=60, stale-if-error=86400"
 XML = "application/xml; charset=utf-8"
@@ -157,7 +155,7 @@ def test_killed(edited, store, tmp_path, part):
     assert store.objects(bucket) == new
 
 
-@pytest.mark.engine("postgres")
+@pytest.mark.databases("postgres")
 def test_who_has_lost_the_lock_writes_no_more(site, state, store, postgres):
     """A build whose connection to the database ends leaves the rest to whoever builds next, and says so."""
     bucket, undisturbed = store.bucket(), store.bucket()

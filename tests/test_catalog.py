@@ -120,7 +120,6 @@ def test_only_one_that_is_gone_is_taken_for_another(state):
     catalog.close()
 
 
-@pytest.mark.engine("sqlite")  # which counts what it does
 def test_where_a_file_is_in_the_archive_does_not_matter(state):
     """What is known of the last of many files, or of those after it, takes no more steps than of the first."""
     catalog = Catalog(state)
@@ -187,7 +186,6 @@ def tables(file):
         return {name: {(c[1], c[3]) for c in raw.execute(f"PRAGMA table_info({name})")} for name in names}, indexes
 
 
-@pytest.mark.engine("sqlite")
 @pytest.mark.parametrize("version", [1, 2, 3, 4, 5, 6, 7])
 def test_a_catalog_of_an_earlier_version_is_brought_up(site, version, tmp_path):
     """A catalog as an earlier version made it gets this one's tables, and keeps ids, last good versions and stamps."""
@@ -277,7 +275,6 @@ def damage(site, how):
     return file.read_bytes()
 
 
-@pytest.mark.engine("sqlite")
 @pytest.mark.parametrize("how", DAMAGE)
 def test_a_damaged_catalog_is_kept_aside_and_made_anew(site, how):
     """Whatever is wrong with it, one sentence says so, it is kept, and the feeds are as before, with the same ids."""
@@ -305,7 +302,6 @@ def exported(site):
             and not file.name.startswith(".")}  # fmt: skip
 
 
-@pytest.mark.engine("sqlite")
 def test_ids_that_are_nowhere_else_are_saved(site):
     """An article that was renamed and edited since its id was minted keeps that id through damage to the catalog."""
     site.article("a.md", title="a")
@@ -338,7 +334,6 @@ def test_ids_that_are_nowhere_else_are_saved(site):
         assert catalog.feed("").changed == changed, "nothing that it shows has changed"
 
 
-@pytest.mark.engine("sqlite")
 def test_a_foreign_database_is_kept_aside(site):
     """A database of another program at `state` is renamed, whole, and said; a newer version's catalog is left alone."""
     site.article("a.md", title="a")
@@ -410,7 +405,6 @@ def test_a_run_goes_on_although_a_worker_wrote_meanwhile(site):
         catalog.close()
 
 
-@pytest.mark.engine("sqlite")
 @pytest.mark.parametrize("how", ["damaged", "taken away"])
 def test_neither_catalog_nor_articles(site, how):
     """A lost catalog beside an empty folder, as when volumes are not mounted, empties no exported tree unasked."""
@@ -449,7 +443,6 @@ def test_the_last_entry_may_become_a_draft(site):
     assert json.loads((site.root / "public" / "feed.json").read_text())["items"] == []
 
 
-@pytest.mark.engine("sqlite")
 def test_the_guard_outlives_damage(site, monkeypatch):
     """After damage the guard knows what was published; while it stops, no worker gives out anything less than that."""
     monkeypatch.setattr(workshop, "_PATIENCE", 30)  # seconds: the machine may be busy
@@ -488,7 +481,6 @@ def test_the_guard_outlives_damage(site, monkeypatch):
     assert site.documents() == before
 
 
-@pytest.mark.engine("sqlite")
 def test_commands_that_only_look_bring_nothing_up(site):
     """Beside a catalog of an earlier version they say who brings it up, and leave it as it is."""
     file = site.config.catalog

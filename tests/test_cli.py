@@ -92,7 +92,6 @@ def test_a_run_that_fails(site, config, what):
     assert len(done.stderr.splitlines()) == 1
 
 
-@pytest.mark.engine("sqlite")
 def test_output_and_config_elsewhere(site, tmp_path):
     """-c names a config whose paths are relative to it; --output another folder; FEEDS_CONFIG and FEEDS__ do the same."""
     from conftest import run
@@ -235,7 +234,6 @@ def test_the_greeting(site, serve):
     assert "the feeds name https://test.example/ as their address" in said
 
 
-@pytest.mark.engine("sqlite")
 def test_help_and_version(site):
     """Each command explains itself; the version is said."""
     for command in ("serve", "build", "check", "list", "status", "init"):
@@ -246,7 +244,6 @@ def test_help_and_version(site):
     assert "feeds, version" in site.run("--version").stdout
 
 
-@pytest.mark.engine("sqlite")
 def test_unreadable_articles_are_tried_again(site):
     """An article that can't be opened is refused by every run, and read as soon as it can be, though its stamp is old."""
     site.article("a.md", title="a")

@@ -9,8 +9,6 @@ from conftest import REPOSITORY, Site
 from facts import facts
 from rules import faults
 
-pytestmark = pytest.mark.engine("sqlite")  # what the demo shows hangs on no database
-
 AFTER = datetime(2026, 11, 23, tzinfo=UTC)
 FILES = ["rss.xml", "atom.xml", "feed.json"]
 

@@ -21,8 +21,6 @@ from conftest import REPOSITORY, Server, free_port
 from feeds import config
 from feeds.cli import main as cli
 
-pytestmark = pytest.mark.engine("sqlite")  # what is around `feeds` hangs on no database
-
 DEPLOY = REPOSITORY / "deploy"
 KUBERNETES = DEPLOY / "kubernetes"
 PROGRAM = Path(sys.executable).with_name("feeds")

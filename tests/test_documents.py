@@ -138,7 +138,6 @@ def documents_of(site, make):
     return list(everything.every(listed, archives=lambda _: False))
 
 
-@pytest.mark.engine("sqlite")  # which says how it finds things
 def test_the_archive_is_not_searched_for_what_changed(site):
     """One article and the documents that show it are found by indexes: no statement looks at every article or entry."""
     site.configure(feeds={"limit": 2}, content={"permalink": "/{slug}/"}, site={"pages": True})
@@ -239,7 +238,6 @@ def test_what_is_kept_is_bounded(site):
     assert documents.get("/category/c0/rss.xml")
 
 
-@pytest.mark.engine("sqlite")
 def test_a_catalog_that_is_away_costs_nothing_that_is_kept(site, documents):
     """With the database gone, what was served is served on."""
     site.article("a.md", title="a")
@@ -253,7 +251,6 @@ def test_a_catalog_that_is_away_costs_nothing_that_is_kept(site, documents):
     assert documents.get("/rss.xml") == first
 
 
-@pytest.mark.engine("sqlite")
 def test_an_article_that_renders_too_slowly_is_shown_as_typed(site, documents, monkeypatch):
     """An article that the counts took for ordinary, and that takes for ever, is shown as plain text; the others as ever."""
     monkeypatch.setattr("feeds.publish.reader.ordinary", lambda body: True)

@@ -21,8 +21,6 @@ from feeds.errors import FeedsError
 from feeds.export import MANIFEST, Tree
 from feeds.model import Site
 
-pytestmark = pytest.mark.engine("sqlite")  # what is written to a disk hangs on no database
-
 
 def test_only_what_differs_is_written(tmp_path):
     """A file with the same bytes keeps its time; one with others is replaced."""
@@ -307,7 +305,6 @@ def test_accepting_beside_a_server(site):
     assert site.publish().articles == 1
 
 
-@pytest.mark.engine("sqlite")  # whose catalog is away with its folder
 def test_what_many_processes_write_is_what_one_writes(site, monkeypatch):
     """With much to do, processes of their own render while it is decided what is published, and write the same bytes."""
     from feeds.cli import writing

@@ -13,8 +13,6 @@ import zstandard
 from conftest import Server, Site
 from rules import faults
 
-pytestmark = pytest.mark.engine("sqlite")  # what is said over HTTP hangs on no database
-
 DOCUMENTS = ["rss.xml", "atom.xml", "feed.json"]
 TYPES = {
     "rss.xml": "application/xml; charset=utf-8",

@@ -10,8 +10,6 @@ from feeds import lint
 from feeds.model import Site as CoreSite
 from feeds.parse import article
 
-pytestmark = pytest.mark.engine("sqlite")  # what is found in articles hangs on no database
-
 SITE = CoreSite("Test", "https://test.example", "https://test.example", "test.example")
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
 FINE = "title: T\ndate: 2026-05-01\ndescription: All of it.\n"

@@ -12,8 +12,6 @@ import yaml
 from feeds import moving
 from feeds.formats.ids import ids
 
-pytestmark = pytest.mark.engine("sqlite")  # what is written of another generator's site hangs on no database
-
 HUGO = """
 baseURL = "https://old.example/blog/"
 title = "The Old Site"

@@ -136,7 +136,6 @@ def test_the_access_log_is_one_object_a_line(site, serve):
     assert json.loads(log.read_text())["status"] == 404
 
 
-@pytest.mark.engine("sqlite")
 def test_health_fails_only_when_nothing_can_be_served(site, serve):
     """With the catalog gone /healthz says so, and stays well as long as documents are served."""
     site.configure(content={"watch": "off"}, schedule={"cron": None})
@@ -154,7 +153,6 @@ def test_health_fails_only_when_nothing_can_be_served(site, serve):
     assert server.ask("/atom.xml").status == 503  # was never asked for
 
 
-@pytest.mark.engine("sqlite")
 def test_silent_and_slow_clients_keep_nobody_waiting(site, serve):
     """Behind 300 silent connections and 40 that send their head byte by byte, polls are answered at once."""
     site.article("a.md", title="a")
@@ -175,7 +173,6 @@ def test_silent_and_slow_clients_keep_nobody_waiting(site, serve):
     assert sorted(took)[15] < 1
 
 
-@pytest.mark.engine("sqlite")
 def test_a_silent_connection_is_closed(site, serve):
     """A connection on which nothing comes is closed within some seconds."""
     site.article("a.md", title="a")
@@ -225,7 +222,6 @@ def test_no_flood_of_other_paths_keeps_polls_waiting(site, serve, kind):
     assert sorted(took)[20] < 1
 
 
-@pytest.mark.engine("sqlite")
 @pytest.mark.parametrize("name", ["rss.xml", "atom.xml", "feed.json"])
 def test_what_is_too_large_is_shortened(site, name):
     """Beyond the size limit the oldest texts give way to summaries, entries stay, and `feeds status` says so."""
@@ -250,7 +246,6 @@ def test_what_is_too_large_is_shortened(site, name):
     assert (site.root / "public" / name).stat().st_size > 64 << 10
 
 
-@pytest.mark.engine("sqlite")
 def test_summaries_that_are_too_large(site):
     """Where even summaries are too much the oldest entries go, and the archives still lead to each of them."""
     from test_history import history

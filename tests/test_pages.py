@@ -224,7 +224,6 @@ def test_a_site_with_another_home(serve, site):
     assert server.get("/00/").status == 404
 
 
-@pytest.mark.engine("sqlite")
 def test_readers_of_the_owner(serve, site):
     """Owners add readers by a template, and leave out some; each link is a URL with the feed's address in it."""
     site.configure(
@@ -243,7 +242,6 @@ def test_readers_of_the_owner(serve, site):
         assert urlsplit(link).scheme in ("https", "app")
 
 
-@pytest.mark.engine("sqlite")
 @pytest.mark.parametrize(
     "link", ["javascript:alert('{url}')", "https://x.example/", "{url}", "data:{raw}", "https://x y/{url}"]
 )
@@ -410,7 +408,6 @@ def test_a_site_of_summaries_has_whole_articles(site):
     assert "Second" not in (site.root / "public/feed.json").read_text()
 
 
-@pytest.mark.engine("sqlite")
 def test_another_catalog_has_other_pages(site):
     """A catalog that was made anew, and counts its revisions from one again, shows on pages as it does in documents."""
     import shutil
@@ -498,7 +495,6 @@ def test_pages_are_exported(site):
     assert not (public / "x").exists()
 
 
-@pytest.mark.engine("sqlite")
 def test_somebody_elses_files_are_left_alone(site):
     """A file that is there and not ours is not overwritten, and said; ours are known again when the manifest is lost."""
     site.configure(site={"pages": True})
@@ -571,7 +567,6 @@ def test_older_articles_have_pages(serve, site):
     assert server.get("/archive/99/").status == 404
 
 
-@pytest.mark.engine("sqlite")
 @pytest.mark.parametrize(
     ("link", "folder"), [("/n/lamp/", "/n/lamp/"), ("/n/lamp", "/n/lamp/"), ("/n/lamp.html", "/n/lamp/")]
 )

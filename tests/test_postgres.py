@@ -15,7 +15,7 @@ from feeds.catalog import Catalog, Visit
 from feeds.errors import CatalogError, ConfigError, Locked
 from feeds.web import create_app
 
-pytestmark = pytest.mark.engine("postgres")
+pytestmark = pytest.mark.databases("postgres")
 ADVISORY = """SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND granted AND objsubid = 2
               AND objid::bigint = %s::regnamespace::oid::bigint"""
 

@@ -13,8 +13,6 @@ from conftest import free_port
 
 from feeds.export import MANIFEST
 
-pytestmark = pytest.mark.engine("sqlite")  # what caches are told hangs on no database
-
 URL = "https://test.example"
 DOCUMENTS = ("rss.xml", "atom.xml", "feed.json")
 OF_B = {f"/{name}" for name in DOCUMENTS} | {f"/category/y/{name}" for name in (*DOCUMENTS, "index.html", "")}

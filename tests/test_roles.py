@@ -28,7 +28,6 @@ from feeds.errors import CatalogError
 from feeds.publish import Outcome
 from feeds.web import create_app
 
-pytestmark = pytest.mark.engine("sqlite")  # the site's own; the database is the test's
 VALIDATORS = ("etag", "last-modified")
 
 

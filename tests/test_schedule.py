@@ -64,7 +64,6 @@ def test_the_webhook_regenerates(site, called, how):
     assert called.wait_for(lambda: "b" in called.titles()) < 5
 
 
-@pytest.mark.engine("sqlite")
 @pytest.mark.parametrize(
     ("headers", "status"),
     [
@@ -86,7 +85,6 @@ def test_the_webhook_refuses(site, called, headers, status):
     assert called.titles() == ["a"]
 
 
-@pytest.mark.engine("sqlite")
 def test_the_webhook_and_other_methods(site, called, serve):
     """Only POST is known; without a secret in the configuration there is no webhook at all."""
     assert called.ask("/refresh").status == 405
@@ -95,7 +93,6 @@ def test_the_webhook_and_other_methods(site, called, serve):
     assert post(serve(site), f"Authorization: Bearer {SECRET}") == 404
 
 
-@pytest.mark.engine("sqlite")
 def test_the_webhook_is_rate_limited(called):
     """Thirty calls a minute are enough, and thirty wrong signatures of one client; those keep nobody else out."""
     client, other = "X-Real-IP: 198.51.100.7", "X-Real-IP: 198.51.100.8"
@@ -107,7 +104,6 @@ def test_the_webhook_is_rate_limited(called):
     assert until_refused(lambda: post(called, f"Authorization: Bearer {SECRET}", client), 29) == {202}
 
 
-@pytest.mark.engine("sqlite")
 def test_a_body_is_read_behind_a_proxy_only(site, serve):
     """A body that stays away keeps no poller waiting: without a proxy before us, no body is read at all."""
     site.configure(content={"watch": "off"}, schedule={"cron": None, "webhook": SECRET})
@@ -250,7 +246,6 @@ def test_the_clock_jumps(site, serve, monkeypatch):
     server.process.wait()
 
 
-@pytest.mark.engine("sqlite")
 def test_fifty_builds_beside_a_server(site, serve):
     """Builds as from a cron, overlapping each other and a server, lose no edit and tear no file; the lock is kept."""
     chance = random.Random(1)

@@ -91,6 +91,7 @@ def open_catalog(settings: config.Config) -> "Catalog":
     from feeds.catalog import Catalog
 
     catalog = Catalog(settings.catalog)
+    _close_at_the_end(catalog)
     try:
         catalog.create()
     except CatalogDamaged as damage:
@@ -137,8 +138,14 @@ def open_published(settings: config.Config) -> "Catalog":
     if not catalog.is_there:
         catalog = Catalog(None)
         catalog.create()
+    _close_at_the_end(catalog)
     catalog.require_current()
     return catalog
+
+
+def _close_at_the_end(catalog: "Catalog") -> None:
+    """Close the catalog's connections when the command ends, for a program that runs several commands."""
+    click.get_current_context().call_on_close(catalog.close)
 
 
 def say_without_effect(settings: config.Config) -> None:

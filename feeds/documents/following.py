@@ -48,6 +48,8 @@ class Following:
         self._older = Kept[bool](_OLDER, lambda _: 1)
         self._allowed, self._counted_at = _A_SECOND, 0.0  # questions for who knows another version
         self._listens = False
+        self._stopping = threading.Event()
+        self._thread: threading.Thread | None = None
 
     @property
     def away(self) -> str:
@@ -70,20 +72,27 @@ class Following:
             self._start()
 
     def _start(self) -> None:
-        threading.Thread(target=self._listen, name="news", daemon=True).start()
+        self._thread = threading.Thread(target=self._listen, name="news", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End the thread that listens, which takes up to a second."""
+        self._stopping.set()
+        if self._thread:
+            self._thread.join()
 
     def _listen(self) -> None:
-        while True:
+        while not self._stopping.is_set():
             try:
                 with self._catalog.listening() as wait:  # type: ignore[union-attr]  # as it was at the start
-                    while True:
+                    while not self._stopping.is_set():
                         self._look_now()
                         wait(_LISTEN_FOR)
             except CatalogError:
                 self._look_now()  # without being told it works too
             except Exception:  # as long as this process answers, it follows
                 _LOG.exception("the news of the catalog were not heard")
-            time.sleep(_LISTEN_FOR)
+            self._stopping.wait(_LISTEN_FOR)
 
     def _look_now(self) -> None:
         with self._looking:

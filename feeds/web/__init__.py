@@ -122,6 +122,16 @@ def create_app(config_file: str | os.PathLike[str] | None = None) -> Flask:
         note=journal.note,
         polled=polls.note if polls else None,
     )
+
+    def close() -> None:
+        """End the application's threads, write what they have queued, and close the catalog."""
+        documents.following.stop()
+        journal.stop()
+        if polls:
+            polls.stop()
+        catalog.close()
+
+    app.extensions["feeds.close"] = close  # for programs that outlive the application, such as tests
     return app
 
 

@@ -40,6 +40,8 @@ class Journal:
         self._queue: deque[Request] = deque(maxlen=_QUEUE)
         self._tasks = tasks
         self._logged = logged
+        self._stopping = threading.Event()
+        self._thread: threading.Thread | None = None
         self.note = self._note if wanted else None
 
     def start(self) -> None:
@@ -48,15 +50,23 @@ class Journal:
         self._start()
 
     def _start(self) -> None:
-        threading.Thread(target=self._run, name="journal", daemon=True).start()
+        self._thread = threading.Thread(target=self._run, name="journal", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Run the tasks once more and end the thread."""
+        self._stopping.set()
+        if self._thread:
+            self._thread.join()
 
     def _note(self, environ: WSGIEnvironment, document: str, status: str, size: int) -> None:
         self._queue.append(Request(time.time(), document, status, size, _facts(environ) if self._logged else None))
 
     def _run(self) -> None:
         said = [""] * len(self._tasks)  # what went wrong with each the last time
-        while True:
-            time.sleep(_EVERY)
+        stopping = False
+        while not stopping:
+            stopping = self._stopping.wait(_EVERY)
             requests = [self._queue.popleft() for _ in range(len(self._queue))]
             for number, task in enumerate(self._tasks):
                 try:

@@ -47,6 +47,8 @@ class Polls:
         self._closed = ""  # the day before which all is closed
         self._wiped = True  # whether nothing of closed days is left in the catalog's log
         self._complaint = ""
+        self._stopping = threading.Event()
+        self._thread: threading.Thread | None = None
         self.note = self._notes()
 
     def start(self) -> None:
@@ -56,7 +58,16 @@ class Polls:
         atexit.register(self.finish)
 
     def _start(self) -> None:
-        threading.Thread(target=self._run, name="polls", daemon=True).start()
+        self._thread = threading.Thread(target=self._run, name="polls", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End the thread and write what was counted to the catalog."""
+        self._stopping.set()
+        if self._thread:
+            self._thread.join()
+        atexit.unregister(self.finish)
+        self.finish()
 
     def _notes(self) -> Polled:
         """Give what notes a poll. Each call and each slice less is a hundredth of the rate."""
@@ -73,8 +84,7 @@ class Polls:
 
     def _run(self) -> None:
         told = time.monotonic()
-        while True:
-            time.sleep(_EVERY)
+        while not self._stopping.wait(_EVERY):
             try:
                 self._look()
                 if time.monotonic() - told >= _TOLD_EVERY:
