@@ -186,7 +186,7 @@ def tables(file):
         return {name: {(c[1], c[3]) for c in raw.execute(f"PRAGMA table_info({name})")} for name in names}, indexes
 
 
-@pytest.mark.parametrize("version", [1, 2, 3, 4, 5, 6, 7])
+@pytest.mark.parametrize("version", [1, 2, 3, 4, 5, 6, 7, 8])
 def test_a_catalog_of_an_earlier_version_is_brought_up(site, version, tmp_path):
     """A catalog as an earlier version made it gets this one's tables, and keeps ids, last good versions and stamps."""
     old = Path(__file__).parent / "catalogs" / f"{version}.sql"

@@ -6,7 +6,7 @@ from operator import add, attrgetter
 
 from feeds import readers
 from feeds.audience.tally import OTHER
-from feeds.catalog import Catalog, Counted, Reader
+from feeds.catalog import Catalog, Counted, StatsReader
 
 _GRACE = timedelta(minutes=2)  # in which the workers tell what they counted of the day before
 _LOGS_GRACE = timedelta(days=8)  # in which the rest of a log's last day comes, when logs are rotated every week
@@ -21,7 +21,7 @@ _RANK: tuple[str, ...] = (
 )  # which kind a reader is that is several
 
 
-def count(catalog: Reader, day: str) -> list[Counted]:
+def count(catalog: StatsReader, day: str) -> list[Counted]:
     """Count a day that is not closed: the rows that say most, and one for each feed of the others."""
     rows: list[Counted] = []
     for row in catalog.sums(day):
@@ -36,7 +36,7 @@ def count(catalog: Reader, day: str) -> list[Counted]:
     return _largest(rows)
 
 
-def rows_of(catalog: Reader, since: str, until: str) -> list[Counted]:
+def rows_of(catalog: StatsReader, since: str, until: str) -> list[Counted]:
     """Give what days came to, also those that are not over, from one to another."""
     rows = list(catalog.audience(since, until))
     for day in catalog.open_days():
@@ -59,22 +59,23 @@ def merged(rows: Iterable[Counted]) -> list[Counted]:
 
 
 def close_days(catalog: Catalog, now: datetime, keep: int, *, more_logs: bool = False) -> bool:
-    """Close the days that are over, forget what is older than so many days. Tells whether there were any.
+    """Close the days that are over and delete what is older than `keep` days. Return whether there was any.
 
     A day that came from logs stays open while its rest may come: until a later one was read, or eight days. With
-    `more_logs`, logs are just being read. Safe for any number of processes. Raises `CatalogError`.
+    `more_logs`, logs are being read. The hashes of closed days are deleted; `Catalog.erase_closed_days` erases them.
+    Safe for any number of processes. Raises `CatalogError`.
     """
-    with catalog.reading() as reader:
+    with catalog.read_stats() as reader:
         if not _over(reader, now, more_logs=more_logs):
             return False
-    with catalog.counting() as writer:
+    with catalog.write_stats() as writer:
         for day in _over(writer, now, more_logs=more_logs):  # by now
             writer.close(day, count(writer, day))
         writer.forget_before(f"{now - timedelta(days=keep):%Y-%m-%d}")
     return True
 
 
-def _over(catalog: Reader, now: datetime, *, more_logs: bool) -> list[str]:
+def _over(catalog: StatsReader, now: datetime, *, more_logs: bool) -> list[str]:
     today = f"{now - _GRACE:%Y-%m-%d}"
     over = [day for day in catalog.open_days(imported=False) if day < today]
     logged = catalog.open_days(imported=True)

@@ -59,8 +59,8 @@ class Importer:
         head, names, offset = self._head(log, lines, came)
         if not head:
             return came
-        with self._catalog.reading() as catalog:
-            was, skip = catalog.read_so_far(names) or (None, 0)
+        with self._catalog.read_stats() as stats:
+            was, skip = stats.read_so_far(names) or (None, 0)
         if offset <= skip:
             came = Imported()
         came.known = skip
@@ -168,3 +168,5 @@ def _lines(file: BinaryIO) -> Iterator[tuple[bytes, int]]:
             yield line, end
     except (OSError, EOFError, zlib.error) as error:
         raise FeedsError(f"the log can't be read to its end: {error}") from None
+    finally:
+        buffered.detach()  # the file is closed by its owner

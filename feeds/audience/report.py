@@ -7,7 +7,7 @@ from datetime import date, datetime, timedelta
 from typing import NamedTuple
 
 from feeds.audience.days import rows_of
-from feeds.catalog import Counted, Reader
+from feeds.catalog import Counted, StatsReader
 
 _ROBOTS = {"crawler", "browser"}  # who never subscribes
 
@@ -82,7 +82,7 @@ class Report:
         return sum(self.by_feed.get(day, {}).values())
 
     @classmethod
-    def of(cls, catalog: Reader, now: datetime, days: int) -> "Report":
+    def of(cls, catalog: StatsReader, now: datetime, days: int) -> "Report":
         """Make the report of so many days, today among them."""
         since = f"{now - timedelta(days=days - 1):%Y-%m-%d}"
         last = catalog.last_day()
@@ -110,7 +110,7 @@ class Report:
         return report
 
 
-def subscribers(catalog: Reader) -> dict[str, int]:
+def subscribers(catalog: StatsReader) -> dict[str, int]:
     """Give each feed's subscribers now; nothing of one that has none."""
     last = catalog.last_day()
     rows = rows_of(catalog, _day_before(last), last) if last else []

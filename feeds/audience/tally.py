@@ -110,7 +110,7 @@ class Tally:
             try:
                 while waiting or log:
                     some = list(waiting) if log else [key for _, key in zip(range(_BATCH), waiting, strict=False)]
-                    with self._catalog.counting(hurries=log is None) as catalog:
+                    with self._catalog.write_stats(short_timeout=log is None) as catalog:
                         days = {key[0] for key in some}
                         for day in sorted(days):
                             salt = catalog.salt(day, imported=self._imported)

@@ -37,8 +37,9 @@ from feeds.catalog.rows import (
 )
 from feeds.catalog.schema import METADATA, SCHEMA
 from feeds.catalog.staging import Staging
+from feeds.catalog.stats import StatsReader, StatsWriter
 from feeds.catalog.writer import Writer
-from feeds.errors import CatalogError
+from feeds.errors import CatalogDamaged, CatalogError
 
 __all__ = [
     "Catalog",
@@ -58,6 +59,8 @@ __all__ = [
     "Staged",
     "Staging",
     "Stamp",
+    "StatsReader",
+    "StatsWriter",
     "Sums",
     "Version",
     "Visit",
@@ -97,8 +100,11 @@ class Catalog:
                 return
             if schema is None:
                 self._database.make()
+            else:
+                self._database.prepare_migration(schema)
             with self._database.writing() as connection:
                 self._bring_up(connection, schema)
+            self._database.finish_migration(schema)
 
     def require_current(self) -> None:
         """Raise `CatalogError` for a catalog of an earlier version, which only who writes it brings up."""
@@ -131,6 +137,7 @@ class Catalog:
         writer = Writer(connection, self._database)
         if schema is None:
             METADATA.create_all(connection)
+            self._database.create_stats(connection)
             writer.begin_filling()
             writer.set_meta("born", uuid.uuid4().hex)
         else:
@@ -177,14 +184,43 @@ class Catalog:
             yield Writer(connection, self._database)
 
     @contextlib.contextmanager
-    def counting(self, *, hurries: bool = True) -> Iterator["Writer"]:
-        """Write about who polled: what is deleted is wiped, and who hurries waits for nobody."""
-        with self._database.writing(counts=True, hurries=hurries) as connection:
-            yield Writer(connection, self._database)
+    def read_stats(self) -> Iterator[StatsReader]:
+        """Open a transaction that reads poll statistics. Raises `CatalogError`."""
+        with self._database.reading_stats() as connection:
+            yield StatsReader(connection)
 
-    def wipe_log(self) -> bool:
-        """Wipe what was deleted where the database keeps it for a while. Tells whether nobody hindered that."""
-        return self._database.wipe()
+    @contextlib.contextmanager
+    def write_stats(self, *, short_timeout: bool = True) -> Iterator[StatsWriter]:
+        """Open a transaction that writes poll statistics. Raises `CatalogError`.
+
+        With `short_timeout`, give up after a second if another writer of statistics holds the lock. A damaged file is
+        replaced by a new one with the totals that can still be read, and `CatalogError` is raised: the caller tries
+        again.
+        """
+        try:
+            with self._database.writing_stats(short_timeout=short_timeout) as connection:
+                yield StatsWriter(connection, self._database)
+        except CatalogDamaged as damage:
+            rows = list(self._database.repair_stats())
+            with self._database.writing_stats() as connection:
+                StatsWriter(connection, self._database).take_over(rows)
+            said = f"{damage}; the totals that could be read ({len(rows)}) are in a new file"
+            raise CatalogError(said) from damage
+
+    def erase_closed_days(self) -> bool:
+        """Erase what tells the pollers of closed days apart from the database's files, if any is left.
+
+        Returns whether nothing is left: False if another transaction prevents it for now.
+        """
+        with self.read_stats() as stats:
+            days = stats.days_to_erase()
+        if not days:
+            return True
+        if not self._database.erase_stats():
+            return False
+        with self.write_stats() as stats:
+            stats.erased(days)
+        return True
 
     def ask(self) -> None:
         """Ask whoever publishes for a regeneration, who sees it in `Reader.asked`."""

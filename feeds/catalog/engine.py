@@ -3,7 +3,7 @@
 Which of them it is, `state` says. Nobody but the two modules beside this one knows more of them.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from operator import itemgetter
 from pathlib import Path
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from sqlalchemy.dialects import sqlite
 
 PATIENCE = 30.0  # seconds to wait for another writer
-HURRIED = 1.0  # seconds, for who can try again
+SHORT_TIMEOUT_S = 1.0  # to wait for another writer, for a caller that tries again later
 LOOK_EVERY = 0.05  # seconds between two looks at a lock that somebody holds
 RUN = "run"  # the lock of the one who publishes
 
@@ -58,13 +58,41 @@ class Database(Protocol):
     def reading(self) -> AbstractContextManager[sa.Connection]:
         """Begin a transaction that sees one state, whatever is committed meanwhile, and writes nothing."""
 
-    def writing(
-        self, *, counts: bool = False, hurries: bool = False, much: bool = False
-    ) -> AbstractContextManager[sa.Connection]:
+    def writing(self, *, much: bool = False) -> AbstractContextManager[sa.Connection]:
         """Begin a transaction after whoever else writes; committed at the end, or nothing if an exception passes.
 
-        Who `counts` writes about who polled, and who `hurries` waits for nobody. Who writes `much` goes on while what
-        was committed is put in its place.
+        Who writes `much` goes on while what was committed is put in its place.
+        """
+
+    def reading_stats(self) -> AbstractContextManager[sa.Connection]:
+        """Begin a transaction that reads poll statistics; there are none before something was written."""
+
+    def writing_stats(self, *, short_timeout: bool = False) -> AbstractContextManager[sa.Connection]:
+        """Begin a transaction that writes poll statistics, after other writers of statistics.
+
+        With `short_timeout`, raise `CatalogError` if another writer holds the lock for more than a second. A writer of
+        articles never blocks this one. Raises `CatalogDamaged` for a damaged file (`repair_stats`).
+        """
+
+    def erase_stats(self) -> bool:
+        """Rewrite what holds the statistics, so that no byte of a deleted row is left in the database's files.
+
+        Returns False if another transaction prevents it for now.
+        """
+
+    def prepare_migration(self, schema: int) -> None:
+        """Do what a migration from `schema` needs to be done outside its transaction; safe to repeat."""
+
+    def finish_migration(self, schema: int | None) -> None:
+        """Do what a migration from `schema` needs to be done after its transaction; None: the tables are new."""
+
+    def create_stats(self, connection: sa.Connection) -> None:
+        """Create the tables of the statistics with the catalog, if they are in the same place."""
+
+    def repair_stats(self) -> Iterator[tuple[sa.Table, dict[str, Any]]]:
+        """Move damaged statistics aside and yield the rows of closed days that can be read; then delete the old file.
+
+        Raises `CatalogError` where the database is not ours to repair.
         """
 
     def lock(self, name: str, wait: float, given_up: Callable[[], bool]) -> AbstractContextManager[None]:
@@ -99,9 +127,6 @@ class Database(Protocol):
 
     def announce(self, connection: sa.Connection) -> None:
         """Tell who listens of a new revision, as soon as it is committed."""
-
-    def wipe(self) -> bool:
-        """Wipe what was deleted from what keeps it for a while. Tells whether nobody hindered that."""
 
     def keep_aside(self) -> Path:
         """Put what is damaged aside, and give where. Raises `CatalogError` where that is not ours to do."""

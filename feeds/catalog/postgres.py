@@ -16,10 +16,10 @@ import sqlalchemy as sa
 
 from feeds.catalog import sessions
 from feeds.catalog.engine import (
-    HURRIED,
     LOOK_EVERY,
     PATIENCE,
     RUN,
+    SHORT_TIMEOUT_S,
     Leadership,
     Migrations,
     Rows,
@@ -28,7 +28,7 @@ from feeds.catalog.engine import (
     taken,
     unusable,
 )
-from feeds.catalog.schema import METADATA, POSTGRES_MIGRATIONS
+from feeds.catalog.schema import METADATA, NO_SAMPLES, POSTGRES_MIGRATIONS, STATS_METADATA
 from feeds.catalog.sessions import CHANNEL, CLIENT, HERE, SERVER, SessionLeadership, listening, number
 from feeds.errors import CatalogAway, CatalogError, ConfigError
 
@@ -53,10 +53,11 @@ _PUT_IN = """
     ORDER BY feed COLLATE "C", published, id COLLATE "C"
     ON CONFLICT (feed, published, id) DO NOTHING
 """
-_OTHERS_SEE = """
-    SELECT count(*) FROM pg_stat_activity
-    WHERE datname = current_database() AND backend_xmin IS NOT NULL AND pid <> pg_backend_pid()
-"""
+_REWRITE = (
+    "CREATE TEMPORARY TABLE kept_{0} ON COMMIT DROP AS SELECT * FROM {0}",
+    "TRUNCATE {0}",
+    "INSERT INTO {0} SELECT * FROM kept_{0}",
+)
 _IS_THERE = sa.text(
     "SELECT current_schema(), EXISTS (SELECT 1 FROM pg_class "
     "WHERE relnamespace = quote_ident(current_schema())::regnamespace AND relkind IN ('r', 'p', 'v', 'm', 'f'))"
@@ -121,21 +122,64 @@ class Postgres:
             yield connection
 
     @contextlib.contextmanager
-    def writing(self, *, counts: bool = False, hurries: bool = False, much: bool = False) -> Iterator[sa.Connection]:  # noqa: ARG002  # the server does so always
+    def writing(self, *, much: bool = False) -> Iterator[sa.Connection]:  # noqa: ARG002  # the server does so always
         """Write after whoever else does the same. Each statement sees what was committed before it."""
-        taking = {
-            "lock": number("count" if counts else "write"),
-            "patience": f"{(HURRIED if hurries else PATIENCE) * 1000:.0f}",
-        }
-        held = None if counts else getattr(self._held, RUN, None)
+        held = getattr(self._held, RUN, None)
         with self.translated() if held else self._connected(self.engine) as connection:
             ours = held or connection
             assert ours is not None
             if ours.invalidated:  # SQLAlchemy would connect again, without the lock
                 raise unusable(self.name, "the connection that held the lock is lost, and nothing more was written")
-            with ours.begin():
-                ours.execute(_TAKE, taking)
+            with _locked(ours, "write", PATIENCE):
                 yield ours
+
+    @contextlib.contextmanager
+    def reading_stats(self) -> Iterator[sa.Connection]:
+        """Read one consistent state."""
+        with self.reading() as connection:
+            yield connection
+
+    @contextlib.contextmanager
+    def writing_stats(self, *, short_timeout: bool = False) -> Iterator[sa.Connection]:
+        """Write after other writers of statistics."""
+        with (
+            self._connected(self.engine) as connection,
+            _locked(connection, "count", SHORT_TIMEOUT_S if short_timeout else PATIENCE),
+        ):
+            yield connection
+
+    def erase_stats(self) -> bool:
+        """Replace the files of the tables that had the deleted rows.
+
+        TRUNCATE gives a table new files and deletes the old ones at commit, whatever other transactions see; VACUUM
+        FULL would copy rows that they may still see. The server's write-ahead log keeps the rows until it recycles it.
+        """
+        try:
+            with self.writing_stats(short_timeout=True) as connection:
+                for table in ("salts", "visits"):
+                    for statement in _REWRITE:
+                        connection.exec_driver_sql(statement.format(table))
+        except CatalogError as error:
+            if _state_of(error) == "55P03":  # a reader of statistics holds the table
+                return False
+            raise
+        return True
+
+    def prepare_migration(self, schema: int) -> None:
+        """Do nothing: the statistics stay where they are."""
+
+    def finish_migration(self, schema: int | None) -> None:
+        """Do nothing."""
+
+    def create_stats(self, connection: sa.Connection) -> None:
+        """Create the tables of the statistics beside the others."""
+        STATS_METADATA.create_all(connection)
+        for statement in NO_SAMPLES:
+            connection.exec_driver_sql(statement)
+
+    def repair_stats(self) -> Iterator[tuple[sa.Table, dict[str, Any]]]:
+        """Refuse: a database is its owner's."""
+        raise self._not_ours_to_repair()
 
     @contextlib.contextmanager
     def lock(self, name: str, wait: float, given_up: Callable[[], bool]) -> Iterator[None]:
@@ -205,27 +249,12 @@ class Postgres:
         """Tell who listens at the schema's channel."""
         connection.execute(_ANNOUNCE)
 
-    def wipe(self) -> bool:
-        """Write anew the tables of which rows were deleted that must not be found, unless others may see them still."""
-        engine = self.engine.execution_options(isolation_level="AUTOCOMMIT")
-        try:
-            with self._connected(engine) as connection:
-                connection.exec_driver_sql(f"SET lock_timeout = {HURRIED * 1000:.0f}")
-                try:
-                    if connection.exec_driver_sql(_OTHERS_SEE).scalar():
-                        return False  # what is dead would be copied for a dump that began before
-                    connection.exec_driver_sql("VACUUM (FULL) salts, visits")
-                finally:
-                    connection.exec_driver_sql("RESET lock_timeout")
-        except CatalogError as error:
-            if _state_of(error) == "55P03":  # somebody counts
-                return False
-            raise
-        return True
-
     def keep_aside(self) -> Path:
         """Refuse: a database is its owner's."""
-        raise CatalogError(
+        raise self._not_ours_to_repair()
+
+    def _not_ours_to_repair(self) -> CatalogError:
+        return CatalogError(
             f"{self.name}: the catalog is damaged, and left as it is: restore it, or empty its schema for a new one"
         )
 
@@ -284,6 +313,14 @@ class Postgres:
         answer = connection.execute(question, values).scalar()
         connection.commit()  # what is held is held by the session
         return bool(answer)
+
+
+@contextlib.contextmanager
+def _locked(connection: sa.Connection, lock: str, timeout: float) -> Iterator[None]:
+    """Open a transaction that holds an advisory lock; wait `timeout` seconds for it and for other locks."""
+    with connection.begin():
+        connection.execute(_TAKE, {"lock": number(lock), "patience": f"{timeout * 1000:.0f}"})
+        yield
 
 
 def _state_of(error: CatalogError) -> str | None:

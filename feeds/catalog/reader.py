@@ -7,7 +7,6 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from feeds.catalog.audience import Audience
 from feeds.catalog.pages import RECORDS, PageReader, would_be
 from feeds.catalog.rows import (
     Known,
@@ -41,7 +40,7 @@ from feeds.model import FeedState, Tombstone
 MENDED = "mended"  # how many articles were live in a damaged catalog, until a run has decided of them
 
 
-class Reader(PageReader, Audience):
+class Reader(PageReader):
     """Questions to one consistent revision."""
 
     def revision(self) -> int:

@@ -12,10 +12,11 @@ import sqlalchemy as sa
 
 T = TypeVar("T")
 
-SCHEMA = 8
+SCHEMA = 9
 _CHUNK = 500  # parameters of one statement
 
 METADATA = sa.MetaData()
+STATS_METADATA = sa.MetaData()  # with SQLite in a file of their own, so that its pages can be erased
 # as SQLite sorts, and Python: by code points, whatever the database's language
 _TEXT = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
 meta = sa.Table(
@@ -149,9 +150,9 @@ renditions = sa.Table(  # what web workers made of live documents, where somebod
     sa.Column("texts", sa.Integer, nullable=False),  # of them with their full text
     sa.Column("oldest", sa.BigInteger, nullable=False),  # when its last entry was published
 )
-salts = sa.Table(  # of the days that are not closed; with its day's salt gone, a source is nobody's
+salts = sa.Table(  # the keys of the hashes that tell the pollers of an open day apart
     "salts",
-    METADATA,
+    STATS_METADATA,
     sa.Column("day", _TEXT, primary_key=True),  # in UTC: "2026-11-24"
     sa.Column("salt", sa.LargeBinary, nullable=False),
     sa.Column("imported", sa.Boolean, nullable=False),  # from logs, of which more may come
@@ -165,7 +166,7 @@ _COUNTS: tuple[Callable[[], "sa.Column[Any]"], ...] = (
 )
 visits = sa.Table(  # who asked for which feed, in days that are not closed
     "visits",
-    METADATA,
+    STATS_METADATA,
     sa.Column("day", _TEXT, primary_key=True),
     sa.Column("feed", _TEXT, primary_key=True),
     sa.Column("reader", _TEXT, primary_key=True),
@@ -176,9 +177,9 @@ visits = sa.Table(  # who asked for which feed, in days that are not closed
     *(column() for column in _COUNTS),
     sqlite_with_rowid=False,
 )
-audience = sa.Table(  # what came of the days that are closed; with row ids, by which `mend` finds what is left
+audience = sa.Table(  # the totals of closed days; with row ids, by which `mend` finds what is left
     "audience",
-    METADATA,
+    STATS_METADATA,
     sa.Column("day", _TEXT, primary_key=True),
     sa.Column("feed", _TEXT, primary_key=True),
     sa.Column("reader", _TEXT, primary_key=True),
@@ -188,10 +189,15 @@ audience = sa.Table(  # what came of the days that are closed; with row ids, by 
 )
 imports = sa.Table(  # how far access logs were read
     "imports",
-    METADATA,
+    STATS_METADATA,
     sa.Column("log", _TEXT, primary_key=True),  # a digest of the first polls in it, without addresses
     sa.Column("offset", sa.BigInteger, nullable=False),  # bytes
     sa.Column("day", _TEXT, nullable=False),  # when
+)
+erasures = sa.Table(  # closed days whose deleted rows may still be in the database's files
+    "erasures",
+    STATS_METADATA,
+    sa.Column("day", _TEXT, primary_key=True),
 )
 _OF_PLACES = (("articles", "feeds"), ("articles", "shown_in"), ("readings", "feeds"))  # until 7 [[path, name], …]
 SQLITE_MIGRATIONS = {  # from a schema to the next
@@ -264,13 +270,28 @@ SQLITE_MIGRATIONS = {  # from a schema to the next
         WHERE {column} IS NOT NULL"""  # noqa: S608  # our own names
         for table, column in _OF_PLACES
     ),
+    8: (  # the rows were copied to the statistics' own file (`sqlite.Sqlite.prepare_migration`)
+        "PRAGMA secure_delete=ON",  # the pages of dropped tables are overwritten with zeros
+        *(f"DROP TABLE IF EXISTS {table}" for table in ("salts", "visits", "audience", "imports")),
+    ),
 }
+NO_SAMPLES = (  # PostgreSQL: keep ANALYZE from copying hashes and keys to pg_statistic, where nothing erases them
+    "ALTER TABLE visits ALTER COLUMN source SET STATISTICS 0",
+    "ALTER TABLE salts ALTER COLUMN salt SET STATISTICS 0",
+)
 POSTGRES_MIGRATIONS: dict[int, tuple[str, ...]] = {  # its first schema was 7
     7: tuple(
         f"""UPDATE {table} SET {column} = coalesce((
         SELECT json_object_agg(value ->> 0, value ->> 1) FROM json_array_elements({column}::json))::text, '{{}}')
         WHERE {column} IS NOT NULL"""  # noqa: S608  # our own names
         for table, column in _OF_PLACES
+    ),
+    8: (
+        'CREATE TABLE IF NOT EXISTS erasures (day TEXT COLLATE "C" NOT NULL PRIMARY KEY)',
+        # a change of type removes what ANALYZE has sampled of a column
+        'ALTER TABLE visits ALTER COLUMN source TYPE TEXT COLLATE "C"',
+        "ALTER TABLE salts ALTER COLUMN salt TYPE BYTEA",
+        *NO_SAMPLES,
     ),
 }
 OLDEST_FIRST = (entries.c.published, entries.c.id)

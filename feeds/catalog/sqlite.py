@@ -1,6 +1,9 @@
-"""SQLite: one file for everything, in WAL mode, so that readers go on while the writer writes.
+"""SQLite: a file for the catalog and one for poll statistics, in WAL mode: readers go on while the writer writes.
 
-The file may be taken away, or another put in its place, at any time: what is at its path now is what counts.
+A file may be taken away, or another put in its place, at any time: what is at its path now is what counts.
+
+Statistics are in `FILE.stats`, since SQLite can erase deleted rows only by rewriting a file. `secure_delete` does not
+do that: when a B-tree moves rows to another page, copies stay in the unused part of the old one.
 """
 
 import contextlib
@@ -16,10 +19,10 @@ import sqlalchemy as sa
 
 from feeds.catalog import mend
 from feeds.catalog.engine import (
-    HURRIED,
     LOOK_EVERY,
     PATIENCE,
     RUN,
+    SHORT_TIMEOUT_S,
     Leadership,
     Migrations,
     Rows,
@@ -30,7 +33,7 @@ from feeds.catalog.engine import (
 )
 from feeds.catalog.leadership import Alone, FileLeadership, try_lock
 from feeds.catalog.rows import packed_as_text
-from feeds.catalog.schema import SQLITE_MIGRATIONS
+from feeds.catalog.schema import SQLITE_MIGRATIONS, STATS_METADATA, audience, imports
 from feeds.errors import CatalogDamaged, CatalogError
 
 if TYPE_CHECKING:
@@ -41,6 +44,9 @@ _PAGE = 16 << 10  # bytes: an entry's row takes 200, and a whole archive has a m
 _LARGE_LOG = 4096  # pages, after which a commit clears it: each is copied to its place once, not often
 _TRIES = 5  # to clear it while more is committed
 _READERS_ROOM, _WRITERS_ROOM = 16 << 10, 64 << 10  # KiB of the database that are held
+_STATS = "stats"  # suffix of the file of the statistics, and the lock of who creates or replaces it
+_STATS_LOG_PAGES = 1000  # of the write-ahead log of the statistics, after which a commit copies them to their place
+_STATS_IN_CATALOG = range(7, 9)  # schemas that have the statistics in the catalog itself
 
 # "OR FAIL": by default each page would be kept as it was before the statement, and whoever fails rolls all back anyway
 _PUT_IN = """
@@ -62,9 +68,11 @@ class Sqlite:
 
     def __init__(self, file: Path | None) -> None:
         self.name = str(file)
-        self.engine = _engine(file)
         self._file = file
-        self._inode: tuple[int, int] | None = None
+        self._catalog = _File(file)
+        self._stats = _File(file and Path(f"{file}.{_STATS}"))
+        self._no_stats: _File | None = None  # in memory and empty, in place of a file that does not exist
+        self.engine = self._catalog.engine
         self._held = threading.local()  # the locks that a thread holds, by their names
 
     @property
@@ -75,9 +83,9 @@ class Sqlite:
     def make(self) -> None:
         """Make the file; how large its pages are, and that it is in WAL mode, stays in it."""
         if self._file:
-            with self._translated():
+            with _translated(self.name):
                 self._file.touch()
-                self._follow()
+                self._catalog.follow()
                 with contextlib.closing(self.engine.raw_connection()) as raw:
                     raw.cursor().execute(f"PRAGMA page_size={_PAGE}")
                     raw.cursor().execute("PRAGMA journal_mode=WAL")
@@ -89,28 +97,94 @@ class Sqlite:
     @contextlib.contextmanager
     def reading(self) -> Iterator[sa.Connection]:
         """Read one consistent state."""
-        with self._translated():
-            self._follow()
-            with self.engine.connect() as connection:
-                yield connection
+        with self._catalog.reading() as connection:
+            yield connection
 
     @contextlib.contextmanager
-    def writing(self, *, counts: bool = False, hurries: bool = False, much: bool = False) -> Iterator[sa.Connection]:
-        """Write after whoever else does, from the beginning: who begins to read can't write after another.
-
-        Of what was counted, deleted means wiped.
-        """
-        room = _READERS_ROOM if counts else _WRITERS_ROOM
+    def writing(self, *, much: bool = False) -> Iterator[sa.Connection]:
+        """Write after whoever else does, from the beginning: who begins to read can't write after another."""
         much = much and self._file is not None
-        with self._translated():
-            self._follow()
-            engine = self.engine.execution_options(
-                writes=room, wipes=counts, hurries=hurries, log=0 if much else _LARGE_LOG
-            )
-            with engine.begin() as connection:
-                yield connection
+        with self._catalog.writing(room=_WRITERS_ROOM, log=0 if much else _LARGE_LOG) as connection:
+            yield connection
         if much:
             threading.Thread(target=self._clear_log, name="log").start()
+
+    @contextlib.contextmanager
+    def reading_stats(self) -> Iterator[sa.Connection]:
+        """Read the file of the statistics, or nothing where there is none."""
+        with self._stats_to_read().reading() as connection:
+            yield connection
+
+    @contextlib.contextmanager
+    def writing_stats(self, *, short_timeout: bool = False) -> Iterator[sa.Connection]:
+        """Write to the file of the statistics; create it if there is none, but never without a catalog beside it."""
+        self._catalog.follow()
+        self._create_stats_file()
+        timeout = SHORT_TIMEOUT_S if short_timeout else PATIENCE
+        with self._stats.writing(room=_READERS_ROOM, log=_STATS_LOG_PAGES, timeout=timeout) as connection:
+            yield connection
+
+    def erase_stats(self) -> bool:
+        """Rewrite the file with the rows that are left, and truncate its write-ahead log.
+
+        VACUUM builds the new content in memory (`temp_store`), so that no temporary file has any of it.
+        """
+        if self._file is None or not self._stats.exists():
+            return True
+        try:
+            with _translated(self._stats.name):
+                self._stats.follow()
+                with contextlib.closing(self._stats.engine.raw_connection()) as raw:
+                    cursor = cast("Any", raw.cursor())
+                    cursor.execute(f"PRAGMA busy_timeout={SHORT_TIMEOUT_S * 1000:.0f}")
+                    cursor.execute("VACUUM")
+                    return not cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
+        except CatalogError as error:
+            if getattr(error.__cause__, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_BUSY:
+                return False
+            raise
+
+    def prepare_migration(self, schema: int) -> None:
+        """Copy statistics that an earlier version kept in the catalog to their own file."""
+        if self._file is None or schema not in _STATS_IN_CATALOG:
+            return
+        self._create_stats_file()
+        with (
+            _translated(self._stats.name),
+            contextlib.closing(sqlite3.connect(self._stats.name, isolation_level=None)) as raw,
+        ):
+            raw.execute("ATTACH ? AS old", (self.name,))
+            raw.execute("BEGIN IMMEDIATE")
+            there = {name for (name,) in raw.execute("SELECT name FROM old.sqlite_master WHERE type = 'table'")}
+            for table in there & set(STATS_METADATA.tables):
+                columns = ", ".join(f'"{column.name}"' for column in STATS_METADATA.tables[table].c)
+                raw.execute(f"INSERT OR IGNORE INTO main.{table} ({columns}) SELECT {columns} FROM old.{table}")  # noqa: S608
+            raw.execute("COMMIT")
+
+    def finish_migration(self, schema: int | None) -> None:
+        """Truncate the write-ahead log, which still has the pages of dropped tables."""
+        if self._file and schema in _STATS_IN_CATALOG:
+            with _translated(self.name), contextlib.closing(self.engine.raw_connection()) as raw:
+                raw.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+    def create_stats(self, _connection: sa.Connection) -> None:
+        """Create nothing: the first writer of statistics creates their file."""
+
+    def repair_stats(self) -> Iterator[tuple[sa.Table, dict[str, Any]]]:
+        """Yield the totals and what is known of logs; the hashes of open days are deleted with the damaged file."""
+        with self.lock(_STATS, PATIENCE, lambda: False):
+            if not self._stats.is_current:
+                return  # another process has replaced it
+            self._stats.engine.dispose()
+            try:
+                aside = mend.keep_aside(Path(self._stats.name))
+                for table in (audience, imports):
+                    for row in mend.rows(aside, table.name, "rowid"):
+                        yield table, row
+                for file in aside.parent.glob(f"{aside.name}*"):
+                    file.unlink()
+            except OSError as error:
+                raise unusable(self._stats.name, error.strerror) from error
 
     def _clear_log(self) -> None:
         """Copy what the log has to its place, for which a disk takes seconds; if it can't, the next commit does."""
@@ -186,11 +260,6 @@ class Sqlite:
     def announce(self, _connection: sa.Connection) -> None:
         """Leave it to who reads to look again: that costs nothing here."""
 
-    def wipe(self) -> bool:
-        """Empty the log, which has earlier versions of pages."""
-        with self._translated(), contextlib.closing(self.engine.raw_connection()) as raw:
-            return not cast("Any", raw.cursor()).execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
-
     def keep_aside(self) -> Path:
         """Rename the file."""
         assert self._file, "what is in memory is never damaged"
@@ -203,40 +272,132 @@ class Sqlite:
     def copy_to(self, memory: sa.Engine) -> None:
         """Copy page by page."""
         source, target = self.engine.raw_connection(), memory.raw_connection()
-        with self._translated(), contextlib.closing(source), contextlib.closing(target):
+        with _translated(self.name), contextlib.closing(source), contextlib.closing(target):
             ours, theirs = source.driver_connection, target.driver_connection
             cast("sqlite3.Connection", ours).backup(cast("sqlite3.Connection", theirs))
 
     def close(self) -> None:
         """Let go of all connections."""
-        self.engine.dispose()
+        for file in (self._catalog, self._stats):
+            file.engine.dispose()
 
     def forget(self) -> None:
         """Leave all connections to the process that we come from."""
-        self.engine.dispose(close=False)
+        for file in (self._catalog, self._stats):
+            file.engine.dispose(close=False)
 
-    def _follow(self) -> None:
-        """Let go of a file that is no longer the one at our path. Raises `CatalogError` if there is none."""
-        if self._file is None:
+    def _stats_to_read(self) -> "_File":
+        if self._stats.exists():
+            return self._stats
+        if self._no_stats is None:
+            self._no_stats = _File(None)
+            STATS_METADATA.create_all(self._no_stats.engine)
+        return self._no_stats
+
+    def _create_stats_file(self) -> None:
+        """Create the file of the statistics with its tables, unless it exists; no process sees it without them."""
+        if self._stats.exists():
             return
+        if self._file is None:
+            STATS_METADATA.create_all(self._stats.engine)
+            self._stats.created = True
+            return
+        with self.lock(_STATS, PATIENCE, lambda: False):
+            if self._stats.exists():
+                return
+            new = Path(f"{self._stats.name}.new")
+            try:
+                for file in new.parent.glob(f"{new.name}*"):  # of a process that was killed
+                    file.unlink()
+                with _translated(self._stats.name):
+                    created = _File(new)
+                    with contextlib.closing(created.engine.raw_connection()) as raw:
+                        raw.cursor().execute("PRAGMA journal_mode=WAL")
+                    STATS_METADATA.create_all(created.engine)
+                    created.engine.dispose()
+                new.rename(self._stats.name)
+            except OSError as error:
+                raise unusable(self._stats.name, error.strerror) from error
+
+
+class _File:
+    """A SQLite file, or a database in memory (`None`). Follows its path to another file that is put there."""
+
+    def __init__(self, path: Path | None) -> None:
+        self.name = str(path)
+        self.engine = _engine(path)
+        self._path = path
+        self._inode: tuple[int, int] | None = None
+        self.created = False  # of a database in memory: whether it has its tables
+
+    def exists(self) -> bool:
+        """Return whether there is a file with content at the path; in memory, whether it was created."""
+        if self._path is None:
+            return self.created
         try:
-            facts = self._file.stat()
-        except OSError as error:
-            raise unusable(self.name, error.strerror) from error
-        if self._inode != (facts.st_dev, facts.st_ino):
-            self.engine.dispose()
-            self._inode = facts.st_dev, facts.st_ino
+            return self._path.stat().st_size > 0
+        except OSError:
+            return False
+
+    @property
+    def is_current(self) -> bool:
+        """Whether the file at the path is the one that was used last."""
+        try:
+            return self._path is not None and self._inode == self._identity(self._path)
+        except OSError:
+            return False
 
     @contextlib.contextmanager
-    def _translated(self) -> Iterator[None]:
-        """Say in a sentence what the database said."""
+    def reading(self) -> Iterator[sa.Connection]:
+        """Open a transaction that sees one state. Raises `CatalogError`."""
+        with _translated(self.name):
+            self.follow()
+            with self.engine.connect() as connection:
+                yield connection
+
+    @contextlib.contextmanager
+    def writing(self, *, room: int, log: int, timeout: float = PATIENCE) -> Iterator[sa.Connection]:
+        """Open a transaction that holds the write lock from its beginning. Raises `CatalogError`.
+
+        Args:
+            room: KiB of the page cache.
+            log: pages of the write-ahead log after which the commit copies them to the file; 0: never.
+            timeout: seconds to wait for another writer.
+        """
+        with _translated(self.name):
+            self.follow()
+            engine = self.engine.execution_options(writes=room, log=log, timeout=timeout)
+            with engine.begin() as connection:
+                yield connection
+
+    def follow(self) -> None:
+        """Close the connections to a file that is no longer at the path. Raises `CatalogError` if there is none."""
+        if self._path is None:
+            return
         try:
-            yield
-        except (sa.exc.DBAPIError, sqlite3.Error) as error:
-            said = error.orig if isinstance(error, sa.exc.DBAPIError) else error  # of a statement that is the driver's
-            if getattr(said, "sqlite_errorcode", 0) & 0xFF in _DAMAGE:
-                raise CatalogDamaged(f"{self.name}: the catalog is damaged: {said}") from error
-            raise unusable(self.name, said) from error
+            inode = self._identity(self._path)
+        except OSError as error:
+            raise unusable(self.name, error.strerror) from error
+        if self._inode != inode:
+            self.engine.dispose()
+            self._inode = inode
+
+    @staticmethod
+    def _identity(path: Path) -> tuple[int, int]:
+        facts = path.stat()
+        return facts.st_dev, facts.st_ino
+
+
+@contextlib.contextmanager
+def _translated(name: str) -> Iterator[None]:
+    """Raise `CatalogError` with one sentence for an error of the database."""
+    try:
+        yield
+    except (sa.exc.DBAPIError, sqlite3.Error) as error:
+        said = error.orig if isinstance(error, sa.exc.DBAPIError) else error  # of a statement that is the driver's
+        if getattr(said, "sqlite_errorcode", 0) & 0xFF in _DAMAGE:
+            raise CatalogDamaged(f"{name}: the catalog is damaged: {said}") from error
+        raise unusable(name, said) from error
 
 
 def _engine(file: Path | None) -> sa.Engine:
@@ -247,11 +408,10 @@ def _engine(file: Path | None) -> sa.Engine:
 
     def begin(connection: sa.Connection) -> None:
         options = connection.get_execution_options()
-        writes, wipes = options.get("writes"), options.get("wipes", False)
-        patience = HURRIED if options.get("hurries") else PATIENCE
+        writes = options.get("writes")
         connection.exec_driver_sql(f"PRAGMA cache_size=-{writes or _READERS_ROOM}")
-        connection.exec_driver_sql(f"PRAGMA secure_delete={wipes}")
-        connection.exec_driver_sql(f"PRAGMA busy_timeout={patience * 1000:.0f}")
+        connection.exec_driver_sql("PRAGMA secure_delete=OFF")
+        connection.exec_driver_sql(f"PRAGMA busy_timeout={options.get('timeout', PATIENCE) * 1000:.0f}")
         if writes:
             connection.exec_driver_sql(f"PRAGMA wal_autocheckpoint={options['log']}")
         connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
@@ -261,6 +421,7 @@ def _engine(file: Path | None) -> sa.Engine:
         connection.isolation_level = None  # transactions are ours: pysqlite would begin them late
         connection.execute("PRAGMA foreign_keys=ON")
         connection.execute("PRAGMA synchronous=NORMAL")
+        connection.execute("PRAGMA temp_store=MEMORY")
         connection.execute("PRAGMA journal_size_limit=67108864")
 
     sa.event.listen(engine, "connect", connected)

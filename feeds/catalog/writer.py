@@ -9,7 +9,6 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from feeds.catalog.audience import Counting
 from feeds.catalog.engine import Database
 from feeds.catalog.reader import MENDED
 from feeds.catalog.rows import Holder, Pending, Place, Refusal, Rendition, Run, Shown, micros, names_by_feed
@@ -17,12 +16,10 @@ from feeds.catalog.schema import (
     EDITED,
     TO_DECIDE,
     articles,
-    audience,
     chunks,
     contents,
     entries,
     feeds,
-    imports,
     meta,
     readings,
     renditions,
@@ -45,7 +42,7 @@ _DECIDE = sa.case(
 )  # again, what the world knows of it
 
 
-class Writer(Staging, Counting):
+class Writer(Staging):
     """What the one writer does within one transaction, when it decides what the world knows."""
 
     def __init__(self, connection: sa.Connection, database: Database) -> None:
@@ -183,10 +180,9 @@ class Writer(Staging, Counting):
         self._many(update, _SHOWN, list(shown))
 
     def save_from(self, rows: Callable[[str, str], Iterable[dict[str, Any]]]) -> None:
-        """Take over what another catalog tells, by table and its key: ids of articles to come, feeds, subscribers.
+        """Take over what another catalog tells, by table and its key: ids of articles to come, and feeds.
 
-        And how far logs were read. What was live is so still, though in no feed: the next run decides, and is held
-        against it (`resume`).
+        What was live is so still, though in no feed: the next run decides, and is held against it (`resume`).
         """
         for row in rows("meta", "rowid"):
             if row.get("key") == "fingerprint":
@@ -205,7 +201,7 @@ class Writer(Staging, Counting):
                     values |= {"live": True, "shown_at": shown_at, "shown_in": "{}", "pending": TO_DECIDE}
                     live += 1
                 self._connection.execute(articles.insert().values(values))
-        for table, key in ((revisions, "number"), (feeds, "rowid"), (audience, "rowid"), (imports, "rowid")):
+        for table, key in ((revisions, "number"), (feeds, "rowid")):
             for row in rows(table.name, key):
                 values = {column.name: row.get(column.name) for column in table.c}
                 if None not in values.values():

@@ -101,28 +101,26 @@ def open_catalog(settings: config.Config) -> "Catalog":
 
 
 class Days:
-    """Closes days that are over, and wipes who asked then: for it may be that nobody counts any more who would.
+    """Closes days of statistics that are over and erases their hashes, also where no worker counts any more.
 
-    What can't be done now is done with the next run.
+    What can't be done now is done by the next run.
     """
 
     def __init__(self, settings: config.Config, catalog: "Catalog") -> None:
         self._keep = settings.stats.keep
         self._catalog = catalog
-        self._wiped = True  # whether nothing of closed days is left in the catalog's log
 
     def close(self) -> None:
         """Do it, if there is anything to do: to ask costs next to nothing."""
         now = datetime.now(UTC)
         with suppress(CatalogError):
-            with self._catalog.reading() as reader:
-                days = reader.open_days()
+            with self._catalog.read_stats() as stats:
+                days = stats.open_days()
             if days and days[0] < f"{now:%Y-%m-%d}":
                 from feeds.audience import close_days
 
-                self._wiped &= not close_days(self._catalog, now, self._keep)
-            if not self._wiped:
-                self._wiped = self._catalog.wipe_log()
+                close_days(self._catalog, now, self._keep)
+            self._catalog.erase_closed_days()
 
 
 def say_mended(damage: CatalogDamaged, aside: Path | None) -> None:

@@ -19,9 +19,11 @@ def list_feeds(call: Call, as_json: bool) -> int:
     """List the feeds: path, entries, subscribers, last change."""
     settings = call.settings
 
-    with open_published(settings).reading() as catalog:
-        feeds = [state for state in catalog.feeds() if syndicate.exists(state, settings.for_core)]
-        counted = subscribers(catalog)
+    catalog = open_published(settings)
+    with catalog.reading() as reader:
+        feeds = [state for state in reader.feeds() if syndicate.exists(state, settings.for_core)]
+    with catalog.read_stats() as stats:
+        counted = subscribers(stats)
     if as_json:
         print_json(
             [

@@ -32,7 +32,7 @@ def stats(call: Call, as_json: bool, days: int, logs: tuple[str, ...], more_logs
     now = datetime.now(UTC)
     unread = _import(call, [*logs, *more_logs], now) if logs else False
     catalog = open_published(call.settings)
-    with catalog.reading() as reader:
+    with catalog.read_stats() as reader:
         report = Report.of(reader, now, days)
     if as_json:
         print_json(_as_json(report))
@@ -63,7 +63,7 @@ def _import(call: Call, logs: Iterable[str], now: datetime) -> bool:
             say(f"{name}: {plural(came.polls, 'poll')} in {plural(came.lines, 'line')}{known}{bad}")
         unread |= 0 < came.lines == came.bad
     close_days(catalog, now, settings.stats.keep)
-    catalog.wipe_log()
+    catalog.erase_closed_days()
     return unread
 
 

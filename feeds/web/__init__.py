@@ -5,6 +5,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -122,17 +123,20 @@ def create_app(config_file: str | os.PathLike[str] | None = None) -> Flask:
         note=journal.note,
         polled=polls.note if polls else None,
     )
-
-    def close() -> None:
-        """End the application's threads, write what they have queued, and close the catalog."""
-        documents.following.stop()
-        journal.stop()
-        if polls:
-            polls.stop()
-        catalog.close()
-
-    app.extensions["feeds.close"] = close  # for programs that outlive the application, such as tests
+    app.extensions["feeds.close"] = partial(_close, documents, journal, polls, catalog)
     return app
+
+
+def _close(documents: Documents[Answer], journal: Journal, polls: Polls | None, catalog: Catalog) -> None:
+    """End the application's threads, write what they have queued, and close the catalog.
+
+    For a program that outlives the application, such as a test.
+    """
+    documents.following.stop()
+    journal.stop()
+    if polls:
+        polls.stop()
+    catalog.close()
 
 
 def _let_the_owner(

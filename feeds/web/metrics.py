@@ -99,8 +99,8 @@ class _Regeneration(Collector):
         """Give the feeds that have most subscribers; counted again at most once a minute."""
         if time.monotonic() - self._counted_at > _COUNT_EVERY:
             self._counted_at = time.monotonic()
-            with contextlib.suppress(CatalogError), self._catalog.reading() as catalog:
-                self._subscribers = subscribers(catalog)
+            with contextlib.suppress(CatalogError), self._catalog.read_stats() as stats:
+                self._subscribers = subscribers(stats)
         return sorted(self._subscribers.items(), key=lambda one: (-one[1], one[0]))[:_FEEDS]
 
     def _facts(self, now: datetime) -> Iterator[tuple[str, str, float]]:

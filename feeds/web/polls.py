@@ -45,7 +45,6 @@ class Polls:
         self._seen: Counter[_Request] = Counter()
         self._counting = threading.Lock()
         self._closed = ""  # the day before which all is closed
-        self._wiped = True  # whether nothing of closed days is left in the catalog's log
         self._complaint = ""
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
@@ -132,9 +131,8 @@ class Polls:
         now = datetime.now(UTC)
         today = f"{now:%Y-%m-%d}"
         if self._closed != today:
-            self._wiped &= not close_days(self._catalog, now, self._keep)
+            close_days(self._catalog, now, self._keep)
             # the first minutes of a day are left to those who have something to tell of the day before
             self._closed = today if now.time() > _MORNING else ""
-        if not self._wiped:
-            self._wiped = self._catalog.wipe_log()
+        self._catalog.erase_closed_days()
         self._complaint = ""

@@ -75,7 +75,7 @@ class StatsPage:
 
     def _make(self) -> str:
         now = datetime.now(UTC)
-        with self._catalog.reading() as catalog:
+        with self._catalog.read_stats() as catalog:
             report = Report.of(catalog, now, _DAYS)
             worst = catalog.worst(f"{now:%Y-%m-%d}", _WORST)
         return stats_page(

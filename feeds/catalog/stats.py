@@ -1,6 +1,7 @@
-"""Who polled: of days that are not closed each source, of those that are what they came to; and which logs were read.
+"""Poll statistics: one row per source for open days, totals for closed days, and how far access logs were read.
 
-No address comes here, and what tells two sources of a day apart is wiped from the file when the day is closed.
+No address is stored. The pollers of an open day are told apart by a keyed hash; the key and the hashes are deleted when
+the day is closed, and then erased: `Database.erase_stats` rewrites the files that held them.
 """
 
 import secrets
@@ -11,7 +12,7 @@ import sqlalchemy as sa
 
 from feeds.catalog.engine import Database
 from feeds.catalog.rows import Counted, Sums, Visit
-from feeds.catalog.schema import audience, chunks, imports, salts, visits
+from feeds.catalog.schema import audience, chunks, erasures, imports, salts, visits
 
 if TYPE_CHECKING:
     from sqlalchemy.dialects import sqlite
@@ -20,10 +21,11 @@ _SALT = 32  # bytes
 _SUMS = ("polls", "unchanged", "unconditional", "bytes", "saved")
 
 
-class Audience:
-    """Questions that anybody may ask."""
+class StatsReader:
+    """Queries on poll statistics, within one transaction."""
 
-    _connection: sa.Connection
+    def __init__(self, connection: sa.Connection) -> None:
+        self._connection = connection
 
     def open_days(self, *, imported: bool | None = None) -> list[str]:
         """Give the days that are not closed, the earliest first; only those that are (not) of logs."""
@@ -60,6 +62,10 @@ class Audience:
         chosen = sa.select(*names).where(audience.c.day >= since, audience.c.day <= until)
         yield from map(Counted._make, self._connection.execute(chosen.order_by(audience.c.day, audience.c.feed)))
 
+    def days_to_erase(self) -> list[str]:
+        """Return the closed days whose deleted rows may still be in the database's files."""
+        return list(self._connection.scalars(sa.select(erasures.c.day).order_by(erasures.c.day)))
+
     def read_so_far(self, logs: Sequence[str]) -> tuple[str, int] | None:
         """Give the first of some logs that was read, and how far."""
         found = sa.select(imports.c.log, imports.c.offset).where(imports.c.log.in_(logs))
@@ -67,10 +73,12 @@ class Audience:
         return next(((log, known[log]) for log in logs if log in known), None)
 
 
-class Counting(Audience):
-    """What whoever counts does within one transaction."""
+class StatsWriter(StatsReader):
+    """Changes of poll statistics, within one transaction."""
 
-    _database: Database
+    def __init__(self, connection: sa.Connection, database: Database) -> None:
+        super().__init__(connection)
+        self._database = database
 
     def salt(self, day: str, *, imported: bool = False) -> bytes:
         """Give a day's salt; the first who asks makes it."""
@@ -111,9 +119,9 @@ class Counting(Audience):
         self._upsert(insert, more, visits, seen)
 
     def close(self, day: str, counted: Iterable[Counted]) -> None:
-        """Keep what a day came to, and nothing of who asked.
+        """Store the totals of a day and delete its sources and their key.
 
-        What comes late for a day that was closed adds its polls, and subscribers only where they are more.
+        Polls that arrive after a day was closed add to its totals; its subscribers change only if there are more.
         """
         insert = self._database.insert(audience)
         more: dict[str, Any] = {name: audience.c[name] + insert.excluded[name] for name in _SUMS}
@@ -121,6 +129,19 @@ class Counting(Audience):
         self._upsert(insert, more, audience, counted)
         for table in (visits, salts):
             self._connection.execute(table.delete().where(table.c.day == day))
+        insert = self._database.insert(erasures)
+        self._connection.execute(insert.on_conflict_do_nothing(), {"day": day})
+
+    def erased(self, days: Iterable[str]) -> None:
+        """Record that nothing of these closed days is left in the database's files."""
+        self._connection.execute(erasures.delete().where(erasures.c.day.in_(list(days))))
+
+    def take_over(self, rows: Iterable[tuple[sa.Table, dict[str, Any]]]) -> None:
+        """Insert the rows that could be read of a damaged file, leaving out incomplete ones."""
+        for table, row in rows:
+            values = {column.name: row.get(column.name) for column in table.c}
+            if None not in values.values():
+                self._connection.execute(self._database.insert(table).on_conflict_do_nothing(), values)
 
     def forget_before(self, day: str) -> None:
         """Forget what came of the days before one, and which logs were read before it."""

@@ -1,0 +1,197 @@
+"""Where statistics are stored: a closed day leaves nothing that identifies a poller, and a damaged file costs little."""
+
+import contextlib
+import random
+import sqlite3
+from datetime import UTC, datetime
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from feeds.audience import Poll, Tally, close_days, subscribers
+from feeds.catalog import Catalog
+from feeds.errors import CatalogError
+
+TODAY = datetime(2026, 6, 3, 12, tzinfo=UTC)
+DAY, BEFORE = "2026-06-03", "2026-06-02"
+AGENT = "NetNewsWire (RSS Reader; https://netnewswire.com/)"
+
+
+def poll(client, document="/rss.xml"):
+    """Return a poll of a document by a client."""
+    return Poll(document, AGENT, client, 200, False, 0, 0)
+
+
+def query(site, statement):
+    """Return the rows of a query on the statistics."""
+    with contextlib.closing(Catalog(site.config.catalog)) as catalog, catalog.read_stats() as stats:
+        return [tuple(row) for row in stats._connection.exec_driver_sql(statement)]
+
+
+def count_pollers(site, seed):
+    """Count the pollers of two days, whose rows share pages since the days grow side by side."""
+    site.article("a.md", tags=["x"])
+    site.publish()
+    chosen = random.Random(seed)
+    tally = Tally(site.catalog)
+    for _ in range(4):
+        for day in (BEFORE, DAY):
+            for _ in range(500):
+                client = f"198.51.{chosen.randrange(100)}.{chosen.randrange(250)}"
+                tally.add(day, poll(client, chosen.choice(["/rss.xml", "/tag/x/rss.xml"])))
+        tally.write()
+
+
+def secrets_of(site, day):
+    """Return the hashes and the key of a day, as they are stored."""
+    sources = [source.encode() for (source,) in query(site, f"SELECT source FROM visits WHERE day = '{day}'")]
+    return sources + [bytes(salt) for (salt,) in query(site, f"SELECT salt FROM salts WHERE day = '{day}'")]
+
+
+def stored(site, postgres=None):
+    """Return every byte of the database's files, but for PostgreSQL's write-ahead log."""
+    if postgres is None:
+        return b"".join(file.read_bytes() for file in site.config.catalog.parent.glob(f"{site.config.catalog.name}*"))
+    postgres.execute("CHECKPOINT")
+    files = (file for folder in ("base", "global") for file in (postgres.folder / folder).rglob("*") if file.is_file())
+    return b"".join(file.read_bytes() for file in files)
+
+
+def left_of(secrets, content):
+    """Return the secrets that occur in some bytes."""
+    return [secret for secret in secrets if secret in content]
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_nothing_of_a_closed_day_identifies_a_poller(site, seed):
+    """Once a closed day is erased, no file of the catalog has an address, a hash of that day or its key."""
+    count_pollers(site, seed)
+    closed, open_ = secrets_of(site, BEFORE), secrets_of(site, DAY)
+    assert len(closed) > 1500
+    assert left_of(closed, stored(site)) == closed
+    assert close_days(site.catalog, TODAY, 400)
+    assert site.catalog.erase_closed_days()
+    left = stored(site)
+    assert left_of(closed, left) == []
+    assert b"198.51." not in left
+    assert left_of(open_, left) == open_
+    assert query(site, f"SELECT sum(polls) FROM audience WHERE day = '{BEFORE}'") == [(2000,)]
+    assert query(site, "SELECT * FROM erasures") == []
+
+
+@pytest.mark.databases("postgres")
+def test_nothing_of_a_closed_day_is_left_in_postgresql(site, postgres):
+    """Tables, indexes and samples of ANALYZE have nothing of an erased day, though a transaction is still open."""
+    count_pollers(site, 1)
+    query(site, "SELECT 1")
+    with contextlib.closing(psycopg.connect(site.config.catalog, autocommit=True)) as raw:
+        raw.execute("ANALYZE visits")
+        raw.execute("ANALYZE salts")
+    closed, open_ = secrets_of(site, BEFORE), secrets_of(site, DAY)
+    with contextlib.closing(psycopg.connect(site.config.catalog)) as old:
+        old.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+        old.execute("SELECT count(*) FROM articles").fetchall()  # it may still see the rows that are deleted now
+        assert close_days(site.catalog, TODAY, 400)
+        assert site.catalog.erase_closed_days()
+    left = stored(site, postgres)
+    assert left_of(closed, left) == []
+    assert left_of(open_, left) == open_
+
+
+@pytest.mark.databases("sqlite", "postgres")
+def test_an_erasure_that_was_prevented_is_done_later(site):
+    """While somebody reads the statistics a closed day is not erased, and another process may do it afterwards."""
+    count_pollers(site, 1)
+    with site.catalog.read_stats() as reader:
+        assert len(list(reader.sums(BEFORE))) == 2
+        assert close_days(site.catalog, TODAY, 400)
+        assert not site.catalog.erase_closed_days()
+    assert query(site, "SELECT day FROM erasures") == [(BEFORE,)]
+    with contextlib.closing(Catalog(site.config.catalog)) as another:
+        assert another.erase_closed_days()
+        assert another.erase_closed_days(), "there is nothing left to do"
+    assert query(site, "SELECT * FROM erasures") == []
+
+
+@pytest.mark.parametrize("damage", ["header", "page", "garbage"])
+def test_a_damaged_file_of_statistics_costs_the_open_days(site, damage):
+    """The totals of closed days that can be read go on in a new file; nothing else of the old one is kept."""
+    count_pollers(site, 1)
+    close_days(site.catalog, TODAY, 400)
+    site.catalog.erase_closed_days()
+    site.close()
+    open_ = secrets_of(site, DAY)
+    file = Path(f"{site.config.catalog}.stats")
+    content = bytearray(file.read_bytes())
+    if damage == "garbage":
+        content = bytearray(b"no database" * 1000)
+    else:
+        start = 0 if damage == "header" else content.index(open_[0]) // 4096 * 4096
+        content[start : start + 100] = b"\xff" * 100
+    file.write_bytes(content)
+    tally = Tally(site.catalog)
+    tally.add(DAY, poll("192.0.2.1"))
+    with pytest.raises(CatalogError, match=r"in a new file"):
+        tally.write()
+    tally.write()
+    assert query(site, f"SELECT sum(polls) FROM visits WHERE day = '{DAY}'") == [(1,)]
+    assert query(site, "SELECT sum(polls) FROM audience") == [(2000 if damage == "page" else None,)]
+    assert left_of(open_, stored(site)) == []
+
+
+def test_statistics_are_never_written_without_a_catalog(site):
+    """Where the catalog is away, with its folder perhaps, no statistics are created in its place."""
+    site.publish()
+    catalog, tally = site.catalog, Tally(site.catalog)
+    site.config.catalog.rename(f"{site.config.catalog}.away")
+    tally.add(DAY, poll("192.0.2.1"))
+    with pytest.raises(CatalogError):
+        tally.write()
+    assert not Path(f"{site.config.catalog}.stats").exists()
+    Path(f"{site.config.catalog}.away").rename(site.config.catalog)
+    tally.write()
+    with catalog.read_stats() as stats:
+        assert subscribers(stats) == {"": 1}
+
+
+def test_reading_statistics_creates_no_file(site):
+    """Commands that only look create no file for statistics that do not exist."""
+    site.article("a.md")
+    assert site.run("build").returncode == 0
+    for command in ("list", "stats", "status", "check"):
+        assert site.run(command).returncode == 0
+    assert not Path(f"{site.config.catalog}.stats").exists()
+
+
+def test_statistics_of_an_earlier_version_move_to_their_own_file(site):
+    """Statistics that schema 8 kept in the catalog are in their own file afterwards, and no byte of them in the old."""
+    file = site.config.catalog
+    file.parent.mkdir()
+    with contextlib.closing(sqlite3.connect(file)) as raw:
+        raw.execute("PRAGMA journal_mode=WAL")
+        raw.executescript((Path(__file__).parent / "catalogs" / "8.sql").read_text("utf-8"))
+        sources = [source.encode() for (source,) in raw.execute("SELECT source FROM visits")]
+        salts = [salt for (salt,) in raw.execute("SELECT salt FROM salts")]
+    with contextlib.closing(Catalog(file)) as catalog:
+        catalog.create()
+    assert left_of([*sources, *salts], b"".join(path.read_bytes() for path in (file.parent).glob("catalog.db*"))) == [
+        *sources,
+        *salts,
+    ]
+    in_catalog = [path for path in file.parent.glob("catalog.db*") if ".stats" not in path.name]
+    assert left_of([*sources, *salts], b"".join(path.read_bytes() for path in in_catalog)) == []
+    assert query(site, "SELECT day, sum(polls) FROM visits GROUP BY day") == [("2026-06-02", 1), ("2026-06-03", 3)]
+    assert query(site, "SELECT day, polls, subscribers FROM audience") == [("2026-06-01", 3, 3)]
+    assert query(site, 'SELECT "offset" FROM imports') == [(1234,)]
+
+
+def test_a_file_that_was_left_half_created_is_replaced(site):
+    """What a killed process left of a new file of statistics does not keep the next one from creating it."""
+    site.publish()
+    Path(f"{site.config.catalog}.stats.new").write_bytes(b"half a file")
+    tally = Tally(site.catalog)
+    tally.add(DAY, poll("192.0.2.1"))
+    tally.write()
+    assert query(site, "SELECT sum(polls) FROM visits") == [(1,)]
+    assert not Path(f"{site.config.catalog}.stats.new").exists()
