@@ -4,7 +4,6 @@ import gc
 import gzip
 import json
 import re
-import time
 import tracemalloc
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime, parsedate_to_datetime
@@ -13,9 +12,10 @@ from types import SimpleNamespace
 import brotli
 import pytest
 import zstandard
-from conftest import App, Server, Site
+from conftest import App, Site
 from lxml import etree
 from rules import faults
+from waiting import PatientServer, eventually
 
 from feeds.documents import Documents
 from feeds.web.answer import Answer, Freshness
@@ -84,7 +84,7 @@ def asked(made):
 @pytest.fixture(scope="module", params=["granian", "gunicorn"])
 def served(request, made):
     """Return the site on one of two servers."""
-    server = Server(made.root) if request.param == "granian" else Server(made.root, command=GUNICORN)
+    server = PatientServer(made.root) if request.param == "granian" else PatientServer(made.root, command=GUNICORN)
     yield server
     server.stop()
 
@@ -476,14 +476,6 @@ def test_deltas(tmp_path, app):
     for name in DOCUMENTS:
         eventually(lambda name=name: other.ask(f"/{name}", known[name], "A-IM: feed").status == 226)
         check_delta(other, name, known[name], whole[name])
-
-
-def eventually(condition):
-    """Wait until a condition holds."""
-    until = time.monotonic() + 60
-    while not condition():
-        assert time.monotonic() < until
-        time.sleep(0.02)
 
 
 def check_delta(server, name, known, whole):
