@@ -59,9 +59,10 @@ def make(root, **server):
             f"{number}.md", f"Text {number}.", title=f"T{number}", date=f"2026-05-0{number}", tags=["x", "été"]
         )
     site.article("gone.md", title="Gone", date="2026-05-09", category="gone")
-    site.publish(datetime.now(UTC))
+    moment = datetime.now(UTC) - timedelta(minutes=1)  # two revisions in one second are of two, one yet to come
+    site.publish(moment)
     (site.content / "gone.md").unlink()
-    site.publish(datetime.now(UTC))
+    site.publish(moment)
     return site
 
 
