@@ -5,6 +5,7 @@ imported only where somebody wants to count.
 """
 
 import contextlib
+import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -40,12 +41,14 @@ class Counters:
         )
         self._render = histogram("feeds_render_seconds", "How long documents took to render.", registry=registry)
         self._polls = counter("feeds_polls", "Polls of feeds.", ["kind"], registry=registry)
-        self._rendered = 0  # since hits were last counted
+        self._rendered = 0  # documents whose requests were not counted yet
+        self._lock = threading.Lock()
 
     def rendered(self, seconds: float) -> None:
         """Count a document that was rendered."""
         self._render.observe(seconds)
-        self._rendered += 1
+        with self._lock:
+            self._rendered += 1
 
     def polled(self, kind: str, times: int) -> None:
         """Count polls by who asked."""
@@ -60,8 +63,11 @@ class Counters:
             self._requests.labels(_label(document), status).inc(number)
         for document, size in sizes.items():
             self._bytes.labels(_label(document)).inc(size)
-        rendered, self._rendered = self._rendered, 0
-        self._hits.inc(max(0, sum(1 for request in requests if request.document) - rendered))
+        asked = sum(1 for request in requests if request.document)
+        with self._lock:  # the request for a document that was just rendered may be among the next
+            rendered = min(self._rendered, asked)
+            self._rendered -= rendered
+        self._hits.inc(asked - rendered)
 
 
 def _label(document: str) -> str:
