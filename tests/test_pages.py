@@ -2,13 +2,15 @@
 
 import json
 import re
+import shutil
 import subprocess
-from datetime import UTC
+import time
+from datetime import UTC, datetime
 from html.parser import HTMLParser
 from urllib.parse import unquote, urljoin, urlsplit
 
 import pytest
-from conftest import REPOSITORY, Server, Site
+from conftest import REPOSITORY, App, InProcessSandbox, Site
 from lxml import etree
 
 from feeds import pages, syndicate
@@ -56,7 +58,7 @@ class Page(HTMLParser):
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory):
-    """A site whose home we are, with articles of its own kinds."""
+    """Yield the application of a site with pages, with articles of several kinds; tests do not modify it."""
     site = Site(tmp_path_factory.mktemp("home"))
     site.configure(site={"pages": True, "icon": "/icon.png", "copyright": "© Test", "description": "About <things>."})
     site.article("a.md", "First *text*.\n\n| a | b |\n|--:|:-:|\n| 1 | 2 |", title="A & <b>", category="Été", tags=["x"],
@@ -72,14 +74,18 @@ def home(tmp_path_factory):
     site.write("bundle/talk.mp3", b"ID3")
     site.write("bundle/.hidden.png", b"no")
     site.write("bundle/notes.txt.key", b"no")
-    server = Server(site.root)
-    server.site = site
-    yield server
-    assert server.stop() == 0
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("feeds.publish.Sandbox", InProcessSandbox)
+        site.publish()
+    app = App(site.root)
+    yield app
+    app.close()
+    site.close()
 
 
-def page(server, path, **headers):
-    answer = server.get(path, **headers)
+def page(app, path, **headers):
+    """Return the parsed page at a path, whose headers and markup allow no inline scripts or styles."""
+    answer = app.get(path, **headers)
     assert answer.status == 200, path
     assert answer.headers["content-type"] == "text/html; charset=utf-8"
     assert "script-src 'self'" in answer.headers["content-security-policy"]
@@ -189,49 +195,63 @@ def test_files_beside_an_article(home):
     assert home.get("/bundle/talk.mp3", Range="bytes=1-1").body == b"D"
 
 
-def test_a_page_follows_its_article(serve, site):
-    """An edit shows on the page, which keeps its validators until then; an article withdrawn is a 410, never seen a 404."""
+def wait_for(condition):
+    """Wait until a condition holds: the application looks for a new revision at most twenty times a second."""
+    limit = time.monotonic() + 120
+    while not condition():
+        assert time.monotonic() < limit
+        time.sleep(0.01)
+
+
+def test_a_page_follows_its_article(app, site):
+    """An edit shows on the page, which keeps its validators until then; a withdrawn article is a 410, an unknown one a 404."""
     site.configure(site={"pages": True})
     site.article("a.md", "Old.", title="A")
     site.article("b.md", "B.", title="B")
-    server = serve(site)
+    site.publish()
+    server = app(site)
     first = server.get("/a/")
     site.article("b.md", "Newer B.", title="B")
-    server.wait_for(lambda: b"Newer B" in server.get("/b/").body)
+    site.publish()
+    wait_for(lambda: b"Newer B" in server.get("/b/").body)
     assert server.get("/a/", If_None_Match=first.headers["etag"]).status == 304
     assert "last-modified" not in first.headers  # it may change without its article, when a feed begins or ends
     site.article("a.md", "New.", title="A")
-    server.wait_for(lambda: b"New." in server.get("/a/").body)
+    site.publish()
+    wait_for(lambda: b"New." in server.get("/a/").body)
     site.article("a.md", "New.", title="A", draft=True)
-    server.wait_for(lambda: server.get("/a/").status == 410)
+    site.publish(accept=True)
+    wait_for(lambda: server.get("/a/").status == 410)
     assert server.get("/never/").status == 404
 
 
-def test_two_articles_with_one_address(site, serve):
+def test_two_articles_with_one_address(site, app):
     """The one that was published first has the page, whichever was read first."""
     site.configure(site={"pages": True})
     site.article("z.md", "First.", title="First", slug="same", date="2026-01-01")
     site.article("a.md", "Second.", title="Second", slug="same", date="2026-02-01")
-    assert b"First." in serve(site).get("/same/").body
+    site.publish()
+    assert b"First." in app(site).get("/same/").body
 
 
-def test_a_site_with_another_home(serve, site):
+def test_a_site_with_another_home(app, site):
     """Without site.pages entries lead to the site, and the page shows ten of them; no article has a page here."""
     for number in range(12):
         site.article(f"{number:02}.md", title=f"T{number}", date=f"2026-05-{number + 1:02}")
-    server = serve(site)
+    site.publish()
+    server = app(site)
     assert len(page(server, "/").all("li", class_="h-entry")) == 10
     assert server.get("/00/").status == 404
 
 
-def test_readers_of_the_owner(serve, site):
+def test_readers_of_the_owner(app, site):
     """Owners add readers by a template, and leave out some; each link is a URL with the feed's address in it."""
     site.configure(
         site={"readers": {"Feedly": False, "Ours": "https://rss.example/?add={url}&x=1", "App": "app://{raw}"}}
     )
     site.article("a.md", tags=["c++ & d"])
-    server = serve(site)
-    found = page(server, "/tag/c-plus-plus-d/")
+    site.publish()
+    found = page(app(site), "/tag/c-plus-plus-d/")
     links = {one[2]: one[1]["href"] for one in found.all("a") if one[2] in ("Ours", "App", "Feedly", "Inoreader")}
     address = "https://test.example/tag/c-plus-plus-d/rss.xml"
     assert links["Ours"] == "https://rss.example/?add=https%3A%2F%2Ftest.example%2Ftag%2Fc-plus-plus-d%2Frss.xml&x=1"
@@ -312,11 +332,9 @@ def test_newsboat_imports_the_opml(home, tmp_path):
     assert any(line.startswith("https://test.example/tag/x/rss.xml") and "Tags" in line for line in lines)
 
 
-def let_in(server):
-    """Open the address that the terminal told; gives the cookie of the browser that did."""
-    server.wait_for(lambda: "/preview/?" in server.log.read_text())
-    key = re.search(r"(/preview/\?\S+)", server.log.read_text())[1]
-    answer = server.get(key)
+def let_in(server, key):
+    """Open the address of the preview with its key; return the cookie that this sets."""
+    answer = server.get(f"/preview/?{key}", Host="127.0.0.1")
     assert (answer.status, answer.headers["location"]) == (303, "/preview/")
     assert "HttpOnly" in answer.headers["set-cookie"]
     assert "SameSite=Strict" in answer.headers["set-cookie"]
@@ -324,7 +342,7 @@ def let_in(server):
 
 
 def test_a_preview(serve, site):
-    """With --drafts there is a preview of what is not published, with what the linter says; nothing else ever shows it."""
+    """`serve --drafts` prints the address of a preview of unpublished articles, with lint; nothing else ever shows them."""
     site.configure(site={"pages": True})
     site.article("live.md", "![](x.png)", title="Live")
     site.article("draft/index.md", "Only *me*: {{% x %}}.", title="Draft & co", draft=True, tags=["t"])
@@ -332,7 +350,8 @@ def test_a_preview(serve, site):
     site.article("later.md", "Later.", title="Later", date="2099-01-01")
     site.write("broken.md", "---\ntitle: [\n---\n")
     server = serve(site, "--drafts")
-    cookie = let_in(server)
+    server.wait_for(lambda: "/preview/?" in server.log.read_text())
+    cookie = let_in(server, re.search(r"/preview/\?(\S+)", server.log.read_text())[1])
 
     def seen(path):
         return page(server, path, Cookie=cookie)
@@ -352,30 +371,37 @@ def test_a_preview(serve, site):
     state = server.get("/preview/state", Cookie=cookie).body
     site.article("draft/index.md", "Better.", title="Draft & co", draft=True)
     server.wait_for(lambda: b"Better." in server.get("/preview/draft/index.md", Cookie=cookie).body)
-    assert server.get("/preview/state", Cookie=cookie).body != state
+    server.wait_for(lambda: server.get("/preview/state", Cookie=cookie).body != state)
 
 
-def test_a_preview_is_for_who_has_the_key(serve, site):
-    """Without the key nobody sees a draft, nor with it through a proxy or by a foreign name; nor on another address."""
+def test_a_preview_needs_its_key(app, site, monkeypatch):
+    """Without the key no draft is shown, nor with it through a proxy, by a foreign name or from another address."""
     site.configure(site={"pages": True})
     site.article("draft/index.md", "Secret.", draft=True, title="Draft")
     site.write("draft/p.png", b"png")
-    server = serve(site, "--drafts")
-    cookie = let_in(server)
+    site.publish()
+    monkeypatch.setenv("FEEDS_DRAFTS", "the-key")
+    server = app(site)
+    cookie = f"Cookie: {let_in(server, 'the-key')}"
+    ours = "Host: localhost:8000"
     paths = ("/preview/", "/preview/draft/index.md", "/preview/state")
-    for headers in (
-        {"X_Forwarded_For": "8.8.8.8"},
-        {"Forwarded": "for=8.8.8.8"},
-        {"Host": "evil.example"},
-        {"Via": "1.1 x"},
-        {"Host": "["},
-    ):
-        for path in paths:
-            assert server.get(path, Cookie=cookie, **headers).status == 403
+    for path in paths:
+        assert server.ask(path, ours, cookie).status == 200
+        assert server.ask(path, ours, cookie, client="::1").status == 200
+        assert server.ask(path, ours, cookie, client="192.0.2.1").status == 403
+        for header in ("X-Forwarded-For: 8.8.8.8", "Forwarded: for=8.8.8.8", "Via: 1.1 x", "X-Real-IP: 127.0.0.1"):
+            assert server.ask(path, ours, cookie, header).status == 403
+        for host in ("evil.example", "["):
+            assert server.ask(path, f"Host: {host}", cookie).status == 403
+    assert server.ask("/draft/p.png", ours, cookie).body == b"png"
     for key in ("", "feeds-preview=", "feeds-preview=wrong"):
         for path in (*paths, "/preview/?wrong"):
-            assert server.get(path, Cookie=key).status == 403
-        assert server.get("/draft/p.png", Cookie=key).status == 404
+            assert server.ask(path, ours, f"Cookie: {key}").status == 403
+        assert server.ask("/draft/p.png", ours, f"Cookie: {key}").status == 404
+
+
+def test_a_preview_is_only_on_this_machine(site):
+    """`serve --drafts` on another address than a loopback one is a usage error."""
     done = site.run("serve", "--drafts", "--host", "0.0.0.0")
     assert done.returncode == 2
     assert "127.0.0.1" in done.stderr
@@ -408,24 +434,18 @@ def test_a_site_of_summaries_has_whole_articles(site):
     assert "Second" not in (site.root / "public/feed.json").read_text()
 
 
-def test_another_catalog_has_other_pages(site):
-    """A catalog that was made anew, and counts its revisions from one again, shows on pages as it does in documents."""
-    import shutil
-
+def test_another_catalog_has_other_pages(app, site):
+    """A catalog that was created anew, and counts its revisions from one again, shows on pages as it does in documents."""
     site.configure(site={"pages": True})
     site.article("a.md", "Old.", title="A")
-    assert site.run("build").returncode == 0
-    gunicorn = ("gunicorn", "--threads", "4", "--bind", "127.0.0.1:{port}", "feeds.web:create_app()")
-    server = Server(site.root, command=gunicorn)
-    try:
-        assert b"Old." in server.get("/a/").body
-        shutil.rmtree(site.root / ".feeds")
-        site.article("a.md", "New.", title="A")
-        assert site.run("build").returncode == 0
-        server.wait_for(lambda: b"New." in server.get("/feed.json").body)
-        server.wait_for(lambda: b"New." in server.get("/a/").body)
-    finally:
-        server.stop()
+    site.publish()
+    server = app(site)
+    assert b"Old." in server.get("/a/").body
+    shutil.rmtree(site.root / ".feeds")
+    site.article("a.md", "New.", title="A")
+    site.publish()
+    wait_for(lambda: b"New." in server.get("/feed.json").body)
+    wait_for(lambda: b"New." in server.get("/a/").body)
 
 
 def test_a_page_links_to_feeds_that_there_are(site):
@@ -515,41 +535,38 @@ def test_somebody_elses_files_are_left_alone(site):
     assert b"New A." in (public / "feed.json").read_bytes()
 
 
-def test_the_demos_links_work(tmp_path):
+def test_the_demos_links_work(tmp_path, app):
     """Every link of the demo's pages and entries is answered."""
-    import shutil
-
     site = Site(tmp_path / "demo")
     shutil.copytree(REPOSITORY / "content", site.content, dirs_exist_ok=True)
     shutil.copy(REPOSITORY / "config.yaml", site.root)
-    server = Server(site.root)
-    try:
-        left, seen = ["/"], set()
-        while left:
-            path = left.pop()
-            if path in seen:
-                continue
-            seen.add(path)
-            answer = server.get(path)
-            assert answer.status == 200, path
-            if answer.headers["content-type"].startswith("text/html"):
-                found = Page(answer.body)
-                targets = found.links() + [one[1]["src"] for one in found.all("img") + found.all("audio")]
-                urls = (urlsplit(urljoin(f"http://127.0.0.1:8000{path}", target)) for target in targets)
-                left += [url.path for url in urls if url.netloc == "127.0.0.1:8000" and url.scheme == "http"]
-        items = json.loads(server.get("/feed.json").body)["items"]
-        assert {urlsplit(item["url"]).path for item in items} <= seen
-    finally:
-        server.stop()
+    site.publish(datetime(2026, 11, 23, tzinfo=UTC))
+    server = app(site)
+    left, seen = ["/"], set()
+    while left:
+        path = left.pop()
+        if path in seen:
+            continue
+        seen.add(path)
+        answer = server.get(path)
+        assert answer.status == 200, path
+        if answer.headers["content-type"].startswith("text/html"):
+            found = Page(answer.body)
+            targets = found.links() + [one[1]["src"] for one in found.all("img") + found.all("audio")]
+            urls = (urlsplit(urljoin(f"http://127.0.0.1:8000{path}", target)) for target in targets)
+            left += [url.path for url in urls if url.netloc == "127.0.0.1:8000" and url.scheme == "http"]
+    items = json.loads(server.get("/feed.json").body)["items"]
+    assert {urlsplit(item["url"]).path for item in items} <= seen
+    site.close()
 
 
-def test_older_articles_have_pages(serve, site):
+def test_older_articles_have_pages(app, site):
     """From the first page every article is a few clicks away, served as exported; each page offers the feed that goes on."""
     site.configure(site={"pages": True}, feeds={"limit": 3, "archives": "all"})
     for number in range(1, 9):
         site.article(f"{number}.md", title=f"T{number}", date=f"2026-05-0{number}", category="x")
-    server = serve(site)
-    assert site.run("build", "--wait", "20").returncode == 0
+    assert site.run("build").returncode == 0
+    server = app(site)
     for start in ("/", "/category/x/"):
         titles, path = [], start
         while path:
@@ -570,7 +587,7 @@ def test_older_articles_have_pages(serve, site):
 @pytest.mark.parametrize(
     ("link", "folder"), [("/n/lamp/", "/n/lamp/"), ("/n/lamp", "/n/lamp/"), ("/n/lamp.html", "/n/lamp/")]
 )
-def test_pictures_are_where_pages_look(serve, site, link, folder):
+def test_pictures_are_where_pages_look(app, site, link, folder):
     """Whatever a permalink ends in, what is beside an article or below is where its page and its feeds say, also exported."""
     site.configure(site={"pages": True})
     site.article("lamp/index.md", "![a](a.png) ![b](img/b.png)", title="L", link=link, cover="a.png")
@@ -579,14 +596,14 @@ def test_pictures_are_where_pages_look(serve, site, link, folder):
     site.write("lamp/.git/c.png", b"c")
     site.article("lamp/other/index.md", title="O", link="/n/other/")
     site.write("lamp/other/d.png", b"d")
-    server = serve(site)
+    assert site.run("build").returncode == 0
+    server = app(site)
     item = {one["title"]: one for one in json.loads(server.get("/feed.json").body)["items"]}["L"]
     assert item["image"] == f"https://test.example{folder}a.png"
     assert f'src="https://test.example{folder}img/b.png"' in item["content_html"]
     assert (server.get(f"{folder}a.png").body, server.get(f"{folder}img/b.png").body) == (b"a", b"b")
     assert server.get("/n/other/d.png").body == b"d"
     assert server.get(f"{folder}.git/c.png").status == server.get(f"{folder}img/../../x.png").status == 404
-    assert site.run("build", "--wait", "20").returncode == 0
     public = site.root / "public"
     assert ((public / f"{folder[1:]}a.png").read_bytes(), (public / f"{folder[1:]}img/b.png").read_bytes()) == (
         b"a",

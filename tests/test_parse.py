@@ -480,7 +480,7 @@ _MATTER = st.lists(
 ).map("\n".join)  # fmt: skip
 
 
-@settings(max_examples=1500)
+@settings(max_examples=10 * settings().max_examples)  # cheap, and half of them are not simple
 @given(_MATTER)
 @example("title: a\n  b")
 @example("a: [x: y]")
