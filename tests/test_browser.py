@@ -19,6 +19,7 @@ pytestmark = [
 ]
 OPTIONS = [  # as root, and without a word to anybody else
     *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
+    "--renderer-process-limit=1",  # starting one takes a second of the processor
     *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
 ]
 MANY = 500  # tags
