@@ -252,8 +252,9 @@ def test_a_preview_reloads(site, tab, monkeypatch):
         page.goto("about:blank")  # it asks for news as long as it is open
 
 
-def test_who_reads(site, tab):
+def test_who_reads(site, tab, monkeypatch):
     """The owner opens the private page with its password, sees the plots, and nobody meets a barrier, at any width."""
+    monkeypatch.setattr("feeds.web.stats._PATIENCE", 120.0)  # it answers 503 if rendering takes longer
     site.configure(stats={"token": "a secret of twenty letters"})
     site.article("a.md", title="a", tags=["x"])
     site.publish()
