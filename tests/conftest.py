@@ -25,8 +25,10 @@ from pathlib import Path
 import hypothesis
 import psycopg
 import pytest
+import sqlalchemy
 import yaml
 from click.testing import CliRunner
+from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
 from werkzeug.test import Client as WsgiClient
 from werkzeug.test import EnvironBuilder
 
@@ -51,6 +53,19 @@ hypothesis.settings.register_profile("dev", max_examples=20, **_QUIET)
 hypothesis.settings.register_profile("ci", max_examples=60, **_QUIET)
 hypothesis.settings.register_profile("nightly", max_examples=2_000, **_QUIET)
 hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci" if os.environ.get("CI") else "dev"))
+
+# Thousands of catalogs are opened in one process. SQLAlchemy compiles each statement anew for each engine, which takes
+# half of a test's time: so all SQLite engines share what was compiled, whose cache is keyed by the engine's dialect.
+_COMPILED = {}
+SQLiteDialect_pysqlite.__eq__ = lambda self, other: type(self) is type(other)
+SQLiteDialect_pysqlite.__hash__ = lambda self: hash(type(self))
+
+
+@sqlalchemy.event.listens_for(sqlalchemy.engine.Engine, "engine_connect")
+def _share_compiled(connection):
+    """Use the shared cache in a connection of SQLite."""
+    if connection.dialect.name == "sqlite":
+        connection.execution_options(compiled_cache=_COMPILED)
 
 
 def pytest_addoption(parser):
@@ -145,6 +160,7 @@ class Site:
             self.settings["state"] = state
         self.now = NOW
         self._catalogs = []
+        self._own = None  # the catalog of `publish` and `documents`, with its `state`
 
     def write(self, path, text, mtime=None):
         """Write an article as an editor does: beside it, then in its place."""
@@ -187,28 +203,42 @@ class Site:
         self._catalogs.append(catalog)
         return catalog
 
+    def _opened(self, settings):
+        """Return the catalog of `publish` and `documents`, which stays open: to open one costs as much as to use it."""
+        if self._own is None or self._own[0] != settings.catalog:
+            self._own = settings.catalog, self.catalog
+        return self._own[1]
+
     def publish(self, now=None, **options):
-        """Regenerate once; gives the outcome."""
+        """Regenerate once; return the outcome."""
         settings = self.config
         folder = Folder(settings.content_root, settings.content.include, settings.content.exclude)
-        with closing(self.catalog) as catalog:  # hundreds of runs leave no connections behind
-            publisher = Publisher(folder, catalog, settings.for_core, settings.feeds.guard)
-            return publisher.refresh(now or self.now, **options)
+        publisher = Publisher(folder, self._opened(settings), settings.for_core, settings.feeds.guard)
+        return publisher.refresh(now or self.now, **options)
 
     def documents(self, *, archives=False):
-        """Render everything that is published; gives path -> bytes."""
-        with closing(self.catalog) as catalog:
-            documents = Everything(catalog, self.config.for_core)
-            listed = documents.listed(archives=lambda _: archives)
-            every = documents.every((address for address, _ in listed), archives=lambda _: archives)
-            return {address.path: document.body for address, document in every}
+        """Render everything that is published; return the bodies by path."""
+        settings = self.config
+        documents = Everything(self._opened(settings), settings.for_core)
+        listed = documents.listed(archives=lambda _: archives)
+        every = documents.every((address for address, _ in listed), archives=lambda _: archives)
+        return {address.path: document.body for address, document in every}
+
+    def document(self, path):
+        """Render one live document; return its body. Raise `KeyError` if there is none at the path."""
+        settings = self.config
+        documents = Everything(self._opened(settings), settings.for_core)
+        listed = [address for address, _ in documents.listed(archives=lambda _: False) if address.path == path]
+        for _, document in documents.every(listed, archives=lambda _: False):
+            return document.body
+        raise KeyError(path)
 
     def feed(self, path="/feed.json"):
-        """Give a JSON feed."""
-        return json.loads(self.documents()[path])
+        """Return a JSON feed."""
+        return json.loads(self.document(path))
 
     def items(self, path="/feed.json"):
-        """Give a JSON feed's items by title."""
+        """Return a JSON feed's items by title."""
         return {item["title"]: item for item in self.feed(path)["items"]}
 
     def run(self, *arguments, **options):
@@ -224,9 +254,10 @@ class Site:
         return run_process(*arguments, cwd=self.root, **options)
 
     def close(self):
-        """Let go of the catalogs."""
+        """Close all connections to the catalog."""
         for catalog in self._catalogs:
             catalog.close()
+        self._own = None
 
 
 @dataclass
