@@ -6,11 +6,10 @@ import pickle
 import shutil
 import tempfile
 import threading
-import time
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from feeds.errors import ConfigError, FolderGone, Unreadable
@@ -166,10 +165,10 @@ def test_what_is_in_memory_is_not_asked_for(root, monkeypatch):
 
 
 def replace_root(root):
-    shutil.rmtree(root)
-    time.sleep(0.3)
-    root.mkdir()
-    put(root, "n.md")
+    (root.parent / "other").mkdir()
+    put(root.parent, "other/n.md")
+    root.rename(root.parent / "replaced")
+    (root.parent / "other").rename(root)
 
 
 def move_in(root):
@@ -182,59 +181,94 @@ def atomic_save(root):
     (root / ".b.tmp").rename(root / "b.md")
 
 
-CHANGES = {
-    "new file": lambda root: put(root, "b.md"),
+CHANGES = {  # one after the other
     "atomic save": atomic_save,
+    "new file": lambda root: put(root, "e.md"),
     "edit": lambda root: (root / "a.md").write_text("new"),
-    "removal": lambda root: (root / "a.md").unlink(),
+    "removal": lambda root: (root / "e.md").unlink(),
     "rename": lambda root: (root / "a.md").rename(root / "c.md"),
     "a name that is spelled out": lambda root: put(root, "b\x02.md"),
     "one that was": lambda root: (root / "c\x02" / "d.md").unlink(),
     "folder moved in": move_in,
     "in a new folder": lambda root: put(root, "deep/er/x.md"),
     "folder replaced": replace_root,
+    "in the new one": lambda root: put(root, "m.md"),
     "folder away": shutil.rmtree,
+    "folder back": lambda root: put(root, "b.md"),
+    "in the one that is back": lambda root: put(root, "k.md"),
 }
+NEWLY_WATCHED = {"atomic save", "in the new one", "in the one that is back"}
 
 
-@pytest.mark.parametrize("how", ["events", "poll"])
-@pytest.mark.parametrize("change", CHANGES)
-def test_every_change_is_hinted_at(root, how, change):
-    """Whatever happens in the folder, a hint comes soon that covers it, and the scan after it sees what is there."""
-    put(root, "a.md", "c\x02/d.md")
-    look, stop, seen = folder(root), threading.Event(), threading.Event()
-    expected: list = []
-    hints: list = []
+class Watcher:
+    """A thread that watches a folder, and what it was told."""
 
-    def state():
+    def __init__(self, look, how):
+        self._look = look
+        self._how = how
+        self._stop = threading.Event()
+        self._told = threading.Condition()
+        self.hints = []  # each with what a scan after it found
+        self._thread = threading.Thread(target=self._watch)
+        self._thread.start()
+
+    def state(self):
         try:
-            return [(f.path, f.size) for f in look.scan()]
+            return [(file.path, file.size) for file in self._look.scan()]
         except FolderGone:
             return "gone"
 
-    def watch():
-        for hint in look.watch(how, stop):
-            hints.append(hint)
-            if expected and state() == expected[0]:
-                seen.set()
+    def _watch(self):
+        for hint in self._look.watch(self._how, self._stop):
+            found = self.state()
+            with self._told:
+                self.hints.append((hint, found))
+                self._told.notify_all()
 
-    watcher = threading.Thread(target=watch)
-    watcher.start()
+    def wait_for(self, condition):
+        with self._told:
+            assert self._told.wait_for(lambda: condition(self.hints), 120), self.hints
+
+    def end(self):
+        self._stop.set()
+        self._thread.join(60)
+        assert not self._thread.is_alive()
+
+
+@pytest.mark.parametrize("how", ["events", "poll"])
+def test_every_change_is_hinted_at(root, how, monkeypatch):
+    """Whatever happens in the folder, a hint comes soon that covers it, and the scan after it sees what is there."""
+    monkeypatch.setattr("feeds.folder.watch._TICK", 50)
+    monkeypatch.setattr("feeds.folder.watch._TRUTH_EVERY", 3600)  # seconds: no event may be missed
+    monkeypatch.setattr("feeds.folder.watch._POLL_EVERY", 0.05)
+    put(root, "a.md", "c\x02/d.md")
+    watcher = Watcher(folder(root), how)
     try:
-        time.sleep(0.7)
-        before = state()
-        del hints[:]
-        CHANGES[change](root)
-        expected.append(state())
-        assert seen.wait(20)
-        changed = {path for path, _ in set(before) ^ set(expected[0])} if expected[0] != "gone" else set()
-        for path in changed:
-            above = {path[:end] for end in range(1, len(path) + 1) if path[end : end + 1] in {"/", ""}}
-            assert any(hint is None or hint & above for hint in hints), (path, hints)
+        began = 0
+        for name, change in CHANGES.items():
+            if name in NEWLY_WATCHED:  # since what came before, anything may have changed twice: now it is watched
+                watcher.wait_for(lambda hints, began=began: [hint for hint, _ in hints[began:]].count(None) >= 2)
+            before = watcher.state()
+            began = len(watcher.hints)
+            change(root)
+            after = watcher.state()
+            assert after != before, name
+
+            def covered(hints, before=before, after=after, began=began):
+                told = {path for hint, _ in hints[began:] for path in hint or ()}
+                anything = after == "gone" or before == "gone" or any(hint is None for hint, _ in hints[began:])
+                return any(found == after for _, found in hints[began:]) and (
+                    anything or all(set(above(path)) & told for path, _ in set(before) ^ set(after))
+                )
+
+            watcher.wait_for(covered)
     finally:
-        stop.set()
-        watcher.join(5)
-    assert not watcher.is_alive()
+        watcher.end()
+
+
+def above(path):
+    """Return a path and the folders that it is in."""
+    return [path[:end] for end in range(1, len(path) + 1) if path[end : end + 1] in {"/", ""}]
 
 
 def test_the_usual_patterns_are_the_usual_files(root):
@@ -260,7 +294,6 @@ def plant(root, tree):
             plant(root / name, inside)
 
 
-@settings(deadline=None)
 @given(st.dictionaries(NAMES, TREES, max_size=5), st.data())
 def test_a_scan_that_was_left_goes_on(tree, data):
     """Wherever scans are left, what they gave together is what one alone gives, in the order of paths."""

@@ -51,6 +51,7 @@ def imports(path):
             yield node.module.partition(".")[0]
 
 
+@pytest.mark.integration
 def test_floors():
     """Imports point downward only, formats know nothing of each other, and the core imports nothing that does I/O."""
     done = subprocess.run(
@@ -103,6 +104,7 @@ def test_rooms_stay_small(path):
     assert ast.get_docstring(ast.parse(text))
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize(
     ("command", "never"),
     [
