@@ -20,6 +20,7 @@ from feeds.documents import Documents, following, workshop
 from feeds.errors import CatalogError, GuardStopped
 from feeds.model import Article, Author, Enclosure, Image
 
+both = pytest.mark.databases("sqlite", "postgres")  # what the catalog does with SQL of its own, in each database
 DAY = datetime(2026, 1, 24, 9, 13, 22, 668123, timezone(timedelta(hours=2)))
 FULL = Article(
     path="a/b.md",
@@ -66,6 +67,7 @@ def test_moments_are_exact(when):
     assert moment(micros(when)) == when
 
 
+@both
 def test_a_failed_transaction_leaves_nothing(state):
     """What is written before an exception is not there after it."""
     catalog = Catalog(state)
@@ -79,6 +81,7 @@ def test_a_failed_transaction_leaves_nothing(state):
     catalog.close()
 
 
+@both
 def test_readers_see_one_revision(state):
     """Who began to read goes on seeing what was there, whatever is committed meanwhile."""
     catalog = Catalog(state)
@@ -93,6 +96,7 @@ def test_readers_see_one_revision(state):
     catalog.close()
 
 
+@both
 def test_the_last_run_is_remembered(state):
     """The last regeneration is there for `status` and `/healthz`."""
     catalog = Catalog(state)
@@ -105,6 +109,7 @@ def test_the_last_run_is_remembered(state):
     catalog.close()
 
 
+@both
 def test_only_one_that_is_gone_is_taken_for_another(state):
     """A vanished article is found again by its slug, but never guessed among several."""
     catalog = Catalog(state)
@@ -220,6 +225,7 @@ def test_a_catalog_of_an_earlier_version_is_brought_up(site, version, tmp_path):
     assert site.publish(datetime(2101, 1, 1, tzinfo=UTC)).articles == 4
 
 
+@both
 def test_places_of_an_earlier_version_are_brought_up(site):
     """An article's feeds were lists of pairs before schema 8: whichever database has them, nothing published changes."""
     for number in range(4):
@@ -380,6 +386,7 @@ def open_files(folder):
     return [link for link in links if link.startswith(str(folder))]
 
 
+@both
 def test_a_run_goes_on_although_a_worker_wrote_meanwhile(site):
     """What a web worker writes between a run's reads and its writes does not make it fail."""
     site.article("a.md", title="a")

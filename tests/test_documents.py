@@ -13,6 +13,8 @@ from feeds.folder import Folder
 from feeds.formats import FORMATS, Format
 from feeds.publish import Publisher
 
+both = pytest.mark.databases("sqlite", "postgres")  # what the catalog does with SQL of its own, in each database
+
 
 @pytest.fixture
 def documents(site, monkeypatch):
@@ -35,6 +37,7 @@ def html(documents):
     return {item["title"]: item["content_html"] for item in json.loads(documents.get("/feed.json").body)["items"]}
 
 
+@both
 def test_a_text_is_rendered_once(site, documents):
     """What a text became is kept in the catalog, and found by every other worker, until the text is another."""
     site.article("a.md", "Old *a*.", title="a")
@@ -66,6 +69,7 @@ def test_what_is_kept_is_of_this_address(site, documents):
         assert "https://test.example/a/b/" in html(Documents(site.catalog, site.config.for_core))["a"]
 
 
+@both
 def test_archives_do_not_fill_the_catalog(site):
     """Only what live documents show is kept: the whole history would double the catalog."""
     site.configure(feeds={"limit": 2})
@@ -82,6 +86,7 @@ def test_archives_do_not_fill_the_catalog(site):
     assert everything.not_rendered(listed) == []
 
 
+@both
 def test_what_documents_will_show_is_known_before_it_is_decided(site):
     """Texts rendered ahead are those that the first documents show, and are found by them: none is rendered again."""
     site.configure(feeds={"limit": 2})
@@ -170,6 +175,7 @@ def test_the_archive_is_not_searched_for_what_changed(site):
     assert searched == []
 
 
+@both
 def test_nothing_before_the_first_revision(documents):
     """Before the first regeneration there is no empty feed that a reader could take for the truth."""
     with pytest.raises(NothingYet):
@@ -291,6 +297,7 @@ def test_many_threads_get_one_document(site, documents):
     assert len({id(document) for document in got}) == 1
 
 
+@both
 def test_what_has_no_room_is_still_known(site, monkeypatch):
     """Of far more documents than there is room for, each is known by its validators until it changes."""
     monkeypatch.setattr(following, "_LOOK_EVERY", 0)
@@ -311,6 +318,7 @@ def test_what_has_no_room_is_still_known(site, monkeypatch):
     assert documents.known("/") is None
 
 
+@both
 def test_the_hour_is_known_before_anything_changes(site, documents):
     """An article that will go live is known to whoever asks for freshness, though no feed shows it yet."""
     site.article("a.md", title="a")

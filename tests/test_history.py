@@ -11,6 +11,7 @@ from test_http import DOCUMENTS, read_history
 
 from feeds.documents import Documents, Everything, following, memory, workshop
 
+both = pytest.mark.databases("sqlite", "postgres")  # what the catalog does with SQL of its own, in each database
 LIMIT = 3
 PHASES = [Phase.explicit, Phase.reuse, Phase.generate]  # shrinking takes minutes
 DAYS = st.integers(1, 28)
@@ -180,6 +181,7 @@ def test_full_archives_stay_as_they_are(site):
     assert sorted(seen) == [(archive, name) for archive in (1, 2, 3, 4) for name in sorted(DOCUMENTS)]
 
 
+@both
 def test_an_edit_moves_its_archive_alone(site):
     """An old article edited in place changes the one archive that shows it; the others keep bytes and date."""
     site.configure(feeds={"limit": LIMIT})

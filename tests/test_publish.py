@@ -21,6 +21,7 @@ from feeds.formats.ids import ids as read_ids
 from feeds.publish import Interrupted, commit, look, reading
 from feeds.sandbox import Sandbox
 
+both = pytest.mark.databases("sqlite", "postgres")  # what the catalog does with SQL of its own, in each database
 ID = "tag:test.example,2026:a"
 
 
@@ -149,6 +150,7 @@ def test_a_moved_file_shows_its_new_link(site):
     assert ids(site)["a"] == ID
 
 
+@both
 def test_a_moved_and_edited_file_keeps_its_id_by_slug(site):
     """A renamed file whose text changed too is known by the slug or the id that it gives."""
     site.article("a.md", title="a", slug="s")
@@ -164,6 +166,7 @@ def test_a_moved_and_edited_file_keeps_its_id_by_slug(site):
     assert ids(site) == before
 
 
+@both
 @pytest.mark.parametrize(
     "moves",
     [
@@ -236,6 +239,7 @@ def test_only_one_file_continues_a_deleted_article(site):
     assert ids(site)["c"] == "tag:test.example,2026:s/c.md"
 
 
+@both
 def test_ids_can_be_swapped(site):
     """Two articles that exchange the ids that they give are told apart by them at once."""
     site.article("a.md", title="a", id="urn:x:1")
@@ -247,6 +251,7 @@ def test_ids_can_be_swapped(site):
     assert ids(site) == {"a": "urn:x:2", "b": "urn:x:1"}
 
 
+@both
 def test_an_id_minted_apart_is_free(site):
     """An id with the path appended, whose article has moved on since, is not minted a second time."""
     site.article("a.md", title="a", slug="s", date="2026-05-01")
@@ -272,6 +277,7 @@ def test_ids_given_up_for_one_that_is_taken(site):
     assert ids(site) == {"a": "urn:x:1", "b": "urn:x:3", "c": "urn:x:2"}
 
 
+@both
 def test_other_bytes_have_another_last_modified(site):
     """Two changes within a second are two seconds to Last-Modified, which knows no fraction."""
     site.article("a.md", "One.", title="a")
@@ -322,6 +328,7 @@ def test_a_deleted_article_is_gone_and_comes_back_the_same(site):
     assert ids(site)["b"] == "tag:test.example,2026:b"
 
 
+@both
 @pytest.mark.parametrize("order", list(itertools.permutations(["2026-05-01", "2026-05-02", "2026-05-03"], 3))[:3])
 def test_same_slug_mints_apart(site, order):
     """Of articles that would mint one id the earliest has it; the others get their path appended, with a warning."""
@@ -335,6 +342,7 @@ def test_same_slug_mints_apart(site, order):
     assert len(outcome.warnings) == 2
 
 
+@both
 def test_the_same_given_id_twice(site):
     """Of two articles that give one id themselves the one published first keeps it, the other is refused until it differs."""
     site.article("late.md", title="late", id="urn:x:1", date="2026-05-02")
@@ -380,6 +388,7 @@ def test_a_broken_file_leaves_its_last_good_version_up(site, broken):
     assert "Better." in site.items()["a"]["content_html"]
 
 
+@both
 def test_a_refused_file_that_goes_away_takes_its_article_along(site):
     """Deleting a broken file withdraws the article, and nothing is refused any more."""
     site.article("a.md", title="a")
@@ -404,6 +413,7 @@ def test_drafts_never_show(site):
     assert list(site.items()) == ["c"]
 
 
+@both
 def test_scheduled_articles_come_and_go_at_their_hour(site):
     """An article is in the feeds from its date on and until it expires, without a change to its file."""
     site.article("a.md", title="a", date="2026-06-01T13:00:00Z", expires="2026-06-01T14:00:00Z", tags=["later"])
@@ -515,6 +525,7 @@ def test_a_feeds_name_is_its_earliest_entrys(site):
     assert site.feed("/category/ai/feed.json")["title"] == "Test – Ai"
 
 
+@both
 def test_a_new_setting_reads_everything_again(site):
     """A new time zone moves the dates that name none, although no file changed."""
     site.article("a.md", title="a", date="2026-05-01 10:00")
@@ -524,6 +535,7 @@ def test_a_new_setting_reads_everything_again(site):
     assert site.items()["a"]["date_published"] == "2026-05-01T10:00:00+09:00"
 
 
+@both
 def test_one_writer_at_a_time(site):
     """A second run is told that the lock is held, or waits for it."""
     site.article("a.md", title="a")
@@ -580,6 +592,7 @@ def test_many_articles_are_read_by_many_processes(site, monkeypatch):
     assert site.publish().articles == 60
 
 
+@both
 def test_a_first_run_that_was_cut_short_is_made_up_for(site, monkeypatch):
     """A first run that was ended midway leaves the catalog to the next one, which makes all that finds articles."""
     monkeypatch.setattr(look, "_BATCH", 1)
@@ -612,6 +625,7 @@ def test_a_first_run_that_was_cut_short_is_made_up_for(site, monkeypatch):
     assert ids(site)["a"] == ID
 
 
+@both
 def test_a_bulk_edit_is_one_revision(site, small_pages):
     """Edits, moves and deletions of many times as many articles as are handled at once are one revision."""
     for n in range(120):
@@ -634,6 +648,7 @@ def test_a_bulk_edit_is_one_revision(site, small_pages):
         assert catalog.feed("category/c6").entries == len([n for n in range(0, 120, 2) if n % 7 == 6])
 
 
+@both
 def test_only_what_is_named_is_looked_at(site):
     """With `only`, files that are not named are left as they are; folders stand for what is in them."""
     for path in ("a.md", "b.md", "sub/c.md", "sub-d.md"):
@@ -750,6 +765,7 @@ def test_a_look_at_all_can_be_interrupted_and_goes_on(site, monkeypatch):
     assert outcome.articles == 39
 
 
+@both
 def test_what_came_while_a_look_gave_way_stays(site, monkeypatch):
     """What is published between two parts of a look at all is not withdrawn by the second, wherever it is."""
     monkeypatch.setattr(look, "_OFTEN", 4)
@@ -767,6 +783,7 @@ def test_what_came_while_a_look_gave_way_stays(site, monkeypatch):
     assert set(site.items()) >= {"0/new.md", "1/new.md", "2/new.md", "new.md"}
 
 
+@both
 @pytest.mark.parametrize("page", [1, 5000])
 def test_an_id_changes_hands(site, monkeypatch, page):
     """Who takes the id that another gives up is in the feeds, in its place even, however many are decided of at once."""
@@ -915,6 +932,7 @@ def test_what_is_withdrawn_leaves_a_tombstone(site, how):
     assert "a" in site.items()
 
 
+@both
 def test_tombstones_are_told_for_a_while(site):
     """After `feeds.tombstones` days a feed that changes tells no more of what was withdrawn; with 0, never."""
     site.configure(feeds={"tombstones": 10})
@@ -979,6 +997,7 @@ def test_whatever_moves_ids_stay_in_all_formats(site):
     assert published() == first
 
 
+@both
 def test_what_is_there_again_has_no_tombstone(site):
     """An entry that is published again loses its tombstone in every feed, also where it is too old to be shown there."""
     site.configure(feeds={"limit": 2})
@@ -1009,6 +1028,7 @@ def test_an_id_that_changes_hands_has_no_tombstone(site):
     assert [id_ for id_, _ in buried(site)] == ["tag:test.example,2026:b"]
 
 
+@both
 def test_the_guard_adds_up_what_is_slow(site):
     """Articles that go one after the other are as many as those that go at once, and what was stopped stays stopped."""
     for n in range(30):
