@@ -5,6 +5,7 @@ import json
 import os
 import sqlite3
 import threading
+import time
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
@@ -14,7 +15,7 @@ import sqlalchemy
 from hypothesis import given
 from hypothesis import strategies as st
 
-from feeds.catalog import Catalog, Reading, Run
+from feeds.catalog import Catalog, Reading, Rendition, Run
 from feeds.catalog.rows import micros, moment, packed, unpacked
 from feeds.documents import Documents, following, workshop
 from feeds.errors import CatalogError, GuardStopped
@@ -107,6 +108,123 @@ def test_the_last_run_is_remembered(state):
         writer.remember_run(Run(DAY, 2.5, "refused"))
         assert writer.run() == Run(DAY, 2.5, "refused")
     catalog.close()
+
+
+@both
+def test_articles_are_found_by_their_pages(site):
+    """Each database gives the same answers about pages, drafts and what is scheduled, and the first of two on one page."""
+    site.configure(site={"pages": True}, content={"permalink": "/{slug}/"})
+    site.article("b.md", "Second.", title="B", slug="s", date="2026-05-02", tags=["t"])
+    site.article("a.md", "First.", title="A", slug="s", date="2026-05-01")
+    site.article("c.md", title="C", date="2026-05-03")
+    site.article("draft.md", title="Draft", draft=True, date="2026-05-04")
+    site.article("later.md", title="Later", date="2026-07-01")
+    site.article("gone.md", title="Gone", date="2026-04-01")
+    site.publish()
+    with site.catalog.reading() as catalog:
+        before = catalog.reading_state()
+    (site.content / "gone.md").unlink()
+    site.now += timedelta(hours=1)
+    site.publish()
+    with site.catalog.reading() as catalog:
+        assert catalog.page("/s/").article.title == "A"
+        assert catalog.page("/draft/") is catalog.page("/gone/") is catalog.page("/gone/", live=False) is None
+        assert catalog.page("/draft/", live=False).article.title == "Draft"
+        assert catalog.files_of(["/s/", "/c/", "/draft/"], live=True) == {"/s/": "a.md", "/c/": "c.md"}
+        assert catalog.files_of(["/draft/", "/gone/"], live=False) == {"/draft/": "draft.md"}
+        assert [catalog.was_page(path) for path in ("/gone/", "/draft/", "/c/")] == [True, False, True]
+        assert [row[:2] for row in catalog.pages("", 10)] == [("/c/", "c.md"), ("/s/", "a.md"), ("/s/", "b.md")]
+        assert [row[:2] for row in catalog.pages("/c/", 1)] == [("/s/", "a.md")]
+        unseen = catalog.unpublished(site.now)
+        assert [(record.article.title, draft) for record, draft in unseen] == [("Later", False), ("Draft", True)]
+        assert catalog.at_path("later.md").article.title == "Later"
+        assert catalog.at_path("gone.md") is None
+        assert catalog.reading_state() != before
+        assert catalog.moment(catalog.revision()) == site.now
+        assert [feed.path for feed in catalog.feeds_at(["tag/t", "none", ""])] == ["tag/t", ""]
+
+
+@both
+def test_versions_of_documents_are_remembered(state):
+    """Of each document the last versions are known by their digests, and the latest of some that are asked for."""
+    catalog = Catalog(state)
+    catalog.create()
+    made = [Rendition("/rss.xml", f"d{n}", n, n, 0, DAY.astimezone(UTC)) for n in range(1, 5)]
+    with catalog.writing() as writer:
+        writer.remember_renditions([*made, replace(made[0], path="/atom.xml")], keep=3)
+        writer.remember_renditions([made[3]], keep=3)
+        assert writer.rendition("/rss.xml", ["d2", "d3", "none"]) == made[2]
+        assert writer.rendition("/rss.xml", ["d1"]) is None
+        assert writer.rendition("/atom.xml", ["d1"]) == replace(made[0], path="/atom.xml")
+    catalog.close()
+
+
+@both
+def test_a_regeneration_can_be_asked_for(state):
+    """Each request is counted, so that whoever publishes sees a new one."""
+    catalog = Catalog(state)
+    catalog.create()
+    for asked in range(3):
+        with catalog.reading() as reader:
+            assert reader.asked() == asked
+        catalog.ask()
+    catalog.close()
+
+
+@both
+def test_one_publisher_leads(state):
+    """One of two publishers leads; the other does when that one gives up, and not before."""
+    catalogs = Catalog(state), Catalog(state)
+    catalogs[0].create()
+    first, second = (catalog.leadership() for catalog in catalogs)
+    assert not first.holds()
+    assert first.take()
+    assert first.take()
+    assert not second.take()
+    assert first.holds()
+    first.give_up()
+    assert not first.holds()
+    assert second.take()
+    assert second.holds()
+    second.give_up()
+    for catalog in catalogs:
+        catalog.close()
+
+
+@pytest.mark.databases("postgres")
+def test_who_leads_next_ends_the_run_of_who_led(state):
+    """A run whose publisher no longer leads loses its lock to the next leader, and commits nothing more."""
+    catalogs = Catalog(state), Catalog(state)
+    catalogs[0].create()
+    first, second = (catalog.leadership() for catalog in catalogs)
+    assert first.take()
+    with catalogs[0].lock():
+        first.give_up()  # as the database does when nothing comes from its session
+        assert second.take()
+        with pytest.raises(CatalogError), catalogs[0].writing() as writer:
+            writer.commit_revision(DAY)
+        with pytest.raises(CatalogError):
+            catalogs[0].require_lock()
+    with catalogs[1].lock(60), catalogs[1].reading() as reader:
+        assert reader.revision() == 0
+    second.give_up()
+    for catalog in catalogs:
+        catalog.close()
+
+
+@pytest.mark.databases("postgres")
+def test_who_listens_is_told_of_a_revision(state):
+    """Who waits for a revision goes on when another connection commits one, long before its time is up."""
+    catalog, other = Catalog(state), Catalog(state)
+    catalog.create()
+    with catalog.listening() as wait:
+        began = time.monotonic()
+        with other.writing() as writer:
+            writer.commit_revision(DAY)
+        wait(600)
+        assert time.monotonic() - began < 500
+    for one in (catalog, other):
+        one.close()
 
 
 @both
