@@ -158,7 +158,7 @@ def test_a_command_is_told_of_urls(built):
     assert f"export.purge: {sys.executable} failed with 1: no token; 7 files" in done.stderr
     script.write_text("import os; os.kill(os.getppid(), 9)")
     edit(built, "Newer.")
-    assert built.run("build").returncode == -9
+    assert built.process("build").returncode == -9
     script.write_text("import json, sys; json.dump(sys.stdin.read().splitlines(), open('told.json', 'w'))")
     assert built.run("build").returncode == 0
     told = built.root / "told.json"
