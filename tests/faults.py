@@ -1,38 +1,75 @@
-"""Makes the system fail under a command: strace kills it at its Nth call of a kind, or has the call refused."""
+"""Faults under a command: strace kills it at a system call, or makes calls fail."""
 
-import os
+import re
 import shutil
 import subprocess
-import sys
+
+from copies import Copies
 
 STORES = "write,pwrite64,fsync,fdatasync,ftruncate,mkdir,rename,renameat,renameat2"
-CALLS = f"{STORES},unlink"
-_ENVIRONMENT = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1"}
+CALLS = f"{STORES},unlink,rmdir"
+ONE_THREAD = {"feeds.export.tree:Tree.at_once": 1}  # and so the same calls in the same order, whenever it runs
 
 
-def injected(command, cwd, how, calls=CALLS):
-    """Run `feeds …` with a fault: `how` is strace's, as "signal=KILL:when=7". What it says is not part of that."""
-    strace = ["strace", "-f", "-qq", "-o", "/dev/null", "-e", f"trace={calls}", "-e", f"inject={calls}:{how}"]
-    return _run([*strace, sys.executable, "-m", "feeds", *command], cwd)
+def strace(*options):
+    """Return the command line of strace with options."""
+    return ["strace", "-f", "-e", "signal=none", *options]
 
 
-def counted(command, cwd, calls=CALLS):
-    """Give how many such calls a command makes."""
-    log = cwd / "strace.log"
-    _run(["strace", "-f", "-qq", "-o", str(log), "-e", f"trace={calls}", sys.executable, "-m", "feeds", *command], cwd)
-    lines = log.read_text("utf-8", "replace").splitlines()
-    log.unlink()
-    return len(lines)
+def fault(effect, at):
+    """Return the options of strace for a fault: `effect` is "signal=KILL" or "error=EIO".
+
+    `at` says when each of the calls has it, as "7", or "7+" for all from the seventh on: strace counts the calls of each
+    thread, and of each kind, by themselves.
+    """
+    faults = [option for call, when in at.items() for option in ("-e", f"inject={call}:{effect}:when={when}")]
+    return ["-e", f"trace={','.join(at)}", *faults]
 
 
-def _run(command, cwd):
-    return subprocess.run(
-        command, cwd=cwd, capture_output=True, text=True, timeout=120, check=False, env=_ENVIRONMENT
-    )  # fmt: skip
+class Faults:
+    """Runs commands under strace, in copies of a process that has imported the program."""
+
+    def __init__(self):
+        """Start that process."""
+        self._copies = Copies()
+        self.close = self._copies.close
+
+    def build(self, place, **options):
+        """Run `feeds build` that nothing disturbs; return the finished command."""
+        return self._copies.run("build", cwd=place, **options)
+
+    def injected(self, place, effect, at, **options):
+        """Run `feeds build` with a fault; return the finished command and its calls."""
+        return self._traced(place, fault(effect, at), options)
+
+    def traced(self, place, calls=CALLS, **options):
+        """Run `feeds build` and return its calls."""
+        done, traced = self._traced(place, ["-e", f"trace={calls}"], options)
+        assert (done.returncode, done.stderr) == (0, "")
+        return traced
+
+    def _traced(self, place, what, options):
+        tracers, log = [], place.with_name(f"{place.name}.strace")
+
+        def attach(pid):
+            command = [*strace("-y", "-o", str(log), *what), "-p", str(pid)]
+            tracers.append(subprocess.Popen(command, stderr=subprocess.PIPE, text=True))
+            said = tracers[0].stderr.readline()
+            assert "attached" in said, said
+
+        try:
+            done = self._copies.run("build", cwd=place, began=attach, **options)
+        finally:
+            for tracer in tracers:
+                tracer.communicate(timeout=120)
+        lines = (line.partition(" ")[2].strip() for line in log.read_text("utf-8", "replace").splitlines())
+        return done, [
+            line for line in lines if line[:1] not in {"+", "<"}
+        ]  # ends of threads, and of calls that were seen
 
 
 def documents(root):
-    """Give the exported documents of a folder: path -> bytes."""
+    """Return the exported documents of a folder: path -> bytes."""
     return {
         str(file.relative_to(root)): file.read_bytes()
         for file in sorted(root.rglob("*"))
@@ -41,52 +78,73 @@ def documents(root):
 
 
 class Scene:
-    """A site that was built and then edited, and what a build makes of it that nobody disturbs."""
+    """A site that was built and then edited, and what an undisturbed build makes of it."""
 
     def __init__(self, root):
         """Make it in a folder."""
+        runs = Faults()
+        self.build, self.injected, self.traced, self.close = runs.build, runs.injected, runs.traced, runs.close
         self._template = root / "template"
         content = self._template / "content"
         content.mkdir(parents=True)
         (self._template / "config.yaml").write_text(
-            "site: {title: T, url: https://t.example}\nfeeds: {limit: 5, by: [category, tag], tombstones: 0}\n"
+            "site: {title: T, url: https://t.example}\nfeeds: {limit: 3, by: [category, tag], tombstones: 0}\n"
         )
-        for number in range(1, 13):
-            self._write(number, "Text.")
+        for number in range(1, 8):
+            self._write(number, "Text.", "gone" if number == 6 else "t")
         assert self.build(self._template).returncode == 0
         self.old = documents(self._template / "public")
-        for number in (2, 7, 12):
-            self._write(number, "Edited.")
-        self._write(13, "New.")
-        (content / "11.md").unlink()
+        for number in (2, 7):
+            self._write(number, "Edited.", "t")
+        self._write(8, "New.", "new")
+        (content / "6.md").unlink()
         (content / "1.md").rename(content / "renamed.md")
         undisturbed = self.copy(root / "undisturbed")
-        self.calls = counted(["build"], undisturbed)
+        self.calls = self.traced(undisturbed, constants=ONE_THREAD)
         self.new = documents(undisturbed / "public")
-        self.opened = counted(["build", "--force"], self.copy(root / "opened"), "openat")
-        assert self.new != self.old
+        assert set(self.old) - set(self.new) >= {"tag/gone/rss.xml"}
+        assert {path for path in self.new if self.old.get(path) != self.new[path]} >= {"tag/new/rss.xml", "rss.xml"}
 
-    def _write(self, number, text):
+    def _write(self, number, text, tag):
         (self._template / "content" / f"{number}.md").write_text(
-            f"---\ntitle: T{number}\ndate: 2026-05-{number:02d}\ncategory: c{number % 3}\ntags: [t{number % 2}]\n---\n\n{text}\n"
+            f"---\ntitle: T{number}\ndate: 2026-05-{number:02d}\ncategory: c{number % 2}\ntags: [{tag}]\n---\n\n{text}\n"
         )
 
     def copy(self, place):
-        """Give a copy of the site, edited and not built."""
+        """Return a copy of the site, edited and not built."""
         return copied(self._template, place)
 
-    @staticmethod
-    def build(place):
-        """Build, undisturbed."""
-        return _run([sys.executable, "-m", "feeds", "build"], place)
+    def step(self, pattern):
+        """Return the number of the first call, of a build in one thread, that a pattern matches."""
+        return next(number for number, call in enumerate(self.calls) if re.match(pattern, call))
+
+    def at(self, step):
+        """Return when a fault is to happen at a call, by its number."""
+        call = _name(self.calls[step])
+        return {call: str(1 + self._count(call, step))}
+
+    def from_(self, step, calls):
+        """Return when a fault is to happen at some kinds of calls, from one of a number on."""
+        return {call: f"{1 + self._count(call, step)}+" for call in calls.split(",")}
+
+    def _count(self, name, step):
+        return sum(_name(call) == name for call in self.calls[:step])
+
+    def count(self, name):
+        """Return how many calls of a kind a build makes."""
+        return self._count(name, len(self.calls))
 
     def torn(self, place):
-        """Give the documents that are neither the old nor the new ones."""
+        """Return the documents that are neither the old nor the new ones."""
         return [
             path
             for path, body in documents(place / "public").items()
             if body not in {self.old.get(path), self.new.get(path)}
         ]
+
+
+def _name(call):
+    return call.partition("(")[0]
 
 
 def copied(source, place):
