@@ -3,14 +3,13 @@
 import json
 import os
 import signal
-import subprocess
-import sys
 import threading
 import urllib.request
 from contextlib import contextmanager
 from itertools import count
 
 import obstore
+from conftest import run, run_process
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
 from obstore.store import S3Store
 from werkzeug.serving import make_server
@@ -96,31 +95,20 @@ class Store:
         return {"AWS_ENDPOINT_URL": self.url, "AWS_ACCESS_KEY_ID": "key", "AWS_SECRET_ACCESS_KEY": SECRET,
                 "AWS_REGION": "us-east-1", "AWS_ALLOW_HTTP": ""}  # fmt: skip
 
-    def build(self, root, *arguments, **environment):
-        """Run `feeds build`; gives the finished process, and what it wrote: methods and keys in their order."""
+    def build(self, root, *arguments, process=False, **environment):
+        """Run `feeds build`; return the finished command, and what it wrote: methods and keys in their order."""
         self.asked.clear()
-        done = subprocess.run(
-            [sys.executable, "-m", "feeds", "build", *arguments],
-            cwd=root, env={**os.environ, **self.environment, **environment},
-            capture_output=True, text=True, timeout=120, check=False,
-        )  # fmt: skip
+        command = run_process if process else run
+        done = command("build", *arguments, cwd=root, environment={**self.environment, **environment})
         assert SECRET not in done.stderr + done.stdout
         assert "Traceback" not in done.stderr
         return done, [one for one in self.asked if one[0] in _WRITES]
 
-    def build_killed(self, root, nth, *arguments):
-        """Run `feeds build`, and end it at its Nth write, which the store has done then."""
-        process = subprocess.Popen(
-            [sys.executable, "-m", "feeds", "build", *arguments],
-            cwd=root, env={**os.environ, **self.environment}, stderr=subprocess.DEVNULL,
-        )  # fmt: skip
-
-        def end():
-            process.send_signal(signal.SIGKILL)
-            process.wait()
-
-        with self.at(nth, end):
-            return process.wait(60)
+    def build_killed(self, copies, root, nth, *arguments):
+        """Run `feeds build` in a copy, and kill it at its Nth write, which the store has done then; return its exit code."""
+        pids = []
+        with self.at(nth, lambda: os.kill(pids[0], signal.SIGKILL)):
+            return copies.run("build", *arguments, cwd=root, environment=self.environment, began=pids.append).returncode
 
     @contextmanager
     def at(self, nth, then):

@@ -6,8 +6,16 @@ import sys
 
 import pytest
 from conftest import Site, free_port
+from copies import Copies
+from hypothesis import settings
 from stores import MANIFEST, Store, shown
 
+from feeds.cli import writing
+from feeds.pool import pool
+
+pytestmark = pytest.mark.integration
+FEW = 30  # files that one process writes alone, where a test sets it
+PARTS = [part / 50 for part in range(51)] if settings().max_examples >= 1_000 else [0, 0.3, 0.6, 1]  # nightly: all
 FORMATS = ("rss.xml", "atom.xml", "feed.json")
 CACHE = "public, max-age=300, stale-while-revalidate=60, stale-if-error=86400"
 XML = "application/xml; charset=utf-8"
@@ -19,6 +27,14 @@ def store():
     made = Store()
     yield made
     made.stop()
+
+
+@pytest.fixture(scope="module")
+def copies():
+    """Return a process that runs commands in copies of itself, which may be killed."""
+    made = Copies()
+    yield made
+    made.close()
 
 
 @pytest.fixture
@@ -137,8 +153,8 @@ def edited(store, tmp_path_factory):
     return root / "template", old, store.objects(bucket), len(written)
 
 
-@pytest.mark.parametrize("part", [0, 0.1, 0.4, 0.7, 0.9, 1])
-def test_killed(edited, store, tmp_path, part):
+@pytest.mark.parametrize("part", PARTS)
+def test_killed(edited, store, copies, tmp_path, part):
     """Ended at any write, a run has left old or new objects and forgotten none; the next makes all as undisturbed."""
     template, old, new, writes = edited
     assert writes > 20
@@ -146,7 +162,7 @@ def test_killed(edited, store, tmp_path, part):
     store.fill(bucket, old)
     shutil.copytree(template, place, copy_function=shutil.copy2)
     nth = 1 + round(part * (writes - 1))
-    assert store.build_killed(place, nth, "--accept", "--output", f"s3://{bucket}") == -9
+    assert store.build_killed(copies, place, nth, "--accept", "--output", f"s3://{bucket}") == -9
     left = store.objects(bucket)
     assert [key for key, one in left.items() if key != MANIFEST and one not in (old.get(key), new.get(key))] == []
     bodies, (facts,) = shown(left)
@@ -241,6 +257,7 @@ def test_what_goes_wrong_is_said(site, store, case, code, sentence):
         case "no extra":
             (site.root / "obstore.py").write_text("raise ModuleNotFoundError(name='obstore')")
             environment["PYTHONPATH"] = str(site.root)
+            environment["process"] = True  # which has imported nothing yet
         case "no account":
             place = "az://container/x"
         case "key in URL":
@@ -276,18 +293,23 @@ def test_a_store_that_fails_midway(site, store):
     assert {"rss.xml", "category/x/rss.xml"} <= set(store.objects(bucket))
 
 
-def test_many_files_in_a_bucket(site, store):
+def test_many_files_in_a_bucket(site, store, monkeypatch):
     """Where every core has a process of its own, the bucket has the folder's bytes too, and a run then writes nothing."""
-    for number in range(90):
+    for number in range(20):
         site.article(f"{number}.md", title=str(number), tags=[f"t{number}"])
-    bucket = store.bucket()
-    assert store.build(site.root, "--output", f"s3://{bucket}")[0].returncode == 0
     assert site.run("build", "--output", "public").returncode == 0
     public = site.root / "public"
     files = {str(file.relative_to(public)): file.read_bytes() for file in public.rglob("*") if file.is_file()}
     files.pop(MANIFEST)
-    assert len(files) > 300
+    assert len(files) > 2 * FEW
+    pools = []
+    monkeypatch.setattr(writing, "_FEW", FEW)
+    monkeypatch.setattr(writing, "pool", lambda *values: pools.append(pool(*values)) or pools[-1])
+    bucket = store.bucket()
+    done, written = store.build(site.root, "--output", f"s3://{bucket}")
+    assert (done.returncode, done.stderr, len(pools)) == (0, "", 1)
     assert shown(store.objects(bucket))[0] == files
+    assert len(written) == len(files) + 2
     assert store.build(site.root, "--output", f"s3://{bucket}")[1] == []
 
 
