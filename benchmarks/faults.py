@@ -60,14 +60,16 @@ def main() -> int:
     wrong = 0
     with tempfile.TemporaryDirectory(prefix="feeds-faults-") as folder:
         scene = faults.Scene(Path(folder))
-        for how in ("signal=KILL:when={}", "error=ENOSPC:when={}+"):
-            steps = range(1, scene.calls + 1, stride)
-            for nth in steps:
-                place = scene.copy(Path(folder) / f"{how[:5]}-{nth}")
-                faults.injected(["build"], place, how.format(nth), faults.CALLS if "KILL" in how else faults.STORES)
-                wrong += check(scene, place, how.format(nth))
-            print(f"{how.format('N')}: {len(steps)} of {scene.calls} calls, {wrong} wrong so far", flush=True)
+        for effect in ("signal=KILL", "error=ENOSPC"):
+            steps = range(0, len(scene.calls), stride)
+            for step in steps:
+                place = scene.copy(Path(folder) / f"{effect[:5]}-{step}")
+                at = scene.at(step) if "KILL" in effect else scene.from_(step, faults.STORES)
+                scene.injected(place, effect, at, constants=faults.ONE_THREAD)
+                wrong += check(scene, place, f"{effect} at {scene.calls[step][:60]}")
+            print(f"{effect}: {len(steps)} of {len(scene.calls)} calls, {wrong} wrong so far", flush=True)
         wrong += small_disks(scene, Path(folder))
+        scene.close()
     return int(bool(wrong))
 
 

@@ -5,6 +5,39 @@ import socket
 from contextlib import closing
 
 import pytest
+from conftest import Site, run
+
+
+@pytest.fixture(scope="module")
+def published(tmp_path_factory):
+    """Return a site that was published, with one article that is rejected."""
+    made = Site(tmp_path_factory.mktemp("published") / "site")
+    made.article("a.md", title="a")
+    made.write("b.md", "x")
+    assert made.run("build").returncode == 1
+    return made
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize(
+    ("command", "code", "stdout", "stderr"),
+    [
+        (["init", "new"], 0, "set title and url in config.yaml", ""),
+        (["build"], 1, "", "content/b.md:1: no date"),
+        (["check"], 1, "content/b.md:1: error: no date", "1 article to publish, 1 refused"),
+        (["list"], 0, "Test", ""),
+        (["status"], 0, "refused    content/b.md:1: no date", ""),
+        (["stats"], 0, "Nobody was counted yet", ""),
+        (["serve", "--port", "0"], 2, "", "Usage"),
+    ],
+)
+def test_a_process(published, command, code, stdout, stderr):
+    """`python -m feeds COMMAND` ends with the exit code of the command, and writes to the stream that it names."""
+    done = published.process(*command)
+    assert done.returncode == code
+    for expected, said in ((stdout, done.stdout), (stderr, done.stderr)):
+        assert expected in said
+        assert bool(expected) == bool(said)
 
 
 def test_build_is_silent_when_all_is_well(site):
@@ -94,8 +127,6 @@ def test_a_run_that_fails(site, config, what):
 
 def test_output_and_config_elsewhere(site, tmp_path):
     """-c names a config whose paths are relative to it; --output another folder; FEEDS_CONFIG and FEEDS__ do the same."""
-    from conftest import run
-
     site.article("a.md", title="a")
     site.configure()
     done = run("build", "-c", str(site.root / "config.yaml"), "--output", "out", cwd=tmp_path)
@@ -196,8 +227,6 @@ def test_check_finds_a_cron_that_no_clock_follows(site):
 
 def test_init(tmp_path):
     """init makes a site that builds at once, and leaves alone what is there."""
-    from conftest import run
-
     done = run("init", "blog", cwd=tmp_path)
     assert done.returncode == 0
     done = run("build", cwd=tmp_path / "blog")
@@ -257,7 +286,5 @@ def test_unreadable_articles_are_tried_again(site):
 
 def test_init_says_where_to_go_on(tmp_path):
     """After `feeds init` the next steps name the configuration, and the folder that it is in."""
-    from conftest import run
-
     said = run("init", str(tmp_path / "blog"), cwd=tmp_path).stdout
     assert f"set title and url in config.yaml, then  cd {tmp_path / 'blog'} && feeds serve" in said
