@@ -182,7 +182,8 @@ def test_who_has_lost_the_lock_writes_no_more(site, state, store, postgres):
     def end():
         postgres.execute(
             "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND objsubid = 2 "
-            "AND objid::bigint = %s::regnamespace::oid::bigint",
+            "AND objid::bigint = %s::regnamespace::oid::bigint "
+            "AND database = (SELECT oid FROM pg_database WHERE datname = current_database())",
             schema,
         )
 

@@ -2,22 +2,24 @@
 
 import contextlib
 import random
+import select
 import socket
 import threading
 import time
 from pathlib import Path
 
-import psycopg
 import pytest
 from conftest import PASSWORD, Site
+from keepers import eventually
 
 from feeds.catalog import Catalog, Visit
+from feeds.catalog.postgres import Postgres as Engine
 from feeds.errors import CatalogError, ConfigError, Locked
-from feeds.web import create_app
 
 pytestmark = pytest.mark.databases("postgres")
 ADVISORY = """SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND granted AND objsubid = 2
-              AND objid::bigint = %s::regnamespace::oid::bigint"""
+              AND objid::bigint = %s::regnamespace::oid::bigint
+              AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"""
 
 
 def schema_of(state):
@@ -27,7 +29,7 @@ def schema_of(state):
 @pytest.fixture
 def sites(tmp_path, state, postgres):
     """Give an empty site with a catalog in PostgreSQL, and one with another in the same database."""
-    made = [Site(tmp_path / "a", state), Site(tmp_path / "b", postgres.schema(f"{schema_of(state)}_b"))]
+    made = [Site(tmp_path / "a", state), Site(tmp_path / "b", postgres.schema("other"))]
     yield made
     for site in made:
         site.close()
@@ -88,8 +90,11 @@ def wire(postgres):
 
 
 def through(wire, state):
-    """Give the same catalog's `state` at the end of a wire."""
-    return f"postgresql://postgres:{PASSWORD}@127.0.0.1:{wire.port}/postgres?options=-csearch_path%3D{schema_of(state)}"
+    """Return the same catalog's `state` at the end of a wire."""
+    database = state.partition("@/")[2].partition("?")[0]
+    return (
+        f"postgresql://postgres:{PASSWORD}@127.0.0.1:{wire.port}/{database}?options=-csearch_path%3D{schema_of(state)}"
+    )
 
 
 def write_all(site):
@@ -137,19 +142,16 @@ def test_who_loses_the_lock_in_a_run_commits_nothing(site, postgres, state):
             failed.append(error)
 
     schema = schema_of(state)
-    with psycopg.connect(host=str(postgres.folder), user="postgres") as other:
+    waits = "SELECT pid FROM pg_locks WHERE NOT granted AND relation = %s::regclass"
+    with postgres.connected() as other, other.transaction():
         other.execute(f"LOCK TABLE {schema}.feeds IN SHARE MODE")  # so that the run stops where it stamps the feeds
         thread = threading.Thread(target=run)
         thread.start()
-        waits = "SELECT pid FROM pg_locks WHERE NOT granted AND relation = %s::regclass"
-        until = time.monotonic() + 15
-        while not (waiting := postgres.execute(waits, f"{schema}.feeds")):
-            assert time.monotonic() < until
-            time.sleep(0.02)
+        waiting = eventually(lambda: postgres.execute(waits, f"{schema}.feeds"))
         holders = postgres.execute(ADVISORY, schema)
         assert {pid for (pid,) in holders} == {pid for (pid,) in waiting}, "the lock's connection is what writes"
         postgres.execute("SELECT pg_terminate_backend(%s)", waiting[0][0])
-        thread.join(15)
+        thread.join(120)
     assert len(failed) == 1
     assert str(failed[0]).count("\n") == 0
     assert PASSWORD not in str(failed[0])
@@ -189,10 +191,10 @@ def test_a_connection_that_ended_is_replaced(state, postgres):
     for _ in range(3):
         with catalog.reading() as reader:
             assert reader.revision() == 0
-        pid = catalog._database.engine.pool.connect()  # what is there to be used again
-        postgres.execute("SELECT pg_terminate_backend(%s)", pid.driver_connection.info.backend_pid)
-        pid.close()
-        time.sleep(0.2)
+        pooled = catalog._database.engine.pool.connect()  # what is there to be used again
+        postgres.execute("SELECT pg_terminate_backend(%s)", pooled.driver_connection.info.backend_pid)
+        assert select.select([pooled.driver_connection.fileno()], [], [], 120)[0], "the end has not arrived"
+        pooled.close()
     with catalog.writing() as writer:
         writer.set_meta("x", "y")
     catalog.close()
@@ -212,8 +214,8 @@ def test_the_database_is_away_and_comes_back(site, serve, wire, state):
     assert (done.returncode, done.stderr.count("\n")) == (3, 1), done.stderr
     said = done.stderr + done.stdout + server.get("/healthz").body.decode()
     wire.mend()
-    server.wait_for(lambda: sorted(server.titles()) == ["a", "b"], 30)
-    assert b'"failure":null' in server.get("/healthz").body.replace(b" ", b"")
+    server.wait_for(lambda: sorted(server.titles()) == ["a", "b"])
+    server.wait_for(lambda: b'"failure":null' in server.get("/healthz").body.replace(b" ", b""))
     assert PASSWORD not in said + server.log.read_text()
     assert "postgresql://postgres@127.0.0.1" in said
 
@@ -232,7 +234,7 @@ def test_two_sites_in_one_database(sites):
 @pytest.mark.parametrize(
     ("change", "code", "said"),
     [
-        (lambda state: state.replace("/postgres?", "/nowhere?"), 3, 'database "nowhere" does not exist'),
+        (lambda state: state.replace("@/feeds_", "@/nowhere_"), 3, 'database "nowhere_'),
         (lambda state: state.replace("postgres:", "nobody:"), 3, 'role "nobody" does not exist'),
         (lambda state: f"{state}_not", 3, "CREATE SCHEMA"),
         (lambda state: f"{state}&sslmodus=x", 3, 'invalid connection option "sslmodus"'),
@@ -258,15 +260,16 @@ def test_a_driver_that_is_missing(site, tmp_path):
     hidden = tmp_path / "hidden"
     hidden.mkdir()
     (hidden / "psycopg.py").write_text("raise ModuleNotFoundError('psycopg')")
-    done = site.run("build", environment={"PYTHONPATH": str(hidden)})
+    done = site.process("build", environment={"PYTHONPATH": str(hidden)})
     assert (done.returncode, done.stderr.count("\n")) == (2, 1)
     assert "pip install 'feeds[postgres]'" in done.stderr
     assert PASSWORD not in done.stderr
 
 
-def test_others_tables_and_newer_ones_are_left_alone(site, postgres, state):
+def test_others_tables_and_newer_ones_are_left_alone(site, postgres):
     """A schema with others' tables, a newer version's catalog and a damaged text are said in a sentence, and stay."""
-    schema = schema_of(state)
+    schema = "shared"
+    site.configure(state=postgres.schema(schema))
     postgres.execute(f"CREATE TABLE {schema}.theirs (x text)")
     done = site.run("build")
     assert (done.returncode, done.stderr.count("\n")) == (3, 1)
@@ -325,24 +328,24 @@ def test_what_no_index_holds_is_refused(site):
 def test_a_revision_is_announced(site, postgres, state):
     """Whoever listens is told of a new revision, once, and of a run that changed nothing not at all."""
     ((number,),) = postgres.execute("SELECT %s::regnamespace::oid::int", schema_of(state))
-    with psycopg.connect(host=str(postgres.folder), user="postgres", autocommit=True) as listener:
+    with postgres.connected() as listener:
         listener.execute(f"LISTEN feeds_{number}")
         site.article("a.md", title="a")
         site.publish()
-        assert len(list(listener.notifies(timeout=5, stop_after=1))) == 1
+        assert len(list(listener.notifies(timeout=120, stop_after=1))) == 1
         site.publish()
-        assert list(listener.notifies(timeout=0.3)) == []
+        postgres.execute(f"NOTIFY feeds_{number}, 'the last'")
+        (notification,) = listener.notifies(timeout=120, stop_after=1)  # they come in the order of their commits
+        assert notification.payload == "the last"
 
 
 def test_counting_and_publishing_do_not_wait_for_each_other(state):
     """Who counts does so while somebody publishes, and the other way round."""
     catalog = Catalog(state)
     catalog.create()
-    began = time.monotonic()
-    with catalog.writing() as writer, catalog.counting() as counter:
+    with catalog.writing() as writer, catalog.counting() as counter:  # who has to wait for the other raises an error
         writer.set_meta("x", "y")
         counter.add([visit("2026-01-01", "a")])
-    assert time.monotonic() - began < 10, "or it was waited for until patience ended"
     with catalog.reading() as reader:
         assert reader.meta("x") == "y"
         assert next(reader.sums("2026-01-01")).polls == 1
@@ -360,10 +363,7 @@ def test_who_asked_is_wiped_when_its_day_is_closed(state, postgres):
     with catalog.counting() as counter:
         counter.close("2026-01-01", [])
         assert not catalog.wipe_log(), "who counts just now is not waited for"
-    until = time.monotonic() + 60
-    while not catalog.wipe_log():  # tests beside this one read the same database, and may have begun before
-        assert time.monotonic() < until
-        time.sleep(0.05)
+    eventually(catalog.wipe_log)  # the session of the transaction above may not have ended yet
     postgres.execute("CHECKPOINT")
     ((data, file),) = postgres.execute(
         "SELECT current_setting('data_directory'), pg_relation_filepath(%s)", f"{schema_of(state)}.visits"
@@ -412,53 +412,64 @@ def test_no_name_tells_a_secret():
 
 @contextlib.contextmanager
 def hanging(postgres, state, *tables):
-    """Let everybody who asks for some tables wait, though for no more than half a minute."""
+    """Make everybody who asks for some tables wait."""
     names = ", ".join(f"{schema_of(state)}.{table}" for table in tables)
-    options = "-cidle_in_transaction_session_timeout=30s"
-    with psycopg.connect(host=str(postgres.folder), user="postgres", options=options) as holder:
+    with postgres.connected() as holder, holder.transaction():
         holder.execute(f"LOCK TABLE {names} IN ACCESS EXCLUSIVE MODE")
         yield
 
 
 def test_who_must_not_wait_does_not(state, postgres):
-    """Who says how long an answer may take is told when it took longer; of many answers each may take as long."""
-    Catalog(state).create()
-    hurried = Catalog(state, answers_within=1.0)
-    with hurried.reading() as reader:
-        assert reader.revision() == 0
-        time.sleep(1.2)
-        assert reader.meta("born")
-    began = time.monotonic()
+    """A catalog with a limit for answers raises an error when one takes longer; each of several may take as long."""
+    hurried = Catalog(state, answers_within=0.5)
+
+    def ask_twice():
+        with contextlib.suppress(CatalogError), hurried.reading() as reader:  # on a busy machine it may take longer
+            assert reader.revision() == 0
+            time.sleep(0.6)
+            return reader.meta("born")
+
+    assert eventually(ask_twice)
     with hanging(postgres, state, "meta"):
         for _ in range(2):
-            with pytest.raises(CatalogError, match=r"it has not answered for 1 s$"), hurried.reading() as reader:
+            with pytest.raises(CatalogError, match=r"it has not answered for 0\.5 s$"), hurried.reading() as reader:
                 reader.meta("born")
-    assert time.monotonic() - began < 10
-    with hurried.reading() as reader:
-        assert reader.meta("born")
-    with hurried.listening() as wait:
-        wait(1.5)
+    assert eventually(ask_twice)
+
+    def listen():
+        with contextlib.suppress(CatalogError), hurried.listening() as wait:
+            wait(0.6)
+            return True
+
+    assert eventually(listen)
     hurried.close()
 
 
-def test_a_first_request_does_not_hold_up_a_worker(site, postgres, state, monkeypatch):
-    """While the database hangs, who asks for what nobody asked for is sent away soon, and others are given theirs."""
+def test_a_first_request_does_not_hold_up_a_worker(site, app, postgres, state, monkeypatch, caplog):
+    """While the database hangs, a first request for a document is rejected, and documents that are kept are served."""
     monkeypatch.setattr("feeds.web._PATIENCE", 1.0)
     site.configure(site={"pages": True})
     site.article("a.md", title="a")
     site.publish()
-    client = create_app(site.root / "config.yaml").test_client()
-    kept = client.get("/feed.json")
-    assert kept.status_code == 200
-    began = time.monotonic()
+    client = app(site)
+    eventually(lambda: client.get("/feed.json").status == 200)
+    kept = client.get("/feed.json").body
+    reading, waited = Engine.reading, []
+
+    def noted(self):
+        if threading.current_thread().name in {"MainThread", "render"}:  # a request, or the thread that it waits for
+            waited.append(1)
+        return reading(self)
+
+    monkeypatch.setattr(Engine, "reading", noted)
     with hanging(postgres, state, "feeds", "meta", "articles"):
+        assert client.get("/rss.xml").status == 503
+        eventually(lambda: "serving what is kept" in caplog.text)
+        waited.clear()
         for path in ("/atom.xml", "/a/", "/nothing/", "/a/picture.png", *(f"/wp-{n}.php" for n in range(12))):
             sent_away = client.get(path)
-            assert (sent_away.status_code, "Retry-After" in sent_away.headers) == (503, True), path
-            assert client.get("/feed.json").data == kept.data
-        assert time.monotonic() - began < 12, "most are known to be answered too late"
-    until = time.monotonic() + 30
-    while client.get("/atom.xml").status_code != 200:  # until the next look
-        assert time.monotonic() < until
-        time.sleep(0.1)
-    assert client.get("/nothing/").status_code == 404
+            assert (sent_away.status, "Retry-After" in sent_away.headers) == (503, True), path
+            assert client.get("/feed.json").body == kept
+        assert waited == [], "it is known that the database does not answer"
+    eventually(lambda: client.get("/atom.xml").status == 200)
+    assert client.get("/nothing/").status == 404
