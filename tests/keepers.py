@@ -1,6 +1,5 @@
 """A publisher and its clock in the test's own process: what `feeds serve` does, without the process."""
 
-import threading
 import time
 from contextlib import contextmanager
 
@@ -41,6 +40,11 @@ class Running:
             progress=lambda _: None,
         )
 
+    def stop(self):
+        """End it, if it has not been ended yet."""
+        if self.keeper._clock.running:
+            self.keeper.stop()
+
     @property
     def outcomes(self):
         """Return the outcomes of the runs that succeeded."""
@@ -79,10 +83,5 @@ def keeping(site, **options):
     try:
         yield running
     finally:
-        running.keeper.stop()
+        running.stop()
         catalog.close()
-
-
-def alive(name):
-    """Return whether a thread of this name runs."""
-    return any(thread.name == name for thread in threading.enumerate())

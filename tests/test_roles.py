@@ -125,7 +125,7 @@ def test_the_end_does_not_wait_for_another_run(site, monkeypatch):
     site.publish()
     with site.catalog.lock(), keeping(site) as running:
         eventually(lambda: not running.keeper._all)  # it has taken what it is to look at, and needs the lock
-        running.keeper.stop()
+        running.stop()
         eventually(lambda: not any(thread.is_alive() for thread in running.keeper._threads))
     assert running.outcomes == []
 
@@ -246,16 +246,15 @@ def test_a_leader_that_is_silent_leads_no_more(state, monkeypatch):
 
 
 @pytest.fixture
-def late(site, monkeypatch):
-    """Give two workers of one catalog: one that looks at it all the time, and one that does once."""
+def late(site, app, monkeypatch):
+    """Return two workers of one catalog, and a function after which the second one does not look at it by itself."""
     site.configure(site={"pages": True})
     monkeypatch.setattr(following, "_LOOK_EVERY", 0.0)
-    ahead = create_app(site.root / "config.yaml").test_client()
-    behind = create_app(site.root / "config.yaml").test_client()
+    ahead, behind = app(site), app(site)
 
     def stop_looking():
         monkeypatch.setattr(following, "_LOOK_EVERY", 3600.0)
-        assert behind.get("/rss.xml").status_code == 200
+        assert behind.get("/rss.xml").status == 200
         monkeypatch.setattr(following, "_LOOK_EVERY", 0.0)
 
     return ahead, behind, stop_looking
