@@ -796,7 +796,7 @@ def test_the_page_before_anybody_polled(site, app, monkeypatch):
 
 
 def test_polls_at_the_workers_of_a_server(site, serve):
-    """Polls at three workers are counted once: in metrics by who polls, in the access log, and in the catalog at the end.
+    """Polls at several workers are counted once: in metrics by who polls, in the access log, and in the catalog at the end.
 
     Prometheus is told of the subscribers of each feed, too.
     """
@@ -809,7 +809,7 @@ def test_polls_at_the_workers_of_a_server(site, serve):
     tally = Tally(site.catalog)
     tally.add(f"{datetime.now(UTC):%Y-%m-%d}", poll(FEEDLY.format(12), document="/tag/x/rss.xml"))
     tally.write()
-    server = serve(site, "--workers", "3")
+    server = serve(site, "--workers", "2")
     agents = [NETNEWSWIRE] * 30 + [GOOGLEBOT] * 15
     for number, agent in enumerate(agents):
         headers = (f"User-Agent: {agent}", f"X-Client: 192.0.2.{number % 20}")

@@ -421,7 +421,7 @@ class Poller(threading.Thread):
                 self.faults.append(repr(error))
                 continue
             self.polls += 1
-            time.sleep(0.005)  # leave the machine to what is tested
+            time.sleep(0.01)  # leave the machine to what is tested
             if answer.status == 200:
                 number = max(int(item["title"].split()[1]) for item in json.loads(answer.body)["items"])
                 if number < self.round or (number == self.round and validators):
@@ -457,7 +457,7 @@ def test_many_replicas_are_as_one(site, state, postgres, node):
     with balanced(site.root / "nginx", webs) as front:
         pollers = [Poller(front) for _ in range(2)]
         number = 4
-        while number < 10 or sum(poller.polls for poller in pollers) < 300:
+        while number < 10 or sum(poller.polls for poller in pollers) < 200:
             number += 1
             if number == 7:
                 leader.stop(signal.SIGKILL)
