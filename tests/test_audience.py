@@ -36,7 +36,7 @@ TOKEN = "a secret of twenty letters"
 
 
 def agents():
-    """Give (User-Agent, name, kind, subscribers, feed id) of the recorded ones."""
+    """Return (User-Agent, name, kind, subscribers, feed id) of the recorded ones."""
     lines = (REPOSITORY / "tests" / "agents.tsv").read_text("utf-8").splitlines()[1:]
     for agent, name, kind, said, feed_id, _ in (line.split("\t") for line in lines):
         yield agent, name, kind, None if said == "-" else int(said), "" if feed_id == "-" else feed_id
@@ -56,7 +56,7 @@ def poll(agent=NETNEWSWIRE, client="192.0.2.1", document="/rss.xml", status=200,
 
 
 def counted(catalog, now=TODAY):
-    """Give feed -> reader -> subscribers."""
+    """Return feed -> reader -> subscribers."""
     with catalog.read_stats() as reader:
         report = Report.of(reader, now, 30)
     return {feed.path: {one.name: one.subscribers for one in feed.readers} for feed in report.feeds if feed.readers}
@@ -414,7 +414,7 @@ COMBINED = [
 
 
 def of(**names):
-    """Give the same requests as a JSON log that has these names for things; a dot leads into an object."""
+    """Return the same requests as a JSON log that has these names for things; a dot leads into an object."""
 
     def line(client, at, method, target, status, size, agent):
         said = {}
@@ -450,13 +450,13 @@ AT = datetime(2026, 6, 3, 8, tzinfo=UTC)
 
 
 def combined(prefix=""):
-    """Give a log as nginx and Apache write it."""
+    """Return a log as nginx and Apache write it."""
     filled = [line.format(netnewswire=NETNEWSWIRE, feedly=FEEDLY.format(9)) for line in COMBINED]
     return "".join(f"{prefix}{line}\n" for line in filled)
 
 
 def as_json(line, at):
-    """Give a log of JSON lines."""
+    """Return a log of JSON lines."""
     return "".join(
         line(client, at, method, target, status, size, agent) + "\n"
         for client, method, target, status, size, agent in REQUESTS
@@ -464,7 +464,7 @@ def as_json(line, at):
 
 
 def cloudfront():
-    """Give a log as CloudFront writes it: tabs, and User-Agents encoded twice."""
+    """Return a log as CloudFront writes it: tabs, and User-Agents encoded twice."""
     names = (
         "date time x-edge-location sc-bytes c-ip cs-method cs(Host) cs-uri-stem sc-status cs(Referer) cs(User-Agent)"
     )
@@ -692,7 +692,7 @@ def test_the_text_for_people(site):
 
 
 def basic(token, user="me"):
-    """Give the header of a browser that was told a password."""
+    """Return the header of a browser that was told a password."""
     return f"Authorization: Basic {base64.b64encode(f'{user}:{token}'.encode()).decode()}"
 
 

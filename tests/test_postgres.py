@@ -28,7 +28,7 @@ def schema_of(state):
 
 @pytest.fixture
 def sites(tmp_path, state, postgres):
-    """Give an empty site with a catalog in PostgreSQL, and one with another in the same database."""
+    """Return an empty site with a catalog in PostgreSQL, and one with another in the same database."""
     made = [Site(tmp_path / "a", state), Site(tmp_path / "b", postgres.schema("other"))]
     yield made
     for site in made:
@@ -83,7 +83,7 @@ class Wire:
 
 @pytest.fixture
 def wire(postgres):
-    """Give a way to the server."""
+    """Return a way to the server."""
     made = Wire(postgres.folder)
     yield made
     made.cut()

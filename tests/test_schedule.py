@@ -73,7 +73,7 @@ def asked(site):
 
 
 def signed(body, secret=SECRET):
-    """Give the header with which GitHub and Gitea sign a body."""
+    """Return the header with which GitHub and Gitea sign a body."""
     return f"X-Hub-Signature-256: sha256={hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()}"
 
 
@@ -256,7 +256,7 @@ def test_nothing_shows_before_the_hour_and_everything_right_after(site, app):
 
 
 def environ(file):
-    """Give the environment of a process; nothing of one that is over."""
+    """Return the environment of a process; nothing of one that is over."""
     with suppress(OSError):
         return file.read_bytes().split(b"\0")
     return []
@@ -362,7 +362,7 @@ def test_weekdays_are_those_of_cron(weekdays, expected):
 
 
 def fires(cron, days):
-    """Give the weekdays at which a cron fires within so many days from a Monday on."""
+    """Return the weekdays at which a cron fires within so many days from a Monday on."""
     trigger, now = schedule.trigger(cron, UTC), datetime(2026, 6, 1, tzinfo=UTC)
     found, at = [], trigger.get_next_fire_time(None, now)
     while at < now + timedelta(days=days):
