@@ -6,7 +6,6 @@ import select
 import socket
 import threading
 import time
-from pathlib import Path
 
 import pytest
 from conftest import PASSWORD, Site
@@ -337,40 +336,6 @@ def test_a_revision_is_announced(site, postgres, state):
         postgres.execute(f"NOTIFY feeds_{number}, 'the last'")
         (notification,) = listener.notifies(timeout=120, stop_after=1)  # they come in the order of their commits
         assert notification.payload == "the last"
-
-
-def test_counting_and_publishing_do_not_wait_for_each_other(state):
-    """Who counts does so while somebody publishes, and the other way round."""
-    catalog = Catalog(state)
-    catalog.create()
-    with catalog.writing() as writer, catalog.counting() as counter:  # who has to wait for the other raises an error
-        writer.set_meta("x", "y")
-        counter.add([visit("2026-01-01", "a")])
-    with catalog.reading() as reader:
-        assert reader.meta("x") == "y"
-        assert next(reader.sums("2026-01-01")).polls == 1
-    catalog.close()
-
-
-def test_who_asked_is_wiped_when_its_day_is_closed(state, postgres):
-    """Of the visits of a closed day nothing is left in the tables' files, and those of others are still there."""
-    catalog = Catalog(state)
-    catalog.create()
-    with catalog.counting() as counter:
-        for day, source in (("2026-01-01", "gone-source"), ("2026-01-02", "kept-source")):
-            counter.salt(day)
-            counter.add([visit(day, source)])
-    with catalog.counting() as counter:
-        counter.close("2026-01-01", [])
-        assert not catalog.wipe_log(), "who counts just now is not waited for"
-    eventually(catalog.wipe_log)  # the session of the transaction above may not have ended yet
-    postgres.execute("CHECKPOINT")
-    ((data, file),) = postgres.execute(
-        "SELECT current_setting('data_directory'), pg_relation_filepath(%s)", f"{schema_of(state)}.visits"
-    )
-    held = (Path(data) / file).read_bytes()
-    assert (b"kept-source" in held, b"gone-source" in held) == (True, False)
-    catalog.close()
 
 
 def visit(day, source):

@@ -114,6 +114,20 @@ def test_an_erasure_that_was_prevented_is_done_later(site):
     assert query(site, "SELECT * FROM erasures") == []
 
 
+@pytest.mark.databases("sqlite", "postgres")
+def test_counting_and_publishing_do_not_wait_for_each_other(state):
+    """A transaction of statistics and one of the catalog can be open at the same time."""
+    catalog = Catalog(state)
+    catalog.create()
+    with catalog.writing() as writer, catalog.write_stats() as stats:  # the one that has to wait raises an error
+        writer.set_meta("x", "y")
+        stats.salt(DAY)
+    with catalog.reading() as reader, catalog.read_stats() as stats:
+        assert reader.meta("x") == "y"
+        assert stats.open_days() == [DAY]
+    catalog.close()
+
+
 @pytest.mark.parametrize("damage", ["header", "page", "garbage"])
 def test_a_damaged_file_of_statistics_costs_the_open_days(site, damage):
     """The totals of closed days that can be read go on in a new file; nothing else of the old one is kept."""
