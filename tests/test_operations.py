@@ -301,7 +301,7 @@ def test_summaries_that_are_too_large(site):
     site.publish()
     documents = Documents(site.catalog, site.config.for_core)
     titles = {f"T{number} {'t' * 2000}" for number in range(1, 31)}
-    for extra in range(7):
+    for extra in range(4):
         for name in DOCUMENTS:
             eventually(lambda name=name: set(history(documents, "/", name)) == titles)
             document = documents.get(f"/{name}")
