@@ -95,6 +95,7 @@ def node(site):
         one.stop()
 
 
+@pytest.mark.integration
 def test_roles_on_one_machine(site, node):
     """Publishers and workers share a file: one leads until it is killed, the other takes over; both end in good order."""
     site.article("a.md", title="a")
@@ -486,6 +487,7 @@ def silent(database):
         yield
 
 
+@pytest.mark.integration
 def test_the_database_is_silent_and_away_for_a_while(site, node, database):
     """With the database silent or stopped, workers serve what they have and count on; all go on when it is back.
 
