@@ -5,13 +5,16 @@ BIN     = $(VENV)/bin
 PIP     = $(BIN)/python -m pip --disable-pip-version-check --quiet --require-virtualenv
 LOCK    = uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --upgrade
 
-.PHONY: serve test lint format lock bench pictures clean
+.PHONY: serve test test-fast lint format lock bench pictures clean
 
 serve: $(VENV)/.run  ## serve the demo site (config.yaml, content/)
 	@exec $(BIN)/feeds serve
 
 test: $(VENV)/.dev  ## the whole test suite
-	$(BIN)/python -m pytest -n 2 $(ARGS)
+	$(BIN)/python -m pytest -n 2 --dist worksteal $(ARGS)
+
+test-fast: $(VENV)/.dev  ## the tests without servers, foreign programs and strace
+	$(BIN)/python -m pytest -n 2 --dist worksteal -m "not integration" $(ARGS)
 
 lint: $(VENV)/.dev  ## format, lint, types, floors
 	$(BIN)/ruff format --check .

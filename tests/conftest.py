@@ -277,11 +277,14 @@ def run(*arguments, cwd, environment=None, stdin=None):
     raised. Use `run_process` where the process itself is the subject: signals, exit, imports, several at once.
     """
     handlers, logging.root.handlers = logging.root.handlers, []  # pytest's, instead of which the command adds its own
+    environ = dict(os.environ)
     level = logging.getLogger("feeds").level
     try:
         with contextlib.chdir(cwd):
             result = CliRunner().invoke(feeds_command, list(arguments), input=stdin, env=environment)
     finally:
+        os.environ.clear()
+        os.environ.update(environ)
         logging.root.handlers = handlers
         logging.getLogger("feeds").setLevel(level)
     if result.exception is not None and not isinstance(result.exception, SystemExit):
