@@ -43,11 +43,13 @@ def watch(root: Path, how: How, stop: threading.Event, scan_took: Callable[[], f
 def _events(root: Path, stop: threading.Event, scan_took: Callable[[], float]) -> Iterator[set[str] | None]:
     """Yield on events, and every so often without, for as long as the folder is the one we are watching.
 
-    Once more in the first quiet moment after the start: something may have come before it was watched.
+    Once more in the first quiet moment after the start: something may have come before it was watched. For the same
+    reason a new folder is hinted at a second time: a file that is written to it at once may cause no event.
     """
     import watchfiles  # which only `serve` needs
 
     watched, scanned, again = _identity(root), time.monotonic(), True
+    folders: set[str] = set()  # that were in the last events
     real = os.path.realpath(root)
     try:
         for events in watchfiles.watch(
@@ -67,9 +69,11 @@ def _events(root: Path, stop: threading.Event, scan_took: Callable[[], float]) -
             if again or time.monotonic() - scanned > every:
                 scanned, again = time.monotonic(), bool(events and again)
                 yield None
-            elif events:
-                paths = {_told_of(os.path.relpath(path, real).replace(os.sep, "/")) for _, path in events}
-                yield None if "" in paths else paths
+            elif events or folders:
+                paths = {path: _told_of(os.path.relpath(path, real).replace(os.sep, "/")) for _, path in events}
+                hints = folders | set(paths.values())
+                folders = {hint for path, hint in paths.items() if os.path.isdir(path)}  # noqa: PTH112
+                yield None if "" in hints else hints
     except (OSError, RuntimeError):
         stop.wait(_POLL_EVERY)  # the folder went away in between, or the system has no watches left
 
