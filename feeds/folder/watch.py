@@ -63,7 +63,9 @@ def _events(root: Path, stop: threading.Event, scan_took: Callable[[], float]) -
             raise_interrupt=False,
             ignore_permission_denied=True,
         ):
-            if _identity(root) != watched:
+            # a new folder may have the number of the one that was deleted, which alone was watched
+            deleted = any(change == watchfiles.Change.deleted and path == real for change, path in events)
+            if deleted or _identity(root) != watched:
                 return
             every = min(max(_TRUTH_EVERY, 20 * scan_took()), _TRUTH_AT_LEAST_EVERY)
             if again or time.monotonic() - scanned > every:
