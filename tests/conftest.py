@@ -80,6 +80,7 @@ def pytest_configure(config):
         "needs(program, …): foreign programs without which the test is skipped",
         "databases(name, …): the databases that the test runs on; without it, SQLite",
         "sandbox: the test uses the real sandbox process; other tests render in their own process",
+        "unmeasured: processes that the test starts run without coverage, which would change what they write or open",
         "integration: the test uses a server, a foreign program or strace; `make test-fast` leaves it out",
     ):
         config.addinivalue_line("markers", marker)
@@ -123,6 +124,25 @@ class InProcessSandbox:
             return self._renderer.content(body, summary, base, prefix)
         except RecursionError:
             raise Refused("nested too deep") from None
+
+
+_COVERAGE = "COVERAGE_PROCESS_CONFIG"  # starts coverage in processes
+
+
+@pytest.fixture(autouse=True, scope="module")
+def unmeasured_module(request):
+    """Run the processes of a module without coverage, if the module is marked `unmeasured`."""
+    with pytest.MonkeyPatch.context() as patch:
+        if request.node.get_closest_marker("unmeasured"):
+            patch.delenv(_COVERAGE, raising=False)
+        yield
+
+
+@pytest.fixture(autouse=True)
+def unmeasured(request, monkeypatch):
+    """Run processes without coverage in tests that are marked `unmeasured`."""
+    if request.node.get_closest_marker("unmeasured"):
+        monkeypatch.delenv(_COVERAGE, raising=False)
 
 
 @pytest.fixture(autouse=True)

@@ -48,6 +48,7 @@ def test_the_units_are_what_systemd_takes(tmp_path):
     assert rated.returncode == 0, rated.stdout[-500:]
 
 
+@pytest.mark.unmeasured
 def test_a_deployed_server(site, serve, tmp_path, monkeypatch):
     """One server, deployed as the files in deploy/ do it, does what systemd, Docker and git-sync rely on.
 

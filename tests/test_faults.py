@@ -15,7 +15,7 @@ import faults
 import pytest
 from hypothesis import settings
 
-pytestmark = pytest.mark.needs("strace")
+pytestmark = [pytest.mark.needs("strace"), pytest.mark.unmeasured]
 
 NIGHTLY = settings().max_examples >= 1_000
 LOG = r"catalog\.db-wal>"

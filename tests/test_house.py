@@ -105,6 +105,7 @@ def test_rooms_stay_small(path):
 
 
 @pytest.mark.integration
+@pytest.mark.unmeasured
 @pytest.mark.parametrize(
     ("command", "never"),
     [

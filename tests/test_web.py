@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from conftest import App, Site
-from waiting import PatientServer, eventually
+from waiting import PatientServer, answered, eventually
 
 from feeds.folder import Folder
 from feeds.publish import Publisher
@@ -195,7 +195,7 @@ def test_ends_and_begins_again(site, serve):
     for how in (signal.SIGKILL, signal.SIGINT, signal.SIGTERM):
         server = serve(site, "--workers", "2")
         server.wait_for(lambda server=server: server.get("/rss.xml").status == 200)
-        headers = server.get("/rss.xml").headers
+        headers = answered(lambda server=server: server.get("/rss.xml")).headers
         seen.add((headers["etag"], headers["last-modified"]))
         ended = server.stop(how)
         until = time.monotonic() + 60
