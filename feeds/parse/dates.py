@@ -1,12 +1,13 @@
 """What authors write for a moment -> a datetime with a zone. No guessing: what could mean two days is refused."""
 
 import re
+from collections.abc import Iterable
 from datetime import UTC, date, datetime, time, timedelta, timezone, tzinfo
 from email.utils import parsedate_to_datetime
 from typing import Any
 
 _SPELLED = re.compile(
-    r"""(?P<year>\d{4})(?P<sep>[-/])(?P<month>\d{1,2})(?P=sep)(?P<day>\d{1,2})
+    r"""(?P<year>\d{4})(?P<sep>[-/.])(?P<month>\d{1,2})(?P=sep)(?P<day>\d{1,2})
         (?:(?:[Tt]|[ \t]+)(?P<hour>\d{1,2}):(?P<minute>\d{2})(?::(?P<second>\d{2})(?:[.,](?P<fraction>\d{1,12}))?)?
            [ \t]*(?P<zone>[Zz]|UTC|GMT|[+-]\d{1,2}(?::?\d{2})?(?:[ ]+[A-Z]{3,5})?)?
         )?""",
@@ -17,11 +18,26 @@ _BASIC = re.compile(r"\d{8}(?:T\d{4,6}(?:[.,]\d+)?(?:Z|[+-]\d{2}(?::?\d{2})?)?)?
 _RFC_822 = re.compile(
     r"(?:[A-Za-z]{3},\s*)?\d{1,2}\s+[A-Za-z]{3}\s+\d{4}\s+\d{1,2}:\d{2}(?::\d{2})?\s+\S+(?:\s+\(.*\))?"
 )
-_IN_NAME = re.compile(r"(\d{4})-(\d{2})-(\d{2})[-_](?=.)")
+_MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
+_LONG_MONTHS = ("uary", "ruary", "ch", "il", "", "e", "y", "ust", "t(?:ember)?", "ober", "ember", "ember")
+_MONTH = "(?:" + "|".join(f"{short}(?:{rest})?" for short, rest in zip(_MONTHS, _LONG_MONTHS, strict=True)) + r")\.?"
+_DAY = r"\d{1,2}(?:st|nd|rd|th)?"
+# English: "Jul 08 2022", "24 January 2024", "January 24, 2024, 10:00 am"; JavaScript: "Wed Mar 20 2024 12:00:32 GMT+01"
+_IN_WORDS = re.compile(
+    rf"""(?:(?:mon|tue|wed|thu|fri|sat|sun)[a-z]{{0,6}}\.?,?[ ]+)?
+        (?:(?P<month>{_MONTH})[ ]+(?P<day>{_DAY}),?|(?P<day2>{_DAY})[ -]+(?:of[ ]+)?(?P<month2>{_MONTH}),?)
+        [ -]+(?P<year>\d{{4}})
+        (?:,?[ ]+(?:at[ ]+)?(?P<hour>\d{{1,2}}):(?P<minute>\d{{2}})(?::(?P<second>\d{{2}}))?[ ]*(?P<half>[ap]\.?m\.?)?
+           [ ]*(?P<zone>Z|(?:UTC|GMT)?[+-]\d{{2}}:?\d{{2}}|UTC|GMT)?(?:[ ]+\([^()]{{1,60}}\))?
+        )?""",
+    re.VERBOSE | re.IGNORECASE | re.ASCII,
+)
+_IN_NAME = re.compile(r"(\d{4})-(\d{2})-(\d{2})(?:[-_](?=.)|$)")
+_IN_FOLDERS = re.compile(r"(?:^|/)(\d{4})([-/])(\d{2})\2(\d{2})(?=[-_/])", re.ASCII)
 
 
 def parse(value: Any, zone: tzinfo) -> datetime:
-    """Read a date as contract section 1 lists them: ISO 8601, YAML's and TOML's own, RFC 822.
+    """Return the moment that a value of front matter names: ISO 8601, YAML's and TOML's own, RFC 822, English words.
 
     `zone` is used where the date has none; a date alone is its midnight. Raises `ValueError` with a reason.
     """
@@ -37,15 +53,27 @@ def parse(value: Any, zone: tzinfo) -> datetime:
 
 
 def from_name(name: str, zone: tzinfo) -> tuple[datetime | None, str]:
-    """Split `2026-01-24-a-title` into its date and the rest; without a real date in front, None and the name."""
+    """Split `2026-01-24-a-title` into its date and the rest; without a real date in front, None and the name.
+
+    Of a name that is only a date, the rest is the name.
+    """
     match = _IN_NAME.match(name)
-    if match:
-        try:
-            moment = datetime(*(int(part) for part in match.groups()))  # type: ignore[arg-type]  # noqa: DTZ001
-            return _with_zone(moment, zone), name[match.end() :]
-        except ValueError:
-            pass
+    if match and (moment := _day(match.groups(), zone)):
+        return moment, name[match.end() :] or name
     return None, name
+
+
+def from_folders(path: str, zone: tzinfo) -> datetime | None:
+    """Return the date in the folders of a path: `2019/05/28/x.md`, `2019-05-28/x.md`, `2019-05-28-trip/x.md`."""
+    found = (_day((match[1], match[3], match[4]), zone) for match in _IN_FOLDERS.finditer(path))
+    return next((moment for moment in found if moment), None)
+
+
+def _day(parts: Iterable[str], zone: tzinfo) -> datetime | None:
+    try:
+        return _with_zone(datetime(*map(int, parts)), zone)  # type: ignore[arg-type]  # noqa: DTZ001
+    except ValueError:
+        return None
 
 
 def _read(text: str) -> datetime:
@@ -72,9 +100,29 @@ def _read(text: str) -> datetime:
             if moment.tzinfo is None and "-0000" not in text:
                 raise ValueError  # noqa: TRY301  # a zone name that means several, or nothing
             return moment
+        if match := _IN_WORDS.fullmatch(text):
+            return _from_words(match)
     except (ValueError, TypeError, OverflowError):
         raise ValueError("is a date that does not exist") from None
     raise ValueError("is not a date; write it like 2026-01-24T09:13:22Z")
+
+
+def _from_words(match: re.Match[str]) -> datetime:
+    month, day = (match[name] or match[f"{name}2"] for name in ("month", "day"))
+    hour = int(match["hour"] or 0)
+    if match["half"]:
+        if not 1 <= hour <= 12:  # noqa: PLR2004
+            raise ValueError
+        hour = hour % 12 + (12 if match["half"][0] in "pP" else 0)
+    return datetime(
+        int(match["year"]),
+        _MONTHS.index(month[:3].lower()) + 1,
+        int(day.rstrip("stndrhSTNDRH")),
+        hour,
+        int(match["minute"] or 0),
+        int(match["second"] or 0),
+        tzinfo=_offset(re.sub("(?i)^(utc|gmt)(?=.)", "", match["zone"]) if match["zone"] else None),
+    )
 
 
 def _offset(zone: str | None) -> timezone | None:
