@@ -58,12 +58,14 @@ def read(text: str) -> tuple[FrontMatter, str]:
 class _Fenced(BaseHandler):
     """Front matter between two lines that hold nothing but a mark."""
 
+    CLOSING: re.Pattern[str] | None = None  # where that is another one
+
     def split(self, text: str) -> tuple[str, str]:
         """Give the text between the marks and the text after them."""
         assert self.FM_BOUNDARY is not None
         opening = self.FM_BOUNDARY.match(text)
         assert opening is not None
-        closing = self.FM_BOUNDARY.search(text, opening.end())
+        closing = (self.CLOSING or self.FM_BOUNDARY).search(text, opening.end())
         if closing is None:
             raise Refused(f"front matter: not closed, there is no second {self.START_DELIMITER}")
         return text[opening.end() + 1 : closing.start()], text[closing.end() + 1 :]
@@ -71,6 +73,7 @@ class _Fenced(BaseHandler):
 
 class _Yaml(_Fenced):
     FM_BOUNDARY = re.compile(r"^---[ \t]*$", re.MULTILINE)
+    CLOSING = re.compile(r"^(?:(?:\.\.\.[ \t]*\n)?---|\.\.\.)[ \t]*$", re.MULTILINE)  # YAML 1.2 section 9.1.2
     START_DELIMITER = "---"
     _KEY = re.compile(r"[\"']?\w[\w -]{0,60}[\"']?[ \t]*:(?:\s|$)")
 
@@ -79,7 +82,7 @@ class _Yaml(_Fenced):
         opening = self.FM_BOUNDARY.match(text)
         if opening is None:
             return False
-        if self.FM_BOUNDARY.search(text, opening.end()):
+        if self.CLOSING.search(text, opening.end()):
             return True
         lines = (line.strip() for line in text[opening.end() :].splitlines())
         first = next((line for line in lines if line and not line.startswith("#")), "")
