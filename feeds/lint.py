@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from typing import Literal
 
 from feeds import syndicate
-from feeds.model import Article, Site
+from feeds.model import Article, Site, Warned
 from feeds.text import scheme, slugify
 
 Level = Literal["error", "warning", "notice"]
@@ -36,6 +36,10 @@ RULES: dict[str, tuple[Level, str]] = {
     "doubtful-id": ("warning", "an id that is not what it should be"),
     "mistake": ("error", "config.yaml is wrong, so that nothing can be done"),
     "guard": ("error", "the republish guard would stop the run"),
+    "unusable-value": ("warning", "a value of front matter that its field can't have, and that is ignored"),
+    "withholding-key": ("warning", "a key that keeps an article back elsewhere, and is not known here"),
+    "undated-page": ("notice", "a page without a date, such as about.md, that is left out"),
+    "unlisted": ("notice", "an article that is in no feed, because it says so"),
     "configuration": ("warning", "a setting without effect, or one to look at before the first subscriber comes"),
 }
 _HUGE = 100 * 1024  # bytes of Markdown: five of them fill a feed of 512 KiB
@@ -74,6 +78,11 @@ class Problem:
         return RULES[self.rule][0]
 
 
+def of_reading(path: str, warnings: Iterable[Warned]) -> list[Problem]:
+    """Return what was found in an article's front matter when its file was read."""
+    return [Problem(path, one.line, one.rule, one.message) for one in warnings]
+
+
 class Lint:
     """Looks at one article after the other, and remembers what only shows between several."""
 
@@ -90,6 +99,7 @@ class Lint:
         if not article.draft:
             found += self._shared(article)
         problems = [Problem(article.path, _line_of(source, key), rule, said) for rule, key, said in found]
+        problems += of_reading(article.path, article.warnings)
         problems += (Problem(article.path, line, rule, said) for line, rule, said in _in_body(article, source))
         return self.chosen(problems)
 
@@ -132,6 +142,8 @@ class Lint:
             yield "no-summary", "title", "no description: readers show the first paragraph instead"
         if match := _TITLE_MARKUP.search(article.title):
             yield "title-markup", "title", f"the title holds {match[0]!r}, which readers show as it is"
+        if not article.listed and not article.draft:
+            yield "unlisted", "title", "in no feed, as its front matter says"
         size = len(article.body.encode())
         if size > _HUGE:
             yield "huge-text", "title", f"{size // 1024} KiB of text: feeds with it give way to summaries"
@@ -139,8 +151,9 @@ class Lint:
     def _dates(self, article: Article) -> Iterator[tuple[str, str, str]]:
         if article.draft:
             return
-        if article.published > self._now:
-            yield "future-date", "date", f"goes live at {article.published.isoformat(sep=' ')}"
+        live_from = article.live_from or article.published
+        if live_from > self._now:
+            yield "future-date", "date", f"goes live at {live_from.isoformat(sep=' ')}"
         elif article.updated > self._now + timedelta(days=1):
             yield "ambiguous-date", "updated", f"says it was updated in the future, {article.updated.date()}"
         if article.updated < article.published - _APART:

@@ -70,6 +70,15 @@ class Site:
 
 
 @dataclass(frozen=True, slots=True)
+class Warned:
+    """A part of an article's file that is not used as its author may expect; the article is published without it."""
+
+    line: int  # of the file, from 1
+    rule: str  # one of `lint.RULES`
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
 class Article:
     """One file, read: its front matter in our words, and its body still in Markdown.
 
@@ -78,7 +87,7 @@ class Article:
 
     path: str  # below the content folder, with "/" between its parts
     name: str  # the path without suffix; of `NAME/index.md`, NAME
-    title: str
+    title: str  # "" for a note without one
     published: datetime
     updated: datetime
     body: str
@@ -95,6 +104,11 @@ class Article:
     language: str | None = None
     draft: bool = False
     expires: datetime | None = None
+    live_from: datetime | None = None  # only if it is later than `published`
+    listed: bool = True  # in feeds; an unlisted article has a page only
+    canonical: str | None = None  # where the article was published first: the entry's URL, but not its page's
+    external_url: str | None = None  # what the article is about, on another site
+    warnings: tuple[Warned, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +128,7 @@ class Entry:
 
     id: str  # guid isPermaLink=false | id | id
     url: str  # link | link rel=alternate | url
-    title: str  # title | title | title
+    title: str  # title | title | title; "" for a note without one
     published: datetime  # pubDate | published | date_published
     updated: datetime  # atom:updated | updated | date_modified
     authors: tuple[Author, ...]  # dc:creator | author | authors
@@ -125,6 +139,8 @@ class Entry:
     image: Image | None  # media:content medium=image | media:content medium=image | image
     enclosures: tuple[Enclosure, ...]  # enclosure, then media:content | link rel=enclosure | attachments
     language: str  # dc:language | xml:lang | language; only where it is not the feed's
+    label: str = ""  # - | title | -; stands for a title that is missing: the beginning of the text
+    external_url: str | None = None  # link | link rel=related | external_url
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from urllib.parse import unquote_plus
 
 from feeds.model import Article, Site
-from feeds.text import quote_path, safe_path, slugify
+from feeds.text import in_words, quote_path, safe_path, slugify
 
 DATES = ("year", "month", "day")
 NAMING = ("slug", "path", "file", "title", "name", "headline", "stem")  # without one of them all articles would be one
@@ -116,7 +116,8 @@ def _text(article: Article, part: str, *, written: bool) -> str:
             return first if written else slugify(first)
         return "/".join(name if written else safe_path(name.lower()) for name in article.categories)
     if part == "headline" or (part == "title" and not article.slug_given):
-        return re.sub(r"[/\\]", "-", article.title) if written else slugify(article.title)  # it is no path
+        title = article.title or in_words(article.slug)
+        return re.sub(r"[/\\]", "-", title) if written else slugify(title)  # it is no path
     folder, _, name = article.name.rpartition("/")
     if part == "stem":
         bare = _DATED.sub("", name)

@@ -15,7 +15,7 @@ from urllib.parse import unquote
 from feeds import __version__
 from feeds.model import Article, Author, Content, Enclosure, Entry, Feed, FeedState, Image, Kind, Site, Tombstone
 from feeds.patterns import filled
-from feeds.text import absolute, quote_iri, quote_path, scheme, slugify
+from feeds.text import absolute, beginning, in_words, quote_iri, quote_path, scheme, slugify
 
 STYLESHEET = "/static/feed.css"  # of documents that are opened in a browser
 SITE = FeedState(path="", kind="site", name="")
@@ -29,12 +29,18 @@ _FEED_ID_YEAR = 2005  # of RFC 4151 and RFC 4287: feeds' ids need a year that ne
 
 
 def is_live(article: Article, now: datetime) -> bool:
-    """Tell whether the world may see an article: no draft, its hour has come and it has not expired."""
-    return not article.draft and article.published <= now and (article.expires is None or now < article.expires)
+    """Return whether the article is published at `now`: no draft, neither scheduled nor expired."""
+    live_from = article.live_from or article.published
+    return not article.draft and live_from <= now and (article.expires is None or now < article.expires)
 
 
 def feeds_of(article: Article, site: Site) -> list[FeedState]:
-    """Give the feeds that an article belongs to: the site's, and one for each category, tag and author with a slug."""
+    """Return the feeds of an article: the site's, and one for each category, tag and author with a slug.
+
+    An unlisted article is in none.
+    """
+    if not article.listed:
+        return []
     names: dict[Kind, Iterable[str]] = {
         "category": article.categories,
         "tag": article.tags,
@@ -173,13 +179,14 @@ def digest(feed: FeedState, shown: Iterable[tuple[str, str, str]], site: Site) -
 
 
 def entry(article: Article, id_: str, content: Content, site: Site) -> Entry:
-    """Tell the world of an article."""
+    """Return the entry that represents an article in every format."""
     url, near = link(article, site), base(article, site)
+    canonical = absolute(article.canonical, site.url + "/") if article.canonical else None
     image = article.image and absolute(article.image.url, near)
     files = ((absolute(file.url, near), file) for file in article.enclosures)
     return Entry(
         id=id_,
-        url=url,
+        url=canonical or url,
         title=article.title,
         published=article.published,
         updated=article.updated,
@@ -194,6 +201,8 @@ def entry(article: Article, id_: str, content: Content, site: Site) -> Entry:
         image=Image(image, article.image.alt, article.image.type) if article.image and image else None,
         enclosures=tuple(Enclosure(at, file.type, file.length) for at, file in files if at),
         language=article.language or site.language,
+        label=article.title or beginning(content.summary) or in_words(article.slug),
+        external_url=article.external_url and absolute(article.external_url, url),
     )
 
 

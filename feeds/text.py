@@ -17,6 +17,7 @@ _URL_SAFE = "!#$%&'()*+,/:;=?@[]~"
 _NOT_IN_HOST = re.compile(r"[\s<>\"{}|\\^`%]")
 _SCHEME = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]*:")
 _LONGEST_NAME = 200  # bytes
+_BEGINNING = 80  # characters that stand for a title
 _SAFE_PATH = re.compile(r"[\w-]+(?:[./][\w-]+)*", re.ASCII)
 
 
@@ -53,6 +54,21 @@ def slugify(name: str) -> str:
 
 def _is_word(letter: str) -> bool:
     return letter.isalnum() or letter == "_" or unicodedata.category(letter)[0] == "M"
+
+
+def in_words(slug: str) -> str:
+    """Return the last part of a path as a title: `a/my-first_post` is "My first post"."""
+    words = re.sub(r"[-_\s]+", " ", slug.rpartition("/")[2]).strip()
+    return words[:1].upper() + words[1:] or slug
+
+
+def beginning(text: str) -> str:
+    """Return the first characters of a text on one line, at most 80 of them, cut at a space if one is near the end."""
+    text = one_line(text)
+    if len(text) <= _BEGINNING:
+        return text
+    head = text[:_BEGINNING]
+    return (head[: max(head.rfind(" "), 0)] if " " in head[_BEGINNING // 2 :] else head).rstrip(",;:.–—- ") + "…"
 
 
 def digest_of(*facts: object) -> str:

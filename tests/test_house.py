@@ -97,8 +97,8 @@ def test_the_core_reads_no_clock_and_no_file(path):
 
 
 @pytest.mark.parametrize("path", MODULES, ids=str)
-def test_rooms_stay_small(path):
-    """A file covers one subject, in at most 500 lines; every file says what it does."""
+def test_modules_stay_small(path):
+    """A module has a docstring and at most 500 lines: one subject fits into that and need not be divided for a number."""
     text = path.read_text("utf-8")
     assert text.count("\n") <= 500
     assert ast.get_docstring(ast.parse(text))

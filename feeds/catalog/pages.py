@@ -52,7 +52,7 @@ class PageReader:
     def unpublished(self, now: datetime, limit: int = 200) -> list[tuple[Record, bool]]:
         """Give what the world does not see yet, the latest first: drafts (True), and what is scheduled."""
         a = articles.c
-        unseen = sa.or_(a.draft.is_(True), sa.and_(a.waiting.is_(True), a.published > micros(now)))
+        unseen = sa.or_(a.draft.is_(True), sa.and_(a.waiting.is_(True), a.live_from > micros(now)))
         there = [a.gone.is_(False), a.live.is_(False), unseen]
         chosen = RECORDS.add_columns(a.draft).where(*there).order_by(a.published.desc(), a.path).limit(limit)
         return [(record(row), row.draft) for row in self._connection.execute(chosen)]

@@ -125,7 +125,7 @@ class Reader(PageReader):
     def undecided(self, now: datetime, after: int, limit: int) -> list[tuple[int, str, int, str]]:
         """Give (key, feeds, published, id) of what was read and would be live: so many after a key, by key."""
         a, moment = articles.c, micros(now)
-        here = [a.draft.is_(False), a.gone.is_(False), a.hash.isnot(None), a.published <= moment]
+        here = [a.draft.is_(False), a.gone.is_(False), a.hash.isnot(None), a.live_from <= moment]
         unexpired = sa.func.coalesce(a.expires, moment + 1) > moment
         chosen = sa.select(a.key, a.feeds, a.published, would_be).where(a.key > after, a.pending > 0, *here, unexpired)
         return [tuple(row) for row in self._connection.execute(chosen.order_by(a.key).limit(limit))]
@@ -199,17 +199,17 @@ class Reader(PageReader):
     def scheduled(self, now: datetime, limit: int = 1000) -> list[tuple[str, datetime]]:
         """Give the articles whose hour has not come as (path, hour), the next first."""
         chosen = (
-            sa.select(articles.c.path, articles.c.published)
-            .where(articles.c.waiting.is_(True), articles.c.published > micros(now))
-            .order_by(articles.c.published, articles.c.path)
+            sa.select(articles.c.path, articles.c.live_from)
+            .where(articles.c.waiting.is_(True), articles.c.live_from > micros(now))
+            .order_by(articles.c.live_from, articles.c.path)
             .limit(limit)
         )
-        return [(row.path, moment(row.published)) for row in self._connection.execute(chosen)]
+        return [(row.path, moment(row.live_from)) for row in self._connection.execute(chosen)]
 
     def next_change(self, now: datetime) -> datetime | None:
         """Give the next hour at which an article goes live or expires by itself."""
-        going = sa.select(sa.func.min(articles.c.published)).where(
-            articles.c.waiting.is_(True), articles.c.published > micros(now)
+        going = sa.select(sa.func.min(articles.c.live_from)).where(
+            articles.c.waiting.is_(True), articles.c.live_from > micros(now)
         )
         leaving = sa.select(sa.func.min(articles.c.expires)).where(
             articles.c.live.is_(True), articles.c.expires.isnot(None)

@@ -13,7 +13,7 @@ from pydantic_core import from_json, to_json
 
 from feeds.encoding import from_stored, stored
 from feeds.errors import CatalogDamaged
-from feeds.model import Article, Author, Enclosure, FeedState, Image
+from feeds.model import Article, Author, Enclosure, FeedState, Image, Warned
 
 Stamp = tuple[int, int, int]  # of a file: mtime in ns, size in bytes, inode
 Place = tuple[str, int, str]  # of an entry: its feed, and its position there: when it was published, its id
@@ -36,8 +36,10 @@ class Reading(NamedTuple):
     published: int | None = None
     expires: int | None = None
     draft: bool = False
+    live_from: int | None = None
     refused: str | None = None
     refused_line: int | None = None
+    warnings: tuple[Warned, ...] = ()  # reported once, by the run that reads the file
 
     @classmethod
     def of(
@@ -57,6 +59,8 @@ class Reading(NamedTuple):
             published=micros(article.published),
             expires=micros(article.expires) if article.expires else None,
             draft=article.draft,
+            live_from=micros(article.live_from or article.published),
+            warnings=article.warnings,
         )
 
 
@@ -122,6 +126,7 @@ class Pending(NamedTuple):
     minted: str
     feeds: str  # for `names_by_feed`
     published: int
+    live_from: int
     expires: int | None
     draft: bool
     edited: bool
@@ -255,6 +260,10 @@ def moment(since_epoch: int) -> datetime:
 
 def packed(article: Article) -> bytes:
     facts = {name: value for name, value in zip(_FACTS, _facts_of(article), strict=True) if value}
+    if article.listed:  # as nearly all are
+        del facts["listed"]
+    else:
+        facts["listed"] = False
     for name in _DATES & facts.keys():
         facts[name] = facts[name].isoformat()
     return packed_as_text(to_json(facts).decode(), article.body)
@@ -266,7 +275,7 @@ def packed_as_text(facts: str, body: str) -> bytes:
 
 _FACTS = tuple(field.name for field in fields(Article) if field.name != "body")
 _facts_of = attrgetter(*_FACTS)
-_DATES = {"published", "updated", "expires"}
+_DATES = {"published", "updated", "expires", "live_from"}
 _UNPACK: dict[str, Callable[[Any], Any]] = {
     **dict.fromkeys(_DATES, datetime.fromisoformat),
     "categories": tuple,
@@ -274,6 +283,7 @@ _UNPACK: dict[str, Callable[[Any], Any]] = {
     "authors": lambda authors: tuple(Author(**author) for author in authors),
     "image": lambda image: Image(**image),
     "enclosures": lambda files: tuple(Enclosure(**file) for file in files),
+    "warnings": lambda warnings: tuple(Warned(**warning) for warning in warnings),
 }
 
 

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 T = TypeVar("T")
 
-SCHEMA = 9
+SCHEMA = 10
 _CHUNK = 500  # parameters of one statement
 
 METADATA = sa.MetaData()
@@ -55,6 +55,7 @@ _VERSION: tuple[Callable[[], "sa.Column[Any]"], ...] = (
     lambda: sa.Column("published", sa.BigInteger),
     lambda: sa.Column("expires", sa.BigInteger),
     lambda: sa.Column("draft", sa.Boolean, nullable=False, default=False),
+    lambda: sa.Column("live_from", sa.BigInteger),  # the later of `published` and the date until which it is scheduled
 )
 readings = sa.Table(
     "readings",
@@ -97,7 +98,7 @@ def _partial(name: str, column: "sa.Column[Any]", where: sa.ColumnElement[bool])
     sa.Index(name, column, sqlite_where=where)  # PostgreSQL takes it from here: its dialect takes long to import
 
 
-_partial("articles_waiting", articles.c.published, articles.c.waiting.is_(True))
+_partial("articles_waiting", articles.c.live_from, articles.c.waiting.is_(True))
 _partial("articles_expiring", articles.c.expires, articles.c.expires.isnot(None))
 _partial("articles_by_slug", articles.c.slug, articles.c.gone.is_(True))
 # finds moved files; made when a new catalog was filled: while that lasts a page would be written for each article
@@ -199,6 +200,16 @@ erasures = sa.Table(  # closed days whose deleted rows may still be in the datab
     STATS_METADATA,
     sa.Column("day", _TEXT, primary_key=True),
 )
+_LIVE_FROM = (
+    "ALTER TABLE readings ADD COLUMN live_from BIGINT",
+    "ALTER TABLE articles ADD COLUMN live_from BIGINT",
+    "UPDATE readings SET live_from = published",
+    "UPDATE articles SET live_from = published",
+    "DROP INDEX articles_waiting",
+    "CREATE INDEX articles_waiting ON articles (live_from) WHERE waiting IS {true}",
+    # every file: keys of front matter that earlier versions did not know
+    "INSERT INTO meta VALUES ('read again', 'yes') ON CONFLICT (key) DO UPDATE SET value = 'yes'",
+)
 _OF_PLACES = (("articles", "feeds"), ("articles", "shown_in"), ("readings", "feeds"))  # until 7 [[path, name], …]
 SQLITE_MIGRATIONS = {  # from a schema to the next
     1: (
@@ -274,6 +285,7 @@ SQLITE_MIGRATIONS = {  # from a schema to the next
         "PRAGMA secure_delete=ON",  # the pages of dropped tables are overwritten with zeros
         *(f"DROP TABLE IF EXISTS {table}" for table in ("salts", "visits", "audience", "imports")),
     ),
+    9: tuple(statement.format(true=1) for statement in _LIVE_FROM),
 }
 NO_SAMPLES = (  # PostgreSQL: keep ANALYZE from copying hashes and keys to pg_statistic, where nothing erases them
     "ALTER TABLE visits ALTER COLUMN source SET STATISTICS 0",
@@ -293,6 +305,7 @@ POSTGRES_MIGRATIONS: dict[int, tuple[str, ...]] = {  # its first schema was 7
         "ALTER TABLE salts ALTER COLUMN salt TYPE BYTEA",
         *NO_SAMPLES,
     ),
+    9: tuple(statement.format(true="true") for statement in _LIVE_FROM),
 }
 OLDEST_FIRST = (entries.c.published, entries.c.id)
 NEWEST_FIRST = tuple(column.desc() for column in OLDEST_FIRST)

@@ -150,7 +150,7 @@ class Writer(Staging):
             return
         moment = micros(now)
         for due in (
-            sa.and_(articles.c.waiting.is_(True), articles.c.published <= moment),
+            sa.and_(articles.c.waiting.is_(True), articles.c.live_from <= moment),
             sa.and_(articles.c.expires.isnot(None), articles.c.expires <= moment, articles.c.live.is_(True)),
         ):
             self._connection.execute(articles.update().where(due, settled, good).values(pending=TO_DECIDE))

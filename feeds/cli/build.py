@@ -21,6 +21,7 @@ from feeds.cli.common import (
     say,
     say_mended,
     say_without_effect,
+    warnings_of,
     where,
 )
 from feeds.cli.purging import Purging
@@ -158,5 +159,5 @@ def _export(
 def report(outcome: "Outcome", settings: config.Config) -> None:
     for refusal in outcome.refused:
         say(f"{where(refusal, settings)}: {refusal.reason}")
-    for warning in outcome.warnings:
-        say(f"warning: {settings.content.path}/{warning}")
+    for line in warnings_of(outcome, settings):
+        say(line)

@@ -108,9 +108,7 @@ def _below(content: Path, problems: Iterable[Problem]) -> list[Problem]:
 def _of_run(outcome: Outcome) -> Iterator[Problem]:
     for refusal in outcome.refused:
         yield Problem(refusal.path, refusal.line, "refused", refusal.reason)
-    for warning in outcome.warnings:
-        path, _, said = warning.partition(": ")
-        yield Problem(path, 1, "doubtful-id", said)
+    yield from (problem for problem in outcome.warnings if problem.rule == "doubtful-id")  # the others: _of_articles
 
 
 def _of_articles(folder: Folder, lint: Lint, site: Site) -> Iterator[Problem]:

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from feeds.publish import Outcome, Publisher
 
 REFUSED = 1  # exit code: done, but some articles were refused
+_NAMED_PAGES = 5
 _LOG = logging.getLogger("feeds")
 
 
@@ -153,6 +154,21 @@ def say_without_effect(settings: config.Config) -> None:
 
 def where(refusal: "Refusal", settings: config.Config) -> str:
     return f"{settings.content.path}/{refusal.path}:{refusal.line}"
+
+
+def warnings_of(outcome: "Outcome", settings: config.Config) -> list[str]:
+    """Return the lines that report a run's warnings on stderr; pages without a date share one notice."""
+    place = settings.content.path
+    pages = [f"{place}/{one.path}" for one in outcome.warnings if one.rule == "undated-page"]
+    lines = [f"warning: {place}/{one.path}:{one.line}: {one.message}"
+             for one in outcome.warnings if one.rule != "undated-page"]  # fmt: skip
+    if pages:
+        named = ", ".join(pages[:_NAMED_PAGES]) + (" …" if len(pages) > _NAMED_PAGES else "")
+        lines.append(f"notice: without a date, taken for pages and left out: {named}; "
+                     "give them a `date`, or name them in content.exclude")  # fmt: skip
+    if outcome.more_warnings:
+        lines.append(f"warning: {plural(outcome.more_warnings, 'more warning')}; `feeds check` lists them")
+    return lines
 
 
 def counted(outcome: "Outcome", published: str = "published") -> str:

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 
 from feeds import config
-from feeds.cli.common import advice, counted, plural, say, where
+from feeds.cli.common import advice, counted, plural, say, warnings_of, where
 from feeds.errors import FeedsError, GuardStopped, StandingBy
 from feeds.publish import Outcome
 
@@ -78,8 +78,8 @@ class Teller:
         if self._error and outcome.whole:  # what only looked at a file that was saved knows no better
             self._inform("leading now" if self._stood_by else "all is well again")
             self._error = ""
-        for warning in outcome.warnings:
-            self._inform(f"warning: {self._settings.content.path}/{warning}")
+        for line in warnings_of(outcome, self._settings):
+            self._inform(line)
         if outcome.changed:
             self._inform(f"{self._state(outcome)}; {plural(len(outcome.changed), 'feed')} changed")
 

@@ -62,7 +62,7 @@ class _AtomEntry(FeedEntry):  # type: ignore[misc]  # feedgen has no types
         self._entry = entry
         self._feed = feed
         self.id(entry.id)
-        self.title(entry.title)
+        self.title(entry.title or entry.label)  # RFC 4287 section 4.1.2: required
         self.updated(entry.updated)
         self.published(entry.published)
         self.link(href=entry.url, rel="alternate")
@@ -81,6 +81,8 @@ class _AtomEntry(FeedEntry):  # type: ignore[misc]  # feedgen has no types
         _child(element, "updated").text = rfc3339(entry.updated)
         _child(element, "published").text = rfc3339(entry.published)
         _child(element, "link").attrib.update({"rel": "alternate", "type": "text/html"})
+        if entry.external_url:
+            add(element, "link", href=entry.external_url, rel="related", type="text/html")
         for enclosure in entry.enclosures:
             length = {"length": str(enclosure.length)} if enclosure.length else {}
             add(element, "link", href=enclosure.url, rel="enclosure", type=enclosure.type, **length)

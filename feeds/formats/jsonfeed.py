@@ -42,6 +42,7 @@ def _item(entry: Entry, feed: Feed) -> dict[str, Any]:
         {
             "id": entry.id,
             "url": entry.url,
+            "external_url": entry.external_url,
             "title": entry.title,
             "summary": entry.summary,
             "image": entry.image and entry.image.url,

@@ -84,8 +84,9 @@ class _Item(FeedEntry):  # type: ignore[misc]  # feedgen has no types
         self._entry = entry
         self._feed = feed
         self.guid(entry.id, permalink=False)
-        self.title(entry.title)
-        self.link(href=entry.url)
+        if entry.title or not entry.summary:
+            self.title(entry.title or entry.label)  # RSS 2.0 requires a title or a description
+        self.link(href=entry.external_url or entry.url)  # RSS 2.0: a link blog's items link to what they are about
         self.category([{"term": name, "scheme": feed.categories_scheme} for name in entry.categories])
         self.category([{"term": name, "scheme": feed.tags_scheme} for name in entry.tags])
         if entry.summary:

@@ -1,234 +1,431 @@
-"""Front matter -> the fields of an article, by the keys and the order of contract section 1.
+"""Front matter -> the values of an article's fields, by the keys of `keys.FIELDS`.
 
-A key without a value (null, or empty text) counts as absent. A value of a shape that its field can't have is refused
-with the line of its key, so that nothing is published otherwise than its author meant.
+A key without a value (null, or empty text) counts as absent. An unusable value of a field that says which article it
+is, or whether and when it is published (title, slug, id, link, date, draft), raises `Refused` with the line of its key.
+In any other field it is ignored, which adds to `warnings`.
 """
 
 import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime, tzinfo
-from typing import Any, NoReturn
+from operator import itemgetter
+from typing import Any, TypeVar
 
 from feeds.errors import Refused
-from feeds.model import Author, Enclosure, Image
-from feeds.parse import dates
+from feeds.model import Author, Enclosure, Image, Warned
+from feeds.parse import dates, keys
 from feeds.parse.frontmatter import FrontMatter
+from feeds.parse.keys import canonical
 from feeds.parse.media import media_type
 from feeds.text import absolute, one_line, scheme
+
+T = TypeVar("T")
+People = Mapping[str, Mapping[str, Any]]  # of authors.yml: facts by canonical key, by the author's key
+Found = tuple[int, str, Any]  # the rank of a key in its field, the key as it is spelled, its value
 
 _LANGUAGE = re.compile(r"[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*")
 _NAME_AND_EMAIL = re.compile(r"(?P<name>[^<>]*[^<>\s])\s*<(?P<email>[^<>]*)>")
 _EMAIL = re.compile(r"[^@\s<>()]+@[^@\s<>()]+")
-_MOST_NAMES = 100  # each is a feed
-_LONGEST_NUMBER = 15  # digits
+_MAX_NAMES = 100  # each is a feed
+_MAX_LENGTH_DIGITS = 15
+_MAX_SHOWN = 60  # characters of a value in a message
 _YES = {"true", "yes", "on", "1"}
-_NO = {"false", "no", "off", "0"}
-_WITHHELD = {"draft", "hidden", "skip"}  # of Pelican's
-_UNLISTED = _NO | {"never", "local"}  # Hugo's build options
-_BUILD = ("build", "_build")  # where they stand
-_ENCLOSURES = ("enclosures", "enclosure", "audio", "video")
-_OF_DRAFTS = {"draft", "published", "status", "permalink", "eleventyexcludefromcollections", "headless", *_BUILD}
+_NO = {"false", "no", "off", "0", "never"}
+_NOT_BUILT = {"false", "no", "off", "0", "never", "local"}  # Hugo's build options
+_WITHHOLDING = frozenset({"draft", "private", "public", "password", "visibility", "status", "elsewhere", "unsupported"})
+_IN_FEEDS = frozenset({"unlisted", "listed", "outputs", "visibility", "status"})
+_UNSUPPORTED = (
+    "keeps an article back elsewhere and has no effect here; write draft: true, "
+    "or unlisted: true to keep it out of feeds only"
+)
+_FEEDS = re.compile(r"rss|atom|feed", re.IGNORECASE)
 
 
 class Fields:
-    """One article's front matter, asked for what it says of each field, by keys in lower case."""
+    """The front matter of one article."""
 
-    def __init__(self, matter: FrontMatter, zone: tzinfo) -> None:
+    def __init__(self, matter: FrontMatter, zone: tzinfo, people: People | None = None) -> None:
+        """`zone` is that of dates that name none; `people` are the entries of authors.yml."""
+        self.warnings: list[Warned] = []
         self._line_of = matter.line_of
-        self._spelling: dict[str, str] = {}  # Hugo takes `publishdate` for `publishDate`
-        self._values: dict[str, Any] = {}
         self._zone = zone
+        self._people = people or {}
+        self._found: dict[str, list[Found]] = {}
         for spelling, value in matter.items():
-            key = spelling.lower()
-            said = one_line(value) if isinstance(value, str) else value
-            if self._spelling.setdefault(key, spelling) == spelling and said is not None and said != "":
-                self._values[key] = said
+            key = canonical(spelling)
+            if roles := keys.ROLES.get(key):
+                self._add(roles, spelling, value)
+            elif key in keys.CONTAINERS and isinstance(value, dict):
+                for inner, inner_value in value.items():
+                    roles = keys.INNER_ROLES.get(canonical(str(inner)), ())
+                    self._add(roles, f"{spelling}.{inner}", inner_value)
 
-    def text(self, *keys: str) -> str | None:
-        """Give the first of the keys that has a value, as text on one line."""
-        key, value = self._first(keys)
-        return value if value is None or isinstance(value, str) else self._scalar(key, value)
+    def _add(self, roles: Iterable[tuple[str, int]], key: str, value: Any) -> None:
+        value = one_line(value) if isinstance(value, str) else value
+        if value is not None and value != "":
+            for field, rank in roles:
+                self._found.setdefault(field, []).append((rank, key, value))
 
-    def date(self, *keys: str) -> datetime | None:
-        """Give the first of the keys that has a value, as a date with a zone; `published: true` is no date."""
-        key, value = self._first(keys, dates_only=True)
-        if not key:
+    def _in(self, field: str) -> list[Found]:
+        """Return the keys of a field that have a value, in their order."""
+        found = self._found.get(field)
+        if found is None:
+            return []
+        if len(found) > 1:
+            found.sort(key=itemgetter(0))
+        return found
+
+    def text(self, field: str) -> str | None:
+        """Return the value of a field on one line. Raises `Refused` for a list or a mapping."""
+        for _, key, value in self._in(field):
+            try:
+                return _text(value)
+            except ValueError as error:
+                raise self.refused(key, str(error)) from None
+        return None
+
+    def key_of(self, field: str) -> str:
+        """Return the key that `text` reads, as it is spelled; "" if the field has no value."""
+        return next((key for _, key, _ in self._in(field)), "")
+
+    def date(self, field: str) -> datetime | None:
+        """Return a date with a zone. Raises `Refused` for what is none; `published: true` is not a date."""
+        for _, key, value in self._in(field):
+            if canonical(key) in {"published", "embargo"} and _word(value) in _YES | _NO:
+                continue
+            # MkDocs: date: {created: …, updated: …}
+            inner = _part(value, "created", "published", "date") if isinstance(value, dict) else None
+            try:
+                return dates.parse(value if inner is None else inner, self._zone)
+            except ValueError as error:
+                raise self.refused(key, f"{_shown(value)} {error}") from None
+        return None
+
+    def optional_date(self, field: str) -> datetime | None:
+        """Return the first usable date of a secondary field."""
+        found = self._usable(field, lambda _, value: self._optional_date(value))
+        return found if found or field != "updated" else self._date_of_mapping()
+
+    def _optional_date(self, value: Any) -> datetime | None:
+        if isinstance(value, bool):
             return None
+        if isinstance(value, dict):
+            value = _part(value, "date", "updated") or value  # Docusaurus: last_update: {date: …, author: …}
         try:
             return dates.parse(value, self._zone)
         except ValueError as error:
-            said = one_line(str(value))[:60]
-            raise self.refused(key, f"{said!r} {error}") from None
+            raise ValueError(f"{_shown(value)} {error}") from None
 
-    def flag(self, key: str) -> bool | None:
-        """Give a yes or no, None where the key is absent."""
-        value = self._values.get(key)
-        if value is None or isinstance(value, bool):
-            return value
-        word = str(value).strip().lower()
-        if word in _YES | _NO:
-            return word in _YES
-        return self._fail(key, "must be true or false", value)
+    def _date_of_mapping(self) -> datetime | None:
+        """Return the date of MkDocs' `date: {created: …, updated: …}`."""
+        for _, key, value in self._in("published"):
+            if isinstance(value, dict) and (updated := _part(value, "updated", "modified")) is not None:
+                try:
+                    return dates.parse(updated, self._zone)
+                except ValueError as error:
+                    self._ignore(key, f"updated: {_shown(updated)} {error}")
+        return None
 
-    def draft(self) -> bool:
-        """Tell whether an article is not for the public, in the words of any of the generators."""
-        matter = self._values
-        if matter.keys().isdisjoint(_OF_DRAFTS):
-            return False
-        build = [how for key in _BUILD if isinstance(how := matter.get(key), dict)]
-        return (
-            bool(self.flag("draft"))
-            or self.flag_of_published() is False
-            or _word(matter.get("status")) in _WITHHELD  # Pelican
-            or _word(matter.get("permalink")) in _NO  # Eleventy: no page is written
-            or _word(matter.get("eleventyexcludefromcollections")) in _YES
-            or _word(matter.get("headless")) in _YES  # Hugo
-            or any(_word(how.get(part)) in _UNLISTED for how in build for part in ("list", "render"))
-        )
+    def optional_text(self, field: str) -> str | None:
+        """Return the first text of a secondary field."""
+        return self._usable(field, lambda _, value: None if isinstance(value, bool) else _text(value)) or None
 
-    def flag_of_published(self) -> bool | None:
-        """Give what `published: false` or `no` says (Jekyll); None if it is a date, or absent."""
-        value = self._values.get("published")
-        word = _word(value)
-        return word in _YES if word in _YES | _NO else None
+    def url(self, field: str) -> str | None:
+        """Return the first usable URL of a secondary field: a path on the site, or http(s)."""
+        return self._usable(field, lambda _, value: None if isinstance(value, bool) else _url(_text(value)))
 
-    def names(self, *keys: str, commas: bool = False, words: str = "") -> tuple[str, ...]:
-        """Give a list of names, each once and in order; one text is one name, or several between commas.
+    def language(self) -> str | None:
+        """Return the language as a BCP 47 tag."""
 
-        The text of the key `words` is a name for each word.
+        def tag(_key: str, value: Any) -> str:
+            text = _text(value).replace("_", "-")
+            if not _LANGUAGE.fullmatch(text):
+                raise ValueError(f"{_shown(text)} is no language tag; write it like en or pt-BR")
+            return text
+
+        return self._usable("language", tag)
+
+    def names(self, field: str, *, commas: bool = False, words: str = "") -> tuple[str, ...]:
+        """Return a list of names, each once and in order; a text is one name, or several between `commas`.
+
+        The text of the key `words` is a name for each word. Lists in lists are flattened.
         """
-        key, value = self._first(keys)
-        if isinstance(value, str) and commas and (key != words or "," in value):
-            value = value.split(",")
-        elif isinstance(value, str) and key == words:
-            value = value.split()
-        items = value if isinstance(value, list) else [] if value is None else [value]
-        self._require_few(key, items)
-        texts = [one_line(item) if isinstance(item, str) else self._scalar(key, item)
-                 for item in items if item is not None]  # fmt: skip
-        return tuple(dict.fromkeys(filter(None, texts)))
+        for _, key, value in self._in(field):
+            items: Any = value
+            if isinstance(value, str) and commas and (key.lower() != words or "," in value):
+                items = value.split(",")
+            elif isinstance(value, str) and key.lower() == words:
+                items = value.split()
+            names = []
+            for item in _flat(items):
+                try:
+                    names.append(_text(item if not isinstance(item, dict) else _part(item, "name", "title", "label")))
+                except ValueError as error:
+                    self._ignore(key, str(error))
+            if found := tuple(dict.fromkeys(filter(None, names))):
+                return self._few(key, found)
+        return ()
 
     def authors(self) -> tuple[Author, ...]:
-        """Give `authors` or `author`: text ("Name <mail>"), a mapping of name, email and url, or a list of those."""
-        key, value = self._first(("authors", "author"))
-        items = value if isinstance(value, list) else [] if value is None else [value]
-        self._require_few(key, items)
-        return tuple(dict.fromkeys(self._author(key, item) for item in items if not _is_nothing(item)))
+        """Return the authors: texts ("Name <mail>"), mappings, keys of authors.yml, or a list of those."""
+        for _, key, value in self._in("authors"):
+            items = self._bylines(value) if isinstance(value, str) and key.lower() == "authors" else _flat(value)
+            authors = (self._author(key, item) for item in items if not _is_nothing(item))
+            if found := tuple(dict.fromkeys(author for author in authors if author)):
+                return self._few(key, found)
+        return ()
 
-    def _author(self, key: str, value: Any) -> Author:
-        if isinstance(value, dict):
-            name, email, url = (self._part(key, value, part) for part in ("name", "email", "url"))
-            if name is None:
-                raise self.refused(key, "an author needs a name")
-        else:
-            name, email, url = self._scalar(key, value), None, None
-            if match := _NAME_AND_EMAIL.fullmatch(name):
-                name, email = match["name"], match["email"]
-        if email is not None and not _EMAIL.fullmatch(email):
-            raise self.refused(key, f"{email!r} is no e-mail address")
-        return Author(name, email, url and self._url(key, url))
+    def _bylines(self, text: str) -> list[str]:
+        """Split Pelican's list of authors: at ";", or at "," if no part looks like that of "Dee, Carl"."""
+        parts = [part.strip() for part in text.split(";" if ";" in text else ",")]
+        several = ";" in text or all(" " in part or part in self._people for part in parts)
+        return parts if several else [text]
+
+    def _author(self, key: str, value: Any) -> Author | None:
+        if isinstance(value, bool):
+            return None
+        facts = dict(value) if isinstance(value, dict) else self._of_text(_text(value))
+        facts = {canonical(str(name)): fact for name, fact in facts.items() if not _is_nothing(fact)}
+        person = facts.get("key")
+        if isinstance(person, str) and person in self._people:
+            facts = {**self._people[person], **facts}
+        elif person is not None:
+            self._warn(key, f"{_shown(person)} is not in authors.yml; the key stands for the name")
+        name = _name_of(facts)
+        if not name:
+            self._ignore(key, "an author needs a name")
+            return None
+        email, url = facts.get("email"), next((facts[part] for part in keys.PEOPLE_URLS if part in facts), None)
+        if email is not None and not (isinstance(email, str) and _EMAIL.fullmatch(one_line(email))):
+            self._ignore(key, f"{_shown(email)} is no e-mail address")
+            email = None
+        try:
+            url = None if url is None else _url(_text(url))
+        except ValueError as error:
+            self._ignore(key, str(error))
+            url = None
+        return Author(name, email and one_line(email), url)
+
+    def _of_text(self, text: str) -> dict[str, Any]:
+        """Return the facts of an author that is a text: a key of authors.yml, "Name <mail>", or a name."""
+        if text in self._people:
+            return {"key": text}
+        match = _NAME_AND_EMAIL.fullmatch(text)
+        return match.groupdict() if match else {"name": text}
 
     def image(self) -> Image | None:
-        """Give `image`, `cover` or `thumbnail`: a URL, or a mapping of url and alt."""
-        key, value = self._first(("image", "cover", "thumbnail"))
+        """Return the image: a URL, a mapping of url and alt, or the first of a list of those."""
+        return self._usable("image", self._image)
+
+    def _image(self, key: str, value: Any) -> Image | None:
         if isinstance(value, list):
-            value = next(iter(value), None)
-        if value is None:
+            value = next((item for item in value if not _is_nothing(item)), None)
+        if value is None or isinstance(value, bool):
             return None
-        if not isinstance(value, dict):
-            url, alt = self._scalar(key, value), ""
-        else:
-            found = next(
-                (self._part(key, value, part) for part in ("url", "src", "image", "path") if part in value),
-                None,
-            )
-            url, alt = found or "", self._part(key, value, "alt") or ""
-        if not url:
+        alt: Any = None
+        if isinstance(value, dict):
+            value, alt = _part(value, *keys.IMAGE_PARTS), _part(value, "alt", "alttext")
+            if value is None or isinstance(value, bool):
+                return None
+        url = _text(value)
+        kind = media_type(url)
+        if not url or (canonical(key) in keys.LOOSE_IMAGES and not kind.startswith("image/")):
             return None
-        kind = media_type(self._url(key, url))
-        return Image(url, alt, kind if kind.startswith("image/") else "")
+        alt = alt if alt is not None else self.optional_text("imagealt") or ""
+        return Image(_url(url), _text(alt), kind if kind.startswith("image/") else "")
 
     def enclosures(self) -> tuple[Enclosure, ...]:
-        """Give `enclosure(s)`, `audio` and `video`: URLs, mappings of url, type and length, or a list of both."""
+        """Return the enclosures: URLs, mappings of url, type and length, or a list of both; of all keys."""
         found: dict[str, Enclosure] = {}
-        for key in _ENCLOSURES:
-            value = self._values.get(key, [])
+        for _, key, value in self._in("enclosures"):
             for item in value if isinstance(value, list) else [value]:
-                enclosure = self._enclosure(key, item)
-                found.setdefault(enclosure.url, enclosure)
+                if _is_nothing(item) or item is False:
+                    continue
+                try:
+                    enclosure = self._enclosure(key, item)
+                except ValueError as error:
+                    self._ignore(key, str(error))
+                else:
+                    found.setdefault(enclosure.url, enclosure)
         return tuple(found.values())
 
     def _enclosure(self, key: str, value: Any) -> Enclosure:
-        if not isinstance(value, dict):
-            url, kind, length = self._scalar(key, value), None, None
-        else:
-            url, kind = (
-                self._part(key, value, "url") or self._part(key, value, "src") or "",
-                self._part(key, value, "type"),
-            )
-            length = self._part(key, value, "length") or self._part(key, value, "size")
-        if not url:
-            raise self.refused(key, "an enclosure needs a url")
-        if length and not (length.isascii() and length.isdecimal() and len(length) <= _LONGEST_NUMBER):
-            raise self.refused(key, f"{length[:60]!r} is no length in bytes")
-        return Enclosure(self._url(key, url), kind or media_type(url) or "application/octet-stream", int(length or 0))
+        kind, length = None, ""
+        if isinstance(value, dict):
+            kind, size = _part(value, "type"), _part(value, "length", "size")
+            value = _part(value, "url", "src", "file")
+            length = "" if size is None else _text(size)
+        if value is None or isinstance(value, bool):
+            raise ValueError("an enclosure needs a url")
+        url = _url(_text(value))
+        if length and not (length.isascii() and length.isdecimal() and len(length) <= _MAX_LENGTH_DIGITS):
+            self._ignore(key, f"{_shown(length)} is no length in bytes")
+            length = ""
+        kind = _text(kind) if kind is not None else ""
+        return Enclosure(url, kind or media_type(url) or "application/octet-stream", int(length or 0))
 
-    def language(self) -> str | None:
-        """Give `lang` or `language` as a BCP 47 tag."""
-        key, value = self._first(("lang", "language"))
-        if not key:
-            return None
-        tag = self._scalar(key, value).replace("_", "-")
-        if not _LANGUAGE.fullmatch(tag):
-            raise self.refused(key, f"{tag!r} is no language tag; write it like en or pt-BR")
-        return tag
+    def is_withheld(self) -> bool:
+        """Return whether the article is not to be published, by the keys of any generator.
 
-    def key_of(self, *keys: str) -> str:
-        """Give the first of the keys that has a value, "" if none has."""
-        return self._first(keys)[0]
+        Raises `Refused` for a `draft` that is neither true nor false.
+        """
+        if self._found.keys().isdisjoint(_WITHHOLDING):
+            return False
+        for _, key, value in self._in("unsupported"):
+            if self._keeps_back(key, value):
+                self._warn(key, f"{_shown(value)} {_UNSUPPORTED}", "withholding-key")
+        reasons = [
+            *(self._is_draft(key, value) for _, key, value in self._in("draft")),
+            *(self._is_private(key, value) for _, key, value in self._in("private")),
+            *(_word(value) in _NO for _, _, value in self._in("public")),
+            *(value is not False and _word(value) not in _NO for _, _, value in self._in("password")),
+            *(self._is_invisible(key, value) for _, key, value in self._in("visibility")),
+            *(_word(value) in keys.WITHHELD_STATUS for _, _, value in self._in("status")),
+            *(_is_withheld_elsewhere(canonical(key), value) for _, key, value in self._in("elsewhere")),
+        ]
+        return any(reasons)
+
+    @staticmethod
+    def _keeps_back(key: str, value: Any) -> bool:
+        if canonical(key) in {"access", "accesslevel", "tier", "paywall"}:
+            return _word(value) not in keys.PUBLIC | _NO
+        return _word(value) in _YES
+
+    def _is_draft(self, key: str, value: Any) -> bool:
+        word = _word(value)
+        if word in _YES | _NO:
+            return word in _YES
+        raise self.refused(key, f"must be true or false, not {_shape(value)}")
+
+    def _is_private(self, key: str, value: Any) -> bool:
+        word = _word(value)
+        if word not in _YES | _NO:
+            self._warn(key, f"{_shown(value)} is neither true nor false; the article is not published")
+        return word not in _NO
+
+    def _is_invisible(self, key: str, value: Any) -> bool:
+        word = _word(value) or _shape(value)
+        if word not in keys.PUBLIC | keys.UNLISTED | keys.WITHHELD_VISIBILITY:
+            self._warn(key, f"{_shown(value)} is unknown; the article is not published. Write public or unlisted",
+                       "withholding-key")  # fmt: skip
+        return word not in keys.PUBLIC | keys.UNLISTED
+
+    def is_listed(self) -> bool:
+        """Return whether the article is to be in feeds."""
+        if self._found.keys().isdisjoint(_IN_FEEDS):
+            return True
+        return not (
+            any(_word(value) in _YES for _, _, value in self._in("unlisted"))
+            or any(_word(value) in _NO for _, _, value in self._in("listed"))
+            or any(_word(value) in keys.UNLISTED for field in ("visibility", "status") for *_, value in self._in(field))
+            or any(_without_feeds(value) for _, _, value in self._in("outputs"))
+        )
 
     def refused(self, key: str, reason: str) -> Refused:
-        """Make the refusal of a key's value, said as its author spells it and with its line."""
-        key, dot, part = key.partition(".")
-        spelling = self._spelling.get(key, key)
-        return Refused(f"{spelling}{dot}{part}: {reason}", self._line_of(spelling) if key in self._spelling else 1)
+        """Return the refusal of a key's value, with the line of the key."""
+        return Refused(f"{key}: {reason}", self._line_of_key(key))
 
-    def _first(self, keys: tuple[str, ...], *, dates_only: bool = False) -> tuple[str, Any]:
-        values = self._values
-        for key in keys:
-            if key in values and not (dates_only and key == "published" and self.flag_of_published() is not None):
-                return key, values[key]
-        return "", None
+    def _usable(self, field: str, convert: Callable[[str, Any], T | None]) -> T | None:
+        """Return the first value of a secondary field that `convert` takes.
 
-    def _part(self, key: str, mapping: dict[str, Any], part: str) -> str | None:
-        value = mapping.get(part)
-        return (self._scalar(f"{key}.{part}", value) or None) if value is not None else None
+        `convert` gets a key and its value. It returns None for a value that says something else, and raises
+        `ValueError` with the reason for one that is unusable.
+        """
+        for _, key, value in self._in(field):
+            try:
+                converted = convert(key, value)
+            except ValueError as error:
+                self._ignore(key, str(error))
+            else:
+                if converted is not None:
+                    return converted
+        return None
 
-    def _require_few(self, key: str, names: list[Any]) -> None:
-        if len(names) > _MOST_NAMES:
-            raise self.refused(key, f"{len(names)} names; at most {_MOST_NAMES}")
+    def _ignore(self, key: str, reason: str) -> None:
+        self._warn(key, f"{reason}; it is ignored")
 
-    def _url(self, key: str, url: str) -> str:
-        """Give a URL as it is if readers may follow it: relative, or http(s)."""
-        if scheme(url) not in ("", "http", "https") or absolute(url, "https://site.invalid/") is None:
-            raise self.refused(key, f"{url[:60]!r} is neither a path on the site nor an http(s) URL")
-        return url
+    def _warn(self, key: str, message: str, rule: str = "unusable-value") -> None:
+        self.warnings.append(Warned(self._line_of_key(key), rule, f"{key}: {message}"))
 
-    def _scalar(self, key: str, value: Any) -> str:
-        if isinstance(value, str):
-            return one_line(value)
-        if isinstance(value, list | dict):
-            self._fail(key, "must be text", value)
-        return str(value).lower() if isinstance(value, bool) else one_line(str(value))
+    def _line_of_key(self, key: str) -> int:
+        return self._line_of(key.partition(".")[0])  # of one in a container: where that begins
 
-    def _fail(self, key: str, wanted: str, value: Any) -> NoReturn:
-        shape = (
-            "a list" if isinstance(value, list) else "a mapping" if isinstance(value, dict) else repr(str(value)[:60])
-        )
-        raise self.refused(key, f"{wanted}, not {shape}")
+    def _few(self, key: str, names: tuple[T, ...]) -> tuple[T, ...]:
+        if len(names) > _MAX_NAMES:
+            self._warn(key, f"{len(names)} names; those after the first {_MAX_NAMES} are ignored")
+        return names[:_MAX_NAMES]
+
+
+def _name_of(facts: Mapping[str, Any]) -> str:
+    """Return the name in an author's facts, "" if there is none."""
+    name = next((facts[part] for part in keys.PEOPLE_NAMES if part in facts), None)
+    if isinstance(name, dict):  # Quarto: name: {given: …, family: …}
+        facts, name = {**facts, **name}, name.get("literal")
+    if name is None:
+        parts = (facts.get(part) for part in ("given", "firstname", "family", "lastname"))
+        name = " ".join(part for part in parts if isinstance(part, str)) or facts.get("key")
+    return "" if isinstance(name, dict | list | bool) or name is None else _text(name)
+
+
+def _is_withheld_elsewhere(key: str, value: Any) -> bool:
+    """Return whether a key of one generator keeps the article back there."""
+    if key in {"published", "permalink"}:  # Jekyll: no article; Eleventy: no page is written
+        return _word(value) in _NO
+    if key == "build":  # Hugo
+        return isinstance(value, dict) and any(_word(value.get(part)) in _NOT_BUILT for part in ("list", "render"))
+    return _word(value) in _YES  # Hugo's headless, Eleventy's eleventyExcludeFromCollections
+
+
+def _without_feeds(outputs: Any) -> bool:
+    """Return whether Hugo's `outputs` name formats and no feed."""
+    names = [str(name) for name in _flat(outputs)]
+    return bool(names) and not any(_FEEDS.search(name) for name in names)
+
+
+def _flat(value: Any) -> Iterator[Any]:
+    """Yield the items of a list and of the lists in it; a value that is no list is its only item."""
+    if isinstance(value, list):
+        for item in value:
+            yield from _flat(item)
+    elif value is not None:
+        yield value
+
+
+def _part(mapping: Mapping[str, Any], *parts: str) -> Any:
+    """Return the first of the parts of a mapping that has a value."""
+    values = {canonical(str(key)): value for key, value in mapping.items() if not _is_nothing(value)}
+    return next((values[part] for part in parts if part in values), None)
+
+
+def _url(url: str) -> str:
+    """Return a URL as it is. Raises `ValueError` if it is neither relative nor http(s)."""
+    if scheme(url) not in ("", "http", "https") or absolute(url, "https://site.invalid/") is None:
+        raise ValueError(f"{_shown(url)} is neither a path on the site nor an http(s) URL")
+    return url
+
+
+def _text(value: Any) -> str:
+    """Return a value as text on one line. Raises `ValueError` for a list, a mapping or nothing."""
+    if isinstance(value, str):
+        return one_line(value)
+    if isinstance(value, list | dict) or value is None:
+        raise ValueError(f"must be text, not {_shape(value)}")
+    return str(value).lower() if isinstance(value, bool) else one_line(str(value))
+
+
+def _shape(value: Any) -> str:
+    if value is None:
+        return "a mapping"  # without the part that is its text
+    return "a list" if isinstance(value, list) else "a mapping" if isinstance(value, dict) else _shown(value)
+
+
+def _shown(value: Any) -> str:
+    """Return a value as it is shown in a message."""
+    return repr(one_line(str(value).lower() if isinstance(value, bool) else str(value))[:_MAX_SHOWN])
 
 
 def _word(value: Any) -> str:
-    """Give a value as a word in lower case, "" if it is none."""
+    """Return a value as a word in lower case, "" if it is none."""
     return str(value).strip().lower() if isinstance(value, bool | str | int) else ""
 
 

@@ -22,6 +22,7 @@ from feeds import syndicate
 from feeds.catalog import Catalog, Refusal, Run
 from feeds.errors import CatalogDamaged, FolderGone, GuardStopped
 from feeds.folder import Folder
+from feeds.lint import Problem
 from feeds.model import Site
 from feeds.publish.commit import Commit
 from feeds.publish.guard import HELD, Guard, remember
@@ -44,7 +45,8 @@ class Outcome:
     changed: tuple[str, ...]  # paths of the feeds whose documents show something else now
     articles: int  # that the world can see
     refused: tuple[Refusal, ...]
-    warnings: tuple[str, ...]
+    warnings: tuple[Problem, ...]  # about ids, and about files that were read in this run
+    more_warnings: int  # about files that were read, beyond those listed
     unsettled: tuple[str, ...]  # paths of files that were being written; run again soon
     seconds: float
     whole: bool = True  # whether everything was looked at
@@ -123,13 +125,14 @@ class Publisher:
                 seconds = time.monotonic() - began
                 whole = parts == [""]
                 catalog.remember_run(Run(now, seconds, "refused" if refused else "ok"), over=whole)
-                articles, warnings = catalog.live(), tuple(commit.warnings)
+                articles, warnings = catalog.live(), (*seen.warnings, *commit.warnings)
                 return Outcome(
                     catalog.revision(),
                     tuple(changed),
                     articles,
                     refused,
                     warnings,
+                    seen.more_warnings,
                     tuple(seen.unsettled),
                     seconds,
                     whole,

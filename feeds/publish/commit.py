@@ -7,6 +7,7 @@ from functools import lru_cache
 from feeds import syndicate
 from feeds.catalog import Pending, Place, Refusal, Shown, Version, Writer, micros, names_by_feed
 from feeds.folder import Folder
+from feeds.lint import Problem
 from feeds.model import Site
 from feeds.publish.guard import Guard
 from feeds.publish.ids import Ids
@@ -21,7 +22,7 @@ class Commit:
     """One transaction's decisions, in the order in which they are taken."""
 
     def __init__(self, catalog: Writer, site: Site, folder: Folder, now: datetime, guard: Guard) -> None:
-        self.warnings: list[str] = []
+        self.warnings: list[Problem] = []
         self._catalog = catalog
         self._site = site
         self._folder = folder
@@ -177,20 +178,20 @@ class Commit:
         """Decide what the world knows of an article from now on: its id, whether it is live, whether it will be."""
         expired = one.expires is not None and one.expires <= self._moment
         here = not one.gone and not one.draft and not expired
-        live = here and one.published <= self._moment
+        live = here and one.live_from <= self._moment
         id_ = self._id(one, had) if live else one.id
         if id_ is None:
             live = False
         # a draft and an expiry are said article by article: whoever says so must be able to rely on it
         self._guard.see(one, had, id_, live=live, meant=not one.gone and (one.draft or expired))
         self._ids.assign(one, id_)
-        return id_, live, here and one.published > self._moment
+        return id_, live, here and one.live_from > self._moment
 
     def _id(self, one: Pending, had: str | None) -> str | None:
         """Give an article's id: what it says itself, else the one it had, else a new one; None if it is refused."""
         ids = self._ids
         if one.given and not syndicate.is_iri(one.given):
-            self.warnings.append(f"{one.path}: its id {one.given!r} is no absolute IRI, as Atom wants it (RFC 4287)")
+            self._warn(one, f"its id {one.given!r} is no absolute IRI, as Atom wants it (RFC 4287)")
         if one.given and one.given != had:
             holder = ids.holder(one.given)
             if holder is None or holder.key == one.key:
@@ -207,8 +208,11 @@ class Commit:
         number = 2
         while not ids.is_free(apart, one.key):  # an article that once had this path moved on
             apart, number = f"{base}-{number}", number + 1
-        self.warnings.append(f"{one.path}: its id would be that of {holder.path}; it is {apart}")
+        self._warn(one, f"its id would be that of {holder.path}; it is {apart}")
         return apart
+
+    def _warn(self, one: Pending, message: str) -> None:
+        self.warnings.append(Problem(one.path, 1, "doubtful-id", message))
 
 
 def _places(feeds: str, published: int, id_: str | None) -> dict[Place, str]:

@@ -77,7 +77,7 @@ class Guard:
         """Hold the run against what was known, and keep what it adds to that. Raises `GuardStopped`."""
         if not self._accept:
             count = self._counts.total()
-            all_vanish = self._live > 0 and self._now[_VANISH] == self._live
+            all_vanish = 0 < self._live <= self._now[_VANISH]  # unlisted articles may be among those that vanish
             all_change = self._live > 1 and self._share < 1 and self._now.total() >= self._live
             too_many = count >= _FROM and count > self._share * self._base
             if all_vanish or all_change or (self._now and too_many):  # a draft alone is never stopped

@@ -6,11 +6,13 @@ from typing import Protocol, TypeVar
 
 from feeds.catalog import Catalog, Known, Reader, Reading, Staged
 from feeds.folder import Folder, Found
+from feeds.lint import Problem, of_reading
 from feeds.publish.reading import Differing, InFlux, Readers, Result, Touched
 
 _PAGE = 1_000  # rows that are compared at a time: nobody who has saved something waits for more
 _OFTEN = 100  # files between two questions whether something is more urgent
 _BATCH = 1_000  # files whose readings are committed together
+_MAX_WARNINGS = 100  # of one run; `feeds check` lists all
 
 Progress = Callable[[int], None]  # how many files were looked at
 Filled = Callable[[int], None]  # how many articles a catalog without any has got, before anything is decided of them
@@ -31,6 +33,14 @@ class Seen:
     vanished: list[int] = field(default_factory=list)  # keys of articles whose files are no longer there
     unsettled: list[str] = field(default_factory=list)  # paths of files that were being written
     first: int = 0  # files that were read into a catalog without articles
+    warnings: list[Problem] = field(default_factory=list)  # of the files that were read, at most _MAX_WARNINGS
+    more_warnings: int = 0  # beyond those
+
+    def warn(self, problems: list[Problem]) -> None:
+        """Add warnings about a file, and count those for which there is no room."""
+        room = _MAX_WARNINGS - len(self.warnings)
+        self.warnings += problems[:room]
+        self.more_warnings += len(problems[room:])
 
 
 class Interrupted(Exception):
@@ -89,6 +99,8 @@ class Look:
             batch.append(result)
             seen.first += self._first
             self._found |= not isinstance(result, Touched)
+            if isinstance(result, Reading) and result.warnings:
+                seen.warn(of_reading(result.path, result.warnings))
             if isinstance(result, InFlux):
                 seen.unsettled.append(result.path)
             if len(batch) >= _BATCH:

@@ -1,0 +1,402 @@
+"""Front matter as other generators, themes and hosts write it: which keys count, and what an unusable value costs."""
+
+import json
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from feeds.errors import Refused
+from feeds.model import Author, Enclosure, Image
+from feeds.parse import article as articles
+from feeds.parse import dates, keys
+
+
+def read(text, path="a.md", people=None):
+    return articles.read(text.encode(), path, UTC, people)
+
+
+def with_(front, path="a.md", people=None):
+    return read(f"---\ndate: 2026-05-01\n{front}\n---\nText.\n", path, people)
+
+
+def day(*parts):
+    return datetime(*parts, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("text", "moment"),
+    [
+        ("Feb 3 2021", day(2021, 2, 3)),
+        ("March 9, 2020", day(2020, 3, 9)),
+        ("9 March 2020", day(2020, 3, 9)),
+        ("9th of March, 2020", day(2020, 3, 9)),
+        ("Sept. 30, 2019", day(2019, 9, 30)),
+        ("2-Jun-2018", day(2018, 6, 2)),
+        ("Tuesday, June 2nd 2020, 8:05:09 pm", day(2020, 6, 2, 20, 5, 9)),
+        ("May 4, 2017 at 12:30 AM", day(2017, 5, 4, 0, 30)),
+        ("Sun Dec 05 2021", day(2021, 12, 5)),
+        ("Sun Dec 05 2021 23:10:01 GMT+0530 (India Standard Time)", day(2021, 12, 5, 17, 40, 1)),
+        ("Sun Dec 05 2021 23:10:01 GMT-0000", day(2021, 12, 5, 23, 10, 1)),
+        ("2021.12.05", day(2021, 12, 5)),
+    ],
+)
+def test_dates_in_words(text, moment):
+    """A date with an English month name, as people, JavaScript and Obsidian write it, is that moment."""
+    assert dates.parse(text, UTC) == moment
+
+
+@pytest.mark.parametrize(
+    "text", ["05/04/2021", "5.4.2021", "Feb 30 2021", "Smarch 1, 2021", "May 2021", "May 4, 2017 13:00 pm", "May 4 21"]
+)
+def test_ambiguous_dates_in_words_are_refused(text):
+    """A date that could mean two days, or none, is refused."""
+    with pytest.raises(ValueError, match="date"):
+        dates.parse(text, UTC)
+
+
+@given(
+    st.datetimes(day(1000, 1, 1).replace(tzinfo=None), day(9999, 1, 1).replace(tzinfo=None)),
+    st.sampled_from(["%b %d %Y", "%d %B %Y", "%B %d, %Y", "%a %b %d %Y"]),
+)
+def test_every_day_in_words_round_trips(moment, pattern):
+    """Every day that is written with its month's name is read as that day."""
+    assert dates.parse(moment.strftime(pattern), UTC).date() == moment.date()
+
+
+@pytest.mark.parametrize(
+    "key", ["pubDatetime", "datePublished", "publishedAt", "published_at", "publish_date", "pub-date", "Date Created"]
+)
+def test_keys_for_the_date(key):
+    """The keys of themes and hosts give the date, after the date in a file name."""
+    assert read(f"---\n{key}: 2021-03-04\n---\nx").published == day(2021, 3, 4)
+    assert read(f"---\n{key}: 2021-03-04\n---\nx", "2020-01-02-x.md").published == day(2020, 1, 2)
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        "modDatetime",
+        "updatedDate",
+        "dateUpdated",
+        "updatedAt",
+        "updated_at",
+        "last_modified",
+        "lastUpdated",
+        "date modified",
+    ],
+)
+def test_keys_for_the_update(key):
+    """The keys of themes and hosts give the date of the update."""
+    assert with_(f"{key}: 2026-05-09").updated == day(2026, 5, 9)
+
+
+def test_dates_in_mappings():
+    """MkDocs' `date` with two parts, and Docusaurus' `last_update`, are read."""
+    article = read("---\ndate:\n  created: 2020-02-03\n  updated: 2021-04-05\n---\nx")
+    assert (article.published, article.updated) == (day(2020, 2, 3), day(2021, 4, 5))
+    assert with_("last_update: {date: 2026-06-07, author: ann}").updated == day(2026, 6, 7)
+    with pytest.raises(Refused, match="date: "):
+        read("---\ndate: {updated: 2021-04-05}\n---\nx")
+
+
+@pytest.mark.parametrize(
+    ("path", "front", "moment"),
+    [
+        ("2018/11/23/walk.md", "title: x", day(2018, 11, 23)),
+        ("notes/2018-11-24/walk.md", "title: x", day(2018, 11, 24)),
+        ("2018-11-25-walk/part.md", "title: x", day(2018, 11, 25)),
+        ("2018-11-26/index.md", "title: x", day(2018, 11, 26)),
+        ("2018-11-27.md", "title: x", day(2018, 11, 27)),
+        ("walk.md", "path: /2018/11/28/walk/", day(2018, 11, 28)),
+        ("2018/11/23/2019-01-02-walk.md", "title: x", day(2019, 1, 2)),
+        ("2018/11/23/walk.md", "createdAt: 2019-01-03", day(2019, 1, 3)),
+    ],
+)
+def test_dates_in_paths(path, front, moment):
+    """Without a date elsewhere, that in the folders or in Zola's `path` counts; the slug stays the file's name."""
+    article = read(f"---\n{front}\n---\nx", path)
+    assert article.published == moment
+    assert article.slug in {"walk", "part", "2018-11-26", "2018-11-27"}
+
+
+@pytest.mark.parametrize("path", ["2018/13/40/walk.md", "2018/11/walk.md", "12018-11-23/walk.md"])
+def test_folders_that_are_no_date(path):
+    """Folders that are no day give no date."""
+    with pytest.raises(Refused, match="no date"):
+        read("---\ntitle: x\n---\nx", path)
+
+
+def test_scheduled_until_the_later_date():
+    """`publishDate` after `date` schedules an article that is dated by `date`; an earlier one changes nothing."""
+    article = with_("publishDate: 2030-01-01")
+    assert (article.published, article.live_from) == (day(2026, 5, 1), day(2030, 1, 1))
+    assert with_("publishDate: 2020-01-01").live_from is None
+    assert with_("embargo: false").live_from is None
+    assert read("---\npublishDate: 2030-01-01\n---\nx").live_from is None
+
+
+@pytest.mark.parametrize(
+    "front",
+    ["publish: false", "public: no", "private: true", "isPrivate: yes", "visibility: members", "visibility: Paid", "password: x",
+     "status: pending", "dg-publish: false", "members_only: true", "encrypt: on", "isDraft: true", "extra: {draft: true}",
+     "params: {private: true}", "render: false", "private: perhaps", "visibility: [staff]"],
+)  # fmt: skip
+def test_keys_that_withhold_an_article(front):
+    """An article that another generator would not publish is not published."""
+    assert with_(front).draft
+
+
+@pytest.mark.parametrize(
+    "front",
+    ["publish: true", "public: true", "private: false", "visibility: public", "password: ''", "status: publish", "password: false",
+     "publish: 2024-01-01", "hidden: false", "unlisted: no", "feed: true", "rss: 'https://x.example/rss.xml'", "outputs: [html, RSS]",
+     "feeds: [notes]", "article: about-geese", "hide: [toc]", "members: [Ann, Bob]", "access: public", "premium: false"],
+)  # fmt: skip
+def test_keys_that_withhold_nothing(front):
+    """The same keys with other values change nothing, and are not warned of."""
+    article = with_(front)
+    assert (article.draft, article.listed, article.warnings) == (False, True, ())
+
+
+@pytest.mark.parametrize(
+    "front",
+    ["unlisted: true", "hidden: yes", "rss: false", "feed: no", "noRSS: true", "exclude_from_feed: true", "excludeFromRSS: true",
+     "include_in_feeds: false", "disableRSS: true", "feed_exclude: true", "outputs: [html]", "outputs: amp", "listed: false",
+     "visibility: unlisted", "status: unlisted", "params: {hiddenFromRss: true}", "extra: {no_feed: true}"],
+)  # fmt: skip
+def test_keys_that_keep_an_article_out_of_feeds(front):
+    """An article that says so is in no feed, and published all the same."""
+    article = with_(front)
+    assert (article.draft, article.listed) == (False, False)
+
+
+@pytest.mark.parametrize(
+    "front", ["wip: true", "premium: yes", "access: staff", "tier: gold", "archived: true", "visibility: oddly"]
+)
+def test_a_key_that_withholds_elsewhere_is_never_ignored_silently(front):
+    """A key that keeps an article back elsewhere, and that is not known here, produces a warning at its line."""
+    (warning,) = with_(f"title: T\n{front}").warnings
+    assert (warning.line, warning.rule) == (4, "withholding-key")
+    assert warning.message.startswith(front.partition(":")[0])
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        "cover_image",
+        "coverImage",
+        "heroImage",
+        "hero_image",
+        "featured_image",
+        "feature_image",
+        "ogImage",
+        "og-image",
+        "socialImage",
+    ],
+)
+def test_keys_for_the_image(key):
+    """The keys of themes and hosts give the image, with its alternative text."""
+    assert with_(f"{key}: /p.webp").image == Image("/p.webp", "", "image/webp")
+    assert with_(f"{key}: {{src: /p.webp, alt: A pond}}").image == Image("/p.webp", "A pond", "image/webp")
+
+
+@pytest.mark.parametrize(
+    ("front", "url"),
+    [
+        ("images: [/a.png, /b.png]", "/a.png"),
+        ("images: []", None),
+        ("header: {teaser: /t.jpg, overlay_image: /o.jpg}", "/t.jpg"),
+        ("header: {overlay_image: /o.jpg}", "/o.jpg"),
+        ("header: A headline", None),
+        ("feature: /f.avif", "/f.avif"),
+        ("featured: true", None),
+        ("cover: false", None),
+        ("cover: {hidden: true}\nthumbnail: /t.png", "/t.png"),
+        ("cover: {image: /c.png, relative: true}", "/c.png"),
+        ("extra: {og_image: /e.png}", "/e.png"),
+        ("params: {cover: {image: /p.png}}", "/p.png"),
+    ],
+)
+def test_shapes_of_images(front, url):
+    """Lists, mappings and keys that also mean something else give an image only if they hold one."""
+    article = with_(front)
+    assert (article.image and article.image.url, article.warnings) == (url, ())
+
+
+PEOPLE = {"bo": {"name": "Bo Dale", "url": "https://bo.example"}, "cy": {"name": "Cy"}}
+
+
+@pytest.mark.parametrize(
+    ("front", "authors"),
+    [
+        ("authors: [bo]", (Author("Bo Dale", None, "https://bo.example"),)),
+        ("author: cy", (Author("Cy"),)),
+        ("authors: [{key: bo, title: Guest}]", (Author("Bo Dale", None, "https://bo.example"),)),
+        ("authors: [{key: bo, name: B. Dale}]", (Author("B. Dale", None, "https://bo.example"),)),
+        ("authors: bo, cy", (Author("Bo Dale", None, "https://bo.example"), Author("Cy"))),
+        ("authors: [Di]", (Author("Di"),)),
+        ('authors: "Eve Fox, Gil Hart"', (Author("Eve Fox"), Author("Gil Hart"))),
+        ('authors: "Fox, Eve"', (Author("Fox, Eve"),)),
+        ('authors: "Fox, Eve; Hart, Gil"', (Author("Fox, Eve"), Author("Hart, Gil"))),
+        ('authors: "Martin Luther King, Jr."', (Author("Martin Luther King, Jr."),)),
+        ('author: "Eve Fox, Gil Hart"', (Author("Eve Fox, Gil Hart"),)),
+        ("author: {name: {given: Eve, family: Fox}}", (Author("Eve Fox"),)),
+        ("authors: [[Di], Ed]", (Author("Di"), Author("Ed"))),
+        ("extra: {author: Di}", (Author("Di"),)),
+        ("author: [true]", ()),
+    ],
+)
+def test_bylines(front, authors):
+    """Bylines are names, mappings, keys of authors.yml, and Pelican's lists."""
+    article = with_(front, people=PEOPLE)
+    assert (article.authors, article.warnings) == (authors, ())
+
+
+def test_names_one_level_down():
+    """Zola's [taxonomies] and [extra] and Hugo's params count where the key itself is absent; they tell no identity."""
+    toml = '+++\ndate = 2024-03-01\n[taxonomies]\ntags = ["a"]\ncategories = ["b"]\n[extra]\nlang = "de"\ntitle = "No"\nlink = "https://x.example/"\n+++\nx'
+    article = read(toml)
+    assert (article.tags, article.categories, article.language) == (("a",), ("b",), "de")
+    assert (article.title, article.link) == ("A", None)
+    assert with_("tags: [top]\nparams: {tags: [inner], description: D}").tags == ("top",)
+    assert with_("params: {tags: [inner], description: D}").summary == "D"
+
+
+def test_nested_categories():
+    """Hexo's nested categories are flattened, in order and each once."""
+    assert with_("categories:\n- [Diary, Games]\n- Life\n- [[Diary]]").categories == ("Diary", "Games", "Life")
+    assert with_("tags: [{name: a}, {slug: b}]").tags == ("a",)
+
+
+@pytest.mark.parametrize("end", ["...", "...\n---", "---", "...  "])
+def test_front_matter_that_three_dots_close(end):
+    """YAML may be closed by `...`; a rule in the body below stays."""
+    article = read(f"---\ntitle: T\ndate: 2024-01-01\n{end}\nText.\n\n---\n\nMore.\n")
+    assert (article.title, article.body) == ("T", "Text.\n\n---\n\nMore.\n")
+
+
+UNUSABLE = [
+    ("author: {email: a@b.c}", "author: an author needs a name", "authors"),
+    ("authors: [{key: nobody}]", "authors: 'nobody' is not in authors.yml", ""),
+    ("author: {name: x, email: nobody}", "author: 'nobody' is no e-mail address", ""),
+    ("author: {name: x, url: 'ftp://x.example'}", "author: 'ftp://x.example' is neither", ""),
+    ("tags: [{a: b}]", "tags: must be text, not a mapping", "tags"),
+    ("lang: klingon!", "lang: 'klingon!' is no language tag", "language"),
+    ("enclosure: {type: audio/mpeg}", "enclosure: an enclosure needs a url", "enclosures"),
+    ("audio: {url: a.mp3, length: long}", "audio: 'long' is no length in bytes", ""),
+    ("audio: {url: a.mp3, length: " + "9" * 5_000 + "}", "audio: '999", ""),
+    ("expires: never", "expires: 'never' is not a date", "expires"),
+    ("modDatetime: 2026-02-30", "modDatetime: '2026-02-30' is a date that does not exist", ""),
+    ("description: [x]", "description: must be text, not a list", "summary"),
+    ("image: [[x]]", "image: must be text, not a list", "image"),
+    ("coverImage: {url: 'javascript:x'}", "coverImage: 'javascript:x' is neither", "image"),
+    ("extra: {lang: '??'}", "extra.lang: '??' is no language tag", "language"),
+    ("tags: [" + ", ".join(f"t{n}" for n in range(600)) + "]", "tags: 600 names; those after the first 100", ""),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("front", "message", "lost"), UNUSABLE)
+def test_an_unusable_value_of_a_secondary_field_is_left_out(front, message, lost):
+    """The article is published without the value, with a warning that names line and key."""
+    article = with_(f"title: T\n{front}")
+    (warning,) = article.warnings
+    assert (warning.line, warning.rule) == (4, "unusable-value")
+    assert warning.message.startswith(message)
+    assert not lost or not getattr(article, lost)
+
+
+def test_the_next_usable_key_counts():
+    """Where the first key of a field is unusable, the next one is read."""
+    article = with_("description: [x]\nsummary: S\nimage: 'x:y'\ncover: /c.png\nenclosure: [{}, /a.mp3]")
+    assert (article.summary, article.image, article.enclosures) == (
+        "S",
+        Image("/c.png", "", "image/png"),
+        (Enclosure("/a.mp3", "audio/mpeg"),),
+    )
+    assert len(article.warnings) == 3
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=9),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.sampled_from(["name", "key", "url", "alt", "x"]), inner, max_size=3)
+    ),
+    max_leaves=6,
+)
+SECONDARY = sorted(
+    {key for field in ("updated", "expires", "categories", "tags", "authors", "summary", "image", "imagealt", "language", "enclosures",
+                       "canonical", "external_url", "unlisted", "listed", "outputs", "public", "password", "visibility", "status", "private", "unsupported")
+     for key in keys.FIELDS[field]} - {key for field in ("draft", "published", "embargo", "id", "link") for key in keys.FIELDS[field]}
+)  # fmt: skip
+
+
+@given(
+    st.dictionaries(st.sampled_from([*SECONDARY, "extra", "params"]), JSON, max_size=6), st.sampled_from([None, PEOPLE])
+)
+def test_no_value_of_a_secondary_field_rejects_an_article(values, people):
+    """Whatever stands under a secondary key, the article is read, and its title, date and slug are those that it says."""
+    values.pop("extra", None) if not isinstance(values.get("extra"), dict) else None
+    article = read(json.dumps({"title": "T", "date": "2026-05-01", **values}) + "\nx", "a.md", people)
+    assert (article.title, article.published, article.slug) == ("T", day(2026, 5, 1), "a")
+
+
+@pytest.mark.parametrize(
+    ("path", "text"),
+    [
+        ("README.md", "# Read me\n"),
+        ("docs/contributing.md", "How to help.\n"),
+        ("about/index.md", "---\ntitle: About\n---\nx"),
+        ("team-x.md", "---\nlayout: page\n---\nx"),
+        ("index.md", "---\ntype: Home\n---\nx"),
+    ],
+)
+def test_pages_without_a_date_are_left_out(path, text):
+    """A page that no author would date is left out with a notice, and nothing is refused."""
+    article = read(text, path)
+    assert article.draft
+    assert [one.rule for one in article.warnings] == ["undated-page"]
+
+
+@pytest.mark.parametrize(
+    ("path", "text"),
+    [
+        ("geese.md", "---\ntitle: Geese\n---\nx"),
+        ("about.md", "---\ntags: [x]\n---\nx"),
+        ("about.md", "---\ndat: 2024-01-01\n---\nx"),
+        ("_posts/about.md", "x"),
+        ("about-geese/index.md", "x"),
+        ("geese.md", "---\nlayout: post\n---\nx"),
+    ],
+)
+def test_an_article_without_a_date_is_still_refused(path, text):
+    """What looks meant for publication is refused without a date."""
+    with pytest.raises(Refused, match="no date"):
+        read(text, path)
+
+
+@pytest.mark.parametrize(
+    ("path", "title"),
+    [
+        ("2024-05-01-101500.md", ""),
+        ("2024-05-01.md", ""),
+        ("20240501T101500Z.md", ""),
+        ("2024-05-01-9-lives.md", "9 lives"),
+        ("12.md", ""),
+    ],
+)
+def test_no_title_is_invented_from_a_number(path, title):
+    """A note without a title, whose file is called by a number or a time, has none."""
+    assert read("---\ncreatedAt: 2024-05-01\n---\nSaw geese.", path).title == title
+
+
+def test_other_addresses():
+    """`canonical_url` is where the article was first, `external_url` what it is about; its own address is neither."""
+    article = with_("canonical_url: https://first.example/p\nexternal_url: https://else.example/x")
+    assert (article.canonical, article.external_url, article.link) == (
+        "https://first.example/p",
+        "https://else.example/x",
+        None,
+    )
