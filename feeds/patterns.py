@@ -7,6 +7,7 @@ generators, for sites that move in: an id that their readers know must come out 
 import re
 import unicodedata
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from urllib.parse import unquote_plus
 
 from feeds.model import Article, Site
@@ -14,7 +15,7 @@ from feeds.text import in_words, quote_path, safe_path, slugify
 
 DATES = ("year", "month", "day")
 NAMING = ("slug", "path", "file", "title", "name", "headline", "stem")  # without one of them all articles would be one
-PARTS = ("category", "categories", "folder", "section", *NAMING, *DATES)
+PARTS = ("category", "categories", "folder", "section", "lang", *NAMING, *DATES)
 _PART = re.compile(r"\{(\w+)((?::\w+)*)\}")
 _DATED = re.compile(r"\d{4}-\d\d-\d\d-(?=.)")
 _ASCII = str.maketrans(  # of letters that are no other letter with an accent, as unidecode has them
@@ -93,12 +94,16 @@ SPELLINGS = tuple(_SPELLINGS)
 
 def filled(pattern: str, article: Article, site: Site, *, link: str = "", quoted: bool = False) -> str:
     """Fill in a pattern, with its parts `quoted` for a URL or not; a segment whose parts have no value is left out."""
+    if "{lang" in pattern:
+        article = _without_language(article)
 
     def value(match: re.Match[str]) -> str:
         part, spelled = match[1], match[2].split(":")[1:]
         if part in DATES:
             moment = article.published.astimezone(site.timezone) if "local" in spelled else article.published
             return f"{getattr(moment, part):0{4 if part == 'year' else 2}d}"
+        if part == "lang":  # the language of the site needs none
+            return article.language if article.language and article.language != site.language else ""
         text = link if part == "link" else _text(article, part, written=bool(_OF_WHAT_IS_WRITTEN.keys() & spelled))
         for spelling in spelled:
             text = _SPELLINGS[spelling](text)
@@ -106,6 +111,19 @@ def filled(pattern: str, article: Article, site: Site, *, link: str = "", quoted
 
     segments = ((_PART.sub(value, segment), segment) for segment in pattern.split("/"))
     return "/".join(full for full, segment in segments if full or not segment)
+
+
+def _without_language(article: Article) -> Article:
+    """Return the article with the name and the slug that it has without the language in its file name: `note.de.md`."""
+    end = f".{article.language}"
+    if article.language is None or not article.name.replace("_", "-").endswith(end):
+        return article
+    name = article.name[: -len(end)]
+    slug = article.slug if article.slug_given else article.slug[: -len(end)]
+    if name.endswith("/index"):
+        name = name.removesuffix("/index")
+        slug = slug if article.slug_given else _DATED.sub("", name.rpartition("/")[2])
+    return replace(article, name=name, slug=slug)
 
 
 def _text(article: Article, part: str, *, written: bool) -> str:

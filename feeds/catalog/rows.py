@@ -293,4 +293,4 @@ def unpacked(article: bytes) -> Article:
     except ValueError as error:
         raise CatalogDamaged(f"the catalog is damaged: an article in it can't be read: {error}") from error
     values = {key: _UNPACK[key](value) if key in _UNPACK else value for key, value in from_json(facts).items()}
-    return Article(body=body, **values)
+    return Article(body=body, **{"title": "", **values})  # what is empty is not stored

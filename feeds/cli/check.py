@@ -27,6 +27,7 @@ from feeds.cli.common import (
 from feeds.config import Config
 from feeds.errors import ConfigError, FeedsError, GuardStopped, Refused, UsageError
 from feeds.folder import Folder
+from feeds.folder.companions import Companions
 from feeds.lint import RULES, Lint, Problem
 from feeds.model import Site
 from feeds.parse import article as articles
@@ -112,10 +113,11 @@ def _of_run(outcome: Outcome) -> Iterator[Problem]:
 
 
 def _of_articles(folder: Folder, lint: Lint, site: Site) -> Iterator[Problem]:
+    companions = Companions(folder.root, site.language)
     for found in folder.scan():
         try:
             data = folder.read(found, articles.LARGEST)
-            article = articles.read(data, found.path, site.timezone)
+            article = articles.read(data, found.path, site.timezone, companions.people(found.path))
         except Refused:
             continue  # the run has said so
         except FeedsError:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from feeds.errors import FolderGone, Refused, Unreadable
 from feeds.folder import watch as watching
-from feeds.folder.walk import SUFFIXES, Found, Walk
+from feeds.folder.walk import AUTHORS_FILES, SUFFIXES, Found, Walk
 from feeds.folder.watch import How as Watch
 
 __all__ = ["Folder", "Found", "Unsettled", "Watch"]
@@ -67,7 +67,18 @@ class Folder:
 
     def may_hold(self, path: str) -> bool:
         """Tell whether a path may be an article, or is a folder and may hold some."""
+        if path.rpartition("/")[2] in AUTHORS_FILES:
+            return True
         return self._walk.is_ours(path) and (path.lower().endswith(SUFFIXES) or (self.root / path).is_dir())
+
+    def authors_state(self) -> str:
+        """Return a text that changes with every authors.yml that the last scan of everything has come across."""
+        facts = []
+        for path in sorted(self._walk.authors_files):
+            with suppress(OSError):
+                found = (self.root / path).stat()
+                facts.append(f"{path} {found.st_mtime_ns} {found.st_size}")
+        return "\n".join(facts)
 
     def has(self, path: str) -> bool:
         """Tell whether there is a file at a path."""

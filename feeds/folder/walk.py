@@ -15,6 +15,7 @@ from feeds.errors import ConfigError
 from feeds.text import clean
 
 SUFFIXES = (".md", ".markdown")
+AUTHORS_FILES = frozenset({"authors.yml", "authors.yaml", ".authors.yml", ".authors.yaml"})  # Docusaurus, MkDocs
 _INODE = (1 << 63) - 1  # some file systems number with 64 bits, which no database's integer holds
 _NEVER = (".", "~$", "_index.")  # hidden, Office's, and Hugo's list pages
 
@@ -36,6 +37,7 @@ class Walk:
         self._include = _patterns("include", include)
         self._exclude = _patterns("exclude", exclude)
         self._every = set(include) == {f"**/*{suffix}" for suffix in SUFFIXES} and not exclude  # as nearly always
+        self.authors_files: set[str] = set()  # that the last walk through everything has come across
         self._open: dict[str, list[str]] = {}  # what is in the folders that the last walk is in, or was left in
 
     def __getstate__(self) -> dict[str, object]:
@@ -50,7 +52,7 @@ class Walk:
         `FileNotFoundError` if a folder went away after it was listed.
         """
         if not after:
-            self._open = {}
+            self._open, self.authors_files = {}, set()
         return self._walk(root, "", after, self._open)
 
     def below(self, root: str, path: str) -> Iterator[Found]:
@@ -80,6 +82,8 @@ class Walk:
                     if not self._exclude.match_file(path):
                         ways.append((path, _names(root, path, after, open_)))
                         break
+                elif name in AUTHORS_FILES:
+                    self.authors_files.add(path)
                 elif self._wanted(path) and (found := _look(root, path)):
                     yield found
             else:
@@ -109,14 +113,18 @@ def _names(root: str, prefix: str, after: str, open_: dict[str, list[str]]) -> I
 
 
 def _listed(folder: str) -> list[str]:
-    """Give the articles and the folders in a folder by name as it is shown, folders with a "/"."""
+    """Return the articles, authors.yml and the folders in a folder by name as it is shown, folders with a "/"."""
+    names = []
     with os.scandir(folder) as items:
-        names = [
-            f"{name}/" if is_folder else name
-            for item in items
-            if not _is_never(name := item.name)
-            and ((is_folder := item.is_dir(follow_symlinks=False)) or name.lower().endswith(SUFFIXES))
-        ]
+        for item in items:
+            name = item.name
+            if name in AUTHORS_FILES:
+                names.append(name)
+            elif not _is_never(name):
+                if item.is_dir(follow_symlinks=False):
+                    names.append(f"{name}/")
+                elif name.lower().endswith(SUFFIXES):
+                    names.append(name)
     names.sort(key=None if "".join(names).isprintable() else _shown)
     return names
 

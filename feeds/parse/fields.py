@@ -6,7 +6,7 @@ In any other field it is ignored, which adds to `warnings`.
 """
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, tzinfo
 from operator import itemgetter
 from typing import Any, TypeVar
@@ -53,8 +53,8 @@ class Fields:
         self._found: dict[str, list[Found]] = {}
         for spelling, value in matter.items():
             key = canonical(spelling)
-            if roles := keys.ROLES.get(key):
-                self._add(roles, spelling, value)
+            if key in keys.ROLES:
+                self._add(keys.ROLES[key], spelling, value)
             elif key in keys.CONTAINERS and isinstance(value, dict):
                 for inner, inner_value in value.items():
                     roles = keys.INNER_ROLES.get(canonical(str(inner)), ())
@@ -64,13 +64,20 @@ class Fields:
         value = one_line(value) if isinstance(value, str) else value
         if value is not None and value != "":
             for field, rank in roles:
-                self._found.setdefault(field, []).append((rank, key, value))
+                if field in self._found:
+                    self._found[field].append((rank, key, value))
+                else:
+                    self._found[field] = [(rank, key, value)]
 
-    def _in(self, field: str) -> list[Found]:
+    def __contains__(self, field: str) -> bool:
+        """Return whether a key of a field has a value."""
+        return field in self._found
+
+    def _in(self, field: str) -> Sequence[Found]:
         """Return the keys of a field that have a value, in their order."""
         found = self._found.get(field)
         if found is None:
-            return []
+            return ()
         if len(found) > 1:
             found.sort(key=itemgetter(0))
         return found
@@ -156,15 +163,22 @@ class Fields:
                 items = value.split(",")
             elif isinstance(value, str) and key.lower() == words:
                 items = value.split()
-            names = []
-            for item in _flat(items):
-                try:
-                    names.append(_text(item if not isinstance(item, dict) else _part(item, "name", "title", "label")))
-                except ValueError as error:
-                    self._ignore(key, str(error))
+            names = [one_line(item) if isinstance(item, str) else self._name(key, item) for item in _flat(items)]
             if found := tuple(dict.fromkeys(filter(None, names))):
                 return self._few(key, found)
         return ()
+
+    def _name(self, key: str, item: Any) -> str | None:
+        """Return the name in an item of a list that is no text."""
+        try:
+            return (
+                None
+                if item is None
+                else _text(_part(item, "name", "title", "label") if isinstance(item, dict) else item)
+            )
+        except ValueError as error:
+            self._ignore(key, str(error))
+            return None
 
     def authors(self) -> tuple[Author, ...]:
         """Return the authors: texts ("Name <mail>"), mappings, keys of authors.yml, or a list of those."""
@@ -382,13 +396,11 @@ def _without_feeds(outputs: Any) -> bool:
     return bool(names) and not any(_FEEDS.search(name) for name in names)
 
 
-def _flat(value: Any) -> Iterator[Any]:
-    """Yield the items of a list and of the lists in it; a value that is no list is its only item."""
-    if isinstance(value, list):
-        for item in value:
-            yield from _flat(item)
-    elif value is not None:
-        yield value
+def _flat(value: Any) -> list[Any]:
+    """Return the items of a list and of the lists in it; a value that is no list is the only item."""
+    if not isinstance(value, list):
+        return [value]
+    return [inner for item in value for inner in _flat(item)] if list in map(type, value) else value
 
 
 def _part(mapping: Mapping[str, Any], *parts: str) -> Any:

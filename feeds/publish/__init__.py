@@ -22,11 +22,12 @@ from feeds import syndicate
 from feeds.catalog import Catalog, Refusal, Run
 from feeds.errors import CatalogDamaged, FolderGone, GuardStopped
 from feeds.folder import Folder
+from feeds.folder.walk import AUTHORS_FILES
 from feeds.lint import Problem
 from feeds.model import Site
 from feeds.publish.commit import Commit
 from feeds.publish.guard import HELD, Guard, remember
-from feeds.publish.look import Filled, Interrupted, Look, Progress
+from feeds.publish.look import Filled, Interrupted, Look, Progress, Seen
 from feeds.publish.reading import Readers
 from feeds.sandbox import Sandbox
 
@@ -34,6 +35,7 @@ __all__ = ["Filled", "Interrupted", "Mended", "Outcome", "Progress", "Publisher"
 
 Mended = Callable[[CatalogDamaged, Path | None], object]  # what was wrong, where the damaged one is kept
 
+_AUTHORS = "authors files"  # in the catalog: the state of every authors.yml when articles were read
 _TRIAL_SECONDS = 1.0  # of CPU
 
 
@@ -112,6 +114,8 @@ class Publisher:
             anew = self._begin(force=force)
             parts = [""] if only is None or anew else self._parts(only)
             seen = look.at(parts, again=anew, progress=progress)
+            if parts == [""]:
+                seen = self._look_for_authors(look, seen, read_again=anew, progress=progress)
             if seen.first:
                 filled(seen.first)
             with self._catalog.writing(much=seen.first > 0) as catalog:
@@ -144,6 +148,22 @@ class Publisher:
                     remember(catalog, now)
             raise
 
+    def _look_for_authors(self, look: Look, seen: Seen, *, read_again: bool, progress: Progress) -> Seen:
+        """Read all articles again if an authors.yml has changed since they were read."""
+        state = self._folder.authors_state()
+        with self._catalog.reading() as catalog:
+            known = catalog.meta(_AUTHORS) or ""
+        if state == known:
+            return seen
+        if not (read_again or seen.first):
+            again = look.at([""], again=True, progress=progress)
+            again.warnings[:0] = seen.warnings
+            again.more_warnings += seen.more_warnings
+            seen = again
+        with self._catalog.writing() as catalog:
+            catalog.set_meta(_AUTHORS, state)
+        return seen
+
     def _begin(self, *, force: bool) -> bool:
         """Forget what was read for another site. Tells whether everything is to be read again."""
         if not self._catalog.is_there:  # somebody took it away
@@ -169,4 +189,6 @@ class Publisher:
             if catalog.meta(HELD):
                 return [""]
             parts = sorted(path for path in only if self._folder.may_hold(path) or catalog.is_folder(path))
+            if any(path.rpartition("/")[2] in AUTHORS_FILES for path in parts):
+                return [""]
         return [path for path in parts if not any(path.startswith(f"{other}/") for other in parts)]

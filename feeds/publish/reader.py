@@ -6,6 +6,7 @@ from feeds import syndicate
 from feeds.catalog import Reading, Stamp
 from feeds.errors import Refused, Unreadable
 from feeds.folder import Folder, Unsettled
+from feeds.folder.companions import Companions
 from feeds.model import Site
 from feeds.parse import article as articles
 from feeds.parse.bounds import ordinary
@@ -22,6 +23,11 @@ class Reader:
     def __init__(self, folder: Folder, site: Site) -> None:
         self._folder = folder
         self._site = site
+        self._companions = Companions(folder.root, site.language)
+
+    def forget(self) -> None:
+        """Have the files beside articles read again."""
+        self._companions.forget()
 
     def read(self, differing: Differing) -> Read:
         """Read one file."""
@@ -29,10 +35,14 @@ class Reader:
         stamp = (file.mtime_ns, file.size, file.inode)
         try:
             data = self._folder.read(file, articles.LARGEST)
-            hash_ = hashlib.sha256(data).hexdigest()
+            beside = self._companions.digest(file.path)
+            hash_ = hashlib.sha256(data + beside).hexdigest()
             if row and row.hash == hash_ and not (row.refused or row.gone or differing.again):
                 return Touched(row.key, file.path, stamp)
-            article = articles.read(data, file.path, site.timezone)
+            read = articles.read(data, file.path, site.timezone, self._companions.people(file.path))
+            article = self._companions.complete(read)
+            if article.enclosures != read.enclosures:  # a document changes with their lengths
+                hash_ = hashlib.sha256(data + beside + repr(article.enclosures).encode()).hexdigest()
             page = syndicate.page(article, site)
             _require_short(("id", article.id), ("slug", article.slug), ("the path of its page", page))
         except Unsettled:

@@ -82,7 +82,11 @@ class Readers:
     def read(self, differing: Iterable[Differing]) -> Iterator[Result]:
         """Read files, in their order. Raises `FeedsError` if nothing can be tried just now."""
         left = iter(differing)
+        known = True  # that the files beside articles may have changed since the last run
         for one in islice(left, _FEW):
+            if known:
+                self._reader.forget()
+                known = False
             yield self._settle(self._reader.read(one))
         if first := _batch(left):
             yield from self._read_many(first, left)

@@ -1,0 +1,215 @@
+"""Sites with front matter as other generators write it, published: all three formats agree."""
+
+import json
+
+import pytest
+from facts import facts
+
+FORMATS = ("rss.xml", "atom.xml", "feed.json")
+
+
+def entries(site):
+    """Return the entries of the site's feed by path of their URL, from each format."""
+    documents = site.documents()
+    return {name: {entry["url"]: entry for entry in facts(name, documents[f"/{name}"])} for name in FORMATS}
+
+
+def test_an_unlisted_article_has_a_page_only(site):
+    """It is in no feed, its page is there for who knows the address and not for search engines, and it may come back."""
+    site.configure(site={"pages": True}, feeds={"guard": 1})
+    site.article("shown.md", title="Shown", category="x")
+    site.article("kept.md", title="Kept", category="x", noRSS=True)
+    assert site.run("build").returncode == 0
+    assert [set(found) for found in entries(site).values()] == [{"https://test.example/x/shown/"}] * 3
+    page = (site.root / "public/x/kept/index.html").read_text()
+    assert '<meta name="robots" content="noindex">' in page
+    assert "noindex" not in (site.root / "public/x/shown/index.html").read_text()
+    assert set(site.items("/category/x/feed.json")) == {"Shown"}
+    site.article("kept.md", title="Kept", category="x")
+    site.article("shown.md", title="Shown", category="x", feed=False)
+    site.publish()
+    assert set(site.items()) == {"Kept"}
+    assert site.feed("/category/x/feed.json")["items"][0]["title"] == "Kept"
+
+
+def test_an_article_comes_out_of_its_embargo(site):
+    """Until the later of `publishDate` and `date` it is scheduled; then it is published under `date`."""
+    site.article("a.md", title="A", date="2026-03-01", publishDate="2026-06-02T08:00:00Z")
+    site.article("b.md", title="B")
+    assert site.publish().articles == 1
+    assert set(site.items()) == {"B"}
+    with site.catalog.reading() as catalog:
+        assert [(path, at.isoformat()) for path, at in catalog.scheduled(site.now)] == [
+            ("a.md", "2026-06-02T08:00:00+00:00")
+        ]
+        assert catalog.next_change(site.now).isoformat() == "2026-06-02T08:00:00+00:00"
+    assert json.loads(site.run("status", "--json").stdout)["articles"] == 1
+    site.publish(site.now.replace(day=2))
+    assert [item["title"] for item in site.feed()["items"]] == ["B", "A"]
+    assert {entry["published"].isoformat() for found in entries(site).values() for entry in found.values() if entry["title"] == "A"} == {"2026-03-01T00:00:00+00:00"}  # fmt: skip
+
+
+def test_warnings_are_reported_once(site):
+    """A run reports what it left out of a file that it read, exits with 0, and says nothing while the file is the same."""
+    site.article("a.md", title="A", lang="klingon!", wip=True)
+    done = site.run("build")
+    assert done.returncode == 0
+    assert (
+        "warning: content/a.md:4: lang: 'klingon!' is no language tag; write it like en or pt-BR; it is ignored\n"
+        in done.stderr
+    )
+    assert "warning: content/a.md:5: wip: 'true' keeps an article back elsewhere and has no effect here" in done.stderr
+    assert site.run("build").stderr == ""
+    check = site.run("check")
+    assert "content/a.md:4: warning: lang: 'klingon!'" in check.stdout
+    assert "(withholding-key)" in check.stdout
+    assert site.run("check", "--strict").returncode == 1
+    assert "klingon" not in site.run("check", "--ignore", "unusable-value").stdout
+
+
+def test_many_warnings_are_cut_short(site, monkeypatch):
+    """A run lists so many warnings, and counts the others."""
+    monkeypatch.setattr("feeds.publish.look._MAX_WARNINGS", 3)
+    for number in range(5):
+        site.article(f"{number}.md", title="T", lang="?")
+    done = site.run("build")
+    assert done.stderr.count("is no language tag") == 3
+    assert done.stderr.endswith("warning: 2 more warnings; `feeds check` lists them\n")
+
+
+def test_pages_without_a_date_cost_one_notice(site):
+    """about.md and README.md are left out with one line, and the exit code is 0; with a date they are articles."""
+    site.article("a.md", title="A")
+    site.write("README.md", "# Read me\n")
+    site.write("about.md", "---\ntitle: About\n---\nWe.\n")
+    done = site.run("build")
+    assert (done.returncode, done.stderr.count("\n")) == (0, 1)
+    assert done.stderr.startswith(
+        "notice: without a date, taken for pages and left out: content/README.md, content/about.md; "
+    )
+    assert set(site.items()) == {"A"}
+    assert "undated-page" in site.run("check", "-v").stdout
+    site.article("about.md", title="About")
+    assert site.run("build").stderr == ""
+    assert set(site.items()) == {"A", "About"}
+
+
+def test_a_note_without_a_title(site):
+    """RSS and JSON Feed leave the title out, Atom and the pages have the beginning of the text."""
+    site.configure(site={"pages": True})
+    site.write(
+        "2026-05-01-093000.md",
+        "A heron stood at the quay, and nobody else was there to see it but the boy with the bicycle.\n",
+    )
+    site.publish()
+    found = entries(site)
+    (rss,), (atom,), (item,) = (found[name].values() for name in FORMATS)
+    assert rss["title"] == ""
+    assert b"<title></title>" not in site.documents()["/rss.xml"]
+    assert "title" not in site.feed()["items"][0]
+    assert atom["title"] == "A heron stood at the quay, and nobody else was there to see it but the boy with…"
+    assert rss["html"] == atom["html"] == item["html"]
+    assert site.run("build").returncode == 0
+    assert "A heron stood at the quay" in (site.root / "public/index.html").read_text()
+    assert "<h1" not in (site.root / "public/093000/index.html").read_text()
+
+
+def test_the_url_by_title_of_a_note_stays(site):
+    """A pattern with {title} has the name of the file where there is no title, as before."""
+    site.configure(content={"permalink": "/{title}/"})
+    site.write("2026-05-01-093000.md", "Text.\n")
+    site.publish()
+    assert site.feed()["items"][0]["url"] == "https://test.example/093000/"
+
+
+def test_addresses_elsewhere(site):
+    """`canonical_url` is the entry's URL in every format; `external_url` is RSS' link, and named by the others."""
+    site.configure(site={"pages": True})
+    site.article("a.md", title="A", canonical_url="https://first.example/p")
+    site.article("b.md", title="B", external_url="https://else.example/x")
+    assert site.run("build").returncode == 0
+    found = entries(site)
+    assert all("https://first.example/p" in urls for urls in found.values())
+    assert "https://else.example/x" in found["rss.xml"]
+    assert "https://test.example/b/" in found["atom.xml"]
+    assert {item["title"]: item.get("external_url") for item in site.feed()["items"]} == {
+        "A": None,
+        "B": "https://else.example/x",
+    }
+    assert b'<link href="https://else.example/x" rel="related" type="text/html"/>' in site.documents()["/atom.xml"]
+    assert '<link rel="canonical" href="https://first.example/p">' in (site.root / "public/a/index.html").read_text()
+
+
+def test_authors_files(site):
+    """authors.yml beside the articles, or above, gives names; a change to it changes every entry, and no id or date."""
+    site.article("blog/a.md", title="A", authors=["fay"])
+    site.article("b.md", title="B", author="fay")
+    site.publish()
+    assert {author["name"] for item in site.feed()["items"] for author in item["authors"]} == {"fay"}
+    before = {item["id"]: item["date_published"] for item in site.feed()["items"]}
+    site.write("blog/authors.yml", "fay:\n  name: Fay Gray\n  url: https://fay.example\n")
+    site.publish()
+    assert site.items()["A"]["authors"] == [{"name": "Fay Gray", "url": "https://fay.example"}]
+    assert site.items()["B"]["authors"] == [{"name": "fay"}]
+    site.write(".authors.yml", "authors:\n  fay: {name: F. Gray, description: writes}\n")
+    assert site.publish(only=[".authors.yml"]).changed
+    assert site.items()["B"]["authors"] == [{"name": "F. Gray"}]
+    assert site.publish().changed == ()
+    site.write("blog/authors.yml", "fay: [\n")
+    site.publish()
+    assert site.items()["A"]["authors"] == [{"name": "fay"}]
+    assert {item["id"]: item["date_published"] for item in site.feed()["items"]} == before
+    for found in entries(site).values():
+        assert sorted(entry["authors"] for entry in found.values()) == [["F. Gray"], ["fay"]]
+
+
+def test_lengths_of_enclosures(site):
+    """The length of a file beside its article is measured; one that is given, elsewhere or outside is left as it is."""
+    site.write(
+        "ep/index.md",
+        "---\ntitle: A\ndate: 2026-05-01\nenclosures: [talk%201.mp3, ../../secret.mp3, 'https://x.example/talk 1.mp3']\n---\nx",
+    )
+    site.write("ep/talk 1.mp3", b"\0" * 1234)
+    (site.root / "secret.mp3").write_bytes(b"\0" * 99)
+    site.write("b.md", "---\ntitle: B\ndate: 2026-05-01\naudio: {url: ./c.ogg, length: 7}\n---\nx")
+    site.write("c.ogg", b"\0" * 55)
+    site.publish()
+    for found in entries(site).values():
+        lengths = {entry["title"]: [length for *_, length in entry["files"]] for entry in found.values()}
+        assert lengths == {"A": [1234, 0, 0], "B": [7]}
+    assert site.publish(force=True).changed == ()
+
+
+@pytest.mark.parametrize(
+    ("permalink", "urls"),
+    [
+        (
+            "/{category}/{slug}/",
+            {"en": "/walk/", "fr": "/index.fr/", "pt-BR": "/note.pt_BR/", "gl": "/x.gl/", None: "/node.js/"},
+        ),
+        (
+            "/{lang}/{slug}/",
+            {"en": "/walk/", "fr": "/fr/walk/", "pt-BR": "/pt-BR/note/", "gl": "/gl/x/", None: "/node.js/"},
+        ),
+    ],
+)
+def test_languages_of_file_names(site, permalink, urls):
+    """A language tag in a file name is the article's language; its address changes only with {lang} in the permalink."""
+    site.configure(content={"permalink": permalink})
+    for path in ("walk/index.md", "walk/index.fr.md", "note.pt_BR.md", "x.md", "x.gl.md", "node.js.md"):
+        site.article(path, title=path)
+    site.publish()
+    for found in entries(site).values():
+        languages = {
+            entry["title"]: (entry["language"], url.removeprefix("https://test.example"))
+            for url, entry in found.items()
+        }
+        assert languages["walk/index.fr.md"] == ("fr", urls["fr"])
+        assert languages["walk/index.md"] == ("en", urls["en"])
+        assert languages["note.pt_BR.md"] == ("pt-BR", urls["pt-BR"])
+        assert languages["x.gl.md"] == ("gl", urls["gl"])
+        assert languages["node.js.md"] == ("en", urls[None])
+    assert {item["id"] for item in site.feed()["items"]} >= {
+        "tag:test.example,2026:note.pt_BR",
+        "tag:test.example,2026:walk/index.fr",
+    }
