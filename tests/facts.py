@@ -36,7 +36,7 @@ def _xml(filename, body):
             {
                 "id": entry.id,
                 "url": entry.link,
-                "title": entry.title,
+                "title": entry.get("title", ""),
                 "published": datetime.fromisoformat(entry.published)
                 if filename == "atom.xml"
                 else parsedate_to_datetime(entry.published),
@@ -60,7 +60,7 @@ def _jsonfeed(body):
         {
             "id": item["id"],
             "url": item["url"],
-            "title": item["title"],
+            "title": item.get("title", ""),
             "published": datetime.fromisoformat(item["date_published"]),
             "updated": datetime.fromisoformat(item["date_modified"]),
             "authors": [author["name"] for author in item.get("authors", [])],

@@ -56,7 +56,7 @@ def read(files: Mapping[str, str]) -> Move:
             OldFeed("tag", f"/tags/{{name}}/{name}", "rss.xml"),
         ),
         partial(_spelled, spelled=spelled),
-        (*notes, "pages without a date, such as about.md, are refused: name them in content.exclude"),
+        (*notes, "pages without a date, such as about.md, are no articles: name them in content.exclude"),
         slashes=True,
     )
 

@@ -73,6 +73,7 @@ class Pages:
             entry=entry,
             body=body,
             places=[place for place in places if place.path],
+            listed=bool(places),  # an unlisted article is in no feed, and for no search engine
             lang=entry.language,
             dir=direction(entry.language),
         )
