@@ -69,10 +69,6 @@ class Fields:
                 else:
                     self._found[field] = [(rank, key, value)]
 
-    def __contains__(self, field: str) -> bool:
-        """Return whether a key of a field has a value."""
-        return field in self._found
-
     def _in(self, field: str) -> Sequence[Found]:
         """Return the keys of a field that have a value, in their order."""
         found = self._found.get(field)
@@ -86,7 +82,7 @@ class Fields:
         """Return the value of a field on one line. Raises `Refused` for a list or a mapping."""
         for _, key, value in self._in(field):
             try:
-                return _text(value)
+                return value if isinstance(value, str) else _text(value)  # it is on one line
             except ValueError as error:
                 raise self.refused(key, str(error)) from None
         return None
@@ -110,10 +106,10 @@ class Fields:
 
     def optional_date(self, field: str) -> datetime | None:
         """Return the first usable date of a secondary field."""
-        found = self._usable(field, lambda _, value: self._optional_date(value))
+        found = self._usable(field, self._optional_date)
         return found if found or field != "updated" else self._date_of_mapping()
 
-    def _optional_date(self, value: Any) -> datetime | None:
+    def _optional_date(self, _key: str, value: Any) -> datetime | None:
         if isinstance(value, bool):
             return None
         if isinstance(value, dict):
@@ -135,22 +131,15 @@ class Fields:
 
     def optional_text(self, field: str) -> str | None:
         """Return the first text of a secondary field."""
-        return self._usable(field, lambda _, value: None if isinstance(value, bool) else _text(value)) or None
+        return self._usable(field, _optional_text) or None
 
     def url(self, field: str) -> str | None:
         """Return the first usable URL of a secondary field: a path on the site, or http(s)."""
-        return self._usable(field, lambda _, value: None if isinstance(value, bool) else _url(_text(value)))
+        return self._usable(field, _optional_url)
 
     def language(self) -> str | None:
         """Return the language as a BCP 47 tag."""
-
-        def tag(_key: str, value: Any) -> str:
-            text = _text(value).replace("_", "-")
-            if not _LANGUAGE.fullmatch(text):
-                raise ValueError(f"{_shown(text)} is no language tag; write it like en or pt-BR")
-            return text
-
-        return self._usable("language", tag)
+        return self._usable("language", _language_tag)
 
     def names(self, field: str, *, commas: bool = False, words: str = "") -> tuple[str, ...]:
         """Return a list of names, each once and in order; a text is one name, or several between `commas`.
@@ -345,6 +334,8 @@ class Fields:
         `convert` gets a key and its value. It returns None for a value that says something else, and raises
         `ValueError` with the reason for one that is unusable.
         """
+        if field not in self._found:
+            return None
         for _, key, value in self._in(field):
             try:
                 converted = convert(key, value)
@@ -407,6 +398,21 @@ def _part(mapping: Mapping[str, Any], *parts: str) -> Any:
     """Return the first of the parts of a mapping that has a value."""
     values = {canonical(str(key)): value for key, value in mapping.items() if not _is_nothing(value)}
     return next((values[part] for part in parts if part in values), None)
+
+
+def _optional_text(_key: str, value: Any) -> str | None:
+    return value if isinstance(value, str) else None if isinstance(value, bool) else _text(value)
+
+
+def _optional_url(_key: str, value: Any) -> str | None:
+    return None if isinstance(value, bool) else _url(_text(value))
+
+
+def _language_tag(_key: str, value: Any) -> str:
+    tag = _text(value).replace("_", "-")
+    if not _LANGUAGE.fullmatch(tag):
+        raise ValueError(f"{_shown(tag)} is no language tag; write it like en or pt-BR")
+    return tag
 
 
 def _url(url: str) -> str:
