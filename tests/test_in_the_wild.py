@@ -5,6 +5,8 @@ import json
 import pytest
 from facts import facts
 
+from feeds.errors import GuardStopped
+
 FORMATS = ("rss.xml", "atom.xml", "feed.json")
 
 
@@ -213,3 +215,16 @@ def test_languages_of_file_names(site, permalink, urls):
         "tag:test.example,2026:note.pt_BR",
         "tag:test.example,2026:walk/index.fr",
     }
+
+
+def test_the_guard_counts_unlisted_articles(site):
+    """A folder that is suddenly empty stops a run, also where more articles were unlisted than in feeds."""
+    site.article("a.md", title="A")
+    for number in range(3):
+        site.article(f"u{number}.md", title="U", unlisted=True)
+    site.publish()
+    for file in site.content.glob("*.md"):
+        file.unlink()
+    with pytest.raises(GuardStopped):
+        site.publish()
+    assert set(site.items()) == {"A"}

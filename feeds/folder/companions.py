@@ -21,7 +21,9 @@ from feeds.text import clean, scheme
 _NAMES = sorted(AUTHORS_FILES)
 _MAX_AUTHORS_BYTES = 256 * 1024
 _LOG = logging.getLogger(__name__)
-_SUFFIX = re.compile(r"(?P<stem>[^/]+)\.(?P<tag>[A-Za-z]{2,3}(?:[-_][A-Za-z0-9]{2,8})*)\.(?P<ending>md|markdown)$")
+_SUFFIX = re.compile(
+    r"(?:^|/)(?P<stem>[^/]+)\.(?P<tag>[A-Za-z]{2,3}(?:[-_][A-Za-z0-9]{2,8})*)\.(?P<ending>md|markdown)$"
+)
 # languages of a suffix that needs no other sign: those that many sites are written in
 _LANGUAGES = {
     "ar", "be", "bg", "bn", "ca", "cs", "da", "de", "el", "en", "es", "et", "eu", "fa", "fi", "fr", "gl", "he", "hi",
@@ -65,9 +67,9 @@ class Companions:
 
     def complete(self, article: Article) -> Article:
         """Return the article with its language, if its file name tells, and the length of enclosures beside it."""
-        if article.language is None and (match := _SUFFIX.search(article.path)):
+        if article.language is None and article.path.count(".") > 1 and (match := _SUFFIX.search(article.path)):
             article = replace(article, language=self._language_of(article.path, match))
-        if any(not file.length for file in article.enclosures):
+        if article.enclosures and any(not file.length for file in article.enclosures):
             files = tuple(self._measured(article.path, file) for file in article.enclosures)
             article = replace(article, enclosures=files)
         return article
