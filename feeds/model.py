@@ -66,6 +66,7 @@ class Site:
     max_size: int = 512 << 10  # bytes of a live document; 0: no limit
     max_age: int = 300  # seconds for which a document is fresh
     pages: bool = False  # whether we are the site's home: entries' links lead to pages of ours
+    markdown: Literal["gfm", "obsidian", "python-markdown"] = "gfm"  # the dialect of the articles
     tombstones: int = 30  # days for which a feed tells what was withdrawn from it; 0: it does not
 
 

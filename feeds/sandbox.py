@@ -1,4 +1,4 @@
-"""Rendering in a process of its own, with a limit on the time and memory of each article.
+"""Rendering with Python-Markdown in a process of its own, with a limit on the time and memory of each article.
 
 Whatever an article does – loop in a regular expression, recurse, eat memory, crash the interpreter – it does to that
 process, which is started again for the next. No thread can be ended from outside and a running regular expression holds
@@ -43,12 +43,12 @@ class Sandbox:
         with self._lock:
             self._process = self._process or self._start()
 
-    def content(self, body: str, summary: str | None, base: str, prefix: str) -> Content:
+    def content(self, body: str, summary: str | None, base: str, prefix: str, title: str = "") -> Content:
         """Render a body as `parse.content.Renderer.content` does.
 
         Raises `Refused` if it fails or takes too much, `FeedsError` if nothing can be rendered just now.
         """
-        request = json.dumps([body, summary, base, prefix]).encode() + b"\n"
+        request = json.dumps([body, summary, base, prefix, title]).encode() + b"\n"
         with self._lock:
             answer = self._ask(request)
             if answer is None:  # the process died; of this article only if it does so again
@@ -114,6 +114,8 @@ def _answer(renderer: "Renderer", request: list[Any], seconds: float) -> dict[st
         return asdict(renderer.content(*request))
     except TimeoutError:
         return {"refused": _TOO_SLOW}
+    except Refused as refused:
+        return {"refused": refused.reason}
     except RecursionError:
         return {"refused": "nested too deep"}
     except MemoryError:
@@ -132,7 +134,7 @@ def main() -> None:
     signal.signal(signal.SIGVTALRM, _too_slow)
     with contextlib.suppress(ValueError, OSError):  # a lower limit is already in force
         resource.setrlimit(resource.RLIMIT_AS, (_MEMORY, _MEMORY))
-    renderer, seconds = Renderer(), float(sys.argv[1])
+    renderer, seconds = Renderer("python-markdown"), float(sys.argv[1])
     for line in sys.stdin.buffer:
         answer = _answer(renderer, json.loads(line), seconds)
         sys.stdout.buffer.write(json.dumps(answer).encode() + b"\n")

@@ -110,7 +110,7 @@ class InProcessSandbox:
     interface of `feeds.sandbox.Sandbox`, without its limits on time and memory; tests of those are marked `sandbox`.
     """
 
-    _renderer = Renderer()
+    _renderer = Renderer("python-markdown")
 
     def __init__(self, seconds: float) -> None:
         """Accept the limit that a real sandbox has."""
@@ -118,10 +118,10 @@ class InProcessSandbox:
     def start(self) -> None:
         """Do nothing: there is no process."""
 
-    def content(self, body, summary, base, prefix):
+    def content(self, body, summary, base, prefix, title=""):
         """Render a body; whatever it raises rejects the article."""
         try:
-            return self._renderer.content(body, summary, base, prefix)
+            return self._renderer.content(body, summary, base, prefix, title)
         except RecursionError:
             raise Refused("nested too deep") from None
 

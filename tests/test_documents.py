@@ -8,9 +8,8 @@ import pytest
 import sqlalchemy
 
 from feeds.documents import Documents, Everything, NothingYet, following, memory
-from feeds.encoding import stored
 from feeds.folder import Folder
-from feeds.formats import FORMATS, Format
+from feeds.formats import FORMATS
 from feeds.publish import Publisher
 
 both = pytest.mark.databases("sqlite", "postgres")  # what the catalog does with SQL of its own, in each database
@@ -23,123 +22,8 @@ def documents(site, monkeypatch):
     return Documents(site.catalog, site.config.for_core)
 
 
-def kept(site, made=None):
-    """Give what the catalog keeps of rendered texts, by path; all of it with a mark in its HTML if one is given."""
-    with site.catalog.writing() as catalog:
-        records = {record.path: record for record in catalog.newest("", 100)}
-        contents = catalog.contents([record.text for record in records.values()])
-        if made is not None:
-            catalog.keep_contents((key, variant, made) for key, (variant, _) in contents.items())
-    return {path: contents[record.text] for path, record in records.items() if record.text in contents}
-
-
 def html(documents):
     return {item["title"]: item["content_html"] for item in json.loads(documents.get("/feed.json").body)["items"]}
-
-
-@both
-def test_a_text_is_rendered_once(site, documents):
-    """What a text became is kept in the catalog, and found by every other worker, until the text is another."""
-    site.article("a.md", "Old *a*.", title="a")
-    site.article("b.md", "Old *b*.", title="b")
-    site.publish()
-    assert html(documents) == {"a": "<p>Old <em>a</em>.</p>", "b": "<p>Old <em>b</em>.</p>"}
-    assert kept(site) == {}
-    documents.write()
-    assert set(kept(site, stored('["<p>Kept.</p>", "Kept."]'))) == {"a.md", "b.md"}
-    site.article("b.md", "New.", title="b")
-    site.publish(site.now + timedelta(hours=1))
-    assert set(kept(site)) == {"a.md"}  # what is of no use went with its text
-    assert html(Documents(site.catalog, site.config.for_core)) == {"a": "<p>Kept.</p>", "b": "<p>New.</p>"}
-
-
-def test_what_is_kept_is_of_this_address(site, documents):
-    """Where links and ids would be others, and where what is kept is damaged, a text is rendered again."""
-    site.article("a.md", "[b](b/)", title="a")
-    site.publish()
-    documents.get("/feed.json")
-    documents.write()
-    kept(site, stored('["<p>Kept.</p>", "Kept."]'))
-    site.configure(site={"url": "https://moved.example"})
-    assert "https://moved.example/a/b/" in html(Documents(site.catalog, site.config.for_core))["a"]
-    site.configure(site={"url": "https://test.example"})
-    assert html(Documents(site.catalog, site.config.for_core))["a"] == "<p>Kept.</p>"
-    for damaged in (b"", b"no such thing", stored("[]"), stored("{"), stored("[1, 2, 3]")):
-        kept(site, damaged)
-        assert "https://test.example/a/b/" in html(Documents(site.catalog, site.config.for_core))["a"]
-
-
-@both
-def test_archives_do_not_fill_the_catalog(site):
-    """Only what live documents show is kept: the whole history would double the catalog."""
-    site.configure(feeds={"limit": 2})
-    for number in range(5):
-        site.article(f"{number}.md", title=f"T{number}", date=f"2026-05-0{number + 1}")
-    site.publish()
-    site.documents(archives=True)
-    everything = Everything(site.catalog, site.config.for_core)
-    listed = [address for address, _ in everything.listed(archives=lambda _: True)]
-    assert len(everything.not_rendered(listed)) == 2
-    assert len(list(everything.every(listed, archives=lambda _: True))) == len(listed)
-    everything.write()
-    assert set(kept(site)) == {"3.md", "4.md"}
-    assert everything.not_rendered(listed) == []
-
-
-@both
-def test_what_documents_will_show_is_known_before_it_is_decided(site):
-    """Texts rendered ahead are those that the first documents show, and are found by them: none is rendered again."""
-    site.configure(feeds={"limit": 2})
-    for number in range(5):
-        site.article(
-            f"{number}.md", title=f"T{number}", date=f"2026-05-0{number + 1}", tags=["x"] if number < 3 else ["y"]
-        )
-    site.article("given.md", title="Given", date="2026-05-06", id="https://test.example/given")
-    site.article("draft.md", title="Draft", date="2026-05-07", draft=True)
-    site.article("later.md", title="Later", date="2026-07-01")
-    site.article("over.md", title="Over", date="2026-05-08", expires="2026-05-09")
-    site.write("refused.md", "No date.")
-    seen = []
-
-    def filled(articles):
-        ahead = Everything(site.catalog, site.config.for_core)
-        seen.extend((articles, ahead.rendered(ahead.likely(site.now))))
-
-    site.publish(filled=filled)
-    everything = Everything(site.catalog, site.config.for_core)
-    listed = [address for address, _ in everything.listed(archives=lambda _: False)]
-    articles, made = seen
-    assert articles == 10
-    assert len(made) == len(everything.not_rendered(listed)) == 5
-    everything.keep(made)
-    assert everything.not_rendered(listed) == []
-    before = kept(site, stored('["<p>Ahead.</p>", "Ahead."]'))
-    assert set(before) == {"given.md", "4.md", "3.md", "2.md", "1.md"}
-    assert set(html(Documents(site.catalog, site.config.for_core)).values()) == {"<p>Ahead.</p>"}
-
-
-def test_entries_are_written_ahead(site, monkeypatch):
-    """Who writes entries ahead has them, in every format, when the documents that show them are written."""
-    site.configure(feeds={"limit": 2})
-    for number in range(3):
-        site.article(f"{number}.md", title=f"T{number}", date=f"2026-05-0{number + 1}", tags=["x"])
-    made = Everything(site.catalog, site.config.for_core)
-
-    def filled(_articles):
-        keys = made.likely(site.now)
-        made.rendered(keys)
-        made.write_ahead(keys)
-
-    site.publish(filled=filled)
-    expected = {address.path: document.body for address, document in documents_of(site, Everything)}
-    monkeypatch.setattr(Format, "entry", None)
-    assert {address.path: document.body for address, document in documents_of(site, lambda *_: made)} == expected
-
-
-def documents_of(site, make):
-    everything = make(site.catalog, site.config.for_core)
-    listed = [address for address, _ in everything.listed(archives=lambda _: False)]
-    return list(everything.every(listed, archives=lambda _: False))
 
 
 def test_the_archive_is_not_searched_for_what_changed(site):
@@ -167,7 +51,6 @@ def test_the_archive_is_not_searched_for_what_changed(site):
     Publisher(folder, catalog, settings.for_core, settings.feeds.guard).refresh(site.now, only=["4.md"])
     everything = Everything(catalog, settings.for_core)
     listed = [address for address, _ in everything.listed(archives=lambda _: True)]
-    everything.keep(everything.rendered(everything.not_rendered(listed)))
     assert len(list(everything.every(listed, archives=lambda _: True))) == len(listed)
     assert everything.overviews.article("/4/")
     documents = Documents(catalog, settings.for_core)
@@ -280,7 +163,7 @@ def test_threads_never_mix_articles(site, documents):
         thread.join()
     for feed in feeds:
         for entry in feed.entries:
-            for part in ("P{}<", "code {}\n", "raw {}<", "F{}&nbsp;"):
+            for part in ("P{}<", "code {}\n", "raw {}<", "F{} <a class"):
                 assert part.format(entry.title) in entry.html
 
 

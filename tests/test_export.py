@@ -324,33 +324,6 @@ def test_what_many_processes_write_is_what_one_writes(site, monkeypatch):
         return {str(file.relative_to(root)): file.read_bytes() for file in root.rglob("*.*") if file.name[0] != "."}
 
     alone = built("one")
-    monkeypatch.setattr(writing, "FEW_ARTICLES", 0)
-    ahead = []
-
-    def begin(self, articles, begin=writing.Ahead.begin):
-        begin(self, articles)
-        self._thread.join()  # so few articles are decided of before a process has started
-        ahead.extend(self._made)
-        for process in list(self._crew._processes._processes.values()) if name == "without" else []:
-            process.kill()
-            process.join()
-
-    monkeypatch.setattr(writing.Ahead, "begin", begin)
-    # by the one process that has rendered ahead, without it, and by several
-    for few, name in [(10_000, "ahead"), (10_000, "without"), (0, "many")]:
-        shutil.rmtree(site.root / ".feeds")
-        monkeypatch.setattr(writing, "_FEW", few)
-        ahead.clear()
-        assert built(name) == alone
-        assert len(ahead) == 9
-
-
-def test_what_is_written_first_takes_no_rendering_from_later_runs(site):
-    """Pages and archives come before the live documents, and yet what live texts became is kept for the next build."""
-    site.configure(site={"pages": True}, feeds={"limit": 2})
-    for number in range(1, 6):
-        site.article(f"{number}.md", title=str(number), date=f"2026-05-0{number}")
-    assert site.run("build").returncode == 0
-    with site.catalog.reading() as catalog:
-        assert catalog.not_rendered("", 2) == []
-        assert len(catalog.not_rendered("", 5)) == 3
+    shutil.rmtree(site.root / ".feeds")
+    monkeypatch.setattr(writing, "_FEW", 0)
+    assert built("many") == alone

@@ -23,6 +23,7 @@ DOORS = {  # library -> the rooms that may open it
     "granian": {"cli"},
     "jinja2": {"pages"},
     "lxml": {"formats"},
+    "comrak": {"parse"},
     "markdown": {"parse"},
     "nh3": {"parse"},
     "obstore": {"export"},

@@ -432,12 +432,12 @@ def test_a_broken_link_is_refused(link):
     assert refusal(f"---\ndate: 2026-05-01\nlink: '{link}'\n---\nx")[0] == 3
 
 
-def test_a_heading_that_is_the_title_is_not_said_twice():
-    """A heading that opens the body and gives the title is not in the body as well; one further down stays."""
-    assert with_("x: y", "\n# A *b*\n\nText.\n").body.strip() == "Text."
-    assert with_("x: y", "A b\n===\nText.\n").body.strip() == "Text."
-    assert with_("x: y", "Text.\n\n# A\n").body == "Text.\n\n# A\n"
-    assert with_("title: T", "# A\n").body == "# A\n"
+def test_the_title_is_the_first_heading():
+    """Without a title, the text of the first level-1 heading is the title; the body stays as it was written."""
+    for body, title in (("\n# A *b*\n\nText.\n", "A b"), ("A b\n===\nText.\n", "A b"), ("Text.\n\n# A\n", "A")):
+        article = with_("x: y", body)
+        assert (article.title, article.body) == (title, body)
+    assert with_("title: T", "# A\n").title == "T"
 
 
 def test_drafts_need_no_date():

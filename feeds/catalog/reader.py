@@ -7,7 +7,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from feeds.catalog.pages import RECORDS, PageReader, would_be
+from feeds.catalog.pages import RECORDS, PageReader
 from feeds.catalog.rows import (
     Known,
     Record,
@@ -25,7 +25,6 @@ from feeds.catalog.schema import (
     OLDEST_FIRST,
     articles,
     chunks,
-    contents,
     entries,
     feeds,
     meta,
@@ -114,26 +113,6 @@ class Reader(PageReader):
         chosen = sa.select(feeds).where(feeds.c.path.in_(paths))
         found = {row.path: feed_state(row) for row in self._connection.execute(chosen)}
         return [found[path] for path in paths if path in found]
-
-    def not_rendered(self, feed: str, limit: int) -> list[int]:
-        """Give the keys of those articles among a feed's newest entries whose text nobody has rendered yet."""
-        newest = sa.select(entries.c.article).where(entries.c.feed == feed).order_by(*NEWEST_FIRST).limit(limit)
-        rendered = sa.select(contents.c.text).where(contents.c.text == articles.c.text).exists()
-        chosen = sa.select(articles.c.key).where(articles.c.key.in_(newest), ~rendered)
-        return list(self._connection.scalars(chosen))
-
-    def undecided(self, now: datetime, after: int, limit: int) -> list[tuple[int, str, int, str]]:
-        """Give (key, feeds, published, id) of what was read and would be live: so many after a key, by key."""
-        a, moment = articles.c, micros(now)
-        here = [a.draft.is_(False), a.gone.is_(False), a.hash.isnot(None), a.live_from <= moment]
-        unexpired = sa.func.coalesce(a.expires, moment + 1) > moment
-        chosen = sa.select(a.key, a.feeds, a.published, would_be).where(a.key > after, a.pending > 0, *here, unexpired)
-        return [tuple(row) for row in self._connection.execute(chosen.order_by(a.key).limit(limit))]
-
-    def contents(self, keys: Sequence[int]) -> dict[int, tuple[str, bytes]]:
-        """Give what texts became, as (what else it depends on, packed), by the keys of the texts."""
-        wanted = (sa.select(contents).where(contents.c.text.in_(some)) for some in chunks(list(keys)))
-        return {row.text: (row.variant, row.content) for chosen in wanted for row in self._connection.execute(chosen)}
 
     def shown(self, feed: str, limit: int) -> list[tuple[str, str, str]]:
         """Give the newest entries of a feed as (id, path, content hash): all that makes them what they are."""

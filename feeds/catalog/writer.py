@@ -17,7 +17,6 @@ from feeds.catalog.schema import (
     TO_DECIDE,
     articles,
     chunks,
-    contents,
     entries,
     feeds,
     meta,
@@ -254,13 +253,6 @@ class Writer(Staging):
         self._connection.execute(revisions.insert().values(number=(number := self.revision() + 1), at=micros(at)))
         self._database.announce(self._connection)
         return number
-
-    def keep_contents(self, made: Iterable[tuple[int, str, bytes]]) -> None:
-        """Keep what texts became: key of the text, what else that depends on, packed. Texts may be gone by now."""
-        kept = list(made)
-        there = {key for some in chunks([key for key, *_ in kept])
-                 for key in self._connection.scalars(sa.select(texts.c.key).where(texts.c.key.in_(some)))}  # fmt: skip
-        self._put_over(contents, ("text", "variant", "content"), [row for row in kept if row[0] in there])
 
     def remember_renditions(self, made: Iterable[Rendition], *, keep: int) -> None:
         """Keep what was made of live documents; of each, so many of the last versions."""

@@ -25,7 +25,7 @@ from feeds.cli.common import (
     where,
 )
 from feeds.cli.purging import Purging
-from feeds.cli.writing import FEW_ARTICLES, IMPORTED, Ahead, Crew, Task
+from feeds.cli.writing import FEW_ARTICLES, IMPORTED, Crew, Task
 from feeds.config.values import tree as tree_at
 from feeds.errors import CatalogDamaged, GuardStopped, UsageError
 from feeds.folder import Folder
@@ -54,20 +54,11 @@ def build(call: Call, output: str | None, force: bool, accept: bool, no_export: 
         now, told = datetime.now(UTC), True
         written, removed = list[str](), list[str]()
 
-        def regenerated(filled: Callable[[int], None]) -> Outcome:
-            with progress_bar("reading", folder, quiet=call.quiet) as progress:
-                return publisher.refresh(
-                    now, force=force, accept=accept, mended=say_mended, progress=progress, filled=filled
-                )
-
-        if no_export:
-            outcome = regenerated(lambda _articles: None)
-        else:
+        with progress_bar("reading", folder, quiet=call.quiet) as progress:
+            outcome = publisher.refresh(now, force=force, accept=accept, mended=say_mended, progress=progress)
+        if not no_export:
             tree = export.opened(place, hosts.Sent(settings.for_core, settings.feeds.aliases))
             with Crew(settings, catalog, tree, force=force) as crew:
-                ahead = Ahead(crew, now)
-                outcome = regenerated(ahead.begin)
-                ahead.end()
                 if not accept:
                     _hold_against(tree, catalog)
                 purging = Purging(settings, catalog)

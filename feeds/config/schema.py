@@ -82,6 +82,7 @@ class ContentSection(_Section):
     permalinks: Permalinks = {}
     id: IdPattern | None = None
     watch: Literal["auto", "events", "poll", "off"] = "auto"
+    markdown: Literal["gfm", "obsidian", "python-markdown"] = "gfm"
 
 
 class FeedsSection(_Section):
@@ -223,4 +224,5 @@ class Config(_Section):
             max_age=self.server.max_age,
             tombstones=feeds.tombstones,
             pages=site.pages,
+            markdown=self.content.markdown,
         )

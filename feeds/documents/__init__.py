@@ -13,7 +13,6 @@ from typing import Any, Generic, TypeGuard, TypeVar
 from feeds import syndicate
 from feeds.catalog import Catalog, Rendition
 from feeds.documents.address import Address
-from feeds.documents.contents import Contents, KeptText
 from feeds.documents.everything import Everything
 from feeds.documents.following import Following
 from feeds.documents.memory import Made, Memory
@@ -24,7 +23,7 @@ from feeds.documents.workshop import Busy, Workshop
 from feeds.errors import CatalogError, FeedsError
 from feeds.model import Document, FeedState, Site
 
-__all__ = ["Address", "Busy", "Documents", "Everything", "KeptText", "NothingYet", "Overview"]
+__all__ = ["Address", "Busy", "Documents", "Everything", "NothingYet", "Overview"]
 
 T = TypeVar("T")
 
@@ -54,8 +53,7 @@ class Documents(Generic[T]):
         self._make = made
         self.renditions = Renditions(catalog, every=deltas)
         self._timed = timed
-        self._contents = Contents(catalog)
-        self._renderer = Renderer(site, self._contents, room // 2)
+        self._renderer = Renderer(site, room // 2)
         self._memory = Memory[T](site, room)
         self.following = Following(catalog, self._memory, site.max_age)
         self._workshop = Workshop()
@@ -121,7 +119,6 @@ class Documents(Generic[T]):
 
     def write(self) -> None:
         """Tell the catalog what was made of articles and documents. Raises `CatalogError`."""
-        self._contents.write()
         self.renditions.write()
 
     def revision(self) -> tuple[str, int]:

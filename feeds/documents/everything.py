@@ -1,17 +1,13 @@
 """Every document of a catalog, one after the other, for who writes them all; nothing is kept but entries."""
 
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
-from datetime import datetime
-from heapq import heappush, heapreplace
 from itertools import groupby
 from operator import itemgetter
 
 from feeds import syndicate
 from feeds.catalog import Catalog, names_by_feed
 from feeds.documents.address import Address
-from feeds.documents.contents import Contents, KeptText
 from feeds.documents.overviews import Overviews
 from feeds.documents.render import Renderer
 from feeds.documents.renditions import Renditions
@@ -30,9 +26,8 @@ class Everything:
     def __init__(self, catalog: Catalog, site: Site) -> None:
         self._catalog = catalog
         self._site = site
-        self._contents = Contents(catalog)
         self._renditions = Renditions(catalog, every=False)
-        self._renderer = Renderer(site, self._contents, _ROOM)
+        self._renderer = Renderer(site, _ROOM)
         self.overviews = Overviews(catalog.reading, site, self._renderer, AtOnce())  # for pages
 
     def listed(self, *, archives: Callable[[FeedState], bool]) -> Iterator[tuple[Address, str]]:
@@ -83,51 +78,6 @@ class Everything:
             if len(some) < _PAGE:
                 return
 
-    def not_rendered(self, addresses: Iterable[Address]) -> list[int]:
-        """Give the keys of the articles that live documents show and whose text nobody has rendered yet, each once."""
-        feeds = dict.fromkeys(address.feed for address in addresses if not address.archive)
-        with self._catalog.reading() as catalog:
-            return list(dict.fromkeys(key for feed in feeds for key in catalog.not_rendered(feed, self._site.limit)))
-
-    def likely(self, now: datetime) -> list[int]:
-        """Give the keys of articles that documents will show when what was read is published, as far as is known.
-
-        For a catalog of which nothing is published yet: of each feed the newest that would be live.
-        """
-        newest: defaultdict[str, list[tuple[int, str, int]]] = defaultdict(list)
-        after, limit = 0, self._site.limit
-        while True:
-            with self._catalog.reading() as catalog:
-                some = catalog.undecided(now, after, _PAGE)
-            for after, feeds, published, id_ in some:
-                place = (published, id_, after)
-                for path in names_by_feed(feeds):
-                    places = newest[path]
-                    if len(places) < limit:
-                        heappush(places, place)
-                    elif place > places[0]:
-                        heapreplace(places, place)
-            if len(some) < _PAGE:
-                return list(dict.fromkeys(key for places in newest.values() for *_, key in places))
-
-    def rendered(self, keys: Sequence[int]) -> list[KeptText]:
-        """Render articles' texts, by the articles' keys. Gives what they became, for `keep`."""
-        with self._catalog.reading() as catalog:
-            records = catalog.records(keys)
-        self._renderer.render(records)
-        return self._contents.take()
-
-    def write_ahead(self, keys: Sequence[int]) -> None:
-        """Write the entries of articles whose texts were rendered here, by the articles' keys, in every format."""
-        with self._catalog.reading() as catalog:
-            records = catalog.records(keys)
-        self._renderer.write_ahead(records)
-
-    def keep(self, made: Iterable[KeptText]) -> None:
-        """Keep what texts became, for all who will show them. Raises `CatalogError`."""
-        self._contents.keep(made)
-
     def write(self) -> None:
-        """Tell the catalog what was made of articles and documents. Raises `CatalogError`."""
-        self._contents.write()
+        """Tell the catalog what was made of documents. Raises `CatalogError`."""
         self._renditions.write()

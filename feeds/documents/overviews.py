@@ -72,9 +72,8 @@ class Overviews:
             if record is None:
                 return None
             places = self._places(catalog, record.article)
-            shown = self._renderer.of_one(catalog, record)
             changed = catalog.moment(record.revision)
-        entry = self._workshop.do(f"article {record.hash} {path}", lambda: self._renderer.entry(shown))
+        entry = self._workshop.do(f"article {record.hash} {path}", lambda: self._renderer.entry(record))
         return entry, places, changed
 
     def beside(self, path: str, *, live: bool) -> tuple[str, str] | None:
@@ -96,8 +95,7 @@ class Overviews:
             record, state = catalog.at_path(path), catalog.reading_state()
             if record is None:
                 return None
-            shown = self._renderer.of_one(catalog, record)
-        entry = self._workshop.do(f"article {record.hash} {path}", lambda: self._renderer.entry(shown))
+        entry = self._workshop.do(f"article {record.hash} {path}", lambda: self._renderer.entry(record))
         return record.article, entry, state
 
     def feeds(self) -> tuple[list[FeedState], datetime]:

@@ -38,6 +38,7 @@ def read(files: Mapping[str, str]) -> Move:
     settings["content"] = {
         "path": posixpath.normpath(posixpath.join(folder_of(found.get("PATH"), "content"), folder_of(paths[0], ""))),
         "permalink": _braced(pattern, notes),
+        "markdown": "python-markdown",
         "id": f"tag:{urlsplit(url).hostname},{{year}}-{{month}}-{{day}}:{base}{{link}}",
     }
     defaults = {"FEED_ALL_ATOM": "feeds/all.atom.xml"}

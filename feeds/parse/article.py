@@ -10,6 +10,7 @@ from difflib import get_close_matches
 from feeds.errors import Refused
 from feeds.model import Article, Warned
 from feeds.parse import dates, frontmatter
+from feeds.parse.content import heading
 from feeds.parse.fields import Fields, People
 from feeds.parse.keys import canonical
 from feeds.text import absolute, clean, in_words, one_line, safe_path, scheme
@@ -35,7 +36,6 @@ _SUFFIX = re.compile(r"\.(md|markdown)$", re.IGNORECASE)
 _NO_DATE = "no date, so it is taken for a page and left out; give it a `date`, or name it in content.exclude"
 _PLAIN = bytes(range(0x20, 0x7F)) + b"\n\t"  # what `clean` leaves as it is
 _BOMS = {b"\xff\xfe": "UTF-16", b"\xfe\xff": "UTF-16"}
-_FENCE = re.compile(r"\s{0,3}(`{3,}|~{3,})")
 _NO_DATE_YET = datetime(1970, 1, 1, tzinfo=UTC)  # of a draft that has none
 _NO_PERMALINKS = {
     "false",
@@ -48,8 +48,6 @@ _NO_PERMALINKS = {
 _TEMPLATE = re.compile(r"\{[{%]|/:[a-z]")
 _METADATA = re.compile(r"\s*[A-Za-z_-]{2,20}: \S[^\n]*\n(?:[A-Za-z_-]{2,20}:[^\n]*\n)*\s*\n")
 _DATE_OF_NAME = re.compile(r"\d{4}-\d\d-\d\d")
-_LONGEST_HEADING = 300  # characters
-_MARKS = re.compile(r"!?\[([^\]]*)\]\([^)]*\)|[*`]+|\b_+|_+\b")
 
 
 def read(data: bytes, path: str, zone: tzinfo, people: People | None = None) -> Article:
@@ -90,7 +88,7 @@ def _read(data: bytes, path: str, zone: tzinfo, people: People | None) -> Articl
         draft, published = True, _NO_DATE_YET
     title = fields.text("title")
     if title is None:
-        title, body = _heading(body)
+        title = heading(body)
     return Article(
         path=path,
         name=name,
@@ -196,24 +194,3 @@ def _link(fields: Fields) -> str | None:
     if web:
         return link
     return "/" + safe_path(link) + ("/" if link.endswith("/") and safe_path(link) else "")
-
-
-def _heading(body: str) -> tuple[str, str]:
-    """Find the first level-1 heading outside code. Gives it as plain text, and the body: without it, if it opens it."""
-    fence, above, read = "", "", 0
-    for line in body.splitlines(keepends=True):
-        read += len(line)
-        if match := _FENCE.match(line):
-            fence = fence if fence and not match[1].startswith(fence) else "" if fence else match[1]
-        elif not fence:
-            atx = line.startswith(("# ", "#\t"))
-            if atx or (above.strip() and line.startswith("=") and line.strip("= \t\n") == ""):
-                heading = line[1:].strip().rstrip("#") if atx else above
-                opens = not body[: read - len(line) - (0 if atx else len(above))].strip()
-                return _without_marks(heading), body[read:] if opens else body
-        above = line if not fence else ""
-    return "", body
-
-
-def _without_marks(text: str) -> str:
-    return one_line(_MARKS.sub(lambda match: match[1] or "", text[:_LONGEST_HEADING].partition("{#")[0]))

@@ -1,51 +1,161 @@
-"""An article's body in Markdown -> its `Content`."""
+"""An article's body in Markdown -> its `Content`: one conversion produces the HTML, the summary and the title."""
 
 import re
 from html import escape, unescape
+from typing import Literal, Protocol
 
+from feeds.errors import Refused
 from feeds.model import Content
-from feeds.parse import html, markdown
+from feeds.parse import html
+from feeds.parse.commonmark import CommonMark
 from feeds.text import clean, one_line
 
-_MORE = re.compile(r"<!--\s*more\s*-->", re.IGNORECASE)
+Dialect = Literal["gfm", "obsidian", "python-markdown"]
+
+VERSION = 2  # of what rendering produces; a higher one discards what earlier versions have stored
+
+# marks the end of the excerpt while the HTML is sanitised
+_MARK_ID = "feeds:end-of-excerpt"
+_EXCERPT_END = re.compile(
+    r"<!--\s*(?:more|truncate|excerpt|read more|endexcerpt)\s*-->"
+    r"|(?<=<p>)\{/\*\s*(?:more|truncate|excerpt)\s*\*/\}(?=</p>)"
+    r"|(?<=<p>)\{(?:&lt;)?!--\s*(?:more|truncate|excerpt)\s*--(?:&gt;)?\}(?=</p>)",
+    re.IGNORECASE,
+)
 _PARAGRAPH = re.compile(r"<p(?:\s[^>]*)?>(.*?)</p>", re.DOTALL)
 _BLOCK_END = re.compile(r"</(?:p|li|div|h[1-6]|t[dhr]|blockquote|pre|figure|figcaption|d[td])>|<br>")
-_FOOTNOTE_MARK = re.compile(r'<sup id="[\w-]*fnref\d*:[^"]*"><a [^>]*>[^<]*</a></sup>')
+_FOOTNOTE_MARK = re.compile(r'<sup id="[\w-]*fnref[^"]*"><a [^>]*>[^<]*</a></sup>')
+_HEADING = re.compile(r"<h1(?:\s[^>]*)?>(.*?)</h1>", re.DOTALL)
+_OPENING_HEADING = re.compile(r"\s*<h1(?:\s[^>]*)?>(.*?)</h1>\s*", re.DOTALL)
+_TAG = re.compile(r"<(/?)([a-z][a-z0-9]*)[^<>]*?(/?)>", re.IGNORECASE)
+# elements without content, and those that end by themselves where the next begins
+_NOT_NESTED = frozenset(
+    [
+        "area",
+        "base",
+        "br",
+        "col",
+        "embed",
+        "hr",
+        "img",
+        "input",
+        "link",
+        "meta",
+        "source",
+        "track",
+        "wbr",
+        "p",
+        "li",
+        "dt",
+        "dd",
+        "tr",
+        "td",
+        "th",
+        "thead",
+        "tbody",
+    ]
+)
 _LONGEST_SUMMARY = 500  # characters
+_MAX_HEADING = 300  # characters of a title that is taken from a heading
+
+# nh3 takes quadratic time for nested elements and for the entities of one text
+_MAX_HTML = 8 << 20  # characters
+_FEW_TAGS, _MAX_DEPTH = 200, 200
+_MAX_ENTITIES = 20_000
+
+
+class Engine(Protocol):
+    """Converts Markdown to HTML that is not sanitised."""
+
+    def convert(self, text: str) -> str:
+        """Return the HTML of a text. Raises `Refused` for a text that it can't convert."""
 
 
 class Renderer:
-    """Renders bodies one after the other. Not for two threads at once: Python-Markdown keeps state."""
+    """Renders the bodies of articles of one dialect.
 
-    def __init__(self) -> None:
-        self._markdown = markdown.converter()
+    Safe for several threads, except for Python-Markdown, which keeps state and runs in the sandbox.
+    """
 
-    def content(self, body: str, summary: str | None, base: str, prefix: str) -> Content:
-        """Render a body. `base` is the article's absolute URL, `prefix` what makes its ids unique in a document.
+    def __init__(self, dialect: Dialect = "gfm") -> None:
+        self._engine = engine(dialect)
 
-        `summary` is the front matter's; where there is none, the text before `<!--more-->`, else the first paragraph.
-        Raises what Python-Markdown raises on what it can't take (RecursionError among others).
+    def start(self) -> None:
+        """Do nothing: there is no process to start."""
+
+    def content(self, body: str, summary: str | None, base: str, prefix: str, title: str = "") -> Content:
+        """Return what a body becomes.
+
+        Args:
+            body: Markdown.
+            summary: the front matter's; if None, the text before the excerpt's end, else the first paragraph.
+            base: the article's absolute URL.
+            prefix: makes the ids of the body unique in a document.
+            title: the article's; a level-1 heading with the same text is left out where it opens the body.
+
+        Raises:
+            Refused: the body can't be rendered.
         """
-        rendered = self._html(body, base, prefix)
+        converted = clean(self._engine.convert(body))
+        _require_moderate(converted)
+        converted = _EXCERPT_END.sub(f'<span id="{_MARK_ID}"></span>', converted, count=1)
+        rendered = html.fit(converted, base, prefix)
+        excerpt, mark, rest = rendered.partition(f'<span id="{prefix}{_MARK_ID}"></span>')
+        if mark:
+            rendered = (excerpt.removesuffix("\n") + rest).replace("<p></p>", "")
+        if title and (opening := _OPENING_HEADING.match(rendered)) and _plain(opening[1]) == title:
+            rendered = rendered[opening.end() :]
+            excerpt = excerpt[opening.end() :]
         if summary is None:
-            marked = _MORE.search(body)
-            summary = _plain(self._html(body[: marked.start()], base, prefix)) if marked else _first_paragraph(rendered)
-        return Content(rendered, _shortened(summary))
+            summary = _plain(excerpt) if mark else _first_paragraph(rendered)
+        return Content(rendered.strip(), _shortened(summary))
 
-    def _html(self, body: str, base: str, prefix: str) -> str:
-        try:
-            converted = self._markdown.reset().convert(body)
-        except BaseException:
-            self._markdown = markdown.converter()  # one that was interrupted would take the next article for a list
-            raise
-        return html.fit(converted, base, prefix)
+
+def engine(dialect: Dialect) -> Engine:
+    """Return the engine of a dialect."""
+    if dialect == "python-markdown":
+        from feeds.parse.python_markdown import PythonMarkdown  # which takes long to import
+
+        return PythonMarkdown()
+    return CommonMark(dialect)
+
+
+def heading(body: str) -> str:
+    """Return the text of the first level-1 heading of a body, "" if there is none."""
+    if "#" not in body and "\n=" not in body and "<h1" not in body:
+        return ""
+    try:
+        converted = clean(_COMMON_MARK.convert(body))
+        found = _HEADING.search(converted)
+        return _plain(html.fit(found[1], "https://site.invalid/", ""))[:_MAX_HEADING] if found else ""
+    except Refused:
+        return ""
+
+
+_COMMON_MARK = CommonMark()
 
 
 def as_plain_text(body: str, summary: str | None) -> Content:
-    """Give the body as it was typed, in paragraphs: the last resort for what can't be rendered."""
+    """Return the body as it was typed, in paragraphs: the last resort for what can't be rendered."""
     paragraphs = [part.strip() for part in clean(body).split("\n\n") if part.strip()]
     rendered = "\n".join(f"<p>{escape(part, quote=False)}</p>" for part in paragraphs)
     return Content(rendered, _shortened(summary or " ".join(paragraphs[:1])))
+
+
+def _require_moderate(converted: str) -> None:
+    """Raise `Refused` for HTML that would take the sanitiser long."""
+    if len(converted) > _MAX_HTML:
+        raise Refused("too large when it is rendered")
+    if converted.count("&") > _MAX_ENTITIES and max(part.count("&") for part in converted.split("<")) > _MAX_ENTITIES:
+        raise Refused("too many special characters in one paragraph")
+    if converted.count("<") > _FEW_TAGS:
+        depth = 0
+        for match in _TAG.finditer(converted):
+            closes, name, empty = match.groups()
+            if not empty and name.lower() not in _NOT_NESTED:
+                depth += -1 if closes else 1
+                if depth > _MAX_DEPTH:
+                    raise Refused("nested too deep")
 
 
 def _first_paragraph(rendered: str) -> str:

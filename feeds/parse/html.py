@@ -1,18 +1,20 @@
 """HTML fit for a reader: nothing that runs, nothing relative, nothing that a feed can't carry.
 
-Three passes. nh3 first: what comes out is regular, with every attribute quoted, so that a start tag is one regular
-expression. Then the tags are rewritten: URLs absolute, lazy images restored, frames turned into links, ids made unique.
-nh3 has the last word, so that no slip in the rewriting lets anything through.
+nh3 parses the HTML once and keeps what is allowed. Its output is regular – every attribute is quoted, every element
+closed – so that one regular expression finds the start tags that have attributes. They are rewritten: URLs absolute,
+lazy images restored, ids made unique; frames and embedding scripts become links to what they show. Rewriting writes
+only names of the tables below and escapes every value; a property test holds its output to another run of nh3.
 """
 
 import re
 from collections import deque
 from collections.abc import Callable
 from html import escape, unescape
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
 import nh3
 
+from feeds.parse import embeds
 from feeds.text import absolute, clean, scheme
 
 _FRAMES = {"iframe", "embed", "object"}
@@ -21,18 +23,28 @@ _LAZY = {
     "srcset": ("data-srcset", "data-lazy-srcset"),
 }
 _MEDIA = {"img", "source", "video", "audio", "iframe"}
-_TAGS = (nh3.ALLOWED_TAGS | {"audio", "picture", "source", "track", "video"}) - {"area", "map", "nav"}
-_ATTRIBUTES: dict[str, set[str]] = {
+_MATH = {
+    "math", "mi", "mn", "mo", "ms", "mtext", "mspace", "mrow", "mfrac", "msqrt", "mroot", "mstyle", "merror", "mpadded",
+    "mphantom", "msub", "msup", "msubsup", "munder", "mover", "munderover", "mmultiscripts", "mprescripts", "mtable",
+    "mtr", "mtd", "semantics",
+}  # fmt: skip
+TAGS = ((nh3.ALLOWED_TAGS | {"audio", "picture", "source", "track", "video"}) - {"area", "map", "nav"}) | _MATH
+ATTRIBUTES: dict[str, set[str]] = {
     "*": {"id", "title", "lang", "dir"},
-    "a": {"href", "hreflang"},
+    "a": {"href", "hreflang", "class"},
     "audio": {"src", "controls"},
     "blockquote": {"cite"},
     "code": {"class"},
     "del": {"cite", "datetime"},
     "details": {"open"},
+    "div": {"class"},
     "img": {"src", "srcset", "sizes", "alt", "width", "height"},
     "ins": {"cite", "datetime"},
     "li": {"value"},
+    "math": {"display"},
+    "mi": {"mathvariant"},
+    "mo": {"stretchy"},
+    "mtd": {"columnspan", "rowspan"},
     "ol": {"start", "reversed", "type"},
     "q": {"cite"},
     "source": {"src", "srcset", "sizes", "media", "type"},
@@ -42,105 +54,135 @@ _ATTRIBUTES: dict[str, set[str]] = {
     "track": {"src", "kind", "srclang", "label"},
     "video": {"src", "poster", "controls", "width", "height"},
 }
-_RAW_ATTRIBUTES = _ATTRIBUTES | {
-    tag: _ATTRIBUTES.get(tag, {"src"}) | {name for names in _LAZY.values() for name in names} for tag in _MEDIA
+_RAW_ATTRIBUTES = ATTRIBUTES | {
+    tag: ATTRIBUTES.get(tag, {"src"}) | {name for names in _LAZY.values() for name in names} for tag in _MEDIA
 }
-_RAW_ATTRIBUTES |= {"embed": {"src"}, "object": {"data"}, "iframe": _RAW_ATTRIBUTES["iframe"] | {"src"}}
+_RAW_ATTRIBUTES |= {
+    "a": ATTRIBUTES["a"] | {"name"},
+    "embed": {"src"},
+    "object": {"data"},
+    "iframe": _RAW_ATTRIBUTES["iframe"] | {"src"},
+    "td": ATTRIBUTES["td"] | {"align"},
+    "th": ATTRIBUTES["th"] | {"align"},
+}
 _LINK_SCHEMES = {"http", "https", "mailto", "tel", "sms", "xmpp", "geo", "magnet", "irc", "ircs"}
-_SCHEMES = _LINK_SCHEMES | {"data"}
+SCHEMES = _LINK_SCHEMES | {"data"}
 _DATA_IMAGE = re.compile(r"data:image/(?:png|jpeg|gif|webp|avif);base64,", re.IGNORECASE)
+# removed together with their content
 _DROPPED = {
-    "script",
-    "style",
-    "noscript",
-    "template",
-    "svg",
-    "select",
-    "textarea",
-    "title",
-}  # with what is in them
+    "script", "style", "noscript", "template", "svg", "select", "textarea", "title", "annotation", "annotation-xml",
+}  # fmt: skip
+_CLASS = re.compile(r"language-[\w+#.-]+|footnotes?|reversefootnote")
+_ALIGN = re.compile(r"left|right|center")
 
 _FRAME = re.compile(r'<iframe((?:\s[^\s=>]+="[^"]*")*)>.*?</iframe>', re.DOTALL)
-_START_TAG = re.compile(r'<([a-z][a-z0-9]*)((?:\s[^\s=>]+="[^"]*")*)>')
+_START_TAG = re.compile(r'<([a-z][a-z0-9]*)((?:\s[^\s=>]+="[^"]*")+)>')
 _ATTRIBUTE = re.compile(r'\s([^\s=>]+)="([^"]*)"')
-_ID = re.compile(r'<[a-z][a-z0-9]*(?:\s[^\s=>]+="[^"]*")*?\sid="([^"]*)"')
-
-# An embedded player's address says what it shows; the page about it is what a reader can open.
-_PAGES: tuple[tuple[re.Pattern[str], str], ...] = (
-    (
-        re.compile(r"https?://(?:www\.)?youtube(?:-nocookie)?\.com/embed/([\w-]+).*"),
-        r"https://www.youtube.com/watch?v=\1",
-    ),
-    (re.compile(r"https?://player\.vimeo\.com/video/(\d+).*"), r"https://vimeo.com/\1"),
-    (
-        re.compile(r"https?://(?:www\.)?dailymotion\.com/embed/video/(\w+).*"),
-        r"https://www.dailymotion.com/video/\1",
-    ),
+_ID = re.compile(r'<[a-z][a-z0-9]*(?:\s[^\s=>]+="[^"]*")*?\s(?:id|name)="([^"]*)"')
+_OBJECT = re.compile(r"</?object>")  # which would hide links from each other
+_SAFE_URL = re.compile(
+    r"https?://[A-Za-z0-9.-]+(?:/[A-Za-z0-9._~:/?@!$'()*+,;=%&-]*)?(?:#[A-Za-z0-9._~:/?@!$'()*+,;=%-]*)?"
 )
+_SVG = re.compile(r"<svg\b[^>]*>(?:(?!</svg>).)*?<title\b[^>]*>([^<]*)</title>.*?</svg>", re.DOTALL | re.IGNORECASE)
+_CHECKBOX = re.compile(r"<input\b(?=[^<>]*\btype=[\"']?checkbox\b)[^<>]*>", re.IGNORECASE)
+_CHECKED = re.compile(r"\bchecked\b", re.IGNORECASE)
+
+_CLEANER = nh3.Cleaner(
+    tags=TAGS | _FRAMES,
+    clean_content_tags=_DROPPED,
+    attributes=_RAW_ATTRIBUTES,
+    filter_style_properties={"text-align"},
+    link_rel=None,
+    url_schemes=SCHEMES,
+)
+_LAST = nh3.Cleaner(
+    tags=TAGS,
+    attributes=ATTRIBUTES,
+    filter_style_properties={"text-align"},
+    link_rel=None,
+    url_schemes=SCHEMES,
+)
+_STRIPPER = nh3.Cleaner(tags=set(), clean_content_tags=_DROPPED)
 
 
 def fit(html: str, base: str, prefix: str) -> str:
-    """Make HTML fit for a reader. `base` is the article's absolute URL; ids get `prefix`, and fragments follow them."""
-    regular = nh3.clean(
-        clean(html),
-        tags=_TAGS | _FRAMES,
-        clean_content_tags=_DROPPED,
-        attributes=_RAW_ATTRIBUTES,
-        link_rel=None,
-        url_schemes=_SCHEMES,
-    )
-    if "<" in regular:
+    """Return HTML that is fit for a reader.
+
+    `base` is the article's absolute URL. Ids get `prefix`, and links within the HTML lead to them; they stay fragments,
+    since Miniflux and NetNewsWire follow a footnote only so.
+    """
+    if "<script" in html:
+        html = embeds.scripts_as_links(html)
+    if "<svg" in html:
+        html = _SVG.sub(r"\1", html)
+    if "<input" in html:
+        html = _CHECKBOX.sub(lambda match: "☑" if _CHECKED.search(match[0]) else "☐", html)
+    regular = _CLEANER.clean(html)
+    if '="' in regular:
         rewrite = _Rewrite(regular, base, prefix)
         regular = _START_TAG.sub(rewrite.tag, _FRAME.sub(rewrite.frame, regular))
-        regular = nh3.clean(
-            regular,
-            tags=_TAGS,
-            attributes=_ATTRIBUTES,
-            filter_style_properties={"text-align"},
-            link_rel=None,
-            url_schemes=_SCHEMES,
-        )
+    if "<iframe" in html or "<object" in html or "<embed" in html:  # their links may be within other links
+        regular = _LAST.clean(_OBJECT.sub("", regular))
     return clean(regular).replace("<p></p>\n", "").strip()
 
 
 def without_tags(html: str) -> str:
     """Give the text of HTML, its entities still in place."""
-    return nh3.clean(html, tags=set(), clean_content_tags=_DROPPED)
+    return _STRIPPER.clean(html) if "<" in html else html
 
 
 class _Rewrite:
-    """One article's tags, rewritten one by one."""
+    """Rewrites the start tags of one article."""
 
     def __init__(self, html: str, base: str, prefix: str) -> None:
         self._base = base
         self._prefix = prefix
-        self._ids = {unescape(match[1]) for match in _ID.finditer(html)}
+        self._ids = (
+            {unescape(match[1]) for match in _ID.finditer(html)} if ' id="' in html or ' name="' in html else set()
+        )
         self._used: set[str] = set()
+        self._rules: dict[str, Callable[[str], str | None]] = {
+            "href": self._href,
+            "src": self._file,
+            "poster": self._file,
+            "cite": self._file,
+            "srcset": self._srcset,
+            "id": self._id,
+            "class": lambda value: value if _CLASS.fullmatch(value) else None,
+        }
 
     def frame(self, match: re.Match[str]) -> str:
-        """Turn an iframe, whose fallback no reader shows, into a link."""
+        """Return a link in place of an iframe, whose fallback no reader shows."""
         attributes = self._attributes(match[1])
         self._restore_lazy(attributes)
         return self._link_to_frame(attributes.get("src", ""), attributes.get("title", ""))
 
     def tag(self, match: re.Match[str]) -> str:
-        """Rewrite one start tag."""
-        tag, attributes = match[1], self._attributes(match[2])
-        if tag in ("embed", "object"):
+        """Return a start tag, rewritten."""
+        tag = match[1]
+        if (
+            tag == "a"
+            and match[2].count('="') == 1
+            and match[2].startswith(' href="http')
+            and _SAFE_URL.fullmatch(match[2], 7, len(match[2]) - 1)
+        ):
+            return match[0]  # most links
+        attributes = self._attributes(match[2])
+        if tag in _FRAMES:
             return self._link_to_frame(attributes.get("src") or attributes.get("data") or "", "")
         if tag in _MEDIA:
             self._restore_lazy(attributes)
-        rules: dict[str, Callable[[str], str | None]] = {
-            "href": self._href,
-            "src": self._image if tag == "img" else self._file,
-            "poster": self._file,
-            "cite": self._file,
-            "srcset": self._srcset,
-            "id": self._id,
-            "class": lambda value: value if re.fullmatch(r"language-[\w+#.-]+", value) else None,
-        }
-        kept = ((name, rules[name](value) if name in rules else value) for name, value in attributes.items())
-        return f"<{tag}" + "".join(f' {name}="{escape(value)}"' for name, value in kept if value is not None) + ">"
+        if tag == "a" and (name := attributes.pop("name", None)):
+            attributes.setdefault("id", name)
+        if (align := attributes.pop("align", "").lower()) and _ALIGN.fullmatch(align):
+            attributes.setdefault("style", f"text-align:{align}")
+        written = [f"<{tag}"]
+        for name, value in attributes.items():
+            rule = self._image if name == "src" and tag == "img" else self._rules.get(name)
+            kept = rule(value) if rule else value
+            if kept is not None:
+                written.append(f' {name}="{escape(kept)}"')
+        return "".join([*written, ">"])
 
     @staticmethod
     def _attributes(text: str) -> dict[str, str]:
@@ -157,7 +199,8 @@ class _Rewrite:
         target = value.strip()
         if target.startswith("#"):
             fragment = unquote(target[1:])
-            target = f"#{self._prefix}{fragment}" if fragment in self._ids else target
+            if fragment in self._ids:
+                return f"#{self._prefix}{fragment}"
         url = absolute(target, self._base)
         return url if url and scheme(url) in _LINK_SCHEMES else None
 
@@ -190,10 +233,4 @@ class _Rewrite:
 
     def _link_to_frame(self, src: str, title: str) -> str:
         url = self._file(src)
-        if url is None:
-            return ""
-        for player, page in _PAGES:
-            url = player.sub(page, url)
-        parts = urlsplit(url)
-        text = title.strip() or f"{parts.netloc}{parts.path}".rstrip("/")
-        return f'<a href="{escape(url)}">{escape(text)}</a>'
+        return embeds.link(url, title) if url else ""

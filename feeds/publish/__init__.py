@@ -27,11 +27,11 @@ from feeds.lint import Problem
 from feeds.model import Site
 from feeds.publish.commit import Commit
 from feeds.publish.guard import HELD, Guard, remember
-from feeds.publish.look import Filled, Interrupted, Look, Progress, Seen
+from feeds.publish.look import Interrupted, Look, Progress, Seen
 from feeds.publish.reading import Readers
 from feeds.sandbox import Sandbox
 
-__all__ = ["Filled", "Interrupted", "Mended", "Outcome", "Progress", "Publisher"]
+__all__ = ["Interrupted", "Mended", "Outcome", "Progress", "Publisher"]
 
 Mended = Callable[[CatalogDamaged, Path | None], object]  # what was wrong, where the damaged one is kept
 
@@ -78,7 +78,6 @@ class Publisher:
         given_up: Callable[[], bool] = lambda: False,
         mended: Mended = lambda _damage, _aside: None,
         progress: Progress = lambda _looked_at: None,
-        filled: Filled = lambda _articles: None,
     ) -> Outcome:
         """Bring the catalog up to what the folder says at `now`.
 
@@ -86,17 +85,16 @@ class Publisher:
         path, and raises `Interrupted` if it is `interrupted` before it found another text. `force` reads every file
         again, `accept` overrules the guard, `wait` is for the lock, in seconds, unless that is `given_up` before.
         Raises `FolderGone`, `GuardStopped`, `Locked` and `CatalogError`; none of them changes what is published.
-        `filled` is told when it begins to be decided of a whole archive, which takes long. A catalog that turns out to
-        be damaged is kept aside and made anew, once; `mended` is told.
+        A catalog that turns out to be damaged is kept aside and made anew, once; `mended` is told.
         """
         with self._catalog.lock(wait, given_up):
             try:
                 look = Look(self._folder, self._catalog, self._readers, after=after, interrupted=interrupted)
-                return self._refresh(now, only, look, force=force, accept=accept, progress=progress, filled=filled)
+                return self._refresh(now, only, look, force=force, accept=accept, progress=progress)
             except CatalogDamaged as damage:
                 mended(damage, self._catalog.mend())
                 look = Look(self._folder, self._catalog, self._readers)
-                return self._refresh(now, None, look, force=False, accept=accept, progress=progress, filled=filled)
+                return self._refresh(now, None, look, force=False, accept=accept, progress=progress)
 
     def _refresh(
         self,
@@ -107,7 +105,6 @@ class Publisher:
         force: bool,
         accept: bool,
         progress: Progress,
-        filled: Filled,
     ) -> Outcome:
         began = time.monotonic()
         try:
@@ -116,8 +113,6 @@ class Publisher:
             seen = look.at(parts, again=anew, progress=progress)
             if parts == [""]:
                 seen = self._look_for_authors(look, seen, read_again=anew, progress=progress)
-            if seen.first:
-                filled(seen.first)
             with self._catalog.writing(much=seen.first > 0) as catalog:
                 guard = Guard(catalog, now, self._guard, accept=accept)
                 commit = Commit(catalog, self._site, self._folder, now, guard)

@@ -15,7 +15,6 @@ _BATCH = 1_000  # files whose readings are committed together
 _MAX_WARNINGS = 100  # of one run; `feeds check` lists all
 
 Progress = Callable[[int], None]  # how many files were looked at
-Filled = Callable[[int], None]  # how many articles a catalog without any has got, before anything is decided of them
 
 
 class _Row(Protocol):

@@ -52,7 +52,9 @@ class Reader:
             return Reading(file.path, stamp, refused=one_line(refused.reason), refused_line=refused.line)
         minted, feeds = syndicate.mint(article, site), syndicate.feeds_of(article, site)
         reading = Reading.of(article, stamp, hash_, minted, feeds, page)
-        return reading if ordinary(article.body) else Doubtful(reading, article.body)
+        if self._site.markdown != "python-markdown" or ordinary(article.body):
+            return reading
+        return Doubtful(reading, article.body)
 
 
 def _require_short(*found_by: tuple[str, str | None]) -> None:

@@ -1,4 +1,4 @@
-"""Markdown as people write it -> HTML as Python-Markdown makes it, and one rule more.
+"""The dialect of Python-Markdown, which Pelican and MkDocs use -> HTML, and one rule more.
 
 **A list right after a paragraph line is a list.** CommonMark, GitHub and every editor's preview say so;
 Python-Markdown wants a blank line before it. As in CommonMark (section 5.3), bullets may interrupt a paragraph, and an
@@ -49,6 +49,21 @@ class _Ours(Extension):
         md.treeprocessors.register(_PlainIsPlain(md), "inline", 20)  # in the place of theirs
 
 
-def converter() -> markdown.Markdown:
-    """Make a converter. It keeps state: `reset()` before each article, and never two threads on one."""
-    return markdown.Markdown(extensions=["extra", "sane_lists", _Ours()], output_format="html")
+class PythonMarkdown:
+    """Converts Markdown with Python-Markdown, for sites that were written for it. For one thread, in the sandbox."""
+
+    def __init__(self) -> None:
+        self._markdown = _converter()
+
+    def convert(self, text: str) -> str:
+        """Return the HTML of a text. Raises whatever Python-Markdown raises, `RecursionError` among others."""
+        try:
+            return self._markdown.reset().convert(text)
+        except BaseException:
+            self._markdown = _converter()  # one that was interrupted would take the next article for a list
+            raise
+
+
+def _converter() -> markdown.Markdown:
+    extensions: list[str | Extension] = ["extra", "admonition", "sane_lists", "toc", _Ours()]
+    return markdown.Markdown(extensions=extensions, output_format="html")

@@ -1,0 +1,132 @@
+"""Admonitions of Docusaurus, VitePress and MkDocs -> Markdown's quotes, which every reader shows.
+
+:::tip Title           !!! note "Title"           > **Title**
+Text.              or      Text.              ->  >
+:::                                               > Text.
+"""
+
+import re
+
+_FENCE = re.compile(r"[ \t]*(?:>[ ]?)*[ \t]*(`{3,}|~{3,})")
+_COLONS = re.compile(
+    r"([ \t]*)(:{3,})[ \t]*\{?\.?([A-Za-z][\w-]*)\}?"
+    r"(?:\[(?P<boxed>[^\]\n]*)\]|[ \t]+(?P<title>[^\n{]*?))?[ \t]*(?:\{[^\n]*\})?[ \t]*$"
+)
+_END_OF_COLONS = re.compile(r"[ \t]*(:{3,})[ \t]*$")
+_MARKS = re.compile(
+    r'([ \t]*)(?:!!!|\?\?\?\+?)[ \t]+([A-Za-z][\w-]*)(?:[ \t]+[\w-]+)*[ \t]*(?:"(?P<title>[^"\n]*)")?[ \t]*$'
+)
+_KINDS = frozenset(
+    [
+        "abstract",
+        "attention",
+        "bug",
+        "caution",
+        "check",
+        "danger",
+        "details",
+        "error",
+        "example",
+        "failure",
+        "faq",
+        "hint",
+        "important",
+        "info",
+        "note",
+        "question",
+        "quote",
+        "seealso",
+        "success",
+        "summary",
+        "tip",
+        "todo",
+        "warning",
+    ]
+)
+_MAX_DEPTH = 10  # of admonitions in each other; deeper ones stay as they are
+_MAX_LINES = 2_000  # of one admonition
+_MAX_ADMONITIONS = 500  # of one text: the end of each is searched for
+
+
+def as_quotes(text: str) -> str:
+    """Return a text with its admonitions as quotes, each with its title in bold; code blocks are left alone."""
+    if text.count(":::") + text.count("!!!") + text.count("???") > 2 * _MAX_ADMONITIONS:
+        return text
+    return "\n".join(_converted(text.split("\n"), 0))
+
+
+def _converted(lines: list[str], depth: int) -> list[str]:
+    converted: list[str] = []
+    at, fence = 0, ""
+    while at < len(lines):
+        line = lines[at]
+        fence, was_in_code = _fence_after(line, fence), bool(fence)
+        if was_in_code or fence or depth == _MAX_DEPTH:
+            converted.append(line)
+            at += 1
+        elif match := _COLONS.match(line):
+            closing = _end_of_colons(lines, at, match[2])
+            if closing is None:
+                converted.append(line)
+                at += 1
+                continue
+            title = match["boxed"] or match["title"]
+            body = _converted(lines[at + 1 : closing], depth + 1)
+            # a container of another kind only groups what is in it
+            converted += _quote(match[1], match[3], title, body) if match[3].lower() in _KINDS else body
+            at = closing + 1
+        elif (match := _MARKS.match(line)) and (end := _end_of_indented(lines, at, len(match[1]))) > at + 1:
+            indent = len(match[1]) + 4
+            body = _converted([inner.expandtabs(4)[indent:] for inner in lines[at + 1 : end]], depth + 1)
+            converted += _quote(match[1], match[2], match["title"], body)
+            at = end
+        else:
+            converted.append(line)
+            at += 1
+    return converted
+
+
+def _fence_after(line: str, fence: str) -> str:
+    """Return the mark of the code block that is open after a line, "" if there is none."""
+    match = _FENCE.match(line)
+    if match is None:
+        return fence
+    if not fence:
+        return match[1]
+    closes = match[1].startswith(fence) and not line[match.end() :].strip("`~ \t")
+    return "" if closes else fence
+
+
+def _end_of_colons(lines: list[str], start: int, mark: str) -> int | None:
+    """Return the line that closes the container which begins at a line; None if nothing does."""
+    fence, nested = "", 0
+    for at in range(start + 1, min(len(lines), start + _MAX_LINES)):
+        in_code = bool(fence)
+        fence = _fence_after(lines[at], fence)
+        if in_code or fence:
+            continue
+        if end := _END_OF_COLONS.match(lines[at]):
+            if nested == 0 and len(end[1]) >= len(mark):
+                return at
+            nested = max(0, nested - 1)
+        elif _COLONS.match(lines[at]):
+            nested += 1
+    return None
+
+
+def _end_of_indented(lines: list[str], start: int, indent: int) -> int:
+    """Return the line after the lines that are indented below a line, without blank lines at their end."""
+    end = start + 1
+    for at in range(start + 1, min(len(lines), start + _MAX_LINES)):
+        line = lines[at].expandtabs(4)
+        if line.strip():
+            if len(line) - len(line.lstrip()) < indent + 4:
+                break
+            end = at + 1
+    return end
+
+
+def _quote(indent: str, kind: str, title: str | None, body: list[str]) -> list[str]:
+    heading = kind.replace("-", " ").capitalize() if title is None else title.strip()
+    lines = [f"**{heading}**", "", *body] if heading else body
+    return ["", *(f"{indent}> {line}".rstrip() for line in lines), ""]

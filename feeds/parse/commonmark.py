@@ -1,0 +1,197 @@
+"""CommonMark with GitHub's extensions -> HTML, by comrak, which is GitHub's converter (cmark-gfm) written in Rust.
+
+What authors write beyond that, for other generators, is converted here too: admonitions of Docusaurus and MkDocs,
+callouts of GitHub and Obsidian, formulas, kramdown's attribute lists. Whatever depends on tags is done on comrak's
+output, in which code is escaped and so is never taken for a tag; only admonitions, whose lines must be known, are found
+in the source. The HTML is not sanitised.
+"""
+
+import re
+from collections.abc import Callable
+from html import unescape
+from typing import Literal
+
+import comrak
+
+from feeds.errors import Refused
+from feeds.parse import admonitions
+
+CommonMarkDialect = Literal["gfm", "obsidian"]
+
+_MAX_QUOTES = 100  # levels of quotes on one line; GitHub's own converter stops at 100 too
+_FEW_CELLS = 1_000
+_MAX_CELLS = 500_000  # a row is filled up to its table's columns: a small file could become gigabytes
+_MAX_LATEX = 1_000  # openings of \(…\): each searches the rest of the text for its end
+
+_TOO_DEEP = re.compile(rf"^[ \t]*(?:>[ ]?){{{_MAX_QUOTES}}}", re.MULTILINE)
+_ANCHOR = re.compile(r'<a href="#[^"]*" aria-label="[^"]*" data-heading-content="[^"]*" class="anchor"></a>')
+_HEADING_ATTRIBUTES = re.compile(
+    r'<h([1-6]) id="([^"]*)">(.*?)\s*\{(:?\s*(?:#([\w:.-]+))?[^{}<>]*)\}\s*</h\1>', re.DOTALL
+)
+_CALLOUT = re.compile(r"<blockquote>\n<p>\[!(\w[\w-]*)\][+-]?[ \t]*([^\n]*?)(\n|</p>)")
+_CHECKBOX = re.compile(r'<input type="checkbox"( checked="")? disabled="" />')
+_MATH = re.compile(r'<span data-math-style="(inline|display)">(.*?)</span>', re.DOTALL)
+_MATH_CODE = re.compile(r'<pre><code class="language-math" data-math-style="display">(.*?)</code></pre>', re.DOTALL)
+_WIKILINK = re.compile(r'<a href="[^"]*" data-wikilink="true">(.*?)</a>', re.DOTALL)
+_BACKLINK = re.compile(
+    r'<a href="(#[^"]*)" class="footnote-backref"[^>]*>↩(?:<sup class="footnote-ref">(\d+)</sup>)?</a>'
+)
+_FOOTNOTE = re.compile(r'<sup class="footnote-ref"><a href="([^"]*)" id="([^"]*)" data-footnote-ref>')
+
+# kramdown's attribute lists
+_CODE = re.compile(r"(<pre>.*?</pre>|<code>.*?</code>|<code .*?</code>)", re.DOTALL)
+_TOC = re.compile(r"<([uo]l)>\n<li>[^<\n]*\n\{:\s*toc[^{}]*\}</li>\n</\1>\n?")
+_ATTRIBUTES_ALONE = re.compile(r"<p>\{:[^{}\n]*\}</p>\n?")
+_ATTRIBUTES_BEFORE = re.compile(r"<p>\{:[^{}\n]*\}\n")
+_ATTRIBUTES_AFTER = re.compile(r"\n\{:[^{}\n]*\}(?=\n|</(?:p|li|td|dd|blockquote)>)")
+_ATTRIBUTES_INLINE = re.compile(r"(</(?:a|em|strong|code|del)>|/>)\{:[^{}\n]*\}")
+
+# Obsidian
+_FENCE_OR_CODE = re.compile(
+    r"(^[ ]{0,3}(`{3,}|~{3,})[^\n]*\n.*?(?:^[ ]{0,3}\2[`~]*[ \t]*$|\Z)|(`+)(?!`).+?(?<!`)\3(?!`))",
+    re.DOTALL | re.MULTILINE,
+)
+_COMMENT = re.compile(r"%%.*?%%", re.DOTALL)
+_EMBED = re.compile(r"!\[\[([^\[\]|\n]+?)(?:\|([^\[\]\n]*))?\]\]")
+_PICTURE = re.compile(r"\.(?:png|jpe?g|gif|webp|avif|svg|bmp)$", re.IGNORECASE)
+
+
+class CommonMark:
+    """Converts CommonMark with GitHub's extensions. Safe for any number of threads; comrak releases the GIL."""
+
+    def __init__(self, dialect: CommonMarkDialect = "gfm") -> None:
+        self._obsidian = dialect == "obsidian"
+        self._render = comrak.RenderOptions()
+        self._render.unsafe_ = True  # sanitising is the task of `html`
+        self._render.full_info_string = True  # the language of a fence is its first word, whatever follows
+        self._parse = comrak.ParseOptions()
+        self._parse.tasklist_in_table = True
+        self._extensions = self._options(latex=False)
+        self._with_latex = self._options(latex=True)
+
+    def _options(self, *, latex: bool) -> comrak.ExtensionOptions:
+        options = comrak.ExtensionOptions()
+        for name in (
+            "autolink",
+            "description_lists",
+            "footnotes",
+            "math_dollars",
+            "strikethrough",
+            "table",
+            "tasklist",
+        ):
+            setattr(options, name, True)
+        options.header_id_prefix = ""
+        options.math_latex = latex
+        options.highlight = options.wikilinks_title_after_pipe = self._obsidian
+        return options
+
+    def convert(self, text: str) -> str:
+        """Return the HTML of a text. Raises `Refused` for what no reader could show, such as 100 nested quotes."""
+        _require_moderate(text)
+        if self._obsidian:
+            text = _outside_code(text, _obsidian_source)
+        if ":::" in text or "!!!" in text or "???" in text:
+            text = admonitions.as_quotes(text)
+        latex = 0 < text.count("\\(") + text.count("\\[") <= _MAX_LATEX
+        html = comrak.render_markdown(
+            text,
+            extension_options=self._with_latex if latex else self._extensions,
+            parse_options=self._parse,
+            render_options=self._render,
+        )
+        return _converted(html, text)
+
+
+def _require_moderate(text: str) -> None:
+    if (">>" in text or "> >" in text) and _TOO_DEEP.search(text):
+        raise Refused("nested too deep")
+    if text.count("|") > _FEW_CELLS:
+        lines = text.split("\n")
+        if len(lines) * max(line.count("|") for line in lines) > _MAX_CELLS:
+            raise Refused("a table with too many cells")
+
+
+def _converted(html: str, source: str) -> str:
+    """Return comrak's HTML with heading ids, check boxes, callouts, formulas and footnotes as readers show them."""
+    if "<h" in html:
+        html = _ANCHOR.sub("", html)
+        if "{" in html:
+            html = _HEADING_ATTRIBUTES.sub(_heading, html)
+    if "[!" in html:
+        html = _CALLOUT.sub(_callout, html)
+    if 'type="checkbox"' in html:
+        html = _CHECKBOX.sub(lambda match: "☑" if match[1] else "☐", html)
+    if "data-math-style" in html:
+        html = _MATH_CODE.sub(lambda match: f"<p>$$\n{match[1].strip()}\n$$</p>", html)
+        html = _MATH.sub(lambda match: _formula(match[1], match[2], source), html)
+    if "data-wikilink" in html:
+        html = _WIKILINK.sub(r"\1", html)
+    if "data-footnote-ref" in html:
+        html = _footnotes(html)
+    if "{:" in html:
+        html = "".join(part if at % 2 else _without_attribute_lists(part) for at, part in enumerate(_CODE.split(html)))
+        html = _ATTRIBUTES_INLINE.sub(r"\1", html)
+    return html
+
+
+def _heading(match: re.Match[str]) -> str:
+    level, id_, text, attributes, own_id = match.groups()
+    of_attributes = re.sub(r"[^\w\- ]", "", attributes.lower()).replace(" ", "-")  # as comrak makes an id of text
+    return f'<h{level} id="{own_id or id_.removesuffix(f"-{of_attributes}")}">{text}</h{level}>'
+
+
+def _callout(match: re.Match[str]) -> str:
+    """Return the beginning of a quote whose title is in bold, as readers without our style sheet can show it."""
+    kind, title, end = match.groups()
+    title = title.strip() or kind.replace("-", " ").capitalize()
+    return f"<blockquote>\n<p><strong>{title}</strong></p>" + ("\n<p>" if end == "\n" else "")
+
+
+def _formula(style: str, tex: str, source: str) -> str:
+    """Return a formula's TeX between the marks that its author used."""
+    plain = unescape(tex)
+    for opening, closing in (("\\(", "\\)"), ("\\[", "\\]")):
+        if f"{opening}{plain}{closing}" in source:
+            return f"{opening}{tex}{closing}"
+    return f"${tex}$" if style == "inline" else f"$${tex}$$"
+
+
+def _footnotes(html: str) -> str:
+    """Write footnotes with the classes by which NetNewsWire finds them (docs/decisions/020)."""
+    html = _FOOTNOTE.sub(r'<sup id="\2"><a class="footnote" href="\1">', html)
+    html = _BACKLINK.sub(
+        lambda match: f'<a class="reversefootnote" href="{match[1]}">↩\ufe0e{match[2] or ""}</a>', html
+    )
+    return html.replace('<section class="footnotes" data-footnotes>', '<div class="footnotes">').replace(
+        "</section>", "</div>"
+    )
+
+
+def _without_attribute_lists(html: str) -> str:
+    html = _ATTRIBUTES_ALONE.sub("", _TOC.sub("", html))
+    return _ATTRIBUTES_AFTER.sub("", _ATTRIBUTES_BEFORE.sub("<p>", html))
+
+
+def _outside_code(text: str, change: Callable[[str], str]) -> str:
+    """Apply a change to the parts of a text that are not code."""
+    parts, end = [], 0
+    for match in _FENCE_OR_CODE.finditer(text):
+        parts += [change(text[end : match.start()]), match[0]]
+        end = match.end()
+    return "".join([*parts, change(text[end:])])
+
+
+def _obsidian_source(text: str) -> str:
+    """Remove Obsidian's comments and write its embedded pictures as Markdown does."""
+    if "%%" in text:
+        text = _COMMENT.sub("", text)
+    return _EMBED.sub(_embed, text) if "![[" in text else text
+
+
+def _embed(match: re.Match[str]) -> str:
+    name, alt = match[1].strip(), (match[2] or "").strip()
+    if not _PICTURE.search(name):
+        return f"[[{name}]]"
+    alt = "" if alt.replace("x", "").isdecimal() else alt  # a width, as in ![[a.png|300]]
+    return f"![{alt}](<{name}>)"

@@ -1,0 +1,76 @@
+"""What is embedded in an article by a frame or a script -> a link to the page that shows it."""
+
+import re
+from html import escape, unescape
+from urllib.parse import unquote, urlsplit
+
+# the address of a player or widget, the page about it, and what that shows
+_PAGES: tuple[tuple[re.Pattern[str], str, str], ...] = tuple(
+    (re.compile(rf"https?://(?:www\.)?{pattern}"), page, shows)
+    for pattern, page, shows in (
+        (
+            r"youtube(?:-nocookie)?\.com/embed/videoseries\?(?:.*&)?list=([\w-]+).*",
+            r"https://www.youtube.com/playlist?list=\1",
+            "Playlist on YouTube",
+        ),
+        (
+            r"youtube(?:-nocookie)?\.com/embed/live_stream\?(?:.*&)?channel=([\w-]+).*",
+            r"https://www.youtube.com/channel/\1/live",
+            "Live stream on YouTube",
+        ),
+        (r"youtube(?:-nocookie)?\.com/embed/([\w-]+).*", r"https://www.youtube.com/watch?v=\1", "Video on YouTube"),
+        (r"player\.vimeo\.com/video/(\d+)\?(?:.*&)?h=(\w+).*", r"https://vimeo.com/\1/\2", "Video on Vimeo"),
+        (r"player\.vimeo\.com/video/(\d+).*", r"https://vimeo.com/\1", "Video on Vimeo"),
+        (r"dailymotion\.com/embed/video/(\w+).*", r"https://www.dailymotion.com/video/\1", "Video on Dailymotion"),
+        (
+            r"open\.spotify\.com/embed(?:-podcast)?/(\w+)/(\w+).*",
+            r"https://open.spotify.com/\1/\2",
+            "Listen on Spotify",
+        ),
+        (r"w\.soundcloud\.com/player/?\?(?:.*&)?url=([^&]+).*", r"\1", "Listen on SoundCloud"),
+        (r"codepen\.io/([\w-]+)/embed/(?:preview/)?(\w+).*", r"https://codepen.io/\1/pen/\2", "Code on CodePen"),
+        (r"jsfiddle\.net/((?:[\w-]+/){1,3})embed(?:ded)?(?:/.*)?", r"https://jsfiddle.net/\1", "Code on JSFiddle"),
+        (
+            r"asciinema\.org/a/(\w+)(?:/embed.*|/iframe.*|\.js.*)",
+            r"https://asciinema.org/a/\1",
+            "Recording on asciinema",
+        ),
+        (r"gist\.github\.com/([\w-]+/\w+)\.js.*", r"https://gist.github.com/\1", "Code on GitHub Gist"),
+        (r"gitlab\.com/(.+/snippets/\d+)\.js.*", r"https://gitlab.com/\1", "Code on GitLab"),
+        (r"([\w.-]+)/(@[\w.-]+/\d+)/embed.*", r"https://\1/\2", "Post on Mastodon"),
+    )
+)
+_SCRIPT = re.compile(
+    r"<script\b[^<>]*?\bsrc\s*=\s*(?:\"([^\"<>]*)\"|'([^'<>]*)'|([^\s\"'<>]+))[^<>]*>\s*</script\s*>", re.IGNORECASE
+)
+
+
+def link(url: str, title: str = "") -> str:
+    """Return a link to the page that shows what is at the absolute URL of a frame; its text says what that is."""
+    page, shows = _page(url) or (url, "")
+    parts = urlsplit(page)
+    text = title.strip() or shows or f"{parts.netloc}{parts.path}".rstrip("/")
+    return f'<a href="{escape(page)}">{escape(text)}</a>'
+
+
+def scripts_as_links(html: str) -> str:
+    """Return HTML in which scripts that embed something known are paragraphs with a link; other scripts stay."""
+    return _SCRIPT.sub(_script, html)
+
+
+def _script(match: re.Match[str]) -> str:
+    src = unescape(match[1] or match[2] or match[3] or "").strip()
+    url = f"https:{src}" if src.startswith("//") else src
+    return f"<p>{link(url)}</p>" if _page(url) else match[0]
+
+
+def _page(url: str) -> tuple[str, str] | None:
+    for player, page, shows in _PAGES:
+        if match := player.fullmatch(url):
+            address = match.expand(page)
+            if shows == "Listen on SoundCloud":
+                address = unquote(address)
+                if not address.startswith(("https://", "http://")):
+                    continue
+            return address, shows
+    return None

@@ -1,0 +1,156 @@
+"""The default dialect: CommonMark and GitHub's extensions, and what authors bring along from other generators."""
+
+import pytest
+
+from feeds.errors import Refused
+from feeds.parse.commonmark import CommonMark
+
+GFM = CommonMark("gfm")
+OBSIDIAN = CommonMark("obsidian")
+
+
+def quote(title, *paragraphs):
+    """Return the quote that an admonition becomes."""
+    return (
+        "<blockquote>\n"
+        + "".join(f"<p>{text}</p>\n" for text in (f"<strong>{title}</strong>", *paragraphs))
+        + "</blockquote>\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        ("- a\n  - b\n    - c", "<ul>\n<li>a\n<ul>\n<li>b\n<ul>\n<li>c</li>\n</ul>\n</li>\n</ul>\n</li>\n</ul>\n"),
+        ("1. a\n   - b", "<ol>\n<li>a\n<ul>\n<li>b</li>\n</ul>\n</li>\n</ol>\n"),
+        ("#tag #other", "<p>#tag #other</p>\n"),
+        ("## C#", '<h2 id="c">C#</h2>\n'),
+        ("~~a~~ b", "<p><del>a</del> b</p>\n"),
+        ("See www.a.example.", '<p>See <a href="http://www.a.example">www.a.example</a>.</p>\n'),
+        ("- [x] a\n- [ ] b", "<ul>\n<li>☑ a</li>\n<li>☐ b</li>\n</ul>\n"),
+        (
+            "Text:\n| a |\n|---|\n| 1 |",
+            "<p>Text:</p>\n<table>\n<thead>\n<tr>\n<th>a</th>\n</tr>\n</thead>\n<tbody>\n<tr>\n<td>1</td>\n</tr>\n</tbody>\n</table>\n",
+        ),
+        ("a\\\nb \\$ \\~", "<p>a<br />\nb $ ~</p>\n"),
+        ("<div>\n\n*a*\n\n</div>", "<div>\n<p><em>a</em></p>\n</div>\n"),
+    ],
+)
+def test_commonmark_and_gfm(body, expected):
+    """Lists nest as they are indented; hashtags are no headings; GitHub's extensions work; check boxes are characters."""
+    assert GFM.convert(body) == expected
+
+
+@pytest.mark.parametrize("info", ['py title="x.py"', "py {1,3}", "py {hl_lines=[2]}", "py, echo=FALSE", "py"])
+@pytest.mark.parametrize("indent", ["", "> ", "    "])
+def test_a_fence_may_say_anything_after_its_language(info, indent):
+    """Whatever follows the language of a code block is left out, in lists and quotes too."""
+    lines = [f"```{info}", "a *b*", "```"]
+    body = "\n".join(
+        ["1. x", "", *(indent + line for line in lines)] if indent.isspace() else [indent + line for line in lines]
+    )
+    shown = GFM.convert(body)
+    assert "a *b*\n</code></pre>" in shown
+    assert 'class="language-py' in shown
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        ("> [!NOTE]\n> Text", quote("Note", "Text")),
+        ("> [!tip]+ My *title*\n> Text", quote("My <em>title</em>", "Text")),
+        ("> [!danger]- Closed", quote("Closed")),
+        (":::note\n\nText\n\n:::", quote("Note", "Text")),
+        (":::tip[Boxed]\nText\n:::", quote("Boxed", "Text")),
+        ("::: warning Mind this\nText\n:::\nafter", quote("Mind this", "Text") + "<p>after</p>\n"),
+        ("before\n:::note\nText\n:::", "<p>before</p>\n" + quote("Note", "Text")),
+        ('!!! note "A title"\n    Text\n\n    More\n\nafter', quote("A title", "Text", "More") + "<p>after</p>\n"),
+        ('!!! tip ""\n    Text', "<blockquote>\n<p>Text</p>\n</blockquote>\n"),
+        ("???+ question\n    Text", quote("Question", "Text")),
+        (
+            "::::note\n:::tip\nA\n:::\nB\n::::",
+            quote("Note").replace("</blockquote>", quote("Tip", "A") + "<p>B</p>\n</blockquote>"),
+        ),
+    ],
+)
+def test_admonitions_are_quotes(body, expected):
+    """Admonitions of GitHub, Obsidian, Docusaurus, VitePress and MkDocs are quotes that begin with their title in bold."""
+    assert GFM.convert(body) == expected
+
+
+@pytest.mark.parametrize(
+    "body", ["```\n:::note\nx\n:::\n```", "```\n!!! note\n    x\n```", "    !!! note", "`:::note`"]
+)
+def test_admonitions_in_code_are_code(body):
+    """What stands in a code block is never an admonition."""
+    assert "blockquote" not in GFM.convert(body)
+
+
+def test_a_container_only_groups():
+    """A container that is no admonition, and one that is not closed, leave their text as it is."""
+    assert GFM.convert("::: columns\n*a*\n:::") == "<p><em>a</em></p>\n"
+    assert GFM.convert(":::note\n*a*") == "<p>:::note\n<em>a</em></p>\n"
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        ("$a*b*c$ and $x_1$", "<p>$a*b*c$ and $x_1$</p>\n"),
+        ("\\(a*b*c\\) and \\[x_1_\\]", "<p>\\(a*b*c\\) and \\[x_1_\\]</p>\n"),
+        ("$$\na_1 < b_1\n$$", "<p>$$\na_1 &lt; b_1\n$$</p>\n"),
+        ("```math\nx_1\n```", "<p>$$\nx_1\n$$</p>\n"),
+        ("It costs $5 or $10, *really*.", "<p>It costs $5 or $10, <em>really</em>.</p>\n"),
+    ],
+)
+def test_formulas_keep_their_tex(body, expected):
+    """No rule of Markdown applies within a formula, and its marks are those of its author."""
+    assert GFM.convert(body) == expected
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        ("## A {#own}", '<h2 id="own">A</h2>\n'),
+        ("## A {.x}", '<h2 id="a">A</h2>\n'),
+        ("## A\n{: #b .c }", '<h2 id="a">A</h2>\n'),
+        ("A\n{: .lead}", "<p>A</p>\n"),
+        ("{: .lead}\nA", "<p>A</p>\n"),
+        ("*a*{: .b} c", "<p><em>a</em> c</p>\n"),
+        ("* TOC\n{:toc}\n\nA", "<p>A</p>\n"),
+        ("`{: .x}`", "<p><code>{: .x}</code></p>\n"),
+        ("```\n{: .x}\n```", "<pre><code>{: .x}\n</code></pre>\n"),
+    ],
+)
+def test_attribute_lists_are_not_shown(body, expected):
+    """kramdown's attribute lists show nothing, except in code; a heading's own id is kept."""
+    assert GFM.convert(body) == expected
+
+
+def test_footnotes_have_the_classes_that_readers_know():
+    """Each mark leads to its note and each note back to every mark, with kramdown's class names."""
+    shown = GFM.convert("a[^x] b[^x]\n\n[^x]: *n*")
+    assert shown.count('<a class="footnote" href="#fn-x">1</a>') == 2
+    assert '<div class="footnotes">' in shown
+    assert '<a class="reversefootnote" href="#fnref-x">↩\ufe0e</a>' in shown
+    assert '<a class="reversefootnote" href="#fnref-x-2">↩\ufe0e2</a>' in shown
+
+
+def test_obsidian():
+    """Obsidian's marks work in its dialect: pictures, highlights, comments; links between notes show their text."""
+    shown = OBSIDIAN.convert("==a== [[Note|text]] [[Other]] ![[my pic.png|300]] x%%no%% `%%code%%`")
+    assert shown == ('<p><mark>a</mark> text Other <img src="my%20pic.png" alt="" /> x <code>%%code%%</code></p>\n')
+    assert GFM.convert("==a== [[b]] %%c%%") == "<p>==a== [[b]] %%c%%</p>\n"
+
+
+@pytest.mark.parametrize(
+    ("body", "reason"),
+    [
+        (">" * 200, "nested too deep"),
+        ("> " * 200 + "a", "nested too deep"),
+        ("|a" * 900 + "|\n" + "|\n" * 900, "cells"),
+    ],
+)
+def test_what_no_reader_shows_is_rejected(body, reason):
+    """A text whose HTML would be out of all proportion is rejected before it is converted."""
+    with pytest.raises(Refused, match=reason):
+        GFM.convert(body)

@@ -1,0 +1,63 @@
+"""Embedded players, posts and code become links to the pages that show them."""
+
+import pytest
+
+from feeds.parse import embeds
+
+
+@pytest.mark.parametrize(
+    ("src", "page", "text"),
+    [
+        ("https://www.youtube.com/embed/a_B-1?start=3", "https://www.youtube.com/watch?v=a_B-1", "Video on YouTube"),
+        (
+            "https://www.youtube-nocookie.com/embed/videoseries?list=PL9",
+            "https://www.youtube.com/playlist?list=PL9",
+            "Playlist on YouTube",
+        ),
+        (
+            "https://www.youtube.com/embed/live_stream?channel=UC1",
+            "https://www.youtube.com/channel/UC1/live",
+            "Live stream on YouTube",
+        ),
+        ("https://player.vimeo.com/video/77?h=ab12&title=0", "https://vimeo.com/77/ab12", "Video on Vimeo"),
+        ("https://player.vimeo.com/video/77", "https://vimeo.com/77", "Video on Vimeo"),
+        (
+            "https://open.spotify.com/embed/episode/4x?theme=0",
+            "https://open.spotify.com/episode/4x",
+            "Listen on Spotify",
+        ),
+        (
+            "https://w.soundcloud.com/player/?url=https%3A//soundcloud.com/a/b&color=0",
+            "https://soundcloud.com/a/b",
+            "Listen on SoundCloud",
+        ),
+        ("https://codepen.io/ann/embed/abc?default-tab=js", "https://codepen.io/ann/pen/abc", "Code on CodePen"),
+        ("https://social.example/@ann/123/embed", "https://social.example/@ann/123", "Post on Mastodon"),
+        ("https://maps.example/m?x=1", "https://maps.example/m?x=1", "maps.example/m"),
+    ],
+)
+def test_frames(src, page, text):
+    """The link of a frame leads to the page about what it shows, and says what that is."""
+    assert embeds.link(src) == f'<a href="{page}">{text}</a>'
+    assert embeds.link(src, "My <title>") == f'<a href="{page}">My &lt;title&gt;</a>'
+
+
+@pytest.mark.parametrize(
+    ("script", "page"),
+    [
+        ('<script src="https://gist.github.com/bob/9f8e.js"></script>', "https://gist.github.com/bob/9f8e"),
+        ("<script src='//gist.github.com/bob/9f8e.js?file=a.py' ></script>", "https://gist.github.com/bob/9f8e"),
+        ("<SCRIPT async src=https://asciinema.org/a/77.js id=x></SCRIPT>", "https://asciinema.org/a/77"),
+        ('<script async src="//jsfiddle.net/bob/x1/embed/js,result/"></script>', "https://jsfiddle.net/bob/x1/"),
+    ],
+)
+def test_scripts(script, page):
+    """A script that embeds something known is a paragraph with a link to it."""
+    assert f'<p><a href="{page}">' in embeds.scripts_as_links(f"<p>a</p>{script}")
+
+
+def test_other_scripts_stay_for_the_sanitiser():
+    """A script that is not known is not made a link; the sanitiser removes it."""
+    script = '<script src="https://x.example/a.js"></script>'
+    assert embeds.scripts_as_links(script) == script
+    assert embeds.link("javascript:alert(1)//www.youtube.com/embed/x").count("youtube.com/watch") == 0
