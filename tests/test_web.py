@@ -2,12 +2,14 @@
 
 import contextlib
 import json
+import os
 import re
 import shutil
 import signal
 import threading
 import time
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from conftest import App, Site
@@ -183,6 +185,12 @@ def test_the_folder_goes_and_comes_back(live):
     live.wait_for(lambda: "new" not in live.titles())
 
 
+def workers(server):
+    """Return how many workers of a server have begun: each is a process group of its own then."""
+    children = Path(f"/proc/{server.process.pid}/task/{server.process.pid}/children").read_text().split()
+    return sum(os.getpgid(int(child)) == int(child) for child in children)
+
+
 @pytest.mark.integration
 def test_ends_and_begins_again(site, serve):
     """A server ends well on Ctrl-C and SIGTERM, its workers end with it also if it is killed; validators stay the same.
@@ -197,6 +205,7 @@ def test_ends_and_begins_again(site, serve):
         server.wait_for(lambda server=server: server.get("/rss.xml").status == 200)
         headers = answered(lambda server=server: server.get("/rss.xml")).headers
         seen.add((headers["etag"], headers["last-modified"]))
+        eventually(lambda server=server: workers(server) == 2)  # one that is still being imported is interrupted
         ended = server.stop(how)
         until = time.monotonic() + 60
         with contextlib.suppress(OSError):
