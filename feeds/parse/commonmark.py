@@ -25,9 +25,8 @@ _MAX_LATEX = 1_000  # openings of \(…\): each searches the rest of the text fo
 
 _TOO_DEEP = re.compile(rf"^[ \t]*(?:>[ ]?){{{_MAX_QUOTES}}}", re.MULTILINE)
 _ANCHOR = re.compile(r'<a href="#[^"]*" aria-label="[^"]*" data-heading-content="[^"]*" class="anchor"></a>')
-_HEADING_ATTRIBUTES = re.compile(
-    r'<h([1-6]) id="([^"]*)">(.*?)\s*\{(:?\s*(?:#([\w:.-]+))?[^{}<>]*)\}\s*</h\1>', re.DOTALL
-)
+_HEADING = re.compile(r'<h([1-6]) id="([^"]*)">(.*?)</h\1>', re.DOTALL)
+_HEADING_ATTRIBUTES = re.compile(r"\s*\{(:?\s*(?:#([\w:.-]+))?[^{}<>]*)\}\s*$")
 _CALLOUT = re.compile(r"<blockquote>\n<p>\[!(\w[\w-]*)\][+-]?[ \t]*([^\n]*?)(\n|</p>)")
 _CHECKBOX = re.compile(r'<input type="checkbox"( checked="")? disabled="" />')
 _MATH = re.compile(r'<span data-math-style="(inline|display)">(.*?)</span>', re.DOTALL)
@@ -117,7 +116,7 @@ def _converted(html: str, source: str) -> str:
     if "<h" in html:
         html = _ANCHOR.sub("", html)
         if "{" in html:
-            html = _HEADING_ATTRIBUTES.sub(_heading, html)
+            html = _HEADING.sub(_heading, html)
     if "[!" in html:
         html = _CALLOUT.sub(_callout, html)
     if 'type="checkbox"' in html:
@@ -136,9 +135,15 @@ def _converted(html: str, source: str) -> str:
 
 
 def _heading(match: re.Match[str]) -> str:
-    level, id_, text, attributes, own_id = match.groups()
+    """Return a heading without its attribute list, and with the id that its author gave it."""
+    level, id_, text = match.groups()
+    found = _HEADING_ATTRIBUTES.search(text) if "{" in text else None
+    if found is None:
+        return match[0]
+    attributes, own_id = found.groups()
     of_attributes = re.sub(r"[^\w\- ]", "", attributes.lower()).replace(" ", "-")  # as comrak makes an id of text
-    return f'<h{level} id="{own_id or id_.removesuffix(f"-{of_attributes}")}">{text}</h{level}>'
+    id_ = own_id or id_.removesuffix(f"-{of_attributes}")
+    return f'<h{level} id="{id_}">{text[: found.start()]}</h{level}>'
 
 
 def _callout(match: re.Match[str]) -> str:
