@@ -96,9 +96,11 @@ def test_a_container_only_groups():
     ("body", "expected"),
     [
         ("$a*b*c$ and $x_1$", "<p>$a*b*c$ and $x_1$</p>\n"),
-        ("\\(a*b*c\\) and \\[x_1_\\]", "<p>\\(a*b*c\\) and \\[x_1_\\]</p>\n"),
+        ("\\(a_1*b*c\\) and \\[x_1_\\]", "<p>\\(a_1*b*c\\) and \\[x_1_\\]</p>\n"),
         ("$$\na_1 < b_1\n$$", "<p>$$\na_1 &lt; b_1\n$$</p>\n"),
         ("```math\nx_1\n```", "<p>$$\nx_1\n$$</p>\n"),
+        (r"\[1\] and \(see *b*\)", "<p>[1] and (see <em>b</em>)</p>\n"),
+        (r"\[1\]: \(a+b\)", r"<p>[1]: \(a+b\)</p>" + "\n"),
         ("It costs $5 or $10, *really*.", "<p>It costs $5 or $10, <em>really</em>.</p>\n"),
     ],
 )

@@ -7,7 +7,7 @@ in the source. The HTML is not sanitised.
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from html import unescape
 from typing import Literal
 
@@ -31,6 +31,9 @@ _CALLOUT = re.compile(r"<blockquote>\n<p>\[!(\w[\w-]*)\][+-]?[ \t]*([^\n]*?)(\n|
 _CHECKBOX = re.compile(r'<input type="checkbox"( checked="")? disabled="" />')
 _MATH = re.compile(r'<span data-math-style="(inline|display)">(.*?)</span>', re.DOTALL)
 _MATH_CODE = re.compile(r'<pre><code class="language-math" data-math-style="display">(.*?)</code></pre>', re.DOTALL)
+_LATEX = re.compile(r"\\\((.{1,500}?)\\\)|\\\[(.{1,2000}?)\\\]", re.DOTALL)
+_TEX = re.compile(r"[\\^_{}=+]")  # tells a formula from text between escaped brackets
+_ESCAPE = re.compile(r"\\([!-/:-@\[-`{-~])")
 _WIKILINK = re.compile(r'<a href="[^"]*" data-wikilink="true">(.*?)</a>', re.DOTALL)
 _BACKLINK = re.compile(
     r'<a href="(#[^"]*)" class="footnote-backref"[^>]*>↩(?:<sup class="footnote-ref">(\d+)</sup>)?</a>'
@@ -92,7 +95,7 @@ class CommonMark:
             text = _outside_code(text, _obsidian_source)
         if ":::" in text or "!!!" in text or "???" in text:
             text = admonitions.as_quotes(text)
-        latex = 0 < text.count("\\(") + text.count("\\[") <= _MAX_LATEX
+        latex = 0 < text.count("\\(") + text.count("\\[") <= _MAX_LATEX and any(map(_is_tex, _LATEX.findall(text)))
         html = comrak.render_markdown(
             text,
             extension_options=self._with_latex if latex else self._extensions,
@@ -154,12 +157,20 @@ def _callout(match: re.Match[str]) -> str:
 
 
 def _formula(style: str, tex: str, source: str) -> str:
-    """Return a formula's TeX between the marks that its author used."""
+    """Return a formula's TeX between its author's marks; escaped brackets around other text are brackets."""
     plain = unescape(tex)
     for opening, closing in (("\\(", "\\)"), ("\\[", "\\]")):
         if f"{opening}{plain}{closing}" in source:
+            if not _is_tex((plain,)):
+                return opening[1] + _ESCAPE.sub(r"\1", tex) + closing[1]
             return f"{opening}{tex}{closing}"
     return f"${tex}$" if style == "inline" else f"$${tex}$$"
+
+
+def _is_tex(parts: Sequence[str]) -> bool:
+    """Return whether text between escaped brackets is a formula."""
+    text = "".join(parts)
+    return _TEX.search(text) is not None and any(map(str.isalnum, text))
 
 
 def _footnotes(html: str) -> str:
