@@ -86,6 +86,7 @@ def test_every_url_is_absolute(body, expected):
         "<form action=x><input onfocus=alert(1) autofocus></form>", "<base href='https://evil.example/'>", "<meta http-equiv=refresh content=0>",
         "<img srcset='javascript:alert(1) 2x'>", "<video poster=javascript:alert(1)></video>", "<object data='javascript:alert(1)'></object>",
         "<embed src='javascript:alert(1)'>", "<p style='background:url(javascript:alert(1))'>x</p>", "<noscript><p title='</noscript><img src=x onerror=alert(1)>'>",
+        "<IFRAME><img src=x onerror=alert(1)></IFRAME>", "<math><mi><IFRAME>&lt;img src=x onerror=alert(1)>", "<OBJECT><p>x</OBJECT>", "<EMBED>",
         "<details open ontoggle=alert(1)>", "<img data-src='javascript:alert(1)'>", "`<script>`</script><script>alert(1)</script>", "<a href='vbscript:x'>x</a>",
         "[x]: javascript:alert(1)\n\n[x]", '<img src="a""onerror=alert(1)">', "<textarea><script>alert(1)</script></textarea>", "<style>@import 'x'</style>",
     ],
@@ -300,6 +301,17 @@ HEAVY = {
     "ampersands": "&" * 1_000_000,
     "formulas": "\\(" * 500_000,
     "colons": ":::note\n" * 100_000,
+    "spaces after colons": (":::note" + " " * 400 + "{\n") * 100,
+    "spaces after marks": "!!! note" + " " * 20_000 + ".",
+    "spaces before a fence": "::: a\n" + " " * 20_000 + "x",
+    "braces in a heading": "# a{" + " " * 20_000 + "\n# {#" + "a" * 20_000,
+    "code without end": "{: .x}\n\n" + "<pre></b>" * 50_000,
+    "headings without end": "<div>\n" + '<h1 id="">' * 50_000 + "{",
+    "a tag without end": "<div>" + "<b></b>" * 120 + "<" + "a" * 200_000,
+    "closing tags": "<div>" + "<span></x>" * 50_000,
+    "formatting in paragraphs": "<div><p>" + "<b title=i>" * 190 + "<p>a" * 5_000,
+    "pictures without end": "<div>" + "<svg></b>" * 50_000,
+    "scripts without end": "<div><script" + " src=a" * 50_000,
     **{
         mark: mark * (1_000_000 // len(mark))
         for mark in ("[", "![", "*a ", "_a __b ", "`", "<", "$a ", "|", "~a ", "[^a]", "www.a ", "\t", "\0")

@@ -56,6 +56,14 @@ def test_scripts(script, page):
     assert f'<p><a href="{page}">' in embeds.scripts_as_links(f"<p>a</p>{script}")
 
 
+@pytest.mark.parametrize("address", ["https%3A//%5B", "javascript%3Aalert(1)", "https%3A//a b", "%"])
+def test_an_address_within_an_address_is_checked(address):
+    """What a player is given for an address is linked only if it is one."""
+    src = f"https://w.soundcloud.com/player/?url={address}"
+    assert embeds.link(src).startswith('<a href="https://w.soundcloud.com/')
+    assert "<a" not in embeds.scripts_as_links(f'<script src="{src}"></script>')
+
+
 def test_other_scripts_stay_for_the_sanitiser():
     """A script that is not known is not made a link; the sanitiser removes it."""
     script = '<script src="https://x.example/a.js"></script>'

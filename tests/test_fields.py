@@ -132,6 +132,7 @@ def test_scheduled_until_the_later_date():
     """`publishDate` after `date` schedules an article that is dated by `date`; an earlier one changes nothing."""
     article = with_("publishDate: 2030-01-01")
     assert (article.published, article.live_from) == (day(2026, 5, 1), day(2030, 1, 1))
+    assert with_("publishDate: 2020-01-01\nembargo: 2030-01-01").live_from.year == 2030
     assert with_("publishDate: 2020-01-01").live_from is None
     assert with_("embargo: false").live_from is None
     assert read("---\npublishDate: 2030-01-01\n---\nx").live_from is None

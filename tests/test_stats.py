@@ -4,6 +4,7 @@ import contextlib
 import random
 import re
 import sqlite3
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -181,6 +182,34 @@ def test_reading_statistics_creates_no_file(site):
     for command in ("list", "stats", "status", "check"):
         assert site.run(command).returncode == 0
     assert not Path(f"{site.config.catalog}.stats").exists()
+
+
+def test_a_write_ahead_log_that_is_left_never_meets_a_new_file(site):
+    """Who deletes the file of statistics gets an empty one, whatever SQLite has left beside it."""
+    count_pollers(site, 1)
+    file = Path(f"{site.config.catalog}.stats")
+    log = file.with_name(f"{file.name}-wal")
+    left = log.read_bytes()
+    assert left
+    site.close()
+    file.unlink()
+    log.write_bytes(left)
+    tally = Tally(site.catalog)
+    tally.add("2026-06-04", poll("192.0.2.1"))
+    tally.write()
+    assert query(site, "SELECT DISTINCT day FROM visits") == [("2026-06-04",)]
+
+
+def test_threads_read_statistics_that_do_not_exist(site):
+    """Before anything was counted, any number of threads reads that there is nothing."""
+    site.publish()
+    with contextlib.closing(Catalog(site.config.catalog)) as catalog, ThreadPoolExecutor(4) as threads:
+
+        def days(_):
+            with catalog.read_stats() as stats:
+                return stats.open_days(), stats.days_to_erase()
+
+        assert set(map(str, threads.map(days, range(200)))) == {"([], [])"}
 
 
 def test_statistics_of_an_earlier_version_move_to_their_own_file(site):

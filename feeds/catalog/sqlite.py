@@ -71,7 +71,6 @@ class Sqlite:
         self._file = file
         self._catalog = _File(file)
         self._stats = _File(file and Path(f"{file}.{_STATS}"))
-        self._no_stats: _File | None = None  # in memory and empty, in place of a file that does not exist
         self.engine = self._catalog.engine
         self._held = threading.local()  # the locks that a thread holds, by their names
 
@@ -289,10 +288,9 @@ class Sqlite:
     def _stats_to_read(self) -> "_File":
         if self._stats.exists():
             return self._stats
-        if self._no_stats is None:
-            self._no_stats = _File(None)
-            STATS_METADATA.create_all(self._no_stats.engine)
-        return self._no_stats
+        empty = _File(None)  # a new one each time: a database in memory has one connection, for one thread
+        STATS_METADATA.create_all(empty.engine)
+        return empty
 
     def _create_stats_file(self) -> None:
         """Create the file of the statistics with its tables, unless it exists; no process sees it without them."""
@@ -315,6 +313,8 @@ class Sqlite:
                         raw.cursor().execute("PRAGMA journal_mode=WAL")
                     STATS_METADATA.create_all(created.engine)
                     created.engine.dispose()
+                for suffix in ("-wal", "-shm"):  # of a file that was deleted: it must never meet the new one
+                    Path(f"{self._stats.name}{suffix}").unlink(missing_ok=True)
                 new.rename(self._stats.name)
             except OSError as error:
                 raise unusable(self._stats.name, error.strerror) from error

@@ -128,6 +128,9 @@ class Renderer:
         except Refused as refused:
             _LOG.warning("%s: shown as plain text: %s", article.path, refused.reason)
             content = as_plain_text(article.body, article.summary)
+        except (ValueError, RecursionError, MemoryError) as error:  # one article must never take a feed down
+            _LOG.warning("%s: shown as plain text: %s: %s", article.path, type(error).__name__, error)
+            content = as_plain_text(article.body, article.summary)
         return syndicate.entry(article, id_, content, site)
 
 

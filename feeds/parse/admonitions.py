@@ -7,15 +7,11 @@ Text.              or      Text.              ->  >
 
 import re
 
-_FENCE = re.compile(r"[ \t]*(?:>[ ]?)*[ \t]*(`{3,}|~{3,})")
-_COLONS = re.compile(
-    r"([ \t]*)(:{3,})[ \t]*\{?\.?([A-Za-z][\w-]*)\}?"
-    r"(?:\[(?P<boxed>[^\]\n]*)\]|[ \t]+(?P<title>[^\n{]*?))?[ \t]*(?:\{[^\n]*\})?[ \t]*$"
-)
+_FENCE = re.compile(r"[ \t>]*(`{3,}|~{3,})")
+_COLONS = re.compile(r"([ \t]*)(:{3,})[ \t]*\{?\.?([A-Za-z][\w-]*)\}?(?=[ \t\[{]|$)(.*)")
 _END_OF_COLONS = re.compile(r"[ \t]*(:{3,})[ \t]*$")
-_MARKS = re.compile(
-    r'([ \t]*)(?:!!!|\?\?\?\+?)[ \t]+([A-Za-z][\w-]*)(?:[ \t]+[\w-]+)*[ \t]*(?:"(?P<title>[^"\n]*)")?[ \t]*$'
-)
+_MARKS = re.compile(r'([ \t]*)(?:!!!|\?\?\?\+?)[ \t]+([A-Za-z][\w-]*)([^"\n]*)(?:"([^"\n]*)")?$')
+_MAX_LINE = 300  # characters of a line that begins an admonition
 _KINDS = frozenset(
     [
         "abstract",
@@ -64,26 +60,39 @@ def _converted(lines: list[str], depth: int) -> list[str]:
         if was_in_code or fence or depth == _MAX_DEPTH:
             converted.append(line)
             at += 1
-        elif match := _COLONS.match(line):
+        elif match := _begins(_COLONS, line):
             closing = _end_of_colons(lines, at, match[2])
             if closing is None:
                 converted.append(line)
                 at += 1
                 continue
-            title = match["boxed"] or match["title"]
+            title = _title_after(match[4])
             body = _converted(lines[at + 1 : closing], depth + 1)
             # a container of another kind only groups what is in it
             converted += _quote(match[1], match[3], title, body) if match[3].lower() in _KINDS else body
             at = closing + 1
-        elif (match := _MARKS.match(line)) and (end := _end_of_indented(lines, at, len(match[1]))) > at + 1:
+        elif (match := _begins(_MARKS, line)) and (end := _end_of_indented(lines, at, len(match[1]))) > at + 1:
             indent = len(match[1]) + 4
             body = _converted([inner.expandtabs(4)[indent:] for inner in lines[at + 1 : end]], depth + 1)
-            converted += _quote(match[1], match[2], match["title"], body)
+            converted += _quote(match[1], match[2], match[4], body)
             at = end
         else:
             converted.append(line)
             at += 1
     return converted
+
+
+def _begins(pattern: re.Pattern[str], line: str) -> re.Match[str] | None:
+    """Return the match of a line that begins an admonition; a very long line never does."""
+    return pattern.match(line.rstrip()) if len(line) <= _MAX_LINE else None
+
+
+def _title_after(rest: str) -> str | None:
+    """Return the title in what follows the kind of a container: `[Title]`, or text before attributes in braces."""
+    rest = rest.strip()
+    if rest.startswith("["):
+        return rest[1:].partition("]")[0]
+    return rest.partition("{")[0].strip() or None
 
 
 def _fence_after(line: str, fence: str) -> str:
@@ -109,7 +118,7 @@ def _end_of_colons(lines: list[str], start: int, mark: str) -> int | None:
             if nested == 0 and len(end[1]) >= len(mark):
                 return at
             nested = max(0, nested - 1)
-        elif _COLONS.match(lines[at]):
+        elif _begins(_COLONS, lines[at]):
             nested += 1
     return None
 

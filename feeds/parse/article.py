@@ -79,7 +79,7 @@ def _read(data: bytes, path: str, zone: tzinfo, people: People | None) -> Articl
     jekyll = "_posts" in folders or "_drafts" in folders
     draft = fields.is_withheld() or "_drafts" in folders
     published = fields.date("published") or named_date or fields.date("dated") or _date_of_path(matter, path, zone)
-    embargo = fields.date("embargo")
+    embargo = fields.latest_date("embargo")
     if published is None:
         if not (draft or _is_page(matter, name, jekyll=jekyll)):
             raise Refused(f"no date: {_why_no_date(matter, body, name)}")

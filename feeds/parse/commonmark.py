@@ -7,7 +7,7 @@ in the source. The HTML is not sanitised.
 """
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from html import unescape
 from typing import Literal
 
@@ -25,32 +25,36 @@ _MAX_LATEX = 1_000  # openings of \(…\): each searches the rest of the text fo
 
 _TOO_DEEP = re.compile(rf"^[ \t]*(?:>[ ]?){{{_MAX_QUOTES}}}", re.MULTILINE)
 _ANCHOR = re.compile(r'<a href="#[^"]*" aria-label="[^"]*" data-heading-content="[^"]*" class="anchor"></a>')
-_HEADING = re.compile(r'<h([1-6]) id="([^"]*)">(.*?)</h\1>', re.DOTALL)
-_HEADING_ATTRIBUTES = re.compile(r"\s*\{(:?\s*(?:#([\w:.-]+))?[^{}<>]*)\}\s*$")
+_HEADING = re.compile(r'<h([1-6]) id="([^"]*)">(.{0,1000}?)</h\1>', re.DOTALL)
+_ATTRIBUTE_LIST = re.compile(r":?\s*+(?:(?:#([\w:.-]++)|\.[\w-]++|[\w-]++=[^\s{}]++)\s*+)++|:?\s*+-\s*+")
+_MAX_ATTRIBUTES = 200  # characters of an attribute list
 _CALLOUT = re.compile(r"<blockquote>\n<p>\[!(\w[\w-]*)\][+-]?[ \t]*([^\n]*?)(\n|</p>)")
 _CHECKBOX = re.compile(r'<input type="checkbox"( checked="")? disabled="" />')
-_MATH = re.compile(r'<span data-math-style="(inline|display)">(.*?)</span>', re.DOTALL)
-_MATH_CODE = re.compile(r'<pre><code class="language-math" data-math-style="display">(.*?)</code></pre>', re.DOTALL)
+_MATH = re.compile(r'<span data-math-style="(inline|display)">(.{0,2000}?)</span>', re.DOTALL)
+_MATH_CODE = re.compile(
+    r'<pre><code class="language-math" data-math-style="display">(.{0,5000}?)</code></pre>', re.DOTALL
+)
 _LATEX = re.compile(r"\\\((.{1,500}?)\\\)|\\\[(.{1,2000}?)\\\]", re.DOTALL)
 _TEX = re.compile(r"[\\^_{}=+]")  # tells a formula from text between escaped brackets
 _ESCAPE = re.compile(r"\\([!-/:-@\[-`{-~])")
-_WIKILINK = re.compile(r'<a href="[^"]*" data-wikilink="true">(.*?)</a>', re.DOTALL)
+_WIKILINK = re.compile(r'<a href="[^"]*" data-wikilink="true">(.{0,1000}?)</a>', re.DOTALL)
 _BACKLINK = re.compile(
     r'<a href="(#[^"]*)" class="footnote-backref"[^>]*>↩(?:<sup class="footnote-ref">(\d+)</sup>)?</a>'
 )
 _FOOTNOTE = re.compile(r'<sup class="footnote-ref"><a href="([^"]*)" id="([^"]*)" data-footnote-ref>')
 
 # kramdown's attribute lists
-_CODE = re.compile(r"(<pre>.*?</pre>|<code>.*?</code>|<code .*?</code>)", re.DOTALL)
+_CODE_TAG = re.compile(r"(</?(?:pre|code)\b[^<>]*>)")
 _TOC = re.compile(r"<([uo]l)>\n<li>[^<\n]*\n\{:\s*toc[^{}]*\}</li>\n</\1>\n?")
 _ATTRIBUTES_ALONE = re.compile(r"<p>\{:[^{}\n]*\}</p>\n?")
 _ATTRIBUTES_BEFORE = re.compile(r"<p>\{:[^{}\n]*\}\n")
 _ATTRIBUTES_AFTER = re.compile(r"\n\{:[^{}\n]*\}(?=\n|</(?:p|li|td|dd|blockquote)>)")
-_ATTRIBUTES_INLINE = re.compile(r"(</(?:a|em|strong|code|del)>|/>)\{:[^{}\n]*\}")
+_ATTRIBUTES_INLINE = re.compile(r"(</(?:a|em|strong|del)>|/>)\{:[^{}\n]*\}")
+_ATTRIBUTES_OF_CODE = re.compile(r"\{:[^{}\n]*\}")
 
 # Obsidian
 _FENCE_OR_CODE = re.compile(
-    r"(^[ ]{0,3}(`{3,}|~{3,})[^\n]*\n.*?(?:^[ ]{0,3}\2[`~]*[ \t]*$|\Z)|(`+)(?!`).+?(?<!`)\3(?!`))",
+    r"(^[ ]{0,3}(`{3,}|~{3,})[^\n]*\n.*?(?:^[ ]{0,3}\2[`~]*[ \t]*$|\Z)|(?<!`)(`+)(?!`).+?(?<!`)\3(?!`))",
     re.DOTALL | re.MULTILINE,
 )
 _COMMENT = re.compile(r"%%.*?%%", re.DOTALL)
@@ -96,12 +100,17 @@ class CommonMark:
         if ":::" in text or "!!!" in text or "???" in text:
             text = admonitions.as_quotes(text)
         latex = 0 < text.count("\\(") + text.count("\\[") <= _MAX_LATEX and any(map(_is_tex, _LATEX.findall(text)))
-        html = comrak.render_markdown(
-            text,
-            extension_options=self._with_latex if latex else self._extensions,
-            parse_options=self._parse,
-            render_options=self._render,
-        )
+        try:
+            html = comrak.render_markdown(
+                text,
+                extension_options=self._with_latex if latex else self._extensions,
+                parse_options=self._parse,
+                render_options=self._render,
+            )
+        except BaseException as error:
+            if type(error).__name__ == "PanicException":  # of Rust, which Python can't import
+                raise Refused("the Markdown engine fails on it") from None
+            raise
         return _converted(html, text)
 
 
@@ -126,27 +135,28 @@ def _converted(html: str, source: str) -> str:
         html = _CHECKBOX.sub(lambda match: "☑" if match[1] else "☐", html)
     if "data-math-style" in html:
         html = _MATH_CODE.sub(lambda match: f"<p>$$\n{match[1].strip()}\n$$</p>", html)
-        html = _MATH.sub(lambda match: _formula(match[1], match[2], source), html)
+        latex = _latex_of(source)
+        html = _MATH.sub(lambda match: _formula(match[1], match[2], latex), html)
     if "data-wikilink" in html:
         html = _WIKILINK.sub(r"\1", html)
     if "data-footnote-ref" in html:
         html = _footnotes(html)
     if "{:" in html:
-        html = "".join(part if at % 2 else _without_attribute_lists(part) for at, part in enumerate(_CODE.split(html)))
-        html = _ATTRIBUTES_INLINE.sub(r"\1", html)
+        html = _without_attribute_lists(html)
     return html
 
 
 def _heading(match: re.Match[str]) -> str:
     """Return a heading without its attribute list, and with the id that its author gave it."""
     level, id_, text = match.groups()
-    found = _HEADING_ATTRIBUTES.search(text) if "{" in text else None
-    if found is None:
+    start = text.rstrip().rfind("{") if text.rstrip().endswith("}") else -1
+    attributes = text.rstrip()[start + 1 : -1]
+    if start < 0 or len(attributes) > _MAX_ATTRIBUTES or not _ATTRIBUTE_LIST.fullmatch(attributes):
         return match[0]
-    attributes, own_id = found.groups()
+    own_id = re.search(r"#([\w:.-]+)", attributes)
     of_attributes = re.sub(r"[^\w\- ]", "", attributes.lower()).replace(" ", "-")  # as comrak makes an id of text
-    id_ = own_id or id_.removesuffix(f"-{of_attributes}")
-    return f'<h{level} id="{id_}">{text[: found.start()]}</h{level}>'
+    id_ = own_id[1] if own_id else id_.removesuffix(f"-{of_attributes}")
+    return f'<h{level} id="{id_}">{text[:start].rstrip()}</h{level}>'
 
 
 def _callout(match: re.Match[str]) -> str:
@@ -156,14 +166,22 @@ def _callout(match: re.Match[str]) -> str:
     return f"<blockquote>\n<p><strong>{title}</strong></p>" + ("\n<p>" if end == "\n" else "")
 
 
-def _formula(style: str, tex: str, source: str) -> str:
+def _latex_of(source: str) -> dict[str, str]:
+    r"""Return the texts between `\(` and `\)`, `\[` and `\]` of a source, each with its opening bracket."""
+    if source.count("\\(") + source.count("\\[") > _MAX_LATEX:
+        return {}
+    return {inline or display: "(" if inline else "[" for inline, display in _LATEX.findall(source)}
+
+
+def _formula(style: str, tex: str, latex: Mapping[str, str]) -> str:
     """Return a formula's TeX between its author's marks; escaped brackets around other text are brackets."""
     plain = unescape(tex)
-    for opening, closing in (("\\(", "\\)"), ("\\[", "\\]")):
-        if f"{opening}{plain}{closing}" in source:
-            if not _is_tex((plain,)):
-                return opening[1] + _ESCAPE.sub(r"\1", tex) + closing[1]
-            return f"{opening}{tex}{closing}"
+    opening = latex.get(plain)
+    if opening:
+        closing = ")" if opening == "(" else "]"
+        if _is_tex((plain,)):
+            return f"\\{opening}{tex}\\{closing}"
+        return opening + _ESCAPE.sub(r"\1", tex) + closing
     return f"${tex}$" if style == "inline" else f"$${tex}$$"
 
 
@@ -185,8 +203,17 @@ def _footnotes(html: str) -> str:
 
 
 def _without_attribute_lists(html: str) -> str:
-    html = _ATTRIBUTES_ALONE.sub("", _TOC.sub("", html))
-    return _ATTRIBUTES_AFTER.sub("", _ATTRIBUTES_BEFORE.sub("<p>", html))
+    """Return HTML without kramdown's attribute lists, except in code."""
+    parts, depth = _CODE_TAG.split(html), 0
+    for at, part in enumerate(parts):
+        if at % 2:
+            depth += -1 if part.startswith("</") else 1
+        elif depth <= 0:
+            left = _ATTRIBUTES_OF_CODE.sub("", part, count=1) if at and part.startswith("{:") else part
+            left = _ATTRIBUTES_ALONE.sub("", _TOC.sub("", left))
+            left = _ATTRIBUTES_AFTER.sub("", _ATTRIBUTES_BEFORE.sub("<p>", left))
+            parts[at] = _ATTRIBUTES_INLINE.sub(r"\1", left)
+    return "".join(parts)
 
 
 def _outside_code(text: str, change: Callable[[str], str]) -> str:

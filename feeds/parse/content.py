@@ -1,6 +1,7 @@
 """An article's body in Markdown -> its `Content`: one conversion produces the HTML, the summary and the title."""
 
 import re
+from collections import Counter
 from html import escape, unescape
 from typing import Literal, Protocol
 
@@ -25,9 +26,9 @@ _EXCERPT_END = re.compile(
 _PARAGRAPH = re.compile(r"<p(?:\s[^>]*)?>(.*?)</p>", re.DOTALL)
 _BLOCK_END = re.compile(r"</(?:p|li|div|h[1-6]|t[dhr]|blockquote|pre|figure|figcaption|d[td])>|<br>")
 _FOOTNOTE_MARK = re.compile(r'<sup id="[\w-]*fnref[^"]*"><a [^>]*>[^<]*</a></sup>')
-_HEADING = re.compile(r"<h1(?:\s[^>]*)?>(.*?)</h1>", re.DOTALL)
-_OPENING_HEADING = re.compile(r"\s*<h1(?:\s[^>]*)?>(.*?)</h1>\s*", re.DOTALL)
-_TAG = re.compile(r"<(/?)([a-z][a-z0-9]*)[^<>]*?(/?)>", re.IGNORECASE)
+_HEADING = re.compile(r"<h1(?:\s[^<>]*)?>(.{0,2000}?)</h1>", re.DOTALL)
+_OPENING_HEADING = re.compile(r"\s*<h1(?:\s[^<>]*)?>(.{0,2000}?)</h1>\s*", re.DOTALL)
+_TAG = re.compile(r"<(/?)([a-z][a-z0-9]{0,20})\b[^<>]*>", re.IGNORECASE)
 # elements without content, and those that end by themselves where the next begins
 _NOT_NESTED = frozenset(
     [
@@ -62,6 +63,11 @@ _MAX_HEADING = 300  # characters of a title that is taken from a heading
 _MAX_HTML = 8 << 20  # characters
 _FEW_TAGS, _MAX_DEPTH = 200, 200
 _MAX_ENTITIES = 20_000
+# elements that an HTML parser opens again in each paragraph
+_FORMATTING = frozenset(
+    {"a", "b", "big", "code", "em", "font", "i", "nobr", "s", "small", "strike", "strong", "tt", "u"}
+)
+_MAX_REOPENED = 200_000  # elements
 
 
 class Engine(Protocol):
@@ -126,9 +132,10 @@ def heading(body: str) -> str:
         return ""
     try:
         converted = clean(_COMMON_MARK.convert(body))
+        _require_moderate(converted)
         found = _HEADING.search(converted)
         return _plain(html.fit(found[1], "https://site.invalid/", ""))[:_MAX_HEADING] if found else ""
-    except Refused:
+    except (Refused, ValueError):
         return ""
 
 
@@ -149,13 +156,29 @@ def _require_moderate(converted: str) -> None:
     if converted.count("&") > _MAX_ENTITIES and max(part.count("&") for part in converted.split("<")) > _MAX_ENTITIES:
         raise Refused("too many special characters in one paragraph")
     if converted.count("<") > _FEW_TAGS:
-        depth = 0
-        for match in _TAG.finditer(converted):
-            closes, name, empty = match.groups()
-            if not empty and name.lower() not in _NOT_NESTED:
-                depth += -1 if closes else 1
-                if depth > _MAX_DEPTH:
-                    raise Refused("nested too deep")
+        _require_shallow(converted)
+
+
+def _require_shallow(converted: str) -> None:
+    """Raise `Refused` for elements that are nested too deep, or that every paragraph would open again."""
+    opened: Counter[str] = Counter()
+    depth = formatting = most = 0
+    for match in _TAG.finditer(converted):
+        closes, name = match[1], match[2].lower()
+        if name in _NOT_NESTED or match[0].endswith("/>"):
+            continue
+        step = -1 if closes else 1
+        if closes and not opened[name]:
+            continue
+        opened[name] += step
+        depth += step
+        if depth > _MAX_DEPTH:
+            raise Refused("nested too deep")
+        if name in _FORMATTING:
+            formatting += step
+            most = max(most, formatting)
+    if most * converted.lower().count("<p") > _MAX_REOPENED:
+        raise Refused("nested too deep")
 
 
 def _first_paragraph(rendered: str) -> str:

@@ -4,6 +4,8 @@ import re
 from html import escape, unescape
 from urllib.parse import unquote, urlsplit
 
+from feeds.text import absolute
+
 # the address of a player or widget, the page about it, and what that shows
 _PAGES: tuple[tuple[re.Pattern[str], str, str], ...] = tuple(
     (re.compile(rf"https?://(?:www\.)?{pattern}"), page, shows)
@@ -40,15 +42,15 @@ _PAGES: tuple[tuple[re.Pattern[str], str, str], ...] = tuple(
         (r"([\w.-]+)/(@[\w.-]+/\d+)/embed.*", r"https://\1/\2", "Post on Mastodon"),
     )
 )
-_SCRIPT = re.compile(
-    r"<script\b[^<>]*?\bsrc\s*=\s*(?:\"([^\"<>]*)\"|'([^'<>]*)'|([^\s\"'<>]+))[^<>]*>\s*</script\s*>", re.IGNORECASE
-)
+_SCRIPT = re.compile(r"<script\b([^<>]*)>\s*</script\s*>", re.IGNORECASE)
+_SRC = re.compile(r"\bsrc\s*=\s*(?:\"([^\"]*)\"|'([^']*)'|([^\s\"']+))", re.IGNORECASE)
+_MAX_URL = 2_000  # characters
 
 
 def link(url: str, title: str = "") -> str:
     """Return a link to the page that shows what is at the absolute URL of a frame; its text says what that is."""
     page, shows = _page(url) or (url, "")
-    parts = urlsplit(page)
+    parts = urlsplit(page)  # which `absolute` has accepted
     text = title.strip() or shows or f"{parts.netloc}{parts.path}".rstrip("/")
     return f'<a href="{escape(page)}">{escape(text)}</a>'
 
@@ -59,18 +61,24 @@ def scripts_as_links(html: str) -> str:
 
 
 def _script(match: re.Match[str]) -> str:
-    src = unescape(match[1] or match[2] or match[3] or "").strip()
-    url = f"https:{src}" if src.startswith("//") else src
-    return f"<p>{link(url)}</p>" if _page(url) else match[0]
+    found = _SRC.search(match[1])
+    src = unescape(found[1] or found[2] or found[3] or "") if found else ""
+    url = absolute(src, "https://site.invalid/")
+    return f"<p>{link(url)}</p>" if url and _page(url) else match[0]
 
 
 def _page(url: str) -> tuple[str, str] | None:
+    """Return the page about what is at an absolute URL, and what it shows; None where neither is known."""
+    if len(url) > _MAX_URL:
+        return None
     for player, page, shows in _PAGES:
         if match := player.fullmatch(url):
-            address = match.expand(page)
-            if shows == "Listen on SoundCloud":
-                address = unquote(address)
-                if not address.startswith(("https://", "http://")):
-                    continue
-            return address, shows
+            address: str | None = match.expand(page)
+            if shows == "Listen on SoundCloud":  # whose player is given another address
+                given = unquote(address or "")
+                address = (
+                    absolute(given, "https://site.invalid/") if given.startswith(("https://", "http://")) else None
+                )
+            if address:
+                return address, shows
     return None

@@ -6,7 +6,7 @@ In any other field it is ignored, which adds to `warnings`.
 """
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, tzinfo
 from operator import itemgetter
 from typing import Any, TypeVar
@@ -93,16 +93,22 @@ class Fields:
 
     def date(self, field: str) -> datetime | None:
         """Return a date with a zone. Raises `Refused` for what is none; `published: true` is not a date."""
+        return next(self._dates(field), None)
+
+    def latest_date(self, field: str) -> datetime | None:
+        """Return the latest of several dates, of which any withholds an article. Raises `Refused` for what is none."""
+        return max(self._dates(field), default=None)
+
+    def _dates(self, field: str) -> Iterator[datetime]:
         for _, key, value in self._in(field):
             if canonical(key) in {"published", "embargo"} and _word(value) in _YES | _NO:
                 continue
             # MkDocs: date: {created: …, updated: …}
             inner = _part(value, "created", "published", "date") if isinstance(value, dict) else None
             try:
-                return dates.parse(value if inner is None else inner, self._zone)
+                yield dates.parse(value if inner is None else inner, self._zone)
             except ValueError as error:
                 raise self.refused(key, f"{_shown(value)} {error}") from None
-        return None
 
     def optional_date(self, field: str) -> datetime | None:
         """Return the first usable date of a secondary field."""

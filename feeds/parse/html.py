@@ -83,7 +83,10 @@ _OBJECT = re.compile(r"</?object>")  # which would hide links from each other
 _SAFE_URL = re.compile(
     r"https?://[A-Za-z0-9.-]+(?:/[A-Za-z0-9._~:/?@!$'()*+,;=%&-]*)?(?:#[A-Za-z0-9._~:/?@!$'()*+,;=%-]*)?"
 )
-_SVG = re.compile(r"<svg\b[^>]*>(?:(?!</svg>).)*?<title\b[^>]*>([^<]*)</title>.*?</svg>", re.DOTALL | re.IGNORECASE)
+_SVG = re.compile(
+    r"<svg\b[^>]*>(?:(?!</svg>).){0,5000}?<title\b[^>]*>([^<]*)</title>(?:(?!</svg>).){0,50000}</svg>",
+    re.DOTALL | re.IGNORECASE,
+)
 _CHECKBOX = re.compile(r"<input\b(?=[^<>]*\btype=[\"']?checkbox\b)[^<>]*>", re.IGNORECASE)
 _CHECKED = re.compile(r"\bchecked\b", re.IGNORECASE)
 
@@ -111,17 +114,19 @@ def fit(html: str, base: str, prefix: str) -> str:
     `base` is the article's absolute URL. Ids get `prefix`, and links within the HTML lead to them; they stay fragments,
     since Miniflux and NetNewsWire follow a footnote only so.
     """
-    if "<script" in html:
+    lower = html.lower()
+    if "<script" in lower:
         html = embeds.scripts_as_links(html)
-    if "<svg" in html:
+    if "</svg" in lower:
         html = _SVG.sub(r"\1", html)
-    if "<input" in html:
+    if "<input" in lower:
         html = _CHECKBOX.sub(lambda match: "☑" if _CHECKED.search(match[0]) else "☐", html)
     regular = _CLEANER.clean(html)
-    if '="' in regular:
+    framed = "<iframe" in regular or "<object" in regular or "<embed" in regular
+    if framed or '="' in regular:
         rewrite = _Rewrite(regular, base, prefix)
-        regular = _START_TAG.sub(rewrite.tag, _FRAME.sub(rewrite.frame, regular))
-    if "<iframe" in html or "<object" in html or "<embed" in html:  # their links may be within other links
+        regular = _START_TAG.sub(rewrite.tag, _FRAME.sub(rewrite.frame, regular) if framed else regular)
+    if framed:  # links may be within other links now, and what had no address is still there
         regular = _LAST.clean(_OBJECT.sub("", regular))
     return clean(regular).replace("<p></p>\n", "").strip()
 
