@@ -636,3 +636,20 @@ def test_commands_that_only_look_bring_nothing_up(site):
         assert done.returncode == 3
         assert "made by an earlier version of feeds" in done.stderr
     assert file.read_bytes() == before
+
+
+def test_a_write_ahead_log_that_is_left_never_meets_a_new_catalog(site):
+    """Who deletes the file of the catalog gets a new one, whatever SQLite has left beside it."""
+    site.article("a.md", title="a")
+    site.publish()
+    file = site.config.catalog
+    log = file.with_name(f"{file.name}-wal")
+    left = log.read_bytes()
+    assert left
+    site.close()
+    file.unlink()
+    log.write_bytes(left)
+    (site.content / "a.md").unlink()
+    site.article("b.md", title="b")
+    site.publish()
+    assert list(site.items()) == ["b"]

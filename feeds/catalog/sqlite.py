@@ -72,6 +72,7 @@ class Sqlite:
         self._catalog = _File(file)
         self._stats = _File(file and Path(f"{file}.{_STATS}"))
         self.engine = self._catalog.engine
+        self._clearing: threading.Thread | None = None  # copies a large log to its place
         self._held = threading.local()  # the locks that a thread holds, by their names
 
     @property
@@ -83,6 +84,8 @@ class Sqlite:
         """Make the file; how large its pages are, and that it is in WAL mode, stays in it."""
         if self._file:
             with _translated(self.name):
+                if not self._file.exists():
+                    _remove_logs(self.name)
                 self._file.touch()
                 self._catalog.follow()
                 with contextlib.closing(self.engine.raw_connection()) as raw:
@@ -106,7 +109,8 @@ class Sqlite:
         with self._catalog.writing(room=_WRITERS_ROOM, log=0 if much else _LARGE_LOG) as connection:
             yield connection
         if much:
-            threading.Thread(target=self._clear_log, name="log").start()
+            self._clearing = threading.Thread(target=self._clear_log, name="log")
+            self._clearing.start()
 
     @contextlib.contextmanager
     def reading_stats(self) -> Iterator[sa.Connection]:
@@ -276,7 +280,9 @@ class Sqlite:
             cast("sqlite3.Connection", ours).backup(cast("sqlite3.Connection", theirs))
 
     def close(self) -> None:
-        """Let go of all connections."""
+        """Let go of all connections, when what was committed is in its place."""
+        if self._clearing:
+            self._clearing.join()
         for file in (self._catalog, self._stats):
             file.engine.dispose()
 
@@ -313,8 +319,7 @@ class Sqlite:
                         raw.cursor().execute("PRAGMA journal_mode=WAL")
                     STATS_METADATA.create_all(created.engine)
                     created.engine.dispose()
-                for suffix in ("-wal", "-shm"):  # of a file that was deleted: it must never meet the new one
-                    Path(f"{self._stats.name}{suffix}").unlink(missing_ok=True)
+                _remove_logs(self._stats.name)
                 new.rename(self._stats.name)
             except OSError as error:
                 raise unusable(self._stats.name, error.strerror) from error
@@ -386,6 +391,12 @@ class _File:
     def _identity(path: Path) -> tuple[int, int]:
         facts = path.stat()
         return facts.st_dev, facts.st_ino
+
+
+def _remove_logs(name: str) -> None:
+    """Remove the write-ahead log of a database that was deleted: SQLite would apply it to a new one of this name."""
+    for suffix in ("-wal", "-shm"):
+        Path(f"{name}{suffix}").unlink(missing_ok=True)
 
 
 @contextlib.contextmanager
