@@ -104,7 +104,7 @@ class Sqlite:
 
     @contextlib.contextmanager
     def writing(self, *, much: bool = False) -> Iterator[sa.Connection]:
-        """Write after whoever else does, from the beginning: who begins to read can't write after another."""
+        """Open a transaction that holds the write lock from its beginning; a read transaction could not take it later."""
         much = much and self._file is not None
         with self._catalog.writing(room=_WRITERS_ROOM, log=0 if much else _LARGE_LOG) as connection:
             yield connection
@@ -280,7 +280,7 @@ class Sqlite:
             cast("sqlite3.Connection", ours).backup(cast("sqlite3.Connection", theirs))
 
     def close(self) -> None:
-        """Let go of all connections, when what was committed is in its place."""
+        """Close all connections, after the thread that copies the write-ahead log has ended."""
         if self._clearing:
             self._clearing.join()
         for file in (self._catalog, self._stats):

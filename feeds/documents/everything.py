@@ -79,5 +79,5 @@ class Everything:
                 return
 
     def write(self) -> None:
-        """Tell the catalog what was made of documents. Raises `CatalogError`."""
+        """Write the versions of the rendered documents to the catalog. Raises `CatalogError`."""
         self._renditions.write()

@@ -43,7 +43,7 @@ class Companions:
         self._digests: dict[str, bytes] = {}  # of those
 
     def forget(self) -> None:
-        """Have every authors.yml read again."""
+        """Discard the authors that were read, so that every authors.yml is read again."""
         self._people.clear()
         self._digests.clear()
 

@@ -13,8 +13,6 @@ from feeds.text import clean, one_line
 
 Dialect = Literal["gfm", "obsidian", "python-markdown"]
 
-VERSION = 2  # of what rendering produces; a higher one discards what earlier versions have stored
-
 # marks the end of the excerpt while the HTML is sanitised
 _MARK_ID = "feeds:end-of-excerpt"
 _EXCERPT_END = re.compile(

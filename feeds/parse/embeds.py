@@ -1,4 +1,4 @@
-"""What is embedded in an article by a frame or a script -> a link to the page that shows it."""
+"""Convert frames and scripts that embed a player, a post or code to links to the page that shows it."""
 
 import re
 from html import escape, unescape

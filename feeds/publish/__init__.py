@@ -85,7 +85,7 @@ class Publisher:
         path, and raises `Interrupted` if it is `interrupted` before it found another text. `force` reads every file
         again, `accept` overrules the guard, `wait` is for the lock, in seconds, unless that is `given_up` before.
         Raises `FolderGone`, `GuardStopped`, `Locked` and `CatalogError`; none of them changes what is published.
-        A catalog that turns out to be damaged is kept aside and made anew, once; `mended` is told.
+        A damaged catalog is moved aside and created again, once; `mended` is called with the damage and its new path.
         """
         with self._catalog.lock(wait, given_up):
             try:

@@ -26,7 +26,7 @@ class Reader:
         self._companions = Companions(folder.root, site.language)
 
     def forget(self) -> None:
-        """Have the files beside articles read again."""
+        """Discard what was read of the files beside articles."""
         self._companions.forget()
 
     def read(self, differing: Differing) -> Read:
