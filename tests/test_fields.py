@@ -401,3 +401,9 @@ def test_other_addresses():
         "https://else.example/x",
         None,
     )
+
+
+@pytest.mark.parametrize("front", ["status: [draft]", "publish: [false]", "public: ['no']"])
+def test_a_list_withholds_as_its_item_does(front):
+    """A key that withholds an article does so too where its value is the only item of a list."""
+    assert with_(front).draft

@@ -104,7 +104,7 @@ class Sqlite:
 
     @contextlib.contextmanager
     def writing(self, *, much: bool = False) -> Iterator[sa.Connection]:
-        """Open a transaction that holds the write lock from its beginning; a read transaction could not take it later."""
+        """Open a transaction that holds the write lock from its beginning: a reader can't take it later."""
         much = much and self._file is not None
         with self._catalog.writing(room=_WRITERS_ROOM, log=0 if much else _LARGE_LOG) as connection:
             yield connection

@@ -286,10 +286,10 @@ class Fields:
         reasons = [
             *(self._is_draft(key, value) for _, key, value in self._in("draft")),
             *(self._is_private(key, value) for _, key, value in self._in("private")),
-            *(_word(value) in _NO for _, _, value in self._in("public")),
+            *(_word(_single(value)) in _NO for _, _, value in self._in("public")),
             *(value is not False and _word(value) not in _NO for _, _, value in self._in("password")),
             *(self._is_invisible(key, value) for _, key, value in self._in("visibility")),
-            *(_word(value) in keys.WITHHELD_STATUS for _, _, value in self._in("status")),
+            *(_word(_single(value)) in keys.WITHHELD_STATUS for _, _, value in self._in("status")),
             *(_is_withheld_elsewhere(canonical(key), value) for _, key, value in self._in("elsewhere")),
         ]
         return any(reasons)
@@ -455,3 +455,8 @@ def _word(value: Any) -> str:
 
 def _is_nothing(value: Any) -> bool:
     return value is None or (isinstance(value, str) and not one_line(value))
+
+
+def _single(value: Any) -> Any:
+    """Return the only item of a list, or the value itself."""
+    return value[0] if isinstance(value, list) and len(value) == 1 else value
