@@ -7,7 +7,7 @@ in the source. The HTML is not sanitised.
 """
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from html import unescape
 from typing import Literal
 
@@ -34,7 +34,8 @@ _MATH = re.compile(r'<span data-math-style="(inline|display)">(.{0,2000}?)</span
 _MATH_CODE = re.compile(
     r'<pre><code class="language-math" data-math-style="display">(.{0,5000}?)</code></pre>', re.DOTALL
 )
-_LATEX = re.compile(r"\\\((.{1,500}?)\\\)|\\\[(.{1,2000}?)\\\]", re.DOTALL)
+_LATEX_START = re.compile(r"\\[(\[]")
+_LATEX_END = {"(": ("\\)", 500), "[": ("\\]", 2_000)}  # and characters at most
 _TEX = re.compile(r"[\\^_{}=+]")  # tells a formula from text between escaped brackets
 _ESCAPE = re.compile(r"\\([!-/:-@\[-`{-~])")
 _WIKILINK = re.compile(r'<a href="[^"]*" data-wikilink="true">(.{0,1000}?)</a>', re.DOTALL)
@@ -99,7 +100,7 @@ class CommonMark:
             text = _outside_code(text, _obsidian_source)
         if ":::" in text or "!!!" in text or "???" in text:
             text = admonitions.as_quotes(text)
-        latex = 0 < text.count("\\(") + text.count("\\[") <= _MAX_LATEX and any(map(_is_tex, _LATEX.findall(text)))
+        latex = any(_is_tex(tex) for _, tex in _latex_of(text))
         try:
             html = comrak.render_markdown(
                 text,
@@ -135,7 +136,7 @@ def _converted(html: str, source: str) -> str:
         html = _CHECKBOX.sub(lambda match: "☑" if match[1] else "☐", html)
     if "data-math-style" in html:
         html = _MATH_CODE.sub(lambda match: f"<p>$$\n{match[1].strip()}\n$$</p>", html)
-        latex = _latex_of(source)
+        latex = {tex: opening for opening, tex in _latex_of(source)}
         html = _MATH.sub(lambda match: _formula(match[1], match[2], latex), html)
     if "data-wikilink" in html:
         html = _WIKILINK.sub(r"\1", html)
@@ -166,11 +167,18 @@ def _callout(match: re.Match[str]) -> str:
     return f"<blockquote>\n<p><strong>{title}</strong></p>" + ("\n<p>" if end == "\n" else "")
 
 
-def _latex_of(source: str) -> dict[str, str]:
-    r"""Return the texts between `\(` and `\)`, `\[` and `\]` of a source, each with its opening bracket."""
-    if source.count("\\(") + source.count("\\[") > _MAX_LATEX:
-        return {}
-    return {inline or display: "(" if inline else "[" for inline, display in _LATEX.findall(source)}
+def _latex_of(source: str) -> Iterator[tuple[str, str]]:
+    r"""Yield ("(", TeX) for each `\(…\)` of a source and ("[", TeX) for each `\[…\]`; nothing if there are too many."""
+    if ("\\)" not in source and "\\]" not in source) or source.count("\\(") + source.count("\\[") > _MAX_LATEX:
+        return
+    done = 0
+    for match in _LATEX_START.finditer(source):
+        opening, start = match[0][1], match.end()
+        closing, longest = _LATEX_END[opening]
+        end = source.find(closing, start + 1, start + longest + len(closing)) if match.start() >= done else -1
+        if end >= 0:
+            yield opening, source[start:end]
+            done = end + len(closing)
 
 
 def _formula(style: str, tex: str, latex: Mapping[str, str]) -> str:
@@ -179,15 +187,14 @@ def _formula(style: str, tex: str, latex: Mapping[str, str]) -> str:
     opening = latex.get(plain)
     if opening:
         closing = ")" if opening == "(" else "]"
-        if _is_tex((plain,)):
+        if _is_tex(plain):
             return f"\\{opening}{tex}\\{closing}"
         return opening + _ESCAPE.sub(r"\1", tex) + closing
     return f"${tex}$" if style == "inline" else f"$${tex}$$"
 
 
-def _is_tex(parts: Sequence[str]) -> bool:
+def _is_tex(text: str) -> bool:
     """Return whether text between escaped brackets is a formula."""
-    text = "".join(parts)
     return _TEX.search(text) is not None and any(map(str.isalnum, text))
 
 

@@ -76,13 +76,14 @@ _CLASS = re.compile(r"language-[\w+#.-]+|footnotes?|reversefootnote")
 _ALIGN = re.compile(r"left|right|center")
 
 _FRAME = re.compile(r'<iframe((?:\s[^\s=>]+="[^"]*")*)>.*?</iframe>', re.DOTALL)
-_START_TAG = re.compile(r'<([a-z][a-z0-9]*)((?:\s[^\s=>]+="[^"]*")+)>')
+# of a tag with attributes, but not of most links: theirs stay as they are
+_START_TAG = re.compile(
+    r"""<(?!a href="https?://[A-Za-z0-9.-]++(?:/[A-Za-z0-9._~:/?@!$'()*+,;=%&-]*+)?+(?:#[A-Za-z0-9._~:/?@!$'()*+,;=%-]*+)?+">)"""
+    r"""([a-z][a-z0-9]*)((?:\s[^\s=>]+="[^"]*")+)>"""
+)
 _ATTRIBUTE = re.compile(r'\s([^\s=>]+)="([^"]*)"')
 _ID = re.compile(r'<[a-z][a-z0-9]*(?:\s[^\s=>]+="[^"]*")*?\s(?:id|name)="([^"]*)"')
 _OBJECT = re.compile(r"</?object>")  # which would hide links from each other
-_SAFE_URL = re.compile(
-    r"https?://[A-Za-z0-9.-]+(?:/[A-Za-z0-9._~:/?@!$'()*+,;=%&-]*)?(?:#[A-Za-z0-9._~:/?@!$'()*+,;=%-]*)?"
-)
 _SVG = re.compile(
     r"<svg\b[^>]*>(?:(?!</svg>).){0,5000}?<title\b[^>]*>([^<]*)</title>(?:(?!</svg>).){0,50000}</svg>",
     re.DOTALL | re.IGNORECASE,
@@ -114,12 +115,12 @@ def fit(html: str, base: str, prefix: str) -> str:
     `base` is the article's absolute URL. Ids get `prefix`, and links within the HTML lead to them; they stay fragments,
     since Miniflux and NetNewsWire follow a footnote only so.
     """
-    lower = html.lower()
-    if "<script" in lower:
+    lower = html.encode().lower()  # as bytes, which takes a tenth of the time
+    if b"<script" in lower:
         html = embeds.scripts_as_links(html)
-    if "</svg" in lower:
+    if b"</svg" in lower:
         html = _SVG.sub(r"\1", html)
-    if "<input" in lower:
+    if b"<input" in lower:
         html = _CHECKBOX.sub(lambda match: "☑" if _CHECKED.search(match[0]) else "☐", html)
     regular = _CLEANER.clean(html)
     framed = "<iframe" in regular or "<object" in regular or "<embed" in regular
@@ -165,13 +166,6 @@ class _Rewrite:
     def tag(self, match: re.Match[str]) -> str:
         """Return a start tag, rewritten."""
         tag = match[1]
-        if (
-            tag == "a"
-            and match[2].count('="') == 1
-            and match[2].startswith(' href="http')
-            and _SAFE_URL.fullmatch(match[2], 7, len(match[2]) - 1)
-        ):
-            return match[0]  # most links
         attributes = self._attributes(match[2])
         if tag in _FRAMES:
             return self._link_to_frame(attributes.get("src") or attributes.get("data") or "", "")
