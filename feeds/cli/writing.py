@@ -36,7 +36,7 @@ _LOG = logging.getLogger(__name__)
 _FEW = 2_000  # files that are written by this process alone
 _BATCH = 16  # feeds for a process at a time
 _BATCH_OF_FILES = 100
-_ROOM, _ROOM_OF_MANY = 96 << 20, 40 << 20  # bytes of entries that this process keeps, and each of several
+_ROOM, _ROOM_OF_MANY = 96 << 20, 64 << 20  # bytes of entries that this process keeps, and each of several
 _NOTED = 100  # feeds whose renditions are written to the catalog together
 # what processes import that read articles and write documents
 IMPORTED = (

@@ -48,7 +48,7 @@ class Renderer:
         self._site = site
         self._markdown = Sandbox(_SECONDS) if site.markdown == "python-markdown" else MarkdownRenderer(site.markdown)
         self._entries = Kept[Entry](room, lambda entry: len(entry.html or "") + len(entry.summary) + _OVERHEAD)
-        self._written = Kept[bytes](room, len)
+        self._written = Kept[tuple[Entry, bytes]](room, lambda written: len(written[1]))
 
     def prepare(self) -> None:
         """Start the process of the sandbox, if there is one, and import what writes the formats."""
@@ -103,10 +103,12 @@ class Renderer:
         return format_.document(feed, [self._written_entry(format_, entry, feed) for entry in feed.entries])
 
     def _written_entry(self, format_: Format, entry: Entry, feed: Feed) -> bytes:
-        written = self._written.get((format_, entry))
-        if written is None:
-            written = format_.entry(entry, feed)
-            self._written.put((format_, entry), written)
+        key = (format_.name, entry.id, entry.html is None)  # the hash of a whole entry takes longer than all the rest
+        kept = self._written.get(key)
+        if kept is not None and kept[0] == entry:
+            return kept[1]
+        written = format_.entry(entry, feed)
+        self._written.put(key, (entry, written))
         return written
 
     def _entry(self, record: Record) -> Entry:

@@ -33,7 +33,6 @@ class Tree(Target):
         with _translated(file):
             same = file.is_file() and file.stat().st_size == len(body) and file.read_bytes() == body
             if force or not same:
-                file.parent.mkdir(parents=True, exist_ok=True)
                 _replace(file, body)
         self._facts[path] = (digest, *_stamp(file))
         return force or not same
@@ -44,7 +43,6 @@ class Tree(Target):
         with source.open("rb") as stream, _translated(file):
             same = file.is_file() and filecmp.cmp(source, file, shallow=False)
             if force or not same:
-                file.parent.mkdir(parents=True, exist_ok=True)
                 _replace(file, stream)
         self._facts[path] = (digest, *_stamp(file))
         return force or not same
@@ -117,7 +115,11 @@ def _stamp(file: Path) -> Stamp:
 
 def _replace(file: Path, body: bytes | BinaryIO) -> None:
     """Write beside the file and put it in its place, so that a reader sees the old bytes or the new ones."""
-    handle, temporary = tempfile.mkstemp(dir=file.parent, prefix=_TEMPORARY.partition("*")[0], suffix=".tmp")
+    try:
+        handle, temporary = _temporary(file.parent)
+    except FileNotFoundError:  # most files are in a folder that is there
+        file.parent.mkdir(parents=True, exist_ok=True)
+        handle, temporary = _temporary(file.parent)
     try:
         with os.fdopen(handle, "wb") as stream:
             if isinstance(body, bytes):
@@ -132,6 +134,10 @@ def _replace(file: Path, body: bytes | BinaryIO) -> None:
         with contextlib.suppress(OSError):
             Path(temporary).unlink()
         raise
+
+
+def _temporary(folder: Path) -> tuple[int, str]:
+    return tempfile.mkstemp(dir=folder, prefix=_TEMPORARY.partition("*")[0], suffix=".tmp")
 
 
 def _remove_empty(folder: Path) -> bool:

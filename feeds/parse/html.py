@@ -9,6 +9,7 @@ only names of the tables below and escapes every value; a property test holds it
 import re
 from collections import deque
 from collections.abc import Callable
+from functools import cached_property
 from html import escape, unescape
 from urllib.parse import unquote
 
@@ -143,9 +144,7 @@ class _Rewrite:
     def __init__(self, html: str, base: str, prefix: str) -> None:
         self._base = base
         self._prefix = prefix
-        self._ids = (
-            {unescape(match[1]) for match in _ID.finditer(html)} if ' id="' in html or ' name="' in html else set()
-        )
+        self._html = html
         self._used: set[str] = set()
         self._rules: dict[str, Callable[[str], str | None]] = {
             "href": self._href,
@@ -156,6 +155,11 @@ class _Rewrite:
             "id": self._id,
             "class": lambda value: value if _CLASS.fullmatch(value) else None,
         }
+
+    @cached_property
+    def _ids(self) -> set[str]:
+        """The ids that links within the article may lead to."""
+        return {unescape(match[1]) for match in _ID.finditer(self._html)}
 
     def frame(self, match: re.Match[str]) -> str:
         """Return a link in place of an iframe, whose fallback no reader shows."""
