@@ -101,12 +101,45 @@ def test_a_container_only_groups():
         ("```math\nx_1\n```", "<p>$$\nx_1\n$$</p>\n"),
         (r"\[1\] and \(see *b*\)", "<p>[1] and (see <em>b</em>)</p>\n"),
         (r"\[1\]: \(a+b\)", r"<p>[1]: \(a+b\)</p>" + "\n"),
+        (r"\(a = b*c*d\), \[f_{i*j*k}\]", r"<p>\(a = b*c*d\), \[f_{i*j*k}\]</p>" + "\n"),
+        (r"$\{a*b*c\}$ costs $5", r"<p>$\{a*b*c\}$ costs $5</p>" + "\n"),
         ("It costs $5 or $10, *really*.", "<p>It costs $5 or $10, <em>really</em>.</p>\n"),
     ],
 )
 def test_formulas_keep_their_tex(body, expected):
     """No rule of Markdown applies within a formula, and its marks are those of its author."""
     assert GFM.convert(body) == expected
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        (r"the \[snake\_case\_name\] flag", "the [snake_case_name] flag"),
+        (r"the \(snake_case_name\) flag", "the (snake_case_name) flag"),
+        (r'\[gallery ids=1,2 size="big"\]', "[gallery ids=1,2 size=&quot;big&quot;]"),
+        (r"\[\[double\]\] and \[a = b\]", "[[double]] and [a = b]"),
+        (r"matches \[a-z\_^\]+", "matches [a-z_^]+"),
+        (r"`keep` \[+ `add`\]", "<code>keep</code> [+ <code>add</code>]"),
+        (r"\(C:\\Temp\) and \[^1\]", r"(C:\Temp) and [^1]"),
+        (
+            "the default of $, is nil, see [this *note*](/a$b) for $;",
+            'the default of $, is nil, see <a href="/a$b">this <em>note</em></a> for $;',
+        ),
+        ("_$HOME_ is *yours*, _$USER_ is you", "<em>$HOME</em> is <em>yours</em>, <em>$USER</em> is you"),
+        ("run `a$b` or `$c`, then $d", "run <code>a$b</code> or <code>$c</code>, then $d"),
+    ],
+)
+def test_brackets_and_dollars_around_text_are_no_formulas(body, expected):
+    """Escaped brackets and dollar signs around what is not TeX are characters, and Markdown between them is rendered."""
+    assert GFM.convert(body) == f"<p>{expected}</p>\n"
+
+
+def test_brackets_in_cells_beside_a_formula_are_brackets():
+    """In a text that has a formula, escaped brackets in a table are those of its author too."""
+    shown = GFM.convert("\\(x^2\\)\n\n| \\[ |\n|---|\n| map\\[key\\]value |\n\n`\\(a\\)` [b](/\\(c\\))")
+    assert "<td>map[key]value</td>" in shown
+    assert "<p>\\(x^2\\)</p>" in shown
+    assert '<p><code>\\(a\\)</code> <a href="/(c)">b</a></p>' in shown
 
 
 @pytest.mark.parametrize(
@@ -139,6 +172,18 @@ def test_footnotes_have_the_classes_that_readers_know():
     assert '<div class="footnotes">' in shown
     assert '<a class="reversefootnote" href="#fnref-x">↩\ufe0e</a>' in shown
     assert '<a class="reversefootnote" href="#fnref-x-2">↩\ufe0e2</a>' in shown
+
+
+def test_a_footnote_may_be_defined_in_another():
+    """A definition that is indented below another one, as formatters leave it, is a footnote too; code is left alone."""
+    shown = GFM.convert(
+        "a[^x] b[^y] c[^z]\n\n[^x]: One\n\n    More\n\n    [^y]: Two\n\n        Second\n    [^z]: Three\n\nEnd"
+    )
+    assert "[^" not in shown
+    assert shown.count('class="reversefootnote"') == 3
+    assert '<p>Two</p>\n<p>Second <a class="reversefootnote"' in shown
+    assert "<p>End</p>" in shown
+    assert GFM.convert("a\n\n    [^y]: Two") == "<p>a</p>\n<pre><code>[^y]: Two\n</code></pre>\n"
 
 
 def test_obsidian():

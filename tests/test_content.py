@@ -99,6 +99,25 @@ def test_nothing_that_runs_passes(body):
     assert not re.search(r"\bon\w+\s*=|javascript:|vbscript:|data:text|srcdoc|background", tags)
 
 
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        ('<iframe\n  style={{ width: "90%" }}\n  src="https://frames.example/a"\n/>\n\n## After', '<a href="https://frames.example/a">frames.example/a</a>\n<h2 id="e1-after">After</h2>'),
+        ('<Video src="v.mp4" muted />\n\nAfter', '<video src="https://test.example/news/a/v.mp4"></video>\n<p>After</p>'),
+        ("<a name='x'/>See <a href=/b/>this</a>", '<p><a id="e1-x"></a>See <a href="https://test.example/b/">this</a></p>'),
+        ("a <script src=x.js /> *b*", "<p>a  <em>b</em></p>"),
+        ("<div/>\n\n*After* <br/> it", "<div></div>\n<p><em>After</em> <br> it</p>"),
+        ("The <title> of *a* page,\nand its <Style>\n\nAfter", "<p>The &lt;title&gt; of <em>a</em> page,\nand its &lt;Style&gt;</p>\n<p>After</p>"),
+        ("<template>x</template> A <template> is <b>not</b> shown", "<p> A &lt;template&gt; is <b>not</b> shown</p>"),
+        ('A <video controls src="/v.mp4"> here\n\nAfter', '<p>A <video controls="" src="https://test.example/v.mp4"></video> here</p>\n<p>After</p>'),
+        ("`<title/>` and `<iframe>` <!-- <title/> --> stay", "<p><code>&lt;title/&gt;</code> and <code>&lt;iframe&gt;</code>  stay</p>"),
+    ],
+)  # fmt: skip
+def test_no_tag_swallows_the_text_after_it(body, expected):
+    """A self-closed element ends at once, and so does one whose end is missing; one that is only mentioned is shown."""
+    assert html(body) == expected
+
+
 def test_ids_of_footnotes_are_unique_and_linked():
     """Footnotes' ids have the article's prefix and their links lead there; the next article begins anew."""
     first = html("a[^1]\n\n[^1]: note")

@@ -14,7 +14,7 @@ from urllib.parse import unquote
 
 import nh3
 
-from feeds.parse import embeds
+from feeds.parse import embeds, tags
 from feeds.text import absolute, clean, scheme
 
 _FRAMES = {"iframe", "embed", "object"}
@@ -87,6 +87,7 @@ _SVG = re.compile(
     r"<svg\b[^>]*>(?:(?!</svg>).){0,5000}?<title\b[^>]*>([^<]*)</title>(?:(?!</svg>).){0,50000}</svg>",
     re.DOTALL | re.IGNORECASE,
 )
+_SPECIAL = re.compile(rf"<(?i:({'|'.join([*sorted(tags.SWALLOWING), 'input'])}))[\s/>]")  # tags that need more than nh3
 _CHECKBOX = re.compile(r"<input\b(?=[^<>]*\btype=[\"']?checkbox\b)[^<>]*>", re.IGNORECASE)
 _CHECKED = re.compile(r"\bchecked\b", re.IGNORECASE)
 
@@ -114,12 +115,14 @@ def fit(html: str, base: str, prefix: str) -> str:
     `base` is the article's absolute URL. Ids get `prefix`, and links within the HTML lead to them; they stay fragments,
     since Miniflux and NetNewsWire follow a footnote only so.
     """
-    lower = html.lower()
-    if "<script" in lower:
+    special = {name.lower() for name in _SPECIAL.findall(html)}
+    if special or "/>" in html:
+        html = tags.with_ends(html, special)
+    if "script" in special:
         html = embeds.scripts_as_links(html)
-    if "</svg" in lower:
+    if "svg" in special and "</svg" in html.lower():
         html = _SVG.sub(r"\1", html)
-    if "<input" in lower:
+    if "input" in special:
         html = _CHECKBOX.sub(lambda match: "☑" if _CHECKED.search(match[0]) else "☐", html)
     regular = _CLEANER.clean(html)
     framed = "<iframe" in regular or "<object" in regular or "<embed" in regular
