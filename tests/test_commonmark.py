@@ -62,6 +62,7 @@ def test_a_fence_may_say_anything_after_its_language(info, indent):
         ("> [!danger]- Closed", quote("Closed")),
         (":::note\n\nText\n\n:::", quote("Note", "Text")),
         (":::tip[Boxed]\nText\n:::", quote("Boxed", "Text")),
+        (":::tip[See [this](/a) [x]]{.b}\nText\n:::", quote('See <a href="/a">this</a> [x]', "Text")),
         ("::: warning Mind this\nText\n:::\nafter", quote("Mind this", "Text") + "<p>after</p>\n"),
         ("before\n:::note\nText\n:::", "<p>before</p>\n" + quote("Note", "Text")),
         ('!!! note "A title"\n    Text\n\n    More\n\nafter', quote("A title", "Text", "More") + "<p>after</p>\n"),
@@ -158,11 +159,37 @@ def test_brackets_in_cells_beside_a_formula_are_brackets():
         ("`a`{: .x} b", "<p><code>a</code> b</p>\n"),
         ("`{: .x}`", "<p><code>{: .x}</code></p>\n"),
         ("```\n{: .x}\n```", "<pre><code>{: .x}\n</code></pre>\n"),
+        ('![a](b){:\n.c width="70"} d', '<p><img src="b" alt="a" /> d</p>\n'),
+        ("A\n{.lead #x}", "<p>A</p>\n"),
+        ("- a\n- b\n{.wide}", "<ul>\n<li>a</li>\n<li>b</li>\n</ul>\n"),
+        ('- a\n\n{.wide data-x="a b" k=v}\n\nA', "<ul>\n<li>a</li>\n</ul>\n<p>A</p>\n"),
+        (
+            "![a](b){.c} ![a](b){ width=50% } *d*{.e}",
+            '<p><img src="b" alt="a" /> <img src="b" alt="a" /> <em>d</em></p>\n',
+        ),
+        ("`a`{.x} `{.x}`", "<p><code>a</code> <code>{.x}</code></p>\n"),
+        ("Files {.h, .cc}, {.h} and *x*{y}", "<p>Files {.h, .cc}, {.h} and <em>x</em>{y}</p>\n"),
+        ("{1}\n\n{.5}\n\n{k=v}", "<p>{1}</p>\n<p>{.5}</p>\n<p>{k=v}</p>\n"),
     ],
 )
 def test_attribute_lists_are_not_shown(body, expected):
-    """kramdown's attribute lists show nothing, except in code; a heading's own id is kept."""
+    """Attribute lists of kramdown, Goldmark and Pandoc show nothing, except in code; a heading's own id is kept."""
     assert GFM.convert(body) == expected
+
+
+@pytest.mark.parametrize("attributes", ["{: .wide}", "{.wide}"])
+def test_attributes_of_a_table_are_no_row(attributes):
+    """An attribute list right after a table, which CommonMark takes for a row, shows nothing."""
+    shown = GFM.convert(f"| a | b |\n|---|--:|\n| 1 | 2 |\n{attributes}\n\nA")
+    assert shown == GFM.convert("| a | b |\n|---|--:|\n| 1 | 2 |\n\nA")
+
+
+@pytest.mark.parametrize("mark", ["[[TOC]]", "[[toc]]", "[[_TOC_]]", "[TOC]"])
+def test_the_place_of_a_table_of_contents_is_not_shown(mark):
+    """The mark that other generators replace by a table of contents shows nothing, except in code and within a text."""
+    assert GFM.convert(f"A\n\n{mark}\n\nB") == "<p>A</p>\n<p>B</p>\n"
+    assert GFM.convert(f"`{mark}`") == f"<p><code>{mark}</code></p>\n"
+    assert mark in GFM.convert(f"    {mark}\n\nA {mark} B")
 
 
 def test_footnotes_have_the_classes_that_readers_know():

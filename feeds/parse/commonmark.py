@@ -52,14 +52,21 @@ _DEFINITION = re.compile(r"[ ]{0,3}\[\^[^\]\s]+\]:")
 _NESTED_DEFINITION = re.compile(r"^([ ]{4}[ \t]*|\t[ \t]*)\[\^[^\]\s]+\]:", re.MULTILINE)
 _FOOTNOTE = re.compile(r'<sup class="footnote-ref"><a href="([^"]*)" id="([^"]*)" data-footnote-ref>')
 
-# kramdown's attribute lists
+# attribute lists of kramdown (`{: .wide}`), and of Goldmark, markdown-it and Pandoc (`{.wide}`, `{width=50%}`)
+_NAME = r"[.#][A-Za-z][\w:.-]*+"
+_PAIR = r"[\w:-]++=(?:&quot;[^{}&]*+&quot;|[^\s{}&]++)"
+_NAMES_AND_PAIRS = rf"(?:[ ]++(?:{_NAME}|{_PAIR}))*+[ ]*+"
+_LIST = rf"\{{(?::[^{{}}]{{0,300}}|[ ]*+{_NAME}{_NAMES_AND_PAIRS})\}}"
+_ANY_LIST = re.compile(r"\{(?::|(?<=/>\{)|[ ]*+[.#][A-Za-z])")
 _CODE_TAG = re.compile(r"(</?(?:pre|code)\b[^<>]*>)")
 _TOC = re.compile(r"<([uo]l)>\n<li>[^<\n]*\n\{:\s*toc[^{}]*\}</li>\n</\1>\n?")
-_ATTRIBUTES_ALONE = re.compile(r"<p>\{:[^{}\n]*\}</p>\n?")
-_ATTRIBUTES_BEFORE = re.compile(r"<p>\{:[^{}\n]*\}\n")
-_ATTRIBUTES_AFTER = re.compile(r"\n\{:[^{}\n]*\}(?=\n|</(?:p|li|td|dd|blockquote)>)")
-_ATTRIBUTES_INLINE = re.compile(r"(</(?:a|em|strong|del)>|/>)\{:[^{}\n]*\}")
-_ATTRIBUTES_OF_CODE = re.compile(r"\{:[^{}\n]*\}")
+_ATTRIBUTES_ALONE = re.compile(rf"<p>{_LIST}</p>\n?")
+_ATTRIBUTES_BEFORE = re.compile(rf"<p>{_LIST}\n")
+_ATTRIBUTES_AFTER = re.compile(rf"\n{_LIST}(?=\n|</(?:p|li|td|dd|blockquote)>)")
+_ATTRIBUTES_AS_ROW = re.compile(rf"<tr>\n<td[^<>]*>{_LIST}</td>\n(?:<td[^<>]*></td>\n)*+</tr>\n")
+_ATTRIBUTES_INLINE = re.compile(rf"(</(?:a|em|strong|del)>|/>)(?:{_LIST}|\{{[ ]*+{_PAIR}{_NAMES_AND_PAIRS}\}})")
+_ATTRIBUTES_OF_CODE = re.compile(_LIST)
+_PLACE_OF_TOC = re.compile(r"<p>\[(?:TOC|\[(?:TOC|toc|<em>TOC</em>)\])\]</p>\n?")
 
 # Obsidian
 _FENCE_OR_CODE = re.compile(
@@ -156,8 +163,10 @@ def _converted(html: str) -> str:
         html = _WIKILINK.sub(r"\1", html)
     if "data-footnote-ref" in html:
         html = _footnotes(html)
-    if "{:" in html:
+    if _ANY_LIST.search(html):
         html = _without_attribute_lists(html)
+    if "<p>[" in html:
+        html = _PLACE_OF_TOC.sub("", html)
     return html
 
 
@@ -241,15 +250,15 @@ def _footnotes(html: str) -> str:
 
 
 def _without_attribute_lists(html: str) -> str:
-    """Return HTML without kramdown's attribute lists, except in code."""
+    """Return HTML without attribute lists, except in code."""
     parts, depth = _CODE_TAG.split(html), 0
     for at, part in enumerate(parts):
         if at % 2:
             depth += -1 if part.startswith("</") else 1
         elif depth <= 0:
-            left = _ATTRIBUTES_OF_CODE.sub("", part, count=1) if at and part.startswith("{:") else part
+            left = part[match.end() :] if at and (match := _ATTRIBUTES_OF_CODE.match(part)) else part
             left = _ATTRIBUTES_ALONE.sub("", _TOC.sub("", left))
-            left = _ATTRIBUTES_AFTER.sub("", _ATTRIBUTES_BEFORE.sub("<p>", left))
+            left = _ATTRIBUTES_AFTER.sub("", _ATTRIBUTES_BEFORE.sub("<p>", _ATTRIBUTES_AS_ROW.sub("", left)))
             parts[at] = _ATTRIBUTES_INLINE.sub(r"\1", left)
     return "".join(parts)
 
