@@ -192,6 +192,53 @@ def test_the_place_of_a_table_of_contents_is_not_shown(mark):
     assert mark in GFM.convert(f"    {mark}\n\nA {mark} B")
 
 
+@pytest.mark.parametrize(
+    ("body", "language"),
+    [
+        ("{% highlight js linenos %}\n{}\n{% endhighlight %}", "js"),
+        ("A\n{%- highlight c++ -%}\n{}\n{%- endhighlight -%}\nB", "c++"),
+        ('{% codeblock "My title" lang:objc %}\n{}\n{% endcodeblock %}', "objc"),
+        ('{{< highlight html "hl_lines=1" >}}\n{}\n{{< / highlight >}}', "html"),
+        ("- x\n\n  {% highlight py %}\n  {}\n  {% endhighlight %}", "py"),
+    ],
+)
+def test_code_between_tags_is_code(body, language):
+    """What Jekyll, Hexo and Hugo mark as code with a tag is a code block, whatever is in it."""
+    shown = GFM.convert(body.replace("{}", "# a *b*"))
+    assert f'<pre><code class="language-{language}"># a *b*\n</code></pre>' in shown
+    assert "highlight" not in shown and "codeblock" not in shown
+    assert "<code>" in GFM.convert("{% codeblock %}\nx\n{% endcodeblock %}")
+
+
+def test_tags_of_code_that_nothing_ends_are_text():
+    """A tag without its end, and one in code, stay as they are; backquotes in code need a longer fence."""
+    assert GFM.convert("{% highlight js %}\n*a*") == "<p>{% highlight js %}\n<em>a</em></p>\n"
+    assert GFM.convert("{% highlight md %}\n```\na\n```\n{% endhighlight %}") == (
+        '<pre><code class="language-md">```\na\n```\n</code></pre>\n'
+    )
+    assert "{% highlight js %}\na\n{% endhighlight %}\n</code>" in GFM.convert(
+        "~~~\n{% highlight js %}\na\n{% endhighlight %}\n~~~"
+    )
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        ("[a]({{ site.url }}/b) [c]({{site.baseurl}}/d 'e')", '<a href="/b">a</a> <a href="/d" title="e">c</a>'),
+        ("[a]({{ site.url }}{{ site.baseurl }}/b) [c]({{ site.url }})", '<a href="/b">a</a> <a href="/">c</a>'),
+        ("![a]({{ '/b.png' | relative_url }})", '<img src="/b.png" alt="a" />'),
+        ('<a href="{{ "b" | absolute_url }}">a</a>', '<a href="/b">a</a>'),
+        ("[a][1] [b][2]\n\n[1]: {{ site.url }}/c\n[2]: /d", '<a href="/c">a</a> <a href="/d">b</a>'),
+        ("[b][2]\n\n[1]: {% link x.md %}#y\n[2]: /d", '<a href="/d">b</a>'),
+        ("{% raw %}`{{ a }}` *b*{% endraw %}", "<code>{{ a }}</code> <em>b</em>"),
+        ("`[a]({{ site.url }}/b)` `{% raw %}` {{ site.url }}", "<code>[a]({{ site.url }}/b)</code> <code>{% raw %}</code> {{ site.url }}"),
+    ],
+)  # fmt: skip
+def test_addresses_in_tags(body, expected):
+    """The site's own address in a template is its root, raw text is text, and no template spoils other links."""
+    assert GFM.convert(body) == f"<p>{expected}</p>\n"
+
+
 def test_footnotes_have_the_classes_that_readers_know():
     """Each mark leads to its note and each note back to every mark, with kramdown's class names."""
     shown = GFM.convert("a[^x] b[^x]\n\n[^x]: *n*")

@@ -57,7 +57,7 @@ def _converted(lines: list[str], depth: int) -> list[str]:
     at, fence = 0, ""
     while at < len(lines):
         line = lines[at]
-        fence, was_in_code = _fence_after(line, fence), bool(fence)
+        fence, was_in_code = fence_after(line, fence), bool(fence)
         if was_in_code or fence or depth == _MAX_DEPTH:
             converted.append(line)
             at += 1
@@ -97,7 +97,7 @@ def _title_after(rest: str) -> str | None:
     return rest.partition("{")[0].strip() or None
 
 
-def _fence_after(line: str, fence: str) -> str:
+def fence_after(line: str, fence: str) -> str:
     """Return the mark of the code block that is open after a line, "" if there is none."""
     match = _FENCE.match(line)
     if match is None:
@@ -113,7 +113,7 @@ def _end_of_colons(lines: list[str], start: int, mark: str) -> int | None:
     fence, nested = "", 0
     for at in range(start + 1, min(len(lines), start + _MAX_LINES)):
         in_code = bool(fence)
-        fence = _fence_after(lines[at], fence)
+        fence = fence_after(lines[at], fence)
         if in_code or fence:
             continue
         if end := _END_OF_COLONS.match(lines[at]):

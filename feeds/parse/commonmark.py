@@ -14,7 +14,7 @@ from typing import Literal
 import comrak
 
 from feeds.errors import Refused
-from feeds.parse import admonitions
+from feeds.parse import admonitions, templates
 
 CommonMarkDialect = Literal["gfm", "obsidian"]
 
@@ -113,6 +113,8 @@ class CommonMark:
         _require_moderate(text)
         if self._obsidian:
             text = _outside_code(text, _obsidian_source)
+        if "{%" in text or "{{" in text:
+            text = _outside_code(templates.as_fences(text), templates.resolved)
         if ":::" in text or "!!!" in text or "???" in text:
             text = admonitions.as_quotes(text)
         if "[^" in text and _NESTED_DEFINITION.search(text):
