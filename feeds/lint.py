@@ -10,9 +10,11 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
+from urllib.parse import unquote
 
 from feeds import syndicate
 from feeds.model import Article, Site, Warned
+from feeds.parse.links import SCHEME, Links, hrefs, target_of
 from feeds.text import scheme, slugify
 
 Level = Literal["error", "warning", "notice"]
@@ -22,7 +24,10 @@ RULES: dict[str, tuple[Level, str]] = {
     "no-summary": ("notice", "no description, and nothing before <!--more-->: readers get the first paragraph"),
     "title-markup": ("warning", "a title with Markdown, HTML or entities, which readers show as they are"),
     "image-without-alt": ("warning", "an image that says nothing to who can't see it"),
-    "relative-link": ("warning", "a link relative to its file, which leads elsewhere on the site"),
+    "relative-link": (
+        "warning",
+        "a link to a file that is no published article, or to an address relative to the article's",
+    ),
     "template-code": ("warning", "a template's code, such as a shortcode, that would be shown as it is"),
     "huge-text": ("warning", "a text so long that feeds with it give way to summaries"),
     "future-date": ("notice", "an article that goes live later"),
@@ -90,17 +95,21 @@ class Lint:
         self._site = site
         self._now = now
         self._ignored = ignored
+        self._wikilinks = site.markdown == "obsidian"
         self._at: dict[str, str] = {}  # the address of an article -> its path
         self._spellings: dict[str, dict[str, str]] = {}  # what is the same -> its spellings, each with a path
 
-    def article(self, article: Article, source: str) -> list[Problem]:
-        """Look at an article and the text of its file. `path` of what is found is the article's."""
+    def article(self, article: Article, source: str, links: Links) -> list[Problem]:
+        """Return what is wrong with an article, given the text of its file and where its links to files lead."""
         found = [*self._facts(article), *self._dates(article)]
         if not article.draft:
             found += self._shared(article)
         problems = [Problem(article.path, _line_of(source, key), rule, said) for rule, key, said in found]
         problems += of_reading(article.path, article.warnings)
-        problems += (Problem(article.path, line, rule, said) for line, rule, said in _in_body(article, source))
+        problems += (
+            Problem(article.path, line, rule, said)
+            for line, rule, said in _in_body(article, source, links, self._wikilinks)
+        )
         return self.chosen(problems)
 
     def configuration(self, file: str, feeds: Mapping[str, int], aliases: Mapping[str, str]) -> list[Problem]:
@@ -184,7 +193,7 @@ class Lint:
                 self._spellings.setdefault(same, {}).setdefault(name, article.path)
 
 
-def _in_body(article: Article, source: str) -> Iterator[tuple[int, str, str]]:
+def _in_body(article: Article, source: str, links: Links, wikilinks: bool) -> Iterator[tuple[int, str, str]]:
     """Give (line, rule, message) for what is wrong in a body, outside its code."""
     lines = article.body.split("\n")
     first = source.count("\n") - len(lines) + 2  # the body is the end of its file
@@ -203,7 +212,8 @@ def _in_body(article: Article, source: str) -> Iterator[tuple[int, str, str]]:
         blank = False
         if not code:
             inside = indent // 4 * 4 + 4 if _ITEM.match(line) else inside
-            yield from ((number, rule, said) for rule, said in _in_line(_CODE.sub("", line)))
+            text = _CODE.sub("", line)
+            yield from ((number, rule, said) for rule, said in (*_in_line(text), *_of_links(text, links, wikilinks)))
 
 
 def _in_line(text: str) -> Iterator[tuple[str, str]]:
@@ -214,10 +224,16 @@ def _in_line(text: str) -> Iterator[tuple[str, str]]:
         return
     for match in _LINK.finditer(text):
         url = match[1] or match[2]
-        if not scheme(url) and url.partition("#")[0].lower().endswith((".md", ".markdown")):
-            yield "relative-link", f"{url[:80]!r} leads to a file, not to an article's address"
-        elif not scheme(url) and url.startswith("../"):
+        if not scheme(url) and url.startswith("../") and not target_of(url, ""):
             yield "relative-link", f"{url[:80]!r} depends on the article's address; begin it with /"
+
+
+def _of_links(text: str, links: Links, wikilinks: bool) -> Iterator[tuple[str, str]]:
+    for href in hrefs(text, wikilinks=wikilinks):
+        target = target_of(href, links.path)
+        if target and target.article and links.url(href) is None:
+            said = unquote(href.removeprefix(f"{SCHEME}:"))
+            yield "relative-link", f"{said[:80]!r} leads to no published article"
 
 
 def _line_of(source: str, key: str) -> int:

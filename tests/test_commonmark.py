@@ -142,9 +142,11 @@ def test_footnotes_have_the_classes_that_readers_know():
 
 
 def test_obsidian():
-    """Obsidian's marks work in its dialect: pictures, highlights, comments; links between notes show their text."""
+    """Obsidian's marks work in its dialect: pictures, highlights, comments, links between notes."""
     shown = OBSIDIAN.convert("==a== [[Note|text]] [[Other]] ![[my pic.png|300]] x%%no%% `%%code%%`")
-    assert shown == ('<p><mark>a</mark> text Other <img src="my%20pic.png" alt="" /> x <code>%%code%%</code></p>\n')
+    assert shown == (
+        '<p><mark>a</mark> <a href="note:Note">text</a> <a href="note:Other">Other</a> <img src="my%20pic.png" alt="" /> x <code>%%code%%</code></p>\n'
+    )
     assert GFM.convert("==a== [[b]] %%c%%") == "<p>==a== [[b]] %%c%%</p>\n"
 
 

@@ -9,6 +9,7 @@ from conftest import run
 from feeds import lint
 from feeds.model import Site as CoreSite
 from feeds.parse import article
+from feeds.parse.links import Links
 
 SITE = CoreSite("Test", "https://test.example", "https://test.example", "test.example")
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
@@ -19,7 +20,7 @@ def found(front=FINE, body="Text.", path="a.md", ignored=()):
     """Look at one article; gives (line, rule) of what is found."""
     source = f"---\n{front}---\n{body}\n"
     read = article.read(source.encode(), path, UTC)
-    return [(one.line, one.rule) for one in lint.Lint(SITE, NOW, ignored).article(read, source)]
+    return [(one.line, one.rule) for one in lint.Lint(SITE, NOW, ignored).article(read, source, Links(read.path))]
 
 
 @pytest.mark.parametrize(
@@ -90,7 +91,10 @@ def test_what_shows_between_articles():
 
     def problems(path, front):
         source = f"---\n{FINE}{front}---\nText.\n"
-        return [(one.rule, one.message) for one in look.article(article.read(source.encode(), path, UTC), source)]
+        return [
+            (one.rule, one.message)
+            for one in look.article(article.read(source.encode(), path, UTC), source, Links(path))
+        ]
 
     assert problems("a.md", "slug: s\ntags: [AI, e-mail, go]\n") == []
     assert problems("b.md", "slug: s\ndraft: true\n") == []

@@ -13,6 +13,7 @@ from feeds.parse import dates, frontmatter
 from feeds.parse.content import heading
 from feeds.parse.fields import Fields, People
 from feeds.parse.keys import canonical
+from feeds.parse.links import name_of
 from feeds.text import absolute, clean, in_words, one_line, safe_path, scheme
 
 LARGEST = 1024 * 1024  # bytes of one file
@@ -32,7 +33,6 @@ _PAGE_LAYOUTS = frozenset(
 _LAYOUT_KEYS = frozenset({"layout", "type", "template"})
 _OF_ARTICLES = frozenset({"tags", "categories", "category", "draft", "keywords"})
 _NUMBER = re.compile(r"[\d\W_]*(?:\d[tT]\d[\d\W_]*[zZ]?)?")  # or a time, such as 20240501T101500Z
-_SUFFIX = re.compile(r"\.(md|markdown)$", re.IGNORECASE)
 _NO_DATE = "no date, so it is taken for a page and left out; give it a `date`, or name it in content.exclude"
 _PLAIN = bytes(range(0x20, 0x7F)) + b"\n\t"  # what `clean` leaves as it is
 _BOMS = {b"\xff\xfe": "UTF-16", b"\xfe\xff": "UTF-16"}
@@ -71,7 +71,7 @@ def read(data: bytes, path: str, zone: tzinfo, people: People | None = None) -> 
 def _read(data: bytes, path: str, zone: tzinfo, people: People | None) -> Article:
     matter, body = frontmatter.read(_decode(data))
     fields = Fields(matter, zone, people)
-    name = _name(path)
+    name = name_of(path)
     named_date, file_name = dates.from_name(name.rpartition("/")[2], zone)
     given_slug = safe_path(fields.text("slug") or "")
     slug = given_slug or safe_path(file_name) or "article"
@@ -147,12 +147,6 @@ def _why_no_date(matter: frontmatter.FrontMatter, body: str, name: str) -> str:
 
 def _close_to_date(matter: frontmatter.FrontMatter) -> list[str]:
     return [key for key in matter if get_close_matches(key.lower(), ["date", "published", "pubdate"], 1, 0.7)]
-
-
-def _name(path: str) -> str:
-    name = path[:-3] if path.endswith(".md") else _SUFFIX.sub("", path)
-    folder, _, last = name.rpartition("/")
-    return folder if last == "index" and folder else name
 
 
 def _decode(data: bytes) -> str:

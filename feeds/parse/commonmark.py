@@ -10,11 +10,12 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from html import unescape
 from typing import Literal
+from urllib.parse import unquote
 
 import comrak
 
 from feeds.errors import Refused
-from feeds.parse import admonitions
+from feeds.parse import admonitions, links
 
 CommonMarkDialect = Literal["gfm", "obsidian"]
 
@@ -37,7 +38,7 @@ _MATH_CODE = re.compile(
 _LATEX = re.compile(r"\\\((.{1,500}?)\\\)|\\\[(.{1,2000}?)\\\]", re.DOTALL)
 _TEX = re.compile(r"[\\^_{}=+]")  # tells a formula from text between escaped brackets
 _ESCAPE = re.compile(r"\\([!-/:-@\[-`{-~])")
-_WIKILINK = re.compile(r'<a href="[^"]*" data-wikilink="true">(.{0,1000}?)</a>', re.DOTALL)
+_WIKILINK = re.compile(r'<a href="([^"]*)" data-wikilink="true">([^<>]{0,1000})')
 _BACKLINK = re.compile(
     r'<a href="(#[^"]*)" class="footnote-backref"[^>]*>↩(?:<sup class="footnote-ref">(\d+)</sup>)?</a>'
 )
@@ -97,6 +98,8 @@ class CommonMark:
         _require_moderate(text)
         if self._obsidian:
             text = _outside_code(text, _obsidian_source)
+        if links.has_references(text):
+            text = _outside_code(text, links.with_references)
         if ":::" in text or "!!!" in text or "???" in text:
             text = admonitions.as_quotes(text)
         latex = 0 < text.count("\\(") + text.count("\\[") <= _MAX_LATEX and any(map(_is_tex, _LATEX.findall(text)))
@@ -138,7 +141,7 @@ def _converted(html: str, source: str) -> str:
         latex = _latex_of(source)
         html = _MATH.sub(lambda match: _formula(match[1], match[2], latex), html)
     if "data-wikilink" in html:
-        html = _WIKILINK.sub(r"\1", html)
+        html = _WIKILINK.sub(_wikilink, html)
     if "data-footnote-ref" in html:
         html = _footnotes(html)
     if "{:" in html:
@@ -157,6 +160,14 @@ def _heading(match: re.Match[str]) -> str:
     of_attributes = re.sub(r"[^\w\- ]", "", attributes.lower()).replace(" ", "-")  # as comrak makes an id of text
     id_ = own_id[1] if own_id else id_.removesuffix(f"-{of_attributes}")
     return f'<h{level} id="{id_}">{text[:start].rstrip()}</h{level}>'
+
+
+def _wikilink(match: re.Match[str]) -> str:
+    """Return a link to a note as the HTML pass knows it; `Note#Part` without a text of its own is `Note > Part`."""
+    href, text = match.groups()
+    if "#" in text and unquote(href) == unescape(text):
+        text = " &gt; ".join(part for part in text.split("#") if part)
+    return f'<a href="{links.SCHEME}:{href}">{text}'
 
 
 def _callout(match: re.Match[str]) -> str:

@@ -9,10 +9,12 @@ from feeds.errors import Refused
 from feeds.model import Content
 from feeds.parse import html
 from feeds.parse.commonmark import CommonMark
+from feeds.parse.links import Links
 from feeds.text import clean, one_line
 
 Dialect = Literal["gfm", "obsidian", "python-markdown"]
 
+_NO_LINKS = Links()
 # marks the end of the excerpt while the HTML is sanitised
 _MARK_ID = "feeds:end-of-excerpt"
 _EXCERPT_END = re.compile(
@@ -87,7 +89,9 @@ class Renderer:
     def start(self) -> None:
         """Do nothing: there is no process to start."""
 
-    def content(self, body: str, summary: str | None, base: str, prefix: str, title: str = "") -> Content:
+    def content(
+        self, body: str, summary: str | None, base: str, prefix: str, title: str = "", links: Links = _NO_LINKS
+    ) -> Content:
         """Return what a body becomes.
 
         Args:
@@ -96,6 +100,7 @@ class Renderer:
             base: the article's absolute URL.
             prefix: makes the ids of the body unique in a document.
             title: the article's; a level-1 heading with the same text is left out where it opens the body.
+            links: where links to the files of other articles lead.
 
         Raises:
             Refused: the body can't be rendered.
@@ -103,7 +108,7 @@ class Renderer:
         converted = clean(self._engine.convert(body))
         _require_moderate(converted)
         converted = _EXCERPT_END.sub(f'<span id="{_MARK_ID}"></span>', converted, count=1)
-        rendered = html.fit(converted, base, prefix)
+        rendered = html.fit(converted, base, prefix, links)
         excerpt, mark, rest = rendered.partition(f'<span id="{prefix}{_MARK_ID}"></span>')
         if mark:
             rendered = (excerpt.removesuffix("\n") + rest).replace("<p></p>", "")

@@ -15,6 +15,8 @@ from urllib.parse import unquote
 import nh3
 
 from feeds.parse import embeds
+from feeds.parse import links as article_links
+from feeds.parse.links import Links
 from feeds.text import absolute, clean, scheme
 
 _FRAMES = {"iframe", "embed", "object"}
@@ -79,6 +81,7 @@ _FRAME = re.compile(r'<iframe((?:\s[^\s=>]+="[^"]*")*)>.*?</iframe>', re.DOTALL)
 _START_TAG = re.compile(r'<([a-z][a-z0-9]*)((?:\s[^\s=>]+="[^"]*")+)>')
 _ATTRIBUTE = re.compile(r'\s([^\s=>]+)="([^"]*)"')
 _ID = re.compile(r'<[a-z][a-z0-9]*(?:\s[^\s=>]+="[^"]*")*?\s(?:id|name)="([^"]*)"')
+_NO_LINK = re.compile(r"<a>((?:(?!</?a\b).)*)</a>", re.DOTALL)
 _OBJECT = re.compile(r"</?object>")  # which would hide links from each other
 _SAFE_URL = re.compile(
     r"https?://[A-Za-z0-9.-]+(?:/[A-Za-z0-9._~:/?@!$'()*+,;=%&-]*)?(?:#[A-Za-z0-9._~:/?@!$'()*+,;=%-]*)?"
@@ -96,7 +99,7 @@ _CLEANER = nh3.Cleaner(
     attributes=_RAW_ATTRIBUTES,
     filter_style_properties={"text-align"},
     link_rel=None,
-    url_schemes=SCHEMES,
+    url_schemes=SCHEMES | {article_links.SCHEME},
 )
 _LAST = nh3.Cleaner(
     tags=TAGS,
@@ -105,14 +108,15 @@ _LAST = nh3.Cleaner(
     link_rel=None,
     url_schemes=SCHEMES,
 )
+_NO_LINKS = Links()
 _STRIPPER = nh3.Cleaner(tags=set(), clean_content_tags=_DROPPED)
 
 
-def fit(html: str, base: str, prefix: str) -> str:
+def fit(html: str, base: str, prefix: str, links: Links = _NO_LINKS) -> str:
     """Return HTML that is fit for a reader.
 
     `base` is the article's absolute URL. Ids get `prefix`, and links within the HTML lead to them; they stay fragments,
-    since Miniflux and NetNewsWire follow a footnote only so.
+    since Miniflux and NetNewsWire follow a footnote only so. Links to the files of other articles become `links`.
     """
     lower = html.lower()
     if "<script" in lower:
@@ -124,10 +128,12 @@ def fit(html: str, base: str, prefix: str) -> str:
     regular = _CLEANER.clean(html)
     framed = "<iframe" in regular or "<object" in regular or "<embed" in regular
     if framed or '="' in regular:
-        rewrite = _Rewrite(regular, base, prefix)
+        rewrite = _Rewrite(regular, base, prefix, links)
         regular = _START_TAG.sub(rewrite.tag, _FRAME.sub(rewrite.frame, regular) if framed else regular)
     if framed:  # links may be within other links now, and what had no address is still there
         regular = _LAST.clean(_OBJECT.sub("", regular))
+    if "<a>" in regular:  # without an address that a reader can open
+        regular = _NO_LINK.sub(r"\1", regular)
     return clean(regular).replace("<p></p>\n", "").strip()
 
 
@@ -139,9 +145,10 @@ def without_tags(html: str) -> str:
 class _Rewrite:
     """Rewrites the start tags of one article."""
 
-    def __init__(self, html: str, base: str, prefix: str) -> None:
+    def __init__(self, html: str, base: str, prefix: str, links: Links) -> None:
         self._base = base
         self._prefix = prefix
+        self._links = links
         self._ids = (
             {unescape(match[1]) for match in _ID.finditer(html)} if ' id="' in html or ' name="' in html else set()
         )
@@ -202,6 +209,7 @@ class _Rewrite:
 
     def _href(self, value: str) -> str | None:
         target = value.strip()
+        target = self._links.url(target) or target
         if target.startswith("#"):
             fragment = unquote(target[1:])
             if fragment in self._ids:
