@@ -37,8 +37,8 @@ class LinkWriter(Staging):
     def linking(self, keys: Sequence[int]) -> list[Linking]:
         """Return the links of articles, by their keys."""
         places = {
-            "published": sa.func.coalesce(articles.c.shown_at, articles.c.published),
-            "feeds": sa.func.coalesce(articles.c.shown_in, articles.c.feeds, "{}"),
+            "published": sa.func.coalesce(articles.c.shown_at, articles.c.published).label("published"),
+            "feeds": sa.func.coalesce(articles.c.shown_in, articles.c.feeds, "{}").label("feeds"),
         }
         names = ("key", "path", "id", "live", "published", "feeds", "revision", "links_to", "link_urls")
         columns = [places[name] if name in places else articles.c[name] for name in names]
