@@ -335,3 +335,17 @@ def test_plain_text_is_the_last_resort():
     """What can't be rendered is shown as it was typed."""
     shown = as_plain_text("a <b>\n\nc", None)
     assert (shown.html, shown.summary) == ("<p>a &lt;b&gt;</p>\n<p>c</p>", "a <b>")
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        ('<p>a <span class="katex"><span class="katex-mathml"><math><mi>c</mi></math></span><span class="katex-html"><i>c</i><span></span></span></span> b</p>',
+         "<p>a <span><span><math><mi>c</mi></math></span></span> b</p>"),
+        ('<span class="katex-html">a</span><span class="katex-html">b<span>c</span></span>d', "<p>d</p>"),
+        ('a <span class="katex-html"><span>b', "<p>a </p>"),
+    ],
+)  # fmt: skip
+def test_a_formula_of_katex_is_shown_once(body, expected):
+    """Of a formula that KaTeX wrote as MathML and again for browsers, readers get the MathML."""
+    assert content(body).html == expected

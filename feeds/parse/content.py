@@ -10,7 +10,7 @@ from feeds.model import Content
 from feeds.parse import html
 from feeds.parse.commonmark import CommonMark
 from feeds.parse.links import Links
-from feeds.text import clean, one_line
+from feeds.text import clean, one_line, shortened
 
 Dialect = Literal["gfm", "obsidian", "python-markdown"]
 
@@ -117,7 +117,7 @@ class Renderer:
             excerpt = excerpt[opening.end() :]
         if summary is None:
             summary = _plain(excerpt) if mark else _first_paragraph(rendered)
-        return Content(rendered.strip(), _shortened(summary))
+        return Content(rendered.strip(), shortened(summary, _LONGEST_SUMMARY))
 
 
 def engine(dialect: Dialect) -> Engine:
@@ -149,7 +149,7 @@ def as_plain_text(body: str, summary: str | None) -> Content:
     """Return the body as it was typed, in paragraphs: the last resort for what can't be rendered."""
     paragraphs = [part.strip() for part in clean(body).split("\n\n") if part.strip()]
     rendered = "\n".join(f"<p>{escape(part, quote=False)}</p>" for part in paragraphs)
-    return Content(rendered, _shortened(summary or " ".join(paragraphs[:1])))
+    return Content(rendered, shortened(summary or " ".join(paragraphs[:1]), _LONGEST_SUMMARY))
 
 
 def _require_moderate(converted: str) -> None:
@@ -191,10 +191,3 @@ def _first_paragraph(rendered: str) -> str:
 
 def _plain(rendered: str) -> str:
     return one_line(unescape(html.without_tags(_BLOCK_END.sub(" ", _FOOTNOTE_MARK.sub("", rendered)))))
-
-
-def _shortened(text: str) -> str:
-    text = one_line(text)
-    if len(text) <= _LONGEST_SUMMARY:
-        return text
-    return text[:_LONGEST_SUMMARY].rpartition(" ")[0].rstrip(",;:.–—- ") + "…"

@@ -90,6 +90,8 @@ _SVG = re.compile(
     r"<svg\b[^>]*>(?:(?!</svg>).){0,5000}?<title\b[^>]*>([^<]*)</title>(?:(?!</svg>).){0,50000}</svg>",
     re.DOTALL | re.IGNORECASE,
 )
+_KATEX = re.compile(r'<span class="katex-html"', re.IGNORECASE)
+_SPAN = re.compile(r"</?span\b[^<>]*>", re.IGNORECASE)
 _CHECKBOX = re.compile(r"<input\b(?=[^<>]*\btype=[\"']?checkbox\b)[^<>]*>", re.IGNORECASE)
 _CHECKED = re.compile(r"\bchecked\b", re.IGNORECASE)
 
@@ -123,6 +125,8 @@ def fit(html: str, base: str, prefix: str, links: Links = _NO_LINKS) -> str:
         html = embeds.scripts_as_links(html)
     if "</svg" in lower:
         html = _SVG.sub(r"\1", html)
+    if 'class="katex-html"' in lower:
+        html = _without_visual_katex(html)
     if "<input" in lower:
         html = _CHECKBOX.sub(lambda match: "☑" if _CHECKED.search(match[0]) else "☐", html)
     regular = _CLEANER.clean(html)
@@ -135,6 +139,23 @@ def fit(html: str, base: str, prefix: str, links: Links = _NO_LINKS) -> str:
     if "<a>" in regular:  # without an address that a reader can open
         regular = _NO_LINK.sub(r"\1", regular)
     return clean(regular).replace("<p></p>\n", "").strip()
+
+
+def _without_visual_katex(html: str) -> str:
+    """Return HTML without the part of KaTeX's formulas that repeats their MathML for browsers, in nested spans."""
+    kept, at = [], 0
+    for opening in _KATEX.finditer(html):
+        if opening.start() < at:
+            continue
+        depth, end = 0, len(html)
+        for tag in _SPAN.finditer(html, opening.start()):
+            depth += -1 if tag[0].startswith("</") else 1
+            if not depth:
+                end = tag.end()
+                break
+        kept.append(html[at : opening.start()])
+        at = end
+    return "".join([*kept, html[at:]])
 
 
 def without_tags(html: str) -> str:
