@@ -29,6 +29,7 @@ _ANCHOR = re.compile(r'<a href="#[^"]*" aria-label="[^"]*" data-heading-content=
 _HEADING = re.compile(r'<h([1-6]) id="([^"]*)">(.{0,1000}?)</h\1>', re.DOTALL)
 _ATTRIBUTE_LIST = re.compile(r":?\s*+(?:(?:#([\w:.-]++)|\.[\w-]++|[\w-]++=[^\s{}]++)\s*+)++|:?\s*+-\s*+")
 _MAX_ATTRIBUTES = 200  # characters of an attribute list
+_CODE_CHUNK = re.compile(r'class="language-\{\.?([\w+#-]+)[^"]*"')  # R Markdown's, Pandoc's
 _CALLOUT = re.compile(r"<blockquote>\n<p>\[!(\w[\w-]*)\][+-]?[ \t]*([^\n]*?)(\n|</p>)")
 _CHECKBOX = re.compile(r'<input type="checkbox"( checked="")? disabled="" />')
 _MATH = re.compile(r'<span data-math-style="(inline|display)">(.{0,2000}?)</span>', re.DOTALL)
@@ -132,6 +133,8 @@ def _converted(html: str, source: str) -> str:
         html = _ANCHOR.sub("", html)
         if "{" in html:
             html = _HEADING.sub(_heading, html)
+    if 'class="language-{' in html:
+        html = _CODE_CHUNK.sub(r'class="language-\1"', html)
     if "[!" in html:
         html = _CALLOUT.sub(_callout, html)
     if 'type="checkbox"' in html:

@@ -26,6 +26,7 @@ _EXCERPT_END = re.compile(
 _PARAGRAPH = re.compile(r"<p(?:\s[^>]*)?>(.*?)</p>", re.DOTALL)
 _BLOCK_END = re.compile(r"</(?:p|li|div|h[1-6]|t[dhr]|blockquote|pre|figure|figcaption|d[td])>|<br>")
 _FOOTNOTE_MARK = re.compile(r'<sup id="[\w-]*fnref[^"]*"><a [^>]*>[^<]*</a></sup>')
+_CALLOUT_TITLE = re.compile(r"<blockquote>\n<p><strong>[^<]*</strong></p>")
 _HEADING = re.compile(r"<h1(?:\s[^<>]*)?>(.{0,2000}?)</h1>", re.DOTALL)
 _OPENING_HEADING = re.compile(r"\s*<h1(?:\s[^<>]*)?>(.{0,2000}?)</h1>\s*", re.DOTALL)
 _TAG = re.compile(r"<(/?)([a-z][a-z0-9]{0,20})\b[^<>]*>", re.IGNORECASE)
@@ -185,7 +186,7 @@ def _require_shallow(converted: str) -> None:
 
 
 def _first_paragraph(rendered: str) -> str:
-    texts = (_plain(match[1]) for match in _PARAGRAPH.finditer(rendered))
+    texts = (_plain(match[1]) for match in _PARAGRAPH.finditer(_CALLOUT_TITLE.sub("", rendered)))
     return next((text for text in texts if text), "") or _plain(rendered)
 
 

@@ -78,6 +78,9 @@ _CLASS = re.compile(r"language-[\w+#.-]+|footnotes?|reversefootnote")
 _ALIGN = re.compile(r"left|right|center")
 
 _FRAME = re.compile(r'<iframe((?:\s[^\s=>]+="[^"]*")*)>.*?</iframe>', re.DOTALL)
+_FRAME_ALONE = re.compile(  # on a line of its own, and in no paragraph
+    r'(?:\A|(?<=>\n))(<iframe(?:\s[^\s=>]+="[^"]*")*>[^<]*</iframe>)(?=\n<|\n?\Z)'
+)
 _START_TAG = re.compile(r'<([a-z][a-z0-9]*)((?:\s[^\s=>]+="[^"]*")+)>')
 _ATTRIBUTE = re.compile(r'\s([^\s=>]+)="([^"]*)"')
 _ID = re.compile(r'<[a-z][a-z0-9]*(?:\s[^\s=>]+="[^"]*")*?\s(?:id|name)="([^"]*)"')
@@ -133,7 +136,9 @@ def fit(html: str, base: str, prefix: str, links: Links = _NO_LINKS) -> str:
     framed = "<iframe" in regular or "<object" in regular or "<embed" in regular
     if framed or '="' in regular:
         rewrite = _Rewrite(regular, base, prefix, links)
-        regular = _START_TAG.sub(rewrite.tag, _FRAME.sub(rewrite.frame, regular) if framed else regular)
+        if framed:
+            regular = _FRAME.sub(rewrite.frame, _FRAME_ALONE.sub(r"<p>\1</p>", regular))
+        regular = _START_TAG.sub(rewrite.tag, regular)
     if framed:  # links may be within other links now, and what had no address is still there
         regular = _LAST.clean(_OBJECT.sub("", regular))
     if "<a>" in regular:  # without an address that a reader can open
