@@ -67,6 +67,7 @@ def test_a_list_right_after_a_paragraph_line_is_a_list(body, expected):
         ('<iframe src="https://player.vimeo.com/video/12?h=3" title="A > B"><b>no</b></iframe>', '<a href="https://vimeo.com/12/3">A &gt; B</a>'),
         ('<iframe data-src="//maps.example/m"></iframe>', '<a href="https://maps.example/m">maps.example/m</a>'),
         ('<embed src="x.swf">', '<a href="https://test.example/news/a/x.swf">test.example/news/a/x.swf</a>'),
+        ("<ftp://a.example/b>", '<a href="ftp://a.example/b">ftp://a.example/b</a>'),
         ("<mailto:a@b.example>", '<a href="mailto:a@b.example">mailto:a@b.example</a>'),
     ],
 )  # fmt: skip
@@ -97,6 +98,22 @@ def test_nothing_that_runs_passes(body):
     tags = " ".join(re.findall(r"<[^>]*>", rendered)).lower()
     assert not re.search(r"<\s*(script|style|iframe|object|embed|form|input|base|meta|svg|mglyph|link)\b", tags)
     assert not re.search(r"\bon\w+\s*=|javascript:|vbscript:|data:text|srcdoc|background", tags)
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        ("The <title> of *a* page.\n\nMore.", "<p>The &lt;title&gt; of <em>a</em> page.</p>\n<p>More.</p>"),
+        ("a <SVG width=1> b\n\nc <template> d <select>", "<p>a &lt;SVG width=1&gt; b</p>\n<p>c &lt;template&gt; d &lt;select&gt;</p>"),
+        ("<iframe src='https://www.youtube.com/embed/a' />\n\nb", '<a href="https://www.youtube.com/watch?v=a">Video on YouTube</a>\n<p>b</p>'),
+        ("a <script src='//gist.github.com/x/1.js'/>\n\nb", '<p>a </p><p><a href="https://gist.github.com/x/1">Code on GitHub Gist</a></p><p>b</p>'),
+        ("a <style>b</style> c <style> d", "<p>a  c &lt;style&gt; d</p>"),
+        ("a <titles> b <noscript>c</noscript>", "<p>a  b </p>"),
+    ],
+)  # fmt: skip
+def test_no_element_swallows_the_rest(body, expected):
+    """An element whose content is dropped, or read as text, and that nothing closes is text; the rest is shown."""
+    assert html(body) == expected
 
 
 def test_ids_of_footnotes_are_unique_and_linked():

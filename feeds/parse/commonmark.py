@@ -24,7 +24,10 @@ _FEW_CELLS = 1_000
 _MAX_CELLS = 500_000  # a row is filled up to its table's columns: a small file could become gigabytes
 _MAX_LATEX = 1_000  # openings of \(…\): each searches the rest of the text for its end
 
+_MAX_REFERENCES = 100_000  # characters of URLs and titles that references may add, however short the text is
+
 _TOO_DEEP = re.compile(rf"^[ \t]*(?:>[ ]?){{{_MAX_QUOTES}}}", re.MULTILINE)
+_DEFINITION = re.compile(r"\[(?!\^)[^\[\]]{1,999}\]:(.*(?:\n.+){0,2})")
 _ANCHOR = re.compile(r'<a href="#[^"]*" aria-label="[^"]*" data-heading-content="[^"]*" class="anchor"></a>')
 _HEADING = re.compile(r'<h([1-6]) id="([^"]*)">(.{0,1000}?)</h\1>', re.DOTALL)
 _ATTRIBUTE_LIST = re.compile(r":?\s*+(?:(?:#([\w:.-]++)|\.[\w-]++|[\w-]++=[^\s{}]++)\s*+)++|:?\s*+-\s*+")
@@ -106,7 +109,7 @@ class CommonMark:
         latex = 0 < text.count("\\(") + text.count("\\[") <= _MAX_LATEX and any(map(_is_tex, _LATEX.findall(text)))
         try:
             html = comrak.render_markdown(
-                text,
+                _room_for_references(text) + text,
                 extension_options=self._with_latex if latex else self._extensions,
                 parse_options=self._parse,
                 render_options=self._render,
@@ -125,6 +128,19 @@ def _require_moderate(text: str) -> None:
         lines = text.split("\n")
         if len(lines) * max(line.count("|") for line in lines) > _MAX_CELLS:
             raise Refused("a table with too many cells")
+
+
+def _room_for_references(text: str) -> str:
+    """Return a blank line to begin a text with, so long that comrak resolves all of its references.
+
+    comrak lets references add as many characters of URLs and titles as the text has, and leaves the others as text.
+    cmark lets them add 100,000 to a short text.
+    """
+    definitions = _DEFINITION.findall(text) if "]:" in text else None
+    if not definitions:
+        return ""
+    wanted = min(text.count("[") * max(map(len, definitions)), _MAX_REFERENCES) - len(text)
+    return " " * wanted + "\n" if wanted > 0 else ""
 
 
 def _converted(html: str, source: str) -> str:

@@ -67,14 +67,17 @@ _RAW_ATTRIBUTES |= {
     "td": ATTRIBUTES["td"] | {"align"},
     "th": ATTRIBUTES["th"] | {"align"},
 }
-_LINK_SCHEMES = {"http", "https", "mailto", "tel", "sms", "xmpp", "geo", "magnet", "irc", "ircs"}
+_LINK_SCHEMES = {"http", "https", "ftp", "mailto", "tel", "sms", "xmpp", "geo", "magnet", "irc", "ircs"}
 SCHEMES = _LINK_SCHEMES | {"data"}
 _DATA_IMAGE = re.compile(r"data:image/(?:png|jpeg|gif|webp|avif);base64,", re.IGNORECASE)
 # removed together with their content
 _DROPPED = {
     "script", "style", "noscript", "template", "svg", "select", "textarea", "title", "annotation", "annotation-xml",
 }  # fmt: skip
-_CLASS = re.compile(r"language-[\w+#.-]+|footnotes?|reversefootnote")
+# what an HTML parser reads as text, or the cleaner removes, up to the closing tag or to the end of the article
+_SWALLOWING = _DROPPED | {"iframe", "noembed", "noframes", "plaintext", "xmp"}
+_SWALLOWING_TAG = re.compile(rf"<(/?)({'|'.join(sorted(_SWALLOWING))})(?=[\s/>])([^<>]*/>)?", re.IGNORECASE)
+_CLASS = re.compile(r"language-\S+|footnotes?|reversefootnote")
 _ALIGN = re.compile(r"left|right|center")
 
 _FRAME = re.compile(r'<iframe((?:\s[^\s=>]+="[^"]*")*)>.*?</iframe>', re.DOTALL)
@@ -123,6 +126,7 @@ def fit(html: str, base: str, prefix: str, links: Links = _NO_LINKS) -> str:
     `base` is the article's absolute URL. Ids get `prefix`, and links within the HTML lead to them; they stay fragments,
     since Miniflux and NetNewsWire follow a footnote only so. Links to the files of other articles become `links`.
     """
+    html = _without_open_ends(html)
     lower = html.lower()
     if "<script" in lower:
         html = embeds.scripts_as_links(html)
@@ -161,6 +165,30 @@ def _without_visual_katex(html: str) -> str:
         kept.append(html[at : opening.start()])
         at = end
     return "".join([*kept, html[at:]])
+
+
+def _without_open_ends(html: str) -> str:
+    """Return HTML in which no element takes the rest of the article with it because it is not closed.
+
+    Its start tag is shown as text, as GFM 6.11 does for most of these elements. One that ends with `/>`, which means
+    nothing in HTML, is closed there.
+    """
+    closed: set[str] = set()
+    changes: list[tuple[int, int, str]] = []
+    for match in reversed(list(_SWALLOWING_TAG.finditer(html))):
+        closes, name, self_closing = match.groups()
+        if closes:
+            closed.add(name.lower())
+        elif name.lower() not in closed:
+            change = f"{match[0][:-2]}></{name}>" if self_closing else f"&lt;{match[0][1:]}"
+            changes.append((*match.span(), change))
+    if not changes:
+        return html
+    parts, end = [], 0
+    for start, stop, change in reversed(changes):
+        parts += [html[end:start], change]
+        end = stop
+    return "".join([*parts, html[end:]])
 
 
 def without_tags(html: str) -> str:
