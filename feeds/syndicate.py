@@ -13,6 +13,7 @@ from functools import lru_cache
 from urllib.parse import unquote
 
 from feeds import __version__
+from feeds.article_files import has_own_folder
 from feeds.model import Article, Author, Content, Enclosure, Entry, Feed, FeedState, Image, Kind, Site, Tombstone
 from feeds.patterns import filled
 from feeds.text import absolute, beginning, in_words, quote_iri, quote_path, scheme, slugify
@@ -24,7 +25,6 @@ RESERVED = ("/healthz", "/refresh", "/stats", "/hub", "/static", "/preview")  # 
 _FILES = {"rss.xml", "atom.xml", "feed.json", "feeds.opml"}
 _LONGEST_SEGMENT = 200  # bytes of a part of a page's path: a file's name has 255
 _FEED_PAGE = re.compile(r"/(?:((?:category|tag|author)/[^/]+)/)?(?:archive/([1-9]\d{0,8})/)?", re.ASCII)
-_OWN_FOLDER = re.compile(r"./index\.(?:md|markdown)$")
 _FEED_ID_YEAR = 2005  # of RFC 4151 and RFC 4287: feeds' ids need a year that never changes
 
 
@@ -108,7 +108,7 @@ def page(article: Article, site: Site) -> str | None:
 def base(article: Article, site: Site) -> str:
     """Give the URL that an article's relative references begin at: its link, or the folder of its own files."""
     at = page(article, site)
-    if at is None or at.endswith("/") or not _OWN_FOLDER.search(article.path):
+    if at is None or at.endswith("/") or not has_own_folder(article.path):
         return link(article, site)
     return site.url + quote_path(folder_of_page(at))
 

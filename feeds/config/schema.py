@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, field_validator
 
+from feeds.article_files import DEFAULT_INCLUDE
 from feeds.config.values import (
     READERS,
     Address,
@@ -20,6 +21,7 @@ from feeds.config.values import (
     Header,
     Icon,
     IdPattern,
+    Include,
     Language,
     Permalink,
     Permalinks,
@@ -76,7 +78,7 @@ class ContentSection(_Section):
     """Where the articles are."""
 
     path: Text = "content"
-    include: Texts = ("**/*.md", "**/*.markdown")
+    include: Include = DEFAULT_INCLUDE
     exclude: Texts = ()
     permalink: Permalink = "/{category}/{slug}/"
     permalinks: Permalinks = {}
