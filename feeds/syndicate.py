@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import lru_cache
+from html import escape, unescape
 from urllib.parse import unquote
 
 from feeds import __version__
@@ -25,6 +26,8 @@ RESERVED = ("/healthz", "/refresh", "/stats", "/hub", "/static", "/preview")  # 
 _FILES = {"rss.xml", "atom.xml", "feed.json", "feeds.opml"}
 _LONGEST_SEGMENT = 200  # bytes of a part of a page's path: a file's name has 255
 _FEED_PAGE = re.compile(r"/(?:((?:category|tag|author)/[^/]+)/)?(?:archive/([1-9]\d{0,8})/)?", re.ASCII)
+_IMAGE_TAG = re.compile(r"<(?:img|source)\s[^<>]*>")
+_IMAGE_SOURCE = re.compile(r'\s(?:src|srcset)="([^"]*)"')
 _FEED_ID_YEAR = 2005  # of RFC 4151 and RFC 4287: feeds' ids need a year that never changes
 
 
@@ -178,11 +181,29 @@ def digest(feed: FeedState, shown: Iterable[tuple[str, str, str]], site: Site) -
     return state.hexdigest()
 
 
+def shows_image(html: str, url: str) -> bool:
+    """Return whether sanitised HTML shows the image at an absolute URL; another query is the same image."""
+    sought = _without_query(url)
+    return any(
+        _without_query(candidate.rstrip(",")) == sought
+        for tag in _IMAGE_TAG.findall(html)
+        for value in _IMAGE_SOURCE.findall(tag)
+        for candidate in unescape(value).split()
+    )
+
+
+def _without_query(url: str) -> str:
+    return url.partition("?")[0].partition("#")[0]
+
+
 def entry(article: Article, id_: str, content: Content, site: Site) -> Entry:
     """Return the entry that represents an article in every format."""
     url, near = link(article, site), base(article, site)
     canonical = absolute(article.canonical, site.url + "/") if article.canonical else None
     image = article.image and absolute(article.image.url, near)
+    html = content.html if site.text == "full" else None
+    if html is not None and article.image and image and site.image_in_text and not shows_image(html, image):
+        html = f'<p><img src="{escape(image)}" alt="{escape(article.image.alt)}"></p>\n{html}'
     files = ((absolute(file.url, near), file) for file in article.enclosures)
     return Entry(
         id=id_,
@@ -197,7 +218,7 @@ def entry(article: Article, id_: str, content: Content, site: Site) -> Entry:
         categories=article.categories,
         tags=article.tags,
         summary=content.summary,
-        html=content.html if site.text == "full" else None,
+        html=html,
         image=Image(image, article.image.alt, article.image.type) if article.image and image else None,
         enclosures=tuple(Enclosure(at, file.type, file.length) for at, file in files if at),
         language=article.language or site.language,

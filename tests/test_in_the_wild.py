@@ -228,3 +228,20 @@ def test_the_guard_counts_unlisted_articles(site):
     with pytest.raises(GuardStopped):
         site.publish()
     assert set(site.items()) == {"A"}
+
+
+def test_the_image_is_in_the_text(site):
+    """`feeds.image_in_text` puts it there in all formats; the article's page, which shows it itself, shows it once."""
+    site.configure(site={"pages": True}, feeds={"image_in_text": True})
+    site.article("a.md", "One.", title="A", image={"url": "/a.png", "alt": "A lamp"})
+    site.article("b.md", "Two. ![B](/b.png?w=1)", title="B", image="/b.png?w=2")
+    assert site.run("build").returncode == 0
+    image = '<p><img src="https://test.example/a.png" alt="A lamp"></p>\n'
+    for found in entries(site).values():
+        assert found["https://test.example/a/"]["html"] == f"{image}<p>One.</p>"
+        assert found["https://test.example/b/"]["html"].count("<img") == 1
+        assert found["https://test.example/a/"]["summary"] == "One."
+    for name in ("a", "b"):
+        page = (site.root / f"public/{name}/index.html").read_text()
+        assert page.count("<img") == 1
+    assert 'class="u-photo"' in (site.root / "public/a/index.html").read_text()

@@ -94,6 +94,7 @@ class FeedsSection(_Section):
     by: tuple[Literal["category", "tag", "author"], ...] = ("category", "tag", "author")
     limit: int = Field(50, ge=1, le=10_000)
     text: Literal["full", "summary"] = "full"
+    image_in_text: bool = False
     min_entries: int = Field(1, ge=1)
     archives: Archives = True
     max_size: int = Field(512, ge=0, le=1_000_000)
@@ -220,6 +221,7 @@ class Config(_Section):
             by=by,
             limit=feeds.limit,
             text=feeds.text,
+            image_in_text=feeds.image_in_text,
             min_entries=feeds.min_entries,
             archives=feeds.archives is not False,
             max_size=feeds.max_size << 10,
