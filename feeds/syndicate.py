@@ -17,7 +17,7 @@ from feeds import __version__
 from feeds.article_files import has_own_folder
 from feeds.model import Article, Author, Content, Enclosure, Entry, Feed, FeedState, Image, Kind, Site, Tombstone
 from feeds.patterns import filled
-from feeds.text import absolute, beginning, in_words, quote_iri, quote_path, scheme, slugify
+from feeds.text import absolute, beginning, in_words, on_site, quote_iri, quote_path, scheme, slugify
 
 STYLESHEET = "/static/feed.css"  # of documents that are opened in a browser
 SITE = FeedState(path="", kind="site", name="")
@@ -199,12 +199,12 @@ def _without_query(url: str) -> str:
 def entry(article: Article, id_: str, content: Content, site: Site) -> Entry:
     """Return the entry that represents an article in every format."""
     url, near = link(article, site), base(article, site)
-    canonical = absolute(article.canonical, site.url + "/") if article.canonical else None
-    image = article.image and absolute(article.image.url, near)
+    canonical = on_site(article.canonical, site.url, site.url + "/") if article.canonical else None
+    image = article.image and on_site(article.image.url, site.url, near)
     html = content.html if site.text == "full" else None
     if html is not None and article.image and image and site.image_in_text and not shows_image(html, image):
         html = f'<p><img src="{escape(image)}" alt="{escape(article.image.alt)}"></p>\n{html}'
-    files = ((absolute(file.url, near), file) for file in article.enclosures)
+    files = ((on_site(file.url, site.url, near), file) for file in article.enclosures)
     return Entry(
         id=id_,
         url=canonical or url,
@@ -212,7 +212,7 @@ def entry(article: Article, id_: str, content: Content, site: Site) -> Entry:
         published=article.published,
         updated=article.updated,
         authors=tuple(
-            Author(author.name, author.email, author.url and absolute(author.url, url))
+            Author(author.name, author.email, author.url and on_site(author.url, site.url, url))
             for author in _authors(article, site)
         ),
         categories=article.categories,
@@ -223,7 +223,7 @@ def entry(article: Article, id_: str, content: Content, site: Site) -> Entry:
         enclosures=tuple(Enclosure(at, file.type, file.length) for at, file in files if at),
         language=article.language or site.language,
         label=article.title or beginning(content.summary) or in_words(article.slug),
-        external_url=article.external_url and absolute(article.external_url, url),
+        external_url=article.external_url and on_site(article.external_url, site.url, url),
     )
 
 

@@ -37,7 +37,7 @@ from feeds.config.values import (
     Url,
 )
 from feeds.model import Author, Kind, Site
-from feeds.text import absolute, one_line
+from feeds.text import on_site, one_line
 
 
 def _author(value: Any) -> Any:
@@ -213,7 +213,7 @@ class Config(_Section):
             language=site.language,
             timezone=zoneinfo.ZoneInfo(site.timezone),
             author=Author(site.author.name, site.author.email, site.author.url) if site.author else None,
-            icon=site.icon and absolute(site.icon, site.url + "/"),
+            icon=site.icon and on_site(site.icon, site.url, site.url + "/"),
             copyright=site.copyright,
             permalink=self.content.permalink,
             permalinks=tuple(sorted(self.content.permalinks.items(), key=lambda one: -len(one[0]))),
