@@ -143,6 +143,20 @@ def absolute(url: str, base: str) -> str | None:
         return None
 
 
+def on_site(reference: str, site_url: str, base: str) -> str | None:
+    """Return the absolute URL of a reference in the configuration or in front matter; None if it is no URL.
+
+    A path that begins with / is below the site's URL, which may have a path of its own; one that begins with that path
+    already is not extended. Any other reference is resolved against `base`.
+    """
+    reference = reference.strip()
+    if reference.startswith("/") and not reference.startswith("//"):
+        own = urlsplit(site_url).path.rstrip("/")
+        below = reference if f"{reference}/".startswith(f"{own}/") else own + reference
+        return absolute(below, site_url)
+    return absolute(reference, base)
+
+
 def scheme(url: str) -> str:
     """Give the lower-case scheme of an absolute URL, "" if it has none."""
     match = _SCHEME.match(url)

@@ -105,7 +105,7 @@ def test_nothing_that_runs_passes(body):
     [
         ("The <title> of *a* page.\n\nMore.", "<p>The &lt;title&gt; of <em>a</em> page.</p>\n<p>More.</p>"),
         ("a <SVG width=1> b\n\nc <template> d <select>", "<p>a &lt;SVG width=1&gt; b</p>\n<p>c &lt;template&gt; d &lt;select&gt;</p>"),
-        ("<iframe src='https://www.youtube.com/embed/a' />\n\nb", '<a href="https://www.youtube.com/watch?v=a">Video on YouTube</a>\n<p>b</p>'),
+        ("<iframe src='https://www.youtube.com/embed/a' />\n\nb", '<p><a href="https://www.youtube.com/watch?v=a">Video on YouTube</a></p>\n<p>b</p>'),
         ("a <script src='//gist.github.com/x/1.js'/>\n\nb", '<p>a </p><p><a href="https://gist.github.com/x/1">Code on GitHub Gist</a></p><p>b</p>'),
         ("a <style>b</style> c <style> d", "<p>a  c &lt;style&gt; d</p>"),
         ("a <titles> b <noscript>c</noscript>", "<p>a  b </p>"),

@@ -8,8 +8,9 @@ from facts import facts
 from hypothesis import given
 from hypothesis import strategies as st
 
+from feeds.article_files import article_name
 from feeds.parse.content import Renderer
-from feeds.parse.links import Links, Target, ends_of, files_of, is_by_end, name_of, target_of, targets
+from feeds.parse.links import Links, Target, ends_of, files_of, is_by_end, target_of, targets
 
 FORMATS = ("rss.xml", "atom.xml", "feed.json")
 _HREF = re.compile(r'<a href="([^"]*)">')
@@ -88,7 +89,7 @@ def test_wikilinks_are_targets_in_one_dialect_only():
 def test_any_text_has_targets(text, path):
     """Looking for targets fails for no text, and each target that is found is an article's name or the end of one."""
     for target in targets(text, path, wikilinks=True):
-        assert is_by_end(target) or name_of(files_of(target)[0]) == target
+        assert is_by_end(target) or article_name(files_of(target)[0]) == target
         assert len(target) < 520
 
 
@@ -97,7 +98,7 @@ def test_files_names_and_ends_agree(parts):
     """The name of each file that an article may be in is the article's, and its ends are those of the name."""
     name = "/".join(parts)
     for path in files_of(name):
-        assert name_of(path) == name
+        assert article_name(path) == name
         assert ends_of(path)[0] == f"*/{name.casefold()}"
         if parts[-1] == parts[-1].strip():
             assert target_of(f"note:{parts[-1]}", "x.md").article in ends_of(path)

@@ -73,7 +73,7 @@ class Overviews:
                 return None
             places = self._places(catalog, record.article)
             changed = catalog.moment(record.revision)
-        entry = self._workshop.do(f"article {record.hash} {path}", lambda: self._renderer.entry(record))
+        entry = self._workshop.do(f"article {record.hash} {path}", lambda: self._renderer.entry(record, page=True))
         return entry, places, changed
 
     def beside(self, path: str, *, live: bool) -> tuple[str, str] | None:
@@ -95,7 +95,7 @@ class Overviews:
             record, state = catalog.at_path(path), catalog.reading_state()
             if record is None:
                 return None
-        entry = self._workshop.do(f"article {record.hash} {path}", lambda: self._renderer.entry(record))
+        entry = self._workshop.do(f"preview {record.hash} {path}", lambda: self._renderer.entry(record, page=False))
         return record, entry, state
 
     def feeds(self) -> tuple[list[FeedState], datetime]:

@@ -71,11 +71,13 @@ class Renderer:
         records = catalog.oldest(state.path, state.entries, self._site.limit, skip)
         return Shown(records, catalog.moment(max([state.shifted, *(record.revision for record in records)])))
 
-    def entry(self, record: Record) -> Entry:
-        """Return the entry of one article, with its text even where feeds have summaries only."""
-        if self._site.text == "full":
-            return self._entry(record)
-        return self._make(record, replace(self._site, text="full"))
+    def entry(self, record: Record, *, page: bool) -> Entry:
+        """Return the entry of one article, with its text even where feeds have summaries only.
+
+        A `page` shows the article's image itself, so that it is not added to the text.
+        """
+        site = replace(self._site, text="full", image_in_text=self._site.image_in_text and not page)
+        return self._entry(record) if site == self._site else self._make(record, site)
 
     def feed(self, state: FeedState, shown: Shown, archive: int = 0) -> Feed:
         """Make a feed, or one of its archives, of what it shows."""

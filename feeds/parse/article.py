@@ -7,13 +7,13 @@ import re
 from datetime import UTC, datetime, tzinfo
 from difflib import get_close_matches
 
+from feeds.article_files import article_name, is_mdx
 from feeds.errors import Refused
 from feeds.model import Article, Warned
-from feeds.parse import dates, frontmatter
+from feeds.parse import dates, frontmatter, mdx
 from feeds.parse.content import heading
 from feeds.parse.fields import Fields, People
 from feeds.parse.keys import canonical
-from feeds.parse.links import name_of
 from feeds.text import absolute, clean, in_words, one_line, safe_path, scheme
 
 LARGEST = 1024 * 1024  # bytes of one file
@@ -69,9 +69,13 @@ def read(data: bytes, path: str, zone: tzinfo, people: People | None = None) -> 
 
 
 def _read(data: bytes, path: str, zone: tzinfo, people: People | None) -> Article:
-    matter, body = frontmatter.read(_decode(data))
+    text = _decode(data)
+    matter, body = frontmatter.read(text)
     fields = Fields(matter, zone, people)
-    name = name_of(path)
+    if is_mdx(path):
+        body, lost = mdx.as_markdown(body, 1 + text.count("\n") - body.count("\n"))
+        fields.warnings += lost
+    name = article_name(path)
     named_date, file_name = dates.from_name(name.rpartition("/")[2], zone)
     given_slug = safe_path(fields.text("slug") or "")
     slug = given_slug or safe_path(file_name) or "article"

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 from urllib.parse import quote, unquote
 
+from feeds.article_files import SUFFIX_PATTERN, SUFFIXES, article_name
 from feeds.text import scheme
 
 SCHEME = "note"  # of a link that names its target by the end of its name, between the engine and the HTML pass
@@ -17,7 +18,7 @@ _BY_END = "*/"
 _MAX_TARGETS = 1_000  # of one article
 _MAX_LENGTH = 500  # characters of a link
 
-SUFFIX = re.compile(r"\.(?:md|markdown|mdx)$", re.IGNORECASE)
+_FILE = re.compile(rf"(?:{SUFFIX_PATTERN})$", re.IGNORECASE)
 _PELICAN = re.compile(r"(?:\{filename\}|\|filename\|)")
 _REF = (
     r"""\{\{[<%]\s*(?:rel)?ref\s+(?:path\s*=\s*)?["'`]?(?P<ref>[^"'`<>%{}\n]{1,500}?)["'`]?"""
@@ -65,21 +66,14 @@ def is_by_end(target: str) -> bool:
     return target.startswith(_BY_END)
 
 
-def name_of(path: str) -> str:
-    """Return the name of the article in a file: its path without suffix, that of its folder for `NAME/index.md`."""
-    name = SUFFIX.sub("", path)
-    folder, _, last = name.rpartition("/")
-    return folder if last == "index" and folder else name
-
-
 def files_of(name: str) -> list[str]:
     """Return the paths at which the file of an article with this name may be."""
-    return [f"{name}{middle}.{suffix}" for middle in ("", "/index") for suffix in ("md", "markdown", "mdx")]
+    return [f"{name}{middle}{suffix}" for middle in ("", "/index") for suffix in SUFFIXES]
 
 
 def ends_of(path: str) -> list[str]:
     """Return the targets that name the article in a file by the end of its name."""
-    parts = name_of(path).casefold().split("/")
+    parts = article_name(path).casefold().split("/")
     return [f"{_BY_END}{'/'.join(parts[at:])}" for at in range(len(parts))]
 
 
@@ -93,7 +87,7 @@ def target_of(href: str, path: str) -> Target | None:
         return None
     said, _, fragment = href.partition("#")
     said = _PELICAN.sub("", unquote(said.partition("?")[0]), count=1)
-    if scheme(said) or said.startswith("//") or not SUFFIX.search(said):
+    if scheme(said) or said.startswith("//") or not _FILE.search(said):
         return None
     said = said.removeprefix("@")  # Zola's `@/b.md`
     parts = [] if said.startswith("/") else path.split("/")[:-1]
@@ -102,7 +96,7 @@ def target_of(href: str, path: str) -> Target | None:
             del parts[-1:]
         elif part not in ("", "."):
             parts.append(part)
-    return Target(name_of("/".join(parts)), fragment)
+    return Target(article_name("/".join(parts)), fragment)
 
 
 def targets(body: str, path: str, *, wikilinks: bool) -> tuple[str, ...]:
@@ -147,7 +141,7 @@ def _reference(match: re.Match[str]) -> str:
         said = said.rpartition("/")[2]
     path, _, fragment = said.strip().partition("#")
     if path.startswith("/"):  # below the content folder
-        path = SUFFIX.sub("", path) + ".md"
+        path = _FILE.sub("", path) + ".md"
         return quote(path) + (f"#{fragment}" if fragment else "")
     return f"{SCHEME}:{quote(path)}" + (f"#{fragment}" if fragment else "")
 
@@ -155,7 +149,7 @@ def _reference(match: re.Match[str]) -> str:
 def _searched(said: str) -> Target:
     """Return the target that is the end of a name, and a heading of it as Obsidian names it."""
     name, _, heading = said.partition("#")
-    name = name_of(name.strip().strip("/").removeprefix("./")).casefold()
+    name = article_name(name.strip().strip("/").removeprefix("./")).casefold()
     heading = heading.rpartition("#")[2]
     fragment = "" if heading.startswith("^") else _NO_ANCHOR.sub("", heading.strip().lower()).replace(" ", "-")
     return Target(f"{_BY_END}{name}" if name else "", fragment)

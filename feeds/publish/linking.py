@@ -7,9 +7,10 @@ articles that link to it show another URL, so the feeds that show those change t
 from collections.abc import Iterable
 
 from feeds import syndicate
+from feeds.article_files import article_name
 from feeds.catalog import Linking, Pending, Writer, names_by_feed
 from feeds.model import Site
-from feeds.parse.links import ends_of, files_of, is_by_end, name_of
+from feeds.parse.links import ends_of, files_of, is_by_end
 from feeds.publish.stamps import Stamps
 
 _PAGE = 5_000  # articles whose links are looked up together
@@ -47,7 +48,7 @@ class Linker:
             return []
         if every or len(self._changed) > _MANY:
             return sorted({*self._own, *self._catalog.with_links()})
-        targets = {target for path in self._changed.values() for target in (name_of(path), *ends_of(path))}
+        targets = {target for path in self._changed.values() for target in (article_name(path), *ends_of(path))}
         return sorted({*self._own, *self._catalog.linking_to(self._changed, targets)})
 
     def _update(self, rows: list[Linking], stamps: Stamps) -> None:
