@@ -48,14 +48,22 @@ class Sandbox:
 
         Raises `Refused` if it fails or takes too much, `FeedsError` if nothing can be rendered just now.
         """
-        request = json.dumps([body, summary, base, prefix, title]).encode() + b"\n"
+        return Content(**self._answer("content", body, summary, base, prefix, title))
+
+    def converted(self, body: str) -> str:
+        """Return the HTML of a body before it is sanitised, as `Renderer.converted` does. Raises as `content`."""
+        html: str = self._answer("converted", body)
+        return html
+
+    def _answer(self, method: str, *arguments: str | None) -> Any:
+        request = json.dumps([method, *arguments]).encode() + b"\n"
         with self._lock:
             answer = self._ask(request)
             if answer is None:  # the process died; of this article only if it does so again
                 answer = self._ask(request) or {"refused": "can't be rendered: it crashes the renderer"}
         if "refused" in answer:
             raise Refused(answer["refused"])
-        return Content(**answer)
+        return answer["returned"]
 
     def __del__(self) -> None:
         """End the process with its owner."""
@@ -111,7 +119,9 @@ def _answer(renderer: "Renderer", request: list[Any], seconds: float) -> dict[st
         resource.setrlimit(resource.RLIMIT_CPU, (limit, resource.getrlimit(resource.RLIMIT_CPU)[1]))
     signal.setitimer(signal.ITIMER_VIRTUAL, seconds)
     try:
-        return asdict(renderer.content(*request))
+        method, *arguments = request
+        returned = renderer.content(*arguments) if method == "content" else renderer.converted(*arguments)
+        return {"returned": asdict(returned) if isinstance(returned, Content) else returned}
     except TimeoutError:
         return {"refused": _TOO_SLOW}
     except Refused as refused:
