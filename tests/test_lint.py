@@ -151,9 +151,10 @@ def test_html_that_nobody_misses(html):
         ("obsidian", "[[Note|text]] ![[a.png]] ==a== %%b%%", []),
         ("python-markdown", "> [!NOTE]\n> A", [6]),
         ("python-markdown", "A\n| a | b |\n|---|---|\n| 1 | 2 |\n\n| a |\n|---|\n| b |", [8]),
-        ("python-markdown", "- a\n\n  ```js\n  b\n  c\n  ```", [8]),
+        ("python-markdown", "A\n\n```js\nb", [8]),
+        ("python-markdown", "- [x] a ~~b~~\n\n    ```js\n    c\n    ```\n\n??? note\n    A\n\n:::tip\nA\n:::", []),
         ("python-markdown", "- a\n  - b\n  - c\n\n- d\n    - e\n\n1. f\n   - g", [7, 14]),
-        ("python-markdown", "[[Note]]\n\n:::note\nA\n:::", [6, 8]),
+        ("python-markdown", "[[Note]]\n\n:::note\nA", [6, 8]),
         ("python-markdown", "!!! note\n    A\n\n*[HTML]: Hyper Text\n\nA[^1]\n\n[^1]: B\n\n```js\nc\n```", []),
     ],
 )  # fmt: skip

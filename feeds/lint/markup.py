@@ -15,7 +15,6 @@ from feeds.parse import html as sanitiser
 from feeds.parse.content import Dialect
 
 _CODE = re.compile(r"<(pre|code|math|script|style|svg|textarea)\b[^<>]*>.*?</\1>", re.DOTALL | re.IGNORECASE)
-_MULTILINE_CODE = re.compile(r"(?<!<pre>)<code>([^<>\n]*)\n[^<>]*</code>")
 _COMMENT = re.compile(r"<!--.*?(?:-->|\Z)", re.DOTALL)
 _FORMULA = re.compile(
     r"\$\$.{1,5000}?\$\$|\$(?![\s$])[^$\n]{1,1000}(?<!\s)\$|\\\(.{1,1000}?\\\)|\\\[.{1,5000}?\\\]", re.DOTALL
@@ -23,7 +22,6 @@ _FORMULA = re.compile(
 _INLINE_TAG = re.compile(r"</?(?:a|del|em|mark|strong|sub|sup)>")  # what Markdown makes of other characters
 _ATTRIBUTES = re.compile(r"(<[A-Za-z][\w-]*)\s[^<>]*>")
 _ADDRESS = re.compile(r"\s(?:src|href)=\"([^\"]*)\"", re.IGNORECASE)
-_FENCE = re.compile(r"[ \t>]*(?:`{3,}|~{3,})")
 _ITEM = re.compile(r"( *)(?:[*+-]|\d{1,9}[.)])[ \t]+\S")
 
 _TEMPLATE = re.compile(
@@ -70,9 +68,7 @@ _OTHER = (
     _syntax("a task, as in GitHub's dialect", r"(?<=<li>)\s*(?:<p>)?\s*\[[ x]\]\s", "python-markdown"),
     _syntax("text that is struck through, as in GitHub's dialect", r"~~[^~\s][^~\n]{0,500}~~"),
     _syntax("a table without a blank line above it", r"^\s*\|?(?:\s*:?-{3,}:?\s*\|)+[\s:|-]*$", "python-markdown"),
-    _syntax(
-        "a code fence where Python-Markdown knows none", rf"{_BEGINS}\s*(?:`{{3,}}|~{{3,}})[^`\n]*$", "python-markdown"
-    ),
+    _syntax("a code fence that is not closed", rf"{_BEGINS}\s*(?:`{{3,}}|~{{3,}})[^`\n]*$", "python-markdown"),
     _syntax("an admonition of another dialect, or one that is not closed", rf"{_BEGINS}:{{3,}}[ \t]*[a-z{{][^\n<]*"),
     _syntax("an abbreviation, as in python-markdown", rf"{_BEGINS}\*\[[^\[\]\n]{{1,100}}\]:\s"),
     _syntax("a tab of MkDocs Material", rf"{_BEGINS}===[+!]?\s+\"[^\"\n]*\""),
@@ -129,7 +125,7 @@ def found(html: str, lines: Lines, dialect: Dialect, is_missing: Callable[[str],
     text = unescape(_ATTRIBUTES.sub(r"\1>", _COMMENT.sub("", _CODE.sub("<code/>", html))))
     plain = _FORMULA.sub("", text) if "$" in text or "\\" in text else text
     yield from _templates(html, plain, lines)
-    yield from _other_dialect(html, plain, lines, dialect)
+    yield from _other_dialect(plain, lines, dialect)
     for name, tag in sanitiser.dropped(html):
         why = _LOST.get(name, "no reader knows it")
         yield lines.of(tag), "dropped-html", f"<{name}> is left out: {why}"
@@ -157,17 +153,12 @@ def _is_article(written: str) -> bool:
     return match is not None and match[0].lower().endswith(SUFFIXES)
 
 
-def _other_dialect(html: str, plain: str, lines: Lines, dialect: Dialect) -> Iterator[Found]:
+def _other_dialect(plain: str, lines: Lines, dialect: Dialect) -> Iterator[Found]:
     for syntax in _OTHER:
         if syntax.dialect in {None, dialect}:
             for match in syntax.pattern.finditer(plain):
                 yield lines.of(match[0]), "other-dialect", _of_another(match[0], syntax.what, dialect)
     if dialect == "python-markdown":
-        for match in _MULTILINE_CODE.finditer(html):
-            fences = (number for number, line in lines.all if _FENCE.match(line) and line.strip().endswith(match[1]))
-            if number := next(fences, 0):
-                what = "a code fence where Python-Markdown knows none"
-                yield number, "other-dialect", _of_another(f"```{match[1]}", what, dialect)
         yield from _flat_lists(lines)
 
 
