@@ -3,13 +3,16 @@
 Every part of the program that asks whether a file can be an article, or what it is called, asks here.
 """
 
+import posixpath
 import re
+from urllib.parse import unquote
 
 DEFAULT_SUFFIXES = (".md", ".markdown")
 SUFFIXES = (*DEFAULT_SUFFIXES, ".mdx")  # .mdx only where content.include names it
 DEFAULT_INCLUDE = tuple(f"**/*{suffix}" for suffix in DEFAULT_SUFFIXES)
 SUFFIX_PATTERN = "|".join(re.escape(suffix) for suffix in SUFFIXES)
 _SUFFIX = re.compile(rf"(?:{SUFFIX_PATTERN})$", re.IGNORECASE)
+_SCHEME = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]*:")
 _WILDCARD = re.compile(r"[*?\]]")
 
 
@@ -31,6 +34,22 @@ def article_name(path: str) -> str:
 def has_own_folder(path: str) -> bool:
     """Return whether an article file is `NAME/index.md`, so that the other files of its folder belong to it."""
     return without_suffix(path).endswith("/index")
+
+
+def resolved(article: str, reference: str) -> str | None:
+    """Return the path of the file that an article refers to relative to its own, both below the content folder.
+
+    None for a URL, for a path from the root of the site, and for what leads out of the folder or to something hidden.
+    """
+    path = unquote(reference.strip().partition("?")[0].partition("#")[0])
+    if not path or path.startswith("/") or _SCHEME.match(path):
+        return None
+    return _visible(posixpath.join(posixpath.dirname(article), path))
+
+
+def _visible(path: str) -> str | None:
+    path = posixpath.normpath(path)
+    return None if any(part.startswith(".") for part in path.split("/")) else path
 
 
 def may_match(pattern: str) -> bool:

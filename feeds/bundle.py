@@ -7,7 +7,8 @@ hidden ones, and nothing that a link leads to from outside the content folder.
 import os
 from pathlib import Path
 
-from feeds.article_files import has_own_folder
+from feeds.article_files import has_own_folder, resolved, without_suffix
+from feeds.model import Article
 from feeds.parse.media import media_type
 
 
@@ -39,3 +40,24 @@ def find(root: Path, article: str, name: str) -> Path | None:
         return place if inside and place.is_file() else None
     except (OSError, ValueError, RuntimeError):  # a name that can't be, or links in a circle
         return None
+
+
+def is_missing(root: Path, article: Article, reference: str) -> bool:
+    """Return whether a reference of an image, relative to an article's file, leads to a file that is not there.
+
+    Nothing is known of other references, since a site's own files may be elsewhere. Hexo has the files of `NAME.md` in
+    a folder NAME.
+    """
+    path = resolved(article.path, reference)
+    if path is None or reference.lstrip().startswith(".."):
+        return False
+    in_folder = resolved(f"{without_suffix(article.path)}/index.md", reference)
+    return not any(_is_file(root, one) for one in (path, in_folder) if one)
+
+
+def _is_file(root: Path, path: str) -> bool:
+    try:
+        place = root / path
+        return place.is_file() and place.resolve().is_relative_to(root.resolve())
+    except (OSError, ValueError, RuntimeError):  # a name that can't be, or links in a circle
+        return False

@@ -58,14 +58,22 @@ class Sandbox:
 
         Raises `Refused` if it fails or takes too much, `FeedsError` if nothing can be rendered just now.
         """
-        request = json.dumps([body, summary, base, prefix, title, links]).encode() + b"\n"
+        return Content(**self._answer("content", body, summary, base, prefix, title, links))
+
+    def converted(self, body: str) -> str:
+        """Return the HTML of a body before it is sanitised, as `Renderer.converted` does. Raises as `content`."""
+        html: str = self._answer("converted", body)
+        return html
+
+    def _answer(self, method: str, *arguments: object) -> Any:
+        request = json.dumps([method, *arguments]).encode() + b"\n"
         with self._lock:
             answer = self._ask(request)
             if answer is None:  # the process died; of this article only if it does so again
                 answer = self._ask(request) or {"refused": "can't be rendered: it crashes the renderer"}
         if "refused" in answer:
             raise Refused(answer["refused"])
-        return Content(**answer)
+        return answer["returned"]
 
     def __del__(self) -> None:
         """End the process with its owner."""
@@ -115,13 +123,18 @@ def _too_slow(_signal: int, _frame: FrameType | None) -> NoReturn:
 
 
 def _answer(renderer: "Renderer", request: Sequence[Any], seconds: float) -> dict[str, Any]:
+    from feeds.parse.links import Links
+
     usage = resource.getrusage(resource.RUSAGE_SELF)
     with contextlib.suppress(ValueError, OSError):  # a lower limit is already in force
         limit = int(usage.ru_utime + usage.ru_stime + seconds) + _GRACE
         resource.setrlimit(resource.RLIMIT_CPU, (limit, resource.getrlimit(resource.RLIMIT_CPU)[1]))
     signal.setitimer(signal.ITIMER_VIRTUAL, seconds)
     try:
-        return asdict(renderer.content(*request))
+        if request[0] == "converted":
+            return {"returned": renderer.converted(request[1])}
+        _, body, summary, base, prefix, title, links = request
+        return {"returned": asdict(renderer.content(body, summary, base, prefix, title, Links(*links)))}
     except TimeoutError:
         return {"refused": _TOO_SLOW}
     except Refused as refused:
@@ -139,7 +152,6 @@ def _answer(renderer: "Renderer", request: Sequence[Any], seconds: float) -> dic
 def main() -> None:
     """Answer each line of standard input, a request in JSON, with a line; end with the input."""
     from feeds.parse.content import Renderer  # which only this process needs
-    from feeds.parse.links import Links
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for who started us
     signal.signal(signal.SIGVTALRM, _too_slow)
@@ -147,8 +159,7 @@ def main() -> None:
         resource.setrlimit(resource.RLIMIT_AS, (_MEMORY, _MEMORY))
     renderer, seconds = Renderer("python-markdown"), float(sys.argv[1])
     for line in sys.stdin.buffer:
-        *request, links = json.loads(line)
-        answer = _answer(renderer, (*request, Links(*links)), seconds)
+        answer = _answer(renderer, json.loads(line), seconds)
         sys.stdout.buffer.write(json.dumps(answer).encode() + b"\n")
         sys.stdout.buffer.flush()
 

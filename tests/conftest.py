@@ -126,6 +126,10 @@ class InProcessSandbox:
         except RecursionError:
             raise Refused("nested too deep") from None
 
+    def converted(self, body):
+        """Return the HTML of a body before it is sanitised."""
+        return self._renderer.converted(body)
+
 
 _COVERAGE = "COVERAGE_PROCESS_CONFIG"  # starts coverage in processes
 

@@ -135,12 +135,34 @@ def test_tables_code_and_definitions_work(dialect):
     assert "<dt>Term</dt>" in rendered
 
 
-def test_python_markdown_has_its_own_rules():
-    """A site that was written for Python-Markdown keeps abbreviations, admonitions and four-space nesting."""
-    render = Renderer("python-markdown").content
-    assert '<abbr title="Hyper">HTML</abbr>' in render("*[HTML]: Hyper\n\nHTML", None, BASE, "e1-").html
-    assert "<p>Mind</p>" in render('!!! note "Mind"\n    Text', None, BASE, "e1-").html
-    assert "<ul>\n<li>a</li>\n<li>b</li>\n</ul>" in render("* a\n  * b", None, BASE, "e1-").html
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        ("*[HTML]: Hyper\n\nHTML", '<p><abbr title="Hyper">HTML</abbr></p>'),
+        ("* a\n  * b", "<ul>\n<li>a</li>\n<li>b</li>\n</ul>"),
+        ('<div markdown="1">\n*a*\n</div>', "<div>\n<p><em>a</em></p>\n</div>"),
+        ("## A { #own .x }", '<h2 id="e1-own">A</h2>'),
+        ("~~a~~ ~b~ ~/c and ~/d", "<p><del>a</del> ~b~ ~/c and ~/d</p>"),
+        ("- [x] a\n- [ ] b", "<ul>\n<li>☑ a</li>\n<li>☐ b</li>\n</ul>"),
+        (
+            "- a\n\n    ```py\n    x < 1\n\n    y\n    ```\n\n- b",
+            '<ul>\n<li>\n<p>a</p>\n<pre><code class="language-py">x &lt; 1\n\ny\n</code></pre>\n</li>\n<li>\n<p>b</p>\n</li>\n</ul>',
+        ),
+        ("> ```\n> a\n> ```", "<blockquote>\n<pre><code>a\n</code></pre>\n</blockquote>"),
+        ('``` { .py title="a.py" hl_lines="1" }\na\n```', '<pre><code class="language-py">a\n</code></pre>'),
+        ('```py title="a.py" {1,3}\na\n```', '<pre><code class="language-py">a\n</code></pre>'),
+        ("```py\n!!! note\n    a\n```", '<pre><code class="language-py">!!! note\n    a\n</code></pre>'),
+        (
+            '!!! note "Mind"\n    Text\n\n    - a',
+            "<blockquote>\n<p><strong>Mind</strong></p>\n<p>Text</p>\n<ul>\n<li>a</li>\n</ul>\n</blockquote>",
+        ),
+        ("??? tip\n    Text", "<blockquote>\n<p><strong>Tip</strong></p>\n<p>Text</p>\n</blockquote>"),
+        (":::warning\nText\n:::", "<blockquote>\n<p><strong>Warning</strong></p>\n<p>Text</p>\n</blockquote>"),
+    ],
+)
+def test_python_markdown_has_its_own_rules(body, expected):
+    """A site that was written for Python-Markdown has the extensions that Pelican and MkDocs use, and admonitions as in other dialects."""
+    assert Renderer("python-markdown").content(body, None, BASE, "e1-").html == expected
 
 
 @pytest.mark.parametrize(
@@ -255,7 +277,7 @@ def test_real_articles_are_ordinary(body):
     assert ordinary(body)
 
 
-MARKS = st.sampled_from(["[", "]", "(", ")", "!", "*", "_", "`", "```\n", "~~~\n", "<", ">", "<a ", "<div>", "&", "#", "\n", "\n\n", "    ",
+MARKS = st.sampled_from(["[", "]", "(", ")", "!", "*", "~", "~~", "_", "`", "```\n", "~~~\n", "<", ">", "<a ", "<div>", "&", "#", "\n", "\n\n", "    ",
                          "\t", "* ", "1. ", "> ", "| ", "---\n", ": ", "[^1]", "[^1]: ", "*[a]: ", "{: #x}", "\\", "http://x", "word "])  # fmt: skip
 
 

@@ -41,13 +41,18 @@ class Rendered:
     oldest: datetime | None  # when its last entry was published
 
 
+def markdown_renderer(site: Site) -> Sandbox | MarkdownRenderer:
+    """Return the renderer of a site's articles: with Python-Markdown, which may take long, one in another process."""
+    return Sandbox(_SECONDS) if site.markdown == "python-markdown" else MarkdownRenderer(site.markdown)
+
+
 class Renderer:
     """Renders for any number of threads; an entry is kept for the next feed that shows it."""
 
     def __init__(self, site: Site, room: int) -> None:
         """Keep so many bytes of entries, and as many of what formats wrote of them."""
         self._site = site
-        self._markdown = Sandbox(_SECONDS) if site.markdown == "python-markdown" else MarkdownRenderer(site.markdown)
+        self._markdown = markdown_renderer(site)
         self._entries = Kept[Entry](room, lambda entry: len(entry.html or "") + len(entry.summary) + _OVERHEAD)
         self._written = Kept[bytes](room, len)
         self._lock = threading.Lock()

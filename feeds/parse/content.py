@@ -90,6 +90,12 @@ class Renderer:
     def start(self) -> None:
         """Do nothing: there is no process to start."""
 
+    def converted(self, body: str) -> str:
+        """Return the HTML of a body before it is sanitised. Raises `Refused` if it can't be rendered."""
+        converted = clean(self._engine.convert(body))
+        _require_moderate(converted)
+        return converted
+
     def content(
         self, body: str, summary: str | None, base: str, prefix: str, title: str = "", links: Links = _NO_LINKS
     ) -> Content:
@@ -106,9 +112,7 @@ class Renderer:
         Raises:
             Refused: the body can't be rendered.
         """
-        converted = clean(self._engine.convert(body))
-        _require_moderate(converted)
-        converted = _EXCERPT_END.sub(f'<span id="{_MARK_ID}"></span>', converted, count=1)
+        converted = _EXCERPT_END.sub(f'<span id="{_MARK_ID}"></span>', self.converted(body), count=1)
         rendered = html.fit(converted, base, prefix, links)
         excerpt, mark, rest = rendered.partition(f'<span id="{prefix}{_MARK_ID}"></span>')
         if mark:

@@ -8,7 +8,7 @@ only names of the tables below and escapes every value; a property test holds it
 
 import re
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from html import escape, unescape
 from urllib.parse import unquote
 
@@ -100,6 +100,14 @@ _KATEX = re.compile(r'<span class="katex-html"', re.IGNORECASE)
 _SPAN = re.compile(r"</?span\b[^<>]*>", re.IGNORECASE)
 _CHECKBOX = re.compile(r"<input\b(?=[^<>]*\btype=[\"']?checkbox\b)[^<>]*>", re.IGNORECASE)
 _CHECKED = re.compile(r"\bchecked\b", re.IGNORECASE)
+_MISSED = re.compile(  # elements that are dropped, and comments, which may hold any; custom elements have a "-"
+    r"(?P<comment><!--)|<(?P<name>script|style|form|svg|canvas|select|textarea|iframe|object|embed|[a-z][a-z0-9]*-[a-z0-9-]*)"
+    r"(?P<attributes>(?:\s[^<>]*)?)>",
+    re.IGNORECASE,
+)
+_ADDRESS = re.compile(r"\s(?:src|data|data-src|data-lazy-src|data-original)\s*=\s*[\"']?[^\s\"'>]", re.IGNORECASE)
+_INSTEAD = re.compile(r"<(?:embed|iframe|img|a)\s")  # what an object holds for those who can't show it
+_MAX_INSIDE = 2_000  # characters of an element that are searched for that
 
 _CLEANER = nh3.Cleaner(
     tags=TAGS | _FRAMES,
@@ -126,17 +134,7 @@ def fit(html: str, base: str, prefix: str, links: Links = _NO_LINKS) -> str:
     `base` is the article's absolute URL. Ids get `prefix`, and links within the HTML lead to them; they stay fragments,
     since Miniflux and NetNewsWire follow a footnote only so. Links to the files of other articles become `links`.
     """
-    html = _without_open_ends(html)
-    lower = html.lower()
-    if "<script" in lower:
-        html = embeds.scripts_as_links(html)
-    if "</svg" in lower:
-        html = _SVG.sub(r"\1", html)
-    if 'class="katex-html"' in lower:
-        html = _without_visual_katex(html)
-    if "<input" in lower:
-        html = _CHECKBOX.sub(lambda match: "☑" if _CHECKED.search(match[0]) else "☐", html)
-    regular = _CLEANER.clean(html)
+    regular = _CLEANER.clean(_converted(html))
     framed = "<iframe" in regular or "<object" in regular or "<embed" in regular
     if framed or '="' in regular:
         rewrite = _Rewrite(regular, base, prefix, links)
@@ -191,6 +189,75 @@ def _without_open_ends(html: str) -> str:
     return "".join([*parts, html[end:]])
 
 
+def _converted(html: str) -> str:
+    """Return HTML in which text stands for elements that are dropped and have something in their place."""
+    html = _without_open_ends(html)
+    lower = html.lower()
+    if "<script" in lower:
+        html = embeds.scripts_as_links(html)
+    if "</svg" in lower:
+        html = _SVG.sub(r"\1", html)
+    if 'class="katex-html"' in lower:
+        html = _without_visual_katex(html)
+    if "<input" in lower:
+        html = _CHECKBOX.sub(lambda match: "☑" if _CHECKED.search(match[0]) else "☐", html)
+    return html
+
+
+def dropped(html: str) -> list[tuple[str, str]]:
+    """Return the elements of HTML that `fit` drops and a reader would miss, as (name, start tag)."""
+    if "<" not in html:
+        return []
+    html, found, at = _converted(html), list[tuple[str, str]](), 0
+    while match := _MISSED.search(html, at):
+        at = match.end()
+        if match["comment"]:
+            at = html.find("-->", at)
+            if at < 0:
+                break
+            continue
+        name = match["name"].lower()
+        if name in _DROPPED and (end := re.compile(f"</{name}", re.IGNORECASE).search(html, at)):
+            at = end.start()  # with everything in it
+        if _is_missed(name, match["attributes"], html[match.end() : match.end() + _MAX_INSIDE]):
+            found.append((name, match[0]))
+    return found
+
+
+def _is_missed(name: str, attributes: str, rest: str) -> bool:
+    """Return whether a reader misses an element, by its attributes and the beginning of what follows its tag."""
+    if name == "object" and _INSTEAD.search(rest.lower().partition("</object")[0]):
+        return False
+    if name in _FRAMES:
+        return _ADDRESS.search(attributes) is None
+    if name == "script":
+        return not (embeds.is_decoration(attributes) or "application/ld+json" in attributes.lower())
+    return "-" not in name or rest.lstrip().lower().startswith(f"</{name}")
+
+
+def images(html: str) -> list[str]:
+    """Return the references of the images in HTML, as their author wrote them."""
+    found = []
+    for match in _START_TAG.finditer(_CLEANER.clean(html)) if "<" in html else ():
+        if match[1] in {"img", "source"}:
+            attributes = _Rewrite.attributes(match[2])
+            _Rewrite.restore_lazy(attributes)
+            found += [attributes.get("src", ""), *(url for url, _ in _candidates(attributes.get("srcset", "")))]
+    return [reference for one in found if (reference := one.strip())]
+
+
+def _candidates(srcset: str) -> Iterator[tuple[str, str]]:
+    """Yield the candidates of a srcset: a URL, which may hold commas but not end with one, and its descriptor."""
+    words = deque(srcset.split())
+    while words:
+        word, descriptor = words.popleft(), ""
+        if not word.endswith(",") and words:
+            descriptor, _, rest = words.popleft().partition(",")
+            if rest:
+                words.appendleft(rest)
+        yield word.strip(","), descriptor
+
+
 def without_tags(html: str) -> str:
     """Give the text of HTML, its entities still in place."""
     return _STRIPPER.clean(html) if "<" in html else html
@@ -219,8 +286,8 @@ class _Rewrite:
 
     def frame(self, match: re.Match[str]) -> str:
         """Return a link in place of an iframe, whose fallback no reader shows."""
-        attributes = self._attributes(match[1])
-        self._restore_lazy(attributes)
+        attributes = self.attributes(match[1])
+        self.restore_lazy(attributes)
         return self._link_to_frame(attributes.get("src", ""), attributes.get("title", ""))
 
     def tag(self, match: re.Match[str]) -> str:
@@ -233,11 +300,11 @@ class _Rewrite:
             and _SAFE_URL.fullmatch(match[2], 7, len(match[2]) - 1)
         ):
             return match[0]  # most links
-        attributes = self._attributes(match[2])
+        attributes = self.attributes(match[2])
         if tag in _FRAMES:
             return self._link_to_frame(attributes.get("src") or attributes.get("data") or "", "")
         if tag in _MEDIA:
-            self._restore_lazy(attributes)
+            self.restore_lazy(attributes)
         if tag == "a" and (name := attributes.pop("name", None)):
             attributes.setdefault("id", name)
         if (align := attributes.pop("align", "").lower()) and _ALIGN.fullmatch(align):
@@ -251,11 +318,13 @@ class _Rewrite:
         return "".join([*written, ">"])
 
     @staticmethod
-    def _attributes(text: str) -> dict[str, str]:
+    def attributes(text: str) -> dict[str, str]:
+        """Return the attributes in a start tag of `nh3`'s by name."""
         return {name: unescape(value) for name, value in _ATTRIBUTE.findall(text)}
 
     @staticmethod
-    def _restore_lazy(attributes: dict[str, str]) -> None:
+    def restore_lazy(attributes: dict[str, str]) -> None:
+        """Put the address of an image that a script would load in the place of its stand-in."""
         for name, stand_ins in _LAZY.items():
             real = [attributes.pop(stand_in) for stand_in in stand_ins if stand_in in attributes]
             if real and real[0].strip():
@@ -279,18 +348,8 @@ class _Rewrite:
         return value if _DATA_IMAGE.match(value) else self._file(value)
 
     def _srcset(self, value: str) -> str | None:
-        """Rewrite the candidates: a URL, which may hold commas but not end with one, and its descriptor."""
-        candidates, words = [], deque(value.split())
-        while words:
-            word = words.popleft()
-            url, descriptor = self._file(word.strip(",")), ""
-            if not word.endswith(",") and words:
-                descriptor, _, rest = words.popleft().partition(",")
-                if rest:
-                    words.appendleft(rest)
-            if url:
-                candidates.append(f"{url} {descriptor}".strip())
-        return ", ".join(candidates) or None
+        found = ((self._file(candidate), descriptor) for candidate, descriptor in _candidates(value))
+        return ", ".join(f"{url} {descriptor}".strip() for url, descriptor in found if url) or None
 
     def _id(self, value: str) -> str | None:
         if not value or value in self._used:
