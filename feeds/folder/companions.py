@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
+from feeds.article_files import SUFFIX_PATTERN, SUFFIXES
 from feeds.errors import FeedsError
 from feeds.folder.walk import AUTHORS_FILES
 from feeds.model import Article, Enclosure
@@ -22,7 +23,7 @@ _NAMES = sorted(AUTHORS_FILES)
 _MAX_AUTHORS_BYTES = 256 * 1024
 _LOG = logging.getLogger(__name__)
 _SUFFIX = re.compile(
-    r"(?:^|/)(?P<stem>[^/]+)\.(?P<tag>[A-Za-z]{2,3}(?:[-_][A-Za-z0-9]{2,8})*)\.(?P<ending>md|markdown)$"
+    rf"(?:^|/)(?P<stem>[^/]+)\.(?P<tag>[A-Za-z]{{2,3}}(?:[-_][A-Za-z0-9]{{2,8}})*)(?:{SUFFIX_PATTERN})$"
 )
 # languages of a suffix that needs no other sign: those that many sites are written in
 _LANGUAGES = {
@@ -80,7 +81,7 @@ class Companions:
         if tag.lower() == self._language or tag.lower().partition("-")[0] in _LANGUAGES:
             return tag
         folder = path.rpartition("/")[0]
-        return tag if self._find(folder, f"{match['stem']}.{match['ending']}") else None
+        return tag if any(self._find(folder, match["stem"] + suffix) for suffix in SUFFIXES) else None
 
     def _measured(self, path: str, file: Enclosure) -> Enclosure:
         name = unquote(file.url.partition("?")[0].partition("#")[0])

@@ -10,11 +10,12 @@ import re
 from collections.abc import Callable
 from html import unescape
 from typing import Literal
+from urllib.parse import unquote
 
 import comrak
 
 from feeds.errors import Refused
-from feeds.parse import admonitions, templates
+from feeds.parse import admonitions, links, templates
 
 CommonMarkDialect = Literal["gfm", "obsidian"]
 
@@ -23,11 +24,15 @@ _FEW_CELLS = 1_000
 _MAX_CELLS = 500_000  # a row is filled up to its table's columns: a small file could become gigabytes
 _MAX_LATEX = 1_000  # openings of \(…\): each searches the rest of the text for its end
 
+_MAX_REFERENCES = 100_000  # characters of URLs and titles that references may add, however short the text is
+
 _TOO_DEEP = re.compile(rf"^[ \t]*(?:>[ ]?){{{_MAX_QUOTES}}}", re.MULTILINE)
+_DEFINITION = re.compile(r"\[(?!\^)[^\[\]]{1,999}\]:(.*(?:\n.+){0,2})")
 _ANCHOR = re.compile(r'<a href="#[^"]*" aria-label="[^"]*" data-heading-content="[^"]*" class="anchor"></a>')
 _HEADING = re.compile(r'<h([1-6]) id="([^"]*)">(.{0,1000}?)</h\1>', re.DOTALL)
 _ATTRIBUTE_LIST = re.compile(r":?\s*+(?:(?:#([\w:.-]++)|\.[\w-]++|[\w-]++=[^\s{}]++)\s*+)++|:?\s*+-\s*+")
 _MAX_ATTRIBUTES = 200  # characters of an attribute list
+_CODE_CHUNK = re.compile(r'class="language-\{\.?([\w+#-]+)[^"]*"')  # R Markdown's, Pandoc's
 _CALLOUT = re.compile(r"<blockquote>\n<p>\[!(\w[\w-]*)\][+-]?[ \t]*([^\n]*?)(\n|</p>)")
 _CHECKBOX = re.compile(r'<input type="checkbox"( checked="")? disabled="" />')
 _MATH = re.compile(r'<span data-math-style="(inline|display)">(.{0,2000}?)</span>', re.DOTALL)
@@ -44,11 +49,11 @@ _TEX = re.compile(
 _SYMBOLS = re.compile(r"(?=.*[A-Za-z])(?=.*[-+*/=<>])(?:[A-Za-z](?![A-Za-z])|[\d\s.,()|!'*/+<>=-])+", re.DOTALL)
 _NOT_TEX = re.compile(r"`|\*\*|\]\(|://|\"|\n\n")
 _ESCAPE = re.compile(r"\\([!-/:-@\[-`{-~])")
-_WIKILINK = re.compile(r'<a href="[^"]*" data-wikilink="true">(.{0,1000}?)</a>', re.DOTALL)
+_WIKILINK = re.compile(r'<a href="([^"]*)" data-wikilink="true">([^<>]{0,1000})')
 _BACKLINK = re.compile(
     r'<a href="(#[^"]*)" class="footnote-backref"[^>]*>↩(?:<sup class="footnote-ref">(\d+)</sup>)?</a>'
 )
-_DEFINITION = re.compile(r"[ ]{0,3}\[\^[^\]\s]+\]:")
+_FOOTNOTE_DEFINITION = re.compile(r"[ ]{0,3}\[\^[^\]\s]+\]:")
 _NESTED_DEFINITION = re.compile(r"^([ ]{4}[ \t]*|\t[ \t]*)\[\^[^\]\s]+\]:", re.MULTILINE)
 _FOOTNOTE = re.compile(r'<sup class="footnote-ref"><a href="([^"]*)" id="([^"]*)" data-footnote-ref>')
 
@@ -114,7 +119,7 @@ class CommonMark:
         if self._obsidian:
             text = _outside_code(text, _obsidian_source)
         if "{%" in text or "{{" in text:
-            text = _outside_code(templates.as_fences(text), templates.resolved)
+            text = _outside_code(templates.as_fences(text), _without_templates)
         if ":::" in text or "!!!" in text or "???" in text:
             text = admonitions.as_quotes(text)
         if "[^" in text and _NESTED_DEFINITION.search(text):
@@ -122,6 +127,7 @@ class CommonMark:
         latex = 0 < text.count("\\(") + text.count("\\[") <= _MAX_LATEX and _has_latex(text)
         if latex:
             text = text.replace("\\(", f"\\({_LATEX_MARK}").replace("\\[", f"\\[{_LATEX_MARK}")
+        text = _room_for_references(text) + text
         html = self._comrak(text, self._with_latex if latex else self._extensions)
         if "data-math-style" in html and not _has_formula(html):  # dollar signs around text
             html = self._comrak(text, self._without_formulas)
@@ -148,12 +154,27 @@ def _require_moderate(text: str) -> None:
             raise Refused("a table with too many cells")
 
 
+def _room_for_references(text: str) -> str:
+    """Return a blank line to begin a text with, so long that comrak resolves all of its references.
+
+    comrak lets references add as many characters of URLs and titles as the text has, and leaves the others as text.
+    cmark lets them add 100,000 to a short text.
+    """
+    definitions = _DEFINITION.findall(text) if "]:" in text else None
+    if not definitions:
+        return ""
+    wanted = min(text.count("[") * max(map(len, definitions)), _MAX_REFERENCES) - len(text)
+    return " " * wanted + "\n" if wanted > 0 else ""
+
+
 def _converted(html: str) -> str:
     """Return comrak's HTML with heading ids, check boxes, callouts, formulas and footnotes as readers show them."""
     if "<h" in html:
         html = _ANCHOR.sub("", html)
         if "{" in html:
             html = _HEADING.sub(_heading, html)
+    if 'class="language-{' in html:
+        html = _CODE_CHUNK.sub(r'class="language-\1"', html)
     if "[!" in html:
         html = _CALLOUT.sub(_callout, html)
     if 'type="checkbox"' in html:
@@ -162,14 +183,11 @@ def _converted(html: str) -> str:
         html = _MATH_CODE.sub(lambda match: f"<p>$$\n{match[1].strip()}\n$$</p>", html)
         html = _MATH.sub(lambda match: _formula(match[1], match[2]), html)
     if "data-wikilink" in html:
-        html = _WIKILINK.sub(r"\1", html)
+        html = _WIKILINK.sub(_wikilink, html)
     if "data-footnote-ref" in html:
         html = _footnotes(html)
-    if _ANY_LIST.search(html):
-        html = _without_attribute_lists(html)
-    if "<p>[" in html:
-        html = _PLACE_OF_TOC.sub("", html)
-    return html
+    html = _PLACE_OF_TOC.sub("", html) if "<p>[" in html else html
+    return _without_attribute_lists(html) if _ANY_LIST.search(html) else html
 
 
 def _heading(match: re.Match[str]) -> str:
@@ -183,6 +201,14 @@ def _heading(match: re.Match[str]) -> str:
     of_attributes = re.sub(r"[^\w\- ]", "", attributes.lower()).replace(" ", "-")  # as comrak makes an id of text
     id_ = own_id[1] if own_id else id_.removesuffix(f"-{of_attributes}")
     return f'<h{level} id="{id_}">{text[:start].rstrip()}</h{level}>'
+
+
+def _wikilink(match: re.Match[str]) -> str:
+    """Return a link to a note as the HTML pass knows it; `Note#Part` without a text of its own is `Note > Part`."""
+    href, text = match.groups()
+    if "#" in text and unquote(href) == unescape(text):
+        text = " &gt; ".join(part for part in text.split("#") if part)
+    return f'<a href="{links.SCHEME}:{href}">{text}'
 
 
 def _callout(match: re.Match[str]) -> str:
@@ -229,7 +255,7 @@ def _without_nested_definitions(text: str) -> str:
     """
     lines, within, indent = text.split("\n"), False, ""
     for number, line in enumerate(lines):
-        if _DEFINITION.match(line):
+        if _FOOTNOTE_DEFINITION.match(line):
             within, indent = True, ""
         elif line.strip() and not line.startswith((" ", "\t")):
             within = False
@@ -272,6 +298,11 @@ def _outside_code(text: str, change: Callable[[str], str]) -> str:
         parts += [change(text[end : match.start()]), match[0]]
         end = match.end()
     return "".join([*parts, change(text[end:])])
+
+
+def _without_templates(text: str) -> str:
+    """Return a part of a text without the tags of templates whose meaning is known; a link to an article goes first."""
+    return templates.resolved(links.with_references(text) if links.has_references(text) else text)
 
 
 def _obsidian_source(text: str) -> str:

@@ -44,6 +44,12 @@ _PAGES: tuple[tuple[re.Pattern[str], str, str], ...] = tuple(
 )
 _SCRIPT = re.compile(r"<script\b([^<>]*)>\s*</script\s*>", re.IGNORECASE)
 _SRC = re.compile(r"\bsrc\s*=\s*(?:\"([^\"]*)\"|'([^']*)'|([^\s\"']+))", re.IGNORECASE)
+# scripts that only change how a quotation of a post looks, which stays
+_DECORATION = re.compile(
+    r"platform\.(?:twitter|x)\.com/widgets\.js|instagram\.com/(?:static/[\w.-]+/)?embeds?\.js|tiktok\.com/embed\.js"
+    r"|embed\.bsky\.app/|embed\.redditmedia\.com/|/embed\.js",
+    re.IGNORECASE,
+)
 _MAX_URL = 2_000  # characters
 
 
@@ -58,6 +64,11 @@ def link(url: str, title: str = "") -> str:
 def scripts_as_links(html: str) -> str:
     """Return HTML in which scripts that embed something known are paragraphs with a link; other scripts stay."""
     return _SCRIPT.sub(_script, html)
+
+
+def is_decoration(attributes: str) -> bool:
+    """Return whether a script with these attributes only decorates a quotation, which is shown without it."""
+    return _DECORATION.search(attributes) is not None
 
 
 def _script(match: re.Match[str]) -> str:

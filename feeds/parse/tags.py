@@ -13,10 +13,11 @@ _VOID = frozenset(
 # elements whose content is text, or is not shown, up to their end
 SWALLOWING = frozenset(
     {
-        "audio", "iframe", "noembed", "noframes", "noscript", "plaintext", "script", "select", "style", "svg",
-        "template", "textarea", "title", "video", "xmp",
+        "annotation", "annotation-xml", "audio", "iframe", "noembed", "noframes", "noscript", "plaintext", "script",
+        "select", "style", "svg", "template", "textarea", "title", "video", "xmp",
     }
 )  # fmt: skip
+_EMBEDDING = frozenset({"audio", "iframe", "script", "video"})
 _NAME = re.compile(r"<([a-zA-Z][\w:-]*)")
 _BEFORE_SLASH = frozenset(" \t\n\"'}")  # else it is the end of an attribute's value, as in <a href=/x/>
 
@@ -24,13 +25,13 @@ _BEFORE_SLASH = frozenset(" \t\n\"'}")  # else it is the end of an attribute's v
 def with_ends(html: str, names: Iterable[str]) -> str:
     """Return HTML in which self-closed tags, and those of SWALLOWING that are among `names`, swallow nothing.
 
-    A self-closed element has an end tag, and so has one with attributes that nothing ends. A tag without attributes
-    that nothing ends is shown as it was typed.
+    A self-closed element has an end tag, and so has one that embeds something and that nothing ends. Another tag that
+    nothing ends is shown as it was typed.
     """
     if "/>" in html:
         html = _with_ends_of_self_closed(html)
     for name in SWALLOWING.intersection(names):
-        ends = [match.end() for match in re.finditer(rf"</{name}\b", html, re.IGNORECASE)]
+        ends = [match.end() for match in re.finditer(rf"</{name}(?=[\s>])", html, re.IGNORECASE)]
         at = ends[-1] if ends else 0
         html = html[:at] + re.sub(rf"<({name})(\s[^<>]*)?>", _unclosed, html[at:], flags=re.IGNORECASE)
     return html
@@ -52,4 +53,5 @@ def _with_ends_of_self_closed(html: str) -> str:
 
 def _unclosed(match: re.Match[str]) -> str:
     name, attributes = match.groups("")
-    return f"{match[0]}</{name}>" if attributes.strip() else f"&lt;{name}&gt;"
+    embeds = attributes.strip() and name.lower() in _EMBEDDING
+    return f"{match[0]}</{name}>" if embeds else f"&lt;{name}{attributes}&gt;"

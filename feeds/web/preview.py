@@ -16,6 +16,7 @@ from werkzeug.wrappers import Request, Response
 
 from feeds.catalog import Catalog
 from feeds.documents import Documents
+from feeds.documents.render import markdown_renderer
 from feeds.lint import Lint, Problem
 from feeds.model import Site
 from feeds.pages import MEDIA_TYPE, aligned, direction, templates
@@ -34,6 +35,7 @@ class Preview:
         self._catalog = catalog
         self._documents = documents
         self._site = site
+        self._markdown = markdown_renderer(site)
 
     def may_see(self, request: Request) -> bool:
         """Tell whether a request is from the browser that has the key."""
@@ -71,11 +73,13 @@ class Preview:
         found = self._documents.overviews.unpublished(path)
         if found is None:
             return None
-        article, entry, token = found
+        record, entry, token = found
+        article = record.article
         with self._catalog.reading() as catalog:
             refused = next((one for one in catalog.refused() if one.path == path), None)
         html = aligned(entry.html or "").replace(f'="{self._site.url}/', '="/').replace(f", {self._site.url}/", ", /")
-        problems = Lint(self._site, datetime.now(UTC)).article(article, article.body)
+        lint = Lint(self._site, datetime.now(UTC), convert=self._markdown.converted)
+        problems = lint.article(article, article.body, record.links)
         template = templates().get_template("preview.html")
         return template.render(
             site=self._site,
