@@ -95,7 +95,9 @@ _SVG = re.compile(
 )
 _KATEX = re.compile(r'<span class="katex-html"', re.IGNORECASE)
 _SPAN = re.compile(r"</?span\b[^<>]*>", re.IGNORECASE)
-_SPECIAL = re.compile(rf"<(?i:({'|'.join([*sorted(tags.SWALLOWING), 'input'])}))[\s/>]")  # tags that need more than nh3
+_SPECIAL = re.compile(  # tags that need more than nh3
+    rf"<(?i:({'|'.join([*sorted(tags.SWALLOWING), 'input', 'lite-youtube', 'lite-vimeo'])}))[\s/>]"
+)
 _CHECKBOX = re.compile(r"<input\b(?=[^<>]*\btype=[\"']?checkbox\b)[^<>]*>", re.IGNORECASE)
 _CHECKED = re.compile(r"\bchecked\b", re.IGNORECASE)
 _MISSED = re.compile(  # elements that are dropped, and comments, which may hold any; custom elements have a "-"
@@ -168,6 +170,8 @@ def _converted(html: str) -> str:
     special = {name.lower() for name in _SPECIAL.findall(html)}
     if special or "/>" in html:
         html = tags.with_ends(html, special)
+    if "lite-youtube" in special or "lite-vimeo" in special:
+        html = embeds.components_as_frames(html)
     if "script" in special:
         html = embeds.scripts_as_links(html)
     if "svg" in special and "</svg" in html.lower():
