@@ -104,15 +104,24 @@ def test_nothing_that_runs_passes(body):
     ("body", "expected"),
     [
         ("The <title> of *a* page.\n\nMore.", "<p>The &lt;title&gt; of <em>a</em> page.</p>\n<p>More.</p>"),
-        ("a <SVG width=1> b\n\nc <template> d <select>", "<p>a &lt;SVG width=1&gt; b</p>\n<p>c &lt;template&gt; d &lt;select&gt;</p>"),
+        ("a <SVG> b\n\nc <template> d <select>", "<p>a &lt;SVG&gt; b</p>\n<p>c &lt;template&gt; d &lt;select&gt;</p>"),
         ("<iframe src='https://www.youtube.com/embed/a' />\n\nb", '<p><a href="https://www.youtube.com/watch?v=a">Video on YouTube</a></p>\n<p>b</p>'),
         ("a <script src='//gist.github.com/x/1.js'/>\n\nb", '<p>a </p><p><a href="https://gist.github.com/x/1">Code on GitHub Gist</a></p><p>b</p>'),
         ("a <style>b</style> c <style> d", "<p>a  c &lt;style&gt; d</p>"),
         ("a <titles> b <noscript>c</noscript>", "<p>a  b </p>"),
+        ('<iframe\n  style={{ width: "90%" }}\n  src="https://frames.example/a"\n/>\n\n## After', '<p><a href="https://frames.example/a">frames.example/a</a></p>\n<h2 id="e1-after">After</h2>'),
+        ('<Video src="v.mp4" muted />\n\nAfter', '<video src="https://test.example/news/a/v.mp4"></video>\n<p>After</p>'),
+        ("<a name='x'/>See <a href=/b/>this</a>", '<p><a id="e1-x"></a>See <a href="https://test.example/b/">this</a></p>'),
+        ("a <script src=x.js /> *b*", "<p>a  <em>b</em></p>"),
+        ("<div/>\n\n*After* <br/> it", "<div></div>\n<p><em>After</em> <br> it</p>"),
+        ("The <title> of *a* page,\nand its <Style>\n\nAfter", "<p>The &lt;title&gt; of <em>a</em> page,\nand its &lt;Style&gt;</p>\n<p>After</p>"),
+        ("<template>x</template> A <template> is <b>not</b> shown", "<p> A &lt;template&gt; is <b>not</b> shown</p>"),
+        ('A <video controls src="/v.mp4"> here\n\nAfter', '<p>A <video controls="" src="https://test.example/v.mp4"></video> here</p>\n<p>After</p>'),
+        ("`<title/>` and `<iframe>` <!-- <title/> --> stay", "<p><code>&lt;title/&gt;</code> and <code>&lt;iframe&gt;</code>  stay</p>"),
     ],
 )  # fmt: skip
-def test_no_element_swallows_the_rest(body, expected):
-    """An element whose content is dropped, or read as text, and that nothing closes is text; the rest is shown."""
+def test_no_tag_swallows_the_text_after_it(body, expected):
+    """A self-closed element ends at once, and so does one whose end is missing; one that is only mentioned is shown."""
     assert html(body) == expected
 
 

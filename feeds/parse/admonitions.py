@@ -9,6 +9,7 @@ import re
 
 _FENCE = re.compile(r"[ \t>]*(`{3,}|~{3,})")
 _COLONS = re.compile(r"([ \t]*)(:{3,})[ \t]*\{?\.?([A-Za-z][\w-]*)\}?(?=[ \t\[{]|$)(.*)")
+_BRACKETED = re.compile(r"\[((?:[^\[\]]++|\[[^\[\]]*+\])*+)\]")
 _END_OF_COLONS = re.compile(r"[ \t]*(:{3,})[ \t]*$")
 _MARKS = re.compile(r'([ \t]*)(?:!!!|\?\?\?\+?)[ \t]+([A-Za-z][\w-]*)([^"\n]*)(?:"([^"\n]*)")?$')
 _MAX_LINE = 300  # characters of a line that begins an admonition
@@ -91,7 +92,8 @@ def _title_after(rest: str) -> str | None:
     """Return the title in what follows the kind of a container: `[Title]`, or text before attributes in braces."""
     rest = rest.strip()
     if rest.startswith("["):
-        return rest[1:].partition("]")[0]
+        match = _BRACKETED.match(rest)
+        return match[1] if match else rest[1:]
     return rest.partition("{")[0].strip() or None
 
 

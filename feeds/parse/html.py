@@ -14,7 +14,7 @@ from urllib.parse import unquote
 
 import nh3
 
-from feeds.parse import embeds
+from feeds.parse import embeds, tags
 from feeds.parse import links as article_links
 from feeds.parse.links import Links
 from feeds.text import absolute, clean, scheme
@@ -74,9 +74,6 @@ _DATA_IMAGE = re.compile(r"data:image/(?:png|jpeg|gif|webp|avif);base64,", re.IG
 _DROPPED = {
     "script", "style", "noscript", "template", "svg", "select", "textarea", "title", "annotation", "annotation-xml",
 }  # fmt: skip
-# what an HTML parser reads as text, or the cleaner removes, up to the closing tag or to the end of the article
-_SWALLOWING = _DROPPED | {"iframe", "noembed", "noframes", "plaintext", "xmp"}
-_SWALLOWING_TAG = re.compile(rf"<(/?)({'|'.join(sorted(_SWALLOWING))})(?=[\s/>])([^<>]*/>)?", re.IGNORECASE)
 _CLASS = re.compile(r"language-\S+|footnotes?|reversefootnote")
 _ALIGN = re.compile(r"left|right|center")
 
@@ -98,6 +95,7 @@ _SVG = re.compile(
 )
 _KATEX = re.compile(r'<span class="katex-html"', re.IGNORECASE)
 _SPAN = re.compile(r"</?span\b[^<>]*>", re.IGNORECASE)
+_SPECIAL = re.compile(rf"<(?i:({'|'.join([*sorted(tags.SWALLOWING), 'input'])}))[\s/>]")  # tags that need more than nh3
 _CHECKBOX = re.compile(r"<input\b(?=[^<>]*\btype=[\"']?checkbox\b)[^<>]*>", re.IGNORECASE)
 _CHECKED = re.compile(r"\bchecked\b", re.IGNORECASE)
 _MISSED = re.compile(  # elements that are dropped, and comments, which may hold any; custom elements have a "-"
@@ -165,41 +163,18 @@ def _without_visual_katex(html: str) -> str:
     return "".join([*kept, html[at:]])
 
 
-def _without_open_ends(html: str) -> str:
-    """Return HTML in which no element takes the rest of the article with it because it is not closed.
-
-    Its start tag is shown as text, as GFM 6.11 does for most of these elements. One that ends with `/>`, which means
-    nothing in HTML, is closed there.
-    """
-    closed: set[str] = set()
-    changes: list[tuple[int, int, str]] = []
-    for match in reversed(list(_SWALLOWING_TAG.finditer(html))):
-        closes, name, self_closing = match.groups()
-        if closes:
-            closed.add(name.lower())
-        elif name.lower() not in closed:
-            change = f"{match[0][:-2]}></{name}>" if self_closing else f"&lt;{match[0][1:]}"
-            changes.append((*match.span(), change))
-    if not changes:
-        return html
-    parts, end = [], 0
-    for start, stop, change in reversed(changes):
-        parts += [html[end:start], change]
-        end = stop
-    return "".join([*parts, html[end:]])
-
-
 def _converted(html: str) -> str:
     """Return HTML in which text stands for elements that are dropped and have something in their place."""
-    html = _without_open_ends(html)
-    lower = html.lower()
-    if "<script" in lower:
+    special = {name.lower() for name in _SPECIAL.findall(html)}
+    if special or "/>" in html:
+        html = tags.with_ends(html, special)
+    if "script" in special:
         html = embeds.scripts_as_links(html)
-    if "</svg" in lower:
+    if "svg" in special and "</svg" in html.lower():
         html = _SVG.sub(r"\1", html)
-    if 'class="katex-html"' in lower:
+    if 'class="katex-html"' in html:
         html = _without_visual_katex(html)
-    if "<input" in lower:
+    if "input" in special:
         html = _CHECKBOX.sub(lambda match: "☑" if _CHECKED.search(match[0]) else "☐", html)
     return html
 
