@@ -379,6 +379,27 @@ def test_heavy_input_is_rendered_or_rejected(name):
         assert len(rendered) < 64 << 20
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        "<div>" * 201 + "<p>a <b>c</b></p>\n" * 100,
+        "<div>" + "<b>" * 150 + "<p>x</p>" * 2_000,
+        "<div>" + "<ul><li><a href='#'><b>x</b></a></li>" * 201,
+    ],
+    ids=["blocks", "formatting that every paragraph opens again", "lists"],
+)
+def test_nesting_among_many_plain_elements(body):
+    """Elements without others in them do not hide how deep the rest is nested."""
+    with pytest.raises(Refused, match="nested too deep"):
+        html(body)
+
+
+def test_many_elements_that_are_not_nested():
+    """A list of a thousand links with text in bold is rendered whole."""
+    rendered = html("- [**a** b](/c)\n" * 1_000)
+    assert rendered.count("<li>") == rendered.count('<a href="https://test.example/c">') == 1_000
+
+
 def test_plain_text_is_the_last_resort():
     """What can't be rendered is shown as it was typed."""
     shown = as_plain_text("a <b>\n\nc", None)

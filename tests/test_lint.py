@@ -84,7 +84,7 @@ def test_rules(front, body, expected):
         "{% include a.html %}", "{%- if x -%}", "{% asset_img a.png %}", "{# a note #}", "{{ page.title }}", "{{ macro('x') }}",
         "{% embed https://a.example/b %}", "A *b* {{ c_d | e_f }}", "[x]({{page.url}}/a)", '<a href="{{ url }}">x</a>',
         "[x]({static}/a.pdf)", "[x]({attach}a.pdf)", "[x](|static|/a.pdf)", "[x]({filename}/images/a.pdf)", '[x]({{< param "a" >}})',
-        "A [[toc]]", "[[_TOC_]] b", '[caption id="1"]A', "[gallery]", '[gallery ids="1,2"]', '--8<-- "a.md"',
+        '[caption id="1"]A', "[gallery]", '[gallery ids="1,2"]', '--8<-- "a.md"',
     ],
 )  # fmt: skip
 def test_code_of_templates(code):
@@ -105,11 +105,6 @@ def test_code_of_templates(code):
 def test_what_is_no_code_of_templates(text):
     """Code, formulas, and links between articles are not."""
     assert "template-code" not in [rule for _, rule in found(body=text)]
-
-
-def test_python_markdown_has_a_table_of_contents():
-    """`[TOC]` is nothing to warn of where it works."""
-    assert found(body="[TOC]\n\n# A", dialect="python-markdown") == []
 
 
 @pytest.mark.parametrize(

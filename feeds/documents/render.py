@@ -2,7 +2,6 @@
 
 import hashlib
 import logging
-import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -55,7 +54,6 @@ class Renderer:
         self._markdown = markdown_renderer(site)
         self._entries = Kept[Entry](room, lambda entry: len(entry.html or "") + len(entry.summary) + _OVERHEAD)
         self._written = Kept[bytes](room, len)
-        self._lock = threading.Lock()
 
     def prepare(self) -> None:
         """Start the process of the sandbox, if there is one, and import what writes the formats."""
@@ -121,10 +119,9 @@ class Renderer:
     def _entry(self, record: Record) -> Entry:
         key = _key(record)
         entry = self._entries.get(key)
-        if entry is None:
-            with self._lock:  # another thread may be at it, for another format
-                entry = self._entries.get(key) or self._make(record, self._site)
-                self._entries.put(key, entry)
+        if entry is None:  # two threads may be at it at once, which is seldom, and costs less than to wait
+            entry = self._make(record, self._site)
+            self._entries.put(key, entry)
         return entry
 
     def _make(self, record: Record, site: Site) -> Entry:

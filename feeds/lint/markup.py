@@ -29,7 +29,6 @@ _TEMPLATE = re.compile(
     r"|\{%.{0,500}?%\}|\{#\s.{0,500}?\s#\}"  # Liquid, Nunjucks, Jinja, Hexo
     # what is put out, a name or a text, unless it is an exponent in a formula
     r"|(?<![\w\\^_{}])\{\{-?\s*(?:[A-Za-z_][\w.-]*|\"[^\"]*\"|'[^']*')[^{}]{0,500}\}\}"
-    r"|(?<=<p>)\[_?TOC_?\](?=</p>)|\[\[(?:<em>)?_?TOC_?(?:</em>)?\]\]"  # a table of contents
     # WordPress
     r"|\[(?:caption|gallery|embed|audio|video|playlist)\s+\w+=[^\[\]]{0,500}\]|\[(?:gallery|/caption|/embed)\]"
     r"|-{2,}8<-{2,}",  # what MkDocs includes

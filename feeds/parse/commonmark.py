@@ -7,7 +7,7 @@ in the source. The HTML is not sanitised.
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from html import unescape
 from typing import Literal
 from urllib.parse import unquote
@@ -39,7 +39,8 @@ _MATH = re.compile(r'<span data-math-style="(inline|display)">(.{0,2000}?)</span
 _MATH_CODE = re.compile(
     r'<pre><code class="language-math" data-math-style="display">(.{0,5000}?)</code></pre>', re.DOTALL
 )
-_LATEX = re.compile(r"\\\((.{1,500}?)\\\)|\\\[(.{1,2000}?)\\\]", re.DOTALL)
+_LATEX_START = re.compile(r"\\[(\[]")
+_LATEX_END = {"(": ("\\)", 500), "[": ("\\]", 2_000)}  # and characters at most
 _LATEX_MARK = "\ufdd0"  # stands after `\(` and `\[` in the source; no text has it, for it is no character
 _LATEX_MARK_IN_URL = "%EF%B7%90"
 # a formula has a command, braces, an exponent or an index (but not that of snake_case), or is short and only symbols
@@ -124,7 +125,7 @@ class CommonMark:
             text = admonitions.as_quotes(text)
         if "[^" in text and _NESTED_DEFINITION.search(text):
             text = _without_nested_definitions(text)
-        latex = 0 < text.count("\\(") + text.count("\\[") <= _MAX_LATEX and _has_latex(text)
+        latex = _has_latex(text)
         if latex:
             text = text.replace("\\(", f"\\({_LATEX_MARK}").replace("\\[", f"\\[{_LATEX_MARK}")
         text = _room_for_references(text) + text
@@ -186,8 +187,14 @@ def _converted(html: str) -> str:
         html = _WIKILINK.sub(_wikilink, html)
     if "data-footnote-ref" in html:
         html = _footnotes(html)
-    html = _PLACE_OF_TOC.sub("", html) if "<p>[" in html else html
-    return _without_attribute_lists(html) if _ANY_LIST.search(html) else html
+    return _without_marks(html)
+
+
+def _without_marks(html: str) -> str:
+    """Return HTML without attribute lists and places of a table of contents, which no reader should see."""
+    if _ANY_LIST.search(html):
+        html = _without_attribute_lists(html)
+    return _PLACE_OF_TOC.sub("", html) if "<p>[" in html else html
 
 
 def _heading(match: re.Match[str]) -> str:
@@ -220,7 +227,21 @@ def _callout(match: re.Match[str]) -> str:
 
 def _has_latex(source: str) -> bool:
     r"""Return whether there is a formula between `\(` and `\)` or `\[` and `\]`."""
-    return any(_is_tex(inline) or _is_tex(display, alone=False) for inline, display in _LATEX.findall(source))
+    return any(_is_tex(tex, alone=opening == "(") for opening, tex in _latex_of(source))
+
+
+def _latex_of(source: str) -> Iterator[tuple[str, str]]:
+    r"""Yield ("(", TeX) for each `\(…\)` of a source and ("[", TeX) for each `\[…\]`; nothing if there are too many."""
+    if ("\\)" not in source and "\\]" not in source) or source.count("\\(") + source.count("\\[") > _MAX_LATEX:
+        return
+    done = 0
+    for match in _LATEX_START.finditer(source):
+        opening, start = match[0][1], match.end()
+        closing, longest = _LATEX_END[opening]
+        end = source.find(closing, start + 1, start + longest + len(closing)) if match.start() >= done else -1
+        if end >= 0:
+            yield opening, source[start:end]
+            done = end + len(closing)
 
 
 def _has_formula(html: str) -> bool:

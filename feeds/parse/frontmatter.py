@@ -172,7 +172,8 @@ class _Json(BaseHandler):
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     values: dict[str, Any] = {}
     for name, value in pairs:
-        if values.setdefault(name, value) != value:
+        known = values.setdefault(name, value)
+        if known is not value and known != value:
             raise ValueError(f"{name}: said twice")
     return values
 

@@ -81,14 +81,15 @@ _FRAME = re.compile(r'<iframe((?:\s[^\s=>]+="[^"]*")*)>.*?</iframe>', re.DOTALL)
 _FRAME_ALONE = re.compile(  # on a line of its own, and in no paragraph
     r'(?:\A|(?<=>\n))(<iframe(?:\s[^\s=>]+="[^"]*")*>[^<]*</iframe>)(?=\n<|\n?\Z)'
 )
-_START_TAG = re.compile(r'<([a-z][a-z0-9]*)((?:\s[^\s=>]+="[^"]*")+)>')
+# of a tag with attributes, but not of most links: theirs stay as they are
+_START_TAG = re.compile(
+    r"""<(?!a href="https?://[A-Za-z0-9.-]++(?:/[A-Za-z0-9._~:/?@!$'()*+,;=%&-]*+)?+(?:#[A-Za-z0-9._~:/?@!$'()*+,;=%-]*+)?+">)"""
+    r"""([a-z][a-z0-9]*)((?:\s[^\s=>]+="[^"]*")+)>"""
+)
 _ATTRIBUTE = re.compile(r'\s([^\s=>]+)="([^"]*)"')
 _ID = re.compile(r'<[a-z][a-z0-9]*(?:\s[^\s=>]+="[^"]*")*?\s(?:id|name)="([^"]*)"')
 _NO_LINK = re.compile(r"<a>((?:(?!</?a\b).)*)</a>", re.DOTALL)
 _OBJECT = re.compile(r"</?object>")  # which would hide links from each other
-_SAFE_URL = re.compile(
-    r"https?://[A-Za-z0-9.-]+(?:/[A-Za-z0-9._~:/?@!$'()*+,;=%&-]*)?(?:#[A-Za-z0-9._~:/?@!$'()*+,;=%-]*)?"
-)
 _SVG = re.compile(
     r"<svg\b[^>]*>(?:(?!</svg>).){0,5000}?<title\b[^>]*>([^<]*)</title>(?:(?!</svg>).){0,50000}</svg>",
     re.DOTALL | re.IGNORECASE,
@@ -272,13 +273,6 @@ class _Rewrite:
     def tag(self, match: re.Match[str]) -> str:
         """Return a start tag, rewritten."""
         tag = match[1]
-        if (
-            tag == "a"
-            and match[2].count('="') == 1
-            and match[2].startswith(' href="http')
-            and _SAFE_URL.fullmatch(match[2], 7, len(match[2]) - 1)
-        ):
-            return match[0]  # most links
         attributes = self.attributes(match[2])
         if tag in _FRAMES:
             return self._link_to_frame(attributes.get("src") or attributes.get("data") or "", "")
