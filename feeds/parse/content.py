@@ -25,7 +25,7 @@ _EXCERPT_END = re.compile(
 )
 _EXCERPT_MARKS = ("<!--", "{/*", "{!--", "{&")  # one of them is in what `_EXCERPT_END` finds; to look is much cheaper
 _PARAGRAPH = re.compile(r"<p(?:\s[^>]*)?>(.*?)</p>", re.DOTALL)
-# a paragraph that only another generator understands
+# what a paragraph may begin with that only another generator understands
 _TEMPLATE = re.compile(r"(?:\{\{[<%][^{}]*[>%]\}\}\s*|\{%[^{}]*%\}\s*|\{#[^{}]*#\}\s*)+")
 _BLOCK_END = re.compile(r"</(?:p|li|div|h[1-6]|t[dhr]|blockquote|pre|figure|figcaption|d[td])>|<br>")
 _FOOTNOTE_MARK = re.compile(r'<sup id="[\w-]*fnref[^"]*"><a [^>]*>[^<]*</a></sup>')
@@ -205,7 +205,7 @@ def _require_shallow(converted: str, paragraphs: int) -> None:
 
 def _first_paragraph(rendered: str) -> str:
     found = (_plain(match[1]) for match in _PARAGRAPH.finditer(_CALLOUT_TITLE.sub("", rendered)))
-    texts = (text for text in found if text and not _TEMPLATE.fullmatch(text))
+    texts = (left for text in found if (left := text[match.end() :] if (match := _TEMPLATE.match(text)) else text))
     first = next(texts, "")
     if first.endswith(",") and len(first) <= _LONGEST_GREETING:
         first = f"{first} {next(texts, '')}".rstrip(" ,")
