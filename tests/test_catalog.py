@@ -322,7 +322,7 @@ def tables(file):
         return {name: {(c[1], c[3]) for c in raw.execute(f"PRAGMA table_info({name})")} for name in names}, indexes
 
 
-@pytest.mark.parametrize("version", [1, 2, 3, 4, 5, 6, 7, 8, 9])
+@pytest.mark.parametrize("version", [1, 2, 3, 4, 5, 6, 7, 8, 9, 10])
 def test_a_catalog_of_an_earlier_version_is_brought_up(site, version, tmp_path):
     """A catalog as an earlier version made it gets this one's tables, and keeps ids, last good versions and stamps."""
     old = Path(__file__).parent / "catalogs" / f"{version}.sql"
@@ -380,7 +380,11 @@ def test_places_of_an_earlier_version_are_brought_up(site):
                 change = sqlalchemy.text(f"UPDATE {table} SET {column} = :feeds WHERE path = :path")
                 old = json.dumps(list(json.loads(feeds).items()))
                 connection.execute(change, {"feeds": old, "path": path})
-        for table in ("articles", "readings"):  # as schema 9 had them
+        connection.exec_driver_sql("DROP TABLE links")  # as schema 9 had them
+        connection.exec_driver_sql("DROP INDEX articles_with_links")
+        connection.exec_driver_sql("ALTER TABLE articles DROP COLUMN link_urls")
+        for table in ("articles", "readings"):
+            connection.exec_driver_sql(f"ALTER TABLE {table} DROP COLUMN links_to")
             if table == "articles":
                 connection.exec_driver_sql("DROP INDEX articles_waiting")
             connection.exec_driver_sql(f"ALTER TABLE {table} DROP COLUMN live_from")

@@ -141,10 +141,20 @@ def test_footnotes_have_the_classes_that_readers_know():
     assert '<a class="reversefootnote" href="#fnref-x-2">↩\ufe0e2</a>' in shown
 
 
+def test_a_definition_serves_any_number_of_references():
+    """A short text may refer to a long URL many times; references that would add megabytes stay text."""
+    definition = f"[a]:\n  https://a.example/{'b' * 80}\n  'Title'\n"
+    assert GFM.convert(f"{'[a] ' * 200}\n\n{definition}").count('title="Title"') == 200
+    assert GFM.convert(f"> {definition}\n[A][] [b][a]").count("<a ") == 2
+    assert len(GFM.convert("[a]" * 10_000 + f"\n\n[a]: /{'b' * 10_000}")) < 1_000_000
+
+
 def test_obsidian():
-    """Obsidian's marks work in its dialect: pictures, highlights, comments; links between notes show their text."""
+    """Obsidian's marks work in its dialect: pictures, highlights, comments, links between notes."""
     shown = OBSIDIAN.convert("==a== [[Note|text]] [[Other]] ![[my pic.png|300]] x%%no%% `%%code%%`")
-    assert shown == ('<p><mark>a</mark> text Other <img src="my%20pic.png" alt="" /> x <code>%%code%%</code></p>\n')
+    assert shown == (
+        '<p><mark>a</mark> <a href="note:Note">text</a> <a href="note:Other">Other</a> <img src="my%20pic.png" alt="" /> x <code>%%code%%</code></p>\n'
+    )
     assert GFM.convert("==a== [[b]] %%c%%") == "<p>==a== [[b]] %%c%%</p>\n"
 
 

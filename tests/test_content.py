@@ -67,6 +67,7 @@ def test_a_list_right_after_a_paragraph_line_is_a_list(body, expected):
         ('<iframe src="https://player.vimeo.com/video/12?h=3" title="A > B"><b>no</b></iframe>', '<a href="https://vimeo.com/12/3">A &gt; B</a>'),
         ('<iframe data-src="//maps.example/m"></iframe>', '<a href="https://maps.example/m">maps.example/m</a>'),
         ('<embed src="x.swf">', '<a href="https://test.example/news/a/x.swf">test.example/news/a/x.swf</a>'),
+        ("<ftp://a.example/b>", '<a href="ftp://a.example/b">ftp://a.example/b</a>'),
         ("<mailto:a@b.example>", '<a href="mailto:a@b.example">mailto:a@b.example</a>'),
     ],
 )  # fmt: skip
@@ -97,6 +98,22 @@ def test_nothing_that_runs_passes(body):
     tags = " ".join(re.findall(r"<[^>]*>", rendered)).lower()
     assert not re.search(r"<\s*(script|style|iframe|object|embed|form|input|base|meta|svg|mglyph|link)\b", tags)
     assert not re.search(r"\bon\w+\s*=|javascript:|vbscript:|data:text|srcdoc|background", tags)
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        ("The <title> of *a* page.\n\nMore.", "<p>The &lt;title&gt; of <em>a</em> page.</p>\n<p>More.</p>"),
+        ("a <SVG width=1> b\n\nc <template> d <select>", "<p>a &lt;SVG width=1&gt; b</p>\n<p>c &lt;template&gt; d &lt;select&gt;</p>"),
+        ("<iframe src='https://www.youtube.com/embed/a' />\n\nb", '<p><a href="https://www.youtube.com/watch?v=a">Video on YouTube</a></p>\n<p>b</p>'),
+        ("a <script src='//gist.github.com/x/1.js'/>\n\nb", '<p>a </p><p><a href="https://gist.github.com/x/1">Code on GitHub Gist</a></p><p>b</p>'),
+        ("a <style>b</style> c <style> d", "<p>a  c &lt;style&gt; d</p>"),
+        ("a <titles> b <noscript>c</noscript>", "<p>a  b </p>"),
+    ],
+)  # fmt: skip
+def test_no_element_swallows_the_rest(body, expected):
+    """An element whose content is dropped, or read as text, and that nothing closes is text; the rest is shown."""
+    assert html(body) == expected
 
 
 def test_ids_of_footnotes_are_unique_and_linked():
@@ -357,3 +374,17 @@ def test_plain_text_is_the_last_resort():
     """What can't be rendered is shown as it was typed."""
     shown = as_plain_text("a <b>\n\nc", None)
     assert (shown.html, shown.summary) == ("<p>a &lt;b&gt;</p>\n<p>c</p>", "a <b>")
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        ('<p>a <span class="katex"><span class="katex-mathml"><math><mi>c</mi></math></span><span class="katex-html"><i>c</i><span></span></span></span> b</p>',
+         "<p>a <span><span><math><mi>c</mi></math></span></span> b</p>"),
+        ('<span class="katex-html">a</span><span class="katex-html">b<span>c</span></span>d', "<p>d</p>"),
+        ('a <span class="katex-html"><span>b', "<p>a </p>"),
+    ],
+)  # fmt: skip
+def test_a_formula_of_katex_is_shown_once(body, expected):
+    """Of a formula that KaTeX wrote as MathML and again for browsers, readers get the MathML."""
+    assert content(body).html == expected

@@ -32,6 +32,7 @@ DOORS = {  # library -> the rooms that may open it
     "psycopg": {"catalog"},
     "pydantic": {"config"},
     "pydantic_core": {"catalog"},
+    "regex": {"text"},
     "sqlalchemy": {"catalog"},
     "watchfiles": {"folder"},
     "werkzeug": {"web"},

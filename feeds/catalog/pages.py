@@ -10,9 +10,10 @@ from feeds.catalog.rows import Record, micros, record
 from feeds.catalog.schema import articles, meta, revisions, texts
 
 would_be = sa.func.coalesce(articles.c.id, articles.c.given, articles.c.minted).label("id")  # of what is no entry yet
-RECORDS = sa.select(
-    texts, *(articles.c[name] for name in ("path", "hash", "published", "revision")), would_be
-).join_from(articles, texts, texts.c.key == articles.c.text)
+# of what an article's text shows: its file, and the URLs of its links to other articles
+CONTENT_HASH = sa.func.coalesce(articles.c.hash + articles.c.link_urls, articles.c.hash).label("hash")
+_OF_RECORDS = (*(articles.c[name] for name in ("path", "published", "revision", "link_urls")), CONTENT_HASH, would_be)
+RECORDS = sa.select(texts, *_OF_RECORDS).join_from(articles, texts, texts.c.key == articles.c.text)
 
 
 class PageReader:
@@ -45,7 +46,7 @@ class PageReader:
     def pages(self, after: str, limit: int) -> list[tuple[str, str, str, str, str]]:
         """Give (page, path of the file, its feeds, its hash, id) of live articles: so many after a page, by page."""
         a = articles.c
-        chosen = sa.select(a.page, a.path, a.feeds, a.hash, a.id).where(a.page > after, a.live.is_(True))
+        chosen = sa.select(a.page, a.path, a.feeds, CONTENT_HASH, a.id).where(a.page > after, a.live.is_(True))
         first = chosen.order_by(a.page, a.published, a.id).limit(limit)
         return [tuple(row) for row in self._connection.execute(first)]
 

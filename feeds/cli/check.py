@@ -32,6 +32,7 @@ from feeds.folder.companions import Companions
 from feeds.lint import RULES, Lint, Problem
 from feeds.model import Site
 from feeds.parse import article as articles
+from feeds.parse.links import Links, targets
 from feeds.publish import Outcome
 
 _MISTAKE = re.compile(r"(.*?):(\d+):\d+: (.*)", re.DOTALL)
@@ -86,7 +87,7 @@ def check(call: Call, strict: bool, form: str, ignore: tuple[str, ...], against:
     problems = [*lint.chosen(_of_configuration(settings, call.config_file)),
                 *_of_feeds(settings, catalog, lint, call.config_file)]  # fmt: skip
     problems += _below(settings.content_root, lint.chosen(_of_run(outcome)))
-    problems += _below(settings.content_root, _of_articles(folder, lint, settings.for_core))
+    problems += _below(settings.content_root, _of_articles(folder, catalog, lint, settings.for_core))
     lost, kept = _compare(catalog, against) if against else ([], "")
     problems += lint.old_ids(str(against), lost)
     if stopped and form != "text":
@@ -120,7 +121,7 @@ def _of_run(outcome: Outcome) -> Iterator[Problem]:
     yield from (problem for problem in outcome.warnings if problem.rule == "doubtful-id")  # the others: _of_articles
 
 
-def _of_articles(folder: Folder, lint: Lint, site: Site) -> Iterator[Problem]:
+def _of_articles(folder: Folder, catalog: Catalog, lint: Lint, site: Site) -> Iterator[Problem]:
     companions = Companions(folder.root, site.language)
     for found in folder.scan():
         try:
@@ -130,7 +131,12 @@ def _of_articles(folder: Folder, lint: Lint, site: Site) -> Iterator[Problem]:
             continue  # the run has said so
         except FeedsError:
             continue  # it is being written
-        yield from lint.article(article, data.decode("utf-8-sig", "replace").replace("\r\n", "\n"))
+        links = Links(article.path)
+        if targets(article.body, article.path, wikilinks=site.markdown == "obsidian"):
+            with catalog.reading() as reader:
+                record = reader.at_path(article.path)
+            links = record.links if record else links
+        yield from lint.article(article, data.decode("utf-8-sig", "replace").replace("\r\n", "\n"), links)
     yield from lint.site()
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from feeds import syndicate
-from feeds.catalog import Reader
+from feeds.catalog import Reader, Record
 from feeds.documents.address import Address
 from feeds.documents.render import Renderer
 from feeds.documents.workshop import AtOnce, Workshop
@@ -89,14 +89,14 @@ class Overviews:
             files = catalog.files_of(list(names), live=live)
         return next(((files[page], name) for page, name in names.items() if page in files), None)
 
-    def unpublished(self, path: str) -> tuple[Article, Entry, str] | None:
+    def unpublished(self, path: str) -> tuple[Record, Entry, str] | None:
         """Give an article by the path of its file, as it would be told, whoever may see it; and what was last read."""
         with self._reading() as catalog:
             record, state = catalog.at_path(path), catalog.reading_state()
             if record is None:
                 return None
         entry = self._workshop.do(f"preview {record.hash} {path}", lambda: self._renderer.entry(record, page=False))
-        return record.article, entry, state
+        return record, entry, state
 
     def feeds(self) -> tuple[list[FeedState], datetime]:
         """Give the feeds that are published, the site's first, the others by path; and when something last changed."""

@@ -131,7 +131,7 @@ class Renderer:
         article, id_ = record.article, record.id
         url, prefix = syndicate.base(article, self._site), syndicate.anchor_prefix(id_)
         try:
-            content = self._markdown.content(article.body, article.summary, url, prefix, article.title)
+            content = self._markdown.content(article.body, article.summary, url, prefix, article.title, record.links)
         except Refused as refused:
             _LOG.warning("%s: shown as plain text: %s", article.path, refused.reason)
             content = as_plain_text(article.body, article.summary)

@@ -9,11 +9,14 @@ import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Literal
+from urllib.parse import unquote
 
 from feeds import syndicate
 from feeds.errors import Refused
 from feeds.model import Article, Site, Warned
+from feeds.parse.links import SCHEME, Links, hrefs, target_of
 from feeds.text import scheme, slugify
 
 Level = Literal["error", "warning", "notice"]
@@ -23,7 +26,10 @@ RULES: dict[str, tuple[Level, str]] = {
     "no-summary": ("notice", "no description, and nothing before <!--more-->: readers get the first paragraph"),
     "title-markup": ("warning", "a title with Markdown, HTML or entities, which readers show as they are"),
     "image-without-alt": ("warning", "an image that says nothing to who can't see it"),
-    "relative-link": ("warning", "a link relative to its file, which leads elsewhere on the site"),
+    "relative-link": (
+        "warning",
+        "a link to a file that is no published article, or to an address relative to the article's",
+    ),
     "template-code": ("warning", "a template's code, such as a shortcode, that would be shown as it is"),
     "dropped-html": ("warning", "HTML that is left out and that a reader would miss, such as a script"),
     "missing-image": ("warning", "an image whose file is not there"),
@@ -110,35 +116,39 @@ class Lint:
         self._ignored = ignored
         self._convert = convert or _converter(site)
         self._is_missing = is_missing
+        self._wikilinks = site.markdown == "obsidian"
         self._at: dict[str, str] = {}  # the address of an article -> its path
         self._spellings: dict[str, dict[str, str]] = {}  # what is the same -> its spellings, each with a path
 
-    def article(self, article: Article, source: str) -> list[Problem]:
-        """Look at an article and the text of its file. `path` of what is found is the article's."""
+    def article(self, article: Article, source: str, links: Links) -> list[Problem]:
+        """Return what is wrong with an article, given the text of its file and where its links to files lead."""
         found = [*self._facts(article), *self._dates(article)]
         if not article.draft:
             found += self._shared(article)
         problems = [Problem(article.path, _line_of(source, key), rule, said) for rule, key, said in found]
         problems += of_reading(article.path, article.warnings)
-        problems += self._in_body(article, source)
+        problems += self._in_body(article, source, links)
         return self.chosen(problems)
 
-    def _in_body(self, article: Article, source: str) -> Iterator[Problem]:
-        """Yield what is wrong in a body: of each rule once for a line."""
+    def _in_body(self, article: Article, source: str, links: Links) -> Iterator[Problem]:
+        """Yield what is wrong in a body; of each rule about what it becomes one problem a line."""
         from feeds.lint.markup import Lines, found  # which only a command that looks at articles needs
 
         first = max(1, source.count("\n") - article.body.count("\n") + 1)  # the body is the end of its file
         prose = list(_prose(article.body, first))
-        problems = [(number, *one) for number, line in prose for one in _in_line(line)]
+        for number, line in prose:
+            for rule, said in (*_in_line(line), *_of_links(line, links, self._wikilinks)):
+                yield Problem(article.path, number, rule, said)
         try:
             html = self._convert(article.body)
         except Refused as refused:
-            problems.append((first, "unrenderable", f"shown as it was typed: {refused.reason}"))
-        else:
-            lines = Lines(prose, article.body, first)
-            problems += found(html, lines, self._site.markdown, lambda reference: self._is_missing(article, reference))
-        once = {(line, rule): Problem(article.path, line, rule, said) for line, rule, said in reversed(problems)}
-        yield from once.values()
+            yield Problem(article.path, first, "unrenderable", f"shown as it was typed: {refused.reason}")
+            return
+        lines = Lines(prose, article.body, first)
+        once: dict[tuple[int, str], str] = {}
+        for number, rule, said in found(html, lines, self._site.markdown, partial(self._is_missing, article)):
+            once.setdefault((number, rule), said)
+        yield from (Problem(article.path, number, rule, said) for (number, rule), said in once.items())
 
     def configuration(self, file: str, feeds: Mapping[str, int], aliases: Mapping[str, str]) -> list[Problem]:
         """Look at what a configuration makes of the articles: its feeds, with the bytes of their texts, and aliases."""
@@ -254,10 +264,16 @@ def _in_line(text: str) -> Iterator[tuple[str, str]]:
         return
     for match in _LINK.finditer(text):
         url = match[1] or match[2]
-        if not scheme(url) and url.partition("#")[0].lower().endswith((".md", ".markdown")):
-            yield "relative-link", f"{url[:80]!r} leads to a file, not to an article's address"
-        elif not scheme(url) and url.startswith("../"):
+        if not scheme(url) and url.startswith("../") and not target_of(url, ""):
             yield "relative-link", f"{url[:80]!r} depends on the article's address; begin it with /"
+
+
+def _of_links(text: str, links: Links, wikilinks: bool) -> Iterator[tuple[str, str]]:
+    for href in hrefs(text, wikilinks=wikilinks):
+        target = target_of(href, links.path)
+        if target and target.article and links.url(href) is None:
+            said = unquote(href.removeprefix(f"{SCHEME}:"))
+            yield "relative-link", f"{said[:80]!r} leads to no published article"
 
 
 def _line_of(source: str, key: str) -> int:

@@ -10,11 +10,12 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from html import unescape
 from typing import Literal
+from urllib.parse import unquote
 
 import comrak
 
 from feeds.errors import Refused
-from feeds.parse import admonitions
+from feeds.parse import admonitions, links
 
 CommonMarkDialect = Literal["gfm", "obsidian"]
 
@@ -23,11 +24,15 @@ _FEW_CELLS = 1_000
 _MAX_CELLS = 500_000  # a row is filled up to its table's columns: a small file could become gigabytes
 _MAX_LATEX = 1_000  # openings of \(…\): each searches the rest of the text for its end
 
+_MAX_REFERENCES = 100_000  # characters of URLs and titles that references may add, however short the text is
+
 _TOO_DEEP = re.compile(rf"^[ \t]*(?:>[ ]?){{{_MAX_QUOTES}}}", re.MULTILINE)
+_DEFINITION = re.compile(r"\[(?!\^)[^\[\]]{1,999}\]:(.*(?:\n.+){0,2})")
 _ANCHOR = re.compile(r'<a href="#[^"]*" aria-label="[^"]*" data-heading-content="[^"]*" class="anchor"></a>')
 _HEADING = re.compile(r'<h([1-6]) id="([^"]*)">(.{0,1000}?)</h\1>', re.DOTALL)
 _ATTRIBUTE_LIST = re.compile(r":?\s*+(?:(?:#([\w:.-]++)|\.[\w-]++|[\w-]++=[^\s{}]++)\s*+)++|:?\s*+-\s*+")
 _MAX_ATTRIBUTES = 200  # characters of an attribute list
+_CODE_CHUNK = re.compile(r'class="language-\{\.?([\w+#-]+)[^"]*"')  # R Markdown's, Pandoc's
 _CALLOUT = re.compile(r"<blockquote>\n<p>\[!(\w[\w-]*)\][+-]?[ \t]*([^\n]*?)(\n|</p>)")
 _CHECKBOX = re.compile(r'<input type="checkbox"( checked="")? disabled="" />')
 _MATH = re.compile(r'<span data-math-style="(inline|display)">(.{0,2000}?)</span>', re.DOTALL)
@@ -37,7 +42,7 @@ _MATH_CODE = re.compile(
 _LATEX = re.compile(r"\\\((.{1,500}?)\\\)|\\\[(.{1,2000}?)\\\]", re.DOTALL)
 _TEX = re.compile(r"[\\^_{}=+]")  # tells a formula from text between escaped brackets
 _ESCAPE = re.compile(r"\\([!-/:-@\[-`{-~])")
-_WIKILINK = re.compile(r'<a href="[^"]*" data-wikilink="true">(.{0,1000}?)</a>', re.DOTALL)
+_WIKILINK = re.compile(r'<a href="([^"]*)" data-wikilink="true">([^<>]{0,1000})')
 _BACKLINK = re.compile(
     r'<a href="(#[^"]*)" class="footnote-backref"[^>]*>↩(?:<sup class="footnote-ref">(\d+)</sup>)?</a>'
 )
@@ -97,12 +102,14 @@ class CommonMark:
         _require_moderate(text)
         if self._obsidian:
             text = _outside_code(text, _obsidian_source)
+        if links.has_references(text):
+            text = _outside_code(text, links.with_references)
         if ":::" in text or "!!!" in text or "???" in text:
             text = admonitions.as_quotes(text)
         latex = 0 < text.count("\\(") + text.count("\\[") <= _MAX_LATEX and any(map(_is_tex, _LATEX.findall(text)))
         try:
             html = comrak.render_markdown(
-                text,
+                _room_for_references(text) + text,
                 extension_options=self._with_latex if latex else self._extensions,
                 parse_options=self._parse,
                 render_options=self._render,
@@ -123,12 +130,27 @@ def _require_moderate(text: str) -> None:
             raise Refused("a table with too many cells")
 
 
+def _room_for_references(text: str) -> str:
+    """Return a blank line to begin a text with, so long that comrak resolves all of its references.
+
+    comrak lets references add as many characters of URLs and titles as the text has, and leaves the others as text.
+    cmark lets them add 100,000 to a short text.
+    """
+    definitions = _DEFINITION.findall(text) if "]:" in text else None
+    if not definitions:
+        return ""
+    wanted = min(text.count("[") * max(map(len, definitions)), _MAX_REFERENCES) - len(text)
+    return " " * wanted + "\n" if wanted > 0 else ""
+
+
 def _converted(html: str, source: str) -> str:
     """Return comrak's HTML with heading ids, check boxes, callouts, formulas and footnotes as readers show them."""
     if "<h" in html:
         html = _ANCHOR.sub("", html)
         if "{" in html:
             html = _HEADING.sub(_heading, html)
+    if 'class="language-{' in html:
+        html = _CODE_CHUNK.sub(r'class="language-\1"', html)
     if "[!" in html:
         html = _CALLOUT.sub(_callout, html)
     if 'type="checkbox"' in html:
@@ -138,7 +160,7 @@ def _converted(html: str, source: str) -> str:
         latex = _latex_of(source)
         html = _MATH.sub(lambda match: _formula(match[1], match[2], latex), html)
     if "data-wikilink" in html:
-        html = _WIKILINK.sub(r"\1", html)
+        html = _WIKILINK.sub(_wikilink, html)
     if "data-footnote-ref" in html:
         html = _footnotes(html)
     if "{:" in html:
@@ -157,6 +179,14 @@ def _heading(match: re.Match[str]) -> str:
     of_attributes = re.sub(r"[^\w\- ]", "", attributes.lower()).replace(" ", "-")  # as comrak makes an id of text
     id_ = own_id[1] if own_id else id_.removesuffix(f"-{of_attributes}")
     return f'<h{level} id="{id_}">{text[:start].rstrip()}</h{level}>'
+
+
+def _wikilink(match: re.Match[str]) -> str:
+    """Return a link to a note as the HTML pass knows it; `Note#Part` without a text of its own is `Note > Part`."""
+    href, text = match.groups()
+    if "#" in text and unquote(href) == unescape(text):
+        text = " &gt; ".join(part for part in text.split("#") if part)
+    return f'<a href="{links.SCHEME}:{href}">{text}'
 
 
 def _callout(match: re.Match[str]) -> str:

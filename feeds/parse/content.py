@@ -9,10 +9,12 @@ from feeds.errors import Refused
 from feeds.model import Content
 from feeds.parse import html
 from feeds.parse.commonmark import CommonMark
-from feeds.text import clean, one_line
+from feeds.parse.links import Links
+from feeds.text import clean, one_line, shortened
 
 Dialect = Literal["gfm", "obsidian", "python-markdown"]
 
+_NO_LINKS = Links()
 # marks the end of the excerpt while the HTML is sanitised
 _MARK_ID = "feeds:end-of-excerpt"
 _EXCERPT_END = re.compile(
@@ -24,6 +26,7 @@ _EXCERPT_END = re.compile(
 _PARAGRAPH = re.compile(r"<p(?:\s[^>]*)?>(.*?)</p>", re.DOTALL)
 _BLOCK_END = re.compile(r"</(?:p|li|div|h[1-6]|t[dhr]|blockquote|pre|figure|figcaption|d[td])>|<br>")
 _FOOTNOTE_MARK = re.compile(r'<sup id="[\w-]*fnref[^"]*"><a [^>]*>[^<]*</a></sup>')
+_CALLOUT_TITLE = re.compile(r"<blockquote>\n<p><strong>[^<]*</strong></p>")
 _HEADING = re.compile(r"<h1(?:\s[^<>]*)?>(.{0,2000}?)</h1>", re.DOTALL)
 _OPENING_HEADING = re.compile(r"\s*<h1(?:\s[^<>]*)?>(.{0,2000}?)</h1>\s*", re.DOTALL)
 _TAG = re.compile(r"<(/?)([a-z][a-z0-9]{0,20})\b[^<>]*>", re.IGNORECASE)
@@ -93,7 +96,9 @@ class Renderer:
         _require_moderate(converted)
         return converted
 
-    def content(self, body: str, summary: str | None, base: str, prefix: str, title: str = "") -> Content:
+    def content(
+        self, body: str, summary: str | None, base: str, prefix: str, title: str = "", links: Links = _NO_LINKS
+    ) -> Content:
         """Return what a body becomes.
 
         Args:
@@ -102,12 +107,13 @@ class Renderer:
             base: the article's absolute URL.
             prefix: makes the ids of the body unique in a document.
             title: the article's; a level-1 heading with the same text is left out where it opens the body.
+            links: where links to the files of other articles lead.
 
         Raises:
             Refused: the body can't be rendered.
         """
         converted = _EXCERPT_END.sub(f'<span id="{_MARK_ID}"></span>', self.converted(body), count=1)
-        rendered = html.fit(converted, base, prefix)
+        rendered = html.fit(converted, base, prefix, links)
         excerpt, mark, rest = rendered.partition(f'<span id="{prefix}{_MARK_ID}"></span>')
         if mark:
             rendered = (excerpt.removesuffix("\n") + rest).replace("<p></p>", "")
@@ -116,7 +122,7 @@ class Renderer:
             excerpt = excerpt[opening.end() :]
         if summary is None:
             summary = _plain(excerpt) if mark else _first_paragraph(rendered)
-        return Content(rendered.strip(), _shortened(summary))
+        return Content(rendered.strip(), shortened(summary, _LONGEST_SUMMARY))
 
 
 def engine(dialect: Dialect) -> Engine:
@@ -148,7 +154,7 @@ def as_plain_text(body: str, summary: str | None) -> Content:
     """Return the body as it was typed, in paragraphs: the last resort for what can't be rendered."""
     paragraphs = [part.strip() for part in clean(body).split("\n\n") if part.strip()]
     rendered = "\n".join(f"<p>{escape(part, quote=False)}</p>" for part in paragraphs)
-    return Content(rendered, _shortened(summary or " ".join(paragraphs[:1])))
+    return Content(rendered, shortened(summary or " ".join(paragraphs[:1]), _LONGEST_SUMMARY))
 
 
 def _require_moderate(converted: str) -> None:
@@ -184,16 +190,9 @@ def _require_shallow(converted: str) -> None:
 
 
 def _first_paragraph(rendered: str) -> str:
-    texts = (_plain(match[1]) for match in _PARAGRAPH.finditer(rendered))
+    texts = (_plain(match[1]) for match in _PARAGRAPH.finditer(_CALLOUT_TITLE.sub("", rendered)))
     return next((text for text in texts if text), "") or _plain(rendered)
 
 
 def _plain(rendered: str) -> str:
     return one_line(unescape(html.without_tags(_BLOCK_END.sub(" ", _FOOTNOTE_MARK.sub("", rendered)))))
-
-
-def _shortened(text: str) -> str:
-    text = one_line(text)
-    if len(text) <= _LONGEST_SUMMARY:
-        return text
-    return text[:_LONGEST_SUMMARY].rpartition(" ")[0].rstrip(",;:.–—- ") + "…"

@@ -15,6 +15,8 @@ from urllib.parse import unquote
 import nh3
 
 from feeds.parse import embeds
+from feeds.parse import links as article_links
+from feeds.parse.links import Links
 from feeds.text import absolute, clean, scheme
 
 _FRAMES = {"iframe", "embed", "object"}
@@ -65,20 +67,27 @@ _RAW_ATTRIBUTES |= {
     "td": ATTRIBUTES["td"] | {"align"},
     "th": ATTRIBUTES["th"] | {"align"},
 }
-_LINK_SCHEMES = {"http", "https", "mailto", "tel", "sms", "xmpp", "geo", "magnet", "irc", "ircs"}
+_LINK_SCHEMES = {"http", "https", "ftp", "mailto", "tel", "sms", "xmpp", "geo", "magnet", "irc", "ircs"}
 SCHEMES = _LINK_SCHEMES | {"data"}
 _DATA_IMAGE = re.compile(r"data:image/(?:png|jpeg|gif|webp|avif);base64,", re.IGNORECASE)
 # removed together with their content
 _DROPPED = {
     "script", "style", "noscript", "template", "svg", "select", "textarea", "title", "annotation", "annotation-xml",
 }  # fmt: skip
-_CLASS = re.compile(r"language-[\w+#.-]+|footnotes?|reversefootnote")
+# what an HTML parser reads as text, or the cleaner removes, up to the closing tag or to the end of the article
+_SWALLOWING = _DROPPED | {"iframe", "noembed", "noframes", "plaintext", "xmp"}
+_SWALLOWING_TAG = re.compile(rf"<(/?)({'|'.join(sorted(_SWALLOWING))})(?=[\s/>])([^<>]*/>)?", re.IGNORECASE)
+_CLASS = re.compile(r"language-\S+|footnotes?|reversefootnote")
 _ALIGN = re.compile(r"left|right|center")
 
 _FRAME = re.compile(r'<iframe((?:\s[^\s=>]+="[^"]*")*)>.*?</iframe>', re.DOTALL)
+_FRAME_ALONE = re.compile(  # on a line of its own, and in no paragraph
+    r'(?:\A|(?<=>\n))(<iframe(?:\s[^\s=>]+="[^"]*")*>[^<]*</iframe>)(?=\n<|\n?\Z)'
+)
 _START_TAG = re.compile(r'<([a-z][a-z0-9]*)((?:\s[^\s=>]+="[^"]*")+)>')
 _ATTRIBUTE = re.compile(r'\s([^\s=>]+)="([^"]*)"')
 _ID = re.compile(r'<[a-z][a-z0-9]*(?:\s[^\s=>]+="[^"]*")*?\s(?:id|name)="([^"]*)"')
+_NO_LINK = re.compile(r"<a>((?:(?!</?a\b).)*)</a>", re.DOTALL)
 _OBJECT = re.compile(r"</?object>")  # which would hide links from each other
 _SAFE_URL = re.compile(
     r"https?://[A-Za-z0-9.-]+(?:/[A-Za-z0-9._~:/?@!$'()*+,;=%&-]*)?(?:#[A-Za-z0-9._~:/?@!$'()*+,;=%-]*)?"
@@ -87,6 +96,8 @@ _SVG = re.compile(
     r"<svg\b[^>]*>(?:(?!</svg>).){0,5000}?<title\b[^>]*>([^<]*)</title>(?:(?!</svg>).){0,50000}</svg>",
     re.DOTALL | re.IGNORECASE,
 )
+_KATEX = re.compile(r'<span class="katex-html"', re.IGNORECASE)
+_SPAN = re.compile(r"</?span\b[^<>]*>", re.IGNORECASE)
 _CHECKBOX = re.compile(r"<input\b(?=[^<>]*\btype=[\"']?checkbox\b)[^<>]*>", re.IGNORECASE)
 _CHECKED = re.compile(r"\bchecked\b", re.IGNORECASE)
 _MISSED = re.compile(  # elements that are dropped, and comments, which may hold any; custom elements have a "-"
@@ -104,7 +115,7 @@ _CLEANER = nh3.Cleaner(
     attributes=_RAW_ATTRIBUTES,
     filter_style_properties={"text-align"},
     link_rel=None,
-    url_schemes=SCHEMES,
+    url_schemes=SCHEMES | {article_links.SCHEME},
 )
 _LAST = nh3.Cleaner(
     tags=TAGS,
@@ -113,32 +124,40 @@ _LAST = nh3.Cleaner(
     link_rel=None,
     url_schemes=SCHEMES,
 )
+_NO_LINKS = Links()
 _STRIPPER = nh3.Cleaner(tags=set(), clean_content_tags=_DROPPED)
 
 
-def fit(html: str, base: str, prefix: str) -> str:
+def fit(html: str, base: str, prefix: str, links: Links = _NO_LINKS) -> str:
     """Return HTML that is fit for a reader.
 
     `base` is the article's absolute URL. Ids get `prefix`, and links within the HTML lead to them; they stay fragments,
-    since Miniflux and NetNewsWire follow a footnote only so.
+    since Miniflux and NetNewsWire follow a footnote only so. Links to the files of other articles become `links`.
     """
     regular = _CLEANER.clean(_converted(html))
     framed = "<iframe" in regular or "<object" in regular or "<embed" in regular
     if framed or '="' in regular:
-        rewrite = _Rewrite(regular, base, prefix)
-        regular = _START_TAG.sub(rewrite.tag, _FRAME.sub(rewrite.frame, regular) if framed else regular)
+        rewrite = _Rewrite(regular, base, prefix, links)
+        if framed:
+            regular = _FRAME.sub(rewrite.frame, _FRAME_ALONE.sub(r"<p>\1</p>", regular))
+        regular = _START_TAG.sub(rewrite.tag, regular)
     if framed:  # links may be within other links now, and what had no address is still there
         regular = _LAST.clean(_OBJECT.sub("", regular))
+    if "<a>" in regular:  # without an address that a reader can open
+        regular = _NO_LINK.sub(r"\1", regular)
     return clean(regular).replace("<p></p>\n", "").strip()
 
 
 def _converted(html: str) -> str:
     """Return HTML in which text stands for elements that are dropped and have something in their place."""
+    html = _without_open_ends(html)
     lower = html.lower()
     if "<script" in lower:
         html = embeds.scripts_as_links(html)
     if "</svg" in lower:
         html = _SVG.sub(r"\1", html)
+    if 'class="katex-html"' in lower:
+        html = _without_visual_katex(html)
     if "<input" in lower:
         html = _CHECKBOX.sub(lambda match: "☑" if _CHECKED.search(match[0]) else "☐", html)
     return html
@@ -198,6 +217,47 @@ def _candidates(srcset: str) -> Iterator[tuple[str, str]]:
         yield word.strip(","), descriptor
 
 
+def _without_visual_katex(html: str) -> str:
+    """Return HTML without the part of KaTeX's formulas that repeats their MathML for browsers, in nested spans."""
+    kept, at = [], 0
+    for opening in _KATEX.finditer(html):
+        if opening.start() < at:
+            continue
+        depth, end = 0, len(html)
+        for tag in _SPAN.finditer(html, opening.start()):
+            depth += -1 if tag[0].startswith("</") else 1
+            if not depth:
+                end = tag.end()
+                break
+        kept.append(html[at : opening.start()])
+        at = end
+    return "".join([*kept, html[at:]])
+
+
+def _without_open_ends(html: str) -> str:
+    """Return HTML in which no element takes the rest of the article with it because it is not closed.
+
+    Its start tag is shown as text, as GFM 6.11 does for most of these elements. One that ends with `/>`, which means
+    nothing in HTML, is closed there.
+    """
+    closed: set[str] = set()
+    changes: list[tuple[int, int, str]] = []
+    for match in reversed(list(_SWALLOWING_TAG.finditer(html))):
+        closes, name, self_closing = match.groups()
+        if closes:
+            closed.add(name.lower())
+        elif name.lower() not in closed:
+            change = f"{match[0][:-2]}></{name}>" if self_closing else f"&lt;{match[0][1:]}"
+            changes.append((*match.span(), change))
+    if not changes:
+        return html
+    parts, end = [], 0
+    for start, stop, change in reversed(changes):
+        parts += [html[end:start], change]
+        end = stop
+    return "".join([*parts, html[end:]])
+
+
 def without_tags(html: str) -> str:
     """Give the text of HTML, its entities still in place."""
     return _STRIPPER.clean(html) if "<" in html else html
@@ -206,9 +266,10 @@ def without_tags(html: str) -> str:
 class _Rewrite:
     """Rewrites the start tags of one article."""
 
-    def __init__(self, html: str, base: str, prefix: str) -> None:
+    def __init__(self, html: str, base: str, prefix: str, links: Links) -> None:
         self._base = base
         self._prefix = prefix
+        self._links = links
         self._ids = (
             {unescape(match[1]) for match in _ID.finditer(html)} if ' id="' in html or ' name="' in html else set()
         )
@@ -271,6 +332,7 @@ class _Rewrite:
 
     def _href(self, value: str) -> str | None:
         target = value.strip()
+        target = self._links.url(target) or target
         if target.startswith("#"):
             fragment = unquote(target[1:])
             if fragment in self._ids:

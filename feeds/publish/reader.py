@@ -9,6 +9,7 @@ from feeds.folder import Folder, Unsettled
 from feeds.folder.companions import Companions
 from feeds.model import Site
 from feeds.parse import article as articles
+from feeds.parse import links
 from feeds.parse.bounds import ordinary
 from feeds.publish.reading import Differing, Doubtful, InFlux, Read, Touched
 from feeds.text import one_line
@@ -51,7 +52,8 @@ class Reader:
             stamp = _UNSEEN if isinstance(refused, Unreadable) else stamp
             return Reading(file.path, stamp, refused=one_line(refused.reason), refused_line=refused.line)
         minted, feeds = syndicate.mint(article, site), syndicate.feeds_of(article, site)
-        reading = Reading.of(article, stamp, hash_, minted, feeds, page)
+        links_to = links.targets(article.body, article.path, wikilinks=site.markdown == "obsidian")
+        reading = Reading.of(article, stamp, hash_, minted, feeds, page, links_to)
         if self._site.markdown != "python-markdown" or ordinary(article.body):
             return reading
         return Doubtful(reading, article.body)

@@ -73,12 +73,13 @@ class Preview:
         found = self._documents.overviews.unpublished(path)
         if found is None:
             return None
-        article, entry, token = found
+        record, entry, token = found
+        article = record.article
         with self._catalog.reading() as catalog:
             refused = next((one for one in catalog.refused() if one.path == path), None)
         html = aligned(entry.html or "").replace(f'="{self._site.url}/', '="/').replace(f", {self._site.url}/", ", /")
         lint = Lint(self._site, datetime.now(UTC), convert=self._markdown.converted)
-        problems = lint.article(article, article.body)
+        problems = lint.article(article, article.body, record.links)
         template = templates().get_template("preview.html")
         return template.render(
             site=self._site,
