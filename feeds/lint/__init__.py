@@ -54,6 +54,7 @@ RULES: dict[str, tuple[Level, str]] = {
     "unlisted": ("notice", "an article that is in no feed, because it says so"),
     "configuration": ("warning", "a setting without effect, or one to look at before the first subscriber comes"),
 }
+_ONCE_A_LINE = frozenset({"template-code", "other-dialect"})
 _HUGE = 100 * 1024  # bytes of Markdown: five of them fill a feed of 512 KiB
 _SHORTER = "the oldest give way to summaries"
 _APART = timedelta(days=2)  # between two dates that should be one; zones make up for less
@@ -131,7 +132,7 @@ class Lint:
         return self.chosen(problems)
 
     def _in_body(self, article: Article, source: str, links: Links) -> Iterator[Problem]:
-        """Yield what is wrong in a body; of each rule about what it becomes one problem a line."""
+        """Yield what is wrong in a body; of template code and other dialects one problem a line."""
         from feeds.lint.markup import Lines, found  # which only a command that looks at articles needs
 
         first = max(1, source.count("\n") - article.body.count("\n") + 1)  # the body is the end of its file
@@ -145,10 +146,12 @@ class Lint:
             yield Problem(article.path, first, "unrenderable", f"shown as it was typed: {refused.reason}")
             return
         lines = Lines(prose, article.body, first)
-        once: dict[tuple[int, str], str] = {}
+        seen: set[tuple[int, str, str]] = set()
         for number, rule, said in found(html, lines, self._site.markdown, partial(self._is_missing, article)):
-            once.setdefault((number, rule), said)
-        yield from (Problem(article.path, number, rule, said) for (number, rule), said in once.items())
+            problem = (number, rule, "" if rule in _ONCE_A_LINE else said)
+            if problem not in seen:
+                seen.add(problem)
+                yield Problem(article.path, number, rule, said)
 
     def configuration(self, file: str, feeds: Mapping[str, int], aliases: Mapping[str, str]) -> list[Problem]:
         """Look at what a configuration makes of the articles: its feeds, with the bytes of their texts, and aliases."""
