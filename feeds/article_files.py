@@ -80,10 +80,8 @@ class Files(NamedTuple):
     def path(self, reference: str) -> str | None:
         """Return the path below the content folder of the file that a reference means, however it is written.
 
-        None if it is elsewhere: on another site, or out of the folder.
+        None if it is elsewhere: on another site, or out of the folder. Only where articles have pages of ours.
         """
-        if not self.site_url:
-            return None
         if not scheme(reference) and not reference.strip().startswith("/"):
             return resolved(self.article, reference)
         url = absolute(reference, self.site_url) or ""

@@ -116,7 +116,7 @@ SERVED = (
 )  # fmt: skip
 NOT_SERVED = (
     "/news/images/draft.png", "/news/images/unused.png", "/news/a.exe", "/news/.hidden.png", "/news/gone.png", "/out.png", "/../out.png",
-    "/news/..%2fup.png", "/news/images", "/news/2026-05-01-a.md", "/static/none.png", "/static/..%2fup.png",
+    "/news/..%2fup.png", "/news/images", "/news/2026-05-01-a.md", "/a/images/x.png", "/rss.xml.gz", "/static/none.png", "/static/..%2fup.png",
 )  # fmt: skip
 
 
@@ -188,6 +188,22 @@ def test_files_that_are_referred_to_are_exported(pages):
     assert pages.run("build").returncode == 0
     assert (public / "news/images/x.png").exists()
     assert not (public / "static/z.png").exists()
+
+
+def test_an_article_may_refer_to_many_files(pages):
+    """Of more than a thousand files that one article refers to, the first thousand are served."""
+    pages.article("many.md", "\n".join(f"![x](/m/{number}.png)" for number in range(1_200)), title="Many")
+    pages.publish()
+    with pages.catalog.reading() as catalog:
+        assert sum(target.startswith("/m/") for target in catalog.linked_files("", 9_999)) == 1_000
+
+
+@pytest.mark.parametrize("pages_here", [True, False])
+def test_references_that_no_file_can_have(site, pages_here):
+    """A reference with a character that no name can hold is missing like any other."""
+    site.configure(site={"pages": pages_here})
+    site.article("a.md", f"![x](a%00.png) ![y]({'n' * 300}.png)", title="A")
+    assert site.run("check").stdout.count("(missing-image)") == 2
 
 
 def test_a_site_with_another_home_serves_no_files(site, app):

@@ -107,6 +107,11 @@ def test_what_is_no_code_of_templates(text):
     assert "template-code" not in [rule for _, rule in found(body=text)]
 
 
+def test_code_of_templates_that_is_written_otherwise():
+    """What can't be found in the source as it is shown is reported at the first line of the text."""
+    assert found(body="A\n\n&#123;&#123; page.title }}") == [(6, "template-code")]
+
+
 def test_python_markdown_has_a_table_of_contents():
     """`[TOC]` is nothing to warn of where it works."""
     assert found(body="[TOC]\n\n# A", dialect="python-markdown") == []

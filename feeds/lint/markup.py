@@ -157,8 +157,6 @@ def _flat_lists(lines: Lines) -> Iterator[Found]:
     """Yield the first item of each list that Python-Markdown does not see as one within another."""
     above: int | None = None
     for number, line in lines.prose:
-        if not line.strip():
-            continue
         item = _ITEM.match(line)
         indent = len(item[1]) if item else None
         if indent is not None and above is not None and above % 4 == 0 and above + 2 <= indent < above + 4:

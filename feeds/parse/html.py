@@ -166,8 +166,6 @@ def _converted(html: str) -> str:
 
 def dropped(html: str) -> list[tuple[str, str]]:
     """Return the elements of HTML that `fit` drops and a reader would miss, as (name, start tag)."""
-    if "<" not in html:
-        return []
     html, found, at = _converted(html), list[tuple[str, str]](), 0
     while match := _MISSED.search(html, at):
         at = match.end()
@@ -198,7 +196,7 @@ def _is_missed(name: str, attributes: str, rest: str) -> bool:
 def images(html: str) -> list[str]:
     """Return the references of the images in HTML, as their author wrote them."""
     found = []
-    for match in _START_TAG.finditer(_CLEANER.clean(html)) if "<" in html else ():
+    for match in _START_TAG.finditer(_CLEANER.clean(html)):
         if match[1] in {"img", "source"}:
             attributes = _Rewrite.attributes(match[2])
             _Rewrite.restore_lazy(attributes)
