@@ -65,7 +65,7 @@ class Sandbox:
         html: str = self._answer("converted", body)
         return html
 
-    def _answer(self, method: str, *arguments: object) -> Any:
+    def _answer(self, method: str, *arguments: "str | Links | tuple[()] | None") -> Any:
         request = json.dumps([method, *arguments]).encode() + b"\n"
         with self._lock:
             answer = self._ask(request)
@@ -122,19 +122,15 @@ def _too_slow(_signal: int, _frame: FrameType | None) -> NoReturn:
     raise TimeoutError
 
 
-def _answer(renderer: "Renderer", request: Sequence[Any], seconds: float) -> dict[str, Any]:
-    from feeds.parse.links import Links
-
+def _answer(renderer: "Renderer", method: str, arguments: Sequence[Any], seconds: float) -> dict[str, Any]:
     usage = resource.getrusage(resource.RUSAGE_SELF)
     with contextlib.suppress(ValueError, OSError):  # a lower limit is already in force
         limit = int(usage.ru_utime + usage.ru_stime + seconds) + _GRACE
         resource.setrlimit(resource.RLIMIT_CPU, (limit, resource.getrlimit(resource.RLIMIT_CPU)[1]))
     signal.setitimer(signal.ITIMER_VIRTUAL, seconds)
     try:
-        if request[0] == "converted":
-            return {"returned": renderer.converted(request[1])}
-        _, body, summary, base, prefix, title, links = request
-        return {"returned": asdict(renderer.content(body, summary, base, prefix, title, Links(*links)))}
+        returned = renderer.content(*arguments) if method == "content" else renderer.converted(*arguments)
+        return {"returned": asdict(returned) if isinstance(returned, Content) else returned}
     except TimeoutError:
         return {"refused": _TOO_SLOW}
     except Refused as refused:
@@ -152,6 +148,7 @@ def _answer(renderer: "Renderer", request: Sequence[Any], seconds: float) -> dic
 def main() -> None:
     """Answer each line of standard input, a request in JSON, with a line; end with the input."""
     from feeds.parse.content import Renderer  # which only this process needs
+    from feeds.parse.links import Links
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for who started us
     signal.signal(signal.SIGVTALRM, _too_slow)
@@ -159,7 +156,10 @@ def main() -> None:
         resource.setrlimit(resource.RLIMIT_AS, (_MEMORY, _MEMORY))
     renderer, seconds = Renderer("python-markdown"), float(sys.argv[1])
     for line in sys.stdin.buffer:
-        answer = _answer(renderer, json.loads(line), seconds)
+        method, *arguments = json.loads(line)
+        if method == "content":
+            arguments[-1] = Links(*arguments[-1])
+        answer = _answer(renderer, method, arguments, seconds)
         sys.stdout.buffer.write(json.dumps(answer).encode() + b"\n")
         sys.stdout.buffer.flush()
 

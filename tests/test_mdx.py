@@ -46,6 +46,8 @@ def markdown(text):
         ("a < b, 1 <2, <https://a.example>", "a < b, 1 <2, <https://a.example>"),
         ("<!-- <A/> --> <A/>", "<!-- <A/> --> "),
         ("{ open <A b=", "{ open <A b="),
+        ("A </B> C <D><E>F</D>", "A  C F"),
+        (r"{'a\n\u00e9\'b'}", "a é&#39;b"),
     ],
 )
 def test_what_is_left_out(text, expected):
@@ -68,6 +70,7 @@ def test_what_is_left_out(text, expected):
         ("<p>\n  *A*\n</p>", "\n*A*\n"),
         ("<td><p>A</p><p>B</p></td>", "<td><p>A</p><p>B</p></td>"),
         ("<pre>\n  {`A`}\n</pre>", "<pre>\n  A\n</pre>"),
+        ("A <b / id={'x'} hidden>B</b>", 'A <b id="x" hidden>B</b>'),
     ],
 )
 def test_html_elements_stay(text, expected):

@@ -82,7 +82,7 @@ def check(call: Call, strict: bool, form: str, ignore: tuple[str, ...], against:
         now,
         {*ignore, *settings.check.ignore},
         convert=renderer.converted,
-        is_missing=partial(bundle.is_missing, settings.content_root),
+        is_missing=partial(bundle.is_missing, settings.content_root, settings.for_core),
     )
     problems = [*lint.chosen(_of_configuration(settings, call.config_file)),
                 *_of_feeds(settings, catalog, lint, call.config_file)]  # fmt: skip
@@ -122,11 +122,12 @@ def _of_run(outcome: Outcome) -> Iterator[Problem]:
 
 
 def _of_articles(folder: Folder, catalog: Catalog, lint: Lint, site: Site) -> Iterator[Problem]:
-    companions = Companions(folder.root, site.language)
+    companions = Companions(folder.root, site)
     for found in folder.scan():
         try:
             data = folder.read(found, articles.LARGEST)
-            article = articles.read(data, found.path, site.timezone, companions.people(found.path))
+            read = articles.read(data, found.path, site.timezone, companions.people(found.path))
+            article = companions.complete(read)
         except Refused:
             continue  # the run has said so
         except FeedsError:

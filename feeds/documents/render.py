@@ -127,8 +127,10 @@ class Renderer:
     def _make(self, record: Record, site: Site) -> Entry:
         article, id_ = record.article, record.id
         url, prefix = syndicate.base(article, self._site), syndicate.anchor_prefix(id_)
+        files = syndicate.files(article, self._site)
+        links = record.links._replace(site_url=files.site_url, own_url=files.own_url)
         try:
-            content = self._markdown.content(article.body, article.summary, url, prefix, article.title, record.links)
+            content = self._markdown.content(article.body, article.summary, url, prefix, article.title, links)
         except Refused as refused:
             _LOG.warning("%s: shown as plain text: %s", article.path, refused.reason)
             content = as_plain_text(article.body, article.summary)

@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Literal
 from urllib.parse import unquote
 
@@ -53,6 +54,7 @@ RULES: dict[str, tuple[Level, str]] = {
     "unlisted": ("notice", "an article that is in no feed, because it says so"),
     "configuration": ("warning", "a setting without effect, or one to look at before the first subscriber comes"),
 }
+_ONCE_A_LINE = frozenset({"template-code", "other-dialect"})
 _HUGE = 100 * 1024  # bytes of Markdown: five of them fill a feed of 512 KiB
 _SHORTER = "the oldest give way to summaries"
 _APART = timedelta(days=2)  # between two dates that should be one; zones make up for less
@@ -130,24 +132,26 @@ class Lint:
         return self.chosen(problems)
 
     def _in_body(self, article: Article, source: str, links: Links) -> Iterator[Problem]:
-        """Yield what is wrong in a body: of each rule once for a line, but each link."""
+        """Yield what is wrong in a body; of template code and other dialects one problem a line."""
         from feeds.lint.markup import Lines, found  # which only a command that looks at articles needs
 
         first = max(1, source.count("\n") - article.body.count("\n") + 1)  # the body is the end of its file
         prose = list(_prose(article.body, first))
         for number, line in prose:
-            for rule, said in _of_links(line, links, wikilinks=self._wikilinks):
+            for rule, said in (*_in_line(line), *_of_links(line, links, wikilinks=self._wikilinks)):
                 yield Problem(article.path, number, rule, said)
-        problems = [(number, *one) for number, line in prose for one in _in_line(line)]
         try:
             html = self._convert(article.body)
         except Refused as refused:
-            problems.append((first, "unrenderable", f"shown as it was typed: {refused.reason}"))
-        else:
-            lines = Lines(prose, article.body, first)
-            problems += found(html, lines, self._site.markdown, lambda reference: self._is_missing(article, reference))
-        once = {(line, rule): Problem(article.path, line, rule, said) for line, rule, said in reversed(problems)}
-        yield from once.values()
+            yield Problem(article.path, first, "unrenderable", f"shown as it was typed: {refused.reason}")
+            return
+        lines = Lines(prose, article.body, first)
+        seen: set[tuple[int, str, str]] = set()
+        for number, rule, said in found(html, lines, self._site.markdown, partial(self._is_missing, article)):
+            problem = (number, rule, "" if rule in _ONCE_A_LINE else said)
+            if problem not in seen:
+                seen.add(problem)
+                yield Problem(article.path, number, rule, said)
 
     def configuration(self, file: str, feeds: Mapping[str, int], aliases: Mapping[str, str]) -> list[Problem]:
         """Look at what a configuration makes of the articles: its feeds, with the bytes of their texts, and aliases."""

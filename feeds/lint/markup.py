@@ -10,9 +10,9 @@ from html import unescape
 from typing import NamedTuple
 from urllib.parse import unquote
 
-from feeds.article_files import SUFFIXES
 from feeds.parse import html as sanitiser
 from feeds.parse.content import Dialect
+from feeds.parse.links import target_of
 
 _CODE = re.compile(r"<(pre|code|math|script|style|svg|textarea)\b[^<>]*>.*?</\1>", re.DOTALL | re.IGNORECASE)
 _COMMENT = re.compile(r"<!--.*?(?:-->|\Z)", re.DOTALL)
@@ -38,9 +38,6 @@ _LINK_TEMPLATE = re.compile(
     r"[{|](?:static|attach|filename|author|category|index|tag)[}|]\S*", re.IGNORECASE
 )  # Pelican
 _UNKNOWN = re.compile(r"[{|@~]|.*\{\{")  # addresses that only another program resolves: {static}, @site/, ~/, {{ … }}
-# links between articles
-_REFERENCE = re.compile(r"\{\{[<%]\s*(?:rel)?ref\b|\{%-?\s*(?:post_url|link)\b")
-_ARTICLE = re.compile(r"[{|]filename[}|][^?#]*")
 
 
 class _Syntax(NamedTuple):
@@ -137,19 +134,13 @@ def found(html: str, lines: Lines, dialect: Dialect, is_missing: Callable[[str],
 
 def _templates(html: str, plain: str, lines: Lines) -> Iterator[Found]:
     for match in _TEMPLATE.finditer(plain) if "{" in plain or "[" in plain or "8<" in plain else ():
-        if not _REFERENCE.match(match[0]):
-            yield lines.of(match[0]), "template-code", f"{_shown(match[0])} would be shown as it is"
+        yield lines.of(match[0]), "template-code", f"{_shown(match[0])} would be shown as it is"
     for address in _ADDRESS.findall(html) if "%7B" in html or "{" in html or "|" in html or "%7C" in html else ():
         written = unquote(unescape(address))
-        if "{{" in written and not _REFERENCE.match(written):
+        if "{{" in written or "{%" in written:
             yield lines.of(written), "template-code", f"{_shown(written)} would be the address"
-        elif _LINK_TEMPLATE.match(written) and not _is_article(written):
+        elif _LINK_TEMPLATE.match(written) and target_of(written, "") is None:
             yield lines.of(written), "template-code", f"{_shown(written)} would be the address; only Pelican knows it"
-
-
-def _is_article(written: str) -> bool:
-    match = _ARTICLE.match(written)
-    return match is not None and match[0].lower().endswith(SUFFIXES)
 
 
 def _other_dialect(plain: str, lines: Lines, dialect: Dialect) -> Iterator[Found]:
@@ -165,8 +156,6 @@ def _flat_lists(lines: Lines) -> Iterator[Found]:
     """Yield the first item of each list that Python-Markdown does not see as one within another."""
     above: int | None = None
     for number, line in lines.prose:
-        if not line.strip():
-            continue
         item = _ITEM.match(line)
         indent = len(item[1]) if item else None
         if indent is not None and above is not None and above % 4 == 0 and above + 2 <= indent < above + 4:

@@ -81,7 +81,7 @@ _FENCE_OR_CODE = re.compile(
     re.DOTALL | re.MULTILINE,
 )
 _COMMENT = re.compile(r"%%.*?%%", re.DOTALL)
-_EMBED = re.compile(r"!\[\[([^\[\]|\n]+?)(?:\|([^\[\]\n]*))?\]\]")
+_EMBED = re.compile(r"!\[\[([^\[\]|#\n]+?)(#[^\[\]|\n]*?)?(?:\\?\|([^\[\]\n]*))?\]\]")
 _PICTURE = re.compile(r"\.(?:png|jpe?g|gif|webp|avif|svg|bmp)$", re.IGNORECASE)
 
 
@@ -335,8 +335,23 @@ def _obsidian_source(text: str) -> str:
 
 
 def _embed(match: re.Match[str]) -> str:
-    name, alt = match[1].strip(), (match[2] or "").strip()
+    name, part, alt = match[1].strip(), match[2] or "", (match[3] or "").strip()
     if not _PICTURE.search(name):
-        return f"[[{name}]]"
+        return f"[[{name}{part}]]"
     alt = "" if alt.replace("x", "").isdecimal() else alt  # a width, as in ![[a.png|300]]
-    return f"![{alt}](<{name}>)"
+    root = "/" if "/" in name and not name.startswith((".", "/")) else ""  # a path begins at the top of the vault
+    return f"![{alt}](<{root}{name}>)"
+
+
+def with_embeds(text: str, place: Callable[[str], str | None]) -> str:
+    """Return a text of Obsidian's in which embedded pictures have their path from the note.
+
+    `place` returns that path for the name of a picture; None if there is none.
+    """
+
+    def embed(match: re.Match[str]) -> str:
+        name = match[1].strip()
+        found = place(name) if _PICTURE.search(name) else None
+        return match[0].replace(match[1], f"./{found}", 1) if found and "/" in found else match[0]
+
+    return _outside_code(text, lambda part: _EMBED.sub(embed, part))

@@ -133,7 +133,8 @@ def fit(html: str, base: str, prefix: str, links: Links = _NO_LINKS) -> str:
     """Return HTML that is fit for a reader.
 
     `base` is the article's absolute URL. Ids get `prefix`, and links within the HTML lead to them; they stay fragments,
-    since Miniflux and NetNewsWire follow a footnote only so. Links to the files of other articles become `links`.
+    since Miniflux and NetNewsWire follow a footnote only so. Links to the files of other articles become `links`,
+    which say too where pictures beside the article are.
     """
     regular = _CLEANER.clean(_converted(html))
     framed = "<iframe" in regular or "<object" in regular or "<embed" in regular
@@ -310,11 +311,11 @@ class _Rewrite:
             fragment = unquote(target[1:])
             if fragment in self._ids:
                 return f"#{self._prefix}{fragment}"
-        url = absolute(target, self._base)
+        url = self._links.file_url(target) or absolute(target, self._base)
         return url if url and scheme(url) in _LINK_SCHEMES else None
 
     def _file(self, value: str) -> str | None:
-        url = absolute(value, self._base) if value.strip() else None
+        url = (self._links.file_url(value) or absolute(value, self._base)) if value.strip() else None
         return url if url and scheme(url) in ("http", "https") else None
 
     def _image(self, value: str) -> str | None:
