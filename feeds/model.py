@@ -61,6 +61,7 @@ class Site:
     by: tuple[Kind, ...] = ("category", "tag", "author")
     limit: int = 50
     text: Literal["full", "summary"] = "full"
+    image_in_text: bool = False  # whether a feed's texts begin with the article's image, unless they show it anyway
     min_entries: int = 1
     archives: bool = True  # whether the whole history is published (RFC 5005)
     max_size: int = 512 << 10  # bytes of a live document; 0: no limit

@@ -13,6 +13,7 @@ import signal
 import subprocess
 import sys
 import threading
+from collections.abc import Sequence
 from dataclasses import asdict
 from types import FrameType
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -22,6 +23,7 @@ from feeds.model import Content
 
 if TYPE_CHECKING:
     from feeds.parse.content import Renderer
+    from feeds.parse.links import Links
 
 _GRACE = 2  # more seconds of CPU for native code, in which no timer is heard
 _MEMORY = 1 << 30  # bytes of address space
@@ -43,19 +45,35 @@ class Sandbox:
         with self._lock:
             self._process = self._process or self._start()
 
-    def content(self, body: str, summary: str | None, base: str, prefix: str, title: str = "") -> Content:
+    def content(
+        self,
+        body: str,
+        summary: str | None,
+        base: str,
+        prefix: str,
+        title: str = "",
+        links: "Links | tuple[()]" = (),
+    ) -> Content:
         """Render a body as `parse.content.Renderer.content` does.
 
         Raises `Refused` if it fails or takes too much, `FeedsError` if nothing can be rendered just now.
         """
-        request = json.dumps([body, summary, base, prefix, title]).encode() + b"\n"
+        return Content(**self._answer("content", body, summary, base, prefix, title, links))
+
+    def converted(self, body: str) -> str:
+        """Return the HTML of a body before it is sanitised, as `Renderer.converted` does. Raises as `content`."""
+        html: str = self._answer("converted", body)
+        return html
+
+    def _answer(self, method: str, *arguments: "str | Links | tuple[()] | None") -> Any:
+        request = json.dumps([method, *arguments]).encode() + b"\n"
         with self._lock:
             answer = self._ask(request)
             if answer is None:  # the process died; of this article only if it does so again
                 answer = self._ask(request) or {"refused": "can't be rendered: it crashes the renderer"}
         if "refused" in answer:
             raise Refused(answer["refused"])
-        return Content(**answer)
+        return answer["returned"]
 
     def __del__(self) -> None:
         """End the process with its owner."""
@@ -104,14 +122,15 @@ def _too_slow(_signal: int, _frame: FrameType | None) -> NoReturn:
     raise TimeoutError
 
 
-def _answer(renderer: "Renderer", request: list[Any], seconds: float) -> dict[str, Any]:
+def _answer(renderer: "Renderer", method: str, arguments: Sequence[Any], seconds: float) -> dict[str, Any]:
     usage = resource.getrusage(resource.RUSAGE_SELF)
     with contextlib.suppress(ValueError, OSError):  # a lower limit is already in force
         limit = int(usage.ru_utime + usage.ru_stime + seconds) + _GRACE
         resource.setrlimit(resource.RLIMIT_CPU, (limit, resource.getrlimit(resource.RLIMIT_CPU)[1]))
     signal.setitimer(signal.ITIMER_VIRTUAL, seconds)
     try:
-        return asdict(renderer.content(*request))
+        returned = renderer.content(*arguments) if method == "content" else renderer.converted(*arguments)
+        return {"returned": asdict(returned) if isinstance(returned, Content) else returned}
     except TimeoutError:
         return {"refused": _TOO_SLOW}
     except Refused as refused:
@@ -129,6 +148,7 @@ def _answer(renderer: "Renderer", request: list[Any], seconds: float) -> dict[st
 def main() -> None:
     """Answer each line of standard input, a request in JSON, with a line; end with the input."""
     from feeds.parse.content import Renderer  # which only this process needs
+    from feeds.parse.links import Links
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for who started us
     signal.signal(signal.SIGVTALRM, _too_slow)
@@ -136,7 +156,10 @@ def main() -> None:
         resource.setrlimit(resource.RLIMIT_AS, (_MEMORY, _MEMORY))
     renderer, seconds = Renderer("python-markdown"), float(sys.argv[1])
     for line in sys.stdin.buffer:
-        answer = _answer(renderer, json.loads(line), seconds)
+        method, *arguments = json.loads(line)
+        if method == "content":
+            arguments[-1] = Links(*arguments[-1])
+        answer = _answer(renderer, method, arguments, seconds)
         sys.stdout.buffer.write(json.dumps(answer).encode() + b"\n")
         sys.stdout.buffer.flush()
 

@@ -10,21 +10,24 @@ from collections.abc import Iterable
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import lru_cache
+from html import escape, unescape
 from urllib.parse import unquote
 
 from feeds import __version__
+from feeds.article_files import Files, has_own_folder
 from feeds.model import Article, Author, Content, Enclosure, Entry, Feed, FeedState, Image, Kind, Site, Tombstone
 from feeds.patterns import filled
-from feeds.text import absolute, beginning, in_words, quote_iri, quote_path, scheme, slugify
+from feeds.text import absolute, beginning, in_words, on_site, quote_iri, quote_path, scheme, slugify
 
 STYLESHEET = "/static/feed.css"  # of documents that are opened in a browser
 SITE = FeedState(path="", kind="site", name="")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)  # when an empty feed was last updated
 RESERVED = ("/healthz", "/refresh", "/stats", "/hub", "/static", "/preview")  # paths that are something else of ours
-_FILES = {"rss.xml", "atom.xml", "feed.json", "feeds.opml"}
+DOCUMENTS = {"rss.xml", "atom.xml", "feed.json", "feeds.opml"}
 _LONGEST_SEGMENT = 200  # bytes of a part of a page's path: a file's name has 255
 _FEED_PAGE = re.compile(r"/(?:((?:category|tag|author)/[^/]+)/)?(?:archive/([1-9]\d{0,8})/)?", re.ASCII)
-_OWN_FOLDER = re.compile(r"./index\.(?:md|markdown)$")
+_IMAGE_TAG = re.compile(r"<(?:img|source)\s[^<>]*>")
+_IMAGE_SOURCE = re.compile(r'\s(?:src|srcset)="([^"]*)"')
 _FEED_ID_YEAR = 2005  # of RFC 4151 and RFC 4287: feeds' ids need a year that never changes
 
 
@@ -108,9 +111,18 @@ def page(article: Article, site: Site) -> str | None:
 def base(article: Article, site: Site) -> str:
     """Give the URL that an article's relative references begin at: its link, or the folder of its own files."""
     at = page(article, site)
-    if at is None or at.endswith("/") or not _OWN_FOLDER.search(article.path):
+    if at is None or at.endswith("/") or not has_own_folder(article.path):
         return link(article, site)
     return site.url + quote_path(folder_of_page(at))
+
+
+def files(article: Article, site: Site) -> Files:
+    """Return where the files are that an article refers to; nowhere if it has no page of ours."""
+    at = page(article, site)
+    if at is None:
+        return Files(article.path)
+    own_url = site.url + quote_path(folder_of_page(at)) if has_own_folder(article.path) else ""
+    return Files(article.path, site.url, own_url)
 
 
 def folder_of_page(path: str) -> str:
@@ -129,7 +141,7 @@ def _may_be_page(path: str) -> bool:
     segments = path.removesuffix("/").split("/")[1:]
     fit = all(segment and not segment.startswith(".") and len(segment.encode()) <= _LONGEST_SEGMENT
               and segment.isprintable() and "\\" not in segment for segment in segments)  # fmt: skip
-    return fit and path.removesuffix("/") not in RESERVED and not _FILES & set(segments)
+    return fit and path.removesuffix("/") not in RESERVED and not DOCUMENTS & set(segments)
 
 
 def anchor_prefix(id_: str) -> str:
@@ -178,12 +190,31 @@ def digest(feed: FeedState, shown: Iterable[tuple[str, str, str]], site: Site) -
     return state.hexdigest()
 
 
+def shows_image(html: str, url: str) -> bool:
+    """Return whether sanitised HTML shows the image at an absolute URL; another query is the same image."""
+    sought = _without_query(url)
+    return any(
+        _without_query(candidate.rstrip(",")) == sought
+        for tag in _IMAGE_TAG.findall(html)
+        for value in _IMAGE_SOURCE.findall(tag)
+        for candidate in unescape(value).split()
+    )
+
+
+def _without_query(url: str) -> str:
+    return url.partition("?")[0].partition("#")[0]
+
+
 def entry(article: Article, id_: str, content: Content, site: Site) -> Entry:
     """Return the entry that represents an article in every format."""
     url, near = link(article, site), base(article, site)
-    canonical = absolute(article.canonical, site.url + "/") if article.canonical else None
-    image = article.image and absolute(article.image.url, near)
-    files = ((absolute(file.url, near), file) for file in article.enclosures)
+    canonical = on_site(article.canonical, site.url, site.url + "/") if article.canonical else None
+    beside = files(article, site)
+    image = article.image and (beside.url(article.image.url) or on_site(article.image.url, site.url, near))
+    html = content.html if site.text == "full" else None
+    if html is not None and article.image and image and site.image_in_text and not shows_image(html, image):
+        html = f'<p><img src="{escape(image)}" alt="{escape(article.image.alt)}"></p>\n{html}'
+    enclosures = ((beside.url(file.url) or on_site(file.url, site.url, near), file) for file in article.enclosures)
     return Entry(
         id=id_,
         url=canonical or url,
@@ -191,18 +222,18 @@ def entry(article: Article, id_: str, content: Content, site: Site) -> Entry:
         published=article.published,
         updated=article.updated,
         authors=tuple(
-            Author(author.name, author.email, author.url and absolute(author.url, url))
+            Author(author.name, author.email, author.url and on_site(author.url, site.url, url))
             for author in _authors(article, site)
         ),
         categories=article.categories,
         tags=article.tags,
         summary=content.summary,
-        html=content.html if site.text == "full" else None,
+        html=html,
         image=Image(image, article.image.alt, article.image.type) if article.image and image else None,
-        enclosures=tuple(Enclosure(at, file.type, file.length) for at, file in files if at),
+        enclosures=tuple(Enclosure(at, file.type, file.length) for at, file in enclosures if at),
         language=article.language or site.language,
         label=article.title or beginning(content.summary) or in_words(article.slug),
-        external_url=article.external_url and absolute(article.external_url, url),
+        external_url=article.external_url and on_site(article.external_url, site.url, url),
     )
 
 

@@ -21,6 +21,8 @@ _NOT_IN_HOST = re.compile(r"[\s<>\"{}|\\^`%]")
 _SCHEME = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]*:")
 _LONGEST_NAME = 200  # bytes
 _BEGINNING = 80  # characters that stand for a title
+_BREAK = re.compile(r"[ 。，、；：！？]")
+_END_MARKS = ",;:.–—- 。，、；："
 _SAFE_PATH = re.compile(r"[\w-]+(?:[./][\w-]+)*", re.ASCII)
 
 
@@ -77,12 +79,32 @@ def in_words(slug: str) -> str:
 
 
 def beginning(text: str) -> str:
-    """Return the first characters of a text on one line, at most 80 of them, cut at a space if one is near the end."""
+    """Return the first characters of a text on one line, at most 80 of them."""
+    return shortened(text, _BEGINNING)
+
+
+def shortened(text: str, limit: int) -> str:
+    """Return a text on one line; one of more than `limit` characters is cut there and ends with "…".
+
+    It is cut at a space or after a Chinese or Japanese mark if there is one in the last fifth, and never inside what a
+    reader sees as one character (a grapheme cluster, UAX #29).
+    """
     text = one_line(text)
-    if len(text) <= _BEGINNING:
+    if len(text) <= limit:
         return text
-    head = text[:_BEGINNING]
-    return (head[: max(head.rfind(" "), 0)] if " " in head[_BEGINNING // 2 :] else head).rstrip(",;:.–—- ") + "…"
+    end = limit if text.isascii() else _grapheme_start(text, limit)
+    breaks = [match.end() for match in _BREAK.finditer(text, limit * 4 // 5, end)]
+    return text[: breaks[-1] if breaks and text[end] != " " else end].rstrip(_END_MARKS) + "…"
+
+
+def _grapheme_start(text: str, position: int) -> int:
+    """Return where the grapheme cluster at a position begins; the position itself in one of 100 characters or more."""
+    import regex  # which only few texts need
+
+    begin = max(0, position - 100)
+    clusters = regex.finditer(r"\X", text, pos=begin, endpos=position + 100)
+    start: int = next((match.start() for match in clusters if match.end() > position), position)
+    return start if start > begin else position
 
 
 def digest_of(*facts: object) -> str:
@@ -133,6 +155,20 @@ def absolute(url: str, base: str) -> str | None:
         )
     except ValueError:  # a broken IPv6 host, or one that no domain can be called
         return None
+
+
+def on_site(reference: str, site_url: str, base: str) -> str | None:
+    """Return the absolute URL of a reference in the configuration or in front matter; None if it is no URL.
+
+    A path that begins with / is below the site's URL, which may have a path of its own; one that begins with that path
+    already is not extended. Any other reference is resolved against `base`.
+    """
+    reference = reference.strip()
+    if reference.startswith("/") and not reference.startswith("//"):
+        own = urlsplit(site_url).path.rstrip("/")
+        below = reference if f"{reference}/".startswith(f"{own}/") else own + reference
+        return absolute(below, site_url)
+    return absolute(reference, base)
 
 
 def scheme(url: str) -> str:

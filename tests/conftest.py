@@ -40,6 +40,7 @@ from feeds.documents import Everything
 from feeds.errors import Refused
 from feeds.folder import Folder
 from feeds.parse.content import Renderer
+from feeds.parse.links import Links
 from feeds.publish import Publisher
 from feeds.web import create_app
 
@@ -118,12 +119,16 @@ class InProcessSandbox:
     def start(self) -> None:
         """Do nothing: there is no process."""
 
-    def content(self, body, summary, base, prefix, title=""):
+    def content(self, body, summary, base, prefix, title="", links=()):
         """Render a body; whatever it raises rejects the article."""
         try:
-            return self._renderer.content(body, summary, base, prefix, title)
+            return self._renderer.content(body, summary, base, prefix, title, Links(*links))
         except RecursionError:
             raise Refused("nested too deep") from None
+
+    def converted(self, body):
+        """Return the HTML of a body before it is sanitised."""
+        return self._renderer.converted(body)
 
 
 _COVERAGE = "COVERAGE_PROCESS_CONFIG"  # starts coverage in processes

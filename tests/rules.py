@@ -109,9 +109,11 @@ def rss(body, url):
     for item in items:
         names = [child.tag for child in item]
         title = item.findtext("title") or "?"
-        for once in ("title", "link", "guid", "pubDate"):
+        for once in ("link", "guid", "pubDate"):
             if names.count(once) != 1:
                 yield f"{title}: {once} {names.count(once)} times"
+        if names.count("title") > 1 or not {"title", "description"} & set(names):
+            yield f"{title}: neither title nor description, or several titles"
         for most in ("description", "author", "enclosure", f"{CONTENT}encoded"):
             if names.count(most) > 1:
                 yield f"{title}: {most} more than once"
@@ -154,7 +156,7 @@ def jsonfeed(body, url):
     ids = [item["id"] for item in document["items"]]
     yield from (f"id {id_} twice" for id_ in set(ids) if ids.count(id_) > 1)
     for item in document["items"]:
-        yield from _html(item.get("content_html", ""), item["title"])
+        yield from _html(item.get("content_html", ""), item.get("title", "?"))
     dates = [item["date_published"] for item in document["items"]]
     if dates != sorted(dates, key=datetime.fromisoformat, reverse=True):
         yield "not newest first"

@@ -116,6 +116,27 @@ def test_the_last_run_is_remembered(state):
 
 
 @both
+def test_files_are_found_by_the_articles_that_refer_to_them(site):
+    """Each database says whether a live article, or any, refers to a file, and lists the files of live articles by path."""
+    site.configure(site={"pages": True})
+    site.article("a.md", "![x](x.png) ![y](y.png) [b](b.md)", title="A")
+    site.article("b.md", "![x](x.png)", title="B")
+    site.article("draft.md", "![d](d.png)", title="D", draft=True)
+    site.publish()
+    with site.catalog.reading() as catalog:
+        assert [catalog.is_linked(f"/{name}.png", live=True) for name in "xyd"] == [True, True, False]
+        assert catalog.is_linked("/d.png", live=False)
+        assert not catalog.is_linked("/b", live=False)
+        assert catalog.linked_files("", 9) == ["/x.png", "/y.png"]
+        assert catalog.linked_files("", 1) == ["/x.png"]
+        assert catalog.linked_files("/x.png", 9) == ["/y.png"]
+    site.article("a.md", "No more.", title="A")
+    site.publish()
+    with site.catalog.reading() as catalog:
+        assert catalog.linked_files("", 9) == ["/x.png"]
+
+
+@both
 def test_articles_are_found_by_their_pages(site):
     """Each database gives the same answers about pages, drafts and what is scheduled, and the first of two on one page."""
     site.configure(site={"pages": True}, content={"permalink": "/{slug}/"})
@@ -322,7 +343,7 @@ def tables(file):
         return {name: {(c[1], c[3]) for c in raw.execute(f"PRAGMA table_info({name})")} for name in names}, indexes
 
 
-@pytest.mark.parametrize("version", [1, 2, 3, 4, 5, 6, 7, 8, 9])
+@pytest.mark.parametrize("version", [1, 2, 3, 4, 5, 6, 7, 8, 9, 10])
 def test_a_catalog_of_an_earlier_version_is_brought_up(site, version, tmp_path):
     """A catalog as an earlier version made it gets this one's tables, and keeps ids, last good versions and stamps."""
     old = Path(__file__).parent / "catalogs" / f"{version}.sql"
@@ -380,7 +401,11 @@ def test_places_of_an_earlier_version_are_brought_up(site):
                 change = sqlalchemy.text(f"UPDATE {table} SET {column} = :feeds WHERE path = :path")
                 old = json.dumps(list(json.loads(feeds).items()))
                 connection.execute(change, {"feeds": old, "path": path})
-        for table in ("articles", "readings"):  # as schema 9 had them
+        connection.exec_driver_sql("DROP TABLE links")  # as schema 9 had them
+        connection.exec_driver_sql("DROP INDEX articles_with_links")
+        connection.exec_driver_sql("ALTER TABLE articles DROP COLUMN link_urls")
+        for table in ("articles", "readings"):
+            connection.exec_driver_sql(f"ALTER TABLE {table} DROP COLUMN links_to")
             if table == "articles":
                 connection.exec_driver_sql("DROP INDEX articles_waiting")
             connection.exec_driver_sql(f"ALTER TABLE {table} DROP COLUMN live_from")

@@ -233,3 +233,22 @@ def test_the_names_of_the_sites_documents():
     from feeds.formats import FORMATS
 
     assert [f"/{format_.filename}" for format_ in FORMATS] == list(values._SITE_DOCUMENTS)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "may"),
+    [
+        ("**/*.txt", False), ("*.html", False), ("posts/**/*.mdown", False), ("**/*.{md,mdx}", False), ("a*.rst", False),
+        ("**/*.md", True), ("**/*.MDX", True), ("posts/**", True), ("posts", True), ("posts/", True), ("*", True),
+        ("**/index.*", True), ("20*-?.m[d]", True), ("note-*d", True), ("!**/*.txt", True), ("v1.2/", True),
+    ],
+)  # fmt: skip
+def test_patterns_that_can_match_nothing(file, pattern, may):
+    """A pattern of content.include that no article's ending can match is a mistake, with its place."""
+    text = f"{GOOD}content:\n  include:\n    - '**/a.md'\n    - '{pattern}'\n"
+    if may:
+        assert load(file, text).content.include[1] == pattern
+    else:
+        (said,) = mistakes(file, text)
+        assert said.startswith(f"c:5:7: content.include.1: {pattern} can match nothing: article files end in .md, ")
+        assert ("a pattern for each ending" in said) == ("{" in pattern)

@@ -67,6 +67,7 @@ def test_a_list_right_after_a_paragraph_line_is_a_list(body, expected):
         ('<iframe src="https://player.vimeo.com/video/12?h=3" title="A > B"><b>no</b></iframe>', '<a href="https://vimeo.com/12/3">A &gt; B</a>'),
         ('<iframe data-src="//maps.example/m"></iframe>', '<a href="https://maps.example/m">maps.example/m</a>'),
         ('<embed src="x.swf">', '<a href="https://test.example/news/a/x.swf">test.example/news/a/x.swf</a>'),
+        ("<ftp://a.example/b>", '<a href="ftp://a.example/b">ftp://a.example/b</a>'),
         ("<mailto:a@b.example>", '<a href="mailto:a@b.example">mailto:a@b.example</a>'),
     ],
 )  # fmt: skip
@@ -99,6 +100,31 @@ def test_nothing_that_runs_passes(body):
     assert not re.search(r"\bon\w+\s*=|javascript:|vbscript:|data:text|srcdoc|background", tags)
 
 
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        ('<iframe\n  style={{ width: "90%" }}\n  src="https://frames.example/a"\n/>\n\n## After', '<p><a href="https://frames.example/a">frames.example/a</a></p>\n<h2 id="e1-after">After</h2>'),
+        ('<Video src="v.mp4" muted />\n\nAfter', '<video src="https://test.example/news/a/v.mp4"></video>\n<p>After</p>'),
+        ("<a name='x'/>See <a href=/b/>this</a>", '<p><a id="e1-x"></a>See <a href="https://test.example/b/">this</a></p>'),
+        ("a <script src=x.js /> *b*", "<p>a  <em>b</em></p>"),
+        ("<div/>\n\n*After* <br/> it", "<div></div>\n<p><em>After</em> <br> it</p>"),
+        ("The <title> of *a* page,\nand its <Style>\n\nAfter", "<p>The &lt;title&gt; of <em>a</em> page,\nand its &lt;Style&gt;</p>\n<p>After</p>"),
+        ("<template>x</template> A <template> is <b>not</b> shown", "<p> A &lt;template&gt; is <b>not</b> shown</p>"),
+        ('A <video controls src="/v.mp4"> here\n\nAfter', '<p>A <video controls="" src="https://test.example/v.mp4"></video> here</p>\n<p>After</p>'),
+        ("`<title/>` and `<iframe>` <!-- <title/> --> stay", "<p><code>&lt;title/&gt;</code> and <code>&lt;iframe&gt;</code>  stay</p>"),
+        ("The <title> of *a* page.\n\nMore.", "<p>The &lt;title&gt; of <em>a</em> page.</p>\n<p>More.</p>"),
+        ("a <SVG width=1> b\n\nc <template> d <select>", "<p>a &lt;SVG width=1&gt; b</p>\n<p>c &lt;template&gt; d &lt;select&gt;</p>"),
+        ("<iframe src='https://www.youtube.com/embed/a' />\n\nb", '<p><a href="https://www.youtube.com/watch?v=a">Video on YouTube</a></p>\n<p>b</p>'),
+        ("a <script src='//gist.github.com/x/1.js'/>\n\nb", '<p>a </p><p><a href="https://gist.github.com/x/1">Code on GitHub Gist</a></p><p>b</p>'),
+        ("a <style>b</style> c <style> d", "<p>a  c &lt;style&gt; d</p>"),
+        ("a <titles> b <noscript>c</noscript>", "<p>a  b </p>"),
+    ],
+)  # fmt: skip
+def test_no_tag_swallows_the_text_after_it(body, expected):
+    """A self-closed element ends at once, and so does one whose end is missing; one that is only mentioned is shown."""
+    assert html(body) == expected
+
+
 def test_ids_of_footnotes_are_unique_and_linked():
     """Footnotes' ids have the article's prefix and their links lead there; the next article begins anew."""
     first = html("a[^1]\n\n[^1]: note")
@@ -118,12 +144,34 @@ def test_tables_code_and_definitions_work(dialect):
     assert "<dt>Term</dt>" in rendered
 
 
-def test_python_markdown_has_its_own_rules():
-    """A site that was written for Python-Markdown keeps abbreviations, admonitions and four-space nesting."""
-    render = Renderer("python-markdown").content
-    assert '<abbr title="Hyper">HTML</abbr>' in render("*[HTML]: Hyper\n\nHTML", None, BASE, "e1-").html
-    assert "<p>Mind</p>" in render('!!! note "Mind"\n    Text', None, BASE, "e1-").html
-    assert "<ul>\n<li>a</li>\n<li>b</li>\n</ul>" in render("* a\n  * b", None, BASE, "e1-").html
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        ("*[HTML]: Hyper\n\nHTML", '<p><abbr title="Hyper">HTML</abbr></p>'),
+        ("* a\n  * b", "<ul>\n<li>a</li>\n<li>b</li>\n</ul>"),
+        ('<div markdown="1">\n*a*\n</div>', "<div>\n<p><em>a</em></p>\n</div>"),
+        ("## A { #own .x }", '<h2 id="e1-own">A</h2>'),
+        ("~~a~~ ~b~ ~/c and ~/d", "<p><del>a</del> ~b~ ~/c and ~/d</p>"),
+        ("- [x] a\n- [ ] b", "<ul>\n<li>☑ a</li>\n<li>☐ b</li>\n</ul>"),
+        (
+            "- a\n\n    ```py\n    x < 1\n\n    y\n    ```\n\n- b",
+            '<ul>\n<li>\n<p>a</p>\n<pre><code class="language-py">x &lt; 1\n\ny\n</code></pre>\n</li>\n<li>\n<p>b</p>\n</li>\n</ul>',
+        ),
+        ("> ```\n> a\n> ```", "<blockquote>\n<pre><code>a\n</code></pre>\n</blockquote>"),
+        ('``` { .py title="a.py" hl_lines="1" }\na\n```', '<pre><code class="language-py">a\n</code></pre>'),
+        ('```py title="a.py" {1,3}\na\n```', '<pre><code class="language-py">a\n</code></pre>'),
+        ("```py\n!!! note\n    a\n```", '<pre><code class="language-py">!!! note\n    a\n</code></pre>'),
+        (
+            '!!! note "Mind"\n    Text\n\n    - a',
+            "<blockquote>\n<p><strong>Mind</strong></p>\n<p>Text</p>\n<ul>\n<li>a</li>\n</ul>\n</blockquote>",
+        ),
+        ("??? tip\n    Text", "<blockquote>\n<p><strong>Tip</strong></p>\n<p>Text</p>\n</blockquote>"),
+        (":::warning\nText\n:::", "<blockquote>\n<p><strong>Warning</strong></p>\n<p>Text</p>\n</blockquote>"),
+    ],
+)
+def test_python_markdown_has_its_own_rules(body, expected):
+    """A site that was written for Python-Markdown has the extensions that Pelican and MkDocs use, and admonitions as in other dialects."""
+    assert Renderer("python-markdown").content(body, None, BASE, "e1-").html == expected
 
 
 @pytest.mark.parametrize(
@@ -177,6 +225,9 @@ def test_the_first_heading(body, text):
         ("A.\n\nB.\n\n<!--   excerpt   -->\n\nC.", "A. B."),
         ("A `<!--more-->`.\n\nB.", "A <!--more-->."),
         ("```\n<!-- more -->\n```\n\nB.\n\nC.", "B."),
+        ("{% assign x = 1 | y %}\n{{< badge a=1 >}}\n\n{% if x %}\nA {{ x }}.", "A {{ x }}."),
+        ("Dear all,\n\nthe ferry is late.\n\nC.", "Dear all, the ferry is late."),
+        ("Dear all,", "Dear all"),
     ],
 )
 def test_summary_is_plain_text(body, summary):
@@ -238,7 +289,7 @@ def test_real_articles_are_ordinary(body):
     assert ordinary(body)
 
 
-MARKS = st.sampled_from(["[", "]", "(", ")", "!", "*", "_", "`", "```\n", "~~~\n", "<", ">", "<a ", "<div>", "&", "#", "\n", "\n\n", "    ",
+MARKS = st.sampled_from(["[", "]", "(", ")", "!", "*", "~", "~~", "_", "`", "```\n", "~~~\n", "<", ">", "<a ", "<div>", "&", "#", "\n", "\n\n", "    ",
                          "\t", "* ", "1. ", "> ", "| ", "---\n", ": ", "[^1]", "[^1]: ", "*[a]: ", "{: #x}", "\\", "http://x", "word "])  # fmt: skip
 
 
@@ -356,3 +407,17 @@ def test_plain_text_is_the_last_resort():
     """What can't be rendered is shown as it was typed."""
     shown = as_plain_text("a <b>\n\nc", None)
     assert (shown.html, shown.summary) == ("<p>a &lt;b&gt;</p>\n<p>c</p>", "a <b>")
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        ('<p>a <span class="katex"><span class="katex-mathml"><math><mi>c</mi></math></span><span class="katex-html"><i>c</i><span></span></span></span> b</p>',
+         "<p>a <span><span><math><mi>c</mi></math></span></span> b</p>"),
+        ('<span class="katex-html">a</span><span class="katex-html">b<span>c</span></span>d', "<p>d</p>"),
+        ('a <span class="katex-html"><span>b', "<p>a </p>"),
+    ],
+)  # fmt: skip
+def test_a_formula_of_katex_is_shown_once(body, expected):
+    """Of a formula that KaTeX wrote as MathML and again for browsers, readers get the MathML."""
+    assert content(body).html == expected

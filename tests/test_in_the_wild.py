@@ -228,3 +228,58 @@ def test_the_guard_counts_unlisted_articles(site):
     with pytest.raises(GuardStopped):
         site.publish()
     assert set(site.items()) == {"A"}
+
+
+def test_the_image_is_in_the_text(site):
+    """`feeds.image_in_text` puts it there in all formats; the article's page, which shows it itself, shows it once."""
+    site.configure(site={"pages": True}, feeds={"image_in_text": True})
+    site.article("a.md", "One.", title="A", image={"url": "/a.png", "alt": "A lamp"})
+    site.article("b.md", "Two. ![B](/b.png?w=1)", title="B", image="/b.png?w=2")
+    assert site.run("build").returncode == 0
+    image = '<p><img src="https://test.example/a.png" alt="A lamp"></p>\n'
+    for found in entries(site).values():
+        assert found["https://test.example/a/"]["html"] == f"{image}<p>One.</p>"
+        assert found["https://test.example/b/"]["html"].count("<img") == 1
+        assert found["https://test.example/a/"]["summary"] == "One."
+    for name in ("a", "b"):
+        page = (site.root / f"public/{name}/index.html").read_text()
+        assert page.count("<img") == 1
+    assert 'class="u-photo"' in (site.root / "public/a/index.html").read_text()
+
+
+@pytest.mark.parametrize("own", ["", "/blog"])
+def test_paths_on_the_site(site, own):
+    """A path that begins with / is below `site.url` in every field, in all formats and on pages; a URL in the text is a browser's."""
+    url = f"https://test.example{own}"
+    site.configure(site={"url": url, "icon": "/icon.png", "pages": True})
+    front = {
+        "link": "/p/",
+        "image": "/img/c.jpg",
+        "enclosures": ["/files/a.mp3", f"{own}/files/b.pdf", "c.pdf", "//cdn.example/d.pdf"],
+        "author": {"name": "Ann", "url": "/ann/"},
+    }
+    site.article("a.md", "Text ![x](/x.png) [y](/y/).", title="A", **front)
+    site.article("b.md", title="B", canonical_url="/first/", external_url="/about/")
+    site.article("c.md", title="C", image=f"{own}/img/c.jpg")
+    assert site.run("build").returncode == 0
+    documents = site.documents()
+    files = [f"{url}/files/a.mp3", f"{url}/files/b.pdf", f"{url}/c.pdf", "https://cdn.example/d.pdf"]
+    for name in FORMATS:
+        read = {entry["title"]: entry for entry in facts(name, documents[f"/{name}"])}
+        assert read["A"]["url"] == f"{url}/p/"
+        assert read["A"]["image"] == read["C"]["image"] == f"{url}/img/c.jpg"
+        assert [file[0] for file in read["A"]["files"]] == files
+        assert 'src="https://test.example/x.png"' in read["A"]["html"]
+        assert 'href="https://test.example/y/"' in read["A"]["html"]
+        assert read["B"]["url"] == (f"{url}/about/" if name == "rss.xml" else f"{url}/first/")
+    assert f"<url>{url}/icon.png</url>".encode() in documents["/rss.xml"]
+    assert f"<icon>{url}/icon.png</icon>".encode() in documents["/atom.xml"]
+    assert f"<uri>{url}/ann/</uri>".encode() in documents["/atom.xml"]
+    assert f'href="{url}/about/" rel="related"'.encode() in documents["/atom.xml"]
+    feed = json.loads(documents["/feed.json"])
+    assert feed["icon"] == f"{url}/icon.png"
+    assert next(item for item in feed["items"] if item["title"] == "A")["authors"][0]["url"] == f"{url}/ann/"
+    assert next(item for item in feed["items"] if item["title"] == "B")["external_url"] == f"{url}/about/"
+    page = (site.root / "public/p/index.html").read_text()
+    assert {f'class="u-photo" src="{url}/img/c.jpg"' in page, f'href="{url}/ann/"' in page} == {True}
+    assert f'rel="canonical" href="{url}/first/"' in (site.root / "public/b/index.html").read_text()

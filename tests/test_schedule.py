@@ -18,6 +18,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from apscheduler.executors.base import BaseExecutor
 from keepers import eventually, keeping
 from werkzeug.wrappers import Request
 
@@ -462,3 +463,24 @@ def test_a_run_that_fails_is_not_tried_again_at_once(site, monkeypatch):
         (site.root / "away").rename(site.content)
         running.published(1)
     assert [*site.items()] == ["b"]
+
+
+def test_the_clock_can_be_stopped_at_any_time():
+    """A scheduler that is stopped while a job runs for the last time ends without an exception in its thread."""
+    clock = schedule._Clock(timezone=UTC)
+    stopping = threading.Thread(target=lambda: clock.shutdown(wait=False))
+
+    class Stops(BaseExecutor):
+        """Stops the scheduler between the start of a job and its removal."""
+
+        def _do_submit_job(self, _job, _run_times):
+            stopping.start()
+            eventually(lambda: not clock.running)
+
+    clock.add_executor(Stops())
+    clock.start()
+    thread = clock._thread
+    clock.add_job(print, "date", run_date=datetime.now(UTC))
+    thread.join(60)
+    stopping.join(60)
+    assert not thread.is_alive()

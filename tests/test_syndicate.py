@@ -107,3 +107,31 @@ def test_feeds_exist_from_min_entries_on():
     assert not syndicate.exists(one, replace(SITE, min_entries=2))
     assert not syndicate.exists(one, replace(SITE, by=("category",)))
     assert syndicate.exists(syndicate.SITE, replace(SITE, min_entries=2))
+
+
+PICTURE = Image("/img/a&b.png?v=2", 'A "lamp"')
+SHOWN = '<p><img src="https://test.example/img/a&amp;b.png?v=2" alt="A &quot;lamp&quot;"></p>\n'
+
+
+@pytest.mark.parametrize(
+    ("html", "added"),
+    [
+        ("<p>Text</p>", True),
+        ('<p><img src="https://test.example/img/other.png"></p>', True),
+        ('<p><code>&lt;img src="https://test.example/img/a&amp;b.png"&gt;</code></p>', True),
+        ('<p><a href="https://test.example/img/a&amp;b.png">It</a></p>', True),
+        ('<p><img alt="" src="https://test.example/img/a&amp;b.png?v=2"></p>', False),
+        ('<p><img src="https://test.example/img/a&amp;b.png"></p>', False),
+        ('<p><img src="https://test.example/img/a&amp;b.png?w=100&amp;h=50#x"></p>', False),
+        ('<img src="https://x.example/s.png" srcset="https://x.example/m.png 1x, https://test.example/img/a&amp;b.png?w=2 2x">', False),
+        ('<picture><source srcset="https://test.example/img/a&amp;b.png"></picture>', False),
+    ],
+)  # fmt: skip
+def test_the_image_in_the_text(html, added):
+    """With `feeds.image_in_text` a text begins with the article's image, unless it shows that image in any size."""
+    article, content = replace(ARTICLE, image=PICTURE), Content(html, "x")
+    site = replace(SITE, image_in_text=True)
+    assert syndicate.entry(article, "tag:x,2026:a", content, site).html == (SHOWN + html if added else html)
+    assert syndicate.entry(article, "tag:x,2026:a", content, SITE).html == html
+    assert syndicate.entry(article, "tag:x,2026:a", content, replace(site, text="summary")).html is None
+    assert syndicate.entry(ARTICLE, "tag:x,2026:a", content, site).html == html

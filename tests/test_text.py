@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from lxml import etree
 
-from feeds.text import absolute, clean, one_line, quote_path, safe_path, scheme, slugify
+from feeds.text import absolute, clean, one_line, quote_path, safe_path, scheme, shortened, slugify
 
 ANYTHING = st.text(st.characters(codec=None), max_size=200)
 
@@ -150,3 +150,33 @@ def test_quoted_path_is_a_path(text):
     """A quoted path is all path: no query, no fragment."""
     quoted = quote_path("/" + clean(text).replace("/", ""))
     assert urlsplit(f"https://a.example{quoted}").path == quoted
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("short", "short"),
+        ("nine char", "nine char"),
+        ("ten or more chars", "ten or mor…"),
+        ("ten words, chars", "ten words…"),
+        ("天地玄黄宇宙洪荒日月盈昃", "天地玄黄宇宙洪荒日月…"),
+        ("天地玄黄宇宙洪荒。日月盈昃", "天地玄黄宇宙洪荒…"),
+        ("天。地玄黄宇宙洪荒日月盈昃", "天。地玄黄宇宙洪荒日…"),
+        ("กำลังเดินทางไปทำงาน", "กำลังเดินท…"),
+        ("abcdefghi👨‍👩‍👧jk", "abcdefghi…"),
+        ("abcdefghie\u0301fg", "abcdefghi…"),
+        ("e" + "\u0301" * 200, "e" + "\u0301" * 9 + "…"),
+    ],
+)
+def test_a_text_is_shortened_between_characters(text, expected):
+    """A text is cut at a space or a mark near the limit, else at the limit, and never inside a character."""
+    assert shortened(text, 10) == expected
+
+
+@given(st.text("ab 天。é\u0301👨\u200d👩🇩🇪한", max_size=300), st.integers(1, 100))
+def test_any_text_is_shortened(text, limit):
+    """What is left is the beginning of the text, on one line, at most as long as asked for."""
+    short = shortened(text, limit)
+    line = one_line(text)
+    assert short == line if len(line) <= limit else len(short) <= limit + 1
+    assert line.startswith(short.removesuffix("…"))

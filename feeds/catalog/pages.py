@@ -7,12 +7,13 @@ from datetime import datetime
 import sqlalchemy as sa
 
 from feeds.catalog.rows import Record, micros, record
-from feeds.catalog.schema import articles, meta, revisions, texts
+from feeds.catalog.schema import articles, links, meta, revisions, texts
 
 would_be = sa.func.coalesce(articles.c.id, articles.c.given, articles.c.minted).label("id")  # of what is no entry yet
-RECORDS = sa.select(
-    texts, *(articles.c[name] for name in ("path", "hash", "published", "revision")), would_be
-).join_from(articles, texts, texts.c.key == articles.c.text)
+# of what an article's text shows: its file, and the URLs of its links to other articles
+CONTENT_HASH = sa.func.coalesce(articles.c.hash + articles.c.link_urls, articles.c.hash).label("hash")
+_OF_RECORDS = (*(articles.c[name] for name in ("path", "published", "revision", "link_urls")), CONTENT_HASH, would_be)
+RECORDS = sa.select(texts, *_OF_RECORDS).join_from(articles, texts, texts.c.key == articles.c.text)
 
 
 class PageReader:
@@ -37,6 +38,19 @@ class PageReader:
         latest_first = chosen.order_by(articles.c.published.desc(), articles.c.id.desc().nulls_last())
         return {row.page: row.path for row in self._connection.execute(latest_first)}
 
+    def is_linked(self, target: str, *, live: bool) -> bool:
+        """Return whether a live article, or any, has a link with a target."""
+        seen = articles.c.live.is_(True) if live else articles.c.gone.is_(False)
+        chosen = sa.select(links.c.article).join(articles, articles.c.key == links.c.article)
+        return self._connection.execute(chosen.where(links.c.target == target, seen).limit(1)).scalar() is not None
+
+    def linked_files(self, after: str, limit: int) -> list[str]:
+        """Return the files to which live articles link, as targets: so many after one, in their order."""
+        a_file = sa.and_(links.c.target > (after or "/"), links.c.target < "0")  # "0" is the character after "/"
+        chosen = sa.select(links.c.target).distinct().join(articles, articles.c.key == links.c.article)
+        first = chosen.where(a_file, articles.c.live.is_(True)).order_by(links.c.target).limit(limit)
+        return list(self._connection.scalars(first))
+
     def was_page(self, path: str) -> bool:
         """Tell whether an article that the world knew has, or had last, its page at a path."""
         chosen = sa.select(articles.c.key).where(articles.c.page == path, articles.c.id.isnot(None)).limit(1)
@@ -45,7 +59,7 @@ class PageReader:
     def pages(self, after: str, limit: int) -> list[tuple[str, str, str, str, str]]:
         """Give (page, path of the file, its feeds, its hash, id) of live articles: so many after a page, by page."""
         a = articles.c
-        chosen = sa.select(a.page, a.path, a.feeds, a.hash, a.id).where(a.page > after, a.live.is_(True))
+        chosen = sa.select(a.page, a.path, a.feeds, CONTENT_HASH, a.id).where(a.page > after, a.live.is_(True))
         first = chosen.order_by(a.page, a.published, a.id).limit(limit)
         return [tuple(row) for row in self._connection.execute(first)]
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from feeds.catalog.pages import RECORDS, PageReader
+from feeds.catalog.pages import CONTENT_HASH, RECORDS, PageReader
 from feeds.catalog.rows import (
     Known,
     Record,
@@ -117,7 +117,7 @@ class Reader(PageReader):
     def shown(self, feed: str, limit: int) -> list[tuple[str, str, str]]:
         """Give the newest entries of a feed as (id, path, content hash): all that makes them what they are."""
         chosen = (
-            sa.select(entries.c.id, articles.c.path, articles.c.hash)
+            sa.select(entries.c.id, articles.c.path, CONTENT_HASH)
             .join(articles, entries.c.article == articles.c.key)
             .where(entries.c.feed == feed)
             .order_by(*NEWEST_FIRST)

@@ -3,7 +3,7 @@
 Moments are microseconds since 1970 in UTC, an article's facts JSON. No SQL here.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime, timedelta
 from operator import attrgetter
@@ -14,6 +14,7 @@ from pydantic_core import from_json, to_json
 from feeds.encoding import from_stored, stored
 from feeds.errors import CatalogDamaged
 from feeds.model import Article, Author, Enclosure, FeedState, Image, Warned
+from feeds.parse.links import Links
 
 Stamp = tuple[int, int, int]  # of a file: mtime in ns, size in bytes, inode
 Place = tuple[str, int, str]  # of an entry: its feed, and its position there: when it was published, its id
@@ -37,15 +38,23 @@ class Reading(NamedTuple):
     expires: int | None = None
     draft: bool = False
     live_from: int | None = None
+    links_to: str | None = None  # JSON
     refused: str | None = None
     refused_line: int | None = None
     warnings: tuple[Warned, ...] = ()  # reported once, by the run that reads the file
 
     @classmethod
     def of(
-        cls, article: Article, stamp: Stamp, hash_: str, minted: str, feeds: Iterable[FeedState], page: str | None
+        cls,
+        article: Article,
+        stamp: Stamp,
+        hash_: str,
+        minted: str,
+        feeds: Iterable[FeedState],
+        page: str | None,
+        links_to: Sequence[str] = (),
     ) -> "Reading":
-        """Pack an article, with the id, the feeds and the page that it would have."""
+        """Pack an article, with the id, the feeds and the page that it would have, and the targets of its links."""
         return cls(
             path=article.path,
             stamp=stamp,
@@ -60,6 +69,7 @@ class Reading(NamedTuple):
             expires=micros(article.expires) if article.expires else None,
             draft=article.draft,
             live_from=micros(article.live_from or article.published),
+            links_to=to_json(links_to).decode() if links_to else None,
             warnings=article.warnings,
         )
 
@@ -93,10 +103,16 @@ class Record(NamedTuple):
     text: int  # the key of the article's text
     packed: bytes
     path: str
-    hash: str  # of the file
+    hash: str  # of what the article's text shows: its file, and the URLs of its links to other articles
     id: str
     published: datetime
     revision: int  # that last changed what the world knows of it
+    link_urls: str | None = None  # of its links to other articles' files, as JSON
+
+    @property
+    def links(self) -> Links:
+        """Return where the article's links to other articles' files lead."""
+        return Links(self.path, from_json(self.link_urls) if self.link_urls else {})
 
     @property
     def article(self) -> Article:
@@ -135,6 +151,8 @@ class Pending(NamedTuple):
     revision: int  # that last changed what the world knows
     shown_at: int  # when it was published, as the world knows if it is live
     shown_in: str  # the feeds that show it, if it is live
+    links_to: str | None  # targets of links to other articles' files, as JSON
+    link_urls: str | None  # where those of the version before led, as JSON
 
 
 class Shown(NamedTuple):
@@ -145,6 +163,20 @@ class Shown(NamedTuple):
     live: bool
     waiting: bool  # for its hour
     revision: int  # that last changed this
+
+
+class Linking(NamedTuple):
+    """An article with links to other articles' files, and where they led until now."""
+
+    key: int
+    path: str
+    id: str | None
+    live: bool
+    published: int
+    feeds: str  # for `names_by_feed`
+    revision: int  # that last changed what the world knows
+    targets: tuple[str, ...]
+    urls: dict[str, str] | None  # of the targets that are live articles; None: never looked up, or without links
 
 
 class Version(NamedTuple):
@@ -236,7 +268,8 @@ class Counted(NamedTuple):
 
 
 def record(row: Any) -> Record:
-    return Record(row.key, row.article, row.path, row.hash, row.id, moment(row.published), row.revision)
+    published = moment(row.published)
+    return Record(row.key, row.article, row.path, row.hash, row.id, published, row.revision, row.link_urls)
 
 
 def feed_state(row: Any) -> FeedState:

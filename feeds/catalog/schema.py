@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 T = TypeVar("T")
 
-SCHEMA = 10
+SCHEMA = 11
 _CHUNK = 500  # parameters of one statement
 
 METADATA = sa.MetaData()
@@ -49,6 +49,7 @@ _VERSION: tuple[Callable[[], "sa.Column[Any]"], ...] = (
     lambda: sa.Column("expires", sa.BigInteger),
     lambda: sa.Column("draft", sa.Boolean, nullable=False, default=False),
     lambda: sa.Column("live_from", sa.BigInteger),  # the later of `published` and the date until which it is scheduled
+    lambda: sa.Column("links_to", _TEXT),  # the targets of its links to other articles' files, as JSON; mostly null
 )
 readings = sa.Table(
     "readings",
@@ -83,6 +84,7 @@ articles = sa.Table(
     sa.Column("shown_at", sa.BigInteger),
     sa.Column("shown_in", _TEXT),
     sa.Column("revision", sa.Integer, nullable=False, server_default="0"),  # that last changed what the world knows
+    sa.Column("link_urls", _TEXT),  # the URLs of those targets that are live articles, as JSON: {target: URL}
 )
 TO_DECIDE, EDITED = 1, 2
 
@@ -100,6 +102,17 @@ articles.indexes.discard(ARTICLES_BY_HASH)
 _partial("articles_by_page", articles.c.page, articles.c.page.isnot(None))
 _partial("articles_pending", articles.c.key, articles.c.pending > 0)
 _partial("articles_refused", articles.c.path, articles.c.refused.isnot(None))
+_partial("articles_with_links", articles.c.key, articles.c.links_to.isnot(None))
+links = sa.Table(  # from one article's file to another's, to find whose documents change with an article
+    "links",
+    METADATA,
+    sa.Column("target", _TEXT, primary_key=True),
+    sa.Column("article", sa.Integer, primary_key=True),
+    sa.Column("leads_to", sa.Integer),  # the key of the target's article, if that is live
+    sqlite_with_rowid=False,
+)
+sa.Index("links_by_article", links.c.article)
+_partial("links_leading_to", links.c.leads_to, links.c.leads_to.isnot(None))
 entries = sa.Table(
     "entries",
     METADATA,
@@ -193,6 +206,18 @@ erasures = sa.Table(  # closed days whose deleted rows may still be in the datab
     STATS_METADATA,
     sa.Column("day", _TEXT, primary_key=True),
 )
+_READ_AGAIN = "INSERT INTO meta VALUES ('read again', 'yes') ON CONFLICT (key) DO UPDATE SET value = 'yes'"
+_LINKS = (
+    "ALTER TABLE readings ADD COLUMN links_to TEXT",
+    "ALTER TABLE articles ADD COLUMN links_to TEXT",
+    "ALTER TABLE articles ADD COLUMN link_urls TEXT",
+    'CREATE INDEX articles_with_links ON articles ("key") WHERE links_to IS NOT NULL',
+    _READ_AGAIN,
+)
+_LINKS_INDEXES = (
+    "CREATE INDEX links_by_article ON links (article)",
+    "CREATE INDEX links_leading_to ON links (leads_to) WHERE leads_to IS NOT NULL",
+)
 _LIVE_FROM = (
     "ALTER TABLE readings ADD COLUMN live_from BIGINT",
     "ALTER TABLE articles ADD COLUMN live_from BIGINT",
@@ -201,7 +226,7 @@ _LIVE_FROM = (
     "DROP INDEX articles_waiting",
     "CREATE INDEX articles_waiting ON articles (live_from) WHERE waiting IS {true}",
     # every file: keys of front matter that earlier versions did not know
-    "INSERT INTO meta VALUES ('read again', 'yes') ON CONFLICT (key) DO UPDATE SET value = 'yes'",
+    _READ_AGAIN,
 )
 _OF_PLACES = (("articles", "feeds"), ("articles", "shown_in"), ("readings", "feeds"))  # until 7 [[path, name], …]
 SQLITE_MIGRATIONS = {  # from a schema to the next
@@ -282,6 +307,12 @@ SQLITE_MIGRATIONS = {  # from a schema to the next
         "DROP TABLE IF EXISTS contents",  # rendering takes less time than reading what was rendered
         *(statement.format(true=1) for statement in _LIVE_FROM),
     ),
+    10: (
+        *_LINKS,
+        """CREATE TABLE links (target TEXT NOT NULL, article INTEGER NOT NULL, leads_to INTEGER,
+        PRIMARY KEY (target, article)) WITHOUT ROWID""",
+        *_LINKS_INDEXES,
+    ),
 }
 NO_SAMPLES = (  # PostgreSQL: keep ANALYZE from copying hashes and keys to pg_statistic, where nothing erases them
     "ALTER TABLE visits ALTER COLUMN source SET STATISTICS 0",
@@ -302,6 +333,12 @@ POSTGRES_MIGRATIONS: dict[int, tuple[str, ...]] = {  # its first schema was 7
         *NO_SAMPLES,
     ),
     9: ("DROP TABLE IF EXISTS contents", *(statement.format(true="true") for statement in _LIVE_FROM)),
+    10: (
+        *_LINKS,
+        """CREATE TABLE links (target TEXT COLLATE "C" NOT NULL, article INTEGER NOT NULL, leads_to INTEGER,
+        PRIMARY KEY (target, article))""",
+        *_LINKS_INDEXES,
+    ),
 }
 OLDEST_FIRST = (entries.c.published, entries.c.id)
 NEWEST_FIRST = tuple(column.desc() for column in OLDEST_FIRST)

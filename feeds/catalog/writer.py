@@ -10,6 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from feeds.catalog.engine import Database
+from feeds.catalog.linking import LinkWriter
 from feeds.catalog.reader import MENDED
 from feeds.catalog.rows import Holder, Pending, Place, Refusal, Rendition, Run, Shown, micros, names_by_feed
 from feeds.catalog.schema import (
@@ -26,7 +27,6 @@ from feeds.catalog.schema import (
     texts,
     tombstones,
 )
-from feeds.catalog.staging import Staging
 from feeds.model import FeedState
 
 _STATE = tuple(field.name for field in fields(FeedState))
@@ -41,7 +41,7 @@ _DECIDE = sa.case(
 )  # again, what the world knows of it
 
 
-class Writer(Staging):
+class Writer(LinkWriter):
     """What the one writer does within one transaction, when it decides what the world knows."""
 
     def __init__(self, connection: sa.Connection, database: Database) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import click
 
-from feeds import hosts, schedule, syndicate
+from feeds import bundle, hosts, schedule, syndicate
 from feeds.catalog import Catalog
 from feeds.cli.common import (
     REFUSED,
@@ -25,12 +25,14 @@ from feeds.cli.common import (
     say,
 )
 from feeds.config import Config
+from feeds.documents.render import markdown_renderer
 from feeds.errors import ConfigError, FeedsError, GuardStopped, Refused, UsageError
 from feeds.folder import Folder
 from feeds.folder.companions import Companions
 from feeds.lint import RULES, Lint, Problem
 from feeds.model import Site
 from feeds.parse import article as articles
+from feeds.parse.links import Links, targets
 from feeds.publish import Outcome
 
 _MISTAKE = re.compile(r"(.*?):(\d+):\d+: (.*)", re.DOTALL)
@@ -74,11 +76,18 @@ def check(call: Call, strict: bool, form: str, ignore: tuple[str, ...], against:
         except GuardStopped as error:
             stopped = error
             outcome = publisher.refresh(now, force=True, accept=True)
-    lint = Lint(settings.for_core, now, {*ignore, *settings.check.ignore})
+    renderer = markdown_renderer(settings.for_core)
+    lint = Lint(
+        settings.for_core,
+        now,
+        {*ignore, *settings.check.ignore},
+        convert=renderer.converted,
+        is_missing=partial(bundle.is_missing, settings.content_root, settings.for_core),
+    )
     problems = [*lint.chosen(_of_configuration(settings, call.config_file)),
                 *_of_feeds(settings, catalog, lint, call.config_file)]  # fmt: skip
     problems += _below(settings.content_root, lint.chosen(_of_run(outcome)))
-    problems += _below(settings.content_root, _of_articles(folder, lint, settings.for_core))
+    problems += _below(settings.content_root, _of_articles(folder, catalog, lint, settings.for_core))
     lost, kept = _compare(catalog, against) if against else ([], "")
     problems += lint.old_ids(str(against), lost)
     if stopped and form != "text":
@@ -112,17 +121,23 @@ def _of_run(outcome: Outcome) -> Iterator[Problem]:
     yield from (problem for problem in outcome.warnings if problem.rule == "doubtful-id")  # the others: _of_articles
 
 
-def _of_articles(folder: Folder, lint: Lint, site: Site) -> Iterator[Problem]:
-    companions = Companions(folder.root, site.language)
+def _of_articles(folder: Folder, catalog: Catalog, lint: Lint, site: Site) -> Iterator[Problem]:
+    companions = Companions(folder.root, site)
     for found in folder.scan():
         try:
             data = folder.read(found, articles.LARGEST)
-            article = articles.read(data, found.path, site.timezone, companions.people(found.path))
+            read = articles.read(data, found.path, site.timezone, companions.people(found.path))
+            article = companions.complete(read)
         except Refused:
             continue  # the run has said so
         except FeedsError:
             continue  # it is being written
-        yield from lint.article(article, data.decode("utf-8-sig", "replace").replace("\r\n", "\n"))
+        links = Links(article.path)
+        if targets(article.body, article.path, wikilinks=site.markdown == "obsidian"):
+            with catalog.reading() as reader:
+                record = reader.at_path(article.path)
+            links = record.links if record else links
+        yield from lint.article(article, data.decode("utf-8-sig", "replace").replace("\r\n", "\n"), links)
     yield from lint.site()
 
 

@@ -95,12 +95,13 @@ def _move_in(generator: "Generator", folder: Path, file: Path) -> list[str]:
 
 def _articles(content: Path, move: "Move") -> "tuple[list[Article], int]":
     """Read the old site's articles as they will be read. Gives them, and how many can't be."""
+    from feeds.article_files import DEFAULT_INCLUDE
     from feeds.folder import Folder
     from feeds.moving import zone
     from feeds.parse import article
 
     said = move.settings["content"]
-    folder = Folder(content, said.get("include", ["**/*.md", "**/*.markdown"]), said.get("exclude", []))
+    folder = Folder(content, said.get("include", DEFAULT_INCLUDE), said.get("exclude", []))
     found, refused = [], 0
     for one in folder.scan():
         try:

@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, field_validator
 
+from feeds.article_files import DEFAULT_INCLUDE
 from feeds.config.values import (
     READERS,
     Address,
@@ -20,6 +21,7 @@ from feeds.config.values import (
     Header,
     Icon,
     IdPattern,
+    Include,
     Language,
     Permalink,
     Permalinks,
@@ -35,7 +37,7 @@ from feeds.config.values import (
     Url,
 )
 from feeds.model import Author, Kind, Site
-from feeds.text import absolute, one_line
+from feeds.text import on_site, one_line
 
 
 def _author(value: Any) -> Any:
@@ -76,7 +78,7 @@ class ContentSection(_Section):
     """Where the articles are."""
 
     path: Text = "content"
-    include: Texts = ("**/*.md", "**/*.markdown")
+    include: Include = DEFAULT_INCLUDE
     exclude: Texts = ()
     permalink: Permalink = "/{category}/{slug}/"
     permalinks: Permalinks = {}
@@ -92,6 +94,7 @@ class FeedsSection(_Section):
     by: tuple[Literal["category", "tag", "author"], ...] = ("category", "tag", "author")
     limit: int = Field(50, ge=1, le=10_000)
     text: Literal["full", "summary"] = "full"
+    image_in_text: bool = False
     min_entries: int = Field(1, ge=1)
     archives: Archives = True
     max_size: int = Field(512, ge=0, le=1_000_000)
@@ -210,7 +213,7 @@ class Config(_Section):
             language=site.language,
             timezone=zoneinfo.ZoneInfo(site.timezone),
             author=Author(site.author.name, site.author.email, site.author.url) if site.author else None,
-            icon=site.icon and absolute(site.icon, site.url + "/"),
+            icon=site.icon and on_site(site.icon, site.url, site.url + "/"),
             copyright=site.copyright,
             permalink=self.content.permalink,
             permalinks=tuple(sorted(self.content.permalinks.items(), key=lambda one: -len(one[0]))),
@@ -218,6 +221,7 @@ class Config(_Section):
             by=by,
             limit=feeds.limit,
             text=feeds.text,
+            image_in_text=feeds.image_in_text,
             min_entries=feeds.min_entries,
             archives=feeds.archives is not False,
             max_size=feeds.max_size << 10,

@@ -10,6 +10,7 @@ from urllib.parse import unquote, urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
+from feeds.article_files import SUFFIXES, may_match
 from feeds.patterns import NAMING, PARTS, SPELLINGS
 from feeds.text import absolute, one_line, scheme
 
@@ -43,6 +44,14 @@ def _text(value: str) -> str:
     if not value:
         raise ValueError("must not be empty")
     return value
+
+
+def _include(value: str) -> str:
+    value = _text(value)
+    if value.startswith("!") or may_match(value):
+        return value
+    one_each = "; write a pattern for each ending, {a,b} is none of gitignore's" if "{" in value else ""
+    raise ValueError(f"{value} can match nothing: article files end in {', '.join(SUFFIXES)}{one_each}")
 
 
 def _http_url(value: str) -> str:
@@ -239,6 +248,7 @@ def _one_or_many(value: Any) -> Any:
 
 Text = Annotated[str, AfterValidator(_text)]
 Texts = Annotated[tuple[Text, ...], BeforeValidator(_one_or_many)]
+Include = Annotated[tuple[Annotated[str, AfterValidator(_include)], ...], BeforeValidator(_one_or_many)]
 Url = Annotated[str, AfterValidator(_http_url)]
 BaseUrl = Annotated[str, AfterValidator(_base_url)]
 UrlPath = Annotated[str, Field(pattern="^/")]

@@ -81,6 +81,17 @@ class Everything:
             if len(some) < _PAGE:
                 return
 
+    def files(self) -> Iterator[str]:
+        """Yield the paths below the content folder of files to which articles refer, as they may be there."""
+        after = ""
+        while True:
+            with self._catalog.reading() as catalog:
+                some = catalog.linked_files(after, _PAGE)
+            yield from (target.removeprefix("/") for target in some)
+            if len(some) < _PAGE:
+                return
+            after = some[-1]
+
     def write(self) -> None:
         """Write the versions of the rendered documents to the catalog. Raises `CatalogError`."""
         self._renditions.write()

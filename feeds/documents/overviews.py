@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from feeds import syndicate
-from feeds.catalog import Reader
+from feeds.catalog import Reader, Record
 from feeds.documents.address import Address
 from feeds.documents.render import Renderer
 from feeds.documents.workshop import AtOnce, Workshop
 from feeds.model import Article, Entry, Feed, FeedState, Site
+from feeds.parse.links import file_target
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +74,7 @@ class Overviews:
                 return None
             places = self._places(catalog, record.article)
             changed = catalog.moment(record.revision)
-        entry = self._workshop.do(f"article {record.hash} {path}", lambda: self._renderer.entry(record))
+        entry = self._workshop.do(f"article {record.hash} {path}", lambda: self._renderer.entry(record, page=True))
         return entry, places, changed
 
     def beside(self, path: str, *, live: bool) -> tuple[str, str] | None:
@@ -89,14 +90,19 @@ class Overviews:
             files = catalog.files_of(list(names), live=live)
         return next(((files[page], name) for page, name in names.items() if page in files), None)
 
-    def unpublished(self, path: str) -> tuple[Article, Entry, str] | None:
+    def is_referred(self, path: str, *, live: bool) -> bool:
+        """Return whether a live article, or any, refers to a file at a path below the content folder."""
+        with self._reading() as catalog:
+            return catalog.is_linked(file_target(path), live=live)
+
+    def unpublished(self, path: str) -> tuple[Record, Entry, str] | None:
         """Give an article by the path of its file, as it would be told, whoever may see it; and what was last read."""
         with self._reading() as catalog:
             record, state = catalog.at_path(path), catalog.reading_state()
             if record is None:
                 return None
-        entry = self._workshop.do(f"article {record.hash} {path}", lambda: self._renderer.entry(record))
-        return record.article, entry, state
+        entry = self._workshop.do(f"preview {record.hash} {path}", lambda: self._renderer.entry(record, page=False))
+        return record, entry, state
 
     def feeds(self) -> tuple[list[FeedState], datetime]:
         """Give the feeds that are published, the site's first, the others by path; and when something last changed."""

@@ -40,13 +40,18 @@ class Rendered:
     oldest: datetime | None  # when its last entry was published
 
 
+def markdown_renderer(site: Site) -> Sandbox | MarkdownRenderer:
+    """Return the renderer of a site's articles: with Python-Markdown, which may take long, one in another process."""
+    return Sandbox(_SECONDS) if site.markdown == "python-markdown" else MarkdownRenderer(site.markdown)
+
+
 class Renderer:
     """Renders for any number of threads; an entry is kept for the next feed that shows it."""
 
     def __init__(self, site: Site, room: int) -> None:
         """Keep so many bytes of entries, and as many of what formats wrote of them."""
         self._site = site
-        self._markdown = Sandbox(_SECONDS) if site.markdown == "python-markdown" else MarkdownRenderer(site.markdown)
+        self._markdown = markdown_renderer(site)
         self._entries = Kept[Entry](room, lambda entry: len(entry.html or "") + len(entry.summary) + _OVERHEAD)
         self._written = Kept[tuple[Entry, bytes]](room, lambda written: len(written[1]))
 
@@ -69,11 +74,13 @@ class Renderer:
         records = catalog.oldest(state.path, state.entries, self._site.limit, skip)
         return Shown(records, catalog.moment(max([state.shifted, *(record.revision for record in records)])))
 
-    def entry(self, record: Record) -> Entry:
-        """Return the entry of one article, with its text even where feeds have summaries only."""
-        if self._site.text == "full":
-            return self._entry(record)
-        return self._make(record, replace(self._site, text="full"))
+    def entry(self, record: Record, *, page: bool) -> Entry:
+        """Return the entry of one article, with its text even where feeds have summaries only.
+
+        A `page` shows the article's image itself, so that it is not added to the text.
+        """
+        site = replace(self._site, text="full", image_in_text=self._site.image_in_text and not page)
+        return self._entry(record) if site == self._site else self._make(record, site)
 
     def feed(self, state: FeedState, shown: Shown, archive: int = 0) -> Feed:
         """Make a feed, or one of its archives, of what it shows."""
@@ -122,8 +129,10 @@ class Renderer:
     def _make(self, record: Record, site: Site) -> Entry:
         article, id_ = record.article, record.id
         url, prefix = syndicate.base(article, self._site), syndicate.anchor_prefix(id_)
+        files = syndicate.files(article, self._site)
+        links = record.links._replace(site_url=files.site_url, own_url=files.own_url)
         try:
-            content = self._markdown.content(article.body, article.summary, url, prefix, article.title)
+            content = self._markdown.content(article.body, article.summary, url, prefix, article.title, links)
         except Refused as refused:
             _LOG.warning("%s: shown as plain text: %s", article.path, refused.reason)
             content = as_plain_text(article.body, article.summary)

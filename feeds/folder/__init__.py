@@ -11,9 +11,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from feeds.article_files import SUFFIXES
 from feeds.errors import FolderGone, Refused, Unreadable
 from feeds.folder import watch as watching
-from feeds.folder.walk import AUTHORS_FILES, SUFFIXES, Found, Walk
+from feeds.folder.walk import AUTHORS_FILES, Found, Walk
 from feeds.folder.watch import How as Watch
 
 __all__ = ["Folder", "Found", "Unsettled", "Watch"]

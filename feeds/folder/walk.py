@@ -11,10 +11,10 @@ from typing import NamedTuple
 
 import pathspec
 
+from feeds.article_files import DEFAULT_INCLUDE, DEFAULT_SUFFIXES, SUFFIXES
 from feeds.errors import ConfigError
 from feeds.text import clean
 
-SUFFIXES = (".md", ".markdown")
 AUTHORS_FILES = frozenset({"authors.yml", "authors.yaml", ".authors.yml", ".authors.yaml"})  # Docusaurus, MkDocs
 _INODE = (1 << 63) - 1  # some file systems number with 64 bits, which no database's integer holds
 _NEVER = (".", "~$", "_index.")  # hidden, Office's, and Hugo's list pages
@@ -36,7 +36,7 @@ class Walk:
     def __init__(self, include: Sequence[str], exclude: Sequence[str]) -> None:
         self._include = _patterns("include", include)
         self._exclude = _patterns("exclude", exclude)
-        self._every = set(include) == {f"**/*{suffix}" for suffix in SUFFIXES} and not exclude  # as nearly always
+        self._every = set(include) == set(DEFAULT_INCLUDE) and not exclude  # as nearly always
         self.authors_files: set[str] = set()  # that the last walk through everything has come across
         self._open: dict[str, list[str]] = {}  # what is in the folders that the last walk is in, or was left in
 
@@ -92,7 +92,7 @@ class Walk:
 
     def _wanted(self, path: str) -> bool:
         if self._every:  # which costs a fifth of what looking at all files does
-            return path.endswith(SUFFIXES)
+            return path.endswith(DEFAULT_SUFFIXES)
         return self._include.match_file(path) and not self._exclude.match_file(path)
 
 

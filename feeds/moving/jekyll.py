@@ -3,6 +3,7 @@
 import posixpath
 from collections.abc import Mapping
 
+from feeds.article_files import DEFAULT_SUFFIXES
 from feeds.moving.words import Move, OldFeed, folder_of, mapping, parsed, site, translated
 
 FILES = ["_config.yml", "_config.yaml", "_config.toml"]
@@ -39,7 +40,7 @@ def read(files: Mapping[str, str]) -> Move:
         timezone=found.get("timezone"),
         author=found.get("author"),
     )
-    posts = [f"{folder}_posts/**/*.{suffix}" for folder in ("", "**/") for suffix in ("md", "markdown")]
+    posts = [f"{folder}_posts/**/*{suffix}" for folder in ("", "**/") for suffix in DEFAULT_SUFFIXES]
     settings["content"] = {
         "path": folder_of(found.get("collections_dir"), "."),
         "include": posts,

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
+from feeds import syndicate
 from feeds.formats import FORMATS
 from feeds.formats.filenames import RSS
 from feeds.model import Entry, Feed, FeedState, Site
@@ -72,6 +73,7 @@ class Pages:
             path,
             entry=entry,
             body=body,
+            image=entry.image if entry.image and not syndicate.shows_image(body, entry.image.url) else None,
             places=[place for place in places if place.path],
             listed=bool(places),  # an unlisted article is in no feed, and for no search engine
             lang=entry.language,

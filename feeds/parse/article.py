@@ -7,9 +7,10 @@ import re
 from datetime import UTC, datetime, tzinfo
 from difflib import get_close_matches
 
+from feeds.article_files import article_name, is_mdx
 from feeds.errors import Refused
 from feeds.model import Article, Warned
-from feeds.parse import dates, frontmatter
+from feeds.parse import dates, frontmatter, mdx
 from feeds.parse.content import heading
 from feeds.parse.fields import Fields, People
 from feeds.parse.keys import canonical
@@ -32,7 +33,6 @@ _PAGE_LAYOUTS = frozenset(
 _LAYOUT_KEYS = frozenset({"layout", "type", "template"})
 _OF_ARTICLES = frozenset({"tags", "categories", "category", "draft", "keywords"})
 _NUMBER = re.compile(r"[\d\W_]*(?:\d[tT]\d[\d\W_]*[zZ]?)?")  # or a time, such as 20240501T101500Z
-_SUFFIX = re.compile(r"\.(md|markdown)$", re.IGNORECASE)
 _NO_DATE = "no date, so it is taken for a page and left out; give it a `date`, or name it in content.exclude"
 _PLAIN = bytes(range(0x20, 0x7F)) + b"\n\t"  # what `clean` leaves as it is
 _BOMS = {b"\xff\xfe": "UTF-16", b"\xfe\xff": "UTF-16"}
@@ -69,9 +69,13 @@ def read(data: bytes, path: str, zone: tzinfo, people: People | None = None) -> 
 
 
 def _read(data: bytes, path: str, zone: tzinfo, people: People | None) -> Article:
-    matter, body = frontmatter.read(_decode(data))
+    text = _decode(data)
+    matter, body = frontmatter.read(text)
     fields = Fields(matter, zone, people)
-    name = _name(path)
+    if is_mdx(path):
+        body, lost = mdx.as_markdown(body, 1 + text.count("\n") - body.count("\n"))
+        fields.warnings += lost
+    name = article_name(path)
     named_date, file_name = dates.from_name(name.rpartition("/")[2], zone)
     given_slug = safe_path(fields.text("slug") or "")
     slug = given_slug or safe_path(file_name) or "article"
@@ -137,7 +141,7 @@ def _is_page(matter: frontmatter.FrontMatter, name: str, *, jekyll: bool) -> boo
 def _why_no_date(matter: frontmatter.FrontMatter, body: str, name: str) -> str:
     """Say what the author may have meant to be the date."""
     if _METADATA.match(body):
-        return "what stands at its beginning is metadata only between two lines ---"
+        return "what stands at its beginning is metadata only with a `Title:`, or between two lines ---"
     if date := _DATE_OF_NAME.match(name.rpartition("/")[2]):
         return f"{date[0]} in its name is no day"
     close = _close_to_date(matter)
@@ -146,13 +150,8 @@ def _why_no_date(matter: frontmatter.FrontMatter, body: str, name: str) -> str:
 
 
 def _close_to_date(matter: frontmatter.FrontMatter) -> list[str]:
-    return [key for key in matter if get_close_matches(key.lower(), ["date", "published", "pubdate"], 1, 0.7)]
-
-
-def _name(path: str) -> str:
-    name = path[:-3] if path.endswith(".md") else _SUFFIX.sub("", path)
-    folder, _, last = name.rpartition("/")
-    return folder if last == "index" and folder else name
+    keys = (key for key, value in matter.items() if not isinstance(value, bool))  # `publish: true` is no date
+    return [key for key in keys if get_close_matches(key.lower(), ["date", "published", "pubdate"], 1, 0.7)]
 
 
 def _decode(data: bytes) -> str:

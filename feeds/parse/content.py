@@ -9,10 +9,12 @@ from feeds.errors import Refused
 from feeds.model import Content
 from feeds.parse import html
 from feeds.parse.commonmark import CommonMark
-from feeds.text import clean, one_line
+from feeds.parse.links import Links
+from feeds.text import clean, one_line, shortened
 
 Dialect = Literal["gfm", "obsidian", "python-markdown"]
 
+_NO_LINKS = Links()
 # marks the end of the excerpt while the HTML is sanitised
 _MARK_ID = "feeds:end-of-excerpt"
 _EXCERPT_END = re.compile(
@@ -23,8 +25,11 @@ _EXCERPT_END = re.compile(
 )
 _EXCERPT_MARKS = ("<!--", "{/*", "{!--", "{&")  # one of them is in what `_EXCERPT_END` finds; to look is much cheaper
 _PARAGRAPH = re.compile(r"<p(?:\s[^>]*)?>(.*?)</p>", re.DOTALL)
+# what a paragraph may begin with that only another generator understands
+_TEMPLATE = re.compile(r"(?:\{\{[<%][^{}]*[>%]\}\}\s*|\{%[^{}]*%\}\s*|\{#[^{}]*#\}\s*)+")
 _BLOCK_END = re.compile(r"</(?:p|li|div|h[1-6]|t[dhr]|blockquote|pre|figure|figcaption|d[td])>|<br>")
 _FOOTNOTE_MARK = re.compile(r'<sup id="[\w-]*fnref[^"]*"><a [^>]*>[^<]*</a></sup>')
+_CALLOUT_TITLE = re.compile(r"<blockquote>\n<p><strong>[^<]*</strong></p>")
 _HEADING = re.compile(r"<h1(?:\s[^<>]*)?>(.{0,2000}?)</h1>", re.DOTALL)
 _OPENING_HEADING = re.compile(r"\s*<h1(?:\s[^<>]*)?>(.{0,2000}?)</h1>\s*", re.DOTALL)
 _LEAF = re.compile(r"<([a-z][a-z0-9]*+)(?:\s[^<>]*+)?+>[^<>]*+</\1>")  # an element without others in it
@@ -57,6 +62,7 @@ _NOT_NESTED = frozenset(
         "tbody",
     ]
 )
+_LONGEST_GREETING = 50  # characters of a paragraph that the next one continues
 _LONGEST_SUMMARY = 500  # characters
 _MAX_HEADING = 300  # characters of a title that is taken from a heading
 
@@ -90,7 +96,15 @@ class Renderer:
     def start(self) -> None:
         """Do nothing: there is no process to start."""
 
-    def content(self, body: str, summary: str | None, base: str, prefix: str, title: str = "") -> Content:
+    def converted(self, body: str) -> str:
+        """Return the HTML of a body before it is sanitised. Raises `Refused` if it can't be rendered."""
+        converted = clean(self._engine.convert(body))
+        _require_moderate(converted)
+        return converted
+
+    def content(
+        self, body: str, summary: str | None, base: str, prefix: str, title: str = "", links: Links = _NO_LINKS
+    ) -> Content:
         """Return what a body becomes.
 
         Args:
@@ -99,15 +113,15 @@ class Renderer:
             base: the article's absolute URL.
             prefix: makes the ids of the body unique in a document.
             title: the article's; a level-1 heading with the same text is left out where it opens the body.
+            links: where links to the files of other articles lead.
 
         Raises:
             Refused: the body can't be rendered.
         """
-        converted = clean(self._engine.convert(body))
-        _require_moderate(converted)
+        converted = self.converted(body)
         if any(mark in converted for mark in _EXCERPT_MARKS):
             converted = _EXCERPT_END.sub(f'<span id="{_MARK_ID}"></span>', converted, count=1)
-        rendered = html.fit(converted, base, prefix)
+        rendered = html.fit(converted, base, prefix, links)
         excerpt, mark, rest = rendered.partition(f'<span id="{prefix}{_MARK_ID}"></span>')
         if mark:
             rendered = (excerpt.removesuffix("\n") + rest).replace("<p></p>", "")
@@ -116,7 +130,7 @@ class Renderer:
             excerpt = excerpt[opening.end() :]
         if summary is None:
             summary = _plain(excerpt) if mark else _first_paragraph(rendered)
-        return Content(rendered.strip(), _shortened(summary))
+        return Content(rendered.strip(), shortened(summary, _LONGEST_SUMMARY))
 
 
 def engine(dialect: Dialect) -> Engine:
@@ -148,7 +162,7 @@ def as_plain_text(body: str, summary: str | None) -> Content:
     """Return the body as it was typed, in paragraphs: the last resort for what can't be rendered."""
     paragraphs = [part.strip() for part in clean(body).split("\n\n") if part.strip()]
     rendered = "\n".join(f"<p>{escape(part, quote=False)}</p>" for part in paragraphs)
-    return Content(rendered, _shortened(summary or " ".join(paragraphs[:1])))
+    return Content(rendered, shortened(summary or " ".join(paragraphs[:1]), _LONGEST_SUMMARY))
 
 
 def _require_moderate(converted: str) -> None:
@@ -190,16 +204,13 @@ def _require_shallow(converted: str, paragraphs: int) -> None:
 
 
 def _first_paragraph(rendered: str) -> str:
-    texts = (_plain(match[1]) for match in _PARAGRAPH.finditer(rendered))
-    return next((text for text in texts if text), "") or _plain(rendered)
+    found = (_plain(match[1]) for match in _PARAGRAPH.finditer(_CALLOUT_TITLE.sub("", rendered)))
+    texts = (left for text in found if (left := text[match.end() :] if (match := _TEMPLATE.match(text)) else text))
+    first = next(texts, "")
+    if first.endswith(",") and len(first) <= _LONGEST_GREETING:
+        first = f"{first} {next(texts, '')}".rstrip(" ,")
+    return first or _plain(rendered)
 
 
 def _plain(rendered: str) -> str:
     return one_line(unescape(html.without_tags(_BLOCK_END.sub(" ", _FOOTNOTE_MARK.sub("", rendered)))))
-
-
-def _shortened(text: str) -> str:
-    text = one_line(text)
-    if len(text) <= _LONGEST_SUMMARY:
-        return text
-    return text[:_LONGEST_SUMMARY].rpartition(" ")[0].rstrip(",;:.–—- ") + "…"

@@ -8,14 +8,16 @@ only names of the tables below and escapes every value; a property test holds it
 
 import re
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import cached_property
 from html import escape, unescape
 from urllib.parse import unquote
 
 import nh3
 
-from feeds.parse import embeds
+from feeds.parse import embeds, tags
+from feeds.parse import links as article_links
+from feeds.parse.links import Links
 from feeds.text import absolute, clean, scheme
 
 _FRAMES = {"iframe", "embed", "object"}
@@ -66,17 +68,20 @@ _RAW_ATTRIBUTES |= {
     "td": ATTRIBUTES["td"] | {"align"},
     "th": ATTRIBUTES["th"] | {"align"},
 }
-_LINK_SCHEMES = {"http", "https", "mailto", "tel", "sms", "xmpp", "geo", "magnet", "irc", "ircs"}
+_LINK_SCHEMES = {"http", "https", "ftp", "mailto", "tel", "sms", "xmpp", "geo", "magnet", "irc", "ircs"}
 SCHEMES = _LINK_SCHEMES | {"data"}
 _DATA_IMAGE = re.compile(r"data:image/(?:png|jpeg|gif|webp|avif);base64,", re.IGNORECASE)
 # removed together with their content
 _DROPPED = {
     "script", "style", "noscript", "template", "svg", "select", "textarea", "title", "annotation", "annotation-xml",
 }  # fmt: skip
-_CLASS = re.compile(r"language-[\w+#.-]+|footnotes?|reversefootnote")
+_CLASS = re.compile(r"language-\S+|footnotes?|reversefootnote")
 _ALIGN = re.compile(r"left|right|center")
 
 _FRAME = re.compile(r'<iframe((?:\s[^\s=>]+="[^"]*")*)>.*?</iframe>', re.DOTALL)
+_FRAME_ALONE = re.compile(  # on a line of its own, and in no paragraph
+    r'(?:\A|(?<=>\n))(<iframe(?:\s[^\s=>]+="[^"]*")*>[^<]*</iframe>)(?=\n<|\n?\Z)'
+)
 # of a tag with attributes, but not of most links: theirs stay as they are
 _START_TAG = re.compile(
     r"""<(?!a href="https?://[A-Za-z0-9.-]++(?:/[A-Za-z0-9._~:/?@!$'()*+,;=%&-]*+)?+(?:#[A-Za-z0-9._~:/?@!$'()*+,;=%-]*+)?+">)"""
@@ -84,13 +89,27 @@ _START_TAG = re.compile(
 )
 _ATTRIBUTE = re.compile(r'\s([^\s=>]+)="([^"]*)"')
 _ID = re.compile(r'<[a-z][a-z0-9]*(?:\s[^\s=>]+="[^"]*")*?\s(?:id|name)="([^"]*)"')
+_NO_LINK = re.compile(r"<a>((?:(?!</?a\b).)*)</a>", re.DOTALL)
 _OBJECT = re.compile(r"</?object>")  # which would hide links from each other
 _SVG = re.compile(
     r"<svg\b[^>]*>(?:(?!</svg>).){0,5000}?<title\b[^>]*>([^<]*)</title>(?:(?!</svg>).){0,50000}</svg>",
     re.DOTALL | re.IGNORECASE,
 )
+_KATEX = re.compile(r'<span class="katex-html"', re.IGNORECASE)
+_SPAN = re.compile(r"</?span\b[^<>]*>", re.IGNORECASE)
+_SPECIAL = re.compile(  # tags that need more than nh3
+    rf"<(?i:({'|'.join([*sorted(tags.SWALLOWING), 'input', 'lite-youtube', 'lite-vimeo'])}))[\s/>]"
+)
 _CHECKBOX = re.compile(r"<input\b(?=[^<>]*\btype=[\"']?checkbox\b)[^<>]*>", re.IGNORECASE)
 _CHECKED = re.compile(r"\bchecked\b", re.IGNORECASE)
+_MISSED = re.compile(  # elements that are dropped, and comments, which may hold any; custom elements have a "-"
+    r"(?P<comment><!--)|<(?P<name>script|style|form|svg|canvas|select|textarea|iframe|object|embed|[a-z][a-z0-9]*-[a-z0-9-]*)"
+    r"(?P<attributes>(?:\s[^<>]*)?)>",
+    re.IGNORECASE,
+)
+_ADDRESS = re.compile(r"\s(?:src|data|data-src|data-lazy-src|data-original)\s*=\s*[\"']?[^\s\"'>]", re.IGNORECASE)
+_INSTEAD = re.compile(r"<(?:embed|iframe|img|a)\s")  # what an object holds for those who can't show it
+_MAX_INSIDE = 2_000  # characters of an element that are searched for that
 
 _CLEANER = nh3.Cleaner(
     tags=TAGS | _FRAMES,
@@ -98,7 +117,7 @@ _CLEANER = nh3.Cleaner(
     attributes=_RAW_ATTRIBUTES,
     filter_style_properties={"text-align"},
     link_rel=None,
-    url_schemes=SCHEMES,
+    url_schemes=SCHEMES | {article_links.SCHEME},
 )
 _LAST = nh3.Cleaner(
     tags=TAGS,
@@ -107,30 +126,118 @@ _LAST = nh3.Cleaner(
     link_rel=None,
     url_schemes=SCHEMES,
 )
+_NO_LINKS = Links()
 _STRIPPER = nh3.Cleaner(tags=set(), clean_content_tags=_DROPPED)
 
 
-def fit(html: str, base: str, prefix: str) -> str:
+def fit(html: str, base: str, prefix: str, links: Links = _NO_LINKS) -> str:
     """Return HTML that is fit for a reader.
 
     `base` is the article's absolute URL. Ids get `prefix`, and links within the HTML lead to them; they stay fragments,
-    since Miniflux and NetNewsWire follow a footnote only so.
+    since Miniflux and NetNewsWire follow a footnote only so. Links to the files of other articles become `links`,
+    which say too where pictures beside the article are.
     """
-    lower = html.encode().lower()  # as bytes, which takes a tenth of the time
-    if b"<script" in lower:
-        html = embeds.scripts_as_links(html)
-    if b"</svg" in lower:
-        html = _SVG.sub(r"\1", html)
-    if b"<input" in lower:
-        html = _CHECKBOX.sub(lambda match: "☑" if _CHECKED.search(match[0]) else "☐", html)
-    regular = _CLEANER.clean(html)
+    regular = _CLEANER.clean(_converted(html))
     framed = "<iframe" in regular or "<object" in regular or "<embed" in regular
     if framed or '="' in regular:
-        rewrite = _Rewrite(regular, base, prefix)
-        regular = _START_TAG.sub(rewrite.tag, _FRAME.sub(rewrite.frame, regular) if framed else regular)
+        rewrite = _Rewrite(regular, base, prefix, links)
+        if framed:
+            regular = _FRAME.sub(rewrite.frame, _FRAME_ALONE.sub(r"<p>\1</p>", regular))
+        regular = _START_TAG.sub(rewrite.tag, regular)
     if framed:  # links may be within other links now, and what had no address is still there
         regular = _LAST.clean(_OBJECT.sub("", regular))
+    if "<a>" in regular:  # without an address that a reader can open
+        regular = _NO_LINK.sub(r"\1", regular)
     return clean(regular).replace("<p></p>\n", "").strip()
+
+
+def _without_visual_katex(html: str) -> str:
+    """Return HTML without the part of KaTeX's formulas that repeats their MathML for browsers, in nested spans."""
+    kept, at = [], 0
+    for opening in _KATEX.finditer(html):
+        if opening.start() < at:
+            continue
+        depth, end = 0, len(html)
+        for tag in _SPAN.finditer(html, opening.start()):
+            depth += -1 if tag[0].startswith("</") else 1
+            if not depth:
+                end = tag.end()
+                break
+        kept.append(html[at : opening.start()])
+        at = end
+    return "".join([*kept, html[at:]])
+
+
+def _converted(html: str) -> str:
+    """Return HTML in which text stands for elements that are dropped and have something in their place."""
+    special = {name.lower() for name in _SPECIAL.findall(html)}
+    if special or "/>" in html:
+        html = tags.with_ends(html, special)
+    if "lite-youtube" in special or "lite-vimeo" in special:
+        html = embeds.components_as_frames(html)
+    if "script" in special:
+        html = embeds.scripts_as_links(html)
+    if "svg" in special and "</svg" in html.lower():
+        html = _SVG.sub(r"\1", html)
+    if 'class="katex-html"' in html:
+        html = _without_visual_katex(html)
+    if "input" in special:
+        html = _CHECKBOX.sub(lambda match: "☑" if _CHECKED.search(match[0]) else "☐", html)
+    return html
+
+
+def dropped(html: str) -> list[tuple[str, str]]:
+    """Return the elements of HTML that `fit` drops and a reader would miss, as (name, start tag)."""
+    if "<" not in html:
+        return []
+    html, found, at = _converted(html), list[tuple[str, str]](), 0
+    while match := _MISSED.search(html, at):
+        at = match.end()
+        if match["comment"]:
+            at = html.find("-->", at)
+            if at < 0:
+                break
+            continue
+        name = match["name"].lower()
+        if name in _DROPPED and (end := re.compile(f"</{name}", re.IGNORECASE).search(html, at)):
+            at = end.start()  # with everything in it
+        if _is_missed(name, match["attributes"], html[match.end() : match.end() + _MAX_INSIDE]):
+            found.append((name, match[0]))
+    return found
+
+
+def _is_missed(name: str, attributes: str, rest: str) -> bool:
+    """Return whether a reader misses an element, by its attributes and the beginning of what follows its tag."""
+    if name == "object" and _INSTEAD.search(rest.lower().partition("</object")[0]):
+        return False
+    if name in _FRAMES:
+        return _ADDRESS.search(attributes) is None
+    if name == "script":
+        return not (embeds.is_decoration(attributes) or "application/ld+json" in attributes.lower())
+    return "-" not in name or rest.lstrip().lower().startswith(f"</{name}")
+
+
+def images(html: str) -> list[str]:
+    """Return the references of the images in HTML, as their author wrote them."""
+    found = []
+    for match in _START_TAG.finditer(_CLEANER.clean(html)) if "<" in html else ():
+        if match[1] in {"img", "source"}:
+            attributes = _Rewrite.attributes(match[2])
+            _Rewrite.restore_lazy(attributes)
+            found += [attributes.get("src", ""), *(url for url, _ in _candidates(attributes.get("srcset", "")))]
+    return [reference for one in found if (reference := one.strip())]
+
+
+def _candidates(srcset: str) -> Iterator[tuple[str, str]]:
+    """Yield the candidates of a srcset: a URL, which may hold commas but not end with one, and its descriptor."""
+    words = deque(srcset.split())
+    while words:
+        word, descriptor = words.popleft(), ""
+        if not word.endswith(",") and words:
+            descriptor, _, rest = words.popleft().partition(",")
+            if rest:
+                words.appendleft(rest)
+        yield word.strip(","), descriptor
 
 
 def without_tags(html: str) -> str:
@@ -141,10 +248,11 @@ def without_tags(html: str) -> str:
 class _Rewrite:
     """Rewrites the start tags of one article."""
 
-    def __init__(self, html: str, base: str, prefix: str) -> None:
+    def __init__(self, html: str, base: str, prefix: str, links: Links) -> None:
         self._base = base
         self._prefix = prefix
         self._html = html
+        self._links = links
         self._used: set[str] = set()
         self._rules: dict[str, Callable[[str], str | None]] = {
             "href": self._href,
@@ -163,18 +271,18 @@ class _Rewrite:
 
     def frame(self, match: re.Match[str]) -> str:
         """Return a link in place of an iframe, whose fallback no reader shows."""
-        attributes = self._attributes(match[1])
-        self._restore_lazy(attributes)
+        attributes = self.attributes(match[1])
+        self.restore_lazy(attributes)
         return self._link_to_frame(attributes.get("src", ""), attributes.get("title", ""))
 
     def tag(self, match: re.Match[str]) -> str:
         """Return a start tag, rewritten."""
         tag = match[1]
-        attributes = self._attributes(match[2])
+        attributes = self.attributes(match[2])
         if tag in _FRAMES:
             return self._link_to_frame(attributes.get("src") or attributes.get("data") or "", "")
         if tag in _MEDIA:
-            self._restore_lazy(attributes)
+            self.restore_lazy(attributes)
         if tag == "a" and (name := attributes.pop("name", None)):
             attributes.setdefault("id", name)
         if (align := attributes.pop("align", "").lower()) and _ALIGN.fullmatch(align):
@@ -188,11 +296,13 @@ class _Rewrite:
         return "".join([*written, ">"])
 
     @staticmethod
-    def _attributes(text: str) -> dict[str, str]:
+    def attributes(text: str) -> dict[str, str]:
+        """Return the attributes in a start tag of `nh3`'s by name."""
         return {name: unescape(value) for name, value in _ATTRIBUTE.findall(text)}
 
     @staticmethod
-    def _restore_lazy(attributes: dict[str, str]) -> None:
+    def restore_lazy(attributes: dict[str, str]) -> None:
+        """Put the address of an image that a script would load in the place of its stand-in."""
         for name, stand_ins in _LAZY.items():
             real = [attributes.pop(stand_in) for stand_in in stand_ins if stand_in in attributes]
             if real and real[0].strip():
@@ -200,33 +310,24 @@ class _Rewrite:
 
     def _href(self, value: str) -> str | None:
         target = value.strip()
+        target = self._links.url(target) or target
         if target.startswith("#"):
             fragment = unquote(target[1:])
             if fragment in self._ids:
                 return f"#{self._prefix}{fragment}"
-        url = absolute(target, self._base)
+        url = self._links.file_url(target) or absolute(target, self._base)
         return url if url and scheme(url) in _LINK_SCHEMES else None
 
     def _file(self, value: str) -> str | None:
-        url = absolute(value, self._base) if value.strip() else None
+        url = (self._links.file_url(value) or absolute(value, self._base)) if value.strip() else None
         return url if url and scheme(url) in ("http", "https") else None
 
     def _image(self, value: str) -> str | None:
         return value if _DATA_IMAGE.match(value) else self._file(value)
 
     def _srcset(self, value: str) -> str | None:
-        """Rewrite the candidates: a URL, which may hold commas but not end with one, and its descriptor."""
-        candidates, words = [], deque(value.split())
-        while words:
-            word = words.popleft()
-            url, descriptor = self._file(word.strip(",")), ""
-            if not word.endswith(",") and words:
-                descriptor, _, rest = words.popleft().partition(",")
-                if rest:
-                    words.appendleft(rest)
-            if url:
-                candidates.append(f"{url} {descriptor}".strip())
-        return ", ".join(candidates) or None
+        found = ((self._file(candidate), descriptor) for candidate, descriptor in _candidates(value))
+        return ", ".join(f"{url} {descriptor}".strip() for url, descriptor in found if url) or None
 
     def _id(self, value: str) -> str | None:
         if not value or value in self._used:

@@ -11,6 +11,7 @@ from feeds.lint import Problem
 from feeds.model import Site
 from feeds.publish.guard import Guard
 from feeds.publish.ids import Ids
+from feeds.publish.linking import Linker
 from feeds.publish.moves import moves
 from feeds.publish.stamps import Stamps
 
@@ -31,6 +32,7 @@ class Commit:
         self._ids = Ids(catalog)
         self._guard = guard
         self._moves: dict[str, tuple[int, str]] = {}
+        self._linker = Linker(catalog, site)
         self._gone: dict[str, int] = {}  # slug -> the article that gave it and whose file is gone
         self._coming: list[int] = []  # keys of articles that are still to be put into their feeds
         self._in_feeds = 0  # places that they will have there
@@ -46,6 +48,7 @@ class Commit:
         other_site = catalog.meta("fingerprint") != syndicate.fingerprint(self._site)
         stamps = Stamps(catalog, self._site, anew=other_site)
         self._publish_all(stamps)
+        self._linker.update(stamps, every=anew)
         catalog.end_staging()
         return stamps.commit(self._now, every=anew)
 
@@ -155,6 +158,7 @@ class Commit:
                 if not (live and id_ == had):
                     stamps.withdrew(was)
                 news = stamps.moved(was.keys(), is_.keys(), edited=one.edited)
+            self._linker.note(one, changed=news or live != one.live)
             shown.append(Shown(one.key, id_, live, waiting, stamps.revision if news else one.revision))
         self._catalog.publish(shown)
         if going:

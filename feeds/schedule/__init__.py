@@ -12,6 +12,7 @@ from collections.abc import Callable, Collection
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
+from apscheduler.jobstores.base import JobLookupError
 from apscheduler.schedulers.background import BackgroundScheduler
 
 from feeds.catalog import Catalog
@@ -34,6 +35,23 @@ _SOON = 0.2  # seconds until a file that was being written is looked at again
 _TICK = 1.0  # seconds between two looks at the clock, and for a call of the webhook
 _LOCK_PATIENCE = 60.0  # seconds to wait for a `feeds build` beside us
 _TO_END = 10.0  # seconds for a regeneration that is under way
+
+
+class _Clock(BackgroundScheduler):  # type: ignore[misc]  # which has no types
+    """A scheduler that can be stopped at any time.
+
+    APScheduler's thread ends with an exception if it is stopped while a job runs for the last time: it looks for the
+    job, to remove it, among those of a scheduler that was never started.
+    """
+
+    def _process_jobs(self) -> float | None:
+        try:
+            seconds: float | None = super()._process_jobs()
+        except JobLookupError:
+            if self.running:
+                raise
+            seconds = None
+        return seconds
 
 
 class Keeper:
@@ -71,7 +89,7 @@ class Keeper:
         self._prepare = threading.Event()  # whether `before` is to be run, and everything looked at
         self._wake = threading.Event()
         self._stop = threading.Event()
-        self._clock = BackgroundScheduler(timezone=UTC, job_defaults={"misfire_grace_time": None, "coalesce": True})
+        self._clock = _Clock(timezone=UTC, job_defaults={"misfire_grace_time": None, "coalesce": True})
         if cron:
             self._clock.add_job(self._prepare.set, cron, id="cron")
         self._called = called

@@ -6,13 +6,17 @@ worth knowing.
 """
 
 import re
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Literal
+from urllib.parse import unquote
 
 from feeds import syndicate
+from feeds.errors import Refused
 from feeds.model import Article, Site, Warned
+from feeds.parse.links import SCHEME, Links, hrefs, target_of
 from feeds.text import scheme, slugify
 
 Level = Literal["error", "warning", "notice"]
@@ -22,8 +26,15 @@ RULES: dict[str, tuple[Level, str]] = {
     "no-summary": ("notice", "no description, and nothing before <!--more-->: readers get the first paragraph"),
     "title-markup": ("warning", "a title with Markdown, HTML or entities, which readers show as they are"),
     "image-without-alt": ("warning", "an image that says nothing to who can't see it"),
-    "relative-link": ("warning", "a link relative to its file, which leads elsewhere on the site"),
+    "relative-link": (
+        "warning",
+        "a link to a file that is no published article, or to an address relative to the article's",
+    ),
     "template-code": ("warning", "a template's code, such as a shortcode, that would be shown as it is"),
+    "dropped-html": ("warning", "HTML that is left out and that a reader would miss, such as a script"),
+    "missing-image": ("warning", "an image whose file is not there"),
+    "other-dialect": ("warning", "syntax of another dialect than content.markdown's, which is shown as it is"),
+    "unrenderable": ("warning", "a text that can't be rendered, and is shown as it was typed"),
     "huge-text": ("warning", "a text so long that feeds with it give way to summaries"),
     "future-date": ("notice", "an article that goes live later"),
     "ambiguous-date": ("warning", "dates that contradict each other"),
@@ -38,10 +49,12 @@ RULES: dict[str, tuple[Level, str]] = {
     "guard": ("error", "the republish guard would stop the run"),
     "unusable-value": ("warning", "a value of front matter that its field can't have, and that is ignored"),
     "withholding-key": ("warning", "a key that keeps an article back elsewhere, and is not known here"),
+    "mdx": ("warning", "statements, components or expressions of MDX, which are left out"),
     "undated-page": ("notice", "a page without a date, such as about.md, that is left out"),
     "unlisted": ("notice", "an article that is in no feed, because it says so"),
     "configuration": ("warning", "a setting without effect, or one to look at before the first subscriber comes"),
 }
+_ONCE_A_LINE = frozenset({"template-code", "other-dialect"})
 _HUGE = 100 * 1024  # bytes of Markdown: five of them fill a feed of 512 KiB
 _SHORTER = "the oldest give way to summaries"
 _APART = timedelta(days=2)  # between two dates that should be one; zones make up for less
@@ -54,11 +67,6 @@ _TITLE_MARKUP = re.compile(rf"<(?:{_TAGS})(?:\s[^<>]*)?/?>|</[a-zA-Z]\w*>|\*\*|`
 _MARKDOWN_IMAGE = re.compile(r"!\[\s*\]\(")
 _HTML_IMAGE = re.compile(r"<img\b(?![^>]*\salt(?:[\s=/>]))[^>]*>", re.IGNORECASE)  # alt="" is decoration, and says so
 _LINK = re.compile(r"\]\(\s*<?([^)\s>]+)|\b(?:href|src)\s*=\s*[\"']([^\"']+)", re.IGNORECASE)
-_TEMPLATE = (
-    re.compile(  # shortcodes, tags, and what is put out: a name or a text, unless it is an exponent in a formula
-        r"\{\{[<%].*?[%>]\}\}|\{%.*?%\}|(?<![\w\\^_{}])\{\{-?\s*(?:[A-Za-z_][\w.-]*|\"[^\"]*\"|'[^']*')[^{}]*\}\}"
-    )
-)
 _ITEM = re.compile(r"\s*(?:[*+-]|\d+[.)]|:|\[\^[^\]]+\]:)\s+\S")  # of lists, definitions and footnotes
 _NAMED_DATE = re.compile(r"(?:^|/)(\d{4})-(\d\d)-(\d\d)-[^/]*$")
 
@@ -86,22 +94,64 @@ def of_reading(path: str, warnings: Iterable[Warned]) -> list[Problem]:
 class Lint:
     """Looks at one article after the other, and remembers what only shows between several."""
 
-    def __init__(self, site: Site, now: datetime, ignored: Collection[str] = ()) -> None:
+    def __init__(
+        self,
+        site: Site,
+        now: datetime,
+        ignored: Collection[str] = (),
+        *,
+        convert: Callable[[str], str] | None = None,
+        is_missing: Callable[[Article, str], bool] = lambda _article, _reference: False,
+    ) -> None:
+        """Look at the articles of a site at a moment.
+
+        Args:
+            site: The site.
+            now: The moment.
+            ignored: The rules that are switched off.
+            convert: Return the HTML of a body before it is sanitised; None: convert it in this process.
+            is_missing: Return whether a reference of an image in an article leads to a file that is not there.
+        """
         self._site = site
         self._now = now
         self._ignored = ignored
+        self._wikilinks = site.markdown == "obsidian"
+        self._convert = convert or _converter(site)
+        self._is_missing = is_missing
         self._at: dict[str, str] = {}  # the address of an article -> its path
         self._spellings: dict[str, dict[str, str]] = {}  # what is the same -> its spellings, each with a path
 
-    def article(self, article: Article, source: str) -> list[Problem]:
-        """Look at an article and the text of its file. `path` of what is found is the article's."""
+    def article(self, article: Article, source: str, links: Links) -> list[Problem]:
+        """Return what is wrong with an article, given the text of its file and where its links to files lead."""
         found = [*self._facts(article), *self._dates(article)]
         if not article.draft:
             found += self._shared(article)
         problems = [Problem(article.path, _line_of(source, key), rule, said) for rule, key, said in found]
         problems += of_reading(article.path, article.warnings)
-        problems += (Problem(article.path, line, rule, said) for line, rule, said in _in_body(article, source))
+        problems += self._in_body(article, source, links)
         return self.chosen(problems)
+
+    def _in_body(self, article: Article, source: str, links: Links) -> Iterator[Problem]:
+        """Yield what is wrong in a body; of template code and other dialects one problem a line."""
+        from feeds.lint.markup import Lines, found  # which only a command that looks at articles needs
+
+        first = max(1, source.count("\n") - article.body.count("\n") + 1)  # the body is the end of its file
+        prose = list(_prose(article.body, first))
+        for number, line in prose:
+            for rule, said in (*_in_line(line), *_of_links(line, links, wikilinks=self._wikilinks)):
+                yield Problem(article.path, number, rule, said)
+        try:
+            html = self._convert(article.body)
+        except Refused as refused:
+            yield Problem(article.path, first, "unrenderable", f"shown as it was typed: {refused.reason}")
+            return
+        lines = Lines(prose, article.body, first)
+        seen: set[tuple[int, str, str]] = set()
+        for number, rule, said in found(html, lines, self._site.markdown, partial(self._is_missing, article)):
+            problem = (number, rule, "" if rule in _ONCE_A_LINE else said)
+            if problem not in seen:
+                seen.add(problem)
+                yield Problem(article.path, number, rule, said)
 
     def configuration(self, file: str, feeds: Mapping[str, int], aliases: Mapping[str, str]) -> list[Problem]:
         """Look at what a configuration makes of the articles: its feeds, with the bytes of their texts, and aliases."""
@@ -184,12 +234,16 @@ class Lint:
                 self._spellings.setdefault(same, {}).setdefault(name, article.path)
 
 
-def _in_body(article: Article, source: str) -> Iterator[tuple[int, str, str]]:
-    """Give (line, rule, message) for what is wrong in a body, outside its code."""
-    lines = article.body.split("\n")
-    first = source.count("\n") - len(lines) + 2  # the body is the end of its file
+def _converter(site: Site) -> Callable[[str], str]:
+    from feeds.parse.content import Renderer
+
+    return Renderer(site.markdown).converted
+
+
+def _prose(body: str, first: int) -> Iterator[tuple[int, str]]:
+    """Yield the lines of a body that are not code, without code spans, with their numbers, of which `first` is one."""
     fence, code, blank, inside = "", False, True, 0  # inside: how far what belongs to a list's item is indented
-    for number, line in enumerate(lines, max(first, 1)):
+    for number, line in enumerate(body.split("\n"), first):
         if match := _FENCE.match(line):
             fence = fence if fence and not match[1].startswith(fence) else "" if fence else match[1]
         if fence or match:
@@ -203,21 +257,26 @@ def _in_body(article: Article, source: str) -> Iterator[tuple[int, str, str]]:
         blank = False
         if not code:
             inside = indent // 4 * 4 + 4 if _ITEM.match(line) else inside
-            yield from ((number, rule, said) for rule, said in _in_line(_CODE.sub("", line)))
+            yield number, _CODE.sub("", line)
 
 
 def _in_line(text: str) -> Iterator[tuple[str, str]]:
     if _MARKDOWN_IMAGE.search(text) or _HTML_IMAGE.search(text):
         yield "image-without-alt", "an image without a text in its place: ![what it shows](…)"
-    if match := _TEMPLATE.search(text):
-        yield "template-code", f"{match[0][:40]!r} would be shown as it is"
+    if "{{" in text or "{%" in text:
         return
     for match in _LINK.finditer(text):
         url = match[1] or match[2]
-        if not scheme(url) and url.partition("#")[0].lower().endswith((".md", ".markdown")):
-            yield "relative-link", f"{url[:80]!r} leads to a file, not to an article's address"
-        elif not scheme(url) and url.startswith("../"):
+        if not scheme(url) and url.startswith("../") and not target_of(url, ""):
             yield "relative-link", f"{url[:80]!r} depends on the article's address; begin it with /"
+
+
+def _of_links(text: str, links: Links, *, wikilinks: bool) -> Iterator[tuple[str, str]]:
+    for href in hrefs(text, wikilinks=wikilinks):
+        target = target_of(href, links.path)
+        if target and target.article and links.url(href) is None:
+            said = unquote(href.removeprefix(f"{SCHEME}:"))
+            yield "relative-link", f"{said[:80]!r} leads to no published article"
 
 
 def _line_of(source: str, key: str) -> int:

@@ -1,0 +1,199 @@
+"""Links from one article's file to another's: `b.md`, `../c/index.md#part`, `[[Note]]`, `{{< relref "b" >}}`.
+
+A link names its target in one of two ways: by the *name* of an article, which is its path below the content folder
+without suffix ("posts/b"), or by the end of that name, in lower case ("*/b"), where the generator searches for it
+(Obsidian, Hugo, Jekyll). The publisher finds the article of each target and keeps its URL; the HTML pass writes it.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from html import unescape
+from typing import NamedTuple
+from urllib.parse import quote, unquote
+
+from feeds.article_files import SUFFIX_PATTERN, SUFFIXES, Files, article_name
+from feeds.parse.media import media_type
+from feeds.text import scheme
+
+SCHEME = "note"  # of a link that names its target by the end of its name, between the engine and the HTML pass
+_BY_END = "*/"
+_MAX_TARGETS = 1_000  # of one article
+_MAX_LENGTH = 500  # characters of a link
+
+_FILE = re.compile(rf"(?:{SUFFIX_PATTERN})$", re.IGNORECASE)
+_PELICAN = re.compile(r"(?:\{filename\}|\|filename\|)")
+_REF = (
+    r"""\{\{[<%]\s*(?:rel)?ref\s+(?:path\s*=\s*)?["'`]?(?P<ref>[^"'`<>%{}\n]{1,500}?)["'`]?"""
+    r"(?:\s[^{}\n]*?)?\s*[%>]\}\}"
+)
+_SITE_URL = r"(?:\{\{-?\s*site\.(?:base)?url\s*-?\}\}/?)*"
+_POST = r"""\{%-?\s*(?P<tag>post_url|link)\s+["']?(?P<post>[^\s"'{}%]{1,500})["']?\s*-?%\}"""
+_REFERENCE = re.compile(  # Hugo's ref and relref, Jekyll's post_url and link, where a link's address is
+    rf"""(?:(?<=[(<"'])|(?<=\]:[ ]))(?:{_REF}|{_SITE_URL}{_POST})"""
+)
+_DESTINATION = re.compile(
+    r"""(?:\]\(|\]:|\bhref\s*=\s*["']?)\s*(?:<(?P<pointed>[^<>\n]+)>|(?P<plain>(?:[^\s<>"'()]|\([^\s<>"'()]*\))+))""",
+    re.IGNORECASE,
+)
+# references of pictures and other files, in Markdown and in the attributes of HTML
+_IN_MARKDOWN = re.compile(r"""\](?:\(|:)\s*(?:<(?P<pointed>[^<>\n]+)>|(?P<plain>(?:[^\s<>"'()]|\([^\s<>"'()]*\))+))""")
+_IN_ATTRIBUTE = re.compile(
+    r"""\s(?:(?P<set>(?:data-(?:lazy-)?)?srcset)|href|src|poster|data(?:-[\w-]{1,20})?)\s{0,9}=\s{0,9}"""
+    r"""(?:"(?P<double>[^"]*)"|'(?P<single>[^']*)'|(?P<bare>[^\s"'<>]+))""",
+    re.IGNORECASE,
+)
+MAX_FILES = 1_000  # of one article
+_WIKILINK = re.compile(r"\[\[([^\[\]|\n]+)")
+_ESCAPE = re.compile(r"\\([!-/:-@\[-`{-~])")
+_NO_ANCHOR = re.compile(r"[^\w\- ]")
+
+
+class Target(NamedTuple):
+    """Where a link leads: an article, "" for the one that it is in, and a part of it."""
+
+    article: str
+    fragment: str = ""
+
+
+class Links(NamedTuple):
+    """The links of one article: its path, the URLs of the articles that its links name, and where files are."""
+
+    path: str = ""
+    urls: Mapping[str, str] = {}
+    site_url: str = ""  # of files, as in `Files`
+    own_url: str = ""
+
+    def url(self, href: str) -> str | None:
+        """Return the URL that a link to an article's file leads to; None if no article is known for it."""
+        target = target_of(href, self.path)
+        if target is None:
+            return None
+        url = self.urls.get(target.article) if target.article else ""
+        if url is None:
+            return None
+        return f"{url.partition('#')[0]}#{target.fragment}" if target.fragment else url or None
+
+    def file_url(self, reference: str) -> str | None:
+        """Return the URL of a file that the article refers to relative to its own; None for any other reference."""
+        if not self.site_url or not media_type(reference):
+            return None
+        return Files(self.path, self.site_url, self.own_url).url(reference)
+
+
+def is_by_end(target: str) -> bool:
+    """Return whether a target is the end of an article's name only."""
+    return target.startswith(_BY_END)
+
+
+def files_of(name: str) -> list[str]:
+    """Return the paths at which the file of an article with this name may be."""
+    return [f"{name}{middle}{suffix}" for middle in ("", "/index") for suffix in SUFFIXES]
+
+
+def ends_of(path: str) -> list[str]:
+    """Return the targets that name the article in a file by the end of its name."""
+    parts = article_name(path).casefold().split("/")
+    return [f"{_BY_END}{'/'.join(parts[at:])}" for at in range(len(parts))]
+
+
+def target_of(href: str, path: str) -> Target | None:
+    """Return the target of a link in the article at a path; None if it leads to no article's file."""
+    if len(href) > _MAX_LENGTH:
+        return None
+    if href.startswith(f"{SCHEME}:"):
+        return _searched(unquote(href.removeprefix(f"{SCHEME}:")))
+    if ".m" not in href.lower():
+        return None
+    said, _, fragment = href.partition("#")
+    said = _PELICAN.sub("", unquote(said.partition("?")[0]), count=1)
+    if scheme(said) or said.startswith("//") or not _FILE.search(said):
+        return None
+    said = said.removeprefix("@")  # Zola's `@/b.md`
+    parts = [] if said.startswith("/") else path.split("/")[:-1]
+    for part in said.split("/"):
+        if part == "..":
+            del parts[-1:]
+        elif part not in ("", "."):
+            parts.append(part)
+    return Target(article_name("/".join(parts)), fragment)
+
+
+def targets(body: str, path: str, *, wikilinks: bool) -> tuple[str, ...]:
+    """Return the articles that a body in Markdown names in links, each once; some may be in code, and are no links."""
+    found: dict[str, None] = {}
+    for href in hrefs(body, wikilinks=wikilinks):
+        target = target_of(href, path)
+        if target and target.article:
+            found[target.article] = None
+            if len(found) == _MAX_TARGETS:
+                break
+    return tuple(found)
+
+
+def file_target(path: str) -> str:
+    """Return the target that is a file below the content folder, and no article."""
+    return f"/{path}"
+
+
+def is_file(target: str) -> bool:
+    """Return whether a target is a file, and no article."""
+    return target.startswith("/")
+
+
+def named_files(body: str) -> Iterator[str]:
+    """Yield the references of pictures and of other files in a body in Markdown; some may be in code."""
+    found = (
+        [match["pointed"] or match["plain"] for match in _IN_MARKDOWN.finditer(body)]
+        if "](" in body or "]:" in body
+        else []
+    )
+    for match in _IN_ATTRIBUTE.finditer(body) if "<" in body else ():
+        value = match["double"] or match["single"] or match["bare"] or ""
+        found += (word.strip(",") for word in value.split()) if match["set"] else [value]
+    if "![[" in body:
+        found += (match[1].partition("#")[0].strip() for match in _WIKILINK.finditer(body))
+    yield from (_ESCAPE.sub(r"\1", unescape(one)) for one in found if media_type(one))
+
+
+def with_references(text: str) -> str:
+    """Return Markdown in which the references of Hugo and Jekyll to articles are links that `target_of` knows."""
+    return _REFERENCE.sub(_reference, text)
+
+
+def has_references(text: str) -> bool:
+    """Return whether `with_references` may change a text."""
+    return ("ref" in text and "{{" in text) or "{% post_url" in text or "{% link" in text or "{%- " in text
+
+
+def hrefs(body: str, *, wikilinks: bool) -> Iterator[str]:
+    """Yield the addresses of links in Markdown that may lead to an article's file; some may be in code."""
+    if ".m" in body.lower():
+        for match in _DESTINATION.finditer(body):
+            yield match["pointed"] or match["plain"]
+    if has_references(body):
+        for match in _REFERENCE.finditer(body):
+            yield _reference(match)
+    if wikilinks:
+        for match in _WIKILINK.finditer(body):
+            yield f"{SCHEME}:{quote(match[1].strip())}"
+
+
+def _reference(match: re.Match[str]) -> str:
+    """Return the link that a reference stands for."""
+    said = match["ref"] or match["post"]
+    if match["tag"] == "link":  # a path of the site; the content folder may be one of its folders
+        said = said.rpartition("/")[2]
+    path, _, fragment = said.strip().partition("#")
+    if path.startswith("/"):  # below the content folder
+        path = _FILE.sub("", path) + ".md"
+        return quote(path) + (f"#{fragment}" if fragment else "")
+    return f"{SCHEME}:{quote(path)}" + (f"#{fragment}" if fragment else "")
+
+
+def _searched(said: str) -> Target:
+    """Return the target that is the end of a name, and a heading of it as Obsidian names it."""
+    name, _, heading = said.partition("#")
+    name = article_name(name.strip().strip("/").removeprefix("./")).casefold()
+    heading = heading.rpartition("#")[2]
+    fragment = "" if heading.startswith("^") else _NO_ANCHOR.sub("", heading.strip().lower()).replace(" ", "-")
+    return Target(f"{_BY_END}{name}" if name else "", fragment)

@@ -1,0 +1,268 @@
+"""Links from one article's file to another's, in the text of feeds and pages."""
+
+import re
+
+import pytest
+from conftest import Site
+from facts import facts
+from hypothesis import given
+from hypothesis import strategies as st
+
+from feeds.article_files import article_name
+from feeds.parse.content import Renderer
+from feeds.parse.links import Links, Target, ends_of, files_of, is_by_end, target_of, targets
+
+FORMATS = ("rss.xml", "atom.xml", "feed.json")
+_HREF = re.compile(r'<a href="([^"]*)">')
+
+
+def hrefs(site, title="A"):
+    """Return the addresses of the links in an article's text, in which all three formats must agree."""
+    documents = site.documents()
+    found = []
+    for name in FORMATS:
+        entries = [entry for entry in facts(name, documents[f"/{name}"]) if entry["title"] == title]
+        assert len(entries) == 1
+        found.append(_HREF.findall(entries[0]["html"]))
+    assert found[0] == found[1] == found[2]
+    return found[0]
+
+
+@pytest.mark.parametrize(
+    ("href", "path", "expected"),
+    [
+        ("b.md", "a.md", Target("b")),
+        ("./b.md", "posts/a.md", Target("posts/b")),
+        ("../b.md#part", "posts/2024/a.md", Target("posts/b", "part")),
+        ("../../../b.markdown", "posts/a.md", Target("b")),
+        ("c/index.md", "a.md", Target("c")),
+        ("two%20words.md?plain=1#x", "a.md", Target("two words", "x")),
+        ("@/news/b.md", "posts/a.md", Target("news/b")),
+        ("/news/b.md", "posts/a.md", Target("news/b")),
+        ("{filename}b.md", "posts/a.md", Target("posts/b")),
+        ("%7Bfilename%7D/b.md", "posts/a.md", Target("b")),
+        ("note:Some%20Note", "a.md", Target("*/some note")),
+        ("note:folder/Note#Part%20Two", "a.md", Target("*/folder/note", "part-two")),
+        ("note:Note#^block", "a.md", Target("*/note")),
+        ("note:#Part", "a.md", Target("", "part")),
+        ("https://x.example/b.md", "a.md", None),
+        ("//x.example/b.md", "a.md", None),
+        ("mailto:a@x.md", "a.md", None),
+        ("b.html", "a.md", None),
+        ("b.mdfoo", "a.md", None),
+        ("#b.md", "a.md", None),
+        ("b" * 600 + ".md", "a.md", None),
+    ],
+)
+def test_targets_of_links(href, path, expected):
+    """A link to a Markdown file names the article in it, relative to its own file; other links name none."""
+    assert target_of(href, path) == expected
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        ("[b](b.md) and [again](b.md#x) and <a href='c.md'>c</a>", ("p/b", "p/c")),
+        ("[b][1]\n\n[1]: <two words.md>", ("p/two words",)),
+        ("[b](b_(1).md)", ("p/b_(1)",)),
+        ('[b]({{< ref "b.md" >}}) [c]({{% relref "/news/c" %}}) [d]({{<relref `d#x`>}})', ("news/c", "*/b", "*/d")),
+        ('[b]({{< ref path="b" lang="de" >}})', ("*/b",)),
+        ("[b]({{ site.baseurl }}{% post_url 2024-01-02-b %}) [c]({% link _posts/2024-01-03-c.md %})",
+         ("*/2024-01-02-b", "*/2024-01-03-c")),
+        ("[[Note]] b.md https://x.example/c.md", ()),
+        ("", ()),
+    ],
+)  # fmt: skip
+def test_targets_in_a_text(body, expected):
+    """The targets of a text are found in links, references, HTML and the reference tags of Hugo and Jekyll."""
+    assert set(targets(body, "p/a.md", wikilinks=False)) == set(expected)
+
+
+def test_wikilinks_are_targets_in_one_dialect_only():
+    """`[[Note]]` names an article where the site is written for Obsidian."""
+    body = "[[A note|text]], ![[Embedded]] and [[#Part]]"
+    assert targets(body, "a.md", wikilinks=True) == ("*/a note", "*/embedded")
+    assert targets(body, "a.md", wikilinks=False) == ()
+
+
+@given(st.text('ab/._-[]()<>{}%#" \nmd', max_size=60), st.sampled_from(["a.md", "p/q/a.md"]))
+def test_any_text_has_targets(text, path):
+    """Looking for targets fails for no text, and each target that is found is an article's name or the end of one."""
+    for target in targets(text, path, wikilinks=True):
+        assert is_by_end(target) or article_name(files_of(target)[0]) == target
+        assert len(target) < 520
+
+
+@given(st.lists(st.text("abC ", min_size=1, max_size=4), min_size=1, max_size=4))
+def test_files_names_and_ends_agree(parts):
+    """The name of each file that an article may be in is the article's, and its ends are those of the name."""
+    name = "/".join(parts)
+    for path in files_of(name):
+        assert article_name(path) == name
+        assert ends_of(path)[0] == f"*/{name.casefold()}"
+        if parts[-1] == parts[-1].strip():
+            assert target_of(f"note:{parts[-1]}", "x.md").article in ends_of(path)
+
+
+def test_links_in_html():
+    """Links that lead to an article get its URL and keep their fragment; others stay, and unknown notes are text."""
+    links = Links("p/a.md", {"p/b": "https://test.example/b/", "*/note": "https://test.example/note/?x=1&y=2"})
+    body = "[b](b.md#x) [c](c.md) [[Note|n]] [[Unknown *note*]] [[#Part]] [[note#Part]] `[[Note]]`\n\n## Part"
+    shown = Renderer("obsidian").content(body, None, "https://test.example/p/a/", "e-", "", links).html
+    assert '<a href="https://test.example/b/#x">b</a> <a href="https://test.example/p/a/c.md">c</a>' in shown
+    assert '<a href="https://test.example/note/?x=1&amp;y=2">n</a> Unknown *note* <a href="#e-part">Part</a> ' in shown
+    assert '<a href="https://test.example/note/?x=1&amp;y=2#part">note &gt; Part</a>' in shown
+    assert "<code>[[Note]]</code>" in shown
+    assert "note:" not in shown
+    plain = (
+        Renderer().content('<a href="note:x">x</a> [y](note:y)', None, "https://test.example/", "e-", "", links).html
+    )
+    assert plain == "<p>x y</p>"
+
+
+@pytest.mark.databases("sqlite", "postgres")
+def test_links_follow_the_articles_that_they_lead_to(site):
+    """A link gets an article's URL when that goes live, and another when its URL changes, is moved or is withdrawn."""
+    site.configure(feeds={"guard": 1})
+    site.article("posts/a.md", "[b](../b.md#x)", title="A", category="one")
+    site.publish()
+    seen = "https://test.example/one/b.md#x"
+    assert hrefs(site) == [seen]
+
+    def expect(url):
+        """Publish, and expect all documents that show the link to be new ones if it has changed."""
+        nonlocal seen
+        with site.catalog.reading() as catalog:
+            before = {path: catalog.feed(path).revision for path in ("", "category/one")}
+        site.publish()
+        assert hrefs(site) == [url]
+        with site.catalog.reading() as catalog:
+            changed = {path for path in before if catalog.feed(path).revision > before[path]}
+        assert changed >= ({"", "category/one"} if url != seen else set())
+        seen = url
+
+    site.article("b.md", title="B", draft=True)
+    expect("https://test.example/one/b.md#x")
+    site.article("b.md", title="B")
+    expect("https://test.example/b/#x")
+    site.article("b.md", title="B", slug="c")
+    expect("https://test.example/c/#x")
+    site.article("b.md", title="B", link="https://other.example/#top")
+    expect("https://other.example/#x")
+    (site.content / "b").mkdir()
+    (site.content / "b.md").rename(site.content / "b/index.md")
+    expect("https://other.example/#x")
+    (site.content / "b/index.md").rename(site.content / "d.md")
+    expect("https://test.example/one/b.md#x")
+    site.article("b.md", title="B", date="2026-06-01T13:00:00Z")
+    expect("https://test.example/one/b.md#x")
+    site.now = site.now.replace(hour=14)
+    expect("https://test.example/b/#x")
+    (site.content / "b.md").unlink()
+    expect("https://test.example/one/b.md#x")
+    site.article("posts/a.md", "[d](../d.md)", title="A", category="one")
+    expect("https://other.example/#top")
+    site.article("posts/a.md", "[x](https://x.example/)", title="A", category="one")
+    expect("https://x.example/")
+
+
+@pytest.mark.databases("sqlite", "postgres")
+def test_a_note_is_found_by_the_end_of_its_name(site):
+    """Of several notes the one in the same folder is meant, else the one with the shortest path; letter case is ignored."""
+    site.configure(content={"markdown": "obsidian"}, feeds={"guard": 1})
+    site.article("deep/er/note.md", title="Deeper", slug="deeper")
+    site.article("one/a.md", "[[Note]] [[er/note|x]] [[deep/note]]", title="A")
+    site.publish()
+    assert hrefs(site) == ["https://test.example/deeper/", "https://test.example/deeper/"]
+    site.article("other/Note.md", title="Other", slug="other")
+    site.publish()
+    assert hrefs(site) == ["https://test.example/other/", "https://test.example/deeper/"]
+    site.article("one/note.md", title="Near", slug="near")
+    site.publish()
+    assert hrefs(site) == ["https://test.example/near/", "https://test.example/deeper/"]
+
+
+def test_links_of_python_markdown_sites(site):
+    """Pelican's links to files work in its dialect, whose renderer is another process."""
+    site.configure(content={"markdown": "python-markdown"})
+    site.article("a.md", "[b]({filename}/posts/b.md) [c](posts/b.md)", title="A")
+    site.article("posts/b.md", title="B")
+    site.publish()
+    assert hrefs(site) == ["https://test.example/b/"] * 2
+
+
+def test_unresolved_links_are_reported(site):
+    """`feeds check` names the links that lead to no published article, and those only."""
+    site.configure(content={"markdown": "obsidian"})
+    site.article("a.md", "[b](b.md) [c](c.md) [[b]] [[none]]\n\n[d](d.md)", title="A", description="d")
+    site.article("b.md", title="B", description="b")
+    site.article("d.md", title="D", description="d", draft=True)
+    done = site.run("check")
+    found = [line.split(" ", 2)[2] for line in done.stdout.splitlines() if "relative-link" in line]
+    assert found == [f"{what!r} leads to no published article (relative-link)" for what in ("c.md", "none", "d.md")]
+
+
+def test_a_page_shows_links(site):
+    """An article's page and its preview of the exported site lead to the other article too, and change with it."""
+    site.configure(site={"pages": True})
+    site.article("a.md", "[b](b.md)", title="A")
+    site.article("b.md", title="B")
+    site.run("build")
+    page = site.root / "public/a/index.html"
+    assert 'href="../b/"' in page.read_text() or 'href="https://test.example/b/"' in page.read_text()
+    site.article("b.md", title="B", slug="new")
+    site.run("build")
+    assert "/new/" in page.read_text()
+
+
+OPERATIONS = st.lists(
+    st.tuples(
+        st.sampled_from(["write", "write", "delete", "rename", "publish"]),
+        st.integers(0, 3),
+        st.integers(0, 3),
+        st.sampled_from([{}, {"draft": True}, {"slug": "s"}, {"slug": "t"}, {"date": "2026-06-02"}, {"category": "c"}]),
+    ),
+    max_size=25,
+)
+
+
+@given(operations=OPERATIONS)
+def test_links_end_as_in_a_fresh_start(tmp_path_factory, operations):
+    """Whatever happened to articles that link to each other: a feed's bytes change with its stamp only, and end as new."""
+    site = Site(tmp_path_factory.mktemp("site"))
+    site.configure(feeds={"guard": 1})
+    seen = {}
+
+    def publish():
+        site.publish(accept=True)
+        with site.catalog.reading() as catalog:
+            stamps = {state.path: state.revision for state in catalog.feeds()}
+        for path, body in site.documents().items():
+            feed = path.rpartition("/")[0].strip("/")
+            assert seen.setdefault((path, stamps[feed]), body) == body
+
+    for what, one, other, fields in [
+        *(("write", n, (n + 1) % 4, {}) for n in range(4)),
+        ("publish", 0, 0, {}),
+        *operations,
+    ]:
+        file = site.content / f"{one}.md"
+        if what == "write":
+            site.article(
+                file.name,
+                f"[x]({other}.md) [y]({{{{< ref {one} >}}}})",
+                **{"title": f"T{one}", "tags": [f"t{one}"], **fields},
+            )
+        elif what == "publish":
+            publish()
+        elif file.exists() and what == "delete":
+            file.unlink()
+        elif file.exists() and one != other:
+            file.rename(site.content / f"{other}.md")
+    publish()
+    shown = {item["url"]: item["content_html"] for item in site.feed()["items"]}
+    site.close()
+    site.config.catalog.unlink()
+    site.publish(accept=True)
+    assert shown == {item["url"]: item["content_html"] for item in site.feed()["items"]}
+    site.close()
