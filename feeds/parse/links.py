@@ -102,7 +102,7 @@ def target_of(href: str, path: str) -> Target | None:
         return None
     if href.startswith(f"{SCHEME}:"):
         return _searched(unquote(href.removeprefix(f"{SCHEME}:")))
-    if ".m" not in href.lower():
+    if not _may_name_file(href):
         return None
     said, _, fragment = href.partition("#")
     said = _PELICAN.sub("", unquote(said.partition("?")[0]), count=1)
@@ -116,6 +116,20 @@ def target_of(href: str, path: str) -> Target | None:
         elif part not in ("", "."):
             parts.append(part)
     return Target(article_name("/".join(parts)), fragment)
+
+
+def _may_name_file(text: str) -> bool:
+    """Return whether one of SUFFIXES may be in a text: most links lead elsewhere, which is found quickly so."""
+    return ".md" in text or ".M" in text or ".ma" in text or ".mA" in text or ".mD" in text
+
+
+def _lines_with_files(body: str) -> Iterator[str]:
+    """Yield the lines of a text in which one of SUFFIXES may be, each with the line before if a link begins there."""
+    before = ""
+    for line in body.split("\n"):
+        if _may_name_file(line):
+            yield f"{before}\n{line}" if before.rstrip().endswith(("(", ":", "=", "<")) else line
+        before = line
 
 
 def targets(body: str, path: str, *, wikilinks: bool) -> tuple[str, ...]:
@@ -167,9 +181,9 @@ def has_references(text: str) -> bool:
 
 def hrefs(body: str, *, wikilinks: bool) -> Iterator[str]:
     """Yield the addresses of links in Markdown that may lead to an article's file; some may be in code."""
-    if ".m" in body.lower():
-        for match in _DESTINATION.finditer(body):
-            yield match["pointed"] or match["plain"]
+    if _may_name_file(body):
+        for lines in _lines_with_files(body):
+            yield from filter(_may_name_file, (pointed or plain for pointed, plain in _DESTINATION.findall(lines)))
     if has_references(body):
         for match in _REFERENCE.finditer(body):
             yield _reference(match)
