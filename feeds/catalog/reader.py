@@ -36,6 +36,36 @@ from feeds.catalog.schema import (
 from feeds.errors import CatalogError
 from feeds.model import FeedState, Tombstone
 
+# statements that are executed for each feed: to build one takes four times as long as to execute it
+_OF_FEED, _LIMIT = sa.bindparam("feed", type_=sa.Text), sa.bindparam("limit", type_=sa.Integer)
+_FEED = sa.select(feeds).where(feeds.c.path == _OF_FEED)
+_NAME = sa.select(entries.c.name).where(entries.c.feed == _OF_FEED).order_by(*OLDEST_FIRST).limit(1)
+_SHOWN = (
+    sa.select(entries.c.id, articles.c.path, CONTENT_HASH)
+    .join(articles, entries.c.article == articles.c.key)
+    .where(entries.c.feed == _OF_FEED)
+    .order_by(*NEWEST_FIRST)
+    .limit(_LIMIT)
+)
+_WITHDRAWN = (
+    sa.select(tombstones.c.id, tombstones.c.at)
+    .where(tombstones.c.feed == _OF_FEED)
+    .order_by(tombstones.c.at.desc(), tombstones.c.id)
+    .limit(_LIMIT)
+)
+
+
+def _records(order: Sequence[sa.ColumnElement[Any]]) -> sa.Select[Any]:
+    """Return the statement that reads entries of a feed in an order, newest first."""
+    mine = sa.select(entries).where(entries.c.feed == _OF_FEED)
+    skip = sa.bindparam("skip", type_=sa.Integer)
+    some = mine.order_by(*order).limit(_LIMIT).offset(skip).subquery()  # what is skipped needs no article
+    chosen = RECORDS.join(some, some.c.article == articles.c.key)
+    return chosen.order_by(some.c.published.desc(), some.c.id.desc())
+
+
+_NEWEST, _OLDEST = _records(NEWEST_FIRST), _records(OLDEST_FIRST)
+
 MENDED = "mended"  # how many articles were live in a damaged catalog, until a run has decided of them
 
 
@@ -65,7 +95,7 @@ class Reader(PageReader):
 
     def feed(self, path: str) -> FeedState | None:
         """Give one feed. Raises `CatalogError` if a catalog that is made anew can't tell yet what is in it."""
-        row = self._connection.execute(sa.select(feeds).where(feeds.c.path == path)).one_or_none()
+        row = self._connection.execute(_FEED, {"feed": path}).one_or_none()
         if row and not row.entries and self.meta(MENDED):
             raise CatalogError("the catalog is made anew of the articles, and no run has come to its end yet")
         return feed_state(row) if row else None
@@ -96,12 +126,8 @@ class Reader(PageReader):
         return self._slice(feed, limit, skip, newest=False)
 
     def _slice(self, feed: str, limit: int, skip: int = 0, *, newest: bool) -> list[Record]:
-        order = NEWEST_FIRST if newest else OLDEST_FIRST
-        mine = sa.select(entries).where(entries.c.feed == feed)
-        some = mine.order_by(*order).limit(limit).offset(skip).subquery()  # what is skipped needs no article
-        chosen = RECORDS.join(some, some.c.article == articles.c.key)
-        newest_first = chosen.order_by(some.c.published.desc(), some.c.id.desc())
-        return [record(row) for row in self._connection.execute(newest_first)]
+        chosen = _NEWEST if newest else _OLDEST
+        return list(map(record, self._connection.execute(chosen, {"feed": feed, "limit": limit, "skip": skip})))
 
     def records(self, keys: Sequence[int]) -> list[Record]:
         """Give articles by their keys."""
@@ -116,25 +142,16 @@ class Reader(PageReader):
 
     def shown(self, feed: str, limit: int) -> list[tuple[str, str, str]]:
         """Give the newest entries of a feed as (id, path, content hash): all that makes them what they are."""
-        chosen = (
-            sa.select(entries.c.id, articles.c.path, CONTENT_HASH)
-            .join(articles, entries.c.article == articles.c.key)
-            .where(entries.c.feed == feed)
-            .order_by(*NEWEST_FIRST)
-            .limit(limit)
-        )
-        return [(row.id, row.path, row.hash) for row in self._connection.execute(chosen)]
+        return [tuple(row) for row in self._connection.execute(_SHOWN, {"feed": feed, "limit": limit})]
 
     def withdrawn(self, feed: str, limit: int) -> list[Tombstone]:
         """Give what was withdrawn from a feed and is told of, the latest first."""
-        mine = sa.select(tombstones.c.id, tombstones.c.at).where(tombstones.c.feed == feed)
-        latest = mine.order_by(tombstones.c.at.desc(), tombstones.c.id).limit(limit)
-        return [Tombstone(row.id, moment(row.at)) for row in self._connection.execute(latest)]
+        latest = self._connection.execute(_WITHDRAWN, {"feed": feed, "limit": limit})
+        return [Tombstone(row.id, moment(row.at)) for row in latest]
 
     def name(self, feed: str) -> str:
         """Give a feed's name as the earliest of its entries spells it, "" if it has none."""
-        earliest = sa.select(entries.c.name).where(entries.c.feed == feed).order_by(*OLDEST_FIRST).limit(1)
-        return self._connection.execute(earliest).scalar() or ""
+        return self._connection.execute(_NAME, {"feed": feed}).scalar() or ""
 
     def later(self, feed: str, position: tuple[int, str], limit: int) -> int:
         """Count the entries of a feed at a position, (published, id), and after it; but not beyond a limit."""
