@@ -14,7 +14,7 @@ from werkzeug.wrappers import Request, Response
 from feeds.web.clients import Clients
 from feeds.web.window import Window
 
-_LARGEST = 8 << 20  # bytes of a body; GitHub's are some kilobytes, and grow with the commits of a push
+LARGEST_BODY = 8 << 20  # bytes of a body; GitHub's are some kilobytes, and grow with the commits of a push
 _MOST = 30  # requests in a minute that are granted; and signatures of one client that are refused
 _ROOM = 10_000  # clients
 
@@ -51,8 +51,8 @@ class Hook:
         if not self._proxied:
             return _refuse("Signatures are read behind a proxy only (server.client_header); or use a token.")
         length = request.content_length
-        if length is None or length > _LARGEST:
-            return _refuse(f"A body of at most {_LARGEST >> 20} MiB is wanted, with its length.", 413)
+        if length is None or length > LARGEST_BODY:
+            return _refuse(f"A body of at most {LARGEST_BODY >> 20} MiB is wanted, with its length.", 413)
         body = request.stream.read(length)  # in any case: who is answered before that may get a 502 from the proxy
         client = self._clients.certain(request.environ) or ""
         if self._refused.count(client) >= _MOST:

@@ -1,0 +1,159 @@
+"""The application for granian's event loop (RSGI): what is in memory is answered at once, by the loop itself.
+
+What must wait goes to the threads of `lanes`; files are sent by the server. So nothing that a client does, or leaves
+undone, keeps another waiting.
+"""
+
+import asyncio
+import io
+import os
+import sys
+from typing import Any
+from urllib.parse import unquote_to_bytes
+from wsgiref.types import WSGIEnvironment
+
+from feeds.documents import MustWait, Patience
+from feeds.web import create_app
+from feeds.web.front import SENDS_FILES, Front
+from feeds.web.hook import LARGEST_BODY
+from feeds.web.lanes import BODIES, BODY_SECONDS, Full, Lanes
+from feeds.web.response import Response
+
+_LANES = {"/healthz": "health"}  # of what Flask answers; all else of it is in one lane
+_TAKE_BODIES = {"/refresh"}
+_BAD_REQUEST = Response(400, [("Content-Type", "text/plain; charset=utf-8"), ("Content-Length", "0")])
+
+
+class Application:
+    """Answers granian's requests."""
+
+    def __init__(self, front: Front) -> None:
+        self._front = front
+        self._lanes = Lanes()
+        self._bodies = 0  # that are being read
+
+    async def __rsgi__(self, scope: Any, protocol: Any) -> None:
+        """Answer a request."""
+        if scope.proto != "http":
+            protocol.close(403)
+            return
+        environ = environment(scope)
+        response = await self._respond(environ, protocol) if environ else _BAD_REQUEST
+        _send(protocol, response, head=scope.method == "HEAD")
+
+    async def _respond(self, environ: WSGIEnvironment, protocol: Any) -> Response:
+        try:
+            response = await self._ask(environ)
+            if response is None:
+                path = environ["PATH_INFO"]
+                if environ["REQUEST_METHOD"] == "POST" and path in _TAKE_BODIES:
+                    await self._read_body(environ, protocol)
+                for_wsgi(environ)
+                lane = _LANES.get(path, "other")
+                response = await self._lanes.run(lane, lambda: self._front.ask_flask(environ))
+        except Full:
+            response = self._front.too_busy(environ)
+        return response
+
+    async def _ask(self, environ: WSGIEnvironment) -> Response | None:
+        """Ask for the response with more and more patience, until it is there."""
+        front = self._front
+        try:
+            return front.respond(environ, Patience.MEMORY)
+        except MustWait as needed:
+            lane = needed.lane
+        if lane == "catalog":
+            try:
+                return await self._lanes.run(lane, lambda: front.respond(environ, Patience.CATALOG))
+            except MustWait as needed:
+                lane = needed.lane
+        return await self._lanes.run(lane, lambda: front.respond(environ, Patience.RENDER))
+
+    async def _read_body(self, environ: WSGIEnvironment, protocol: Any) -> None:
+        """Read the body of a request within limits of size and time. Raises `Full` beyond them."""
+        length = environ.get("CONTENT_LENGTH", "")
+        if not (length.isdecimal() and len(length) <= 9 and 0 < int(length) <= LARGEST_BODY):  # noqa: PLR2004  # digits
+            return
+        if self._bodies >= BODIES:
+            raise Full
+        self._bodies += 1
+        parts, size = [], 0
+        try:
+            async with asyncio.timeout(BODY_SECONDS):
+                async for part in protocol:
+                    parts.append(bytes(part))
+                    size += len(part)
+                    if size > LARGEST_BODY:
+                        break
+        except TimeoutError:
+            raise Full from None
+        finally:
+            self._bodies -= 1
+        environ["feeds.body"] = b"".join(parts)
+
+
+def create_rsgi() -> Application:
+    """Return the application for granian, as `feeds.web.create_app` makes it for any other server."""
+    return Application(create_app().extensions["feeds.front"])
+
+
+def environment(scope: Any) -> WSGIEnvironment | None:
+    """Return what a request says, as PEP 3333 has it; None for one without a host, or with several.
+
+    Header fields with "_" are left out: they would be taken for those with "-" in their place.
+    """
+    environ: WSGIEnvironment = {
+        "REQUEST_METHOD": scope.method,
+        "PATH_INFO": scope.path,
+        "QUERY_STRING": scope.query_string,
+        "REMOTE_ADDR": scope.client.rpartition(":")[0].strip("[]"),
+        "SERVER_PROTOCOL": f"HTTP/{scope.http_version}",
+    }
+    if "%" in scope.path:
+        environ["PATH_INFO"] = unquote_to_bytes(scope.path).decode("latin-1")
+    elif not scope.path.isascii():
+        environ["PATH_INFO"] = scope.path.encode().decode("latin-1")
+    for name, value in scope.headers.items():
+        if "_" in name:
+            continue
+        key = f"HTTP_{name.upper().replace('-', '_')}"
+        if key not in environ:
+            environ[key] = value
+        elif key == "HTTP_HOST":
+            return None
+        else:
+            environ[key] = f"{environ[key]},{value}"
+    for name in ("CONTENT_LENGTH", "CONTENT_TYPE"):
+        if (said := environ.pop(f"HTTP_{name}", None)) is not None:
+            environ[name] = said
+    return environ if "HTTP_HOST" in environ or scope.http_version != "1.1" else None
+
+
+def for_wsgi(environ: WSGIEnvironment) -> None:
+    """Add what Flask needs besides."""
+    body = environ.get("feeds.body", b"")
+    environ |= {
+        "SCRIPT_NAME": "",
+        "SERVER_NAME": "localhost",
+        "SERVER_PORT": "80",
+        "wsgi.version": (1, 0),
+        "wsgi.url_scheme": "http",
+        "wsgi.input": io.BytesIO(body),
+        "wsgi.errors": sys.stderr,
+        "wsgi.multithread": True,
+        "wsgi.multiprocess": True,
+        "wsgi.run_once": False,
+        SENDS_FILES: True,
+    }
+
+
+def _send(protocol: Any, response: Response, *, head: bool) -> None:
+    if response.file is not None and not head:
+        if response.part:
+            protocol.response_file_range(response.status, response.headers, response.file, *response.part)
+        else:
+            protocol.response_file(response.status, response.headers, os.fspath(response.file))
+    elif response.body and not head:
+        protocol.response_bytes(response.status, response.headers, response.body)
+    else:
+        protocol.response_empty(response.status, response.headers)
