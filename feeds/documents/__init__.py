@@ -53,13 +53,13 @@ class Documents(Generic[T]):
         deltas: bool = False,
         timed: Callable[[float], Any] = lambda _seconds: None,
     ) -> None:
-        """Keep so many bytes of documents with their encodings (`room`), and half as many of rendered articles."""
+        """Keep so many bytes (`room`): half of documents with their encodings, half of rendered articles."""
         self.site = site
         self._make = made
         self.renditions = Renditions(catalog, every=deltas)
         self._timed = timed
-        self._renderer = Renderer(site, room // 2)
-        self._memory = Memory[T](site, room)
+        self._renderer = Renderer(site, room // 4)
+        self._memory = Memory[T](site, room // 2)
         self.following = Following(catalog, self._memory, site.max_age)
         self._workshop = Workshop()
         self.overviews = Overviews(self.following.reading, site, self._renderer, self._workshop)

@@ -29,6 +29,7 @@ LANES = {
     "other": Limits(threads=2, waiting=50, seconds=10),  # what Flask answers: files, statistics, previews, errors
 }
 BODY_SECONDS = 10  # for the body of a request
+SECONDS_WITHOUT_PROGRESS = 30  # after which a client that reads nothing of its response is disconnected
 BODIES = 20  # that are read at a time
 
 

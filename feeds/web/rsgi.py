@@ -5,9 +5,12 @@ undone, keeps another waiting.
 """
 
 import asyncio
+import contextlib
 import io
 import os
+import socket
 import sys
+from pathlib import Path
 from typing import Any
 from urllib.parse import unquote_to_bytes
 from wsgiref.types import WSGIEnvironment
@@ -16,7 +19,7 @@ from feeds.documents import MustWait, Patience
 from feeds.web import create_app
 from feeds.web.front import SENDS_FILES, Front
 from feeds.web.hook import LARGEST_BODY
-from feeds.web.lanes import BODIES, BODY_SECONDS, Full, Lanes
+from feeds.web.lanes import BODIES, BODY_SECONDS, SECONDS_WITHOUT_PROGRESS, Full, Lanes
 from feeds.web.response import Response
 
 _LANES = {"/healthz": "health"}  # of what Flask answers; all else of it is in one lane
@@ -31,9 +34,13 @@ class Application:
         self._front = front
         self._lanes = Lanes()
         self._bodies = 0  # that are being read
+        self._limited = False
 
     async def __rsgi__(self, scope: Any, protocol: Any) -> None:
         """Answer a request."""
+        if not self._limited:  # the server begins to listen after it has called `__rsgi_init__`
+            self._limited = True
+            limit_silence()
         if scope.proto != "http":
             protocol.close(403)
             return
@@ -95,6 +102,26 @@ class Application:
 def create_rsgi() -> Application:
     """Return the application for granian, as `feeds.web.create_app` makes it for any other server."""
     return Application(create_app().extensions["feeds.front"])
+
+
+def limit_silence() -> None:
+    """Have the system end connections whose clients read nothing of what was sent to them.
+
+    Without that, each would keep its part of a file or a document in memory for ever (tcp(7), TCP_USER_TIMEOUT). It is
+    set for this process's listeners, whose connections inherit it, and for the connections that they have accepted.
+    """
+    if not hasattr(socket, "TCP_USER_TIMEOUT"):
+        return
+    sockets: list[socket.socket] = []
+    with contextlib.ExitStack() as stack:
+        for entry in Path("/proc/self/fd").iterdir():
+            with contextlib.suppress(OSError):
+                sockets.append(stack.enter_context(socket.socket(fileno=os.dup(int(entry.name)))))
+        inet = [one for one in sockets if one.family in {socket.AF_INET, socket.AF_INET6}]
+        ports = {one.getsockname()[1] for one in inet if one.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN)}
+        for one in inet:
+            if one.getsockname()[1] in ports:
+                one.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, SECONDS_WITHOUT_PROGRESS * 1000)
 
 
 def environment(scope: Any) -> WSGIEnvironment | None:
