@@ -1,14 +1,20 @@
-"""The files beside an article that has a folder of its own, `NAME/index.md`: pictures, sound, what it links to.
+"""The files that belong to articles: those of the folder of `NAME/index.md`, and those that an article refers to.
 
-Where articles have pages of ours, these are at the page's address too. Only kinds of files that we know by name, no
-hidden ones, and nothing that a link leads to from outside the content folder.
+Where articles have pages of ours, the former are at the page's address, and the latter at their path below the content
+folder. Only kinds of files that we know by name, no hidden ones, and nothing that a link leads to from outside the
+content folder.
 """
 
 import os
 from pathlib import Path
 
-from feeds.article_files import has_own_folder
+from feeds import syndicate
+from feeds.article_files import has_own_folder, resolved, without_suffix
+from feeds.encoding import SUFFIXES
+from feeds.model import Article, Site
+from feeds.parse.links import MAX_FILES, named_files
 from feeds.parse.media import media_type
+from feeds.text import on_site, scheme
 
 
 def names(root: Path, article: str) -> list[str]:
@@ -29,13 +35,67 @@ def names(root: Path, article: str) -> list[str]:
 
 def find(root: Path, article: str, name: str) -> Path | None:
     """Give where a file beside an article is; None if there is none that may be seen."""
-    if not has_own_folder(article) or not media_type(name):
+    if not has_own_folder(article):
         return None
-    if any(part.startswith(".") or not part for part in name.split("/")):
+    folder = article.rpartition("/")[0]
+    return file(root, f"{folder}/{name}")
+
+
+def file(root: Path, path: str) -> Path | None:
+    """Return where a file below the content folder is; None if there is none that may be seen."""
+    if not media_type(path) or any(part.startswith(".") or not part for part in path.split("/")):
         return None
-    place = root / article.rpartition("/")[0] / name
+    name = path.rpartition("/")[2]
+    if any(name.removesuffix(suffix) in syndicate.DOCUMENTS for suffix in ("", *SUFFIXES.values())):
+        return None  # a feed would be there
+    return root / path if _is_file(root, path) else None
+
+
+def referred(article: Article, site: Site) -> list[str]:
+    """Return the paths below the content folder of files that an article may refer to, but for its own folder's.
+
+    None where it has no page of ours. Whether the files are there is asked when somebody asks for them.
+    """
+    files = syndicate.files(article, site)
+    if not files.site_url:
+        return []
+    of_fields = [*(one.url for one in article.enclosures), *([article.image.url] if article.image else [])]
+    urls = ((on_site(one, site.url, one) or "") if one.startswith("/") else one for one in of_fields)
+    found: dict[str, None] = {}
+    for reference in (*urls, *named_files(article.body)):
+        path = files.path(reference)
+        if path and media_type(path) and not (files.own_url and path.startswith(_folder(article))):
+            found[path] = None
+            if len(found) == MAX_FILES:
+                break
+    return list(found)
+
+
+def _folder(article: Article) -> str:
+    return article.path.rpartition("/")[0] + "/"
+
+
+def is_missing(root: Path, site: Site, article: Article, reference: str) -> bool:
+    """Return whether a reference of an image leads to a file that is not there.
+
+    Where articles have pages of ours, every file of the site has to be below the content folder. Elsewhere only files
+    beside the article can be judged, or in a folder of its name, as Hexo has them: the site's own may be anywhere.
+    """
+    files = syndicate.files(article, site)
+    if files.site_url:
+        path = files.path(reference)
+        elsewhere = reference.lstrip().startswith("/") or scheme(reference)
+        return file(root, path) is None if path else not elsewhere
+    path = resolved(article.path, reference)
+    if path is None or reference.lstrip().startswith(".."):
+        return False
+    in_folder = resolved(f"{without_suffix(article.path)}/index.md", reference)
+    return not any(_is_file(root, one) for one in (path, in_folder) if one)
+
+
+def _is_file(root: Path, path: str) -> bool:
     try:
-        inside = place.resolve().is_relative_to(root.resolve())
-        return place if inside and place.is_file() else None
+        place = root / path
+        return place.is_file() and place.resolve().is_relative_to(root.resolve())
     except (OSError, ValueError, RuntimeError):  # a name that can't be, or links in a circle
-        return None
+        return False

@@ -4,13 +4,13 @@ import gc
 import os
 import signal
 import threading
-from collections import deque
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from collections.abc import Callable, Iterable, Iterator
+from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
     from concurrent.futures import Future, ProcessPoolExecutor
 
+S = TypeVar("S")
 T = TypeVar("T")
 
 
@@ -69,39 +69,18 @@ def submitted(processes: "ProcessPoolExecutor", call: Callable[..., T], *values:
         return None
 
 
-class Queue(Generic[T]):
-    """Calls that may wait for somebody far away: so many at once, and as many ready. One at once is done at once."""
+def in_threads(at_once: int, call: Callable[[S], T], items: Iterable[S]) -> Iterator[T]:
+    """Yield the results of a call for each item, in order, made by `at_once` threads; by the current thread if it is 1.
 
-    def __init__(self, at_once: int) -> None:
-        from concurrent.futures import ThreadPoolExecutor
+    When a call raises an exception, or the caller stops, calls that have not begun are never made.
+    """
+    if at_once == 1:
+        yield from map(call, items)
+        return
+    from concurrent.futures import ThreadPoolExecutor
 
-        self._at_once = at_once
-        self._threads = ThreadPoolExecutor(at_once) if at_once > 1 else None
-        self._waiting: deque[Future[list[T]]] = deque()
-        self._given: list[T] = []
-
-    def put(self, call: Callable[..., list[T]], *values: Any) -> None:
-        """Make a call, now or soon. Raises what an earlier one has raised."""
-        if self._threads is None:
-            self._given += call(*values)
-            return
-        self._waiting.append(self._threads.submit(call, *values))
-        self._wait(2 * self._at_once)
-
-    def take(self) -> list[T]:
-        """Wait for all calls. Gives what they gave, in their order."""
-        self._wait(0)
-        given, self._given = self._given, []
-        return given
-
-    def _wait(self, most: int) -> None:
-        try:
-            while len(self._waiting) > most:
-                self._given += self._waiting.popleft().result()
-        except BaseException:
-            for call in self._waiting:
-                call.cancel()
-            raise
+    with ThreadPoolExecutor(at_once) as threads:
+        yield from threads.map(call, items)
 
 
 def _begin(begin: Callable[..., object], values: tuple[Any, ...]) -> None:

@@ -58,14 +58,22 @@ class Sandbox:
 
         Raises `Refused` if it fails or takes too much, `FeedsError` if nothing can be rendered just now.
         """
-        request = json.dumps([body, summary, base, prefix, title, links]).encode() + b"\n"
+        return Content(**self._answer("content", body, summary, base, prefix, title, links))
+
+    def converted(self, body: str) -> str:
+        """Return the HTML of a body before it is sanitised, as `Renderer.converted` does. Raises as `content`."""
+        html: str = self._answer("converted", body)
+        return html
+
+    def _answer(self, method: str, *arguments: "str | Links | tuple[()] | None") -> Any:
+        request = json.dumps([method, *arguments]).encode() + b"\n"
         with self._lock:
             answer = self._ask(request)
             if answer is None:  # the process died; of this article only if it does so again
                 answer = self._ask(request) or {"refused": "can't be rendered: it crashes the renderer"}
         if "refused" in answer:
             raise Refused(answer["refused"])
-        return Content(**answer)
+        return answer["returned"]
 
     def __del__(self) -> None:
         """End the process with its owner."""
@@ -114,14 +122,15 @@ def _too_slow(_signal: int, _frame: FrameType | None) -> NoReturn:
     raise TimeoutError
 
 
-def _answer(renderer: "Renderer", request: Sequence[Any], seconds: float) -> dict[str, Any]:
+def _answer(renderer: "Renderer", method: str, arguments: Sequence[Any], seconds: float) -> dict[str, Any]:
     usage = resource.getrusage(resource.RUSAGE_SELF)
     with contextlib.suppress(ValueError, OSError):  # a lower limit is already in force
         limit = int(usage.ru_utime + usage.ru_stime + seconds) + _GRACE
         resource.setrlimit(resource.RLIMIT_CPU, (limit, resource.getrlimit(resource.RLIMIT_CPU)[1]))
     signal.setitimer(signal.ITIMER_VIRTUAL, seconds)
     try:
-        return asdict(renderer.content(*request))
+        returned = renderer.content(*arguments) if method == "content" else renderer.converted(*arguments)
+        return {"returned": asdict(returned) if isinstance(returned, Content) else returned}
     except TimeoutError:
         return {"refused": _TOO_SLOW}
     except Refused as refused:
@@ -147,8 +156,10 @@ def main() -> None:
         resource.setrlimit(resource.RLIMIT_AS, (_MEMORY, _MEMORY))
     renderer, seconds = Renderer("python-markdown"), float(sys.argv[1])
     for line in sys.stdin.buffer:
-        *request, links = json.loads(line)
-        answer = _answer(renderer, (*request, Links(*links)), seconds)
+        method, *arguments = json.loads(line)
+        if method == "content":
+            arguments[-1] = Links(*arguments[-1])
+        answer = _answer(renderer, method, arguments, seconds)
         sys.stdout.buffer.write(json.dumps(answer).encode() + b"\n")
         sys.stdout.buffer.flush()
 

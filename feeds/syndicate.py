@@ -14,7 +14,7 @@ from html import escape, unescape
 from urllib.parse import unquote
 
 from feeds import __version__
-from feeds.article_files import has_own_folder
+from feeds.article_files import Files, has_own_folder
 from feeds.model import Article, Author, Content, Enclosure, Entry, Feed, FeedState, Image, Kind, Site, Tombstone
 from feeds.patterns import filled
 from feeds.text import absolute, beginning, in_words, on_site, quote_iri, quote_path, scheme, slugify
@@ -23,7 +23,7 @@ STYLESHEET = "/static/feed.css"  # of documents that are opened in a browser
 SITE = FeedState(path="", kind="site", name="")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)  # when an empty feed was last updated
 RESERVED = ("/healthz", "/refresh", "/stats", "/hub", "/static", "/preview")  # paths that are something else of ours
-_FILES = {"rss.xml", "atom.xml", "feed.json", "feeds.opml"}
+DOCUMENTS = {"rss.xml", "atom.xml", "feed.json", "feeds.opml"}
 _LONGEST_SEGMENT = 200  # bytes of a part of a page's path: a file's name has 255
 _FEED_PAGE = re.compile(r"/(?:((?:category|tag|author)/[^/]+)/)?(?:archive/([1-9]\d{0,8})/)?", re.ASCII)
 _IMAGE_TAG = re.compile(r"<(?:img|source)\s[^<>]*>")
@@ -116,6 +116,15 @@ def base(article: Article, site: Site) -> str:
     return site.url + quote_path(folder_of_page(at))
 
 
+def files(article: Article, site: Site) -> Files:
+    """Return where the files are that an article refers to; nowhere if it has no page of ours."""
+    at = page(article, site)
+    if at is None:
+        return Files(article.path)
+    own_url = site.url + quote_path(folder_of_page(at)) if has_own_folder(article.path) else ""
+    return Files(article.path, site.url, own_url)
+
+
 def folder_of_page(path: str) -> str:
     """Give where the files beside an article are, by the path of its page: `/a/` for `/a/`, `/a` and `/a.html`."""
     return path if path.endswith("/") else f"{path.removesuffix('.html').removesuffix('.htm')}/"
@@ -132,7 +141,7 @@ def _may_be_page(path: str) -> bool:
     segments = path.removesuffix("/").split("/")[1:]
     fit = all(segment and not segment.startswith(".") and len(segment.encode()) <= _LONGEST_SEGMENT
               and segment.isprintable() and "\\" not in segment for segment in segments)  # fmt: skip
-    return fit and path.removesuffix("/") not in RESERVED and not _FILES & set(segments)
+    return fit and path.removesuffix("/") not in RESERVED and not DOCUMENTS & set(segments)
 
 
 def anchor_prefix(id_: str) -> str:
@@ -200,11 +209,12 @@ def entry(article: Article, id_: str, content: Content, site: Site) -> Entry:
     """Return the entry that represents an article in every format."""
     url, near = link(article, site), base(article, site)
     canonical = on_site(article.canonical, site.url, site.url + "/") if article.canonical else None
-    image = article.image and on_site(article.image.url, site.url, near)
+    beside = files(article, site)
+    image = article.image and (beside.url(article.image.url) or on_site(article.image.url, site.url, near))
     html = content.html if site.text == "full" else None
     if html is not None and article.image and image and site.image_in_text and not shows_image(html, image):
         html = f'<p><img src="{escape(image)}" alt="{escape(article.image.alt)}"></p>\n{html}'
-    files = ((on_site(file.url, site.url, near), file) for file in article.enclosures)
+    enclosures = ((beside.url(file.url) or on_site(file.url, site.url, near), file) for file in article.enclosures)
     return Entry(
         id=id_,
         url=canonical or url,
@@ -220,7 +230,7 @@ def entry(article: Article, id_: str, content: Content, site: Site) -> Entry:
         summary=content.summary,
         html=html,
         image=Image(image, article.image.alt, article.image.type) if article.image and image else None,
-        enclosures=tuple(Enclosure(at, file.type, file.length) for at, file in files if at),
+        enclosures=tuple(Enclosure(at, file.type, file.length) for at, file in enclosures if at),
         language=article.language or site.language,
         label=article.title or beginning(content.summary) or in_words(article.slug),
         external_url=article.external_url and on_site(article.external_url, site.url, url),

@@ -126,6 +126,10 @@ class InProcessSandbox:
         except RecursionError:
             raise Refused("nested too deep") from None
 
+    def converted(self, body):
+        """Return the HTML of a body before it is sanitised."""
+        return self._renderer.converted(body)
+
 
 _COVERAGE = "COVERAGE_PROCESS_CONFIG"  # starts coverage in processes
 
@@ -242,18 +246,16 @@ class Site:
         """Render everything that is published; return the bodies by path."""
         settings = self.config
         documents = Everything(self._opened(settings), settings.for_core)
-        listed = documents.listed(archives=lambda _: archives)
-        every = documents.every((address for address, _ in listed), archives=lambda _: archives)
-        return {address.path: document.body for address, document in every}
+        return {address.path: document.body for address, document in every(documents, archives=archives)}
 
     def document(self, path):
         """Render one live document; return its body. Raise `KeyError` if there is none at the path."""
         settings = self.config
         documents = Everything(self._opened(settings), settings.for_core)
         listed = [address for address, _ in documents.listed(archives=lambda _: False) if address.path == path]
-        for _, document in documents.every(listed, archives=lambda _: False):
-            return document.body
-        raise KeyError(path)
+        if not listed:
+            raise KeyError(path)
+        return next(documents.of_feed(listed, archives=lambda _: False))[1].body
 
     def feed(self, path="/feed.json"):
         """Return a JSON feed."""
@@ -280,6 +282,13 @@ class Site:
         for catalog in self._catalogs:
             catalog.close()
         self._own = None
+
+
+def every(everything, *, archives=False):
+    """Render every document; yield (address, document)."""
+    listed = [address for address, _ in everything.listed(archives=lambda _: archives)]
+    for _, addresses in itertools.groupby(listed, lambda address: (address.feed, address.archive)):
+        yield from everything.of_feed(list(addresses), archives=lambda _: archives)
 
 
 @dataclass

@@ -116,6 +116,27 @@ def test_the_last_run_is_remembered(state):
 
 
 @both
+def test_files_are_found_by_the_articles_that_refer_to_them(site):
+    """Each database says whether a live article, or any, refers to a file, and lists the files of live articles by path."""
+    site.configure(site={"pages": True})
+    site.article("a.md", "![x](x.png) ![y](y.png) [b](b.md)", title="A")
+    site.article("b.md", "![x](x.png)", title="B")
+    site.article("draft.md", "![d](d.png)", title="D", draft=True)
+    site.publish()
+    with site.catalog.reading() as catalog:
+        assert [catalog.is_linked(f"/{name}.png", live=True) for name in "xyd"] == [True, True, False]
+        assert catalog.is_linked("/d.png", live=False)
+        assert not catalog.is_linked("/b", live=False)
+        assert catalog.linked_files("", 9) == ["/x.png", "/y.png"]
+        assert catalog.linked_files("", 1) == ["/x.png"]
+        assert catalog.linked_files("/x.png", 9) == ["/y.png"]
+    site.article("a.md", "No more.", title="A")
+    site.publish()
+    with site.catalog.reading() as catalog:
+        assert catalog.linked_files("", 9) == ["/x.png"]
+
+
+@both
 def test_articles_are_found_by_their_pages(site):
     """Each database gives the same answers about pages, drafts and what is scheduled, and the first of two on one page."""
     site.configure(site={"pages": True}, content={"permalink": "/{slug}/"})

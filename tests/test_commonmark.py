@@ -62,6 +62,7 @@ def test_a_fence_may_say_anything_after_its_language(info, indent):
         ("> [!danger]- Closed", quote("Closed")),
         (":::note\n\nText\n\n:::", quote("Note", "Text")),
         (":::tip[Boxed]\nText\n:::", quote("Boxed", "Text")),
+        (":::tip[See [this](/a) [x]]{.b}\nText\n:::", quote('See <a href="/a">this</a> [x]', "Text")),
         ("::: warning Mind this\nText\n:::\nafter", quote("Mind this", "Text") + "<p>after</p>\n"),
         ("before\n:::note\nText\n:::", "<p>before</p>\n" + quote("Note", "Text")),
         ('!!! note "A title"\n    Text\n\n    More\n\nafter', quote("A title", "Text", "More") + "<p>after</p>\n"),
@@ -101,12 +102,45 @@ def test_a_container_only_groups():
         ("```math\nx_1\n```", "<p>$$\nx_1\n$$</p>\n"),
         (r"\[1\] and \(see *b*\)", "<p>[1] and (see <em>b</em>)</p>\n"),
         (r"\[1\]: \(a+b\)", r"<p>[1]: \(a+b\)</p>" + "\n"),
+        (r"\(a = b*c*d\), \[f_{i*j*k}\]", r"<p>\(a = b*c*d\), \[f_{i*j*k}\]</p>" + "\n"),
+        (r"$\{a*b*c\}$ costs $5", r"<p>$\{a*b*c\}$ costs $5</p>" + "\n"),
         ("It costs $5 or $10, *really*.", "<p>It costs $5 or $10, <em>really</em>.</p>\n"),
     ],
 )
 def test_formulas_keep_their_tex(body, expected):
     """No rule of Markdown applies within a formula, and its marks are those of its author."""
     assert GFM.convert(body) == expected
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        (r"the \[snake\_case\_name\] flag", "the [snake_case_name] flag"),
+        (r"the \(snake_case_name\) flag", "the (snake_case_name) flag"),
+        (r'\[gallery ids=1,2 size="big"\]', "[gallery ids=1,2 size=&quot;big&quot;]"),
+        (r"\[\[double\]\] and \[a = b\]", "[[double]] and [a = b]"),
+        (r"matches \[a-z\_^\]+", "matches [a-z_^]+"),
+        (r"`keep` \[+ `add`\]", "<code>keep</code> [+ <code>add</code>]"),
+        (r"\(C:\\Temp\) and \[^1\]", r"(C:\Temp) and [^1]"),
+        (
+            "the default of $, is nil, see [this *note*](/a$b) for $;",
+            'the default of $, is nil, see <a href="/a$b">this <em>note</em></a> for $;',
+        ),
+        ("_$HOME_ is *yours*, _$USER_ is you", "<em>$HOME</em> is <em>yours</em>, <em>$USER</em> is you"),
+        ("run `a$b` or `$c`, then $d", "run <code>a$b</code> or <code>$c</code>, then $d"),
+    ],
+)
+def test_brackets_and_dollars_around_text_are_no_formulas(body, expected):
+    """Escaped brackets and dollar signs around what is not TeX are characters, and Markdown between them is rendered."""
+    assert GFM.convert(body) == f"<p>{expected}</p>\n"
+
+
+def test_brackets_in_cells_beside_a_formula_are_brackets():
+    """In a text that has a formula, escaped brackets in a table are those of its author too."""
+    shown = GFM.convert("\\(x^2\\)\n\n| \\[ |\n|---|\n| map\\[key\\]value |\n\n`\\(a\\)` [b](/\\(c\\))")
+    assert "<td>map[key]value</td>" in shown
+    assert "<p>\\(x^2\\)</p>" in shown
+    assert '<p><code>\\(a\\)</code> <a href="/(c)">b</a></p>' in shown
 
 
 @pytest.mark.parametrize(
@@ -125,11 +159,84 @@ def test_formulas_keep_their_tex(body, expected):
         ("`a`{: .x} b", "<p><code>a</code> b</p>\n"),
         ("`{: .x}`", "<p><code>{: .x}</code></p>\n"),
         ("```\n{: .x}\n```", "<pre><code>{: .x}\n</code></pre>\n"),
+        ('![a](b){:\n.c width="70"} d', '<p><img src="b" alt="a" /> d</p>\n'),
+        ("A\n{.lead #x}", "<p>A</p>\n"),
+        ("- a\n- b\n{.wide}", "<ul>\n<li>a</li>\n<li>b</li>\n</ul>\n"),
+        ('- a\n\n{.wide data-x="a b" k=v}\n\nA', "<ul>\n<li>a</li>\n</ul>\n<p>A</p>\n"),
+        (
+            "![a](b){.c} ![a](b){ width=50% } *d*{.e}",
+            '<p><img src="b" alt="a" /> <img src="b" alt="a" /> <em>d</em></p>\n',
+        ),
+        ("`a`{.x} `{.x}`", "<p><code>a</code> <code>{.x}</code></p>\n"),
+        ("Files {.h, .cc}, {.h} and *x*{y}", "<p>Files {.h, .cc}, {.h} and <em>x</em>{y}</p>\n"),
+        ("{1}\n\n{.5}\n\n{k=v}", "<p>{1}</p>\n<p>{.5}</p>\n<p>{k=v}</p>\n"),
     ],
 )
 def test_attribute_lists_are_not_shown(body, expected):
-    """kramdown's attribute lists show nothing, except in code; a heading's own id is kept."""
+    """Attribute lists of kramdown, Goldmark and Pandoc show nothing, except in code; a heading's own id is kept."""
     assert GFM.convert(body) == expected
+
+
+@pytest.mark.parametrize("attributes", ["{: .wide}", "{.wide}"])
+def test_attributes_of_a_table_are_no_row(attributes):
+    """An attribute list right after a table, which CommonMark takes for a row, shows nothing."""
+    shown = GFM.convert(f"| a | b |\n|---|--:|\n| 1 | 2 |\n{attributes}\n\nA")
+    assert shown == GFM.convert("| a | b |\n|---|--:|\n| 1 | 2 |\n\nA")
+
+
+@pytest.mark.parametrize("mark", ["[[TOC]]", "[[toc]]", "[[_TOC_]]", "[TOC]"])
+def test_the_place_of_a_table_of_contents_is_not_shown(mark):
+    """The mark that other generators replace by a table of contents shows nothing, except in code and within a text."""
+    assert GFM.convert(f"A\n\n{mark}\n\nB") == "<p>A</p>\n<p>B</p>\n"
+    assert GFM.convert(f"`{mark}`") == f"<p><code>{mark}</code></p>\n"
+    assert mark in GFM.convert(f"    {mark}\n\nA {mark} B")
+
+
+@pytest.mark.parametrize(
+    ("body", "language"),
+    [
+        ("{% highlight js linenos %}\n{}\n{% endhighlight %}", "js"),
+        ("A\n{%- highlight c++ -%}\n{}\n{%- endhighlight -%}\nB", "c++"),
+        ('{% codeblock "My title" lang:objc %}\n{}\n{% endcodeblock %}', "objc"),
+        ('{{< highlight html "hl_lines=1" >}}\n{}\n{{< / highlight >}}', "html"),
+        ("- x\n\n  {% highlight py %}\n  {}\n  {% endhighlight %}", "py"),
+    ],
+)
+def test_code_between_tags_is_code(body, language):
+    """What Jekyll, Hexo and Hugo mark as code with a tag is a code block, whatever is in it."""
+    shown = GFM.convert(body.replace("{}", "# a *b*"))
+    assert f'<pre><code class="language-{language}"># a *b*\n</code></pre>' in shown
+    assert "highlight" not in shown and "codeblock" not in shown
+    assert "<code>" in GFM.convert("{% codeblock %}\nx\n{% endcodeblock %}")
+
+
+def test_tags_of_code_that_nothing_ends_are_text():
+    """A tag without its end, and one in code, stay as they are; backquotes in code need a longer fence."""
+    assert GFM.convert("{% highlight js %}\n*a*") == "<p>{% highlight js %}\n<em>a</em></p>\n"
+    assert GFM.convert("{% highlight md %}\n```\na\n```\n{% endhighlight %}") == (
+        '<pre><code class="language-md">```\na\n```\n</code></pre>\n'
+    )
+    assert "{% highlight js %}\na\n{% endhighlight %}\n</code>" in GFM.convert(
+        "~~~\n{% highlight js %}\na\n{% endhighlight %}\n~~~"
+    )
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        ("[a]({{ site.url }}/b) [c]({{site.baseurl}}/d 'e')", '<a href="/b">a</a> <a href="/d" title="e">c</a>'),
+        ("[a]({{ site.url }}{{ site.baseurl }}/b) [c]({{ site.url }})", '<a href="/b">a</a> <a href="/">c</a>'),
+        ("![a]({{ '/b.png' | relative_url }})", '<img src="/b.png" alt="a" />'),
+        ('<a href="{{ "b" | absolute_url }}">a</a>', '<a href="/b">a</a>'),
+        ("[a][1] [b][2]\n\n[1]: {{ site.url }}/c\n[2]: /d", '<a href="/c">a</a> <a href="/d">b</a>'),
+        ("[b][2]\n\n[1]: {% link x.md %}#y\n[2]: /d", '<a href="/d">b</a>'),
+        ("{% raw %}`{{ a }}` *b*{% endraw %}", "<code>{{ a }}</code> <em>b</em>"),
+        ("`[a]({{ site.url }}/b)` `{% raw %}` {{ site.url }}", "<code>[a]({{ site.url }}/b)</code> <code>{% raw %}</code> {{ site.url }}"),
+    ],
+)  # fmt: skip
+def test_addresses_in_tags(body, expected):
+    """The site's own address in a template is its root, raw text is text, and no template spoils other links."""
+    assert GFM.convert(body) == f"<p>{expected}</p>\n"
 
 
 def test_footnotes_have_the_classes_that_readers_know():
@@ -139,6 +246,18 @@ def test_footnotes_have_the_classes_that_readers_know():
     assert '<div class="footnotes">' in shown
     assert '<a class="reversefootnote" href="#fnref-x">↩\ufe0e</a>' in shown
     assert '<a class="reversefootnote" href="#fnref-x-2">↩\ufe0e2</a>' in shown
+
+
+def test_a_footnote_may_be_defined_in_another():
+    """A definition that is indented below another one, as formatters leave it, is a footnote too; code is left alone."""
+    shown = GFM.convert(
+        "a[^x] b[^y] c[^z]\n\n[^x]: One\n\n    More\n\n    [^y]: Two\n\n        Second\n    [^z]: Three\n\nEnd"
+    )
+    assert "[^" not in shown
+    assert shown.count('class="reversefootnote"') == 3
+    assert '<p>Two</p>\n<p>Second <a class="reversefootnote"' in shown
+    assert "<p>End</p>" in shown
+    assert GFM.convert("a\n\n    [^y]: Two") == "<p>a</p>\n<pre><code>[^y]: Two\n</code></pre>\n"
 
 
 def test_a_definition_serves_any_number_of_references():

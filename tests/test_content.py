@@ -103,6 +103,15 @@ def test_nothing_that_runs_passes(body):
 @pytest.mark.parametrize(
     ("body", "expected"),
     [
+        ('<iframe\n  style={{ width: "90%" }}\n  src="https://frames.example/a"\n/>\n\n## After', '<p><a href="https://frames.example/a">frames.example/a</a></p>\n<h2 id="e1-after">After</h2>'),
+        ('<Video src="v.mp4" muted />\n\nAfter', '<video src="https://test.example/news/a/v.mp4"></video>\n<p>After</p>'),
+        ("<a name='x'/>See <a href=/b/>this</a>", '<p><a id="e1-x"></a>See <a href="https://test.example/b/">this</a></p>'),
+        ("a <script src=x.js /> *b*", "<p>a  <em>b</em></p>"),
+        ("<div/>\n\n*After* <br/> it", "<div></div>\n<p><em>After</em> <br> it</p>"),
+        ("The <title> of *a* page,\nand its <Style>\n\nAfter", "<p>The &lt;title&gt; of <em>a</em> page,\nand its &lt;Style&gt;</p>\n<p>After</p>"),
+        ("<template>x</template> A <template> is <b>not</b> shown", "<p> A &lt;template&gt; is <b>not</b> shown</p>"),
+        ('A <video controls src="/v.mp4"> here\n\nAfter', '<p>A <video controls="" src="https://test.example/v.mp4"></video> here</p>\n<p>After</p>'),
+        ("`<title/>` and `<iframe>` <!-- <title/> --> stay", "<p><code>&lt;title/&gt;</code> and <code>&lt;iframe&gt;</code>  stay</p>"),
         ("The <title> of *a* page.\n\nMore.", "<p>The &lt;title&gt; of <em>a</em> page.</p>\n<p>More.</p>"),
         ("a <SVG width=1> b\n\nc <template> d <select>", "<p>a &lt;SVG width=1&gt; b</p>\n<p>c &lt;template&gt; d &lt;select&gt;</p>"),
         ("<iframe src='https://www.youtube.com/embed/a' />\n\nb", '<p><a href="https://www.youtube.com/watch?v=a">Video on YouTube</a></p>\n<p>b</p>'),
@@ -111,8 +120,8 @@ def test_nothing_that_runs_passes(body):
         ("a <titles> b <noscript>c</noscript>", "<p>a  b </p>"),
     ],
 )  # fmt: skip
-def test_no_element_swallows_the_rest(body, expected):
-    """An element whose content is dropped, or read as text, and that nothing closes is text; the rest is shown."""
+def test_no_tag_swallows_the_text_after_it(body, expected):
+    """A self-closed element ends at once, and so does one whose end is missing; one that is only mentioned is shown."""
     assert html(body) == expected
 
 
@@ -135,12 +144,34 @@ def test_tables_code_and_definitions_work(dialect):
     assert "<dt>Term</dt>" in rendered
 
 
-def test_python_markdown_has_its_own_rules():
-    """A site that was written for Python-Markdown keeps abbreviations, admonitions and four-space nesting."""
-    render = Renderer("python-markdown").content
-    assert '<abbr title="Hyper">HTML</abbr>' in render("*[HTML]: Hyper\n\nHTML", None, BASE, "e1-").html
-    assert "<p>Mind</p>" in render('!!! note "Mind"\n    Text', None, BASE, "e1-").html
-    assert "<ul>\n<li>a</li>\n<li>b</li>\n</ul>" in render("* a\n  * b", None, BASE, "e1-").html
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        ("*[HTML]: Hyper\n\nHTML", '<p><abbr title="Hyper">HTML</abbr></p>'),
+        ("* a\n  * b", "<ul>\n<li>a</li>\n<li>b</li>\n</ul>"),
+        ('<div markdown="1">\n*a*\n</div>', "<div>\n<p><em>a</em></p>\n</div>"),
+        ("## A { #own .x }", '<h2 id="e1-own">A</h2>'),
+        ("~~a~~ ~b~ ~/c and ~/d", "<p><del>a</del> ~b~ ~/c and ~/d</p>"),
+        ("- [x] a\n- [ ] b", "<ul>\n<li>☑ a</li>\n<li>☐ b</li>\n</ul>"),
+        (
+            "- a\n\n    ```py\n    x < 1\n\n    y\n    ```\n\n- b",
+            '<ul>\n<li>\n<p>a</p>\n<pre><code class="language-py">x &lt; 1\n\ny\n</code></pre>\n</li>\n<li>\n<p>b</p>\n</li>\n</ul>',
+        ),
+        ("> ```\n> a\n> ```", "<blockquote>\n<pre><code>a\n</code></pre>\n</blockquote>"),
+        ('``` { .py title="a.py" hl_lines="1" }\na\n```', '<pre><code class="language-py">a\n</code></pre>'),
+        ('```py title="a.py" {1,3}\na\n```', '<pre><code class="language-py">a\n</code></pre>'),
+        ("```py\n!!! note\n    a\n```", '<pre><code class="language-py">!!! note\n    a\n</code></pre>'),
+        (
+            '!!! note "Mind"\n    Text\n\n    - a',
+            "<blockquote>\n<p><strong>Mind</strong></p>\n<p>Text</p>\n<ul>\n<li>a</li>\n</ul>\n</blockquote>",
+        ),
+        ("??? tip\n    Text", "<blockquote>\n<p><strong>Tip</strong></p>\n<p>Text</p>\n</blockquote>"),
+        (":::warning\nText\n:::", "<blockquote>\n<p><strong>Warning</strong></p>\n<p>Text</p>\n</blockquote>"),
+    ],
+)
+def test_python_markdown_has_its_own_rules(body, expected):
+    """A site that was written for Python-Markdown has the extensions that Pelican and MkDocs use, and admonitions as in other dialects."""
+    assert Renderer("python-markdown").content(body, None, BASE, "e1-").html == expected
 
 
 @pytest.mark.parametrize(
@@ -255,7 +286,7 @@ def test_real_articles_are_ordinary(body):
     assert ordinary(body)
 
 
-MARKS = st.sampled_from(["[", "]", "(", ")", "!", "*", "_", "`", "```\n", "~~~\n", "<", ">", "<a ", "<div>", "&", "#", "\n", "\n\n", "    ",
+MARKS = st.sampled_from(["[", "]", "(", ")", "!", "*", "~", "~~", "_", "`", "```\n", "~~~\n", "<", ">", "<a ", "<div>", "&", "#", "\n", "\n\n", "    ",
                          "\t", "* ", "1. ", "> ", "| ", "---\n", ": ", "[^1]", "[^1]: ", "*[a]: ", "{: #x}", "\\", "http://x", "word "])  # fmt: skip
 
 
@@ -346,6 +377,27 @@ def test_heavy_input_is_rendered_or_rejected(name):
                                   "too many special characters in one paragraph"}  # fmt: skip
     else:
         assert len(rendered) < 64 << 20
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "<div>" * 201 + "<p>a <b>c</b></p>\n" * 100,
+        "<div>" + "<b>" * 150 + "<p>x</p>" * 2_000,
+        "<div>" + "<ul><li><a href='#'><b>x</b></a></li>" * 201,
+    ],
+    ids=["blocks", "formatting that every paragraph opens again", "lists"],
+)
+def test_nesting_among_many_plain_elements(body):
+    """Elements without others in them do not hide how deep the rest is nested."""
+    with pytest.raises(Refused, match="nested too deep"):
+        html(body)
+
+
+def test_many_elements_that_are_not_nested():
+    """A list of a thousand links with text in bold is rendered whole."""
+    rendered = html("- [**a** b](/c)\n" * 1_000)
+    assert rendered.count("<li>") == rendered.count('<a href="https://test.example/c">') == 1_000
 
 
 def test_plain_text_is_the_last_resort():

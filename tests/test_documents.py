@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import pytest
 import sqlalchemy
+from conftest import every
 
 from feeds.documents import Documents, Everything, NothingYet, following, memory
 from feeds.folder import Folder
@@ -50,8 +51,8 @@ def test_the_archive_is_not_searched_for_what_changed(site):
     folder = Folder(settings.content_root, settings.content.include, settings.content.exclude)
     Publisher(folder, catalog, settings.for_core, settings.feeds.guard).refresh(site.now, only=["4.md"])
     everything = Everything(catalog, settings.for_core)
-    listed = [address for address, _ in everything.listed(archives=lambda _: True)]
-    assert len(list(everything.every(listed, archives=lambda _: True))) == len(listed)
+    listed = list(everything.listed(archives=lambda _: True))
+    assert len(list(every(everything, archives=True))) == len(listed)
     assert everything.overviews.article("/4/")
     documents = Documents(catalog, settings.for_core)
     assert "Edited" in documents.get("/tag/x/feed.json").body.decode()

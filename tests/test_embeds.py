@@ -2,7 +2,7 @@
 
 import pytest
 
-from feeds.parse import embeds
+from feeds.parse import embeds, html
 
 
 @pytest.mark.parametrize(
@@ -69,3 +69,17 @@ def test_other_scripts_stay_for_the_sanitiser():
     script = '<script src="https://x.example/a.js"></script>'
     assert embeds.scripts_as_links(script) == script
     assert embeds.link("javascript:alert(1)//www.youtube.com/embed/x").count("youtube.com/watch") == 0
+
+
+@pytest.mark.parametrize(
+    ("component", "link"),
+    [
+        ('<lite-youtube videoid="a_B-1"></lite-youtube>', '<a href="https://www.youtube.com/watch?v=a_B-1">Video on YouTube</a>'),
+        ("<Lite-YouTube videoId=a1 playlabel='A &amp; \"b\"'>\n</Lite-YouTube>", '<a href="https://www.youtube.com/watch?v=a1">A &amp; "b"</a>'),
+        ('<lite-vimeo videoid="77" />', '<a href="https://vimeo.com/77">Video on Vimeo</a>'),
+        ("<lite-youtube>x</lite-youtube>", "x"),
+    ],
+)  # fmt: skip
+def test_components(component, link):
+    """A web component that stands for a player is a link to the video."""
+    assert html.fit(f"<p>a {component} b</p>", "https://x.example/", "") == f"<p>a {link} b</p>"

@@ -40,15 +40,28 @@ def day(*parts):
         ("Sun Dec 05 2021 23:10:01 GMT+0530 (India Standard Time)", day(2021, 12, 5, 17, 40, 1)),
         ("Sun Dec 05 2021 23:10:01 GMT-0000", day(2021, 12, 5, 23, 10, 1)),
         ("2021.12.05", day(2021, 12, 5)),
+        ("Sun Dec  5 23:10:01 2021", day(2021, 12, 5, 23, 10, 1)),
+        ("Sun Dec 5 23:10:01 UTC 2021", day(2021, 12, 5, 23, 10, 1)),
+        ("Sun Dec 5 23:10:01 +0530 2021", day(2021, 12, 5, 17, 40, 1)),
     ],
 )
 def test_dates_in_words(text, moment):
-    """A date with an English month name, as people, JavaScript and Obsidian write it, is that moment."""
+    """A date with an English month name, as people, JavaScript, Obsidian and date(1) write it, is that moment."""
     assert dates.parse(text, UTC) == moment
 
 
 @pytest.mark.parametrize(
-    "text", ["05/04/2021", "5.4.2021", "Feb 30 2021", "Smarch 1, 2021", "May 2021", "May 4, 2017 13:00 pm", "May 4 21"]
+    "text",
+    [
+        "05/04/2021",
+        "5.4.2021",
+        "Feb 30 2021",
+        "Smarch 1, 2021",
+        "May 2021",
+        "May 4, 2017 13:00 pm",
+        "May 4 21",
+        "Sun Dec 5 23:10:01 IST 2021",
+    ],
 )
 def test_ambiguous_dates_in_words_are_refused(text):
     """A date that could mean two days, or none, is refused."""
@@ -370,12 +383,14 @@ def test_pages_without_a_date_are_left_out(path, text):
         ("_posts/about.md", "x"),
         ("about-geese/index.md", "x"),
         ("geese.md", "---\nlayout: post\n---\nx"),
+        ("geese.md", "---\npublish: true\n---\nx"),
     ],
 )
 def test_an_article_without_a_date_is_still_refused(path, text):
-    """What looks meant for publication is refused without a date."""
-    with pytest.raises(Refused, match="no date"):
+    """What looks meant for publication is refused without a date; only a key that may hold one is taken for it."""
+    with pytest.raises(Refused, match="no date") as caught:
         read(text, path)
+    assert ("did you mean" in caught.value.reason) == ("dat: " in text)
 
 
 @pytest.mark.parametrize(

@@ -129,8 +129,10 @@ class Life:
 
 def history(documents, feed, name):
     """Give the titles that one meets on the way back from a live document."""
-    met, path = [], f"{feed}{name}"
+    met, path, seen = [], f"{feed}{name}", set()
     while path:
+        assert path not in seen, "the way back leads in a circle"
+        seen.add(path)
         links, titles = read_history(name, documents.get(path).body)
         met += titles
         path = links["prev-archive"] and links["prev-archive"].removeprefix("https://test.example")

@@ -251,6 +251,7 @@ def test_the_whole_history(asked, name, feed):
     """From the live document back through the archives every entry is met, and each archive keeps its rules."""
     links, met, path = {}, [], feed
     while path:
+        assert path not in links, "the way back leads in a circle"
         answer = asked.ask(path + name)
         assert answer.status == 200
         links[path], titles = read_history(name, answer.body)

@@ -263,7 +263,7 @@ def test_paths_on_the_site(site, own):
     site.article("c.md", title="C", image=f"{own}/img/c.jpg")
     assert site.run("build").returncode == 0
     documents = site.documents()
-    files = [f"{url}/files/a.mp3", f"{url}/files/b.pdf", f"{url}/p/c.pdf", "https://cdn.example/d.pdf"]
+    files = [f"{url}/files/a.mp3", f"{url}/files/b.pdf", f"{url}/c.pdf", "https://cdn.example/d.pdf"]
     for name in FORMATS:
         read = {entry["title"]: entry for entry in facts(name, documents[f"/{name}"])}
         assert read["A"]["url"] == f"{url}/p/"

@@ -1,6 +1,7 @@
 """What `feeds check` finds in articles, rule by rule."""
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -16,11 +17,16 @@ NOW = datetime(2026, 6, 1, tzinfo=UTC)
 FINE = "title: T\ndate: 2026-05-01\ndescription: All of it.\n"
 
 
-def found(front=FINE, body="Text.", path="a.md", ignored=()):
-    """Look at one article; gives (line, rule) of what is found."""
+def problems(front=FINE, body="Text.", path="a.md", ignored=(), dialect="gfm", **options):
+    """Look at one article; gives what is found."""
     source = f"---\n{front}---\n{body}\n"
     read = article.read(source.encode(), path, UTC)
-    return [(one.line, one.rule) for one in lint.Lint(SITE, NOW, ignored).article(read, source, Links(read.path))]
+    return lint.Lint(replace(SITE, markdown=dialect), NOW, ignored, **options).article(read, source, Links(read.path))
+
+
+def found(*arguments, **options):
+    """Look at one article; gives (line, rule) of what is found."""
+    return [(one.line, one.rule) for one in problems(*arguments, **options)]
 
 
 @pytest.mark.parametrize(
@@ -50,8 +56,8 @@ def found(front=FINE, body="Text.", path="a.md", ignored=()):
             "1. one\n    * two\n\n        ![](/in-two.png)\n\nEnd\n\n    ![](/code.png)",
             [(9, "image-without-alt")],
         ),
-        (FINE, "![x]({{ site.baseurl }}/a.png)", [(6, "template-code")]),
-        (FINE, 'See [it]({{ "/b" | relative_url }}).', [(6, "template-code")]),
+        (FINE, "![x]({{ page.folder }}/a.png)", [(6, "template-code")]),
+        (FINE, 'See [it]({{ "/b" | relative_url }}), ![x]({{ site.baseurl }}/a.png)', []),
         (FINE, "{{ page.title | escape }} {{- title -}} {{ include('x') }}", [(6, "template-code")]),
         (FINE, "`{{ code }}` and $x^{{2}} \\frac{{a}}{{b}} y_{{n}}$ and { {a} }", []),
         (FINE, "`![](/cat.png)` and\n\n```\n![](/cat.png) {{< x >}}\n```\n", []),
@@ -69,6 +75,123 @@ def found(front=FINE, body="Text.", path="a.md", ignored=()):
 def test_rules(front, body, expected):
     """Each rule finds what it is for, at its line, and nothing in code."""
     assert found(front, body) == expected
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "{{< video id=1 >}}", "{{<video 1>}}", "{{% note %}}", "{{< figure\nsrc='a.png' >}}",  # Hugo
+        "{% include a.html %}", "{%- if x -%}", "{% asset_img a.png %}", "{# a note #}", "{{ page.title }}", "{{ macro('x') }}",
+        "{% embed https://a.example/b %}", "A *b* {{ c_d | e_f }}", "[x]({{page.url}}/a)", '<a href="{{ url }}">x</a>',
+        "[x]({static}/a.pdf)", "[x]({attach}a.pdf)", "[x](|static|/a.pdf)", "[x]({filename}/images/a.pdf)", '[x]({{< param "a" >}})',
+        '[caption id="1"]A', "[gallery]", '[gallery ids="1,2"]', '--8<-- "a.md"',
+    ],
+)  # fmt: skip
+def test_code_of_templates(code):
+    """Code of Hugo, Jekyll, Eleventy, Hexo, Pelican, MkDocs and WordPress is found where it would be shown, at its line."""
+    body = f"```\n{code}\n```\n\n    {code.replace(chr(10), ' ')}\n\nText.\n\n{code}\n"
+    assert (9 + 5 + code.count("\n"), "template-code") in found(body=body)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "`{{ code }}` and `{% code %}`", "    {{ code }}", "- a\n\n  ```\n  {% code %}\n  ```", "$x^{{2}}$ and $$\n{{ a }}\n$$",
+        r"\(\frac{{a}}{{b}}\)", "{ {a} } {a} {{1}}", "[video] and [gallery](/b/) and [x][toc]\n\n[toc]: /a/",
+        '[x]({{< ref "b.md" >}}) [x]({{< relref "b.md#c" >}}) [x]({filename}b.md)', "[x]({% post_url 2026-01-01-b %}) [x]({{ site.baseurl }}{% link _posts/b.md %})",
+        "<!-- {{ note }} -->", "[x](/a/%7Bstatic%7D)",
+    ],
+)  # fmt: skip
+def test_what_is_no_code_of_templates(text):
+    """Code, formulas, and links between articles are not."""
+    assert "template-code" not in [rule for _, rule in found(body=text)]
+
+
+def test_code_of_templates_that_is_written_otherwise():
+    """What can't be found in the source as it is shown is reported at the first line of the text."""
+    assert found(body="A\n\n&#123;&#123; page.title }}") == [(6, "template-code")]
+
+
+@pytest.mark.parametrize(
+    ("html", "name"),
+    [
+        ("<script>x()</script>", "script"), ('<script src="https://a.example/b.js"></script>', "script"),
+        ("<style>p { }</style>", "style"), ("<form action='/a'><input></form>", "form"), ("<svg><path/></svg>", "svg"),
+        ("<canvas></canvas>", "canvas"), ("<iframe></iframe>", "iframe"), ("<object></object>", "object"), ("<select></select>", "select"),
+        ("<my-map at='1'></my-map>", "my-map"), ("A <iframe\nsrc=''></iframe>", "iframe"),
+    ],
+)  # fmt: skip
+def test_html_that_is_left_out(html, name):
+    """Elements that are dropped, and that a reader would miss, are found at their lines."""
+    (problem,) = problems(body=f"`<{name}>`\n\n{html}\n\n<!-- <{name}> -->")
+    assert (problem.line, problem.rule, problem.message.split(":")[0]) == (8, "dropped-html", f"<{name}> is left out")
+
+
+@pytest.mark.parametrize(
+    "html",
+    [
+        "<p style='color: red' onclick='x()'>A</p>", "<svg><title>A</title></svg>", '<iframe src="https://a.example"></iframe>',
+        '<iframe data-src="https://a.example"></iframe>', '<embed src="/a.pdf">', '<object data="/a.pdf"></object>',
+        '<object><param name="movie"><embed src="https://a.example/b"></object>', "<my-note>Text</my-note>", "<input type=checkbox>",
+        '<script src="https://gist.github.com/ann/0123abcd.js"></script>', '<script type="application/ld+json">{}</script>',
+        '<blockquote>A</blockquote>\n<script async src="https://platform.twitter.com/widgets.js"></script>', "<!-- <script>", "`<script>`",
+    ],
+)  # fmt: skip
+def test_html_that_nobody_misses(html):
+    """What is kept, or has something in its place, or only decorates, is nothing to warn of."""
+    assert "dropped-html" not in [rule for _, rule in found(body=html)]
+
+
+@pytest.mark.parametrize(
+    ("dialect", "body", "lines"),
+    [
+        ("gfm", "A\n\nSee [[Note]] and ![[a b.png]].\n\n`[[x]]`\n\n> [[Note]]", [8, 12]),
+        ("gfm", '==a== and %%b%%\n\n*[HTML]: Hyper Text\n\n:::note\n\n=== "Tab"', [6, 8, 10, 12]),
+        ("gfm", "[[1]](/a/) [[x]](/b/) [[1]] $[[x]]$ a==b==c a == b == c, 50%% of 100%% and [[:alpha:]]", []),
+        ("gfm", "> [!NOTE]\n> A\n\n:::note\nA\n:::\n\n!!! note\n    A\n\n- [x] a ~~b~~\n  - c\n\nA\n| a |\n|---|\n| b |", []),
+        ("obsidian", "[[Note|text]] ![[a.png]] ==a== %%b%%", []),
+        ("python-markdown", "> [!NOTE]\n> A", [6]),
+        ("python-markdown", "A\n| a | b |\n|---|---|\n| 1 | 2 |\n\n| a |\n|---|\n| b |", [8]),
+        ("python-markdown", "A\n\n```js\nb", [8]),
+        ("python-markdown", "- [x] a ~~b~~\n\n    ```js\n    c\n    ```\n\n??? note\n    A\n\n:::tip\nA\n:::", []),
+        ("python-markdown", "- a\n  - b\n  - c\n\n- d\n    - e\n\n1. f\n   - g", [7, 14]),
+        ("python-markdown", "[[Note]]\n\n:::note\nA", [6, 8]),
+        ("python-markdown", "!!! note\n    A\n\n*[HTML]: Hyper Text\n\nA[^1]\n\n[^1]: B\n\n```js\nc\n```", []),
+    ],
+)  # fmt: skip
+def test_syntax_of_another_dialect(dialect, body, lines):
+    """Syntax that the site's own dialect shows as it is is found, and what it converts is not."""
+    assert [line for line, rule in found(body=body, dialect=dialect) if rule != "relative-link"] == lines
+
+
+def test_what_can_not_be_rendered():
+    """A text that is shown as it was typed is found, with the reason."""
+    (problem,) = problems(body="A\n\n" + ">" * 200)
+    assert (problem.line, problem.rule) == (6, "unrenderable")
+    assert problem.message == "shown as it was typed: nested too deep"
+
+
+def test_images_that_are_not_there(site):
+    """Relative references are looked for beside the article, and in the folder of its name; no others, as they may be elsewhere."""
+    site.write("posts/there.png", "x")
+    site.write("posts/a/of hexo.png", "x")
+    site.write("posts/b/lamp.png", "x")
+    site.article(
+        "posts/a.md",
+        "![A](there.png) ![A](<of hexo.png>)\n\n![A](gone.png)\n\n<img src='sub/gone.png' alt=''>\n\n`![A](code.png)`\n\n"
+        "![A](/gone.png) ![A](https://x.example/gone.png) ![A](//x.example/a.png) ![A](../gone.png) ![A]({static}/x.png)\n\n"
+        "![A](data:image/png;base64,AAAA) ![A](~/gone.png) ![A](@site/gone.png) ![A](there.png?v=1#x)",
+        title="A",
+    )
+    site.article(
+        "posts/b/index.md", "![A](lamp.png)\n\n<img srcset='lamp.png 1x, gone%20two.png 2x' alt=''>", title="B"
+    )
+    told = [line for line in site.run("check").stdout.splitlines() if line.endswith("(missing-image)")]
+    assert told == [
+        "content/posts/a.md:8: warning: there is no file 'gone.png' (missing-image)",
+        "content/posts/a.md:10: warning: there is no file 'sub/gone.png' (missing-image)",
+        "content/posts/b/index.md:8: warning: there is no file 'gone two.png' (missing-image)",
+    ]
 
 
 def test_the_date_in_a_files_name():

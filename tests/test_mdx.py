@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from feeds.parse import article
+from feeds.parse.content import Renderer
 from feeds.parse.mdx import as_markdown
 
 
@@ -45,6 +46,8 @@ def markdown(text):
         ("a < b, 1 <2, <https://a.example>", "a < b, 1 <2, <https://a.example>"),
         ("<!-- <A/> --> <A/>", "<!-- <A/> --> "),
         ("{ open <A b=", "{ open <A b="),
+        ("A </B> C <D><E>F</D>", "A  C F"),
+        (r"{'a\n\u00e9\'b'}", "a é&#39;b"),
     ],
 )
 def test_what_is_left_out(text, expected):
@@ -56,17 +59,32 @@ def test_what_is_left_out(text, expected):
     ("text", "expected"),
     [
         ('<div className="a">x</div>', '<div className="a">x</div>'),
-        ('<p style={{color: "red"}} id="a">x</p>', '<p id="a">x</p>'),
-        ("<img src={require('./a.png').default} alt={'A \"b\"'} />", '<img src="./a.png" alt="A &quot;b&quot;"/>'),
-        ("<img src={useBaseUrl('/a.png')} />", '<img src="/a.png"/>'),
-        ("<video controls {...props} src='/a.mp4' />\nA", "<video controls src='/a.mp4'></video>\nA"),
-        ('<iframe\n  src="https://a.example"\n/>\nA', '<iframe\nsrc="https://a.example"></iframe>\n\nA'),
-        ("<br/>", "<br/>"),
+        ('<b style={{color: "red"}} id="a">x</b>', '<b id="a">x</b>'),
+        ("A <img src={require('./a.png').default} alt={'A \"b\"'} />", 'A <img src="./a.png" alt="A &quot;b&quot;"/>'),
+        ("A <img src={useBaseUrl('/a.png')} />", 'A <img src="/a.png"/>'),
+        ("<video controls {...props} src='/a.mp4' />\nA", "<!----><video controls src='/a.mp4'></video>\nA"),
+        ('<iframe\n  src="https://a.example"\n/>\nA', '<!----><iframe src="https://a.example"></iframe>\n\n\nA'),
+        ('A <img\n  src="/a.png"\n  width={3}\n/> B', 'A <img\nsrc="/a.png"/>\n\n B'),
+        ("<br/>", "<!----><br/>"),
+        ("<div\n  id='a'\n>\n*A*\n</div>", "<!----><div id='a'>\n\n\n*A*\n<!----></div>"),
+        ("<p>\n  *A*\n</p>", "\n*A*\n"),
+        ("<td><p>A</p><p>B</p></td>", "<td><p>A</p><p>B</p></td>"),
+        ("<pre>\n  {`A`}\n</pre>", "<pre>\n  A\n</pre>"),
+        ("A <b / id={'x'} hidden>B</b>", 'A <b id="x" hidden>B</b>'),
     ],
 )
 def test_html_elements_stay(text, expected):
     """Elements in lower case stay, written as HTML: no attribute is an expression, and none but void elements close themselves."""
     assert markdown(text)[0] == expected
+
+
+def test_markdown_in_html_elements():
+    """Text between tags that are alone on their lines is Markdown, however far it is indented."""
+    text = "<table>\n    <tr>\n        <td>\n            *A* and `<style>`\n        </td>\n    </tr>\n</table>\n<p>\n  *B*\n</p>\n"
+    content = Renderer().content(markdown(text)[0], None, "https://test.example/", "e-")
+    assert "<td>\n<p><em>A</em> and <code>&lt;style&gt;</code></p>\n</td>" in content.html
+    assert content.html.endswith("<p><em>B</em></p>")
+    assert "<pre" not in content.html
 
 
 def test_text_in_components_is_not_code():

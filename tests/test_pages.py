@@ -568,8 +568,10 @@ def test_older_articles_have_pages(app, site):
     assert site.run("build").returncode == 0
     server = app(site)
     for start in ("/", "/category/x/"):
-        titles, path = [], start
+        titles, path, seen = [], start, set()
         while path:
+            assert path not in seen, "the way to older articles leads in a circle"
+            seen.add(path)
             shown = page(server, path)
             exported = (site.root / f"public{path}index.html").read_bytes()
             assert exported == server.get(path).body

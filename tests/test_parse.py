@@ -297,6 +297,35 @@ def test_prose_is_no_front_matter(text):
     assert read(text, "2026-01-01-x.md").body == text
 
 
+def test_metadata_without_marks():
+    """Pelican's metadata is front matter: lines of a key and a value up to a blank line, if a title is among them."""
+    article = read(
+        "Title: A: b\nDate: 2026-02-03 04:05\nTags: c, d\nSummary: e\n    f\nLang: ?\n \nBody: *x*\n", "p.md"
+    )
+    assert (article.title, article.published, article.tags) == (
+        "A: b",
+        datetime(2026, 2, 3, 4, 5, tzinfo=UTC),
+        ("c", "d"),
+    )
+    assert (article.summary, article.body) == ("e f", "Body: *x*\n")
+    assert [warning.line for warning in article.warnings] == [6]
+    assert read("Title: A\nStatus: draft\nDate: 2026-02-03").draft
+
+
+@pytest.mark.parametrize(
+    "text", ["Date: Tuesday\nPlace: town hall\n\nx", "Title: x\nand more\n\nx", "Note:x\nTitle: y\n", "\nTitle: x\n\nx", "Title: x\nhttps://x.example\n"]
+)  # fmt: skip
+def test_prose_with_colons_is_no_metadata(text):
+    """A text whose first lines are no metadata, or metadata without a title, is an article's text."""
+    assert read(text, "2026-01-01-x.md").body == text
+
+
+def test_a_key_may_be_said_again():
+    """A key that is repeated with the same value is no contradiction."""
+    assert read("---\ntitle: x\ntags: [a, b]\ndate: 2026-01-01\ntags: [a, b]\n---\n").tags == ("a", "b")
+    assert read('{"date": "2026-01-01", "title": "x", "title": "x"}\n').title == "x"
+
+
 @pytest.mark.parametrize(
     ("text", "line", "reason"),
     [
@@ -312,6 +341,7 @@ def test_prose_is_no_front_matter(text):
         ("+++\na = 1\na = 2\n+++\n", 3, "front matter: not TOML: Cannot overwrite"),
         ("+++\na = " + "[" * 5000 + "\n+++\n", 1, "front matter: nested too deep"),
         ("+++\na = " + "9" * 5000 + "\n+++\n", 2, "front matter: not TOML"),
+        ("Title: x\nTags: a\nTitle: y\n\nx", 3, "front matter: Title: said twice"),
         ('{"a": 1, "a": 2}\n', 1, "front matter: not JSON: a: said twice"),
         ('{"a": 1,\n}\n', 2, "front matter: not JSON"),
         ('{"a": ' + "[" * 100000 + "\n", 1, "front matter: nested too deep"),
@@ -530,7 +560,7 @@ def test_yaml_that_we_write_is_read_back(text):
 @pytest.mark.parametrize(
     ("path", "text", "said"),
     [
-        ("a.md", "Title: A\nDate: 2024-01-02 10:20\n\nText.\n", "only between two lines ---"),
+        ("a.md", "Date: 2024-01-02 10:20\nTags: a\n\nText.\n", "only with a `Title:`"),
         ("2026-02-31-x.md", "Text.\n", "2026-02-31 in its name is no day"),
         ("a.md", "---\ndat: 2026-01-01\n---\nText.\n", "did you mean that by `dat`?"),
         ("a.md", "Note: this is prose.\nAnd so on.\n", "give it a `date`, or"),

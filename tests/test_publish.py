@@ -581,7 +581,7 @@ def test_many_articles_are_read_by_many_processes(site, monkeypatch):
 
     write("one")
     alone = site.publish()
-    monkeypatch.setattr(reading, "_FEW", 5)
+    monkeypatch.setattr(reading, "FEW", 5)
     monkeypatch.setattr(reading, "_BATCH", 3)
     write("two")
     together = site.publish()
@@ -834,7 +834,7 @@ def test_a_look_that_gives_way_loses_nothing_that_is_under_way(site, monkeypatch
     site.article("07.md", "Edited.", title="T7 edited")
     monkeypatch.setattr("feeds.pool.cores", lambda: 1)
     monkeypatch.setattr(look, "_OFTEN", 8)
-    monkeypatch.setattr(reading, "_FEW", 0)
+    monkeypatch.setattr(reading, "FEW", 0)
     monkeypatch.setattr(reading, "_BATCH", 1)
     asked = []
     outcome = site.publish(interrupted=lambda: asked.append(1) or True)
@@ -876,7 +876,7 @@ def test_files_are_asked_for_before_their_turn(site, monkeypatch):
 
     monkeypatch.setattr(Folder, "expect", told)
     monkeypatch.setattr("feeds.pool.cores", lambda: 1)
-    for name, value in [("_FEW", 0), ("_BATCH", 2), ("_AHEAD", 5), ("_AT_START", 8)]:
+    for name, value in [("FEW", 0), ("_BATCH", 2), ("_AHEAD", 5), ("_AT_START", 8)]:
         monkeypatch.setattr(reading, name, value)
     here, opened = [], []
     read_here = reading.Readers._read_here

@@ -35,6 +35,14 @@ def test_it_renders_as_the_renderer_does(sandbox):
         assert content.summary.startswith(f"{n} é")
 
 
+def test_it_converts_as_the_renderer_does(sandbox):
+    """The HTML before it is sanitised comes out too, and what can't be rendered is refused."""
+    assert sandbox.converted("*a* <script>b</script>") == "<p><em>a</em> <script>b</script></p>"
+    with pytest.raises(Refused, match="nested too deep"):
+        sandbox.converted("<div>" * 300)
+    assert sandbox.content("*a*", None, *BASE).html == "<p><em>a</em></p>"
+
+
 @pytest.mark.parametrize(
     ("body", "reason"),
     [

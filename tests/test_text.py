@@ -1,6 +1,7 @@
 """Strings on their way out."""
 
 import json
+import re
 from urllib.parse import urlsplit
 
 import pytest
@@ -25,6 +26,15 @@ def test_clean_text_fits_into_xml(text):
 def test_forbidden_characters_go(forbidden):
     """Every character that XML 1.0 section 2.2 forbids or discourages is dropped, its neighbours stay."""
     assert clean(f"a{forbidden}b") == "ab"
+
+
+@pytest.mark.parametrize("beside", ["x", "\n", "é", "日\n", "a\xa0\n"])
+def test_clean_drops_nothing_else(beside):
+    """Every other character of the Basic Multilingual Plane stays, whatever it stands beside."""
+    forbidden = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
+    others = set(map(chr, range(0x10000))) - set("\r\x85\u2028\u2029")
+    for character in sorted(others):
+        assert clean(beside + character) == forbidden.sub("", beside + character)
 
 
 def test_line_breaks_become_lf():

@@ -7,7 +7,7 @@ from datetime import datetime
 import sqlalchemy as sa
 
 from feeds.catalog.rows import Record, micros, record
-from feeds.catalog.schema import articles, meta, revisions, texts
+from feeds.catalog.schema import articles, links, meta, revisions, texts
 
 would_be = sa.func.coalesce(articles.c.id, articles.c.given, articles.c.minted).label("id")  # of what is no entry yet
 # of what an article's text shows: its file, and the URLs of its links to other articles
@@ -37,6 +37,19 @@ class PageReader:
         chosen = sa.select(articles.c.page, articles.c.path).where(articles.c.page.in_(pages), seen)
         latest_first = chosen.order_by(articles.c.published.desc(), articles.c.id.desc().nulls_last())
         return {row.page: row.path for row in self._connection.execute(latest_first)}
+
+    def is_linked(self, target: str, *, live: bool) -> bool:
+        """Return whether a live article, or any, has a link with a target."""
+        seen = articles.c.live.is_(True) if live else articles.c.gone.is_(False)
+        chosen = sa.select(links.c.article).join(articles, articles.c.key == links.c.article)
+        return self._connection.execute(chosen.where(links.c.target == target, seen).limit(1)).scalar() is not None
+
+    def linked_files(self, after: str, limit: int) -> list[str]:
+        """Return the files to which live articles link, as targets: so many after one, in their order."""
+        a_file = sa.and_(links.c.target > (after or "/"), links.c.target < "0")  # "0" is the character after "/"
+        chosen = sa.select(links.c.target).distinct().join(articles, articles.c.key == links.c.article)
+        first = chosen.where(a_file, articles.c.live.is_(True)).order_by(links.c.target).limit(limit)
+        return list(self._connection.scalars(first))
 
     def was_page(self, path: str) -> bool:
         """Tell whether an article that the world knew has, or had last, its page at a path."""

@@ -25,12 +25,13 @@ from feeds.cli.common import (
     where,
 )
 from feeds.cli.purging import Purging
-from feeds.cli.writing import FEW_ARTICLES, IMPORTED, Crew, Task
+from feeds.cli.writing import IMPORTED, Crew, Task
 from feeds.config.values import tree as tree_at
 from feeds.errors import CatalogDamaged, GuardStopped, UsageError
 from feeds.folder import Folder
 from feeds.pool import cores, prepare
 from feeds.publish import Outcome
+from feeds.publish.reading import FEW
 
 
 @command
@@ -78,7 +79,7 @@ def build(call: Call, output: str | None, force: bool, accept: bool, no_export: 
 def _prepare(catalog: Catalog, folder: Folder) -> None:
     """Have what processes need imported meanwhile, if there will be some: where so many articles are new."""
     with suppress(CatalogDamaged), catalog.reading() as reader:  # the run finds that too, and mends it
-        if not reader.any_articles() and cores() > 1 and folder.count(enough=FEW_ARTICLES + 1) > FEW_ARTICLES:
+        if not reader.any_articles() and cores() > 1 and folder.count(enough=FEW + 1) > FEW:
             prepare(*IMPORTED)
 
 

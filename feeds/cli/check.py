@@ -10,7 +10,7 @@ from pathlib import Path
 
 import click
 
-from feeds import hosts, schedule, syndicate
+from feeds import bundle, hosts, schedule, syndicate
 from feeds.catalog import Catalog
 from feeds.cli.common import (
     REFUSED,
@@ -25,6 +25,7 @@ from feeds.cli.common import (
     say,
 )
 from feeds.config import Config
+from feeds.documents.render import markdown_renderer
 from feeds.errors import ConfigError, FeedsError, GuardStopped, Refused, UsageError
 from feeds.folder import Folder
 from feeds.folder.companions import Companions
@@ -75,7 +76,14 @@ def check(call: Call, strict: bool, form: str, ignore: tuple[str, ...], against:
         except GuardStopped as error:
             stopped = error
             outcome = publisher.refresh(now, force=True, accept=True)
-    lint = Lint(settings.for_core, now, {*ignore, *settings.check.ignore})
+    renderer = markdown_renderer(settings.for_core)
+    lint = Lint(
+        settings.for_core,
+        now,
+        {*ignore, *settings.check.ignore},
+        convert=renderer.converted,
+        is_missing=partial(bundle.is_missing, settings.content_root, settings.for_core),
+    )
     problems = [*lint.chosen(_of_configuration(settings, call.config_file)),
                 *_of_feeds(settings, catalog, lint, call.config_file)]  # fmt: skip
     problems += _below(settings.content_root, lint.chosen(_of_run(outcome)))
@@ -114,11 +122,12 @@ def _of_run(outcome: Outcome) -> Iterator[Problem]:
 
 
 def _of_articles(folder: Folder, catalog: Catalog, lint: Lint, site: Site) -> Iterator[Problem]:
-    companions = Companions(folder.root, site.language)
+    companions = Companions(folder.root, site)
     for found in folder.scan():
         try:
             data = folder.read(found, articles.LARGEST)
-            article = articles.read(data, found.path, site.timezone, companions.people(found.path))
+            read = articles.read(data, found.path, site.timezone, companions.people(found.path))
+            article = companions.complete(read)
         except Refused:
             continue  # the run has said so
         except FeedsError:

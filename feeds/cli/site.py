@@ -6,6 +6,7 @@ where the site has no other home (site.pages), or where export.pages says so: el
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from pathlib import Path
 from typing import Literal, NamedTuple
 
 from feeds import bundle, config, hosts, pages, syndicate
@@ -58,12 +59,23 @@ class Files:
                 path, digest_of(state.digest, self._site, self._readers, told), "feed", path.removesuffix("index.html")
             )
             yield from self._archived(state)
-        for page, source, digest in self._everything.pages() if self._site.pages and taken else ():
+        if self._site.pages and taken:
+            yield from self._of_articles(taken)
+
+    def _of_articles(self, taken: set[str]) -> Iterator[File]:
+        """Give the pages of articles and the files that belong to them, but for paths that are taken."""
+        for page, source, digest in self._everything.pages():
             path = _file(page)
             if path not in taken:  # else the page of a feed is there, or of an article that was published before
                 taken.add(path)
                 yield File(path, digest, "article", page)
-                yield from self._beside(page, source)
+                for file in self._beside(page, source):
+                    taken.add(file.path)
+                    yield file
+        for name in self._everything.files():
+            place = bundle.file(self._content, name)
+            if place and f"/{name}" not in taken:
+                yield _on_disk(f"/{name}", place)
 
     def _archived(self, state: FeedState) -> Iterator[File]:
         """Give the pages on which the older entries of a feed are, where those of its documents are exported too."""
@@ -76,10 +88,8 @@ class Files:
     def _beside(self, page: str, source: str) -> Iterator[File]:
         folder = syndicate.folder_of_page(page)
         for name in bundle.names(self._content, source):
-            place = bundle.find(self._content, source, name)
-            facts = place.stat() if place else None
-            if facts:
-                yield File(folder + name, digest_of(facts.st_mtime_ns, facts.st_size), "file", str(place))
+            if place := bundle.find(self._content, source, name):
+                yield _on_disk(folder + name, place)
 
     def body(self, file: File) -> bytes | None:
         """Make a file; None if what it shows is no more."""
@@ -103,6 +113,11 @@ class Files:
         if not self._archives(overview.state):
             feed = replace(feed, prev_archive=None)
         return self._pages.feed(feed, overview.state, overview.feeds)
+
+
+def _on_disk(path: str, place: Path) -> File:
+    facts = place.stat()
+    return File(path, digest_of(facts.st_mtime_ns, facts.st_size), "file", str(place))
 
 
 def _file(page: str) -> str:

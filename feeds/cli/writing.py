@@ -1,7 +1,12 @@
-"""Files written to the static tree: a few in this process, many in one process for each core.
+"""Files written to the static tree: in this process, or in one process for each core where there are many.
 
-In an order in which nothing is told of before it is there, wherever the run may be cut short: what pages need, pages of
-articles, archives, the live documents that lead to them, and at last the pages of feeds, and the list of all.
+Threads write several files at once, since a disk takes milliseconds to sync each; they render at once too, for the
+libraries that convert Markdown and sanitise HTML release the interpreter. A process for each core costs half a second
+of CPU before it writes anything.
+
+The order is one in which nothing leads to a file that does not exist yet, wherever the run may be cut short: what pages
+need, pages of articles, archives, the live documents that lead to them, and at last the pages of feeds, and the list of
+all.
 """
 
 import logging
@@ -19,7 +24,7 @@ from feeds.encoding import SUFFIXES, encode
 from feeds.export import HEAD, Fact, Target
 from feeds.formats import FORMATS
 from feeds.model import FeedState
-from feeds.pool import Queue, pool
+from feeds.pool import in_threads, pool
 
 if TYPE_CHECKING:
     from concurrent.futures import ProcessPoolExecutor
@@ -28,10 +33,11 @@ T = TypeVar("T")
 
 _LOG = logging.getLogger(__name__)
 
-_FEW = 300  # files that are written here: processes of their own take a second to start
-_BATCH = 8  # feeds for a process at a time
+_FEW = 2_000  # files that are written by this process alone
+_BATCH = 16  # feeds for a process at a time
 _BATCH_OF_FILES = 100
-FEW_ARTICLES = 3_000  # of which it is decided in less time than a process takes to start
+_ROOM, _ROOM_OF_MANY = 96 << 20, 40 << 20  # bytes of entries that this process keeps, and each of several
+_NOTED = 100  # feeds whose renditions are written to the catalog together
 # what processes import that read articles and write documents
 IMPORTED = (
     "feeds.cli.writing",
@@ -57,13 +63,13 @@ Wrote = tuple[str, Fact | None, bool]
 class Writer:
     """Renders and writes."""
 
-    def __init__(self, settings: config.Config, catalog: Catalog, tree: Target, *, force: bool) -> None:
+    def __init__(self, settings: config.Config, catalog: Catalog, tree: Target, *, room: int, force: bool) -> None:
+        """Keep up to `room` bytes of rendered entries, and as many of what formats wrote of them."""
         self.settings = settings
         self.tree = tree
         self.force = force
-        self._documents = Everything(catalog, settings.for_core)
+        self._documents = Everything(catalog, settings.for_core, room)
         self._files = Files(settings, self._documents, self._archives)
-        self._queue = Queue[Wrote](tree.at_once)
 
     def listed(self) -> Iterator[tuple[Address, str]]:
         """Give the addresses of all documents of the tree, each with a digest of what it shows."""
@@ -77,24 +83,32 @@ class Writer:
         """Give the files in which a document at a path lies: itself, and what is compressed of it."""
         return [path, *(path + SUFFIXES[coding] for coding in self.settings.export.precompressed)]
 
-    def write(self, tasks: list[Task]) -> list[Wrote]:
-        """Render and write documents; those of a feed come one after the other."""
+    def write(self, tasks: list[Task]) -> Iterator[Wrote]:
+        """Render and write documents; those of a feed come one after the other. Yield each file that was written."""
+        for some in _of_feeds(tasks, _NOTED):
+            for wrote in in_threads(self.tree.at_once, self._write_feed, some):
+                yield from wrote
+            self._documents.write()
+
+    def write_files(self, files: list[File]) -> Iterator[Wrote]:
+        """Make and write other files; what can't be read is logged, and tried again the next time."""
+        for wrote in in_threads(self.tree.at_once, self._write_file, files):
+            yield from wrote
+
+    def _write_feed(self, tasks: list[Task]) -> list[Wrote]:
         by_address = {task.address: task for task in tasks}
-        for address, document in self._documents.every(by_address, archives=self._archives):
+        wrote: list[Wrote] = []
+        for address, document in self._documents.of_feed(list(by_address), archives=self._archives):
             task = by_address[address]
             for path in task.places:
-                self._queue.put(self._put, path, document.body, task.digest, self.variants(path))
-        self._documents.write()
-        return self._queue.take()
+                wrote += self._put(path, document.body, task.digest, self.variants(path))
+        return wrote
 
-    def write_files(self, files: list[File]) -> list[Wrote]:
-        """Make and write other files; what can't be read is said, and tried again the next time."""
-        for file in files:
-            if file.kind == "file":
-                self._queue.put(self._copy, file)
-            elif (body := self._files.body(file)) is not None:
-                self._queue.put(self._put, file.path, body, file.digest, self.files_of(file))
-        return self._queue.take()
+    def _write_file(self, file: File) -> list[Wrote]:
+        if file.kind == "file":
+            return self._copy(file)
+        body = self._files.body(file)
+        return [] if body is None else self._put(file.path, body, file.digest, self.files_of(file))
 
     def _copy(self, file: File) -> list[Wrote]:
         source = Path(file.of)
@@ -131,7 +145,7 @@ class Crew:
     """Who writes the tree: this process, and one for each core beside it when there is much to do. For a `with`."""
 
     def __init__(self, settings: config.Config, catalog: Catalog, tree: Target, *, force: bool) -> None:
-        self.writer = Writer(settings, catalog, tree, force=force)
+        self.writer = Writer(settings, catalog, tree, room=_ROOM, force=force)
         self._values = settings, tree, force
         self._processes: ProcessPoolExecutor | None = None
 
@@ -156,7 +170,7 @@ class Crew:
         for some in (needed, pages):
             yield from chain(*processes.map(_write_files, _batches(some, _BATCH_OF_FILES)))
         for group in (archives, live):
-            yield from chain(*processes.map(_write, _of_feeds(group)))
+            yield from chain(*processes.map(_write, (list(chain(*some)) for some in _of_feeds(group, _BATCH))))
         yield from chain(*processes.map(_write_files, _batches(lists, _BATCH_OF_FILES)))
 
     def __enter__(self) -> Self:
@@ -167,9 +181,13 @@ class Crew:
             self._processes.shutdown(cancel_futures=True)
 
 
-def _of_feeds(tasks: list[Task]) -> Iterator[list[Task]]:
-    by_feed = [list(some) for _, some in groupby(tasks, lambda task: (task.address.feed, task.address.archive))]
-    return (list(chain(*some)) for some in _batches(by_feed, _BATCH))
+def _feed_of(task: Task) -> tuple[str, int]:
+    return task.address.feed, task.address.archive
+
+
+def _of_feeds(tasks: list[Task], size: int) -> Iterator[list[list[Task]]]:
+    """Yield the tasks by feed, those of so many feeds at a time."""
+    return _batches([list(some) for _, some in groupby(tasks, _feed_of)], size)
 
 
 def _batches(items: list[T], size: int) -> Iterator[list[T]]:
@@ -182,12 +200,12 @@ _WRITER: Writer
 
 def _begin(settings: config.Config, tree: Target, force: bool) -> None:
     global _WRITER  # noqa: PLW0603  # what a process of a pool is given once
-    _WRITER = Writer(settings, Catalog(settings.catalog), tree, force=force)
+    _WRITER = Writer(settings, Catalog(settings.catalog), tree, room=_ROOM_OF_MANY, force=force)
 
 
 def _write(tasks: list[Task]) -> list[Wrote]:
-    return _WRITER.write(tasks)
+    return list(_WRITER.write(tasks))
 
 
 def _write_files(files: list[File]) -> list[Wrote]:
-    return _WRITER.write_files(files)
+    return list(_WRITER.write_files(files))

@@ -1,6 +1,6 @@
-"""Every document of a catalog, one after the other, for who writes them all; nothing is kept but entries."""
+"""Every document of a catalog, for who writes them all; nothing is kept but entries."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from itertools import groupby
 from operator import itemgetter
@@ -17,17 +17,17 @@ from feeds.model import Document, FeedState, Site
 from feeds.text import digest_of
 
 _PAGE = 5_000  # articles that are listed at a time
-_ROOM = 40 << 20  # bytes of entries, and of what formats wrote of them
 
 
 class Everything:
-    """All documents of a catalog: what there is, and their bytes. For one thread."""
+    """All documents of a catalog: what there is, and their bytes. For any number of threads."""
 
-    def __init__(self, catalog: Catalog, site: Site) -> None:
+    def __init__(self, catalog: Catalog, site: Site, room: int = 40 << 20) -> None:
+        """Keep up to `room` bytes of entries, and as many of what formats wrote of them."""
         self._catalog = catalog
         self._site = site
         self._renditions = Renditions(catalog, every=False)
-        self._renderer = Renderer(site, _ROOM)
+        self._renderer = Renderer(site, room)
         self.overviews = Overviews(catalog.reading, site, self._renderer, AtOnce())  # for pages
 
     def listed(self, *, archives: Callable[[FeedState], bool]) -> Iterator[tuple[Address, str]]:
@@ -47,22 +47,25 @@ class Everything:
                 for format_ in FORMATS:
                     yield Address(state.path, format_, archive), digest
 
-    def every(
-        self, addresses: Iterable[Address], *, archives: Callable[[FeedState], bool]
+    def of_feed(
+        self, addresses: Sequence[Address], *, archives: Callable[[FeedState], bool]
     ) -> Iterator[tuple[Address, Document]]:
-        """Render documents that are listed, in the order of the list; those without archives lead to none."""
-        for (path, archive), formats in groupby(addresses, lambda address: (address.feed, address.archive)):
-            with self._catalog.reading() as catalog:
-                state = catalog.feed(path)
-                assert state is not None, "it was listed"
-                shown = self._renderer.shown(catalog, state, archive)
-            feed = self._renderer.feed(state, shown, archive)
-            if not archives(state):
-                feed = replace(feed, prev_archive=None)
-            for address in formats:
-                rendered = self._renderer.document(address, feed, state, shown.changed)
-                self._renditions.note(address, rendered, state, min(self._site.limit, state.entries))
-                yield address, rendered.document
+        """Render listed documents of one feed, or of one of its archives.
+
+        The documents of a feed whose archives are not exported lead to none.
+        """
+        path, archive = addresses[0].feed, addresses[0].archive
+        with self._catalog.reading() as catalog:
+            state = catalog.feed(path)
+            assert state is not None, "it was listed"
+            shown = self._renderer.shown(catalog, state, archive)
+        feed = self._renderer.feed(state, shown, archive)
+        if not archives(state):
+            feed = replace(feed, prev_archive=None)
+        for address in addresses:
+            rendered = self._renderer.document(address, feed, state, shown.changed)
+            self._renditions.note(address, rendered, state, min(self._site.limit, state.entries))
+            yield address, rendered.document
 
     def pages(self) -> Iterator[tuple[str, str, str]]:
         """Give the paths of articles' pages, each with the path of the article's file and a digest of what it shows."""
@@ -77,6 +80,17 @@ class Everything:
                 yield path, file, digest_of(identity, file, places, *state)
             if len(some) < _PAGE:
                 return
+
+    def files(self) -> Iterator[str]:
+        """Yield the paths below the content folder of files to which articles refer, as they may be there."""
+        after = ""
+        while True:
+            with self._catalog.reading() as catalog:
+                some = catalog.linked_files(after, _PAGE)
+            yield from (target.removeprefix("/") for target in some)
+            if len(some) < _PAGE:
+                return
+            after = some[-1]
 
     def write(self) -> None:
         """Write the versions of the rendered documents to the catalog. Raises `CatalogError`."""

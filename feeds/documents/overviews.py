@@ -11,6 +11,7 @@ from feeds.documents.address import Address
 from feeds.documents.render import Renderer
 from feeds.documents.workshop import AtOnce, Urgency, Workshop
 from feeds.model import Article, Entry, Feed, FeedState, Site
+from feeds.parse.links import file_target
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +91,11 @@ class Overviews:
         with self._reading() as catalog:
             files = catalog.files_of(list(names), live=live)
         return next(((files[page], name) for page, name in names.items() if page in files), None)
+
+    def is_referred(self, path: str, *, live: bool) -> bool:
+        """Return whether a live article, or any, refers to a file at a path below the content folder."""
+        with self._reading() as catalog:
+            return catalog.is_linked(file_target(path), live=live)
 
     def unpublished(self, path: str) -> tuple[Record, Entry, str] | None:
         """Give an article by the path of its file, as it would be told, whoever may see it; and what was last read."""

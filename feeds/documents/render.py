@@ -2,7 +2,6 @@
 
 import hashlib
 import logging
-import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -41,16 +40,20 @@ class Rendered:
     oldest: datetime | None  # when its last entry was published
 
 
+def markdown_renderer(site: Site) -> Sandbox | MarkdownRenderer:
+    """Return the renderer of a site's articles: with Python-Markdown, which may take long, one in another process."""
+    return Sandbox(_SECONDS) if site.markdown == "python-markdown" else MarkdownRenderer(site.markdown)
+
+
 class Renderer:
     """Renders for any number of threads; an entry is kept for the next feed that shows it."""
 
     def __init__(self, site: Site, room: int) -> None:
         """Keep so many bytes of entries, and as many of what formats wrote of them."""
         self._site = site
-        self._markdown = Sandbox(_SECONDS) if site.markdown == "python-markdown" else MarkdownRenderer(site.markdown)
+        self._markdown = markdown_renderer(site)
         self._entries = Kept[Entry](room, lambda entry: len(entry.html or "") + len(entry.summary) + _OVERHEAD)
         self._written = Kept[bytes](room, len)
-        self._lock = threading.Lock()
 
     def prepare(self) -> None:
         """Start the process of the sandbox, if there is one, and import what writes the formats."""
@@ -116,17 +119,18 @@ class Renderer:
     def _entry(self, record: Record) -> Entry:
         key = _key(record)
         entry = self._entries.get(key)
-        if entry is None:
-            with self._lock:  # another thread may be at it, for another format
-                entry = self._entries.get(key) or self._make(record, self._site)
-                self._entries.put(key, entry)
+        if entry is None:  # two threads may be at it at once, which is seldom, and costs less than to wait
+            entry = self._make(record, self._site)
+            self._entries.put(key, entry)
         return entry
 
     def _make(self, record: Record, site: Site) -> Entry:
         article, id_ = record.article, record.id
         url, prefix = syndicate.base(article, self._site), syndicate.anchor_prefix(id_)
+        files = syndicate.files(article, self._site)
+        links = record.links._replace(site_url=files.site_url, own_url=files.own_url)
         try:
-            content = self._markdown.content(article.body, article.summary, url, prefix, article.title, record.links)
+            content = self._markdown.content(article.body, article.summary, url, prefix, article.title, links)
         except Refused as refused:
             _LOG.warning("%s: shown as plain text: %s", article.path, refused.reason)
             content = as_plain_text(article.body, article.summary)

@@ -1,8 +1,10 @@
 """Files beside articles that say more about them: authors.yml, enclosures, the same article in other languages."""
 
 import hashlib
+import json
 import logging
 import os
+import posixpath
 import re
 from collections.abc import Mapping
 from dataclasses import replace
@@ -13,7 +15,7 @@ from urllib.parse import unquote
 from feeds.article_files import SUFFIX_PATTERN, SUFFIXES
 from feeds.errors import FeedsError
 from feeds.folder.walk import AUTHORS_FILES
-from feeds.model import Article, Enclosure
+from feeds.model import Article, Enclosure, Site
 from feeds.parse import yaml
 from feeds.parse.fields import People
 from feeds.parse.keys import canonical
@@ -21,6 +23,7 @@ from feeds.text import clean, scheme
 
 _NAMES = sorted(AUTHORS_FILES)
 _MAX_AUTHORS_BYTES = 256 * 1024
+_VAULT = ".obsidian/app.json"  # Obsidian's settings of a vault
 _LOG = logging.getLogger(__name__)
 _SUFFIX = re.compile(
     rf"(?:^|/)(?P<stem>[^/]+)\.(?P<tag>[A-Za-z]{{2,3}}(?:[-_][A-Za-z0-9]{{2,8}})*)(?:{SUFFIX_PATTERN})$"
@@ -36,10 +39,12 @@ _LANGUAGES = {
 class Companions:
     """Finds the files beside articles. What was read of authors.yml is remembered until `forget`."""
 
-    def __init__(self, root: Path, language: str) -> None:
-        """`root` is the content folder, `language` that of the site."""
+    def __init__(self, root: Path, site: Site) -> None:
+        """`root` is the content folder."""
         self._root = root
-        self._language = language.lower()
+        self._language = site.language.lower()
+        self._has_attachments = site.pages and site.markdown == "obsidian"
+        self._attachments: str | None = None  # Obsidian's folder of attachments; None: not yet read
         self._people: dict[str, People] = {}  # by folder
         self._digests: dict[str, bytes] = {}  # of those
 
@@ -47,6 +52,7 @@ class Companions:
         """Discard the authors that were read, so that every authors.yml is read again."""
         self._people.clear()
         self._digests.clear()
+        self._attachments = None
 
     def people(self, path: str) -> People:
         """Return the entries of the authors.yml nearest to an article: in its folder, or in one above."""
@@ -67,13 +73,43 @@ class Companions:
         return self._digests[folder]
 
     def complete(self, article: Article) -> Article:
-        """Return the article with its language, if its file name tells, and the length of enclosures beside it."""
+        """Return the article with what the files beside it tell.
+
+        That is its language, if its file name has one, the length of enclosures, and where embedded pictures of a vault
+        of Obsidian's are.
+        """
         if article.language is None and article.path.count(".") > 1 and (match := _SUFFIX.search(article.path)):
             article = replace(article, language=self._language_of(article.path, match))
         if article.enclosures and any(not file.length for file in article.enclosures):
             files = tuple(self._measured(article.path, file) for file in article.enclosures)
             article = replace(article, enclosures=files)
+        if self._has_attachments and "![[" in article.body:
+            from feeds.parse.commonmark import with_embeds  # which only such a site needs
+
+            article = replace(article, body=with_embeds(article.body, lambda name: self._embedded(article.path, name)))
         return article
+
+    def _embedded(self, path: str, name: str) -> str | None:
+        """Return where an embedded picture is from an article: beside it, in the vault, or in its attachments."""
+        folder = path.rpartition("/")[0]
+        attachments = self._attachments_folder()
+        beside = attachments.startswith("./")
+        inner = f"{folder}/{attachments[2:]}" if beside else attachments
+        for place in (f"{folder}/{name}", name, f"{inner}/{name}"):
+            if self._find("", place.lstrip("/")):
+                return posixpath.relpath(place.lstrip("/"), folder or ".")
+        return None
+
+    def _attachments_folder(self) -> str:
+        """Return the vault's folder of attachments, which may begin with "./" for the note's folder."""
+        if self._attachments is None:
+            try:
+                settings = json.loads((self._root / _VAULT).read_bytes()[:_MAX_AUTHORS_BYTES])
+            except (OSError, ValueError, RecursionError):
+                settings = {}
+            folder = settings.get("attachmentFolderPath") if isinstance(settings, dict) else None
+            self._attachments = folder if isinstance(folder, str) else "/"
+        return self._attachments
 
     def _language_of(self, path: str, match: re.Match[str]) -> str | None:
         """Return the language of `note.de.md`, or of `index.fr.md`; None for `node.js.md`."""

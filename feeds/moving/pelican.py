@@ -21,7 +21,7 @@ def read(files: Mapping[str, str]) -> Move:
     found: Settings = {}
     for name, text in files.items():
         found = _assigned(name, text) | found  # publishconf.py goes before pelicanconf.py
-    notes = ["metadata must stand between two lines `---`: Pelican reads it there too"]
+    notes: list[str] = []
     settings = site(
         found.get("SITENAME"),
         found.get("SITEURL"),

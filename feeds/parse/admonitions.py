@@ -9,6 +9,7 @@ import re
 
 _FENCE = re.compile(r"[ \t>]*(`{3,}|~{3,})")
 _COLONS = re.compile(r"([ \t]*)(:{3,})[ \t]*\{?\.?([A-Za-z][\w-]*)\}?(?=[ \t\[{]|$)(.*)")
+_BRACKETED = re.compile(r"\[((?:[^\[\]]++|\[[^\[\]]*+\])*+)\]")
 _END_OF_COLONS = re.compile(r"[ \t]*(:{3,})[ \t]*$")
 _MARKS = re.compile(r'([ \t]*)(?:!!!|\?\?\?\+?)[ \t]+([A-Za-z][\w-]*)([^"\n]*)(?:"([^"\n]*)")?$')
 _MAX_LINE = 300  # characters of a line that begins an admonition
@@ -56,7 +57,7 @@ def _converted(lines: list[str], depth: int) -> list[str]:
     at, fence = 0, ""
     while at < len(lines):
         line = lines[at]
-        fence, was_in_code = _fence_after(line, fence), bool(fence)
+        fence, was_in_code = fence_after(line, fence), bool(fence)
         if was_in_code or fence or depth == _MAX_DEPTH:
             converted.append(line)
             at += 1
@@ -91,11 +92,12 @@ def _title_after(rest: str) -> str | None:
     """Return the title in what follows the kind of a container: `[Title]`, or text before attributes in braces."""
     rest = rest.strip()
     if rest.startswith("["):
-        return rest[1:].partition("]")[0]
+        match = _BRACKETED.match(rest)
+        return match[1] if match else rest[1:]
     return rest.partition("{")[0].strip() or None
 
 
-def _fence_after(line: str, fence: str) -> str:
+def fence_after(line: str, fence: str) -> str:
     """Return the mark of the code block that is open after a line, "" if there is none."""
     match = _FENCE.match(line)
     if match is None:
@@ -111,7 +113,7 @@ def _end_of_colons(lines: list[str], start: int, mark: str) -> int | None:
     fence, nested = "", 0
     for at in range(start + 1, min(len(lines), start + _MAX_LINES)):
         in_code = bool(fence)
-        fence = _fence_after(lines[at], fence)
+        fence = fence_after(lines[at], fence)
         if in_code or fence:
             continue
         if end := _END_OF_COLONS.match(lines[at]):

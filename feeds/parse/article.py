@@ -141,7 +141,7 @@ def _is_page(matter: frontmatter.FrontMatter, name: str, *, jekyll: bool) -> boo
 def _why_no_date(matter: frontmatter.FrontMatter, body: str, name: str) -> str:
     """Say what the author may have meant to be the date."""
     if _METADATA.match(body):
-        return "what stands at its beginning is metadata only between two lines ---"
+        return "what stands at its beginning is metadata only with a `Title:`, or between two lines ---"
     if date := _DATE_OF_NAME.match(name.rpartition("/")[2]):
         return f"{date[0]} in its name is no day"
     close = _close_to_date(matter)
@@ -150,7 +150,8 @@ def _why_no_date(matter: frontmatter.FrontMatter, body: str, name: str) -> str:
 
 
 def _close_to_date(matter: frontmatter.FrontMatter) -> list[str]:
-    return [key for key in matter if get_close_matches(key.lower(), ["date", "published", "pubdate"], 1, 0.7)]
+    keys = (key for key, value in matter.items() if not isinstance(value, bool))  # `publish: true` is no date
+    return [key for key in keys if get_close_matches(key.lower(), ["date", "published", "pubdate"], 1, 0.7)]
 
 
 def _decode(data: bytes) -> str:

@@ -7,7 +7,7 @@ in the source. The HTML is not sanitised.
 """
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator
 from html import unescape
 from typing import Literal
 from urllib.parse import unquote
@@ -15,7 +15,7 @@ from urllib.parse import unquote
 import comrak
 
 from feeds.errors import Refused
-from feeds.parse import admonitions, links
+from feeds.parse import admonitions, links, templates
 
 CommonMarkDialect = Literal["gfm", "obsidian"]
 
@@ -39,23 +39,40 @@ _MATH = re.compile(r'<span data-math-style="(inline|display)">(.{0,2000}?)</span
 _MATH_CODE = re.compile(
     r'<pre><code class="language-math" data-math-style="display">(.{0,5000}?)</code></pre>', re.DOTALL
 )
-_LATEX = re.compile(r"\\\((.{1,500}?)\\\)|\\\[(.{1,2000}?)\\\]", re.DOTALL)
-_TEX = re.compile(r"[\\^_{}=+]")  # tells a formula from text between escaped brackets
+_LATEX_START = re.compile(r"\\[(\[]")
+_LATEX_END = {"(": ("\\)", 500), "[": ("\\]", 2_000)}  # and characters at most
+_LATEX_MARK = "\ufdd0"  # stands after `\(` and `\[` in the source; no text has it, for it is no character
+_LATEX_MARK_IN_URL = "%EF%B7%90"
+# a formula has a command, braces, an exponent or an index (but not that of snake_case), or is short and only symbols
+_TEX = re.compile(
+    r"(?<!\\)\\(?:[A-Za-z]{2}|[{}])|[A-Za-z0-9)\]}|']\s*\^|[_^]\{|(?<![A-Za-z0-9])[A-Za-z]_[A-Za-z0-9](?![A-Za-z0-9])"
+)
+_SYMBOLS = re.compile(r"(?=.*[A-Za-z])(?=.*[-+*/=<>])(?:[A-Za-z](?![A-Za-z])|[\d\s.,()|!'*/+<>=-])+", re.DOTALL)
+_NOT_TEX = re.compile(r"`|\*\*|\]\(|://|\"|\n\n")
 _ESCAPE = re.compile(r"\\([!-/:-@\[-`{-~])")
 _WIKILINK = re.compile(r'<a href="([^"]*)" data-wikilink="true">([^<>]{0,1000})')
 _BACKLINK = re.compile(
     r'<a href="(#[^"]*)" class="footnote-backref"[^>]*>↩(?:<sup class="footnote-ref">(\d+)</sup>)?</a>'
 )
+_FOOTNOTE_DEFINITION = re.compile(r"[ ]{0,3}\[\^[^\]\s]+\]:")
+_NESTED_DEFINITION = re.compile(r"^([ ]{4}[ \t]*|\t[ \t]*)\[\^[^\]\s]+\]:", re.MULTILINE)
 _FOOTNOTE = re.compile(r'<sup class="footnote-ref"><a href="([^"]*)" id="([^"]*)" data-footnote-ref>')
 
-# kramdown's attribute lists
+# attribute lists of kramdown (`{: .wide}`), and of Goldmark, markdown-it and Pandoc (`{.wide}`, `{width=50%}`)
+_NAME = r"[.#][A-Za-z][\w:.-]*+"
+_PAIR = r"[\w:-]++=(?:&quot;[^{}&]*+&quot;|[^\s{}&]++)"
+_NAMES_AND_PAIRS = rf"(?:[ ]++(?:{_NAME}|{_PAIR}))*+[ ]*+"
+_LIST = rf"\{{(?::[^{{}}]{{0,300}}|[ ]*+{_NAME}{_NAMES_AND_PAIRS})\}}"
+_ANY_LIST = re.compile(r"\{(?::|(?<=/>\{)|[ ]*+[.#][A-Za-z])")
 _CODE_TAG = re.compile(r"(</?(?:pre|code)\b[^<>]*>)")
 _TOC = re.compile(r"<([uo]l)>\n<li>[^<\n]*\n\{:\s*toc[^{}]*\}</li>\n</\1>\n?")
-_ATTRIBUTES_ALONE = re.compile(r"<p>\{:[^{}\n]*\}</p>\n?")
-_ATTRIBUTES_BEFORE = re.compile(r"<p>\{:[^{}\n]*\}\n")
-_ATTRIBUTES_AFTER = re.compile(r"\n\{:[^{}\n]*\}(?=\n|</(?:p|li|td|dd|blockquote)>)")
-_ATTRIBUTES_INLINE = re.compile(r"(</(?:a|em|strong|del)>|/>)\{:[^{}\n]*\}")
-_ATTRIBUTES_OF_CODE = re.compile(r"\{:[^{}\n]*\}")
+_ATTRIBUTES_ALONE = re.compile(rf"<p>{_LIST}</p>\n?")
+_ATTRIBUTES_BEFORE = re.compile(rf"<p>{_LIST}\n")
+_ATTRIBUTES_AFTER = re.compile(rf"\n{_LIST}(?=\n|</(?:p|li|td|dd|blockquote)>)")
+_ATTRIBUTES_AS_ROW = re.compile(rf"<tr>\n<td[^<>]*>{_LIST}</td>\n(?:<td[^<>]*></td>\n)*+</tr>\n")
+_ATTRIBUTES_INLINE = re.compile(rf"(</(?:a|em|strong|del)>|/>)(?:{_LIST}|\{{[ ]*+{_PAIR}{_NAMES_AND_PAIRS}\}})")
+_ATTRIBUTES_OF_CODE = re.compile(_LIST)
+_PLACE_OF_TOC = re.compile(r"<p>\[(?:TOC|\[(?:TOC|toc|<em>TOC</em>)\])\]</p>\n?")
 
 # Obsidian
 _FENCE_OR_CODE = re.compile(
@@ -63,7 +80,7 @@ _FENCE_OR_CODE = re.compile(
     re.DOTALL | re.MULTILINE,
 )
 _COMMENT = re.compile(r"%%.*?%%", re.DOTALL)
-_EMBED = re.compile(r"!\[\[([^\[\]|\n]+?)(?:\|([^\[\]\n]*))?\]\]")
+_EMBED = re.compile(r"!\[\[([^\[\]|#\n]+?)(#[^\[\]|\n]*?)?(?:\\?\|([^\[\]\n]*))?\]\]")
 _PICTURE = re.compile(r"\.(?:png|jpe?g|gif|webp|avif|svg|bmp)$", re.IGNORECASE)
 
 
@@ -77,23 +94,23 @@ class CommonMark:
         self._render.full_info_string = True  # the language of a fence is its first word, whatever follows
         self._parse = comrak.ParseOptions()
         self._parse.tasklist_in_table = True
-        self._extensions = self._options(latex=False)
-        self._with_latex = self._options(latex=True)
+        self._extensions = self._options(dollars=True)
+        self._with_latex = self._options(dollars=True, latex=True)
+        self._without_formulas = self._options()
 
-    def _options(self, *, latex: bool) -> comrak.ExtensionOptions:
+    def _options(self, *, dollars: bool = False, latex: bool = False) -> comrak.ExtensionOptions:
         options = comrak.ExtensionOptions()
         for name in (
             "autolink",
             "description_lists",
             "footnotes",
-            "math_dollars",
             "strikethrough",
             "table",
             "tasklist",
         ):
             setattr(options, name, True)
         options.header_id_prefix = ""
-        options.math_latex = latex
+        options.math_dollars, options.math_latex = dollars, latex
         options.highlight = options.wikilinks_title_after_pipe = self._obsidian
         return options
 
@@ -102,23 +119,31 @@ class CommonMark:
         _require_moderate(text)
         if self._obsidian:
             text = _outside_code(text, _obsidian_source)
-        if links.has_references(text):
-            text = _outside_code(text, links.with_references)
+        if "{%" in text or "{{" in text:
+            text = _outside_code(templates.as_fences(text), _without_templates)
         if ":::" in text or "!!!" in text or "???" in text:
             text = admonitions.as_quotes(text)
-        latex = 0 < text.count("\\(") + text.count("\\[") <= _MAX_LATEX and any(map(_is_tex, _LATEX.findall(text)))
+        if "[^" in text and _NESTED_DEFINITION.search(text):
+            text = _without_nested_definitions(text)
+        latex = _has_latex(text)
+        if latex:
+            text = text.replace("\\(", f"\\({_LATEX_MARK}").replace("\\[", f"\\[{_LATEX_MARK}")
+        text = _room_for_references(text) + text
+        html = self._comrak(text, self._with_latex if latex else self._extensions)
+        if "data-math-style" in html and not _has_formula(html):  # dollar signs around text
+            html = self._comrak(text, self._without_formulas)
+        converted = _converted(html)
+        return converted.replace(_LATEX_MARK, "").replace(_LATEX_MARK_IN_URL, "") if latex else converted
+
+    def _comrak(self, text: str, extensions: comrak.ExtensionOptions) -> str:
         try:
-            html = comrak.render_markdown(
-                _room_for_references(text) + text,
-                extension_options=self._with_latex if latex else self._extensions,
-                parse_options=self._parse,
-                render_options=self._render,
+            return comrak.render_markdown(
+                text, extension_options=extensions, parse_options=self._parse, render_options=self._render
             )
         except BaseException as error:
             if type(error).__name__ == "PanicException":  # of Rust, which Python can't import
                 raise Refused("the Markdown engine fails on it") from None
             raise
-        return _converted(html, text)
 
 
 def _require_moderate(text: str) -> None:
@@ -143,7 +168,7 @@ def _room_for_references(text: str) -> str:
     return " " * wanted + "\n" if wanted > 0 else ""
 
 
-def _converted(html: str, source: str) -> str:
+def _converted(html: str) -> str:
     """Return comrak's HTML with heading ids, check boxes, callouts, formulas and footnotes as readers show them."""
     if "<h" in html:
         html = _ANCHOR.sub("", html)
@@ -157,15 +182,19 @@ def _converted(html: str, source: str) -> str:
         html = _CHECKBOX.sub(lambda match: "☑" if match[1] else "☐", html)
     if "data-math-style" in html:
         html = _MATH_CODE.sub(lambda match: f"<p>$$\n{match[1].strip()}\n$$</p>", html)
-        latex = _latex_of(source)
-        html = _MATH.sub(lambda match: _formula(match[1], match[2], latex), html)
+        html = _MATH.sub(lambda match: _formula(match[1], match[2]), html)
     if "data-wikilink" in html:
         html = _WIKILINK.sub(_wikilink, html)
     if "data-footnote-ref" in html:
         html = _footnotes(html)
-    if "{:" in html:
+    return _without_marks(html)
+
+
+def _without_marks(html: str) -> str:
+    """Return HTML without attribute lists and places of a table of contents, which no reader should see."""
+    if _ANY_LIST.search(html):
         html = _without_attribute_lists(html)
-    return html
+    return _PLACE_OF_TOC.sub("", html) if "<p>[" in html else html
 
 
 def _heading(match: re.Match[str]) -> str:
@@ -196,29 +225,66 @@ def _callout(match: re.Match[str]) -> str:
     return f"<blockquote>\n<p><strong>{title}</strong></p>" + ("\n<p>" if end == "\n" else "")
 
 
-def _latex_of(source: str) -> dict[str, str]:
-    r"""Return the texts between `\(` and `\)`, `\[` and `\]` of a source, each with its opening bracket."""
-    if source.count("\\(") + source.count("\\[") > _MAX_LATEX:
-        return {}
-    return {inline or display: "(" if inline else "[" for inline, display in _LATEX.findall(source)}
+def _has_latex(source: str) -> bool:
+    r"""Return whether there is a formula between `\(` and `\)` or `\[` and `\]`."""
+    return any(_is_tex(tex, alone=opening == "(") for opening, tex in _latex_of(source))
 
 
-def _formula(style: str, tex: str, latex: Mapping[str, str]) -> str:
+def _latex_of(source: str) -> Iterator[tuple[str, str]]:
+    r"""Yield ("(", TeX) for each `\(…\)` of a source and ("[", TeX) for each `\[…\]`; nothing if there are too many."""
+    if ("\\)" not in source and "\\]" not in source) or source.count("\\(") + source.count("\\[") > _MAX_LATEX:
+        return
+    done = 0
+    for match in _LATEX_START.finditer(source):
+        opening, start = match[0][1], match.end()
+        closing, longest = _LATEX_END[opening]
+        end = source.find(closing, start + 1, start + longest + len(closing)) if match.start() >= done else -1
+        if end >= 0:
+            yield opening, source[start:end]
+            done = end + len(closing)
+
+
+def _has_formula(html: str) -> bool:
+    """Return whether one of the formulas that comrak found is one."""
+    return _MATH_CODE.search(html) is not None or any(
+        _is_tex(unescape(tex).lstrip(_LATEX_MARK)) for _, tex in _MATH.findall(html)
+    )
+
+
+def _is_tex(text: str, *, alone: bool = True) -> bool:
+    """Return whether text between marks of formulas is one; `alone` lets symbols alone, such as `a + b`, be one."""
+    if _NOT_TEX.search(text):
+        return False
+    return _TEX.search(text) is not None or (alone and _SYMBOLS.fullmatch(text) is not None)
+
+
+def _formula(style: str, tex: str) -> str:
     """Return a formula's TeX between its author's marks; escaped brackets around other text are brackets."""
-    plain = unescape(tex)
-    opening = latex.get(plain)
-    if opening:
-        closing = ")" if opening == "(" else "]"
-        if _is_tex((plain,)):
-            return f"\\{opening}{tex}\\{closing}"
-        return opening + _ESCAPE.sub(r"\1", tex) + closing
-    return f"${tex}$" if style == "inline" else f"$${tex}$$"
+    if not tex.startswith(_LATEX_MARK):
+        return f"${tex}$" if style == "inline" else f"$${tex}$$"
+    tex = tex.removeprefix(_LATEX_MARK)
+    opening, closing = "()" if style == "inline" else "[]"
+    if _is_tex(unescape(tex), alone=style == "inline"):
+        return f"\\{opening}{tex}\\{closing}"
+    return opening + _ESCAPE.sub(r"\1", tex) + closing
 
 
-def _is_tex(parts: Sequence[str]) -> bool:
-    """Return whether text between escaped brackets is a formula."""
-    text = "".join(parts)
-    return _TEX.search(text) is not None and any(map(str.isalnum, text))
+def _without_nested_definitions(text: str) -> str:
+    """Return a text whose footnotes are not defined in one another, as formatters write them by mistake.
+
+    GitHub's converter finds such a definition; comrak shows it as text.
+    """
+    lines, within, indent = text.split("\n"), False, ""
+    for number, line in enumerate(lines):
+        if _FOOTNOTE_DEFINITION.match(line):
+            within, indent = True, ""
+        elif line.strip() and not line.startswith((" ", "\t")):
+            within = False
+        elif within:
+            if match := _NESTED_DEFINITION.match(line):
+                indent = match[1]
+            lines[number] = line.removeprefix(indent)
+    return "\n".join(lines)
 
 
 def _footnotes(html: str) -> str:
@@ -233,15 +299,15 @@ def _footnotes(html: str) -> str:
 
 
 def _without_attribute_lists(html: str) -> str:
-    """Return HTML without kramdown's attribute lists, except in code."""
+    """Return HTML without attribute lists, except in code."""
     parts, depth = _CODE_TAG.split(html), 0
     for at, part in enumerate(parts):
         if at % 2:
             depth += -1 if part.startswith("</") else 1
         elif depth <= 0:
-            left = _ATTRIBUTES_OF_CODE.sub("", part, count=1) if at and part.startswith("{:") else part
+            left = part[match.end() :] if at and (match := _ATTRIBUTES_OF_CODE.match(part)) else part
             left = _ATTRIBUTES_ALONE.sub("", _TOC.sub("", left))
-            left = _ATTRIBUTES_AFTER.sub("", _ATTRIBUTES_BEFORE.sub("<p>", left))
+            left = _ATTRIBUTES_AFTER.sub("", _ATTRIBUTES_BEFORE.sub("<p>", _ATTRIBUTES_AS_ROW.sub("", left)))
             parts[at] = _ATTRIBUTES_INLINE.sub(r"\1", left)
     return "".join(parts)
 
@@ -255,6 +321,11 @@ def _outside_code(text: str, change: Callable[[str], str]) -> str:
     return "".join([*parts, change(text[end:])])
 
 
+def _without_templates(text: str) -> str:
+    """Return a part of a text without the tags of templates whose meaning is known; a link to an article goes first."""
+    return templates.resolved(links.with_references(text) if links.has_references(text) else text)
+
+
 def _obsidian_source(text: str) -> str:
     """Remove Obsidian's comments and write its embedded pictures as Markdown does."""
     if "%%" in text:
@@ -263,8 +334,23 @@ def _obsidian_source(text: str) -> str:
 
 
 def _embed(match: re.Match[str]) -> str:
-    name, alt = match[1].strip(), (match[2] or "").strip()
+    name, part, alt = match[1].strip(), match[2] or "", (match[3] or "").strip()
     if not _PICTURE.search(name):
-        return f"[[{name}]]"
+        return f"[[{name}{part}]]"
     alt = "" if alt.replace("x", "").isdecimal() else alt  # a width, as in ![[a.png|300]]
-    return f"![{alt}](<{name}>)"
+    root = "/" if "/" in name and not name.startswith((".", "/")) else ""  # a path begins at the top of the vault
+    return f"![{alt}](<{root}{name}>)"
+
+
+def with_embeds(text: str, place: Callable[[str], str | None]) -> str:
+    """Return a text of Obsidian's in which embedded pictures have their path from the note.
+
+    `place` returns that path for the name of a picture; None if there is none.
+    """
+
+    def embed(match: re.Match[str]) -> str:
+        name = match[1].strip()
+        found = place(name) if _PICTURE.search(name) else None
+        return match[0].replace(match[1], f"./{found}", 1) if found and "/" in found else match[0]
+
+    return _outside_code(text, lambda part: _EMBED.sub(embed, part))

@@ -23,12 +23,15 @@ _EXCERPT_END = re.compile(
     r"|(?<=<p>)\{(?:&lt;)?!--\s*(?:more|truncate|excerpt)\s*--(?:&gt;)?\}(?=</p>)",
     re.IGNORECASE,
 )
+_EXCERPT_MARKS = ("<!--", "{/*", "{!--", "{&")  # one of them is in what `_EXCERPT_END` finds; to look is much cheaper
 _PARAGRAPH = re.compile(r"<p(?:\s[^>]*)?>(.*?)</p>", re.DOTALL)
 _BLOCK_END = re.compile(r"</(?:p|li|div|h[1-6]|t[dhr]|blockquote|pre|figure|figcaption|d[td])>|<br>")
 _FOOTNOTE_MARK = re.compile(r'<sup id="[\w-]*fnref[^"]*"><a [^>]*>[^<]*</a></sup>')
 _CALLOUT_TITLE = re.compile(r"<blockquote>\n<p><strong>[^<]*</strong></p>")
 _HEADING = re.compile(r"<h1(?:\s[^<>]*)?>(.{0,2000}?)</h1>", re.DOTALL)
 _OPENING_HEADING = re.compile(r"\s*<h1(?:\s[^<>]*)?>(.{0,2000}?)</h1>\s*", re.DOTALL)
+_LEAF = re.compile(r"<([a-z][a-z0-9]*+)(?:\s[^<>]*+)?+>[^<>]*+</\1>")  # an element without others in it
+_LEAF_LEVELS = 4  # that are removed before elements are counted one by one: most articles have few others
 _TAG = re.compile(r"<(/?)([a-z][a-z0-9]{0,20})\b[^<>]*>", re.IGNORECASE)
 # elements without content, and those that end by themselves where the next begins
 _NOT_NESTED = frozenset(
@@ -90,6 +93,12 @@ class Renderer:
     def start(self) -> None:
         """Do nothing: there is no process to start."""
 
+    def converted(self, body: str) -> str:
+        """Return the HTML of a body before it is sanitised. Raises `Refused` if it can't be rendered."""
+        converted = clean(self._engine.convert(body))
+        _require_moderate(converted)
+        return converted
+
     def content(
         self, body: str, summary: str | None, base: str, prefix: str, title: str = "", links: Links = _NO_LINKS
     ) -> Content:
@@ -106,9 +115,9 @@ class Renderer:
         Raises:
             Refused: the body can't be rendered.
         """
-        converted = clean(self._engine.convert(body))
-        _require_moderate(converted)
-        converted = _EXCERPT_END.sub(f'<span id="{_MARK_ID}"></span>', converted, count=1)
+        converted = self.converted(body)
+        if any(mark in converted for mark in _EXCERPT_MARKS):
+            converted = _EXCERPT_END.sub(f'<span id="{_MARK_ID}"></span>', converted, count=1)
         rendered = html.fit(converted, base, prefix, links)
         excerpt, mark, rest = rendered.partition(f'<span id="{prefix}{_MARK_ID}"></span>')
         if mark:
@@ -160,10 +169,16 @@ def _require_moderate(converted: str) -> None:
     if converted.count("&") > _MAX_ENTITIES and max(part.count("&") for part in converted.split("<")) > _MAX_ENTITIES:
         raise Refused("too many special characters in one paragraph")
     if converted.count("<") > _FEW_TAGS:
-        _require_shallow(converted)
+        outer, paragraphs = converted, converted.count("<p") + converted.count("<P")
+        for _ in range(_LEAF_LEVELS):
+            outer = _LEAF.sub("", outer)
+            tags = outer.count("<")
+            if tags <= _FEW_TAGS and tags * paragraphs <= _MAX_REOPENED:
+                return
+        _require_shallow(outer, paragraphs)
 
 
-def _require_shallow(converted: str) -> None:
+def _require_shallow(converted: str, paragraphs: int) -> None:
     """Raise `Refused` for elements that are nested too deep, or that every paragraph would open again."""
     opened: Counter[str] = Counter()
     depth = formatting = most = 0
@@ -181,7 +196,7 @@ def _require_shallow(converted: str) -> None:
         if name in _FORMATTING:
             formatting += step
             most = max(most, formatting)
-    if most * converted.lower().count("<p") > _MAX_REOPENED:
+    if most * paragraphs > _MAX_REOPENED:
         raise Refused("nested too deep")
 
 

@@ -32,6 +32,9 @@ _IN_WORDS = re.compile(
         )?""",
     re.VERBOSE | re.IGNORECASE | re.ASCII,
 )
+_FROM_C = re.compile(
+    r"([A-Za-z]{3} +[A-Za-z]{3} +\d{1,2}) (\d\d:\d\d:\d\d)(?: (\S{1,6}))? (\d{4})"
+)  # date(1), ctime(3)
 _IN_NAME = re.compile(r"(\d{4})-(\d{2})-(\d{2})(?:[-_](?=.)|$)")
 _IN_FOLDERS = re.compile(r"(?:^|/)(\d{4})([-/])(\d{2})\2(\d{2})(?=[-_/])", re.ASCII)
 
@@ -100,7 +103,7 @@ def _read(text: str) -> datetime:
             if moment.tzinfo is None and "-0000" not in text:
                 raise ValueError  # noqa: TRY301  # a zone name that means several, or nothing
             return moment
-        if match := _IN_WORDS.fullmatch(text):
+        if match := _IN_WORDS.fullmatch(_FROM_C.sub(r"\1 \4 \2 \3", text).rstrip()):
             return _from_words(match)
     except (ValueError, TypeError, OverflowError):
         raise ValueError("is a date that does not exist") from None

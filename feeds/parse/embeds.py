@@ -44,6 +44,16 @@ _PAGES: tuple[tuple[re.Pattern[str], str, str], ...] = tuple(
 )
 _SCRIPT = re.compile(r"<script\b([^<>]*)>\s*</script\s*>", re.IGNORECASE)
 _SRC = re.compile(r"\bsrc\s*=\s*(?:\"([^\"]*)\"|'([^']*)'|([^\s\"']+))", re.IGNORECASE)
+# scripts that only change how a quotation of a post looks, which stays
+_DECORATION = re.compile(
+    r"platform\.(?:twitter|x)\.com/widgets\.js|instagram\.com/(?:static/[\w.-]+/)?embeds?\.js|tiktok\.com/embed\.js"
+    r"|embed\.bsky\.app/|embed\.redditmedia\.com/|/embed\.js",
+    re.IGNORECASE,
+)
+_COMPONENT = re.compile(r"<lite-(youtube|vimeo)\b([^<>]*)>(?:\s*</lite-\1>)?", re.IGNORECASE)
+_PLAYERS = {"youtube": "https://www.youtube.com/embed/", "vimeo": "https://player.vimeo.com/video/"}
+_VIDEO = re.compile(r"\bvideo-?id\s*=\s*[\"']?([\w-]+)", re.IGNORECASE)
+_LABEL = re.compile(r"\b(?:videotitle|playlabel|title)\s*=\s*(?:\"([^\"]*)\"|'([^']*)')", re.IGNORECASE)
 _MAX_URL = 2_000  # characters
 
 
@@ -58,6 +68,24 @@ def link(url: str, title: str = "") -> str:
 def scripts_as_links(html: str) -> str:
     """Return HTML in which scripts that embed something known are paragraphs with a link; other scripts stay."""
     return _SCRIPT.sub(_script, html)
+
+
+def is_decoration(attributes: str) -> bool:
+    """Return whether a script with these attributes only decorates a quotation, which is shown without it."""
+    return _DECORATION.search(attributes) is not None
+
+
+def components_as_frames(html: str) -> str:
+    """Return HTML in which the web components `lite-youtube` and `lite-vimeo` are the frames that they stand for."""
+    return _COMPONENT.sub(_component, html)
+
+
+def _component(match: re.Match[str]) -> str:
+    video, label = _VIDEO.search(match[2]), _LABEL.search(match[2])
+    if video is None:
+        return match[0]
+    title = f' title="{escape(unescape(label[1] or label[2] or ""))}"' if label else ""
+    return f'<iframe src="{_PLAYERS[match[1].lower()]}{video[1]}"{title}></iframe>'
 
 
 def _script(match: re.Match[str]) -> str:

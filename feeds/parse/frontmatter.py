@@ -1,4 +1,4 @@
-"""The text of a file -> its front matter and its body, whichever of the three dialects it is written in.
+"""The text of a file -> its front matter and its body, whichever of the dialects it is written in.
 
 python-frontmatter's handler interface, with handlers of our own: its YAML guesses types, its TOML needs a library that
 is not maintained, and `parse` strips the body's indentation and publishes broken front matter as text.
@@ -39,7 +39,7 @@ def read(text: str) -> tuple[FrontMatter, str]:
     trimmed = text.lstrip()
     handler = frontmatter.detect_format(trimmed, _HANDLERS)
     if handler is None:
-        return FrontMatter({}, _nowhere), text
+        return _metadata(text) or (FrontMatter({}, _nowhere), text)
     head, body = handler.split(trimmed)
     if len(head) > _LARGEST:
         raise Refused(f"front matter larger than {_LARGEST // 1024} KiB")
@@ -53,6 +53,35 @@ def read(text: str) -> tuple[FrontMatter, str]:
     if not isinstance(matter, FrontMatter):
         return FrontMatter({}, _nowhere), text  # prose between two rules
     return FrontMatter(matter, lambda key: matter.line_of(key) + above), body
+
+
+def _metadata(text: str) -> tuple[FrontMatter, str] | None:
+    """Return the metadata that Pelican and MultiMarkdown write at the beginning of a text, without marks, and the rest.
+
+    They are lines `Key: value`, which indented lines continue, up to a blank line. Only with a title are they taken for
+    metadata: an article may begin with `Date: Tuesday`.
+    """
+    if not _METADATA.match(text):
+        return None
+    values: dict[str, list[str]] = {}
+    lines: dict[str, int] = {}
+    key, at = "", 0
+    for number, line in enumerate(text[:_LARGEST].split("\n"), 1):
+        at += len(line) + 1
+        if not line.strip():
+            break
+        if line[0].isspace():
+            values[key].append(line.strip())
+        elif match := _METADATA.match(line):
+            key, value = match[1], line[match.end() :].strip()
+            if values.setdefault(key, [value]) != [value]:
+                raise Refused(f"front matter: {key}: said twice", number)
+            lines.setdefault(key, number)
+        else:
+            return None
+    if not any(key.lower() == "title" for key in values):
+        return None
+    return FrontMatter({key: " ".join(parts) for key, parts in values.items()}, lambda key: lines[key]), text[at:]
 
 
 class _Fenced(BaseHandler):
@@ -143,9 +172,9 @@ class _Json(BaseHandler):
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     values: dict[str, Any] = {}
     for name, value in pairs:
-        if name in values:
+        known = values.setdefault(name, value)
+        if known is not value and known != value:
             raise ValueError(f"{name}: said twice")
-        values[name] = value
     return values
 
 
@@ -163,6 +192,7 @@ def _finder(text: str, pattern: str) -> Callable[[str], int]:
     return line_of
 
 
+_METADATA = re.compile(r"([A-Za-z][\w-]{0,60}):(?=\s|$)")
 _LONG_DOTTED_KEY = re.compile(r"(?<![\w\"'-])(?:[\w\"'-]++[ \t]*+\.[ \t]*+){50}")
 _JSON = json.JSONDecoder(object_pairs_hook=_once)
 _HANDLERS = (_Yaml(), _Toml(), _Json())

@@ -8,13 +8,13 @@ only names of the tables below and escapes every value; a property test holds it
 
 import re
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from html import escape, unescape
 from urllib.parse import unquote
 
 import nh3
 
-from feeds.parse import embeds
+from feeds.parse import embeds, tags
 from feeds.parse import links as article_links
 from feeds.parse.links import Links
 from feeds.text import absolute, clean, scheme
@@ -74,9 +74,6 @@ _DATA_IMAGE = re.compile(r"data:image/(?:png|jpeg|gif|webp|avif);base64,", re.IG
 _DROPPED = {
     "script", "style", "noscript", "template", "svg", "select", "textarea", "title", "annotation", "annotation-xml",
 }  # fmt: skip
-# what an HTML parser reads as text, or the cleaner removes, up to the closing tag or to the end of the article
-_SWALLOWING = _DROPPED | {"iframe", "noembed", "noframes", "plaintext", "xmp"}
-_SWALLOWING_TAG = re.compile(rf"<(/?)({'|'.join(sorted(_SWALLOWING))})(?=[\s/>])([^<>]*/>)?", re.IGNORECASE)
 _CLASS = re.compile(r"language-\S+|footnotes?|reversefootnote")
 _ALIGN = re.compile(r"left|right|center")
 
@@ -84,22 +81,34 @@ _FRAME = re.compile(r'<iframe((?:\s[^\s=>]+="[^"]*")*)>.*?</iframe>', re.DOTALL)
 _FRAME_ALONE = re.compile(  # on a line of its own, and in no paragraph
     r'(?:\A|(?<=>\n))(<iframe(?:\s[^\s=>]+="[^"]*")*>[^<]*</iframe>)(?=\n<|\n?\Z)'
 )
-_START_TAG = re.compile(r'<([a-z][a-z0-9]*)((?:\s[^\s=>]+="[^"]*")+)>')
+# of a tag with attributes, but not of most links: theirs stay as they are
+_START_TAG = re.compile(
+    r"""<(?!a href="https?://[A-Za-z0-9.-]++(?:/[A-Za-z0-9._~:/?@!$'()*+,;=%&-]*+)?+(?:#[A-Za-z0-9._~:/?@!$'()*+,;=%-]*+)?+">)"""
+    r"""([a-z][a-z0-9]*)((?:\s[^\s=>]+="[^"]*")+)>"""
+)
 _ATTRIBUTE = re.compile(r'\s([^\s=>]+)="([^"]*)"')
 _ID = re.compile(r'<[a-z][a-z0-9]*(?:\s[^\s=>]+="[^"]*")*?\s(?:id|name)="([^"]*)"')
 _NO_LINK = re.compile(r"<a>((?:(?!</?a\b).)*)</a>", re.DOTALL)
 _OBJECT = re.compile(r"</?object>")  # which would hide links from each other
-_SAFE_URL = re.compile(
-    r"https?://[A-Za-z0-9.-]+(?:/[A-Za-z0-9._~:/?@!$'()*+,;=%&-]*)?(?:#[A-Za-z0-9._~:/?@!$'()*+,;=%-]*)?"
-)
 _SVG = re.compile(
     r"<svg\b[^>]*>(?:(?!</svg>).){0,5000}?<title\b[^>]*>([^<]*)</title>(?:(?!</svg>).){0,50000}</svg>",
     re.DOTALL | re.IGNORECASE,
 )
 _KATEX = re.compile(r'<span class="katex-html"', re.IGNORECASE)
 _SPAN = re.compile(r"</?span\b[^<>]*>", re.IGNORECASE)
+_SPECIAL = re.compile(  # tags that need more than nh3
+    rf"<(?i:({'|'.join([*sorted(tags.SWALLOWING), 'input', 'lite-youtube', 'lite-vimeo'])}))[\s/>]"
+)
 _CHECKBOX = re.compile(r"<input\b(?=[^<>]*\btype=[\"']?checkbox\b)[^<>]*>", re.IGNORECASE)
 _CHECKED = re.compile(r"\bchecked\b", re.IGNORECASE)
+_MISSED = re.compile(  # elements that are dropped, and comments, which may hold any; custom elements have a "-"
+    r"(?P<comment><!--)|<(?P<name>script|style|form|svg|canvas|select|textarea|iframe|object|embed|[a-z][a-z0-9]*-[a-z0-9-]*)"
+    r"(?P<attributes>(?:\s[^<>]*)?)>",
+    re.IGNORECASE,
+)
+_ADDRESS = re.compile(r"\s(?:src|data|data-src|data-lazy-src|data-original)\s*=\s*[\"']?[^\s\"'>]", re.IGNORECASE)
+_INSTEAD = re.compile(r"<(?:embed|iframe|img|a)\s")  # what an object holds for those who can't show it
+_MAX_INSIDE = 2_000  # characters of an element that are searched for that
 
 _CLEANER = nh3.Cleaner(
     tags=TAGS | _FRAMES,
@@ -124,19 +133,10 @@ def fit(html: str, base: str, prefix: str, links: Links = _NO_LINKS) -> str:
     """Return HTML that is fit for a reader.
 
     `base` is the article's absolute URL. Ids get `prefix`, and links within the HTML lead to them; they stay fragments,
-    since Miniflux and NetNewsWire follow a footnote only so. Links to the files of other articles become `links`.
+    since Miniflux and NetNewsWire follow a footnote only so. Links to the files of other articles become `links`,
+    which say too where pictures beside the article are.
     """
-    html = _without_open_ends(html)
-    lower = html.lower()
-    if "<script" in lower:
-        html = embeds.scripts_as_links(html)
-    if "</svg" in lower:
-        html = _SVG.sub(r"\1", html)
-    if 'class="katex-html"' in lower:
-        html = _without_visual_katex(html)
-    if "<input" in lower:
-        html = _CHECKBOX.sub(lambda match: "☑" if _CHECKED.search(match[0]) else "☐", html)
-    regular = _CLEANER.clean(html)
+    regular = _CLEANER.clean(_converted(html))
     framed = "<iframe" in regular or "<object" in regular or "<embed" in regular
     if framed or '="' in regular:
         rewrite = _Rewrite(regular, base, prefix, links)
@@ -167,28 +167,76 @@ def _without_visual_katex(html: str) -> str:
     return "".join([*kept, html[at:]])
 
 
-def _without_open_ends(html: str) -> str:
-    """Return HTML in which no element takes the rest of the article with it because it is not closed.
+def _converted(html: str) -> str:
+    """Return HTML in which text stands for elements that are dropped and have something in their place."""
+    special = {name.lower() for name in _SPECIAL.findall(html)}
+    if special or "/>" in html:
+        html = tags.with_ends(html, special)
+    if "lite-youtube" in special or "lite-vimeo" in special:
+        html = embeds.components_as_frames(html)
+    if "script" in special:
+        html = embeds.scripts_as_links(html)
+    if "svg" in special and "</svg" in html.lower():
+        html = _SVG.sub(r"\1", html)
+    if 'class="katex-html"' in html:
+        html = _without_visual_katex(html)
+    if "input" in special:
+        html = _CHECKBOX.sub(lambda match: "☑" if _CHECKED.search(match[0]) else "☐", html)
+    return html
 
-    Its start tag is shown as text, as GFM 6.11 does for most of these elements. One that ends with `/>`, which means
-    nothing in HTML, is closed there.
-    """
-    closed: set[str] = set()
-    changes: list[tuple[int, int, str]] = []
-    for match in reversed(list(_SWALLOWING_TAG.finditer(html))):
-        closes, name, self_closing = match.groups()
-        if closes:
-            closed.add(name.lower())
-        elif name.lower() not in closed:
-            change = f"{match[0][:-2]}></{name}>" if self_closing else f"&lt;{match[0][1:]}"
-            changes.append((*match.span(), change))
-    if not changes:
-        return html
-    parts, end = [], 0
-    for start, stop, change in reversed(changes):
-        parts += [html[end:start], change]
-        end = stop
-    return "".join([*parts, html[end:]])
+
+def dropped(html: str) -> list[tuple[str, str]]:
+    """Return the elements of HTML that `fit` drops and a reader would miss, as (name, start tag)."""
+    if "<" not in html:
+        return []
+    html, found, at = _converted(html), list[tuple[str, str]](), 0
+    while match := _MISSED.search(html, at):
+        at = match.end()
+        if match["comment"]:
+            at = html.find("-->", at)
+            if at < 0:
+                break
+            continue
+        name = match["name"].lower()
+        if name in _DROPPED and (end := re.compile(f"</{name}", re.IGNORECASE).search(html, at)):
+            at = end.start()  # with everything in it
+        if _is_missed(name, match["attributes"], html[match.end() : match.end() + _MAX_INSIDE]):
+            found.append((name, match[0]))
+    return found
+
+
+def _is_missed(name: str, attributes: str, rest: str) -> bool:
+    """Return whether a reader misses an element, by its attributes and the beginning of what follows its tag."""
+    if name == "object" and _INSTEAD.search(rest.lower().partition("</object")[0]):
+        return False
+    if name in _FRAMES:
+        return _ADDRESS.search(attributes) is None
+    if name == "script":
+        return not (embeds.is_decoration(attributes) or "application/ld+json" in attributes.lower())
+    return "-" not in name or rest.lstrip().lower().startswith(f"</{name}")
+
+
+def images(html: str) -> list[str]:
+    """Return the references of the images in HTML, as their author wrote them."""
+    found = []
+    for match in _START_TAG.finditer(_CLEANER.clean(html)) if "<" in html else ():
+        if match[1] in {"img", "source"}:
+            attributes = _Rewrite.attributes(match[2])
+            _Rewrite.restore_lazy(attributes)
+            found += [attributes.get("src", ""), *(url for url, _ in _candidates(attributes.get("srcset", "")))]
+    return [reference for one in found if (reference := one.strip())]
+
+
+def _candidates(srcset: str) -> Iterator[tuple[str, str]]:
+    """Yield the candidates of a srcset: a URL, which may hold commas but not end with one, and its descriptor."""
+    words = deque(srcset.split())
+    while words:
+        word, descriptor = words.popleft(), ""
+        if not word.endswith(",") and words:
+            descriptor, _, rest = words.popleft().partition(",")
+            if rest:
+                words.appendleft(rest)
+        yield word.strip(","), descriptor
 
 
 def without_tags(html: str) -> str:
@@ -219,25 +267,18 @@ class _Rewrite:
 
     def frame(self, match: re.Match[str]) -> str:
         """Return a link in place of an iframe, whose fallback no reader shows."""
-        attributes = self._attributes(match[1])
-        self._restore_lazy(attributes)
+        attributes = self.attributes(match[1])
+        self.restore_lazy(attributes)
         return self._link_to_frame(attributes.get("src", ""), attributes.get("title", ""))
 
     def tag(self, match: re.Match[str]) -> str:
         """Return a start tag, rewritten."""
         tag = match[1]
-        if (
-            tag == "a"
-            and match[2].count('="') == 1
-            and match[2].startswith(' href="http')
-            and _SAFE_URL.fullmatch(match[2], 7, len(match[2]) - 1)
-        ):
-            return match[0]  # most links
-        attributes = self._attributes(match[2])
+        attributes = self.attributes(match[2])
         if tag in _FRAMES:
             return self._link_to_frame(attributes.get("src") or attributes.get("data") or "", "")
         if tag in _MEDIA:
-            self._restore_lazy(attributes)
+            self.restore_lazy(attributes)
         if tag == "a" and (name := attributes.pop("name", None)):
             attributes.setdefault("id", name)
         if (align := attributes.pop("align", "").lower()) and _ALIGN.fullmatch(align):
@@ -251,11 +292,13 @@ class _Rewrite:
         return "".join([*written, ">"])
 
     @staticmethod
-    def _attributes(text: str) -> dict[str, str]:
+    def attributes(text: str) -> dict[str, str]:
+        """Return the attributes in a start tag of `nh3`'s by name."""
         return {name: unescape(value) for name, value in _ATTRIBUTE.findall(text)}
 
     @staticmethod
-    def _restore_lazy(attributes: dict[str, str]) -> None:
+    def restore_lazy(attributes: dict[str, str]) -> None:
+        """Put the address of an image that a script would load in the place of its stand-in."""
         for name, stand_ins in _LAZY.items():
             real = [attributes.pop(stand_in) for stand_in in stand_ins if stand_in in attributes]
             if real and real[0].strip():
@@ -268,29 +311,19 @@ class _Rewrite:
             fragment = unquote(target[1:])
             if fragment in self._ids:
                 return f"#{self._prefix}{fragment}"
-        url = absolute(target, self._base)
+        url = self._links.file_url(target) or absolute(target, self._base)
         return url if url and scheme(url) in _LINK_SCHEMES else None
 
     def _file(self, value: str) -> str | None:
-        url = absolute(value, self._base) if value.strip() else None
+        url = (self._links.file_url(value) or absolute(value, self._base)) if value.strip() else None
         return url if url and scheme(url) in ("http", "https") else None
 
     def _image(self, value: str) -> str | None:
         return value if _DATA_IMAGE.match(value) else self._file(value)
 
     def _srcset(self, value: str) -> str | None:
-        """Rewrite the candidates: a URL, which may hold commas but not end with one, and its descriptor."""
-        candidates, words = [], deque(value.split())
-        while words:
-            word = words.popleft()
-            url, descriptor = self._file(word.strip(",")), ""
-            if not word.endswith(",") and words:
-                descriptor, _, rest = words.popleft().partition(",")
-                if rest:
-                    words.appendleft(rest)
-            if url:
-                candidates.append(f"{url} {descriptor}".strip())
-        return ", ".join(candidates) or None
+        found = ((self._file(candidate), descriptor) for candidate, descriptor in _candidates(value))
+        return ", ".join(f"{url} {descriptor}".strip() for url, descriptor in found if url) or None
 
     def _id(self, value: str) -> str | None:
         if not value or value in self._used:

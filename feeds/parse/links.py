@@ -7,10 +7,12 @@ without suffix ("posts/b"), or by the end of that name, in lower case ("*/b"), w
 
 import re
 from collections.abc import Iterator, Mapping
+from html import unescape
 from typing import NamedTuple
 from urllib.parse import quote, unquote
 
-from feeds.article_files import SUFFIX_PATTERN, SUFFIXES, article_name
+from feeds.article_files import SUFFIX_PATTERN, SUFFIXES, Files, article_name
+from feeds.parse.media import media_type
 from feeds.text import scheme
 
 SCHEME = "note"  # of a link that names its target by the end of its name, between the engine and the HTML pass
@@ -33,7 +35,14 @@ _DESTINATION = re.compile(
     r"""(?:\]\(|\]:|\bhref\s*=\s*["']?)\s*(?:<(?P<pointed>[^<>\n]+)>|(?P<plain>(?:[^\s<>"'()]|\([^\s<>"'()]*\))+))""",
     re.IGNORECASE,
 )
+_FILE_DESTINATION = re.compile(
+    r"""(?:\]\(|\]:|\b(?:(?P<set>(?:data-(?:lazy-)?)?srcset)|href|src|poster|data(?:-[\w-]{1,20})?)\s{0,9}=)\s*"""
+    r"""(?:<(?P<pointed>[^<>\n]+)>|"(?P<double>[^"]*)"|'(?P<single>[^']*)'|(?P<plain>(?:[^\s<>"'()]|\([^\s<>"'()]*\))+))""",
+    re.IGNORECASE,
+)
+MAX_FILES = 1_000  # of one article
 _WIKILINK = re.compile(r"\[\[([^\[\]|\n]+)")
+_ESCAPE = re.compile(r"\\([!-/:-@\[-`{-~])")
 _NO_ANCHOR = re.compile(r"[^\w\- ]")
 
 
@@ -45,10 +54,12 @@ class Target(NamedTuple):
 
 
 class Links(NamedTuple):
-    """The links of one article: its path, and the URLs of the articles that its links name."""
+    """The links of one article: its path, the URLs of the articles that its links name, and where files are."""
 
     path: str = ""
     urls: Mapping[str, str] = {}
+    site_url: str = ""  # of files, as in `Files`
+    own_url: str = ""
 
     def url(self, href: str) -> str | None:
         """Return the URL that a link to an article's file leads to; None if no article is known for it."""
@@ -59,6 +70,12 @@ class Links(NamedTuple):
         if url is None:
             return None
         return f"{url.partition('#')[0]}#{target.fragment}" if target.fragment else url or None
+
+    def file_url(self, reference: str) -> str | None:
+        """Return the URL of a file that the article refers to relative to its own; None for any other reference."""
+        if not self.site_url or not media_type(reference):
+            return None
+        return Files(self.path, self.site_url, self.own_url).url(reference)
 
 
 def is_by_end(target: str) -> bool:
@@ -109,6 +126,30 @@ def targets(body: str, path: str, *, wikilinks: bool) -> tuple[str, ...]:
             if len(found) == _MAX_TARGETS:
                 break
     return tuple(found)
+
+
+def file_target(path: str) -> str:
+    """Return the target that is a file below the content folder, and no article."""
+    return f"/{path}"
+
+
+def is_file(target: str) -> bool:
+    """Return whether a target is a file, and no article."""
+    return target.startswith("/")
+
+
+def named_files(body: str) -> Iterator[str]:
+    """Yield the references of pictures and of other files in a body in Markdown; some may be in code."""
+    body = unescape(body) if "&" in body else body
+    for match in _FILE_DESTINATION.finditer(body):
+        found = match["pointed"] or match["double"] or match["single"] or match["plain"] or ""
+        for reference in (word.strip(",") for word in found.split()) if match["set"] else (found,):
+            if media_type(reference):
+                yield _ESCAPE.sub(r"\1", reference)
+    if "![[" in body:
+        yield from (
+            name for match in _WIKILINK.finditer(body) if media_type(name := match[1].partition("#")[0].strip())
+        )
 
 
 def with_references(text: str) -> str:

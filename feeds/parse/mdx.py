@@ -1,8 +1,9 @@
 """MDX -> Markdown: what only a site's own program could run is left out, and every line keeps its number.
 
 Left out are import and export statements, the tags of components (what is between them stays) and expressions. HTML
-elements, which have names in lower case, stay. Code and formulas are left alone. The rules are those of MDX 3
-(mdxjs.com/docs/what-is-mdx). What is not closed stays as it is, since MDX never keeps an article from being published.
+elements, which have names in lower case, stay, with Markdown in them. Code and formulas are left alone. The rules are
+those of MDX 3 (mdxjs.com/docs/what-is-mdx). What is not closed stays as it is, since MDX never keeps an article from
+being published.
 """
 
 import re
@@ -46,6 +47,8 @@ _TELLING = frozenset({"src", "href", "alt", "srcset", "poster", "title"})  # att
 _VOID = frozenset(
     {"area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "track", "wbr"}
 )
+_VERBATIM = frozenset({"pre", "script", "style", "textarea"})
+_BLOCK = "<!---->"  # HTML that begins so ends with its line (CommonMark 0.31.2 section 4.6)
 _MAX_SPAN = 5_000  # characters of a code span or a formula
 _MAX_SCRIPT = 50_000  # characters of a statement, an expression or a tag
 _MAX_FAILED = 1_000_000  # characters of an article that are searched in vain for the end of one of those
@@ -70,7 +73,7 @@ def as_markdown(text: str, line: int) -> tuple[str, tuple[Warned, ...]]:
 
 
 class _Component(NamedTuple):
-    """The opening tag of a component."""
+    """The opening tag of a component, or of an HTML element."""
 
     name: str
     line: int  # after the one on which the tag ends, from 0
@@ -201,6 +204,9 @@ class _Scan:
     def _start_of(self, line: int) -> int:
         return self._breaks[line - 1] + 1 if line else 0
 
+    def _end_of(self, line: int) -> int:
+        return self._breaks[line] if line < len(self._breaks) else len(self._text)
+
     def _expression(self, start: int) -> tuple[int, str]:
         text = self._text
         if match := _ID.match(text, start) or _MARKER.match(text, start):
@@ -221,24 +227,32 @@ class _Scan:
         end = self._end_of_tag(match.end())
         if end is None:
             return match.end(), match[0]
-        if name[:1].islower() and "." not in name:
-            return end, self._html(match, end)
+        is_html = name[:1].islower() and "." not in name
+        indent = None if name in _VERBATIM else self._indent(start)
+        closing = self._text[end - 2] == "/" or (is_html and name in _VOID)
+        opened = None
         if match["closes"]:
-            self._close(name, start)
-        else:
-            if name:
-                self._lost["component"].append((start, f"<{name}>"))
-            if self._text[end - 2] != "/":
-                self._open.append(_Component(name, self._line_of(end) + 1, self._indent(start)))
-        return end, _lines(self._text[start:end])
+            opened = self._close(name, start)
+        elif not closing:
+            opened = _Component(name, self._line_of(end) + 1, indent)
+            self._open.append(opened)
+        if is_html and not (name == "p" and opened and opened.indent is not None):
+            alone = indent is not None and not self._text[end : self._end_of(self._line_of(end))].strip()
+            return end, self._html(match, end, alone=alone)
+        if name and not match["closes"] and not is_html:
+            self._lost["component"].append((start, f"<{name}>"))
+        return end, _lines(self._text[start:end])  # Markdown makes a paragraph of what is in a <p>
 
-    def _html(self, match: re.Match[str], end: int) -> str:
-        """Return the tag of an HTML element as HTML has it: no attribute is an expression, only void elements close."""
+    def _html(self, match: re.Match[str], end: int, *, alone: bool) -> str:
+        """Return the tag of an HTML element as HTML has it: no attribute is an expression, only void elements close.
+
+        One that is `alone` on its lines is a block of its own, since in MDX there is Markdown after it.
+        """
         text, name = self._text, match["tag"]
         whole = text[match.start() : end]
         closed = whole.endswith("/>") and name not in _VOID
-        if "{" not in whole and not closed:
-            return whole
+        if "{" not in whole and not closed and not (alone and "\n" in whole):
+            return _BLOCK + whole if alone else whole
         at, attributes = match.end(), list[str]()
         stop = end - len("/>") if whole.endswith("/>") else end - len(">")
         while at < stop:
@@ -255,10 +269,10 @@ class _Scan:
                 attributes.append(attribute + (f"={value}" if value else "").replace("\n", " "))
         # one line break at most before each attribute: HTML in Markdown ends at a blank line
         breaks = whole.count("\n")
-        before = ["\n"] * min(breaks, len(attributes)) + [" "] * len(attributes)
+        before = ["\n"] * (0 if alone else min(breaks, len(attributes))) + [" "] * len(attributes)
         written = "".join(space + attribute for space, attribute in zip(before, attributes, strict=False))
         tag = f"<{match['closes']}{name}{written}{f'></{name}>' if closed else text[stop:end]}"
-        return tag + "\n" * (breaks - len(attributes))
+        return f"{_BLOCK}{tag}{_lines(whole)}" if alone else tag + "\n" * (breaks - len(attributes))
 
     def _value(self, attribute: str, start: int, end: int) -> str | None:
         """Return the value of an attribute that is an expression, quoted; None if only a program could tell it."""
@@ -279,17 +293,19 @@ class _Scan:
         before = self._text[begin:start]
         return None if before.strip() else _columns(before)
 
-    def _close(self, name: str, start: int) -> None:
+    def _close(self, name: str, start: int) -> _Component | None:
+        """Return the element that a tag closes; None if none is open."""
         for back in range(1, min(len(self._open), _MAX_DEPTH) + 1):
             opened = self._open[-back]
             if opened.name == name:
                 del self._open[-back:]
                 if opened.indent is not None:
                     self._inside.append((opened.line, self._line_of(start), opened.indent))
-                return
+                return opened
+        return None
 
     def _aligned(self, text: str) -> str:
-        """Return a text in which what is in a component is indented as its tag is: MDX has no indented code."""
+        """Return a text in which what is in an element is indented as its tag is: MDX has no indented code."""
         if not self._inside:
             return text
         lines = text.split("\n")

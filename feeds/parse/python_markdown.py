@@ -1,4 +1,9 @@
-"""The dialect of Python-Markdown, which Pelican and MkDocs use -> HTML, and one rule more.
+"""The dialect of Python-Markdown, which Pelican and MkDocs use -> HTML, and two rules more.
+
+Besides Python-Markdown's own extensions it has those of pymdown-extensions that sites use most: code blocks in lists
+and quotes, tasks, struck text.
+
+**Admonitions are quotes**, as in the other dialects: readers have no style sheet for them.
 
 **A list right after a paragraph line is a list.** CommonMark, GitHub and every editor's preview say so;
 Python-Markdown wants a blank line before it. As in CommonMark (section 5.3), bullets may interrupt a paragraph, and an
@@ -7,6 +12,8 @@ ordered list only if it starts with 1, so that a line that happens to begin with
 
 import re
 from collections.abc import Callable
+from html import escape
+from typing import Any
 from xml.etree.ElementTree import Element
 
 import markdown
@@ -14,7 +21,10 @@ from markdown.blockprocessors import BlockProcessor
 from markdown.extensions import Extension
 from markdown.treeprocessors import InlineProcessor
 
-_INLINE = re.compile(r"[`\\\[!<&*_\x02]|  \n")  # begins code, escapes, links, images, HTML, entities, emphasis, breaks
+from feeds.parse import admonitions
+
+# begins code, escapes, links, images, HTML, entities, emphasis, struck text, breaks
+_INLINE = re.compile(r"[`\\\[!<&*_~\x02]|  \n")
 _INTERRUPTS = re.compile(r"\n(?=[ ]{0,3}(?:[*+-]|1\.)[ ]+\S)")
 
 
@@ -58,12 +68,36 @@ class PythonMarkdown:
     def convert(self, text: str) -> str:
         """Return the HTML of a text. Raises whatever Python-Markdown raises, `RecursionError` among others."""
         try:
-            return self._markdown.reset().convert(text)
+            return self._markdown.reset().convert(admonitions.as_quotes(text))
         except BaseException:
             self._markdown = _converter()  # one that was interrupted would take the next article for a list
             raise
 
 
 def _converter() -> markdown.Markdown:
-    extensions: list[str | Extension] = ["extra", "admonition", "sane_lists", "toc", _Ours()]
-    return markdown.Markdown(extensions=extensions, output_format="html")
+    return markdown.Markdown(extensions=[*_EXTENSIONS, _Ours()], extension_configs=_OPTIONS, output_format="html")
+
+
+def _code(source: str, language: str, _class: str, _options: object, _converter: object, **_attributes: object) -> str:
+    """Return the HTML of a code block, without what highlights it."""
+    kind = f' class="language-{escape(language)}"' if language else ""
+    return f"<pre><code{kind}>{escape(source, quote=False)}\n</code></pre>"
+
+
+def _any_header(*_header: object) -> bool:
+    """Accept whatever stands after the language of a fence."""
+    return True
+
+
+_EXTENSIONS = (
+    # those of `extra`, but for fenced_code, which knows no fence in a list
+    *("abbr", "attr_list", "def_list", "footnotes", "md_in_html", "tables"),
+    *("sane_lists", "toc", "pymdownx.superfences", "pymdownx.tasklist", "pymdownx.tilde"),
+)
+_OPTIONS: dict[str, dict[str, Any]] = {
+    "pymdownx.superfences": {
+        "relaxed_headers": True,
+        "custom_fences": [{"name": "*", "class": "", "format": _code, "validator": _any_header}],
+    },
+    "pymdownx.tilde": {"subscript": False},  # Pelican has none, so that ~x~ is text there
+}

@@ -169,9 +169,10 @@ def _node(event: Any, events: Iterator[Any], depth: int, key: Any = None) -> Nod
     while not isinstance(key := next(events), yaml.MappingEndEvent):
         if not isinstance(key, yaml.ScalarEvent):
             raise _error("a key must be one word", key)
-        if key.value in entries:
+        node = _node(next(events), events, depth + 1, key)
+        earlier = entries.setdefault(key.value, node)
+        if earlier is not node and earlier.plain() != node.plain():
             raise _error(f"{key.value}: said twice", key)
-        entries[key.value] = _node(next(events), events, depth + 1, key)
     return Node(entries, *place)
 
 

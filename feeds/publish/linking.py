@@ -10,7 +10,7 @@ from feeds import syndicate
 from feeds.article_files import article_name
 from feeds.catalog import Linking, Pending, Writer, names_by_feed
 from feeds.model import Site
-from feeds.parse.links import ends_of, files_of, is_by_end
+from feeds.parse.links import ends_of, files_of, is_by_end, is_file
 from feeds.publish.stamps import Stamps
 
 _PAGE = 5_000  # articles whose links are looked up together
@@ -52,10 +52,10 @@ class Linker:
         return sorted({*self._own, *self._catalog.linking_to(self._changed, targets)})
 
     def _update(self, rows: list[Linking], stamps: Stamps) -> None:
-        found = self._find({target for one in rows for target in one.targets})
+        found = self._find({target for one in rows for target in one.targets if not is_file(target)})
         leads_to = {
             one.key: {target: _nearest(one.path, found.get(target, [])) for target in one.targets} for one in rows
-        }
+        }  # of a file: None
         self._look_up({key for targets in leads_to.values() for key in targets.values() if key is not None})
         linked = []
         for one in rows:
@@ -63,7 +63,7 @@ class Linker:
             if (urls if one.targets else None) == one.urls:
                 continue
             revision = one.revision
-            if one.live and one.id and revision != stamps.revision:
+            if one.live and one.id and urls != (one.urls or {}) and revision != stamps.revision:
                 places = {(feed, one.published, one.id) for feed in names_by_feed(one.feeds)}
                 stamps.moved(places, places, edited=True)
                 revision = stamps.revision

@@ -2,7 +2,7 @@
 
 import hashlib
 
-from feeds import syndicate
+from feeds import bundle, syndicate
 from feeds.catalog import Reading, Stamp
 from feeds.errors import Refused, Unreadable
 from feeds.folder import Folder, Unsettled
@@ -24,7 +24,7 @@ class Reader:
     def __init__(self, folder: Folder, site: Site) -> None:
         self._folder = folder
         self._site = site
-        self._companions = Companions(folder.root, site.language)
+        self._companions = Companions(folder.root, site)
 
     def forget(self) -> None:
         """Discard what was read of the files beside articles."""
@@ -42,8 +42,9 @@ class Reader:
                 return Touched(row.key, file.path, stamp)
             read = articles.read(data, file.path, site.timezone, self._companions.people(file.path))
             article = self._companions.complete(read)
-            if article.enclosures != read.enclosures:  # a document changes with their lengths
-                hash_ = hashlib.sha256(data + beside + repr(article.enclosures).encode()).hexdigest()
+            if (article.enclosures, article.body) != (read.enclosures, read.body):  # what is in files beside shows
+                found = repr((article.enclosures, article.body if article.body != read.body else ""))
+                hash_ = hashlib.sha256(data + beside + found.encode()).hexdigest()
             page = syndicate.page(article, site)
             _require_short(("id", article.id), ("slug", article.slug), ("the path of its page", page))
         except Unsettled:
@@ -53,7 +54,8 @@ class Reader:
             return Reading(file.path, stamp, refused=one_line(refused.reason), refused_line=refused.line)
         minted, feeds = syndicate.mint(article, site), syndicate.feeds_of(article, site)
         links_to = links.targets(article.body, article.path, wikilinks=site.markdown == "obsidian")
-        reading = Reading.of(article, stamp, hash_, minted, feeds, page, links_to)
+        files = map(links.file_target, bundle.referred(article, site))
+        reading = Reading.of(article, stamp, hash_, minted, feeds, page, (*links_to, *files))
         if self._site.markdown != "python-markdown" or ordinary(article.body):
             return reading
         return Doubtful(reading, article.body)

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from feeds.publish.reader import Reader
 
-_FEW = 1_000  # files that are read here: processes of their own take a second to start
+FEW = 3_000  # files that this process reads alone: processes of their own take a second of CPU to start
 _BATCH = 100  # files for a process at a time
 _LARGEST_BATCH = 4 << 20  # bytes of them
 _AHEAD = max(20, 3 * cores())  # batches that are under way: who keeps them may be held up by the disk for a second
@@ -83,7 +83,7 @@ class Readers:
         """Read files, in their order. Raises `FeedsError` if nothing can be tried just now."""
         left = iter(differing)
         known = True  # that the files beside articles may have changed since the last run
-        for one in islice(left, _FEW):
+        for one in islice(left, FEW):
             if known:
                 self._reader.forget()
                 known = False

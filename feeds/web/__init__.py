@@ -84,7 +84,8 @@ def create_app(config_file: str | os.PathLike[str] | None = None) -> Flask:
     if parent:
         sys.setswitchinterval(0.0005)  # seconds: for so long the thread that renders may keep a request waiting
         documents.prepare()
-    preview = Preview(catalog, documents, site, key) if (key := os.environ.get("FEEDS_DRAFTS")) else None
+    key, content = os.environ.get("FEEDS_DRAFTS"), settings.content_root
+    preview = Preview(catalog, documents, site, content, key) if key else None
     pages = ServedPages(documents, site, Pages(site, settings.site.readers), page)
     health = Health(catalog)
     aliases = settings.feeds.aliases
@@ -99,7 +100,7 @@ def create_app(config_file: str | os.PathLike[str] | None = None) -> Flask:
     clients = Clients(server.client_header)
     if task := _let_the_owner(app, settings, catalog, clients):
         tasks.append(task)
-    give_pages(app, documents, settings.content_root, preview, [_CSP, _NOSNIFF])
+    give_pages(app, documents, content, preview, [_CSP, _NOSNIFF])
     say_errors(app, documents, aliases)
     tasks.append(lambda _requests: documents.write())
     journal = Journal(tasks, wanted=len(tasks) > 1, logged=bool(server.access_log))

@@ -9,13 +9,17 @@ be it through a proxy or by another name that leads here. And nobody is answered
 import hmac
 import ipaddress
 from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
 from urllib.parse import urlsplit
 from wsgiref.types import WSGIEnvironment
 
 from werkzeug.wrappers import Request, Response
 
+from feeds import bundle
 from feeds.catalog import Catalog
 from feeds.documents import Documents
+from feeds.documents.render import markdown_renderer
 from feeds.lint import Lint, Problem
 from feeds.model import Site
 from feeds.pages import MEDIA_TYPE, aligned, direction, templates
@@ -29,11 +33,13 @@ _NEWEST = 20  # published articles that are listed besides
 class Preview:
     """Shows what is not published yet."""
 
-    def __init__(self, catalog: Catalog, documents: Documents[Answer], site: Site, key: str) -> None:
+    def __init__(self, catalog: Catalog, documents: Documents[Answer], site: Site, content: Path, key: str) -> None:
         self._key = key
         self._catalog = catalog
         self._documents = documents
         self._site = site
+        self._markdown = markdown_renderer(site)
+        self._is_missing = partial(bundle.is_missing, content, site)
 
     def may_see(self, request: Request) -> bool:
         """Tell whether a request is from the browser that has the key."""
@@ -76,7 +82,8 @@ class Preview:
         with self._catalog.reading() as catalog:
             refused = next((one for one in catalog.refused() if one.path == path), None)
         html = aligned(entry.html or "").replace(f'="{self._site.url}/', '="/').replace(f", {self._site.url}/", ", /")
-        problems = Lint(self._site, datetime.now(UTC)).article(article, article.body, record.links)
+        lint = Lint(self._site, datetime.now(UTC), convert=self._markdown.converted, is_missing=self._is_missing)
+        problems = lint.article(article, article.body, record.links)
         template = templates().get_template("preview.html")
         return template.render(
             site=self._site,

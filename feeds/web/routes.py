@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from flask import Flask, request, send_file
 from werkzeug.exceptions import HTTPException, NotFound
@@ -49,13 +50,19 @@ def _show_drafts(app: Flask, preview: Preview, headers: Headers) -> None:
 
 
 def _give_files(app: Flask, documents: Documents[Answer], root: Path, preview: Preview | None) -> None:
-    """Give out the files beside articles that have pages. The one thing that is read from the folder, as it is."""
+    """Give out the files of articles that have pages. The one thing that is read from the folder, as it is."""
 
     @app.get("/<path:path>")
     def file(path: str) -> Response:
         live = preview is None or not preview.may_see(request)
         found = documents.overviews.beside(f"/{path}", live=live) if media_type(path) else None
         place = bundle.find(root, *found) if found else None
+        if (
+            place is None
+            and (place := bundle.file(root, path))
+            and not documents.overviews.is_referred(path, live=live)
+        ):
+            place = None  # nobody is shown what no article refers to
         if place is None:
             raise NotFound
         response = send_file(place, mimetype=media_type(path), conditional=True, max_age=ASSETS_FOR)
@@ -63,6 +70,16 @@ def _give_files(app: Flask, documents: Documents[Answer], root: Path, preview: P
         if request.environ.get(SENDS_FILES):
             request.environ[FILE] = str(place)
         return response
+
+    assets = app.view_functions["static"]
+
+    def asset_or_file(filename: str) -> Any:
+        try:
+            return assets(filename=filename)
+        except NotFound:
+            return file(f"static/{filename}")
+
+    app.view_functions["static"] = asset_or_file
 
 
 def say_errors(app: Flask, documents: Documents[Answer], aliases: Mapping[str, str]) -> None:

@@ -6,13 +6,15 @@ worth knowing.
 """
 
 import re
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Literal
 from urllib.parse import unquote
 
 from feeds import syndicate
+from feeds.errors import Refused
 from feeds.model import Article, Site, Warned
 from feeds.parse.links import SCHEME, Links, hrefs, target_of
 from feeds.text import scheme, slugify
@@ -29,6 +31,10 @@ RULES: dict[str, tuple[Level, str]] = {
         "a link to a file that is no published article, or to an address relative to the article's",
     ),
     "template-code": ("warning", "a template's code, such as a shortcode, that would be shown as it is"),
+    "dropped-html": ("warning", "HTML that is left out and that a reader would miss, such as a script"),
+    "missing-image": ("warning", "an image whose file is not there"),
+    "other-dialect": ("warning", "syntax of another dialect than content.markdown's, which is shown as it is"),
+    "unrenderable": ("warning", "a text that can't be rendered, and is shown as it was typed"),
     "huge-text": ("warning", "a text so long that feeds with it give way to summaries"),
     "future-date": ("notice", "an article that goes live later"),
     "ambiguous-date": ("warning", "dates that contradict each other"),
@@ -48,6 +54,7 @@ RULES: dict[str, tuple[Level, str]] = {
     "unlisted": ("notice", "an article that is in no feed, because it says so"),
     "configuration": ("warning", "a setting without effect, or one to look at before the first subscriber comes"),
 }
+_ONCE_A_LINE = frozenset({"template-code", "other-dialect"})
 _HUGE = 100 * 1024  # bytes of Markdown: five of them fill a feed of 512 KiB
 _SHORTER = "the oldest give way to summaries"
 _APART = timedelta(days=2)  # between two dates that should be one; zones make up for less
@@ -60,11 +67,6 @@ _TITLE_MARKUP = re.compile(rf"<(?:{_TAGS})(?:\s[^<>]*)?/?>|</[a-zA-Z]\w*>|\*\*|`
 _MARKDOWN_IMAGE = re.compile(r"!\[\s*\]\(")
 _HTML_IMAGE = re.compile(r"<img\b(?![^>]*\salt(?:[\s=/>]))[^>]*>", re.IGNORECASE)  # alt="" is decoration, and says so
 _LINK = re.compile(r"\]\(\s*<?([^)\s>]+)|\b(?:href|src)\s*=\s*[\"']([^\"']+)", re.IGNORECASE)
-_TEMPLATE = (
-    re.compile(  # shortcodes, tags, and what is put out: a name or a text, unless it is an exponent in a formula
-        r"\{\{[<%].*?[%>]\}\}|\{%.*?%\}|(?<![\w\\^_{}])\{\{-?\s*(?:[A-Za-z_][\w.-]*|\"[^\"]*\"|'[^']*')[^{}]*\}\}"
-    )
-)
 _ITEM = re.compile(r"\s*(?:[*+-]|\d+[.)]|:|\[\^[^\]]+\]:)\s+\S")  # of lists, definitions and footnotes
 _NAMED_DATE = re.compile(r"(?:^|/)(\d{4})-(\d\d)-(\d\d)-[^/]*$")
 
@@ -92,11 +94,30 @@ def of_reading(path: str, warnings: Iterable[Warned]) -> list[Problem]:
 class Lint:
     """Looks at one article after the other, and remembers what only shows between several."""
 
-    def __init__(self, site: Site, now: datetime, ignored: Collection[str] = ()) -> None:
+    def __init__(
+        self,
+        site: Site,
+        now: datetime,
+        ignored: Collection[str] = (),
+        *,
+        convert: Callable[[str], str] | None = None,
+        is_missing: Callable[[Article, str], bool] = lambda _article, _reference: False,
+    ) -> None:
+        """Look at the articles of a site at a moment.
+
+        Args:
+            site: The site.
+            now: The moment.
+            ignored: The rules that are switched off.
+            convert: Return the HTML of a body before it is sanitised; None: convert it in this process.
+            is_missing: Return whether a reference of an image in an article leads to a file that is not there.
+        """
         self._site = site
         self._now = now
         self._ignored = ignored
         self._wikilinks = site.markdown == "obsidian"
+        self._convert = convert or _converter(site)
+        self._is_missing = is_missing
         self._at: dict[str, str] = {}  # the address of an article -> its path
         self._spellings: dict[str, dict[str, str]] = {}  # what is the same -> its spellings, each with a path
 
@@ -107,11 +128,30 @@ class Lint:
             found += self._shared(article)
         problems = [Problem(article.path, _line_of(source, key), rule, said) for rule, key, said in found]
         problems += of_reading(article.path, article.warnings)
-        problems += (
-            Problem(article.path, line, rule, said)
-            for line, rule, said in _in_body(article, source, links, self._wikilinks)
-        )
+        problems += self._in_body(article, source, links)
         return self.chosen(problems)
+
+    def _in_body(self, article: Article, source: str, links: Links) -> Iterator[Problem]:
+        """Yield what is wrong in a body; of template code and other dialects one problem a line."""
+        from feeds.lint.markup import Lines, found  # which only a command that looks at articles needs
+
+        first = max(1, source.count("\n") - article.body.count("\n") + 1)  # the body is the end of its file
+        prose = list(_prose(article.body, first))
+        for number, line in prose:
+            for rule, said in (*_in_line(line), *_of_links(line, links, wikilinks=self._wikilinks)):
+                yield Problem(article.path, number, rule, said)
+        try:
+            html = self._convert(article.body)
+        except Refused as refused:
+            yield Problem(article.path, first, "unrenderable", f"shown as it was typed: {refused.reason}")
+            return
+        lines = Lines(prose, article.body, first)
+        seen: set[tuple[int, str, str]] = set()
+        for number, rule, said in found(html, lines, self._site.markdown, partial(self._is_missing, article)):
+            problem = (number, rule, "" if rule in _ONCE_A_LINE else said)
+            if problem not in seen:
+                seen.add(problem)
+                yield Problem(article.path, number, rule, said)
 
     def configuration(self, file: str, feeds: Mapping[str, int], aliases: Mapping[str, str]) -> list[Problem]:
         """Look at what a configuration makes of the articles: its feeds, with the bytes of their texts, and aliases."""
@@ -194,12 +234,16 @@ class Lint:
                 self._spellings.setdefault(same, {}).setdefault(name, article.path)
 
 
-def _in_body(article: Article, source: str, links: Links, wikilinks: bool) -> Iterator[tuple[int, str, str]]:
-    """Give (line, rule, message) for what is wrong in a body, outside its code."""
-    lines = article.body.split("\n")
-    first = source.count("\n") - len(lines) + 2  # the body is the end of its file
+def _converter(site: Site) -> Callable[[str], str]:
+    from feeds.parse.content import Renderer
+
+    return Renderer(site.markdown).converted
+
+
+def _prose(body: str, first: int) -> Iterator[tuple[int, str]]:
+    """Yield the lines of a body that are not code, without code spans, with their numbers, of which `first` is one."""
     fence, code, blank, inside = "", False, True, 0  # inside: how far what belongs to a list's item is indented
-    for number, line in enumerate(lines, max(first, 1)):
+    for number, line in enumerate(body.split("\n"), first):
         if match := _FENCE.match(line):
             fence = fence if fence and not match[1].startswith(fence) else "" if fence else match[1]
         if fence or match:
@@ -213,15 +257,13 @@ def _in_body(article: Article, source: str, links: Links, wikilinks: bool) -> It
         blank = False
         if not code:
             inside = indent // 4 * 4 + 4 if _ITEM.match(line) else inside
-            text = _CODE.sub("", line)
-            yield from ((number, rule, said) for rule, said in (*_in_line(text), *_of_links(text, links, wikilinks)))
+            yield number, _CODE.sub("", line)
 
 
 def _in_line(text: str) -> Iterator[tuple[str, str]]:
     if _MARKDOWN_IMAGE.search(text) or _HTML_IMAGE.search(text):
         yield "image-without-alt", "an image without a text in its place: ![what it shows](…)"
-    if match := _TEMPLATE.search(text):
-        yield "template-code", f"{match[0][:40]!r} would be shown as it is"
+    if "{{" in text or "{%" in text:
         return
     for match in _LINK.finditer(text):
         url = match[1] or match[2]
@@ -229,7 +271,7 @@ def _in_line(text: str) -> Iterator[tuple[str, str]]:
             yield "relative-link", f"{url[:80]!r} depends on the article's address; begin it with /"
 
 
-def _of_links(text: str, links: Links, wikilinks: bool) -> Iterator[tuple[str, str]]:
+def _of_links(text: str, links: Links, *, wikilinks: bool) -> Iterator[tuple[str, str]]:
     for href in hrefs(text, wikilinks=wikilinks):
         target = target_of(href, links.path)
         if target and target.article and links.url(href) is None:

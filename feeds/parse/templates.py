@@ -1,0 +1,60 @@
+"""The few tags of templates that mean the same on every site -> Markdown; all others stay as they are.
+
+{% highlight js %} … {% endhighlight %}      -> a fenced code block; so with Hexo's `codeblock` and Hugo's `highlight`
+{% raw %} … {% endraw %}                     -> …
+[a]({{ site.url }}/b), {{ "/b" | relative_url }}  -> [a](/b)
+"""
+
+import re
+from bisect import bisect
+
+from feeds.parse.admonitions import fence_after
+
+_BEGINS_CODE = re.compile(
+    r"[ \t]*\{(?:%-?\s*(?:highlight|codeblock)\b([^%{}]*)%|\{[<%]\s*highlight\b([^<>%{}]*)[>%]\})\}[ \t]*$"
+)
+_ENDS_CODE = re.compile(r"[ \t]*\{(?:%-?\s*end(?:highlight|codeblock)\s*-?%|\{[<%]\s*/\s*highlight\s*[>%]\})\}[ \t]*$")
+_LANGUAGE = re.compile(r"(?:.*?\blang:)?[\s\"']*([A-Za-z][\w+#.-]*)")
+_BACKQUOTES = re.compile(r"`{3,}")
+_MAX_LINE = 300  # characters of a tag
+_RAW = re.compile(r"\{%-?\s*(?:end)?raw\s*-?%\}")
+_DEFINITION = r"^[ ]{0,3}\[[^\]\n]{1,200}\]:[ \t]*"
+_ADDRESS = rf"(?P<before>\]\(<?|\b(?:href|src)=[\"']|{_DEFINITION}<?)"
+_SITE = re.compile(rf"{_ADDRESS}(?:\{{\{{-?\s*site\.(?:base)?url\s*-?\}}\}}){{1,2}}(?P<root>/?)", re.MULTILINE)
+_PATH = re.compile(
+    rf"{_ADDRESS}\{{\{{-?\s*([\"'])(?P<path>[^\"'{{}}\n]*)\2\s*\|\s*(?:relative_url|absolute_url|"
+    r"prepend:\s*site\.(?:base)?url)\s*-?\}\}",
+    re.MULTILINE,
+)
+_OTHER = re.compile(rf"({_DEFINITION})(\{{[{{%][^<>\n]*[%}}]\}}[^<>\s]*)[ \t]*$", re.MULTILINE)
+
+
+def as_fences(text: str) -> str:
+    """Return a text whose code between tags is in fences; a tag that nothing ends stays."""
+    if "highlight" not in text and "codeblock" not in text:
+        return text
+    lines = text.split("\n")
+    ends = [at for at, line in enumerate(lines) if len(line) <= _MAX_LINE and _ENDS_CODE.match(line)]
+    at, fence = 0, ""
+    while ends and at < ends[-1]:
+        fence, in_code = fence_after(lines[at], fence), bool(fence)
+        if not in_code and len(lines[at]) <= _MAX_LINE and (match := _BEGINS_CODE.match(lines[at])):
+            end = ends[bisect(ends, at)]
+            longest = max(map(len, _BACKQUOTES.findall("\n".join(lines[at:end]))), default=2)
+            language = _LANGUAGE.match(match[1] or match[2] or "")
+            indent = lines[at][: len(lines[at]) - len(lines[at].lstrip())]
+            lines[at] = f"{indent}{'`' * (longest + 1)}{language[1] if language else ''}"
+            lines[end] = f"{indent}{'`' * (longest + 1)}"
+            at = end
+        at += 1
+    return "\n".join(lines)
+
+
+def resolved(text: str) -> str:
+    """Return a text, without its code, in which addresses on the site are paths and nothing is marked as raw."""
+    text = _RAW.sub("", text)
+    if "{{" not in text and "{%" not in text:
+        return text
+    text = _SITE.sub(r"\g<before>/", text)
+    text = _PATH.sub(lambda match: f"{match['before']}/{match['path'].lstrip('/')}", text)
+    return _OTHER.sub(r"\1<\2>", text)  # an address with spaces would make text of all definitions below it

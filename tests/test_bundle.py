@@ -1,0 +1,277 @@
+"""Pictures and other files that articles refer to: where they are on the site, served, exported, or missed."""
+
+import re
+
+import pytest
+from facts import facts
+from hypothesis import given
+from hypothesis import strategies as st
+
+from feeds.article_files import Files, resolved
+from feeds.parse.links import named_files
+
+URL = "https://test.example"
+FLAT, OWN = Files("news/a.md", URL), Files("news/a/index.md", URL, f"{URL}/town/a/")
+BELOW = Files("news/a.md", f"{URL}/blog")
+
+
+@pytest.mark.parametrize(
+    ("files", "reference", "url"),
+    [
+        (FLAT, "x.png", f"{URL}/news/x.png"),
+        (FLAT, "./images/x y.png", f"{URL}/news/images/x%20y.png"),
+        (FLAT, "images/x%20y.png?w=1#z", f"{URL}/news/images/x%20y.png?w=1#z"),
+        (FLAT, "../x.png", f"{URL}/x.png"),
+        (BELOW, "../x.png", f"{URL}/blog/x.png"),
+        (OWN, "x.png", f"{URL}/town/a/x.png"),
+        (OWN, "sub/x.png", f"{URL}/town/a/sub/x.png"),
+        (OWN, "../x.png", f"{URL}/news/x.png"),
+        (Files("a.md", URL), "x.png", f"{URL}/x.png"),
+        (FLAT, "../../x.png", None),
+        (FLAT, ".git/x.png", None),
+        (FLAT, "%2e%2e/%2e%2e/x.png", None),
+        (FLAT, "/x.png", None),
+        (FLAT, "//x.example/x.png", None),
+        (FLAT, "https://x.example/x.png", None),
+        (FLAT, "data:image/png;base64,AA", None),
+        (FLAT, "?x", None),
+        (Files("news/a.md"), "x.png", None),
+    ],
+)
+def test_where_a_file_beside_an_article_is(files, reference, url):
+    """It is at its path below the content folder, or at the page's address if it is in the article's own folder."""
+    assert files.url(reference) == url
+
+
+@pytest.mark.parametrize(
+    ("files", "reference", "path"),
+    [
+        (FLAT, "x.png", "news/x.png"), (FLAT, "/static/x%20y.png?v=1", "static/x y.png"), (FLAT, f"{URL}/x.png", "x.png"),
+        (BELOW, "/blog/x.png", "x.png"), (BELOW, "/x.png", None), (FLAT, "https://x.example/x.png", None), (FLAT, "/../x.png", "x.png"),
+        (FLAT, "/%2e%2e/x.png", None), (FLAT, "/.git/x.png", None), (FLAT, "/", None), (FLAT, "//[", None),
+    ],
+)  # fmt: skip
+def test_which_file_a_reference_means(files, reference, path):
+    """A reference that is relative, from the root of the site or absolute means the same file; others mean none."""
+    assert files.path(reference) == path
+
+
+@given(
+    st.lists(st.sampled_from(["..", ".", "a", "/", "%2e", "%2f", "\\", "b.png", "?", "#", ":", " ", "\x00", "é"])).map(
+        "".join
+    )
+)
+def test_no_reference_leads_out(reference):
+    """Whatever a reference says, the path that it means is below the content folder, and nothing on it is hidden."""
+    for files in (FLAT, OWN, BELOW):
+        for path in (files.path(reference), resolved(files.article, reference)):
+            assert path is None or not any(part in ("", "..") or part.startswith(".") for part in path.split("/"))
+
+
+@pytest.mark.parametrize(
+    ("body", "names"),
+    [
+        ("![x](a.png) and ![y](<b c.jpg>)", ["a.png", "b c.jpg"]),
+        ("![x](a(1).png 'Title') a.png (b.png)", ["a(1).png"]),
+        ("[x]: sub/a.pdf\n<img src=b.png> <img src='c d.png'>", ["sub/a.pdf", "b.png", "c d.png"]),
+        ('<img srcset="a.png 1x, b.png 2x" data-src="c.png" data-srcset="c2.png 2x"><video poster="d.jpg">', ["a.png", "b.png", "c.png", "c2.png", "d.jpg"]),
+        ("![[e f.png|300]] ![[g.png#x]] ![[h.png\\|1]]", ["e f.png", "g.png"]),
+        ("![x](g%20h.png?w=1) ![x](i\\_j.png) ![x](k&amp;l.png)", ["g%20h.png?w=1", "i_j.png", "k&l.png"]),
+        ("[x](A.MP3) [y](no.pngs) [z](b.md)", ["A.MP3"]),
+    ],
+)  # fmt: skip
+def test_files_that_a_text_names(body, names):
+    """References of files are found without parsing the Markdown, however they are written."""
+    assert list(named_files(body)) == names
+
+
+@pytest.fixture
+def pages(site):
+    """Yield a site with pages, and files that articles refer to or do not."""
+    site.configure(site={"pages": True})
+    site.article(
+        "news/2026-05-01-a.md",
+        "![x](images/x.png) ![x](<images/two words.png>) <img srcset='images/s.png 2x' alt=''> [y](y.pdf) ![z](/static/z.png)\n\n"
+        "![up](../up.png) ![out](../../out.png) ![kind](a.exe) ![hidden](.hidden.png) ![feed](/feed.json) ![gone](gone.png)",
+        title="A",
+        image="cover.jpg",
+        audio="talk.mp3",
+    )
+    site.article("news/2026-05-02-draft.md", "![d](images/draft.png)", title="D", draft=True)
+    site.article("own/index.md", "Own. ![in](in.png) ![x](../news/images/x.png)", title="Own", date="2026-04-01")
+    for name in (
+        "news/images/x.png", "news/images/two words.png", "news/images/s.png", "news/images/draft.png", "news/images/unused.png",
+        "news/y.pdf", "news/cover.jpg", "news/talk.mp3", "news/a.exe", "news/.hidden.png", "static/z.png", "up.png", "feed.json",
+        "own/in.png", "own/unused.png",
+    ):  # fmt: skip
+        site.write(name, name)
+    (site.root / "out.png").write_text("out")
+    site.publish()
+    return site
+
+
+SERVED = (
+    "/news/images/x.png", "/news/images/two%20words.png", "/news/images/s.png", "/news/y.pdf", "/news/cover.jpg", "/news/talk.mp3",
+    "/static/z.png", "/up.png", "/own/in.png", "/own/unused.png",
+)  # fmt: skip
+NOT_SERVED = (
+    "/news/images/draft.png", "/news/images/unused.png", "/news/a.exe", "/news/.hidden.png", "/news/gone.png", "/out.png", "/../out.png",
+    "/news/..%2fup.png", "/news/images", "/news/2026-05-01-a.md", "/a/images/x.png", "/rss.xml.gz", "/static/none.png", "/static/..%2fup.png",
+)  # fmt: skip
+
+
+def test_texts_lead_to_files(pages):
+    """All three formats have the same URLs of files, in texts, images and enclosures."""
+    documents = pages.documents()
+    for name in ("rss.xml", "atom.xml", "feed.json"):
+        read = {entry["title"]: entry for entry in facts(name, documents[f"/{name}"])}
+        html = read["A"]["html"]
+        assert f'src="{URL}/news/images/x.png"' in html
+        assert f'src="{URL}/news/images/two%20words.png"' in html
+        assert f'srcset="{URL}/news/images/s.png 2x"' in html
+        assert f'href="{URL}/news/y.pdf"' in html
+        assert f'src="{URL}/static/z.png"' in html
+        assert f'src="{URL}/up.png"' in html
+        assert read["A"]["image"] == f"{URL}/news/cover.jpg"
+        assert [file[0] for file in read["A"]["files"]] == [f"{URL}/news/talk.mp3"]
+        assert f'src="{URL}/own/in.png"' in read["Own"]["html"]
+        assert f'src="{URL}/news/images/x.png"' in read["Own"]["html"]
+
+
+def test_files_are_served_where_an_article_refers_to_them(pages, app):
+    """Nothing else of the content folder is: no file that is not named, or only by a draft, of another kind, hidden, or outside."""
+    server = app(pages)
+    for path in SERVED:
+        assert server.get(path).status == 200, path
+    for path in NOT_SERVED:
+        assert server.get(path).status == 404, path
+    picture = server.get("/static/z.png")
+    assert (picture.body, picture.headers["content-type"]) == (b"static/z.png", "image/png")
+    assert server.get("/static/z.png", If_None_Match=picture.headers["etag"]).status == 304
+    assert server.get("/static/page.css").status == 200
+    assert b"jsonfeed.org" in server.get("/feed.json").body
+
+
+def test_a_file_is_not_served_after_its_article(pages, app):
+    """A file is gone with the last article that refers to it, and so is one that an edit no longer names."""
+    server = app(pages)
+    assert server.get("/news/y.pdf").status == server.get("/news/images/x.png").status == 200
+    pages.article("news/2026-05-01-a.md", "Edited.", title="A")
+    pages.publish()
+    assert server.get("/news/y.pdf").status == 404
+    assert server.get("/news/images/x.png").status == 200  # of the other article
+    pages.article("own/index.md", title="Own", date="2026-04-01", draft=True)
+    pages.publish(accept=True)
+    assert server.get("/news/images/x.png").status == 404
+
+
+def test_no_link_leads_out(pages, app):
+    """A symbolic link that leads out of the content folder is not served, and one within is."""
+    pages.article("links.md", "![a](inner.png) ![b](outer.png) ![c](circle.png)", title="Links")
+    for name, target in (("inner", "content/up.png"), ("outer", "out.png"), ("circle", "content/circle.png")):
+        (pages.content / f"{name}.png").symlink_to(pages.root / target)
+    pages.publish()
+    server = app(pages)
+    assert [server.get(f"/{name}.png").status for name in ("inner", "outer", "circle")] == [200, 404, 404]
+
+
+def test_files_that_are_referred_to_are_exported(pages):
+    """A build writes the files that articles refer to and those of their own folders; it removes one that is no longer named."""
+    assert pages.run("build").returncode == 0
+    public = pages.root / "public"
+    kinds = {".png", ".jpg", ".pdf", ".mp3", ".exe"}
+    written = {f"/{file.relative_to(public)}".replace(" ", "%20") for file in public.rglob("*") if file.suffix in kinds}
+    assert written == set(SERVED)
+    assert (public / "news/images/x.png").read_text() == "news/images/x.png"
+    assert (public / "feed.json").read_text().startswith("{")
+    pages.article("news/2026-05-01-a.md", "![x](images/x.png)", title="A")
+    assert pages.run("build").returncode == 0
+    assert (public / "news/images/x.png").exists()
+    assert not (public / "static/z.png").exists()
+
+
+def test_an_article_may_refer_to_many_files(pages):
+    """Of more than a thousand files that one article refers to, the first thousand are served."""
+    pages.article("many.md", "\n".join(f"![x](/m/{number}.png)" for number in range(1_200)), title="Many")
+    pages.publish()
+    with pages.catalog.reading() as catalog:
+        assert sum(target.startswith("/m/") for target in catalog.linked_files("", 9_999)) == 1_000
+
+
+@pytest.mark.parametrize("pages_here", [True, False])
+def test_references_that_no_file_can_have(site, pages_here):
+    """A reference with a character that no name can hold is missing like any other."""
+    site.configure(site={"pages": pages_here})
+    site.article("a.md", f"![x](a%00.png) ![y]({'n' * 300}.png)", title="A")
+    assert site.run("check").stdout.count("(missing-image)") == 2
+
+
+def test_a_site_with_another_home_serves_no_files(site, app):
+    """Without pages the URLs of relative references are relative to the article's address, and no file is served."""
+    site.article("a.md", "![x](x.png)", title="A")
+    site.write("x.png", "x")
+    site.publish()
+    assert f'src="{URL}/a/x.png"' in site.items()["A"]["content_html"]
+    assert app(site).get("/x.png").status == 404
+
+
+def test_check_knows_what_is_served(pages):
+    """With pages, every picture of the site that is not below the content folder, or can't be served, is reported."""
+    pages.article(
+        "b.md", "![a](/static/none.png) ![b](https://test.example/none.png) ![c](https://x.example/none.png)", title="B"
+    )
+    told = [line for line in pages.run("check").stdout.splitlines() if line.endswith("(missing-image)")]
+    found = [line.split(":")[0] + " " + line.split("file ")[1].split("'")[1] for line in told]
+    assert sorted(found) == [
+        "content/b.md /static/none.png",
+        "content/b.md https://test.example/none.png",
+        "content/news/2026-05-01-a.md ../../out.png",
+        "content/news/2026-05-01-a.md .hidden.png",
+        "content/news/2026-05-01-a.md /feed.json",
+        "content/news/2026-05-01-a.md a.exe",
+        "content/news/2026-05-01-a.md gone.png",
+    ]
+
+
+def test_pictures_in_a_vault(site, app):
+    """Obsidian's embedded pictures are found beside the note, by their path in the vault, and in its attachments."""
+    site.configure(site={"pages": True}, content={"markdown": "obsidian"})
+    site.write(".obsidian/app.json", '{"attachmentFolderPath": "files"}')
+    site.article(
+        "notes/a.md",
+        "![[beside.png]] ![[in/vault.png|A]] ![[kept.png#icon|300]]\n\n| a |\n|--|\n| ![[kept.png\\|200]] |\n\n`![[kept.png]]` ![[none.png]]",
+        title="A",
+    )
+    for name in ("notes/beside.png", "in/vault.png", "files/kept.png"):
+        site.write(name, "x")
+    site.publish()
+    html = site.items()["A"]["content_html"]
+    for name in ("notes/beside.png", "in/vault.png", "files/kept.png"):
+        assert f'src="{URL}/{name}"' in html
+        assert app(site).get(f"/{name}").status == 200
+    assert html.count("files/kept.png") == 2
+    assert "<code>![[kept.png]]</code>" in html
+    assert "there is no file 'none.png' (missing-image)" in site.run("check").stdout
+
+
+@pytest.mark.parametrize("settings", ["{", "[]", '{"attachmentFolderPath": 1}', '{"attachmentFolderPath": "./files"}'])
+def test_settings_of_a_vault(site, settings):
+    """Settings that can't be read say nothing, and a folder of attachments may be beside each note."""
+    site.configure(site={"pages": True}, content={"markdown": "obsidian"})
+    site.write(".obsidian/app.json", settings)
+    site.article("notes/a.md", "![[kept.png]]", title="A")
+    site.write("notes/files/kept.png", "x")
+    site.publish()
+    at = "notes/files/kept.png" if "./files" in settings else "notes/kept.png"
+    assert f'src="{URL}/{at}"' in site.items()["A"]["content_html"]
+
+
+def test_what_a_page_says_of_its_article(site):
+    """Headings have ids to which links on the page lead, and the page names the address where the article was first published."""
+    site.configure(site={"pages": True})
+    site.article("a.md", "[up](#part)\n\n## Part", title="A", canonical_url="https://first.example/a")
+    assert site.run("build").returncode == 0
+    page = (site.root / "public/a/index.html").read_text()
+    anchor = re.search(r'<a href="#([^"]+)">up</a>', page)[1]
+    assert f'<h2 id="{anchor}">Part</h2>' in page
+    assert '<link rel="canonical" href="https://first.example/a">' in page
