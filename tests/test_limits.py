@@ -1,6 +1,8 @@
 """One client cannot keep others waiting: what is in memory is answered at once, all else within limits."""
 
 import asyncio
+import hashlib
+import hmac
 import socket
 import threading
 import time
@@ -64,6 +66,21 @@ def test_clients_without_progress_keep_nobody_waiting(big, site, request_):
         assert big.get("/tag/t/archive/1/rss.xml").status == 200
         site.article("new.md", title="New")
         big.wait_for(lambda: "New" in big.titles())
+
+
+def test_a_signature_needs_no_proxy(site, serve):
+    """The webhook's body is read beside other requests: GitHub's signature is accepted, and another is refused."""
+    secret, body = "a-secret-of-the-owner", b'{"ref": "main"}'
+    site.configure(schedule={"webhook": secret})
+    server = serve(site)
+
+    def call(signature):
+        head = ["POST /refresh HTTP/1.1", "Host: x", "Connection: close", f"X-Hub-Signature-256: sha256={signature}"]
+        head += [f"Content-Length: {len(body)}", "", ""]
+        return server.raw("\r\n".join(head).encode() + body).split(b" ")[1]
+
+    assert call(hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()) == b"202"
+    assert call("0" * 64) == b"401"
 
 
 def test_files_are_sent_in_parts(big, site):

@@ -18,7 +18,7 @@ from wsgiref.types import WSGIEnvironment
 from feeds.documents import MustWait, Patience
 from feeds.web import create_app
 from feeds.web.front import SENDS_FILES, Front
-from feeds.web.hook import LARGEST_BODY
+from feeds.web.hook import BODY, LARGEST_BODY
 from feeds.web.lanes import BODIES, BODY_SECONDS, SECONDS_WITHOUT_PROGRESS, Full, Lanes
 from feeds.web.response import Response
 
@@ -96,7 +96,7 @@ class Application:
             raise Full from None
         finally:
             self._bodies -= 1
-        environ["feeds.body"] = b"".join(parts)
+        environ[BODY] = b"".join(parts)
 
 
 def create_rsgi() -> Application:
@@ -158,7 +158,7 @@ def environment(scope: Any) -> WSGIEnvironment | None:
 
 def for_wsgi(environ: WSGIEnvironment) -> None:
     """Add what Flask needs besides."""
-    body = environ.get("feeds.body", b"")
+    body = environ.get(BODY, b"")
     environ |= {
         "SCRIPT_NAME": "",
         "SERVER_NAME": "localhost",
