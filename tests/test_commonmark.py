@@ -161,6 +161,7 @@ def test_brackets_in_cells_beside_a_formula_are_brackets():
         ("```\n{: .x}\n```", "<pre><code>{: .x}\n</code></pre>\n"),
         ('![a](b){:\n.c width="70"} d', '<p><img src="b" alt="a" /> d</p>\n'),
         ("A\n{.lead #x}", "<p>A</p>\n"),
+        ('A\n{style="margin: auto" .x}', "<p>A</p>\n"),
         ("- a\n- b\n{.wide}", "<ul>\n<li>a</li>\n<li>b</li>\n</ul>\n"),
         ('- a\n\n{.wide data-x="a b" k=v}\n\nA', "<ul>\n<li>a</li>\n</ul>\n<p>A</p>\n"),
         (

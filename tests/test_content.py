@@ -225,6 +225,9 @@ def test_the_first_heading(body, text):
         ("A.\n\nB.\n\n<!--   excerpt   -->\n\nC.", "A. B."),
         ("A `<!--more-->`.\n\nB.", "A <!--more-->."),
         ("```\n<!-- more -->\n```\n\nB.\n\nC.", "B."),
+        ("{% assign x = 1 | y %}\n{{< badge a=1 >}}\n\n{% if x %}\nA {{ x }}.", "A {{ x }}."),
+        ("Dear all,\n\nthe ferry is late.\n\nC.", "Dear all, the ferry is late."),
+        ("Dear all,", "Dear all"),
     ],
 )
 def test_summary_is_plain_text(body, summary):

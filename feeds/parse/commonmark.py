@@ -62,8 +62,9 @@ _FOOTNOTE = re.compile(r'<sup class="footnote-ref"><a href="([^"]*)" id="([^"]*)
 _NAME = r"[.#][A-Za-z][\w:.-]*+"
 _PAIR = r"[\w:-]++=(?:&quot;[^{}&]*+&quot;|[^\s{}&]++)"
 _NAMES_AND_PAIRS = rf"(?:[ ]++(?:{_NAME}|{_PAIR}))*+[ ]*+"
-_LIST = rf"\{{(?::[^{{}}]{{0,300}}|[ ]*+{_NAME}{_NAMES_AND_PAIRS})\}}"
-_ANY_LIST = re.compile(r"\{(?::|(?<=/>\{)|[ ]*+[.#][A-Za-z])")
+_QUOTED_PAIR = r"[\w:-]++=&quot;[^{}&]*+&quot;"
+_LIST = rf"\{{(?::[^{{}}]{{0,300}}|[ ]*+(?:{_NAME}|{_QUOTED_PAIR}){_NAMES_AND_PAIRS})\}}"
+_ANY_LIST = re.compile(r"\{(?::|(?<=/>\{)|[ ]*+(?:[.#][A-Za-z]|[\w:-]++=&quot;))")
 _CODE_TAG = re.compile(r"(</?(?:pre|code)\b[^<>]*>)")
 _TOC = re.compile(r"<([uo]l)>\n<li>[^<\n]*\n\{:\s*toc[^{}]*\}</li>\n</\1>\n?")
 _ATTRIBUTES_ALONE = re.compile(rf"<p>{_LIST}</p>\n?")

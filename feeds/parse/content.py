@@ -25,6 +25,8 @@ _EXCERPT_END = re.compile(
 )
 _EXCERPT_MARKS = ("<!--", "{/*", "{!--", "{&")  # one of them is in what `_EXCERPT_END` finds; to look is much cheaper
 _PARAGRAPH = re.compile(r"<p(?:\s[^>]*)?>(.*?)</p>", re.DOTALL)
+# what a paragraph may begin with that only another generator understands
+_TEMPLATE = re.compile(r"(?:\{\{[<%][^{}]*[>%]\}\}\s*|\{%[^{}]*%\}\s*|\{#[^{}]*#\}\s*)+")
 _BLOCK_END = re.compile(r"</(?:p|li|div|h[1-6]|t[dhr]|blockquote|pre|figure|figcaption|d[td])>|<br>")
 _FOOTNOTE_MARK = re.compile(r'<sup id="[\w-]*fnref[^"]*"><a [^>]*>[^<]*</a></sup>')
 _CALLOUT_TITLE = re.compile(r"<blockquote>\n<p><strong>[^<]*</strong></p>")
@@ -60,6 +62,7 @@ _NOT_NESTED = frozenset(
         "tbody",
     ]
 )
+_LONGEST_GREETING = 50  # characters of a paragraph that the next one continues
 _LONGEST_SUMMARY = 500  # characters
 _MAX_HEADING = 300  # characters of a title that is taken from a heading
 
@@ -201,8 +204,12 @@ def _require_shallow(converted: str, paragraphs: int) -> None:
 
 
 def _first_paragraph(rendered: str) -> str:
-    texts = (_plain(match[1]) for match in _PARAGRAPH.finditer(_CALLOUT_TITLE.sub("", rendered)))
-    return next((text for text in texts if text), "") or _plain(rendered)
+    found = (_plain(match[1]) for match in _PARAGRAPH.finditer(_CALLOUT_TITLE.sub("", rendered)))
+    texts = (left for text in found if (left := text[match.end() :] if (match := _TEMPLATE.match(text)) else text))
+    first = next(texts, "")
+    if first.endswith(",") and len(first) <= _LONGEST_GREETING:
+        first = f"{first} {next(texts, '')}".rstrip(" ,")
+    return first or _plain(rendered)
 
 
 def _plain(rendered: str) -> str:

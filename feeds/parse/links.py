@@ -35,9 +35,11 @@ _DESTINATION = re.compile(
     r"""(?:\]\(|\]:|\bhref\s*=\s*["']?)\s*(?:<(?P<pointed>[^<>\n]+)>|(?P<plain>(?:[^\s<>"'()]|\([^\s<>"'()]*\))+))""",
     re.IGNORECASE,
 )
-_FILE_DESTINATION = re.compile(
-    r"""(?:\]\(|\]:|\b(?:(?P<set>(?:data-(?:lazy-)?)?srcset)|href|src|poster|data(?:-[\w-]{1,20})?)\s{0,9}=)\s*"""
-    r"""(?:<(?P<pointed>[^<>\n]+)>|"(?P<double>[^"]*)"|'(?P<single>[^']*)'|(?P<plain>(?:[^\s<>"'()]|\([^\s<>"'()]*\))+))""",
+# references of pictures and other files, in Markdown and in the attributes of HTML
+_IN_MARKDOWN = re.compile(r"""\](?:\(|:)\s*(?:<(?P<pointed>[^<>\n]+)>|(?P<plain>(?:[^\s<>"'()]|\([^\s<>"'()]*\))+))""")
+_IN_ATTRIBUTE = re.compile(
+    r"""\s(?:(?P<set>(?:data-(?:lazy-)?)?srcset)|href|src|poster|data(?:-[\w-]{1,20})?)\s{0,9}=\s{0,9}"""
+    r"""(?:"(?P<double>[^"]*)"|'(?P<single>[^']*)'|(?P<bare>[^\s"'<>]+))""",
     re.IGNORECASE,
 )
 MAX_FILES = 1_000  # of one article
@@ -140,16 +142,17 @@ def is_file(target: str) -> bool:
 
 def named_files(body: str) -> Iterator[str]:
     """Yield the references of pictures and of other files in a body in Markdown; some may be in code."""
-    body = unescape(body) if "&" in body else body
-    for match in _FILE_DESTINATION.finditer(body):
-        found = match["pointed"] or match["double"] or match["single"] or match["plain"] or ""
-        for reference in (word.strip(",") for word in found.split()) if match["set"] else (found,):
-            if media_type(reference):
-                yield _ESCAPE.sub(r"\1", reference)
+    found = (
+        [match["pointed"] or match["plain"] for match in _IN_MARKDOWN.finditer(body)]
+        if "](" in body or "]:" in body
+        else []
+    )
+    for match in _IN_ATTRIBUTE.finditer(body) if "<" in body else ():
+        value = match["double"] or match["single"] or match["bare"] or ""
+        found += (word.strip(",") for word in value.split()) if match["set"] else [value]
     if "![[" in body:
-        yield from (
-            name for match in _WIKILINK.finditer(body) if media_type(name := match[1].partition("#")[0].strip())
-        )
+        found += (match[1].partition("#")[0].strip() for match in _WIKILINK.finditer(body))
+    yield from (_ESCAPE.sub(r"\1", unescape(one)) for one in found if media_type(one))
 
 
 def with_references(text: str) -> str:
