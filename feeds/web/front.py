@@ -100,6 +100,11 @@ class Front:
         """Return the response to a request for which there is no room now."""
         return self._unavailable(environ, Busy("too many requests are waiting"))
 
+    def no_body(self, environ: WSGIEnvironment) -> Response:
+        """Return the response to a request whose body did not arrive in time (RFC 9110 section 15.5.9)."""
+        headers = [("Connection", "close"), ("Cache-Control", "no-store")]
+        return self._say(environ, OTHER, 408, "The body of the request did not arrive.\n", headers)
+
     def _respond(self, path: str, environ: WSGIEnvironment, patience: Patience) -> Response | None:
         answer = self._find(path, environ, patience)
         if answer is None:

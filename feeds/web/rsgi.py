@@ -60,6 +60,8 @@ class Application:
                 response = await self._lanes.run(lane, lambda: self._front.ask_flask(environ))
         except Full:
             response = self._front.too_busy(environ)
+        except TimeoutError:
+            response = self._front.no_body(environ)
         return response
 
     async def _ask(self, environ: WSGIEnvironment) -> Response | None:
@@ -77,7 +79,7 @@ class Application:
         return await self._lanes.run(lane, lambda: front.respond(environ, Patience.RENDER))
 
     async def _read_body(self, environ: WSGIEnvironment, protocol: Any) -> None:
-        """Read the body of a request within limits of size and time. Raises `Full` beyond them."""
+        """Read the body of a request. Raises `Full` if too many are read, and `TimeoutError` if it takes too long."""
         length = environ.get("CONTENT_LENGTH", "")
         if not (length.isdecimal() and len(length) <= 9 and 0 < int(length) <= LARGEST_BODY):  # noqa: PLR2004  # digits
             return
@@ -92,8 +94,6 @@ class Application:
                     size += len(part)
                     if size > LARGEST_BODY:
                         break
-        except TimeoutError:
-            raise Full from None
         finally:
             self._bodies -= 1
         environ[BODY] = b"".join(parts)
@@ -115,8 +115,10 @@ def limit_silence() -> None:
     sockets: list[socket.socket] = []
     with contextlib.ExitStack() as stack:
         for entry in Path("/proc/self/fd").iterdir():
+            # nothing else: to close a copy of a database file's descriptor would release this process's locks on it
             with contextlib.suppress(OSError):
-                sockets.append(stack.enter_context(socket.socket(fileno=os.dup(int(entry.name)))))
+                if entry.readlink().name.startswith("socket:"):
+                    sockets.append(stack.enter_context(socket.socket(fileno=os.dup(int(entry.name)))))
         inet = [one for one in sockets if one.family in {socket.AF_INET, socket.AF_INET6}]
         ports = {one.getsockname()[1] for one in inet if one.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN)}
         for one in inet:
