@@ -313,7 +313,7 @@ def test_metadata_without_marks():
 
 
 @pytest.mark.parametrize(
-    "text", ["Date: Tuesday\nPlace: town hall\n\nx", "Title: x\nand more\n\nx", "Note:x\nTitle: y\n", "\nTitle: x\n\nx", "Title: x\nhttps://x.example\n"]
+    "text", ["Alice: Hello\nBob: Hi.\nAlice: How are you?\n\nx", "Date: Tuesday\nPlace: town hall\n\nx", "Title: x\nand more\n\nx", "Note:x\nTitle: y\n", "\nTitle: x\n\nx", "Title: x\nhttps://x.example\n"]
 )  # fmt: skip
 def test_prose_with_colons_is_no_metadata(text):
     """A text whose first lines are no metadata, or metadata without a title, is an article's text."""

@@ -66,6 +66,7 @@ def _metadata(text: str) -> tuple[FrontMatter, str] | None:
     values: dict[str, list[str]] = {}
     lines: dict[str, int] = {}
     key, at = "", 0
+    twice: tuple[str, int] | None = None
     for number, line in enumerate(text[:_LARGEST].split("\n"), 1):
         at += len(line) + 1
         if not line.strip():
@@ -75,12 +76,14 @@ def _metadata(text: str) -> tuple[FrontMatter, str] | None:
         elif match := _METADATA.match(line):
             key, value = match[1], line[match.end() :].strip()
             if values.setdefault(key, [value]) != [value]:
-                raise Refused(f"front matter: {key}: said twice", number)
+                twice = twice or (key, number)
             lines.setdefault(key, number)
         else:
             return None
     if not any(key.lower() == "title" for key in values):
         return None
+    if twice:
+        raise Refused(f"front matter: {twice[0]}: said twice", twice[1])
     return FrontMatter({key: " ".join(parts) for key, parts in values.items()}, lambda key: lines[key]), text[at:]
 
 
