@@ -29,9 +29,6 @@ _EMAIL = re.compile(r"[^@\s<>()]+@[^@\s<>()]+")
 _MAX_NAMES = 100  # each is a feed
 _MAX_LENGTH_DIGITS = 15
 _MAX_SHOWN = 60  # characters of a value in a message
-_YES = {"true", "yes", "on", "1"}
-_NO = {"false", "no", "off", "0", "never"}
-_NOT_BUILT = {"false", "no", "off", "0", "never", "local"}  # Hugo's build options
 _WITHHOLDING = frozenset({"draft", "private", "public", "password", "visibility", "status", "elsewhere", "unsupported"})
 _IN_FEEDS = frozenset({"unlisted", "listed", "outputs", "visibility", "status"})
 _UNSUPPORTED = (
@@ -57,8 +54,12 @@ class Fields:
                 self._add(keys.ROLES[key], spelling, value)
             elif key in keys.CONTAINERS and isinstance(value, dict):
                 for inner, inner_value in value.items():
-                    roles = keys.INNER_ROLES.get(canonical(str(inner)), ())
-                    self._add(roles, f"{spelling}.{inner}", inner_value)
+                    inner_key = canonical(str(inner))
+                    self._add(keys.INNER_ROLES.get(inner_key, ()), f"{spelling}.{inner}", inner_value)
+                    if meant := keys.misspelt(inner_key):
+                        self._warn_of_typo(f"{spelling}.{inner}", meant, inner_value)
+            elif meant := keys.misspelt(key):
+                self._warn_of_typo(spelling, meant, value)
 
     def _add(self, roles: Iterable[tuple[str, int]], key: str, value: Any) -> None:
         value = one_line(value) if isinstance(value, str) else value
@@ -101,7 +102,9 @@ class Fields:
 
     def _dates(self, field: str) -> Iterator[datetime]:
         for _, key, value in self._in(field):
-            if canonical(key) in {"published", "embargo"} and _word(value) in _YES | _NO:
+            if canonical(key) in {"published", "embargo"} and _word(value) in keys.YES | keys.NO:
+                continue
+            if canonical(key) == "published" and not _is_dated(value):  # `is_withheld` has warned of it
                 continue
             # MkDocs: date: {created: …, updated: …}
             inner = _part(value, "created", "published", "date") if isinstance(value, dict) else None
@@ -285,50 +288,70 @@ class Fields:
                 self._warn(key, f"{_shown(value)} {_UNSUPPORTED}", "withholding-key")
         reasons = [
             *(self._is_draft(key, value) for _, key, value in self._in("draft")),
-            *(self._is_private(key, value) for _, key, value in self._in("private")),
-            *(_word(_single(value)) in _NO for _, _, value in self._in("public")),
-            *(value is not False and _word(value) not in _NO for _, _, value in self._in("password")),
-            *(self._is_invisible(key, value) for _, key, value in self._in("visibility")),
-            *(_word(_single(value)) in keys.WITHHELD_STATUS for _, _, value in self._in("status")),
-            *(_is_withheld_elsewhere(canonical(key), value) for _, key, value in self._in("elsewhere")),
+            *self._flags("private", "public", "visibility", "status"),
+            *(value is not False and _word(value) not in keys.NO for _, _, value in self._in("password")),
+            *(self._is_withheld_elsewhere(key, value) for _, key, value in self._in("elsewhere")),
         ]
         return any(reasons)
 
     @staticmethod
     def _keeps_back(key: str, value: Any) -> bool:
         if canonical(key) in {"access", "accesslevel", "tier", "paywall"}:
-            return _word(value) not in keys.PUBLIC | _NO
-        return _word(value) in _YES
+            return _word(value) not in keys.PUBLIC | keys.NO
+        return _word(value) in keys.YES or keys.is_misspelt_flag(_word(value))
 
     def _is_draft(self, key: str, value: Any) -> bool:
         word = _word(value)
-        if word in _YES | _NO:
-            return word in _YES
+        if word in keys.YES | keys.NO:
+            return word in keys.YES
         raise self.refused(key, f"must be true or false, not {_shape(value)}")
 
-    def _is_private(self, key: str, value: Any) -> bool:
-        word = _word(value)
-        if word not in _YES | _NO:
-            self._warn(key, f"{_shown(value)} is neither true nor false; the article is not published")
-        return word not in _NO
+    def _flags(self, *fields: str) -> list[bool]:
+        return [self._is_flagged(field, key, value) for field in fields for _, key, value in self._in(field)]
 
-    def _is_invisible(self, key: str, value: Any) -> bool:
-        word = _word(value) or _shape(value)
-        if word not in keys.PUBLIC | keys.UNLISTED | keys.WITHHELD_VISIBILITY:
-            self._warn(key, f"{_shown(value)} is unknown; the article is not published. Write public or unlisted",
-                       "withholding-key")  # fmt: skip
-        return word not in keys.PUBLIC | keys.UNLISTED
+    def _is_flagged(self, field: str, key: str, value: Any) -> bool:
+        """Return whether a value keeps an article back. So does one that is not known, with a warning."""
+        kept, shown, write = keys.FLAGS[field]
+        word = _word(_single(value))
+        if word in kept:
+            return True
+        if (word and word in shown) or value in ([], {}) or _says_something_else(canonical(key), value):
+            return False
+        effect = "in no feed" if field in {"unlisted", "listed"} else "not published"
+        self._warn(key, f"{_shown(value)} is unknown, so the article is {effect}; write {write}", "withholding-key")
+        return True
+
+    def _is_withheld_elsewhere(self, key: str, value: Any) -> bool:
+        """Return whether a key of one generator keeps the article back there."""
+        if canonical(key) in {"published", "permalink"}:  # Jekyll: no article; Eleventy: no page is written
+            return self._is_flagged("public", key, value)
+        if canonical(key) == "build":  # Hugo
+            parts = [(part, _part(value, part)) for part in ("list", "render")] if isinstance(value, dict) else []
+            return any(self._is_flagged("build", f"{key}.{part}", said) for part, said in parts if said is not None)
+        return self._is_flagged("private", key, value)  # Hugo's headless, Eleventy's eleventyExcludeFromCollections
 
     def is_listed(self) -> bool:
         """Return whether the article is to be in feeds."""
         if self._found.keys().isdisjoint(_IN_FEEDS):
             return True
         return not (
-            any(_word(value) in _YES for _, _, value in self._in("unlisted"))
-            or any(_word(value) in _NO for _, _, value in self._in("listed"))
+            any(self._flags("unlisted", "listed"))
             or any(_word(value) in keys.UNLISTED for field in ("visibility", "status") for *_, value in self._in(field))
             or any(_without_feeds(value) for _, _, value in self._in("outputs"))
         )
+
+    def _warn_of_typo(self, key: str, meant: str, value: Any) -> None:
+        """Warn of a misspelt key, if the article would be kept back under the key that is meant."""
+        word = _word(_single(value))
+        fields = [field for field, _ in keys.ROLES[meant] if field in keys.FLAGS]
+        field = fields[0] if fields else "public" if meant == "published" else "private"
+        if meant in keys.FIELDS["password"]:
+            keeps = isinstance(value, str) and not _is_nothing(value)
+        else:
+            misspelt = field not in {"visibility", "status"} and keys.is_misspelt_flag(word)
+            keeps = misspelt or word in keys.FLAGS[field][0] | keys.UNLISTED
+        if keeps:
+            self._warn(key, f"is unknown and has no effect; did you mean {meant!r}?", "withholding-key")
 
     def refused(self, key: str, reason: str) -> Refused:
         """Return the refusal of a key's value, with the line of the key."""
@@ -378,13 +401,18 @@ def _name_of(facts: Mapping[str, Any]) -> str:
     return "" if isinstance(name, dict | list | bool) or name is None else _text(name)
 
 
-def _is_withheld_elsewhere(key: str, value: Any) -> bool:
-    """Return whether a key of one generator keeps the article back there."""
-    if key in {"published", "permalink"}:  # Jekyll: no article; Eleventy: no page is written
-        return _word(value) in _NO
-    if key == "build":  # Hugo
-        return isinstance(value, dict) and any(_word(value.get(part)) in _NOT_BUILT for part in ("list", "render"))
-    return _word(value) in _YES  # Hugo's headless, Eleventy's eleventyExcludeFromCollections
+def _says_something_else(key: str, value: Any) -> bool:
+    """Return whether a value is one that a canonical key has where it is no flag."""
+    if key in keys.LOOSE_FLAGS:  # a path, the address of a feed, a list of feeds
+        return not keys.is_misspelt_flag(_word(_single(value)))
+    if key in {"published", "publish"}:
+        return _is_dated(value)
+    return key == "eleventyexcludefromcollections" and isinstance(value, list)
+
+
+def _is_dated(value: Any) -> bool:
+    """Return whether a value is meant to be a date, as far as one can see."""
+    return isinstance(value, dict) or (isinstance(value, str) and any(map(str.isdecimal, value)))
 
 
 def _without_feeds(outputs: Any) -> bool:
