@@ -348,6 +348,78 @@ def test_bylines(front, authors):
     assert (article.authors, article.warnings) == (authors, ())
 
 
+@pytest.mark.parametrize(
+    ("front", "message"),
+    [
+        ("authors: [sloober]", "'sloober' is not in authors.yml (did you mean 'slober'?); the key"),
+        ("author: zed", "'zed' is not in authors.yml; the key"),
+        ("authors: bo, sloober", "'sloober' is not in authors.yml (did you mean"),
+        ("authors: [bo, Sloober]", "'Sloober' is not in authors.yml (did you mean"),
+        ("authors: [{key: sloober}]", "'sloober' is not in authors.yml (did you mean"),
+    ],
+)
+def test_an_author_who_is_no_key(front, message):
+    """What looks like a key of authors.yml and is none stays an author, with a warning and the closest key."""
+    article = with_(f"title: T\n{front}", people={**PEOPLE, "slober": {"name": "S. Lober"}})
+    (warning,) = article.warnings
+    assert (warning.line, warning.rule) == (4, "unusable-value")
+    assert f": {message}" in warning.message
+    assert article.authors[-1].name in {"sloober", "Sloober", "zed"}
+
+
+@pytest.mark.parametrize(
+    "front", ["authors: [bo, Eve Fox]", "author: Zed", "author: zed@x.example", "authors: [Ann, zoë x]"]
+)
+def test_authors_who_are_names(front):
+    """A name beside authors.yml is no key, and is not warned of; nor is anybody where there is no such file."""
+    assert with_(front, people=PEOPLE).warnings == ()
+    assert with_("authors: [sloober]").warnings == ()
+
+
+@pytest.mark.parametrize(
+    ("front", "authors"),
+    [
+        ('author: "[[Ann Bee]]"', ("Ann Bee",)),
+        ('author: "[[People/Ann Bee#Work|Ann]]"', ("Ann",)),
+        ('author: ["[[People/Ann Bee]]", "[[bo]]"]', ("Ann Bee", "Bo Dale")),
+        ('authors: "[[Ann Bee]], [[Carl Dee]]"', ("Ann Bee", "Carl Dee")),
+        ('author: {name: "[[Ann Bee]]"}', ("Ann Bee",)),
+        ("author: [[Ann Bee]]", ("Ann Bee",)),
+    ],
+)
+def test_authors_as_links_of_obsidian(front, authors):
+    """A link to a note is the name that it shows."""
+    assert tuple(author.name for author in with_(front, people=PEOPLE).authors) == authors
+
+
+def test_other_properties_as_links_of_obsidian():
+    """A link is a category's or a tag's name, and the file of an image or an enclosure."""
+    article = with_(
+        'categories: ["[[Diary|My diary]]"]\ntags: "[[a]], [[b/c]]"\ncover: "[[pics/my img.png|300]]"\naudio: "![[a.mp3]]"'
+    )
+    assert (article.categories, article.tags) == (("My diary",), ("a", "c"))
+    assert article.image == Image("pics/my img.png", "", "image/png")
+    assert article.enclosures == (Enclosure("a.mp3", "audio/mpeg"),)
+    assert with_('image: {url: "[[a.png]]"}').image == Image("a.png", "", "image/png")
+
+
+@pytest.mark.parametrize(
+    ("value", "tags"),
+    [
+        ('["#reading"]', ("reading",)),
+        ('"#one #two"', ("one", "two")),
+        ('"#one, #two #three"', ("one", "two", "three")),
+        ('["#one #two", "#a/b", x]', ("one", "two", "a/b", "x")),
+        ('"#one two"', ("one two",)),
+        ('[C#, "#", "##"]', ("C#",)),
+    ],
+)
+def test_marks_of_tags(value, tags):
+    """A number sign before a tag is no part of it, and separates tags in a text."""
+    assert with_(f"tags: {value}").tags == tags
+    assert read(f'{{"date": "2026-05-01", "keywords": {json.dumps(list(tags))}}}\nx').tags == tags
+
+
 def test_names_one_level_down():
     """Zola's [taxonomies] and [extra] and Hugo's params count where the key itself is absent; they tell no identity."""
     toml = '+++\ndate = 2024-03-01\n[taxonomies]\ntags = ["a"]\ncategories = ["b"]\n[extra]\nlang = "de"\ntitle = "No"\nlink = "https://x.example/"\n+++\nx'
