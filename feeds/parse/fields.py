@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 from feeds.errors import Refused
 from feeds.model import Author, Enclosure, Image, Warned
 from feeds.parse import dates, keys, values
-from feeds.parse.frontmatter import FrontMatter
+from feeds.parse.frontmatter import FrontMatter, unfilled
 from feeds.parse.keys import canonical
 from feeds.parse.media import media_type
 from feeds.text import one_line
@@ -111,7 +111,7 @@ class Fields:
             try:
                 yield dates.parse(value if inner is None else inner, self._zone)
             except ValueError as error:
-                raise self.refused(key, f"{values.shown(value)} {error}") from None
+                raise self.refused(key, unfilled(str(value)) or f"{values.shown(value)} {error}") from None
 
     def optional_date(self, field: str) -> datetime | None:
         """Return the first usable date of a secondary field."""
