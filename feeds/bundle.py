@@ -12,9 +12,11 @@ from feeds import syndicate
 from feeds.article_files import has_own_folder, resolved, without_suffix
 from feeds.encoding import SUFFIXES
 from feeds.model import Article, Site
-from feeds.parse.links import MAX_FILES, named_files
+from feeds.parse.html import references
 from feeds.parse.media import media_type
 from feeds.text import on_site, scheme
+
+_LONGEST_PATH = 2_000  # bytes below the content folder: an entry of PostgreSQL's indexes has 2,704
 
 
 def names(root: Path, article: str) -> list[str]:
@@ -51,10 +53,11 @@ def file(root: Path, path: str) -> Path | None:
     return root / path if _is_file(root, path) else None
 
 
-def referred(article: Article, site: Site) -> list[str]:
-    """Return the paths below the content folder of files that an article may refer to, but for its own folder's.
+def referred(article: Article, site: Site, html: str) -> list[str]:
+    """Return the paths below the content folder of files that an article refers to, but for its own folder's.
 
-    None where it has no page of ours. Whether the files are there is asked when somebody asks for them.
+    `html` is the article's text before it is sanitised. None where the article has no page of ours. Whether the files
+    are there is asked when somebody asks for them.
     """
     files = syndicate.files(article, site)
     if not files.site_url:
@@ -62,13 +65,11 @@ def referred(article: Article, site: Site) -> list[str]:
     of_fields = [*(one.url for one in article.enclosures), *([article.image.url] if article.image else [])]
     urls = ((on_site(one, site.url, one) or "") if one.startswith("/") else one for one in of_fields)
     found: dict[str, None] = {}
-    for reference in (*urls, *named_files(article.body)):
+    for reference in (*urls, *references(html)):
         path = files.path(reference)
         if path and media_type(path) and not (files.own_url and path.startswith(_folder(article))):
             found[path] = None
-            if len(found) == MAX_FILES:
-                break
-    return list(found)
+    return [path for path in found if len(path.encode()) <= _LONGEST_PATH]
 
 
 def _folder(article: Article) -> str:

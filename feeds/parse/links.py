@@ -7,7 +7,6 @@ without suffix ("posts/b"), or by the end of that name, in lower case ("*/b"), w
 
 import re
 from collections.abc import Iterator, Mapping
-from html import unescape
 from typing import NamedTuple
 from urllib.parse import quote, unquote
 
@@ -17,7 +16,6 @@ from feeds.text import scheme
 
 SCHEME = "note"  # of a link that names its target by the end of its name, between the engine and the HTML pass
 _BY_END = "*/"
-_MAX_TARGETS = 1_000  # of one article
 _MAX_LENGTH = 500  # characters of a link
 
 _FILE = re.compile(rf"(?:{SUFFIX_PATTERN})$", re.IGNORECASE)
@@ -35,16 +33,7 @@ _DESTINATION = re.compile(
     r"""(?:\]\(|\]:|\bhref\s*=\s*["']?)\s*(?:<(?P<pointed>[^<>\n]+)>|(?P<plain>(?:[^\s<>"'()]|\([^\s<>"'()]*\))+))""",
     re.IGNORECASE,
 )
-# references of pictures and other files, in Markdown and in the attributes of HTML
-_IN_MARKDOWN = re.compile(r"""\](?:\(|:)\s*(?:<(?P<pointed>[^<>\n]+)>|(?P<plain>(?:[^\s<>"'()]|\([^\s<>"'()]*\))+))""")
-_IN_ATTRIBUTE = re.compile(
-    r"""\s(?:(?P<set>(?:data-(?:lazy-)?)?srcset)|href|src|poster|data(?:-[\w-]{1,20})?)\s{0,9}=\s{0,9}"""
-    r"""(?:"(?P<double>[^"]*)"|'(?P<single>[^']*)'|(?P<bare>[^\s"'<>]+))""",
-    re.IGNORECASE,
-)
-MAX_FILES = 1_000  # of one article
 _WIKILINK = re.compile(r"\[\[([^\[\]|\n]+)")
-_ESCAPE = re.compile(r"\\([!-/:-@\[-`{-~])")
 _NO_ANCHOR = re.compile(r"[^\w\- ]")
 
 
@@ -125,8 +114,6 @@ def targets(body: str, path: str, *, wikilinks: bool) -> tuple[str, ...]:
         target = target_of(href, path)
         if target and target.article:
             found[target.article] = None
-            if len(found) == _MAX_TARGETS:
-                break
     return tuple(found)
 
 
@@ -138,21 +125,6 @@ def file_target(path: str) -> str:
 def is_file(target: str) -> bool:
     """Return whether a target is a file, and no article."""
     return target.startswith("/")
-
-
-def named_files(body: str) -> Iterator[str]:
-    """Yield the references of pictures and of other files in a body in Markdown; some may be in code."""
-    found = (
-        [match["pointed"] or match["plain"] for match in _IN_MARKDOWN.finditer(body)]
-        if "](" in body or "]:" in body
-        else []
-    )
-    for match in _IN_ATTRIBUTE.finditer(body) if "<" in body else ():
-        value = match["double"] or match["single"] or match["bare"] or ""
-        found += (word.strip(",") for word in value.split()) if match["set"] else [value]
-    if "![[" in body:
-        found += (match[1].partition("#")[0].strip() for match in _WIKILINK.finditer(body))
-    yield from (_ESCAPE.sub(r"\1", unescape(one)) for one in found if media_type(one))
 
 
 def with_references(text: str) -> str:
