@@ -45,12 +45,18 @@ def find(root: Path, article: str, name: str) -> Path | None:
 
 def file(root: Path, path: str) -> Path | None:
     """Return where a file below the content folder is; None if there is none that may be seen."""
-    if not media_type(path) or any(part.startswith(".") or not part for part in path.split("/")):
+    if not _may_be_seen(path):
         return None
     name = path.rpartition("/")[2]
     if any(name.removesuffix(suffix) in syndicate.DOCUMENTS for suffix in ("", *SUFFIXES.values())):
         return None  # a feed would be there
-    return root / path if _is_file(root, path) else None
+    place = _place(root, path)
+    return root / path if place and _may_be_seen(place) else None  # a link must not lead to what is hidden
+
+
+def _may_be_seen(path: str) -> bool:
+    """Return whether a path below the content folder is of a kind that we know, and nothing on it is hidden."""
+    return bool(media_type(path)) and not any(part.startswith(".") or not part for part in path.split("/"))
 
 
 def referred(article: Article, site: Site, html: str) -> list[str]:
@@ -91,12 +97,13 @@ def is_missing(root: Path, site: Site, article: Article, reference: str) -> bool
     if path is None or reference.lstrip().startswith(".."):
         return False
     in_folder = resolved(f"{without_suffix(article.path)}/index.md", reference)
-    return not any(_is_file(root, one) for one in (path, in_folder) if one)
+    return not any(_place(root, one) for one in (path, in_folder) if one)
 
 
-def _is_file(root: Path, path: str) -> bool:
+def _place(root: Path, path: str) -> str | None:
+    """Return the path below the content folder of the file to which a path leads; None if there is none."""
     try:
         place = root / path
-        return place.is_file() and place.resolve().is_relative_to(root.resolve())
-    except (OSError, ValueError, RuntimeError):  # a name that can't be, or links in a circle
-        return False
+        return place.resolve().relative_to(root.resolve()).as_posix() if place.is_file() else None
+    except (OSError, ValueError, RuntimeError):  # a name that can't be, links that lead out, or in a circle
+        return None

@@ -196,6 +196,35 @@ def test_no_link_leads_out(pages, app):
     assert [server.get(f"/{name}.png").status for name in ("inner", "outer", "circle")] == [200, 404, 404]
 
 
+def test_no_link_makes_public_what_may_not_be_seen(site, app):
+    """A symbolic link to a hidden file, to one in a hidden folder or to an article is neither served nor exported."""
+    site.configure(site={"pages": True})
+    names = {
+        "hidden": ".hidden.png",
+        "in-hidden": ".git/x.png",
+        "draft": "draft.md",
+        "kind": "x.exe",
+        "folder": ".git",
+        "fine": "x.png",
+    }
+    text = " ".join(f"![x]({name}.png)" for name in names) + " ![x](folder.png/x.png)"
+    site.article("own/index.md", text, title="Own")
+    site.article("a.md", text, title="A")
+    for place in ("", "own/"):
+        site.article(f"{place}draft.md", "Secret.", title="D", draft=True)
+        for name in (".hidden.png", ".git/x.png", "x.exe", "x.png"):
+            site.write(place + name, "x")
+        for name, target in names.items():
+            (site.content / f"{place}{name}.png").symlink_to(target)
+    site.publish()
+    server, paths = app(site), [f"/{place}{name}.png" for place in ("", "own/") for name in (*names, "folder.png/x")]
+    assert [path for path in paths if server.get(path).status == 200] == ["/fine.png", "/own/fine.png"]
+    assert site.run("build").returncode == 0
+    assert [path for path in paths if (site.root / f"public{path}").is_file()] == ["/fine.png", "/own/fine.png"]
+    missing = [line for line in site.run("check").stdout.splitlines() if line.endswith("(missing-image)")]
+    assert len(missing) == len(paths) - 2
+
+
 def test_files_that_are_referred_to_are_exported(pages):
     """A build writes the files that articles refer to and those of their own folders; it removes one that is no longer named."""
     assert pages.run("build").returncode == 0

@@ -18,6 +18,7 @@ import nh3
 from feeds.parse import embeds, tags
 from feeds.parse import links as article_links
 from feeds.parse.links import Links
+from feeds.parse.media import may_name_files
 from feeds.text import absolute, clean, scheme
 
 _FRAMES = {"iframe", "embed", "object"}
@@ -230,14 +231,15 @@ def images(html: str) -> list[str]:
 
 
 def references(html: str) -> list[str]:
-    """Return what links, images and other elements of HTML refer to, as their author wrote it, where `fit` keeps it."""
+    """Return the references to files in HTML that `fit` keeps, as their author wrote them."""
     if "<" not in html:
         return []
     regular = _CLEANER.clean(_converted(html))
     seen = _Seen()
     rewrite = _Rewrite(regular, "https://site.invalid/", "", seen)
     for match in _ANY_START_TAG.finditer(regular):
-        rewrite.tag(match)
+        if may_name_files(match[2]):  # most links lead to pages
+            rewrite.tag(match)
     return seen.references
 
 
