@@ -14,15 +14,19 @@ from feeds.article_files import SUFFIX_PATTERN, SUFFIXES, Files, article_name
 from feeds.parse.media import media_type
 from feeds.text import scheme
 
-SCHEME = "note"  # of a link that names its target by the end of its name, between the engine and the HTML pass
+# of a link that names its target by the end of its name, between the engine and the HTML pass: note:name#fragment, or
+# note:name%23heading for a heading in Obsidian's way
+SCHEME = "note"
 _BY_END = "*/"
+_LONGEST_TARGET = 2_000  # bytes: an entry of PostgreSQL's indexes has 2,704
 _MAX_LENGTH = 500  # characters of a link
 
 _FILE = re.compile(rf"(?:{SUFFIX_PATTERN})$", re.IGNORECASE)
 _PELICAN = re.compile(r"(?:\{filename\}|\|filename\|)")
-_REF = (
-    r"""\{\{[<%]\s*(?:rel)?ref\s+(?:path\s*=\s*)?["'`]?(?P<ref>[^"'`<>%{}\n]{1,500}?)["'`]?"""
-    r"(?:\s[^{}\n]*?)?\s*[%>]\}\}"
+_REF = (  # the first parameter is the path; the tag ends with the first braces
+    r"""\{\{[<%]\s*+(?:rel)?ref\s++(?:path\s*+=\s*+)?+"""
+    r"""(?:(?P<mark>["'`])(?P<quoted>[^"'`<>%{}\n]{1,500}+)(?P=mark)|(?P<bare>[^\s"'`<>%{}]{1,500}+))"""
+    r"""(?=[\s%>])[^{}]{1,1000}+(?<=[%>])\}\}"""
 )
 _SITE_URL = r"(?:\{\{-?\s*site\.(?:base)?url\s*-?\}\}/?)*"
 _POST = r"""\{%-?\s*(?P<tag>post_url|link)\s+["']?(?P<post>[^\s"'{}%]{1,500})["']?\s*-?%\}"""
@@ -30,10 +34,11 @@ _REFERENCE = re.compile(  # Hugo's ref and relref, Jekyll's post_url and link, w
     rf"""(?:(?<=[(<"'])|(?<=\]:[ ]))(?:{_REF}|{_SITE_URL}{_POST})"""
 )
 _DESTINATION = re.compile(
-    r"""(?:\]\(|\]:|\bhref\s*=\s*["']?)\s*(?:<(?P<pointed>[^<>\n]+)>|(?P<plain>(?:[^\s<>"'()]|\([^\s<>"'()]*\))+))""",
+    r"""(?:\]\(|\]:|\bhref\s*+=\s*+["']?+)\s*+(?:<(?P<pointed>[^<>\n]+)>|(?P<plain>(?:[^\s<>"'()]|\([^\s<>"'()]*\))+))""",
     re.IGNORECASE,
 )
 _WIKILINK = re.compile(r"\[\[([^\[\]|\n]+)")
+_IN_FRAGMENT = "%!$&'*+,;=:@/?~"  # besides letters and digits; parentheses would end an address in Markdown
 _NO_ANCHOR = re.compile(r"[^\w\- ]")
 
 
@@ -90,7 +95,8 @@ def target_of(href: str, path: str) -> Target | None:
     if len(href) > _MAX_LENGTH:
         return None
     if href.startswith(f"{SCHEME}:"):
-        return _searched(unquote(href.removeprefix(f"{SCHEME}:")))
+        said, _, fragment = href.removeprefix(f"{SCHEME}:").partition("#")
+        return _searched(unquote(said), fragment)
     if ".m" not in href.lower():
         return None
     said, _, fragment = href.partition("#")
@@ -112,7 +118,7 @@ def targets(body: str, path: str, *, wikilinks: bool) -> tuple[str, ...]:
     found: dict[str, None] = {}
     for href in hrefs(body, wikilinks=wikilinks):
         target = target_of(href, path)
-        if target and target.article:
+        if target and target.article and len(target.article.encode()) <= _LONGEST_TARGET:
             found[target.article] = None
     return tuple(found)
 
@@ -152,20 +158,22 @@ def hrefs(body: str, *, wikilinks: bool) -> Iterator[str]:
 
 def _reference(match: re.Match[str]) -> str:
     """Return the link that a reference stands for."""
-    said = match["ref"] or match["post"]
+    said = match["quoted"] or match["bare"] or match["post"]
     if match["tag"] == "link":  # a path of the site; the content folder may be one of its folders
         said = said.rpartition("/")[2]
     path, _, fragment = said.strip().partition("#")
+    end = f"#{quote(fragment, safe=_IN_FRAGMENT)}" if fragment else ""
     if path.startswith("/"):  # below the content folder
         path = _FILE.sub("", path) + ".md"
-        return quote(path) + (f"#{fragment}" if fragment else "")
-    return f"{SCHEME}:{quote(path)}" + (f"#{fragment}" if fragment else "")
+        return quote(path) + end
+    return f"{SCHEME}:{quote(path)}{end}"
 
 
-def _searched(said: str) -> Target:
-    """Return the target that is the end of a name, and a heading of it as Obsidian names it."""
+def _searched(said: str, fragment: str) -> Target:
+    """Return the target that is the end of a name, and its part: a fragment, else a heading as Obsidian names it."""
     name, _, heading = said.partition("#")
     name = article_name(name.strip().strip("/").removeprefix("./")).casefold()
     heading = heading.rpartition("#")[2]
-    fragment = "" if heading.startswith("^") else _NO_ANCHOR.sub("", heading.strip().lower()).replace(" ", "-")
+    if not fragment and not heading.startswith("^"):
+        fragment = _NO_ANCHOR.sub("", heading.strip().lower()).replace(" ", "-")
     return Target(f"{_BY_END}{name}" if name else "", fragment)
