@@ -3,6 +3,7 @@
 import re
 
 import pytest
+import sqlalchemy as sa
 from conftest import Site
 from facts import facts
 from hypothesis import given
@@ -110,7 +111,7 @@ def test_files_names_and_ends_agree(parts):
 
 HOSTILE = (  # (before, repeated, after)
     ("x.md href=", " ", '""'), ("x.md href", " ", "x"), ("x.md ](", " ", "<"), ("x.md ]:", "(", ""), (".md", "](", " "), (".md", "](<a", ""),
-    (".md ](", "(a", ""), (".md", "]:(", "'"), (".md href=", "\"'", ""), (".md", "href= ", ""), ("({{< ref a", " ", "x"), ("({{< ref ", " ", "\""),
+    (".md ](", "(a", ""), (".md", "]:(", "'"), (".md href=", "\"'", ""), (".md", "href= ", ""), ("({{< ref a", " ", "x"), ("({{< ref ", " ", '"'),
     ("({{< ref a", " b", "{"), ("", "({{< ref a ", ""), ("({{< ref a", " >", "x"), ("({{<", " ", "ref a >}}x"), ("({{< ref path", " ", "= >}}"),
     ('({{< ref "', "a", " >}}"), ("({{< ref ", "a ", ">}}"), ("(", "{{ site.url }}/", "{% link"), ("({{", " ", "{% link"), ("", "({{ site.url }}", ""),
     ("({% link ", " ", "{{ref"), ("({% link x", " ", "x {{ref"), ("{{ref", "({% link ", ""), ("", "[[", ""), ("", "[[a", ""), ("[[", "a#", ""),
@@ -218,6 +219,43 @@ def test_a_note_is_found_by_the_end_of_its_name(site):
     site.article("one/note.md", title="Near", slug="near")
     site.publish()
     assert hrefs(site) == ["https://test.example/near/", "https://test.example/deeper/"]
+
+
+def test_all_paths_are_read_once_in_a_run(site, monkeypatch):
+    """However many pages of articles link by the end of a name: one query of a run reads all paths, and only if needed."""
+    monkeypatch.setattr("feeds.publish.linking._PAGE", 2)
+    asked = []
+    for number in range(7):
+        site.article(f"{number}.md", f"[x]({{{{< ref n{number % 3} >}}}}) [y](0.md)", title=f"T{number}")
+        site.article(f"deep/n{number}.md", title=f"N{number}")
+
+    def note(_connection, _cursor, statement, *_more):
+        asked.append(" ".join(statement.split()))
+
+    def reads():
+        """Return how many queries read the paths of all live articles in a run."""
+        asked.clear()
+        sa.event.listen(sa.Engine, "before_cursor_execute", note)
+        site.publish()
+        sa.event.remove(sa.Engine, "before_cursor_execute", note)
+        return sum(
+            re.match(
+                r"SELECT articles.path, articles.key FROM articles WHERE articles.live IS (1|true)$",
+                said.replace('"', ""),
+            )
+            is not None
+            for said in asked
+        )
+
+    assert reads() == 1
+    assert [hrefs(site, f"T{number}")[0] for number in range(7)] == [
+        f"https://test.example/n{number % 3}/" for number in range(7)
+    ]
+    site.article("deep/n1.md", title="N1", slug="other")
+    assert reads() == 1
+    assert hrefs(site, "T4")[0] == "https://test.example/other/"
+    site.article("plain.md", "[x](0.md)", title="Plain")
+    assert reads() == 0
 
 
 def test_links_of_python_markdown_sites(site):
