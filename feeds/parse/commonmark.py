@@ -222,7 +222,7 @@ def _wikilink(match: re.Match[str]) -> str:
     href, text = match.groups()
     if "#" in text and unquote(href) == unescape(text):
         text = " &gt; ".join(part for part in text.split("#") if part)
-    return f'<a href="{links.SCHEME}:{href}">{text}'
+    return f'<a href="{links.SCHEME}:{href.replace("#", "%23")}">{text}'
 
 
 def _callout(match: re.Match[str]) -> str:

@@ -18,6 +18,7 @@ import nh3
 from feeds.parse import embeds, tags
 from feeds.parse import links as article_links
 from feeds.parse.links import Links
+from feeds.parse.media import may_name_files
 from feeds.text import absolute, clean, scheme
 
 _FRAMES = {"iframe", "embed", "object"}
@@ -87,6 +88,7 @@ _START_TAG = re.compile(
     r"""<(?!a href="https?://[A-Za-z0-9.-]++(?:/[A-Za-z0-9._~:/?@!$'()*+,;=%&-]*+)?+(?:#[A-Za-z0-9._~:/?@!$'()*+,;=%-]*+)?+">)"""
     r"""([a-z][a-z0-9]*)((?:\s[^\s=>]+="[^"]*")+)>"""
 )
+_ANY_START_TAG = re.compile(r'<([a-z][a-z0-9]*)((?:\s[^\s=>]+="[^"]*")+)>')
 _ATTRIBUTE = re.compile(r'\s([^\s=>]+)="([^"]*)"')
 _ID = re.compile(r'<[a-z][a-z0-9]*(?:\s[^\s=>]+="[^"]*")*?\s(?:id|name)="([^"]*)"')
 _NO_LINK = re.compile(r"<a>((?:(?!</?a\b).)*)</a>", re.DOTALL)
@@ -236,6 +238,30 @@ def images(html: str) -> list[str]:
             _Rewrite.restore_lazy(attributes)
             found += [attributes.get("src", ""), *(url for url, _ in _candidates(attributes.get("srcset", "")))]
     return [reference for one in found if (reference := one.strip())]
+
+
+def references(html: str) -> list[str]:
+    """Return the references to files in HTML that `fit` keeps, as their author wrote them."""
+    if "<" not in html:
+        return []
+    regular = _CLEANER.clean(_converted(html))
+    seen = _Seen()
+    rewrite = _Rewrite(regular, "https://site.invalid/", "", seen)
+    for match in _ANY_START_TAG.finditer(regular):
+        if may_name_files(match[2]):  # most links lead to pages
+            rewrite.tag(match)
+    return seen.references
+
+
+class _Seen(Links):
+    """Collects the references that are looked up."""
+
+    def __init__(self) -> None:
+        self.references: list[str] = []
+
+    def file_url(self, reference: str) -> str | None:
+        self.references.append(reference)
+        return None
 
 
 def _candidates(srcset: str) -> Iterator[tuple[str, str]]:
