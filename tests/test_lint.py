@@ -61,6 +61,8 @@ def found(*arguments, **options):
         (FINE, "{{ page.title | escape }} {{- title -}} {{ include('x') }}", [(6, "template-code")]),
         (FINE, "`{{ code }}` and $x^{{2}} \\frac{{a}}{{b}} y_{{n}}$ and { {a} }", []),
         (FINE, "`![](/cat.png)` and\n\n```\n![](/cat.png) {{< x >}}\n```\n", []),
+        (FINE, "```x``` and\n\n![](/cat.png)", [(8, "image-without-alt")]),
+        (FINE, "> - ```\n>   ![](/cat.png)\n>   ```\n\n    ```\n\n![](/dog.png)", [(12, "image-without-alt")]),
         (FINE, "See [it](other.md#there).", [(6, "relative-link")]),
         (FINE, "See [it](../there/).", [(6, "relative-link")]),
         (FINE, 'A {{< figure src="x.md" >}} here.', [(6, "template-code")]),

@@ -16,6 +16,7 @@ from urllib.parse import unquote
 from feeds import syndicate
 from feeds.errors import Refused
 from feeds.model import Article, Site, Warned
+from feeds.parse import fences
 from feeds.parse.links import SCHEME, Links, hrefs, target_of
 from feeds.text import scheme, slugify
 
@@ -58,8 +59,7 @@ _ONCE_A_LINE = frozenset({"template-code", "other-dialect"})
 _HUGE = 100 * 1024  # bytes of Markdown: five of them fill a feed of 512 KiB
 _SHORTER = "the oldest give way to summaries"
 _APART = timedelta(days=2)  # between two dates that should be one; zones make up for less
-_FENCE = re.compile(r"\s{0,3}(`{3,}|~{3,})")
-_CODE = re.compile(r"(`+)(?!`).+?(?<!`)\1(?!`)")
+_BACKTICKS = re.compile(r"`+")
 _TAGS = (
     "a|abbr|b|big|br|cite|code|del|div|em|font|h[1-6]|i|img|ins|kbd|mark|p|pre|q|s|small|span|strong|sub|sup|tt|u|var"
 )
@@ -244,9 +244,8 @@ def _prose(body: str, first: int) -> Iterator[tuple[int, str]]:
     """Yield the lines of a body that are not code, without code spans, with their numbers, of which `first` is one."""
     fence, code, blank, inside = "", False, True, 0  # inside: how far what belongs to a list's item is indented
     for number, line in enumerate(body.split("\n"), first):
-        if match := _FENCE.match(line):
-            fence = fence if fence and not match[1].startswith(fence) else "" if fence else match[1]
-        if fence or match:
+        if fence:
+            fence, blank = fences.after(line, fence), False
             continue
         if not line.strip():
             blank = True
@@ -257,7 +256,26 @@ def _prose(body: str, first: int) -> Iterator[tuple[int, str]]:
         blank = False
         if not code:
             inside = indent // 4 * 4 + 4 if _ITEM.match(line) else inside
-            yield number, _CODE.sub("", line)
+            fence = fences.after(line, "")
+            if not fence:
+                yield number, _without_code(line)
+
+
+def _without_code(line: str) -> str:
+    """Return a line without its code spans, which end at as many backticks as they begin with."""
+    runs = [match.span() for match in _BACKTICKS.finditer(line)]
+    nearest: dict[int, int] = {}  # the next run of each length, seen from the end of the line
+    ends = [-1] * len(runs)
+    for at in reversed(range(len(runs))):
+        length = runs[at][1] - runs[at][0]
+        ends[at], nearest[length] = nearest.get(length, -1), at
+    kept, begin, at = list[str](), 0, 0
+    while at < len(runs):
+        if (end := ends[at]) >= 0:
+            kept.append(line[begin : runs[at][0]])
+            begin, at = runs[end][1], end
+        at += 1
+    return "".join([*kept, line[begin:]])
 
 
 def _in_line(text: str) -> Iterator[tuple[str, str]]:

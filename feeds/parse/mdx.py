@@ -11,11 +11,12 @@ from bisect import bisect_left
 from typing import NamedTuple
 
 from feeds.model import Warned
+from feeds.parse import fences
 from feeds.text import one_line
 
 _TOKEN = re.compile(
     r"\\."
-    r"|^[ \t>]*(?:(?:[-*+]|\d{1,9}[.)])[ \t]+)*(?P<fence>`{3,}(?=[^`\n]*$)|~{3,})"
+    rf"|^{fences.OPENING}"
     r"|(?P<code>`+)"
     r"|(?P<formula>\$\$|\$(?![\s$])[^$\n]{0,1000}(?<![\s\\])\$(?!\d))"
     r"|(?P<comment><!--)"
@@ -113,7 +114,7 @@ class _Scan:
         """Return where what begins with a token ends, and what stands in its place."""
         text, (start, end) = self._text, match.span()
         if match["fence"]:
-            end = self._end_of_fence(match["fence"], end)
+            end = fences.end(text, match["fence"], end)
         elif match["code"]:
             end = self._end_of_code(match["code"], end)
         elif match["formula"] == "$$":
@@ -130,10 +131,6 @@ class _Scan:
             self._lost["statement"].append((start, text[start:after]))
             return after, _lines(text[start:after])
         return end, text[start:end]
-
-    def _end_of_fence(self, mark: str, end: int) -> int:
-        closing = re.compile(rf"^[ \t>]*{mark[0]}{{{len(mark)},}}[ \t]*$", re.MULTILINE).search(self._text, end)
-        return closing.end() if closing else len(self._text)
 
     def _end_of_code(self, mark: str, end: int) -> int:
         """Return the end of a code span, which is within a paragraph; of what is none, the end of its backticks."""
