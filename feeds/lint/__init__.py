@@ -18,7 +18,7 @@ from feeds.errors import Refused
 from feeds.model import Article, Site, Warned
 from feeds.parse import fences
 from feeds.parse.links import SCHEME, Links, hrefs, target_of
-from feeds.text import scheme, slugify
+from feeds.text import on_site, scheme, slugify
 
 Level = Literal["error", "warning", "notice"]
 
@@ -33,7 +33,7 @@ RULES: dict[str, tuple[Level, str]] = {
     ),
     "template-code": ("warning", "a template's code, such as a shortcode, that would be shown as it is"),
     "dropped-html": ("warning", "HTML that is left out and that a reader would miss, such as a script"),
-    "missing-image": ("warning", "an image whose file is not there"),
+    "missing-image": ("warning", "an image, or an enclosure, whose file is not there"),
     "other-dialect": ("warning", "syntax of another dialect than content.markdown's, which is shown as it is"),
     "unrenderable": ("warning", "a text that can't be rendered, and is shown as it was typed"),
     "huge-text": ("warning", "a text so long that feeds with it give way to summaries"),
@@ -58,14 +58,15 @@ RULES: dict[str, tuple[Level, str]] = {
 _ONCE_A_LINE = frozenset({"template-code", "other-dialect"})
 _HUGE = 100 * 1024  # bytes of Markdown: five of them fill a feed of 512 KiB
 _SHORTER = "the oldest give way to summaries"
+_MAX_PROBLEMS, _MAX_FOUND = 200, 2_000  # of one text: listed, and found with those of the same line
 _APART = timedelta(days=2)  # between two dates that should be one; zones make up for less
 _BACKTICKS = re.compile(r"`+")
 _TAGS = (
     "a|abbr|b|big|br|cite|code|del|div|em|font|h[1-6]|i|img|ins|kbd|mark|p|pre|q|s|small|span|strong|sub|sup|tt|u|var"
 )
-_TITLE_MARKUP = re.compile(rf"<(?:{_TAGS})(?:\s[^<>]*)?/?>|</[a-zA-Z]\w*>|\*\*|`|\[[^\]]*\]\(|&(?:[a-zA-Z]+|#\d+);")
+_TITLE_MARKUP = re.compile(rf"<(?:{_TAGS})(?:\s[^<>]*)?/?>|</[a-zA-Z]\w*>|\*\*|`|\[[^\[\]]*\]\(|&(?:[a-zA-Z]+|#\d+);")
 _MARKDOWN_IMAGE = re.compile(r"!\[\s*\]\(")
-_HTML_IMAGE = re.compile(r"<img\b(?![^>]*\salt(?:[\s=/>]))[^>]*>", re.IGNORECASE)  # alt="" is decoration, and says so
+_HTML_IMAGE = re.compile(r"<img\b(?![^<>]*\salt(?:[\s=/>]))[^<>]*>", re.IGNORECASE)  # alt="" is decoration, and says so
 _LINK = re.compile(r"\]\(\s*<?([^)\s>]+)|\b(?:href|src)\s*=\s*[\"']([^\"']+)", re.IGNORECASE)
 _ITEM = re.compile(r"\s*(?:[*+-]|\d+[.)]|:|\[\^[^\]]+\]:)\s+\S")  # of lists, definitions and footnotes
 _NAMED_DATE = re.compile(r"(?:^|/)(\d{4})-(\d\d)-(\d\d)-[^/]*$")
@@ -128,6 +129,7 @@ class Lint:
             found += self._shared(article)
         problems = [Problem(article.path, _line_of(source, key), rule, said) for rule, key, said in found]
         problems += of_reading(article.path, article.warnings)
+        problems += self._files(article, source)
         problems += self._in_body(article, source, links)
         return self.chosen(problems)
 
@@ -136,22 +138,38 @@ class Lint:
         from feeds.lint.markup import Lines, found  # which only a command that looks at articles needs
 
         first = max(1, source.count("\n") - article.body.count("\n") + 1)  # the body is the end of its file
+        seen: set[tuple[int, str, str]] = set()
+        found = (one for one in self._of_body(article, links, first) if one[1] not in self._ignored)
+        for count, (number, rule, said) in enumerate(found):
+            if count == _MAX_FOUND or len(seen) == _MAX_PROBLEMS:
+                yield Problem(article.path, number, rule, f"more than {len(seen)} problems: the others are not listed")
+                return
+            if (problem := (number, rule, "" if rule in _ONCE_A_LINE else said)) not in seen:
+                seen.add(problem)
+                yield Problem(article.path, number, rule, said)
+
+    def _of_body(self, article: Article, links: Links, first: int) -> Iterator[tuple[int, str, str]]:
+        from feeds.lint.markup import Lines, found  # which only a command that looks at articles needs
+
         prose = list(_prose(article.body, first))
         for number, line in prose:
             for rule, said in (*_in_line(line), *_of_links(line, links, wikilinks=self._wikilinks)):
-                yield Problem(article.path, number, rule, said)
+                yield number, rule, said
         try:
             html = self._convert(article.body)
         except Refused as refused:
-            yield Problem(article.path, first, "unrenderable", f"shown as it was typed: {refused.reason}")
+            yield first, "unrenderable", f"shown as it was typed: {refused.reason}"
             return
         lines = Lines(prose, article.body, first)
-        seen: set[tuple[int, str, str]] = set()
-        for number, rule, said in found(html, lines, self._site.markdown, partial(self._is_missing, article)):
-            problem = (number, rule, "" if rule in _ONCE_A_LINE else said)
-            if problem not in seen:
-                seen.add(problem)
-                yield Problem(article.path, number, rule, said)
+        yield from found(html, lines, self._site.markdown, partial(self._is_missing, article))
+
+    def _files(self, article: Article, source: str) -> Iterator[Problem]:
+        """Yield the image and the enclosures of the front matter whose files are not there."""
+        urls = [*([article.image.url] if article.image else []), *(one.url for one in article.enclosures)]
+        for url in dict.fromkeys(urls):
+            if self._is_missing(article, on_site(url, self._site.url, url) or url if url.startswith("/") else url):
+                line = source.count("\n", 0, max(0, source.find(url))) + 1
+                yield Problem(article.path, line, "missing-image", f"there is no file {url[:80]!r}")
 
     def configuration(self, file: str, feeds: Mapping[str, int], aliases: Mapping[str, str]) -> list[Problem]:
         """Look at what a configuration makes of the articles: its feeds, with the bytes of their texts, and aliases."""
@@ -188,11 +206,12 @@ class Lint:
         return sorted((one for one in problems if one.rule not in self._ignored), key=lambda one: (one.path, one.line))
 
     def _facts(self, article: Article) -> Iterator[tuple[str, str, str]]:
-        if article.summary is None and "<!--more-->" not in article.body:
+        is_published = not article.draft and not (article.expires and article.expires <= self._now)
+        if is_published and article.summary is None and "<!--more-->" not in article.body:
             yield "no-summary", "title", "no description: readers show the first paragraph instead"
         if match := _TITLE_MARKUP.search(article.title):
             yield "title-markup", "title", f"the title holds {match[0]!r}, which readers show as it is"
-        if not article.listed and not article.draft:
+        if is_published and not article.listed:
             yield "unlisted", "title", "in no feed, as its front matter says"
         size = len(article.body.encode())
         if size > _HUGE:
