@@ -135,8 +135,6 @@ class Lint:
 
     def _in_body(self, article: Article, source: str, links: Links) -> Iterator[Problem]:
         """Yield what is wrong in a body; of template code and other dialects one problem a line."""
-        from feeds.lint.markup import Lines, found  # which only a command that looks at articles needs
-
         first = max(1, source.count("\n") - article.body.count("\n") + 1)  # the body is the end of its file
         seen: set[tuple[int, str, str]] = set()
         found = (one for one in self._of_body(article, links, first) if one[1] not in self._ignored)
