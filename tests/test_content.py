@@ -381,6 +381,10 @@ HEAVY = {
     "closing tags": "<div>" + "<span></x>" * 50_000,
     "formatting in paragraphs": "<div><p>" + "<b title=i>" * 190 + "<p>a" * 5_000,
     "pictures without end": "<div>" + "<svg></b>" * 50_000,
+    "pictures with a title": "<div>" + "<svg><title></title></svg >" * 30_000,
+    "a definition of template code": "[a]: {{" + "}}" * 20_000 + " x y",
+    "template code before a mark": "{{ x\n\n" + "`" * 400_000,
+    "highlight": "{% highlight js %}\n" * 20_000 + "{% endhighlight %}",
     "scripts without end": "<div><script" + " src=a" * 50_000,
     **{
         mark: mark * (1_000_000 // len(mark))
@@ -440,3 +444,24 @@ def test_plain_text_is_the_last_resort():
 def test_a_formula_of_katex_is_shown_once(body, expected):
     """Of a formula that KaTeX wrote as MathML and again for browsers, readers get the MathML."""
     assert content(body).html == expected
+
+
+@pytest.mark.parametrize("name", ["mit-Größe", "一", "a b".replace(" ", "."), "plain"])
+def test_footnotes_work_whatever_they_are_called(name):
+    """The link to a footnote and the link back lead to ids of the same text."""
+    rendered = html(f"a[^{name}]\n\n[^{name}]: note")
+    for href in re.findall(r'href="#([^"]+)"', rendered):
+        assert f'id="{href}"' in rendered
+    assert rendered.count('href="#e1-') == 2
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        ("a <svg width='1'><g><title>buoy</title></g><path/></svg > b", "<p>a buoy b</p>"),
+        ("<svg><title>one</title></svg>, <svg><path/></svg>, <SVG><TITLE>two</TITLE></SVG>", "<p>one, , two</p>"),
+    ],
+)
+def test_titles_of_pictures_stay(body, expected):
+    """A picture in SVG, which no reader shows, leaves its title."""
+    assert html(f"x {body}").replace("x ", "", 1) == expected

@@ -126,7 +126,7 @@ def _of_articles(folder: Folder, catalog: Catalog, lint: Lint, site: Site) -> It
     for found in folder.scan():
         try:
             data = folder.read(found, articles.LARGEST)
-            read = articles.read(data, found.path, site.timezone, companions.people(found.path))
+            read = articles.read(data, found.path, site.timezone, companions.people(found.path), site.markdown)
             article = companions.complete(read)
         except Refused:
             continue  # the run has said so

@@ -75,14 +75,16 @@ class Companions:
     def complete(self, article: Article) -> Article:
         """Return the article with what the files beside it tell.
 
-        That is its language, if its file name has one, the length of enclosures, and where embedded pictures of a vault
-        of Obsidian's are.
+        That is its language, if its file name has one, the length of enclosures, and where its image and embedded
+        pictures are in a vault of Obsidian's.
         """
         if article.language is None and article.path.count(".") > 1 and (match := _SUFFIX.search(article.path)):
             article = replace(article, language=self._language_of(article.path, match))
         if article.enclosures and any(not file.length for file in article.enclosures):
             files = tuple(self._measured(article.path, file) for file in article.enclosures)
             article = replace(article, enclosures=files)
+        if self._has_attachments and (image := article.image) and not (scheme(image.url) or image.url.startswith("/")):
+            article = replace(article, image=replace(image, url=self._embedded(article.path, image.url) or image.url))
         if self._has_attachments and "![[" in article.body:
             from feeds.parse.commonmark import with_embeds  # which only such a site needs
 

@@ -49,7 +49,10 @@ RULES: dict[str, tuple[Level, str]] = {
     "mistake": ("error", "config.yaml is wrong, so that nothing can be done"),
     "guard": ("error", "the republish guard would stop the run"),
     "unusable-value": ("warning", "a value of front matter that its field can't have, and that is ignored"),
-    "withholding-key": ("warning", "a key that keeps an article back elsewhere, and is not known here"),
+    "withholding-key": (
+        "warning",
+        "a key or a value that would keep an article back elsewhere, and is not known here",
+    ),
     "mdx": ("warning", "statements, components or expressions of MDX, which are left out"),
     "undated-page": ("notice", "a page without a date, such as about.md, that is left out"),
     "unlisted": ("notice", "an article that is in no feed, because it says so"),

@@ -91,10 +91,9 @@ _ATTRIBUTE = re.compile(r'\s([^\s=>]+)="([^"]*)"')
 _ID = re.compile(r'<[a-z][a-z0-9]*(?:\s[^\s=>]+="[^"]*")*?\s(?:id|name)="([^"]*)"')
 _NO_LINK = re.compile(r"<a>((?:(?!</?a\b).)*)</a>", re.DOTALL)
 _OBJECT = re.compile(r"</?object>")  # which would hide links from each other
-_SVG = re.compile(
-    r"<svg\b[^>]*>(?:(?!</svg>).){0,5000}?<title\b[^>]*>([^<]*)</title>(?:(?!</svg>).){0,50000}</svg>",
-    re.DOTALL | re.IGNORECASE,
-)
+_SVG = re.compile(r"<svg\b[^<>]*>", re.IGNORECASE)
+_END_OF_SVG = re.compile(r"</svg\s*>", re.IGNORECASE)
+_TITLE_OF_SVG = re.compile(r"<title\b[^<>]*>([^<]*)</title", re.IGNORECASE)
 _KATEX = re.compile(r'<span class="katex-html"', re.IGNORECASE)
 _SPAN = re.compile(r"</?span\b[^<>]*>", re.IGNORECASE)
 _SPECIAL = re.compile(  # tags that need more than nh3
@@ -151,6 +150,17 @@ def fit(html: str, base: str, prefix: str, links: Links = _NO_LINKS) -> str:
     return clean(regular).replace("<p></p>\n", "").strip()
 
 
+def _with_titles_of_pictures(html: str) -> str:
+    """Return HTML with the title of each SVG in its place, if it has one."""
+    kept, at = list[str](), 0
+    for end in _END_OF_SVG.finditer(html):
+        start = _SVG.search(html, at, end.start())
+        title = _TITLE_OF_SVG.search(html, start.end(), end.start()) if start else None
+        kept += [html[at : start.start()], title[1]] if start and title else [html[at : end.end()]]
+        at = end.end()
+    return "".join([*kept, html[at:]])
+
+
 def _without_visual_katex(html: str) -> str:
     """Return HTML without the part of KaTeX's formulas that repeats their MathML for browsers, in nested spans."""
     kept, at = [], 0
@@ -178,7 +188,7 @@ def _converted(html: str) -> str:
     if "script" in special:
         html = embeds.scripts_as_links(html)
     if "svg" in special and "</svg" in html.lower():
-        html = _SVG.sub(r"\1", html)
+        html = _with_titles_of_pictures(html)
     if 'class="katex-html"' in html:
         html = _without_visual_katex(html)
     if "input" in special:
@@ -314,16 +324,17 @@ class _Rewrite:
 
     def _href(self, value: str) -> str | None:
         target = value.strip()
-        target = self._links.url(target) or target
+        target = self._links.url(target) or article_links.without_pelican(target)
         if target.startswith("#"):
-            fragment = unquote(target[1:])
-            if fragment in self._ids:
-                return f"#{self._prefix}{fragment}"
+            for fragment in (target[1:], unquote(target[1:])):  # ids of comrak's are percent-encoded
+                if fragment in self._ids:
+                    return f"#{self._prefix}{fragment}"
         url = self._links.file_url(target) or absolute(target, self._base)
         return url if url and scheme(url) in _LINK_SCHEMES else None
 
     def _file(self, value: str) -> str | None:
-        url = (self._links.file_url(value) or absolute(value, self._base)) if value.strip() else None
+        value = article_links.without_pelican(value.strip())
+        url = (self._links.file_url(value) or absolute(value, self._base)) if value else None
         return url if url and scheme(url) in ("http", "https") else None
 
     def _image(self, value: str) -> str | None:

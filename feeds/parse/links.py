@@ -22,6 +22,7 @@ _MAX_LENGTH = 500  # characters of a link
 
 _FILE = re.compile(rf"(?:{SUFFIX_PATTERN})$", re.IGNORECASE)
 _PELICAN = re.compile(r"(?:\{filename\}|\|filename\|)")
+_PELICAN_FILE = re.compile(r"(?:\{|%7B|\||%7C)(?P<kind>static|attach|filename)(?:\}|%7D|\||%7C)", re.IGNORECASE)
 _REF = (
     r"""\{\{[<%]\s*(?:rel)?ref\s+(?:path\s*=\s*)?["'`]?(?P<ref>[^"'`<>%{}\n]{1,500}?)["'`]?"""
     r"(?:\s[^{}\n]*?)?\s*[%>]\}\}"
@@ -43,7 +44,7 @@ _IN_ATTRIBUTE = re.compile(
     re.IGNORECASE,
 )
 MAX_FILES = 1_000  # of one article
-_WIKILINK = re.compile(r"\[\[([^\[\]|\n]+)")
+_WIKILINK = re.compile(r"(?<!!)\[\[([^\[\]|\n]+?)\\?(?=[|\]])|!\[\[([^\[\]|.\n]+?)\\?(?=[|\]])")  # embeds: of notes
 _ESCAPE = re.compile(r"\\([!-/:-@\[-`{-~])")
 _NO_ANCHOR = re.compile(r"[^\w\- ]")
 
@@ -155,6 +156,11 @@ def named_files(body: str) -> Iterator[str]:
     yield from (_ESCAPE.sub(r"\1", unescape(one)) for one in found if media_type(one))
 
 
+def without_pelican(href: str) -> str:
+    """Return the address of a file as a browser reads it: `{static}/images/a.png` is `/images/a.png`."""
+    return _PELICAN_FILE.sub("", href, count=1) if href[:1] in "{%|" and _PELICAN_FILE.match(href) else href
+
+
 def with_references(text: str) -> str:
     """Return Markdown in which the references of Hugo and Jekyll to articles are links that `target_of` knows."""
     return _REFERENCE.sub(_reference, text)
@@ -175,7 +181,7 @@ def hrefs(body: str, *, wikilinks: bool) -> Iterator[str]:
             yield _reference(match)
     if wikilinks:
         for match in _WIKILINK.finditer(body):
-            yield f"{SCHEME}:{quote(match[1].strip())}"
+            yield f"{SCHEME}:{quote((match[1] or match[2]).strip())}"
 
 
 def _reference(match: re.Match[str]) -> str:

@@ -40,7 +40,7 @@ class Reader:
             hash_ = hashlib.sha256(data + beside).hexdigest()
             if row and row.hash == hash_ and not (row.refused or row.gone or differing.again):
                 return Touched(row.key, file.path, stamp)
-            read = articles.read(data, file.path, site.timezone, self._companions.people(file.path))
+            read = articles.read(data, file.path, site.timezone, self._companions.people(file.path), site.markdown)
             article = self._companions.complete(read)
             if (article.enclosures, article.body) != (read.enclosures, read.body):  # what is in files beside shows
                 found = repr((article.enclosures, article.body if article.body != read.body else ""))
