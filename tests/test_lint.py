@@ -435,3 +435,24 @@ def test_lines_of_marked_text_are_found():
     """What Markdown made of a text is found at its line: emphasis in it is left out, and code comes last."""
     body = "```\n[[a *b* c]]\n```\n\n[[a b]]\n\n[[a *b* c]]\n\n[[a *b* c]]"
     assert [line for line, rule in found(body=body) if rule == "other-dialect"] == [10, 12, 14]
+
+
+@pytest.mark.parametrize("pages", [True, False])
+def test_files_of_a_vault(site, pages):
+    """Embedded files of a vault of Obsidian's are no articles, and only the pictures that are not there are missing; notes may be embedded."""
+    site.configure(site={"pages": pages}, content={"markdown": "obsidian"})
+    site.write(".obsidian/app.json", '{"attachmentFolderPath": "Attachments"}')
+    for name in ("Pasted image.png", "talk.mp3", "paper.pdf"):
+        site.write(f"Attachments/{name}", "x")
+    site.article("Notes/Second note.md", title="Second")
+    site.article(
+        "Notes/First.md",
+        "![[Pasted image.png]] ![[talk.mp3]] ![[paper.pdf#page=2]] ![[Second note]]\n\n| a | b |\n|---|---|\n"
+        "| [[Second note\\|alias]] | ![[Pasted image.png\\|100]] |\n\n![[gone.png]]\n\n[[Third note]] ![[Third note]]",
+        title="First",
+    )
+    told = [(one["line"], one["rule"]) for one in json.loads(site.run("check", "--format", "json").stdout)]
+    assert [one for one in told if one[1] in {"missing-image", "relative-link"}] == [
+        (12, "missing-image"),
+        (14, "relative-link"),
+    ]

@@ -45,6 +45,7 @@ _IN_ATTRIBUTE = re.compile(
 )
 MAX_FILES = 1_000  # of one article
 _WIKILINK = re.compile(r"(?<!!)\[\[([^\[\]|\n]+?)\\?(?=[|\]])|!\[\[([^\[\]|.\n]+?)\\?(?=[|\]])")  # embeds: of notes
+_EMBEDDED = re.compile(r"!\[\[([^\[\]|#\n]+?)\\?(?=[|#\]])")
 _ESCAPE = re.compile(r"\\([!-/:-@\[-`{-~])")
 _NO_ANCHOR = re.compile(r"[^\w\- ]")
 
@@ -152,7 +153,7 @@ def named_files(body: str) -> Iterator[str]:
         value = match["double"] or match["single"] or match["bare"] or ""
         found += (word.strip(",") for word in value.split()) if match["set"] else [value]
     if "![[" in body:
-        found += (match[1].partition("#")[0].strip() for match in _WIKILINK.finditer(body))
+        found += (match[1].strip() for match in _EMBEDDED.finditer(body))
     yield from (_ESCAPE.sub(r"\1", unescape(one)) for one in found if media_type(one))
 
 
