@@ -80,11 +80,24 @@ def test_admonitions_are_quotes(body, expected):
 
 
 @pytest.mark.parametrize(
-    "body", ["```\n:::note\nx\n:::\n```", "```\n!!! note\n    x\n```", "    !!! note", "`:::note`"]
+    "body",
+    [
+        "```\n:::note\nx\n:::\n```",
+        "```\n!!! note\n    x\n```",
+        "    !!! note",
+        "`:::note`",
+        "- ```\n  :::note\n  x\n  :::\n  ```",
+        "1. ~~~ `a`\n   :::note\n   x\n   :::\n   ~~~",
+    ],
 )
 def test_admonitions_in_code_are_code(body):
     """What stands in a code block is never an admonition."""
     assert "blockquote" not in GFM.convert(body)
+
+
+def test_backticks_that_open_no_code_block():
+    """Backticks at the beginning of a line that are closed on it are a code span, and what follows is no code."""
+    assert "<strong>Note</strong>" in GFM.convert("```x``` is code.\n\n:::note\nText\n:::")
 
 
 def test_a_container_only_groups():

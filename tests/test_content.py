@@ -175,6 +175,25 @@ def test_python_markdown_has_its_own_rules(body, expected):
 
 
 @pytest.mark.parametrize(
+    ("body", "titles"),
+    [
+        ("!!! note\n    A\n!!! warning\n    B\n???+ tip\n    C", ["Note", "Warning", "Tip"]),
+        ("!!! note\n    A\n\n> *q*\n\n:::tip\nB\n:::", ["Note", "", "Tip"]),
+        ("- x\n\n    !!! note\n        A\n    !!! tip\n        B", ["Note", "Tip"]),
+        ("!!! note\n    !!! tip\n        A\n    !!! bug\n        B", ["Note", "Tip", "Bug"]),
+    ],
+)
+@pytest.mark.parametrize("dialect", ["gfm", "python-markdown"])
+def test_adjacent_admonitions_are_quotes_of_their_own(dialect, body, titles):
+    """Each admonition is one quote with one title, also where another admonition or a quote is next to it."""
+    html = Renderer(dialect).content(body, None, BASE, "e1-").html
+    quotes = [part.partition("<strong>")[2].partition("</strong>")[0] for part in html.split("<blockquote>")[1:]]
+    assert (quotes, html.count("<strong>")) == (titles, len(list(filter(None, titles))))
+    assert "\n\n" not in html
+    assert "<!--" not in html
+
+
+@pytest.mark.parametrize(
     ("body", "title", "left"),
     [
         ("# A *b*\n\nText.", "A b", "<p>Text.</p>"),

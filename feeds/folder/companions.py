@@ -91,6 +91,10 @@ class Companions:
             article = replace(article, body=with_embeds(article.body, lambda name: self._embedded(article.path, name)))
         return article
 
+    def has_in_vault(self, path: str, name: str) -> bool:
+        """Return whether a picture that an article of Obsidian's embeds by its name is there."""
+        return self._embedded(path, name) is not None
+
     def _embedded(self, path: str, name: str) -> str | None:
         """Return where an embedded picture is from an article: beside it, in the vault, or in its attachments."""
         folder = path.rpartition("/")[0]

@@ -203,6 +203,7 @@ def dropped(html: str) -> list[tuple[str, str]]:
     if "<" not in html:
         return []
     html, found, at = _converted(html), list[tuple[str, str]](), 0
+    open_ends = set[str]()  # names of elements that nothing closes from here on
     while match := _MISSED.search(html, at):
         at = match.end()
         if match["comment"]:
@@ -211,8 +212,11 @@ def dropped(html: str) -> list[tuple[str, str]]:
                 break
             continue
         name = match["name"].lower()
-        if name in _DROPPED and (end := re.compile(f"</{name}", re.IGNORECASE).search(html, at)):
-            at = end.start()  # with everything in it
+        if name in _DROPPED and name not in open_ends:
+            if end := re.compile(f"</{name}", re.IGNORECASE).search(html, at):
+                at = end.start()  # with everything in it
+            else:
+                open_ends.add(name)
         if _is_missed(name, match["attributes"], html[match.end() : match.end() + _MAX_INSIDE]):
             found.append((name, match[0]))
     return found

@@ -8,7 +8,7 @@
 import re
 from bisect import bisect
 
-from feeds.parse.admonitions import fence_after
+from feeds.parse import fences
 
 _BEGINS_CODE = re.compile(
     r"[ \t]*\{(?:%-?\s*(?:highlight|codeblock)\b([^%{}]*)%|\{[<%]\s*highlight\b([^<>%{}]*)[>%]\})\}[ \t]*$"
@@ -39,7 +39,7 @@ def as_fences(text: str) -> str:
     ends = [at for at, line in enumerate(lines) if len(line) <= _MAX_LINE and _ENDS_CODE.match(line)]
     at, fence = 0, ""
     while ends and at < ends[-1]:
-        fence, in_code = fence_after(lines[at], fence), bool(fence)
+        fence, in_code = fences.after(lines[at], fence), bool(fence)
         if (
             not in_code
             and len(lines[at]) <= _MAX_LINE
