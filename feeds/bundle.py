@@ -12,9 +12,11 @@ from feeds import syndicate
 from feeds.article_files import has_own_folder, resolved, without_suffix
 from feeds.encoding import SUFFIXES
 from feeds.model import Article, Site
-from feeds.parse.links import MAX_FILES, named_files
+from feeds.parse.html import references
 from feeds.parse.media import media_type
 from feeds.text import on_site, scheme
+
+_LONGEST_PATH = 2_000  # bytes below the content folder: an entry of PostgreSQL's indexes has 2,704
 
 
 def names(root: Path, article: str) -> list[str]:
@@ -43,18 +45,25 @@ def find(root: Path, article: str, name: str) -> Path | None:
 
 def file(root: Path, path: str) -> Path | None:
     """Return where a file below the content folder is; None if there is none that may be seen."""
-    if not media_type(path) or any(part.startswith(".") or not part for part in path.split("/")):
+    if not _may_be_seen(path):
         return None
     name = path.rpartition("/")[2]
     if any(name.removesuffix(suffix) in syndicate.DOCUMENTS for suffix in ("", *SUFFIXES.values())):
         return None  # a feed would be there
-    return root / path if _is_file(root, path) else None
+    place = _place(root, path)
+    return root / path if place and _may_be_seen(place) else None  # a link must not lead to what is hidden
 
 
-def referred(article: Article, site: Site) -> list[str]:
-    """Return the paths below the content folder of files that an article may refer to, but for its own folder's.
+def _may_be_seen(path: str) -> bool:
+    """Return whether a path below the content folder is of a kind that we know, and nothing on it is hidden."""
+    return bool(media_type(path)) and not any(part.startswith(".") or not part for part in path.split("/"))
 
-    None where it has no page of ours. Whether the files are there is asked when somebody asks for them.
+
+def referred(article: Article, site: Site, html: str) -> list[str]:
+    """Return the paths below the content folder of files that an article refers to, but for its own folder's.
+
+    `html` is the article's text before it is sanitised. None where the article has no page of ours. Whether the files
+    are there is asked when somebody asks for them.
     """
     files = syndicate.files(article, site)
     if not files.site_url:
@@ -62,13 +71,11 @@ def referred(article: Article, site: Site) -> list[str]:
     of_fields = [*(one.url for one in article.enclosures), *([article.image.url] if article.image else [])]
     urls = ((on_site(one, site.url, one) or "") if one.startswith("/") else one for one in of_fields)
     found: dict[str, None] = {}
-    for reference in (*urls, *named_files(article.body)):
+    for reference in (*urls, *references(html)):
         path = files.path(reference)
         if path and media_type(path) and not (files.own_url and path.startswith(_folder(article))):
             found[path] = None
-            if len(found) == MAX_FILES:
-                break
-    return list(found)
+    return [path for path in found if len(path.encode()) <= _LONGEST_PATH]
 
 
 def _folder(article: Article) -> str:
@@ -90,12 +97,13 @@ def is_missing(root: Path, site: Site, article: Article, reference: str) -> bool
     if path is None or reference.lstrip().startswith(".."):
         return False
     in_folder = resolved(f"{without_suffix(article.path)}/index.md", reference)
-    return not any(_is_file(root, one) for one in (path, in_folder) if one)
+    return not any(_place(root, one) for one in (path, in_folder) if one)
 
 
-def _is_file(root: Path, path: str) -> bool:
+def _place(root: Path, path: str) -> str | None:
+    """Return the path below the content folder of the file to which a path leads; None if there is none."""
     try:
         place = root / path
-        return place.is_file() and place.resolve().is_relative_to(root.resolve())
-    except (OSError, ValueError, RuntimeError):  # a name that can't be, or links in a circle
-        return False
+        return place.resolve().relative_to(root.resolve()).as_posix() if place.is_file() else None
+    except (OSError, ValueError, RuntimeError):  # a name that can't be, links that lead out, or in a circle
+        return None

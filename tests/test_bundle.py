@@ -8,7 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from feeds.article_files import Files, resolved
-from feeds.parse.links import named_files
+from feeds.parse.content import Renderer
+from feeds.parse.html import references
+from feeds.parse.media import may_name_files
 
 URL = "https://test.example"
 FLAT, OWN = Files("news/a.md", URL), Files("news/a/index.md", URL, f"{URL}/town/a/")
@@ -71,18 +73,37 @@ def test_no_reference_leads_out(reference):
 @pytest.mark.parametrize(
     ("body", "names"),
     [
-        ("![x](a.png) and ![y](<b c.jpg>)", ["a.png", "b c.jpg"]),
+        ("![x](a.png) and ![y](<b c.jpg>)", ["a.png", "b%20c.jpg"]),
         ("![x](a(1).png 'Title') a.png (b.png)", ["a(1).png"]),
-        ("[x]: sub/a.pdf\n<img src=b.png> <img src='c d.png'>", ["sub/a.pdf", "b.png", "c d.png"]),
-        ('<img srcset="a.png 1x, b.png 2x" data-src="c.png" data-srcset="c2.png 2x"><video poster="d.jpg">', ["a.png", "b.png", "c.png", "c2.png", "d.jpg"]),
-        ("![[e f.png|300]] ![[g.png#x]] ![[h.png\\|1]]", ["e f.png", "g.png"]),
-        ("![x](g%20h.png?w=1) ![x](i\\_j.png) ![x](k&amp;l.png)", ["g%20h.png?w=1", "i_j.png", "k&l.png"]),
-        ("[x](A.MP3) [y](no.pngs) [z](b.md)", ["A.MP3"]),
+        ("[x] ![y]\n\n[x]: sub/a.pdf\n[y]: y.png\n[z]: unused.png", ["sub/a.pdf", "y.png"]),
+        ("<img src=b.png> <img src='c d.png'> <IMG SRC=\"e.png\">", ["b.png", "c d.png", "e.png"]),
+        ('<img srcset="a.png 1x, b.png 2x" src="c.png">', ["a.png", "b.png", "c.png"]),
+        ('<img src="stand-in.png" data-src="c.png" data-srcset="d.png 2x">', ["c.png", "d.png"]),
+        ('<video poster="d.jpg"><source src="e.mp4"><track src="f.vtt"></video> <audio src=g.mp3></audio>', ["d.jpg", "e.mp4", "f.vtt", "g.mp3"]),
+        ('<object data="a.pdf">\n<a href="b.pdf">b</a></object> <iframe src="c.svg"></iframe>', ["a.pdf", "b.pdf", "c.svg"]),
+        ("![x](g%20h.png?w=1) ![x](i\\_j.png) ![x](k&amp;l.png) ![x](m&#46;png)", ["g%20h.png?w=1", "i_j.png", "k&l.png", "m.png"]),
+        ("[x](A.MP3) [y](https://test.example/b.pdf) <https://test.example/c.zip>", ["A.MP3", f"{URL}/b.pdf", f"{URL}/c.zip"]),
+        ('![a]({{ site.url }}/a.png) ![b]({{ "/b.png" | relative_url }})', ["/a.png", "/b.png"]),
+        ("```\n![x](secret/notes.txt)\n```\n\n    ![x](indented.txt)", []),
+        ('`<meta data-x="backup.zip">` `` ![x](`a.png) ``', []),
+        ("<!-- ![old](old.png) <img src='older.png'> --> \\![x]\\(escaped.png)", []),
+        ('data="private.json" src=secret.txt <meta data-x="backup.zip"> <p data-src="a.png">x</p>', []),
+        ('<script src="a.json"></script><template><img src="b.png"></template><svg><image href="c.png"/></svg>', []),
+        ("![[e.png]]", []),
     ],
 )  # fmt: skip
-def test_files_that_a_text_names(body, names):
-    """References of files are found without parsing the Markdown, however they are written."""
-    assert list(named_files(body)) == names
+def test_files_to_which_a_text_refers(body, names):
+    """They are those of the HTML that it becomes, not what stands in code, in comments or in the text itself."""
+    assert sorted(references(Renderer().converted(body))) == sorted(names)
+    assert may_name_files(body) or not names
+
+
+def test_files_to_which_a_note_refers():
+    """Obsidian's embedded pictures are references, but not in its comments, nor what it would open as a note."""
+    html = Renderer("obsidian").converted(
+        "![[e f.png|300]] ![[g.png#x]] %%![[h.png]] ![i](i.png)%% ![[j.pdf]] [[k.png]]"
+    )
+    assert [path for one in references(html) if (path := Files("a.md", URL).path(one))] == ["e f.png", "g.png"]
 
 
 @pytest.fixture
@@ -175,6 +196,35 @@ def test_no_link_leads_out(pages, app):
     assert [server.get(f"/{name}.png").status for name in ("inner", "outer", "circle")] == [200, 404, 404]
 
 
+def test_no_link_makes_public_what_may_not_be_seen(site, app):
+    """A symbolic link to a hidden file, to one in a hidden folder or to an article is neither served nor exported."""
+    site.configure(site={"pages": True})
+    names = {
+        "hidden": ".hidden.png",
+        "in-hidden": ".git/x.png",
+        "draft": "draft.md",
+        "kind": "x.exe",
+        "folder": ".git",
+        "fine": "x.png",
+    }
+    text = " ".join(f"![x]({name}.png)" for name in names) + " ![x](folder.png/x.png)"
+    site.article("own/index.md", text, title="Own")
+    site.article("a.md", text, title="A")
+    for place in ("", "own/"):
+        site.article(f"{place}draft.md", "Secret.", title="D", draft=True)
+        for name in (".hidden.png", ".git/x.png", "x.exe", "x.png"):
+            site.write(place + name, "x")
+        for name, target in names.items():
+            (site.content / f"{place}{name}.png").symlink_to(target)
+    site.publish()
+    server, paths = app(site), [f"/{place}{name}.png" for place in ("", "own/") for name in (*names, "folder.png/x")]
+    assert [path for path in paths if server.get(path).status == 200] == ["/fine.png", "/own/fine.png"]
+    assert site.run("build").returncode == 0
+    assert [path for path in paths if (site.root / f"public{path}").is_file()] == ["/fine.png", "/own/fine.png"]
+    missing = [line for line in site.run("check").stdout.splitlines() if line.endswith("(missing-image)")]
+    assert len(missing) == len(paths) - 2
+
+
 def test_files_that_are_referred_to_are_exported(pages):
     """A build writes the files that articles refer to and those of their own folders; it removes one that is no longer named."""
     assert pages.run("build").returncode == 0
@@ -190,12 +240,67 @@ def test_files_that_are_referred_to_are_exported(pages):
     assert not (public / "static/z.png").exists()
 
 
+HIDDEN_IN_TEXT = "```\n![x](secret/notes.txt)\n```\n\n`<meta data-x='backup.zip'>` <!-- ![old](old.png) --> data='private.json' %%![o](o.png)%%"
+
+
+@pytest.mark.parametrize("dialect", ["gfm", "obsidian", "python-markdown"])
+def test_code_and_comments_make_no_file_public(site, app, dialect):
+    """What a text names in code, in a comment or without a tag is neither served nor exported, in any dialect."""
+    site.configure(site={"pages": True}, content={"markdown": dialect})
+    site.article("a.md", f"{HIDDEN_IN_TEXT}\n\n![x](shown.png)" if dialect == "obsidian" else
+                 f"{HIDDEN_IN_TEXT.partition(' %%')[0]}\n\n![x](shown.png)", title="A")  # fmt: skip
+    names = ("secret/notes.txt", "backup.zip", "old.png", "private.json", "o.png")
+    for name in (*names, "shown.png"):
+        site.write(name, "x")
+    site.publish()
+    server = app(site)
+    assert [server.get(f"/{name}").status for name in names] == [404] * len(names)
+    assert server.get("/shown.png").status == 200
+    assert site.run("build").returncode == 0
+    public = site.root / "public"
+    assert [name for name in (*names, "shown.png") if (public / name).exists()] == ["shown.png"]
+
+
+def test_files_at_addresses_that_templates_make(site, app):
+    """A picture whose address names the site in Jekyll's way is served and exported."""
+    site.configure(site={"pages": True})
+    site.article("a.md", '![a]({{ site.url }}/images/a.png) ![b]({{ "/images/b.png" | relative_url }})', title="A")
+    for name in "ab":
+        site.write(f"images/{name}.png", "x")
+    site.publish()
+    assert [app(site).get(f"/images/{name}.png").status for name in "ab"] == [200, 200]
+    assert site.run("build").returncode == 0
+    assert {file.name for file in (site.root / "public/images").iterdir()} == {"a.png", "b.png"}
+
+
+def test_a_text_that_can_not_be_rendered_refers_to_no_file(site):
+    """An article whose text is shown as it was typed shows no picture, so that it makes none public."""
+    site.configure(site={"pages": True})
+    site.article("a.md", "> " * 200 + "x\n\n![x](a.png)", title="A", image="b.png")
+    site.publish()
+    with site.catalog.reading() as catalog:
+        assert list(catalog.linked_files("", 9)) == ["/b.png"]
+
+
 def test_an_article_may_refer_to_many_files(pages):
-    """Of more than a thousand files that one article refers to, the first thousand are served."""
-    pages.article("many.md", "\n".join(f"![x](/m/{number}.png)" for number in range(1_200)), title="Many")
+    """All of more than a thousand files and articles to which one article refers are known."""
+    text = "\n".join(f"![x](/m/{number}.png) [y](n/{number}.md)" for number in range(1_200))
+    pages.article("many.md", text, title="Many")
+    pages.article("n/1199.md", title="Last")
     pages.publish()
     with pages.catalog.reading() as catalog:
-        assert sum(target.startswith("/m/") for target in catalog.linked_files("", 9_999)) == 1_000
+        assert sum(target.startswith("/m/") for target in catalog.linked_files("", 9_999)) == 1_200
+        assert catalog.at_path("many.md").links.urls == {"n/1199": f"{URL}/1199/"}
+
+
+@pytest.mark.databases("sqlite", "postgres")
+def test_a_reference_may_be_of_any_length(site):
+    """A reference that is longer than the path of any file is no file, and an index of the catalog need not hold it."""
+    site.configure(site={"pages": True})
+    site.article("a.md", f"![x](/{'ü/' * 3_000}a.png) ![y](b.png)", title="A")
+    site.publish()
+    with site.catalog.reading() as catalog:
+        assert list(catalog.linked_files("", 9)) == ["/b.png"]
 
 
 @pytest.mark.parametrize("pages_here", [True, False])

@@ -80,11 +80,24 @@ def test_admonitions_are_quotes(body, expected):
 
 
 @pytest.mark.parametrize(
-    "body", ["```\n:::note\nx\n:::\n```", "```\n!!! note\n    x\n```", "    !!! note", "`:::note`"]
+    "body",
+    [
+        "```\n:::note\nx\n:::\n```",
+        "```\n!!! note\n    x\n```",
+        "    !!! note",
+        "`:::note`",
+        "- ```\n  :::note\n  x\n  :::\n  ```",
+        "1. ~~~ `a`\n   :::note\n   x\n   :::\n   ~~~",
+    ],
 )
 def test_admonitions_in_code_are_code(body):
     """What stands in a code block is never an admonition."""
     assert "blockquote" not in GFM.convert(body)
+
+
+def test_backticks_that_open_no_code_block():
+    """Backticks at the beginning of a line that are closed on it are a code span, and what follows is no code."""
+    assert "<strong>Note</strong>" in GFM.convert("```x``` is code.\n\n:::note\nText\n:::")
 
 
 def test_a_container_only_groups():
@@ -290,3 +303,31 @@ def test_what_no_reader_shows_is_rejected(body, reason):
     """A text whose HTML would be out of all proportion is rejected before it is converted."""
     with pytest.raises(Refused, match=reason):
         GFM.convert(body)
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        ("%%\nsecret\n\n```\nsecret\n```\n\nsecret\n%%\nA", "<p>A</p>\n"),
+        ("A %%secret `secret` secret%% B\n\n%% 100% secret %%", "<p>A  B</p>\n"),
+        ("it`s\n\n%%secret%%\n\nand `that", "<p>it`s</p>\n<p>and `that</p>\n"),
+        ("`%%code%%` and 50%% off", "<p><code>%%code%%</code> and 50%% off</p>\n"),
+        ("A\n\n  %% secret, and never closed\n\nsecret", "<p>A</p>\n"),
+    ],
+)
+def test_comments_of_obsidian_hide_everything_in_them(body, expected):
+    """A comment may hold code and blank lines, and one that begins a line hides the rest if nothing closes it."""
+    assert OBSIDIAN.convert(body) == expected
+
+
+@pytest.mark.parametrize("body", ["春の海を**「見た」**のは", "**“引号”**后面", "한국어**(강조)**는"])
+def test_bold_text_needs_no_spaces_in_east_asian_languages(body):
+    """Bold text that ends with a mark and goes on without a space is bold, as authors see it in their editors."""
+    assert "<strong>" in GFM.convert(body)
+    assert "*" not in GFM.convert(body)
+
+
+def test_inline_footnotes_of_obsidian():
+    """`^[…]` is a footnote in Obsidian's dialect."""
+    assert '<a class="footnote" href="#fn-__inline_1">1</a>' in OBSIDIAN.convert("a^[note *it*]")
+    assert "^[note" in GFM.convert("a^[note]")

@@ -175,6 +175,25 @@ def test_python_markdown_has_its_own_rules(body, expected):
 
 
 @pytest.mark.parametrize(
+    ("body", "titles"),
+    [
+        ("!!! note\n    A\n!!! warning\n    B\n???+ tip\n    C", ["Note", "Warning", "Tip"]),
+        ("!!! note\n    A\n\n> *q*\n\n:::tip\nB\n:::", ["Note", "", "Tip"]),
+        ("- x\n\n    !!! note\n        A\n    !!! tip\n        B", ["Note", "Tip"]),
+        ("!!! note\n    !!! tip\n        A\n    !!! bug\n        B", ["Note", "Tip", "Bug"]),
+    ],
+)
+@pytest.mark.parametrize("dialect", ["gfm", "python-markdown"])
+def test_adjacent_admonitions_are_quotes_of_their_own(dialect, body, titles):
+    """Each admonition is one quote with one title, also where another admonition or a quote is next to it."""
+    html = Renderer(dialect).content(body, None, BASE, "e1-").html
+    quotes = [part.partition("<strong>")[2].partition("</strong>")[0] for part in html.split("<blockquote>")[1:]]
+    assert (quotes, html.count("<strong>")) == (titles, len(list(filter(None, titles))))
+    assert "\n\n" not in html
+    assert "<!--" not in html
+
+
+@pytest.mark.parametrize(
     ("body", "title", "left"),
     [
         ("# A *b*\n\nText.", "A b", "<p>Text.</p>"),
@@ -362,6 +381,10 @@ HEAVY = {
     "closing tags": "<div>" + "<span></x>" * 50_000,
     "formatting in paragraphs": "<div><p>" + "<b title=i>" * 190 + "<p>a" * 5_000,
     "pictures without end": "<div>" + "<svg></b>" * 50_000,
+    "pictures with a title": "<div>" + "<svg><title></title></svg >" * 30_000,
+    "a definition of template code": "[a]: {{" + "}}" * 20_000 + " x y",
+    "template code before a mark": "{{ x\n\n" + "`" * 400_000,
+    "highlight": "{% highlight js %}\n" * 20_000 + "{% endhighlight %}",
     "scripts without end": "<div><script" + " src=a" * 50_000,
     **{
         mark: mark * (1_000_000 // len(mark))
@@ -421,3 +444,24 @@ def test_plain_text_is_the_last_resort():
 def test_a_formula_of_katex_is_shown_once(body, expected):
     """Of a formula that KaTeX wrote as MathML and again for browsers, readers get the MathML."""
     assert content(body).html == expected
+
+
+@pytest.mark.parametrize("name", ["mit-Größe", "一", "a b".replace(" ", "."), "plain"])
+def test_footnotes_work_whatever_they_are_called(name):
+    """The link to a footnote and the link back lead to ids of the same text."""
+    rendered = html(f"a[^{name}]\n\n[^{name}]: note")
+    for href in re.findall(r'href="#([^"]+)"', rendered):
+        assert f'id="{href}"' in rendered
+    assert rendered.count('href="#e1-') == 2
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        ("a <svg width='1'><g><title>buoy</title></g><path/></svg > b", "<p>a buoy b</p>"),
+        ("<svg><title>one</title></svg>, <svg><path/></svg>, <SVG><TITLE>two</TITLE></SVG>", "<p>one, , two</p>"),
+    ],
+)
+def test_titles_of_pictures_stay(body, expected):
+    """A picture in SVG, which no reader shows, leaves its title."""
+    assert html(f"x {body}").replace("x ", "", 1) == expected

@@ -197,6 +197,86 @@ def test_a_key_that_withholds_elsewhere_is_never_ignored_silently(front):
 
 
 @pytest.mark.parametrize(
+    "front",
+    ["publish: flase", "published: flase", "published: nope", "public: flase", "render: flase", "headless: ture", "status: darft",
+     "status: review", "status: [draft, x]", "build: {list: nevr}", "permalink: flase", "private: ture", "visibility: privat",
+     "published: [flase]", "eleventyExcludeFromCollections: ture", "params: {publish: flase}"],
+)  # fmt: skip
+def test_an_unknown_value_keeps_an_article_back(front):
+    """A value that is neither a known yes nor a known no withholds the article, with a warning that says what to write."""
+    article = with_(f"title: T\n{front}")
+    (warning,) = article.warnings
+    assert (article.draft, warning.line, warning.rule) == (True, 4, "withholding-key")
+    assert "is unknown, so the article is not published; write " in warning.message
+
+
+@pytest.mark.parametrize(
+    "front",
+    ["hidden: ture", "unlisted: ture", "rss: flase", "rss: none", "feed: [flase]", "norss: maybe", "listed: nope",
+     "include_in_feeds: flase", "visible: flase"],
+)  # fmt: skip
+def test_an_unknown_value_keeps_an_article_out_of_feeds(front):
+    """A misspelt yes or no of a key that concerns feeds keeps the article out of them, with a warning."""
+    article = with_(f"title: T\n{front}")
+    (warning,) = article.warnings
+    assert (article.draft, article.listed, warning.line, warning.rule) == (False, False, 4, "withholding-key")
+    assert "is unknown, so the article is in no feed; write true or false" in warning.message
+
+
+def test_an_unknown_value_withdraws_an_article_whose_date_is_in_its_name():
+    """`published: flase` is no unusable date, for which the last good version would stay up."""
+    article = read("---\npublished: flase\n---\nx", "2026-05-01-x.md")
+    assert (article.draft, [one.rule for one in article.warnings]) == (True, ["withholding-key"])
+
+
+@pytest.mark.parametrize(
+    "front",
+    ["permalink: /x/", "permalink: a-slug", "permalink: pretty", "rss: /feed.xml", "rss: [notes]", "feed: notes",
+     "status: published", "status: evergreen", "status: new", "status: [Published]", "published: 2024-01-02", "published: {created: 2024-01-02}",
+     "publish: 2024-01-01", "public: everyone", "render: link", "build: {list: always, render: link}", "build: 4711", "hidden: []",
+     "eleventyExcludeFromCollections: [nav]", "build: {list: ~}", "article: {section: News}", "headless: off"],
+)  # fmt: skip
+def test_other_values_of_keys_that_withhold(front):
+    """A value that such a key has where it says something else withholds nothing, and nothing is warned of."""
+    article = with_(front)
+    assert (article.draft, article.listed, article.warnings) == (False, True, ())
+
+
+@pytest.mark.parametrize(
+    ("front", "meant"),
+    [
+        ("drafts: true", "draft"),
+        ("dratf: true", "draft"),
+        ("visiblity: private", "visibility"),
+        ("publishd: false", "publish"),
+        ("publihsed: false", "published"),
+        ("unlised: true", "unlisted"),
+        ("pasword: goose", "password"),
+        ("statsu: draft", "status"),
+        ("headles: true", "headless"),
+        ("exclude_from_fed: true", "excludefromfeed"),
+        ("params: {drfat: true}", "draft"),
+    ],
+)
+def test_a_misspelt_key_that_withholds_is_warned_of(front, meant):
+    """A key that is nearly one that would keep the article back produces a warning with the key that is meant."""
+    (warning,) = with_(f"title: T\n{front}").warnings
+    assert (warning.line, warning.rule) == (4, "withholding-key")
+    assert warning.message.endswith(f"did you mean {meant!r}?")
+
+
+@pytest.mark.parametrize(
+    "front",
+    ["publisher: false", "drafted_by: Ann", "statuses: [draft]", "rss_url: /x", "feeds: [notes]", "drafts: false", "stats: true",
+     "privacy: true", "published_by: Ann", "public_id: x", "state: draft", "craft: true", "toc: true", "math: false", "comments: false",
+     "passwords: {a: b}", "hide_title: true", "layout: post", "weight: 1", "list: false", "draft_note: x", "headers: true", "pin: true"],
+)  # fmt: skip
+def test_other_keys_are_no_misspellings(front):
+    """Keys of other programs, and misspelt keys that would withhold nothing, are not warned of."""
+    assert with_(front).warnings == ()
+
+
+@pytest.mark.parametrize(
     "key",
     [
         "cover_image",
@@ -266,6 +346,78 @@ def test_bylines(front, authors):
     """Bylines are names, mappings, keys of authors.yml, and Pelican's lists."""
     article = with_(front, people=PEOPLE)
     assert (article.authors, article.warnings) == (authors, ())
+
+
+@pytest.mark.parametrize(
+    ("front", "message"),
+    [
+        ("authors: [sloober]", "'sloober' is not in authors.yml (did you mean 'slober'?); the key"),
+        ("author: zed", "'zed' is not in authors.yml; the key"),
+        ("authors: bo, sloober", "'sloober' is not in authors.yml (did you mean"),
+        ("authors: [bo, Sloober]", "'Sloober' is not in authors.yml (did you mean"),
+        ("authors: [{key: sloober}]", "'sloober' is not in authors.yml (did you mean"),
+    ],
+)
+def test_an_author_who_is_no_key(front, message):
+    """What looks like a key of authors.yml and is none stays an author, with a warning and the closest key."""
+    article = with_(f"title: T\n{front}", people={**PEOPLE, "slober": {"name": "S. Lober"}})
+    (warning,) = article.warnings
+    assert (warning.line, warning.rule) == (4, "unusable-value")
+    assert f": {message}" in warning.message
+    assert article.authors[-1].name in {"sloober", "Sloober", "zed"}
+
+
+@pytest.mark.parametrize(
+    "front", ["authors: [bo, Eve Fox]", "author: Zed", "author: zed@x.example", "authors: [Ann, zoë x]"]
+)
+def test_authors_who_are_names(front):
+    """A name beside authors.yml is no key, and is not warned of; nor is anybody where there is no such file."""
+    assert with_(front, people=PEOPLE).warnings == ()
+    assert with_("authors: [sloober]").warnings == ()
+
+
+@pytest.mark.parametrize(
+    ("front", "authors"),
+    [
+        ('author: "[[Ann Bee]]"', ("Ann Bee",)),
+        ('author: "[[People/Ann Bee#Work|Ann]]"', ("Ann",)),
+        ('author: ["[[People/Ann Bee]]", "[[bo]]"]', ("Ann Bee", "Bo Dale")),
+        ('authors: "[[Ann Bee]], [[Carl Dee]]"', ("Ann Bee", "Carl Dee")),
+        ('author: {name: "[[Ann Bee]]"}', ("Ann Bee",)),
+        ("author: [[Ann Bee]]", ("Ann Bee",)),
+    ],
+)
+def test_authors_as_links_of_obsidian(front, authors):
+    """A link to a note is the name that it shows."""
+    assert tuple(author.name for author in with_(front, people=PEOPLE).authors) == authors
+
+
+def test_other_properties_as_links_of_obsidian():
+    """A link is a category's or a tag's name, and the file of an image or an enclosure."""
+    article = with_(
+        'categories: ["[[Diary|My diary]]"]\ntags: "[[a]], [[b/c]]"\ncover: "[[pics/my img.png|300]]"\naudio: "![[a.mp3]]"'
+    )
+    assert (article.categories, article.tags) == (("My diary",), ("a", "c"))
+    assert article.image == Image("pics/my img.png", "", "image/png")
+    assert article.enclosures == (Enclosure("a.mp3", "audio/mpeg"),)
+    assert with_('image: {url: "[[a.png]]"}').image == Image("a.png", "", "image/png")
+
+
+@pytest.mark.parametrize(
+    ("value", "tags"),
+    [
+        ('["#reading"]', ("reading",)),
+        ('"#one #two"', ("one", "two")),
+        ('"#one, #two #three"', ("one", "two", "three")),
+        ('["#one #two", "#a/b", x]', ("one", "two", "a/b", "x")),
+        ('"#one two"', ("one two",)),
+        ('[C#, "#", "##"]', ("C#",)),
+    ],
+)
+def test_marks_of_tags(value, tags):
+    """A number sign before a tag is no part of it, and separates tags in a text."""
+    assert with_(f"tags: {value}").tags == tags
+    assert read(f'{{"date": "2026-05-01", "keywords": {json.dumps(list(tags))}}}\nx').tags == tags
 
 
 def test_names_one_level_down():

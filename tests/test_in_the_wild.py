@@ -283,3 +283,21 @@ def test_paths_on_the_site(site, own):
     page = (site.root / "public/p/index.html").read_text()
     assert {f'class="u-photo" src="{url}/img/c.jpg"' in page, f'href="{url}/ann/"' in page} == {True}
     assert f'rel="canonical" href="{url}/first/"' in (site.root / "public/b/index.html").read_text()
+
+
+def test_the_cover_of_a_note_is_in_the_vault(site):
+    """A link to a picture is the image of a note: beside it, in the vault, or in its folder of attachments."""
+    site.configure(site={"pages": True}, content={"markdown": "obsidian"})
+    site.write(".obsidian/app.json", '{"attachmentFolderPath": "files"}')
+    for place in ("files/far away.png", "notes/near.png"):
+        site.write(place, "x")
+    site.article("notes/a.md", title="A", cover="[[far away.png]]")
+    site.article("notes/b.md", title="B", cover="[[near.png|200]]")
+    site.article("notes/c.md", title="C", cover="/near.png")
+    site.publish()
+    images = {item["title"]: item["image"] for item in site.feed()["items"]}
+    assert images == {
+        "A": "https://test.example/files/far%20away.png",
+        "B": "https://test.example/notes/near.png",
+        "C": "https://test.example/near.png",
+    }

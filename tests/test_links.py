@@ -3,6 +3,7 @@
 import re
 
 import pytest
+import sqlalchemy as sa
 from conftest import Site
 from facts import facts
 from hypothesis import given
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 
 from feeds.article_files import article_name
 from feeds.parse.content import Renderer
-from feeds.parse.links import Links, Target, ends_of, files_of, is_by_end, target_of, targets
+from feeds.parse.links import Links, Target, ends_of, files_of, is_by_end, target_of, targets, with_references
 
 FORMATS = ("rss.xml", "atom.xml", "feed.json")
 _HREF = re.compile(r'<a href="([^"]*)">')
@@ -42,9 +43,11 @@ def hrefs(site, title="A"):
         ("{filename}b.md", "posts/a.md", Target("posts/b")),
         ("%7Bfilename%7D/b.md", "posts/a.md", Target("b")),
         ("note:Some%20Note", "a.md", Target("*/some note")),
-        ("note:folder/Note#Part%20Two", "a.md", Target("*/folder/note", "part-two")),
-        ("note:Note#^block", "a.md", Target("*/note")),
-        ("note:#Part", "a.md", Target("", "part")),
+        ("note:folder/Note%23Part%20Two", "a.md", Target("*/folder/note", "part-two")),
+        ("note:Note%23%5Eblock", "a.md", Target("*/note")),
+        ("note:%23Part", "a.md", Target("", "part")),
+        ("note:b#My_Id.x", "a.md", Target("*/b", "My_Id.x")),
+        ("note:b#two%20words", "a.md", Target("*/b", "two%20words")),
         ("https://x.example/b.md", "a.md", None),
         ("//x.example/b.md", "a.md", None),
         ("mailto:a@x.md", "a.md", None),
@@ -66,7 +69,9 @@ def test_targets_of_links(href, path, expected):
         ("[b][1]\n\n[1]: <two words.md>", ("p/two words",)),
         ("[b](b_(1).md)", ("p/b_(1)",)),
         ('[b]({{< ref "b.md" >}}) [c]({{% relref "/news/c" %}}) [d]({{<relref `d#x`>}})', ("news/c", "*/b", "*/d")),
-        ('[b]({{< ref path="b" lang="de" >}})', ("*/b",)),
+        ('[b]({{< ref path="b" lang="de" >}}) [c]({{< ref c "de" >}})', ("*/b", "*/c")),
+        ('[b]({{< relref "two words.md" >}}) [c]({{%ref c%}})', ("*/two words", "*/c")),
+        ("[b]({{< ref \"b' >}}) [c]({{< ref >}}) [d]({{< ref d }})", ()),
         ("[b]({{ site.baseurl }}{% post_url 2024-01-02-b %}) [c]({% link _posts/2024-01-03-c.md %})",
          ("*/2024-01-02-b", "*/2024-01-03-c")),
         ("[[Note]] b.md https://x.example/c.md", ()),
@@ -102,6 +107,40 @@ def test_files_names_and_ends_agree(parts):
         assert ends_of(path)[0] == f"*/{name.casefold()}"
         if parts[-1] == parts[-1].strip():
             assert target_of(f"note:{parts[-1]}", "x.md").article in ends_of(path)
+
+
+HOSTILE = (  # (before, repeated, after)
+    ("x.md href=", " ", '""'), ("x.md href", " ", "x"), ("x.md ](", " ", "<"), ("x.md ]:", "(", ""), (".md", "](", " "), (".md", "](<a", ""),
+    (".md ](", "(a", ""), (".md", "]:(", "'"), (".md href=", "\"'", ""), (".md", "href= ", ""), ("({{< ref a", " ", "x"), ("({{< ref ", " ", '"'),
+    ("({{< ref a", " b", "{"), ("", "({{< ref a ", ""), ("({{< ref a", " >", "x"), ("({{<", " ", "ref a >}}x"), ("({{< ref path", " ", "= >}}"),
+    ('({{< ref "', "a", " >}}"), ("({{< ref ", "a ", ">}}"), ("(", "{{ site.url }}/", "{% link"), ("({{", " ", "{% link"), ("", "({{ site.url }}", ""),
+    ("({% link ", " ", "{{ref"), ("({% link x", " ", "x {{ref"), ("{{ref", "({% link ", ""), ("", "[[", ""), ("", "[[a", ""), ("[[", "a#", ""),
+    ("", "[[a\n", ""),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("parts", HOSTILE)
+def test_no_text_is_searched_again_and_again(parts):
+    """Half a megabyte of what a regular expression could search from each character on, for minutes, is done at once."""
+    before, repeated, after = parts
+    text = before + repeated * (500_000 // len(repeated)) + after
+    targets(text, "a.md", wikilinks=True)
+    with_references(text)
+
+
+def test_parts_of_articles_keep_their_names():
+    """The part in a reference of Hugo's is an id, as written; that of a note's is a heading, whose id follows from it."""
+    links = Links("a.md", {"*/b": "https://test.example/b/", "c": "https://test.example/c/"})
+    body = (
+        '[x]({{< relref "b#My_Id.x" >}}) [y]({{< ref "/c#Two_Parts" >}}) [[b#My Heading.x]] [z]({{< ref "b.md#ü" >}})'
+    )
+    shown = Renderer("obsidian").content(body, None, "https://test.example/a/", "e-", "", links).html
+    assert _HREF.findall(shown) == [
+        "https://test.example/b/#My_Id.x",
+        "https://test.example/c/#Two_Parts",
+        "https://test.example/b/#my-headingx",
+        "https://test.example/b/#%C3%BC",
+    ]
 
 
 def test_links_in_html():
@@ -182,6 +221,43 @@ def test_a_note_is_found_by_the_end_of_its_name(site):
     assert hrefs(site) == ["https://test.example/near/", "https://test.example/deeper/"]
 
 
+def test_all_paths_are_read_once_in_a_run(site, monkeypatch):
+    """However many pages of articles link by the end of a name: one query of a run reads all paths, and only if needed."""
+    monkeypatch.setattr("feeds.publish.linking._PAGE", 2)
+    asked = []
+    for number in range(7):
+        site.article(f"{number}.md", f"[x]({{{{< ref n{number % 3} >}}}}) [y](0.md)", title=f"T{number}")
+        site.article(f"deep/n{number}.md", title=f"N{number}")
+
+    def note(_connection, _cursor, statement, *_more):
+        asked.append(" ".join(statement.split()))
+
+    def reads():
+        """Return how many queries read the paths of all live articles in a run."""
+        asked.clear()
+        sa.event.listen(sa.Engine, "before_cursor_execute", note)
+        site.publish()
+        sa.event.remove(sa.Engine, "before_cursor_execute", note)
+        return sum(
+            re.match(
+                r"SELECT articles.path, articles.key FROM articles WHERE articles.live IS (1|true)$",
+                said.replace('"', ""),
+            )
+            is not None
+            for said in asked
+        )
+
+    assert reads() == 1
+    assert [hrefs(site, f"T{number}")[0] for number in range(7)] == [
+        f"https://test.example/n{number % 3}/" for number in range(7)
+    ]
+    site.article("deep/n1.md", title="N1", slug="other")
+    assert reads() == 1
+    assert hrefs(site, "T4")[0] == "https://test.example/other/"
+    site.article("plain.md", "[x](0.md)", title="Plain")
+    assert reads() == 0
+
+
 def test_links_of_python_markdown_sites(site):
     """Pelican's links to files work in its dialect, whose renderer is another process."""
     site.configure(content={"markdown": "python-markdown"})
@@ -260,9 +336,9 @@ def test_links_end_as_in_a_fresh_start(tmp_path_factory, operations):
         elif file.exists() and one != other:
             file.rename(site.content / f"{other}.md")
     publish()
-    shown = {item["url"]: item["content_html"] for item in site.feed()["items"]}
+    shown = sorted((item["url"], item["content_html"]) for item in site.feed()["items"])
     site.close()
     site.config.catalog.unlink()
     site.publish(accept=True)
-    assert shown == {item["url"]: item["content_html"] for item in site.feed()["items"]}
+    assert shown == sorted((item["url"], item["content_html"]) for item in site.feed()["items"])
     site.close()

@@ -1,6 +1,7 @@
 """What `feeds check` finds in articles, rule by rule."""
 
 import json
+import random
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -10,7 +11,9 @@ from conftest import run
 from feeds import lint
 from feeds.model import Site as CoreSite
 from feeds.parse import article
+from feeds.parse.admonitions import as_quotes
 from feeds.parse.links import Links
+from feeds.parse.mdx import as_markdown
 
 SITE = CoreSite("Test", "https://test.example", "https://test.example", "test.example")
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
@@ -61,6 +64,8 @@ def found(*arguments, **options):
         (FINE, "{{ page.title | escape }} {{- title -}} {{ include('x') }}", [(6, "template-code")]),
         (FINE, "`{{ code }}` and $x^{{2}} \\frac{{a}}{{b}} y_{{n}}$ and { {a} }", []),
         (FINE, "`![](/cat.png)` and\n\n```\n![](/cat.png) {{< x >}}\n```\n", []),
+        (FINE, "```x``` and\n\n![](/cat.png)", [(8, "image-without-alt")]),
+        (FINE, "> - ```\n>   ![](/cat.png)\n>   ```\n\n    ```\n\n![](/dog.png)", [(12, "image-without-alt")]),
         (FINE, "See [it](other.md#there).", [(6, "relative-link")]),
         (FINE, "See [it](../there/).", [(6, "relative-link")]),
         (FINE, 'A {{< figure src="x.md" >}} here.', [(6, "template-code")]),
@@ -337,3 +342,117 @@ def test_programs_are_told_of_what_stops_everything(site):
     assert (done.returncode, found) == (2, [("config.yaml", 1, "mistake"), ("config.yaml", 1, "mistake"), ("config.yaml", 2, "mistake")])  # fmt: skip
     done = site.run("check", "--format", "github")
     assert done.stdout.splitlines()[2] == "::error file=config.yaml,line=2,title=mistake::feds: unknown key; did you mean feeds?"  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("front", "expected"),
+    [
+        ("image: there.png\nenclosure: there.mp3\n", []),
+        ("image: gone.png\n", [(5, "missing-image")]),
+        ("enclosure: gone.mp3\nimage: there.png\n", [(5, "missing-image")]),
+        ("image: https://x.example/gone.png\nenclosure: https://x.example/a.mp3\n", []),
+        ("image: /gone.png\n", []),
+        ("image: ../gone.png\n", []),
+    ],
+)
+def test_files_of_front_matter_that_are_not_there(site, front, expected):
+    """The image and the enclosures of front matter are looked for as those of the text are, and named with their lines."""
+    for name in ("there.png", "there.mp3"):
+        site.write(f"posts/{name}", "x")
+    site.write("posts/a.md", f"---\n{FINE}{front}---\nText.\n")
+    told = json.loads(site.run("check", "--format", "json").stdout)
+    assert [(one["line"], one["rule"]) for one in told if one["rule"] == "missing-image"] == expected
+
+
+def test_files_of_front_matter_on_a_site_with_pages(site):
+    """With site.pages, the files of front matter are below the content folder also where they are named by the site's URL."""
+    site.configure(site={"pages": True})
+    site.write("img/there.png", "x")
+    site.write("a.md", f"---\n{FINE}image: /img/there.png\nenclosure: /img/gone.mp3\n---\nText.\n")
+    site.write("b.md", f"---\n{FINE}image: https://test.example/img/gone.png\n---\nText.\n".replace("T\n", "B\n", 1))
+    told = json.loads(site.run("check", "--format", "json").stdout)
+    assert [(one["path"], one["line"]) for one in told if one["rule"] == "missing-image"] == [
+        ("content/a.md", 6),
+        ("content/b.md", 5),
+    ]
+
+
+@pytest.mark.parametrize("front", ["draft: true\n", "expires: 2026-05-02\n", "listed: false\ndraft: true\n"])
+def test_no_notice_of_what_is_not_published(front):
+    """An article that no reader sees has no notice about how readers see it."""
+    assert found("title: T\ndate: 2026-05-01\n" + front) == []
+
+
+def test_an_undated_page_has_one_notice():
+    """A page that is left out is said to be left out, and nothing else."""
+    assert found("title: T\n", path="about.md") == [(1, "undated-page")]
+
+
+# what Markdown, HTML, templates, MDX and formulas begin and end with
+UNITS = [
+    "[[", "]]", "a*", "*", "\\)``", "`", "``a", "```", "~~~", "{% x %}", "{%", "{{a", '{{"', "{{<", "[caption ", "--", "8<", "{#a ", "<code>", "</code>",
+    "<select>", "<script", "<!--", "$", "$$", "\\(", "\\[", "<img ", "![", "](", "](<", 'href="', "~~a", "==a", "%%", "<li>", " ", "\n", "\n\n",
+    "|---", "---|", ":::", ":::note\n", "!!! note\n    ", "*[a", '=== "', "> ", "- ", "1. ", "\t", "<a b={", "<A>\n", "</A>", "{", "}", "{'", "'", '"', "{/*", "*/",
+    "//", "import a ", "import {", "export const a = {\n\n", "::: a[", "\\", "=",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_every_text_is_looked_at_in_linear_time(seed):
+    """A text of any repeated tokens is read and looked at: a pattern that is quadratic in any of them would take minutes."""
+    chosen = random.Random(seed)
+    for _ in range(4):
+        text = "".join(chosen.choices(UNITS, k=chosen.randint(1, 4)))
+        text *= 60_000 // len(text)
+        as_markdown(text, 1)
+        as_quotes(text)
+        for dialect in ("gfm", "python-markdown"):
+            problems(body=text, dialect=dialect, convert=lambda body: body)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[[" + "a" * 32 + "\n\n[[" + "a*a*" * 6 + "b]]",
+        "[[" + "a" * 20_000 + "\n\n[[" + "a*a*" * 40 + "b]]",
+        "{% x %}\n\n" * 10_000,
+        "".join(f"{{% x{at} %}}\n\n" for at in range(7_000)),
+        "".join(f"{{% x{at} %}}" for at in range(7_000)),
+        "".join(f"![a]({at}.png)\n\n" for at in range(5_000)),
+        "\\)``" * 15_000,
+        "`a``b```c" * 7_000,
+    ],
+)
+def test_many_problems_are_not_all_listed(text):
+    """A text with ever so many problems has some hundred of them listed, and one line says that there are more."""
+    told = problems(body=text, is_missing=lambda _article, _reference: True)
+    more = [one.message for one in told if "the others are not listed" in one.message]
+    assert len(told) <= 201
+    assert len(more) == (len(told) == 201 or "{% x0 %}{%" in text)
+
+
+def test_lines_of_marked_text_are_found():
+    """What Markdown made of a text is found at its line: emphasis in it is left out, and code comes last."""
+    body = "```\n[[a *b* c]]\n```\n\n[[a b]]\n\n[[a *b* c]]\n\n[[a *b* c]]"
+    assert [line for line, rule in found(body=body) if rule == "other-dialect"] == [10, 12, 14]
+
+
+@pytest.mark.parametrize("pages", [True, False])
+def test_files_of_a_vault(site, pages):
+    """Embedded files of a vault of Obsidian's are no articles, and only the pictures that are not there are missing; notes may be embedded."""
+    site.configure(site={"pages": pages}, content={"markdown": "obsidian"})
+    site.write(".obsidian/app.json", '{"attachmentFolderPath": "Attachments"}')
+    for name in ("Pasted image.png", "talk.mp3", "paper.pdf"):
+        site.write(f"Attachments/{name}", "x")
+    site.article("Notes/Second note.md", title="Second")
+    site.article(
+        "Notes/First.md",
+        "![[Pasted image.png]] ![[talk.mp3]] ![[paper.pdf#page=2]] ![[Second note]]\n\n| a | b |\n|---|---|\n"
+        "| [[Second note\\|alias]] | ![[Pasted image.png\\|100]] |\n\n![[gone.png]]\n\n[[Third note]] ![[Third note]]",
+        title="First",
+    )
+    told = [(one["line"], one["rule"]) for one in json.loads(site.run("check", "--format", "json").stdout)]
+    assert [one for one in told if one[1] in {"missing-image", "relative-link"}] == [
+        (12, "missing-image"),
+        (14, "relative-link"),
+    ]

@@ -34,13 +34,17 @@ def markdown(text):
         ("<Tabs.Item\n  label={<b>x</b>}\n  wide\n/>\n*A*", "\n\n\n\n*A*"),
         ("A {count + 1} B", "A  B"),
         ("A {/* a\nnote */} B", "A \n B"),
-        ("{/* truncate */}", "{/* truncate */}"),
+        ("{/* truncate */}", "<!-- truncate -->"),
+        ("A {/* more */} b\n{/* truncate */} *c*", "A <!-- truncate --> b\n *c*"),
         ("## A {#own-id}", "## A {#own-id}"),
         ("{'{'} {\"<\"} {`*`}{' '}", "&#123; &#60; &#42; "),
         ("\\{A\\} \\<B>", "\\{A\\} \\<B>"),
         ("`<A {b}>` and ``{` ``", "`<A {b}>` and ``{` ``"),
         ("```jsx\nimport a from 'b'\n<A {b}/>\n```\n<B/>", "```jsx\nimport a from 'b'\n<A {b}/>\n```\n"),
         ("- a\n\n  ~~~\n  <A/>\n  ~~~", "- a\n\n  ~~~\n  <A/>\n  ~~~"),
+        ("```x``` is {a}.\n\n<A/> *b*", "```x``` is .\n\n *b*"),
+        ("> - ```\n>   {a}\n>   ```\n{b}", "> - ```\n>   {a}\n>   ```\n"),
+        ("- > ~~~\n  > {a}\n  > ~~~\n{b}", "- > ~~~\n  > {a}\n  > ~~~\n"),
         ("$\\frac{a}{b}$ $$\n{c}\n$$ {d}", "$\\frac{a}{b}$ $$\n{c}\n$$ "),
         ("It costs $5 {now} or $6", "It costs $5  or $6"),
         ("a < b, 1 <2, <https://a.example>", "a < b, 1 <2, <https://a.example>"),
@@ -48,6 +52,10 @@ def markdown(text):
         ("{ open <A b=", "{ open <A b="),
         ("A </B> C <D><E>F</D>", "A  C F"),
         (r"{'a\n\u00e9\'b'}", "a é&#39;b"),
+        (r"{'\uD800'}a{'\uDE00\uD83D'}", "a"),
+        (r"{'\uD83D\uDE00\u{1F600}\u{D83D}\u{DE00}'}", "\U0001f600" * 3),
+        (r"{'\xe9\u{110000}\x00\u0007b'}", "éb"),
+        (r"{'a\u000ab\u2028c\x0dd'}", "a b c d"),
     ],
 )
 def test_what_is_left_out(text, expected):
@@ -188,3 +196,26 @@ def test_languages_in_names(site):
     site.article("note.tlh.mdx", title="B")
     site.publish()
     assert site.items()["B"]["language"] == "tlh"
+
+
+def test_surrogates_end_no_run(site):
+    """An article with half a character, in a text or an attribute, is published without it, and so are the others."""
+    site.configure(content=INCLUDED)
+    site.article("a.mdx", r"A {'\uD800'} {'\uD83D\uDE00'} <img src={'/a.png'} alt={'b\uDFFF'} />", title="A")
+    site.article("b.md", "*Text*", title="B")
+    assert site.run("build").returncode == 0
+    items = site.items()
+    assert items.keys() == {"A", "B"}
+    assert "\U0001f600" in items["A"]["content_html"]
+    assert 'alt="b"' in items["A"]["content_html"]
+
+
+def test_the_excerpt_may_end_within_a_paragraph(site):
+    """A marker in the middle of a paragraph ends the excerpt, and shows nothing."""
+    site.configure(content=INCLUDED)
+    site.article("a.mdx", "One {/* truncate */} two.", title="A")
+    site.article("b.mdx", "One\n{/* more */}\ntwo.", title="B")
+    site.publish()
+    items = site.items()
+    assert {item["summary"] for item in items.values()} == {"One"}
+    assert not any("truncate" in item["content_html"] or "/*" in item["content_html"] for item in items.values())

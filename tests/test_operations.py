@@ -32,8 +32,8 @@ def test_all_workers_serve_the_same_revision(site, serve):
     seen = set(etags())
     assert len(seen) == 1
     for text in ("One.", "Two."):
-        site.article("a.md", text, title="a")
         revision = json.loads(server.ask("/healthz").body)["revision"]
+        site.article("a.md", text, title="a")
         server.wait_for(lambda revision=revision: json.loads(server.ask("/healthz").body)["revision"] > revision)
         server.wait_for(lambda seen=frozenset(seen): not seen & set(etags()))
         last = set(etags())

@@ -632,3 +632,17 @@ def test_readers_that_are_not_known(site):
     site.settings["site"]["readers"] = {"feedly": False}
     site.configure()
     assert "Feedly" not in site.config.site.readers
+
+
+def test_files_of_pelican_are_where_its_addresses_say(site):
+    """`{static}` and `{attach}` before an address name a file of the content folder, which is exported."""
+    site.configure(site={"pages": True}, content={"markdown": "python-markdown"})
+    for name in ("images/a.png", "news/b.png", "files/c.pdf"):
+        (site.content / name).parent.mkdir(exist_ok=True)
+        (site.content / name).write_bytes(b"x")
+    site.article("news/a.md", "![a]({static}/images/a.png) ![b]({attach}b.png) [c](|static|/files/c.pdf)", title="A")
+    assert site.run("build").returncode == 0
+    html = site.items()["A"]["content_html"]
+    for path in ("images/a.png", "news/b.png", "files/c.pdf"):
+        assert f'="https://test.example/{path}"' in html
+        assert (site.root / "public" / path).read_bytes() == b"x"

@@ -262,12 +262,12 @@ def test_image_and_enclosures():
     [("draft: true", "a.md", True), ("published: false", "a.md", True), ("draft: 'yes'", "a.md", True),
      ("draft: false", "a.md", False), ("published: true", "a.md", False), ("x: y", "_drafts/a.md", True),
      ("published: 'false'", "a.md", True), ("Status: draft", "a.md", True), ("status: Hidden", "a.md", True),
-     ("status: skip", "a.md", True), ("status: published", "a.md", False), ("status: [draft, x]", "a.md", False),
+     ("status: skip", "a.md", True), ("status: published", "a.md", False), ("status: [draft, x]", "a.md", True),
      ("permalink: false", "a.md", True), ("permalink: pretty", "a.md", False),
      ("eleventyExcludeFromCollections: true", "a.md", True), ("eleventyExcludeFromCollections: [nav]", "a.md", False),
      ("headless: true", "a.md", True), ("headless: false", "a.md", False),
      ("build: {list: never}", "a.md", True), ("_build: {render: false}", "a.md", True), ("build: {list: local}", "a.md", True),
-     ("build: {list: always, render: link}", "a.md", False), ("build: 7", "a.md", False), ("build: {list: [x]}", "a.md", False)],
+     ("build: {list: always, render: link}", "a.md", False), ("build: 7", "a.md", False), ("build: {list: [x]}", "a.md", True)],
 )  # fmt: skip
 def test_drafts(front, path, draft):
     """What any of the generators would not show makes a draft, in each one's words, and nothing else does."""
@@ -313,7 +313,7 @@ def test_metadata_without_marks():
 
 
 @pytest.mark.parametrize(
-    "text", ["Date: Tuesday\nPlace: town hall\n\nx", "Title: x\nand more\n\nx", "Note:x\nTitle: y\n", "\nTitle: x\n\nx", "Title: x\nhttps://x.example\n"]
+    "text", ["Alice: Hello\nBob: Hi.\nAlice: How are you?\n\nx", "Date: Tuesday\nPlace: town hall\n\nx", "Title: x\nand more\n\nx", "Note:x\nTitle: y\n", "\nTitle: x\n\nx", "Title: x\nhttps://x.example\n"]
 )  # fmt: skip
 def test_prose_with_colons_is_no_metadata(text):
     """A text whose first lines are no metadata, or metadata without a title, is an article's text."""
@@ -357,6 +357,49 @@ def test_broken_files_are_refused_with_their_line(text, line, reason):
     said_line, said = refusal(text, "2026-01-01-x.md")
     assert said.startswith(reason)
     assert said_line == line
+
+
+BROKEN = [
+    ('---\ndate: 2026-01-01\ntitle: "abc\ntags: [x]\n---\n', 3, "the quote that begins here is not closed"),
+    ('---\ntitle: "abc\ntags: ["x"]\nslug: y\n---\n', 2, "the quote that begins here is not closed"),
+    ("---\nsummary: 'two\n  lines'\ntitle: 'it's\n---\n", 4, "the quote that begins here is not closed, or text follows it"),
+    ("---\ntitle: @handle\n---\n", 2, "a text that begins with @ needs quotes, as in '@handle'"),
+    ("---\ntags:\n- `x`\n---\n", 3, "a text that begins with ` needs quotes"),
+    ("---\ntitle: *Really* good\n---\n", 2, "a text that begins with * needs quotes"),
+    ("---\ntags:\n\t- x\n---\n", 3, "a tab indents this line; use spaces"),
+    ("---\na:\n  b: 1\n\tc: 2\n---\n", 4, "a tab indents this line; use spaces"),
+    ("---\ntitle：全角\ndate: 2026-01-01\n---\n", 2, "the colon after a key is a full-width one"),
+    ("---\n\ntitle：全角\ndate：2026-01-01\n---\n", 3, "the colon after a key is a full-width one"),
+    ("---\ntitle x\ndate: 2026-01-01\n---\n", 2, "a colon and a space are missing after the key"),
+    ("---\ntitle:x\ndate: 2026-01-01\n---\n", 2, "a colon and a space are missing after the key"),
+    ('---\ntitle: "C:\\x"\n---\n', 2, "a backslash in double quotes is written twice"),
+    ("---\ntitle: x\ndate: {{date}}\n---\n", 3, "{{date}} is a placeholder of a template"),
+    ('---\ndate: "{{date}}"\n---\n', 2, "{{date}} is a placeholder of a template"),
+    ("---\ndate: <% tp.date.now() %>\n---\n", 2, "<% tp.date.now() %> is a placeholder of a template"),
+    ('+++\ntitle = "abc\ndate = 2026-01-01\n+++\n', 2, "a quote that begins in this line is not closed"),
+    ("+++\ntitle = @x\n+++\n", 2, "a text needs straight quotes"),
+    ('+++\ntitle: "x"\n+++\n', 2, "a key and its value are separated by ="),
+    ("+++\ntitle = 'it's'\n+++\n", 2, "text follows the end of a value"),
+    ("+++\ndate = {{date}}\n+++\n", 2, "{{date}} is a placeholder of a template"),
+    ("--\ntitle: x\ndraft: true\n--\nx", 1, "front matter begins and ends with a line ---, not --"),
+    ("\n----\ntitle: x\n----\nx", 2, "front matter begins and ends with a line ---, not ----"),
+    ("--\nlayout: post\ntitle: x\n\nx", 1, "front matter begins and ends with a line ---, not --"),
+    ("++++\ntitle = 'x'\n++++\nx", 1, "front matter begins and ends with a line +++, not ++++"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("text", "line", "reason"), BROKEN)
+def test_broken_front_matter_says_what_to_write(text, line, reason):
+    """Usual mistakes are refused with the line where they are made, and with what to write."""
+    said_line, said = refusal(text, "2026-01-01-x.md")
+    assert reason in said
+    assert said_line == line
+
+
+@pytest.mark.parametrize("text", ["----\n\nNote: prose.\n\n----\n", "----\nTitle: x\n", "--\nNote: prose.\n--\n", "---\n注：文。\n\n---\n", "++\nprose\n++\n"])  # fmt: skip
+def test_prose_between_other_rules_is_no_front_matter(text):
+    """A text between rules that has no known key is an article's text."""
+    assert read(text, "2026-01-01-x.md").body == text
 
 
 @given(st.text(max_size=300) | st.text("[]{}&*!|>-:,\"'# \n\tab", max_size=300))

@@ -461,6 +461,19 @@ def test_an_emptied_folder_is_held_by_the_guard(site):
     assert site.items() == {}
 
 
+def test_the_first_example_may_be_replaced(site):
+    """Where a site has a few articles, and as many come as vanish, its owner is at work: nothing is held."""
+    site.article("hello.md", title="Hello")
+    site.publish()
+    (site.content / "hello.md").unlink()
+    site.article("own.md", title="Own")
+    site.publish()
+    assert set(site.items()) == {"Own"}
+    (site.content / "own.md").unlink()
+    with pytest.raises(GuardStopped):
+        site.publish()
+
+
 @pytest.mark.parametrize(
     ("many", "change", "stops"),
     [

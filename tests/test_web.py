@@ -15,6 +15,7 @@ import pytest
 from conftest import App, Site
 from waiting import PatientServer, answered, eventually
 
+from feeds.errors import FolderGone
 from feeds.folder import Folder
 from feeds.publish import Publisher
 from feeds.schedule import Keeper
@@ -222,8 +223,9 @@ def test_ends_and_begins_again(site, serve):
     assert len(seen) == 1
 
 
-def test_the_hours_need_no_folder(site, app):
-    """With neither watch nor cron, and the folder away, articles go live at their hours."""
+@pytest.mark.parametrize("looks", [False, True])
+def test_the_hours_need_no_folder(site, app, looks):
+    """With neither watch nor cron, and the folder away, articles go live at their hours, also if a look at it has failed."""
     site.configure(content={"watch": "off"}, schedule={"cron": None})
     settings, catalog, told = site.config, site.catalog, []
     folder = Folder(settings.content_root, settings.content.include, settings.content.exclude)
@@ -247,6 +249,9 @@ def test_the_hours_need_no_folder(site, app):
     try:
         eventually(lambda: told)
         site.content.rename(site.root / "away")
+        if looks:
+            keeper._look_at(None)
+            eventually(lambda: isinstance(told[-1], FolderGone))
         server = app(site)
         eventually(lambda: server.titles() == ["c", "b", "a"])
     finally:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
+from urllib.parse import unquote
 
 import click
 
@@ -30,7 +31,7 @@ from feeds.errors import ConfigError, FeedsError, GuardStopped, Refused, UsageEr
 from feeds.folder import Folder
 from feeds.folder.companions import Companions
 from feeds.lint import RULES, Lint, Problem
-from feeds.model import Site
+from feeds.model import Article, Site
 from feeds.parse import article as articles
 from feeds.parse.links import Links, targets
 from feeds.publish import Outcome
@@ -82,7 +83,7 @@ def check(call: Call, strict: bool, form: str, ignore: tuple[str, ...], against:
         now,
         {*ignore, *settings.check.ignore},
         convert=renderer.converted,
-        is_missing=partial(bundle.is_missing, settings.content_root, settings.for_core),
+        is_missing=partial(_is_missing, Companions(settings.content_root, settings.for_core), settings),
     )
     problems = [*lint.chosen(_of_configuration(settings, call.config_file)),
                 *_of_feeds(settings, catalog, lint, call.config_file)]  # fmt: skip
@@ -121,12 +122,21 @@ def _of_run(outcome: Outcome) -> Iterator[Problem]:
     yield from (problem for problem in outcome.warnings if problem.rule == "doubtful-id")  # the others: _of_articles
 
 
+def _is_missing(companions: Companions, settings: Config, article: Article, reference: str) -> bool:
+    site = settings.for_core
+    if not bundle.is_missing(settings.content_root, site, article, reference):
+        return False
+    # where articles have pages of ours, `complete` has put paths in the place of the names
+    in_vault = site.markdown == "obsidian" and not site.pages
+    return not (in_vault and companions.has_in_vault(article.path, unquote(reference)))
+
+
 def _of_articles(folder: Folder, catalog: Catalog, lint: Lint, site: Site) -> Iterator[Problem]:
     companions = Companions(folder.root, site)
     for found in folder.scan():
         try:
             data = folder.read(found, articles.LARGEST)
-            read = articles.read(data, found.path, site.timezone, companions.people(found.path))
+            read = articles.read(data, found.path, site.timezone, companions.people(found.path), site.markdown)
             article = companions.complete(read)
         except Refused:
             continue  # the run has said so

@@ -126,6 +126,7 @@ site:
   url: http://127.0.0.1:8000        # where your articles live, like https://example.org
   description: What it is about, in a sentence.
   language: en
+  pages: true                       # articles have pages here; remove this if another program makes the site
   # authority: example.org          # whose ids these are; set it once, and keep it when the site moves
 content:
   path: content

@@ -27,7 +27,6 @@ from feeds.command import Command
 from feeds.errors import CatalogAway, FeedsError, Locked, UsageError
 from feeds.publish import Outcome
 
-_THREADS = 1  # of a worker: more take the interpreter from each other; what takes long, `documents` does beside it
 _CONNECTIONS = 8192  # of a worker: silent ones cost a descriptor and a little memory each
 _HEADER_PATIENCE = 10_000  # ms for a request's head; a silent connection is closed then
 _LOOK_EVERY = 0.5  # seconds between two looks at whether a signal came
@@ -144,16 +143,15 @@ def _answer(
     """Let workers answer until a signal comes, and publish beside them if there is who does."""
     _allow_connections()
     server = Granian(
-        "feeds.web:create_app",
+        "feeds.web.rsgi:create_rsgi",
         factory=True,
         address=host,
         port=port,
-        interface=Interfaces.WSGI,
+        interface=Interfaces.RSGI,
         workers=workers,
         runtime_mode=RuntimeModes.mt,
         http=HTTPModes.http1,
         http1_settings=HTTP1Settings(header_read_timeout=_HEADER_PATIENCE, max_buffer_size=_HEADER_ROOM),
-        blocking_threads=_THREADS,
         backpressure=_CONNECTIONS,
         respawn_failed_workers=True,
         workers_kill_timeout=5,

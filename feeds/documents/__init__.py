@@ -19,16 +19,21 @@ from feeds.documents.memory import Made, Memory
 from feeds.documents.overviews import Overview, Overviews
 from feeds.documents.render import Renderer
 from feeds.documents.renditions import Renditions
-from feeds.documents.workshop import Busy, Workshop
+from feeds.documents.waiting import MustWait, Patience
+from feeds.documents.workshop import Busy, Urgency, Workshop
 from feeds.errors import CatalogError, FeedsError
 from feeds.model import Document, FeedState, Site
 
-__all__ = ["Address", "Busy", "Documents", "Everything", "NothingYet", "Overview"]
+__all__ = ["Address", "Busy", "Documents", "Everything", "MustWait", "NothingYet", "Overview", "Patience"]
 
 T = TypeVar("T")
 
 _LOG = logging.getLogger(__name__)
 _OVERHEAD = 6_000  # bytes that one takes besides its body: headers of four variants, what leads to them
+
+
+def _urgency(address: Address) -> Urgency:
+    return Urgency.ARCHIVE if address.archive else Urgency.DOCUMENT
 
 
 class NothingYet(CatalogError):
@@ -48,13 +53,13 @@ class Documents(Generic[T]):
         deltas: bool = False,
         timed: Callable[[float], Any] = lambda _seconds: None,
     ) -> None:
-        """Keep so many bytes of documents with their encodings (`room`), and half as many of rendered articles."""
+        """Keep so many bytes (`room`): half of documents with their encodings, half of rendered articles."""
         self.site = site
         self._make = made
         self.renditions = Renditions(catalog, every=deltas)
         self._timed = timed
-        self._renderer = Renderer(site, room // 2)
-        self._memory = Memory[T](site, room)
+        self._renderer = Renderer(site, room // 4)
+        self._memory = Memory[T](site, room // 2)
         self.following = Following(catalog, self._memory, site.max_age)
         self._workshop = Workshop()
         self.overviews = Overviews(self.following.reading, site, self._renderer, self._workshop)
@@ -63,13 +68,13 @@ class Documents(Generic[T]):
         """Start what rendering will need, so that the first request need not wait for it."""
         self._renderer.prepare()
 
-    def get(self, path: str, *, newest: bool = False) -> T | None:
-        """Give what was made of the document at a path; None if there is none.
+    def get(self, path: str, *, newest: bool = False, patience: Patience = Patience.RENDER) -> T | None:
+        """Return what was made of the document at a path; None if there is none.
 
         Who wants the `newest` is not given the last one while another is made. Raises `NothingYet`, `Busy` and
-        `CatalogError`, if there is no earlier version that could be given.
+        `CatalogError`, if there is no earlier version that could be given, and `MustWait` for want of patience.
         """
-        self.following.look()
+        self.following.look(patience)
         made = self._memory.get(path)
         if made is not None and made.outdated is None:
             return made.what
@@ -82,23 +87,31 @@ class Documents(Generic[T]):
             if made is None:
                 raise CatalogError(self.following.away)
             return made.what
+        if patience < Patience.RENDER and not newest and made is not None and made.was_right_a_moment_ago:
+            self._workshop.begin(path, lambda: self._render(address, path), _urgency(address))
+            return made.what
+        if patience < Patience.CATALOG:
+            raise MustWait("catalog")
         if made is None and not self._exists(address):
             return None
-        return self._next(path, made, lambda: self._render(address, path), newest=newest)
+        if patience < Patience.RENDER:
+            raise MustWait("archive" if address.archive else "document")
+        return self._next(path, made, lambda: self._render(address, path), _urgency(address), newest=newest)
 
-    def known(self, path: str) -> T | None:
+    def known(self, path: str, patience: Patience = Patience.RENDER) -> T | None:
         """Give what was made of a document as it is now, if that is remembered; maybe of one without its body.
 
         A conditional request needs no more: most polls are answered so, also where there are more documents than room.
+        Raises `MustWait` for want of patience.
         """
-        self.following.look()
+        self.following.look(patience)
         made = self._memory.get(path)
         if made is not None:
             return made.what if made.outdated is None else None
         address = Address.of(path)
         return self._memory.bodiless(address) if address else None
 
-    def delta(self, path: str, digests: Sequence[str]) -> T | None:
+    def delta(self, path: str, digests: Sequence[str], patience: Patience = Patience.RENDER) -> T | None:
         """Give what was made of a live document less what a version of it had already (RFC 3229).
 
         That is the first of `digests` of a version that is known. None where there is none, or everything is new.
@@ -110,20 +123,22 @@ class Documents(Generic[T]):
         address = Address.of(path)
         if address is None or address.archive:
             return None
+        if patience < Patience.RENDER:
+            raise MustWait("document")
         with self.following.reading() as catalog:
             known = self.renditions.find(catalog, path, digests)
         if known is None:
             return None
         key = f"{known.digest} {path}"
-        return self._next(key, None, lambda: self._render_delta(address, known, key))
+        return self._next(key, None, lambda: self._render_delta(address, known, key), _urgency(address))
 
     def write(self) -> None:
         """Tell the catalog what was made of articles and documents. Raises `CatalogError`."""
         self.renditions.write()
 
-    def revision(self) -> tuple[str, int]:
-        """Give the catalog and its revision of a moment ago. Raises `NothingYet`; one that is away is no error."""
-        self.following.look()
+    def revision(self, patience: Patience = Patience.RENDER) -> tuple[str, int]:
+        """Return the catalog and its revision of a moment ago. Raises `NothingYet`; one that is away is no error."""
+        self.following.look(patience)
         if self._memory.revision == 0:
             raise NothingYet("the first regeneration is still under way")
         return self.following.identity, self._memory.revision
@@ -136,7 +151,7 @@ class Documents(Generic[T]):
         return state is not None and syndicate.stamp(state, address.archive, self.site) is not None
 
     def _next(
-        self, key: str, last: Made[T] | None, render: Callable[[], T | None], *, newest: bool = False
+        self, key: str, last: Made[T] | None, render: Callable[[], T | None], urgency: Urgency, *, newest: bool = False
     ) -> T | None:
         """Have it rendered; meanwhile give the last version, if that was right a moment ago."""
 
@@ -146,12 +161,12 @@ class Documents(Generic[T]):
 
         try:
             if newest or last is None or not last.was_right_a_moment_ago:
-                what = self._workshop.do(key, job)
+                what = self._workshop.do(key, job, urgency)
                 made = self._memory.get(key)
                 if newest and made is not None and made.outdated is not None:  # by a job that began before
-                    what = self._workshop.do(key, job)
+                    what = self._workshop.do(key, job, urgency)
                 return what
-            self._workshop.begin(key, job)
+            self._workshop.begin(key, job, urgency)
         except Exception as error:  # what was right a while ago is better than nothing
             if last is None or (newest and not self.following.away):
                 raise

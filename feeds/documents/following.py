@@ -17,6 +17,7 @@ from typing import Any
 from feeds.catalog import Catalog, Reader
 from feeds.documents.kept import Kept
 from feeds.documents.memory import Memory
+from feeds.documents.waiting import MustWait, Patience
 from feeds.errors import CatalogError
 from feeds.model import FeedState
 
@@ -98,9 +99,18 @@ class Following:
         with self._looking:
             self._see()
 
-    def look(self) -> None:
-        """See, twenty times a second, whether there is a new revision. One thread does; the others go on meanwhile."""
-        if time.monotonic() < self._look_again_at or not self._looking.acquire(blocking=self._memory.revision == 0):
+    def look(self, patience: Patience = Patience.RENDER) -> None:
+        """See, twenty times a second, whether there is a new revision. One thread does; the others go on meanwhile.
+
+        Raises `MustWait` if it is time to, nobody does, and who asks has no patience for it.
+        """
+        if time.monotonic() < self._look_again_at:
+            return
+        if patience < Patience.CATALOG:
+            if self._looking.locked() and self._memory.revision:
+                return
+            raise MustWait("catalog")
+        if not self._looking.acquire(blocking=self._memory.revision == 0):
             return
         try:
             if time.monotonic() >= self._look_again_at:
@@ -108,14 +118,16 @@ class Following:
         finally:
             self._looking.release()
 
-    def catch_up(self, path: str, validator: str) -> bool:
+    def catch_up(self, path: str, validator: str, patience: Patience = Patience.RENDER) -> bool:
         """See at once whether there is a new revision, for who knows a version of a path that is not what we have.
 
         Another worker may have given it. Of an old one that is found once for each revision. Tells whether it is known
-        that there is no later one.
+        that there is no later one. Raises `MustWait` if the catalog must be asked, and there is no patience for it.
         """
         if self._older.get((path, validator[:_LONGEST], self._memory.revision)):
             return not self.away
+        if patience < Patience.CATALOG:
+            raise MustWait("catalog")
         if self.away or not self._may_ask() or not self._looked(_PATIENCE) or self.away:
             return False
         self._older.put((path, validator[:_LONGEST], self._memory.revision), True)  # a set would do, had it a bound

@@ -9,7 +9,7 @@ from feeds import syndicate
 from feeds.catalog import Reader, Record
 from feeds.documents.address import Address
 from feeds.documents.render import Renderer
-from feeds.documents.workshop import AtOnce, Workshop
+from feeds.documents.workshop import AtOnce, Urgency, Workshop
 from feeds.model import Article, Entry, Feed, FeedState, Site
 from feeds.parse.links import file_target
 
@@ -63,7 +63,9 @@ class Overviews:
             feeds = [] if path or archive else self._published(catalog)
             changed = state.changed if path else catalog.moment(catalog.revision())
         key = f"feed {state.revision} {state.history} {path} {archive}"
-        feed = self._workshop.do(key, lambda: self._renderer.feed(state, shown, archive))
+        feed = self._workshop.do(
+            key, lambda: self._renderer.feed(state, shown, archive), Urgency.ARCHIVE if archive else Urgency.PAGE
+        )
         return Overview(feed, state, feeds, changed)
 
     def article(self, path: str) -> tuple[Entry, list[FeedState], datetime] | None:

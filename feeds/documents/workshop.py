@@ -1,14 +1,17 @@
 """The one thread that renders, and the requests that wait for it: not for long.
 
-A worker of ours has one thread for requests: more would take the interpreter from each other. So what takes long is
-done here, and a request waits no longer for it than documents usually take.
+More threads would take the interpreter from each other. A request waits no longer for it than documents usually take.
+Live documents come before pages, and pages before archives, which a crawler asks for by the thousand.
 """
 
+import itertools
 import queue
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import Future
+from enum import IntEnum
 from typing import Any, TypeVar
 
 from feeds.errors import FeedsError
@@ -16,7 +19,17 @@ from feeds.errors import FeedsError
 T = TypeVar("T")
 
 _PATIENCE = 1.0  # seconds from when somebody first asked for it
-_AT_MOST = 100  # jobs that may be waiting
+
+
+class Urgency(IntEnum):
+    """What a job is for; the lowest number is done first."""
+
+    DOCUMENT = 0
+    PAGE = 1
+    ARCHIVE = 2
+
+
+_AT_MOST = {Urgency.DOCUMENT: 200, Urgency.PAGE: 50, Urgency.ARCHIVE: 50}  # jobs that may be waiting
 
 
 class Busy(FeedsError):
@@ -26,7 +39,7 @@ class Busy(FeedsError):
 class AtOnce:
     """Does each job at once, for who has nothing else to do."""
 
-    def do(self, _key: str, job: Callable[[], T]) -> T:
+    def do(self, _key: str, job: Callable[[], T], _urgency: Urgency = Urgency.PAGE) -> T:
         """Do it."""
         return job()
 
@@ -35,31 +48,34 @@ class Workshop:
     """Does one job at a time, and each for all who ask for it meanwhile."""
 
     def __init__(self) -> None:
-        self._jobs: queue.SimpleQueue[tuple[str, Callable[[], Any]]] = queue.SimpleQueue()
+        self._jobs: queue.PriorityQueue[tuple[Urgency, int, str, Callable[[], Any]]] = queue.PriorityQueue()
         self._asked: dict[str, tuple[float, Future[Any]]] = {}  # key -> when it was first asked for
+        self._waiting: Counter[Urgency] = Counter()
+        self._numbers = itertools.count()
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
 
-    def do(self, key: str, job: Callable[[], T]) -> T:
+    def do(self, key: str, job: Callable[[], T], urgency: Urgency = Urgency.PAGE) -> T:
         """Have a job done, unless it is under way, and wait for it. Raises what it raises, or `Busy`."""
-        began, future = self._ask(key, job)
+        began, future = self._ask(key, job, urgency)
         try:
             return future.result(max(0.0, began + _PATIENCE - time.monotonic()))
         except TimeoutError:
             raise Busy("this takes long to render") from None
 
-    def begin(self, key: str, job: Callable[[], Any]) -> None:
+    def begin(self, key: str, job: Callable[[], Any], urgency: Urgency = Urgency.PAGE) -> None:
         """Have a job done, and don't wait for it. Raises `Busy`."""
-        self._ask(key, job)
+        self._ask(key, job, urgency)
 
-    def _ask(self, key: str, job: Callable[[], T]) -> tuple[float, "Future[T]"]:
+    def _ask(self, key: str, job: Callable[[], T], urgency: Urgency) -> tuple[float, "Future[T]"]:
         with self._lock:
             asked = self._asked.get(key)
             if asked is None:
-                if len(self._asked) >= _AT_MOST:
+                if self._waiting[urgency] >= _AT_MOST[urgency]:
                     raise Busy("too much is to be rendered")
+                self._waiting[urgency] += 1
                 asked = self._asked[key] = time.monotonic(), Future()
-                self._jobs.put((key, job))
+                self._jobs.put((urgency, next(self._numbers), key, job))
             if self._thread is None or not self._thread.is_alive():  # which it is not after a fork
                 self._thread = threading.Thread(target=self._work, name="render", daemon=True)
                 self._thread.start()
@@ -67,17 +83,18 @@ class Workshop:
 
     def _work(self) -> None:
         while True:
-            key, job = self._jobs.get()
+            urgency, _, key, job = self._jobs.get()
             _, future = self._asked[key]
             try:
                 result = job()
             except BaseException as error:  # whoever asked is told
-                self._end(key)
+                self._end(key, urgency)
                 future.set_exception(error)
             else:
-                self._end(key)
+                self._end(key, urgency)
                 future.set_result(result)
 
-    def _end(self, key: str) -> None:
+    def _end(self, key: str, urgency: Urgency) -> None:
         with self._lock:
             del self._asked[key]
+            self._waiting[urgency] -= 1

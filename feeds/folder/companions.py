@@ -75,19 +75,25 @@ class Companions:
     def complete(self, article: Article) -> Article:
         """Return the article with what the files beside it tell.
 
-        That is its language, if its file name has one, the length of enclosures, and where embedded pictures of a vault
-        of Obsidian's are.
+        That is its language, if its file name has one, the length of enclosures, and where its image and embedded
+        pictures are in a vault of Obsidian's.
         """
         if article.language is None and article.path.count(".") > 1 and (match := _SUFFIX.search(article.path)):
             article = replace(article, language=self._language_of(article.path, match))
         if article.enclosures and any(not file.length for file in article.enclosures):
             files = tuple(self._measured(article.path, file) for file in article.enclosures)
             article = replace(article, enclosures=files)
+        if self._has_attachments and (image := article.image) and not (scheme(image.url) or image.url.startswith("/")):
+            article = replace(article, image=replace(image, url=self._embedded(article.path, image.url) or image.url))
         if self._has_attachments and "![[" in article.body:
             from feeds.parse.commonmark import with_embeds  # which only such a site needs
 
             article = replace(article, body=with_embeds(article.body, lambda name: self._embedded(article.path, name)))
         return article
+
+    def has_in_vault(self, path: str, name: str) -> bool:
+        """Return whether a picture that an article of Obsidian's embeds by its name is there."""
+        return self._embedded(path, name) is not None
 
     def _embedded(self, path: str, name: str) -> str | None:
         """Return where an embedded picture is from an article: beside it, in the vault, or in its attachments."""

@@ -16,8 +16,9 @@ from urllib.parse import unquote
 from feeds import syndicate
 from feeds.errors import Refused
 from feeds.model import Article, Site, Warned
+from feeds.parse import fences
 from feeds.parse.links import SCHEME, Links, hrefs, target_of
-from feeds.text import scheme, slugify
+from feeds.text import on_site, scheme, slugify
 
 Level = Literal["error", "warning", "notice"]
 
@@ -32,7 +33,7 @@ RULES: dict[str, tuple[Level, str]] = {
     ),
     "template-code": ("warning", "a template's code, such as a shortcode, that would be shown as it is"),
     "dropped-html": ("warning", "HTML that is left out and that a reader would miss, such as a script"),
-    "missing-image": ("warning", "an image whose file is not there"),
+    "missing-image": ("warning", "an image, or an enclosure, whose file is not there"),
     "other-dialect": ("warning", "syntax of another dialect than content.markdown's, which is shown as it is"),
     "unrenderable": ("warning", "a text that can't be rendered, and is shown as it was typed"),
     "huge-text": ("warning", "a text so long that feeds with it give way to summaries"),
@@ -48,7 +49,10 @@ RULES: dict[str, tuple[Level, str]] = {
     "mistake": ("error", "config.yaml is wrong, so that nothing can be done"),
     "guard": ("error", "the republish guard would stop the run"),
     "unusable-value": ("warning", "a value of front matter that its field can't have, and that is ignored"),
-    "withholding-key": ("warning", "a key that keeps an article back elsewhere, and is not known here"),
+    "withholding-key": (
+        "warning",
+        "a key or a value that would keep an article back elsewhere, and is not known here",
+    ),
     "mdx": ("warning", "statements, components or expressions of MDX, which are left out"),
     "undated-page": ("notice", "a page without a date, such as about.md, that is left out"),
     "unlisted": ("notice", "an article that is in no feed, because it says so"),
@@ -57,15 +61,15 @@ RULES: dict[str, tuple[Level, str]] = {
 _ONCE_A_LINE = frozenset({"template-code", "other-dialect"})
 _HUGE = 100 * 1024  # bytes of Markdown: five of them fill a feed of 512 KiB
 _SHORTER = "the oldest give way to summaries"
+_MAX_PROBLEMS, _MAX_FOUND = 200, 2_000  # of one text: listed, and found with those of the same line
 _APART = timedelta(days=2)  # between two dates that should be one; zones make up for less
-_FENCE = re.compile(r"\s{0,3}(`{3,}|~{3,})")
-_CODE = re.compile(r"(`+)(?!`).+?(?<!`)\1(?!`)")
+_BACKTICKS = re.compile(r"`+")
 _TAGS = (
     "a|abbr|b|big|br|cite|code|del|div|em|font|h[1-6]|i|img|ins|kbd|mark|p|pre|q|s|small|span|strong|sub|sup|tt|u|var"
 )
-_TITLE_MARKUP = re.compile(rf"<(?:{_TAGS})(?:\s[^<>]*)?/?>|</[a-zA-Z]\w*>|\*\*|`|\[[^\]]*\]\(|&(?:[a-zA-Z]+|#\d+);")
+_TITLE_MARKUP = re.compile(rf"<(?:{_TAGS})(?:\s[^<>]*)?/?>|</[a-zA-Z]\w*>|\*\*|`|\[[^\[\]]*\]\(|&(?:[a-zA-Z]+|#\d+);")
 _MARKDOWN_IMAGE = re.compile(r"!\[\s*\]\(")
-_HTML_IMAGE = re.compile(r"<img\b(?![^>]*\salt(?:[\s=/>]))[^>]*>", re.IGNORECASE)  # alt="" is decoration, and says so
+_HTML_IMAGE = re.compile(r"<img\b(?![^<>]*\salt(?:[\s=/>]))[^<>]*>", re.IGNORECASE)  # alt="" is decoration, and says so
 _LINK = re.compile(r"\]\(\s*<?([^)\s>]+)|\b(?:href|src)\s*=\s*[\"']([^\"']+)", re.IGNORECASE)
 _ITEM = re.compile(r"\s*(?:[*+-]|\d+[.)]|:|\[\^[^\]]+\]:)\s+\S")  # of lists, definitions and footnotes
 _NAMED_DATE = re.compile(r"(?:^|/)(\d{4})-(\d\d)-(\d\d)-[^/]*$")
@@ -128,30 +132,45 @@ class Lint:
             found += self._shared(article)
         problems = [Problem(article.path, _line_of(source, key), rule, said) for rule, key, said in found]
         problems += of_reading(article.path, article.warnings)
+        problems += self._files(article, source)
         problems += self._in_body(article, source, links)
         return self.chosen(problems)
 
     def _in_body(self, article: Article, source: str, links: Links) -> Iterator[Problem]:
         """Yield what is wrong in a body; of template code and other dialects one problem a line."""
+        first = max(1, source.count("\n") - article.body.count("\n") + 1)  # the body is the end of its file
+        seen: set[tuple[int, str, str]] = set()
+        found = (one for one in self._of_body(article, links, first) if one[1] not in self._ignored)
+        for count, (number, rule, said) in enumerate(found):
+            if count == _MAX_FOUND or len(seen) == _MAX_PROBLEMS:
+                yield Problem(article.path, number, rule, f"more than {len(seen)} problems: the others are not listed")
+                return
+            if (problem := (number, rule, "" if rule in _ONCE_A_LINE else said)) not in seen:
+                seen.add(problem)
+                yield Problem(article.path, number, rule, said)
+
+    def _of_body(self, article: Article, links: Links, first: int) -> Iterator[tuple[int, str, str]]:
         from feeds.lint.markup import Lines, found  # which only a command that looks at articles needs
 
-        first = max(1, source.count("\n") - article.body.count("\n") + 1)  # the body is the end of its file
         prose = list(_prose(article.body, first))
         for number, line in prose:
             for rule, said in (*_in_line(line), *_of_links(line, links, wikilinks=self._wikilinks)):
-                yield Problem(article.path, number, rule, said)
+                yield number, rule, said
         try:
             html = self._convert(article.body)
         except Refused as refused:
-            yield Problem(article.path, first, "unrenderable", f"shown as it was typed: {refused.reason}")
+            yield first, "unrenderable", f"shown as it was typed: {refused.reason}"
             return
         lines = Lines(prose, article.body, first)
-        seen: set[tuple[int, str, str]] = set()
-        for number, rule, said in found(html, lines, self._site.markdown, partial(self._is_missing, article)):
-            problem = (number, rule, "" if rule in _ONCE_A_LINE else said)
-            if problem not in seen:
-                seen.add(problem)
-                yield Problem(article.path, number, rule, said)
+        yield from found(html, lines, self._site.markdown, partial(self._is_missing, article))
+
+    def _files(self, article: Article, source: str) -> Iterator[Problem]:
+        """Yield the image and the enclosures of the front matter whose files are not there."""
+        urls = [*([article.image.url] if article.image else []), *(one.url for one in article.enclosures)]
+        for url in dict.fromkeys(urls):
+            if self._is_missing(article, on_site(url, self._site.url, url) or url if url.startswith("/") else url):
+                line = source.count("\n", 0, max(0, source.find(url))) + 1
+                yield Problem(article.path, line, "missing-image", f"there is no file {url[:80]!r}")
 
     def configuration(self, file: str, feeds: Mapping[str, int], aliases: Mapping[str, str]) -> list[Problem]:
         """Look at what a configuration makes of the articles: its feeds, with the bytes of their texts, and aliases."""
@@ -188,11 +207,12 @@ class Lint:
         return sorted((one for one in problems if one.rule not in self._ignored), key=lambda one: (one.path, one.line))
 
     def _facts(self, article: Article) -> Iterator[tuple[str, str, str]]:
-        if article.summary is None and "<!--more-->" not in article.body:
+        is_published = not article.draft and not (article.expires and article.expires <= self._now)
+        if is_published and article.summary is None and "<!--more-->" not in article.body:
             yield "no-summary", "title", "no description: readers show the first paragraph instead"
         if match := _TITLE_MARKUP.search(article.title):
             yield "title-markup", "title", f"the title holds {match[0]!r}, which readers show as it is"
-        if not article.listed and not article.draft:
+        if is_published and not article.listed:
             yield "unlisted", "title", "in no feed, as its front matter says"
         size = len(article.body.encode())
         if size > _HUGE:
@@ -244,9 +264,8 @@ def _prose(body: str, first: int) -> Iterator[tuple[int, str]]:
     """Yield the lines of a body that are not code, without code spans, with their numbers, of which `first` is one."""
     fence, code, blank, inside = "", False, True, 0  # inside: how far what belongs to a list's item is indented
     for number, line in enumerate(body.split("\n"), first):
-        if match := _FENCE.match(line):
-            fence = fence if fence and not match[1].startswith(fence) else "" if fence else match[1]
-        if fence or match:
+        if fence:
+            fence, blank = fences.after(line, fence), False
             continue
         if not line.strip():
             blank = True
@@ -257,7 +276,26 @@ def _prose(body: str, first: int) -> Iterator[tuple[int, str]]:
         blank = False
         if not code:
             inside = indent // 4 * 4 + 4 if _ITEM.match(line) else inside
-            yield number, _CODE.sub("", line)
+            fence = fences.after(line, "")
+            if not fence:
+                yield number, _without_code(line)
+
+
+def _without_code(line: str) -> str:
+    """Return a line without its code spans, which end at as many backticks as they begin with."""
+    runs = [match.span() for match in _BACKTICKS.finditer(line)]
+    nearest: dict[int, int] = {}  # the next run of each length, seen from the end of the line
+    ends = [-1] * len(runs)
+    for at in reversed(range(len(runs))):
+        length = runs[at][1] - runs[at][0]
+        ends[at], nearest[length] = nearest.get(length, -1), at
+    kept, begin, at = list[str](), 0, 0
+    while at < len(runs):
+        if (end := ends[at]) >= 0:
+            kept.append(line[begin : runs[at][0]])
+            begin, at = runs[end][1], end
+        at += 1
+    return "".join([*kept, line[begin:]])
 
 
 def _in_line(text: str) -> Iterator[tuple[str, str]]:

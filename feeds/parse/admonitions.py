@@ -7,7 +7,8 @@ Text.              or      Text.              ->  >
 
 import re
 
-_FENCE = re.compile(r"[ \t>]*(`{3,}|~{3,})")
+from feeds.parse import fences
+
 _COLONS = re.compile(r"([ \t]*)(:{3,})[ \t]*\{?\.?([A-Za-z][\w-]*)\}?(?=[ \t\[{]|$)(.*)")
 _BRACKETED = re.compile(r"\[((?:[^\[\]]++|\[[^\[\]]*+\])*+)\]")
 _END_OF_COLONS = re.compile(r"[ \t]*(:{3,})[ \t]*$")
@@ -45,19 +46,22 @@ _MAX_LINES = 2_000  # of one admonition
 _MAX_ADMONITIONS = 500  # of one text: the end of each is searched for
 
 
-def as_quotes(text: str) -> str:
-    """Return a text with its admonitions as quotes, each with its title in bold; code blocks are left alone."""
+def as_quotes(text: str, *, separator: str = "") -> str:
+    """Return a text with its admonitions as quotes, each with its title in bold; code blocks are left alone.
+
+    `separator` is a block before and after each quote, for an engine that joins quotes with only a blank line between.
+    """
     if text.count(":::") + text.count("!!!") + text.count("???") > 2 * _MAX_ADMONITIONS:
         return text
-    return "\n".join(_converted(text.split("\n"), 0))
+    return "\n".join(_converted(text.split("\n"), 0, separator))
 
 
-def _converted(lines: list[str], depth: int) -> list[str]:
+def _converted(lines: list[str], depth: int, separator: str) -> list[str]:
     converted: list[str] = []
     at, fence = 0, ""
     while at < len(lines):
         line = lines[at]
-        fence, was_in_code = fence_after(line, fence), bool(fence)
+        fence, was_in_code = fences.after(line, fence), bool(fence)
         if was_in_code or fence or depth == _MAX_DEPTH:
             converted.append(line)
             at += 1
@@ -68,14 +72,16 @@ def _converted(lines: list[str], depth: int) -> list[str]:
                 at += 1
                 continue
             title = _title_after(match[4])
-            body = _converted(lines[at + 1 : closing], depth + 1)
+            body = _converted(lines[at + 1 : closing], depth + 1, separator)
             # a container of another kind only groups what is in it
-            converted += _quote(match[1], match[3], title, body) if match[3].lower() in _KINDS else body
+            is_quote = match[3].lower() in _KINDS
+            converted += _quote(match[1], match[3], title, body, separator) if is_quote else body
             at = closing + 1
         elif (match := _begins(_MARKS, line)) and (end := _end_of_indented(lines, at, len(match[1]))) > at + 1:
             indent = len(match[1]) + 4
-            body = _converted([inner.expandtabs(4)[indent:] for inner in lines[at + 1 : end]], depth + 1)
-            converted += _quote(match[1], match[2], match[4], body)
+            inside = [inner.expandtabs(4)[indent:] for inner in lines[at + 1 : end]]
+            body = _converted(inside, depth + 1, separator)
+            converted += _quote(match[1], match[2], match[4], body, separator)
             at = end
         else:
             converted.append(line)
@@ -97,23 +103,12 @@ def _title_after(rest: str) -> str | None:
     return rest.partition("{")[0].strip() or None
 
 
-def fence_after(line: str, fence: str) -> str:
-    """Return the mark of the code block that is open after a line, "" if there is none."""
-    match = _FENCE.match(line)
-    if match is None:
-        return fence
-    if not fence:
-        return match[1]
-    closes = match[1].startswith(fence) and not line[match.end() :].strip("`~ \t")
-    return "" if closes else fence
-
-
 def _end_of_colons(lines: list[str], start: int, mark: str) -> int | None:
     """Return the line that closes the container which begins at a line; None if nothing does."""
     fence, nested = "", 0
     for at in range(start + 1, min(len(lines), start + _MAX_LINES)):
         in_code = bool(fence)
-        fence = fence_after(lines[at], fence)
+        fence = fences.after(lines[at], fence)
         if in_code or fence:
             continue
         if end := _END_OF_COLONS.match(lines[at]):
@@ -137,7 +132,8 @@ def _end_of_indented(lines: list[str], start: int, indent: int) -> int:
     return end
 
 
-def _quote(indent: str, kind: str, title: str | None, body: list[str]) -> list[str]:
+def _quote(indent: str, kind: str, title: str | None, body: list[str], separator: str) -> list[str]:
     heading = kind.replace("-", " ").capitalize() if title is None else title.strip()
     lines = [f"**{heading}**", "", *body] if heading else body
-    return ["", *(f"{indent}> {line}".rstrip() for line in lines), ""]
+    around = ["", indent + separator, ""] if separator else [""]
+    return [*around, *(f"{indent}> {line}".rstrip() for line in lines), *around]

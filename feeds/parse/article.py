@@ -11,7 +11,7 @@ from feeds.article_files import article_name, is_mdx
 from feeds.errors import Refused
 from feeds.model import Article, Warned
 from feeds.parse import dates, frontmatter, mdx
-from feeds.parse.content import heading
+from feeds.parse.content import Dialect, heading
 from feeds.parse.fields import Fields, People
 from feeds.parse.keys import canonical
 from feeds.text import absolute, clean, in_words, one_line, safe_path, scheme
@@ -50,7 +50,7 @@ _METADATA = re.compile(r"\s*[A-Za-z_-]{2,20}: \S[^\n]*\n(?:[A-Za-z_-]{2,20}:[^\n
 _DATE_OF_NAME = re.compile(r"\d{4}-\d\d-\d\d")
 
 
-def read(data: bytes, path: str, zone: tzinfo, people: People | None = None) -> Article:
+def read(data: bytes, path: str, zone: tzinfo, people: People | None = None, dialect: Dialect = "gfm") -> Article:
     """Return the article in the bytes of a file.
 
     Args:
@@ -58,17 +58,18 @@ def read(data: bytes, path: str, zone: tzinfo, people: People | None = None) -> 
         path: The path of the file below the content folder, with "/".
         zone: The time zone of dates that name none.
         people: The entries of the authors.yml that belongs to the file.
+        dialect: That of its Markdown.
 
     Raises:
         Refused: If it can't be read, with the line; nothing else is raised.
     """
     try:
-        return _read(data, path, zone, people)
+        return _read(data, path, zone, people, dialect)
     except (ValueError, TypeError, RecursionError, OverflowError) as error:  # integers of 5,000 digits and their like
         raise Refused(f"can't be parsed: {one_line(str(error))[:100]}") from None
 
 
-def _read(data: bytes, path: str, zone: tzinfo, people: People | None) -> Article:
+def _read(data: bytes, path: str, zone: tzinfo, people: People | None, dialect: Dialect) -> Article:
     text = _decode(data)
     matter, body = frontmatter.read(text)
     fields = Fields(matter, zone, people)
@@ -92,7 +93,7 @@ def _read(data: bytes, path: str, zone: tzinfo, people: People | None) -> Articl
         draft, published = True, _NO_DATE_YET
     title = fields.text("title")
     if title is None:
-        title = heading(body)
+        title = heading(body, dialect)
     return Article(
         path=path,
         name=name,

@@ -76,11 +76,13 @@ _ATTRIBUTES_OF_CODE = re.compile(_LIST)
 _PLACE_OF_TOC = re.compile(r"<p>\[(?:TOC|\[(?:TOC|toc|<em>TOC</em>)\])\]</p>\n?")
 
 # Obsidian
-_FENCE_OR_CODE = re.compile(
-    r"(^[ ]{0,3}(`{3,}|~{3,})[^\n]*\n.*?(?:^[ ]{0,3}\2[`~]*[ \t]*$|\Z)|(?<!`)(`+)(?!`).+?(?<!`)\3(?!`))",
-    re.DOTALL | re.MULTILINE,
+_CODE = (  # a fence, or a code span, which ends with its paragraph
+    r"(^[ ]{0,3}(`{3,}+|~{3,}+)[^\n]*+\n.*?(?:^[ ]{0,3}\2[`~]*[ \t]*$|\Z)"
+    r"|(?<!`)(`++)(?:(?!\n[ \t]*\n).)+?(?<!`)\3(?!`))"
 )
-_COMMENT = re.compile(r"%%.*?%%", re.DOTALL)
+_FENCE_OR_CODE = re.compile(_CODE, re.DOTALL | re.MULTILINE)
+# a comment may hold code, and one that begins a line and is never closed hides the rest, as in Obsidian
+_CODE_OR_COMMENT = re.compile(rf"{_CODE}|%%.*?%%|^[ \t]*%%.*\Z", re.DOTALL | re.MULTILINE)
 _EMBED = re.compile(r"!\[\[([^\[\]|#\n]+?)(#[^\[\]|\n]*?)?(?:\\?\|([^\[\]\n]*))?\]\]")
 _PICTURE = re.compile(r"\.(?:png|jpe?g|gif|webp|avif|svg|bmp)$", re.IGNORECASE)
 
@@ -112,14 +114,18 @@ class CommonMark:
             setattr(options, name, True)
         options.header_id_prefix = ""
         options.math_dollars, options.math_latex = dollars, latex
-        options.highlight = options.wikilinks_title_after_pipe = self._obsidian
+        options.highlight = options.inline_footnotes = options.wikilinks_title_after_pipe = self._obsidian
+        # Chinese and Japanese have no spaces around words: **「a」**は is bold, though not in CommonMark
+        options.cjk_friendly_emphasis = True
         return options
 
     def convert(self, text: str) -> str:
         """Return the HTML of a text. Raises `Refused` for what no reader could show, such as 100 nested quotes."""
         _require_moderate(text)
-        if self._obsidian:
-            text = _outside_code(text, _obsidian_source)
+        if self._obsidian and "%%" in text:
+            text = _CODE_OR_COMMENT.sub(lambda match: match[1] or "", text)
+        if self._obsidian and "![[" in text:
+            text = _outside_code(text, lambda part: _EMBED.sub(_embed, part))
         if "{%" in text or "{{" in text:
             text = _outside_code(templates.as_fences(text), _without_templates)
         if ":::" in text or "!!!" in text or "???" in text:
@@ -216,7 +222,7 @@ def _wikilink(match: re.Match[str]) -> str:
     href, text = match.groups()
     if "#" in text and unquote(href) == unescape(text):
         text = " &gt; ".join(part for part in text.split("#") if part)
-    return f'<a href="{links.SCHEME}:{href}">{text}'
+    return f'<a href="{links.SCHEME}:{href.replace("#", "%23")}">{text}'
 
 
 def _callout(match: re.Match[str]) -> str:
@@ -327,18 +333,12 @@ def _without_templates(text: str) -> str:
     return templates.resolved(links.with_references(text) if links.has_references(text) else text)
 
 
-def _obsidian_source(text: str) -> str:
-    """Remove Obsidian's comments and write its embedded pictures as Markdown does."""
-    if "%%" in text:
-        text = _COMMENT.sub("", text)
-    return _EMBED.sub(_embed, text) if "![[" in text else text
-
-
 def _embed(match: re.Match[str]) -> str:
     name, part, alt = match[1].strip(), match[2] or "", (match[3] or "").strip()
     if not _PICTURE.search(name):
         return f"[[{name}{part}]]"
-    alt = "" if alt.replace("x", "").isdecimal() else alt  # a width, as in ![[a.png|300]]
+    alt, _, width = alt.rpartition("|")  # as in ![[a.png|text|300]]
+    alt = alt if width.replace("x", "").isdecimal() else (f"{alt}|{width}" if alt else width)
     root = "/" if "/" in name and not name.startswith((".", "/")) else ""  # a path begins at the top of the vault
     return f"![{alt}](<{root}{name}>)"
 

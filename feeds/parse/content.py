@@ -142,12 +142,12 @@ def engine(dialect: Dialect) -> Engine:
     return CommonMark(dialect)
 
 
-def heading(body: str) -> str:
+def heading(body: str, dialect: Dialect = "gfm") -> str:
     """Return the text of the first level-1 heading of a body, "" if there is none."""
     if "#" not in body and "\n=" not in body and "<h1" not in body:
         return ""
     try:
-        converted = clean(_COMMON_MARK.convert(body))
+        converted = clean((_OBSIDIAN if dialect == "obsidian" else _COMMON_MARK).convert(body))
         _require_moderate(converted)
         found = _HEADING.search(converted)
         return _plain(html.fit(found[1], "https://site.invalid/", ""))[:_MAX_HEADING] if found else ""
@@ -155,7 +155,7 @@ def heading(body: str) -> str:
         return ""
 
 
-_COMMON_MARK = CommonMark()
+_COMMON_MARK, _OBSIDIAN = CommonMark(), CommonMark("obsidian")
 
 
 def as_plain_text(body: str, summary: str | None) -> Content:

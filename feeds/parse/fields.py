@@ -8,16 +8,17 @@ In any other field it is ignored, which adds to `warnings`.
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, tzinfo
+from difflib import get_close_matches
 from operator import itemgetter
 from typing import Any, TypeVar
 
 from feeds.errors import Refused
 from feeds.model import Author, Enclosure, Image, Warned
-from feeds.parse import dates, keys
-from feeds.parse.frontmatter import FrontMatter
+from feeds.parse import dates, keys, values
+from feeds.parse.frontmatter import FrontMatter, unfilled
 from feeds.parse.keys import canonical
 from feeds.parse.media import media_type
-from feeds.text import absolute, one_line, scheme
+from feeds.text import one_line
 
 T = TypeVar("T")
 People = Mapping[str, Mapping[str, Any]]  # of authors.yml: facts by canonical key, by the author's key
@@ -28,10 +29,6 @@ _NAME_AND_EMAIL = re.compile(r"(?P<name>[^<>]*[^<>\s])\s*<(?P<email>[^<>]*)>")
 _EMAIL = re.compile(r"[^@\s<>()]+@[^@\s<>()]+")
 _MAX_NAMES = 100  # each is a feed
 _MAX_LENGTH_DIGITS = 15
-_MAX_SHOWN = 60  # characters of a value in a message
-_YES = {"true", "yes", "on", "1"}
-_NO = {"false", "no", "off", "0", "never"}
-_NOT_BUILT = {"false", "no", "off", "0", "never", "local"}  # Hugo's build options
 _WITHHOLDING = frozenset({"draft", "private", "public", "password", "visibility", "status", "elsewhere", "unsupported"})
 _IN_FEEDS = frozenset({"unlisted", "listed", "outputs", "visibility", "status"})
 _UNSUPPORTED = (
@@ -57,8 +54,12 @@ class Fields:
                 self._add(keys.ROLES[key], spelling, value)
             elif key in keys.CONTAINERS and isinstance(value, dict):
                 for inner, inner_value in value.items():
-                    roles = keys.INNER_ROLES.get(canonical(str(inner)), ())
-                    self._add(roles, f"{spelling}.{inner}", inner_value)
+                    inner_key = canonical(str(inner))
+                    self._add(keys.INNER_ROLES.get(inner_key, ()), f"{spelling}.{inner}", inner_value)
+                    if meant := keys.misspelt(inner_key):
+                        self._warn_of_typo(f"{spelling}.{inner}", meant, inner_value)
+            elif meant := keys.misspelt(key):
+                self._warn_of_typo(spelling, meant, value)
 
     def _add(self, roles: Iterable[tuple[str, int]], key: str, value: Any) -> None:
         value = one_line(value) if isinstance(value, str) else value
@@ -82,7 +83,7 @@ class Fields:
         """Return the value of a field on one line. Raises `Refused` for a list or a mapping."""
         for _, key, value in self._in(field):
             try:
-                return value if isinstance(value, str) else _text(value)  # it is on one line
+                return value if isinstance(value, str) else values.text(value)  # it is on one line
             except ValueError as error:
                 raise self.refused(key, str(error)) from None
         return None
@@ -101,14 +102,16 @@ class Fields:
 
     def _dates(self, field: str) -> Iterator[datetime]:
         for _, key, value in self._in(field):
-            if canonical(key) in {"published", "embargo"} and _word(value) in _YES | _NO:
+            if canonical(key) in {"published", "embargo"} and values.word(value) in keys.YES | keys.NO:
+                continue
+            if canonical(key) == "published" and not values.is_dated(value):  # `is_withheld` has warned of it
                 continue
             # MkDocs: date: {created: …, updated: …}
-            inner = _part(value, "created", "published", "date") if isinstance(value, dict) else None
+            inner = values.part(value, "created", "published", "date") if isinstance(value, dict) else None
             try:
                 yield dates.parse(value if inner is None else inner, self._zone)
             except ValueError as error:
-                raise self.refused(key, f"{_shown(value)} {error}") from None
+                raise self.refused(key, unfilled(str(value)) or f"{values.shown(value)} {error}") from None
 
     def optional_date(self, field: str) -> datetime | None:
         """Return the first usable date of a secondary field."""
@@ -119,20 +122,20 @@ class Fields:
         if isinstance(value, bool):
             return None
         if isinstance(value, dict):
-            value = _part(value, "date", "updated") or value  # Docusaurus: last_update: {date: …, author: …}
+            value = values.part(value, "date", "updated") or value  # Docusaurus: last_update: {date: …, author: …}
         try:
             return dates.parse(value, self._zone)
         except ValueError as error:
-            raise ValueError(f"{_shown(value)} {error}") from None
+            raise ValueError(f"{values.shown(value)} {error}") from None
 
     def _date_of_mapping(self) -> datetime | None:
         """Return the date of MkDocs' `date: {created: …, updated: …}`."""
         for _, key, value in self._in("published"):
-            if isinstance(value, dict) and (updated := _part(value, "updated", "modified")) is not None:
+            if isinstance(value, dict) and (updated := values.part(value, "updated", "modified")) is not None:
                 try:
                     return dates.parse(updated, self._zone)
                 except ValueError as error:
-                    self._ignore(key, f"updated: {_shown(updated)} {error}")
+                    self._ignore(key, f"updated: {values.shown(updated)} {error}")
         return None
 
     def optional_text(self, field: str) -> str | None:
@@ -153,14 +156,17 @@ class Fields:
         The text of the key `words` is a name for each word. Lists in lists are flattened.
         """
         for _, key, value in self._in(field):
-            items: Any = value
+            items: Any = values.unlinked(value) if isinstance(value, str) else value
             if isinstance(value, str) and commas and (key.lower() != words or "," in value):
-                items = value.split(",")
+                items = items.split(",")
             elif isinstance(value, str) and key.lower() == words:
-                items = value.split()
-            names = [one_line(item) if isinstance(item, str) else self._name(key, item) for item in _flat(items)]
-            if found := tuple(dict.fromkeys(filter(None, names))):
-                return self._few(key, found)
+                items = items.split()
+            found = (one_line(item) if isinstance(item, str) else self._name(key, item) for item in values.flat(items))
+            names = [values.unlinked(name) for name in found if name]
+            if field == "tags":
+                names = [tag for name in names for tag in values.tags(name)]
+            if several := tuple(dict.fromkeys(filter(None, names))):
+                return self._few(key, several)
         return ()
 
     def _name(self, key: str, item: Any) -> str | None:
@@ -169,7 +175,7 @@ class Fields:
             return (
                 None
                 if item is None
-                else _text(_part(item, "name", "title", "label") if isinstance(item, dict) else item)
+                else values.text(values.part(item, "name", "title", "label") if isinstance(item, dict) else item)
             )
         except ValueError as error:
             self._ignore(key, str(error))
@@ -178,8 +184,11 @@ class Fields:
     def authors(self) -> tuple[Author, ...]:
         """Return the authors: texts ("Name <mail>"), mappings, keys of authors.yml, or a list of those."""
         for _, key, value in self._in("authors"):
-            items = self._bylines(value) if isinstance(value, str) and key.lower() == "authors" else _flat(value)
-            authors = (self._author(key, item) for item in items if not _is_nothing(item))
+            several = isinstance(value, str) and key.lower() == "authors"
+            items = self._bylines(values.unlinked(value)) if several else values.flat(value)
+            given = [item for item in items if not values.is_nothing(item)]
+            self._warn_of_unknown_keys(key, given)
+            authors = [self._author(key, item) for item in given]
             if found := tuple(dict.fromkeys(author for author in authors if author)):
                 return self._few(key, found)
         return ()
@@ -187,29 +196,43 @@ class Fields:
     def _bylines(self, text: str) -> list[str]:
         """Split Pelican's list of authors: at ";", or at "," if no part looks like that of "Dee, Carl"."""
         parts = [part.strip() for part in text.split(";" if ";" in text else ",")]
-        several = ";" in text or all(" " in part or part in self._people for part in parts)
-        return parts if several else [text]
+        known = any(part in self._people for part in parts)
+        return parts if ";" in text or known or all(" " in part for part in parts) else [text]
+
+    def _warn_of_unknown_keys(self, key: str, given: list[Any]) -> None:
+        """Warn of what looks like a key of authors.yml, or stands among such keys, and is none."""
+        names = [values.unlinked(one_line(item)) for item in given if isinstance(item, str)] if self._people else []
+        unknown = [name for name in names if name not in self._people]
+        among_keys = len(unknown) == 1 and len(names) == len(given) > 1
+        for name in unknown:
+            if (name.islower() or among_keys) and " " not in name and not _EMAIL.fullmatch(name):
+                self._warn_of_unknown_key(key, name)
+
+    def _warn_of_unknown_key(self, key: str, person: str) -> None:
+        close = get_close_matches(person.lower(), self._people, 1)
+        meant = f" (did you mean {close[0]!r}?)" if close else ""
+        self._warn(key, f"{values.shown(person)} is not in authors.yml{meant}; the key stands for the name")
 
     def _author(self, key: str, value: Any) -> Author | None:
         if isinstance(value, bool):
             return None
-        facts = dict(value) if isinstance(value, dict) else self._of_text(_text(value))
-        facts = {canonical(str(name)): fact for name, fact in facts.items() if not _is_nothing(fact)}
+        facts = dict(value) if isinstance(value, dict) else self._of_text(values.unlinked(values.text(value)))
+        facts = {canonical(str(name)): fact for name, fact in facts.items() if not values.is_nothing(fact)}
         person = facts.get("key")
         if isinstance(person, str) and person in self._people:
             facts = {**self._people[person], **facts}
         elif person is not None:
-            self._warn(key, f"{_shown(person)} is not in authors.yml; the key stands for the name")
+            self._warn_of_unknown_key(key, str(person))
         name = _name_of(facts)
         if not name:
             self._ignore(key, "an author needs a name")
             return None
         email, url = facts.get("email"), next((facts[part] for part in keys.PEOPLE_URLS if part in facts), None)
         if email is not None and not (isinstance(email, str) and _EMAIL.fullmatch(one_line(email))):
-            self._ignore(key, f"{_shown(email)} is no e-mail address")
+            self._ignore(key, f"{values.shown(email)} is no e-mail address")
             email = None
         try:
-            url = None if url is None else _url(_text(url))
+            url = None if url is None else values.url(values.text(url))
         except ValueError as error:
             self._ignore(key, str(error))
             url = None
@@ -228,27 +251,27 @@ class Fields:
 
     def _image(self, key: str, value: Any) -> Image | None:
         if isinstance(value, list):
-            value = next((item for item in value if not _is_nothing(item)), None)
+            value = next((item for item in value if not values.is_nothing(item)), None)
         if value is None or isinstance(value, bool):
             return None
         alt: Any = None
         if isinstance(value, dict):
-            value, alt = _part(value, *keys.IMAGE_PARTS), _part(value, "alt", "alttext")
+            value, alt = values.part(value, *keys.IMAGE_PARTS), values.part(value, "alt", "alttext")
             if value is None or isinstance(value, bool):
                 return None
-        url = _text(value)
+        url = values.linked_file(values.text(value))
         kind = media_type(url)
         if not url or (canonical(key) in keys.LOOSE_IMAGES and not kind.startswith("image/")):
             return None
         alt = alt if alt is not None else self.optional_text("imagealt") or ""
-        return Image(_url(url), _text(alt), kind if kind.startswith("image/") else "")
+        return Image(values.url(url), values.text(alt), kind if kind.startswith("image/") else "")
 
     def enclosures(self) -> tuple[Enclosure, ...]:
         """Return the enclosures: URLs, mappings of url, type and length, or a list of both; of all keys."""
         found: dict[str, Enclosure] = {}
         for _, key, value in self._in("enclosures"):
             for item in value if isinstance(value, list) else [value]:
-                if _is_nothing(item) or item is False:
+                if values.is_nothing(item) or item is False:
                     continue
                 try:
                     enclosure = self._enclosure(key, item)
@@ -261,16 +284,16 @@ class Fields:
     def _enclosure(self, key: str, value: Any) -> Enclosure:
         kind, length = None, ""
         if isinstance(value, dict):
-            kind, size = _part(value, "type"), _part(value, "length", "size")
-            value = _part(value, "url", "src", "file")
-            length = "" if size is None else _text(size)
+            kind, size = values.part(value, "type"), values.part(value, "length", "size")
+            value = values.part(value, "url", "src", "file")
+            length = "" if size is None else values.text(size)
         if value is None or isinstance(value, bool):
             raise ValueError("an enclosure needs a url")
-        url = _url(_text(value))
+        url = values.url(values.linked_file(values.text(value)))
         if length and not (length.isascii() and length.isdecimal() and len(length) <= _MAX_LENGTH_DIGITS):
-            self._ignore(key, f"{_shown(length)} is no length in bytes")
+            self._ignore(key, f"{values.shown(length)} is no length in bytes")
             length = ""
-        kind = _text(kind) if kind is not None else ""
+        kind = values.text(kind) if kind is not None else ""
         return Enclosure(url, kind or media_type(url) or "application/octet-stream", int(length or 0))
 
     def is_withheld(self) -> bool:
@@ -282,53 +305,79 @@ class Fields:
             return False
         for _, key, value in self._in("unsupported"):
             if self._keeps_back(key, value):
-                self._warn(key, f"{_shown(value)} {_UNSUPPORTED}", "withholding-key")
+                self._warn(key, f"{values.shown(value)} {_UNSUPPORTED}", "withholding-key")
         reasons = [
             *(self._is_draft(key, value) for _, key, value in self._in("draft")),
-            *(self._is_private(key, value) for _, key, value in self._in("private")),
-            *(_word(_single(value)) in _NO for _, _, value in self._in("public")),
-            *(value is not False and _word(value) not in _NO for _, _, value in self._in("password")),
-            *(self._is_invisible(key, value) for _, key, value in self._in("visibility")),
-            *(_word(_single(value)) in keys.WITHHELD_STATUS for _, _, value in self._in("status")),
-            *(_is_withheld_elsewhere(canonical(key), value) for _, key, value in self._in("elsewhere")),
+            *self._flags("private", "public", "visibility", "status"),
+            *(value is not False and values.word(value) not in keys.NO for _, _, value in self._in("password")),
+            *(self._is_withheld_elsewhere(key, value) for _, key, value in self._in("elsewhere")),
         ]
         return any(reasons)
 
     @staticmethod
     def _keeps_back(key: str, value: Any) -> bool:
         if canonical(key) in {"access", "accesslevel", "tier", "paywall"}:
-            return _word(value) not in keys.PUBLIC | _NO
-        return _word(value) in _YES
+            return values.word(value) not in keys.PUBLIC | keys.NO
+        return values.word(value) in keys.YES or keys.is_misspelt_flag(values.word(value))
 
     def _is_draft(self, key: str, value: Any) -> bool:
-        word = _word(value)
-        if word in _YES | _NO:
-            return word in _YES
-        raise self.refused(key, f"must be true or false, not {_shape(value)}")
+        word = values.word(value)
+        if word in keys.YES | keys.NO:
+            return word in keys.YES
+        raise self.refused(key, f"must be true or false, not {values.shape(value)}")
 
-    def _is_private(self, key: str, value: Any) -> bool:
-        word = _word(value)
-        if word not in _YES | _NO:
-            self._warn(key, f"{_shown(value)} is neither true nor false; the article is not published")
-        return word not in _NO
+    def _flags(self, *fields: str) -> list[bool]:
+        return [self._is_flagged(field, key, value) for field in fields for _, key, value in self._in(field)]
 
-    def _is_invisible(self, key: str, value: Any) -> bool:
-        word = _word(value) or _shape(value)
-        if word not in keys.PUBLIC | keys.UNLISTED | keys.WITHHELD_VISIBILITY:
-            self._warn(key, f"{_shown(value)} is unknown; the article is not published. Write public or unlisted",
-                       "withholding-key")  # fmt: skip
-        return word not in keys.PUBLIC | keys.UNLISTED
+    def _is_flagged(self, field: str, key: str, value: Any) -> bool:
+        """Return whether a value keeps an article back. So does one that is not known, with a warning."""
+        kept, shown, write = keys.FLAGS[field]
+        word = values.word(values.single(value))
+        if word in kept:
+            return True
+        if (word and word in shown) or value in ([], {}) or _says_something_else(canonical(key), value):
+            return False
+        effect = "in no feed" if field in {"unlisted", "listed"} else "not published"
+        self._warn(
+            key, f"{values.shown(value)} is unknown, so the article is {effect}; write {write}", "withholding-key"
+        )
+        return True
+
+    def _is_withheld_elsewhere(self, key: str, value: Any) -> bool:
+        """Return whether a key of one generator keeps the article back there."""
+        if canonical(key) in {"published", "permalink"}:  # Jekyll: no article; Eleventy: no page is written
+            return self._is_flagged("public", key, value)
+        if canonical(key) == "build":  # Hugo
+            parts = [(part, values.part(value, part)) for part in ("list", "render")] if isinstance(value, dict) else []
+            return any(self._is_flagged("build", f"{key}.{part}", said) for part, said in parts if said is not None)
+        return self._is_flagged("private", key, value)  # Hugo's headless, Eleventy's eleventyExcludeFromCollections
 
     def is_listed(self) -> bool:
         """Return whether the article is to be in feeds."""
         if self._found.keys().isdisjoint(_IN_FEEDS):
             return True
         return not (
-            any(_word(value) in _YES for _, _, value in self._in("unlisted"))
-            or any(_word(value) in _NO for _, _, value in self._in("listed"))
-            or any(_word(value) in keys.UNLISTED for field in ("visibility", "status") for *_, value in self._in(field))
+            any(self._flags("unlisted", "listed"))
+            or any(
+                values.word(value) in keys.UNLISTED
+                for field in ("visibility", "status")
+                for *_, value in self._in(field)
+            )
             or any(_without_feeds(value) for _, _, value in self._in("outputs"))
         )
+
+    def _warn_of_typo(self, key: str, meant: str, value: Any) -> None:
+        """Warn of a misspelt key, if the article would be kept back under the key that is meant."""
+        word = values.word(values.single(value))
+        fields = [field for field, _ in keys.ROLES[meant] if field in keys.FLAGS]
+        field = fields[0] if fields else "public" if meant == "published" else "private"
+        if meant in keys.FIELDS["password"]:
+            keeps = isinstance(value, str) and not values.is_nothing(value)
+        else:
+            misspelt = field not in {"visibility", "status"} and keys.is_misspelt_flag(word)
+            keeps = misspelt or word in keys.FLAGS[field][0] | keys.UNLISTED
+        if keeps:
+            self._warn(key, f"is unknown and has no effect; did you mean {meant!r}?", "withholding-key")
 
     def refused(self, key: str, reason: str) -> Refused:
         """Return the refusal of a key's value, with the line of the key."""
@@ -375,88 +424,34 @@ def _name_of(facts: Mapping[str, Any]) -> str:
     if name is None:
         parts = (facts.get(part) for part in ("given", "firstname", "family", "lastname"))
         name = " ".join(part for part in parts if isinstance(part, str)) or facts.get("key")
-    return "" if isinstance(name, dict | list | bool) or name is None else _text(name)
+    return "" if isinstance(name, dict | list | bool) or name is None else values.unlinked(values.text(name))
 
 
-def _is_withheld_elsewhere(key: str, value: Any) -> bool:
-    """Return whether a key of one generator keeps the article back there."""
-    if key in {"published", "permalink"}:  # Jekyll: no article; Eleventy: no page is written
-        return _word(value) in _NO
-    if key == "build":  # Hugo
-        return isinstance(value, dict) and any(_word(value.get(part)) in _NOT_BUILT for part in ("list", "render"))
-    return _word(value) in _YES  # Hugo's headless, Eleventy's eleventyExcludeFromCollections
+def _says_something_else(key: str, value: Any) -> bool:
+    """Return whether a value is one that a canonical key has where it is no flag."""
+    if key in keys.LOOSE_FLAGS:  # a path, the address of a feed, a list of feeds
+        return not keys.is_misspelt_flag(values.word(values.single(value)))
+    if key in {"published", "publish"}:
+        return values.is_dated(value)
+    return key == "eleventyexcludefromcollections" and isinstance(value, list)
 
 
 def _without_feeds(outputs: Any) -> bool:
     """Return whether Hugo's `outputs` name formats and no feed."""
-    names = [str(name) for name in _flat(outputs)]
+    names = [str(name) for name in values.flat(outputs)]
     return bool(names) and not any(_FEEDS.search(name) for name in names)
 
 
-def _flat(value: Any) -> list[Any]:
-    """Return the items of a list and of the lists in it; a value that is no list is the only item."""
-    if not isinstance(value, list):
-        return [value]
-    return [inner for item in value for inner in _flat(item)] if list in map(type, value) else value
-
-
-def _part(mapping: Mapping[str, Any], *parts: str) -> Any:
-    """Return the first of the parts of a mapping that has a value."""
-    values = {canonical(str(key)): value for key, value in mapping.items() if not _is_nothing(value)}
-    return next((values[part] for part in parts if part in values), None)
-
-
 def _optional_text(_key: str, value: Any) -> str | None:
-    return value if isinstance(value, str) else None if isinstance(value, bool) else _text(value)
+    return value if isinstance(value, str) else None if isinstance(value, bool) else values.text(value)
 
 
 def _optional_url(_key: str, value: Any) -> str | None:
-    return None if isinstance(value, bool) else _url(_text(value))
+    return None if isinstance(value, bool) else values.url(values.text(value))
 
 
 def _language_tag(_key: str, value: Any) -> str:
-    tag = _text(value).replace("_", "-")
+    tag = values.text(value).replace("_", "-")
     if not _LANGUAGE.fullmatch(tag):
-        raise ValueError(f"{_shown(tag)} is no language tag; write it like en or pt-BR")
+        raise ValueError(f"{values.shown(tag)} is no language tag; write it like en or pt-BR")
     return tag
-
-
-def _url(url: str) -> str:
-    """Return a URL as it is. Raises `ValueError` if it is neither relative nor http(s)."""
-    if scheme(url) not in ("", "http", "https") or absolute(url, "https://site.invalid/") is None:
-        raise ValueError(f"{_shown(url)} is neither a path on the site nor an http(s) URL")
-    return url
-
-
-def _text(value: Any) -> str:
-    """Return a value as text on one line. Raises `ValueError` for a list, a mapping or nothing."""
-    if isinstance(value, str):
-        return one_line(value)
-    if isinstance(value, list | dict) or value is None:
-        raise ValueError(f"must be text, not {_shape(value)}")
-    return str(value).lower() if isinstance(value, bool) else one_line(str(value))
-
-
-def _shape(value: Any) -> str:
-    if value is None:
-        return "a mapping"  # without the part that is its text
-    return "a list" if isinstance(value, list) else "a mapping" if isinstance(value, dict) else _shown(value)
-
-
-def _shown(value: Any) -> str:
-    """Return a value as it is shown in a message."""
-    return repr(one_line(str(value).lower() if isinstance(value, bool) else str(value))[:_MAX_SHOWN])
-
-
-def _word(value: Any) -> str:
-    """Return a value as a word in lower case, "" if it is none."""
-    return str(value).strip().lower() if isinstance(value, bool | str | int) else ""
-
-
-def _is_nothing(value: Any) -> bool:
-    return value is None or (isinstance(value, str) and not one_line(value))
-
-
-def _single(value: Any) -> Any:
-    """Return the only item of a list, or the value itself."""
-    return value[0] if isinstance(value, list) and len(value) == 1 else value

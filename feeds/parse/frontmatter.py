@@ -14,6 +14,7 @@ from frontmatter.default_handlers import BaseHandler
 
 from feeds.errors import Refused
 from feeds.parse import yaml
+from feeds.parse.keys import ROLES, canonical
 
 _LARGEST = 64 * 1024  # characters of front matter
 
@@ -39,6 +40,7 @@ def read(text: str) -> tuple[FrontMatter, str]:
     trimmed = text.lstrip()
     handler = frontmatter.detect_format(trimmed, _HANDLERS)
     if handler is None:
+        _refuse_other_fences(trimmed, text.count("\n", 0, len(text) - len(trimmed)) + 1)
         return _metadata(text) or (FrontMatter({}, _nowhere), text)
     head, body = handler.split(trimmed)
     if len(head) > _LARGEST:
@@ -51,8 +53,26 @@ def read(text: str) -> tuple[FrontMatter, str]:
     except RecursionError:
         raise Refused("front matter: nested too deep") from None
     if not isinstance(matter, FrontMatter):
+        if (key := _WIDE_COLON.match(head.lstrip())) and canonical(key[1]) in ROLES:  # else it is Chinese prose
+            line = above + head.count("\n", 0, len(head) - len(head.lstrip())) + 1
+            raise Refused(f"front matter: {_WIDE}", line)
         return FrontMatter({}, _nowhere), text  # prose between two rules
     return FrontMatter(matter, lambda key: matter.line_of(key) + above), body
+
+
+def _refuse_other_fences(text: str, line: int) -> None:
+    """Raise `Refused` if a text begins with keys between two lines that are nearly `---` or `+++`."""
+    opening = _NEARLY_FENCE.match(text)
+    if opening is None:
+        return
+    mark = opening[1]
+    closing = re.compile(rf"^[{mark[0]}]{{2,}}[ \t]*$", re.MULTILINE).search(text, opening.end(), _LARGEST)
+    if closing is None and mark != "--":
+        return  # a rule, and prose
+    keys = _KEY.findall(text, opening.end(), closing.start() if closing else _LARGEST)
+    if _KEY.match(text, opening.end()) and any(canonical(key) in ROLES for key in keys):
+        right = "+++" if mark[0] == "+" else "---"
+        raise Refused(f"front matter begins and ends with a line {right}, not {mark[:10]}", line)
 
 
 def _metadata(text: str) -> tuple[FrontMatter, str] | None:
@@ -66,6 +86,7 @@ def _metadata(text: str) -> tuple[FrontMatter, str] | None:
     values: dict[str, list[str]] = {}
     lines: dict[str, int] = {}
     key, at = "", 0
+    twice: tuple[str, int] | None = None
     for number, line in enumerate(text[:_LARGEST].split("\n"), 1):
         at += len(line) + 1
         if not line.strip():
@@ -75,12 +96,14 @@ def _metadata(text: str) -> tuple[FrontMatter, str] | None:
         elif match := _METADATA.match(line):
             key, value = match[1], line[match.end() :].strip()
             if values.setdefault(key, [value]) != [value]:
-                raise Refused(f"front matter: {key}: said twice", number)
+                twice = twice or (key, number)
             lines.setdefault(key, number)
         else:
             return None
     if not any(key.lower() == "title" for key in values):
         return None
+    if twice:
+        raise Refused(f"front matter: {twice[0]}: said twice", twice[1])
     return FrontMatter({key: " ".join(parts) for key, parts in values.items()}, lambda key: lines[key]), text[at:]
 
 
@@ -104,7 +127,6 @@ class _Yaml(_Fenced):
     FM_BOUNDARY = re.compile(r"^---[ \t]*$", re.MULTILINE)
     CLOSING = re.compile(r"^(?:(?:\.\.\.[ \t]*\n)?---|\.\.\.)[ \t]*$", re.MULTILINE)  # YAML 1.2 section 9.1.2
     START_DELIMITER = "---"
-    _KEY = re.compile(r"[\"']?\w[\w -]{0,60}[\"']?[ \t]*:(?:\s|$)")
 
     def detect(self, text: str) -> bool:
         """Tell front matter from a text that opens with a rule: it is closed, or its first line is a key."""
@@ -115,13 +137,16 @@ class _Yaml(_Fenced):
             return True
         lines = (line.strip() for line in text[opening.end() :].splitlines())
         first = next((line for line in lines if line and not line.startswith("#")), "")
-        return self._KEY.match(first) is not None
+        return _YAML_KEY.match(first) is not None
 
     def load(self, fm: str) -> Any:
         """Read the mapping; anything else is given back as it is."""
         if values := yaml.simple(fm):
             return FrontMatter(values, lambda key: yaml.simple_line(fm, key))
-        node = yaml.load(fm)
+        try:
+            node = yaml.load(fm)
+        except yaml.YamlError as error:
+            raise _explained(fm, error) from None
         if node.value is None:
             return FrontMatter({}, _nowhere)
         if not isinstance(node.value, dict):
@@ -144,7 +169,9 @@ class _Toml(_Fenced):
             return FrontMatter(tomllib.loads(fm), _finder(fm, r'^[ \t\[]*["\']?{}["\']?[ \t]*[=.\]]'))
         except ValueError as error:  # tomllib's own, and an integer of thousands of digits
             line = re.search(r"\(at line (\d+), column \d+\)", str(error))
-            raise Refused(f"not TOML: {str(error).split(' (at ')[0]}", int(line[1]) if line else 1) from None
+            number = int(line[1]) if line else 1
+            hint = _toml_hint(fm.split("\n")[number - 1], str(error))
+            raise Refused(f"not TOML: {hint or str(error).split(' (at ')[0]}", number) from None
 
 
 class _Json(BaseHandler):
@@ -167,6 +194,78 @@ class _Json(BaseHandler):
     def load(self, fm: str) -> FrontMatter:
         """Read the object."""
         return FrontMatter(_JSON.decode(fm), _finder(fm, r'"{}"[ \t]*:'))
+
+
+def _explained(text: str, error: yaml.YamlError) -> Refused:
+    """Return the refusal of broken YAML that says what to write, as far as its lines show what is wrong."""
+    lines = text.split("\n")
+    broken, before = error.line - 1, error.line - 2
+    if broken < len(lines) and (reason := _yaml_hint(lines[broken])):
+        return Refused(f"not YAML: {reason}", error.line)
+    if before >= 0 and _WIDE_COLON.match(lines[before]):  # which the parser notices in the next line
+        return Refused(f"not YAML: {_WIDE}", error.line - 1)
+    if before >= 0 and "mapping values" in error.reason and _NO_COLON.fullmatch(lines[before]):
+        return Refused("not YAML: a colon and a space are missing after the key", error.line - 1)
+    if not error.reason.startswith("not YAML"):
+        return error
+    if number := _unclosed_quote(text, error.line):
+        reason = "the quote that begins here is not closed, or text follows it; close it at the end of the value"
+        return Refused(f"not YAML: {reason}", number)
+    if "\\" in "".join(lines[broken : broken + 1]):
+        return Refused("not YAML: a backslash in double quotes is written twice; or use single quotes", error.line)
+    return error
+
+
+def _yaml_hint(line: str) -> str:
+    """Return what is wrong in a line of YAML; "" if that does not show."""
+    if "\t" in line[: len(line) - len(line.lstrip())]:
+        return "a tab indents this line; use spaces"
+    if reason := unfilled(line):
+        return reason
+    if _WIDE_COLON.match(line):
+        return _WIDE
+    if reserved := _RESERVED.fullmatch(line):
+        value = reserved[1][:40].rstrip()
+        return f"a text that begins with {value[0]} needs quotes, as in '{value}'"
+    return ""
+
+
+def _toml_hint(line: str, message: str) -> str:
+    """Return what is wrong in a line of TOML; "" if that does not show."""
+    if reason := unfilled(line):
+        return reason
+    if _WIDE_COLON.match(line) or _YAML_KEY.match(line):
+        return 'a key and its value are separated by =, as in title = "…"'
+    if message.startswith("Illegal character '\\n'"):
+        return "a quote that begins in this line is not closed; close it at the end of the value"
+    if message.startswith("Invalid value"):
+        return 'a text needs straight quotes, as in title = "…"'
+    if message.startswith("Expected newline"):
+        return "text follows the end of a value; put a text in one pair of quotes, and write a date like 2026-01-24"
+    return ""
+
+
+def unfilled(text: str) -> str:
+    """Return the reason to refuse a text with a placeholder such as `{{date}}`; "" if there is none."""
+    template = _TEMPLATE.search(text)
+    if template is None:
+        return ""
+    return (
+        f"{template[0][:40]} is a placeholder of a template, and was not filled in; write the value, "
+        "or name the folder of templates in content.exclude"
+    )
+
+
+def _unclosed_quote(text: str, last: int) -> int:
+    """Return the line of the first quoted value, up to the last line, that does not end with its line; 0 if none."""
+    at = 0
+    while match := _QUOTE.search(text, at):
+        number = text.count("\n", 0, match.start(1)) + 1
+        end = (_DOUBLE_QUOTED if match[1] == '"' else _SINGLE_QUOTED).match(text, match.start(1))
+        if number > last or end is None:
+            return number if number <= last else 0
+        at = end.end()
+    return 0
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -192,6 +291,17 @@ def _finder(text: str, pattern: str) -> Callable[[str], int]:
     return line_of
 
 
+_YAML_KEY = re.compile(r"[\"']?\w[\w -]{0,60}[\"']?[ \t]*:(?:\s|$)")
+_KEY = re.compile(r"^(\w[\w-]{0,60})[ \t]*[:=]", re.MULTILINE)
+_NEARLY_FENCE = re.compile(r"(--|-{4,}|\+\+|\+{4,})[ \t]*\n\s*")
+_WIDE_COLON = re.compile(r"[ \t]*(\w[\w-]{0,60})[ \t]*：")
+_WIDE = "the colon after a key is a full-width one; write : and a space"
+_RESERVED = re.compile(r"[ \t]*(?:-|[^:#]{1,60}:)[ \t]+([@`%].*|\*[^*\s]+\*.*)")
+_NO_COLON = re.compile(r"\w(?:[^:]|:(?! ))*(?<!:)")
+_TEMPLATE = re.compile(r"\{\{[^{}\n]{0,80}\}\}|<%[^%\n]{0,80}%>")
+_QUOTE = re.compile(r"^[ \t]*(?:-[ \t]+|[^:#\n'\"]{1,60}:[ \t]+)([\"'])", re.MULTILINE)
+_DOUBLE_QUOTED = re.compile(r'"(?:[^"\\]|\\.)*+"[ \t]*(?:#.*)?$', re.MULTILINE | re.DOTALL)
+_SINGLE_QUOTED = re.compile(r"'(?:[^']|'')*+'[ \t]*(?:#.*)?$", re.MULTILINE)
 _METADATA = re.compile(r"([A-Za-z][\w-]{0,60}):(?=\s|$)")
 _LONG_DOTTED_KEY = re.compile(r"(?<![\w\"'-])(?:[\w\"'-]++[ \t]*+\.[ \t]*+){50}")
 _JSON = json.JSONDecoder(object_pairs_hook=_once)

@@ -18,6 +18,7 @@ import nh3
 from feeds.parse import embeds, tags
 from feeds.parse import links as article_links
 from feeds.parse.links import Links
+from feeds.parse.media import may_name_files
 from feeds.text import absolute, clean, scheme
 
 _FRAMES = {"iframe", "embed", "object"}
@@ -87,14 +88,14 @@ _START_TAG = re.compile(
     r"""<(?!a href="https?://[A-Za-z0-9.-]++(?:/[A-Za-z0-9._~:/?@!$'()*+,;=%&-]*+)?+(?:#[A-Za-z0-9._~:/?@!$'()*+,;=%-]*+)?+">)"""
     r"""([a-z][a-z0-9]*)((?:\s[^\s=>]+="[^"]*")+)>"""
 )
+_ANY_START_TAG = re.compile(r'<([a-z][a-z0-9]*)((?:\s[^\s=>]+="[^"]*")+)>')
 _ATTRIBUTE = re.compile(r'\s([^\s=>]+)="([^"]*)"')
 _ID = re.compile(r'<[a-z][a-z0-9]*(?:\s[^\s=>]+="[^"]*")*?\s(?:id|name)="([^"]*)"')
 _NO_LINK = re.compile(r"<a>((?:(?!</?a\b).)*)</a>", re.DOTALL)
 _OBJECT = re.compile(r"</?object>")  # which would hide links from each other
-_SVG = re.compile(
-    r"<svg\b[^>]*>(?:(?!</svg>).){0,5000}?<title\b[^>]*>([^<]*)</title>(?:(?!</svg>).){0,50000}</svg>",
-    re.DOTALL | re.IGNORECASE,
-)
+_SVG = re.compile(r"<svg\b[^<>]*>", re.IGNORECASE)
+_END_OF_SVG = re.compile(r"</svg\s*>", re.IGNORECASE)
+_TITLE_OF_SVG = re.compile(r"<title\b[^<>]*>([^<]*)</title", re.IGNORECASE)
 _KATEX = re.compile(r'<span class="katex-html"', re.IGNORECASE)
 _SPAN = re.compile(r"</?span\b[^<>]*>", re.IGNORECASE)
 _NAMES_OF_SPECIAL = sorted([*tags.SWALLOWING, "input", "lite-youtube", "lite-vimeo"])
@@ -152,6 +153,17 @@ def fit(html: str, base: str, prefix: str, links: Links = _NO_LINKS) -> str:
     return clean(regular).replace("<p></p>\n", "").strip()
 
 
+def _with_titles_of_pictures(html: str) -> str:
+    """Return HTML with the title of each SVG in its place, if it has one."""
+    kept, at = list[str](), 0
+    for end in _END_OF_SVG.finditer(html):
+        start = _SVG.search(html, at, end.start())
+        title = _TITLE_OF_SVG.search(html, start.end(), end.start()) if start else None
+        kept += [html[at : start.start()], title[1]] if start and title else [html[at : end.end()]]
+        at = end.end()
+    return "".join([*kept, html[at:]])
+
+
 def _without_visual_katex(html: str) -> str:
     """Return HTML without the part of KaTeX's formulas that repeats their MathML for browsers, in nested spans."""
     kept, at = [], 0
@@ -179,7 +191,7 @@ def _converted(html: str) -> str:
     if "script" in special:
         html = embeds.scripts_as_links(html)
     if "svg" in special and "</svg" in html.lower():
-        html = _SVG.sub(r"\1", html)
+        html = _with_titles_of_pictures(html)
     if 'class="katex-html"' in html:
         html = _without_visual_katex(html)
     if "input" in special:
@@ -192,6 +204,7 @@ def dropped(html: str) -> list[tuple[str, str]]:
     if "<" not in html:
         return []
     html, found, at = _converted(html), list[tuple[str, str]](), 0
+    open_ends = set[str]()  # names of elements that nothing closes from here on
     while match := _MISSED.search(html, at):
         at = match.end()
         if match["comment"]:
@@ -200,8 +213,11 @@ def dropped(html: str) -> list[tuple[str, str]]:
                 break
             continue
         name = match["name"].lower()
-        if name in _DROPPED and (end := re.compile(f"</{name}", re.IGNORECASE).search(html, at)):
-            at = end.start()  # with everything in it
+        if name in _DROPPED and name not in open_ends:
+            if end := re.compile(f"</{name}", re.IGNORECASE).search(html, at):
+                at = end.start()  # with everything in it
+            else:
+                open_ends.add(name)
         if _is_missed(name, match["attributes"], html[match.end() : match.end() + _MAX_INSIDE]):
             found.append((name, match[0]))
     return found
@@ -227,6 +243,30 @@ def images(html: str) -> list[str]:
             _Rewrite.restore_lazy(attributes)
             found += [attributes.get("src", ""), *(url for url, _ in _candidates(attributes.get("srcset", "")))]
     return [reference for one in found if (reference := one.strip())]
+
+
+def references(html: str) -> list[str]:
+    """Return the references to files in HTML that `fit` keeps, as their author wrote them."""
+    if "<" not in html:
+        return []
+    regular = _CLEANER.clean(_converted(html))
+    seen = _Seen()
+    rewrite = _Rewrite(regular, "https://site.invalid/", "", seen)
+    for match in _ANY_START_TAG.finditer(regular):
+        if may_name_files(match[2]):  # most links lead to pages
+            rewrite.tag(match)
+    return seen.references
+
+
+class _Seen(Links):
+    """Collects the references that are looked up."""
+
+    def __init__(self) -> None:
+        self.references: list[str] = []
+
+    def file_url(self, reference: str) -> str | None:
+        self.references.append(reference)
+        return None
 
 
 def _candidates(srcset: str) -> Iterator[tuple[str, str]]:
@@ -311,16 +351,17 @@ class _Rewrite:
 
     def _href(self, value: str) -> str | None:
         target = value.strip()
-        target = self._links.url(target) or target
+        target = self._links.url(target) or article_links.without_pelican(target)
         if target.startswith("#"):
-            fragment = unquote(target[1:])
-            if fragment in self._ids:
-                return f"#{self._prefix}{fragment}"
+            for fragment in (target[1:], unquote(target[1:])):  # ids of comrak's are percent-encoded
+                if fragment in self._ids:
+                    return f"#{self._prefix}{fragment}"
         url = self._links.file_url(target) or absolute(target, self._base)
         return url if url and scheme(url) in _LINK_SCHEMES else None
 
     def _file(self, value: str) -> str | None:
-        url = (self._links.file_url(value) or absolute(value, self._base)) if value.strip() else None
+        value = article_links.without_pelican(value.strip())
+        url = (self._links.file_url(value) or absolute(value, self._base)) if value else None
         return url if url and scheme(url) in ("http", "https") else None
 
     def _image(self, value: str) -> str | None:

@@ -7,7 +7,6 @@ without suffix ("posts/b"), or by the end of that name, in lower case ("*/b"), w
 
 import re
 from collections.abc import Iterator, Mapping
-from html import unescape
 from typing import NamedTuple
 from urllib.parse import quote, unquote
 
@@ -15,17 +14,21 @@ from feeds.article_files import SUFFIX_PATTERN, SUFFIXES, Files, article_name
 from feeds.parse.media import media_type
 from feeds.text import scheme
 
-SCHEME = "note"  # of a link that names its target by the end of its name, between the engine and the HTML pass
+# of a link that names its target by the end of its name, between the engine and the HTML pass: note:name#fragment, or
+# note:name%23heading for a heading in Obsidian's way
+SCHEME = "note"
 _BY_END = "*/"
-_MAX_TARGETS = 1_000  # of one article
+_LONGEST_TARGET = 2_000  # bytes: an entry of PostgreSQL's indexes has 2,704
 _MAX_LENGTH = 500  # characters of a link
 
 _FILE = re.compile(rf"(?:{SUFFIX_PATTERN})$", re.IGNORECASE)
 _BEGINS_SUFFIX = re.compile(r"\.[mM][dDaA]")  # one of SUFFIXES, maybe; it is found in a tenth of the time
 _PELICAN = re.compile(r"(?:\{filename\}|\|filename\|)")
-_REF = (
-    r"""\{\{[<%]\s*(?:rel)?ref\s+(?:path\s*=\s*)?["'`]?(?P<ref>[^"'`<>%{}\n]{1,500}?)["'`]?"""
-    r"(?:\s[^{}\n]*?)?\s*[%>]\}\}"
+_PELICAN_FILE = re.compile(r"(?:\{|%7B|\||%7C)(?P<kind>static|attach|filename)(?:\}|%7D|\||%7C)", re.IGNORECASE)
+_REF = (  # the first parameter is the path; the tag ends with the first braces
+    r"""\{\{[<%]\s*+(?:rel)?ref\s++(?:path\s*+=\s*+)?+"""
+    r"""(?:(?P<mark>["'`])(?P<quoted>[^"'`<>%{}\n]{1,500}+)(?P=mark)|(?P<bare>[^\s"'`<>%{}]{1,500}+))"""
+    r"""(?=[\s%>])[^{}]{1,1000}+(?<=[%>])\}\}"""
 )
 _SITE_URL = r"(?:\{\{-?\s*site\.(?:base)?url\s*-?\}\}/?)*"
 _POST = r"""\{%-?\s*(?P<tag>post_url|link)\s+["']?(?P<post>[^\s"'{}%]{1,500})["']?\s*-?%\}"""
@@ -33,19 +36,11 @@ _REFERENCE = re.compile(  # Hugo's ref and relref, Jekyll's post_url and link, w
     rf"""(?:(?<=[(<"'])|(?<=\]:[ ]))(?:{_REF}|{_SITE_URL}{_POST})"""
 )
 _DESTINATION = re.compile(
-    r"""(?:\]\(|\]:|\bhref\s*=\s*["']?)\s*(?:<(?P<pointed>[^<>\n]+)>|(?P<plain>(?:[^\s<>"'()]|\([^\s<>"'()]*\))+))""",
+    r"""(?:\]\(|\]:|\bhref\s*+=\s*+["']?+)\s*+(?:<(?P<pointed>[^<>\n]+)>|(?P<plain>(?:[^\s<>"'()]|\([^\s<>"'()]*\))+))""",
     re.IGNORECASE,
 )
-# references of pictures and other files, in Markdown and in the attributes of HTML
-_IN_MARKDOWN = re.compile(r"""\](?:\(|:)\s*(?:<(?P<pointed>[^<>\n]+)>|(?P<plain>(?:[^\s<>"'()]|\([^\s<>"'()]*\))+))""")
-_IN_ATTRIBUTE = re.compile(
-    r"""\s(?:(?P<set>(?:data-(?:lazy-)?)?srcset)|href|src|poster|data(?:-[\w-]{1,20})?)\s{0,9}=\s{0,9}"""
-    r"""(?:"(?P<double>[^"]*)"|'(?P<single>[^']*)'|(?P<bare>[^\s"'<>]+))""",
-    re.IGNORECASE,
-)
-MAX_FILES = 1_000  # of one article
-_WIKILINK = re.compile(r"\[\[([^\[\]|\n]+)")
-_ESCAPE = re.compile(r"\\([!-/:-@\[-`{-~])")
+_WIKILINK = re.compile(r"(?<!!)\[\[([^\[\]|\n]+?)\\?(?=[|\]])|!\[\[([^\[\]|.\n]+?)\\?(?=[|\]])")  # embeds: of notes
+_IN_FRAGMENT = "%!$&'*+,;=:@/?~"  # besides letters and digits; parentheses would end an address in Markdown
 _NO_ANCHOR = re.compile(r"[^\w\- ]")
 
 
@@ -102,7 +97,8 @@ def target_of(href: str, path: str) -> Target | None:
     if len(href) > _MAX_LENGTH:
         return None
     if href.startswith(f"{SCHEME}:"):
-        return _searched(unquote(href.removeprefix(f"{SCHEME}:")))
+        said, _, fragment = href.removeprefix(f"{SCHEME}:").partition("#")
+        return _searched(unquote(said), fragment)
     if not _BEGINS_SUFFIX.search(href):
         return None
     said, _, fragment = href.partition("#")
@@ -133,10 +129,8 @@ def targets(body: str, path: str, *, wikilinks: bool) -> tuple[str, ...]:
     found: dict[str, None] = {}
     for href in hrefs(body, wikilinks=wikilinks):
         target = target_of(href, path)
-        if target and target.article:
+        if target and target.article and len(target.article.encode()) <= _LONGEST_TARGET:
             found[target.article] = None
-            if len(found) == _MAX_TARGETS:
-                break
     return tuple(found)
 
 
@@ -150,19 +144,9 @@ def is_file(target: str) -> bool:
     return target.startswith("/")
 
 
-def named_files(body: str) -> Iterator[str]:
-    """Yield the references of pictures and of other files in a body in Markdown; some may be in code."""
-    found = (
-        [match["pointed"] or match["plain"] for match in _IN_MARKDOWN.finditer(body)]
-        if "](" in body or "]:" in body
-        else []
-    )
-    for match in _IN_ATTRIBUTE.finditer(body) if "<" in body else ():
-        value = match["double"] or match["single"] or match["bare"] or ""
-        found += (word.strip(",") for word in value.split()) if match["set"] else [value]
-    if "![[" in body:
-        found += (match[1].partition("#")[0].strip() for match in _WIKILINK.finditer(body))
-    yield from (_ESCAPE.sub(r"\1", unescape(one)) for one in found if media_type(one))
+def without_pelican(href: str) -> str:
+    """Return the address of a file as a browser reads it: `{static}/images/a.png` is `/images/a.png`."""
+    return _PELICAN_FILE.sub("", href, count=1) if href[:1] in "{%|" and _PELICAN_FILE.match(href) else href
 
 
 def with_references(text: str) -> str:
@@ -188,25 +172,27 @@ def hrefs(body: str, *, wikilinks: bool) -> Iterator[str]:
             yield _reference(match)
     if wikilinks:
         for match in _WIKILINK.finditer(body):
-            yield f"{SCHEME}:{quote(match[1].strip())}"
+            yield f"{SCHEME}:{quote((match[1] or match[2]).strip())}"
 
 
 def _reference(match: re.Match[str]) -> str:
     """Return the link that a reference stands for."""
-    said = match["ref"] or match["post"]
+    said = match["quoted"] or match["bare"] or match["post"]
     if match["tag"] == "link":  # a path of the site; the content folder may be one of its folders
         said = said.rpartition("/")[2]
     path, _, fragment = said.strip().partition("#")
+    end = f"#{quote(fragment, safe=_IN_FRAGMENT)}" if fragment else ""
     if path.startswith("/"):  # below the content folder
         path = _FILE.sub("", path) + ".md"
-        return quote(path) + (f"#{fragment}" if fragment else "")
-    return f"{SCHEME}:{quote(path)}" + (f"#{fragment}" if fragment else "")
+        return quote(path) + end
+    return f"{SCHEME}:{quote(path)}{end}"
 
 
-def _searched(said: str) -> Target:
-    """Return the target that is the end of a name, and a heading of it as Obsidian names it."""
+def _searched(said: str, fragment: str) -> Target:
+    """Return the target that is the end of a name, and its part: a fragment, else a heading as Obsidian names it."""
     name, _, heading = said.partition("#")
     name = article_name(name.strip().strip("/").removeprefix("./")).casefold()
     heading = heading.rpartition("#")[2]
-    fragment = "" if heading.startswith("^") else _NO_ANCHOR.sub("", heading.strip().lower()).replace(" ", "-")
+    if not fragment and not heading.startswith("^"):
+        fragment = _NO_ANCHOR.sub("", heading.strip().lower()).replace(" ", "-")
     return Target(f"{_BY_END}{name}" if name else "", fragment)

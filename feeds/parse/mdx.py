@@ -7,15 +7,17 @@ being published.
 """
 
 import re
+import sys
 from bisect import bisect_left
 from typing import NamedTuple
 
 from feeds.model import Warned
-from feeds.text import one_line
+from feeds.parse import fences
+from feeds.text import clean, one_line
 
 _TOKEN = re.compile(
     r"\\."
-    r"|^[ \t>]*(?:(?:[-*+]|\d{1,9}[.)])[ \t]+)*(?P<fence>`{3,}(?=[^`\n]*$)|~{3,})"
+    rf"|^{fences.OPENING}"
     r"|(?P<code>`+)"
     r"|(?P<formula>\$\$|\$(?![\s$])[^$\n]{0,1000}(?<![\s\\])\$(?!\d))"
     r"|(?P<comment><!--)"
@@ -40,7 +42,7 @@ _TEXT = re.compile(r"\{\s*(?:\"((?:\\.|[^\"\\\n])*)\"|'((?:\\.|[^'\\\n])*)'|`((?
 _FILE = re.compile(  # Docusaurus' ways to name a file
     r"\{\s*(?:require|useBaseUrl)\(\s*[\"']([^\"'\n]{1,500})[\"']\s*\)(?:\.default)?\s*\}"
 )
-_ESCAPED = re.compile(r"\\(?:([nrt])|u([0-9a-fA-F]{4})|(.))", re.DOTALL)
+_ESCAPED = re.compile(r"\\(?:([nrtvf])|(?:u\{([0-9a-fA-F]{1,6})\}|u([0-9a-fA-F]{4})|x([0-9a-fA-F]{2}))|(.))", re.DOTALL)
 _SPECIAL = re.compile(r"[!-/:-@\[-`{-~]")  # ASCII punctuation, which may be Markdown
 _ATTRIBUTE = re.compile(r"\s*([^\s=>{}/\"']+)(?:\s*=\s*(\"[^\"]*\"|'[^']*'|(?=\{)))?|\s+")
 _TELLING = frozenset({"src", "href", "alt", "srcset", "poster", "title"})  # attributes whose loss a reader would notice
@@ -48,6 +50,7 @@ _VOID = frozenset(
     {"area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "track", "wbr"}
 )
 _VERBATIM = frozenset({"pre", "script", "style", "textarea"})
+_END_OF_EXCERPT = "<!-- truncate -->"
 _BLOCK = "<!---->"  # HTML that begins so ends with its line (CommonMark 0.31.2 section 4.6)
 _MAX_SPAN = 5_000  # characters of a code span or a formula
 _MAX_SCRIPT = 50_000  # characters of a statement, an expression or a tag
@@ -113,7 +116,7 @@ class _Scan:
         """Return where what begins with a token ends, and what stands in its place."""
         text, (start, end) = self._text, match.span()
         if match["fence"]:
-            end = self._end_of_fence(match["fence"], end)
+            end = fences.end(text, match["fence"], end)
         elif match["code"]:
             end = self._end_of_code(match["code"], end)
         elif match["formula"] == "$$":
@@ -130,10 +133,6 @@ class _Scan:
             self._lost["statement"].append((start, text[start:after]))
             return after, _lines(text[start:after])
         return end, text[start:end]
-
-    def _end_of_fence(self, mark: str, end: int) -> int:
-        closing = re.compile(rf"^[ \t>]*{mark[0]}{{{len(mark)},}}[ \t]*$", re.MULTILINE).search(self._text, end)
-        return closing.end() if closing else len(self._text)
 
     def _end_of_code(self, mark: str, end: int) -> int:
         """Return the end of a code span, which is within a paragraph; of what is none, the end of its backticks."""
@@ -209,8 +208,10 @@ class _Scan:
 
     def _expression(self, start: int) -> tuple[int, str]:
         text = self._text
-        if match := _ID.match(text, start) or _MARKER.match(text, start):
+        if match := _ID.match(text, start):
             return match.end(), match[0]
+        if match := _MARKER.match(text, start):
+            return match.end(), self._marker(start, match.end())
         end = self._end_of_braces(start)
         if end is None:
             return start + 1, "{"
@@ -221,6 +222,12 @@ class _Scan:
         if not _COMMENT.fullmatch(expression):
             self._lost["expression"].append((start, expression))
         return end, _lines(expression)
+
+    def _marker(self, start: int, end: int) -> str:
+        """Return the end of the excerpt as Markdown has it: none where the comment would make HTML of its line."""
+        line = self._line_of(start)
+        before, after = self._text[self._start_of(line) : start], self._text[end : self._end_of(line)]
+        return "" if after.strip() and not before.strip(" \t>") else _END_OF_EXCERPT
 
     def _tag(self, match: re.Match[str]) -> tuple[int, str]:
         start, name = match.start(), match["tag"]
@@ -338,15 +345,19 @@ def _text_of(expression: str) -> str | None:
     match = _TEXT.fullmatch(expression)
     if match is None:
         return None
-    return _ESCAPED.sub(_unescaped, match[1] or match[2] or match[3] or "") + _lines(
+    said = _ESCAPED.sub(_unescaped, match[1] or match[2] or match[3] or "")
+    joined = said.encode("utf-16", "surrogatepass").decode("utf-16", "ignore")  # two surrogates are one character
+    return clean(joined) + _lines(
         expression[: match.start(match.lastindex or 0)] + expression[match.end(match.lastindex or 0) :]
     )
 
 
 def _unescaped(match: re.Match[str]) -> str:
-    if match[1]:
-        return " "
-    return chr(int(match[2], 16)) if match[2] else match[3]
+    if match[5]:
+        return match[5]
+    code = int(match[2] or match[3] or match[4] or "20", 16)
+    character = chr(code) if code <= sys.maxunicode else ""
+    return " " if f"{character}x".splitlines()[1:] else character  # a line break would move the lines below
 
 
 def _listed(names: list[str]) -> str:

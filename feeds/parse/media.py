@@ -1,5 +1,6 @@
 """What the ending of a URL says of the file. Our own table: Python's differs between versions and machines."""
 
+import re
 from urllib.parse import urlsplit
 
 _TYPES = {
@@ -12,6 +13,14 @@ _TYPES = {
     "epub": "application/epub+zip", "gz": "application/gzip", "json": "application/json", "pdf": "application/pdf",
     "zip": "application/zip", "txt": "text/plain", "csv": "text/csv", "srt": "application/x-subrip", "vtt": "text/vtt",
 }  # fmt: skip
+
+# how a name ends, wherever it is, or a character reference that may be a part of that
+_END_OF_NAME = re.compile(rf"\.(?:{'|'.join(_TYPES)})(?![A-Za-z0-9])|&(?:#|period;)", re.IGNORECASE)
+
+
+def may_name_files(text: str) -> bool:
+    """Return whether a text in Markdown or HTML may name a file whose kind is known."""
+    return _END_OF_NAME.search(text) is not None
 
 
 def media_type(url: str) -> str:

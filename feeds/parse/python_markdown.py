@@ -25,6 +25,8 @@ from feeds.parse import admonitions
 
 # begins code, escapes, links, images, HTML, entities, emphasis, struck text, breaks
 _INLINE = re.compile(r"[`\\\[!<&*_~\x02]|  \n")
+_BETWEEN_QUOTES = "<!--feeds:between-quotes-->"  # Python-Markdown joins quotes with only a blank line between
+_WITHOUT = re.compile(rf"(?:<p>\s*+)?{_BETWEEN_QUOTES}(?:\s*</p>)?\n*+")
 _INTERRUPTS = re.compile(r"\n(?=[ ]{0,3}(?:[*+-]|1\.)[ ]+\S)")
 
 
@@ -68,10 +70,11 @@ class PythonMarkdown:
     def convert(self, text: str) -> str:
         """Return the HTML of a text. Raises whatever Python-Markdown raises, `RecursionError` among others."""
         try:
-            return self._markdown.reset().convert(admonitions.as_quotes(text))
+            html = self._markdown.reset().convert(admonitions.as_quotes(text, separator=_BETWEEN_QUOTES))
         except BaseException:
             self._markdown = _converter()  # one that was interrupted would take the next article for a list
             raise
+        return _WITHOUT.sub("", html) if _BETWEEN_QUOTES in html else html
 
 
 def _converter() -> markdown.Markdown:

@@ -8,7 +8,7 @@
 import re
 from bisect import bisect
 
-from feeds.parse.admonitions import fence_after
+from feeds.parse import fences
 
 _BEGINS_CODE = re.compile(
     r"[ \t]*\{(?:%-?\s*(?:highlight|codeblock)\b([^%{}]*)%|\{[<%]\s*highlight\b([^<>%{}]*)[>%]\})\}[ \t]*$"
@@ -26,7 +26,9 @@ _PATH = re.compile(
     r"prepend:\s*site\.(?:base)?url)\s*-?\}\}",
     re.MULTILINE,
 )
-_OTHER = re.compile(rf"({_DEFINITION})(\{{[{{%][^<>\n]*[%}}]\}}[^<>\s]*)[ \t]*$", re.MULTILINE)
+_OTHER = re.compile(rf"({_DEFINITION})(\{{[{{%][^<>\n]*)$", re.MULTILINE)
+_ITEM = re.compile(r"[ \t]*(?:[*+-]|\d{1,9}[.)])[ \t]")
+_FAR = 50  # lines that are looked back at
 
 
 def as_fences(text: str) -> str:
@@ -37,8 +39,13 @@ def as_fences(text: str) -> str:
     ends = [at for at, line in enumerate(lines) if len(line) <= _MAX_LINE and _ENDS_CODE.match(line)]
     at, fence = 0, ""
     while ends and at < ends[-1]:
-        fence, in_code = fence_after(lines[at], fence), bool(fence)
-        if not in_code and len(lines[at]) <= _MAX_LINE and (match := _BEGINS_CODE.match(lines[at])):
+        fence, in_code = fences.after(lines[at], fence), bool(fence)
+        if (
+            not in_code
+            and len(lines[at]) <= _MAX_LINE
+            and not _is_indented_code(lines, at)
+            and (match := _BEGINS_CODE.match(lines[at]))
+        ):
             end = ends[bisect(ends, at)]
             longest = max(map(len, _BACKQUOTES.findall("\n".join(lines[at:end]))), default=2)
             language = _LANGUAGE.match(match[1] or match[2] or "")
@@ -50,6 +57,14 @@ def as_fences(text: str) -> str:
     return "\n".join(lines)
 
 
+def _is_indented_code(lines: list[str], at: int) -> bool:
+    """Return whether a line is indented code, as far as the lines before it tell."""
+    if not lines[at].startswith(("    ", "\t")) or (at and lines[at - 1].strip() and not lines[at - 1][:1].isspace()):
+        return False
+    before = (line for line in reversed(lines[max(0, at - _FAR) : at]) if line.strip() and not line[:1].isspace())
+    return _ITEM.match(next(before, "")) is None
+
+
 def resolved(text: str) -> str:
     """Return a text, without its code, in which addresses on the site are paths and nothing is marked as raw."""
     text = _RAW.sub("", text)
@@ -57,4 +72,11 @@ def resolved(text: str) -> str:
         return text
     text = _SITE.sub(r"\g<before>/", text)
     text = _PATH.sub(lambda match: f"{match['before']}/{match['path'].lstrip('/')}", text)
-    return _OTHER.sub(r"\1<\2>", text)  # an address with spaces would make text of all definitions below it
+    return _OTHER.sub(_in_brackets, text)
+
+
+def _in_brackets(match: re.Match[str]) -> str:
+    """Return a definition with its address in brackets: one with spaces would make text of all definitions below it."""
+    address = match[2].rstrip()
+    end = max(address.rfind("}}"), address.rfind("%}"))
+    return f"{match[1]}<{address}>" if end >= 0 and not re.search(r"\s", address[end:]) else match[0]

@@ -47,12 +47,14 @@ class Guard:
         self._base = self._live + self._counts[_VANISH]  # entries when the first of these changes came
         self._room = max(_FROM, int(share * self._base)) + 1 if share < 1 else 0  # more need not be told apart
         self._now = Counter[str]()  # what this run does
+        self._arrived = 0  # articles that go live in this run
         self._paths: dict[str, str] = {}  # an example of each
 
     def see(self, one: Pending, had: str | None, id_: str | None, *, live: bool, meant: bool) -> None:
         """Note what becomes of an article; `meant`: it says itself that it is not live."""
         if self._accept:
             return
+        self._arrived += live and not one.live
         known = self._changes.pop(one.key, None)
         if known:
             self._counts[known.verb] -= 1
@@ -78,6 +80,8 @@ class Guard:
         if not self._accept:
             count = self._counts.total()
             all_vanish = 0 < self._live <= self._now[_VANISH]  # unlisted articles may be among those that vanish
+            if self._live < _FROM and self._arrived >= self._now[_VANISH]:  # as when the first example is replaced
+                all_vanish = False
             all_change = self._live > 1 and self._share < 1 and self._now.total() >= self._live
             too_many = count >= _FROM and count > self._share * self._base
             if all_vanish or all_change or (self._now and too_many):  # a draft alone is never stopped

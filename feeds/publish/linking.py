@@ -4,7 +4,7 @@ A link leads to the URL of a live article. When an article goes live, is withdra
 articles that link to it show another URL, so the feeds that show those change too.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from feeds import syndicate
 from feeds.article_files import article_name
@@ -40,8 +40,15 @@ class Linker:
     def update(self, stamps: Stamps, *, every: bool) -> None:
         """Look up the links of the articles of this run and of those that link to one of them; or `every` link."""
         keys = self._affected(every=every)
+        by_end = self._find_by_end(
+            {target for rows in self._pages(keys) for one in rows for target in one.targets if is_by_end(target)}
+        )
+        for rows in self._pages(keys):
+            self._update(rows, by_end, stamps)
+
+    def _pages(self, keys: list[int]) -> Iterator[list[Linking]]:
         for start in range(0, len(keys), _PAGE):
-            self._update(self._catalog.linking(keys[start : start + _PAGE]), stamps)
+            yield self._catalog.linking(keys[start : start + _PAGE])
 
     def _affected(self, *, every: bool) -> list[int]:
         if not (self._had_links or self._own):
@@ -51,10 +58,15 @@ class Linker:
         targets = {target for path in self._changed.values() for target in (article_name(path), *ends_of(path))}
         return sorted({*self._own, *self._catalog.linking_to(self._changed, targets)})
 
-    def _update(self, rows: list[Linking], stamps: Stamps) -> None:
-        found = self._find({target for one in rows for target in one.targets if not is_file(target)})
+    def _update(self, rows: list[Linking], by_end: Candidates, stamps: Stamps) -> None:
+        named = {target for one in rows for target in one.targets if not (is_file(target) or is_by_end(target))}
+        by_name = self._find_by_name(named)
         leads_to = {
-            one.key: {target: _nearest(one.path, found.get(target, [])) for target in one.targets} for one in rows
+            one.key: {
+                target: _nearest(one.path, (by_end if is_by_end(target) else by_name).get(target, []))
+                for target in one.targets
+            }
+            for one in rows
         }  # of a file: None
         self._look_up({key for targets in leads_to.values() for key in targets.values() if key is not None})
         linked = []
@@ -71,17 +83,20 @@ class Linker:
         self._catalog.link(linked)
         self._catalog.keep_targets(leads_to)
 
-    def _find(self, targets: set[str]) -> Candidates:
-        """Return the live articles that targets may mean."""
-        at = {path: target for target in targets if not is_by_end(target) for path in files_of(target)}
+    def _find_by_name(self, targets: set[str]) -> Candidates:
+        """Return the live articles that targets may mean which are names."""
+        at = {path: target for target in targets for path in files_of(target)}
         found: Candidates = {}
         for path, key in self._catalog.live_at(at).items():
             found.setdefault(at[path], []).append((path, key))
-        ends = {target for target in targets if is_by_end(target)}
-        if ends:
-            for path, key in self._catalog.live_paths():
-                for target in ends.intersection(ends_of(path)):
-                    found.setdefault(target, []).append((path, key))
+        return found
+
+    def _find_by_end(self, targets: set[str]) -> Candidates:
+        """Return the live articles that targets may mean which are ends of names; all paths are read for them."""
+        found: Candidates = {}
+        for path, key in self._catalog.live_paths() if targets else ():
+            for target in targets.intersection(ends_of(path)):
+                found.setdefault(target, []).append((path, key))
         return found
 
     def _look_up(self, keys: Iterable[int]) -> None:

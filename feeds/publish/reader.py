@@ -1,20 +1,25 @@
 """One file -> what the catalog keeps of it: the article, packed, or why there is none."""
 
 import hashlib
+from functools import cache
 
 from feeds import bundle, syndicate
 from feeds.catalog import Reading, Stamp
 from feeds.errors import Refused, Unreadable
 from feeds.folder import Folder, Unsettled
 from feeds.folder.companions import Companions
-from feeds.model import Site
+from feeds.model import Article, Site
 from feeds.parse import article as articles
 from feeds.parse import links
 from feeds.parse.bounds import ordinary
+from feeds.parse.content import Dialect, Renderer
+from feeds.parse.media import may_name_files
 from feeds.publish.reading import Differing, Doubtful, InFlux, Read, Touched
+from feeds.sandbox import Sandbox
 from feeds.text import one_line
 
 _LONGEST = 2_000  # bytes of what an article is found by: an entry of PostgreSQL's indexes has 2,704
+_SECONDS = 5.0  # of CPU for the conversion of a text, as for who shows it
 _UNSEEN: Stamp = (0, 0, 0)  # no file has it, so that the next run reads the file again
 
 
@@ -40,7 +45,7 @@ class Reader:
             hash_ = hashlib.sha256(data + beside).hexdigest()
             if row and row.hash == hash_ and not (row.refused or row.gone or differing.again):
                 return Touched(row.key, file.path, stamp)
-            read = articles.read(data, file.path, site.timezone, self._companions.people(file.path))
+            read = articles.read(data, file.path, site.timezone, self._companions.people(file.path), site.markdown)
             article = self._companions.complete(read)
             if (article.enclosures, article.body) != (read.enclosures, read.body):  # what is in files beside shows
                 found = repr((article.enclosures, article.body if article.body != read.body else ""))
@@ -54,11 +59,27 @@ class Reader:
             return Reading(file.path, stamp, refused=one_line(refused.reason), refused_line=refused.line)
         minted, feeds = syndicate.mint(article, site), syndicate.feeds_of(article, site)
         links_to = links.targets(article.body, article.path, wikilinks=site.markdown == "obsidian")
-        files = map(links.file_target, bundle.referred(article, site))
+        files = map(links.file_target, bundle.referred(article, site, _html(article, site)))
         reading = Reading.of(article, stamp, hash_, minted, feeds, page, (*links_to, *files))
         if self._site.markdown != "python-markdown" or ordinary(article.body):
             return reading
         return Doubtful(reading, article.body)
+
+
+@cache
+def _renderer(dialect: Dialect) -> Sandbox | Renderer:
+    """Return what converts the texts of a dialect; one for each process, since no process can hand it to another."""
+    return Sandbox(_SECONDS) if dialect == "python-markdown" else Renderer(dialect)
+
+
+def _html(article: Article, site: Site) -> str:
+    """Return the HTML of an article's text where it may refer to files that its page shows, else nothing."""
+    if not site.pages or not may_name_files(article.body):
+        return ""
+    try:
+        return _renderer(site.markdown).converted(article.body)
+    except (Refused, ValueError, RecursionError, MemoryError):  # it is shown as plain text
+        return ""
 
 
 def _require_short(*found_by: tuple[str, str | None]) -> None:

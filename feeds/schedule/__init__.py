@@ -17,7 +17,7 @@ from apscheduler.schedulers.background import BackgroundScheduler
 
 from feeds.catalog import Catalog
 from feeds.command import Command
-from feeds.errors import CatalogError, FeedsError
+from feeds.errors import CatalogError, FeedsError, FolderGone
 from feeds.folder import Folder, Watch
 from feeds.publish import Interrupted, Mended, Outcome, Progress, Publisher
 from feeds.schedule.cron import Trigger, trigger
@@ -244,6 +244,10 @@ class Keeper:
         except Interrupted as look:
             self._go_on_after(look.path)
             self._wake_at(datetime.now(UTC) + _GO_ON, "go on")
+        except FolderGone as error:
+            self._told(error)
+            self._keep_hours()
+            return False
         except FeedsError as error:
             if not self._given_up():
                 self._told(error)
@@ -252,6 +256,16 @@ class Keeper:
             _LOG.exception("a regeneration failed")
             return False
         return True
+
+    def _keep_hours(self) -> None:
+        """Publish and withdraw what the catalog says is due, while the content folder is away."""
+        try:
+            with self._catalog.lock(_LOCK_PATIENCE, self._given_up):
+                outcome = self._publisher.refresh(datetime.now(UTC), only=())
+            if outcome.changed:
+                self._told(outcome)
+        except FeedsError as error:
+            _LOG.info("what is due was not published: %s", error)
 
     def _given_up(self) -> bool:
         """Tell whether nothing is to be published by us any more."""

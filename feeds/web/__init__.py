@@ -113,7 +113,7 @@ def create_app(config_file: str | os.PathLike[str] | None = None) -> Flask:
     if polls:
         polls.start()
         endings.append(polls.finish)
-    app.wsgi_app = Front(  # type: ignore[method-assign]
+    app.extensions["feeds.front"] = front = Front(
         documents,
         pages.get,
         app.wsgi_app,
@@ -124,6 +124,7 @@ def create_app(config_file: str | os.PathLike[str] | None = None) -> Flask:
         note=journal.note,
         polled=polls.note if polls else None,
     )
+    app.wsgi_app = front  # type: ignore[method-assign]
     app.extensions["feeds.close"] = partial(_close, documents, journal, polls, catalog)
     return app
 

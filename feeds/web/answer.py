@@ -11,10 +11,10 @@ from functools import lru_cache
 from werkzeug.datastructures import Accept
 from werkzeug.http import http_date, parse_accept_header, parse_date, parse_etags
 
+from feeds.documents import MustWait, Patience
 from feeds.encoding import CODINGS, encode
 from feeds.model import Document
-
-Headers = list[tuple[str, str]]
+from feeds.web.response import Headers, Response
 
 _LONGEST = 1000  # characters of a header that is looked at
 _LONGEST_DATE = 64
@@ -67,9 +67,9 @@ class Variant:
 
     etag: str
     modified: str | None  # Last-Modified, unless a later moment is the true one
-    body: list[bytes]
-    ok: Headers
-    not_modified: Headers
+    body: bytes
+    response: Response
+    unchanged_response: Response
     hour: float
     until: float  # when these headers are no longer true
     whole: Sent  # to who sent another validator
@@ -95,10 +95,15 @@ class Answer:
         self._whole = whole
         self._variants: dict[str, Variant] = {}
 
-    def variant(self, coding: str, hour: float, now: float) -> Variant:
-        """Give the answer in a coding, "" for none, as it is at a moment, with the site's next hour."""
+    def variant(self, coding: str, hour: float, now: float, patience: Patience = Patience.RENDER) -> Variant:
+        """Return the answer in a coding, "" for none, as it is at a moment, with the site's next hour.
+
+        Raises `MustWait` if a body is still to be compressed, and there is no patience for it.
+        """
         variant = self._variants.get(coding)
         if variant is None or now >= variant.until or hour != variant.hour:
+            if variant is None and coding and self.document.body and patience < Patience.CATALOG:
+                raise MustWait("catalog")
             variant = self._variants[coding] = self._make(coding, hour, now, variant)
         return variant
 
@@ -120,7 +125,7 @@ class Answer:
 
     def _make(self, coding: str, hour: float, now: float, old: Variant | None) -> Variant:
         document = self.document
-        body = old.body if old else [encode(document.body, coding) if coding else document.body]
+        body = old.body if old else encode(document.body, coding) if coding else document.body
         # RFC 9110 8.8.3.3: one strong validator for each encoding
         etag = f'"{document.digest}-{coding}"' if coding else f'"{document.digest}"'
         cache, until = self._freshness.header(hour, now)
@@ -130,15 +135,15 @@ class Answer:
         modified = http_date(min(self._changed, now))
         dates = [("Last-Modified", modified)] if self._dated else []
         validators = [("ETag", etag), *dates, ("Cache-Control", cache), *self._always]
-        whole = [("Content-Type", document.media_type), ("Content-Length", str(len(body[0]))), *self._whole]
+        whole = [("Content-Type", document.media_type), ("Content-Length", str(len(body))), *self._whole]
         encoded = [("Content-Encoding", coding)] if coding else []
-        path, size = document.path, len(body[0])
+        path, size = document.path, len(body)
         return Variant(
             etag=etag,
             modified=None if clamped else modified,
             body=body,
-            ok=[*whole, *encoded, *validators],
-            not_modified=validators,
+            response=Response(200, [*whole, *encoded, *validators], body),
+            unchanged_response=Response(304, validators),
             hour=hour,
             until=until,
             whole=sent(path, 200, size),

@@ -1,4 +1,7 @@
-"""The WSGI layer around Flask: documents and pages are answered straight from memory, Flask has everything else.
+"""What a request is answered with: documents and pages straight from memory, and Flask has everything else.
+
+`Front.respond` knows no server. One with an event loop asks it with no patience, and leaves what must wait to threads
+(`rsgi`); any other calls `Front` as a WSGI application, one thread for each request.
 
 No byte of any answer depends on the request's Host, query or forwarding headers: URLs come from the configuration.
 """
@@ -7,16 +10,18 @@ import logging
 import re
 import time
 from collections.abc import Callable, Iterable, Mapping
+from http import HTTPStatus
 from typing import Any
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 from werkzeug.http import parse_accept_header
 
-from feeds.documents import Documents
+from feeds.documents import Busy, Documents, Patience
 from feeds.errors import CatalogError, FeedsError
 from feeds.text import quote_path
-from feeds.web.answer import Answer, Headers, Sent, Variant, coding_for, sent
+from feeds.web.answer import Answer, Sent, Variant, coding_for, sent
 from feeds.web.hammering import Hammering
+from feeds.web.response import Headers, Response
 
 _LOG = logging.getLogger(__name__)
 
@@ -35,16 +40,21 @@ _PREFLIGHT = [
     ("Allow", "GET, HEAD, OPTIONS"),
     ("Cache-Control", "public, max-age=86400"),
 ]
+SENDS_FILES = "feeds.sends_files"  # in the environment: whether the server sends files by itself
+FILE = "feeds.file"  # and then the path of the file that is the response's body
+_WITH_BODY = {200, 206}
+_CONTENT_RANGE = re.compile(r"bytes (\d+)-(\d+)/\d+")
+_STATUS_LINES = {status.value: f"{status.value} {status.phrase}" for status in HTTPStatus}
 _ASK_AGAIN = "2"  # seconds after which a client may ask again for what is not there yet
 
 
 class Front:
-    """Answers what is in memory, and passes on what is not."""
+    """Answers what is in memory, and says what is not."""
 
     def __init__(
         self,
         documents: Documents[Answer],
-        page: Callable[[str, bool], Answer | None],
+        page: Callable[[str, bool, Patience], Answer | None],
         rest: WSGIApplication,
         *,
         aliases: Mapping[str, str],
@@ -67,173 +77,159 @@ class Front:
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Answer a request (PEP 3333)."""
+        response = self.respond(environ)
+        if response is None:
+            return self._pass_on(environ, start_response)
+        start_response(_STATUS_LINES[response.status], response.headers)
+        return [response.body] if response.body else []
+
+    def respond(self, environ: WSGIEnvironment, patience: Patience = Patience.RENDER) -> Response | None:
+        """Return the response to a request (PEP 3333's environment); None if it is Flask's to answer.
+
+        Raises `MustWait` if that takes more patience.
+        """
         path = environ["PATH_INFO"]
         if not path.isascii():
             path = path.encode("latin-1", "replace").decode("utf-8", "replace")
         try:
-            answer = self._find(path, environ)
+            return self._respond(path, environ, patience)
         except FeedsError as error:
-            return self._unavailable(environ, start_response, error)
-        method = environ["REQUEST_METHOD"]
+            return self._unavailable(environ, error)
+
+    def too_busy(self, environ: WSGIEnvironment) -> Response:
+        """Return the response to a request for which there is no room now."""
+        return self._unavailable(environ, Busy("too many requests are waiting"))
+
+    def no_body(self, environ: WSGIEnvironment) -> Response:
+        """Return the response to a request whose body did not arrive in time (RFC 9110 section 15.5.9)."""
+        headers = [("Connection", "close"), ("Cache-Control", "no-store")]
+        return self._say(environ, OTHER, 408, "The body of the request did not arrive.\n", headers)
+
+    def _respond(self, path: str, environ: WSGIEnvironment, patience: Patience) -> Response | None:
+        answer = self._find(path, environ, patience)
         if answer is None:
-            return self._pass_on(environ, start_response)
+            return None
+        method = environ["REQUEST_METHOD"]
         if method in {"GET", "HEAD"}:
             if self._redirect and path in self._aliases and answer.document.path != path:
-                return self._moved(environ, start_response, answer.document.path)
-            return self._answer(path, answer, environ, start_response)
+                return self._moved(environ, answer.document.path)
+            return self._answer(path, answer, environ, patience)
         if method == "OPTIONS":
-            return self._give(environ, start_response, answer.document.path, "204 No Content", _PREFLIGHT)
+            return self._give(environ, answer.document.path, 204, _PREFLIGHT)
         text = "Only GET and HEAD are answered here.\n"
         headers = [("Allow", "GET, HEAD, OPTIONS"), ("Cache-Control", "no-store")]
-        return self._say(environ, start_response, answer.document.path, "405 Method Not Allowed", text, headers)
+        return self._say(environ, answer.document.path, 405, text, headers)
 
-    def _find(self, path: str, environ: WSGIEnvironment, *, newest: bool = False) -> Answer | None:
-        answer = self._document(path, environ, newest=newest)
+    def _find(self, path: str, environ: WSGIEnvironment, patience: Patience, *, newest: bool = False) -> Answer | None:
+        answer = self._document(path, environ, patience, newest=newest)
         if answer is None and (alias := self._aliases.get(path)):
-            answer = self._document(alias, environ, newest=newest)
+            answer = self._document(alias, environ, patience, newest=newest)
         elif answer is None:
-            answer = self._page(path, newest)
+            answer = self._page(path, newest, patience)
         return answer
 
-    def _document(self, path: str, environ: WSGIEnvironment, *, newest: bool) -> Answer | None:
+    def _document(self, path: str, environ: WSGIEnvironment, patience: Patience, *, newest: bool) -> Answer | None:
         if "HTTP_IF_NONE_MATCH" in environ or "HTTP_IF_MODIFIED_SINCE" in environ:
-            answer = self._documents.known(path)
+            answer = self._documents.known(path, patience)
             if answer is not None and (answer.document.body or self._is_unchanged(answer, environ)):
                 return answer
-        return self._documents.get(path, newest=newest)
+        return self._documents.get(path, newest=newest, patience=patience)
 
-    def _variant(self, answer: Answer, environ: WSGIEnvironment) -> Variant:
+    def _variant(self, answer: Answer, environ: WSGIEnvironment, patience: Patience = Patience.RENDER) -> Variant:
         coding = coding_for(environ.get("HTTP_ACCEPT_ENCODING", ""))
-        return answer.variant(coding, self._following.hour, time.time())
+        return answer.variant(coding, self._following.hour, time.time(), patience)
 
     def _is_unchanged(self, answer: Answer, environ: WSGIEnvironment) -> bool:
         known, since = environ.get("HTTP_IF_NONE_MATCH"), environ.get("HTTP_IF_MODIFIED_SINCE")
         return answer.is_unchanged(self._variant(answer, environ), known, since)
 
-    def _answer_newest(
-        self, path: str, given: Answer, environ: WSGIEnvironment, start_response: StartResponse
-    ) -> Iterable[bytes]:
+    def _answer_newest(self, path: str, given: Answer, environ: WSGIEnvironment, patience: Patience) -> Response | None:
         """Answer who has another version than `given`: it may be of a worker that knows a later revision than this one.
 
         So nobody who polls is ever led back to what was before.
         """
         since = environ.get("HTTP_IF_MODIFIED_SINCE")
-        sure = self._following.catch_up(path, environ.get("HTTP_IF_NONE_MATCH") or since or "")
-        try:
-            answer = self._find(path, environ, newest=True)
-            if answer is given and not sure and given.is_before(since):
-                raise CatalogError(self._following.away or "whether there is a later version can't be told just now")
-        except FeedsError as error:
-            return self._unavailable(environ, start_response, error)
+        sure = self._following.catch_up(path, environ.get("HTTP_IF_NONE_MATCH") or since or "", patience)
+        answer = self._find(path, environ, patience, newest=True)
+        if answer is given and not sure and given.is_before(since):
+            raise CatalogError(self._following.away or "whether there is a later version can't be told just now")
         if answer is None:
-            return self._pass_on(environ, start_response)
-        return self._answer(path, answer, environ, start_response, newest=True)
+            return None
+        return self._answer(path, answer, environ, patience, newest=True)
 
     def _answer(
-        self,
-        asked: str,
-        answer: Answer,
-        environ: WSGIEnvironment,
-        start_response: StartResponse,
-        *,
-        newest: bool = False,
-    ) -> Iterable[bytes]:
-        variant = self._variant(answer, environ)
+        self, asked: str, answer: Answer, environ: WSGIEnvironment, patience: Patience, *, newest: bool = False
+    ) -> Response | None:
+        variant = self._variant(answer, environ, patience)
         known, since = environ.get("HTTP_IF_NONE_MATCH"), environ.get("HTTP_IF_MODIFIED_SINCE")
         path = answer.document.path
         if known is None and since is None:
             if seconds := self._hammering.wait(environ, path):
-                return self._too_many(environ, start_response, path, seconds)
+                return self._too_many(environ, path, seconds)
         elif answer.is_unchanged(variant, known, since):
             if self._note:
                 self._note(environ, path, "304", 0)
             if self._polled:
                 self._polled(environ, variant.unchanged)
-            start_response("304 Not Modified", variant.not_modified)
-            return []
+            return variant.unchanged_response
         elif not newest:
-            return self._answer_newest(asked, answer, environ, start_response)
-        elif self._deltas and known and (delta := self._delta(answer, known, environ)):
-            return self._give_delta(path, variant, self._variant(delta, environ), environ, start_response)
-        body = variant.body if environ["REQUEST_METHOD"] == "GET" else []
+            return self._answer_newest(asked, answer, environ, patience)
+        elif self._deltas and known and (delta := self._delta(answer, known, environ, patience)):
+            return self._give_delta(path, variant, self._variant(delta, environ), environ)
+        whole = environ["REQUEST_METHOD"] == "GET"
         if self._note:
-            self._note(environ, path, "200", len(variant.body[0]) if body else 0)
+            self._note(environ, path, "200", len(variant.body) if whole else 0)
         if self._polled:
             afresh = known is None and since is None
-            whole = variant.afresh if afresh else variant.whole
-            self._polled(environ, whole if body else sent(path, 200, 0, conditional=not afresh))
-        start_response("200 OK", variant.ok)
-        return body
+            told = variant.afresh if afresh else variant.whole
+            self._polled(environ, told if whole else sent(path, 200, 0, conditional=not afresh))
+        return variant.response if whole else variant.response._replace(body=b"")
 
-    def _delta(self, answer: Answer, known: str, environ: WSGIEnvironment) -> Answer | None:
+    def _delta(self, answer: Answer, known: str, environ: WSGIEnvironment, patience: Patience) -> Answer | None:
         """Give what is new since a version that the client has, if it wants just that (RFC 3229)."""
         if parse_accept_header(environ.get("HTTP_A_IM", "").lower()[:_LONGEST]).quality("feed") <= 0:
             return None
         digests = _DIGEST.findall(known[:_LONGEST])
         try:
-            return self._documents.delta(answer.document.path, digests) if digests else None
+            return self._documents.delta(answer.document.path, digests, patience) if digests else None
         except FeedsError:
             return None  # the whole document is there
 
-    def _give_delta(
-        self, path: str, whole: Variant, delta: Variant, environ: WSGIEnvironment, start_response: StartResponse
-    ) -> Iterable[bytes]:
+    def _give_delta(self, path: str, whole: Variant, delta: Variant, environ: WSGIEnvironment) -> Response:
         """Answer 226 with the validators of the whole, and so that no cache takes it for the whole (RFC 3229 10.8)."""
         kept = {"Content-Type", "Content-Length", "Content-Encoding"}
-        headers = [header for header in delta.ok if header[0] in kept]
-        headers += [header for header in whole.not_modified if header[0] != "Cache-Control"]
+        headers = [header for header in delta.response.headers if header[0] in kept]
+        headers += [header for header in whole.unchanged_response.headers if header[0] != "Cache-Control"]
         if self._polled:
-            self._polled(environ, sent(path, 226, len(delta.body[0])))
+            self._polled(environ, sent(path, 226, len(delta.body)))
         headers += [("IM", "feed"), ("Cache-Control", "no-store, im")]
-        return self._give(environ, start_response, path, "226 IM Used", headers, delta.body[0])
+        return self._give(environ, path, 226, headers, delta.body)
 
-    def _moved(self, environ: WSGIEnvironment, start_response: StartResponse, path: str) -> Iterable[bytes]:
+    def _moved(self, environ: WSGIEnvironment, path: str) -> Response:
         headers = [("Location", self._documents.site.feeds_url + quote_path(path)), CORS]
         headers.append(("Cache-Control", f"public, max-age={self._documents.site.max_age}"))
-        return self._give(environ, start_response, path, "308 Permanent Redirect", [*headers, ("Content-Length", "0")])
+        return self._give(environ, path, 308, [*headers, ("Content-Length", "0")])
 
-    def _too_many(
-        self, environ: WSGIEnvironment, start_response: StartResponse, path: str, seconds: int
-    ) -> Iterable[bytes]:
+    def _too_many(self, environ: WSGIEnvironment, path: str, seconds: int) -> Response:
         text = "Too many requests without If-None-Match or If-Modified-Since: keep the validators, and send them.\n"
         headers = [("Retry-After", str(seconds)), ("Cache-Control", "no-store"), CORS]
-        return self._say(environ, start_response, path, "429 Too Many Requests", text, headers)
+        return self._say(environ, path, 429, text, headers)
 
-    def _unavailable(
-        self, environ: WSGIEnvironment, start_response: StartResponse, error: FeedsError
-    ) -> Iterable[bytes]:
+    def _unavailable(self, environ: WSGIEnvironment, error: FeedsError) -> Response:
         _LOG.info("%s: %s", environ["PATH_INFO"], error)
         headers = [("Retry-After", _ASK_AGAIN), ("Cache-Control", "no-store"), CORS]
-        text = "This can't be served just now; ask again in a moment.\n"
-        return self._say(environ, start_response, OTHER, "503 Service Unavailable", text, headers)
+        return self._say(environ, OTHER, 503, "This can't be served just now; ask again in a moment.\n", headers)
 
-    def _say(
-        self,
-        environ: WSGIEnvironment,
-        start_response: StartResponse,
-        what: str,
-        status: str,
-        text: str,
-        headers: Headers,
-    ) -> Iterable[bytes]:
+    def _say(self, environ: WSGIEnvironment, what: str, status: int, text: str, headers: Headers) -> Response:
         body = text.encode()
         plain = [("Content-Type", "text/plain; charset=utf-8"), ("Content-Length", str(len(body)))]
-        return self._give(environ, start_response, what, status, [*plain, *headers], body)
+        return self._give(environ, what, status, [*plain, *headers], body)
 
-    def _give(
-        self,
-        environ: WSGIEnvironment,
-        start_response: StartResponse,
-        what: str,
-        status: str,
-        headers: Headers,
-        body: bytes = b"",
-    ) -> Iterable[bytes]:
+    def _give(self, environ: WSGIEnvironment, what: str, status: int, headers: Headers, body: bytes = b"") -> Response:
         given = b"" if environ["REQUEST_METHOD"] == "HEAD" else body
         if self._note:
-            self._note(environ, what, status[:3], len(given))
-        start_response(status, headers)
-        return [given] if given else []
+            self._note(environ, what, str(status), len(given))
+        return Response(status, headers, given)
 
     def _pass_on(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         note = self._note
@@ -246,3 +242,27 @@ class Front:
             return start_response(status, headers, *error)
 
         return self._rest(environ, noted)
+
+    def ask_flask(self, environ: WSGIEnvironment) -> Response:
+        """Return Flask's response to a request; of a file, its path (`FILE`), which the server sends."""
+        said: list[tuple[str, Headers]] = []
+
+        def start_response(status: str, headers: Headers, *_error: Any) -> Callable[[bytes], object]:
+            said.append((status, headers))
+            return _no_write
+
+        parts = self._pass_on(environ, start_response)
+        try:
+            body = b"" if FILE in environ else b"".join(parts)
+        finally:
+            if hasattr(parts, "close"):
+                parts.close()
+        status, headers = int(said[0][0][:3]), said[0][1]
+        if FILE not in environ or status not in _WITH_BODY:
+            return Response(status, headers, body)
+        part = _CONTENT_RANGE.fullmatch(dict(headers).get("Content-Range", ""))
+        return Response(status, headers, b"", environ[FILE], (int(part[1]), int(part[2]) + 1) if part else None)
+
+
+def _no_write(_data: bytes) -> None:
+    raise AssertionError("Flask returns what it has to say")

@@ -1,7 +1,7 @@
 """`POST /refresh`: who knows the secret may ask for a regeneration; whoever publishes finds the request in the catalog.
 
-A signature is of the body, and who waits for a body is the one thread that answers pollers (under granian the whole
-worker, measured with 2.8). So a body is read only behind a proxy, which has it whole before it passes it on.
+A signature is of the body. `feeds serve` reads it beside all other requests, within limits of size and time. Under
+another server a body is read only behind a proxy, which has it whole before it passes it on: it would hold a thread.
 """
 
 import hashlib
@@ -14,7 +14,8 @@ from werkzeug.wrappers import Request, Response
 from feeds.web.clients import Clients
 from feeds.web.window import Window
 
-_LARGEST = 8 << 20  # bytes of a body; GitHub's are some kilobytes, and grow with the commits of a push
+BODY = "feeds.body"  # in the environment: the body, if the server has read it
+LARGEST_BODY = 8 << 20  # bytes of a body; GitHub's are some kilobytes, and grow with the commits of a push
 _MOST = 30  # requests in a minute that are granted; and signatures of one client that are refused
 _ROOM = 10_000  # clients
 
@@ -48,11 +49,11 @@ class Hook:
         signature = request.headers.get("X-Hub-Signature-256", "")
         if not signature:
             return _refuse("Authorization: Bearer …, X-Gitlab-Token or X-Hub-Signature-256 is missing, or wrong.")
-        if not self._proxied:
+        if not (self._proxied or BODY in request.environ):
             return _refuse("Signatures are read behind a proxy only (server.client_header); or use a token.")
         length = request.content_length
-        if length is None or length > _LARGEST:
-            return _refuse(f"A body of at most {_LARGEST >> 20} MiB is wanted, with its length.", 413)
+        if length is None or length > LARGEST_BODY:
+            return _refuse(f"A body of at most {LARGEST_BODY >> 20} MiB is wanted, with its length.", 413)
         body = request.stream.read(length)  # in any case: who is answered before that may get a 502 from the proxy
         client = self._clients.certain(request.environ) or ""
         if self._refused.count(client) >= _MOST:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from datetime import datetime
 
 from feeds import syndicate
-from feeds.documents import Busy, Documents
+from feeds.documents import Busy, Documents, MustWait, Patience
 from feeds.documents.kept import Kept
 from feeds.errors import FeedsError
 from feeds.formats import opml
@@ -35,18 +35,20 @@ class ServedPages:
         self._make = made
         self._made = Kept[tuple[tuple[str, int], Answer]](_ROOM, lambda made: 2 * len(made[1].document.body))
 
-    def get(self, path: str, newest: bool = False) -> Answer | None:
-        """Give the page at a path; None if there is none. Raises `FeedsError`.
+    def get(self, path: str, newest: bool = False, patience: Patience = Patience.RENDER) -> Answer | None:
+        """Return the page at a path; None if there is none. Raises `FeedsError`, and `MustWait` for want of patience.
 
         Who wants the `newest` is not given the last one while another takes long to make.
         """
         feed = syndicate.feed_of_page(path)
         if path != _OPML and feed is None and (not self._site.pages or path in _NOT_PAGES):
             return None
-        revision = self._documents.revision()
+        revision = self._documents.revision(patience)
         made = self._made.get(path)
         if made and (made[0] == revision or self._documents.following.away):
             return made[1]
+        if patience < Patience.RENDER:
+            raise MustWait("page")
         try:
             answer = self._render(path, feed)
         except FeedsError as error:

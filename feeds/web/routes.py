@@ -12,9 +12,11 @@ from feeds import bundle
 from feeds.documents import Documents
 from feeds.errors import FeedsError
 from feeds.parse.media import media_type
-from feeds.web.answer import Answer, Headers
+from feeds.web.answer import Answer
+from feeds.web.front import FILE, SENDS_FILES
 from feeds.web.preview import Preview
 from feeds.web.preview import answer as preview_answer
+from feeds.web.response import Headers
 
 ASSETS_FOR = 3600  # seconds for which caches may use our stylesheets and scripts without asking
 _FILE_CSP = "default-src 'none'; style-src 'unsafe-inline'; sandbox"  # of a picture that may hold scripts, as SVG may
@@ -65,6 +67,8 @@ def _give_files(app: Flask, documents: Documents[Answer], root: Path, preview: P
             raise NotFound
         response = send_file(place, mimetype=media_type(path), conditional=True, max_age=ASSETS_FOR)
         response.headers.extend([("X-Content-Type-Options", "nosniff"), ("Content-Security-Policy", _FILE_CSP)])
+        if request.environ.get(SENDS_FILES):
+            request.environ[FILE] = str(place)
         return response
 
     assets = app.view_functions["static"]

@@ -18,8 +18,8 @@ from werkzeug.wrappers import Request, Response
 from feeds.audience import Report, in_bytes
 from feeds.catalog import Catalog
 from feeds.pages.stats import stats_page
-from feeds.web.answer import Headers
 from feeds.web.clients import Clients
+from feeds.web.response import Headers
 from feeds.web.window import Window
 
 _DAYS = 90

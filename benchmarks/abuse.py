@@ -1,0 +1,255 @@
+"""What normal clients notice of clients that misbehave: python benchmarks/abuse.py [SECONDS] [--port PORT].
+
+On the loopback interface, all at the same time: slow readers of a large file beside an article, requests whose bodies
+never arrive, crawlers of archives and of tags, and somebody who asks for the front page and the OPML file again and
+again. Meanwhile articles are saved and 16 clients poll as feed readers do. Prints the latency of a 304 and of
+`/healthz`, the time from a save until it is served, what the others got, and the memory of the largest worker; first
+without the misbehaviour. The limits of the project are printed beside the figures; nothing is asserted.
+
+With `--port`, requests go to that port, where a proxy passes them on to the port after it.
+"""
+
+import argparse
+import asyncio
+import contextlib
+import os
+import signal
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from pathlib import Path
+
+ARTICLES, TAGS = 2_000, 1_600
+FILE = 30 << 20  # bytes
+SLOW_READERS, SILENT_BODIES, ARCHIVE_CRAWLERS, TAG_CRAWLERS, POLLERS = 200, 200, 64, 100, 16
+CONFIG = """
+site: {{title: Bench, url: "http://127.0.0.1:{port}", pages: true}}
+feeds: {{limit: 20}}
+server: {{port: {port}, limit: 0, memory: 64, client_header: X-Real-IP}}
+schedule: {{cron: null, webhook: a-secret-of-the-owner}}
+"""
+
+
+def write(root: Path, port: int) -> None:
+    """Write a site with many tags, a long history, and a large file beside an article."""
+    (root / "config.yaml").write_text(CONFIG.format(port=port))
+    content = root / "content"
+    content.mkdir()
+    for number in range(ARTICLES):
+        tags = ", ".join(f"t{(number * 7 + step) % TAGS}" for step in range(3))
+        day = 1 + number % 28
+        (content / f"{number}.md").write_text(
+            f"---\ntitle: Article {number}\ntags: [{tags}]\n"
+            f"date: 20{10 + number % 14}-{1 + number % 12:02}-{day:02}\n---\n"
+            + f"Some *text* of article {number}, with [a link](/x/).\n\n"
+            * 40
+        )
+    beside = content / "big" / "index.md"
+    beside.parent.mkdir()
+    beside.write_text("---\ntitle: Big\ndate: 2026-01-01\n---\nSee [the film](film.mp4).\n")
+    with (beside.parent / "film.mp4").open("wb") as film:
+        film.truncate(FILE)
+
+
+class Client:
+    """Sends requests over one connection after the other, and counts the answers by kind."""
+
+    def __init__(self, host: str, port: int) -> None:
+        self.host, self.port = host, port
+        self.statuses: Counter[str] = Counter()
+        self.times: dict[str, list[float]] = {"304": [], "healthz": [], "saved": []}
+
+    async def get(self, path: str, *headers: str, kind: str = "other") -> tuple[int, dict[str, str], bytes]:
+        """Return the status, the headers and the body of an answer."""
+        reader, writer = await asyncio.open_connection(self.host, self.port)
+        try:
+            lines = [f"GET {path} HTTP/1.1", "Host: 127.0.0.1", "Connection: close", *headers, "", ""]
+            writer.write("\r\n".join(lines).encode())
+            head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
+            status, *rest = head.split("\r\n")
+            found = dict(line.lower().split(": ", 1) for line in rest if line)
+            body = await reader.read(-1)
+            code = int(status.split()[1])
+            self.statuses[f"{kind} {code}"] += 1
+            return code, found, body
+        finally:
+            writer.close()
+
+    async def repeat(self, kind: str, paths: list[str], pause: float = 0.0) -> None:
+        """Ask for paths in turn, for ever."""
+        number = 0
+        while True:
+            number += 1
+            with contextlib.suppress(OSError, EOFError, asyncio.IncompleteReadError):
+                await self.get(paths[number % len(paths)], "Accept-Encoding: br", kind=kind)
+            await asyncio.sleep(pause)
+
+    async def read_slowly(self) -> None:
+        """Ask for the large file, and read a kilobyte a second."""
+        while True:
+            with contextlib.suppress(OSError):
+                reader, writer = await asyncio.open_connection(self.host, self.port, limit=1024)
+                writer.write(b"GET /big/film.mp4 HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
+                while await reader.read(1024):  # noqa: ASYNC110  # nothing tells when a second is over
+                    await asyncio.sleep(1)
+            await asyncio.sleep(1)
+
+    async def leave_body(self) -> None:
+        """Announce a body that never comes."""
+        while True:
+            with contextlib.suppress(OSError):
+                reader, writer = await asyncio.open_connection(self.host, self.port)
+                writer.write(
+                    b"POST /refresh HTTP/1.1\r\nHost: 127.0.0.1\r\n"
+                    b"X-Hub-Signature-256: sha256=0\r\nContent-Length: 1000\r\n\r\n"
+                )
+                await reader.read(1)
+                writer.close()
+            await asyncio.sleep(1)
+
+    async def poll(self, number: int) -> None:
+        """Poll the site's feed as a reader does, every half second."""
+        etag = ""
+        await asyncio.sleep(number / POLLERS)
+        while True:
+            headers = [f"If-None-Match: {etag}"] if etag else []
+            began = time.perf_counter()
+            with contextlib.suppress(OSError, EOFError):
+                status, found, _ = await self.get("/rss.xml", "Accept-Encoding: gzip", *headers, kind="poll")
+                if status == 304:
+                    self.times["304"].append(time.perf_counter() - began)
+                etag = found.get("etag", etag)
+            await asyncio.sleep(0.5)
+
+    async def probe(self) -> None:
+        """Ask for /healthz five times a second."""
+        while True:
+            began = time.perf_counter()
+            with contextlib.suppress(OSError, EOFError):
+                await self.get("/healthz", kind="healthz")
+                self.times["healthz"].append(time.perf_counter() - began)
+            await asyncio.sleep(0.2)
+
+    async def save(self, content: Path) -> None:
+        """Save an article every three seconds, and wait until it is served."""
+        number = 0
+        while True:
+            number += 1
+            title = f"Saved {os.getpid()} {time.time():.3f}"
+            beside = content / ".saved.tmp"
+            beside.write_text(f"---\ntitle: {title}\ndate: 2026-02-01T00:00:{number % 60:02}Z\n---\nText.\n")
+            beside.replace(content / "saved.md")
+            began = time.perf_counter()
+            while time.perf_counter() - began < 20:
+                with contextlib.suppress(OSError, EOFError):
+                    if title.encode() in (await self.get("/feed.json", kind="saved"))[2]:
+                        self.times["saved"].append(time.perf_counter() - began)
+                        break
+                await asyncio.sleep(0.05)
+            else:
+                self.times["saved"].append(20.0)
+            await asyncio.sleep(3)
+
+
+def line(what: str, times: list[float], share: float, limit: float) -> None:
+    """Print a quantile of times beside its limit."""
+    if times:
+        at = sorted(times)[min(len(times) - 1, int(len(times) * share))]
+        print(
+            f"  {what:<16} median {statistics.median(times) * 1000:7.1f} ms  p{share * 100:.0f} {at * 1000:8.1f} ms"
+            f"  (at most {limit * 1000:.0f}), largest {max(times) * 1000:.0f} ms, {len(times)} times"
+        )
+    else:
+        print(f"  {what:<16} never")
+
+
+def memory(process: int) -> int:
+    """Return the resident bytes of the largest process below one."""
+    children = Path(f"/proc/{process}/task/{process}/children").read_text().split()
+    found = [0]
+    for child in children:
+        with contextlib.suppress(OSError):
+            status = Path(f"/proc/{child}/status").read_text()
+            found.append(int(status.partition("VmRSS:")[2].split()[0]) << 10)
+    return max(found)
+
+
+async def measure(client: Client, content: Path, seconds: float, *, abuse: bool) -> None:
+    """Let everybody ask for some time, and print what the normal ones noticed."""
+    client.statuses.clear()
+    for times in client.times.values():
+        times.clear()
+    jobs = [client.poll(number) for number in range(POLLERS)]
+    jobs += [client.probe(), client.save(content)]
+    if abuse:
+        archives = [
+            f"/archive/{number}/{name}" for number in range(1, ARTICLES // 20) for name in ("rss.xml", "atom.xml")
+        ]
+        tags = [f"/tag/t{number}/rss.xml" for number in range(TAGS)]
+        jobs += [client.read_slowly() for _ in range(SLOW_READERS)]
+        jobs += [client.leave_body() for _ in range(SILENT_BODIES)]
+        jobs += [
+            client.repeat("archive", archives[number:] + archives[:number], 0.05) for number in range(ARCHIVE_CRAWLERS)
+        ]
+        jobs += [
+            client.repeat("tag", tags[number * 16 :] + tags[: number * 16], 0.05) for number in range(TAG_CRAWLERS)
+        ]
+        jobs += [client.repeat("page", ["/", "/feeds.opml"], 0.5)]
+    tasks = [asyncio.ensure_future(job) for job in jobs]
+    await asyncio.sleep(seconds)
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+    print("with misbehaviour:" if abuse else "without:")
+    line("304", client.times["304"], 0.99, 0.05)
+    line("/healthz", client.times["healthz"], 0.99, 0.1)
+    line("save to served", client.times["saved"], 0.95, 1)
+    print(" ", ", ".join(f"{kind}: {number}" for kind, number in sorted(client.statuses.items())), flush=True)
+
+
+def main() -> None:
+    """Run."""
+    arguments = argparse.ArgumentParser()
+    arguments.add_argument("seconds", nargs="?", type=float, default=30)
+    arguments.add_argument("--port", type=int, help="of a proxy in front, which leads to the port after it")
+    found = arguments.parse_args()
+    with contextlib.closing(socket.socket()) as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    if found.port:
+        port = found.port + 1
+    with tempfile.TemporaryDirectory() as folder:
+        root = Path(folder)
+        write(root, port)
+        with (root / "log").open("wb") as log:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "feeds", "serve", "-q"], cwd=root, stdout=log, stderr=log, start_new_session=True
+            )
+        try:
+            client = Client("127.0.0.1", found.port or port)
+            asyncio.run(ready(client))
+            for abuse in (False, True):
+                asyncio.run(measure(client, root / "content", found.seconds, abuse=abuse))
+                print(f"  largest worker {memory(process.pid) >> 20} MiB (server.memory: 64)", flush=True)
+            print((root / "log").read_text()[-2000:])
+        finally:
+            os.killpg(process.pid, signal.SIGTERM)
+            process.wait(30)
+
+
+async def ready(client: Client) -> None:
+    """Wait until the site is published."""
+    for _ in range(600):
+        with contextlib.suppress(OSError, EOFError):
+            if (await client.get("/rss.xml"))[0] == 200:
+                return
+        await asyncio.sleep(0.2)
+    raise SystemExit("the server does not answer")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,211 @@
+"""One client cannot keep others waiting: what is in memory is answered at once, all else within limits."""
+
+import asyncio
+import hashlib
+import hmac
+import socket
+import threading
+import time
+from contextlib import ExitStack, closing
+from types import SimpleNamespace
+
+import pytest
+from keepers import eventually
+
+from feeds.documents import Busy
+from feeds.documents.workshop import Urgency, Workshop
+from feeds.web import lanes, rsgi
+from feeds.web.lanes import Full, Lanes, Limits
+
+MANY = 40  # clients; more than any lane has threads
+
+
+@pytest.fixture
+def big(site, serve):
+    """Return a server of a site with a large file beside an article, and a webhook."""
+    site.configure(
+        site={"pages": True},
+        schedule={"webhook": "a-secret-of-the-owner"},
+        server={"client_header": "X-Real-IP"},
+        feeds={"limit": 1},
+    )
+    site.article("big/index.md", "[film](film.mp4)", title="Big")
+    for number in range(5):
+        site.article(f"{number}.md", title=f"T{number}", tags=["t"])
+    (site.content / "big/film.mp4").write_bytes(bytes(range(256)) * 40_000)
+    return serve(site)
+
+
+def connected(stack, server, request):
+    """Open a connection and send a request, of which nothing is read."""
+    connection = stack.enter_context(closing(socket.socket()))
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    connection.connect(("127.0.0.1", server.port))
+    connection.sendall(request)
+    return connection
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        b"GET /big/film.mp4 HTTP/1.1\r\nHost: x\r\n\r\n",
+        b"POST /refresh HTTP/1.1\r\nHost: x\r\nX-Hub-Signature-256: sha256=0\r\nContent-Length: 1000\r\n\r\n",
+        b"POST /rss.xml HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n",
+        b"GET /healthz HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n",
+    ],
+    ids=["slow readers of a file", "bodies of the webhook", "bodies of others", "bodies of probes"],
+)
+def test_clients_without_progress_keep_nobody_waiting(big, site, request_):
+    """While many clients read nothing, or never send the body that they announced, all others are served."""
+    with ExitStack() as stack:
+        etag = big.get("/rss.xml").headers["ETag"]
+        for _ in range(MANY):
+            connected(stack, big, request_)
+        assert big.get("/rss.xml", If_None_Match=etag).status == 304
+        assert big.get("/healthz").status == 200
+        assert big.get("/tag/t/archive/1/rss.xml").status == 200
+        site.article("new.md", title="New")
+        big.wait_for(lambda: "New" in big.titles())
+
+
+def test_a_signature_needs_no_proxy(site, serve):
+    """The webhook's body is read beside other requests: GitHub's signature is accepted, and another is refused."""
+    secret, body = "a-secret-of-the-owner", b'{"ref": "main"}'
+    site.configure(schedule={"webhook": secret})
+    server = serve(site)
+
+    def call(signature):
+        head = ["POST /refresh HTTP/1.1", "Host: x", "Connection: close", f"X-Hub-Signature-256: sha256={signature}"]
+        head += [f"Content-Length: {len(body)}", "", ""]
+        return server.raw("\r\n".join(head).encode() + body).split(b" ")[1]
+
+    assert call(hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()) == b"202"
+    assert call("0" * 64) == b"401"
+
+
+def test_files_are_sent_in_parts(big, site):
+    """The server sends files with validators and ranges (RFC 9110 section 14), as Flask does behind any other server."""
+    whole = (site.content / "big/film.mp4").read_bytes()
+    answer = big.get("/big/film.mp4")
+    assert (answer.status, answer.body) == (200, whole)
+    assert answer.headers["Content-Type"] == "video/mp4"
+    etag = answer.headers["ETag"]
+    assert big.get("/big/film.mp4", If_None_Match=etag).status == 304
+    head = big.get("/big/film.mp4", method="HEAD")
+    assert (head.status, head.body, head.headers["Content-Length"]) == (200, b"", str(len(whole)))
+    for said, part in (("bytes=0-0", whole[:1]), ("bytes=100-199", whole[100:200]), ("bytes=-5", whole[-5:])):
+        answer = big.get("/big/film.mp4", Range=said)
+        assert (answer.status, answer.body) == (206, part)
+        assert answer.headers["Content-Length"] == str(len(part))
+    assert big.get("/big/film.mp4", Range="bytes=0-9", If_Range='"other"').body == whole
+    assert big.get("/big/film.mp4", Range=f"bytes={len(whole)}-").status == 416
+
+
+@pytest.mark.parametrize(
+    ("lines", "status"),
+    [
+        ([b"Host: x"], 200),
+        ([], 400),
+        ([b"Host: x", b"Host: y"], 400),
+    ],
+    ids=["one", "none", "two"],
+)
+def test_a_request_names_one_host(big, lines, status):
+    """A request without Host, or with several, is refused (RFC 9112 section 3.2)."""
+    head = b"\r\n".join([b"GET /rss.xml HTTP/1.1", b"Connection: close", *lines, b"", b""])
+    assert big.raw(head).split(b" ")[1] == str(status).encode()
+
+
+def test_header_names_with_underscores_are_dropped():
+    """`X_Real_IP` is no other spelling of `X-Real-IP`; fields of one name are one list."""
+    headers = [
+        ("host", "x"),
+        ("x_real_ip", "192.0.2.1"),
+        ("X_Hub_Signature_256", "a"),
+        ("accept", "a"),
+        ("accept", "b"),
+    ]
+    scope = SimpleNamespace(
+        method="GET",
+        path="/a%20b",
+        query_string="",
+        client="192.0.2.9:80",
+        http_version="1.1",
+        headers=dict_of(headers),
+    )
+    environ = rsgi.environment(scope)
+    assert environ["HTTP_ACCEPT"] == "a,b"
+    assert environ["PATH_INFO"] == "/a b"
+    assert environ["REMOTE_ADDR"] == "192.0.2.9"
+    assert {name for name in environ if name.startswith("HTTP_")} == {"HTTP_HOST", "HTTP_ACCEPT"}
+
+
+def dict_of(pairs):
+    """Return header fields as granian gives them."""
+    return SimpleNamespace(items=lambda: pairs)
+
+
+def test_a_lane_has_limits(monkeypatch):
+    """Beyond its number of requests, and after its time, a lane refuses; what runs goes on, and others have their room."""
+    monkeypatch.setitem(lanes.LANES, "archive", Limits(threads=1, waiting=2, seconds=60))
+    monkeypatch.setitem(lanes.LANES, "page", Limits(threads=1, waiting=2, seconds=0.01))
+    go = threading.Event()
+
+    async def run():
+        ours = Lanes()
+        first = [asyncio.ensure_future(ours.run("archive", lambda: go.wait(60))) for _ in range(2)]
+        await asyncio.sleep(0)
+        with pytest.raises(Full):
+            await ours.run("archive", lambda: None)
+        with pytest.raises(Full):
+            await ours.run("page", lambda: go.wait(60))
+        assert await ours.run("health", lambda: 1) == 1
+        go.set()
+        assert await asyncio.gather(*first) == [True, True]
+        assert await ours.run("archive", lambda: 2) == 2
+        with pytest.raises(ValueError, match="of the function"):
+            await ours.run("archive", failing)
+
+    def failing():
+        raise ValueError("of the function")
+
+    asyncio.run(run())
+
+
+def test_documents_come_before_archives():
+    """Whatever waits to be rendered: a live document is the next, and many archives leave room for it."""
+    workshop, done, go = Workshop(), [], threading.Event()
+    workshop.begin("first", lambda: go.wait(60), Urgency.ARCHIVE)
+    number = 0
+    with pytest.raises(Busy):
+        while number < 10_000:
+            number += 1
+            workshop.begin(f"archive {number}", lambda number=number: done.append(number), Urgency.ARCHIVE)
+    workshop.begin("page", lambda: done.append("page"), Urgency.PAGE)
+    workshop.begin("document", lambda: done.append("document"), Urgency.DOCUMENT)
+    go.set()
+    eventually(lambda: len(done) == number + 1)
+    assert done[:2] == ["document", "page"]
+    assert done[2:] == list(range(1, number))
+
+
+@pytest.mark.skipif(not hasattr(socket, "TCP_USER_TIMEOUT"), reason="of Linux")
+def test_silent_readers_are_disconnected(monkeypatch):
+    """The system ends a connection whose client reads nothing for a while."""
+    monkeypatch.setattr(rsgi, "SECONDS_WITHOUT_PROGRESS", 1)
+    with ExitStack() as stack:
+        listener = stack.enter_context(closing(socket.create_server(("127.0.0.1", 0))))
+        rsgi.limit_silence()
+        client = stack.enter_context(closing(socket.create_connection(listener.getsockname())))
+        served = stack.enter_context(closing(listener.accept()[0]))
+        served.settimeout(0.1)
+        until = time.monotonic() + 60
+        with pytest.raises(OSError, match="timed out") as caught:
+            while time.monotonic() < until:
+                try:
+                    served.send(bytes(1 << 16))
+                except TimeoutError as error:
+                    if error.errno:  # the system's, not that of `settimeout`
+                        raise
+        assert caught.value.errno
+        assert client.fileno() >= 0
