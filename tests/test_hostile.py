@@ -1,12 +1,19 @@
-"""Sixty hostile articles and ten good ones: the good are published, the hostile cleaned or refused with a reason."""
+"""Sixty hostile articles and ten good ones: the good are published, the hostile cleaned or refused with a reason.
+
+Then a sample of the inputs of `benchmarks/fuzz.py`.
+"""
 
 import json
 import os
+from random import Random
 
+import fuzzing
+import hypothesis
 import pytest
 from conftest import Site
 from lxml import etree
 from rules import faults
+from test_specification import EXAMPLES
 
 DATE = "date: 2026-05-01T10:00:00Z\n"
 
@@ -192,3 +199,56 @@ def test_a_second_run_says_the_same(built):
 
     assert refused(again) == refused(built.done)
     assert {path: path.stat().st_mtime_ns for path in before} == before
+
+
+ARTICLE = """\
+# How the *lighthouse* was moved {#moved}
+
+The tower stood 40 metres from the edge in 1999[^1]; see <https://tower.example/plan?a=1&b=2> or www.tower.example.
+<!--more-->
+
+> [!NOTE] On units
+> A tonne is $1000 \\times 1\\,\\mathrm{kg}$, and \\(t_0 = 0\\).
+
+:::tip[Before you read]
+1. Look at the ![map](map.png "North is up").
+   - [x] rails
+   - [ ] jacks, ~~four~~ six
+:::
+
+| part | weight |
+|:-----|------:|
+| lamp `a|b` | 2 |
+
+<details open><summary>Log</summary>
+
+```sh title="move.sh"
+for step in {1..100}; do push --by 0.3 & done
+```
+
+</details>
+
+Jack
+: What lifts. {: .term }
+
+<video src="move.mp4" poster=p.jpg></video> <svg><title>Tower</title></svg> [[Notes|text]] ![[a.png]] %%hidden%% ==seen==
+
+[^1]: Measured by *hand*[^2].
+[^2]: Twice.
+
+[plan]: /plan 'The plan'
+"""
+SEEDS = [ARTICLE, *ARTICLE.split("\n\n"), *(markdown for _, markdown, _ in EXAMPLES)]
+
+
+def test_each_construct_repeated_and_nested():
+    """No construct of Markdown or HTML, repeated and nested, makes HTML that readers or feeds can't have."""
+    for number, (name, make) in enumerate(fuzzing.structured(400)):
+        assert (name, fuzzing.faults(make(), fuzzing.DIALECTS[number % 2])) == (name, [])
+
+
+def test_mutated_articles():
+    """Articles that are changed at random are rendered to HTML that readers and feeds can have, or rejected."""
+    for number in range(50 * hypothesis.settings().max_examples):
+        body = fuzzing.mutated(Random(f"mutated-{number}"), SEEDS)
+        assert (body, fuzzing.faults(body, fuzzing.DIALECTS[number % 2])) == (body, [])

@@ -6,6 +6,7 @@ Text.              or      Text.              ->  >
 """
 
 import re
+from dataclasses import dataclass
 
 from feeds.parse import fences
 
@@ -43,6 +44,7 @@ _KINDS = frozenset(
 )
 _MAX_DEPTH = 10  # of admonitions in each other; deeper ones stay as they are
 _MAX_LINES = 2_000  # of one admonition
+_MAX_SEARCHED = 100_000  # lines of one text that are read in search of the ends of containers
 _MAX_ADMONITIONS = 500  # of one text: the end of each is searched for
 
 
@@ -53,10 +55,17 @@ def as_quotes(text: str, *, separator: str = "") -> str:
     """
     if text.count(":::") + text.count("!!!") + text.count("???") > 2 * _MAX_ADMONITIONS:
         return text
-    return "\n".join(_converted(text.split("\n"), 0, separator))
+    return "\n".join(_converted(text.split("\n"), 0, separator, _Search()))
 
 
-def _converted(lines: list[str], depth: int, separator: str) -> list[str]:
+@dataclass(slots=True)
+class _Search:
+    """How many lines of a text were read in search of the ends of containers."""
+
+    lines: int = 0
+
+
+def _converted(lines: list[str], depth: int, separator: str, search: _Search) -> list[str]:
     converted: list[str] = []
     at, fence = 0, ""
     while at < len(lines):
@@ -66,13 +75,13 @@ def _converted(lines: list[str], depth: int, separator: str) -> list[str]:
             converted.append(line)
             at += 1
         elif match := _begins(_COLONS, line):
-            closing = _end_of_colons(lines, at, match[2])
+            closing = _end_of_colons(lines, at, match[2], search)
             if closing is None:
                 converted.append(line)
                 at += 1
                 continue
             title = _title_after(match[4])
-            body = _converted(lines[at + 1 : closing], depth + 1, separator)
+            body = _converted(lines[at + 1 : closing], depth + 1, separator, search)
             # a container of another kind only groups what is in it
             is_quote = match[3].lower() in _KINDS
             converted += _quote(match[1], match[3], title, body, separator) if is_quote else body
@@ -80,7 +89,7 @@ def _converted(lines: list[str], depth: int, separator: str) -> list[str]:
         elif (match := _begins(_MARKS, line)) and (end := _end_of_indented(lines, at, len(match[1]))) > at + 1:
             indent = len(match[1]) + 4
             inside = [inner.expandtabs(4)[indent:] for inner in lines[at + 1 : end]]
-            body = _converted(inside, depth + 1, separator)
+            body = _converted(inside, depth + 1, separator, search)
             converted += _quote(match[1], match[2], match[4], body, separator)
             at = end
         else:
@@ -103,10 +112,13 @@ def _title_after(rest: str) -> str | None:
     return rest.partition("{")[0].strip() or None
 
 
-def _end_of_colons(lines: list[str], start: int, mark: str) -> int | None:
+def _end_of_colons(lines: list[str], start: int, mark: str, search: _Search) -> int | None:
     """Return the line that closes the container which begins at a line; None if nothing does."""
     fence, nested = "", 0
     for at in range(start + 1, min(len(lines), start + _MAX_LINES)):
+        search.lines += 1
+        if search.lines > _MAX_SEARCHED:
+            return None
         in_code = bool(fence)
         fence = fences.after(lines[at], fence)
         if in_code or fence:

@@ -9,6 +9,7 @@ in the source. The HTML is not sanitised.
 import re
 from collections.abc import Callable, Iterator
 from html import unescape
+from itertools import product
 from typing import Literal
 from urllib.parse import unquote
 
@@ -20,25 +21,34 @@ from feeds.parse import admonitions, links, templates
 CommonMarkDialect = Literal["gfm", "obsidian"]
 
 _MAX_QUOTES = 100  # levels of quotes on one line; GitHub's own converter stops at 100 too
-_FEW_CELLS = 1_000
-_MAX_CELLS = 500_000  # a row is filled up to its table's columns: a small file could become gigabytes
+_MAX_CELLS = 100_000  # a row is filled up to its table's columns: a small file could become gigabytes
+_MAX_COLUMNS = 1_000  # a row takes quadratic time
 _MAX_LATEX = 1_000  # openings of \(…\): each searches the rest of the text for its end
+_MAX_HEADINGS = 1_000  # that get ids: of headings with one text each tries the ids of all before it
+_MAX_DETAILS = 3_000  # lines that begin with a colon: for each, comrak looks through all of a definition list
+_MAX_TRAILING_BRACKETS = 200  # that an address may end with: for each of them the whole address is read
+_MANY_ADDRESSES = 200
+_MAX_ADDRESSES = 20_000_000  # mail addresses of a line times its length: each copies the rest of the line
+_MAX_FOOTNOTES = 10_000  # each mark becomes much HTML
+_MAX_NOTES = 100  # levels of [^ within [^: each end reads all text since its beginning
 
 _MAX_REFERENCES = 100_000  # characters of URLs and titles that references may add, however short the text is
 
 _TOO_DEEP = re.compile(rf"^[ \t]*(?:>[ ]?){{{_MAX_QUOTES}}}", re.MULTILINE)
+_TRAILING_BRACKETS = re.compile(rf"(?:\)(?:[?!.,:*_~'\";]|&[A-Za-z]+;)*+){{{_MAX_TRAILING_BRACKETS}}}")
+_NOTE = re.compile(r"\[\^|\]")
 _DEFINITION = re.compile(r"\[(?!\^)[^\[\]]{1,999}\]:(.*(?:\n.+){0,2})")
 _ANCHOR = re.compile(r'<a href="#[^"]*" aria-label="[^"]*" data-heading-content="[^"]*" class="anchor"></a>')
-_HEADING = re.compile(r'<h([1-6]) id="([^"]*)">(.{0,1000}?)</h\1>', re.DOTALL)
+_DETAILS_LINE = re.compile(r"^[ \t>*+\-\d.)]*:[ \t]", re.MULTILINE)
+_HEADING_LINE = re.compile(r"^[ \t>*+\-\d.)]*#{1,6}(?![^\s])|^[ \t>]*(?:=+|-+)[ \t]*$", re.MULTILINE)
+_HEADING = re.compile(r'<h([1-6])(?: id="([^"]*)")?>((?:(?!<h[1-6]).){0,1000}?)</h\1>', re.DOTALL)
 _ATTRIBUTE_LIST = re.compile(r":?\s*+(?:(?:#([\w:.-]++)|\.[\w-]++|[\w-]++=[^\s{}]++)\s*+)++|:?\s*+-\s*+")
 _MAX_ATTRIBUTES = 200  # characters of an attribute list
 _CODE_CHUNK = re.compile(r'class="language-\{\.?([\w+#-]+)[^"]*"')  # R Markdown's, Pandoc's
 _CALLOUT = re.compile(r"<blockquote>\n<p>\[!(\w[\w-]*)\][+-]?[ \t]*([^\n]*?)(\n|</p>)")
 _CHECKBOX = re.compile(r'<input type="checkbox"( checked="")? disabled="" />')
-_MATH = re.compile(r'<span data-math-style="(inline|display)">(.{0,2000}?)</span>', re.DOTALL)
-_MATH_CODE = re.compile(
-    r'<pre><code class="language-math" data-math-style="display">(.{0,5000}?)</code></pre>', re.DOTALL
-)
+_MATH = re.compile(r'<span data-math-style="(inline|display)">((?:(?!<span).){0,2000}?)</span>', re.DOTALL)
+_MATH_CODE = re.compile(r'<pre><code class="language-math" data-math-style="display">([^<]{0,5000})</code></pre>')
 _LATEX_START = re.compile(r"\\[(\[]")
 _LATEX_END = {"(": ("\\)", 500), "[": ("\\]", 2_000)}  # and characters at most
 _LATEX_MARK = "\ufdd0"  # stands after `\(` and `\[` in the source; no text has it, for it is no character
@@ -97,22 +107,20 @@ class CommonMark:
         self._render.full_info_string = True  # the language of a fence is its first word, whatever follows
         self._parse = comrak.ParseOptions()
         self._parse.tasklist_in_table = True
-        self._extensions = self._options(dollars=True)
-        self._with_latex = self._options(dollars=True, latex=True)
-        self._without_formulas = self._options()
+        self._extensions = {choice: self._options(*choice) for choice in product((False, True), repeat=4)}
 
-    def _options(self, *, dollars: bool = False, latex: bool = False) -> comrak.ExtensionOptions:
+    def _options(self, dollars: bool, latex: bool, ids: bool, definitions: bool) -> comrak.ExtensionOptions:
         options = comrak.ExtensionOptions()
         for name in (
             "autolink",
-            "description_lists",
             "footnotes",
             "strikethrough",
             "table",
             "tasklist",
         ):
             setattr(options, name, True)
-        options.header_id_prefix = ""
+        options.description_lists = definitions
+        options.header_id_prefix = "" if ids else None
         options.math_dollars, options.math_latex = dollars, latex
         options.highlight = options.inline_footnotes = options.wikilinks_title_after_pipe = self._obsidian
         # Chinese and Japanese have no spaces around words: **「a」**は is bold, though not in CommonMark
@@ -136,13 +144,15 @@ class CommonMark:
         if latex:
             text = text.replace("\\(", f"\\({_LATEX_MARK}").replace("\\[", f"\\[{_LATEX_MARK}")
         text = _room_for_references(text) + text
-        html = self._comrak(text, self._with_latex if latex else self._extensions)
+        html = self._comrak(text, dollars=True, latex=latex)
         if "data-math-style" in html and not _has_formula(html):  # dollar signs around text
-            html = self._comrak(text, self._without_formulas)
+            html = self._comrak(text, dollars=False, latex=False)
         converted = _converted(html)
         return converted.replace(_LATEX_MARK, "").replace(_LATEX_MARK_IN_URL, "") if latex else converted
 
-    def _comrak(self, text: str, extensions: comrak.ExtensionOptions) -> str:
+    def _comrak(self, text: str, *, dollars: bool, latex: bool) -> str:
+        ids, definitions = _few(_HEADING_LINE, text, _MAX_HEADINGS), _few(_DETAILS_LINE, text, _MAX_DETAILS)
+        extensions = self._extensions[dollars, latex, ids, definitions]
         try:
             return comrak.render_markdown(
                 text, extension_options=extensions, parse_options=self._parse, render_options=self._render
@@ -154,12 +164,50 @@ class CommonMark:
 
 
 def _require_moderate(text: str) -> None:
+    """Raise `Refused` for a text for which comrak would take long, or much memory."""
     if (">>" in text or "> >" in text) and _TOO_DEEP.search(text):
         raise Refused("nested too deep")
-    if text.count("|") > _FEW_CELLS:
-        lines = text.split("\n")
-        if len(lines) * max(line.count("|") for line in lines) > _MAX_CELLS:
-            raise Refused("a table with too many cells")
+    if text.count(")") > _MAX_TRAILING_BRACKETS and _TRAILING_BRACKETS.search(text):
+        raise Refused("too many closing brackets in a row")
+    if text.count("@") > _MANY_ADDRESSES and _copied_for_addresses(text) > _MAX_ADDRESSES:
+        raise Refused("too many mail addresses in one line")
+    if (marks := text.count("[^")) > _MAX_FOOTNOTES:
+        raise Refused("too many footnotes")
+    if marks > _MAX_NOTES:
+        depth = 0
+        for match in _NOTE.finditer(text):
+            depth = max(0, depth - 1) if match[0] == "]" else depth + 1
+            if depth > _MAX_NOTES:
+                raise Refused("nested too deep")
+    if "|" in text:
+        _require_small_tables(text)
+
+
+def _copied_for_addresses(text: str) -> int:
+    """Return how many characters comrak copies at most for the mail addresses of a text."""
+    return sum(line.count("@") * len(line) for line in text.split("\n"))
+
+
+def _require_small_tables(text: str) -> None:
+    """Raise `Refused` for tables that are too wide, or have too many cells with those that rows are filled up with."""
+    cells = 0
+    for block in text.split("\n\n"):
+        if "|" in block:
+            lines = block.split("\n")
+            columns = max(line.count("|") for line in lines)
+            cells += columns * len(lines)
+            if cells > _MAX_CELLS or (columns > _MAX_COLUMNS and any(map(_is_wide, lines))):
+                raise Refused("a table with too many cells")
+
+
+def _is_wide(line: str) -> bool:
+    """Return whether a line says of very many columns how they are aligned."""
+    return line.count("|") > _MAX_COLUMNS and not line.strip(" \t>|:-+*.)0123456789")
+
+
+def _few(line: re.Pattern[str], text: str, most: int) -> bool:
+    """Return whether so few lines of a text match a pattern."""
+    return text.count("\n") < most or sum(1 for _ in line.finditer(text)) <= most
 
 
 def _room_for_references(text: str) -> str:
@@ -213,7 +261,7 @@ def _heading(match: re.Match[str]) -> str:
         return match[0]
     own_id = re.search(r"#([\w:.-]+)", attributes)
     of_attributes = re.sub(r"[^\w\- ]", "", attributes.lower()).replace(" ", "-")  # as comrak makes an id of text
-    id_ = own_id[1] if own_id else id_.removesuffix(f"-{of_attributes}")
+    id_ = own_id[1] if own_id else (id_ or "").removesuffix(f"-{of_attributes}")
     return f'<h{level} id="{id_}">{text[:start].rstrip()}</h{level}>'
 
 

@@ -1,7 +1,6 @@
 """An article's body in Markdown -> its `Content`: one conversion produces the HTML, the summary and the title."""
 
 import re
-from collections import Counter
 from html import escape, unescape
 from typing import Literal, Protocol
 
@@ -30,51 +29,12 @@ _TEMPLATE = re.compile(r"(?:\{\{[<%][^{}]*[>%]\}\}\s*|\{%[^{}]*%\}\s*|\{#[^{}]*#
 _BLOCK_END = re.compile(r"</(?:p|li|div|h[1-6]|t[dhr]|blockquote|pre|figure|figcaption|d[td])>|<br>")
 _FOOTNOTE_MARK = re.compile(r'<sup id="[\w-]*fnref[^"]*"><a [^>]*>[^<]*</a></sup>')
 _CALLOUT_TITLE = re.compile(r"<blockquote>\n<p><strong>[^<]*</strong></p>")
-_HEADING = re.compile(r"<h1(?:\s[^<>]*)?>(.{0,2000}?)</h1>", re.DOTALL)
+_ANY_TAG = re.compile(r"<[^<>]*>")
+_HEADING = re.compile(r"<h1(?:\s[^<>]*)?>((?:(?!<h1).){0,2000}?)</h1>", re.DOTALL)
 _OPENING_HEADING = re.compile(r"\s*<h1(?:\s[^<>]*)?>(.{0,2000}?)</h1>\s*", re.DOTALL)
-_LEAF = re.compile(r"<([a-z][a-z0-9]*+)(?:\s[^<>]*+)?+>[^<>]*+</\1>")  # an element without others in it
-_LEAF_LEVELS = 4  # that are removed before elements are counted one by one: most articles have few others
-_TAG = re.compile(r"<(/?)([a-z][a-z0-9]{0,20})\b[^<>]*>", re.IGNORECASE)
-# elements without content, and those that end by themselves where the next begins
-_NOT_NESTED = frozenset(
-    [
-        "area",
-        "base",
-        "br",
-        "col",
-        "embed",
-        "hr",
-        "img",
-        "input",
-        "link",
-        "meta",
-        "source",
-        "track",
-        "wbr",
-        "p",
-        "li",
-        "dt",
-        "dd",
-        "tr",
-        "td",
-        "th",
-        "thead",
-        "tbody",
-    ]
-)
 _LONGEST_GREETING = 50  # characters of a paragraph that the next one continues
 _LONGEST_SUMMARY = 500  # characters
 _MAX_HEADING = 300  # characters of a title that is taken from a heading
-
-# nh3 takes quadratic time for nested elements and for the entities of one text
-_MAX_HTML = 8 << 20  # characters
-_FEW_TAGS, _MAX_DEPTH = 200, 200
-_MAX_ENTITIES = 20_000
-# elements that an HTML parser opens again in each paragraph
-_FORMATTING = frozenset(
-    {"a", "b", "big", "code", "em", "font", "i", "nobr", "s", "small", "strike", "strong", "tt", "u"}
-)
-_MAX_REOPENED = 200_000  # elements
 
 
 class Engine(Protocol):
@@ -99,7 +59,7 @@ class Renderer:
     def converted(self, body: str) -> str:
         """Return the HTML of a body before it is sanitised. Raises `Refused` if it can't be rendered."""
         converted = clean(self._engine.convert(body))
-        _require_moderate(converted)
+        html.require_moderate(converted)
         return converted
 
     def content(
@@ -118,7 +78,7 @@ class Renderer:
         Raises:
             Refused: the body can't be rendered.
         """
-        converted = self.converted(body)
+        converted = clean(self._engine.convert(body))
         if any(mark in converted for mark in _EXCERPT_MARKS):
             converted = _EXCERPT_END.sub(f'<span id="{_MARK_ID}"></span>', converted, count=1)
         rendered = html.fit(converted, base, prefix, links)
@@ -148,7 +108,6 @@ def heading(body: str, dialect: Dialect = "gfm") -> str:
         return ""
     try:
         converted = clean((_OBSIDIAN if dialect == "obsidian" else _COMMON_MARK).convert(body))
-        _require_moderate(converted)
         found = _HEADING.search(converted)
         return _plain(html.fit(found[1], "https://site.invalid/", ""))[:_MAX_HEADING] if found else ""
     except (Refused, ValueError):
@@ -165,44 +124,6 @@ def as_plain_text(body: str, summary: str | None) -> Content:
     return Content(rendered, shortened(summary or " ".join(paragraphs[:1]), _LONGEST_SUMMARY))
 
 
-def _require_moderate(converted: str) -> None:
-    """Raise `Refused` for HTML that would take the sanitiser long."""
-    if len(converted) > _MAX_HTML:
-        raise Refused("too large when it is rendered")
-    if converted.count("&") > _MAX_ENTITIES and max(part.count("&") for part in converted.split("<")) > _MAX_ENTITIES:
-        raise Refused("too many special characters in one paragraph")
-    if converted.count("<") > _FEW_TAGS:
-        outer, paragraphs = converted, converted.count("<p") + converted.count("<P")
-        for _ in range(_LEAF_LEVELS):
-            outer = _LEAF.sub("", outer)
-            tags = outer.count("<")
-            if tags <= _FEW_TAGS and tags * paragraphs <= _MAX_REOPENED:
-                return
-        _require_shallow(outer, paragraphs)
-
-
-def _require_shallow(converted: str, paragraphs: int) -> None:
-    """Raise `Refused` for elements that are nested too deep, or that every paragraph would open again."""
-    opened: Counter[str] = Counter()
-    depth = formatting = most = 0
-    for match in _TAG.finditer(converted):
-        closes, name = match[1], match[2].lower()
-        if name in _NOT_NESTED or match[0].endswith("/>"):
-            continue
-        step = -1 if closes else 1
-        if closes and not opened[name]:
-            continue
-        opened[name] += step
-        depth += step
-        if depth > _MAX_DEPTH:
-            raise Refused("nested too deep")
-        if name in _FORMATTING:
-            formatting += step
-            most = max(most, formatting)
-    if most * paragraphs > _MAX_REOPENED:
-        raise Refused("nested too deep")
-
-
 def _first_paragraph(rendered: str) -> str:
     found = (_plain(match[1]) for match in _PARAGRAPH.finditer(_CALLOUT_TITLE.sub("", rendered)))
     texts = (left for text in found if (left := text[match.end() :] if (match := _TEMPLATE.match(text)) else text))
@@ -213,4 +134,5 @@ def _first_paragraph(rendered: str) -> str:
 
 
 def _plain(rendered: str) -> str:
-    return one_line(unescape(html.without_tags(_BLOCK_END.sub(" ", _FOOTNOTE_MARK.sub("", rendered)))))
+    """Return the text of HTML that is sanitised, in which every `<` and `>` belongs to a tag."""
+    return one_line(unescape(_ANY_TAG.sub("", _BLOCK_END.sub(" ", _FOOTNOTE_MARK.sub("", rendered)))))

@@ -11,11 +11,13 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from functools import cached_property
 from html import escape, unescape
+from itertools import islice
 from urllib.parse import unquote
 
 import nh3
 
-from feeds.parse import embeds, tags
+from feeds.errors import Refused
+from feeds.parse import embeds, nesting, tags
 from feeds.parse import links as article_links
 from feeds.parse.links import Links
 from feeds.parse.media import may_name_files
@@ -71,12 +73,16 @@ _RAW_ATTRIBUTES |= {
 }
 _LINK_SCHEMES = {"http", "https", "ftp", "mailto", "tel", "sms", "xmpp", "geo", "magnet", "irc", "ircs"}
 SCHEMES = _LINK_SCHEMES | {"data"}
+_MAX_CANDIDATES = 100  # of a srcset
+_MAX_HTML = 4 << 20  # characters
+_MAX_TAGS = 200_000
+_MAX_ENTITIES = 100_000  # and no-break spaces: nh3 takes quadratic time for those of one text
 _DATA_IMAGE = re.compile(r"data:image/(?:png|jpeg|gif|webp|avif);base64,", re.IGNORECASE)
 # removed together with their content
 _DROPPED = {
     "script", "style", "noscript", "template", "svg", "select", "textarea", "title", "annotation", "annotation-xml",
 }  # fmt: skip
-_CLASS = re.compile(r"language-\S+|footnotes?|reversefootnote")
+_CLASS = re.compile(r"language-\S{1,50}|footnotes?|reversefootnote")
 _ALIGN = re.compile(r"left|right|center")
 
 _FRAME = re.compile(r'<iframe((?:\s[^\s=>]+="[^"]*")*)>.*?</iframe>', re.DOTALL)
@@ -129,17 +135,17 @@ _LAST = nh3.Cleaner(
     url_schemes=SCHEMES,
 )
 _NO_LINKS = Links()
-_STRIPPER = nh3.Cleaner(tags=set(), clean_content_tags=_DROPPED)
 
 
 def fit(html: str, base: str, prefix: str, links: Links = _NO_LINKS) -> str:
     """Return HTML that is fit for a reader.
 
     `base` is the article's absolute URL. Ids get `prefix`, and links within the HTML lead to them; they stay fragments,
-    since Miniflux and NetNewsWire follow a footnote only so. Links to the files of other articles become `links`,
-    which say too where pictures beside the article are.
+    which say too where pictures beside the article are. Raises `Refused` for HTML that would take nh3 long.
     """
-    regular = _CLEANER.clean(_converted(html))
+    html = _converted(html)
+    require_moderate(html)
+    regular = _CLEANER.clean(html)
     framed = "<iframe" in regular or "<object" in regular or "<embed" in regular
     if framed or '="' in regular:
         rewrite = _Rewrite(regular, base, prefix, links)
@@ -162,6 +168,16 @@ def _with_titles_of_pictures(html: str) -> str:
         kept += [html[at : start.start()], title[1]] if start and title else [html[at : end.end()]]
         at = end.end()
     return "".join([*kept, html[at:]])
+
+
+def require_moderate(html: str) -> None:
+    """Raise `Refused` for HTML that would take nh3 long."""
+    if len(html) > _MAX_HTML or html.count("<") > _MAX_TAGS:
+        raise Refused("too large when it is rendered")
+    if html.count("&") - html.count("&quot;") + html.count("\xa0") > _MAX_ENTITIES:
+        raise Refused("too many special characters")
+    if nesting.too_deep(html):
+        raise Refused("nested too deep")
 
 
 def _without_visual_katex(html: str) -> str:
@@ -281,11 +297,6 @@ def _candidates(srcset: str) -> Iterator[tuple[str, str]]:
         yield word.strip(","), descriptor
 
 
-def without_tags(html: str) -> str:
-    """Give the text of HTML, its entities still in place."""
-    return _STRIPPER.clean(html) if "<" in html else html
-
-
 class _Rewrite:
     """Rewrites the start tags of one article."""
 
@@ -368,7 +379,9 @@ class _Rewrite:
         return value if _DATA_IMAGE.match(value) else self._file(value)
 
     def _srcset(self, value: str) -> str | None:
-        found = ((self._file(candidate), descriptor) for candidate, descriptor in _candidates(value))
+        found = (
+            (self._file(candidate), descriptor) for candidate, descriptor in islice(_candidates(value), _MAX_CANDIDATES)
+        )
         return ", ".join(f"{url} {descriptor}".strip() for url, descriptor in found if url) or None
 
     def _id(self, value: str) -> str | None:

@@ -1,0 +1,78 @@
+"""What nesting is counted by tags is never less than a fraction of what an HTML parser makes of them."""
+
+import re
+
+import fuzzing
+import nh3
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from feeds.parse import nesting
+
+NOT_NESTED = {"area", "base", "br", "col", "embed", "frame", "hr", "image", "img", "input", "link", "meta", "param", "source", "track", "wbr"}  # fmt: skip
+OF_TEXT = {"iframe", "noembed", "noframes", "noscript", "plaintext", "script", "style", "template", "textarea", "title", "xmp"}  # fmt: skip
+PARSER = nh3.Cleaner(tags=set(fuzzing.ELEMENTS) - OF_TEXT, clean_content_tags=set(), attributes={}, link_rel=None)
+
+
+def depth(html):
+    """Return how deep the elements are nested that an HTML parser builds."""
+    deepest = now = 0
+    for end, name in re.findall(r"<(/?)([a-zA-Z][^\s>]*)", PARSER.clean(html)):
+        if name not in NOT_NESTED:
+            now += -1 if end else 1
+            deepest = max(deepest, now)
+    return deepest
+
+
+def counted(html):
+    """Return how many elements are counted as open at most."""
+    elements = nesting._OpenElements()
+    return max((len(elements._names) for _ in nesting._read(html, elements)), default=0)
+
+
+NAMES = st.sampled_from(fuzzing.ELEMENTS)
+FEW_NAMES = st.sampled_from(["a", "b", "p", "div", "span", "li", "dd", "ul", "table", "tr", "td", "select", "svg", "desc", "math", "mi", "title",
+                             "style", "script", "form", "object", "br", "x-y"])  # fmt: skip
+TAGS = st.tuples(
+    st.sampled_from(["<{}>", "</{}>", "<{}/>", "<{} a=b>", "<{} a='</{}>'>", '<{} a="', "<{} a=b/>"]), FEW_NAMES | NAMES
+).map(lambda parts: parts[0].replace("{}", parts[1]))
+OTHER = st.sampled_from(["<!--", "-->", "--!>", "<!---->", "x", " ", "<![CDATA[", "]]>", "'", '"', ">", "</", "</>", "<!x>", "<?x>", "</ x>", "<"])  # fmt: skip
+
+
+@settings(max_examples=10 * settings().max_examples)
+@given(
+    st.sampled_from(["", "<div>", "<svg>", "<table>", "<select>", "<math>"]), st.lists(TAGS | TAGS | OTHER, max_size=9)
+)
+def test_depth_is_not_underestimated(before, parts):
+    """However tags, comments and text are mixed and repeated, the elements that are counted are not far from the real ones."""
+    html = before + "".join(parts) * 40
+    assert depth(html) <= 4 * counted(html) + 12
+
+
+@pytest.mark.parametrize(
+    "html",
+    [
+        "<div>", "<li><dd>", "<div a='</div>'>", "<div a='<'>", "<div><!--</div>-->", "<div><title></div></title>", "<x_y>", "<mark></mar\u212a>",
+        "<div><table><td></div></td></table>", "<span><div></span></div>", "<div><select></div></select>", "<dl/>", "<table>a</table>",
+        "<b><b><b><b><b><p></b></b></b></b></b></p>", "<svg><desc><b></svg></b></desc>", "<form><select></form></select>", "<html a=b>",
+        "<b title=1><p>", "<table><svg><td></svg>a<tr></table>",
+    ],
+)  # fmt: skip
+def test_what_takes_a_parser_long_is_too_deep(html):
+    """Elements that are left open, whichever trick makes a parser ignore their end tags, are nested too deep."""
+    assert nesting.too_deep(html * 30_000)
+
+
+@pytest.mark.parametrize(
+    "html",
+    [
+        "<p>a <em>b</em> <a href='x'>c<br>d</a></p>\n", "<ul><li>a<li>b</ul>", "<table><tr><td>a<td>b<tr><td>c</table>", "<p>a<p>b",
+        "<dl><dt>a<dd>b</dl>", "<table>\n<thead>\n<tr>\n<th>a</th>\n</tr>\n</thead>\n</table>", "<div><span a='>'>b</span></div>",
+        "<svg><title>a</title><path d='b'/><g><circle/></g></svg>", "<math><mrow><mi>a</mi><mspace/></mrow></math>", "<script>'<div>'</script>",
+        "<!-- <div> -->", "<details><summary>a</summary><blockquote><p>b</p></blockquote></details>", "<br/>", "<img src='a'/>", "<p>&lt;div></p>",
+    ],
+)  # fmt: skip
+def test_well_formed_html_of_any_length_is_not(html):
+    """Articles of tens of thousands of elements that are closed, or that end by themselves, are not nested too deep."""
+    assert not nesting.too_deep(html * 5_000)
