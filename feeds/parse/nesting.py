@@ -25,6 +25,7 @@ _MARKUP = re.compile(
     re.IGNORECASE | re.VERBOSE | re.DOTALL,
 )
 _START = re.compile(r"<([a-z][^\t\n\f\r\x20/>]*)", re.IGNORECASE)
+_SELF_CLOSING = re.compile(r"(?:\A|[\t\n\f\r\x20\"'/])/\Z")  # else the slash may be the end of a value
 _QUOTED = re.compile(r"\"[^\"]*\"|'[^']*'")
 _FEW_TAGS, _FEW_CHARACTERS = 800, 50_000
 _MANY_ATTRIBUTES = 10_000  # characters
@@ -132,7 +133,7 @@ def _read_one(markup: re.Match[str], elements: "_OpenElements") -> int | None:
     if end:
         elements.end(name)
         return None
-    elements.start(name, self_closing=attributes.endswith("/"))
+    elements.start(name, self_closing=_SELF_CLOSING.search(attributes) is not None)
     if len(attributes) > _MANY_ATTRIBUTES or name == "html":
         elements.attributes(name, len(_QUOTED.sub("", attributes)) // 2)
     return _end_of_text(html, elements.at, name, elements) if name in _TEXT else None
