@@ -483,3 +483,11 @@ def test_footnotes_work_whatever_they_are_called(name):
 def test_titles_of_pictures_stay(body, expected):
     """A picture in SVG, which no reader shows, leaves its title."""
     assert html(f"x {body}").replace("x ", "", 1) == expected
+
+
+def test_ids_stay_unique_where_elements_are_opened_again():
+    """An element that a parser opens again around what follows a removed frame has its id once."""
+    rendered = html('<em id=a><object>x <div>y</div>\n\nz <b id=b>\n\n<object data="https://x.example/"></object>\n\nw')
+    assert rendered.count('id="e1-a"') <= 1
+    assert rendered.count('id="e1-b"') <= 1
+    assert 'id="e1-b"' in rendered

@@ -153,10 +153,24 @@ def fit(html: str, base: str, prefix: str, links: Links = _NO_LINKS) -> str:
             regular = _FRAME.sub(rewrite.frame, _FRAME_ALONE.sub(r"<p>\1</p>", regular))
         regular = _START_TAG.sub(rewrite.tag, regular)
     if framed:  # links may be within other links now, and what had no address is still there
-        regular = _LAST.clean(_OBJECT.sub("", regular))
+        regular = _with_unique_ids(_LAST.clean(_OBJECT.sub("", regular)))
     if "<a>" in regular:  # without an address that a reader can open
         regular = _NO_LINK.sub(r"\1", regular)
     return clean(regular).replace("<p></p>\n", "").strip()
+
+
+def _with_unique_ids(html: str) -> str:
+    """Return sanitised HTML without repeated ids, which a parser makes where it opens an element again."""
+    seen = set[str]()
+
+    def tag(match: re.Match[str]) -> str:
+        id_ = dict(_ATTRIBUTE.findall(match[2])).get("id")
+        if id_ is None or id_ not in seen:
+            seen.add(id_ or "")
+            return match[0]
+        return match[0].replace(f' id="{id_}"', "", 1)
+
+    return _START_TAG.sub(tag, html)
 
 
 def _with_titles_of_pictures(html: str) -> str:
