@@ -22,7 +22,6 @@ _EXCERPT_END = re.compile(
     r"|(?<=<p>)\{(?:&lt;)?!--\s*(?:more|truncate|excerpt)\s*--(?:&gt;)?\}(?=</p>)",
     re.IGNORECASE,
 )
-_EXCERPT_MARKS = ("<!--", "{/*", "{!--", "{&")  # one of them is in what `_EXCERPT_END` finds; to look is much cheaper
 _PARAGRAPH = re.compile(r"<p(?:\s[^>]*)?>(.*?)</p>", re.DOTALL)
 # what a paragraph may begin with that only another generator understands
 _TEMPLATE = re.compile(r"(?:\{\{[<%][^{}]*[>%]\}\}\s*|\{%[^{}]*%\}\s*|\{#[^{}]*#\}\s*)+")
@@ -79,7 +78,7 @@ class Renderer:
             Refused: the body can't be rendered.
         """
         converted = clean(self._engine.convert(body))
-        if any(mark in converted for mark in _EXCERPT_MARKS):
+        if "!--" in converted or "{/*" in converted:  # which is found in less time than the end of the excerpt
             converted = _EXCERPT_END.sub(f'<span id="{_MARK_ID}"></span>', converted, count=1)
         rendered = html.fit(converted, base, prefix, links)
         excerpt, mark, rest = rendered.partition(f'<span id="{prefix}{_MARK_ID}"></span>')

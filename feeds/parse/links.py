@@ -117,11 +117,16 @@ def target_of(href: str, path: str) -> Target | None:
 
 def _lines_with_files(body: str) -> Iterator[str]:
     """Yield the lines of a text in which one of SUFFIXES may be, each with the line before if a link begins there."""
-    before = ""
-    for line in body.split("\n"):
-        if _BEGINS_SUFFIX.search(line):
-            yield f"{before}\n{line}" if before.rstrip().endswith(("(", ":", "=", "<")) else line
-        before = line
+    end = 0
+    for match in _BEGINS_SUFFIX.finditer(body):
+        if match.start() < end:
+            continue
+        start = body.rfind("\n", 0, match.start()) + 1
+        end = body.find("\n", match.end())
+        end = len(body) if end < 0 else end
+        above = body.rfind("\n", 0, max(0, start - 1)) + 1
+        begins_above = body[above:start].rstrip().endswith(("(", ":", "=", "<"))
+        yield body[above if begins_above else start : end]
 
 
 def targets(body: str, path: str, *, wikilinks: bool) -> tuple[str, ...]:
