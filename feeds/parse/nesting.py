@@ -24,6 +24,12 @@ _MARKUP = re.compile(
     | (<)(?:[!?/]|[a-z])""",
     re.IGNORECASE | re.VERBOSE | re.DOTALL,
 )
+# an element without others in it; text in the parts of a table is put before the table, which takes long too
+_LEAF = re.compile(
+    r"<(?!(?:table|tbody|thead|tfoot|tr|colgroup|select|svg|math)[\s>])([a-z][a-z0-9]*+)(?:\s[^<>]*+)?+>[^<>]*+</\1>"
+)
+_LEAF_LEVELS = 4
+_COST_OF_FORMATTING = 200  # steps, of an open element that a parser opens again
 _START = re.compile(r"<([a-z][^\t\n\f\r\x20/>]*)", re.IGNORECASE)
 _SELF_CLOSING = re.compile(r"(?:\A|[\t\n\f\r\x20\"'/])/\Z")  # else the slash may be the end of a value
 _QUOTED = re.compile(r"\"[^\"]*\"|'[^']*'")
@@ -92,10 +98,21 @@ _ENDED_WITH = {
 
 def too_deep(html: str) -> bool:
     """Return whether a parser may take long for the depth of HTML."""
-    if html.count("<") <= _FEW_TAGS and len(html) <= _FEW_CHARACTERS:
+    tags = html.count("<")
+    if (tags <= _FEW_TAGS and len(html) <= _FEW_CHARACTERS) or _is_flat(html, tags):
         return False
     elements = _OpenElements()
     return any(elements.steps > _MAX_STEPS for _ in _read(html, elements))
+
+
+def _is_flat(html: str, tags: int) -> bool:
+    """Return whether so few elements are left without those that are closed around text that no depth takes long."""
+    outer = html
+    for level in range(1, _LEAF_LEVELS + 1):
+        outer = _LEAF.sub("", outer)
+        if tags * (outer.count("<") + level) * _COST_OF_FORMATTING <= _MAX_STEPS:
+            return True
+    return False
 
 
 def _read(html: str, elements: "_OpenElements") -> Iterator[None]:
