@@ -13,7 +13,7 @@ serve: $(VENV)/.run  ## serve the demo site (config.yaml, content/)
 test: $(VENV)/.dev  ## the whole test suite
 	$(BIN)/python -m pytest -n 4 --dist worksteal $(ARGS)
 
-test-fast: $(VENV)/.dev  ## the tests without servers, foreign programs and strace
+test-fast: $(VENV)/.dev  ## the tests without servers, other processes and waiting for the clock
 	$(BIN)/python -m pytest -n 4 --dist worksteal -m "not integration" $(ARGS)
 
 lint: $(VENV)/.dev  ## format, lint, types, floors

@@ -51,7 +51,7 @@ NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
 
 # examples of each property test: few while one works, more in CI, many in a nightly run (HYPOTHESIS_PROFILE)
 _QUIET = {"deadline": None, "suppress_health_check": list(hypothesis.HealthCheck)}  # a busy machine is no failure
-hypothesis.settings.register_profile("dev", max_examples=20, **_QUIET)
+hypothesis.settings.register_profile("dev", max_examples=10, **_QUIET)
 hypothesis.settings.register_profile("ci", max_examples=60, **_QUIET)
 hypothesis.settings.register_profile("nightly", max_examples=2_000, **_QUIET)
 hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci" if os.environ.get("CI") else "dev"))
@@ -82,7 +82,7 @@ def pytest_configure(config):
         "databases(name, …): the databases that the test runs on; without it, SQLite",
         "sandbox: the test uses the real sandbox process; other tests render in their own process",
         "unmeasured: processes that the test starts run without coverage, which would change what they write or open",
-        "integration: the test uses a server, a foreign program or strace; `make test-fast` leaves it out",
+        "integration: uses a server, another process or the clock, or renders megabytes; not in `make test-fast`",
     ):
         config.addinivalue_line("markers", marker)
 
@@ -95,12 +95,12 @@ def pytest_generate_tests(metafunc):
 
 
 def pytest_collection_modifyitems(items):
-    """Mark as `integration` every test that uses a server, a foreign program or PostgreSQL."""
+    """Mark as `integration` every test that uses a server, another process or PostgreSQL."""
     for item in items:
         callspec = getattr(item, "callspec", None)
         on_postgres = callspec is not None and callspec.params.get("state") == "postgres"
         uses = {"serve", "postgres", "process"} & set(item.fixturenames)
-        if uses or on_postgres or item.get_closest_marker("needs"):
+        if uses or on_postgres or any(map(item.get_closest_marker, ("needs", "sandbox"))):
             item.add_marker("integration")
 
 

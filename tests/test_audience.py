@@ -356,6 +356,7 @@ def test_a_day_has_so_many_rows(site):
     ]
 
 
+@pytest.mark.integration
 def test_a_catalog_that_is_busy_or_away(site):
     """What can't be told to the catalog now is told later, and nothing is lost meanwhile."""
     publish(site)
@@ -379,6 +380,7 @@ def test_a_catalog_that_is_busy_or_away(site):
     assert rows(site, "SELECT sum(polls) FROM visits") == [(3,)]
 
 
+@pytest.mark.integration
 def test_requests_go_on_while_the_catalog_is_busy(site, app, monkeypatch, caplog):
     """While somebody else writes to the catalog, documents are served all the same, and polls are counted afterwards."""
     monkeypatch.setattr("feeds.web.polls._TOLD_EVERY", 0.0)

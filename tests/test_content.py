@@ -413,6 +413,7 @@ HEAVY = {
 }
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize("name", HEAVY)
 def test_heavy_input_is_rendered_or_rejected(name):
     """A megabyte of nesting or of one mark neither ends the process nor takes memory without bound."""

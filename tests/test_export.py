@@ -306,6 +306,7 @@ def test_accepting_beside_a_server(site):
     assert site.publish().articles == 1
 
 
+@pytest.mark.integration
 def test_what_many_processes_write_is_what_one_writes(site, monkeypatch):
     """With much to do, processes of their own render while it is decided what is published, and write the same bytes."""
     from feeds.cli import writing

@@ -242,6 +242,7 @@ class Watcher:
         assert not self._thread.is_alive()
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize("how", ["events", "poll"])
 def test_every_change_is_hinted_at(root, how, monkeypatch):
     """Whatever happens in the folder, a hint comes soon that covers it, and the scan after it sees what is there."""

@@ -189,6 +189,7 @@ def test_documents_come_before_archives():
     assert done[2:] == list(range(1, number))
 
 
+@pytest.mark.integration
 @pytest.mark.skipif(not hasattr(socket, "TCP_USER_TIMEOUT"), reason="of Linux")
 def test_silent_readers_are_disconnected(monkeypatch):
     """The system ends a connection whose client reads nothing for a while."""

@@ -12,6 +12,8 @@ from conftest import free_port
 
 from feeds.export import MANIFEST
 
+pytestmark = pytest.mark.integration
+
 URL = "https://test.example"
 DOCUMENTS = ("rss.xml", "atom.xml", "feed.json")
 OF_B = {f"/{name}" for name in DOCUMENTS} | {f"/category/y/{name}" for name in (*DOCUMENTS, "index.html", "")}
@@ -146,7 +148,6 @@ def test_status_says_what_is_to_be_purged(built):
     assert json.loads(built.run("status", "--json").stdout)["unpurged"] == []
 
 
-@pytest.mark.integration
 def test_a_command_is_told_of_urls(built):
     """A command has the URLs as its input, one a line; what it failed at, or what ended the run, is told again."""
     script = built.root / "purge.sh"

@@ -153,6 +153,7 @@ def test_a_file_that_was_away_for_a_moment(tmp_path):
     other.give_up()
 
 
+@pytest.mark.integration
 def test_a_folder_that_may_be_old_is_not_published(site):
     """A publisher that takes the lead runs `schedule.before` first, so that an older folder is not published."""
     site.configure(feeds={"guard": 1.0})
@@ -176,6 +177,7 @@ def test_a_folder_that_may_be_old_is_not_published(site):
     assert {(outcome.revision, outcome.articles) for outcome in running.outcomes} == {(1, 2)}
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize("noticed", [False, True])
 def test_a_publisher_that_lost_the_lead_while_waiting_publishes_nothing(site, noticed):
     """A leader that waits for another run and loses the lead meanwhile, known to it or not, leaves the catalog alone."""

@@ -226,6 +226,7 @@ def observable(server):
     return seen
 
 
+@pytest.mark.integration
 def test_nothing_shows_before_the_hour_and_everything_right_after(site, app):
     """A scheduled article appears right after its hour; until then no byte and no validator tells of it."""
     site.configure(feeds={"limit": 2}, server={"max_age": 60})
@@ -391,6 +392,7 @@ def test_a_command_that_leaves_something_behind_is_over_all_the_same(site):
     os.kill(left, signal.SIGKILL)  # it is still there
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize(
     ("script", "lock_left"),
     [

@@ -223,6 +223,7 @@ def test_ends_and_begins_again(site, serve):
     assert len(seen) == 1
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize("looks", [False, True])
 def test_the_hours_need_no_folder(site, app, looks):
     """With neither watch nor cron, and the folder away, articles go live at their hours, also if a look at it has failed."""
@@ -258,6 +259,7 @@ def test_the_hours_need_no_folder(site, app, looks):
         keeper.stop()
 
 
+@pytest.mark.integration
 def test_what_a_build_writes_wakes_no_watch(site):
     """With the articles beside the catalog and the exported files, only changes of articles are hinted at."""
     site.configure(content={"path": "."}, server={"access_log": ".access.log"})
