@@ -142,7 +142,8 @@ def absolute(url: str, base: str) -> str | None:
             return None
         _ = parts.port  # a ValueError if it is none
         if not host.isascii():
-            host = host.encode("idna").decode("ascii")
+            name, colon, port = host.partition(":")
+            host = name.encode("idna").decode("ascii") + colon + port
         host = quote(user, safe=":%") + at + host
         return urlunsplit(
             (

@@ -296,13 +296,44 @@ def test_obsidian():
     [
         (">" * 200, "nested too deep"),
         ("> " * 200 + "a", "nested too deep"),
-        ("|a" * 900 + "|\n" + "|\n" * 900, "cells"),
+        ("|a" * 900 + "|\n" + "|-" * 900 + "|\n" + "|\n" * 900, "cells"),
+        ("> " + "|a" * 2_000 + "|\n> " + "|:-" * 2_000 + "|\n", "cells"),
     ],
 )
 def test_what_no_reader_shows_is_rejected(body, reason):
     """A text whose HTML would be out of all proportion is rejected before it is converted."""
     with pytest.raises(Refused, match=reason):
         GFM.convert(body)
+
+
+def test_what_a_comment_hides_is_rejected():
+    """Limits hold for the text that the engine gets, from which Obsidian's comments are removed."""
+    with pytest.raises(Refused, match="nested too deep"):
+        OBSIDIAN.convert("[%%%%^" * 200 + "]" * 200)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "```\n" + "cat a | sort | uniq -c | head\n" * 20_000 + "```",
+        "| a | b |\n|---|---|\n" + "| c | d |\n" * 20_000,
+        "".join(f"[^{n}] (see [a](b))\n" for n in range(5_000)),
+        "# a\n\nb\n\n" * 5_000,
+        "a\n: b\n\n" * 10_000,
+        "(((a)))" * 10_000,
+        "a@b.example\n" * 10_000,
+    ],
+)
+def test_long_articles_are_not_rejected(body):
+    """Code, tables, footnotes, headings, definitions, brackets and addresses may be many, as in long articles."""
+    assert len(GFM.convert(body)) > len(body) // 2
+
+
+def test_many_headings_have_no_ids():
+    """Beyond a thousand headings none has an id made of its text; the ids that authors give are kept."""
+    shown = GFM.convert("# a\n\n## b {#own}\n\n" * 600)
+    assert "<h1>a</h1>" in shown
+    assert '<h2 id="own">b</h2>' in shown
 
 
 @pytest.mark.parametrize(

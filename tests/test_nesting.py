@@ -40,6 +40,12 @@ TAGS = st.tuples(
 OTHER = st.sampled_from(["<!--", "-->", "--!>", "<!---->", "x", " ", "<![CDATA[", "]]>", "'", '"', ">", "</", "</>", "<!x>", "<?x>", "</ x>", "<"])  # fmt: skip
 
 
+PLAIN = st.tuples(
+    st.sampled_from(["<{}>", "</{}>", '<{} a="b">', '<{} a=">x</{}>">', "<{}>x</{}>", '<{} a="b">x</{}>', '">', "x"]),
+    FEW_NAMES | NAMES,
+).map(lambda parts: parts[0].replace("{}", parts[1]))
+
+
 @settings(max_examples=10 * settings().max_examples)
 @given(
     st.sampled_from(["", "<div>", "<svg>", "<table>", "<select>", "<math>"]), st.lists(TAGS | TAGS | OTHER, max_size=9)
@@ -56,6 +62,7 @@ def test_depth_is_not_underestimated(before, parts):
         "<div>", "<li><dd>", "<div a='</div>'>", "<div a='<'>", "<div><!--</div>-->", "<div><title></div></title>", "<x_y>", "<mark></mar\u212a>",
         "<div><table><td></div></td></table>", "<span><div></span></div>", "<div><select></div></select>", "<dl/>", "<table>a</table>",
         "<b><b><b><b><b><p></b></b></b></b></b></p>", "<svg><desc><b></svg></b></desc>", "<form><select></form></select>", "<html a=b>",
+        '<div a=">x</div>">', "<b a='1' c=\">x</b>\">", '<html a="b">x</html>', "<b a='>'><p>x</p>",
         "<b title=1><p>", "<table><svg><td></svg>a<tr></table>",
     ],
 )  # fmt: skip
@@ -76,3 +83,12 @@ def test_what_takes_a_parser_long_is_too_deep(html):
 def test_well_formed_html_of_any_length_is_not(html):
     """Articles of tens of thousands of elements that are closed, or that end by themselves, are not nested too deep."""
     assert not nesting.too_deep(html * 5_000)
+
+
+@settings(max_examples=10 * settings().max_examples)
+@given(st.sampled_from(["", "<div>", "<p>", "<b>"]), st.lists(PLAIN, max_size=9))
+def test_elements_around_text_may_be_left_out(before, parts):
+    """In HTML whose tags can be read in one way only, elements around text alone add one level at most."""
+    html = before + "".join(parts) * 40
+    if len(nesting._PLAIN_TAG.findall(html)) == html.count("<"):
+        assert depth(html) <= 4 * counted(nesting._LEAF.sub("", html)) + 14

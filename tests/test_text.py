@@ -128,6 +128,7 @@ def test_safe_path_never_climbs(text):
         ("http:r", None),
         ("https://h:99999/", None),
         ("https://user@ü.example/", "https://user@xn--tda.example/"),
+        ("http://例え:8080/", "http://xn--r8jz45g:8080/"),
     ],
 )
 def test_absolute(url, expected):

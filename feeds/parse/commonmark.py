@@ -40,7 +40,7 @@ _NOTE = re.compile(r"\[\^|\]")
 _DEFINITION = re.compile(r"\[(?!\^)[^\[\]]{1,999}\]:(.*(?:\n.+){0,2})")
 _ANCHOR = re.compile(r'<a href="#[^"]*" aria-label="[^"]*" data-heading-content="[^"]*" class="anchor"></a>')
 _DETAILS_LINE = re.compile(r"^[ \t>*+\-\d.)]*:[ \t]", re.MULTILINE)
-_HEADING_LINE = re.compile(r"^[ \t>*+\-\d.)]*#{1,6}(?![^\s])|^[ \t>]*(?:=+|-+)[ \t]*$", re.MULTILINE)
+_HEADING_LINE = re.compile(r"^(?:[ \t>*+\-\d.):]|\[\^[^\]\n]*\])*#{1,6}(?!\S)|^[ \t>]*(?:=+|-+)[ \t]*$", re.MULTILINE)
 _HEADING = re.compile(r'<h([1-6])(?: id="([^"]*)")?>((?:(?!<h[1-6]).){0,1000}?)</h\1>', re.DOTALL)
 _ATTRIBUTE_LIST = re.compile(r":?\s*+(?:(?:#([\w:.-]++)|\.[\w-]++|[\w-]++=[^\s{}]++)\s*+)++|:?\s*+-\s*+")
 _MAX_ATTRIBUTES = 200  # characters of an attribute list
@@ -130,7 +130,6 @@ class CommonMark:
 
     def convert(self, text: str) -> str:
         """Return the HTML of a text. Raises `Refused` for what no reader could show, such as 100 nested quotes."""
-        _require_moderate(text)
         if self._obsidian and "%%" in text:
             text = _CODE_OR_COMMENT.sub(lambda match: match[1] or "", text)
         if self._obsidian and "![[" in text:
@@ -144,6 +143,7 @@ class CommonMark:
         latex = _has_latex(text)
         if latex:
             text = text.replace("\\(", f"\\({_LATEX_MARK}").replace("\\[", f"\\[{_LATEX_MARK}")
+        _require_moderate(text)
         text = _room_for_references(text) + text
         html = self._comrak(text, dollars=True, latex=latex)
         if "data-math-style" in html and not _has_formula(html):  # dollar signs around text
@@ -193,17 +193,19 @@ def _require_small_tables(text: str) -> None:
     """Raise `Refused` for tables that are too wide, or have too many cells with those that rows are filled up with."""
     cells = 0
     for block in text.split("\n\n"):
-        if "|" in block:
+        if "|" in block and "-" in block:
             lines = block.split("\n")
-            columns = max(line.count("|") for line in lines)
+            columns = max(map(_columns, lines))
             cells += columns * len(lines)
-            if cells > _MAX_CELLS or (columns > _MAX_COLUMNS and any(map(_is_wide, lines))):
+            if columns > _MAX_COLUMNS or cells > _MAX_CELLS:
                 raise Refused("a table with too many cells")
 
 
-def _is_wide(line: str) -> bool:
-    """Return whether a line says of very many columns how they are aligned."""
-    return line.count("|") > _MAX_COLUMNS and not line.strip(" \t>|:-+*.)0123456789")
+def _columns(line: str) -> int:
+    """Return of how many columns a line says how they are aligned, 0 if it is no such line."""
+    if "|" not in line or "-" not in line or line.strip(" \t>|:-+*.)0123456789"):
+        return 0
+    return line.count("|") + 1
 
 
 def _few(line: re.Pattern[str], text: str, most: int) -> bool:

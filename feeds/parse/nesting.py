@@ -24,10 +24,14 @@ _MARKUP = re.compile(
     | (<)(?:[!?/]|[a-z])""",
     re.IGNORECASE | re.VERBOSE | re.DOTALL,
 )
-# an element without others in it; text in the parts of a table is put before the table, which takes long too
-_LEAF = re.compile(
-    r"<(?!(?:table|tbody|thead|tfoot|tr|colgroup|select|svg|math)[\s>])([a-z][a-z0-9]*+)(?:\s[^<>]*+)?+>[^<>]*+</\1>"
+# a tag that is read in one way only: its few attributes are in quotes and hold neither "<" nor ">", and it begins
+# neither text, nor a table, nor what a parser treats in a way of its own
+_PLAIN_TAG = re.compile(
+    r"</?(?!(?:html|body|frameset|select|template|form|table|svg|math|iframe|noembed|noframes|noscript|plaintext|script"
+    r"|style|textarea|title|xmp)[\s>/])[a-z][a-z0-9]*+(?:\s[a-z:_-]++(?:=\"[^\"<>]*+\")?+){0,20}\s*+/?>",
+    re.IGNORECASE,
 )
+_LEAF = re.compile(r"<([a-z][a-z0-9]*+)(?:\s[^<>]*+)?+(?<!/)>[^<>]*+</\1>")  # an element without others in it
 _LEAF_LEVELS = 4
 _COST_OF_FORMATTING = 200  # steps, of an open element that a parser opens again
 _START = re.compile(r"<([a-z][^\t\n\f\r\x20/>]*)", re.IGNORECASE)
@@ -107,6 +111,8 @@ def too_deep(html: str) -> bool:
 
 def _is_flat(html: str, tags: int) -> bool:
     """Return whether so few elements are left without those that are closed around text that no depth takes long."""
+    if len(_PLAIN_TAG.findall(html)) != tags:
+        return False
     outer = html
     for level in range(1, _LEAF_LEVELS + 1):
         outer = _LEAF.sub("", outer)
