@@ -62,6 +62,7 @@ def test_a_list_right_after_a_paragraph_line_is_a_list(body, expected):
         ("<img src='data:image/png;base64,AAAA'>", '<img src="data:image/png;base64,AAAA">'),
         ("[x](#nowhere)", '<a href="https://test.example/news/a/#nowhere">x</a>'),
         ("<i id=b>x</i> [x](#b)", '<i id="e1-b">x</i> <a href="#e1-b">x</a>'),
+        ("<i id=b><object>x", '<p><i id="e1-b">x</i></p><p></p><i>\n</i>'),
         ("<i id=b>x</i><i id=b>y</i>", '<i id="e1-b">x</i><i>y</i>'),
         ('<iframe src="https://www.youtube-nocookie.com/embed/a-b_c?x=1"></iframe>', '<a href="https://www.youtube.com/watch?v=a-b_c">Video on YouTube</a>'),
         ('<iframe src="https://player.vimeo.com/video/12?h=3" title="A > B"><b>no</b></iframe>', '<a href="https://vimeo.com/12/3">A &gt; B</a>'),

@@ -2,8 +2,9 @@
 
 nh3 parses the HTML once and keeps what is allowed. Its output is regular – every attribute is quoted, every element
 closed – so that one regular expression finds the start tags that have attributes. They are rewritten: URLs absolute,
-lazy images restored, ids made unique; frames and embedding scripts become links to what they show. Rewriting writes
-only names of the tables below and escapes every value; a property test holds its output to another run of nh3.
+lazy images restored, ids made unique. Rewriting writes only names of the tables below and escapes every value; a
+property test holds its output to another run of nh3. Frames and embedding scripts become links to what they show; HTML
+with frames is parsed again before it is rewritten, since links may be within other links then.
 """
 
 import re
@@ -98,7 +99,7 @@ _ANY_START_TAG = re.compile(r'<([a-z][a-z0-9]*)((?:\s[^\s=>]+="[^"]*")+)>')
 _ATTRIBUTE = re.compile(r'\s([^\s=>]+)="([^"]*)"')
 _ID = re.compile(r'<[a-z][a-z0-9]*(?:\s[^\s=>]+="[^"]*")*?\s(?:id|name)="([^"]*)"')
 _NO_LINK = re.compile(r"<a>((?:(?!</?a\b).)*)</a>", re.DOTALL)
-_OBJECT = re.compile(r"</?object>")  # which would hide links from each other
+_FRAME_WITHOUT_END = re.compile(r'<(?:embed|object|iframe)((?:\s[^\s=>]+="[^"]*")*)>')
 _SVG = re.compile(r"<svg\b[^<>]*>", re.IGNORECASE)
 _END_OF_SVG = re.compile(r"</svg\s*>", re.IGNORECASE)
 _TITLE_OF_SVG = re.compile(r"<title\b[^<>]*>([^<]*)</title", re.IGNORECASE)
@@ -127,13 +128,6 @@ _CLEANER = nh3.Cleaner(
     link_rel=None,
     url_schemes=SCHEMES | {article_links.SCHEME},
 )
-_LAST = nh3.Cleaner(
-    tags=TAGS,
-    attributes=ATTRIBUTES,
-    filter_style_properties={"text-align"},
-    link_rel=None,
-    url_schemes=SCHEMES,
-)
 _NO_LINKS = Links()
 
 
@@ -143,34 +137,17 @@ def fit(html: str, base: str, prefix: str, links: Links = _NO_LINKS) -> str:
     `base` is the article's absolute URL. Ids get `prefix`, and links within the HTML lead to them; they stay fragments,
     which say too where pictures beside the article are. Raises `Refused` for HTML that would take nh3 long.
     """
-    html = _converted(html)
-    require_moderate(html)
-    regular = _CLEANER.clean(html)
-    framed = "<iframe" in regular or "<object" in regular or "<embed" in regular
-    if framed or '="' in regular:
-        rewrite = _Rewrite(regular, base, prefix, links)
-        if framed:
-            regular = _FRAME.sub(rewrite.frame, _FRAME_ALONE.sub(r"<p>\1</p>", regular))
-        regular = _START_TAG.sub(rewrite.tag, regular)
-    if framed:  # links may be within other links now, and what had no address is still there
-        regular = _with_unique_ids(_LAST.clean(_OBJECT.sub("", regular)))
+    regular = _cleaned(_converted(html))
+    if "<iframe" in regular or "<object" in regular or "<embed" in regular:
+        frames = _Rewrite(regular, base, prefix, links)
+        regular = _FRAME.sub(lambda match: frames.link_to_frame(match[1]), _FRAME_ALONE.sub(r"<p>\1</p>", regular))
+        regular = _FRAME_WITHOUT_END.sub(lambda match: frames.link_to_frame(match[1]), regular)
+        regular = _cleaned(regular.replace("</object>", ""))
+    if '="' in regular:
+        regular = _START_TAG.sub(_Rewrite(regular, base, prefix, links).tag, regular)
     if "<a>" in regular:  # without an address that a reader can open
         regular = _NO_LINK.sub(r"\1", regular)
     return clean(regular).replace("<p></p>\n", "").strip()
-
-
-def _with_unique_ids(html: str) -> str:
-    """Return sanitised HTML without repeated ids, which a parser makes where it opens an element again."""
-    seen = set[str]()
-
-    def tag(match: re.Match[str]) -> str:
-        id_ = dict(_ATTRIBUTE.findall(match[2])).get("id")
-        if id_ is None or id_ not in seen:
-            seen.add(id_ or "")
-            return match[0]
-        return match[0].replace(f' id="{id_}"', "", 1)
-
-    return _START_TAG.sub(tag, html)
 
 
 def _with_titles_of_pictures(html: str) -> str:
@@ -192,6 +169,12 @@ def require_moderate(html: str) -> None:
         raise Refused("too many special characters")
     if nesting.too_deep(html):
         raise Refused("nested too deep")
+
+
+def _cleaned(html: str) -> str:
+    """Return what is allowed of HTML. Raises `Refused` for HTML that would take nh3 long."""
+    require_moderate(html)
+    return _CLEANER.clean(html)
 
 
 def _without_visual_katex(html: str) -> str:
@@ -335,18 +318,19 @@ class _Rewrite:
         """The ids that links within the article may lead to."""
         return {unescape(match[1]) for match in _ID.finditer(self._html)}
 
-    def frame(self, match: re.Match[str]) -> str:
-        """Return a link in place of an iframe, whose fallback no reader shows."""
-        attributes = self.attributes(match[1])
-        self.restore_lazy(attributes)
-        return self._link_to_frame(attributes.get("src", ""), attributes.get("title", ""))
+    def link_to_frame(self, attributes: str) -> str:
+        """Return a link to what a frame with these attributes shows; its fallback is shown by no reader."""
+        given = self.attributes(attributes)
+        self.restore_lazy(given)
+        url = self._file(given.get("src") or given.get("data") or "")
+        return embeds.link(url, given.get("title", "")) if url else ""
 
     def tag(self, match: re.Match[str]) -> str:
         """Return a start tag, rewritten."""
         tag = match[1]
-        attributes = self.attributes(match[2])
         if tag in _FRAMES:
-            return self._link_to_frame(attributes.get("src") or attributes.get("data") or "", "")
+            return self.link_to_frame(match[2])
+        attributes = self.attributes(match[2])
         if tag in _MEDIA:
             self.restore_lazy(attributes)
         if tag == "a" and (name := attributes.pop("name", None)):
@@ -403,7 +387,3 @@ class _Rewrite:
             return None
         self._used.add(value)
         return self._prefix + value
-
-    def _link_to_frame(self, src: str, title: str) -> str:
-        url = self._file(src)
-        return embeds.link(url, title) if url else ""
