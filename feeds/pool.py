@@ -50,6 +50,11 @@ def prepare(*modules: str) -> None:
         os.environ.update(environment)
 
 
+def is_prepared() -> bool:
+    """Return whether processes start in milliseconds, for what they need was imported for them."""
+    return _prepared
+
+
 def pool(begin: Callable[..., object], *values: Any) -> "ProcessPoolExecutor":
     """Start processes, each of which begins with a call. None is a copy of this one, which may run threads."""
     import multiprocessing  # which most runs do without

@@ -25,7 +25,7 @@ from feeds.cli.common import (
     where,
 )
 from feeds.cli.purging import Purging
-from feeds.cli.writing import IMPORTED, Crew, Task
+from feeds.cli.writing import Crew, Task
 from feeds.config.values import tree as tree_at
 from feeds.errors import CatalogDamaged, GuardStopped, UsageError
 from feeds.folder import Folder
@@ -80,7 +80,7 @@ def _prepare(catalog: Catalog, folder: Folder) -> None:
     """Have what processes need imported meanwhile, if there will be some: where so many articles are new."""
     with suppress(CatalogDamaged), catalog.reading() as reader:  # the run finds that too, and mends it
         if not reader.any_articles() and cores() > 1 and folder.count(enough=FEW + 1) > FEW:
-            prepare(*IMPORTED)
+            prepare("feeds.publish.reader")
 
 
 def _place(output: str) -> str:

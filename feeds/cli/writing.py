@@ -22,7 +22,6 @@ from feeds.cli.site import File, Files
 from feeds.documents import Address, Everything
 from feeds.encoding import SUFFIXES, encode
 from feeds.export import HEAD, Fact, Target
-from feeds.formats import FORMATS
 from feeds.model import FeedState
 from feeds.pool import in_threads, pool
 
@@ -38,12 +37,6 @@ _BATCH = 16  # feeds for a process at a time
 _BATCH_OF_FILES = 100
 _ROOM, _ROOM_OF_MANY = 96 << 20, 64 << 20  # bytes of entries that this process keeps, and each of several
 _NOTED = 100  # feeds whose renditions are written to the catalog together
-# what processes import that read articles and write documents
-IMPORTED = (
-    "feeds.cli.writing",
-    "feeds.publish.reader",
-    *(one.module for one in FORMATS),
-)
 _KINDS = ({"asset", "host", "file"}, {"article", "archive"}, {"feed", "opml"})  # of files, in their order
 
 

@@ -168,7 +168,7 @@ def _require_moderate(text: str) -> None:
     """Raise `Refused` for a text for which comrak would take long, or much memory."""
     if (">>" in text or "> >" in text) and _TOO_DEEP.search(text):
         raise Refused("nested too deep")
-    if text.count(")") > _MAX_TRAILING_BRACKETS and _TRAILING_BRACKETS.search(text):
+    if text.count(")") > _MAX_TRAILING_BRACKETS and any(map(_TRAILING_BRACKETS.search, _lines_with_brackets(text))):
         raise Refused("too many closing brackets in a row")
     if text.count("@") > _MANY_ADDRESSES and _copied_for_addresses(text) > _MAX_ADDRESSES:
         raise Refused("too many mail addresses in one line")
@@ -182,6 +182,11 @@ def _require_moderate(text: str) -> None:
                 raise Refused("nested too deep")
     if "|" in text:
         _require_small_tables(text)
+
+
+def _lines_with_brackets(text: str) -> Iterator[str]:
+    """Yield the lines with more closing brackets than an address may end with: the search takes long in others too."""
+    return (line for line in text.split("\n") if line.count(")") >= _MAX_TRAILING_BRACKETS)
 
 
 def _copied_for_addresses(text: str) -> int:

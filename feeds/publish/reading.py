@@ -14,7 +14,7 @@ from feeds.catalog import Known, Reading, Stamp
 from feeds.errors import Refused
 from feeds.folder import Folder, Found
 from feeds.model import Site
-from feeds.pool import cores, pool, submitted
+from feeds.pool import cores, is_prepared, pool, submitted
 from feeds.sandbox import Sandbox
 from feeds.text import one_line
 
@@ -83,12 +83,14 @@ class Readers:
         """Read files, in their order. Raises `FeedsError` if nothing can be tried just now."""
         left = iter(differing)
         known = True  # that the files beside articles may have changed since the last run
-        for one in islice(left, FEW):
+        for one in islice(left, 0 if is_prepared() else FEW):
             if known:
                 self._reader.forget()
                 known = False
             yield self._settle(self._reader.read(one))
         if first := _batch(left):
+            if known:
+                self._reader.forget()
             yield from self._read_many(first, left)
 
     def _read_many(self, first: list[Differing], left: Iterator[Differing]) -> Iterator[Result]:
