@@ -6,13 +6,16 @@ again. Meanwhile articles are saved and 16 clients poll as feed readers do. Prin
 `/healthz`, the time from a save until it is served, what the others got, and the memory of the largest worker; first
 without the misbehaviour. The limits of the project are printed beside the figures; nothing is asserted.
 
-With `--port`, requests go to that port, where a proxy passes them on to the port after it.
+With `--through nginx` or `--through caddy`, requests go through deploy/nginx.conf or deploy/Caddyfile, on other
+ports. When a saved article is served is asked of the server itself: a cache may keep what it has for `server.max_age`.
 """
 
 import argparse
 import asyncio
 import contextlib
 import os
+import re
+import shutil
 import signal
 import socket
 import statistics
@@ -23,6 +26,7 @@ import time
 from collections import Counter
 from pathlib import Path
 
+DEPLOY = Path(__file__).parent.parent / "deploy"
 ARTICLES, TAGS = 2_000, 1_600
 FILE = 30 << 20  # bytes
 SLOW_READERS, SILENT_BODIES, ARCHIVE_CRAWLERS, TAG_CRAWLERS, POLLERS = 200, 200, 64, 100, 16
@@ -58,14 +62,16 @@ def write(root: Path, port: int) -> None:
 class Client:
     """Sends requests over one connection after the other, and counts the answers by kind."""
 
-    def __init__(self, host: str, port: int) -> None:
-        self.host, self.port = host, port
+    def __init__(self, host: str, port: int, server: int) -> None:
+        self.host, self.port, self.server = host, port, server
         self.statuses: Counter[str] = Counter()
         self.times: dict[str, list[float]] = {"304": [], "healthz": [], "saved": []}
 
-    async def get(self, path: str, *headers: str, kind: str = "other") -> tuple[int, dict[str, str], bytes]:
+    async def get(
+        self, path: str, *headers: str, kind: str = "other", port: int = 0
+    ) -> tuple[int, dict[str, str], bytes]:
         """Return the status, the headers and the body of an answer."""
-        reader, writer = await asyncio.open_connection(self.host, self.port)
+        reader, writer = await asyncio.open_connection(self.host, port or self.port)
         try:
             lines = [f"GET {path} HTTP/1.1", "Host: 127.0.0.1", "Connection: close", *headers, "", ""]
             writer.write("\r\n".join(lines).encode())
@@ -146,7 +152,7 @@ class Client:
             began = time.perf_counter()
             while time.perf_counter() - began < 20:
                 with contextlib.suppress(OSError, EOFError):
-                    if title.encode() in (await self.get("/feed.json", kind="saved"))[2]:
+                    if title.encode() in (await self.get("/feed.json", kind="saved", port=self.server))[2]:
                         self.times["saved"].append(time.perf_counter() - began)
                         break
                 await asyncio.sleep(0.05)
@@ -211,34 +217,83 @@ async def measure(client: Client, content: Path, seconds: float, *, abuse: bool)
     print(" ", ", ".join(f"{kind}: {number}" for kind, number in sorted(client.statuses.items())), flush=True)
 
 
+def free_port() -> int:
+    """Return a port that nobody listens at."""
+    with contextlib.closing(socket.socket()) as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def nginx(root: Path, port: int, server: int) -> list[str]:
+    """Write deploy/nginx.conf with other ports and folders; return the command that runs it."""
+    text = (DEPLOY / "nginx.conf").read_text("utf-8")
+    folders = "".join(
+        f"{kind}_temp_path {root}/{kind}; " for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+    )
+    for pattern, ours in [
+        ("listen 8080;", f"listen 127.0.0.1:{port};"),
+        ("server 127.0.0.1:8000;", f"server 127.0.0.1:{server};"),
+        ("/var/cache/nginx/feeds", f"{root}/cache"),
+        ("worker_processes auto;", f"worker_processes auto; daemon off; pid {root}/pid; error_log {root}/error.log;"),
+        ("http {", f"http {{ {folders} access_log off;"),
+    ]:
+        text, count = re.subn(re.escape(pattern), ours, text)
+        assert count == 1, pattern
+    if os.geteuid() == 0:  # else its workers may not enter our folder
+        text = f"user root;\n{text}"
+    (root / "nginx.conf").write_text(text)
+    return [shutil.which("nginx") or "/usr/sbin/nginx", "-p", str(root), "-c", str(root / "nginx.conf")]
+
+
+def caddy(root: Path, port: int, server: int) -> list[str]:
+    """Write deploy/Caddyfile with other ports; return the command that runs it."""
+    text = (DEPLOY / "Caddyfile").read_text("utf-8")
+    for pattern, ours in [
+        ("^feeds.example.org {", f"http://:{port} {{"),
+        ("reverse_proxy 127.0.0.1:8000 {", f"reverse_proxy 127.0.0.1:{server} {{"),
+        ("^\tlog$", ""),
+    ]:
+        text, count = re.subn(pattern, ours, text, flags=re.MULTILINE)
+        assert count == 1, pattern
+    (root / "Caddyfile").write_text("{\n\tadmin off\n}\n" + text)
+    return ["caddy", "run", "--config", str(root / "Caddyfile")]
+
+
+PROXIES = {"nginx": nginx, "caddy": caddy}
+
+
 def main() -> None:
     """Run."""
     arguments = argparse.ArgumentParser()
     arguments.add_argument("seconds", nargs="?", type=float, default=30)
-    arguments.add_argument("--port", type=int, help="of a proxy in front, which leads to the port after it")
+    arguments.add_argument("--through", choices=PROXIES, help="a proxy in front")
     found = arguments.parse_args()
-    with contextlib.closing(socket.socket()) as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    if found.port:
-        port = found.port + 1
-    with tempfile.TemporaryDirectory() as folder:
+    port = free_port()
+    processes: list[subprocess.Popen[bytes]] = []
+    with tempfile.TemporaryDirectory() as folder, (Path(folder) / "log").open("wb") as log:
         root = Path(folder)
         write(root, port)
-        with (root / "log").open("wb") as log:
-            process = subprocess.Popen(
-                [sys.executable, "-m", "feeds", "serve", "-q"], cwd=root, stdout=log, stderr=log, start_new_session=True
-            )
+        commands = [[sys.executable, "-m", "feeds", "serve", "-q"]]
+        client = Client("127.0.0.1", port, port)
+        if found.through:
+            client.port = free_port()
+            commands.append(PROXIES[found.through](root, client.port, port))
+        environment = os.environ | {"HOME": folder, "XDG_DATA_HOME": folder, "XDG_CONFIG_HOME": folder}
         try:
-            client = Client("127.0.0.1", found.port or port)
+            processes += [
+                subprocess.Popen(one, cwd=root, stdout=log, stderr=log, start_new_session=True, env=environment)
+                for one in commands
+            ]
             asyncio.run(ready(client))
             for abuse in (False, True):
                 asyncio.run(measure(client, root / "content", found.seconds, abuse=abuse))
-                print(f"  largest worker {memory(process.pid) >> 20} MiB (server.memory: 64)", flush=True)
+                print(f"  largest worker {memory(processes[0].pid) >> 20} MiB (server.memory: 64)", flush=True)
             print((root / "log").read_text()[-2000:])
         finally:
-            os.killpg(process.pid, signal.SIGTERM)
-            process.wait(30)
+            for process in processes:
+                os.killpg(process.pid, signal.SIGTERM)
+                process.wait(30)
 
 
 async def ready(client: Client) -> None:

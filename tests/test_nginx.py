@@ -50,10 +50,11 @@ class Nginx(PatientServer):
 
 
 @contextlib.contextmanager
-def served(root, **server):
+def served(root, site_keys=None, **server):
     """Serve a site of eight articles."""
     site = Site(root / "site")
     site.configure(
+        site=site_keys or {},
         server={"max_age": 1, "client_header": "X-Real-IP", "limit": 60, **server}, schedule={"webhook": SECRET}
     )
     for number in range(8):
@@ -123,6 +124,21 @@ def test_through_the_cache(front, behind, name):
     for spelling in ("br, x", "gzip;q=0.3, br", "br;q=1.0,deflate"):  # one copy of each encoding is enough
         assert front.ask(f"/{name}", f"Accept-Encoding: {spelling}").headers["x-cache"] != "MISS"
     assert not re.search(r"\[(error|crit|emerg)\]", front.log.read_text())
+
+
+def test_files_are_not_written_to_the_disk(tmp_path):
+    """A large file beside an article goes to each who reads it, whole or in part, and fills no cache."""
+    with served(tmp_path, {"pages": True}) as behind:
+        film = os.urandom(4 << 20)
+        behind.site.article("film/index.md", "See [the film](film.mp4).", title="Film", date="2026-05-20")
+        behind.site.write("film/film.mp4", film)
+        eventually(lambda: behind.ask("/film/film.mp4").status == 200)
+        with proxied(tmp_path, behind) as front:
+            assert front.ask("/film/film.mp4").body == film
+            part = front.ask("/film/film.mp4", "Range: bytes=10-19")
+            assert (part.status, part.body) == (206, film[10:20])
+            written = [file for name in ("cache", "proxy") for file in (front.log.parent / name).rglob("*")]
+            assert sum(file.stat().st_size for file in written if file.is_file()) < len(film)
 
 
 def test_a_change_comes_through(front, behind):
