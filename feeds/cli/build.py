@@ -117,15 +117,27 @@ def _export(
     digests = dict(writer.listed())
     places = {address: [address.path] for address in digests}
     published = {address.path: address for address in digests}
-    for alias, path in call.settings.feeds.aliases.items():
-        if path in published and alias not in published and not alias.endswith("/"):  # a folder is no file
-            places[published[path]].append(alias)
+    others = list(writer.others())
+    aliases = {
+        alias: published[path]
+        for alias, path in call.settings.feeds.aliases.items()
+        if path in published and alias not in published and not alias.endswith("/")  # a folder is no file
+    }
+    if aliases:
+        for path in published:
+            writer.take(path)
+    for alias, address in aliases.items():
+        if writer.take(alias):
+            places[address].append(alias)
+        else:
+            say(f"feeds.aliases: {alias} is not exported: a page, a file or a folder is at its path")
     variants = {address: [file for path in some for file in writer.variants(path)] for address, some in places.items()}
     tasks = [Task(address, digest, places[address]) for address, digest in digests.items()
              if force or not all(tree.has(file, digest) for file in variants[address])]  # fmt: skip
     ours = [file for some in variants.values() for file in some]
     files = []
-    for file in writer.others():
+    ours += tree.below(writer.unlisted)
+    for file in others:
         there = writer.files_of(file)
         ours += there
         if force or not all(tree.has(path, file.digest) for path in there):

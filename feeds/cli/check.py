@@ -11,7 +11,8 @@ from urllib.parse import unquote
 
 import click
 
-from feeds import bundle, hosts, schedule, syndicate
+from feeds import hosts, schedule, syndicate
+from feeds.bundle import PublicFiles
 from feeds.catalog import Catalog
 from feeds.cli.common import (
     REFUSED,
@@ -83,7 +84,12 @@ def check(call: Call, strict: bool, form: str, ignore: tuple[str, ...], against:
         now,
         {*ignore, *settings.check.ignore},
         convert=renderer.converted,
-        is_missing=partial(_is_missing, Companions(settings.content_root, settings.for_core), settings),
+        is_missing=partial(
+            _is_missing,
+            Companions(settings.content_root, settings.for_core),
+            _files(settings, folder, catalog),
+            settings,
+        ),
     )
     problems = [*lint.chosen(_of_configuration(settings, call.config_file)),
                 *_of_feeds(settings, catalog, lint, call.config_file)]  # fmt: skip
@@ -122,9 +128,23 @@ def _of_run(outcome: Outcome) -> Iterator[Problem]:
     yield from (problem for problem in outcome.warnings if problem.rule == "doubtful-id")  # the others: _of_articles
 
 
-def _is_missing(companions: Companions, settings: Config, article: Article, reference: str) -> bool:
+def _files(settings: Config, folder: Folder, catalog: Catalog) -> PublicFiles:
+    def is_of_draft(path: str) -> bool:
+        with catalog.reading() as reader:
+            return reader.is_of_draft(path)
+
+    return PublicFiles(
+        settings.content_root,
+        may_lead_to=folder.may_lead_to,
+        is_of_draft=is_of_draft,
+        aliases=tuple(settings.feeds.aliases),
+        secrets=settings.secrets,
+    )
+
+
+def _is_missing(companions: Companions, files: PublicFiles, settings: Config, article: Article, reference: str) -> bool:
     site = settings.for_core
-    if not bundle.is_missing(settings.content_root, site, article, reference):
+    if not files.is_missing(site, article, reference):
         return False
     # where articles have pages of ours, `complete` has put paths in the place of the names
     in_vault = site.markdown == "obsidian" and not site.pages

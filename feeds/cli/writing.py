@@ -20,10 +20,11 @@ from feeds import config
 from feeds.catalog import Catalog
 from feeds.cli.site import File, Files
 from feeds.documents import Address, Everything
-from feeds.encoding import SUFFIXES, encode
+from feeds.encoding import encode
 from feeds.export import HEAD, Fact, Target
 from feeds.formats import FORMATS
 from feeds.model import FeedState
+from feeds.paths import COMPRESSED
 from feeds.pool import in_threads, pool
 
 if TYPE_CHECKING:
@@ -69,7 +70,7 @@ class Writer:
         self.tree = tree
         self.force = force
         self._documents = Everything(catalog, settings.for_core, room)
-        self._files = Files(settings, self._documents, self._archives)
+        self._files = Files(settings, self._documents, self._archives, self.variants)
 
     def listed(self) -> Iterator[tuple[Address, str]]:
         """Give the addresses of all documents of the tree, each with a digest of what it shows."""
@@ -79,9 +80,18 @@ class Writer:
         """Give all other files of the tree."""
         return self._files.listed()
 
+    @property
+    def unlisted(self) -> list[str]:
+        """The paths of files, and of folders with "/", of which `others` could not tell what is there."""
+        return self._files.unlisted
+
+    def take(self, path: str) -> bool:
+        """Take the place of a document, once all `others` are listed; False if another file is in the way."""
+        return self._files.take(path)
+
     def variants(self, path: str) -> list[str]:
         """Give the files in which a document at a path lies: itself, and what is compressed of it."""
-        return [path, *(path + SUFFIXES[coding] for coding in self.settings.export.precompressed)]
+        return [path, *(path + COMPRESSED[coding] for coding in self.settings.export.precompressed)]
 
     def write(self, tasks: list[Task]) -> Iterator[Wrote]:
         """Render and write documents; those of a feed come one after the other. Yield each file that was written."""

@@ -244,8 +244,8 @@ class Lint:
             yield "duplicate-slug", "slug", f"has the address of {first}, {link}"
         if self._site.pages and link.startswith(f"{self._site.url}/"):
             at = syndicate.page(article, self._site)
-            if at is None or syndicate.feed_of_page(at):
-                yield "no-page", "slug", f"{link} is the address of something else of ours, or can't be a page's"
+            if at is None and syndicate.taken_page(article, self._site) is None:  # else it is refused
+                yield "no-page", "slug", f"{link} can't be the address of a page"
         names = {"category": article.categories, "tag": article.tags,
                  "author": tuple(author.name for author in article.authors)}  # fmt: skip
         for kind in self._site.by:
