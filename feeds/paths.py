@@ -28,10 +28,10 @@ ENDPOINTS = ("/healthz", "/refresh", "/stats", "/hub", "/static", "/preview")  #
 HEADERS_FILE, HTACCESS, NGINX_FILE = HOST_FILES = ("/_headers", "/.htaccess", "/feeds.nginx.conf")
 # names at the top of a site that hosts, browsers or robots read
 _TOP_FILES = frozenset({
-    "_headers", "_redirects", "_routes.json", "_worker.js", "feeds.nginx.conf", "web.config", "staticwebapp.config.json",
-    "CNAME", "robots.txt", "sitemap.xml", "ads.txt", "app-ads.txt", "security.txt", "favicon.ico", "manifest.json",
-    "manifest.webmanifest", "sw.js", "service-worker.js", "crossdomain.xml", "clientaccesspolicy.xml",
-    "browserconfig.xml", "apple-app-site-association",
+    "_headers", "_redirects", "_routes.json", "_worker.js", "feeds.nginx.conf", "web.config", "CNAME", "robots.txt",
+    "sitemap.xml", "ads.txt", "app-ads.txt", "security.txt", "favicon.ico", "manifest.json", "manifest.webmanifest",
+    "sw.js", "service-worker.js", "crossdomain.xml", "clientaccesspolicy.xml", "browserconfig.xml",
+    "staticwebapp.config.json", "apple-app-site-association",
 })  # fmt: skip
 _LONGEST_SEGMENT = 200  # bytes of a part of a path: the name of a file has 255, and its temporary one is longer
 _LONGEST_PATH = 2_000  # bytes: a path of the system has 4,096, with the folder that is exported to
@@ -144,7 +144,7 @@ def may_be_file(path: str, aliases: Collection[str] = ()) -> bool:
 def alias_conflict(alias: str) -> str | None:
     """Return what the path of an alias belongs to on every site, as words of a sentence; None if it is free."""
     *folders, name = alias.split("/")[1:]
-    if not all(part not in {".", ".."} and _is_name(part) for part in (*folders, name)):
+    if any(part in {".", ".."} or "\0" in part or len(part.encode()) > _LONGEST_SEGMENT for part in (*folders, name)):
         return "no path that a file can have"
     if alias in SITE_DOCUMENTS:
         return "the site's own feed"

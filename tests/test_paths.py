@@ -341,7 +341,7 @@ def test_an_unreadable_folder_affects_itself(open_site):
         assert "/own/pictures/p.png" in exported(site)
     assert [one.path for one in site.publish(only=["in/x/a.md"]).refused] == ["in/", "own/pictures/"]
     assert site.items().keys() == {"A", "Own", "Z2"}
-    assert "in/:1: error:" in site.run("check").stdout
+    assert "content/in:1: error:" in site.run("check").stdout
     (site.content / "own/pictures").chmod(0o755)
     (site.content / "in").chmod(0o755)
     (site.content / "in/x/a.md").unlink()

@@ -26,6 +26,7 @@ from feeds.cli.common import (
     progress_bar,
     say,
 )
+from feeds.cli.site import left_out_aliases
 from feeds.config import Config
 from feeds.documents.render import markdown_renderer
 from feeds.errors import ConfigError, FeedsError, GuardStopped, Refused, UsageError
@@ -91,7 +92,7 @@ def check(call: Call, strict: bool, form: str, ignore: tuple[str, ...], against:
             settings,
         ),
     )
-    problems = [*lint.chosen(_of_configuration(settings, call.config_file)),
+    problems = [*lint.chosen(_of_configuration(settings, catalog, call.config_file)),
                 *_of_feeds(settings, catalog, lint, call.config_file)]  # fmt: skip
     problems += _below(settings.content_root, lint.chosen(_of_run(outcome)))
     problems += _below(settings.content_root, _of_articles(folder, catalog, lint, settings.for_core))
@@ -171,7 +172,7 @@ def _of_articles(folder: Folder, catalog: Catalog, lint: Lint, site: Site) -> It
     yield from lint.site()
 
 
-def _of_configuration(settings: Config, file: Path) -> Iterator[Problem]:
+def _of_configuration(settings: Config, catalog: Catalog, file: Path) -> Iterator[Problem]:
     for note in settings.without_effect:
         path, line, _, said = note.split(":", 3)
         yield Problem(path, int(line), "configuration", said.strip())
@@ -180,6 +181,10 @@ def _of_configuration(settings: Config, file: Path) -> Iterator[Problem]:
     if left_out := hosts.left_out(settings.export.hosts, settings.feeds.aliases):
         said = f"export.hosts: Cloudflare reads no more than 100 rules: {len(left_out)} of feeds.aliases"
         yield Problem(str(file), 1, "configuration", f"{said} have no media type there, {left_out[0]} first")
+
+    for alias in left_out_aliases(settings, catalog):
+        said = "is not exported: a page, a file or a folder is at its path; `feeds serve` answers it"
+        yield Problem(str(file), 1, "configuration", f"feeds.aliases: {alias} {said}")
 
 
 def _of_feeds(settings: Config, catalog: Catalog, lint: Lint, file: Path) -> list[Problem]:

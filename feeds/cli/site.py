@@ -4,7 +4,7 @@ Every feed has its page there too, which its documents lead to. The first page, 
 where the site has no other home (site.pages), or where export.pages says so: elsewhere `index.html` is another's.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Literal, NamedTuple
@@ -12,6 +12,7 @@ from typing import Literal, NamedTuple
 from feeds import config, hosts, pages, paths, syndicate
 from feeds.article_files import has_own_folder
 from feeds.bundle import PublicFiles
+from feeds.catalog import Catalog
 from feeds.documents import Everything, Overview
 from feeds.folder import Folder
 from feeds.model import FeedState
@@ -31,15 +32,8 @@ class File(NamedTuple):
 class Files:
     """All files but documents."""
 
-    def __init__(
-        self,
-        settings: config.Config,
-        everything: Everything,
-        archives: Callable[[FeedState], bool],
-        variants: Callable[[str], list[str]],
-    ) -> None:
-        """Ask `archives` of which feeds the history is exported, and `variants` in which files a page is kept."""
-        self._archives = archives
+    def __init__(self, settings: config.Config, everything: Everything) -> None:
+        self._settings = settings
         self._site = settings.for_core
         self._everything = everything
         self._readers = settings.site.readers
@@ -52,7 +46,6 @@ class Files:
             aliases=self._site.aliases,
             secrets=settings.secrets,
         )
-        self._variants = variants
         self._places = paths.Places(self._site.aliases)
         self.unlisted: list[str] = []  # paths of files, and of folders with "/", of which nobody knows what is there
         self._with_pages = settings.export.pages
@@ -62,10 +55,10 @@ class Files:
         """Give what there is, the pages of articles last."""
         feeds = self._everything.overviews.feeds()[0]
         self._places, self.unlisted = paths.Places(self._site.aliases), []
-        self._places.take(self._variants(f"/{OPML}"))
+        self._places.take(self.variants(f"/{OPML}"))
         yield File(f"/{OPML}", digest_of(self._site, [(one.path, one.name) for one in feeds]), "opml")
         for path in paths.ASSETS:
-            self._places.take(self._variants(path))
+            self._places.take(self.variants(path))
             yield File(path, digest_of(pages.asset(path)), "asset")
         for path, text in self._hosts.items():
             self._places.take([path])
@@ -77,7 +70,7 @@ class Files:
             has_pages = True
             told = [(one.path, one.name, one.entries) for one in feeds] if not state.path else []
             path = f"/{state.path}/index.html" if state.path else "/index.html"
-            self._places.take(self._variants(path))
+            self._places.take(self.variants(path))
             yield File(
                 path, digest_of(state.digest, self._site, self._readers, told), "feed", path.removesuffix("index.html")
             )
@@ -91,7 +84,7 @@ class Files:
         for page, source, digest in self._everything.pages():
             path = paths.file_of_page(page)
             # else it is of an article that was published before its address was taken
-            if paths.owner(page, self._site) is None and self._places.take(self._variants(path)):
+            if paths.owner(page, self._site) is None and self._places.take(self.variants(path)):
                 yield File(path, digest, "article", page)
                 if has_own_folder(source):
                     own.append((page, source))
@@ -104,11 +97,11 @@ class Files:
 
     def _archived(self, state: FeedState) -> Iterator[File]:
         """Give the pages on which the older entries of a feed are, where those of its documents are exported too."""
-        last = syndicate.archives(state, self._site) if self._site.pages and self._archives(state) else 0
+        last = syndicate.archives(state, self._site) if self._site.pages and self.archives(state) else 0
         for archive in range(1, last + 1):
             path = f"/{state.path}/archive/{archive}".replace("//", "/")
             stamp = syndicate.stamp(state, archive, self._site)
-            self._places.take(self._variants(f"{path}/index.html"))
+            self._places.take(self.variants(f"{path}/index.html"))
             yield File(f"{path}/index.html", digest_of(stamp, self._site, self._readers), "archive", f"{path}/")
 
     def _beside(self, page: str, source: str) -> Iterator[File]:
@@ -129,9 +122,28 @@ class Files:
         if self._places.take([path]):
             yield File(path, digest_of(facts.st_mtime_ns, facts.st_size), "file", str(place))
 
-    def take(self, path: str) -> bool:
-        """Take the place of a document, once all others are listed; False if another file is in the way."""
-        return self._places.take(self._variants(path))
+    def aliases(self, documents: Collection[str]) -> tuple[dict[str, str], list[str]]:
+        """Return the aliases that are files, with their documents' paths, and those for which there is no place.
+
+        Once all other files are `listed`, of which no place is taken; `documents` are the paths of all documents.
+        """
+        aliases = {
+            alias: path
+            for alias, path in self._settings.feeds.aliases.items()
+            if path in documents and alias not in documents and not alias.endswith("/")  # a folder is no file
+        }
+        for path in documents if aliases else ():
+            self._places.take(self.variants(path))
+        fitting = {alias: path for alias, path in aliases.items() if self._places.take(self.variants(alias))}
+        return fitting, [alias for alias in aliases if alias not in fitting]
+
+    def archives(self, state: FeedState) -> bool:
+        """Return whether the history of a feed is exported."""
+        return self._settings.feeds.archives == "all" or not state.path
+
+    def variants(self, path: str) -> list[str]:
+        """Return the files in which a document or a page at a path lies: itself, and what is compressed of it."""
+        return [path, *(path + paths.COMPRESSED[coding] for coding in self._settings.export.precompressed)]
 
     def body(self, file: File) -> bytes | None:
         """Make a file; None if what it shows is no more."""
@@ -152,6 +164,17 @@ class Files:
 
     def _page_of(self, overview: Overview) -> bytes:
         feed = overview.feed
-        if not self._archives(overview.state):
+        if not self.archives(overview.state):
             feed = replace(feed, prev_archive=None)
         return self._pages.feed(feed, overview.state, overview.feeds)
+
+
+def left_out_aliases(settings: config.Config, catalog: Catalog) -> list[str]:
+    """Return the aliases that are not exported, since a page, a file or a folder is at their path."""
+    everything = Everything(catalog, settings.for_core)
+    files = Files(settings, everything)
+    if not settings.feeds.aliases:
+        return []
+    for _ in files.listed():
+        pass
+    return files.aliases({address.path for address, _ in everything.listed(archives=files.archives)})[1]

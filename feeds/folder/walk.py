@@ -117,13 +117,11 @@ class Walk:
 
     def _walk(self, root: str, prefix: str, after: str, open_: dict[str, list[str]]) -> Iterator[Found]:
         """Give the articles of a folder ("" or ending in "/") and of those in it, by path as it is shown."""
-        try:
-            ways = [(prefix, _names(root, prefix, after, open_))]
-        except OSError as error:
-            if not prefix:
-                raise
-            yield self._not_listed(prefix, error)
+        first = self._entered(root, prefix, after, open_)
+        if isinstance(first, Found):
+            yield first
             return
+        ways = [(prefix, first)]
         while ways:
             prefix, names = ways[-1]
             for name in names:
@@ -131,14 +129,12 @@ class Walk:
                 if name[-1] == "/":
                     if self._exclude.match_file(path):
                         continue
-                    try:
-                        ways.append((path, _names(root, path, after, open_)))
-                    except OSError as error:
-                        unlisted = self._not_listed(path, error)
-                        if unlisted.path > after:
-                            yield unlisted
-                        continue
-                    break
+                    entered = self._entered(root, path, after, open_)
+                    if not isinstance(entered, Found):
+                        ways.append((path, entered))
+                        break
+                    if entered.path > after:
+                        yield entered
                 elif name in AUTHORS_FILES:
                     self.authors_files.add(path)
                 elif self._wanted(path) and (found := self._look(root, path)):
@@ -182,6 +178,15 @@ class Walk:
         if not target.lower().endswith(SUFFIXES) and _is_in_own_folder(root, target):
             return "a symbolic link to a file that belongs to another article"
         return None
+
+    def _entered(self, root: str, prefix: str, after: str, open_: dict[str, list[str]]) -> Iterator[str] | Found:
+        """Return what is in a folder, or that it can't be listed; raise the error if that is the root."""
+        try:
+            return _names(root, prefix, after, open_)
+        except OSError as error:
+            if not prefix:
+                raise
+            return self._not_listed(prefix, error)
 
     def _wanted(self, path: str) -> bool:
         if self._every:  # which costs a fifth of what looking at all files does

@@ -240,7 +240,7 @@ class Lint:
     def _shared(self, article: Article) -> Iterator[tuple[str, str, str]]:
         link = syndicate.link(article, self._site)
         first = self._at.setdefault(link, article.path)
-        if first != article.path:
+        if first != article.path and syndicate.page(article, self._site) is None:  # else the later one is refused
             yield "duplicate-slug", "slug", f"has the address of {first}, {link}"
         if self._site.pages and link.startswith(f"{self._site.url}/"):
             at = syndicate.page(article, self._site)

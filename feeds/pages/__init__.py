@@ -14,7 +14,7 @@ from urllib.parse import quote
 from feeds import syndicate
 from feeds.formats import FORMATS
 from feeds.model import Entry, Feed, FeedState, Site
-from feeds.paths import ASSETS, RSS
+from feeds.paths import RSS
 from feeds.text import quote_path
 
 if TYPE_CHECKING:
@@ -127,7 +127,7 @@ def filled(link: str, address: str) -> str:
 
 
 def asset(path: str) -> bytes:
-    """Give one of `ASSETS`."""
+    """Return a stylesheet or a script, by one of `paths.ASSETS`."""
     return (HERE / path.lstrip("/")).read_bytes()
 
 
