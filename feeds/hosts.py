@@ -125,7 +125,7 @@ def _nginx(site: Site, aliases: Mapping[str, str]) -> str:
     places.append((f"= /{OPML}", _OPML))
     lines = ["# include it in the server block whose root is this folder"]
     if site.pages:
-        lines += ["location / {", "  try_files $uri $uri/index.html $uri.html =404;", "  gzip_static on;", "}"]
+        lines += ["location / {", "  try_files $uri $uri.html $uri/index.html =404;", "  gzip_static on;", "}"]
     for place, media_type in places:
         lines += [
             f"location {place} {{",

@@ -420,6 +420,7 @@ def test_a_link_makes_nothing_public_that_is_not(site, app):
     assert server.get("/log.txt").status == 404
 
 
+@pytest.mark.databases("sqlite", "postgres")
 def test_a_link_leads_to_a_drafts_files_when_it_is_live(site, app):
     """What a symbolic link leads to is public as soon as its article is published, and no longer than that."""
     site.configure(site={"pages": True}, feeds={"guard": 1.0})

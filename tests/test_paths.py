@@ -25,44 +25,50 @@ def exported(site):
     return {f"/{file.relative_to(public)}" for file in public.rglob("*") if file.is_file()}
 
 
-@pytest.mark.parametrize(
-    "link",
-    [
-        "/static/page.css/", "/static/page.css", "/static/page.css.gz/", "/static/feed.css/x/", "/rss.xml.gz/", "/rss.xml/", "/a/feed.json.br/x/",
-        "/feeds.opml.zst/", "/_headers/", "/_headers", "/_redirects", "/feeds.nginx.conf/", "/index.html/", "/index.html", "/index", "/index.html.gz/x/", "/",
-        "/robots.txt", "/robots.txt/", "/ads.txt", "/CNAME", "/sitemap.xml/x/", "/preview/", "/preview/x/", "/healthz", "/stats/", "/hub",
-        "/category/x/", "/tag/x/index.html", "/author/jane/", "/category/x/index.html/y/", "/archive/3/", "/tag/x/archive/12/", "/old/", "/old.xml", "/kept/index.html",
-    ],
+TAKEN = (
+    "/static/page.css/", "/static/page.css", "/static/page.css.gz/", "/static/feed.css/x/", "/rss.xml.gz/", "/rss.xml/", "/a/feed.json.br/x/",
+    "/feeds.opml.zst/", "/_headers/", "/_headers", "/_redirects", "/feeds.nginx.conf/", "/index.html/", "/index.html", "/index", "/index.html.gz/x/", "/",
+    "/robots.txt", "/robots.txt/", "/ads.txt", "/CNAME", "/sitemap.xml/x/", "/preview/", "/preview/x/", "/healthz", "/stats/", "/hub",
+    "/category/x/", "/tag/x/index.html", "/author/jane/", "/category/x/index.html/y/", "/archive/3/", "/tag/x/archive/12/", "/old/", "/old.xml", "/kept/index.html",
 )  # fmt: skip
-def test_addresses_that_are_taken(site, link):
+
+
+def test_addresses_that_are_taken(site):
     """An article whose address is something else's is refused with the line of its link, and all others are published."""
     site.configure(
         site={"pages": True},
         feeds={"aliases": {"/old/": "/rss.xml", "/old.xml": "/rss.xml", "/kept/": "/atom.xml"}},
         export={"precompressed": ["gzip", "br"], "hosts": ["netlify", "nginx"]},
     )
-    site.article("a.md", title="A", link=link, category="x", tags=["x"], author="jane")
+    for number, link in enumerate(TAKEN):
+        site.article(f"{number:02}.md", title="A", link=link, category="x", tags=["x"], author="jane")
     site.article("b.md", title="B", category="x", tags=["x"], author="jane")
     done = site.run("build")
     assert done.returncode == 1
-    assert done.stderr.startswith("content/a.md:4: "), done.stderr
-    assert done.stderr.count("\n") == 1
+    assert [line.split(" ")[0] for line in done.stderr.splitlines()] == [
+        f"content/{number:02}.md:4:" for number in range(len(TAKEN))
+    ]
     assert site.items().keys() == {"B"}
     assert "/x/b/index.html" in exported(site)
-    assert not (site.root / "public/robots.txt").exists()
-    assert not (site.root / "public/robots.txt.html").exists()
-    assert "error: " in site.run("check").stdout
+    assert not [path for path in exported(site) if "robots" in path]
+    assert site.run("check").stdout.count("(refused)") == len(TAKEN)
 
 
-@pytest.mark.parametrize("link", ["/static/q/", "/robots/", "/category/", "/x.html", "/a/index.html", "/archive/2024/", "/preview-of-x/",
-                                  "/css/page.css/", "/hosts/_headers/", "/tag", "/healthz/x/", "/old/x/"])  # fmt: skip
-def test_addresses_that_are_free(site, app, link):
+FREE = ("/static/q/", "/robots/", "/category/", "/x.html", "/a/index.html", "/archive/2024/", "/preview-of-x/", "/css/page.css/", "/hosts/_headers/", "/tag",
+        "/healthz/x/", "/old/x/")  # fmt: skip
+
+
+def test_addresses_that_are_free(site, app):
     """An address that only looks like one that is taken has its page, served and exported."""
     site.configure(site={"pages": True}, feeds={"aliases": {"/old/": "/rss.xml"}})
-    site.article("a.md", "Own text.", title="A", link=link)
-    assert site.run("build").returncode == 0
-    assert b"Own text." in app(site).get(link).body
-    assert paths.file_of_page(link) in exported(site)
+    for number, link in enumerate(FREE):
+        site.article(f"{number}.md", f"Text {number}.", title="A", link=link)
+    done = site.run("build")
+    assert (done.returncode, done.stderr) == (0, "")
+    server = app(site)
+    for number, link in enumerate(FREE):
+        assert f"Text {number}.".encode() in server.get(link).body, link
+        assert f"Text {number}." in (site.root / "public" / paths.file_of_page(link)[1:]).read_text()
 
 
 def test_a_site_with_another_home_links_anywhere(site):
@@ -101,6 +107,7 @@ def test_addresses_that_exclude_each_other(site, app, first, second, order):
     assert site.items().keys() == {"Second", "Third"}
 
 
+@pytest.mark.databases("sqlite", "postgres")
 def test_what_is_published_keeps_its_address(site, app):
     """A new article with an earlier date, or an edit, takes no address from an article that is live."""
     site.configure(site={"pages": True})
@@ -115,6 +122,23 @@ def test_what_is_published_keeps_its_address(site, app):
     assert b"Mine." in server.get("/x/").body
     assert b"Before." in server.get("/y/").body
     assert site.items().keys() == {"A", "B"}
+
+
+@pytest.mark.databases("sqlite", "postgres")
+def test_an_edit_that_needs_a_folder(site):
+    """An edit that would need a folder where the page of a live article is a file is refused, and back."""
+    site.configure(site={"pages": True})
+    site.article("a.md", title="A", link="/x.html", date="2026-03-01")
+    site.article("b.md", title="B", link="/b/", date="2026-02-01")
+    site.publish()
+    site.article("b.md", title="B2", link="/x.html/b/", date="2026-02-01")
+    assert [(one.path, one.line) for one in site.publish().refused] == [("b.md", 1)]
+    assert site.items().keys() == {"A", "B"}
+    (site.content / "a.md").unlink()
+    assert not site.publish(accept=True).refused
+    site.article("c.md", title="C", link="/x", date="2026-01-01")
+    assert [one.path for one in site.publish().refused] == ["c.md"]
+    assert site.items().keys() == {"B2"}
 
 
 def test_articles_may_exchange_addresses(site, app):
