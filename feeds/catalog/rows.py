@@ -165,7 +165,6 @@ class Claim(NamedTuple):
     live: bool
     live_from: int
     expires: int | None
-    pending: bool  # whether this run decides of it
 
 
 class Shown(NamedTuple):

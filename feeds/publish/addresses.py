@@ -11,7 +11,7 @@ from feeds.catalog import Claim, Version, Writer
 from feeds.model import Site
 
 _PAGE = 5_000  # articles that are compared together
-_BELOW_FILES = "pages below files"  # in the catalog: whether a page may need a folder where another's file would be
+_UNUSUAL = "unusual pages"  # in the catalog: whether a page was ever at …/index.html, or in a folder that may be a file
 
 Rivals = dict[str, list[Claim]]  # by page, or by the file of a page
 
@@ -29,15 +29,25 @@ class Addresses:
         """Return the reasons for which pending articles are refused, by the keys of the articles."""
         if not self._has_pages:
             return {}
-        below, found, after = self._below_files(), dict[int, str](), 0
-        while page := self._catalog.claims_to_decide(after, _PAGE):
-            after = page[-1].key
-            at = self._at(one.page for one in page)
-            for one in page:
-                rivals = [other for other in _rivals(one.page, at, below) if self._is_before(other, one)]
-                if rivals:
-                    found[one.key] = _reason(one.page, min(rivals, key=self._rank))
+        unusual, twice = self._has_unusual_pages(), self._catalog.pages_wanted_twice()
+        below = _by_files(self._catalog.claims_below_files()) if unusual else {}
+        found, after = dict[int, str](), 0
+        while page := self._catalog.pages_to_decide(after, _PAGE):
+            after = page[-1][0]
+            wanted = {one: _excluded(one) for _, one in page if unusual or not one.endswith("/")}
+            at = self._at({other for others in wanted.values() for other in others})
+            contested = {
+                one for one, others in wanted.items() if below.get(paths.file_of_page(one)) or others & at.keys()
+            }
+            at |= self._at({one for _, one in page if one in contested or one in twice})
+            for key, one in page:
+                found |= self._refused(key, one, at, below) if one in at else {}
         return found
+
+    def _refused(self, key: int, page: str, at: Rivals, below: Rivals) -> dict[int, str]:
+        mine = next((claim for claim in at[page] if claim.key == key), None)
+        before = [other for other in _rivals(page, at, below) if self._is_before(other, mine)] if mine else []
+        return {key: _reason(page, min(before, key=self._rank))} if before else {}
 
     def refused_edits(self, versions: Sequence[Version]) -> dict[str, str]:
         """Return by path why new versions of live articles are refused: their new address is that of a live article.
@@ -47,8 +57,8 @@ class Addresses:
         edits = [one for one in versions if one.page and one.shown_page not in {None, one.page} and not one.draft]
         if not (edits and self._has_pages):
             return {}
-        at = self._at(one.page for one in edits if one.page)
-        below = _by_files(self._catalog.claims_below_files(pending=False))
+        at = self._at({page for one in edits if one.page for page in {one.page, *_excluded(one.page)}})
+        below = _by_files(self._catalog.claims_below_files())
         rivals = {
             one.path: [other for other in _rivals(one.page or "", at, below) if other.live and other.key != one.key]
             for one in edits
@@ -61,24 +71,22 @@ class Addresses:
             if (others := [other for other in rivals[one.path] if read.get(other.path, other.page) == other.page])
         }
 
-    def _at(self, pages: Iterable[str]) -> Rivals:
-        """Return the articles whose pages have the files of some pages, or one that those exclude, by page."""
-        wanted = {other for page in pages for file in _files(page) for other in paths.pages_of_file(file)}
+    def _at(self, pages: set[str]) -> Rivals:
+        """Return the articles whose pages are at some paths, by page."""
         found: Rivals = {}
-        for claim in self._catalog.claims(wanted):
+        for claim in self._catalog.claims(pages) if pages else ():
             found.setdefault(claim.page, []).append(claim)
         return found
 
-    def _below_files(self) -> Rivals:
-        """Return the articles that exclude a file of a page, by that file. Most sites have none, and none is sought."""
-        if self._catalog.claims_below_files(pending=True):
-            self._catalog.set_meta(_BELOW_FILES, "yes")
-        elif not self._catalog.meta(_BELOW_FILES):
-            return {}
-        found = _by_files(self._catalog.claims_below_files(pending=False))
-        if not found:
-            self._catalog.set_meta(_BELOW_FILES, "")
-        return found
+    def _has_unusual_pages(self) -> bool:
+        """Return whether pages may exclude each other although both end in "/", as those of few sites may."""
+        known = self._catalog.meta(_UNUSUAL)
+        found = "yes"
+        if known != "yes":
+            found = "yes" if self._catalog.any_unusual_page(to_decide=known is not None) else "no"
+        if found != known:
+            self._catalog.set_meta(_UNUSUAL, found)
+        return found == "yes"
 
     def _is_before(self, other: Claim, one: Claim) -> bool:
         there = all(claim.expires is None or claim.expires > self._moment for claim in (other, one))
@@ -88,9 +96,10 @@ class Addresses:
         return not one.live, one.live_from > self._moment, one.published, one.path
 
 
-def _files(page: str) -> Iterator[str]:
-    yield paths.file_of_page(page)
-    yield from paths.page_files_above(page)
+def _excluded(page: str) -> set[str]:
+    """Return the other pages that a page excludes: those with the same file, and those whose file must be a folder."""
+    files = (paths.file_of_page(page), *paths.page_files_above(page))
+    return {other for file in files for other in paths.pages_of_file(file)} - {page}
 
 
 def _by_files(claims: Iterable[Claim]) -> Rivals:
@@ -102,9 +111,8 @@ def _by_files(claims: Iterable[Claim]) -> Rivals:
 
 
 def _rivals(page: str, at: Rivals, below: Rivals) -> Iterator[Claim]:
-    for file in _files(page):
-        for other in paths.pages_of_file(file):
-            yield from at.get(other, ())
+    for other in (page, *_excluded(page)):
+        yield from at.get(other, ())
     yield from below.get(paths.file_of_page(page), ())
 
 

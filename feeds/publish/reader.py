@@ -53,12 +53,9 @@ class Reader:
             if (article.enclosures, article.body) != (read.enclosures, read.body):  # what is in files beside shows
                 found = repr((article.enclosures, article.body if article.body != read.body else ""))
                 hash_ = hashlib.sha256(data + beside + found.encode()).hexdigest()
-            if not article.draft and (taken := syndicate.taken_page(article, site)):
-                path, owner = taken
-                raise Refused(  # noqa: TRY301
-                    f"its address {path} is {owner}; give the article another link or slug", _line_of_address(data)
-                )
             page = syndicate.page(article, site)
+            if page is None and not article.draft and (taken := syndicate.taken_page(article, site)):
+                raise _taken(*taken, data)
             _require_short(("id", article.id), ("slug", article.slug), ("the path of its page", page))
         except Unsettled:
             return InFlux(file.path)
@@ -88,6 +85,11 @@ def _html(article: Article, site: Site) -> str:
         return _renderer(site.markdown).converted(article.body)
     except (Refused, ValueError, RecursionError, MemoryError):  # it is shown as plain text
         return ""
+
+
+def _taken(path: str, owner: str, data: bytes) -> Refused:
+    said = f"its address {path} is {owner}; give the article another link or slug"
+    return Refused(said, _line_of_address(data))
 
 
 def _line_of_address(data: bytes) -> int:
