@@ -11,7 +11,7 @@ from errno import ELOOP, ENOENT, ENOTDIR
 from pathlib import Path
 
 from feeds import paths, syndicate
-from feeds.article_files import has_own_folder, resolved, without_suffix
+from feeds.article_files import SUFFIXES, has_own_folder, resolved, without_suffix
 from feeds.model import Article, Site
 from feeds.parse.html import references
 from feeds.parse.media import media_type
@@ -56,15 +56,15 @@ class PublicFiles:
         if not has_own_folder(article):
             return [], []
         folder = self._root / article.rpartition("/")[0]
-        found, failed = list[str](), list[str]()
-        for place, folders, files in os.walk(folder, onerror=lambda error: failed.append(str(error.filename))):
+        found, failed = list[str](), list[OSError]()
+        for place, folders, files in os.walk(folder, onerror=failed.append):
             inside = os.path.relpath(place, folder)
-            if inside != "." and any(has_own_folder(f"{inside}/{name}") for name in files):
+            if inside != "." and any(map(_is_index, files)):
                 folders.clear()  # another article's
                 continue
             folders[:] = sorted(name for name in folders if not name.startswith("."))
             found += [name if inside == "." else f"{inside}/{name}" for name in sorted(files)]
-        unlisted = [os.path.relpath(place, folder) for place in failed]
+        unlisted = [os.path.relpath(error.filename, folder) for error in failed if error.errno not in _NOT_THERE]
         return found, unlisted
 
     def find(self, article: str, name: str, public_path: str) -> Path | None:
@@ -72,7 +72,7 @@ class PublicFiles:
         if not has_own_folder(article) or not paths.may_be_file(public_path, self._aliases):
             return None
         folder = article.rpartition("/")[0]
-        return None if self._is_of_another(folder, name) else self._found(f"{folder}/{name}")
+        return None if self._is_of_another(folder, name) else self._found(f"{folder}/{name}", f"{folder}/")
 
     def _is_of_another(self, folder: str, name: str) -> bool:
         """Return whether a file below an article's folder is in the folder of another article within."""
@@ -82,7 +82,7 @@ class PublicFiles:
                 within = os.listdir(self._root / "/".join([folder, *inner[:depth]]))  # noqa: PTH208  # names alone
             except (OSError, ValueError):
                 return True
-            if any(has_own_folder(f"x/{one}") for one in within):
+            if any(map(_is_index, within)):
                 return True
         return False
 
@@ -90,12 +90,17 @@ class PublicFiles:
         """Return where a file is, links resolved, that has the same path on the site; None if none may be there."""
         return self._found(path) if paths.may_be_file(f"/{path}", self._aliases) else None
 
-    def _found(self, path: str) -> Path | None:
+    def _found(self, path: str, own_folder: str = "") -> Path | None:
+        """Return where a file is, also in the folder of an article that is not live if that is `own_folder`."""
         place = _place(self._root, path) if _is_of_known_kind(path) else None
         if place is None or not _is_of_known_kind(place):
             return None
-        if place != path and (not self._may_lead_to(place) or self._is_of_draft(place)):
-            return None
+        if place != path:
+            is_own = bool(own_folder) and place.startswith(own_folder)
+            if is_own and self._is_of_another(own_folder.rstrip("/"), place.removeprefix(own_folder)):
+                return None
+            if not self._may_lead_to(place) or (not is_own and self._is_of_draft(place)):
+                return None
         found = self._root / place
         return None if self._is_secret(found) else found
 
@@ -148,6 +153,10 @@ def _stats(places: Collection[Path]) -> Iterator[os.stat_result]:
             yield place.stat()
         except OSError:
             continue
+
+
+def _is_index(name: str) -> bool:
+    return name.lower().endswith(SUFFIXES) and has_own_folder(f"/{name}")
 
 
 def _is_of_known_kind(path: str) -> bool:

@@ -255,7 +255,7 @@ def test_what_is_withdrawn_after_a_kill_is_gone(scene, tmp_path):
         place = faults.copied(template, tmp_path / str(nth))
         secret = place / "content" / "b.md"
         secret.write_text("---\ntitle: Secret\ndate: 2026-05-02\n---\n\nText.\n")
-        done, _ = scene.injected(place, "signal=KILL", {"rename": nth}, constants=faults.ONE_THREAD)
+        done, _ = scene.injected(place, "signal=KILL", {"renameat": nth}, constants=faults.ONE_THREAD)
         assert done.returncode == -signal.SIGKILL
         left += faults.documents(place / "public") != before
         secret.unlink()

@@ -284,11 +284,11 @@ def test_any_addresses_build(links, aliases):
                 written = (site.root / "public" / paths.file_of_page(link)[1:]).read_bytes()
                 assert server.get(link).body == written
                 assert f"Text {title[1:]}.".encode() in written
-            tree = exported(site)
+            alone = {line.split(" ")[1] for line in done.stderr.splitlines() if line.startswith("feeds.aliases: ")}
             for alias in fine:
                 answer = server.get(alias)
                 assert answer.status == 200
-                if alias in tree and answer.body.startswith(b"<?xml"):
+                if alias not in alone and not alias.endswith("/"):
                     assert (site.root / "public" / alias[1:]).read_bytes() == answer.body
         finally:
             server.close()
