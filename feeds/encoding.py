@@ -11,7 +11,6 @@ import brotli
 import zstandard
 
 CODINGS = ("br", "zstd", "gzip")  # smallest first
-SUFFIXES = {"gzip": ".gz", "br": ".br", "zstd": ".zst"}  # of files in a coding, as web servers look for them
 _BROTLI, _ZSTD, _GZIP = 5, 9, 6
 _STORED = 1  # a third of the size for a few microseconds; what is stored is read seldom
 _MOST = 1 << 26  # bytes of a text that was stored

@@ -10,10 +10,11 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 
+from feeds import paths
 from feeds.formats import FORMATS
-from feeds.formats.filenames import OPML
 from feeds.model import Site
 from feeds.parse import media
+from feeds.paths import OPML
 from feeds.text import quote_path
 
 _DAY = 86_400
@@ -50,10 +51,10 @@ def files(site: Site, hosts: Collection[str], aliases: Mapping[str, str]) -> dic
     most = _CLOUDFLARES_RULES if "cloudflare" in hosts else None
     headers = partial(_headers, most=most)
     writers: Mapping[str, tuple[str, Callable[[Site, Mapping[str, str]], str]]] = {
-        "netlify": ("/_headers", headers),
-        "cloudflare": ("/_headers", headers),
-        "apache": ("/.htaccess", _htaccess),
-        "nginx": ("/feeds.nginx.conf", _nginx),
+        "netlify": (paths.HEADERS_FILE, headers),
+        "cloudflare": (paths.HEADERS_FILE, headers),
+        "apache": (paths.HTACCESS, _htaccess),
+        "nginx": (paths.NGINX_FILE, _nginx),
     }
     wanted = dict(writers[host] for host in hosts)
     return {path: f"{_FIRST_LINE}{write(site, aliases)}" for path, write in wanted.items()}
@@ -124,7 +125,7 @@ def _nginx(site: Site, aliases: Mapping[str, str]) -> str:
     places.append((f"= /{OPML}", _OPML))
     lines = ["# include it in the server block whose root is this folder"]
     if site.pages:
-        lines += ["location / {", "  try_files $uri $uri/index.html $uri.html =404;", "  gzip_static on;", "}"]
+        lines += ["location / {", "  try_files $uri $uri.html $uri/index.html =404;", "  gzip_static on;", "}"]
     for place, media_type in places:
         lines += [
             f"location {place} {{",

@@ -5,7 +5,7 @@ entries, newest first, and a *document* the bytes of one feed in one format. Thi
 library; it holds facts and never computes any.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, tzinfo
 from typing import Literal
 
@@ -68,6 +68,9 @@ class Site:
     max_age: int = 300  # seconds for which a document is fresh
     pages: bool = False  # whether we are the site's home: entries' links lead to pages of ours
     markdown: Literal["gfm", "obsidian", "python-markdown"] = "gfm"  # the dialect of the articles
+    aliases: tuple[str, ...] = field(
+        default=(), repr=False
+    )  # paths of old feeds, which say nothing of what documents show
     tombstones: int = 30  # days for which a feed tells what was withdrawn from it; 0: it does not
 
 

@@ -17,7 +17,7 @@ from urllib.parse import quote, urlsplit
 
 from feeds.command import Command
 from feeds.config.values import PURGE
-from feeds.encoding import SUFFIXES
+from feeds.paths import COMPRESSED
 from feeds.text import quote_path
 
 _AT_ONCE = 8
@@ -100,7 +100,7 @@ def plain(paths: Iterable[str]) -> list[str]:
     """Leave out what lies compressed beside another: nobody asks for it by its name."""
     some = set(paths)
     return sorted(path for path in some if not any(
-        path.endswith(suffix) and path.removesuffix(suffix) in some for suffix in SUFFIXES.values()
+        path.endswith(suffix) and path.removesuffix(suffix) in some for suffix in COMPRESSED.values()
     ))  # fmt: skip
 
 

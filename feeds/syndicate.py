@@ -13,19 +13,14 @@ from functools import lru_cache
 from html import escape, unescape
 from urllib.parse import unquote
 
-from feeds import __version__
+from feeds import __version__, paths
 from feeds.article_files import Files, has_own_folder
 from feeds.model import Article, Author, Content, Enclosure, Entry, Feed, FeedState, Image, Kind, Site, Tombstone
 from feeds.patterns import filled
 from feeds.text import absolute, beginning, in_words, on_site, quote_iri, quote_path, scheme, slugify
 
-STYLESHEET = "/static/feed.css"  # of documents that are opened in a browser
 SITE = FeedState(path="", kind="site", name="")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)  # when an empty feed was last updated
-RESERVED = ("/healthz", "/refresh", "/stats", "/hub", "/static", "/preview")  # paths that are something else of ours
-DOCUMENTS = {"rss.xml", "atom.xml", "feed.json", "feeds.opml"}
-_LONGEST_SEGMENT = 200  # bytes of a part of a page's path: a file's name has 255
-_FEED_PAGE = re.compile(r"/(?:((?:category|tag|author)/[^/]+)/)?(?:archive/([1-9]\d{0,8})/)?", re.ASCII)
 _IMAGE_TAG = re.compile(r"<(?:img|source)\s[^<>]*>")
 _IMAGE_SOURCE = re.compile(r'\s(?:src|srcset)="([^"]*)"')
 _FEED_ID_YEAR = 2005  # of RFC 4151 and RFC 4287: feeds' ids need a year that never changes
@@ -97,15 +92,30 @@ def link(article: Article, site: Site) -> str:
 
 
 def page(article: Article, site: Site) -> str | None:
-    """Give the path of an article's page, not percent-encoded; None if there are none, or its link leads elsewhere."""
+    """Return the path of an article's page, not percent-encoded.
+
+    None if articles have no pages, its link leads elsewhere, or something else is at its path.
+    """
+    path = _own_path(article, site)
+    return path if path and paths.is_publishable(path) and paths.owner(path, site) is None else None
+
+
+def taken_page(article: Article, site: Site) -> tuple[str, str] | None:
+    """Return the path that an article's page would have, and what that belongs to; None if the article may have it."""
+    path = _own_path(article, site)
+    owner = paths.owner(path, site) if path else None
+    return (path, owner) if path and owner else None
+
+
+def _own_path(article: Article, site: Site) -> str | None:
+    """Return the path to which an article's link leads, if that is on this site and articles have pages."""
     if not site.pages:
         return None
     url = link(article, site)
     path = url.removeprefix(site.url)
     if path == url or not path.startswith("/") or "?" in path or "#" in path:
         return None
-    path = unquote(path)
-    return path if _may_be_page(path) else None
+    return unquote(path)
 
 
 def base(article: Article, site: Site) -> str:
@@ -113,7 +123,7 @@ def base(article: Article, site: Site) -> str:
     at = page(article, site)
     if at is None or at.endswith("/") or not has_own_folder(article.path):
         return link(article, site)
-    return site.url + quote_path(folder_of_page(at))
+    return site.url + quote_path(paths.folder_of_page(at))
 
 
 def files(article: Article, site: Site) -> Files:
@@ -121,27 +131,8 @@ def files(article: Article, site: Site) -> Files:
     at = page(article, site)
     if at is None:
         return Files(article.path)
-    own_url = site.url + quote_path(folder_of_page(at)) if has_own_folder(article.path) else ""
+    own_url = site.url + quote_path(paths.folder_of_page(at)) if has_own_folder(article.path) else ""
     return Files(article.path, site.url, own_url)
-
-
-def folder_of_page(path: str) -> str:
-    """Give where the files beside an article are, by the path of its page: `/a/` for `/a/`, `/a` and `/a.html`."""
-    return path if path.endswith("/") else f"{path.removesuffix('.html').removesuffix('.htm')}/"
-
-
-def feed_of_page(path: str) -> tuple[str, int] | None:
-    """Give the feed whose page may be at a path, and the archive: `/category/x/archive/3/`; None if no feed's can."""
-    match = _FEED_PAGE.fullmatch(path)
-    return (match[1] or "", int(match[2] or 0)) if match else None
-
-
-def _may_be_page(path: str) -> bool:
-    """Tell whether a page can be at a path: not where something else of ours is, nor where no file can be."""
-    segments = path.removesuffix("/").split("/")[1:]
-    fit = all(segment and not segment.startswith(".") and len(segment.encode()) <= _LONGEST_SEGMENT
-              and segment.isprintable() and "\\" not in segment for segment in segments)  # fmt: skip
-    return fit and path.removesuffix("/") not in RESERVED and not DOCUMENTS & set(segments)
 
 
 def anchor_prefix(id_: str) -> str:
@@ -256,7 +247,7 @@ def feed(
         description=site.description,
         home=f"{site.feeds_url}{folder}" if state.path else f"{site.url}/",
         page=live,
-        stylesheet=f"{site.feeds_url}{STYLESHEET}",
+        stylesheet=f"{site.feeds_url}{paths.STYLESHEET}",
         address=f"{live}archive/{archive}/" if archive else live,
         updated=max((*(item.updated for item in listed), *(one.at for one in gone)), default=_EPOCH),  # never back
         language=site.language,

@@ -6,8 +6,8 @@ import subprocess
 
 from copies import Copies
 
-STORES = "write,pwrite64,fsync,fdatasync,ftruncate,mkdir,rename,renameat,renameat2"
-CALLS = f"{STORES},unlink,rmdir"
+STORES = "write,pwrite64,fsync,fdatasync,ftruncate,mkdir,mkdirat,rename,renameat,renameat2"
+CALLS = f"{STORES},unlink,unlinkat,rmdir"
 ONE_THREAD = {"feeds.export.tree:Tree.at_once": 1}  # and so the same calls in the same order, whenever it runs
 
 

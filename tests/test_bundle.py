@@ -380,3 +380,72 @@ def test_what_a_page_says_of_its_article(site):
     anchor = re.search(r'<a href="#([^"]+)">up</a>', page)[1]
     assert f'<h2 id="{anchor}">Part</h2>' in page
     assert '<link rel="canonical" href="https://first.example/a">' in page
+
+
+def test_a_link_makes_nothing_public_that_is_not(site, app):
+    """A symbolic link to a file that is excluded, of a draft, or one of the program's own, is neither served nor exported."""
+    site.configure(
+        site={"pages": True}, content={"path": ".", "exclude": ["content/private/", "*.secret.txt", "public/"]}, server={"access_log": "log.txt"}
+    )
+    (site.root / "config.yaml").rename(site.root / "settings.json")
+    site.article("own/index.md", "Own.", title="Own", link="/own/")
+    site.article("draft/index.md", "![p](picture.png)", title="D", draft=True)
+    site.article("later/index.md", "Later.", title="L", date="2999-01-01")
+    site.article("flat.md", "![p](images/flat.png)", title="F", draft=True)
+    site.article("live.md", "![p](images/live.png)", title="Live", link="/live/")
+    site.article("bundle/index.md", "Bundle.", title="B", link="/bundle/")
+    targets = {
+        "excluded": "private/x.txt", "pattern": "a.secret.txt", "draft": "draft/picture.png", "below": "draft/sub/x.png", "later": "later/x.png",
+        "flat": "images/flat.png", "log": "../log.txt", "config": "../settings.json", "live": "images/live.png", "bundle": "bundle/x.png", "free": "images/free.png",
+    }  # fmt: skip
+    for target in targets.values():
+        if not target.startswith("../"):
+            site.write(target, "x")
+    (site.root / "log.txt").write_text("1.2.3.4")
+    ending = {name: target.rpartition(".")[2] for name, target in targets.items()}
+    for name, target in targets.items():
+        (site.content / f"own/{name}.{ending[name]}").symlink_to(f"../{target}")
+        (site.content / f"{name}.{ending[name]}").symlink_to(target)
+    site.article("refers.md", " ".join(f"![x]({name}.{ending[name]})" for name in targets) + " ![x](/log.txt) ![x](/settings.json)", title="R")
+    assert site.run("build", "-c", "settings.json").returncode == 0
+    (site.root / "settings.json").rename(site.root / "config.yaml")
+    server = app(site)
+    fine = {"live", "bundle", "free"}
+    for name in targets:
+        for path in (f"own/{name}.{ending[name]}", f"content/{name}.{ending[name]}"):
+            assert server.get(f"/{path}").status == (200 if name in fine else 404), path
+            assert (site.root / "public" / path).exists() == (name in fine), path
+    assert not (site.root / "public/log.txt").exists()
+    assert not (site.root / "public/settings.json").exists()
+    assert server.get("/log.txt").status == 404
+
+
+@pytest.mark.databases("sqlite", "postgres")
+def test_a_link_leads_to_a_drafts_files_when_it_is_live(site, app):
+    """What a symbolic link leads to is public as soon as its article is published, and no longer than that."""
+    site.configure(site={"pages": True}, feeds={"guard": 1.0})
+    site.article("live/index.md", "Live.", title="Live")
+    site.article("other/index.md", "Other.", title="Other", draft=True)
+    site.write("other/p.png", "png")
+    (site.content / "live/p.png").symlink_to("../other/p.png")
+    server = None
+    for draft, status in ((True, 404), (False, 200), (True, 404)):
+        site.article("other/index.md", "Other.", title="Other", draft=draft)
+        assert site.run("build", "--accept").returncode == 0
+        server = server or app(site)
+        assert server.get("/live/p.png").status == status
+        assert (site.root / "public/live/p.png").exists() == (status == 200)
+
+
+def test_files_of_a_draft_below_a_live_article(site, app):
+    """A live article's folder shows no file of a draft whose own folder is in it, and all others."""
+    site.configure(site={"pages": True})
+    site.article("live/index.md", "Live.", title="Live")
+    site.article("live/draft/index.md", "Draft.", title="Draft", draft=True)
+    for name in ("a.png", "sub/b.png", "draft/c.png", "draft/sub/d.png"):
+        site.write(f"live/{name}", "png")
+    assert site.run("build").returncode == 0
+    server = app(site)
+    for name, status in (("a.png", 200), ("sub/b.png", 200), ("draft/c.png", 404), ("draft/sub/d.png", 404)):
+        assert server.get(f"/live/{name}").status == status, name
+        assert (site.root / f"public/live/{name}").exists() == (status == 200), name

@@ -284,6 +284,20 @@ def test_unreadable_articles_are_tried_again(site):
     assert site.items().keys() == {"a", "b"}
 
 
+def test_a_link_publishes_no_secret(site):
+    """With the configuration in the content folder, a symbolic link to it or to a repository's settings is no article."""
+    site.configure(content={"path": ".", "exclude": ["public/"]}, stats={"token": "a-secret-that-is-long"})
+    site.article("a.md", title="a")
+    site.write(".git/config", "url = https://user:password@git.example")
+    for name, target in (("config", "../config.yaml"), ("git", ".git/config"), ("state", "../.feeds/catalog.db")):
+        (site.content / f"2026-01-02-{name}.md").symlink_to(target)
+    for _ in range(2):
+        done = site.run("build")
+        assert done.returncode == 1
+        assert [line.split(": ")[1][:15] for line in done.stderr.splitlines()] == ["a symbolic link"] * 3
+    assert site.items().keys() == {"a"}
+
+
 def test_init_says_where_to_go_on(tmp_path):
     """After `feeds init` the next steps name the configuration, and the folder that it is in."""
     said = run("init", str(tmp_path / "blog"), cwd=tmp_path).stdout

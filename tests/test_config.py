@@ -228,11 +228,11 @@ def test_what_is_wrong_with_serving(tmp_path, section, said):
 
 
 def test_the_names_of_the_sites_documents():
-    """The configuration knows the site's documents by the names that the formats give them."""
-    from feeds.config import values
+    """The paths of the site's documents end in the names that the formats have."""
+    from feeds import paths
     from feeds.formats import FORMATS
 
-    assert [f"/{format_.filename}" for format_ in FORMATS] == list(values._SITE_DOCUMENTS)
+    assert [f"/{format_.filename}" for format_ in FORMATS] == list(paths.SITE_DOCUMENTS)
 
 
 @pytest.mark.parametrize(

@@ -87,6 +87,79 @@ def test_no_temporary_file_is_left_behind(tmp_path):
     assert sorted(p.name for p in tmp_path.rglob("*")) == ["a.xml", "theirs"]
 
 
+def test_nothing_is_written_through_a_link(tmp_path):
+    """A symbolic link in the place of a folder or a file of the tree is not followed: what it leads to stays as it is."""
+    outside, root = tmp_path / "outside", tmp_path / "tree"
+    outside.mkdir()
+    root.mkdir()
+    (outside / "rss.xml").write_text("theirs")
+    (root / "tag").symlink_to(outside)
+    (root / "atom.xml").symlink_to(outside / "rss.xml")
+    tree = Tree(root)
+    assert tree.is_foreign("/tag/rss.xml", b"ours")
+    with pytest.raises(FeedsError, match="symbolic link"):
+        tree.write("/tag/rss.xml", b"ours", "d", force=True)
+    with pytest.raises(FeedsError, match="symbolic link"):
+        tree.copy("/tag/new/x.png", outside / "rss.xml", "d")
+    assert tree.write("/atom.xml", b"ours", "d")
+    assert [(file.name, file.read_text()) for file in outside.iterdir()] == [("rss.xml", "theirs")]
+    assert (not (root / "atom.xml").is_symlink(), (root / "atom.xml").read_text()) == (True, "ours")
+
+
+def test_a_forged_manifest_removes_nothing_behind_a_link(tmp_path):
+    """Whatever a manifest names, a run removes nothing through a symbolic link in the tree, nor what is unfinished there."""
+    outside, root = tmp_path / "outside", tmp_path / "tree"
+    (outside / "deep").mkdir(parents=True)
+    root.mkdir()
+    for name in ("rss.xml", "deep/a.xml", ".feeds-0.tmp"):
+        (outside / name).write_text("theirs")
+    (root / "tag").symlink_to(outside)
+    (root / "mine.xml").write_text("x")
+    facts = {path: ["d", 1, 1] for path in ("/tag/rss.xml", "/tag/deep/a.xml", "/tag/./rss.xml", "//tag//rss.xml", "/mine.xml/x")}
+    (root / MANIFEST).write_text(json.dumps(facts))
+    (root / ".feeds-unfinished").touch()
+    Tree(root).finish([])
+    assert sorted(file.name for file in outside.rglob("*")) == [".feeds-0.tmp", "a.xml", "deep", "rss.xml"]
+    assert (root / "mine.xml").exists()
+
+
+def test_a_build_leaves_what_is_behind_a_link_alone(site, tmp_path):
+    """A folder of the tree that was replaced by a symbolic link is reported, and everything else is written."""
+    site.article("a.md", title="a", category="x")
+    assert site.run("build").returncode == 0
+    public = site.root / "public"
+    (public / "category").rename(tmp_path / "theirs")
+    (public / "category").symlink_to(tmp_path / "theirs")
+    before = {file: file.read_bytes() for file in (tmp_path / "theirs").rglob("*") if file.is_file()}
+    site.article("b.md", title="b", category="x")
+    done = site.run("build")
+    assert done.returncode == 0
+    assert "/category/x/rss.xml: is there already and not ours" in done.stderr
+    assert {file: file.read_bytes() for file in (tmp_path / "theirs").rglob("*") if file.is_file()} == before
+    assert b"<title>b</title>" in (public / "rss.xml").read_bytes()
+
+
+def test_a_tree_behind_a_link(site, tmp_path):
+    """The folder that is exported to may itself be a symbolic link."""
+    (tmp_path / "disk").mkdir()
+    (site.root / "public").symlink_to(tmp_path / "disk")
+    site.article("a.md", title="a")
+    assert site.run("build").returncode == 0
+    assert (tmp_path / "disk/rss.xml").exists()
+
+
+@pytest.mark.parametrize(("old", "new"), [("/x.html", "/x.html/y/"), ("/x.html/y/", "/x.html"), ("/x.html/y/", "/x")])
+def test_a_file_becomes_a_folder(site, old, new):
+    """An article whose new address needs a folder where its old file is, or the reverse, is written in one build."""
+    site.configure(site={"pages": True})
+    for link in (old, new, old):
+        site.article("a.md", f"At {link}.", title="a", link=link)
+        done = site.run("build")
+        assert (done.returncode, done.stderr) == (0, "")
+        pages = [file for file in (site.root / "public").rglob("*.html") if file.is_file() and f"At {link}." in file.read_text()]
+        assert len(pages) == 2  # its page and the first one
+
+
 def test_build_writes_only_what_an_article_touches(site):
     """After one edit, `feeds build` writes the documents that show it and no other file."""
     site.article("a.md", title="a", category="x")

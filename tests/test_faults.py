@@ -26,23 +26,23 @@ STEPS = {
     "the log reaches the disk": rf"fdatasync\(.*{LOG}",
     "a commit is written": rf"pwrite64\(.*{LOG}.*, 65664\)",
     "the plan is written": r"write\(.*/public/\.feeds-\w+\.tmp>",
-    "the plan is put in place": r"rename.*/\.feeds-manifest\.json",
-    "an archive is put in place": r"rename.*/archive/2/rss\.xml",
+    "the plan is put in place": r'rename.*"\.feeds-manifest\.json"',
+    "an archive is put in place": r'rename.*/archive/2>, "rss\.xml"',
     "a document is written": r"write\(.*/public/\.feeds-\w+\.tmp>.*<\?xml",
-    "a document is put in place": r"rename.*/public/rss\.xml",
-    "a folder is made": r"mkdir\(.*/tag/new\"",
-    "a new document is put in place": r"rename.*/tag/new/atom\.xml",
-    "a page is put in place": r"rename.*/category/c1/index\.html",
-    "a document is removed": r"unlink\(.*/tag/gone/feed\.json",
-    "a folder is removed": r"rmdir\(.*/tag\"",
+    "a document is put in place": r'rename.*/public>, "rss\.xml"',
+    "a folder is made": r'mkdirat\(.*/tag>, "new"',
+    "a new document is put in place": r'rename.*/tag/new>, "atom\.xml"',
+    "a page is put in place": r'rename.*/category/c1>, "index\.html"',
+    "a document is removed": r'unlinkat\(.*/tag/gone>, "feed\.json"',
+    "a folder is removed": r'unlinkat\(.*, "tag", AT_REMOVEDIR',
     "the manifest is written": r'write\(.*/public/\.feeds-\w+\.tmp>, "\{\\"/archive/1/atom.xml\\":\[\\"[^\\]',
-    "a run is over": r"unlink\(.*/\.feeds-unfinished",
+    "a run is over": r'unlinkat\(.*"\.feeds-unfinished"',
     "the log is copied into the catalog": r"pwrite64\(.*catalog\.db>",
     "the log is removed": r"unlink\(.*catalog\.db-wal",
 }
 
 OF_CATALOG = "pwrite64,ftruncate,fdatasync"
-OF_TREE = "fsync,mkdir,rename,renameat,renameat2"
+OF_TREE = "fsync,mkdir,mkdirat,rename,renameat,renameat2"
 # what fails: the calls, from which one on, and the exit code; without a code, not even the sentence can be written
 FAILURES = {
     "everything": (faults.STORES, "", None),
@@ -51,8 +51,8 @@ FAILURES = {
     "the end of the catalog": (OF_CATALOG, r"pwrite64\(.*catalog\.db>", 0),
     "the plan": (OF_TREE, "", 3),
     "a document": (OF_TREE, r"fsync\(.*/category/c0/\.feeds-\w+\.tmp>", 3),
-    "a new folder": (OF_TREE, r"mkdir\(.*/tag/new\"", 3),
-    "a page": (OF_TREE, r"rename.*/category/c1/index\.html", 3),
+    "a new folder": (OF_TREE, r'mkdirat\(.*/tag>, "new"', 3),
+    "a page": (OF_TREE, r'rename.*/category/c1>, "index\.html"', 3),
     "the manifest": (OF_TREE, r"fsync\(.*/public/\.feeds-\w+\.tmp>", 3),
 }
 
@@ -100,7 +100,7 @@ def test_killed_at_any_call(scene, tmp_path):
 
 def test_killed_while_threads_write(scene, tmp_path):
     """Killed while several threads write documents, a build has written old or new ones, and can be finished."""
-    for call in ("write", "fsync", "rename") if NIGHTLY else ("fsync", "rename"):
+    for call in ("write", "fsync", "renameat") if NIGHTLY else ("fsync", "renameat"):
         of_one = scene.count(call) // 4 - 1  # calls, at the least, of one of four threads
         assert of_one >= 5
         for nth in range(2, of_one, 1 if NIGHTLY else 3):
@@ -114,7 +114,7 @@ def test_a_process_is_killed(scene, tmp_path):
     place = scene.copy(tmp_path / "site")
     command = [sys.executable, "-m", "feeds", "build"]
     traced = [
-        *faults.strace("-qq", "-o", "/dev/null", *faults.fault("signal=KILL", {"rename": 3})),
+        *faults.strace("-qq", "-o", "/dev/null", *faults.fault("signal=KILL", {"renameat": 3})),
         *command,
     ]
     assert subprocess.run(traced, cwd=place, check=False, timeout=120).returncode == -signal.SIGKILL
@@ -170,7 +170,7 @@ def test_a_cold_start_goes_on_where_it_was_killed(scene, tmp_path):
         shutil.rmtree(site / ".feeds")
         shutil.rmtree(site / "public")
     assert scene.build(undisturbed).returncode == 0
-    for at in ({"pwrite64": 30}, {"pwrite64": 60}, {"rename": 3}):
+    for at in ({"pwrite64": 30}, {"pwrite64": 60}, {"renameat": 3}):
         assert scene.injected(place, "signal=KILL", at)[0].returncode == -signal.SIGKILL, at
     assert scene.build(place).returncode == 0
     assert faults.documents(place / "public") == faults.documents(undisturbed / "public")
@@ -255,7 +255,7 @@ def test_what_is_withdrawn_after_a_kill_is_gone(scene, tmp_path):
         place = faults.copied(template, tmp_path / str(nth))
         secret = place / "content" / "b.md"
         secret.write_text("---\ntitle: Secret\ndate: 2026-05-02\n---\n\nText.\n")
-        done, _ = scene.injected(place, "signal=KILL", {"rename": nth}, constants=faults.ONE_THREAD)
+        done, _ = scene.injected(place, "signal=KILL", {"renameat": nth}, constants=faults.ONE_THREAD)
         assert done.returncode == -signal.SIGKILL
         left += faults.documents(place / "public") != before
         secret.unlink()

@@ -83,6 +83,27 @@ def test_what_can_not_be_an_article_says_why(root, tmp_path):
     }
 
 
+def test_links_to_what_is_not_published(root, tmp_path):
+    """A symbolic link is an article only if what it leads to may be published: nothing hidden, excluded, secret or a draft's."""
+    put(root, ".git/config", "private/x.md", "_drafts/d.md", "a.secret.md", "settings.yaml", "post/index.md", "post/notes.txt", "post/part.md",
+        "free.txt", "x/_index.md", "~$y.md")  # fmt: skip
+    targets = {
+        "git": ".git/config", "private": "private/x.md", "drafts": "_drafts/d.md", "pattern": "a.secret.md", "config": "settings.yaml", "notes": "post/notes.txt",
+        "list": "x/_index.md", "office": "~$y.md", "part": "post/part.md", "free": "free.txt",
+    }  # fmt: skip
+    for name, target in targets.items():
+        (root / f"2026-01-02-{name}.md").symlink_to(target)
+    (root / "2026-01-02-chain.md").symlink_to("2026-01-02-git.md")
+    look = Folder(root, ["**/*.md"], ["private/", "*.secret.md"], [root / "settings.yaml", tmp_path / "none"])
+    found = {file.path[11:-3]: file.problem for file in look.scan() if file.path.startswith("2026")}
+    for name in ("git", "private", "drafts", "pattern", "list", "office", "chain"):
+        assert found[name].startswith("a symbolic link to what is not published"), name
+    assert found["config"] == "a symbolic link to the configuration or to a file of this program"
+    assert found["notes"] == "a symbolic link to a file that belongs to another article"
+    assert found["part"] is found["free"] is None
+    assert [file.problem for file in look.scan("2026-01-02-git.md")] == [found["git"]]
+
+
 def test_folders_in_folders(root):
     """However deep folders are nested, the scan comes back."""
     deep = root

@@ -327,7 +327,7 @@ def test_what_can_not_be_moved(site, generator):
         (
             "jekyll",
             "feed: {path: hub}\n",
-            ["feeds.aliases: /hub: /hub is a page of ours, and no alias; it is left out"],
+            ["feeds.aliases: /hub: /hub is an address that the server answers, and no alias; it is left out"],
         ),
         (
             "pelican",

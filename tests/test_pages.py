@@ -616,13 +616,16 @@ def test_pictures_are_where_pages_look(app, site, link, folder):
 
 
 def test_a_page_that_cannot_be(site):
-    """feeds check says which articles have no page where their links lead."""
+    """feeds check says which articles have no page where their links lead, and refuses those whose address is taken."""
     site.configure(site={"pages": True})
-    site.article("a.md", title="A", link="/stats")
+    site.article("a.md", title="A", link="/a?b")
+    site.article("hidden.md", title="H", link="/.well-known/x/")
+    site.article("stats.md", title="S", link="/stats")
     site.article("tag.md", title="T", category="category")
     site.article("good.md", title="G")
-    found = [line.split(":")[0] for line in site.run("check").stdout.splitlines() if "(no-page)" in line]
-    assert found == ["content/a.md", "content/tag.md"]
+    lines = site.run("check").stdout.splitlines()
+    found = {rule: [line.split(":")[0] for line in lines if line.endswith(f"({rule})")] for rule in ("no-page", "refused")}
+    assert found == {"no-page": ["content/a.md", "content/hidden.md"], "refused": ["content/stats.md", "content/tag.md"]}
 
 
 def test_readers_that_are_not_known(site):

@@ -16,6 +16,7 @@ from feeds.catalog import mend
 from feeds.catalog.engine import PATIENCE, RUN, Database, Leadership
 from feeds.catalog.reader import Reader
 from feeds.catalog.rows import (
+    Claim,
     Counted,
     Holder,
     Known,
@@ -44,6 +45,7 @@ from feeds.errors import CatalogDamaged, CatalogError
 
 __all__ = [
     "Catalog",
+    "Claim",
     "Counted",
     "Holder",
     "Known",

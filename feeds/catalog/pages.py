@@ -6,8 +6,10 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
+from feeds.article_files import SUFFIXES
 from feeds.catalog.rows import Record, micros, record
 from feeds.catalog.schema import articles, links, meta, revisions, texts
+from feeds.parse.links import file_target
 
 would_be = sa.func.coalesce(articles.c.id, articles.c.given, articles.c.minted).label("id")  # of what is no entry yet
 # of what an article's text shows: its file, and the URLs of its links to other articles
@@ -50,6 +52,26 @@ class PageReader:
         chosen = sa.select(links.c.target).distinct().join(articles, articles.c.key == links.c.article)
         first = chosen.where(a_file, articles.c.live.is_(True)).order_by(links.c.target).limit(limit)
         return list(self._connection.scalars(first))
+
+    def has_pages_below(self, path: str) -> bool:
+        """Return whether a live article's page is in the folder at a path."""
+        a = articles.c
+        chosen = sa.select(a.key).where(a.page >= f"{path}/", a.page < f"{path}0", a.live.is_(True)).limit(1)
+        return self._connection.execute(chosen).scalar() is not None
+
+    def is_of_draft(self, path: str) -> bool:
+        """Return whether a file belongs to an article that is not live, by its path below the content folder.
+
+        It does if it is in the folder of such an article, or if such articles refer to it and no live one does.
+        """
+        folders = [path[:end] for end, letter in enumerate(path) if letter == "/"]
+        indexes = [f"{folder}/index{suffix}" for folder in folders for suffix in SUFFIXES]
+        own = sa.select(articles.c.live).where(articles.c.path.in_(indexes), articles.c.gone.is_(False))
+        live = self._connection.execute(own.order_by(sa.func.length(articles.c.path).desc()).limit(1)).scalar()
+        if live is not None:
+            return not live
+        target = file_target(path)
+        return self.is_linked(target, live=False) and not self.is_linked(target, live=True)
 
     def was_page(self, path: str) -> bool:
         """Tell whether an article that the world knew has, or had last, its page at a path."""

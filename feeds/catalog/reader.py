@@ -268,7 +268,7 @@ def _below(table: sa.Table, path: str, after: str) -> list[sa.ColumnElement[bool
         return [later]
     # one lower bound alone: SQLite begins its search at the first of two, be it the lower
     begin = later if after >= path else table.c.path >= path
-    inside = sa.or_(table.c.path == path, table.c.path > f"{path}/")
+    inside = sa.or_(table.c.path == path, table.c.path >= f"{path}/")  # its own path where it can't be listed
     return [begin, table.c.path < f"{path}0", inside]  # "0" comes after "/"
 
 

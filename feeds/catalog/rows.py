@@ -155,6 +155,18 @@ class Pending(NamedTuple):
     link_urls: str | None  # where those of the version before led, as JSON
 
 
+class Claim(NamedTuple):
+    """An article that is published, or may be, and wants its page at a path."""
+
+    key: int
+    path: str
+    page: str
+    published: int
+    live: bool
+    live_from: int
+    expires: int | None
+
+
 class Shown(NamedTuple):
     """What the world knows of an article from now on."""
 
@@ -188,9 +200,11 @@ class Version(NamedTuple):
     given: str | None
     minted: str
     draft: bool
+    page: str | None
     key: int | None  # of the article at its path
     known: bool  # whether that ever had a good version
     gone: bool
+    shown_page: str | None  # of that article, if it is live
 
 
 @dataclass(frozen=True, slots=True)

@@ -102,9 +102,10 @@ class Staging(Reader):
     def versions(self, after: str, limit: int) -> list[Version]:
         """Give what was read and is good, so many after a path, by path."""
         r, a = readings.c, articles.c
-        known = [a.key, sa.func.coalesce(a.hash.isnot(None), sa.false()), sa.func.coalesce(a.gone, sa.false())]
+        known = [a.key, sa.func.coalesce(a.hash.isnot(None), sa.false()), sa.func.coalesce(a.gone, sa.false()),
+                 sa.case((a.live.is_(True), a.page), else_=sa.null())]  # fmt: skip
         chosen = (
-            sa.select(r.path, r.hash, r.slug, r.given, r.minted, r.draft, *known)
+            sa.select(r.path, r.hash, r.slug, r.given, r.minted, r.draft, r.page, *known)
             .outerjoin(articles, a.path == r.path)
             .where(r.hash.isnot(None), r.path > after)
             .order_by(r.path)

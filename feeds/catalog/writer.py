@@ -9,8 +9,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from feeds.catalog.addresses import AddressReader
 from feeds.catalog.engine import Database
-from feeds.catalog.linking import LinkWriter
 from feeds.catalog.reader import MENDED
 from feeds.catalog.rows import Holder, Pending, Place, Refusal, Rendition, Run, Shown, micros, names_by_feed
 from feeds.catalog.schema import (
@@ -41,7 +41,7 @@ _DECIDE = sa.case(
 )  # again, what the world knows of it
 
 
-class Writer(LinkWriter):
+class Writer(AddressReader):
     """What the one writer does within one transaction, when it decides what the world knows."""
 
     def __init__(self, connection: sa.Connection, database: Database) -> None:
@@ -97,7 +97,8 @@ class Writer(LinkWriter):
         """Keep that a file can't be an article, and the article's last good version as it was; read it again."""
         values = {"path": refusal.path, "refused": refusal.reason, "refused_line": refusal.line}
         unused = sa.select(readings.c.text).where(readings.c.path == refusal.path, readings.c.text.isnot(None))
-        self._connection.execute(texts.delete().where(texts.c.key.in_(unused)))
+        kept = sa.select(articles.c.key).where(articles.c.path == refusal.path, articles.c.text == texts.c.key).exists()
+        self._connection.execute(texts.delete().where(texts.c.key.in_(unused), ~kept))
         if key is None:
             self._connection.execute(articles.insert().values(values))
         else:

@@ -64,11 +64,11 @@ def build(call: Call, output: str | None, force: bool, accept: bool, no_export: 
                     _hold_against(tree, catalog)
                 purging = Purging(settings, catalog)
                 try:
-                    written, removed = _export(call, crew, tree, purging, catalog.require_lock)
+                    written, removed = _export(crew, tree, purging, catalog.require_lock)
                 except CatalogDamaged as damage:  # which only reading its texts has shown
                     say_mended(damage, catalog.mend())
                     outcome = publisher.refresh(datetime.now(UTC), accept=accept)
-                    written, removed = _export(call, crew, tree, purging, catalog.require_lock)
+                    written, removed = _export(crew, tree, purging, catalog.require_lock)
             told = purging.tell([*written, *removed])
     report(outcome, settings)
     if call.verbose and not no_export:
@@ -106,7 +106,7 @@ def _hold_against(tree: export.Target, catalog: Catalog) -> None:
 
 
 def _export(
-    call: Call, crew: Crew, tree: export.Target, purging: Purging, require_lock: Callable[[], None]
+    crew: Crew, tree: export.Target, purging: Purging, require_lock: Callable[[], None]
 ) -> tuple[list[str], list[str]]:
     """Write the documents that show something else, also where an alias leads to them, and remove those that are gone.
 
@@ -117,15 +117,19 @@ def _export(
     digests = dict(writer.listed())
     places = {address: [address.path] for address in digests}
     published = {address.path: address for address in digests}
-    for alias, path in call.settings.feeds.aliases.items():
-        if path in published and alias not in published and not alias.endswith("/"):  # a folder is no file
-            places[published[path]].append(alias)
+    others = list(writer.others())
+    aliases, in_the_way = writer.aliases(published)
+    for alias, path in aliases.items():
+        places[published[path]].append(alias)
+    for alias in in_the_way:
+        say(f"feeds.aliases: {alias} is not exported: a page, a file or a folder is at its path")
     variants = {address: [file for path in some for file in writer.variants(path)] for address, some in places.items()}
     tasks = [Task(address, digest, places[address]) for address, digest in digests.items()
              if force or not all(tree.has(file, digest) for file in variants[address])]  # fmt: skip
     ours = [file for some in variants.values() for file in some]
     files = []
-    for file in writer.others():
+    ours += tree.below(writer.unlisted)
+    for file in others:
         there = writer.files_of(file)
         ours += there
         if force or not all(tree.has(path, file.digest) for path in there):

@@ -11,7 +11,8 @@ from urllib.parse import unquote
 
 import click
 
-from feeds import bundle, hosts, schedule, syndicate
+from feeds import hosts, schedule, syndicate
+from feeds.bundle import PublicFiles
 from feeds.catalog import Catalog
 from feeds.cli.common import (
     REFUSED,
@@ -25,6 +26,7 @@ from feeds.cli.common import (
     progress_bar,
     say,
 )
+from feeds.cli.site import left_out_aliases
 from feeds.config import Config
 from feeds.documents.render import markdown_renderer
 from feeds.errors import ConfigError, FeedsError, GuardStopped, Refused, UsageError
@@ -83,9 +85,14 @@ def check(call: Call, strict: bool, form: str, ignore: tuple[str, ...], against:
         now,
         {*ignore, *settings.check.ignore},
         convert=renderer.converted,
-        is_missing=partial(_is_missing, Companions(settings.content_root, settings.for_core), settings),
+        is_missing=partial(
+            _is_missing,
+            Companions(settings.content_root, settings.for_core),
+            _files(settings, folder, catalog),
+            settings,
+        ),
     )
-    problems = [*lint.chosen(_of_configuration(settings, call.config_file)),
+    problems = [*lint.chosen(_of_configuration(settings, catalog, call.config_file)),
                 *_of_feeds(settings, catalog, lint, call.config_file)]  # fmt: skip
     problems += _below(settings.content_root, lint.chosen(_of_run(outcome)))
     problems += _below(settings.content_root, _of_articles(folder, catalog, lint, settings.for_core))
@@ -122,9 +129,23 @@ def _of_run(outcome: Outcome) -> Iterator[Problem]:
     yield from (problem for problem in outcome.warnings if problem.rule == "doubtful-id")  # the others: _of_articles
 
 
-def _is_missing(companions: Companions, settings: Config, article: Article, reference: str) -> bool:
+def _files(settings: Config, folder: Folder, catalog: Catalog) -> PublicFiles:
+    def is_of_draft(path: str) -> bool:
+        with catalog.reading() as reader:
+            return reader.is_of_draft(path)
+
+    return PublicFiles(
+        settings.content_root,
+        may_lead_to=folder.may_lead_to,
+        is_of_draft=is_of_draft,
+        aliases=tuple(settings.feeds.aliases),
+        secrets=settings.secrets,
+    )
+
+
+def _is_missing(companions: Companions, files: PublicFiles, settings: Config, article: Article, reference: str) -> bool:
     site = settings.for_core
-    if not bundle.is_missing(settings.content_root, site, article, reference):
+    if not files.is_missing(site, article, reference):
         return False
     # where articles have pages of ours, `complete` has put paths in the place of the names
     in_vault = site.markdown == "obsidian" and not site.pages
@@ -151,7 +172,7 @@ def _of_articles(folder: Folder, catalog: Catalog, lint: Lint, site: Site) -> It
     yield from lint.site()
 
 
-def _of_configuration(settings: Config, file: Path) -> Iterator[Problem]:
+def _of_configuration(settings: Config, catalog: Catalog, file: Path) -> Iterator[Problem]:
     for note in settings.without_effect:
         path, line, _, said = note.split(":", 3)
         yield Problem(path, int(line), "configuration", said.strip())
@@ -160,6 +181,10 @@ def _of_configuration(settings: Config, file: Path) -> Iterator[Problem]:
     if left_out := hosts.left_out(settings.export.hosts, settings.feeds.aliases):
         said = f"export.hosts: Cloudflare reads no more than 100 rules: {len(left_out)} of feeds.aliases"
         yield Problem(str(file), 1, "configuration", f"{said} have no media type there, {left_out[0]} first")
+
+    for alias in left_out_aliases(settings, catalog):
+        said = "is not exported: a page, a file or a folder is at its path; `feeds serve` answers it"
+        yield Problem(str(file), 1, "configuration", f"feeds.aliases: {alias} {said}")
 
 
 def _of_feeds(settings: Config, catalog: Catalog, lint: Lint, file: Path) -> list[Problem]:

@@ -84,7 +84,7 @@ def make_publisher(settings: config.Config, catalog: "Catalog") -> "tuple[Publis
     from feeds.folder import Folder
     from feeds.publish import Publisher
 
-    folder = Folder(settings.content_root, settings.content.include, settings.content.exclude)
+    folder = Folder(settings.content_root, settings.content.include, settings.content.exclude, settings.secrets)
     return Publisher(folder, catalog, settings.for_core, settings.feeds.guard), folder
 
 

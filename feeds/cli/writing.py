@@ -10,7 +10,7 @@ all.
 """
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from itertools import chain, groupby
 from pathlib import Path
@@ -20,9 +20,8 @@ from feeds import config
 from feeds.catalog import Catalog
 from feeds.cli.site import File, Files
 from feeds.documents import Address, Everything
-from feeds.encoding import SUFFIXES, encode
+from feeds.encoding import encode
 from feeds.export import HEAD, Fact, Target
-from feeds.model import FeedState
 from feeds.pool import in_threads, pool
 
 if TYPE_CHECKING:
@@ -62,19 +61,28 @@ class Writer:
         self.tree = tree
         self.force = force
         self._documents = Everything(catalog, settings.for_core, room)
-        self._files = Files(settings, self._documents, self._archives)
+        self._files = Files(settings, self._documents)
 
     def listed(self) -> Iterator[tuple[Address, str]]:
         """Give the addresses of all documents of the tree, each with a digest of what it shows."""
-        return self._documents.listed(archives=self._archives)
+        return self._documents.listed(archives=self._files.archives)
 
     def others(self) -> Iterator[File]:
         """Give all other files of the tree."""
         return self._files.listed()
 
+    @property
+    def unlisted(self) -> list[str]:
+        """The paths of files, and of folders with "/", of which `others` could not tell what is there."""
+        return self._files.unlisted
+
+    def aliases(self, documents: Collection[str]) -> tuple[dict[str, str], list[str]]:
+        """Return the aliases that are files, and those for which there is no place, as `Files.aliases`."""
+        return self._files.aliases(documents)
+
     def variants(self, path: str) -> list[str]:
-        """Give the files in which a document at a path lies: itself, and what is compressed of it."""
-        return [path, *(path + SUFFIXES[coding] for coding in self.settings.export.precompressed)]
+        """Return the files in which a document or a page at a path lies, as `Files.variants`."""
+        return self._files.variants(path)
 
     def write(self, tasks: list[Task]) -> Iterator[Wrote]:
         """Render and write documents; those of a feed come one after the other. Yield each file that was written."""
@@ -91,7 +99,7 @@ class Writer:
     def _write_feed(self, tasks: list[Task]) -> list[Wrote]:
         by_address = {task.address: task for task in tasks}
         wrote: list[Wrote] = []
-        for address, document in self._documents.of_feed(list(by_address), archives=self._archives):
+        for address, document in self._documents.of_feed(list(by_address), archives=self._files.archives):
             task = by_address[address]
             for path in task.places:
                 wrote += self._put(path, document.body, task.digest, self.variants(path))
@@ -129,9 +137,6 @@ class Writer:
             new = self.tree.write(file, encoded, digest, coding=coding, force=self.force)
             wrote.append((file, self.tree.fact(file), new))
         return wrote
-
-    def _archives(self, state: FeedState) -> bool:
-        return self.settings.feeds.archives == "all" or not state.path
 
 
 class Crew:

@@ -57,7 +57,8 @@ def load(file: Path, environment: Mapping[str, str]) -> Config:
         raise ConfigError([f"{place}: {reason}" for place, reason in sorted(mistakes, key=_line_and_column)]) from None
     notes = [f"{_place(keys, file, root, overridden)}: {'.'.join(keys)}: has no effect in this version"
              for keys in sorted(_NOT_YET) if _at(root, keys)]  # fmt: skip
-    return config.model_copy(update={"root": file.absolute().parent, "without_effect": tuple(notes)})
+    place = file.absolute()
+    return config.model_copy(update={"root": place.parent, "file": place, "without_effect": tuple(notes)})
 
 
 def fitting(settings: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:

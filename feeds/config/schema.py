@@ -39,6 +39,8 @@ from feeds.config.values import (
 from feeds.model import Author, Kind, Site
 from feeds.text import on_site, one_line
 
+_OF_CATALOG = ("", "-wal", "-shm", ".lock", ".stats", ".stats-wal", ".stats-shm")  # endings of the catalog's files
+
 
 def _author(value: Any) -> Any:
     return {"name": value} if isinstance(value, str) else value
@@ -173,6 +175,7 @@ class Config(_Section):
     stats: StatsSection = StatsSection()
     push: PushSection = PushSection()
     root: Path = Field(Path(), exclude=True)
+    file: Path = Field(Path(), exclude=True)
     without_effect: tuple[str, ...] = Field((), exclude=True)  # a line for each key that is set for a later version
 
     @field_validator("feeds")
@@ -187,6 +190,15 @@ class Config(_Section):
     def content_root(self) -> Path:
         """The folder of articles."""
         return self.root / self.content.path
+
+    @property
+    def secrets(self) -> tuple[Path, ...]:
+        """Files that are never published, wherever they are: the configuration, the catalog, the access log."""
+        catalog = self.catalog
+        files = [catalog.with_name(catalog.name + end) for end in _OF_CATALOG] if isinstance(catalog, Path) else []
+        if self.server.access_log:
+            files.append(self.root / self.server.access_log)
+        return (self.file, *files)
 
     @property
     def export_place(self) -> str:
@@ -226,6 +238,7 @@ class Config(_Section):
             archives=feeds.archives is not False,
             max_size=feeds.max_size << 10,
             max_age=self.server.max_age,
+            aliases=tuple(sorted(feeds.aliases)),
             tombstones=feeds.tombstones,
             pages=site.pages,
             markdown=self.content.markdown,

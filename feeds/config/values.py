@@ -11,12 +11,11 @@ from urllib.parse import unquote, urlsplit
 from pydantic import AfterValidator, BeforeValidator, Field
 
 from feeds.article_files import SUFFIXES, may_match
+from feeds.paths import SITE_DOCUMENTS, alias_conflict
 from feeds.patterns import NAMING, PARTS, SPELLINGS
 from feeds.text import absolute, one_line, scheme
 
 _NAMING = re.compile(rf"\{{({'|'.join(NAMING)})(:\w+)*\}}")
-_SITE_DOCUMENTS = ("/rss.xml", "/atom.xml", "/feed.json")  # as formats has them, which takes long to import
-_RESERVED = ("/", "/healthz", "/feeds.opml", "/hub", "/refresh", "/stats")
 READERS = {  # name -> how a feed is subscribed to with it: {url} is the feed's address, encoded; {raw}, as it is
     "your reader": "feed:{raw}",
     "Feedly": "https://feedly.com/i/subscription/feed/{url}",
@@ -168,13 +167,11 @@ def _aliases(value: dict[str, str]) -> dict[str, str]:
     for alias, path in aliases.items():
         if "?" in alias or "#" in alias:
             raise ValueError(f"{alias} is no path: a feed is found by its path alone, whatever the query")
-        if alias in _RESERVED or alias.startswith("/static/"):
-            raise ValueError(f"{alias} is a page of ours, and no alias")
-        if alias in _SITE_DOCUMENTS:
-            raise ValueError(f"{alias} is the site's own feed, and no alias")
+        if taken := alias_conflict(alias):
+            raise ValueError(f"{alias} is {taken}, and no alias")
         if path in aliases:
             raise ValueError(f"{alias} leads to {path}, which is an alias itself")
-        if not any(path.endswith(document) for document in _SITE_DOCUMENTS):
+        if not any(path.endswith(document) for document in SITE_DOCUMENTS):
             raise ValueError(f"{alias} leads to {path}, and must lead to an rss.xml, atom.xml or feed.json")
     return aliases
 

@@ -5,7 +5,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
 
-from feeds import syndicate
+from feeds import paths, syndicate
 from feeds.catalog import Reader, Record
 from feeds.documents.address import Address
 from feeds.documents.render import Renderer
@@ -96,6 +96,22 @@ class Overviews:
         """Return whether a live article, or any, refers to a file at a path below the content folder."""
         with self._reading() as catalog:
             return catalog.is_linked(file_target(path), live=live)
+
+    def is_pages(self, path: str) -> bool:
+        """Return whether the path of a file belongs to the pages of live articles, as a folder or a part of one.
+
+        `/x.png` does where a page is `/x.png/`, and `/x.html/y.png` where one is `/x.html`.
+        """
+        folders = path.split("/")[1:-1]
+        above = ("/" + "/".join(folders[:depth]) for depth in range(1, len(folders) + 1))
+        pages = [page for folder in above for page in paths.pages_of_file(folder)]
+        with self._reading() as catalog:
+            return catalog.has_pages_below(path) or any(catalog.page(page) for page in pages)
+
+    def is_of_draft(self, path: str) -> bool:
+        """Return whether a file below the content folder belongs to an article that is not live."""
+        with self._reading() as catalog:
+            return catalog.is_of_draft(path)
 
     def unpublished(self, path: str) -> tuple[Record, Entry, str] | None:
         """Give an article by the path of its file, as it would be told, whoever may see it; and what was last read."""

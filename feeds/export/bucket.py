@@ -20,9 +20,9 @@ import obstore
 from obstore.exceptions import BaseError
 from obstore.store import from_url
 
-from feeds.encoding import SUFFIXES
 from feeds.errors import FeedsError, UsageError
 from feeds.export.target import HEAD, MANIFEST, NOTHING, Stamp, Target
+from feeds.paths import COMPRESSED
 from feeds.text import digest_of
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ class Bucket(Target):
 
     def write(self, path: str, body: bytes, digest: str, *, coding: str = "", force: bool = False) -> bool:
         """Write an object, unless it is this already. Tells whether it did. Raises `FeedsError`. For any thread."""
-        headers = dict(self._headers(path.removesuffix(SUFFIXES.get(coding, ""))))
+        headers = dict(self._headers(path.removesuffix(COMPRESSED.get(coding, ""))))
         if coding:
             headers["Content-Encoding"] = coding
         return self._put(path, body, headers, self._mark(path, digest), hashlib.sha256(body).hexdigest(), force=force)

@@ -60,6 +60,11 @@ class Target(ABC):
         """Give the paths of our files that are no longer published."""
         return sorted(set(self._facts) - set(published))
 
+    def below(self, paths: Sequence[str]) -> list[str]:
+        """Return our files at some paths, and in those that end in "/"."""
+        folders = tuple(path for path in paths if path.endswith("/"))
+        return [path for path in self._known if path in paths or path.startswith(folders)] if paths else []
+
     def plan(self, published: Iterable[str], changed: Iterable[str]) -> None:
         """Say in the manifest which files will be ours before any of them is there, in case the run is cut short.
 

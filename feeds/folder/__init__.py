@@ -26,17 +26,21 @@ _SAMPLE = 5  # one of so many files is tried: memory may have nearly all
 class Folder:
     """The folder that holds the truth."""
 
-    def __init__(self, root: Path, include: Sequence[str], exclude: Sequence[str]) -> None:
+    def __init__(
+        self, root: Path, include: Sequence[str], exclude: Sequence[str], secrets: Sequence[Path] = ()
+    ) -> None:
+        """`secrets` are files to which no symbolic link may lead, such as the configuration."""
         self.root = root
         self._root = os.fspath(root)
-        self._walk = Walk(include, exclude)
+        self._walk = Walk(include, exclude, secrets)
         self._scan_took = 0.0  # s, the last time
 
     def scan(self, below: str = "", after: str = "") -> Iterator[Found]:
         """Give all articles by path, or only that of a path or those below it, or of all those after a path.
 
         One after a path goes on where the one before was left, and may not know what came since: ask for that by its
-        path. Raises `FolderGone` if the folder, or one below it while it is listed, is away, or another by the end.
+        path. A folder below that can't be listed is a `Found` with a problem, and `could_look` knows what it may hold.
+        Raises `FolderGone` if the folder, or one below it while it is listed, is away, or another by the end.
         """
         root = os.path.realpath(self.root)
         try:
@@ -70,7 +74,15 @@ class Folder:
         """Tell whether a path may be an article, or is a folder and may hold some."""
         if path.rpartition("/")[2] in AUTHORS_FILES:
             return True
-        return self._walk.is_ours(path) and (path.lower().endswith(SUFFIXES) or (self.root / path).is_dir())
+        return self._walk.is_ours(path) and (path.lower().endswith(SUFFIXES) or os.path.isdir(f"{self._root}/{path}"))  # noqa: PTH112  # raises nothing
+
+    def could_look(self, path: str) -> bool:
+        """Return whether the last scan could look at a path, which it would have given otherwise."""
+        return self._walk.could_look(path)
+
+    def may_lead_to(self, target: str) -> bool:
+        """Return whether a symbolic link may lead to a path below the folder: nothing hidden or excluded."""
+        return self._walk.may_lead_to(target)
 
     def authors_state(self) -> str:
         """Return a text that changes with every authors.yml that the last scan of everything has come across."""
@@ -82,8 +94,14 @@ class Folder:
         return "\n".join(facts)
 
     def has(self, path: str) -> bool:
-        """Tell whether there is a file at a path."""
-        return os.path.lexists(self.root / path)
+        """Return whether there is a file at a path, or may be: where its folder can't be looked into."""
+        try:
+            os.lstat(f"{self._root}/{path}")
+        except (FileNotFoundError, NotADirectoryError):
+            return False
+        except OSError:
+            return True
+        return True
 
     def count(self, *, enough: float = float("inf")) -> int:
         """Give about how many articles there are, without looking at each; of so many no more are counted."""

@@ -133,13 +133,14 @@ class Companions:
         return replace(file, length=place.stat().st_size) if place else file
 
     def _find(self, folder: str, name: str) -> Path | None:
-        """Return a file of the content folder; None if there is none, or if it is outside."""
+        """Return a file of the content folder; None if there is none, or a link to something outside or hidden."""
         place = self._root / folder / name
         try:
-            inside = place.is_file() and place.resolve().is_relative_to(self._root.resolve())
-        except (OSError, ValueError, RuntimeError):  # a name that can't be, or links in a circle
+            *folders, found = place.resolve().relative_to(self._root.resolve()).parts if place.is_file() else ("",)
+        except (OSError, ValueError, RuntimeError):  # a name that can't be, links that lead out, or in a circle
             return None
-        return place if inside else None
+        is_hidden = found.startswith(".") and found not in AUTHORS_FILES
+        return None if not found or is_hidden or any(part.startswith(".") for part in folders) else place
 
 
 def _entries(file: Path) -> People:

@@ -9,8 +9,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from feeds.formats.filenames import ATOM, JSON_FEED, RSS
 from feeds.model import Entry, Feed
+from feeds.paths import ATOM, JSON_FEED, RSS
 
 _XML = "application/xml; charset=utf-8"
 

@@ -8,8 +8,8 @@ from lxml import etree
 
 from feeds.formats.dates import rfc3339
 from feeds.formats.elements import XML, AtomNamespaces, add, add_image, alone, for_people, history, serialise
-from feeds.formats.filenames import ATOM as FILENAME
 from feeds.model import Author, Entry, Feed
+from feeds.paths import ATOM as FILENAME
 
 
 def entry(told: Entry, feed: Feed) -> bytes:

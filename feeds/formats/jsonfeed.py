@@ -5,8 +5,8 @@ from collections.abc import Iterable
 from typing import Any
 
 from feeds.formats.dates import rfc3339
-from feeds.formats.filenames import JSON_FEED as FILENAME
 from feeds.model import Author, Entry, Feed
+from feeds.paths import JSON_FEED as FILENAME
 
 _encoded = json.JSONEncoder(ensure_ascii=False).encode  # without indentation it is done in C
 

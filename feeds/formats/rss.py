@@ -11,8 +11,8 @@ from lxml import etree
 
 from feeds.formats.dates import rfc822, rfc3339
 from feeds.formats.elements import NAMESPACES, RssNamespaces, add, add_image, alone, for_people, history, serialise
-from feeds.formats.filenames import RSS as FILENAME
 from feeds.model import Entry, Feed
+from feeds.paths import RSS as FILENAME
 
 _PERIODS = (("hourly", 3600), ("daily", 86400), ("weekly", 604800))
 _TITLE = re.compile(rb"<title>[^<]*</title>")  # begins with what is found fast

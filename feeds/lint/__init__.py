@@ -240,12 +240,12 @@ class Lint:
     def _shared(self, article: Article) -> Iterator[tuple[str, str, str]]:
         link = syndicate.link(article, self._site)
         first = self._at.setdefault(link, article.path)
-        if first != article.path:
+        if first != article.path and syndicate.page(article, self._site) is None:  # else the later one is refused
             yield "duplicate-slug", "slug", f"has the address of {first}, {link}"
         if self._site.pages and link.startswith(f"{self._site.url}/"):
             at = syndicate.page(article, self._site)
-            if at is None or syndicate.feed_of_page(at):
-                yield "no-page", "slug", f"{link} is the address of something else of ours, or can't be a page's"
+            if at is None and syndicate.taken_page(article, self._site) is None:  # else it is refused
+                yield "no-page", "slug", f"{link} can't be the address of a page"
         names = {"category": article.categories, "tag": article.tags,
                  "author": tuple(author.name for author in article.authors)}  # fmt: skip
         for kind in self._site.by:

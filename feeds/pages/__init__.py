@@ -13,8 +13,8 @@ from urllib.parse import quote
 
 from feeds import syndicate
 from feeds.formats import FORMATS
-from feeds.formats.filenames import RSS
 from feeds.model import Entry, Feed, FeedState, Site
+from feeds.paths import RSS
 from feeds.text import quote_path
 
 if TYPE_CHECKING:
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
 HERE = Path(__file__).parent
 MEDIA_TYPE = "text/html; charset=utf-8"
-ASSETS = ("/static/feed.css", "/static/page.css", "/static/page.js")  # of pages and feeds, below feeds.url
 _SHOWN = 10  # entries of a feed on its page, where the site has a home elsewhere
 _LISTED = 1_000  # feeds of a kind
 _HEADINGS = (("category", "Categories"), ("tag", "Tags"), ("author", "Authors"))
@@ -128,7 +127,7 @@ def filled(link: str, address: str) -> str:
 
 
 def asset(path: str) -> bytes:
-    """Give one of `ASSETS`."""
+    """Return a stylesheet or a script, by one of `paths.ASSETS`."""
     return (HERE / path.lstrip("/")).read_bytes()
 
 

@@ -36,6 +36,7 @@ __all__ = ["Interrupted", "Mended", "Outcome", "Progress", "Publisher"]
 Mended = Callable[[CatalogDamaged, Path | None], object]  # what was wrong, where the damaged one is kept
 
 _AUTHORS = "authors files"  # in the catalog: the state of every authors.yml when articles were read
+_ALIASES = "aliases"  # in the catalog: those for which articles were read
 _TRIAL_SECONDS = 1.0  # of CPU
 
 
@@ -63,7 +64,12 @@ class Publisher:
         self._site = site
         self._guard = guard
         self._fingerprint = syndicate.fingerprint(site)
+        self._aliases = "\n".join(site.aliases) if site.pages else ""  # whose paths articles can't have
         self._readers = Readers(folder, site, Sandbox(_TRIAL_SECONDS))
+
+    @property
+    def _staged_for(self) -> str:
+        return f"{self._fingerprint} {self._aliases}".rstrip()
 
     def refresh(
         self,
@@ -120,6 +126,7 @@ class Publisher:
                 guard.hold()
                 refused = tuple(catalog.refused())
                 catalog.set_meta("fingerprint", self._fingerprint)
+                catalog.set_meta(_ALIASES, self._aliases)
                 catalog.set_meta("read again", "")
                 seconds = time.monotonic() - began
                 whole = parts == [""]
@@ -165,14 +172,16 @@ class Publisher:
             self._catalog.create()
         with self._catalog.reading() as catalog:
             again = catalog.meta("fingerprint") != self._fingerprint or bool(catalog.meta("read again"))
-            staged_for_it = catalog.meta("staged for") == self._fingerprint
+            again |= (catalog.meta(_ALIASES) or "") != self._aliases
+            staged_for_it = catalog.meta("staged for") == self._staged_for
             first = not catalog.any_articles() and catalog.revision() == 0
         if force or first or not staged_for_it:
             with self._catalog.writing() as catalog:
                 catalog.unstage_all()
-                catalog.set_meta("staged for", self._fingerprint)
+                catalog.set_meta("staged for", self._staged_for)
                 if first:  # whatever is read from now on, also by a run that goes on with this one, is for this site
                     catalog.set_meta("fingerprint", self._fingerprint)
+                    catalog.set_meta(_ALIASES, self._aliases)
         return force or (again and not first)
 
     def _parts(self, only: Iterable[str]) -> list[str]:

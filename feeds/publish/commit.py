@@ -9,6 +9,7 @@ from feeds.catalog import Pending, Place, Refusal, Shown, Version, Writer, micro
 from feeds.folder import Folder
 from feeds.lint import Problem
 from feeds.model import Site
+from feeds.publish.addresses import Addresses
 from feeds.publish.guard import Guard
 from feeds.publish.ids import Ids
 from feeds.publish.linking import Linker
@@ -33,6 +34,8 @@ class Commit:
         self._guard = guard
         self._moves: dict[str, tuple[int, str]] = {}
         self._linker = Linker(catalog, site)
+        self._addresses = Addresses(catalog, site, self._moment)
+        self._taken: dict[int, str] = {}  # key of an article that is refused for its address -> why
         self._gone: dict[str, int] = {}  # slug -> the article that gave it and whose file is gone
         self._coming: list[int] = []  # keys of articles that are still to be put into their feeds
         self._in_feeds = 0  # places that they will have there
@@ -65,7 +68,7 @@ class Commit:
             if any_gone:
                 self._ids.expect(version.minted for version in page if not version.known)
                 self._gone = catalog.gone_with_slugs({version.slug for version in page if version.slug})
-            kept = []
+            kept, taken_by = [], self._addresses.refused_edits(page)
             for version in page:
                 key = self._article_of(version, given_up, taken)
                 if version.key is not None and version.key != key:
@@ -76,6 +79,8 @@ class Commit:
                     other = first if first != version.path else self._holder_of(version.given, key)
                 if other:
                     catalog.refuse(key, _id_taken(version.path, version.given, other))
+                elif version.path in taken_by:
+                    catalog.refuse(key, Refusal(version.path, 1, taken_by[version.path]))
                 else:
                     kept.append((key, version.path))
             catalog.save(kept)
@@ -127,6 +132,7 @@ class Commit:
 
     def _publish_all(self, stamps: Stamps) -> None:
         """Tell the world of all articles of which something is to be decided; first of those that want the same id."""
+        self._taken = self._addresses.refused()
         contested = self._catalog.contested()
         for start in range(0, len(contested), _PAGE):
             keys = contested[start : start + _PAGE]
@@ -182,6 +188,9 @@ class Commit:
         """Decide what the world knows of an article from now on: its id, whether it is live, whether it will be."""
         expired = one.expires is not None and one.expires <= self._moment
         here = not one.gone and not one.draft and not expired
+        if here and (reason := self._taken.get(one.key)):
+            self._catalog.refuse(one.key, Refusal(one.path, 1, reason))
+            here = one.live  # what is published stays so
         live = here and one.live_from <= self._moment
         id_ = self._id(one, had) if live else one.id
         if id_ is None:

@@ -121,6 +121,8 @@ class Look:
                 return
             last = (found or row or read).path  # type: ignore[union-attr]  # one of them is there
             file = found
+            if found is None and not self._folder.could_look(last):
+                continue  # it is as it was, as far as anybody knows
             if found is None and after:  # it may have come since the scan was left that this one goes on with
                 file = next(self._folder.scan(last), None)
             if file is None:

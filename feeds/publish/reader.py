@@ -1,6 +1,7 @@
 """One file -> what the catalog keeps of it: the article, packed, or why there is none."""
 
 import hashlib
+import re
 from functools import cache
 
 from feeds import bundle, syndicate
@@ -19,6 +20,8 @@ from feeds.sandbox import Sandbox
 from feeds.text import one_line
 
 _LONGEST = 2_000  # bytes of what an article is found by: an entry of PostgreSQL's indexes has 2,704
+_ADDRESS = re.compile(rb"""^["']?(?:link|url|permalink|slug)["']?[ \t]*[:=]""", re.IGNORECASE | re.MULTILINE)
+_FRONT_MATTER = 65_536  # bytes in which it may be
 _SECONDS = 5.0  # of CPU for the conversion of a text, as for who shows it
 _UNSEEN: Stamp = (0, 0, 0)  # no file has it, so that the next run reads the file again
 
@@ -51,6 +54,8 @@ class Reader:
                 found = repr((article.enclosures, article.body if article.body != read.body else ""))
                 hash_ = hashlib.sha256(data + beside + found.encode()).hexdigest()
             page = syndicate.page(article, site)
+            if page is None and not article.draft and (taken := syndicate.taken_page(article, site)):
+                raise _taken(*taken, data)
             _require_short(("id", article.id), ("slug", article.slug), ("the path of its page", page))
         except Unsettled:
             return InFlux(file.path)
@@ -80,6 +85,17 @@ def _html(article: Article, site: Site) -> str:
         return _renderer(site.markdown).converted(article.body)
     except (Refused, ValueError, RecursionError, MemoryError):  # it is shown as plain text
         return ""
+
+
+def _taken(path: str, owner: str, data: bytes) -> Refused:
+    said = f"its address {path} is {owner}; give the article another link or slug"
+    return Refused(said, _line_of_address(data))
+
+
+def _line_of_address(data: bytes) -> int:
+    """Return the line of the key that gives an article its address; 1 if none does."""
+    match = _ADDRESS.search(data, 0, _FRONT_MATTER)
+    return data.count(b"\n", 0, match.start()) + 1 if match else 1
 
 
 def _require_short(*found_by: tuple[str, str | None]) -> None:

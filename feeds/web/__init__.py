@@ -13,8 +13,10 @@ from flask import Flask, jsonify, request
 from werkzeug.wrappers import Response
 
 from feeds import config
+from feeds.bundle import PublicFiles
 from feeds.catalog import Catalog
 from feeds.documents import Documents
+from feeds.folder import Folder
 from feeds.model import Document
 from feeds.pages import HERE, Pages
 from feeds.web.answer import Answer, Freshness
@@ -84,8 +86,15 @@ def create_app(config_file: str | os.PathLike[str] | None = None) -> Flask:
     if parent:
         sys.setswitchinterval(0.0005)  # seconds: for so long the thread that renders may keep a request waiting
         documents.prepare()
-    key, content = os.environ.get("FEEDS_DRAFTS"), settings.content_root
-    preview = Preview(catalog, documents, site, content, key) if key else None
+    key = os.environ.get("FEEDS_DRAFTS")
+    files = PublicFiles(
+        settings.content_root,
+        may_lead_to=Folder(settings.content_root, settings.content.include, settings.content.exclude).may_lead_to,
+        is_of_draft=documents.overviews.is_of_draft,
+        aliases=site.aliases,
+        secrets=settings.secrets,
+    )
+    preview = Preview(catalog, documents, site, files, key) if key else None
     pages = ServedPages(documents, site, Pages(site, settings.site.readers), page)
     health = Health(catalog)
     aliases = settings.feeds.aliases
@@ -100,7 +109,7 @@ def create_app(config_file: str | os.PathLike[str] | None = None) -> Flask:
     clients = Clients(server.client_header)
     if task := _let_the_owner(app, settings, catalog, clients):
         tasks.append(task)
-    give_pages(app, documents, content, preview, [_CSP, _NOSNIFF])
+    give_pages(app, documents, files, preview, [_CSP, _NOSNIFF])
     say_errors(app, documents, aliases)
     tasks.append(lambda _requests: documents.write())
     journal = Journal(tasks, wanted=len(tasks) > 1, logged=bool(server.access_log))

@@ -4,19 +4,19 @@ import hashlib
 from collections.abc import Callable
 from datetime import datetime
 
-from feeds import syndicate
+from feeds import paths
 from feeds.documents import Busy, Documents, MustWait, Patience
 from feeds.documents.kept import Kept
 from feeds.errors import FeedsError
 from feeds.formats import opml
-from feeds.formats.filenames import OPML, RSS
 from feeds.model import Document, Site
-from feeds.pages import ASSETS, MEDIA_TYPE, Pages
+from feeds.pages import MEDIA_TYPE, Pages
+from feeds.paths import OPML, RSS
 from feeds.web.answer import Answer
 
 _ROOM = 8 << 20  # bytes of pages
 _OPML = f"/{OPML}"
-_NOT_PAGES = {*syndicate.RESERVED, *ASSETS}  # which Flask has
+_NOT_PAGES = {*paths.ENDPOINTS, *paths.ASSETS}  # which Flask has
 
 
 class ServedPages:
@@ -40,7 +40,7 @@ class ServedPages:
 
         Who wants the `newest` is not given the last one while another takes long to make.
         """
-        feed = syndicate.feed_of_page(path)
+        feed = paths.feed_of_page(path)
         if path != _OPML and feed is None and (not self._site.pages or path in _NOT_PAGES):
             return None
         revision = self._documents.revision(patience)
@@ -66,7 +66,8 @@ class ServedPages:
         if feed is not None and (overview := self._documents.overviews.feed(*feed)):
             body = self._pages.feed(overview.feed, overview.state, overview.feeds)
             return self._answer(path, MEDIA_TYPE, body, overview.changed)
-        article = self._documents.overviews.article(path) if self._site.pages else None
+        is_free = self._site.pages and paths.owner(path, self._site) is None
+        article = self._documents.overviews.article(path) if is_free else None
         if article is None:
             return None
         return self._answer(path, MEDIA_TYPE, self._pages.article(path, *article[:2]), article[2])

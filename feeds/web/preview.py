@@ -9,19 +9,17 @@ be it through a proxy or by another name that leads here. And nobody is answered
 import hmac
 import ipaddress
 from datetime import UTC, datetime
-from functools import partial
-from pathlib import Path
 from urllib.parse import urlsplit
 from wsgiref.types import WSGIEnvironment
 
 from werkzeug.wrappers import Request, Response
 
-from feeds import bundle
+from feeds.bundle import PublicFiles
 from feeds.catalog import Catalog
 from feeds.documents import Documents
 from feeds.documents.render import markdown_renderer
 from feeds.lint import Lint, Problem
-from feeds.model import Site
+from feeds.model import Article, Site
 from feeds.pages import MEDIA_TYPE, aligned, direction, templates
 from feeds.web.answer import Answer
 from feeds.web.clients import FORWARDED
@@ -33,13 +31,18 @@ _NEWEST = 20  # published articles that are listed besides
 class Preview:
     """Shows what is not published yet."""
 
-    def __init__(self, catalog: Catalog, documents: Documents[Answer], site: Site, content: Path, key: str) -> None:
+    def __init__(
+        self, catalog: Catalog, documents: Documents[Answer], site: Site, files: PublicFiles, key: str
+    ) -> None:
         self._key = key
         self._catalog = catalog
         self._documents = documents
         self._site = site
         self._markdown = markdown_renderer(site)
-        self._is_missing = partial(bundle.is_missing, content, site)
+        self._files = files
+
+    def _is_missing(self, article: Article, reference: str) -> bool:
+        return self._files.is_missing(self._site, article, reference)
 
     def may_see(self, request: Request) -> bool:
         """Tell whether a request is from the browser that has the key."""

@@ -1,14 +1,13 @@
 """What Flask answers of pages: previews, the files beside articles, and what is not there."""
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from flask import Flask, request, send_file
 from werkzeug.exceptions import HTTPException, NotFound
 from werkzeug.wrappers import Response
 
-from feeds import bundle
+from feeds.bundle import PublicFiles
 from feeds.documents import Documents
 from feeds.errors import FeedsError
 from feeds.parse.media import media_type
@@ -23,13 +22,13 @@ _FILE_CSP = "default-src 'none'; style-src 'unsafe-inline'; sandbox"  # of a pic
 
 
 def give_pages(
-    app: Flask, documents: Documents[Answer], content: Path, preview: Preview | None, headers: Headers
+    app: Flask, documents: Documents[Answer], files: PublicFiles, preview: Preview | None, headers: Headers
 ) -> None:
     """Give out what belongs to pages, and with a `preview` also what nobody else may see; pages have these headers."""
     if preview:
         _show_drafts(app, preview, headers)
     if documents.site.pages:
-        _give_files(app, documents, content, preview)
+        _give_files(app, documents, files, preview)
 
 
 def _show_drafts(app: Flask, preview: Preview, headers: Headers) -> None:
@@ -49,21 +48,18 @@ def _show_drafts(app: Flask, preview: Preview, headers: Headers) -> None:
         return response
 
 
-def _give_files(app: Flask, documents: Documents[Answer], root: Path, preview: Preview | None) -> None:
+def _give_files(app: Flask, documents: Documents[Answer], files: PublicFiles, preview: Preview | None) -> None:
     """Give out the files of articles that have pages. The one thing that is read from the folder, as it is."""
 
     @app.get("/<path:path>")
     def file(path: str) -> Response:
         live = preview is None or not preview.may_see(request)
-        found = documents.overviews.beside(f"/{path}", live=live) if media_type(path) else None
-        place = bundle.find(root, *found) if found else None
-        if (
-            place is None
-            and (place := bundle.file(root, path))
-            and not documents.overviews.is_referred(path, live=live)
-        ):
+        at = f"/{path}"
+        found = documents.overviews.beside(at, live=live) if media_type(path) else None
+        place = files.find(*found, at) if found else None
+        if place is None and (place := files.file(path)) and not documents.overviews.is_referred(path, live=live):
             place = None  # nobody is shown what no article refers to
-        if place is None:
+        if place is None or documents.overviews.is_pages(at):
             raise NotFound
         response = send_file(place, mimetype=media_type(path), conditional=True, max_age=ASSETS_FOR)
         response.headers.extend([("X-Content-Type-Options", "nosniff"), ("Content-Security-Policy", _FILE_CSP)])

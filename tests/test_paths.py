@@ -1,0 +1,414 @@
+"""Public paths: each belongs to one thing, in what is served and in what is exported, whatever articles ask for."""
+
+import os
+import tempfile
+from contextlib import contextmanager
+from datetime import UTC
+from pathlib import Path
+
+import pytest
+from conftest import App, Site, run
+from hypothesis import given
+from hypothesis import strategies as st
+
+from feeds import paths, syndicate
+from feeds.errors import ConfigError
+from feeds.model import Site as Facts
+from feeds.parse import article as articles
+
+SITE = Facts("T", "https://test.example", "https://test.example", "test.example", pages=True)
+
+
+def exported(site):
+    """Return the paths of the exported files, without those that are compressed."""
+    public = site.root / "public"
+    return {f"/{file.relative_to(public)}" for file in public.rglob("*") if file.is_file()}
+
+
+TAKEN = (
+    "/static/page.css/", "/static/page.css", "/static/page.css.gz/", "/static/feed.css/x/", "/rss.xml.gz/", "/rss.xml/", "/a/feed.json.br/x/",
+    "/feeds.opml.zst/", "/_headers/", "/_headers", "/_redirects", "/feeds.nginx.conf/", "/index.html/", "/index.html", "/index", "/index.html.gz/x/", "/",
+    "/robots.txt", "/robots.txt/", "/ads.txt", "/CNAME", "/sitemap.xml/x/", "/preview/", "/preview/x/", "/healthz", "/stats/", "/hub",
+    "/category/x/", "/tag/x/index.html", "/author/jane/", "/category/x/index.html/y/", "/archive/3/", "/tag/x/archive/12/", "/old/", "/old.xml", "/kept/index.html",
+)  # fmt: skip
+
+
+def test_addresses_that_are_taken(site):
+    """An article whose address is something else's is refused with the line of its link, and all others are published."""
+    site.configure(
+        site={"pages": True},
+        feeds={"aliases": {"/old/": "/rss.xml", "/old.xml": "/rss.xml", "/kept/": "/atom.xml"}},
+        export={"precompressed": ["gzip", "br"], "hosts": ["netlify", "nginx"]},
+    )
+    for number, link in enumerate(TAKEN):
+        site.article(f"{number:02}.md", title="A", link=link, category="x", tags=["x"], author="jane")
+    site.article("b.md", title="B", category="x", tags=["x"], author="jane")
+    done = site.run("build")
+    assert done.returncode == 1
+    assert [line.split(" ")[0] for line in done.stderr.splitlines()] == [
+        f"content/{number:02}.md:4:" for number in range(len(TAKEN))
+    ]
+    assert site.items().keys() == {"B"}
+    assert "/x/b/index.html" in exported(site)
+    assert not [path for path in exported(site) if "robots" in path]
+    assert site.run("check").stdout.count("(refused)") == len(TAKEN)
+
+
+FREE = ("/static/q/", "/robots/", "/category/", "/x.html", "/a/index.html", "/archive/2024/", "/preview-of-x/", "/css/page.css/", "/hosts/_headers/", "/tag",
+        "/healthz/x/", "/old/x/")  # fmt: skip
+
+
+def test_addresses_that_are_free(site, app):
+    """An address that only looks like one that is taken has its page, served and exported."""
+    site.configure(site={"pages": True}, feeds={"aliases": {"/old/": "/rss.xml"}})
+    for number, link in enumerate(FREE):
+        site.article(f"{number}.md", f"Text {number}.", title="A", link=link)
+    done = site.run("build")
+    assert (done.returncode, done.stderr) == (0, "")
+    server = app(site)
+    for number, link in enumerate(FREE):
+        assert f"Text {number}.".encode() in server.get(link).body, link
+        assert f"Text {number}." in (site.root / "public" / paths.file_of_page(link)[1:]).read_text()
+
+
+def test_a_site_with_another_home_links_anywhere(site):
+    """Where articles have no pages here, their links may lead to any path of their site."""
+    site.article("a.md", title="A", link="/robots.txt")
+    site.article("b.md", title="B", link="/robots.txt")
+    assert site.run("build").returncode == 0
+    assert site.items().keys() == {"A", "B"}
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ("/x/", "/x/"), ("/x.html", "/x"), ("/x", "/x.html"), ("/x/", "/x/index.html"), ("/x/", "/x/index"), ("/x.html", "/x.html/y/"),
+        ("/x.html/y/", "/x.html"), ("/x.html/y/", "/x"), ("/x/", "/x/index.html/y/"), ("/x", "/x.html.gz/y/"), ("/a/x.htm/y/z.html", "/a/x.htm"),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("order", ["ab", "ba"])
+def test_addresses_that_exclude_each_other(site, app, first, second, order):
+    """Of two articles that can't both be exported the later is refused, whichever is read first; the other is there."""
+    site.configure(site={"pages": True}, export={"precompressed": ["gzip"]})
+    site.article(f"{order[0]}.md", "First.", title="First", link=first, date="2026-01-01")
+    site.article(f"{order[1]}.md", "Second.", title="Second", link=second, date="2026-02-01")
+    site.article("c.md", title="Third")
+    for _ in range(2):
+        done = site.run("build")
+        assert done.returncode == 1
+        assert done.stderr.startswith(f"content/{order[1]}.md:"), done.stderr
+        assert f"{order[0]}.md" in done.stderr
+    assert site.items().keys() == {"First", "Third"}
+    assert b"First." in app(site).get(first).body
+    assert "First." in (site.root / "public" / paths.file_of_page(first)[1:]).read_text()
+    assert f"content/{order[1]}.md:" in site.run("check").stdout
+    (site.content / f"{order[0]}.md").unlink()
+    assert site.run("build", "--accept").returncode == 0
+    assert site.items().keys() == {"Second", "Third"}
+
+
+@pytest.mark.databases("sqlite", "postgres")
+def test_what_is_published_keeps_its_address(site, app):
+    """A new article with an earlier date, or an edit, takes no address from an article that is live."""
+    site.configure(site={"pages": True})
+    site.article("a.md", "Mine.", title="A", link="/x/", date="2026-03-01")
+    site.article("b.md", "Before.", title="B", link="/y/", date="2026-02-01")
+    site.publish()
+    site.article("b.md", "After.", title="B", link="/x/", date="2026-02-01")
+    site.article("c.md", "Early.", title="C", link="/x/", date="2020-01-01")
+    outcome = site.publish()
+    assert [one.path for one in outcome.refused] == ["b.md", "c.md"]
+    server = app(site)
+    assert b"Mine." in server.get("/x/").body
+    assert b"Before." in server.get("/y/").body
+    assert site.items().keys() == {"A", "B"}
+
+
+@pytest.mark.databases("sqlite", "postgres")
+def test_an_edit_that_needs_a_folder(site):
+    """An edit that would need a folder where the page of a live article is a file is refused, and back."""
+    site.configure(site={"pages": True})
+    site.article("a.md", title="A", link="/x.html", date="2026-03-01")
+    site.article("b.md", title="B", link="/b/", date="2026-02-01")
+    site.publish()
+    site.article("b.md", title="B2", link="/x.html/b/", date="2026-02-01")
+    assert [(one.path, one.line) for one in site.publish().refused] == [("b.md", 1)]
+    assert site.items().keys() == {"A", "B"}
+    (site.content / "a.md").unlink()
+    assert not site.publish(accept=True).refused
+    site.article("c.md", title="C", link="/x", date="2026-01-01")
+    assert [one.path for one in site.publish().refused] == ["c.md"]
+    assert site.items().keys() == {"B2"}
+
+
+def test_articles_may_exchange_addresses(site, app):
+    """Two articles that take each other's address in one go have them."""
+    site.configure(site={"pages": True})
+    for name, link in (("a", "/x/"), ("b", "/y/")):
+        site.article(f"{name}.md", f"Text {name}.", title=name, link=link)
+    site.publish()
+    for name, link in (("a", "/y/"), ("b", "/x/")):
+        site.article(f"{name}.md", f"Text {name}.", title=name, link=link)
+    assert not site.publish().refused
+    assert b"Text b." in app(site).get("/x/").body
+
+
+def test_drafts_and_what_is_over_hold_no_address(site):
+    """A draft and an article that has expired leave their address to others, and a scheduled one is refused in time."""
+    site.configure(site={"pages": True})
+    site.article("a.md", title="A", link="/x/", date="2026-01-01", draft=True)
+    site.article("b.md", title="B", link="/x/", date="2026-01-02", expires="2026-01-03")
+    site.article("c.md", title="C", link="/x/", date="2026-01-04")
+    site.article("d.md", title="D", link="/x/", date="2027-01-01")
+    assert [one.path for one in site.publish().refused] == ["d.md"]
+    assert site.items().keys() == {"C"}
+
+
+def test_an_alias_that_comes_later(site, app):
+    """An alias takes its path from the page of an article: that is reported, and its entry stays in the feeds."""
+    site.configure(site={"pages": True})
+    site.article("a.md", "Text.", title="A", link="/old.html")
+    assert site.run("build").returncode == 0
+    site.configure(feeds={"aliases": {"/old.html": "/rss.xml"}})
+    done = site.run("build")
+    assert (done.returncode, done.stderr.count("content/a.md:")) == (1, 1)
+    assert site.items().keys() == {"A"}
+    assert app(site).get("/old.html").body.startswith(b"<?xml")
+    assert (site.root / "public/old.html").read_bytes().startswith(b"<?xml")
+    site.configure(feeds={"aliases": {"/older.html": "/rss.xml"}})
+    assert site.run("build").returncode == 0
+    assert b"Text." in (site.root / "public/old.html").read_bytes()
+
+
+@pytest.mark.parametrize("alias", ["/preview/", "/preview", "/preview/x", "/rss.xml.gz", "/rss.xml/x", "/static/page.css", "/hub", "/_headers",
+                                   "/category/x/atom.xml.br", "/.feeds-manifest.json", "/.htaccess", "/a/../b.xml", "/a\0b.xml", "/static"])  # fmt: skip
+def test_aliases_that_can_not_be(site, alias):
+    """An alias at a path that is something else's is a mistake in the configuration."""
+    site.configure(feeds={"aliases": {alias: "/atom.xml"}})
+    with pytest.raises(ConfigError):
+        _ = site.config
+
+
+def test_an_alias_in_the_way_of_files(site, app):
+    """An alias that would be a file where the tree has a folder, or the reverse, is served, and left out of the export with a line."""
+    site.configure(
+        site={"pages": True},
+        feeds={"aliases": {"/blog": "/rss.xml", "/tag": "/rss.xml", "/a": "/rss.xml", "/a/b": "/atom.xml"}},
+    )
+    site.article("a.md", "Text.", title="A", link="/blog/a/", tags=["x"])
+    done = site.run("build")
+    assert done.returncode == 0
+    left_out = [line.split(":")[1].split()[0] for line in done.stderr.splitlines()]
+    assert sorted(left_out) == ["/a/b", "/blog", "/tag"]
+    server = app(site)
+    assert {server.get(path).status for path in ("/blog", "/tag", "/a", "/a/b", "/blog/a/", "/tag/x/")} == {200}
+    found = exported(site)
+    assert {"/a", "/blog/a/index.html", "/tag/x/rss.xml"} <= found
+    assert site.run("check").stdout.count("(configuration)") == 3
+
+
+def test_files_yield_to_pages(site, app):
+    """A file whose place in the tree a page needs is neither served nor exported, nor one that a server would take for a compressed page."""
+    site.configure(
+        site={"pages": True}, export={"precompressed": ["gzip"]}, feeds={"aliases": {"/old.json": "/feed.json"}}
+    )
+    names = (
+        "x.png",
+        "y.html/z.png",
+        "own/index.html.gz",
+        "static/page.css.gz",
+        "robots.txt",
+        "old.json",
+        "old.json.gz",
+        "own/fine.png",
+        "manifest.json",
+    )
+    text = " ".join(f"![x](/{name})" for name in names) + " ![x](/x.png) [gz](/robots.txt)"
+    site.article("own/index.md", text, title="A")
+    site.article("b.md", "B.", title="B", link="/x.png/")
+    site.article("c.md", "C.", title="C", link="/y.html")
+    site.article("d.md", "D.", title="D", link="/own/in.png/")
+    for name in (*names, "own/in.png"):
+        site.write(name, "file")
+    assert site.run("build").returncode == 0
+    server, tree = app(site), exported(site)
+    for name in (*names, "own/in.png"):
+        fine = name == "own/fine.png"
+        assert (server.get(f"/{name}").body == b"file") == fine, name
+        file = site.root / "public" / name
+        assert (file.is_file() and file.read_bytes() == b"file") == fine, name
+    assert {"/x.png/index.html", "/y.html", "/own/in.png/index.html"} <= tree
+
+
+SEGMENTS = ("a", "x.html", "x", "index.html", "index", "rss.xml", "rss.xml.gz", "x.html.gz", "static", "page.css", "tag", "news", "archive", "1", "_headers", "preview", "A.htm",
+            "robots.txt", "x.png", "feed")  # fmt: skip
+PATHS = st.lists(st.sampled_from(SEGMENTS), min_size=1, max_size=3).flatmap(
+    lambda parts: st.sampled_from([f"/{'/'.join(parts)}", f"/{'/'.join(parts)}/"])
+)
+
+
+@given(st.lists(PATHS, min_size=1, max_size=7), st.lists(PATHS, max_size=3))
+def test_any_addresses_build(links, aliases):
+    """Whatever articles and aliases ask for, a build writes all but refused articles, and what it writes is what is served."""
+    with tempfile.TemporaryDirectory() as folder:
+        site = Site(Path(folder) / "site")
+        site.configure(
+            site={"pages": True}, export={"precompressed": ["gzip"], "hosts": ["netlify"]}, feeds={"guard": 1.0}
+        )
+        fine = []
+        for alias in dict.fromkeys(aliases):
+            site.configure(feeds={"aliases": {**dict.fromkeys(fine, "/rss.xml"), alias: "/rss.xml"}})
+            try:
+                _ = site.config
+            except ConfigError:
+                continue
+            fine.append(alias)
+        site.configure(feeds={"aliases": dict.fromkeys(fine, "/rss.xml")})
+        for number, link in enumerate(links):
+            site.article(
+                f"{number}.md",
+                f"Text {number}.",
+                title=f"T{number}",
+                link=link,
+                date=f"2026-01-{number + 1:02}",
+                tags=["news"],
+            )
+        done = site.run("build")
+        refused = {line.split(":")[0] for line in done.stderr.splitlines() if line.startswith("content/")}
+        assert done.returncode == bool(refused), done.stderr
+        live = {f"T{number}": link for number, link in enumerate(links) if f"content/{number}.md" not in refused}
+        assert site.items().keys() == live.keys()
+        server = App(site.root)
+        try:
+            for title, link in live.items():
+                written = (site.root / "public" / paths.file_of_page(link)[1:]).read_bytes()
+                assert server.get(link).body == written
+                assert f"Text {title[1:]}.".encode() in written
+            alone = {line.split(" ")[1] for line in done.stderr.splitlines() if line.startswith("feeds.aliases: ")}
+            for alias in fine:
+                answer = server.get(alias)
+                assert answer.status == 200
+                if alias not in alone and not alias.endswith("/"):
+                    assert (site.root / "public" / alias[1:]).read_bytes() == answer.body
+        finally:
+            server.close()
+            site.close()
+
+
+@given(PATHS)
+def test_the_file_of_a_page(page):
+    """A page is one of the pages that its file may be of, and a static host finds it there."""
+    file = paths.file_of_page(page)
+    assert page in paths.pages_of_file(file)
+    assert all(paths.file_of_page(one) == file for one in paths.pages_of_file(file))
+    assert file.endswith((".html", ".htm"))
+
+
+@given(st.lists(PATHS, min_size=2, max_size=6))
+def test_places_are_a_tree(files):
+    """Files that were all accepted can be in one folder: none twice, and none where another has a folder."""
+    places = paths.Places(watched=files)
+    taken = [file for file in (path.removesuffix("/") for path in files) if places.take([file])]
+    assert len(set(taken)) == len(taken)
+    assert not any(one.startswith(f"{other}/") for one in taken for other in taken)
+    assert taken[0] == files[0].removesuffix("/")
+
+
+@contextmanager
+def somebody():
+    """Run as a user who is not root, whom permissions bind."""
+    if os.geteuid():
+        yield
+        return
+    os.seteuid(65534)
+    try:
+        yield
+    finally:
+        os.seteuid(0)
+
+
+@pytest.fixture
+def open_site():
+    """Yield a site in a folder that every user may enter."""
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o755)
+        made = Site(Path(folder) / "site")
+        if not os.geteuid():
+            for place in (made.root, made.content):
+                os.chown(place, 65534, 65534)
+        with somebody():
+            yield made
+        made.close()
+        for place in made.content.rglob("*"):
+            if place.is_dir():
+                place.chmod(0o755)
+
+
+def test_an_unreadable_folder_affects_itself(open_site):
+    """What is in it stays published, it is reported once as refused, everything else goes on, and it is read as soon as it can be."""
+    site = open_site
+    site.configure(site={"pages": True}, feeds={"guard": 1.0})
+    site.article("in/x/a.md", "Old.", title="A")
+    site.article("own/index.md", "Own.", title="Own")
+    site.write("own/pictures/p.png", "png")
+    site.article("z.md", title="Z")
+    assert site.run("build").returncode == 0
+    (site.content / "in").chmod(0)
+    (site.content / "own/pictures").chmod(0)
+    site.article("z.md", "New.", title="Z2")
+    for _ in range(2):
+        done = site.run("build")
+        assert done.returncode == 1
+        assert "content/in/:1: can't be listed: Permission denied" in done.stderr
+        assert site.items().keys() == {"A", "Own", "Z2"}
+
+        assert "/own/pictures/p.png" in exported(site)
+    assert [one.path for one in site.publish(only=["in/x/a.md"]).refused] == ["in/", "own/pictures/"]
+    assert site.items().keys() == {"A", "Own", "Z2"}
+    assert "content/in:1: error:" in site.run("check").stdout
+    (site.content / "own/pictures").chmod(0o755)
+    (site.content / "in").chmod(0o755)
+    (site.content / "in/x/a.md").unlink()
+    assert site.run("build").returncode == 0
+    assert site.items().keys() == {"Own", "Z2"}
+
+
+def test_a_folder_that_is_nested_too_deeply_affects_itself(site):
+    """Folders below the longest path that the system opens are reported, and all other articles are published."""
+    site.article("a.md", title="A")
+    here, name = os.open(site.content, os.O_RDONLY), "d" * 200
+    for _ in range(25):
+        os.mkdir(name, dir_fd=here)
+        deeper = os.open(name, os.O_RDONLY, dir_fd=here)
+        os.close(here)
+        here = deeper
+    os.close(os.open("x.md", os.O_CREAT | os.O_WRONLY, dir_fd=here))
+    os.close(here)
+    site.article("z.md", title="Z")
+    done = site.run("build")
+    assert done.returncode == 1
+    assert "File name too long" in done.stderr
+    assert site.items().keys() == {"A", "Z"}
+
+
+def test_the_owner_of_a_path_depends_on_the_feeds_that_there_are():
+    """A kind of feeds that is not published reserves no paths, nor do archives where there are none."""
+    link = {
+        path: articles.read(f"---\ndate: 2026-01-01\nlink: {path}\n---\n".encode(), "x.md", UTC)
+        for path in ("/tag/x/", "/archive/3/")
+    }
+    bare = Facts("T", "https://test.example", "https://test.example", "test.example", pages=True, by=(), archives=False)
+    for path, read in link.items():
+        assert syndicate.page(read, SITE) is None
+        assert syndicate.page(read, bare) == path
+
+
+def test_a_command_reports_conflicts_from_its_own_folder(site):
+    """`feeds check` finds a conflict before anything was ever published, and writes nothing."""
+    site.configure(site={"pages": True})
+    site.article("a.md", title="A", link="/x.html", date="2026-01-01")
+    site.article("b.md", title="B", link="/x.html/y/", date="2026-02-01")
+    done = run("check", cwd=site.root)
+    assert done.returncode == 1
+    assert "content/b.md:" in done.stdout
+    assert not (site.root / ".feeds").exists()
