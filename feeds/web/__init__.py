@@ -13,7 +13,8 @@ from flask import Flask, jsonify, request
 from werkzeug.wrappers import Response
 
 from feeds import config
-from feeds.catalog import Catalog
+from feeds.catalog import Catalog, Failures
+from feeds.catalog.failures import Memory
 from feeds.documents import Documents
 from feeds.model import Document
 from feeds.pages import HERE, Pages
@@ -50,13 +51,25 @@ _CSP = (
 def create_app(config_file: str | os.PathLike[str] | None = None) -> Flask:
     """Make the WSGI application for any server. Without a file, FEEDS_CONFIG names it, else it is config.yaml.
 
-    It reads the catalog that `feeds serve` or `feeds build` writes, and of the folder no more than pictures.
+    The configuration is read once, by this call. The application reads the catalog that `feeds serve` or `feeds build`
+    writes, and of the folder no more than pictures.
+    """
+    return make_app(config.load(Path(config_file or os.environ.get("FEEDS_CONFIG", "config.yaml")), os.environ))
+
+
+def make_app(settings: config.Config, *, parent: int = 0, preview_key: str = "", memory: Memory | None = None) -> Flask:
+    """Return the WSGI application for a configuration that was read before.
+
+    Args:
+        settings: the configuration.
+        parent: the id of the process that publishes and has started this one as its worker; 0 if none has.
+        preview_key: opens what is not published yet; empty: nothing does.
+        memory: where the publishing process says what fails.
     """
     endings: list[Callable[[], Any]] = []
-    if parent := os.environ.get("FEEDS_PARENT"):
+    if parent:
         os.setpgrp()  # Ctrl-C is for the publishing process, which ends its workers in good order
-        threading.Thread(target=_end_with, args=(int(parent), endings), daemon=True).start()
-    settings = config.load(Path(config_file or os.environ.get("FEEDS_CONFIG", "config.yaml")), os.environ)
+        threading.Thread(target=_end_with, args=(parent, endings), daemon=True).start()
     server, site = settings.server, settings.for_core
     catalog = Catalog(settings.catalog, answers_within=_PATIENCE)  # which whoever publishes makes
 
@@ -84,10 +97,10 @@ def create_app(config_file: str | os.PathLike[str] | None = None) -> Flask:
     if parent:
         sys.setswitchinterval(0.0005)  # seconds: for so long the thread that renders may keep a request waiting
         documents.prepare()
-    key, content = os.environ.get("FEEDS_DRAFTS"), settings.content_root
-    preview = Preview(catalog, documents, site, content, key) if key else None
+    content = settings.content_root
+    preview = Preview(catalog, documents, site, content, preview_key) if preview_key else None
     pages = ServedPages(documents, site, Pages(site, settings.site.readers), page)
-    health = Health(catalog)
+    health = Health(catalog, Failures(catalog, memory))
     aliases = settings.feeds.aliases
 
     @app.get("/healthz")
