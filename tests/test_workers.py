@@ -123,7 +123,7 @@ def test_a_mistake_changes_nothing(site, two):
         hang_up(two, "the configuration is not reloaded, the one before stays in effect: config.yaml")
     (site.root / "config.yaml").write_text(whole)
     said = [line for line in two.log.read_text().splitlines() if "not reloaded" in line]
-    assert "server.max_age: must be a whole number; config.yaml:2:26: server.memory: must be a whole number" in said[0]
+    assert "config.yaml:2:10: server.max_age: must be a whole number; config.yaml:2:22: server.memory: must" in said[0]
     assert "state: can't change while feeds runs; restart it" in said[1]
     site.article("b.md", title="b")
     two.wait_for(lambda: sorted(two.titles()) == ["a", "b"])
@@ -223,7 +223,7 @@ def test_a_publisher_alone_reloads(site):
     server = Server(site.root, "--role", "publisher")
     try:
         site.article("a.md", title="a")
-        server.wait_for(lambda: site.run("status").stdout.startswith("Revision 1, 1 article"))
+        server.wait_for(lambda: ", 1 article" in site.run("status").stdout)
         whole = (site.root / "config.yaml").read_bytes()
         (site.root / "config.yaml").write_text("site: [")
         hang_up(server, "not reloaded")
@@ -234,7 +234,7 @@ def test_a_publisher_alone_reloads(site):
         site.content.joinpath("a.md").replace(site.root / "other/a.md")
         (site.root / "other/b.md").write_text("---\ntitle: b\ndate: 2026-05-01\n---\n\nText.\n")
         hang_up(server, "the configuration is reloaded")
-        server.wait_for(lambda: " 2 articles" in site.run("status").stdout)
+        server.wait_for(lambda: ", 2 articles" in site.run("status").stdout)
         assert health(server)["status"] == "ok"
     finally:
         assert server.stop() == 0

@@ -220,6 +220,10 @@ def said() -> Iterator[None]:
     except FeedsError as error:
         say(str(error))
         sys.exit(error.exit_code)
+    except OSError as error:  # such as no descriptor for a module that is imported only now
+        place = f"{error.filename}: " if error.filename else ""
+        say(f"{place}{error.strerror or error}")
+        sys.exit(FeedsError.exit_code)
     except KeyboardInterrupt:
         sys.exit(128 + signal.SIGINT)
 
