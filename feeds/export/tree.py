@@ -54,10 +54,13 @@ class Tree(Target):
         return os.path.lexists(self._file(path))
 
     def _read(self, path: str) -> bytes:
+        file = self._file(path)
         try:
-            return self._file(path).read_bytes()
-        except OSError:
+            return file.read_bytes()
+        except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
             return b""
+        except OSError as error:  # with a manifest that is taken for missing, what was withdrawn would stay
+            raise FeedsError(f"{file}: can't be read: {error.strerror or error}; nothing was written") from error
 
     def _head(self, path: str) -> bytes | None:
         try:

@@ -1,5 +1,7 @@
 """A hint when a folder may have changed, from the system's events where it has any."""
 
+import ctypes
+import errno
 import logging
 import os
 import threading
@@ -21,12 +23,7 @@ _TRUTH_EVERY = 30.0  # s between two scans though no event came; more where a sc
 _TRUTH_AT_LEAST_EVERY = 600.0  # s
 _POLL_EVERY = 1.0  # s between two scans where there are no events
 _EVENTS_AGAIN_AFTER_S = 600.0  # where the system had no watches left
-_EXHAUSTED = {  # what an error of watchfiles says when one of the system's limits is reached
-    "watch limit reached": "fs.inotify.max_user_watches",  # ENOSPC
-    "os error 28": "fs.inotify.max_user_watches",
-    "os error 24": "fs.inotify.max_user_instances",  # EMFILE
-    "os error 23": "fs.file-max",  # ENFILE
-}
+_IN_DELETE_SELF = 0x400  # inotify(7)
 
 How = Literal["auto", "events", "poll", "off"]
 
@@ -49,9 +46,8 @@ def watch(root: Path, how: How, stop: threading.Event, scan_took: Callable[[], f
         else:
             try:
                 yield from _events(root, stop, scan_took)
-            except (OSError, RuntimeError) as error:  # the folder went away in between, or there are no watches left
-                limit = next((limit for words, limit in _EXHAUSTED.items() if words in str(error)), "")
-                if limit:
+            except (OSError, RuntimeError):  # the folder went away in between, or there are no watches left
+                if limit := _exhausted(root):
                     events_from = time.monotonic() + _EVENTS_AGAIN_AFTER_S
                 if limit and limit not in reported:
                     reported.add(limit)
@@ -89,12 +85,46 @@ def _events(root: Path, stop: threading.Event, scan_took: Callable[[], float]) -
         every = min(max(_TRUTH_EVERY, 20 * scan_took()), _TRUTH_AT_LEAST_EVERY)
         if again or time.monotonic() - scanned > every:
             scanned, again = time.monotonic(), bool(events and again)
+            if _exhausted(root):
+                raise OSError("some folders are not watched")  # about which watchfiles says nothing
             yield None
         elif events or folders:
             paths = {path: _told_of(os.path.relpath(path, real).replace(os.sep, "/")) for _, path in events}
             hints = folders | set(paths.values())
             folders = {hint for path, hint in paths.items() if os.path.isdir(path)}  # noqa: PTH112
             yield None if "" in hints else hints
+
+
+def _exhausted(root: Path) -> str:
+    """Return the name of the system's limit because of which no more folders can be watched; "" if there is none.
+
+    watchfiles ignores every error of `inotify_add_watch` where it is to ignore folders that we may not read, so another
+    watch is tried here.
+    """
+    libc = ctypes.CDLL(None, use_errno=True)
+    if not hasattr(libc, "inotify_init1"):
+        return ""  # not Linux
+    handle = libc.inotify_init1(os.O_CLOEXEC)
+    if handle < 0:
+        error = ctypes.get_errno()
+        ours = error == errno.EMFILE and not _can_open()
+        return (
+            "" if ours else {errno.EMFILE: "fs.inotify.max_user_instances", errno.ENFILE: "fs.file-max"}.get(error, "")
+        )
+    try:
+        watch = libc.inotify_add_watch(handle, os.fsencode(root), _IN_DELETE_SELF)
+        return "fs.inotify.max_user_watches" if watch < 0 and ctypes.get_errno() == errno.ENOSPC else ""
+    finally:
+        os.close(handle)
+
+
+def _can_open() -> bool:
+    """Return whether this process may open another file: EMFILE is also said of its own limit."""
+    try:
+        os.close(os.open(os.devnull, os.O_RDONLY))
+    except OSError:
+        return False
+    return True
 
 
 def _told_of(path: str) -> str:
