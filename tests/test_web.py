@@ -15,6 +15,7 @@ import pytest
 from conftest import App, Site
 from waiting import PatientServer, answered, eventually
 
+from feeds.catalog import Failures
 from feeds.errors import FolderGone
 from feeds.folder import Folder
 from feeds.publish import Publisher
