@@ -196,7 +196,7 @@ def test_a_save_fails(site, serve, tmp_path, error):
     number = ERRORS.index(error)
     cases = [(OF_A_SAVE[number], nth) for nth in ("1+", str(2 + number))]
     if NIGHTLY:
-        cases = [(calls, f"{nth}{more}") for calls in OF_A_SAVE for nth in range(1, 20) for more in ("", "+")]
+        cases = [(calls, f"{nth}{more}") for calls in OF_A_SAVE for nth in range(1, 8) for more in ("", "+")]
     for which, (calls, nth) in enumerate(cases):
         title = f"b{which}"
         with faults.attached(
