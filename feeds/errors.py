@@ -6,15 +6,21 @@ was published is lost: the catalog keeps the last good state, and documents are 
 
 
 class FeedsError(Exception):
-    """A run failed (exit code 3); what was published before is untouched and may be served on."""
+    """A run failed (exit code 3); what was published before is untouched and may be served on.
+
+    The message is for the owner of the site. `public` says the same to anybody: without paths, and without anything
+    that another program printed.
+    """
 
     exit_code = 3
+    public = "the last run failed"
 
 
 class ConfigError(FeedsError):
     """config.yaml or a FEEDS__ variable is wrong: one line for each mistake, nothing was done (exit code 2)."""
 
     exit_code = 2
+    public = "the configuration has a mistake"
 
     def __init__(self, mistakes: list[str]) -> None:
         super().__init__("\n".join(mistakes))
@@ -30,9 +36,13 @@ class UsageError(FeedsError):
 class CatalogError(FeedsError):
     """The catalog can't be opened, read or written; the documents in memory and on disk may still be served."""
 
+    public = "the catalog can't be read or written"
+
 
 class CatalogAway(CatalogError):
     """The database does not answer, or lets nobody in just now; it is to be tried again."""
+
+    public = "the catalog does not answer"
 
 
 class CatalogDamaged(CatalogError):
@@ -42,11 +52,14 @@ class CatalogDamaged(CatalogError):
 class FolderGone(FeedsError):
     """The content folder is not there; everything published stays up until it is back."""
 
+    public = "the content folder is missing"
+
 
 class Locked(FeedsError):
     """Another run holds the catalog's lock; nothing was done (exit code 4)."""
 
     exit_code = 4
+    public = "another run holds the lock"
 
 
 class StandingBy(FeedsError):
@@ -57,6 +70,16 @@ class GuardStopped(FeedsError):
     """The republish guard stopped the run; the last good revision stays up (exit code 5)."""
 
     exit_code = 5
+    public = "the republish guard stopped the run"
+
+
+class TaskFailed(FeedsError):
+    """A task around a regeneration failed, such as `schedule.before`; `public` names the task alone."""
+
+    def __init__(self, message: str, public: str, exit_code: int = FeedsError.exit_code) -> None:
+        super().__init__(message)
+        self.public = public
+        self.exit_code = exit_code
 
 
 class Refused(FeedsError):

@@ -42,7 +42,7 @@ from feeds.folder import Folder
 from feeds.parse.content import Renderer
 from feeds.parse.links import Links
 from feeds.publish import Publisher
-from feeds.web import create_app
+from feeds.web import create_app, make_app
 
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # or each of hundreds of processes compiles us anew
 REPOSITORY = Path(__file__).parent.parent
@@ -514,9 +514,12 @@ class Client:
 class App(Client):
     """The WSGI application of a site, in this process: it answers what `feeds build` or `Site.publish` committed."""
 
-    def __init__(self, root: Path) -> None:
-        """Create the application of the site in the folder `root`."""
-        self._app = create_app(root / "config.yaml")
+    def __init__(self, root: Path, preview_key: str = "") -> None:
+        """Create the application of the site in the folder `root`; the key, if any, opens what is not published yet."""
+        file = root / "config.yaml"
+        self._app = (
+            make_app(config.load(file, os.environ), preview_key=preview_key) if preview_key else create_app(file)
+        )
 
     def get(self, path, method="GET", body=None, **headers):
         """Send a request, with headers given as keyword arguments (`If_None_Match`)."""
@@ -549,10 +552,10 @@ def app():
     """Return a function that creates the application of a site; it is closed at the end."""
     apps = []
 
-    def create(site):
+    def create(site, **options):
         if not (site.root / "config.yaml").exists():
             site.configure()
-        apps.append(App(site.root))
+        apps.append(App(site.root, **options))
         return apps[-1]
 
     yield create

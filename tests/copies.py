@@ -78,18 +78,20 @@ def main():
         if pid == 0:
             os.chdir(cwd)
             os.environ.update(environment)
+            answers = os.dup(1)
             _redirect(Path(output))
             for path, value in constants.items():
                 module, _, name = path.partition(":")
                 *owners, name = name.split(".")
                 setattr(reduce(getattr, owners, sys.modules[module]), name, value)
             ctypes.CDLL(None).prctl(_PR_SET_PTRACER, _ANY, 0, 0, 0)  # strace, which is no parent of ours
+            os.write(answers, f"{os.getpid()}\n".encode())  # only now, so that strace sees the same calls each time
+            os.close(answers)
             assert sys.stdin.buffer.raw.readline() == b'"go"\n'
             if descriptors is not None:
                 resource.setrlimit(resource.RLIMIT_NOFILE, (descriptors, descriptors))
             command(arguments)
             raise AssertionError("a command ends with SystemExit")
-        os.write(1, f"{pid}\n".encode())
         _, status = os.waitpid(pid, 0)
         os.write(1, f"{os.waitstatus_to_exitcode(status)}\n".encode())
 

@@ -3,6 +3,7 @@
 import re
 import shutil
 import subprocess
+from contextlib import contextmanager
 
 from copies import Copies
 
@@ -24,6 +25,20 @@ def fault(effect, at):
     """
     faults = [option for call, when in at.items() for option in ("-e", f"inject={call}:{effect}:when={when}")]
     return ["-e", f"trace={','.join(at)}", *faults]
+
+
+@contextmanager
+def attached(pid, log, effect, at):
+    """Let calls of a process that runs have a fault, in all its threads; yield a function that returns those that had it."""
+    command = [*strace("-o", str(log), *fault(effect, at)), "-p", str(pid)]
+    tracer = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    said = tracer.stderr.readline()
+    assert "attached" in said, said
+    try:
+        yield lambda: [line for line in log.read_text("utf-8", "replace").splitlines() if "INJECTED" in line]
+    finally:
+        tracer.terminate()
+        tracer.communicate(timeout=120)
 
 
 class Faults:

@@ -4,7 +4,7 @@ import time
 from contextlib import contextmanager
 
 from feeds import schedule
-from feeds.catalog import Catalog
+from feeds.catalog import Catalog, Failures
 from feeds.cli.common import make_publisher
 from feeds.command import Command
 from feeds.errors import FeedsError
@@ -31,6 +31,7 @@ class Running:
             publisher,
             folder,
             catalog,
+            Failures(catalog),
             watch=watch,
             cron=None,
             before=Command(before, site.root) if before else None,

@@ -34,9 +34,9 @@ class Quiet(WSGIRequestHandler):
 
 
 @contextmanager
-def served(site, port=0):
+def served(site, port=0, **options):
     """Yield the application of a site, which answers on a `port` of 127.0.0.1 from a thread of this process."""
-    app = App(site.root)
+    app = App(site.root, **options)
     server = make_server("127.0.0.1", port, app._app, threaded=True, request_handler=Quiet)
     app.port = server.port
     thread = threading.Thread(target=server.serve_forever, daemon=True)
@@ -235,12 +235,11 @@ def test_the_budget(big, tab):
     assert page.evaluate("[...document.scripts].every((one) => one.defer && one.src)")
 
 
-def test_a_preview_reloads(site, tab, monkeypatch):
+def test_a_preview_reloads(site, tab):
     """The page of a draft shows what was saved a moment ago, without a hand on the keyboard."""
     site.article("draft.md", "Old words.", title="Draft", draft=True)
     site.publish()
-    monkeypatch.setenv("FEEDS_DRAFTS", "the-key")
-    with served(site) as app:
+    with served(site, preview_key="the-key") as app:
         page = tab(app, "/preview/?the-key")
         assert barriers(page) == []
         page.get_by_role("link", name="Draft").click()

@@ -385,7 +385,9 @@ def test_what_a_page_says_of_its_article(site):
 def test_a_link_makes_nothing_public_that_is_not(site, app):
     """A symbolic link to a file that is excluded, of a draft, or one of the program's own, is neither served nor exported."""
     site.configure(
-        site={"pages": True}, content={"path": ".", "exclude": ["content/private/", "*.secret.txt", "public/"]}, server={"access_log": "log.txt"}
+        site={"pages": True},
+        content={"path": ".", "exclude": ["content/private/", "*.secret.txt", "public/"]},
+        server={"access_log": "log.txt"},
     )
     (site.root / "config.yaml").rename(site.root / "settings.json")
     site.article("own/index.md", "Own.", title="Own", link="/own/")
@@ -406,7 +408,11 @@ def test_a_link_makes_nothing_public_that_is_not(site, app):
     for name, target in targets.items():
         (site.content / f"own/{name}.{ending[name]}").symlink_to(f"../{target}")
         (site.content / f"{name}.{ending[name]}").symlink_to(target)
-    site.article("refers.md", " ".join(f"![x]({name}.{ending[name]})" for name in targets) + " ![x](/log.txt) ![x](/settings.json)", title="R")
+    site.article(
+        "refers.md",
+        " ".join(f"![x]({name}.{ending[name]})" for name in targets) + " ![x](/log.txt) ![x](/settings.json)",
+        title="R",
+    )
     assert site.run("build", "-c", "settings.json").returncode == 0
     (site.root / "settings.json").rename(site.root / "config.yaml")
     server = app(site)

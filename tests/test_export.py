@@ -115,7 +115,10 @@ def test_a_forged_manifest_removes_nothing_behind_a_link(tmp_path):
         (outside / name).write_text("theirs")
     (root / "tag").symlink_to(outside)
     (root / "mine.xml").write_text("x")
-    facts = {path: ["d", 1, 1] for path in ("/tag/rss.xml", "/tag/deep/a.xml", "/tag/./rss.xml", "//tag//rss.xml", "/mine.xml/x")}
+    facts = {
+        path: ["d", 1, 1]
+        for path in ("/tag/rss.xml", "/tag/deep/a.xml", "/tag/./rss.xml", "//tag//rss.xml", "/mine.xml/x")
+    }
     (root / MANIFEST).write_text(json.dumps(facts))
     (root / ".feeds-unfinished").touch()
     Tree(root).finish([])
@@ -156,7 +159,11 @@ def test_a_file_becomes_a_folder(site, old, new):
         site.article("a.md", f"At {link}.", title="a", link=link)
         done = site.run("build")
         assert (done.returncode, done.stderr) == (0, "")
-        pages = [file for file in (site.root / "public").rglob("*.html") if file.is_file() and f"At {link}." in file.read_text()]
+        pages = [
+            file
+            for file in (site.root / "public").rglob("*.html")
+            if file.is_file() and f"At {link}." in file.read_text()
+        ]
         assert len(pages) == 2  # its page and the first one
 
 

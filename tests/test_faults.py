@@ -18,6 +18,7 @@ from hypothesis import settings
 pytestmark = [pytest.mark.needs("strace"), pytest.mark.unmeasured]
 
 NIGHTLY = settings().max_examples >= 1_000
+ERRORS = ["ENOSPC", "EIO", "EMFILE", "ENAMETOOLONG", "EACCES"]
 LOG = r"catalog\.db-wal>"
 
 # each kind of step that a build takes, in their order: the first call of it
@@ -145,6 +146,90 @@ def test_refused(scene, tmp_path, what, error):
         assert (done.returncode, done.stderr.count("\n")) == (code, int(code > 0)), done.stderr
     assert scene.torn(place) == []
     finished(scene, place)
+
+
+@pytest.mark.parametrize("calls", [faults.CALLS, "openat"])
+def test_one_call_fails(scene, tmp_path, calls):
+    """Whichever call of a build fails, with whichever error: a sentence or nothing, no torn document, and a next build."""
+    traced = scene.traced(scene.copy(tmp_path / "traced"), calls, constants=faults.ONE_THREAD)
+    steps = range(0 if NIGHTLY else 5, len(traced), 1 if NIGHTLY else len(traced) // len(ERRORS))
+    for number, step in enumerate(steps):
+        for error in ERRORS if NIGHTLY else [ERRORS[number % len(ERRORS)]]:
+            place = scene.copy(tmp_path / f"site-{step}-{error}")
+            name = traced[step].partition("(")[0]
+            nth = sum(call.startswith(f"{name}(") for call in traced[: step + 1])
+            done, _ = scene.injected(place, f"error={error}", {name: nth}, constants=faults.ONE_THREAD)
+            case = (traced[step], error, done.stderr)
+            assert done.returncode in {0, 1, 2, 3}, case
+            assert "Traceback" not in done.stderr, case
+            assert (done.returncode == 0) <= (done.stderr == ""), case
+            if done.returncode != 1:  # all but an article that could not be read is published
+                assert scene.torn(place) == [], case
+            finished(scene, place)
+            shutil.rmtree(place)
+
+
+def test_killed_twice_in_a_row(scene, tmp_path):
+    """A build that is killed, and the next one too, at any call of each, is finished by the third."""
+    for step in range(0 if NIGHTLY else 11, len(scene.calls), 1 if NIGHTLY else len(scene.calls) // 3):
+        place = scene.copy(tmp_path / f"site-{step}")
+        first, second = scene.at(step), scene.at(len(scene.calls) - 1 - step)
+        done, _ = scene.injected(place, "signal=KILL", first, constants=faults.ONE_THREAD)
+        assert done.returncode == -signal.SIGKILL
+        done, _ = scene.injected(place, "signal=KILL", second, constants=faults.ONE_THREAD)
+        assert done.returncode in {0, -signal.SIGKILL}  # it may have fewer calls to make
+        assert scene.torn(place) == []
+        finished(scene, place)
+        shutil.rmtree(place)
+
+
+# calls of a publisher that fail while an article is saved, each kind once or from one on
+OF_A_SAVE = ["pwrite64", "openat", "fdatasync,fsync,ftruncate", "openat,pwrite64,read", "newfstatat,openat"]
+
+
+@pytest.mark.parametrize("error", ERRORS)
+def test_a_save_fails(site, serve, tmp_path, error):
+    """Whichever call of a publisher fails while an article is saved, workers answer, and the article is published after it."""
+    site.article("a.md", title="a")
+    server = serve(site)
+    server.wait_for(lambda: server.titles() == ["a"])
+    number = ERRORS.index(error)
+    cases = [(OF_A_SAVE[number], nth) for nth in ("1+", str(2 + number))]
+    if NIGHTLY:
+        cases = [(calls, f"{nth}{more}") for calls in OF_A_SAVE for nth in range(1, 8) for more in ("", "+")]
+    for which, (calls, nth) in enumerate(cases):
+        title = f"b{which}"
+        with faults.attached(
+            server.process.pid, tmp_path / "strace", f"error={error}", dict.fromkeys(calls.split(","), nth)
+        ) as injected:
+            site.article(f"{title}.md", title=title)
+            if nth == "1+" and "openat" in calls:
+                server.wait_for(lambda: b'"degraded"' in server.get("/healthz").body)
+            server.wait_for(lambda title=title, injected=injected: injected() or title in server.titles())
+            assert server.get("/rss.xml").status == 200
+        server.wait_for(lambda title=title: title in server.titles())
+        server.wait_for(lambda: b'"ok"' in server.get("/healthz").body)
+    assert server.stop() == 0
+
+
+@pytest.mark.parametrize("call", ["pwrite64", "openat"])
+def test_a_publisher_is_killed_twice(site, serve, tmp_path, call):
+    """A server that is killed while articles are published, and again after its restart, publishes all of them."""
+    site.article("a.md", title="a")
+    titles = ["a"]
+    for round_ in range(2):
+        server = serve(site)
+        with faults.attached(server.process.pid, tmp_path / "strace", "signal=KILL", {call: 20 + 5 * round_}):
+            until = time.monotonic() + 120
+            while server.process.poll() is None and time.monotonic() < until:
+                titles.append(f"b{len(titles)}")
+                site.article(f"{titles[-1]}.md", title=titles[-1])
+                time.sleep(0.2)
+        assert server.process.wait() == -signal.SIGKILL
+    server = serve(site)
+    server.wait_for(lambda: set(server.titles()) == set(titles[-50:]))
+    server.wait_for(lambda: f", {len(titles)} articles" in site.run("status").stdout)
+    assert site.run("status").returncode == 0
 
 
 def test_no_descriptors(scene, tmp_path):

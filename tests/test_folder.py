@@ -4,6 +4,8 @@ import itertools
 import os
 import pickle
 import shutil
+import subprocess
+import sys
 import tempfile
 import threading
 from pathlib import Path
@@ -442,3 +444,35 @@ def test_another_process_is_given_no_names(root):
     next(scan)
     assert len(pickle.dumps(look)) == small
     assert len([*scan]) == 100
+
+
+WATCHING = """
+import logging, sys, threading
+from pathlib import Path
+from feeds.folder.watch import watch
+logging.basicConfig(format="%(message)s")
+hints = watch(Path(sys.argv[1]), "auto", threading.Event(), lambda: 0.0)
+print([next(hints) for _ in range(4)])
+"""
+
+
+@pytest.mark.needs("strace")
+@pytest.mark.unmeasured
+@pytest.mark.parametrize(
+    ("call", "error", "limit"),
+    [
+        ("inotify_add_watch", "ENOSPC", "fs.inotify.max_user_watches"),
+        ("inotify_init1", "EMFILE", "fs.inotify.max_user_instances"),
+        ("inotify_init1", "ENFILE", "fs.file-max"),
+    ],
+)
+def test_no_watches_left(tmp_path, call, error, limit):
+    """Where the system can watch no more folders, one sentence names its limit, and the folder is polled."""
+    injected = ["strace", "-f", "-qq", "-o", "/dev/null", "-e", f"trace={call}", "-e", f"inject={call}:error={error}"]
+    command = [*injected, sys.executable, "-c", WATCHING, str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=120)
+    assert done.stdout == "[None, None, None, None]\n"
+    assert done.stderr == (
+        f"{tmp_path}: the system can't watch more folders (inotify), so it is looked through every second instead; "
+        f"raise the limit {limit} with sysctl\n"
+    )

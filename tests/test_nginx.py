@@ -55,7 +55,8 @@ def served(root, site_keys=None, **server):
     site = Site(root / "site")
     site.configure(
         site=site_keys or {},
-        server={"max_age": 1, "client_header": "X-Real-IP", "limit": 60, **server}, schedule={"webhook": SECRET}
+        server={"max_age": 1, "client_header": "X-Real-IP", "limit": 60, **server},
+        schedule={"webhook": SECRET},
     )
     for number in range(8):
         site.article(f"{number}.md", f"Text {number}. " * 50, title=f"T{number}", date=f"2026-05-0{number + 1}")

@@ -374,14 +374,13 @@ def test_a_preview(serve, site):
     server.wait_for(lambda: server.get("/preview/state", Cookie=cookie).body != state)
 
 
-def test_a_preview_needs_its_key(app, site, monkeypatch):
+def test_a_preview_needs_its_key(app, site):
     """Without the key no draft is shown, nor with it through a proxy, by a foreign name or from another address."""
     site.configure(site={"pages": True})
     site.article("draft/index.md", "Secret.", draft=True, title="Draft")
     site.write("draft/p.png", b"png")
     site.publish()
-    monkeypatch.setenv("FEEDS_DRAFTS", "the-key")
-    server = app(site)
+    server = app(site, preview_key="the-key")
     cookie = f"Cookie: {let_in(server, 'the-key')}"
     ours = "Host: localhost:8000"
     paths = ("/preview/", "/preview/draft/index.md", "/preview/state")
@@ -624,8 +623,13 @@ def test_a_page_that_cannot_be(site):
     site.article("tag.md", title="T", category="category")
     site.article("good.md", title="G")
     lines = site.run("check").stdout.splitlines()
-    found = {rule: [line.split(":")[0] for line in lines if line.endswith(f"({rule})")] for rule in ("no-page", "refused")}
-    assert found == {"no-page": ["content/a.md", "content/hidden.md"], "refused": ["content/stats.md", "content/tag.md"]}
+    found = {
+        rule: [line.split(":")[0] for line in lines if line.endswith(f"({rule})")] for rule in ("no-page", "refused")
+    }
+    assert found == {
+        "no-page": ["content/a.md", "content/hidden.md"],
+        "refused": ["content/stats.md", "content/tag.md"],
+    }
 
 
 def test_readers_that_are_not_known(site):

@@ -1128,7 +1128,8 @@ def test_a_slow_script_under_serve_is_stopped(site, serve):
     server.wait_for(stopped)
     for n in range(13, 23):
         (site.content / f"{n}.md").unlink()
-    server.wait_for(lambda: b"of 30 entries 17 would vanish" in server.get("/healthz").body)
+    server.wait_for(lambda: "of 30 entries 17 would vanish" in site.run("status").stdout)
+    assert b"publish: the republish guard stopped the run" in server.get("/healthz").body
     assert stopped() == 1
     assert len(server.titles()) == 24
     assert site.run("build", "--wait", "20").returncode == 5

@@ -12,7 +12,6 @@ import subprocess
 import sys
 import threading
 import time
-from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
@@ -257,13 +256,6 @@ def test_nothing_shows_before_the_hour_and_everything_right_after(site, app):
         assert server.get("/tag/soon/rss.xml").status == 200
 
 
-def environ(file):
-    """Return the environment of a process; nothing of one that is over."""
-    with suppress(OSError):
-        return file.read_bytes().split(b"\0")
-    return []
-
-
 @pytest.mark.needs("faketime")
 def test_the_clock_jumps(site, serve, monkeypatch):
     """An article whose hour comes while the machine sleeps, or by a set clock, is live right afterwards."""
@@ -280,8 +272,8 @@ def test_the_clock_jumps(site, serve, monkeypatch):
     assert server.titles() == ["a"]
     offset.write_text("+2d")
     server.wait_for(lambda: "b" in server.titles())
-    parent = f"FEEDS_PARENT={server.process.pid}".encode()  # said to all that it starts
-    workers = [int(file.parent.name) for file in Path("/proc").glob("[0-9]*/environ") if parent in environ(file)]
+    task = Path(f"/proc/{server.process.pid}/task/{server.process.pid}")
+    workers = [int(child) for child in (task / "children").read_text().split()]
     assert workers
     for process in (*workers, server.process.pid):  # what waits by the clock, as who ends them does, may wait for days
         os.kill(process, signal.SIGKILL)

@@ -15,6 +15,7 @@ import pytest
 from conftest import App, Site
 from waiting import PatientServer, answered, eventually
 
+from feeds.catalog import Failures
 from feeds.errors import FolderGone
 from feeds.folder import Folder
 from feeds.publish import Publisher
@@ -238,6 +239,7 @@ def test_the_hours_need_no_folder(site, app, looks):
         Publisher(folder, catalog, settings.for_core, settings.feeds.guard),
         folder,
         catalog,
+        Failures(catalog),
         watch=settings.content.watch,
         cron=None,
         before=None,

@@ -14,6 +14,7 @@ import sqlalchemy as sa
 
 from feeds.catalog import mend
 from feeds.catalog.engine import PATIENCE, RUN, Database, Leadership
+from feeds.catalog.failures import Failure, Failures, changed, decode
 from feeds.catalog.reader import Reader
 from feeds.catalog.rows import (
     Claim,
@@ -47,6 +48,8 @@ __all__ = [
     "Catalog",
     "Claim",
     "Counted",
+    "Failure",
+    "Failures",
     "Holder",
     "Known",
     "Leadership",
@@ -97,8 +100,10 @@ class Catalog:
         Raises `CatalogDamaged` for a file that is no catalog of ours, `CatalogError` for what can't be opened.
         """
         if self._schema() == SCHEMA:
+            self._database.reserve_failures()
             return
         with self.lock(PATIENCE):
+            self._database.reserve_failures()
             schema = self._schema()  # by now
             if schema == SCHEMA:
                 return
@@ -225,6 +230,14 @@ class Catalog:
         with self.write_stats() as stats:
             stats.erased(days)
         return True
+
+    def failures(self) -> dict[str, Failure]:
+        """Return what fails at present, by task. Raise `CatalogError`."""
+        return decode(self._database.failures())
+
+    def set_failure(self, task: str, failure: Failure | None) -> None:
+        """Keep why a task fails, or that it does not. Raise `CatalogError`."""
+        self._database.change_failures(lambda record: changed(record, task, failure))
 
     def ask(self) -> None:
         """Ask whoever publishes for a regeneration, who sees it in `Reader.asked`."""

@@ -128,6 +128,15 @@ class Database(Protocol):
     def announce(self, connection: sa.Connection) -> None:
         """Tell who listens of a new revision, as soon as it is committed."""
 
+    def failures(self) -> bytes:
+        """Return the record of what fails at present (`feeds.catalog.failures`). Raise `CatalogError`."""
+
+    def change_failures(self, change: Callable[[bytes], bytes]) -> None:
+        """Replace the record by what `change` returns for it. Raise `CatalogError`."""
+
+    def reserve_failures(self) -> None:
+        """Make the record, where a disk may later be too full for it."""
+
     def keep_aside(self) -> Path:
         """Put what is damaged aside, and give where. Raises `CatalogError` where that is not ours to do."""
 

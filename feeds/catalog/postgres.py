@@ -28,7 +28,7 @@ from feeds.catalog.engine import (
     taken,
     unusable,
 )
-from feeds.catalog.schema import METADATA, NO_SAMPLES, POSTGRES_MIGRATIONS, STATS_METADATA
+from feeds.catalog.schema import METADATA, NO_SAMPLES, POSTGRES_MIGRATIONS, STATS_METADATA, meta
 from feeds.catalog.sessions import CHANNEL, CLIENT, HERE, SERVER, SessionLeadership, listening, number
 from feeds.errors import CatalogAway, CatalogError, ConfigError
 
@@ -58,6 +58,8 @@ _REWRITE = (
     "TRUNCATE {0}",
     "INSERT INTO {0} SELECT * FROM kept_{0}",
 )
+_FAILURES_KEY = "failures"
+_FAILURES = sa.select(meta.c.value).where(meta.c.key == _FAILURES_KEY)
 _IS_THERE = sa.text(
     "SELECT current_schema(), EXISTS (SELECT 1 FROM pg_class "
     "WHERE relnamespace = quote_ident(current_schema())::regnamespace AND relkind IN ('r', 'p', 'v', 'm', 'f'))"
@@ -248,6 +250,24 @@ class Postgres:
     def announce(connection: sa.Connection) -> None:
         """Tell who listens at the schema's channel."""
         connection.execute(_ANNOUNCE)
+
+    def failures(self) -> bytes:
+        """Read the row of failures."""
+        with self.reading() as connection:
+            return str(connection.execute(_FAILURES).scalar() or "").encode()
+
+    def change_failures(self, change: Callable[[bytes], bytes]) -> None:
+        """Write the row of failures if it changes."""
+        before = self.failures()
+        after = change(before)
+        if after != before:
+            row = {"key": _FAILURES_KEY, "value": after.decode().strip()}
+            with self.writing() as connection:
+                insert = self.insert(meta).values(row)
+                connection.execute(insert.on_conflict_do_update(index_elements=["key"], set_=row))
+
+    def reserve_failures(self) -> None:
+        """Do nothing: a row has no place of its own."""
 
     def keep_aside(self) -> Path:
         """Refuse: a database is its owner's."""

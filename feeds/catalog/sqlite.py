@@ -7,7 +7,9 @@ do that: when a B-tree moves rows to another page, copies stay in the unused par
 """
 
 import contextlib
+import fcntl
 import json
+import os
 import sqlite3
 import threading
 import time
@@ -31,6 +33,7 @@ from feeds.catalog.engine import (
     taken,
     unusable,
 )
+from feeds.catalog.failures import RECORD_BYTES
 from feeds.catalog.leadership import Alone, FileLeadership, try_lock
 from feeds.catalog.rows import packed_as_text
 from feeds.catalog.schema import SQLITE_MIGRATIONS, STATS_METADATA, audience, imports
@@ -71,6 +74,8 @@ class Sqlite:
         self._file = file
         self._catalog = _File(file)
         self._stats = _File(file and Path(f"{file}.{_STATS}"))
+        self._failures_file = Path(f"{file}.failures")
+        self._failures = b""  # of a catalog in memory
         self.engine = self._catalog.engine
         self._clearing: threading.Thread | None = None  # copies a large log to its place
         self._held = threading.local()  # the locks that a thread holds, by their names
@@ -262,6 +267,38 @@ class Sqlite:
 
     def announce(self, _connection: sa.Connection) -> None:
         """Leave it to who reads to look again: that costs nothing here."""
+
+    def failures(self) -> bytes:
+        """Read the file beside ours; one that is missing or can't be read holds no failures."""
+        if self._file is None:
+            return self._failures
+        try:
+            return self._failures_file.read_bytes()
+        except OSError:
+            return b""
+
+    def change_failures(self, change: Callable[[bytes], bytes]) -> None:
+        """Overwrite the file in place, which needs no room on the disk."""
+        if self._file is None:
+            self._failures = change(self._failures)
+            return
+        try:
+            handle = os.open(self._failures_file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX)
+                before = os.pread(handle, RECORD_BYTES, 0)
+                after = change(before)
+                if after != before:
+                    os.pwrite(handle, after, 0)
+            finally:
+                os.close(handle)
+        except OSError as error:
+            raise unusable(self.name, error.strerror) from error
+
+    def reserve_failures(self) -> None:
+        """Give the file its size, so that it can be overwritten when the disk is full."""
+        with contextlib.suppress(CatalogError):  # whoever writes the catalog reports that
+            self.change_failures(lambda record: record.ljust(RECORD_BYTES))
 
     def keep_aside(self) -> Path:
         """Rename the file."""

@@ -20,7 +20,6 @@ from feeds.catalog.schema import (
     chunks,
     entries,
     feeds,
-    meta,
     readings,
     renditions,
     revisions,
@@ -268,10 +267,8 @@ class Writer(AddressReader):
             if oldest is not None:
                 self._connection.execute(renditions.delete().where(mine, renditions.c.revision <= oldest))
 
-    def remember_run(self, run: Run, *, over: bool = True) -> None:
-        """Keep what came of a regeneration; and whether what ended one before it is over."""
-        if over:
-            self._connection.execute(meta.delete().where(meta.c.key == "failure"))
+    def remember_run(self, run: Run) -> None:
+        """Keep what came of a regeneration."""
         self.set_meta("run", json.dumps({"at": run.at.isoformat(), "seconds": run.seconds, "outcome": run.outcome}))
 
     def _put_over(self, table: sa.Table, names: tuple[str, ...], rows: list[tuple[Any, ...]]) -> None:

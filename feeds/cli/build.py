@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import click
 
 from feeds import config, export, hosts
-from feeds.catalog import Catalog
+from feeds.catalog import Catalog, Failures
 from feeds.cli.common import (
     REFUSED,
     Call,
@@ -48,6 +48,7 @@ def build(call: Call, output: str | None, force: bool, accept: bool, no_export: 
     if call.verbose:
         say_without_effect(settings)
     catalog = open_catalog(settings)
+    failures = Failures(catalog)
     publisher, folder = make_publisher(settings, catalog)
     Days(settings, catalog).close()
     with catalog.lock(wait):
@@ -55,20 +56,21 @@ def build(call: Call, output: str | None, force: bool, accept: bool, no_export: 
         now, told = datetime.now(UTC), True
         written, removed = list[str](), list[str]()
 
-        with progress_bar("reading", folder, quiet=call.quiet) as progress:
+        with failures.of("publish"), progress_bar("reading", folder, quiet=call.quiet) as progress:
             outcome = publisher.refresh(now, force=force, accept=accept, mended=say_mended, progress=progress)
         if not no_export:
-            tree = export.opened(place, hosts.Sent(settings.for_core, settings.feeds.aliases))
-            with Crew(settings, catalog, tree, force=force) as crew:
-                if not accept:
-                    _hold_against(tree, catalog)
-                purging = Purging(settings, catalog)
-                try:
-                    written, removed = _export(crew, tree, purging, catalog.require_lock)
-                except CatalogDamaged as damage:  # which only reading its texts has shown
-                    say_mended(damage, catalog.mend())
-                    outcome = publisher.refresh(datetime.now(UTC), accept=accept)
-                    written, removed = _export(crew, tree, purging, catalog.require_lock)
+            with failures.of("export"):
+                tree = export.opened(place, hosts.Sent(settings.for_core, settings.feeds.aliases))
+                purging = Purging(settings, catalog, failures)
+                with Crew(settings, catalog, tree, force=force) as crew:
+                    if not accept:
+                        _hold_against(tree, catalog)
+                    try:
+                        written, removed = _export(crew, tree, purging, catalog.require_lock)
+                    except CatalogDamaged as damage:  # which only reading its texts has shown
+                        say_mended(damage, catalog.mend())
+                        outcome = publisher.refresh(datetime.now(UTC), accept=accept)
+                        written, removed = _export(crew, tree, purging, catalog.require_lock)
             told = purging.tell([*written, *removed])
     report(outcome, settings)
     if call.verbose and not no_export:

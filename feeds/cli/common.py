@@ -89,7 +89,7 @@ def make_publisher(settings: config.Config, catalog: "Catalog") -> "tuple[Publis
 
 
 def open_catalog(settings: config.Config) -> "Catalog":
-    from feeds.catalog import Catalog
+    from feeds.catalog import Catalog, Failures
 
     catalog = Catalog(settings.catalog)
     _close_at_the_end(catalog)
@@ -98,6 +98,9 @@ def open_catalog(settings: config.Config) -> "Catalog":
     except CatalogDamaged as damage:
         with catalog.lock():
             say_mended(damage, catalog.mend())
+    except CatalogError as error:
+        Failures(catalog).failed("publish", error)
+        raise
     return catalog
 
 
@@ -194,7 +197,9 @@ def advice(settings: config.Config) -> list[str]:
 
 
 def say(line: str) -> None:
-    click.echo(line, err=True)
+    """Write a line to stderr; that its disk is full, or nobody reads it, ends no run."""
+    with suppress(OSError):
+        click.echo(line, err=True)
 
 
 def print_json(value: Any) -> None:
@@ -215,6 +220,10 @@ def said() -> Iterator[None]:
     except FeedsError as error:
         say(str(error))
         sys.exit(error.exit_code)
+    except OSError as error:  # such as no descriptor for a module that is imported only now
+        place = f"{error.filename}: " if error.filename else ""
+        say(f"{place}{error.strerror or error}")
+        sys.exit(FeedsError.exit_code)
     except KeyboardInterrupt:
         sys.exit(128 + signal.SIGINT)
 

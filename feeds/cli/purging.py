@@ -4,8 +4,9 @@ import json
 from collections.abc import Iterable
 
 from feeds import config
-from feeds.catalog import Catalog, Reader
-from feeds.cli.common import plural, say
+from feeds.catalog import Catalog, Failures, Reader
+from feeds.cli.common import REFUSED, plural, say
+from feeds.errors import TaskFailed
 
 _OWED = "to purge"
 
@@ -18,8 +19,9 @@ def owed(reader: Reader) -> list[str]:
 class Purging:
     """Tells caches of what a run changed, after it. Does nothing without `export.purge`."""
 
-    def __init__(self, settings: config.Config, catalog: Catalog) -> None:
+    def __init__(self, settings: config.Config, catalog: Catalog, failures: Failures) -> None:
         self._settings = settings
+        self._failures = failures
         self._catalog = catalog
         self._owed = set[str]()  # paths that earlier runs have changed, and could not tell of
         if settings.export.purge:
@@ -36,6 +38,7 @@ class Purging:
         """Tell of what was changed, and of what is still to be told. Gives whether all is well; what is not is said."""
         settings = self._settings
         if not settings.export.purge:
+            self._failures.succeeded("purge")  # it is no longer wanted
             return True
         from feeds.purge import Purge, plain  # which most runs do without
 
@@ -44,7 +47,11 @@ class Purging:
         if paths:
             complaint, left = Purge(settings.export.purge, settings.for_core.feeds_url, settings.root).tell(paths)
         if complaint:
-            say(f"export.purge: {complaint}; {plural(len(left), 'file')} to be purged with the next run")
+            said = f"export.purge: {complaint}; {plural(len(left), 'file')} to be purged with the next run"
+            self._failures.failed("purge", TaskFailed(said, "caches are still to be told", REFUSED))
+            say(said)
+        else:
+            self._failures.succeeded("purge")
         self._owed = set(left)
         self._keep(self._owed)
         return not complaint

@@ -1,36 +1,39 @@
-"""`feeds serve`: one publishing process, and the workers that it starts; or one of the two alone."""
+"""`feeds serve`: one publishing process, and the workers that it starts; or one of the two alone.
+
+The configuration is read when the command starts, and again on SIGHUP. All parts use one configuration: workers are
+given the one that this process has read (`workers`), and a new one takes effect in all of them, or in none.
+"""
 
 import atexit
+import ctypes
 import ipaddress
 import multiprocessing
 import os
-import resource
 import secrets
 import shutil
 import signal
 import socket
 import tempfile
 import threading
+from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import NamedTuple, cast
 
 import click
-from granian import Granian
-from granian.constants import HTTPModes, Interfaces, RuntimeModes
-from granian.http import HTTP1Settings
-from granian.log import LogLevels
 
 from feeds import config, schedule
-from feeds.catalog import Catalog
-from feeds.cli.common import Call, Days, command, make_publisher, open_catalog, say_mended, say_without_effect
+from feeds.catalog import Catalog, Failures
+from feeds.catalog.failures import RECORD_BYTES, Memory
+from feeds.cli.common import Call, Days, command, make_publisher, open_catalog, say, say_mended, say_without_effect
 from feeds.cli.teller import Teller, notify
+from feeds.cli.workers import Workers, loader
 from feeds.command import Command
-from feeds.errors import CatalogAway, FeedsError, Locked, UsageError
+from feeds.errors import CatalogAway, ConfigError, FeedsError, Locked, TaskFailed, UsageError
 from feeds.publish import Outcome
+from feeds.text import one_line
 
-_CONNECTIONS = 8192  # of a worker: silent ones cost a descriptor and a little memory each
-_HEADER_PATIENCE = 10_000  # ms for a request's head; a silent connection is closed then
 _LOOK_EVERY = 0.5  # seconds between two looks at whether a signal came
-_HEADER_ROOM = 65_536  # bytes of a request's head
 
 
 @command
@@ -49,119 +52,206 @@ _HEADER_ROOM = 65_536  # bytes of a request's head
 def serve(call: Call, role: str, host: str | None, port: int | None, workers: int | None, drafts: bool) -> int:
     """Watch the folder, regenerate, and serve the feeds.
 
-    Until Ctrl-C or SIGTERM. With several roles, any number of processes share one catalog: `web` answers and needs no
-    folder; `publisher` regenerates and answers nothing but /healthz, and of several one leads while others stand by.
+    Until Ctrl-C or SIGTERM. SIGHUP reads the configuration again: it takes effect if it has no mistake. With several
+    roles, any number of processes share one catalog: `web` answers and needs no folder; `publisher` regenerates and
+    answers nothing but /healthz, and of several one leads while others stand by.
     """
     settings = call.settings
-    host, port, workers = host or settings.server.host, port or settings.server.port, workers or settings.server.workers
+    where = _Where(host, port, workers)
+    host, port = where.host_of(settings), where.port_of(settings)
     if drafts and not _is_loopback(host):
         raise UsageError(f"--drafts shows what is not published: it needs --host 127.0.0.1, and not {host}")
     if drafts and role != "all":
         raise UsageError("--drafts shows what is not published: it needs the folder and the pages, so --role all")
-    if settings.server.metrics and settings.server.metrics.endswith(f":{port}"):
-        raise FeedsError(f"server.metrics: {settings.server.metrics} has the port of the feeds; name another one")
-    cron = schedule.trigger(settings.schedule.cron, settings.for_core.timezone)
+    _require_metrics_apart(settings, port)
     _require_free(host, port)
     say_without_effect(settings)
-    # a process that runs threads must not be forked; and the workers load the configuration by themselves
-    multiprocessing.set_start_method("spawn", force=True)
-    os.environ["FEEDS_CONFIG"] = str(call.config_file.absolute())
-    os.environ["FEEDS_PARENT"] = str(os.getpid())
-    if drafts:
-        os.environ["FEEDS_DRAFTS"] = secrets.token_urlsafe(16)
-    teller = Teller(settings, role, host, port, quiet=call.quiet, key=os.environ["FEEDS_DRAFTS"] if drafts else "")
-    catalog = Catalog(settings.catalog) if role == "web" else _open(settings, teller)
-    teller.source = catalog.name
-    keeper = None if role == "web" else _keeper(settings, catalog, teller, cron)
-    if settings.server.metrics:
-        _serve_metrics(settings.server.metrics, catalog)
+    multiprocessing.set_start_method("spawn", force=True)  # a process that runs threads must not be forked
+    service = _Service(call, role, where, key=secrets.token_urlsafe(16) if drafts else "")
     try:
-        if role == "publisher":
-            assert keeper
-            _publish(keeper, catalog, host, port)
-        else:
-            _answer(keeper, teller, host, port, workers, verbose=call.verbose)
+        service.run()
     finally:
         notify("STOPPING=1")
-        catalog.close()
+        service.close()
     return 0
 
 
-def _open(settings: config.Config, teller: Teller) -> Catalog:
-    try:
-        return open_catalog(settings)
-    except (CatalogAway, Locked) as away:  # whoever publishes goes on trying
-        teller.tell(away)
-        return Catalog(settings.catalog)
+class _Where(NamedTuple):
+    """What the command line says of the configuration, which it overrides."""
+
+    host: str | None
+    port: int | None
+    workers: int | None
+
+    def host_of(self, settings: config.Config) -> str:
+        return self.host or settings.server.host
+
+    def port_of(self, settings: config.Config) -> int:
+        return self.port or settings.server.port
+
+    def workers_of(self, settings: config.Config) -> int:
+        return self.workers or settings.server.workers
+
+    def fixed(self, settings: config.Config) -> dict[str, object]:
+        """Return what can't change while the server runs, by key."""
+        return {
+            "server.host": self.host_of(settings),
+            "server.port": self.port_of(settings),
+            "server.metrics": settings.server.metrics,
+            "state": settings.catalog,
+        }
 
 
-def _keeper(
-    settings: config.Config, catalog: Catalog, teller: Teller, cron: schedule.Trigger | None
-) -> schedule.Keeper:
-    before = Command(settings.schedule.before, settings.root) if settings.schedule.before else None
-    publisher, folder = make_publisher(settings, catalog)
-    teller.count = folder.count
-    days = Days(settings, catalog)
+class _Service:
+    """A publisher, workers, or both, which use one configuration at a time."""
 
-    def told(outcome: Outcome | FeedsError) -> None:
-        teller.tell(outcome)
-        if isinstance(outcome, Outcome):
-            days.close()
+    def __init__(self, call: Call, role: str, where: _Where, *, key: str) -> None:
+        self._call = call
+        self._role = role
+        self._where = where
+        self._key = key
+        self._settings = call.settings
+        host, port = where.host_of(call.settings), where.port_of(call.settings)
+        self._memory = cast("Memory", multiprocessing.get_context("spawn").RawArray(ctypes.c_char, RECORD_BYTES))
+        self._teller = Teller(call.settings, role, host, port, quiet=call.quiet, key=key)
+        self._catalog = Catalog(call.settings.catalog) if role == "web" else self._open(call.settings)
+        self._teller.source = self._catalog.name
+        self._failures = Failures(self._catalog, self._memory)
+        self._keeper = None if role == "web" else self._new_keeper(call.settings)
+        if call.settings.server.metrics:
+            _serve_metrics(call.settings.server.metrics, self._catalog, self._failures)
 
-    return schedule.Keeper(
-        publisher,
-        folder,
-        catalog,
-        watch=settings.content.watch,
-        cron=cron,
-        before=before,
-        called=bool(settings.schedule.webhook),
-        told=told,
-        mended=say_mended,
-        progress=teller.progress,
-    )
+    def run(self) -> None:
+        """Publish and answer until a signal comes."""
+        if self._role == "publisher":
+            self._publish()
+        else:
+            self._answer()
+
+    def close(self) -> None:
+        """Close the catalog."""
+        self._catalog.close()
+
+    def _open(self, settings: config.Config) -> Catalog:
+        try:
+            return open_catalog(settings)
+        except (CatalogAway, Locked) as away:  # whoever publishes goes on trying
+            self._teller.tell(away)
+            return Catalog(settings.catalog)
+
+    def _new_keeper(self, settings: config.Config) -> schedule.Keeper:
+        """Return what publishes with a configuration, and is not started yet."""
+        publisher, folder = make_publisher(settings, self._catalog)
+        self._teller.count = folder.count
+        days = Days(settings, self._catalog)
+
+        def told(outcome: Outcome | FeedsError) -> None:
+            self._teller.tell(outcome)
+            if isinstance(outcome, Outcome):
+                days.close()
+
+        return schedule.Keeper(
+            publisher,
+            folder,
+            self._catalog,
+            self._failures,
+            watch=settings.content.watch,
+            cron=schedule.trigger(settings.schedule.cron, settings.for_core.timezone),
+            before=Command(settings.schedule.before, settings.root) if settings.schedule.before else None,
+            called=bool(settings.schedule.webhook),
+            told=told,
+            mended=say_mended,
+            progress=self._teller.progress,
+        )
+
+    def _publish(self) -> None:
+        """Publish until a signal comes; who asks is told how that goes."""
+        from feeds.web import health
+
+        over, again = threading.Event(), threading.Event()
+        for ending in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(ending, lambda *_: over.set())
+        signal.signal(signal.SIGHUP, lambda *_: again.set())
+        host, port = self._where.host_of(self._settings), self._where.port_of(self._settings)
+        stop = health.serve(host, port, health.Health(self._catalog, self._failures, self._publishes))
+        self._start()
+        while not over.wait(_LOOK_EVERY):  # a signal that another thread is given doesn't wake this one
+            if again.is_set():
+                again.clear()
+                self._reload(lambda _: None)
+        self._stop()
+        stop()
+
+    def _publishes(self) -> tuple[bool, bool]:
+        """Return whether all that should run does, and whether this process leads."""
+        assert self._keeper
+        return self._keeper.lives, self._keeper.leads
+
+    def _answer(self) -> None:
+        """Let workers answer until a signal comes, and publish beside them if that is our role."""
+        where, settings = self._where, self._settings
+        workers = Workers(
+            loader(settings, os.getpid(), self._key, self._memory),
+            where.host_of(settings),
+            where.port_of(settings),
+            where.workers_of(settings),
+            verbose=self._call.verbose,
+        )
+        workers.on_startup(self._start)
+        workers.on_shutdown(self._stop)
+        workers.run(lambda: self._reload(lambda settings: workers.replace(settings, where.workers_of(settings))))
+
+    def _start(self) -> None:
+        self._failures.succeeded("reload")  # a mistake that an earlier process has found was corrected
+        if self._keeper:
+            self._keeper.start()
+        else:
+            self._teller.answering()
+
+    def _stop(self) -> None:
+        if self._keeper:
+            self._keeper.stop()
+
+    def _reload(self, replace_workers: Callable[[config.Config], object]) -> None:
+        """Read the configuration again, and use it everywhere; if that fails, the one before stays in effect."""
+        try:
+            settings = self._read_again()
+            keeper = self._new_keeper(settings) if self._keeper else None
+            replace_workers(settings)
+        except Exception as error:
+            reason = "; ".join(error.mistakes) if isinstance(error, ConfigError) else one_line(str(error))
+            said = f"the configuration is not reloaded, the one before stays in effect: {reason}"
+            code = error.exit_code if isinstance(error, FeedsError) else FeedsError.exit_code
+            self._failures.failed("reload", TaskFailed(said, _NOT_RELOADED, code))
+            say(said)
+            return
+        self._settings = settings
+        self._teller.use(settings)
+        if self._keeper and keeper:
+            self._keeper.stop()
+            self._keeper = keeper
+            keeper.start()
+        self._failures.succeeded("reload")
+        if not self._call.quiet:
+            say(f"the configuration is reloaded ({datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC)")
+
+    def _read_again(self) -> config.Config:
+        """Return the configuration as it is now. Raise `ConfigError` for mistakes, and for what can't change."""
+        file = self._call.config_file
+        settings = config.load(file, os.environ)
+        before, after = self._where.fixed(self._settings), self._where.fixed(settings)
+        changed = [key for key in before if before[key] != after[key]]
+        if changed:
+            raise ConfigError([f"{file}: {key}: can't change while feeds runs; restart it" for key in changed])
+        return settings
 
 
-def _publish(keeper: schedule.Keeper, catalog: Catalog, host: str, port: int) -> None:
-    """Publish until a signal comes; who asks is told how that goes."""
-    from feeds.web import health
-
-    over = threading.Event()
-    for ending in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(ending, lambda *_: over.set())
-    stop = health.serve(host, port, health.Health(catalog, lambda: (keeper.lives, keeper.leads)))
-    keeper.start()
-    while not over.wait(_LOOK_EVERY):  # a signal that another thread is given doesn't wake this one
-        pass
-    keeper.stop()
-    stop()
+_NOT_RELOADED = "the configuration has a mistake and is not reloaded"
 
 
-def _answer(
-    keeper: schedule.Keeper | None, teller: Teller, host: str, port: int, workers: int, *, verbose: bool
-) -> None:
-    """Let workers answer until a signal comes, and publish beside them if there is who does."""
-    _allow_connections()
-    server = Granian(
-        "feeds.web.rsgi:create_rsgi",
-        factory=True,
-        address=host,
-        port=port,
-        interface=Interfaces.RSGI,
-        workers=workers,
-        runtime_mode=RuntimeModes.mt,
-        http=HTTPModes.http1,
-        http1_settings=HTTP1Settings(header_read_timeout=_HEADER_PATIENCE, max_buffer_size=_HEADER_ROOM),
-        backpressure=_CONNECTIONS,
-        respawn_failed_workers=True,
-        workers_kill_timeout=5,
-        websockets=False,
-        log_level=LogLevels.info if verbose else LogLevels.error,
-    )
-    server.on_startup(keeper.start if keeper else teller.answering)
-    if keeper:
-        server.on_shutdown(keeper.stop)
-    server.serve()
+def _require_metrics_apart(settings: config.Config, port: int) -> None:
+    if settings.server.metrics and settings.server.metrics.endswith(f":{port}"):
+        raise FeedsError(f"server.metrics: {settings.server.metrics} has the port of the feeds; name another one")
 
 
 def _is_loopback(host: str) -> bool:
@@ -171,16 +261,7 @@ def _is_loopback(host: str) -> bool:
         return False
 
 
-def _allow_connections() -> None:
-    """Let each worker have a descriptor for every connection that it may hold."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = _CONNECTIONS + 256
-    wanted = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
-    if soft != resource.RLIM_INFINITY and soft < wanted:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
-
-
-def _serve_metrics(address: str, catalog: Catalog) -> None:
+def _serve_metrics(address: str, catalog: Catalog, failures: Failures) -> None:
     """Answer Prometheus, with what the workers count in a folder of this run's."""
     folder = Path(tempfile.mkdtemp(prefix="feeds-metrics-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
@@ -188,7 +269,7 @@ def _serve_metrics(address: str, catalog: Catalog) -> None:
     from feeds.web import metrics
 
     host, _, port = address.rpartition(":")
-    metrics.serve(host.strip("[]"), int(port), catalog, folder)
+    metrics.serve(host.strip("[]"), int(port), catalog, failures, folder)
 
 
 def _require_free(host: str, port: int) -> None:

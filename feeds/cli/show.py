@@ -52,11 +52,14 @@ def status(call: Call, as_json: bool) -> int:
     """Say what the last good regeneration came to.
 
     Refused articles with reasons, what is scheduled, what is too large, what fails since, what caches don't know yet.
+    If something fails, the exit code is that of the failure: 3, or 1, 2, 4 or 5 as of any other command.
     """
     settings = call.settings
-    with open_published(settings).reading() as catalog:
+    published = open_published(settings)
+    failing = published.failures()
+    code = max((one.exit_code for one in failing.values()), default=0)
+    with published.reading() as catalog:
         run, revision, live = catalog.run(), catalog.revision(), catalog.live()
-        failure = catalog.meta("failure")
         refused, scheduled = catalog.refused(), catalog.scheduled(datetime.now(UTC))
         shortened = catalog.shortened()
         unpurged = owed(catalog) if settings.export.purge else []
@@ -65,7 +68,11 @@ def status(call: Call, as_json: bool) -> int:
             {
                 "revision": revision,
                 "run": run and {"at": run.at.isoformat(), "seconds": round(run.seconds, 3), "outcome": run.outcome},
-                "failure": failure,
+                "failure": "; ".join(failing[task].reason for task in sorted(failing)) or None,
+                "failures": [
+                    {"task": task, "since": one.since.isoformat(), "reason": one.reason}
+                    for task, one in sorted(failing.items())
+                ],
                 "articles": live,
                 "refused": [{"path": item.path, "line": item.line, "reason": item.reason} for item in refused],
                 "scheduled": [{"path": path, "at": at.isoformat()} for path, at in scheduled],
@@ -73,14 +80,20 @@ def status(call: Call, as_json: bool) -> int:
                 "unpurged": unpurged,
             }
         )
-        return 0
+        return code
+    lines = [
+        f"failing since then: {one.reason}"
+        if task == "publish" and run
+        else f"failing    {task}, since {one.since:%Y-%m-%d %H:%M:%S} UTC: {one.reason}"
+        for task, one in sorted(failing.items())
+    ]
     if run is None:
-        click.echo("Nothing was published yet: feeds build, or feeds serve.")
-        return 0
+        click.echo("\n".join(["Nothing was published yet: feeds build, or feeds serve.", *lines]))
+        return code
     when = f"{run.at:%Y-%m-%d %H:%M:%S} UTC, {run.seconds:.2f} s"
     click.echo(f"Revision {revision}, {plural(live, 'article')}; last good regeneration {when}")
-    if failure:
-        click.echo(f"failing since then: {failure}")
+    for line in lines:
+        click.echo(line)
     for item in refused:
         click.echo(f"refused    {where(item, settings)}: {item.reason}")
     for path, at in scheduled:
@@ -92,4 +105,4 @@ def status(call: Call, as_json: bool) -> int:
         first = ", ".join(map(quote_path, unpurged[:_SOME]))
         more = f" and {len(unpurged) - _SOME:,} more" if len(unpurged) > _SOME else ""
         click.echo(f"unpurged   {first}{more}: caches are still to be told (export.purge), by the next export")
-    return 0
+    return code

@@ -36,6 +36,10 @@ class Teller:
         self._error, self._stood_by = "", False
         self._telling = threading.Lock()  # who leads and who regenerates both tell
 
+    def use(self, settings: config.Config) -> None:
+        """Report from now on with a configuration that was read again."""
+        self._settings = settings
+
     def answering(self) -> None:
         """Say that there is only who answers."""
         self._greet()

@@ -11,7 +11,7 @@ import secrets
 import shutil
 import stat
 from collections.abc import Iterable, Iterator, Sequence
-from errno import ELOOP, ENOTDIR
+from errno import EISDIR, ELOOP, ENOENT, ENOTDIR
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -25,6 +25,7 @@ _READABLE = 0o644
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _TOUCHED = os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+_NO_FILE = {ENOENT, ENOTDIR, EISDIR, ELOOP}  # the last one is of a symbolic link
 _CHUNK = 1 << 20  # bytes that are compared at a time
 
 
@@ -74,8 +75,13 @@ class Tree(Target):
         try:
             with self._opened(path) as stream:
                 return stream.read()
-        except OSError:
-            return b""
+        except OSError as error:
+            if error.errno in _NO_FILE:
+                return b""
+            # with a manifest that is taken for missing, what was withdrawn would stay
+            raise FeedsError(
+                f"{self._place(path)}: can't be read: {error.strerror or error}; nothing was written"
+            ) from error
 
     def _head(self, path: str) -> bytes | None:
         try:

@@ -20,7 +20,7 @@ from pathlib import Path
 
 from feeds import syndicate
 from feeds.catalog import Catalog, Refusal, Run
-from feeds.errors import CatalogDamaged, FolderGone, GuardStopped
+from feeds.errors import CatalogDamaged, GuardStopped
 from feeds.folder import Folder
 from feeds.folder.walk import AUTHORS_FILES
 from feeds.lint import Problem
@@ -130,7 +130,7 @@ class Publisher:
                 catalog.set_meta("read again", "")
                 seconds = time.monotonic() - began
                 whole = parts == [""]
-                catalog.remember_run(Run(now, seconds, "refused" if refused else "ok"), over=whole)
+                catalog.remember_run(Run(now, seconds, "refused" if refused else "ok"))
                 articles, warnings = catalog.live(), (*seen.warnings, *commit.warnings)
                 return Outcome(
                     catalog.revision(),
@@ -143,11 +143,9 @@ class Publisher:
                     seconds,
                     whole,
                 )
-        except (FolderGone, GuardStopped) as error:
+        except GuardStopped:
             with self._catalog.writing() as catalog:
-                catalog.set_meta("failure", str(error))
-                if isinstance(error, GuardStopped):
-                    remember(catalog, now)
+                remember(catalog, now)
             raise
 
     def _look_for_authors(self, look: Look, seen: Seen, *, read_again: bool, progress: Progress) -> Seen:

@@ -15,9 +15,9 @@ from datetime import UTC, datetime, timedelta
 from apscheduler.jobstores.base import JobLookupError
 from apscheduler.schedulers.background import BackgroundScheduler
 
-from feeds.catalog import Catalog
+from feeds.catalog import Catalog, Failures
 from feeds.command import Command
-from feeds.errors import CatalogError, FeedsError, FolderGone
+from feeds.errors import CatalogError, FeedsError, FolderGone, StandingBy, TaskFailed
 from feeds.folder import Folder, Watch
 from feeds.publish import Interrupted, Mended, Outcome, Progress, Publisher
 from feeds.schedule.cron import Trigger, trigger
@@ -35,6 +35,7 @@ _SOON = 0.2  # seconds until a file that was being written is looked at again
 _TICK = 1.0  # seconds between two looks at the clock, and for a call of the webhook
 _LOCK_PATIENCE = 60.0  # seconds to wait for a `feeds build` beside us
 _TO_END = 10.0  # seconds for a regeneration that is under way
+_RESTART_S = 1.0  # seconds until a thread that an unexpected error has ended goes on
 
 
 class _Clock(BackgroundScheduler):  # type: ignore[misc]  # which has no types
@@ -62,6 +63,7 @@ class Keeper:
         publisher: Publisher,
         folder: Folder,
         catalog: Catalog,
+        failures: Failures,
         *,
         watch: Watch,
         cron: Trigger | None,
@@ -74,6 +76,7 @@ class Keeper:
         self._publisher = publisher
         self._folder = folder
         self._catalog = catalog
+        self._failures = failures
         self._watch = watch
         self._before = before
         self._complaint = ""  # of what went wrong with it the last time
@@ -93,13 +96,13 @@ class Keeper:
         if cron:
             self._clock.add_job(self._prepare.set, cron, id="cron")
         self._called = called
-        self._lead = Lead(catalog, began=self._begin, told=told)
+        self._lead = Lead(catalog, began=self._begin, told=self._not_leading)
         # also so that the clock is looked at soon after the machine slept, or was set
         self._clock.add_job(self._look_if_asked, "interval", seconds=_TICK, id="tick")
         self._threads = [
-            threading.Thread(target=self._watching, name="watch", daemon=True),
-            threading.Thread(target=self._preparing, name="prepare", daemon=True),
-            threading.Thread(target=self._regenerating, name="regenerate", daemon=True),
+            threading.Thread(target=self._run, args=(self._watching,), name="watch", daemon=True),
+            threading.Thread(target=self._run, args=(self._preparing,), name="prepare", daemon=True),
+            threading.Thread(target=self._run, args=(self._regenerating,), name="regenerate", daemon=True),
         ]
 
     @property
@@ -119,8 +122,30 @@ class Keeper:
             thread.start()
         self._lead.start()
 
+    def _run(self, work: Callable[[], object]) -> None:
+        """Do the work of a thread until we stop: an error that nobody expected is reported, and it begins again."""
+        while not self._stop.is_set():
+            try:
+                work()
+            except Exception as error:
+                with suppress(Exception):  # whatever fails here must not end the thread
+                    self._failures.failed("publish", error)
+                    _LOG.exception("an unexpected error")
+                self._stop.wait(_RESTART_S)
+                self._look_at(None)
+
+    def _not_leading(self, error: FeedsError) -> None:
+        """Report why we don't lead; while another publisher leads, what fails is its to report."""
+        if isinstance(error, StandingBy):
+            self._failures.left_to_others("publish")
+        else:
+            self._failures.failed("publish", error)
+        self._told(error)
+
     def _begin(self, others: bool) -> None:
         """Look at everything; after others have led, once what they knew of is here too."""
+        if not self._before:
+            self._failures.succeeded("before")  # it is no longer wanted
         with suppress(CatalogError), self._catalog.reading() as catalog:
             self._asked = catalog.asked()
         # a checkout of ours may be older than what others have published, which must not be taken back …
@@ -157,7 +182,14 @@ class Keeper:
             if not self.leads:
                 continue  # who takes the lead begins with this
             complaint = self._before.run() if self._before else ""
-            if complaint and complaint != self._complaint and not self._stop.is_set():
+            if self._stop.is_set():
+                return
+            if complaint:
+                said = f"schedule.before: {complaint}"
+                self._failures.failed("before", TaskFailed(said, "schedule.before failed"))
+            else:
+                self._failures.succeeded("before")
+            if complaint and complaint != self._complaint:
                 _LOG.warning("schedule.before: %s", complaint)
             self._complaint = complaint
             self._may_look = True
@@ -237,6 +269,8 @@ class Keeper:
                     mended=self._mended,
                     progress=self._progress,
                 )
+            if outcome.whole:  # a look at a file that was saved says nothing of what ended a look at everything
+                self._failures.succeeded("publish")
             self._told(outcome)
             if outcome.unsettled:
                 soon = datetime.now(UTC) + timedelta(seconds=_SOON)
@@ -245,17 +279,25 @@ class Keeper:
             self._go_on_after(look.path)
             self._wake_at(datetime.now(UTC) + _GO_ON, "go on")
         except FolderGone as error:
-            self._told(error)
+            self._fail(error)
             self._keep_hours()
             return False
         except FeedsError as error:
             if not self._given_up():
-                self._told(error)
+                self._fail(error)
             return False
-        except Exception:  # what is published stays up
+        except OSError as error:  # what is published stays up
+            self._fail(_sentence(error))
+            return False
+        except Exception as error:
+            self._failures.failed("publish", error)
             _LOG.exception("a regeneration failed")
             return False
         return True
+
+    def _fail(self, error: FeedsError) -> None:
+        self._failures.failed("publish", error)
+        self._told(error)
 
     def _keep_hours(self) -> None:
         """Publish and withdraw what the catalog says is due, while the content folder is away."""
@@ -282,3 +324,9 @@ class Keeper:
 
     def _wake_at(self, moment: datetime, name: str) -> None:
         self._clock.add_job(self._wake.set, "date", run_date=moment, id=name, replace_existing=True)
+
+
+def _sentence(error: OSError) -> FeedsError:
+    reason = error.strerror or str(error)
+    place = f"{error.filename}: " if error.filename else ""
+    return TaskFailed(f"{place}{reason}; the regeneration is tried again", reason)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from feeds.catalog import Catalog, Leadership
-from feeds.errors import CatalogDamaged, CatalogError, FeedsError, Locked, StandingBy
+from feeds.errors import CatalogDamaged, CatalogError, FeedsError, Locked, StandingBy, TaskFailed
 
 _LOG = logging.getLogger(__name__)
 _EVERY = 1.0  # seconds between two looks at whether we lead, or could
@@ -63,8 +63,11 @@ class Lead:
                 self._look()
             except (CatalogError, Locked) as error:  # the latter: who runs just now, while the catalog is brought up
                 self._told(error)
-            except Exception:  # it is tried again
-                _LOG.exception("the leadership could not be looked after")
+            except Exception as error:  # it is tried again
+                self._leads = False
+                with suppress(Exception):  # whatever fails here must not end the thread
+                    self._told(TaskFailed(f"{type(error).__name__}: {error}", "an unexpected error"))
+                    _LOG.exception("the leadership could not be looked after")
             self._stop.wait(_EVERY)
 
     def _look(self) -> None:

@@ -14,7 +14,8 @@ from werkzeug.wrappers import Response
 
 from feeds import config
 from feeds.bundle import PublicFiles
-from feeds.catalog import Catalog
+from feeds.catalog import Catalog, Failures
+from feeds.catalog.failures import Memory
 from feeds.documents import Documents
 from feeds.folder import Folder
 from feeds.model import Document
@@ -52,13 +53,25 @@ _CSP = (
 def create_app(config_file: str | os.PathLike[str] | None = None) -> Flask:
     """Make the WSGI application for any server. Without a file, FEEDS_CONFIG names it, else it is config.yaml.
 
-    It reads the catalog that `feeds serve` or `feeds build` writes, and of the folder no more than pictures.
+    The configuration is read once, by this call. The application reads the catalog that `feeds serve` or `feeds build`
+    writes, and of the folder no more than pictures.
+    """
+    return make_app(config.load(Path(config_file or os.environ.get("FEEDS_CONFIG", "config.yaml")), os.environ))
+
+
+def make_app(settings: config.Config, *, parent: int = 0, preview_key: str = "", memory: Memory | None = None) -> Flask:
+    """Return the WSGI application for a configuration that was read before.
+
+    Args:
+        settings: the configuration.
+        parent: the id of the process that publishes and has started this one as its worker; 0 if none has.
+        preview_key: opens what is not published yet; empty: nothing does.
+        memory: where the publishing process says what fails.
     """
     endings: list[Callable[[], Any]] = []
-    if parent := os.environ.get("FEEDS_PARENT"):
+    if parent:
         os.setpgrp()  # Ctrl-C is for the publishing process, which ends its workers in good order
-        threading.Thread(target=_end_with, args=(int(parent), endings), daemon=True).start()
-    settings = config.load(Path(config_file or os.environ.get("FEEDS_CONFIG", "config.yaml")), os.environ)
+        threading.Thread(target=_end_with, args=(parent, endings), daemon=True).start()
     server, site = settings.server, settings.for_core
     catalog = Catalog(settings.catalog, answers_within=_PATIENCE)  # which whoever publishes makes
 
@@ -86,7 +99,6 @@ def create_app(config_file: str | os.PathLike[str] | None = None) -> Flask:
     if parent:
         sys.setswitchinterval(0.0005)  # seconds: for so long the thread that renders may keep a request waiting
         documents.prepare()
-    key = os.environ.get("FEEDS_DRAFTS")
     files = PublicFiles(
         settings.content_root,
         may_lead_to=Folder(settings.content_root, settings.content.include, settings.content.exclude).may_lead_to,
@@ -94,9 +106,9 @@ def create_app(config_file: str | os.PathLike[str] | None = None) -> Flask:
         aliases=site.aliases,
         secrets=settings.secrets,
     )
-    preview = Preview(catalog, documents, site, files, key) if key else None
+    preview = Preview(catalog, documents, site, files, preview_key) if preview_key else None
     pages = ServedPages(documents, site, Pages(site, settings.site.readers), page)
-    health = Health(catalog)
+    health = Health(catalog, Failures(catalog, memory))
     aliases = settings.feeds.aliases
 
     @app.get("/healthz")

@@ -1,6 +1,7 @@
-"""`/healthz`: whether documents can be served and how old the last good regeneration is; of a publisher, how it goes.
+"""`/healthz`: whether documents can be served, how old the last good regeneration is, and what fails at present.
 
-A process that only publishes answers nothing else, on a small server of its own: probes are all that comes there.
+Anybody may read it: it names what fails without paths, and without anything that another program printed. A process
+that only publishes answers nothing else, on a small server of its own: probes are all that comes there.
 """
 
 import json
@@ -11,7 +12,7 @@ from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-from feeds.catalog import Catalog, Run
+from feeds.catalog import Catalog, Failure, Failures, Run
 from feeds.errors import CatalogError, FeedsError
 
 _PATIENCE = 5.0  # seconds for a probe's request
@@ -21,13 +22,16 @@ _ANSWERS_WITHIN = 1.0  # seconds for the catalog: whoever asks us may be keeping
 class Health:
     """What is said of one process."""
 
-    def __init__(self, catalog: Catalog, publishes: Callable[[], tuple[bool, bool]] | None = None) -> None:
+    def __init__(
+        self, catalog: Catalog, failures: Failures, publishes: Callable[[], tuple[bool, bool]] | None = None
+    ) -> None:
         """Of one that only publishes, `publishes` tells whether all its threads live, and whether it leads."""
         self._catalog = catalog
+        self._failures = failures
         self._publishes = publishes
         self._run: Run | None = None
         self._revision = 0
-        self._failure: str | None = None
+        self._known: dict[str, Failure] = {}  # what fails, as the catalog said the last time
         self._away: str | None = None
         self._asking = threading.Lock()
         self._question: threading.Thread | None = None
@@ -36,17 +40,22 @@ class Health:
         """Give facts and a status: 503 only if nothing can be served, or, of a publisher, if it no longer works."""
         away = self._away if self._asked() else "the catalog does not answer"
         run = self._run
+        failing = self._known | self._failures.in_memory()
+        failure = "; ".join(f"{task}: {failing[task].public}" for task in sorted(failing))
+        works = "degraded" if failure else "ok"
         facts = {
             "revision": self._revision,
             "regenerated": run.at.isoformat() if run else None,
             "age": (datetime.now(UTC) - run.at).total_seconds() if run else None,
-            "failure": self._failure or away,
+            "failure": failure or away,
         }
         if self._publishes is None:
-            status = ("serving what is kept" if away else "ok") if self._revision else "failing" if away else "starting"
+            status = (
+                ("serving what is kept" if away else works) if self._revision else "failing" if away else "starting"
+            )
             return {"status": status, **facts}, 200 if self._revision else 503
         lives, leads = self._publishes()
-        status = "waiting for the catalog" if away else "ok" if leads else "standing by"
+        status = "waiting for the catalog" if away else works if leads else "standing by"
         return {"status": status if lives else "failing", **facts}, 200 if lives else 503
 
     def _asked(self) -> bool:
@@ -63,10 +72,10 @@ class Health:
         try:
             with self._catalog.reading() as reader:
                 self._revision, self._run = reader.revision() or self._revision, reader.run()
-                self._failure = reader.meta("failure")
+            self._known = self._catalog.failures()
             self._away = None
         except CatalogError as error:
-            self._away = str(error)
+            self._away = error.public
 
 
 def serve(host: str, port: int, health: Health) -> Callable[[], None]:

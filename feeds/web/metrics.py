@@ -18,7 +18,8 @@ from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
 from feeds.audience import subscribers
-from feeds.catalog import Catalog
+from feeds.catalog import Catalog, Failures
+from feeds.catalog.failures import TASKS
 from feeds.documents import Address
 from feeds.errors import CatalogError, FeedsError
 from feeds.web.journal import Request
@@ -82,18 +83,30 @@ def _label(document: str) -> str:
 class _Regeneration(Collector):
     """What the catalog says, asked each time somebody asks us."""
 
-    def __init__(self, catalog: Catalog) -> None:
+    def __init__(self, catalog: Catalog, failures: Failures) -> None:
         self._catalog = catalog
+        self._failures = failures
         self._subscribers: dict[str, int] = {}
         self._counted_at = float("-inf")
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
-        """Give the gauges; none but `feeds_catalog_up` while the catalog can't be read."""
+        """Yield the gauges; only `feeds_catalog_up` and what fails while the catalog can't be read."""
+        failing = self._failures.in_memory()
         try:
             facts = list(self._facts(datetime.now(UTC)))
+            failing = self._failures.current()
         except CatalogError:
             facts = []
         yield GaugeMetricFamily("feeds_catalog_up", "Whether the catalog can be read.", float(bool(facts)))
+        said = "Whether the last regenerations failed."
+        yield GaugeMetricFamily("feeds_regeneration_failing", said, float("publish" in failing))
+        state = GaugeMetricFamily("feeds_failing", "Whether a task failed the last time.", labels=["task"])
+        since = GaugeMetricFamily("feeds_failing_since_timestamp_seconds", "Since when it fails.", labels=["task"])
+        for task in TASKS:
+            state.add_metric([task], float(task in failing))
+            if task in failing:
+                since.add_metric([task], failing[task].since.timestamp())
+        yield from (state, since)
         for name, said, value in facts:
             yield GaugeMetricFamily(name, said, value)
         family = GaugeMetricFamily("feeds_subscribers", "Subscribers, today or yesterday.", labels=["feed"])
@@ -112,7 +125,7 @@ class _Regeneration(Collector):
     def _facts(self, now: datetime) -> Iterator[tuple[str, str, float]]:
         with self._catalog.reading() as catalog:
             revision, run = catalog.revision(), catalog.run()
-            failing, refused, scheduled = catalog.meta("failure"), catalog.refused(), catalog.scheduled(now)
+            refused, scheduled = catalog.refused(), catalog.scheduled(now)
             yield "feeds_revision", "The last revision.", revision
             yield "feeds_articles", "Articles that the world can see.", catalog.live()
             age = (now - catalog.moment(revision)).total_seconds()
@@ -121,20 +134,21 @@ class _Regeneration(Collector):
         if run:
             age = (now - run.at).total_seconds()
             yield "feeds_regeneration_age_seconds", "How long ago the last good regeneration was.", age
+            last = "When the last good regeneration was."
+            yield "feeds_regeneration_success_timestamp_seconds", last, run.at.timestamp()
             yield "feeds_regeneration_seconds", "How long it took.", run.seconds
-        yield "feeds_regeneration_failing", "Whether those since then failed.", float(bool(failing))
         yield "feeds_refused_articles", "Articles that can't be read.", len(refused)
         yield "feeds_scheduled_articles", "Articles whose hour has not come.", len(scheduled)
 
 
-def serve(host: str, port: int, catalog: Catalog, folder: Path) -> None:
+def serve(host: str, port: int, catalog: Catalog, failures: Failures, folder: Path) -> None:
     """Answer Prometheus on an address of its own, with the sum of what the workers leave in a folder.
 
     Raises `FeedsError` if the address can't be listened on.
     """
     registry = prometheus.CollectorRegistry()
     MultiProcessCollector(registry, path=str(folder))  # type: ignore[no-untyped-call]
-    registry.register(_Regeneration(catalog))
+    registry.register(_Regeneration(catalog, failures))
     try:
         prometheus.start_http_server(port, host, registry)
     except OSError as error:

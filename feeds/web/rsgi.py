@@ -10,13 +10,16 @@ import io
 import os
 import socket
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote_to_bytes
 from wsgiref.types import WSGIEnvironment
 
+from feeds import config
+from feeds.catalog.failures import Memory
 from feeds.documents import MustWait, Patience
-from feeds.web import create_app
+from feeds.web import make_app
 from feeds.web.front import SENDS_FILES, Front
 from feeds.web.hook import BODY, LARGEST_BODY
 from feeds.web.lanes import BODIES, BODY_SECONDS, SECONDS_WITHOUT_PROGRESS, Full, Lanes
@@ -30,11 +33,16 @@ _BAD_REQUEST = Response(400, [("Content-Type", "text/plain; charset=utf-8"), ("C
 class Application:
     """Answers granian's requests."""
 
-    def __init__(self, front: Front) -> None:
+    def __init__(self, front: Front, ready: Callable[[], object]) -> None:
         self._front = front
+        self._ready = ready
         self._lanes = Lanes()
         self._bodies = 0  # that are being read
         self._limited = False
+
+    def __rsgi_init__(self, _loop: asyncio.AbstractEventLoop) -> None:
+        """Report that the worker is about to listen."""
+        self._ready()
 
     async def __rsgi__(self, scope: Any, protocol: Any) -> None:
         """Answer a request."""
@@ -99,9 +107,12 @@ class Application:
         environ[BODY] = b"".join(parts)
 
 
-def create_rsgi() -> Application:
-    """Return the application for granian, as `feeds.web.create_app` makes it for any other server."""
-    return Application(create_app().extensions["feeds.front"])
+def create_rsgi(
+    settings: config.Config, *, parent: int, preview_key: str, memory: Memory, ready: Callable[[], object]
+) -> Application:
+    """Return the application for granian, as `feeds.web.make_app` makes it; `ready` is called before it listens."""
+    app = make_app(settings, parent=parent, preview_key=preview_key, memory=memory)
+    return Application(app.extensions["feeds.front"], ready)
 
 
 def limit_silence() -> None:

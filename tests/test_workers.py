@@ -1,0 +1,271 @@
+"""`feeds serve` uses one configuration in all its processes, changes it everywhere or nowhere, and replaces workers."""
+
+import json
+import os
+import resource
+import signal
+import socket
+import threading
+from pathlib import Path
+
+import pytest
+from conftest import Server, free_port
+from hypothesis import settings
+from waiting import answered, eventually
+
+pytestmark = [pytest.mark.integration, pytest.mark.unmeasured]
+
+NIGHTLY = settings().max_examples >= 1_000
+TOKEN = "a-token-that-only-the-owner-knows"
+
+
+def processes(server):
+    """Return the ids of a server's workers: of the processes that it has started, those that are a group of their own."""
+    children = Path(f"/proc/{server.process.pid}/task/{server.process.pid}/children").read_text().split()
+    return {int(child) for child in children if Path(f"/proc/{child}").exists() and group(child) == int(child)}
+
+
+def group(pid):
+    """Return the process group of a process; 0 if it is over."""
+    try:
+        return os.getpgid(int(pid))
+    except ProcessLookupError:
+        return 0
+
+
+def kill_one(server, count):
+    """Kill a worker, and wait until there are `count` again that are not that one."""
+    eventually(lambda: len(processes(server)) == count)
+    victim = min(processes(server))
+    os.kill(victim, signal.SIGKILL)
+    eventually(lambda: victim not in processes(server) and len(processes(server)) == count)
+
+
+def facts(server, connections=20):
+    """Return what connections are told, each by whichever worker takes it: the site's title, and for how long it is valid."""
+    seen = set()
+    for _ in range(connections):
+        answer = answered(lambda: server.ask("/feed.json"))
+        seen.add((json.loads(answer.body)["title"], answer.headers["cache-control"].split(",")[1].strip()))
+    return seen
+
+
+def health(server):
+    """Return what /healthz says."""
+    return json.loads(server.get("/healthz").body)
+
+
+def hang_up(server, line):
+    """Ask a server to read its configuration again, and wait until its log has one line more with some words."""
+    count = server.log.read_text().count(line)
+    server.process.send_signal(signal.SIGHUP)
+    server.wait_for(lambda: server.log.read_text().count(line) == count + 1)
+
+
+@pytest.fixture
+def two(site, serve):
+    """Return a server with two workers that both answer."""
+    site.configure(server={"max_age": 200}, stats={"token": TOKEN})
+    site.article("a.md", title="a")
+    server = serve(site, "--workers", "2")
+    server.wait_for(lambda: server.titles() == ["a"])
+    eventually(lambda: len(processes(server)) == 2)
+    return server
+
+
+def test_a_half_written_configuration(site, two):
+    """While the configuration is half written, at any byte, a killed worker comes back with the one that was read.
+
+    SIGHUP at that moment changes nothing, and the mistake is in the log, in /healthz and told by every command.
+    """
+    file = site.root / "config.yaml"
+    whole = file.read_bytes()
+    for size in range(0, len(whole), 1 if NIGHTLY else len(whole) // 3 + 1):
+        file.write_bytes(whole[:size])
+        kill_one(two, 2)
+        assert {title for title, _ in facts(two)} == {"Test"}
+    file.write_bytes(b"site: {title: Half, url: https")
+    hang_up(two, "the configuration is not reloaded, the one before stays in effect: config.yaml:")
+    assert {title for title, _ in facts(two)} == {"Test"}
+    said = health(two)
+    assert (said["status"], said["failure"]) == (
+        "degraded",
+        "reload: the configuration has a mistake and is not reloaded",
+    )
+    assert site.process("status").returncode == 2
+    file.write_bytes(whole)
+    status = site.process("status", "--json")
+    assert (status.returncode, json.loads(status.stdout)["failures"][0]["task"]) == (2, "reload")
+    hang_up(two, "the configuration is reloaded")
+    assert health(two)["failure"] is None
+    assert site.process("status").returncode == 0
+    assert "ended unexpectedly (signal 9)" in two.log.read_text()
+    assert two.stop() == 0
+
+
+def test_an_edit_without_a_signal(site, two):
+    """An edit of the configuration changes nothing by itself: a worker that is restarted answers as all others do."""
+    before = facts(two)
+    assert before == {("Test", "max-age=200")}
+    site.configure(site={"title": "Other"}, server={"max_age": 100})
+    for _ in range(2):
+        kill_one(two, 2)
+    answered(lambda: two.ask("/feed.json"))
+    assert facts(two, 40) == before
+
+
+def test_a_mistake_changes_nothing(site, two):
+    """After SIGHUP with a mistake the workers are the same processes, publishing goes on, and one line says why."""
+    workers, before = processes(two), facts(two)
+    whole = (site.root / "config.yaml").read_text()
+    for edit in ("server: {max_age: x, memory: y}", "state: sqlite:///other.db"):
+        (site.root / "config.yaml").write_text(f"site: {{title: Other, url: https://test.example}}\n{edit}\n")
+        hang_up(two, "the configuration is not reloaded, the one before stays in effect: config.yaml")
+    (site.root / "config.yaml").write_text(whole)
+    said = [line for line in two.log.read_text().splitlines() if "not reloaded" in line]
+    assert "config.yaml:2:10: server.max_age: must be a whole number; config.yaml:2:22: server.memory: must" in said[0]
+    assert "state: can't change while feeds runs; restart it" in said[1]
+    site.article("b.md", title="b")
+    two.wait_for(lambda: sorted(two.titles()) == ["a", "b"])
+    assert facts(two) == before
+    assert processes(two) == workers
+
+
+def test_a_valid_edit(site, two):
+    """After SIGHUP with a valid edit, publisher and workers use it; requests are answered meanwhile."""
+    other = site.root / "other"
+    other.mkdir()
+    (other / "c.md").write_text("---\ntitle: c\ndate: 2026-05-01\n---\n\nText.\n")
+    workers, refused, over = processes(two), [], threading.Event()
+
+    def poll():
+        while not over.is_set():
+            try:
+                two.get("/healthz")
+            except ConnectionRefusedError as error:
+                refused.append(error)
+            except OSError:
+                pass  # a connection that waited for a worker that ended
+
+    polls = threading.Thread(target=poll)
+    polls.start()
+    site.configure(
+        site={"title": "Other"},
+        server={"max_age": 100, "workers": 3},
+        content={"path": "other"},
+        feeds={"guard": 1, "by": ["tag"]},
+        schedule={"before": "touch was-run", "webhook": "a-secret-of-twenty-letters"},
+    )
+    try:
+        hang_up(two, "the configuration is reloaded")
+    finally:
+        over.set()
+        polls.join()
+    assert refused == []
+    assert len(processes(two)) == 2  # --workers goes before the file
+    assert not processes(two) & workers
+    two.wait_for(
+        lambda: two.ask("/refresh", "Authorization: Bearer a-secret-of-twenty-letters", method="POST").status == 202
+    )
+    two.wait_for((site.root / "was-run").exists)
+    (other / "d.md").write_text("---\ntitle: d\ndate: 2026-05-02\n---\n\nText.\n")
+    two.wait_for(lambda: {"c", "d"} <= set(two.titles()))
+    assert facts(two) == {("Other", "max-age=100")}
+
+
+def test_workers_that_do_not_start(site, two):
+    """After SIGHUP with a configuration with which no worker starts, the old workers and the publisher stay."""
+    workers, before = processes(two), facts(two)
+    site.configure(site={"title": "Other"})
+    limits = resource.prlimit(two.process.pid, resource.RLIMIT_NOFILE)
+    resource.prlimit(two.process.pid, resource.RLIMIT_NOFILE, (open_files(two) + 2, limits[1]))
+    hang_up(two, "not reloaded, the one before stays in effect: the workers can't be started: Too many open files")
+    resource.prlimit(two.process.pid, resource.RLIMIT_NOFILE, limits)
+    assert processes(two) == workers
+    assert facts(two) == before
+    site.article("b.md", title="b")
+    two.wait_for(lambda: sorted(two.titles()) == ["a", "b"])
+
+
+def open_files(server):
+    """Return the highest descriptor that a server has open."""
+    return max(int(file.name) for file in Path(f"/proc/{server.process.pid}/fd").iterdir())
+
+
+def test_a_worker_that_is_killed_again_and_again(site, two):
+    """A worker that is killed five times within seconds comes back each time; others serve and the publisher publishes."""
+    for number in range(5):
+        kill_one(two, 2)
+        site.article(f"b{number}.md", title=f"b{number}")
+        two.wait_for(lambda number=number: f"b{number}" in two.titles())
+    assert two.log.read_text().count("ended unexpectedly (signal 9)") >= 5
+    assert two.stop() == 0
+
+
+def test_workers_that_can_not_be_restarted(site, serve):
+    """While no process can be started, the publisher goes on; a worker comes back as soon as one can."""
+    site.article("a.md", title="a")
+    server = serve(site)
+    server.wait_for(lambda: server.titles() == ["a"])
+    pid = server.process.pid
+    limits = resource.prlimit(pid, resource.RLIMIT_NOFILE)
+    resource.prlimit(pid, resource.RLIMIT_NOFILE, (open_files(server) + 1, limits[1]))
+    os.kill(processes(server).pop(), signal.SIGKILL)
+    eventually(lambda: "worker 1 can't be started: Too many open files" in server.log.read_text())
+    resource.prlimit(pid, resource.RLIMIT_NOFILE, limits)
+    site.article("b.md", title="b")
+    server.wait_for(lambda: sorted(server.titles()) == ["a", "b"])
+
+
+def test_a_publisher_alone_reloads(site):
+    """A publisher without workers takes a valid edit on SIGHUP, and keeps the configuration after one with a mistake."""
+    site.configure(server={"port": free_port()})
+    server = Server(site.root, "--role", "publisher")
+    try:
+        site.article("a.md", title="a")
+        server.wait_for(lambda: ", 1 article" in site.run("status").stdout)
+        whole = (site.root / "config.yaml").read_bytes()
+        (site.root / "config.yaml").write_text("site: [")
+        hang_up(server, "not reloaded")
+        assert health(server)["status"] == "degraded"
+        (site.root / "config.yaml").write_bytes(whole)
+        site.configure(content={"path": "other"}, feeds={"guard": 1})
+        (site.root / "other").mkdir()
+        site.content.joinpath("a.md").replace(site.root / "other/a.md")
+        (site.root / "other/b.md").write_text("---\ntitle: b\ndate: 2026-05-01\n---\n\nText.\n")
+        hang_up(server, "the configuration is reloaded")
+        server.wait_for(lambda: ", 2 articles" in site.run("status").stdout)
+        assert health(server)["status"] == "ok"
+    finally:
+        assert server.stop() == 0
+
+
+def test_no_secret_is_shown_to_other_processes(two):
+    """Neither the command line nor the environment of a worker has a secret of the configuration."""
+    for pid in processes(two):
+        for file in ("cmdline", "environ"):
+            assert TOKEN.encode() not in Path(f"/proc/{pid}/{file}").read_bytes()
+    request = ["Authorization: Bearer " + TOKEN]
+    two.wait_for(lambda: two.ask("/stats", *request).status == 200)
+
+
+def test_another_server_reads_it_once(site, app):
+    """The WSGI application reads the configuration when it is created, and never again."""
+    site.configure(server={"max_age": 200})
+    site.article("a.md", title="a")
+    site.publish()
+    server = app(site)
+    (site.root / "config.yaml").write_text("site: [")
+    answer = server.ask("/feed.json")
+    assert json.loads(answer.body)["title"] == "Test"
+    assert "max-age=200" in answer.headers["cache-control"]
+    assert {server.ask(path).status for path in ("/", "/healthz", "/feeds.opml")} == {200}
+
+
+def test_a_signal_while_it_ends(site, two):
+    """SIGTERM during a reload ends the server in good order."""
+    site.configure(site={"title": "Other"})
+    two.process.send_signal(signal.SIGHUP)
+    assert two.stop() == 0
+    with pytest.raises(OSError), socket.create_connection(("127.0.0.1", two.port)):
+        pass
