@@ -1,5 +1,8 @@
 """The files in deploy/, each verified by its own tool, or run for real."""
 
+import contextlib
+import hashlib
+import hmac
 import json
 import os
 import re
@@ -17,7 +20,7 @@ import kubernetes_validate
 import pytest
 import yaml
 from apscheduler.triggers.cron import CronTrigger
-from conftest import REPOSITORY, Server, free_port
+from conftest import REPOSITORY, Server, free_port, until_refused
 
 from feeds import config
 from feeds.cli import main as cli
@@ -159,31 +162,41 @@ def test_the_compose_file():
     assert (DEPLOY / service["build"]["context"] / service["build"]["dockerfile"]).is_file()
 
 
-@pytest.mark.needs("caddy")
-def test_caddy_in_front(site, serve, tmp_path):
-    """A real Caddy takes the Caddyfile, and passes validators and encodings on as they are."""
-    site.configure(server={"client_header": "X-Real-IP"}, schedule={"webhook": "a-secret-of-the-owner"})
-    site.article("a.md", title="a")
-    behind = serve(site)
+@contextlib.contextmanager
+def caddy(folder, behind):
+    """Run a real Caddy with the Caddyfile in front of a server."""
     text = (DEPLOY / "Caddyfile").read_text("utf-8")
     port = free_port()
     text = text.replace("feeds.example.org {", f"http://:{port} {{").replace(
         "127.0.0.1:8000", f"127.0.0.1:{behind.port}"
     )
-    (tmp_path / "Caddyfile").write_text("{\n\tadmin off\n}\n" + text)
-    environment = os.environ | {"HOME": str(tmp_path), "XDG_DATA_HOME": str(tmp_path), "XDG_CONFIG_HOME": str(tmp_path)}
+    (folder / "Caddyfile").write_text("{\n\tadmin off\n}\n" + text)
+    environment = os.environ | {"HOME": str(folder), "XDG_DATA_HOME": str(folder), "XDG_CONFIG_HOME": str(folder)}
     program = shutil.which("caddy")
     given = subprocess.run([program, "validate", "--config", str(DEPLOY / "Caddyfile"), "--adapter", "caddyfile"],
                            env=environment, capture_output=True, text=True, check=False)  # fmt: skip
     assert given.returncode == 0, given.stderr
-    with (tmp_path / "log").open("wb") as log:
+    with (folder / "log").open("wb") as log:
         process = subprocess.Popen(
-            [program, "run", "--config", "Caddyfile"], cwd=tmp_path, env=environment, stdout=log, stderr=log
+            [program, "run", "--config", "Caddyfile"], cwd=folder, env=environment, stdout=log, stderr=log
         )
     front = Server.__new__(Server)
-    front.port, front.process, front.log = port, process, tmp_path / "log"
+    front.port, front.process, front.log = port, process, folder / "log"
     try:
         front.wait_for(lambda: front.ask("/rss.xml").body)
+        yield front
+    finally:
+        process.terminate()
+        process.wait(60)
+
+
+@pytest.mark.needs("caddy")
+def test_caddy_in_front(site, serve, tmp_path):
+    """A real Caddy takes the Caddyfile, and passes validators, encodings and the webhook's calls on as they are."""
+    site.configure(server={"client_header": "X-Real-IP"}, schedule={"webhook": "a-secret-of-the-owner"})
+    site.article("a.md", title="a")
+    behind = serve(site)
+    with caddy(tmp_path, behind) as front:
         for coding in ("", "identity", "gzip", "br", "zstd"):
             wanted = [f"Accept-Encoding: {coding}"] if coding else []
             ours, through = behind.ask("/rss.xml", *wanted), front.ask("/rss.xml", *wanted)
@@ -192,10 +205,43 @@ def test_caddy_in_front(site, serve, tmp_path):
                 assert through.headers.get(name) == ours.headers.get(name)
             assert front.ask("/rss.xml", *wanted, f"If-None-Match: {ours.headers['etag']}").status == 304
         assert front.ask("/refresh", "Authorization: Bearer a-secret-of-the-owner", method="POST").status == 202
-        assert front.ask("/refresh", "X-Hub-Signature-256: sha256=00", "Content-Length: 0", method="POST").status == 401
-    finally:
-        process.terminate()
-        process.wait(60)
+        right = hmac.new(b"a-secret-of-the-owner", b"", hashlib.sha256).hexdigest()
+        for line, status in (
+            ("X-Hub-Signature-256: sha256=00", 401),
+            (f"X_Hub_Signature_256: sha256={right}", 401),
+            (f"X-Hub-Signature-256: sha256={right}", 202),
+        ):
+            assert front.ask("/refresh", line, "Content-Length: 0", method="POST").status == status
+
+
+@pytest.mark.needs("caddy")
+@pytest.mark.parametrize("server", ["granian", "wsgiref"])
+def test_the_client_is_known_behind_caddy(site, serve, tmp_path, server):
+    """The address that is limited is the one that Caddy saw, whatever a client says of itself, in either spelling.
+
+    Also before a WSGI server that takes X_Real_IP for X-Real-IP.
+    """
+    site.configure(server={"client_header": "X-Real-IP", "limit": 20})
+    site.article("a.md", title="a")
+    site.publish()
+    (site.root / "merging.py").write_text(WSGIREF)
+    behind = serve(site) if server == "granian" else serve(site, command=("merging", "{port}"))
+    said = iter(range(1, 250))
+
+    def ask(front):
+        lines = [f"{name}: 198.51.100.{next(said)}" for name in ("X-Real-IP", "X_Real_IP")]
+        return front.ask("/atom.xml", *lines).status
+
+    with caddy(tmp_path, behind) as front:
+        assert until_refused(lambda: ask(front), 20) == {200}
+
+
+WSGIREF = """
+import sys
+from wsgiref.simple_server import make_server
+from feeds.web import create_app
+make_server("127.0.0.1", int(sys.argv[1]), create_app()).serve_forever()
+"""
 
 
 def test_the_workflow(site):

@@ -98,7 +98,7 @@ def create_app(config_file: str | os.PathLike[str] | None = None) -> Flask:
         return response, status
 
     clients = Clients(server.client_header)
-    if task := _let_the_owner(app, settings, catalog, clients):
+    if task := _let_the_owner(app, settings, catalog):
         tasks.append(task)
     give_pages(app, documents, content, preview, [_CSP, _NOSNIFF])
     say_errors(app, documents, aliases)
@@ -141,16 +141,14 @@ def _close(documents: Documents[Answer], journal: Journal, polls: Polls | None, 
     catalog.close()
 
 
-def _let_the_owner(
-    app: Flask, settings: config.Config, catalog: Catalog, clients: Clients
-) -> Callable[[list[Request]], Any] | None:
+def _let_the_owner(app: Flask, settings: config.Config, catalog: Catalog) -> Callable[[list[Request]], Any] | None:
     """Let who has a secret see who reads, and call for a regeneration. Gives what hands such calls on."""
     if settings.stats.token:
-        stats = StatsPage(catalog, settings.site.title, settings.stats.token, clients, [_CSP, _NOSNIFF])
+        stats = StatsPage(catalog, settings.site.title, settings.stats.token, [_CSP, _NOSNIFF])
         app.add_url_rule("/stats", "stats", lambda: stats.answer(request))
     if not settings.schedule.webhook:
         return None
-    hook = Hook(settings.schedule.webhook, settings.server.client_header)
+    hook = Hook(settings.schedule.webhook, proxied=bool(settings.server.client_header))
     app.add_url_rule("/refresh", "refresh", lambda: hook.answer(request), methods=["POST"])
     return lambda _requests: hook.hand_on(catalog.ask)
 
