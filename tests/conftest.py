@@ -526,7 +526,7 @@ class App(Client):
     def ask(self, path, *headers, method="GET", body=None, client="127.0.0.1", environ=None):
         """Send a request with header lines; the names of the answer's headers are in lower case.
 
-        `environ` is what the server adds to the environment.
+        `environ` is what is in the environment besides.
         """
         path, _, query = path.partition("?")
         builder = EnvironBuilder(
@@ -536,7 +536,8 @@ class App(Client):
             method=method,
             headers=[tuple(line.split(": ", 1)) for line in headers],
             data=body,
-            environ_base={"REMOTE_ADDR": client, **(environ or {})},
+            environ_base={"REMOTE_ADDR": client},
+            environ_overrides=environ,
         )
         response = WsgiClient(self._app.wsgi_app, use_cookies=False).open(builder)  # a test names its cookies
         with closing(response):

@@ -94,6 +94,7 @@ class Catalog:
 
         Raises `CatalogDamaged` for a file that is no catalog of ours, `CatalogError` for what can't be opened.
         """
+        self._database.hide()
         if self._schema() == SCHEMA:
             return
         with self.lock(PATIENCE):

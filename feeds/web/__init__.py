@@ -79,12 +79,13 @@ def create_app(config_file: str | os.PathLike[str] | None = None) -> Flask:
         catalog, site, answer, room=room, deltas=server.deltas, timed=counters.rendered if counters else _nothing
     )
     documents.following.start()
+    key = os.environ.get("FEEDS_DRAFTS")
     if server.access_log:
-        tasks.append(access_log(server.access_log, settings.root))
+        tasks.append(access_log(server.access_log, settings.root, key))
     if parent:
         sys.setswitchinterval(0.0005)  # seconds: for so long the thread that renders may keep a request waiting
         documents.prepare()
-    key, content = os.environ.get("FEEDS_DRAFTS"), settings.content_root
+    content = settings.content_root
     preview = Preview(catalog, documents, site, content, key) if key else None
     pages = ServedPages(documents, site, Pages(site, settings.site.readers), page)
     health = Health(catalog)

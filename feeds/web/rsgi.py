@@ -15,6 +15,7 @@ from typing import Any
 from urllib.parse import unquote_to_bytes
 from wsgiref.types import WSGIEnvironment
 
+from feeds import logs
 from feeds.documents import MustWait, Patience
 from feeds.web import create_app
 from feeds.web.edge import BAD_REQUEST, names_one_host
@@ -101,6 +102,7 @@ class Application:
 
 def create_rsgi() -> Application:
     """Return the application for granian, as `feeds.web.create_app` makes it for any other server."""
+    logs.set_up()
     return Application(create_app().extensions["feeds.front"])
 
 
