@@ -36,6 +36,7 @@ class Files:
         self._readers = settings.site.readers
         self._is_home = self._site.pages or self._site.feeds_url != self._site.url
         self._pages = pages.Pages(self._site, self._readers)
+        self._look = pages.look()
         self._content = settings.content_root
         self._with_pages = settings.export.pages
         self._hosts = hosts.files(self._site, settings.export.hosts, settings.feeds.aliases)
@@ -56,7 +57,10 @@ class Files:
             path = f"/{state.path}/index.html" if state.path else "/index.html"
             taken.add(path)
             yield File(
-                path, digest_of(state.digest, self._site, self._readers, told), "feed", path.removesuffix("index.html")
+                path,
+                digest_of(state.digest, self._site, self._readers, told, self._look),
+                "feed",
+                path.removesuffix("index.html"),
             )
             yield from self._archived(state)
         if self._site.pages and taken:
@@ -68,7 +72,7 @@ class Files:
             path = _file(page)
             if path not in taken:  # else the page of a feed is there, or of an article that was published before
                 taken.add(path)
-                yield File(path, digest, "article", page)
+                yield File(path, digest_of(digest, self._look), "article", page)
                 for file in self._beside(page, source):
                     taken.add(file.path)
                     yield file
@@ -83,7 +87,9 @@ class Files:
         for archive in range(1, last + 1):
             path = f"/{state.path}/archive/{archive}".replace("//", "/")
             stamp = syndicate.stamp(state, archive, self._site)
-            yield File(f"{path}/index.html", digest_of(stamp, self._site, self._readers), "archive", f"{path}/")
+            yield File(
+                f"{path}/index.html", digest_of(stamp, self._site, self._readers, self._look), "archive", f"{path}/"
+            )
 
     def _beside(self, page: str, source: str) -> Iterator[File]:
         folder = syndicate.folder_of_page(page)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from flask import Flask, jsonify, request
 from werkzeug.wrappers import Response
 
-from feeds import config
+from feeds import config, policy
 from feeds.catalog import Catalog
 from feeds.documents import Documents
 from feeds.model import Document
@@ -38,13 +38,7 @@ _PATIENCE = 10.0  # seconds for a database that may hang: whoever waits for it k
 _ARCHIVE = Freshness(7 * _DAY, _DAY, 7 * _DAY)
 _PAGE = Freshness(60, 60, _DAY)
 _NOSNIFF = ("X-Content-Type-Options", "nosniff")
-_CSP = (
-    "Content-Security-Policy",
-    (
-        "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src * data:; media-src *; "
-        "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-    ),
-)
+_CSP = ("Content-Security-Policy", policy.SENT_PAGE)
 
 
 def create_app(config_file: str | os.PathLike[str] | None = None) -> Flask:
