@@ -140,6 +140,12 @@ def test_it_is_confined(sandbox):
     assert (status_of(sandbox._process)["Seccomp"], status_of(sandbox._process)["NoNewPrivs"]) == ("2", "1")
 
 
+def test_it_is_the_first_to_end_where_memory_runs_out(sandbox):
+    """The kernel ends the process that renders before any other of the service."""
+    sandbox.content("a", None, *BASE)
+    assert Path(f"/proc/{sandbox._process.pid}/oom_score_adj").read_text("ascii") == "1000\n"
+
+
 ATTEMPTS = {
     "read a file": "open('/etc/hostname')",
     "write a file": "open('{folder}/new', 'w')",

@@ -7,6 +7,7 @@ import signal
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict
+from pathlib import Path
 from types import FrameType
 from typing import Any, NoReturn
 
@@ -58,6 +59,10 @@ def main() -> None:  # pragma: no cover  # the process can't write what it has m
         resource.setrlimit(resource.RLIMIT_AS, (_MEMORY, _MEMORY))
     renderer, seconds = Renderer("python-markdown"), float(sys.argv[1])
     renderer.content(_ALL_MODULES, None, "https://site.invalid/", "e-")
+    with contextlib.suppress(OSError):  # Linux alone has it
+        Path("/proc/self/oom_score_adj").write_text(
+            "1000", "ascii"
+        )  # where memory runs out, the kernel ends this first
     confine()
     for line in sys.stdin.buffer:
         method, *arguments = json.loads(line)
