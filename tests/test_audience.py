@@ -697,6 +697,21 @@ def basic(token, user="me"):
     return f"Authorization: Basic {base64.b64encode(f'{user}:{token}'.encode()).decode()}"
 
 
+@pytest.mark.parametrize("number", ["9" * 30, "9" * 5_000, "1e308", "Infinity", "-1e999", "NaN"])
+@pytest.mark.parametrize("what", ["ts", "status", "size"])
+def test_no_number_of_a_log_ends_the_import(site, what, number):
+    """A line with a number that nothing can be made of is one that can't be read, and the next one is counted."""
+    site.article("a.md", title="a")
+    site.publish()
+    good = {"ts": "1767000000", "status": "200", "size": "5000"}
+    lines = []
+    for numbers in ({**good, what: number}, good):
+        said = ", ".join(f'"{name}": {value}' for name, value in numbers.items())
+        lines.append(f'{{{said}, "request": {{"client_ip": "192.0.2.1", "method": "GET", "uri": "/rss.xml"}}}}\n')
+    done = site.run("stats", "--import", "-", stdin="".join(lines))
+    assert (done.returncode, done.stderr) == (0, "-: 1 poll in 2 lines, 1 line could not be read\n")
+
+
 def test_the_private_page(site, app, monkeypatch):
     """`/stats` is for who has the token, as a password or a bearer token; nobody keeps it."""
     monkeypatch.setattr("feeds.web.stats._PATIENCE", 60.0)

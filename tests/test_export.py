@@ -390,6 +390,15 @@ def test_a_manifest_of_an_earlier_version(site):
     assert not (public / "category").exists()
 
 
+def test_a_manifest_that_names_half_a_character(site):
+    """A manifest with a name that no file can have is not believed, and the next build is right."""
+    site.article("a.md", title="a")
+    assert site.run("build").returncode == 0
+    (site.root / "public" / MANIFEST).write_text('{"/\\ud800": "x"}')
+    done = site.run("build")
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 def test_accepting_beside_a_server(site):
     """--no-export regenerates and writes no file: what the guard has stopped is accepted where `feeds serve` gives out."""
     for number in range(6):
