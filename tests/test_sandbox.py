@@ -5,6 +5,7 @@ import itertools
 import os
 import re
 import resource
+import struct
 import subprocess
 import sys
 import threading
@@ -15,7 +16,8 @@ import pytest
 
 from feeds.errors import Refused
 from feeds.parse.content import Renderer
-from feeds.sandbox import Sandbox
+from feeds.sandbox import Sandbox, confinement
+from feeds.sandbox import __main__ as sandbox_process
 
 pytestmark = pytest.mark.sandbox
 
@@ -180,6 +182,7 @@ resource.setrlimit(resource.RLIMIT_CPU, (50, 100))
 """
 
 
+@pytest.mark.unmeasured  # a process without files can't write what was measured
 @pytest.mark.parametrize("layers", ["confine", "limit_resources", "filter_calls"])
 def test_what_a_confined_process_can_do(tmp_path, layers):
     """It reaches no file, no network and no other process. The limits alone keep it from opening and from writing."""
@@ -207,3 +210,77 @@ def test_confined_it_renders_everything(sandbox):
             assert (name, sandbox.content(make(), None, *BASE)) == (name, expected)
     text = "[a](https://é.example/ü) " + "한" * 2_000
     assert sandbox.content(text, None, *BASE) == ours.content(text, None, *BASE)
+
+
+def decided(program, architecture, call, first_argument=0):
+    """Return what a filter of the kernel answers for a system call: a small machine for classic BPF."""
+    data = {0: call, 4: architecture, 16: first_argument}
+    at = value = 0
+    while True:
+        code, if_equal, if_not, constant = struct.unpack_from("HBBI", program, 8 * at)
+        at += 1
+        match code:
+            case 0x20:
+                value = data[constant]
+            case 0x15:
+                at += if_equal if value == constant else if_not
+            case 0x06:
+                return "allowed" if constant == 0x7FFF0000 else "refused"
+
+
+@pytest.mark.parametrize("machine", confinement._MACHINES)
+def test_the_filter_of_each_machine(machine):
+    """On every machine the listed calls are allowed and no others, and limits only of the process itself."""
+    column, architecture = confinement._MACHINES[machine]
+    program = confinement._program(column, architecture)
+    allowed = {numbers[column] for numbers in confinement._CALLS.values()}
+    limit = confinement._PRLIMIT[column]
+    assert len(allowed) == len(confinement._CALLS)
+    for call in range(600):
+        expected = "allowed" if call in allowed or call == limit else "refused"
+        assert decided(program, architecture, call) == expected, call
+    assert decided(program, architecture, limit, first_argument=4711) == "refused"
+    assert decided(program, architecture, 0x40000000 + min(allowed)) == "refused"  # x32, on x86-64
+    assert decided(program, 0x40000003, min(allowed)) == "refused"  # another machine's numbers
+
+
+@pytest.fixture
+def limits():
+    """Put the limit of this process's CPU time back, which the answer to a request sets."""
+    before = resource.getrlimit(resource.RLIMIT_CPU)
+    yield
+    resource.setrlimit(resource.RLIMIT_CPU, before)
+
+
+@pytest.mark.parametrize(
+    ("method", "body", "answer"),
+    [
+        ("converted", "*a*", {"returned": "<p><em>a</em></p>"}),
+        ("converted", "<div>" * 60_000, {"refused": "nested too deep"}),
+        ("content", "*a*", {"html": "<p><em>a</em></p>"}),
+    ],
+)
+def test_what_the_process_answers(limits, method, body, answer):
+    """A request is answered with what was rendered, or with why not."""
+    arguments = [body] if method == "converted" else [body, None, *BASE]
+    said = sandbox_process._answer(Renderer("python-markdown"), method, arguments, 60.0)
+    assert {**said, **(said.get("returned", {}) if method == "content" else {})}.items() >= answer.items()
+
+
+def test_what_cannot_be_rendered_is_refused_with_its_reason(limits):
+    """Whatever the library raises is a refusal: running out of time or memory, or an error of its own."""
+
+    class Failing:
+        def __init__(self, error):
+            self.error = error
+
+        def converted(self, _body):
+            raise self.error
+
+    for error, reason in (
+        (TimeoutError(), "takes too long to render"),
+        (MemoryError(), "takes too much memory"),
+        (Refused("so"), "so"),
+        (KeyError("x"), "can't be rendered: KeyError: 'x'"),
+    ):
+        assert sandbox_process._answer(Failing(error), "converted", ["a"], 60.0)["refused"].startswith(reason)

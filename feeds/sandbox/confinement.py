@@ -37,20 +37,20 @@ _PRLIMIT = (302, 261)
 _MACHINES = {"x86_64": (0, 0xC000003E), "aarch64": (1, 0xC00000B7)}  # column of the tables, the kernel's number of it
 
 
-def confine() -> None:
+def confine() -> None:  # pragma: no cover  # in processes that cannot write what was measured
     """Give up files, the network and other processes, for ever. Import and open everything before."""
     limit_resources()
     filter_calls()
 
 
-def limit_resources() -> None:
+def limit_resources() -> None:  # pragma: no cover  # as above
     """Set the limits that make it impossible to open, to write files and to start processes."""
     for limit in (resource.RLIMIT_NOFILE, resource.RLIMIT_FSIZE, resource.RLIMIT_NPROC, resource.RLIMIT_CORE):
         with contextlib.suppress(ValueError, OSError):  # some systems allow no such limit
             resource.setrlimit(limit, (0, 0))
 
 
-def filter_calls() -> bool:
+def filter_calls() -> bool:  # pragma: no cover  # as above
     """Have the kernel refuse all but the listed system calls; return whether it does."""
     machine = _MACHINES.get(platform.machine())
     if sys.platform != "linux" or machine is None:
