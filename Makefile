@@ -32,6 +32,7 @@ lock: $(VENV)/.dev  ## renew the locked requirements: what runs is what was test
 	$(BIN)/$(LOCK) pyproject.toml --all-extras -c requirements/dev.txt -o requirements/cluster.txt
 	$(BIN)/$(LOCK) pyproject.toml -c requirements/dev.txt -o requirements/run.txt
 	$(BIN)/$(LOCK) --group bench -o requirements/bench.txt
+	$(BIN)/$(LOCK) --group audit -o requirements/audit.txt
 
 bench: $(VENV)/.bench  ## builds beside Hugo's, and edits under `feeds serve`, at up to 100,000 articles
 	cd benchmarks && ../$(BIN)/python scale.py $(ARGS)

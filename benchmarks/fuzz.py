@@ -1,13 +1,19 @@
-"""Feed hostile articles to the Markdown engine and the sanitiser: python benchmarks/fuzz.py COUNT [PATH …] [OPTIONS].
+"""Make hostile inputs and look at what comes of them: python benchmarks/fuzz.py TARGET AMOUNT [PATH …] [OPTIONS].
 
-First every structured input of tests/fuzzing.py at full size (a megabyte of each construct, of each special character
-and of each pair of them), then COUNT inputs that are made by random changes of the examples and articles at PATH: files
-in the format of spec.txt, and folders of Markdown files. Print each input
+AMOUNT is a number of inputs, or of seconds: 100000, 600s. TARGET is what reads them:
+
+- `articles`: the Markdown engine and the sanitiser. First every structured input of tests/fuzzing.py at full size (a
+  megabyte of each construct, of each special character and of each pair of them), then inputs that are made by random
+  changes of the examples and articles at PATH: files in the format of spec.txt, and folders of Markdown files.
+- `front-matter`, `configuration`, `requests`, `logs`, `manifests`: those of tests/fuzz_targets.py.
+
+Print each input
 
 - that ends the process (a stack overflow, memory) or that takes half a minute,
-- for which anything else than `Refused` is raised,
+- for which anything else than a result or one clear sentence is raised,
 - that takes more CPU than --seconds,
-- whose HTML has characters that XML forbids, ids that repeat, or tags that the sanitiser would still remove.
+- of which comes what must not come of it: HTML with characters that XML forbids, ids that repeat, or tags that the
+  sanitiser would still remove; a status of 500; a file outside the export that is another …
 
 The exit code is 1 if there is one. The same seed makes the same inputs; --save writes those that are printed to files.
 Workers have a stack of a megabyte and two gigabytes of memory.
@@ -15,14 +21,17 @@ Workers have a stack of a megabyte and two gigabytes of memory.
 
 import argparse
 import heapq
+import math
 import multiprocessing
 import os
 import re
 import resource
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from random import Random
@@ -30,6 +39,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
 
+import fuzz_targets
 import fuzzing
 import specification
 
@@ -40,9 +50,12 @@ STACK = 1 << 20  # bytes; the least that a thread has on the systems that comrak
 MEMORY = 2 << 30  # bytes
 HANG = 30  # seconds of CPU
 PART = 1_500  # characters of an article
+LARGEST = 1 << 20  # characters of an article
+ENDLESS = 1 << 40  # inputs: so many that the time is over before
 FORK = multiprocessing.get_context("fork")
 
-Case = tuple[str, str, Callable[[], str]]  # name, dialect, what makes the input
+Case = tuple[str, str, Callable[[], Any]]  # name, dialect or "", what makes the input
+Check = Callable[[str, str], tuple[Any, list[str]]]  # what was made, its dialect -> the input, what is wrong
 
 
 class Mutated:
@@ -60,7 +73,46 @@ class Mutated:
         return f"mutated {self._seed}-{index}", dialect, lambda: fuzzing.mutated(random, random.choice(self._sources))
 
 
-Cases = list[Case] | Mutated
+class Made:
+    """So many seeds of inputs of another target, which makes them itself."""
+
+    def __init__(self, target: str, seed: str, count: int) -> None:
+        self._target, self._seed, self._count = target, seed, count
+
+    def __len__(self) -> int:
+        return self._count
+
+    def __getitem__(self, index: int) -> Case:
+        seed = f"{self._seed}-{index}"
+        return f"{self._target} {seed}", "", lambda: seed
+
+
+Cases = list[Case] | Mutated | Made
+
+
+def of_articles(seconds: float) -> Check:
+    """Return what looks at articles."""
+
+    def check(text: str, dialect: str) -> tuple[Any, list[str]]:
+        text = text[:LARGEST]
+        return text, fuzzing.faults(text, dialect, seconds)
+
+    return check
+
+
+def of_target(name: str, folder: Path, seconds: float) -> Check:
+    """Return what looks at the inputs of another target, in a folder of its own."""
+    target = fuzz_targets.TARGETS[name](Path(tempfile.mkdtemp(dir=folder)))
+
+    def check(seed: str, _dialect: str) -> tuple[Any, list[str]]:
+        given = target.make(Random(seed))
+        began = time.thread_time()
+        found = fuzz_targets.faults_of(target, given)
+        if (took := time.thread_time() - began) > seconds:
+            found.append(f"takes {took:.1f} s")
+        return given, found
+
+    return check
 
 
 def structured(size: int) -> list[Case]:
@@ -90,8 +142,8 @@ def texts(path: Path) -> list[str]:
 class Worker:
     """A process that runs some of the cases."""
 
-    def __init__(self, cases: Cases, first: int, stride: int, seconds: float) -> None:
-        self._cases, self._stride, self._seconds = cases, stride, seconds
+    def __init__(self, cases: Cases, first: int, stride: int, prepare: Callable[[], Check], until: float) -> None:
+        self._cases, self._stride, self._prepare, self._until = cases, stride, prepare, until
         self._index = FORK.Value("q", first)  # of the case that runs
         self._begin(first)
 
@@ -112,20 +164,25 @@ class Worker:
 
     def _run(self, first: int, connection: Connection) -> None:
         slowest: list[tuple[float, str]] = []
+        done = 0
+        check = self._prepare()
         for index in range(first, len(self._cases), self._stride):
+            if time.monotonic() > self._until:
+                break
+            done += 1
             self._index.value = index
             name, dialect, make = self._cases[index]
-            text = make()[: 1 << 20]
+            text: Any = make()
             began = time.thread_time()
             try:
-                found = fuzzing.faults(text, dialect, self._seconds)
+                text, found = check(text, dialect)
             except BaseException as error:  # a panic is one
                 found = [f"raises {error!r:.200}"]
             heapq.heappush(slowest, (time.thread_time() - began, f"{name}, {dialect}"))
             del slowest[:-10]
             if found:
                 connection.send((name, dialect, text, found))
-        connection.send(slowest)
+        connection.send([done, *slowest])
 
     def restart_if_lost(self) -> Any:
         """Begin after the case that ended the process, or that takes too long; return it."""
@@ -141,7 +198,7 @@ class Worker:
         name, dialect, make = self._cases[index]
         found = [f"ends the process ({self.process.exitcode})"]
         self._begin(index + self._stride)
-        return name, dialect, make()[: 1 << 20], found
+        return name, dialect, make()[:LARGEST], found
 
 
 def _cpu(pid: int | None) -> float:
@@ -150,12 +207,12 @@ def _cpu(pid: int | None) -> float:
     return sum(map(int, stat[11:13])) / os.sysconf("SC_CLK_TCK")
 
 
-def run(cases: Cases, processes: int, seconds: float, save: Path | None) -> int:
-    """Run cases and print what is wrong. Return how many cases are."""
+def run(cases: Cases, prepare: Callable[[], Check], options: argparse.Namespace, until: float = math.inf) -> int:
+    """Run cases, none after a moment of the monotonic clock, and print what is wrong. Return how many cases are."""
     began = time.monotonic()
-    workers = [Worker(cases, number, processes, seconds) for number in range(processes)]
+    workers = [Worker(cases, number, options.processes, prepare, until) for number in range(options.processes)]
     slowest: list[tuple[float, str]] = []
-    wrong = 0
+    wrong = done = 0
     while workers:
         ready = wait([worker.connection for worker in workers], timeout=1)
         for worker in list(workers):
@@ -168,48 +225,66 @@ def run(cases: Cases, processes: int, seconds: float, save: Path | None) -> int:
             elif not ready:
                 message = worker.restart_if_lost()
             if isinstance(message, list):
-                slowest += message
+                done += message[0]
+                slowest += message[1:]
                 worker.process.join()
                 workers.remove(worker)
             elif message:
                 wrong += 1
-                report(message, save)
-    print(f"{len(cases):,} inputs in {time.monotonic() - began:.0f} s, {wrong} wrong; the slowest:")
+                report(message, options.save)
+    print(f"{done:,} inputs in {time.monotonic() - began:.0f} s, {wrong} wrong; the slowest:")
     for took, name in sorted(slowest, reverse=True)[:5]:
         print(f"  {took:.2f} s  {name}")
     sys.stdout.flush()
     return wrong
 
 
-def report(wrong: tuple[str, str, str, list[str]], save: Path | None) -> None:
+def report(wrong: tuple[str, str, Any, list[str]], save: Path | None) -> None:
     """Print what is wrong with an input, and write it to a file."""
-    name, dialect, text, found = wrong
+    name, dialect, given, found = wrong
+    text = given if isinstance(given, str) else repr(given)
     print(f"{name}, {dialect}, {len(text)} characters: {'; '.join(found)}", flush=True)
     if save:
         save.mkdir(exist_ok=True)
-        (save / re.sub(r"[^\w-]+", "_", f"{name}-{dialect}")[:100]).with_suffix(".md").write_text(text, "utf-8")
+        (save / re.sub(r"[^\w-]+", "_", f"{name}-{dialect}")[:100]).with_suffix(".md").write_text(
+            text, "utf-8", "backslashreplace"
+        )
 
 
 def main() -> int:
     """Run all inputs. Return 1 if something is wrong with one."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("count", type=int, help="mutated inputs")
+    parser.add_argument("target", choices=["articles", *fuzz_targets.TARGETS])
+    parser.add_argument("amount", help="a number of inputs, or of seconds: 600s")
     parser.add_argument("paths", nargs="*", type=Path)
     parser.add_argument("--seed", default="1")
     parser.add_argument("--size", type=int, default=1 << 20, help="characters of a structured input; 0: none")
     parser.add_argument("--every", type=int, default=1, metavar="N", help="every Nth structured input only")
     parser.add_argument("--processes", type=int, default=os.cpu_count())
     parser.add_argument(
-        "--seconds", type=float, default=0.5, help="of CPU for an input; for structured ones, a megabyte"
+        "--seconds",
+        type=float,
+        help="of CPU for an input: 0.5; for structured ones, a megabyte, too; for other targets 5",
     )
     parser.add_argument("--save", type=Path, help="a folder for the inputs that are printed")
     options = parser.parse_args()
+    timed = options.amount.endswith("s")
+    amount = int(options.amount.removesuffix("s"))
+    count = ENDLESS if timed else amount
     wrong = 0
+    if options.target != "articles":
+        with tempfile.TemporaryDirectory(prefix="feeds-fuzz-") as folder:
+            prepare = partial(of_target, options.target, Path(folder), options.seconds or 5)
+            until = time.monotonic() + amount if timed else math.inf
+            wrong = run(Made(options.target, options.seed, count), prepare, options, until)
+        return 1 if wrong else 0
+    prepare = partial(of_articles, options.seconds or 0.5)
     if options.size:
-        wrong += run(structured(options.size)[:: options.every], options.processes, options.seconds, options.save)
-    if options.count:
-        cases = Mutated(options.seed, options.count, [texts(path) for path in options.paths])
-        wrong += run(cases, options.processes, options.seconds, options.save)
+        wrong += run(structured(options.size)[:: options.every], prepare, options)
+    if amount:
+        until = time.monotonic() + amount if timed else math.inf
+        cases = Mutated(options.seed, count, [texts(path) for path in options.paths])
+        wrong += run(cases, prepare, options, until)
     return 1 if wrong else 0
 
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 
-from feeds import paths
+from feeds import paths, policy
 from feeds.formats import FORMATS
 from feeds.model import Site
 from feeds.parse import media
@@ -43,7 +43,10 @@ class Sent:
             kind = _OPML
         elif not kind or (kind.startswith("text/") and "charset" not in kind):  # what hosts read has no ending
             kind = f"{kind or 'text/plain'}; charset=utf-8"
-        return {"Content-Type": kind, "Cache-Control": _cache(self.site)}
+        headers = {"Content-Type": kind, "Cache-Control": _cache(self.site)}
+        if ending in media.ACTIVE:  # a store keeps no Content-Security-Policy; pictures of pages are shown all the same
+            headers["Content-Disposition"] = "attachment"
+        return headers
 
 
 def files(site: Site, hosts: Collection[str], aliases: Mapping[str, str]) -> dict[str, str]:
@@ -60,11 +63,13 @@ def files(site: Site, hosts: Collection[str], aliases: Mapping[str, str]) -> dic
     return {path: f"{_FIRST_LINE}{write(site, aliases)}" for path, write in wanted.items()}
 
 
-def left_out(hosts: Collection[str], aliases: Mapping[str, str]) -> list[str]:
+def left_out(site: Site, hosts: Collection[str], aliases: Mapping[str, str]) -> list[str]:
     """Give the aliases that a host is not told of, as it reads so many rules and no more."""
     if "cloudflare" not in hosts:
         return []
-    return [alias for alias, _ in list(_places(aliases))[_CLOUDFLARES_RULES - len(_documents()) :]]
+    return [
+        alias for alias, _ in list(_places(aliases))[_CLOUDFLARES_RULES - len(_documents()) - len(_policies(site)) :]
+    ]
 
 
 def _cache(site: Site) -> str:
@@ -81,6 +86,17 @@ def _documents() -> list[tuple[str, str]]:
     return [(path, media_type) for name, media_type in _types().items() for path in (f"/{name}", f"/*/{name}")]
 
 
+def _policies(site: Site) -> list[tuple[str, str]]:
+    """Return (pattern, Content-Security-Policy) of pages and files, as `_headers` has patterns.
+
+    None where the folder may be another site's, whose pages may need what ours do not. Pages have a `meta` element too.
+    """
+    if not (site.pages or site.feeds_url != site.url):
+        return []
+    files = [(f"/*.{ending}", policy.FILE) for ending in media.ACTIVE] if site.pages else []
+    return [("/", policy.SENT_PAGE), ("/*/", policy.SENT_PAGE), ("/*.html", policy.SENT_PAGE), *files]
+
+
 def _places(aliases: Mapping[str, str]) -> Iterator[tuple[str, str]]:
     """Give (alias, media type) of aliases that are files, but where their names say it already; the site's first."""
     types = _types()
@@ -92,6 +108,9 @@ def _places(aliases: Mapping[str, str]) -> Iterator[tuple[str, str]]:
 
 def _headers(site: Site, aliases: Mapping[str, str], most: int | None) -> str:
     lines = []
+    for path, said in _policies(site):
+        lines += [path, f"  Content-Security-Policy: {said}", "  X-Content-Type-Options: nosniff"]
+    most = most and most - len(_policies(site))
     for path, media_type in [*_documents(), *((quote_path(alias), kind) for alias, kind in _places(aliases))][:most]:
         lines += [path, f"  Content-Type: {media_type}", f"  Cache-Control: {_cache(site)}",
                   "  Access-Control-Allow-Origin: *", "  X-Content-Type-Options: nosniff"]  # fmt: skip
@@ -103,6 +122,17 @@ def _htaccess(site: Site, aliases: Mapping[str, str]) -> str:
     # a file's name is not enough: /index.xml may be RSS, and /blog/index.xml Atom. Both compare what is decoded.
     sections += [("If", _quoted(f"%{{REQUEST_URI}} == '{_escaped(alias)}'"), kind) for alias, kind in _places(aliases)]
     lines = []
+    if _policies(site):
+        files = [("|".join(media.ACTIVE), policy.FILE)] if site.pages else []
+        for endings, said in (("html?", policy.SENT_PAGE), *files):
+            lines += [
+                f'<FilesMatch "(?i)\\.({endings})$">',
+                "  <IfModule mod_headers.c>",
+                f'    Header set Content-Security-Policy "{said}"',
+                '    Header set X-Content-Type-Options "nosniff"',
+                "  </IfModule>",
+                "</FilesMatch>",
+            ]
     for section, condition, media_type in sections:
         lines += [
             f"<{section} {condition}>",
@@ -124,8 +154,9 @@ def _nginx(site: Site, aliases: Mapping[str, str]) -> str:
     ]  # it compares what is decoded
     places.append((f"= /{OPML}", _OPML))
     lines = ["# include it in the server block whose root is this folder"]
-    if site.pages:
-        lines += ["location / {", "  try_files $uri $uri.html $uri/index.html =404;", "  gzip_static on;", "}"]
+    found = ["  try_files $uri $uri.html $uri/index.html =404;", "  gzip_static on;"] if site.pages else []
+    if _policies(site):
+        lines += ["location / {", *found, *_sent(policy.SENT_PAGE), "}"]
     for place, media_type in places:
         lines += [
             f"location {place} {{",
@@ -138,7 +169,17 @@ def _nginx(site: Site, aliases: Mapping[str, str]) -> str:
             "  add_header Vary Accept-Encoding;",
             "}",
         ]
+    if site.pages:  # last: the first of these locations that fits is taken
+        quiet = [ending for ending in media.ENDINGS if ending not in media.ACTIVE]
+        lines += [f"location ~* \\.({'|'.join(media.ACTIVE)})$ {{", *found, *_sent(policy.FILE), "}"]
+        lines += [f"location ~* \\.({'|'.join(quiet)})$ {{", *found, *_sent(""), "}"]
     return "\n".join([*lines, ""])
+
+
+def _sent(said: str) -> list[str]:
+    """Return nginx's lines for a page or a file, with a policy or without."""
+    lines = ["  add_header X-Content-Type-Options nosniff;"]
+    return [*lines, f'  add_header Content-Security-Policy "{said}";'] if said else lines
 
 
 def _quoted(text: str) -> str:

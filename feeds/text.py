@@ -21,6 +21,7 @@ _NOT_IN_HOST = re.compile(r"[\s<>\"{}|\\^`%]")
 _SCHEME = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]*:")
 _LONGEST_NAME = 200  # bytes
 _BEGINNING = 80  # characters that stand for a title
+_UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 _BREAK = re.compile(r"[ 。，、；：！？]")
 _END_MARKS = ",;:.–—- 。，、；："
 _SAFE_PATH = re.compile(r"[\w-]+(?:[./][\w-]+)*", re.ASCII)
@@ -95,6 +96,11 @@ def shortened(text: str, limit: int) -> str:
     end = limit if text.isascii() else _grapheme_start(text, limit)
     breaks = [match.end() for match in _BREAK.finditer(text, limit * 4 // 5, end)]
     return text[: breaks[-1] if breaks and text[end] != " " else end].rstrip(_END_MARKS) + "…"
+
+
+def printable(text: str) -> str:
+    """Return a text in which control characters, line breaks and marks of direction are written as escapes."""
+    return _UNPRINTABLE.sub(lambda match: match[0].encode("unicode_escape").decode("ascii"), text)
 
 
 def _grapheme_start(text: str, position: int) -> int:

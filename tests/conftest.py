@@ -526,8 +526,11 @@ class App(Client):
         lines = [f"{name.replace('_', '-')}: {value}" for name, value in headers.items()]
         return self.ask(path, *lines, method=method, body=body)
 
-    def ask(self, path, *headers, method="GET", body=None, client="127.0.0.1"):
-        """Send a request with header lines; the names of the answer's headers are in lower case."""
+    def ask(self, path, *headers, method="GET", body=None, client="127.0.0.1", environ=None):
+        """Send a request with header lines; the names of the answer's headers are in lower case.
+
+        `environ` is what is in the environment besides.
+        """
         path, _, query = path.partition("?")
         builder = EnvironBuilder(
             path=urllib.parse.unquote(path),
@@ -537,6 +540,7 @@ class App(Client):
             headers=[tuple(line.split(": ", 1)) for line in headers],
             data=body,
             environ_base={"REMOTE_ADDR": client},
+            environ_overrides=environ,
         )
         response = WsgiClient(self._app.wsgi_app, use_cookies=False).open(builder)  # a test names its cookies
         with closing(response):
@@ -651,10 +655,10 @@ def serve():
     """Give a function that serves a site; what it started is ended."""
     servers = []
 
-    def start(site, *arguments):
+    def start(site, *arguments, **options):
         if not (site.root / "config.yaml").exists():
             site.configure()
-        servers.append(Server(site.root, *arguments))
+        servers.append(Server(site.root, *arguments, **options))
         return servers[-1]
 
     yield start

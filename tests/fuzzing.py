@@ -270,15 +270,15 @@ def pairs(size: int) -> Iterator[tuple[str, Callable[[], str]]]:
             yield f"{one!r} then {other!r}", lambda one=one, other=other: one * (size // 2) + other * (size // 2)
 
 
-def mutated(random: Random, seeds: Sequence[str]) -> str:
-    """Return a text that is made of others by random changes."""
+def mutated(random: Random, seeds: Sequence[str], marks: Sequence[str] = MARKS) -> str:
+    """Return a text that is made of others by random changes, with marks of its kind."""
     text = random.choice(seeds)
     for _ in range(random.choice((1, 1, 2, 3, 5, 8))):
         at = random.randint(0, len(text))
         end = min(len(text), at + random.choice((1, 2, 4, 16, 64)))
         match random.randrange(9):
             case 0:
-                text = text[:at] + random.choice(MARKS) + text[at:]
+                text = text[:at] + random.choice(marks) + text[at:]
             case 1:
                 text = text[:at] + random.choice(SPECIAL) + text[end:]
             case 2:
@@ -293,7 +293,7 @@ def mutated(random: Random, seeds: Sequence[str]) -> str:
                 tag = random.choice(ELEMENTS)
                 text = text[:at] + random.choice((f"<{tag}>", f"</{tag}>", f"<{tag} id=a href=b>")) + text[at:]
             case 6:
-                text = text[:at] + random.choice((*MARKS, *SPECIAL)) * random.choice((2, 5, 30, 200)) + text[at:]
+                text = text[:at] + random.choice((*marks, *SPECIAL)) * random.choice((2, 5, 30, 200)) + text[at:]
             case 7:
                 prefix = random.choice(("> ", "- ", "    ", "1. ", "  ", ": ", "| "))
                 text = "".join(prefix + line for line in text.splitlines(keepends=True))

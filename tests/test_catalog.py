@@ -678,3 +678,45 @@ def test_a_write_ahead_log_that_is_left_never_meets_a_new_catalog(site):
     site.article("b.md", title="b")
     site.publish()
     assert list(site.items()) == ["b"]
+
+
+def modes(site):
+    """Return the modes of the catalog's files, by what their names end with."""
+    catalog = site.config.catalog
+    return {
+        file.name.removeprefix(catalog.name): file.stat().st_mode & 0o777
+        for file in catalog.parent.glob(f"{catalog.name}*")
+    }
+
+
+@pytest.mark.parametrize("umask", [0o000, 0o022, 0o077])
+def test_its_files_are_for_its_owner_alone(site, umask):
+    """All files of a catalog that is made have mode 0600, whatever the umask: what is exported, everybody may read."""
+    site.article("a.md", title="a")
+    before = os.umask(umask)
+    try:
+        assert site.run("build").returncode == 0
+        with site.catalog.write_stats() as stats, site.catalog.reading():
+            assert stats
+            leadership = site.catalog.leadership()
+            assert leadership.take()
+            found = modes(site)
+            leadership.give_up()
+    finally:
+        os.umask(before)
+    assert {"", "-wal", "-shm", ".lock", ".leader", ".stats", ".stats-wal", ".stats-shm"} <= found.keys()
+    assert set(found.values()) == {0o600}
+    assert (site.root / "public" / "rss.xml").stat().st_mode & 0o777 == 0o644
+
+
+def test_what_an_earlier_version_left_open_is_closed(site):
+    """A catalog that everybody could read is no longer so after the next run; what its group may do stays."""
+    site.article("a.md", title="a")
+    site.publish()
+    aside = site.config.catalog.with_name(f"{site.config.catalog.name}.damaged-20260101T000000")
+    aside.touch()
+    for file in site.config.catalog.parent.glob(f"{site.config.catalog.name}*"):
+        file.chmod(0o664)
+    assert site.run("build").returncode == 0
+    assert modes(site)[""] == modes(site)[".damaged-20260101T000000"] == 0o660
+    assert not any(mode & 0o007 for mode in modes(site).values())

@@ -252,3 +252,13 @@ def test_patterns_that_can_match_nothing(file, pattern, may):
         (said,) = mistakes(file, text)
         assert said.startswith(f"c:5:7: content.include.1: {pattern} can match nothing: article files end in .md, ")
         assert ("a pattern for each ending" in said) == ("{" in pattern)
+
+
+def test_a_mistake_is_a_line_of_bounded_length(tmp_path):
+    """A value of any length is not repeated in full by what is said of it."""
+    text = f"site: {{title: T, url: 'https://t.example'}}\ncheck: {{ignore: [{'x' * 9_000}]}}\n"
+    with pytest.raises(ConfigError) as error:
+        load(tmp_path / "config.yaml", text)
+    (mistake,) = error.value.mistakes
+    assert "check.ignore" in mistake
+    assert len(mistake) < 1_200 + len(str(tmp_path))

@@ -1,5 +1,8 @@
 """The files in deploy/, each verified by its own tool, or run for real."""
 
+import contextlib
+import hashlib
+import hmac
 import json
 import os
 import re
@@ -17,7 +20,7 @@ import kubernetes_validate
 import pytest
 import yaml
 from apscheduler.triggers.cron import CronTrigger
-from conftest import REPOSITORY, Server, free_port
+from conftest import REPOSITORY, Server, free_port, until_refused
 
 from feeds import config
 from feeds.cli import main as cli
@@ -159,31 +162,41 @@ def test_the_compose_file():
     assert (DEPLOY / service["build"]["context"] / service["build"]["dockerfile"]).is_file()
 
 
-@pytest.mark.needs("caddy")
-def test_caddy_in_front(site, serve, tmp_path):
-    """A real Caddy takes the Caddyfile, and passes validators and encodings on as they are."""
-    site.configure(server={"client_header": "X-Real-IP"}, schedule={"webhook": "a-secret-of-the-owner"})
-    site.article("a.md", title="a")
-    behind = serve(site)
+@contextlib.contextmanager
+def caddy(folder, behind):
+    """Run a real Caddy with the Caddyfile in front of a server."""
     text = (DEPLOY / "Caddyfile").read_text("utf-8")
     port = free_port()
     text = text.replace("feeds.example.org {", f"http://:{port} {{").replace(
         "127.0.0.1:8000", f"127.0.0.1:{behind.port}"
     )
-    (tmp_path / "Caddyfile").write_text("{\n\tadmin off\n}\n" + text)
-    environment = os.environ | {"HOME": str(tmp_path), "XDG_DATA_HOME": str(tmp_path), "XDG_CONFIG_HOME": str(tmp_path)}
+    (folder / "Caddyfile").write_text("{\n\tadmin off\n}\n" + text)
+    environment = os.environ | {"HOME": str(folder), "XDG_DATA_HOME": str(folder), "XDG_CONFIG_HOME": str(folder)}
     program = shutil.which("caddy")
     given = subprocess.run([program, "validate", "--config", str(DEPLOY / "Caddyfile"), "--adapter", "caddyfile"],
                            env=environment, capture_output=True, text=True, check=False)  # fmt: skip
     assert given.returncode == 0, given.stderr
-    with (tmp_path / "log").open("wb") as log:
+    with (folder / "log").open("wb") as log:
         process = subprocess.Popen(
-            [program, "run", "--config", "Caddyfile"], cwd=tmp_path, env=environment, stdout=log, stderr=log
+            [program, "run", "--config", "Caddyfile"], cwd=folder, env=environment, stdout=log, stderr=log
         )
     front = Server.__new__(Server)
-    front.port, front.process, front.log = port, process, tmp_path / "log"
+    front.port, front.process, front.log = port, process, folder / "log"
     try:
         front.wait_for(lambda: front.ask("/rss.xml").body)
+        yield front
+    finally:
+        process.terminate()
+        process.wait(60)
+
+
+@pytest.mark.needs("caddy")
+def test_caddy_in_front(site, serve, tmp_path):
+    """A real Caddy takes the Caddyfile, and passes validators, encodings and the webhook's calls on as they are."""
+    site.configure(server={"client_header": "X-Real-IP"}, schedule={"webhook": "a-secret-of-the-owner"})
+    site.article("a.md", title="a")
+    behind = serve(site)
+    with caddy(tmp_path, behind) as front:
         for coding in ("", "identity", "gzip", "br", "zstd"):
             wanted = [f"Accept-Encoding: {coding}"] if coding else []
             ours, through = behind.ask("/rss.xml", *wanted), front.ask("/rss.xml", *wanted)
@@ -192,10 +205,43 @@ def test_caddy_in_front(site, serve, tmp_path):
                 assert through.headers.get(name) == ours.headers.get(name)
             assert front.ask("/rss.xml", *wanted, f"If-None-Match: {ours.headers['etag']}").status == 304
         assert front.ask("/refresh", "Authorization: Bearer a-secret-of-the-owner", method="POST").status == 202
-        assert front.ask("/refresh", "X-Hub-Signature-256: sha256=00", "Content-Length: 0", method="POST").status == 401
-    finally:
-        process.terminate()
-        process.wait(60)
+        right = hmac.new(b"a-secret-of-the-owner", b"", hashlib.sha256).hexdigest()
+        for line, status in (
+            ("X-Hub-Signature-256: sha256=00", 401),
+            (f"X_Hub_Signature_256: sha256={right}", 401),
+            (f"X-Hub-Signature-256: sha256={right}", 202),
+        ):
+            assert front.ask("/refresh", line, "Content-Length: 0", method="POST").status == status
+
+
+@pytest.mark.needs("caddy")
+@pytest.mark.parametrize("server", ["granian", "wsgiref"])
+def test_the_client_is_known_behind_caddy(site, serve, tmp_path, server):
+    """The address that is limited is the one that Caddy saw, whatever a client says of itself, in either spelling.
+
+    Also before a WSGI server that takes X_Real_IP for X-Real-IP.
+    """
+    site.configure(server={"client_header": "X-Real-IP", "limit": 20})
+    site.article("a.md", title="a")
+    site.publish()
+    (site.root / "merging.py").write_text(WSGIREF)
+    behind = serve(site) if server == "granian" else serve(site, command=("merging", "{port}"))
+    said = iter(range(1, 250))
+
+    def ask(front):
+        lines = [f"{name}: 198.51.100.{next(said)}" for name in ("X-Real-IP", "X_Real_IP")]
+        return front.ask("/atom.xml", *lines).status
+
+    with caddy(tmp_path, behind) as front:
+        assert until_refused(lambda: ask(front), 20) == {200}
+
+
+WSGIREF = """
+import sys
+from wsgiref.simple_server import make_server
+from feeds.web import create_app
+make_server("127.0.0.1", int(sys.argv[1]), create_app()).serve_forever()
+"""
 
 
 def test_the_workflow(site):
@@ -205,7 +251,7 @@ def test_the_workflow(site):
     CronTrigger.from_crontab(workflow[True]["schedule"][0]["cron"])
     assert workflow["permissions"] == {"contents": "read", "pages": "write", "id-token": "write"}
     steps = {step.get("name", step.get("uses")): step for step in workflow["jobs"]["publish"]["steps"]}
-    assert "actions/deploy-pages@v4" in steps
+    assert any(str(name).startswith("actions/deploy-pages@") for name in steps)
     for path in re.findall(r"vendor/feeds/(\S+)", steps["Install feeds"]["run"]):
         assert (REPOSITORY / path).exists()
     site.configure()
@@ -237,6 +283,60 @@ def test_the_workflow(site):
     site.configure(site={"language": "not a language"})
     assert step("Check").returncode != 0
     assert {step["with"]["path"] for step in steps.values() if "path" in step.get("with", {})} == {".feeds", "public"}
+
+
+WORKFLOWS = [DEPLOY / "github-actions.yml", *sorted((REPOSITORY / ".github" / "workflows").glob("*.yml"))]
+
+
+@pytest.mark.parametrize("file", WORKFLOWS, ids=lambda file: file.name)
+def test_workflows_are_bounded_and_fixed(file):
+    """Every job of a workflow ends within an hour, has no more rights than it names, and runs actions of fixed commits."""
+    text = file.read_text("utf-8")
+    workflow = yaml.safe_load(text)
+    assert "permissions" in workflow
+    for job in workflow["jobs"].values():
+        assert 0 < job["timeout-minutes"] <= 60
+    used = re.findall(r"uses: (\S+)(.*)", text)
+    assert used
+    for action, version in used:
+        assert re.fullmatch(r"[\w-]+/[\w-]+@[0-9a-f]{40}", action), action
+        assert re.fullmatch(r"  # v\d+\.\d+\.\d+", version), action
+
+
+def test_images_are_fixed():
+    """Base images and those of other programs are named by digests; how the one that is not gets one is said beside it."""
+    dockerfile = (DEPLOY / "Dockerfile").read_text("utf-8")
+    images = [rest.split()[0] for name, rest in instructions(dockerfile) if name == "FROM"]
+    services = yaml.safe_load(CLUSTER.read_text("utf-8"))["services"]
+    images += [service["image"] for service in services.values() if "build" not in service]
+    assert len(images) == 4
+    for image in images:
+        assert re.fullmatch(r"[a-z]+:[\w.-]+@sha256:[0-9a-f]{64}", image)
+    publisher = (KUBERNETES / "publisher.yaml").read_text("utf-8")
+    (git_sync,) = re.findall(r"image: &git-sync (\S+)", publisher)
+    assert f"`crane digest {git_sync}`" in publisher
+
+
+def test_memory_and_tasks_are_limited():
+    """Whatever runs feeds limits its memory and its processes, so that it can't take a machine down."""
+    for name in ("feeds.service", "feeds-build.service"):
+        unit = dict(re.findall(r"^(\w+)=(.*)$", (DEPLOY / name).read_text("utf-8"), flags=re.MULTILINE))
+        assert {"MemoryMax", "TasksMax"} <= unit.keys()
+        assert unit["OOMPolicy"] == "continue"  # what took too much has ended; the rest is not its fault
+    for name in ("compose.yaml", "compose.cluster.yaml"):
+        for service in yaml.safe_load((DEPLOY / name).read_text("utf-8"))["services"].values():
+            assert re.fullmatch(r"\d+[mg]", service["mem_limit"])
+            assert 0 < service["pids_limit"] <= 1024
+
+
+def test_pods_reach_only_what_they_need():
+    """Pods may ask name servers and the database, publishers the repository too, and nobody else."""
+    allowed = {}
+    for one in manifests("networkpolicy.yaml"):
+        assert "Egress" in one["spec"]["policyTypes"]
+        ports = {port["port"] for rule in one["spec"]["egress"] for port in rule["ports"]}
+        allowed[one["metadata"]["name"]] = ports
+    assert allowed == {"feeds": {53, 5432}, "feeds-publisher": {443}}
 
 
 def manifests(*names):
@@ -286,7 +386,7 @@ def test_the_manifests_know_each_other():
         one["spec"]["selector"] for one in every if one["kind"] in {"Service", "PodDisruptionBudget", "PodMonitor"}
     ]
     selectors += [one["spec"]["podSelector"] for one in every if one["kind"] == "NetworkPolicy"]
-    assert len(selectors) == 5
+    assert len(selectors) == 6
     for selector in selectors:
         wanted = selector.get("matchLabels", selector).items()
         assert any(wanted <= one.items() for one in labels), selector
@@ -303,7 +403,7 @@ def test_the_manifests_know_each_other():
         port["port"]
         for one in every
         if one["kind"] == "NetworkPolicy"
-        for rule in one["spec"]["ingress"]
+        for rule in one["spec"].get("ingress", [])
         for port in rule["ports"]
     }
     for component, pod in pods().items():

@@ -1,5 +1,6 @@
 """The static tree: whole files or none, only what changed, and nothing of anybody else's."""
 
+import contextlib
 import gzip
 import json
 import os
@@ -9,6 +10,8 @@ import subprocess
 import time
 import urllib.error
 import urllib.request
+from dataclasses import replace
+from html import unescape
 from urllib.parse import quote, unquote
 
 import brotli
@@ -16,7 +19,7 @@ import pytest
 import zstandard
 from conftest import free_port
 
-from feeds import hosts
+from feeds import hosts, pages, policy
 from feeds.errors import FeedsError
 from feeds.export import MANIFEST, Tree
 from feeds.model import Site
@@ -280,12 +283,72 @@ def test_each_host_compares_paths_as_it_does():
     ]  # fmt: skip
     assert "\n/tags/l'%C3%A9t%C3%A9%20$1/index.xml\n" in made["/_headers"]
     many = aliases | {f"/tags/{number}/index.xml": "/tag/x/rss.xml" for number in range(200)}
-    assert hosts.left_out(["netlify"], many) == []
+    assert hosts.left_out(site, ["netlify"], many) == []
     rules = [line for line in hosts.files(site, ["cloudflare"], many)["/_headers"].splitlines() if line.startswith("/")]
     assert len(rules) == 100
     assert rules[6:8] == ["/blog/index.xml", "/index.xml"]
-    assert len(hosts.left_out(["cloudflare"], many)) == len(many) - 94
-    assert not set(rules) & set(hosts.left_out(["cloudflare"], many))
+    assert len(hosts.left_out(site, ["cloudflare"], many)) == len(many) - 94
+    assert not set(rules) & set(hosts.left_out(site, ["cloudflare"], many))
+    home = replace(site, pages=True)
+    rules = [line for line in hosts.files(home, ["cloudflare"], many)["/_headers"].splitlines() if line.startswith("/")]
+    assert len(rules) == 100
+    assert len(hosts.left_out(home, ["cloudflare"], many)) == len(many) - 90
+
+
+def test_a_host_is_told_what_browsers_may_do(site, app):
+    """Pages and active files of an export are sent with the policies of `feeds serve`; a foreign site's pages are not."""
+    site.configure(site={"pages": True}, export={"hosts": ["netlify", "apache"]})
+    site.article("a/index.md", "![](x.svg) ![](p.png)", title="a")
+    for name in ("x.svg", "p.png", "p.pdf"):
+        site.write(f"a/{name}", "x")
+    assert site.run("build").returncode == 0
+    server, public = app(site), site.root / "public"
+    headers, htaccess = (public / "_headers").read_text("utf-8"), (public / ".htaccess").read_text("utf-8")
+    for path, patterns, files in (("/", ("/", "/*/", "/*.html"), "html?"), ("/a/x.svg", ("/*.svg",), "svg")):
+        said = server.get(path).headers["content-security-policy"]
+        for pattern in patterns:
+            block = f"\n{pattern}\n  Content-Security-Policy: {said}\n  X-Content-Type-Options: nosniff\n"
+            assert headers.count(block) == 1
+        rules = htaccess.partition(f'<FilesMatch "(?i)\\.({files})$">\n')[2].partition("</FilesMatch>")[0]
+        assert f'Header set Content-Security-Policy "{said}"' in rules
+    assert "content-security-policy" not in server.get("/a/p.pdf").headers
+    sent = hosts.Sent(site.config.for_core, {})
+    assert sent("/a/x.svg")["Content-Disposition"] == "attachment"  # an object store has no policies
+    assert not any("Content-Disposition" in sent(path) for path in ("/a/p.png", "/rss.xml", "/index.html"))
+    site.configure(site={"pages": False}, export={"hosts": ["netlify", "apache", "nginx"]})
+    assert site.run("build").returncode == 0
+    for name in ("_headers", ".htaccess", "feeds.nginx.conf"):
+        assert "Content-Security-Policy" not in (public / name).read_text("utf-8")
+
+
+def test_exported_pages_carry_their_policy(site, app):
+    """Every page has the policy in its head, before anything is loaded, as far as that can be said there."""
+    site.configure(site={"pages": True})
+    site.article("a.md", title="a", tags=["t"])
+    assert site.run("build").returncode == 0
+    said = app(site).get("/").headers["content-security-policy"]
+    for path in ("index.html", "a/index.html", "tag/t/index.html"):
+        head = (site.root / "public" / path).read_text("utf-8").partition("</head>")[0]
+        meta = re.search(r'<meta http-equiv="Content-Security-Policy" content="([^"]*)">', head)
+        assert f"{unescape(meta[1])}; frame-ancestors 'none'" == said
+        assert not re.search(r"<(script|link rel=.stylesheet|style)", head[: meta.start()])
+
+
+def test_pages_are_exported_anew_when_their_look_changes(site, monkeypatch):
+    """A version of the program with other templates, or another policy, writes every page anew, and nothing else."""
+    site.configure(site={"pages": True})
+    site.article("a.md", title="a")
+    assert site.run("build").returncode == 0
+    monkeypatch.setattr(policy, "PAGE", "default-src 'none'")
+    try:
+        for made in (pages.look, pages.templates):
+            made.cache_clear()
+        assert "2 files written" in site.run("build", "-v").stderr
+        assert "default-src 'none'\"" in (site.root / "public/a/index.html").read_text("utf-8").replace("&#39;", "'")
+        assert "0 files written" in site.run("build", "-v").stderr
+    finally:
+        for made in (pages.look, pages.templates):
+            made.cache_clear()
 
 
 def test_a_host_says_what_serve_says(site, app):
@@ -298,6 +361,45 @@ def test_a_host_says_what_serve_says(site, app):
     assert f"  Cache-Control: {said}\n" in hosts.files(site.config.for_core, ["netlify"], {})["/_headers"]
 
 
+@contextlib.contextmanager
+def exported(site, tmp_path):
+    """Serve an export with nginx; yield what asks it."""
+    public, port = site.root / "public", free_port()
+    user = "user root;" if os.geteuid() == 0 else ""
+    temporary = "".join(
+        f"{kind}_temp_path {tmp_path}/{kind};" for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+    )
+    (tmp_path / "nginx.conf").write_text(
+        f"{user} daemon off; pid {tmp_path}/pid; error_log {tmp_path}/error.log; events {{}} http {{ access_log off; {temporary}"
+        "types { text/html html; image/svg+xml svg; }"
+        f"server {{ listen 127.0.0.1:{port}; root {public}; include {public}/feeds.nginx.conf; }} }}"
+    )
+    program = shutil.which("nginx") or "/usr/sbin/nginx"
+    checked = subprocess.run(
+        [program, "-t", "-c", str(tmp_path / "nginx.conf")], capture_output=True, text=True, check=False
+    )
+    assert "syntax is ok" in checked.stderr, checked.stderr
+    process = subprocess.Popen([program, "-c", str(tmp_path / "nginx.conf")])
+
+    def ask(path):
+        request = urllib.request.Request(f"http://127.0.0.1:{port}{path}", headers={"Accept-Encoding": "gzip"})
+        for attempt in range(100):
+            try:
+                return urllib.request.urlopen(request, timeout=5)
+            except urllib.error.HTTPError:
+                raise
+            except urllib.error.URLError:
+                assert attempt < 99
+                time.sleep(0.05)
+        return None
+
+    try:
+        yield ask
+    finally:
+        process.terminate()
+        process.wait(10)
+
+
 @pytest.mark.needs("nginx")
 def test_an_export_behind_nginx(site, tmp_path):
     """With the snippet that is exported, a real nginx sends each document with its type, compressed and with CORS."""
@@ -308,42 +410,38 @@ def test_an_export_behind_nginx(site, tmp_path):
     )  # fmt: skip
     site.article("a.md", title="a", tags=["t"])
     site.run("build")
-    public, port = site.root / "public", free_port()
-    user = "user root;" if os.geteuid() == 0 else ""
-    temporary = "".join(
-        f"{kind}_temp_path {tmp_path}/{kind};" for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
-    )
-    (tmp_path / "nginx.conf").write_text(
-        f"{user} daemon off; pid {tmp_path}/pid; error_log {tmp_path}/error.log; events {{}} http {{ access_log off; {temporary}"
-        f"server {{ listen 127.0.0.1:{port}; root {public}; include {public}/feeds.nginx.conf; }} }}"
-    )
-    program = shutil.which("nginx") or "/usr/sbin/nginx"
-    checked = subprocess.run(
-        [program, "-t", "-c", str(tmp_path / "nginx.conf")], capture_output=True, text=True, check=False
-    )
-    assert "syntax is ok" in checked.stderr, checked.stderr
-    process = subprocess.Popen([program, "-c", str(tmp_path / "nginx.conf")])
-    try:
-        xml = "application/xml; charset=utf-8"
+    xml = "application/xml; charset=utf-8"
+    with exported(site, tmp_path) as ask:
         for path, kind in {"/rss.xml": xml, "/tag/t/feed.json": "application/feed+json", "/index.xml": xml,
                            "/tags/caf%C3%A9/index.xml": xml, quote('/a "b" $c {d}\\e/x y%.xml'): xml}.items():  # fmt: skip
-            request = urllib.request.Request(f"http://127.0.0.1:{port}{path}", headers={"Accept-Encoding": "gzip"})
-            for attempt in range(100):
-                try:
-                    answer = urllib.request.urlopen(request, timeout=5)
-                    break
-                except urllib.error.URLError:
-                    assert attempt < 99
-                    time.sleep(0.05)
-            with answer:
+            with ask(path) as answer:
                 assert answer.headers["Content-Type"] == kind
                 assert answer.headers["Content-Encoding"] == "gzip"
                 assert answer.headers["Access-Control-Allow-Origin"] == "*"
                 assert "max-age=300" in answer.headers["Cache-Control"]
-                assert gzip.decompress(answer.read()) == (public / unquote(path)[1:]).read_bytes()
-    finally:
-        process.terminate()
-        process.wait(10)
+                assert gzip.decompress(answer.read()) == (site.root / "public" / unquote(path)[1:]).read_bytes()
+
+
+@pytest.mark.needs("nginx")
+def test_exported_pages_behind_nginx(site, app, tmp_path):
+    """nginx sends the pages and files of an export with the same policies as `feeds serve`."""
+    site.configure(site={"pages": True}, export={"hosts": ["nginx"]})
+    site.article("a/index.md", "![](x.svg) ![](p.png)", title="a")
+    site.article("b.md", title="b", link="/b.txt")
+    for name in ("x.svg", "p.png"):
+        site.write(f"a/{name}", "x")
+    assert site.run("build").returncode == 0
+    server = app(site)
+    with exported(site, tmp_path) as ask:
+        for path in ("/", "/a/", "/a/x.svg", "/a/p.png", "/feed.json"):
+            ours = server.get(path)
+            assert ours.status == 200, path
+            with ask(path) as answer:
+                assert answer.headers["X-Content-Type-Options"] == "nosniff"
+                if path != "/a/p.png":  # a picture that runs nothing
+                    assert answer.headers["Content-Security-Policy"] == ours.headers.get("content-security-policy")
+        with ask("/b.txt") as answer:
+            assert b"http-equiv" in answer.read()
 
 
 def test_what_somebody_else_wrote_over_is_mended(site):
@@ -370,6 +468,15 @@ def test_a_manifest_of_an_earlier_version(site):
     (site.content / "a.md").unlink()
     site.run("build", "--accept")
     assert not (public / "category").exists()
+
+
+def test_a_manifest_that_names_half_a_character(site):
+    """A manifest with a name that no file can have is not believed, and the next build is right."""
+    site.article("a.md", title="a")
+    assert site.run("build").returncode == 0
+    (site.root / "public" / MANIFEST).write_text('{"/\\ud800": "x"}')
+    done = site.run("build")
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_accepting_beside_a_server(site):

@@ -2,6 +2,7 @@
 
 import gc
 import gzip
+import itertools
 import json
 import re
 import tracemalloc
@@ -12,7 +13,7 @@ from types import SimpleNamespace
 import brotli
 import pytest
 import zstandard
-from conftest import App, Site
+from conftest import App, Site, until_refused
 from lxml import etree
 from rules import faults
 from waiting import PatientServer, eventually
@@ -20,6 +21,7 @@ from waiting import PatientServer, eventually
 from feeds.documents import Documents
 from feeds.web.answer import Answer, Freshness
 from feeds.web.clients import Clients
+from feeds.web.edge import names_one_host
 from feeds.web.hammering import Hammering
 from feeds.web.window import Window
 
@@ -382,6 +384,49 @@ def test_old_and_huge_requests(served, asked):
     assert served.ask("/rss.xml").status == 200
 
 
+HOSTS = {"one": (b"Host: x\r\n", 200), "none": (b"", 400), "two": (b"Host: x\r\nHost: y\r\n", 400),
+         "two that agree": (b"Host: x\r\nHost: x\r\n", 400)}  # fmt: skip
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize("name", HOSTS)
+def test_a_request_has_one_host(served, name):
+    """A request without a Host header, or with several, gets 400 from every server (RFC 9112 section 3.2)."""
+    lines, status = HOSTS[name]
+    for path in (b"/rss.xml", b"/", b"/healthz", b"/nothing"):
+        answer = served.raw(b"GET " + path + b" HTTP/1.1\r\nConnection: close\r\n" + lines + b"\r\n")
+        assert int(answer.split()[1]) == (404 if path == b"/nothing" and status == 200 else status)
+
+
+def test_hosts_in_a_wsgi_environment():
+    """A server that joins the values of Host, or passes none on, does not make one host of them; HTTP/1.0 needs none."""
+    for environ, allowed in (
+        ({"HTTP_HOST": "x"}, True),
+        ({"HTTP_HOST": "x,y"}, False),
+        ({"HTTP_HOST": "x, x"}, False),
+        ({}, False),
+    ):
+        assert names_one_host({"SERVER_PROTOCOL": "HTTP/1.1", **environ}) is allowed
+    assert names_one_host({"SERVER_PROTOCOL": "HTTP/1.0"})
+
+
+@pytest.mark.integration
+def test_underscores_are_no_hyphens(tmp_path):
+    """`X_Client` is no spelling of `server.client_header`, under granian and under gunicorn as it is installed."""
+    site = make(tmp_path / "site", limit=3, client_header="X-Client")
+    for options in ({}, {"command": GUNICORN}):
+        server, said = PatientServer(site.root, **options), itertools.count(2)
+
+        def ask(server=server, said=said):
+            return server.ask("/rss.xml", f"X_Client: 192.0.2.{next(said)}", "X-Client: 192.0.2.1").status
+
+        try:
+            assert until_refused(ask, 3) == {200}
+        finally:
+            server.stop()
+    site.close()
+
+
 def test_many_query_strings_are_one_document(asked):
     """Thousands of query strings on one path are answered with one document and make the worker no larger."""
 
@@ -552,11 +597,10 @@ def test_a_window_of_a_minute(monkeypatch):
     monkeypatch.setattr("time.time", lambda: now)
     window = Window(2)
     assert [window.add("a"), window.add("a"), window.add("b")] == [1, 2, 1]
-    assert (window.count("a"), window.count("c"), window.is_full, window.left()) == (2, 0, True, 60)
-    assert window.add("a") == 3
-    assert [window.add("c"), window.count("a"), window.is_full] == [1, 0, False]
+    assert (window.add("a"), window.left()) == (3, 60)
+    assert [window.add("c"), window.add("a")] == [1, 1]
     now = 180.5
-    assert [window.count("c"), window.left()] == [0, 60]
+    assert [window.add("c"), window.left()] == [1, 60]
     now = 239.5
     assert window.left() == 1
 

@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import os
 import re
 import select
 import socket
@@ -155,6 +156,34 @@ def test_the_access_log_is_one_object_a_line(site, app):
     server.ask("/nothing")
     eventually(lambda: log.exists() and log.read_text())
     assert json.loads(log.read_text())["status"] == 404
+
+
+def test_lines_of_the_access_log_are_bounded(site, app):
+    """A line has at most 500 characters of each thing that a client says, no control character, and no preview key.
+
+    The log is for its owner alone, whatever the umask.
+    """
+    site.configure(server={"access_log": "access.log"})
+    site.publish()
+    server, log = app(site, preview_key="the-key-of-the-preview"), site.root / "access.log"
+    before = os.umask(0)
+    try:
+        server.ask("/preview/?the-key-of-the-preview")
+        path = {"PATH_INFO": "/x\n\x1b" + "y" * 3_000}
+        referer = "Referer: http://x/preview/?the-key-of-the-preview"
+        server.ask("/", "User-Agent: " + "z" * 3_000, referer, environ=path)
+        eventually(lambda: log.exists() and log.read_text().count("\n") == 2)
+    finally:
+        os.umask(before)
+    text = log.read_text("ascii")
+    assert "the-key" not in text
+    assert all(character.isprintable() or character == "\n" for character in text)
+    first, second = [json.loads(line) for line in text.splitlines()]
+    assert (first["path"], first["query"]) == ("/preview/", "[hidden]")
+    assert second["path"] == "/x\n\x1b" + "y" * 496 + "…"
+    assert second["agent"] == "z" * 500 + "…"
+    assert second["referer"] == "http://x/preview/?[hidden]"
+    assert log.stat().st_mode & 0o777 == 0o600
 
 
 @pytest.mark.integration

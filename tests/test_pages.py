@@ -338,6 +338,7 @@ def let_in(server, key):
     assert (answer.status, answer.headers["location"]) == (303, "/preview/")
     assert "HttpOnly" in answer.headers["set-cookie"]
     assert "SameSite=Strict" in answer.headers["set-cookie"]
+    assert answer.headers["referrer-policy"] == "no-referrer"
     return answer.headers["set-cookie"].partition(";")[0]
 
 
@@ -386,6 +387,7 @@ def test_a_preview_needs_its_key(app, site):
     paths = ("/preview/", "/preview/draft/index.md", "/preview/state")
     for path in paths:
         assert server.ask(path, ours, cookie).status == 200
+        assert server.ask(path, ours, cookie).headers["referrer-policy"] == "no-referrer"
         assert server.ask(path, ours, cookie, client="::1").status == 200
         assert server.ask(path, ours, cookie, client="192.0.2.1").status == 403
         for header in ("X-Forwarded-For: 8.8.8.8", "Forwarded: for=8.8.8.8", "Via: 1.1 x", "X-Real-IP: 127.0.0.1"):

@@ -1,14 +1,23 @@
 """Rendering in a process of its own: whatever an article does, it does to that process."""
 
 import contextlib
+import itertools
 import os
+import re
 import resource
+import struct
+import subprocess
+import sys
 import threading
+from pathlib import Path
 
+import fuzzing
 import pytest
 
 from feeds.errors import Refused
-from feeds.sandbox import Sandbox
+from feeds.parse.content import Renderer
+from feeds.sandbox import Sandbox, confinement
+from feeds.sandbox import __main__ as sandbox_process
 
 pytestmark = pytest.mark.sandbox
 
@@ -105,3 +114,173 @@ def test_threads_share_it(sandbox):
     for thread in threads:
         thread.join()
     assert got == {n: f"text {n}" for n in range(12)}
+
+
+def status_of(process):
+    """Return what the kernel says of a process."""
+    lines = Path(f"/proc/{process.pid}/status").read_text("ascii").splitlines()
+    return {name: value.strip() for name, _, value in (line.partition(":") for line in lines)}
+
+
+def test_it_has_no_secrets(monkeypatch):
+    """The process gets none of the environment but what an interpreter needs to start."""
+    monkeypatch.setenv("FEEDS__STATS__TOKEN", "a-secret-of-the-owner")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "a-secret-of-the-owner")
+    fresh = Sandbox(1.0)
+    assert fresh.content("*a*", None, *BASE).html == "<p><em>a</em></p>"
+    environment = Path(f"/proc/{fresh._process.pid}/environ").read_bytes().split(b"\0")
+    assert {one.partition(b"=")[0] for one in environment if one} <= {b"LD_LIBRARY_PATH", b"PYTHONHOME", b"PYTHONPATH"}
+
+
+def test_it_is_confined(sandbox):
+    """The process has its three pipes and may open nothing else; the kernel refuses all but a few system calls."""
+    sandbox.content("a", None, *BASE)
+    pid = sandbox._process.pid
+    for limit in (resource.RLIMIT_NOFILE, resource.RLIMIT_FSIZE, resource.RLIMIT_NPROC, resource.RLIMIT_CORE):
+        assert resource.prlimit(pid, limit) == (0, 0)
+    assert {file.name for file in Path(f"/proc/{pid}/fd").iterdir()} == {"0", "1", "2"}
+    assert (status_of(sandbox._process)["Seccomp"], status_of(sandbox._process)["NoNewPrivs"]) == ("2", "1")
+
+
+def test_it_is_the_first_to_end_where_memory_runs_out(sandbox):
+    """The kernel ends the process that renders before any other of the service."""
+    sandbox.content("a", None, *BASE)
+    assert Path(f"/proc/{sandbox._process.pid}/oom_score_adj").read_text("ascii") == "1000\n"
+
+
+ATTEMPTS = {
+    "read a file": "open('/etc/hostname')",
+    "write a file": "open('{folder}/new', 'w')",
+    "write to an open file": "os.write(opened, b'x')",
+    "delete a file": "os.unlink('{folder}/old')",
+    "rename a file": "os.rename('{folder}/old', '{folder}/other')",
+    "look at a file": "os.stat('/etc/hostname')",
+    "make a socket": "socket.socket()",
+    "use a socket": "connected.send(b'x')",
+    "start a process": "os.fork()",
+    "start a program": "os.execv('/bin/true', ['true'])",
+    "end another process": "os.kill(os.getppid(), 0)",
+    "limit another process": "resource.prlimit(os.getppid(), resource.RLIMIT_CPU)",
+    "write to the terminal's input": "fcntl.ioctl(2, termios.TIOCSTI, b'x')",
+}
+OF_THE_LIMITS = {"read a file", "write a file", "write to an open file", "make a socket"}
+OF_THE_FILTER = ATTEMPTS.keys() - {"write to an open file"}
+TRY = """
+import fcntl, os, resource, socket, sys, termios
+from feeds.sandbox import confinement
+opened = os.open(sys.argv[2] + "/old", os.O_WRONLY)
+connected, other = socket.socketpair()
+getattr(confinement, sys.argv[1])()
+for attempt in sys.argv[3:]:
+    try:
+        exec(attempt)
+    except OSError:
+        os.write(1, b"refused\\n")
+    else:
+        os.write(1, b"done\\n")
+resource.setrlimit(resource.RLIMIT_CPU, (50, 100))
+"""
+
+
+@pytest.mark.unmeasured  # a process without files can't write what was measured
+@pytest.mark.parametrize("layers", ["confine", "limit_resources", "filter_calls"])
+def test_what_a_confined_process_can_do(tmp_path, layers):
+    """It reaches no file, no network and no other process. The limits alone keep it from opening and from writing."""
+    (tmp_path / "old").touch()
+    names = {"confine": ATTEMPTS.keys(), "limit_resources": OF_THE_LIMITS, "filter_calls": OF_THE_FILTER}[layers]
+    wanted = {name: ATTEMPTS[name].format(folder=tmp_path) for name in sorted(names)}
+    command = [sys.executable, "-P", "-c", TRY, layers, str(tmp_path), *wanted.values()]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert dict(zip(wanted, done.stdout.split(), strict=True)) == dict.fromkeys(wanted, "refused")
+    assert [file.name for file in tmp_path.iterdir()] == ["old"]
+    assert (tmp_path / "old").stat().st_size == 0
+
+
+def test_confined_it_renders_everything(sandbox):
+    """Nothing that a text may need is missing after the process has given up its files: it renders as others do."""
+    ours = Renderer("python-markdown")
+    for name, make in itertools.islice(fuzzing.structured(200), 0, None, 25):
+        try:
+            expected = ours.content(make(), None, *BASE)
+        except Refused as refused:
+            with pytest.raises(Refused, match=re.escape(refused.reason)):
+                sandbox.content(make(), None, *BASE)
+        else:
+            assert (name, sandbox.content(make(), None, *BASE)) == (name, expected)
+    text = "[a](https://é.example/ü) " + "한" * 2_000
+    assert sandbox.content(text, None, *BASE) == ours.content(text, None, *BASE)
+
+
+def decided(program, architecture, call, first_argument=0):
+    """Return what a filter of the kernel answers for a system call: a small machine for classic BPF."""
+    data = {0: call, 4: architecture, 16: first_argument}
+    at = value = 0
+    while True:
+        code, if_equal, if_not, constant = struct.unpack_from("HBBI", program, 8 * at)
+        at += 1
+        match code:
+            case 0x20:
+                value = data[constant]
+            case 0x15:
+                at += if_equal if value == constant else if_not
+            case 0x06:
+                return "allowed" if constant == 0x7FFF0000 else "refused"
+
+
+@pytest.mark.parametrize("machine", confinement._MACHINES)
+def test_the_filter_of_each_machine(machine):
+    """On every machine the listed calls are allowed and no others, and limits only of the process itself."""
+    column, architecture = confinement._MACHINES[machine]
+    program = confinement._program(column, architecture)
+    allowed = {numbers[column] for numbers in confinement._CALLS.values()}
+    limit = confinement._PRLIMIT[column]
+    assert len(allowed) == len(confinement._CALLS)
+    for call in range(600):
+        expected = "allowed" if call in allowed or call == limit else "refused"
+        assert decided(program, architecture, call) == expected, call
+    assert decided(program, architecture, limit, first_argument=4711) == "refused"
+    assert decided(program, architecture, 0x40000000 + min(allowed)) == "refused"  # x32, on x86-64
+    assert decided(program, 0x40000003, min(allowed)) == "refused"  # another machine's numbers
+
+
+@pytest.fixture
+def limits():
+    """Put the limit of this process's CPU time back, which the answer to a request sets."""
+    before = resource.getrlimit(resource.RLIMIT_CPU)
+    yield
+    resource.setrlimit(resource.RLIMIT_CPU, before)
+
+
+@pytest.mark.parametrize(
+    ("method", "body", "answer"),
+    [
+        ("converted", "*a*", {"returned": "<p><em>a</em></p>"}),
+        ("converted", "<div>" * 60_000, {"refused": "nested too deep"}),
+        ("content", "*a*", {"html": "<p><em>a</em></p>"}),
+    ],
+)
+def test_what_the_process_answers(limits, method, body, answer):
+    """A request is answered with what was rendered, or with why not."""
+    arguments = [body] if method == "converted" else [body, None, *BASE]
+    said = sandbox_process._answer(Renderer("python-markdown"), method, arguments, 60.0)
+    assert {**said, **(said.get("returned", {}) if method == "content" else {})}.items() >= answer.items()
+
+
+def test_what_cannot_be_rendered_is_refused_with_its_reason(limits):
+    """Whatever the library raises is a refusal: running out of time or memory, or an error of its own."""
+
+    class Failing:
+        def __init__(self, error):
+            self.error = error
+
+        def converted(self, _body):
+            raise self.error
+
+    for error, reason in (
+        (TimeoutError(), "takes too long to render"),
+        (MemoryError(), "takes too much memory"),
+        (Refused("so"), "so"),
+        (KeyError("x"), "can't be rendered: KeyError: 'x'"),
+    ):
+        assert sandbox_process._answer(Failing(error), "converted", ["a"], 60.0)["refused"].startswith(reason)

@@ -40,6 +40,9 @@ _MONTHS = "JanFebMarAprMayJunJulAugSepOctNovDec"
 _CLF_TIME = re.compile(r"(\d{2})/([A-Z][a-z]{2})/(\d{4}):(\d{2}):(\d{2}):(\d{2}) ([+-]\d{2})(\d{2})")
 _SECONDS = (1e10, 1e13, 1e16)  # below: seconds since 1970, milliseconds, microseconds; else nanoseconds
 
+_LARGEST_STATUS = 999  # a line that says more is none of a response of ours, nor is one of more than a terabyte
+_LARGEST_SIZE = 1 << 40
+
 
 class UnknownLog(ValueError):
     """A line that is none of a log that we know."""
@@ -79,7 +82,7 @@ class Log:
             if "\t" in line or self._fields is not _CLOUDFRONT:
                 return _of_fields(dict(zip(self._fields, line.split("\t" if "\t" in line else None), strict=False)))
             found = _COMBINED.match(line)
-        except (ValueError, TypeError, KeyError, IndexError, OverflowError, RecursionError) as error:
+        except (ValueError, TypeError, KeyError, IndexError, OverflowError, OSError, RecursionError) as error:
             raise UnknownLog(str(error)) from None
         if found is None:
             raise UnknownLog("neither combined, nor JSON, nor W3C")
@@ -116,8 +119,13 @@ def _line(
         path = unquote(urlsplit(target).path if "://" in target[:9] else re.split("[?#]", target, maxsplit=1)[0])
     except ValueError:  # a host that is none
         path = ""
-    said = int(status)
-    sent = 0 if size in {"-", "", None} else int(size)
+    try:
+        said = int(status)
+        sent = 0 if size in {"-", "", None} else int(size)
+    except (ValueError, TypeError, OverflowError) as error:
+        raise UnknownLog(str(error)) from None
+    if not (0 <= said <= _LARGEST_STATUS and sent <= _LARGEST_SIZE):
+        raise UnknownLog("a status or a size that no response has")
     return Line(at, client, method, path, said, max(sent, 0), "" if agent == "-" else agent, conditional or said == 304)  # noqa: PLR2004
 
 

@@ -99,6 +99,7 @@ class Catalog:
 
         Raises `CatalogDamaged` for a file that is no catalog of ours, `CatalogError` for what can't be opened.
         """
+        self._database.hide()
         if self._schema() == SCHEMA:
             self._database.reserve_failures()
             return

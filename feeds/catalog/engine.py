@@ -58,6 +58,9 @@ class Database(Protocol):
     def reading(self) -> AbstractContextManager[sa.Connection]:
         """Begin a transaction that sees one state, whatever is committed meanwhile, and writes nothing."""
 
+    def hide(self) -> None:
+        """Take the rights of everybody else on the machine to the files of the catalog, where it has files."""
+
     def writing(self, *, much: bool = False) -> AbstractContextManager[sa.Connection]:
         """Begin a transaction after whoever else writes; committed at the end, or nothing if an exception passes.
 

@@ -41,7 +41,7 @@ class FileLeadership:
         self.give_up()  # or we would stand in our own way
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
-            handle = self._path.open("a", encoding="ascii")
+            handle = open(self._path, "a", encoding="ascii", opener=private)  # noqa: SIM115  # closed by who gives it up
         except OSError as error:
             raise unusable(str(self._catalog), error.strerror) from error
         if not try_lock(handle.fileno()):
@@ -63,6 +63,11 @@ class FileLeadership:
         handle, self._handle = self._handle, None
         if handle:
             handle.close()
+
+
+def private(path: str, flags: int) -> int:
+    """Open a file (`opener` of `open`); one that is created is for its owner alone, whatever the umask."""
+    return os.open(path, flags, 0o600)
 
 
 def try_lock(handle: int) -> bool:

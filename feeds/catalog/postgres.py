@@ -109,6 +109,9 @@ class Postgres:
             raise unusable(self.name, "its search_path names no schema that is there (CREATE SCHEMA makes one)")
         return bool(any_)
 
+    def hide(self) -> None:
+        """Leave it to the database, which has roles and rights of its own."""
+
     def make(self) -> None:
         """Leave it to the database's owner to make that."""
 

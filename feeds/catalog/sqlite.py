@@ -8,6 +8,7 @@ do that: when a B-tree moves rows to another page, copies stay in the unused par
 
 import contextlib
 import fcntl
+import glob
 import json
 import os
 import sqlite3
@@ -34,7 +35,7 @@ from feeds.catalog.engine import (
     unusable,
 )
 from feeds.catalog.failures import RECORD_BYTES
-from feeds.catalog.leadership import Alone, FileLeadership, try_lock
+from feeds.catalog.leadership import Alone, FileLeadership, private, try_lock
 from feeds.catalog.rows import packed_as_text
 from feeds.catalog.schema import SQLITE_MIGRATIONS, STATS_METADATA, audience, imports
 from feeds.errors import CatalogDamaged, CatalogError
@@ -42,6 +43,8 @@ from feeds.errors import CatalogDamaged, CatalogError
 if TYPE_CHECKING:
     from sqlalchemy.dialects import sqlite
 
+_OWNERS_ALONE = 0o600  # mode of a file
+_OTHERS = 0o007  # what everybody else on the machine may do
 _DAMAGE = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 _PAGE = 16 << 10  # bytes: an entry's row takes 200, and a whole archive has a million of them in ten thousand pages
 _LARGE_LOG = 4096  # pages, after which a commit clears it: each is copied to its place once, not often
@@ -91,11 +94,19 @@ class Sqlite:
             with _translated(self.name):
                 if not self._file.exists():
                     _remove_logs(self.name)
-                self._file.touch()
+                self._file.touch(_OWNERS_ALONE)  # and what SQLite adds beside it
                 self._catalog.follow()
                 with contextlib.closing(self.engine.raw_connection()) as raw:
                     raw.cursor().execute(f"PRAGMA page_size={_PAGE}")
                     raw.cursor().execute("PRAGMA journal_mode=WAL")
+
+    def hide(self) -> None:
+        """Take the rights that an earlier version left to everybody on the machine. A group keeps its rights."""
+        for file in self._file.parent.glob(f"{glob.escape(self._file.name)}*") if self._file else ():
+            with contextlib.suppress(OSError):  # another's file, or one that is gone by now
+                mode = file.stat().st_mode
+                if mode & _OTHERS:
+                    file.chmod(mode & 0o770)
 
     def foreign(self) -> CatalogError:
         """Say that it may be kept aside."""
@@ -217,7 +228,7 @@ class Sqlite:
         suffix = ".lock" if name == RUN else f".{name}.lock"
         try:
             self._file.parent.mkdir(parents=True, exist_ok=True)
-            handle = Path(f"{self._file}{suffix}").open("w", encoding="ascii")  # noqa: SIM115  # closed below
+            handle = open(f"{self._file}{suffix}", "w", encoding="ascii", opener=private)  # noqa: SIM115  # closed below
         except OSError as error:
             raise unusable(self.name, error.strerror) from error
         with handle:
@@ -350,6 +361,7 @@ class Sqlite:
             try:
                 for file in new.parent.glob(f"{new.name}*"):  # of a process that was killed
                     file.unlink()
+                new.touch(_OWNERS_ALONE)
                 with _translated(self._stats.name):
                     created = _File(new)
                     with contextlib.closing(created.engine.raw_connection()) as raw:

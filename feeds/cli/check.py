@@ -178,7 +178,7 @@ def _of_configuration(settings: Config, catalog: Catalog, file: Path) -> Iterato
         yield Problem(path, int(line), "configuration", said.strip())
     for line in advice(settings):
         yield Problem(str(file), 1, "configuration", line)
-    if left_out := hosts.left_out(settings.export.hosts, settings.feeds.aliases):
+    if left_out := hosts.left_out(settings.for_core, settings.export.hosts, settings.feeds.aliases):
         said = f"export.hosts: Cloudflare reads no more than 100 rules: {len(left_out)} of feeds.aliases"
         yield Problem(str(file), 1, "configuration", f"{said} have no media type there, {left_out[0]} first")
 

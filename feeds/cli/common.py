@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from feeds import config
+from feeds import config, logs
 from feeds.errors import CatalogDamaged, CatalogError, ConfigError, FeedsError
 from feeds.text import quote_path
 
@@ -208,7 +208,7 @@ def print_json(value: Any) -> None:
 
 def _set_up_logging(*, quiet: bool, verbose: bool) -> None:
     level = logging.ERROR if quiet else logging.INFO if verbose else logging.WARNING
-    logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(message)s")
+    logs.set_up()
     _LOG.setLevel(level)
 
 

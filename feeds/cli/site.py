@@ -39,6 +39,7 @@ class Files:
         self._readers = settings.site.readers
         self._is_home = self._site.pages or self._site.feeds_url != self._site.url
         self._pages = pages.Pages(self._site, self._readers)
+        self._look = pages.look()
         self._content = PublicFiles(
             settings.content_root,
             may_lead_to=Folder(settings.content_root, settings.content.include, settings.content.exclude).may_lead_to,
@@ -72,7 +73,10 @@ class Files:
             path = f"/{state.path}/index.html" if state.path else "/index.html"
             self._places.take(self.variants(path))
             yield File(
-                path, digest_of(state.digest, self._site, self._readers, told), "feed", path.removesuffix("index.html")
+                path,
+                digest_of(state.digest, self._site, self._readers, told, self._look),
+                "feed",
+                path.removesuffix("index.html"),
             )
             yield from self._archived(state)
         if self._site.pages and has_pages:
@@ -85,7 +89,7 @@ class Files:
             path = paths.file_of_page(page)
             # else it is of an article that was published before its address was taken
             if paths.owner(page, self._site) is None and self._places.take(self.variants(path)):
-                yield File(path, digest, "article", page)
+                yield File(path, digest_of(digest, self._look), "article", page)
                 if has_own_folder(source):
                     own.append((page, source))
         for page, source in own:
@@ -102,7 +106,9 @@ class Files:
             path = f"/{state.path}/archive/{archive}".replace("//", "/")
             stamp = syndicate.stamp(state, archive, self._site)
             self._places.take(self.variants(f"{path}/index.html"))
-            yield File(f"{path}/index.html", digest_of(stamp, self._site, self._readers), "archive", f"{path}/")
+            yield File(
+                f"{path}/index.html", digest_of(stamp, self._site, self._readers, self._look), "archive", f"{path}/"
+            )
 
     def _beside(self, page: str, source: str) -> Iterator[File]:
         folder = paths.folder_of_page(page)

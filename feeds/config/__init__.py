@@ -18,7 +18,7 @@ from feeds.config.schema import AuthorSection, Config
 from feeds.config.values import did_you_mean
 from feeds.errors import ConfigError
 from feeds.parse import yaml
-from feeds.text import clean
+from feeds.text import clean, shortened
 
 __all__ = ["Config", "fitting", "load"]
 
@@ -27,6 +27,7 @@ _REQUIRED: dict[tuple[str, ...], str] = {
     ("site", "url"): "https://example.org",
 }  # and what stands in for them
 _PREFIX = "FEEDS__"
+_LONGEST = 1_000  # characters of a reason, which may quote a value
 # In the contract, read and checked, but without effect in this version: docs/config.md says so of each.
 _NOT_YET = {("push",)}
 
@@ -54,7 +55,8 @@ def load(file: Path, environment: Mapping[str, str]) -> Config:
         config = Config.model_validate(_without_nulls(root))
     except ValidationError as errors:
         mistakes = [_mistake(error, file, root, overridden) for error in errors.errors(include_url=False)]
-        raise ConfigError([f"{place}: {reason}" for place, reason in sorted(mistakes, key=_line_and_column)]) from None
+        ordered = sorted(mistakes, key=_line_and_column)
+        raise ConfigError([f"{place}: {shortened(reason, _LONGEST)}" for place, reason in ordered]) from None
     notes = [f"{_place(keys, file, root, overridden)}: {'.'.join(keys)}: has no effect in this version"
              for keys in sorted(_NOT_YET) if _at(root, keys)]  # fmt: skip
     place = file.absolute()

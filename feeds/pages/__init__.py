@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from feeds import syndicate
+from feeds import policy, syndicate
 from feeds.formats import FORMATS
 from feeds.model import Entry, Feed, FeedState, Site
 from feeds.paths import RSS
-from feeds.text import quote_path
+from feeds.text import digest_of, quote_path
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -98,8 +98,16 @@ def templates() -> "Environment":
         keep_trailing_newline=True,
         undefined=StrictUndefined,
     )
+    made.globals["policy"] = policy.PAGE
     made.filters |= {"direction": direction, "quoted": quote_path, "near": _near}
     return made
+
+
+@cache
+def look() -> str:
+    """Return a digest of what pages are made with: where it is another, they are."""
+    files = sorted((HERE / "templates").iterdir())
+    return digest_of(policy.PAGE, [(file.name, file.read_bytes()) for file in files if file.suffix == ".html"])
 
 
 def _near(address: str, feed: Feed, root: str) -> str:

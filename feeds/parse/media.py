@@ -14,6 +14,9 @@ _TYPES = {
     "zip": "application/zip", "txt": "text/plain", "csv": "text/csv", "srt": "application/x-subrip", "vtt": "text/vtt",
 }  # fmt: skip
 
+ENDINGS = tuple(_TYPES)
+ACTIVE = ("svg",)  # endings of files in which scripts may run; HTML, XML and JavaScript are no files of articles
+
 # how a name ends, wherever it is, or a character reference that may be a part of that
 _END_OF_NAME = re.compile(rf"\.(?:{'|'.join(_TYPES)})(?![A-Za-z0-9])|&(?:#|period;)", re.IGNORECASE)
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from flask import Flask, jsonify, request
 from werkzeug.wrappers import Response
 
-from feeds import config
+from feeds import config, policy
 from feeds.bundle import PublicFiles
 from feeds.catalog import Catalog, Failures
 from feeds.catalog.failures import Memory
@@ -41,13 +41,7 @@ _PATIENCE = 10.0  # seconds for a database that may hang: whoever waits for it k
 _ARCHIVE = Freshness(7 * _DAY, _DAY, 7 * _DAY)
 _PAGE = Freshness(60, 60, _DAY)
 _NOSNIFF = ("X-Content-Type-Options", "nosniff")
-_CSP = (
-    "Content-Security-Policy",
-    (
-        "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src * data:; media-src *; "
-        "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-    ),
-)
+_CSP = ("Content-Security-Policy", policy.SENT_PAGE)
 
 
 def create_app(config_file: str | os.PathLike[str] | None = None) -> Flask:
@@ -95,7 +89,7 @@ def make_app(settings: config.Config, *, parent: int = 0, preview_key: str = "",
     )
     documents.following.start()
     if server.access_log:
-        tasks.append(access_log(server.access_log, settings.root))
+        tasks.append(access_log(server.access_log, settings.root, preview_key))
     if parent:
         sys.setswitchinterval(0.0005)  # seconds: for so long the thread that renders may keep a request waiting
         documents.prepare()
@@ -119,7 +113,7 @@ def make_app(settings: config.Config, *, parent: int = 0, preview_key: str = "",
         return response, status
 
     clients = Clients(server.client_header)
-    if task := _let_the_owner(app, settings, catalog, clients):
+    if task := _let_the_owner(app, settings, catalog):
         tasks.append(task)
     give_pages(app, documents, files, preview, [_CSP, _NOSNIFF])
     say_errors(app, documents, aliases)
@@ -162,16 +156,14 @@ def _close(documents: Documents[Answer], journal: Journal, polls: Polls | None, 
     catalog.close()
 
 
-def _let_the_owner(
-    app: Flask, settings: config.Config, catalog: Catalog, clients: Clients
-) -> Callable[[list[Request]], Any] | None:
+def _let_the_owner(app: Flask, settings: config.Config, catalog: Catalog) -> Callable[[list[Request]], Any] | None:
     """Let who has a secret see who reads, and call for a regeneration. Gives what hands such calls on."""
     if settings.stats.token:
-        stats = StatsPage(catalog, settings.site.title, settings.stats.token, clients, [_CSP, _NOSNIFF])
+        stats = StatsPage(catalog, settings.site.title, settings.stats.token, [_CSP, _NOSNIFF])
         app.add_url_rule("/stats", "stats", lambda: stats.answer(request))
     if not settings.schedule.webhook:
         return None
-    hook = Hook(settings.schedule.webhook, settings.server.client_header)
+    hook = Hook(settings.schedule.webhook, proxied=bool(settings.server.client_header))
     app.add_url_rule("/refresh", "refresh", lambda: hook.answer(request), methods=["POST"])
     return lambda _requests: hook.hand_on(catalog.ask)
 

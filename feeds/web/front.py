@@ -20,6 +20,7 @@ from feeds.documents import Busy, Documents, Patience
 from feeds.errors import CatalogError, FeedsError
 from feeds.text import quote_path
 from feeds.web.answer import Answer, Sent, Variant, coding_for, sent
+from feeds.web.edge import BAD_REQUEST, names_one_host
 from feeds.web.hammering import Hammering
 from feeds.web.response import Headers, Response
 
@@ -77,7 +78,7 @@ class Front:
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Answer a request (PEP 3333)."""
-        response = self.respond(environ)
+        response = self.respond(environ) if names_one_host(environ) else BAD_REQUEST
         if response is None:
             return self._pass_on(environ, start_response)
         start_response(_STATUS_LINES[response.status], response.headers)

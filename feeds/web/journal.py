@@ -19,6 +19,8 @@ from feeds.errors import FeedsError
 _LOG = logging.getLogger(__name__)
 _EVERY = 0.5  # seconds
 _QUEUE = 1_000_000  # requests that may wait to be written; the oldest are lost before memory is
+_LONGEST = 500  # characters of what a client says in one field of a line
+_HIDDEN = "[hidden]"  # in the place of a secret
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,18 +82,21 @@ class Journal:
                     _LOG.exception("the journal could not be written")
 
 
-def access_log(file: str, root: Path) -> Callable[[list[Request]], None]:
-    """Give what writes an access log, a JSON object a line, to a file below `root`, or for "-" to standard output."""
+def access_log(file: str, root: Path, secret: str | None = None) -> Callable[[list[Request]], None]:
+    """Return what writes an access log, a JSON object a line, to a file below `root`, or for "-" to standard output.
+
+    The `secret`, which may be in a request's URL or Referer, is in no line.
+    """
 
     def write(requests: list[Request]) -> None:
-        lines = "".join(map(_line, requests))
+        lines = "".join(_line(one, secret) for one in requests)
         if file == "-":
             sys.stdout.write(lines)
             sys.stdout.flush()
         elif lines:
             # opened each time, so that who rotates it need not tell us; one write, so that workers keep lines apart
             try:
-                with (root / file).open("ab", buffering=0) as log:
+                with open(root / file, "ab", buffering=0, opener=_private) as log:  # which has no opener
                     log.write(lines.encode())
             except OSError as error:
                 what = f"{root / file}: the access log can't be written: {error.strerror}"
@@ -100,8 +105,13 @@ def access_log(file: str, root: Path) -> Callable[[list[Request]], None]:
     return write
 
 
+def _private(path: str, flags: int) -> int:
+    """Open a file; one that is created is for its owner alone, whatever the umask."""
+    return os.open(path, flags, 0o600)
+
+
 def _facts(environ: WSGIEnvironment) -> dict[str, Any]:
-    return {
+    facts = {
         "client": environ.get("REMOTE_ADDR"),
         "forwarded": environ.get("HTTP_X_FORWARDED_FOR") or environ.get("HTTP_X_REAL_IP"),
         "method": environ["REQUEST_METHOD"],
@@ -110,11 +120,23 @@ def _facts(environ: WSGIEnvironment) -> dict[str, Any]:
         "protocol": environ.get("SERVER_PROTOCOL"),
         "agent": environ.get("HTTP_USER_AGENT"),
         "referer": environ.get("HTTP_REFERER"),
-        "conditional": "HTTP_IF_NONE_MATCH" in environ or "HTTP_IF_MODIFIED_SINCE" in environ,
+    }
+    # cut here, so that what waits to be written is bounded too
+    return {name: said and said[: 2 * _LONGEST] for name, said in facts.items()} | {
+        "conditional": "HTTP_IF_NONE_MATCH" in environ or "HTTP_IF_MODIFIED_SINCE" in environ
     }
 
 
-def _line(request: Request) -> str:
-    said = {"time": datetime.fromtimestamp(request.at, UTC).isoformat(timespec="milliseconds"), **(request.facts or {})}
+def _line(request: Request, secret: str | None) -> str:
+    said: dict[str, object] = {"time": datetime.fromtimestamp(request.at, UTC).isoformat(timespec="milliseconds")}
+    said |= {name: _shown(value, secret) for name, value in (request.facts or {}).items()}
     said |= {"document": request.document or None, "status": int(request.status), "bytes": request.size}
+    # JSON in ASCII: a control character is written as \\u and four digits
     return json.dumps({key: value for key, value in said.items() if value is not None}) + "\n"
+
+
+def _shown(value: object, secret: str | None) -> object:
+    if not isinstance(value, str):
+        return value
+    shown = value.replace(secret, _HIDDEN) if secret else value
+    return shown if len(shown) <= _LONGEST else f"{shown[:_LONGEST]}…"

@@ -25,6 +25,7 @@ from feeds.web.answer import Answer
 from feeds.web.clients import FORWARDED
 
 _COOKIE = "feeds-preview"
+_PRIVATE = {"Cache-Control": "no-store", "Referrer-Policy": "no-referrer"}
 _NEWEST = 20  # published articles that are listed besides
 
 
@@ -53,7 +54,7 @@ class Preview:
         said = request.query_string.decode("latin-1")
         if not (_is_local(request.environ) and hmac.compare_digest(said, self._key)):
             return None
-        response = Response("", 303, {"Location": "/preview/", "Cache-Control": "no-store"})
+        response = Response("", 303, {"Location": "/preview/", **_PRIVATE})
         response.autocorrect_location_header = False
         response.set_cookie(_COOKIE, self._key, httponly=True, samesite="Strict")
         return response
@@ -116,7 +117,7 @@ def answer(html: str | None, media_type: str = MEDIA_TYPE) -> Response:
     """Answer with a page that nobody keeps."""
     response = Response(html or "There is no such article.\n", 200 if html else 404)
     response.content_type = media_type if html else "text/plain; charset=utf-8"
-    response.headers["Cache-Control"] = "no-store"
+    response.headers.extend(_PRIVATE)
     return response
 
 

@@ -7,6 +7,7 @@ from flask import Flask, request, send_file
 from werkzeug.exceptions import HTTPException, NotFound
 from werkzeug.wrappers import Response
 
+from feeds import policy
 from feeds.bundle import PublicFiles
 from feeds.documents import Documents
 from feeds.errors import FeedsError
@@ -18,7 +19,7 @@ from feeds.web.preview import answer as preview_answer
 from feeds.web.response import Headers
 
 ASSETS_FOR = 3600  # seconds for which caches may use our stylesheets and scripts without asking
-_FILE_CSP = "default-src 'none'; style-src 'unsafe-inline'; sandbox"  # of a picture that may hold scripts, as SVG may
+_PDF = "application/pdf"  # which Chrome shows in no sandbox, and whose scripts run in the viewer
 
 
 def give_pages(
@@ -62,7 +63,9 @@ def _give_files(app: Flask, documents: Documents[Answer], files: PublicFiles, pr
         if place is None or documents.overviews.is_pages(at):
             raise NotFound
         response = send_file(place, mimetype=media_type(path), conditional=True, max_age=ASSETS_FOR)
-        response.headers.extend([("X-Content-Type-Options", "nosniff"), ("Content-Security-Policy", _FILE_CSP)])
+        response.headers["X-Content-Type-Options"] = "nosniff"
+        if response.mimetype != _PDF:
+            response.headers["Content-Security-Policy"] = policy.FILE
         if request.environ.get(SENDS_FILES):
             request.environ[FILE] = str(place)
         return response

@@ -16,10 +16,11 @@ from typing import Any
 from urllib.parse import unquote_to_bytes
 from wsgiref.types import WSGIEnvironment
 
-from feeds import config
+from feeds import config, logs
 from feeds.catalog.failures import Memory
 from feeds.documents import MustWait, Patience
 from feeds.web import make_app
+from feeds.web.edge import BAD_REQUEST, names_one_host
 from feeds.web.front import SENDS_FILES, Front
 from feeds.web.hook import BODY, LARGEST_BODY
 from feeds.web.lanes import BODIES, BODY_SECONDS, SECONDS_WITHOUT_PROGRESS, Full, Lanes
@@ -27,7 +28,6 @@ from feeds.web.response import Response
 
 _LANES = {"/healthz": "health"}  # of what Flask answers; all else of it is in one lane
 _TAKE_BODIES = {"/refresh"}
-_BAD_REQUEST = Response(400, [("Content-Type", "text/plain; charset=utf-8"), ("Content-Length", "0")])
 
 
 class Application:
@@ -53,7 +53,7 @@ class Application:
             protocol.close(403)
             return
         environ = environment(scope)
-        response = await self._respond(environ, protocol) if environ else _BAD_REQUEST
+        response = await self._respond(environ, protocol) if names_one_host(environ) else BAD_REQUEST
         _send(protocol, response, head=scope.method == "HEAD")
 
     async def _respond(self, environ: WSGIEnvironment, protocol: Any) -> Response:
@@ -111,6 +111,7 @@ def create_rsgi(
     settings: config.Config, *, parent: int, preview_key: str, memory: Memory, ready: Callable[[], object]
 ) -> Application:
     """Return the application for granian, as `feeds.web.make_app` makes it; `ready` is called before it listens."""
+    logs.set_up()
     app = make_app(settings, parent=parent, preview_key=preview_key, memory=memory)
     return Application(app.extensions["feeds.front"], ready)
 
@@ -137,8 +138,8 @@ def limit_silence() -> None:
                 one.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, SECONDS_WITHOUT_PROGRESS * 1000)
 
 
-def environment(scope: Any) -> WSGIEnvironment | None:
-    """Return what a request says, as PEP 3333 has it; None for one without a host, or with several.
+def environment(scope: Any) -> WSGIEnvironment:
+    """Return what a request says, as PEP 3333 has it.
 
     Header fields with "_" are left out: they would be taken for those with "-" in their place.
     """
@@ -157,16 +158,11 @@ def environment(scope: Any) -> WSGIEnvironment | None:
         if "_" in name:
             continue
         key = f"HTTP_{name.upper().replace('-', '_')}"
-        if key not in environ:
-            environ[key] = value
-        elif key == "HTTP_HOST":
-            return None
-        else:
-            environ[key] = f"{environ[key]},{value}"
+        environ[key] = f"{environ[key]},{value}" if key in environ else value
     for name in ("CONTENT_LENGTH", "CONTENT_TYPE"):
         if (said := environ.pop(f"HTTP_{name}", None)) is not None:
             environ[name] = said
-    return environ if "HTTP_HOST" in environ or scope.http_version != "1.1" else None
+    return environ
 
 
 def for_wsgi(environ: WSGIEnvironment) -> None:

@@ -22,15 +22,6 @@ class Window:
         count = counts[who] = counts.get(who, 0) + 1
         return count
 
-    def count(self, who: object) -> int:
-        """Give how many there were."""
-        return self._now().get(who, 0)
-
-    @property
-    def is_full(self) -> bool:
-        """Tell whether there is no room for another."""
-        return len(self._now()) >= self._room
-
     @staticmethod
     def left() -> int:
         """Give the seconds until all is forgotten."""

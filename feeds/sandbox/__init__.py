@@ -3,32 +3,30 @@
 Whatever an article does – loop in a regular expression, recurse, eat memory, crash the interpreter – it does to that
 process, which is started again for the next. No thread can be ended from outside and a running regular expression holds
 the interpreter, so that nothing less would keep a web worker or the publisher answering.
+
+That process has no secrets in its environment, and once it has imported what it needs it can open no file and no
+connection (`confinement`).
 """
 
 import contextlib
 import json
-import resource
+import os
 import select
 import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Sequence
-from dataclasses import asdict
-from types import FrameType
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
 from feeds.errors import FeedsError, Refused
 from feeds.model import Content
 
 if TYPE_CHECKING:
-    from feeds.parse.content import Renderer
     from feeds.parse.links import Links
 
-_GRACE = 2  # more seconds of CPU for native code, in which no timer is heard
-_MEMORY = 1 << 30  # bytes of address space
 _PATIENCE = 20.0  # seconds of wall time after which the process is ended, whatever it waits for
-_TOO_SLOW = "takes too long to render; split it, or simplify its Markdown"
+_ENVIRONMENT = ("LD_LIBRARY_PATH", "PYTHONHOME", "PYTHONPATH")  # what an interpreter may need to start
+TOO_SLOW = "takes too long to render; split it, or simplify its Markdown"
 
 
 class Sandbox:
@@ -94,12 +92,13 @@ class Sandbox:
             return json.loads(b"" if silent else process.stdout.readline())
         except (OSError, ValueError):  # it was ended while it read or answered, or did not answer
             self._end()
-            return {"refused": _TOO_SLOW} if silent or process.returncode == -signal.SIGXCPU else None
+            return {"refused": TOO_SLOW} if silent or process.returncode == -signal.SIGXCPU else None
 
     def _start(self) -> "subprocess.Popen[bytes]":
         command = [sys.executable, "-P", "-m", "feeds.sandbox", str(self._seconds)]
+        environment = {name: os.environ[name] for name in _ENVIRONMENT if name in os.environ}
         try:
-            return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)  # noqa: S603  # ourselves
+            return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment)  # noqa: S603  # ourselves
         except OSError as error:
             raise FeedsError(f"no process can be started to render in: {error.strerror}") from error
 
@@ -116,53 +115,3 @@ class Sandbox:
         process.wait()
         if process.stdout:
             process.stdout.close()
-
-
-def _too_slow(_signal: int, _frame: FrameType | None) -> NoReturn:
-    raise TimeoutError
-
-
-def _answer(renderer: "Renderer", method: str, arguments: Sequence[Any], seconds: float) -> dict[str, Any]:
-    usage = resource.getrusage(resource.RUSAGE_SELF)
-    with contextlib.suppress(ValueError, OSError):  # a lower limit is already in force
-        limit = int(usage.ru_utime + usage.ru_stime + seconds) + _GRACE
-        resource.setrlimit(resource.RLIMIT_CPU, (limit, resource.getrlimit(resource.RLIMIT_CPU)[1]))
-    signal.setitimer(signal.ITIMER_VIRTUAL, seconds)
-    try:
-        returned = renderer.content(*arguments) if method == "content" else renderer.converted(*arguments)
-        return {"returned": asdict(returned) if isinstance(returned, Content) else returned}
-    except TimeoutError:
-        return {"refused": _TOO_SLOW}
-    except Refused as refused:
-        return {"refused": refused.reason}
-    except RecursionError:
-        return {"refused": "nested too deep"}
-    except MemoryError:
-        return {"refused": "takes too much memory to render"}
-    except Exception as error:  # whatever the Markdown library makes of it is the article's fault
-        return {"refused": f"can't be rendered: {type(error).__name__}: {error}"}
-    finally:
-        signal.setitimer(signal.ITIMER_VIRTUAL, 0)
-
-
-def main() -> None:
-    """Answer each line of standard input, a request in JSON, with a line; end with the input."""
-    from feeds.parse.content import Renderer  # which only this process needs
-    from feeds.parse.links import Links
-
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for who started us
-    signal.signal(signal.SIGVTALRM, _too_slow)
-    with contextlib.suppress(ValueError, OSError):  # a lower limit is already in force
-        resource.setrlimit(resource.RLIMIT_AS, (_MEMORY, _MEMORY))
-    renderer, seconds = Renderer("python-markdown"), float(sys.argv[1])
-    for line in sys.stdin.buffer:
-        method, *arguments = json.loads(line)
-        if method == "content":
-            arguments[-1] = Links(*arguments[-1])
-        answer = _answer(renderer, method, arguments, seconds)
-        sys.stdout.buffer.write(json.dumps(answer).encode() + b"\n")
-        sys.stdout.buffer.flush()
-
-
-if __name__ == "__main__":
-    main()
