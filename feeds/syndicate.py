@@ -8,7 +8,7 @@ import hashlib
 import re
 from collections.abc import Iterable
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import lru_cache
 from html import escape, unescape
 from urllib.parse import unquote
@@ -21,7 +21,6 @@ from feeds.text import absolute, beginning, in_words, on_site, quote_iri, quote_
 
 STYLESHEET = "/static/feed.css"  # of documents that are opened in a browser
 SITE = FeedState(path="", kind="site", name="")
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)  # when an empty feed was last updated
 RESERVED = ("/healthz", "/refresh", "/stats", "/hub", "/static", "/preview")  # paths that are something else of ours
 DOCUMENTS = {"rss.xml", "atom.xml", "feed.json", "feeds.opml"}
 _LONGEST_SEGMENT = 200  # bytes of a part of a page's path: a file's name has 255
@@ -243,8 +242,13 @@ def feed(
     site: Site,
     archive: int = 0,
     withdrawn: Iterable[Tombstone] = (),
+    *,
+    began: datetime,
 ) -> Feed:
-    """Make a feed of its entries, which come newest first; or one of its archives."""
+    """Return a feed of its entries, which come newest first; or one of its archives.
+
+    A feed without entries is dated by when the site `began`.
+    """
     listed, gone = tuple(entries), tuple(withdrawn)
     folder = f"/{quote_path(state.path)}/" if state.path else "/"
     live = f"{site.feeds_url}{folder}"
@@ -258,7 +262,7 @@ def feed(
         page=live,
         stylesheet=f"{site.feeds_url}{STYLESHEET}",
         address=f"{live}archive/{archive}/" if archive else live,
-        updated=max((*(item.updated for item in listed), *(one.at for one in gone)), default=_EPOCH),  # never back
+        updated=max((*(item.updated for item in listed), *(one.at for one in gone)), default=began),  # never back
         language=site.language,
         # RFC 4287 4.1.1: without an author on the feed, every entry would need one
         authors=(site.author or Author(site.title),),

@@ -11,6 +11,7 @@ from conftest import every
 from feeds.documents import Documents, Everything, NothingYet, following, memory
 from feeds.folder import Folder
 from feeds.formats import FORMATS
+from feeds.formats.dates import rfc822, rfc3339
 from feeds.publish import Publisher
 
 both = pytest.mark.databases("sqlite", "postgres")  # what the catalog does with SQL of its own, in each database
@@ -25,6 +26,25 @@ def documents(site, monkeypatch):
 
 def html(documents):
     return {item["title"]: item["content_html"] for item in json.loads(documents.get("/feed.json").body)["items"]}
+
+
+@both
+def test_an_empty_feed_is_as_old_as_the_site(site, documents):
+    """A feed without entries is dated by the first revision of its site, in the document and in Last-Modified."""
+    site.publish()
+    first = [documents.get(path) for path in ("/rss.xml", "/atom.xml", "/feed.json")]
+    assert f"<lastBuildDate>{rfc822(site.now)}<" in first[0].body.decode()
+    assert f"<updated>{rfc3339(site.now)}<" in first[1].body.decode()
+    assert {document.changed for document in first} == {site.now}
+    site.configure(feeds={"tombstones": 0})
+    documents = Documents(site.catalog, site.config.for_core)
+    site.article("a.md")
+    site.publish(site.now + timedelta(hours=1))
+    (site.content / "a.md").unlink()
+    site.publish(site.now + timedelta(hours=2), accept=True)
+    again = documents.get("/atom.xml")
+    assert f"<updated>{rfc3339(site.now)}<" in again.body.decode()
+    assert again.changed == site.now + timedelta(hours=2)  # which is when the document last changed
 
 
 def test_the_archive_is_not_searched_for_what_changed(site):

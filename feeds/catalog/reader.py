@@ -38,6 +38,7 @@ from feeds.model import FeedState, Tombstone
 
 # statements that are executed for each feed: to build one takes four times as long as to execute it
 _OF_FEED, _LIMIT = sa.bindparam("feed", type_=sa.Text), sa.bindparam("limit", type_=sa.Integer)
+_BEGAN = sa.select(revisions.c.at).order_by(revisions.c.number).limit(1)
 _FEED = sa.select(feeds).where(feeds.c.path == _OF_FEED)
 _NAME = sa.select(entries.c.name).where(entries.c.feed == _OF_FEED).order_by(*OLDEST_FIRST).limit(1)
 _SHOWN = (
@@ -113,6 +114,10 @@ class Reader(PageReader):
         """Give when a revision was committed. No two of them share a second."""
         at = self._connection.execute(sa.select(revisions.c.at).where(revisions.c.number == revision)).scalar()
         return moment(at or 0)
+
+    def began(self) -> datetime:
+        """Return when the first revision was committed."""
+        return moment(self._connection.execute(_BEGAN).scalar() or 0)
 
     def newest(self, feed: str, limit: int) -> list[Record]:
         """Give the newest entries of a feed: by date, then by id."""

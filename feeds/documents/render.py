@@ -28,6 +28,7 @@ class Shown(NamedTuple):
 
     records: list[Record]
     changed: datetime  # when that last changed
+    began: datetime  # when the site's first revision was committed
     withdrawn: Sequence[Tombstone] = ()
 
 
@@ -63,16 +64,18 @@ class Renderer:
 
     def shown(self, catalog: Reader, state: FeedState, archive: int = 0) -> Shown:
         """Give what a feed's live document shows, or one of its archives."""
+        began = catalog.began()
         if archive == 0:
             limit = self._site.limit
             records = catalog.newest(state.path, limit)
-            return Shown(records, state.changed, catalog.withdrawn(state.path, limit))
+            return Shown(records, state.changed, began, catalog.withdrawn(state.path, limit))
         skip = (archive - 1) * self._site.limit
         if not syndicate.is_full(state, archive, self._site):
             records = catalog.oldest(state.path, state.entries, state.entries - skip, skip)
-            return Shown(records, max(state.changed, catalog.moment(state.shifted)))
+            return Shown(records, max(state.changed, catalog.moment(state.shifted)), began)
         records = catalog.oldest(state.path, state.entries, self._site.limit, skip)
-        return Shown(records, catalog.moment(max([state.shifted, *(record.revision for record in records)])))
+        changed = catalog.moment(max([state.shifted, *(record.revision for record in records)]))
+        return Shown(records, changed, began)
 
     def entry(self, record: Record, *, page: bool) -> Entry:
         """Return the entry of one article, with its text even where feeds have summaries only.
@@ -85,7 +88,7 @@ class Renderer:
     def feed(self, state: FeedState, shown: Shown, archive: int = 0) -> Feed:
         """Make a feed, or one of its archives, of what it shows."""
         entries = [self._entry(record) for record in shown.records]
-        return syndicate.feed(state, entries, self._site, archive, shown.withdrawn)
+        return syndicate.feed(state, entries, self._site, archive, shown.withdrawn, began=shown.began)
 
     def document(self, address: Address, feed: Feed, state: FeedState, changed: datetime) -> Rendered:
         """Render a document; a live one within the size that the site allows."""
@@ -96,7 +99,7 @@ class Renderer:
             if smaller == feed.entries:
                 _LOG.warning("%s: larger than feeds.max_size with one summary only", address.path)
                 break
-            before = feed.prev_archive and syndicate.feed(state, smaller, site).prev_archive
+            before = feed.prev_archive and syndicate.feed(state, smaller, site, began=feed.updated).prev_archive
             feed = replace(feed, entries=smaller, prev_archive=before)
             body = self._write(address.format, feed)
         digest = hashlib.sha256(body).hexdigest()[:32]
