@@ -73,7 +73,7 @@ def history(feed: Feed, filename: str, link: str) -> list[etree._Element]:
 def for_people(feed: Feed) -> etree._Element:
     """Return the line for who opens the document in a browser, which leads to the feed's page.
 
-    Readers ignore it. It is a `div`, the one XHTML element that the W3C feed validator accepts in a feed without a warning.
+    Readers ignore it. It is a `div`, the one XHTML element for which the W3C feed validator has no warning.
     """
     line = etree.Element(f"{{{XHTML}}}div", {f"{{{XML}}}lang": "en"}, nsmap={None: XHTML})  # type: ignore[dict-item]  # the stubs know no default
     line.text = "This is a feed, for feed readers. "
