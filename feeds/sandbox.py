@@ -13,6 +13,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Sequence
 from dataclasses import asdict
 from types import FrameType
@@ -26,9 +27,26 @@ if TYPE_CHECKING:
     from feeds.parse.links import Links
 
 _GRACE = 2  # more seconds of CPU for native code, in which no timer is heard
-_MEMORY = 1 << 30  # bytes of address space
+_MEMORY = 320 << 20  # bytes of address space; a text of 1 MiB needs a third of that
 _PATIENCE = 20.0  # seconds of wall time after which the process is ended, whatever it waits for
 _TOO_SLOW = "takes too long to render; split it, or simplify its Markdown"
+
+
+class Budget:
+    """The CPU time that the articles of one document may take: each a little, and all of them together some more."""
+
+    def __init__(self, each: float, together: float) -> None:
+        self._each = each
+        self._together = together
+
+    @property
+    def seconds(self) -> float:
+        """What the next article may take."""
+        return self._each + self._together
+
+    def spend(self, seconds: float) -> None:
+        """Note what an article took."""
+        self._together = max(0.0, self._together - max(0.0, seconds - self._each))
 
 
 class Sandbox:
@@ -53,27 +71,30 @@ class Sandbox:
         prefix: str,
         title: str = "",
         links: "Links | tuple[()]" = (),
+        budget: Budget | None = None,
     ) -> Content:
-        """Render a body as `parse.content.Renderer.content` does.
+        """Render a body as `parse.content.Renderer.content` does, within the budget of its document if it has one.
 
         Raises `Refused` if it fails or takes too much, `FeedsError` if nothing can be rendered just now.
         """
-        return Content(**self._answer("content", body, summary, base, prefix, title, links))
+        seconds = min(self._seconds, budget.seconds) if budget else self._seconds
+        answer = self._answer("content", seconds, body, summary, base, prefix, title, links)
+        if budget:
+            budget.spend(answer.get("seconds", seconds))
+        return Content(**_returned(answer))
 
     def converted(self, body: str) -> str:
         """Return the HTML of a body before it is sanitised, as `Renderer.converted` does. Raises as `content`."""
-        html: str = self._answer("converted", body)
+        html: str = _returned(self._answer("converted", self._seconds, body))
         return html
 
-    def _answer(self, method: str, *arguments: "str | Links | tuple[()] | None") -> Any:
-        request = json.dumps([method, *arguments]).encode() + b"\n"
+    def _answer(self, method: str, seconds: float, *arguments: "str | Links | tuple[()] | None") -> Any:
+        request = json.dumps([method, seconds, *arguments]).encode() + b"\n"
         with self._lock:
             answer = self._ask(request)
             if answer is None:  # the process died; of this article only if it does so again
                 answer = self._ask(request) or {"refused": "can't be rendered: it crashes the renderer"}
-        if "refused" in answer:
-            raise Refused(answer["refused"])
-        return answer["returned"]
+        return answer
 
     def __del__(self) -> None:
         """End the process with its owner."""
@@ -97,7 +118,7 @@ class Sandbox:
             return {"refused": _TOO_SLOW} if silent or process.returncode == -signal.SIGXCPU else None
 
     def _start(self) -> "subprocess.Popen[bytes]":
-        command = [sys.executable, "-P", "-m", "feeds.sandbox", str(self._seconds)]
+        command = [sys.executable, "-P", "-m", "feeds.sandbox"]
         try:
             return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)  # noqa: S603  # ourselves
         except OSError as error:
@@ -118,14 +139,19 @@ class Sandbox:
             process.stdout.close()
 
 
+def _returned(answer: dict[str, Any]) -> Any:
+    if "refused" in answer:
+        raise Refused(answer["refused"])
+    return answer["returned"]
+
+
 def _too_slow(_signal: int, _frame: FrameType | None) -> NoReturn:
     raise TimeoutError
 
 
 def _answer(renderer: "Renderer", method: str, arguments: Sequence[Any], seconds: float) -> dict[str, Any]:
-    usage = resource.getrusage(resource.RUSAGE_SELF)
     with contextlib.suppress(ValueError, OSError):  # a lower limit is already in force
-        limit = int(usage.ru_utime + usage.ru_stime + seconds) + _GRACE
+        limit = int(time.process_time() + seconds) + _GRACE
         resource.setrlimit(resource.RLIMIT_CPU, (limit, resource.getrlimit(resource.RLIMIT_CPU)[1]))
     signal.setitimer(signal.ITIMER_VIRTUAL, seconds)
     try:
@@ -154,12 +180,14 @@ def main() -> None:
     signal.signal(signal.SIGVTALRM, _too_slow)
     with contextlib.suppress(ValueError, OSError):  # a lower limit is already in force
         resource.setrlimit(resource.RLIMIT_AS, (_MEMORY, _MEMORY))
-    renderer, seconds = Renderer("python-markdown"), float(sys.argv[1])
+    renderer = Renderer("python-markdown")
     for line in sys.stdin.buffer:
-        method, *arguments = json.loads(line)
+        method, seconds, *arguments = json.loads(line)
         if method == "content":
             arguments[-1] = Links(*arguments[-1])
+        began = time.process_time()
         answer = _answer(renderer, method, arguments, seconds)
+        answer["seconds"] = time.process_time() - began
         sys.stdout.buffer.write(json.dumps(answer).encode() + b"\n")
         sys.stdout.buffer.flush()
 

@@ -6,7 +6,7 @@ memberships that `feeds_of` gives; what they become is decided here.
 
 import hashlib
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
 from functools import lru_cache
@@ -279,11 +279,11 @@ def feed(
     )
 
 
-def shortened(entries: tuple[Entry, ...], excess: int) -> tuple[Entry, ...]:
-    """Make the entries of a live document smaller that is so many bytes too large; ask again if it still is.
+def shortened(entries: tuple[Entry, ...], excess: int, sizes: Sequence[int]) -> tuple[Entry, ...]:
+    """Make the entries of a document smaller that is so many bytes too large; ask again if it still is.
 
-    Texts give way to summaries, the oldest first. Where there are none left the oldest entries go, down to one: the
-    archives still have them.
+    `sizes` are those of the entries as they are written. Texts give way to summaries, the oldest first. Where there are
+    none left the oldest entries go, down to one: the archives still have them.
     """
     if all(entry.html is None for entry in entries):
         return entries[: max(1, len(entries) * 3 // 4)]
@@ -291,8 +291,9 @@ def shortened(entries: tuple[Entry, ...], excess: int) -> tuple[Entry, ...]:
     for number in reversed(range(len(entries))):
         if excess <= 0:
             break
-        excess -= len((entries[number].html or "").encode())
-        smaller[number] = replace(entries[number], html=None)
+        if entries[number].html is not None:
+            excess -= sizes[number]
+            smaller[number] = replace(entries[number], html=None)
     return tuple(smaller)
 
 

@@ -449,7 +449,7 @@ def test_heavy_input_is_rendered_or_rejected(name):
 def test_a_small_text_becomes_no_large_html(dialect, body):
     """What is made of a text is at most ten times as long and 100,000 characters, whatever multiplies it."""
     base = f"https://test.example/{'x' * 1_900}/"
-    with pytest.raises(Refused, match="too large when it is rendered|nested too deep"):
+    with pytest.raises(Refused, match=r"too large when it is rendered|nested too deep"):
         Renderer(dialect).content(body, None, base, "e1-")
 
 

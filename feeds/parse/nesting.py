@@ -137,8 +137,8 @@ def _read(html: str, elements: "_OpenElements") -> Iterator[None]:
                 break
     without_end = 0
     for tag in _START.finditer(html, at):  # where it is not clear what is text, everything that could be a start tag
-        markup = _MARKUP.match(html, tag.start())
-        attributes = markup[3] if markup else None
+        found = _MARKUP.match(html, tag.start())
+        attributes = found[3] if found else None
         if attributes is None:
             without_end += 1
             if without_end > _MAX_WITHOUT_END:
