@@ -27,12 +27,18 @@ import feeds
 
 ROOT = Path(feeds.__file__).parent
 LENGTH = 8_000  # characters; quadratic time is a hundred times linear time then
-SUSPICIOUS = 0.02  # seconds of CPU, above which the time is compared with that of other lengths
+SUSPICIOUS = 0.005  # seconds of CPU, above which the time is compared with that of other lengths
 SAFETY = 3  # seconds of CPU, after which a search is ended
 METHODS = {"match", "fullmatch", "search", "sub", "subn", "split", "findall", "finditer"}
 ANCHORED = {"match", "fullmatch"}
-# `match` is called on one of the two, from the end of the last match on
-AT_ONE_PLACE = {"feeds.parse.frontmatter._DOUBLE_QUOTED", "feeds.parse.frontmatter._SINGLE_QUOTED"}
+# applied with `match` by a function that is given the pattern, or until the first markup that has no end
+AT_ONE_PLACE = {
+    "feeds.parse.admonitions._COLONS",
+    "feeds.parse.admonitions._MARKS",
+    "feeds.parse.frontmatter._DOUBLE_QUOTED",
+    "feeds.parse.frontmatter._SINGLE_QUOTED",
+    "feeds.parse.nesting._MARKUP",
+}
 
 
 def modules():

@@ -22,7 +22,7 @@ _EXCERPT_END = re.compile(
     r"|(?<=<p>)\{(?:&lt;)?!--\s*(?:more|truncate|excerpt)\s*--(?:&gt;)?\}(?=</p>)",
     re.IGNORECASE,
 )
-_PARAGRAPH = re.compile(r"<p(?:\s[^>]*)?>(.*?)</p>", re.DOTALL)
+_PARAGRAPH = re.compile(r"<p(?:\s[^<>]*)?>((?:[^<]++|<(?!/?p[\s>]))*+)</p>")
 # what a paragraph may begin with that only another generator understands
 _TEMPLATE = re.compile(r"(?:\{\{[<%][^{}]*[>%]\}\}\s*|\{%[^{}]*%\}\s*|\{#[^{}]*#\}\s*)+")
 _BLOCK_END = re.compile(r"</(?:p|li|div|h[1-6]|t[dhr]|blockquote|pre|figure|figcaption|d[td])>|<br>")

@@ -89,7 +89,7 @@ _DROPPED = {
 _CLASS = re.compile(r"language-\S{1,50}|footnotes?|reversefootnote")
 _ALIGN = re.compile(r"left|right|center")
 
-_FRAME = re.compile(r'<iframe((?:\s[^\s=>]+="[^"]*")*)>.*?</iframe>', re.DOTALL)
+_FRAME = re.compile(r'<iframe((?:\s[^\s=>]+="[^"]*")*+)>(?:[^<]++|<(?!/?iframe[\s>]))*+</iframe>')
 _FRAME_ALONE = re.compile(  # on a line of its own, and in no paragraph
     r'(?:\A|(?<=>\n))(<iframe(?:\s[^\s=>]+="[^"]*")*>[^<]*</iframe>)(?=\n<|\n?\Z)'
 )
