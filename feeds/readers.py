@@ -18,7 +18,9 @@ from feeds.text import one_line
 
 Kind = Literal["service", "person", "crawler", "browser", "unknown"]
 
-MOST_SUBSCRIBERS = 100_000_000  # more than any feed has: what is said beyond is a mistake, or a joke
+# subscribers of one feed that a service may say: what is said beyond is a mistake, or invented
+MOST_OF_KNOWN = 1_000_000  # with a service that is known
+MOST_OF_UNKNOWN = 10_000
 _LONGEST = 500  # characters of a User-Agent that are looked at; the longest published ones have some 300
 _LONGEST_NAME = 40  # characters
 NAMELESS = "unknown"  # the name of who gives none
@@ -86,6 +88,7 @@ _KNOWN: dict[str, tuple[str, Kind]] = {
 # Whole words, outside addresses, and of two that start together the longer. The leftmost is who asks: others are
 # likened to ("like FeedFetcher-Google"), or built upon ("newsbeuter … libcurl").
 _ANY_KNOWN = re.compile(rf"(?<![\w/.@-])(?:{'|'.join(map(re.escape, sorted(_KNOWN, reverse=True)))})(?![a-z])")
+_SERVICE_NAMES = frozenset(name for _, name in _names(_SERVICES))
 _BROWSER_PARTS = tuple(_names(_BROWSERS))
 FAMILIAR = frozenset(name for block in (_SERVICES, _PERSONS, _CRAWLERS, _BROWSERS) for _, name in _names(block))
 # CUBOT makes phones, whose browsers are people's.
@@ -114,7 +117,7 @@ class Reader:
 
     name: str  # as people know it: "Feedly"; of an unknown one the product's name, at most 40 characters, or "unknown"
     kind: Kind  # service: polls for many · person: a program of one · crawler: robot, library · browser: somebody looks
-    subscribers: int | None  # of this feed, as a service says; at most 100 million. None where it says nothing
+    subscribers: int | None  # of this feed, as a service says, within its ceiling. None where it says nothing
     feed_id: str = ""  # a service's own id of this feed, at most 64 characters; "" where it says none
 
 
@@ -136,24 +139,35 @@ def _read(user_agent: str) -> Reader:
     said = _SAID.search(lower)
     if said is None and kind != "service":
         return Reader(name, kind, None)
-    subscribers = min(int(next(filter(None, said.groups()))), MOST_SUBSCRIBERS) if said else None
+    subscribers = min(int(next(filter(None, said.groups()))), most_subscribers(name)) if said else None
     feed_id = _FEED_ID.search(text)
     return Reader(name, "service", subscribers, feed_id[1] if feed_id else "")
 
 
-def subscribers(kind: str, sources: int, said: int | None) -> int:
+def most_subscribers(name: str) -> int:
+    """Return how many subscribers of one feed a service of a name is believed to have."""
+    return MOST_OF_KNOWN if name in _SERVICE_NAMES else MOST_OF_UNKNOWN
+
+
+def is_doubtful(name: str, kind: str, subscribers: int) -> bool:
+    """Return whether a service said as many subscribers as it is believed to have, or more."""
+    return kind == "service" and subscribers >= most_subscribers(name)
+
+
+def subscribers(name: str, kind: str, sources: int, said: int | None) -> int:
     """Count a day's subscribers of one feed under one name: so many sources asked, be it once or a thousand times.
 
     A service's sources are its ids of the feed, from wherever it asks, and it has as many subscribers as it `said`: the
     sum of the largest number that it said with each, for a feed that moved is known to it under two. Where it gives no
     id, the formats are its sources: it counts those who follow RSS apart from those who follow Atom. One that never
     says a number is 1 for each feed, because somebody made it ask. A person's program, and who is unknown, is 1 for
-    each source: an address with a User-Agent. Robots and browsers are none.
+    each source: an address with a User-Agent. Robots and browsers are none. However many ids a service says, it has no
+    more subscribers than one of its name may have.
     """
     if kind in {"person", "unknown"}:
         return sources
     if kind == "service":
-        return min(sources, 1) if said is None else said
+        return min(sources, 1) if said is None else min(said, most_subscribers(name))
     return 0
 
 

@@ -6,9 +6,9 @@ memberships that `feeds_of` gives; what they become is decided here.
 
 import hashlib
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import lru_cache
 from html import escape, unescape
 from urllib.parse import unquote
@@ -20,7 +20,6 @@ from feeds.patterns import filled
 from feeds.text import absolute, beginning, in_words, on_site, quote_iri, quote_path, scheme, slugify
 
 SITE = FeedState(path="", kind="site", name="")
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)  # when an empty feed was last updated
 _IMAGE_TAG = re.compile(r"<(?:img|source)\s[^<>]*>")
 _IMAGE_SOURCE = re.compile(r'\s(?:src|srcset)="([^"]*)"')
 _FEED_ID_YEAR = 2005  # of RFC 4151 and RFC 4287: feeds' ids need a year that never changes
@@ -234,8 +233,13 @@ def feed(
     site: Site,
     archive: int = 0,
     withdrawn: Iterable[Tombstone] = (),
+    *,
+    began: datetime,
 ) -> Feed:
-    """Make a feed of its entries, which come newest first; or one of its archives."""
+    """Return a feed of its entries, which come newest first; or one of its archives.
+
+    A feed without entries is dated by when the site `began`.
+    """
     listed, gone = tuple(entries), tuple(withdrawn)
     folder = f"/{quote_path(state.path)}/" if state.path else "/"
     live = f"{site.feeds_url}{folder}"
@@ -249,7 +253,7 @@ def feed(
         page=live,
         stylesheet=f"{site.feeds_url}{paths.STYLESHEET}",
         address=f"{live}archive/{archive}/" if archive else live,
-        updated=max((*(item.updated for item in listed), *(one.at for one in gone)), default=_EPOCH),  # never back
+        updated=max((*(item.updated for item in listed), *(one.at for one in gone)), default=began),  # never back
         language=site.language,
         # RFC 4287 4.1.1: without an author on the feed, every entry would need one
         authors=(site.author or Author(site.title),),
@@ -266,11 +270,11 @@ def feed(
     )
 
 
-def shortened(entries: tuple[Entry, ...], excess: int) -> tuple[Entry, ...]:
-    """Make the entries of a live document smaller that is so many bytes too large; ask again if it still is.
+def shortened(entries: tuple[Entry, ...], excess: int, sizes: Sequence[int]) -> tuple[Entry, ...]:
+    """Make the entries of a document smaller that is so many bytes too large; ask again if it still is.
 
-    Texts give way to summaries, the oldest first. Where there are none left the oldest entries go, down to one: the
-    archives still have them.
+    `sizes` are those of the entries as they are written. Texts give way to summaries, the oldest first. Where there are
+    none left the oldest entries go, down to one: the archives still have them.
     """
     if all(entry.html is None for entry in entries):
         return entries[: max(1, len(entries) * 3 // 4)]
@@ -278,8 +282,9 @@ def shortened(entries: tuple[Entry, ...], excess: int) -> tuple[Entry, ...]:
     for number in reversed(range(len(entries))):
         if excess <= 0:
             break
-        excess -= len((entries[number].html or "").encode())
-        smaller[number] = replace(entries[number], html=None)
+        if entries[number].html is not None:
+            excess -= sizes[number]
+            smaller[number] = replace(entries[number], html=None)
     return tuple(smaller)
 
 

@@ -119,7 +119,7 @@ class InProcessSandbox:
     def start(self) -> None:
         """Do nothing: there is no process."""
 
-    def content(self, body, summary, base, prefix, title="", links=()):
+    def content(self, body, summary, base, prefix, title="", links=(), budget=None):
         """Render a body; whatever it raises rejects the article."""
         try:
             return self._renderer.content(body, summary, base, prefix, title, Links(*links))

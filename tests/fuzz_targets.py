@@ -284,7 +284,7 @@ class Requests:
             self._site.article(f"{number}.md", title=str(number), date=f"2026-04-0{number + 1}", category="é")
         self._site.publish(NOW)
         self._app = create_app(self._site.root / "config.yaml")
-        self._rsgi = rsgi.Application(self._app.extensions["feeds.front"])
+        self._rsgi = rsgi.Application(self._app.extensions["feeds.front"], lambda: None)
         self._rsgi._limited = True  # there are no connections whose clients could be silent
 
     def make(self, random: Random) -> tuple[str, str, str, list[tuple[str, str]], bytes, str]:

@@ -14,6 +14,7 @@ from lxml import etree
 SCHEMAS = Path(__file__).parent / "schemas"
 ATOM = "{http://www.w3.org/2005/Atom}"
 CONTENT = "{http://purl.org/rss/1.0/modules/content/}"
+XHTML = "http://www.w3.org/1999/xhtml"
 DC = "{http://purl.org/dc/elements/1.1/}"
 RFC822 = re.compile(
     r"(Mon|Tue|Wed|Thu|Fri|Sat|Sun), \d\d (Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec) \d{4} \d\d:\d\d:\d\d [+-]\d{4}"
@@ -48,9 +49,20 @@ def _html(text, where):
         yield f"{where}: something that runs"
 
 
+def _misplaced(feed):
+    """XHTML elements for which the W3C feed validator has a warning: all but `div` and `meta`."""
+    names = [etree.QName(child) for child in feed if isinstance(child.tag, str)]
+    for name in names:
+        if name.namespace == XHTML and name.localname not in {"div", "meta"}:
+            yield f"misplaced XHTML content: {name.localname}"
+
+
 def atom(body, url):
     """RFC 4287's schema, and its rules that the schema can't say."""
     root = etree.fromstring(body)
+    yield from _misplaced(root)
+    if root.findtext(f"{ATOM}updated") < "1990":
+        yield "implausible date"
     schema = _atom_schema()
     if not schema.validate(root):
         yield from (f"line {error.line}: {error.message}" for error in schema.error_log)
@@ -84,6 +96,9 @@ def rss(body, url):
     """RSS 2.0's requirements and the RSS Advisory Board's profile: what a validator calls an error or a warning."""
     root = etree.fromstring(body)
     channel = root.find("channel")
+    yield from _misplaced(channel)
+    if parsedate_to_datetime(channel.findtext("lastBuildDate")).year < 1990:
+        yield "implausible date"
     if (root.tag, root.get("version")) != ("rss", "2.0"):
         yield "no RSS 2.0"
     for name in ("title", "link", "description"):

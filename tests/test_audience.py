@@ -13,13 +13,17 @@ import urllib.request
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 
+import click
 import pytest
 from conftest import REPOSITORY, free_port
+from hypothesis import given
+from hypothesis import strategies as st
 from keepers import eventually
 from werkzeug.wrappers import Request
 
 from feeds.audience import OTHER, Poll, Report, Tally, close_days, network, subscribers
 from feeds.audience.days import count
+from feeds.audience.logs import Log, UnknownLog
 from feeds.catalog import Catalog, Visit
 from feeds.cli.common import Call
 from feeds.cli.serve import _Service, _Where
@@ -257,12 +261,12 @@ def test_days_are_closed_where_nobody_counts_any_more(site, command):
     else:
         settings = site.config
         call = Call(settings, site.root / "config.yaml", quiet=True, verbose=False)
-        service = _Service(call, "publisher", _Where(None, None, None), key="")
-        keeper = service._new_keeper(settings)
-        keeper.start()
-        eventually(lambda: rows(site, "SELECT day FROM salts") == [(today,)])
-        keeper.stop()
-        service.close()
+        with click.Context(click.Command("serve")):  # which closes the catalog at its end
+            service = _Service(call, "publisher", _Where(None, None, None), key="")
+            keeper = service._new_keeper(settings)
+            keeper.start()
+            eventually(lambda: rows(site, "SELECT day FROM salts") == [(today,)])
+            keeper.stop()
     assert rows(site, "SELECT day FROM salts") == [(today,)]
     assert rows(site, "SELECT day, count(*) FROM visits GROUP BY day") == [(today, 200)]
     assert rows(site, "SELECT subscribers FROM audience") == [(200,), (200,)]
@@ -669,6 +673,67 @@ def test_garbage_for_a_log(site, in_june):
     assert done.returncode == 0, done.stderr
     assert "3 polls" in done.stderr
     assert "could not be read" in done.stderr
+
+
+NUMBERS = st.sampled_from(
+    ["0", "-1", "1", "200", "9" * 20, "9" * 5_000, "-" + "9" * 5_000, "٢٠٠", "²", "1e400", "NaN", "Infinity", "0x1", "", "-", "1_0", "true", "null"]
+)  # fmt: skip
+YEARS = st.sampled_from(["0000", "0001", "1969", "1970", "2026", "9999", "99999", "٢٠٢٦", "-2026"])
+ZONES = st.sampled_from(["+0000", "+1400", "-2359", "+9999", "-0000"])
+COMBINED_LINES = st.builds(
+    '{} - - [03/Jun/{}:10:00:00 {}] "GET /rss.xml HTTP/1.1" {} {} "-" "{} ({} subscribers)"'.format,
+    NUMBERS, YEARS, ZONES, NUMBERS, NUMBERS, st.sampled_from(["x", "Feedly/1"]), NUMBERS,
+)  # fmt: skip
+JSON_LINES = st.builds(
+    '{{"time": {}, "client": {}, "path": "/rss.xml", "status": {}, "bytes": {}, "agent": "A ({} subscribers)"}}'.format,
+    NUMBERS | YEARS.map('"{}-06-03T10:00:00+00:00"'.format), NUMBERS, NUMBERS, NUMBERS, NUMBERS,
+)  # fmt: skip
+FIELD_LINES = st.builds(
+    "{}-06-03\t10:00:00\tX\t{}\t192.0.2.1\tGET\tx\t/rss.xml\t{}\t-\tx".format, YEARS, NUMBERS, NUMBERS
+)
+
+
+@given(st.lists(COMBINED_LINES | JSON_LINES | FIELD_LINES, max_size=30))
+def test_logs_of_any_numbers(lines):
+    """Whatever number stands in a log, a line is a request of a possible size and time, or it can't be read."""
+    log = Log()
+    for line in lines:
+        try:
+            read = log.read(line)
+        except UnknownLog:
+            continue
+        assert read.at.year >= 1990
+        assert 0 <= read.size <= 1 << 40
+
+
+def test_a_log_of_impossible_numbers_is_counted(site, in_june):
+    """Lines with numbers that nothing has are counted as unreadable, days before the web are none, and the rest counts."""
+    publish(site)
+    line = '192.0.2.1 - - [03/Jun/{}:10:00:00 {}] "GET /rss.xml HTTP/1.1" 200 {} "-" "' + NETNEWSWIRE + '"\n'
+    odd = [("0001", "+0000", 9), ("0001", "+1400", 9), ("2026", "+0000", 10**30), ("2026", "+0000", "9" * 5_000)]
+    (site.root / "a.log").write_text("".join(line.format(*one) for one in [*odd, ("2026", "+0000", 9)]))
+    done = site.run("stats", "--import", "a.log")
+    assert (done.returncode, done.stderr.strip()) == (0, "a.log: 1 poll in 5 lines, 4 lines could not be read")
+
+
+def test_invented_numbers_of_subscribers(site):
+    """However many requests claim however many subscribers, a service has no more than its ceiling, and that is said."""
+    publish(site)
+    tally, today = Tally(site.catalog), f"{datetime.now(UTC):%Y-%m-%d}"
+    for number in range(300):
+        tally.add(today, poll(f"Feedly/1.0 (100000000 subscribers; feed-id={number})"))
+        tally.add(today, poll(f"Nobody/1.0 (12345678901 subscribers; feed-id={number})"))
+    tally.add(today, poll("Inoreader/1.0 (1200 subscribers)"))
+    tally.write()
+    said = json.loads(site.run("stats", "--json").stdout)["feeds"][0]["readers"]
+    assert [(one["name"], one["subscribers"], "doubtful" in one) for one in said] == [
+        ("Feedly", 1_000_000, True),
+        ("Nobody", 10_000, True),
+        ("Inoreader", 1_200, False),
+    ]
+    table = site.run("stats").stdout
+    assert "1,000,000  Feedly (doubtful" in table
+    assert "1,200  Inoreader\n" in table
 
 
 def test_the_text_for_people(site):

@@ -434,6 +434,34 @@ def test_heavy_input_is_rendered_or_rejected(name):
         assert len(rendered) < 64 << 20
 
 
+@pytest.mark.parametrize(
+    ("dialect", "body"),
+    [
+        ("python-markdown", f"*[A]: {'x' * 2_000}\n\n" + "A " * 1_000),
+        ("python-markdown", f"[a]: https://x.example/{'x' * 2_000}\n\n" + "[a] " * 1_000),
+        ("gfm", "[^a] " * 5_000 + "\n\n[^a]: x"),
+        ("gfm", "[a](b) " * 2_000),
+        ("gfm", '<img srcset="' + "b 1x," * 100 + '">\n\n<iframe src="b"></iframe>\n\n' * 200),
+        ("gfm", f'<p><b title="{"x" * 5_000}">x' + "<p>y" * 1_000),
+        ("gfm", "<i id=a>x</i>\n\n" + "[a](#a)" * 15_000 + "[b](c)" * 1_000),
+    ],
+    ids=["abbreviations", "references", "footnotes", "links", "pictures", "opened again", "long"],
+)
+def test_a_small_text_becomes_no_large_html(dialect, body):
+    """What is made of a text is at most ten times as long and 100,000 characters, whatever multiplies it."""
+    base = f"https://test.example/{'x' * 1_900}/"
+    with pytest.raises(Refused, match=r"too large when it is rendered|nested too deep"):
+        Renderer(dialect).content(body, None, base, "e1-")
+
+
+def test_what_real_articles_need_is_allowed():
+    """A short text of links, with a long address, and a long one of code and tables, are rendered whole."""
+    base = f"https://test.example/{'x' * 200}/"
+    assert Renderer().content("[a](b)\n" * 300, None, base, "e1-").html.count(base) == 300
+    body = "| a | b |\n| - | - |\n" + "| `<` | &lt; [c](d) |\n" * 500 + "\n```html\n" + "<a>&</a>\n" * 8_000 + "```\n"
+    assert Renderer().content(body, None, "https://test.example/a/", "e1-").html.count("&lt;a&gt;") == 8_000
+
+
 def test_formatting_that_every_paragraph_opens_again():
     """Elements without others in them do not hide how much an HTML parser would open again in each paragraph."""
     with pytest.raises(Refused, match="nested too deep"):

@@ -8,9 +8,11 @@ import pytest
 import sqlalchemy
 from conftest import every
 
-from feeds.documents import Documents, Everything, NothingYet, following, memory
+from feeds.documents import Documents, Everything, NothingYet, following, memory, render
+from feeds.errors import FeedsError
 from feeds.folder import Folder
 from feeds.formats import FORMATS
+from feeds.formats.dates import rfc822, rfc3339
 from feeds.publish import Publisher
 
 both = pytest.mark.databases("sqlite", "postgres")  # what the catalog does with SQL of its own, in each database
@@ -25,6 +27,100 @@ def documents(site, monkeypatch):
 
 def html(documents):
     return {item["title"]: item["content_html"] for item in json.loads(documents.get("/feed.json").body)["items"]}
+
+
+@both
+def test_an_empty_feed_is_as_old_as_the_site(site, documents):
+    """A feed without entries is dated by the first revision of its site, in the document and in Last-Modified."""
+    site.publish()
+    first = [documents.get(path) for path in ("/rss.xml", "/atom.xml", "/feed.json")]
+    assert f"<lastBuildDate>{rfc822(site.now)}<" in first[0].body.decode()
+    assert f"<updated>{rfc3339(site.now)}<" in first[1].body.decode()
+    assert {document.changed for document in first} == {site.now}
+    site.configure(feeds={"tombstones": 0})
+    documents = Documents(site.catalog, site.config.for_core)
+    site.article("a.md")
+    site.publish(site.now + timedelta(hours=1))
+    (site.content / "a.md").unlink()
+    site.publish(site.now + timedelta(hours=2), accept=True)
+    again = documents.get("/atom.xml")
+    assert f"<updated>{rfc3339(site.now)}<" in again.body.decode()
+    assert again.changed == site.now + timedelta(hours=2)  # which is when the document last changed
+
+
+def test_an_article_that_failed_is_not_rendered_again(site, caplog):
+    """An article that can't be rendered is tried once, in whichever document it is shown, until it changes."""
+    site.article("a.md", "[^a] " * 5_000 + "\n\n[^a]: x", title="A", tags=["x"])
+    site.publish()
+    documents = Documents(site.catalog, site.config.for_core, room=0)  # nothing but the last entry is kept
+    site.article("b.md", title="B", tags=["x"])
+    site.publish(site.now + timedelta(hours=1))
+    for path in ("/feed.json", "/rss.xml", "/tag/x/feed.json", "/tag/x/atom.xml"):
+        assert b"[^a] [^a]" in documents.get(path).body
+    assert [record.getMessage() for record in caplog.records] == [
+        "a.md: shown as plain text: too large when it is rendered"
+    ]
+    site.article("a.md", "Short.", title="A", tags=["x"])
+    site.publish(site.now + timedelta(hours=2))
+    following_documents = Documents(site.catalog, site.config.for_core)
+    assert html(following_documents)["A"] == "<p>Short.</p>"
+
+
+def test_a_document_that_failed_is_not_rendered_again(site, documents, monkeypatch):
+    """A document that can't be rendered is tried once, until its feed changes; all others are served."""
+    site.article("a.md", title="A", tags=["x"])
+    site.publish()
+    broken = FORMATS[0]
+    tried = []
+
+    def document(*_):
+        tried.append(1)
+        raise ValueError("a fault in the program")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("feeds.formats.rss.document", document)
+        with pytest.raises(ValueError, match="a fault"):
+            documents.get(f"/{broken.filename}")
+        for _ in range(3):
+            with pytest.raises(FeedsError, match="can't be rendered"):
+                documents.get(f"/{broken.filename}")
+    assert tried == [1]
+    assert documents.get("/atom.xml")
+    site.article("a.md", "Changed.", title="A", tags=["x"])
+    site.publish(site.now + timedelta(hours=1))
+    assert b"Changed." in documents.get(f"/{broken.filename}").body
+
+
+@pytest.mark.parametrize("path", ["/rss.xml", "/atom.xml", "/feed.json", "/archive/1/rss.xml", "/archive/1/feed.json"])
+def test_a_document_of_large_articles_is_bounded(site, documents, monkeypatch, path):
+    """Where the site sets no limit, and in archives, texts for which there is no room give way to summaries."""
+    monkeypatch.setattr(render, "_LARGEST", 200_000)
+    site.configure(feeds={"max_size": 0, "limit": 6})
+    for number in range(12):
+        site.article(f"{number}.md", "word *word* " * 5_000, title=f"T{number}", date=f"2026-05-{number + 1:02}")
+    site.publish()
+    documents = Documents(site.catalog, site.config.for_core)
+    document = documents.get(path)
+    assert 40_000 < len(document.body) <= 200_000
+    assert document.body.count(b"T") >= 6  # all entries are there
+    if path.endswith("json"):
+        items = json.loads(document.body)["items"]
+        texts = ["content_html" in item for item in items]
+        assert texts == sorted(texts, reverse=True)  # the oldest give way
+        assert [len(items), texts[0]] == [6, True]
+
+
+def test_articles_share_the_time_of_their_document(site, monkeypatch, caplog):
+    """Of articles so long that they may take long, those for which their document has no time are shown as plain text."""
+    monkeypatch.setattr(render, "_SECONDS_TOGETHER", 0.05)
+    monkeypatch.setattr(render, "_SECONDS_EACH", 0.01)
+    site.article("long.md", "- - - a\n" * 4_000, title="Long", date="2026-05-02")
+    site.article("longer.md", "- - - a\n" * 4_000, title="Longer", date="2026-05-01")
+    site.article("short.md", "*a*", title="Short", date="2026-04-01")
+    site.publish()
+    shown = html(Documents(site.catalog, site.config.for_core))
+    assert shown["Short"] == "<p><em>a</em></p>"
+    assert any("long.md: shown as plain text: takes too long" in record.getMessage() for record in caplog.records)
 
 
 def test_the_archive_is_not_searched_for_what_changed(site):

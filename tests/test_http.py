@@ -14,6 +14,8 @@ import brotli
 import pytest
 import zstandard
 from conftest import App, Site, until_refused
+from hypothesis import given
+from hypothesis import strategies as st
 from lxml import etree
 from rules import faults
 from waiting import PatientServer, eventually
@@ -615,3 +617,67 @@ def test_redirected_aliases(tmp_path, app):
     assert (answer.status, answer.body) == (308, b"")
     assert answer.headers["location"] == "https://feeds.test.example/f/rss.xml"
     assert server.ask("/tag/was/rss.xml").headers["location"] == "https://feeds.test.example/f/tag/x/rss.xml"
+
+
+NUMBERS = st.sampled_from(
+    ["0", "1", "-1", "9" * 20, "9" * 500, "-" + "9" * 500, "4294967296", "9223372036854775808", "99999", "00000", "", "+1", "1_0", "0x1", "1e5", "²", "\xb2"]
+) | st.integers().map(str)  # fmt: skip
+DATES = (
+    st.builds(
+        "Thu, {} Jan {} {}:00:00 {}".format, NUMBERS, NUMBERS, NUMBERS, st.sampled_from(["GMT", "+9999", "-2359"])
+    )
+    | st.builds("Thu, 01 Jan 2026 00:00:00 {}{}".format, st.sampled_from("+-"), NUMBERS)
+    | st.builds("Thu, 01 Jan {} 00:00:00 GMT".format, NUMBERS)
+    | st.text("0123456789:+- ,GMTJan", max_size=40)
+    | NUMBERS
+)
+RANGES = (
+    st.lists(st.builds("{}-{}".format, NUMBERS, NUMBERS), max_size=5).map(lambda parts: "bytes=" + ",".join(parts))
+    | NUMBERS
+)
+HEADERS = st.fixed_dictionaries(
+    {},
+    optional={
+        "If-Modified-Since": DATES, "If-Unmodified-Since": DATES, "If-Range": DATES, "Range": RANGES, "If-None-Match": NUMBERS,
+        "Accept-Encoding": NUMBERS.map("gzip;q={}".format), "A-IM": NUMBERS.map("feed;q={}".format), "Max-Forwards": NUMBERS,
+        "Cache-Control": NUMBERS.map("max-age={}".format),
+    },
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def numbered(tmp_path_factory):
+    """Return the application of a site with a file beside an article, for a test that only reads."""
+    site = Site(tmp_path_factory.mktemp("numbered") / "site")
+    site.configure(site={"pages": True}, server={"deltas": True})
+    site.article("big/index.md", "[text](text.txt)", title="Big")
+    (site.content / "big/text.txt").write_bytes(b"x" * 1_000)
+    site.publish()
+    application = App(site.root)
+    yield application
+    application.close()
+
+
+@given(st.sampled_from(["/rss.xml", "/feed.json", "/", "/big/text.txt", "/static/page.css", "/nothing"]), HEADERS)
+def test_headers_of_any_numbers(numbered, path, headers):
+    """Whatever number or date a header has, documents, pages and files are answered as if it were not there, or truly."""
+    response = numbered.ask(path, *(f"{name}: {value}" for name, value in headers.items()))
+    assert response.status == 404 if path == "/nothing" else response.status in {200, 206, 304, 412, 416}
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        (["If-Modified-Since: Thu, 01 Jan 99999999999999999999 00:00:00 GMT"], 200),
+        (["If-Modified-Since: Thu, 01 Jan 2099 00:00:00 GMT"], 304),
+        (["If-Range: Thu, 01 Jan 99999999999999999999 00:00:00 GMT", "Range: bytes=0-9"], 200),
+        (["Range: bytes=0-9"], 206),
+        (["Range: bytes=5-"], 206),
+        (["Range: bytes=-5"], 206),
+        (["Range: bytes=0-99999999999999999999"], 200),
+        (["Range: bytes=2000-"], 416),
+    ],
+)
+def test_impossible_conditions_of_files_are_ignored(numbered, headers, status):
+    """A date or range that can't be read is ignored (RFC 9110 sections 13.1.3, 13.1.5 and 14.2); others count."""
+    assert numbered.ask("/big/text.txt", *headers).status == status

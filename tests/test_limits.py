@@ -189,6 +189,29 @@ def test_documents_come_before_archives():
     assert done[2:] == list(range(1, number))
 
 
+def test_a_long_archive_gives_way_to_documents():
+    """A job that takes long lets live documents and pages be made in between, and others of its kind wait."""
+    workshop, done, go = Workshop(), [], threading.Event()
+
+    def archive():
+        go.wait(60)
+        workshop.give_way(Urgency.ARCHIVE)
+        done.append("archive")
+
+    def page():
+        workshop.give_way(Urgency.PAGE)
+        done.append("page")
+
+    workshop.begin("long", archive, Urgency.ARCHIVE)
+    workshop.begin("another", lambda: done.append("another"), Urgency.ARCHIVE)
+    workshop.begin("page", page, Urgency.PAGE)
+    workshop.begin("document", lambda: done.append("document"), Urgency.DOCUMENT)
+    go.set()
+    eventually(lambda: len(done) == 4)
+    assert done == ["document", "page", "archive", "another"]
+    workshop.give_way(Urgency.ARCHIVE)  # which is nothing to other threads
+
+
 @pytest.mark.integration
 @pytest.mark.skipif(not hasattr(socket, "TCP_USER_TIMEOUT"), reason="of Linux")
 def test_silent_readers_are_disconnected(monkeypatch):

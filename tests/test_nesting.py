@@ -62,13 +62,28 @@ def test_depth_is_not_underestimated(before, parts):
         "<div>", "<li><dd>", "<div a='</div>'>", "<div a='<'>", "<div><!--</div>-->", "<div><title></div></title>", "<x_y>", "<mark></mar\u212a>",
         "<div><table><td></div></td></table>", "<span><div></span></div>", "<div><select></div></select>", "<dl/>", "<table>a</table>",
         "<b><b><b><b><b><p></b></b></b></b></b></p>", "<svg><desc><b></svg></b></desc>", "<form><select></form></select>", "<html a=b>",
-        '<div a=">x</div>">', "<b a='1' c=\">x</b>\">", '<html a="b">x</html>', "<b a='>'><p>x</p>",
-        "<b title=1><p>", "<table><svg><td></svg>a<tr></table>",
+        '<div a=">x</div>">', "<b a='1' c=\">x</b>\">", '<html a="b">x</html>', "<b a='>'><p>x</p>", "<div a=x\" b='\" >x</div>'>",
+        "<b title=1><p>", "<div a='>x</div>'>", "<table><svg><td></svg>a<tr></table>",
     ],
 )  # fmt: skip
 def test_what_takes_a_parser_long_is_too_deep(html):
     """Elements that are left open, whichever trick makes a parser ignore their end tags, are nested too deep."""
     assert nesting.too_deep(html * 30_000)
+
+
+@pytest.mark.parametrize(
+    "html",
+    [
+        f'<div><p><b title="{"x" * 10_000}">x' + "<p>y" * 700,
+        f'<div><p><a href="{"x" * 40_000}">x' + "<p>y" * 300,
+        "<p>" + "".join(f'<i title="{n}{"x" * 100}">' for n in range(100)) + "<p>y" * 500,
+        f"<svg><![CDATA[</svg><p><b title='{'<x' * 5_000}'>" + "<p>y" * 900,
+        f'<div><b title="{"<b>" * 3_000}">' + "<div><p>y</div>" * 900,
+    ],
+)
+def test_elements_that_are_opened_again_and_again_are_too_much(html):
+    """What a parser would make of few tags is bounded: it repeats an open `<b>` with its attributes in each paragraph."""
+    assert nesting.too_deep(html)
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ from feeds.cli.common import make_publisher
 from feeds.errors import FolderGone, GuardStopped, Locked
 from feeds.folder import Folder
 from feeds.formats.ids import ids as read_ids
-from feeds.publish import Interrupted, commit, look, reading
+from feeds.publish import Interrupted, commit, look, reading, stamps
 from feeds.sandbox import Sandbox
 
 both = pytest.mark.databases("sqlite", "postgres")  # what the catalog does with SQL of its own, in each database
@@ -64,6 +64,28 @@ def test_content_decides_and_not_the_time(site):
     os.utime(file, (0, 0))
     site.publish()
     assert list(site.items()) == ["bbbb"]
+
+
+@pytest.mark.databases("sqlite", "postgres")
+def test_a_site_has_so_many_feeds_and_no_more(site, monkeypatch):
+    """Beyond the number of feeds that a site may have, those with fewest entries get none; what exists stays as it is."""
+    monkeypatch.setattr(stamps, "MOST_FEEDS", 4)
+    site.configure(feeds={"by": ["tag"]})
+    site.article("a.md", title="a", tags=["common", "one", "two", "three"])
+    site.article("b.md", title="b", tags=["common", "zwei"])
+    outcome = site.publish()
+    assert outcome.changed == ("", "tag/common", "tag/one", "tag/three")
+    assert [problem.rule for problem in outcome.warnings] == ["too-many-feeds"]
+    assert "2 categories, tags or authors have no feed, such as tag/two" in outcome.warnings[0].message
+    site.article("b.md", "Edited.", title="b", tags=["common", "zwei"])
+    assert site.publish(site.now + timedelta(hours=1)).changed == ("", "tag/common")
+    site.article("a.md", title="a", tags=["common", "two", "three"])  # which leaves room for another
+    site.publish(site.now + timedelta(hours=2))
+    site.article("c.md", title="c", tags=["two"])
+    assert site.publish(site.now + timedelta(hours=3)).changed == ("", "tag/two")
+    assert len(site.feed("/tag/two/feed.json")["items"]) == 2  # with those that had no feed at first
+    with site.catalog.reading() as catalog:
+        assert catalog.feed("tag/two").entries == 2
 
 
 def test_only_touched_feeds_are_stamped(site):

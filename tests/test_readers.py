@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from feeds import readers
-from feeds.readers import MOST_SUBSCRIBERS, Kind, Reader, read, subscribers
+from feeds.readers import MOST_OF_KNOWN, MOST_OF_UNKNOWN, Kind, Reader, read, subscribers
 
 with Path(__file__).with_name("agents.tsv").open(encoding="utf-8", newline="") as _lines:
     AGENTS = list(csv.DictReader(_lines, delimiter="\t", quoting=csv.QUOTE_NONE))
@@ -89,7 +89,9 @@ def test_names(agent, name, kind):
         ("A/1 (a@a.example; for https://a.example/; 2 readers)", 2),
         ("A/1 (0 subscribers)", 0),
         ("FreshRSS/1 (Linux; 7 subscribers)", 7),
-        (f"A/1 ({'9' * 400} subscribers)", MOST_SUBSCRIBERS),
+        (f"A/1 ({'9' * 400} subscribers)", MOST_OF_UNKNOWN),
+        ("Feedly/1.0 (12345678901 subscribers)", MOST_OF_KNOWN),
+        ("Feedly/1.0 (999999 subscribers)", 999_999),
         ("A/1 (-5 subscribers)", 5),
         ("Reader 2 reader/1", None),
         ("A/1 (v1.5 subscribers)", None),
@@ -98,7 +100,7 @@ def test_names(agent, name, kind):
     ],
 )
 def test_numbers(agent, subscribers):
-    """A number of subscribers is believed, whoever says it, up to 100 million; other numbers are not taken for one."""
+    """A number of subscribers is believed, whoever says it, up to a ceiling; other numbers are not taken for one."""
     assert read(agent).subscribers == subscribers
     assert (read(agent).kind == "service") == (subscribers is not None)
 
@@ -119,7 +121,7 @@ def test_whatever_is_sent(agent):
     assert reader.name.isprintable()
     assert reader.name == reader.name.strip()
     assert not set(reader.name) & set('<>"/\\;')
-    assert reader.subscribers is None or 0 <= reader.subscribers <= MOST_SUBSCRIBERS
+    assert reader.subscribers is None or 0 <= reader.subscribers <= MOST_OF_KNOWN
     assert re.fullmatch(r"[A-Za-z0-9_-]{0,64}", reader.feed_id)
     assert reader.kind == "service" or (reader.subscribers is None and not reader.feed_id)
 
@@ -142,7 +144,7 @@ def count(polls):
     counted = defaultdict(lambda: defaultdict(int))
     for (feed, reader, kind), sources in groups.items():
         largest = [max(numbers) for numbers in sources.values() if numbers]
-        if number := subscribers(kind, len(sources), sum(largest) if largest else None):
+        if number := subscribers(reader, kind, len(sources), sum(largest) if largest else None):
             counted[feed][reader] += number
     return counted
 

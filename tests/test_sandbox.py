@@ -16,7 +16,7 @@ import pytest
 
 from feeds.errors import Refused
 from feeds.parse.content import Renderer
-from feeds.sandbox import Sandbox, confinement
+from feeds.sandbox import Budget, Sandbox, confinement
 from feeds.sandbox import __main__ as sandbox_process
 
 pytestmark = pytest.mark.sandbox
@@ -69,9 +69,34 @@ def test_what_takes_too_much_is_refused_and_the_next_is_rendered(impatient, body
 
 
 def test_memory_is_bounded(sandbox):
-    """The process that renders may have a gigabyte of address space, whatever an article would take."""
+    """The process that renders may have 320 MiB of address space, whatever an article would take."""
     sandbox.content("a", None, *BASE)
-    assert resource.prlimit(sandbox._process.pid, resource.RLIMIT_AS)[0] == 1 << 30
+    assert resource.prlimit(sandbox._process.pid, resource.RLIMIT_AS)[0] == 320 << 20
+
+
+def test_abbreviations_take_no_memory_without_bound(sandbox):
+    """A text of 27 kB that would become 76 MB of HTML is refused, and the next one is rendered."""
+    with pytest.raises(Refused, match=r"too large|too much memory"):
+        sandbox.content(f"*[A]: {'x' * 13_000}\n\n" + "A " * 7_000, None, *BASE)
+    assert sandbox.content("*a*", None, *BASE).html == "<p><em>a</em></p>"
+
+
+def test_a_large_text_has_room():
+    """A third of a megabyte of ordinary text does not need more memory than the process may have."""
+    patient = Sandbox(60.0)
+    line = "The quick brown fox jumps over *the* lazy dog, with [a link](https://example.com/x) and `code`. "
+    assert patient.content((line * 5 + "\n\n") * 700, None, *BASE).html.count("<p>") == 700
+
+
+def test_articles_share_the_time_of_a_document():
+    """Once slow articles have used the budget of their document, each may take what every article may, and no more."""
+    budget = Budget(each=0.3, together=0.5)
+    slow, patient = "[" * 20_000, Sandbox(20.0)
+    for _ in range(3):
+        with pytest.raises(Refused, match="takes too long"):
+            patient.content(slow, None, *BASE, budget=budget)
+    assert 0.3 <= budget.seconds < 0.6
+    assert patient.content("*a*", None, *BASE, budget=budget).html == "<p><em>a</em></p>"
 
 
 def test_what_is_nested_too_deep_is_refused():

@@ -10,6 +10,7 @@ from feeds.model import Article, Author, Content, FeedState, Image, Site
 
 SITE = Site("Test", "https://test.example", "https://feeds.test.example", "test.example", author=Author("Desk"))
 DAY = datetime(2026, 3, 4, 23, tzinfo=UTC)
+BEGAN = datetime(2026, 1, 1, tzinfo=UTC)
 ARTICLE = Article(
     path="news/a.md",
     name="news/a",
@@ -92,12 +93,13 @@ def test_entry_of_a_site_of_summaries():
 
 def test_feed_of_a_category():
     """A feed's id depends on the authority alone; its address is where it is served; an empty one has a date too."""
-    feed = syndicate.feed(FeedState("category/été", "category", "Été"), [], SITE)
+    feed = syndicate.feed(FeedState("category/été", "category", "Été"), [], SITE, began=BEGAN)
     assert feed.id == "tag:test.example,2005:/category/%C3%A9t%C3%A9/"
     assert feed.address == feed.home == "https://feeds.test.example/category/%C3%A9t%C3%A9/"
     assert feed.title == "Test – Été"
-    assert feed.updated == datetime(1970, 1, 1, tzinfo=UTC)
-    assert syndicate.feed(syndicate.SITE, [], replace(SITE, author=None)).authors == (Author("Test"),)
+    assert feed.updated == BEGAN
+    without = syndicate.feed(syndicate.SITE, [], replace(SITE, author=None), began=BEGAN)
+    assert without.authors == (Author("Test"),)
 
 
 def test_feeds_exist_from_min_entries_on():

@@ -25,7 +25,7 @@ def count(catalog: StatsReader, day: str) -> list[Counted]:
     """Count a day that is not closed: the rows that say most, and one for each feed of the others."""
     rows: list[Counted] = []
     for row in catalog.sums(day):
-        number = readers.subscribers(row.kind, row.sources, row.subscribers)
+        number = readers.subscribers(row.reader, row.kind, row.sources, row.subscribers)
         last = rows[-1] if rows else None
         if last and (last.feed, last.reader) == row[:2]:
             # one name may be of two kinds: Apple's directory polls, and so did its program

@@ -38,10 +38,10 @@ _CLOUDFRONT = ["date", "time", "x-edge-location", "sc-bytes", "c-ip", "cs-method
 _CLOUDFRONT += ["sc-status", "cs(Referer)", "cs(User-Agent)"]  # what it has of each, if the head is lost
 _MONTHS = "JanFebMarAprMayJunJulAugSepOctNovDec"
 _CLF_TIME = re.compile(r"(\d{2})/([A-Z][a-z]{2})/(\d{4}):(\d{2}):(\d{2}):(\d{2}) ([+-]\d{2})(\d{2})")
+_LARGEST_STATUS = 999
+_LARGEST_SIZE = 1 << 40  # bytes of a response: sums of many such numbers still fit the database
+_EARLIEST = datetime(1990, 1, 1, tzinfo=UTC)  # before there was any web server
 _SECONDS = (1e10, 1e13, 1e16)  # below: seconds since 1970, milliseconds, microseconds; else nanoseconds
-
-_LARGEST_STATUS = 999  # a line that says more is none of a response of ours, nor is one of more than a terabyte
-_LARGEST_SIZE = 1 << 40
 
 
 class UnknownLog(ValueError):
@@ -81,26 +81,9 @@ class Log:
                 return _of_json(json.loads(line))
             if "\t" in line or self._fields is not _CLOUDFRONT:
                 return _of_fields(dict(zip(self._fields, line.split("\t" if "\t" in line else None), strict=False)))
-            found = _COMBINED.match(line)
+            return _of_combined(line)
         except (ValueError, TypeError, KeyError, IndexError, OverflowError, OSError, RecursionError) as error:
             raise UnknownLog(str(error)) from None
-        if found is None:
-            raise UnknownLog("neither combined, nor JSON, nor W3C")
-        agent = _ESCAPED.sub(_unescaped, found["agent"] or "")
-        try:
-            at = _clf_time(found["time"])
-        except (ValueError, KeyError) as error:
-            raise UnknownLog(str(error)) from None
-        return _line(
-            at,
-            found["client"],
-            found["method"],
-            found["target"],
-            found["status"],
-            found["size"],
-            agent,
-            conditional=False,
-        )
 
     def note_fields(self, raw: bytes) -> None:
         """Look at a line that is known only for what it says of those that follow."""
@@ -112,6 +95,17 @@ class Log:
             self._fields = line.removeprefix("#Fields:").split()
 
 
+def _of_combined(line: str) -> Line:
+    found = _COMBINED.match(line)
+    if found is None:
+        raise UnknownLog("neither combined, nor JSON, nor W3C")
+    agent = _ESCAPED.sub(_unescaped, found["agent"] or "")
+    at = _clf_time(found["time"])
+    return _line(
+        at, found["client"], found["method"], found["target"], found["status"], found["size"], agent, conditional=False
+    )
+
+
 def _line(
     at: datetime, client: str, method: str, target: str, status: Any, size: Any, agent: str, *, conditional: bool
 ) -> Line:
@@ -119,13 +113,10 @@ def _line(
         path = unquote(urlsplit(target).path if "://" in target[:9] else re.split("[?#]", target, maxsplit=1)[0])
     except ValueError:  # a host that is none
         path = ""
-    try:
-        said = int(status)
-        sent = 0 if size in {"-", "", None} else int(size)
-    except (ValueError, TypeError, OverflowError) as error:
-        raise UnknownLog(str(error)) from None
-    if not (0 <= said <= _LARGEST_STATUS and sent <= _LARGEST_SIZE):
-        raise UnknownLog("a status or a size that no response has")
+    said = int(status)
+    sent = 0 if size in {"-", "", None} else int(size)
+    if not 0 <= said <= _LARGEST_STATUS or sent > _LARGEST_SIZE or at < _EARLIEST:
+        raise UnknownLog(f"status {said}, {sent} bytes at {at}")
     return Line(at, client, method, path, said, max(sent, 0), "" if agent == "-" else agent, conditional or said == 304)  # noqa: PLR2004
 
 

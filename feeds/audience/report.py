@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import NamedTuple
 
+from feeds import readers
 from feeds.audience.days import rows_of
 from feeds.catalog import Counted, StatsReader
 
@@ -18,6 +19,11 @@ class Subscribers(NamedTuple):
     name: str
     kind: str
     subscribers: int
+
+    @property
+    def is_doubtful(self) -> bool:
+        """Whether the number is as large as it is allowed to be, and so is probably invented."""
+        return readers.is_doubtful(self.name, self.kind, self.subscribers)
 
 
 @dataclass(slots=True)

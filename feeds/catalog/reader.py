@@ -38,8 +38,10 @@ from feeds.model import FeedState, Tombstone
 
 # statements that are executed for each feed: to build one takes four times as long as to execute it
 _OF_FEED, _LIMIT = sa.bindparam("feed", type_=sa.Text), sa.bindparam("limit", type_=sa.Integer)
+_BEGAN = sa.select(revisions.c.at).order_by(revisions.c.number).limit(1)
 _FEED = sa.select(feeds).where(feeds.c.path == _OF_FEED)
 _NAME = sa.select(entries.c.name).where(entries.c.feed == _OF_FEED).order_by(*OLDEST_FIRST).limit(1)
+_COUNT = sa.select(sa.func.count()).select_from(entries).where(entries.c.feed == _OF_FEED)
 _SHOWN = (
     sa.select(entries.c.id, articles.c.path, CONTENT_HASH)
     .join(articles, entries.c.article == articles.c.key)
@@ -100,6 +102,14 @@ class Reader(PageReader):
             raise CatalogError("the catalog is made anew of the articles, and no run has come to its end yet")
         return feed_state(row) if row else None
 
+    def count_feeds(self) -> int:
+        """Return how many feeds have entries."""
+        return self._connection.execute(sa.select(sa.func.count()).where(feeds.c.entries > 0)).scalar_one()
+
+    def count(self, feed: str) -> int:
+        """Return how many entries a feed has, whether it is known or not."""
+        return self._connection.execute(_COUNT, {"feed": feed}).scalar_one()
+
     def feeds(self) -> list[FeedState]:
         """Give all feeds that ever were, by path; those without entries too."""
         return [feed_state(row) for row in self._connection.execute(sa.select(feeds).order_by(feeds.c.path))]
@@ -113,6 +123,10 @@ class Reader(PageReader):
         """Give when a revision was committed. No two of them share a second."""
         at = self._connection.execute(sa.select(revisions.c.at).where(revisions.c.number == revision)).scalar()
         return moment(at or 0)
+
+    def began(self) -> datetime:
+        """Return when the first revision was committed."""
+        return moment(self._connection.execute(_BEGAN).scalar() or 0)
 
     def newest(self, feed: str, limit: int) -> list[Record]:
         """Give the newest entries of a feed: by date, then by id."""
@@ -136,8 +150,8 @@ class Reader(PageReader):
 
     def feeds_at(self, paths: Sequence[str]) -> list[FeedState]:
         """Give the feeds at some paths, in their order."""
-        chosen = sa.select(feeds).where(feeds.c.path.in_(paths))
-        found = {row.path: feed_state(row) for row in self._connection.execute(chosen)}
+        wanted = (sa.select(feeds).where(feeds.c.path.in_(some)) for some in chunks(list(paths)))
+        found = {row.path: feed_state(row) for chosen in wanted for row in self._connection.execute(chosen)}
         return [found[path] for path in paths if path in found]
 
     def shown(self, feed: str, limit: int) -> list[tuple[str, str, str]]:

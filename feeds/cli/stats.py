@@ -14,6 +14,7 @@ from feeds.errors import FeedsError
 
 _STDIN = "-"
 _MOST_ROBOTS = 20
+_DOUBT = " (doubtful: the most that is believed)"
 
 
 @command
@@ -76,7 +77,12 @@ def _as_json(report: Report) -> object:
                 "path": page_path(feed.path),
                 "subscribers": feed.subscribers,
                 "readers": [
-                    {"name": reader.name, "kind": reader.kind, "subscribers": reader.subscribers}
+                    {
+                        "name": reader.name,
+                        "kind": reader.kind,
+                        "subscribers": reader.subscribers,
+                        **({"doubtful": True} if reader.is_doubtful else {}),
+                    }
                     for reader in feed.readers
                 ],
                 **_sums(feed.sums),
@@ -110,7 +116,7 @@ def _show(report: Report, days: int) -> None:
     for feed in sorted(report.feeds, key=lambda feed: (-feed.subscribers, feed.path)):
         click.echo(f"{feed.subscribers:>11,} {_row(feed.sums)}  {page_path(feed.path)}")
         for reader in feed.readers:
-            click.echo(f"{'':>48}  {reader.subscribers:>11,}  {reader.name}")
+            click.echo(f"{'':>48}  {reader.subscribers:>11,}  {reader.name}{_DOUBT if reader.is_doubtful else ''}")
     click.echo(f"{report.subscribers:>11,} {_row(report.sums)}  together; who follows two feeds is two")
     if report.robots:
         click.echo("\ncrawlers and browsers, which are no subscribers")

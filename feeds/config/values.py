@@ -113,7 +113,7 @@ def _id_pattern(value: str) -> str:
 
 
 def _require_parts(value: str, parts: Sequence[str]) -> None:
-    for said in re.findall(r"\{([^}]*)\}", value):
+    for said in re.findall(r"\{([^}]{0,200})\}", value):
         part, *spellings = said.split(":")
         if part not in parts:
             raise ValueError(f"{{{said}}} is no part of an article" + did_you_mean(part, parts))
@@ -201,7 +201,7 @@ def _rule(value: str) -> str:
 
 
 def _reader(value: str) -> str:
-    if not _SCHEMED.match(value) or not {"{url}", "{raw}"} & set(re.findall(r"\{[^}]*\}", value)):
+    if not _SCHEMED.match(value) or not {"{url}", "{raw}"} & set(re.findall(r"\{[^}]{0,200}\}", value)):
         raise ValueError("must be a link like https://reader.example/add?url={url}, or app:{raw}")
     if scheme(value) in {"javascript", "data", "vbscript", "file"}:
         raise ValueError(f"must not begin with {scheme(value)}:")

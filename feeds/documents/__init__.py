@@ -15,6 +15,7 @@ from feeds.catalog import Catalog, Rendition
 from feeds.documents.address import Address
 from feeds.documents.everything import Everything
 from feeds.documents.following import Following
+from feeds.documents.kept import Kept
 from feeds.documents.memory import Made, Memory
 from feeds.documents.overviews import Overview, Overviews
 from feeds.documents.render import Renderer
@@ -29,6 +30,7 @@ __all__ = ["Address", "Busy", "Documents", "Everything", "MustWait", "NothingYet
 T = TypeVar("T")
 
 _LOG = logging.getLogger(__name__)
+_MOST_FAILED = 10_000  # documents that are remembered
 _OVERHEAD = 6_000  # bytes that one takes besides its body: headers of four variants, what leads to them
 
 
@@ -62,6 +64,7 @@ class Documents(Generic[T]):
         self._memory = Memory[T](site, room // 2)
         self.following = Following(catalog, self._memory, site.max_age)
         self._workshop = Workshop()
+        self._failed = Kept[tuple[int, int] | None](_MOST_FAILED, lambda _: 1)  # stamps of what can't be rendered
         self.overviews = Overviews(self.following.reading, site, self._renderer, self._workshop)
 
     def prepare(self) -> None:
@@ -181,8 +184,18 @@ class Documents(Generic[T]):
                 self._memory.drop(path)
                 return None
             shown = self._renderer.shown(catalog, state, address.archive)
-        feed = self._renderer.feed(state, shown, address.archive)
-        rendered = self._renderer.document(address, feed, state, shown.changed)
+        stamp = syndicate.stamp(state, address.archive, self.site)
+        if self._failed.get(path) == stamp:
+            raise FeedsError("this document can't be rendered")
+        try:
+            urgency = _urgency(address)
+            feed = self._renderer.feed(state, shown, address.archive, give_way=lambda: self._workshop.give_way(urgency))
+            rendered = self._renderer.document(address, feed, state, shown.changed)
+        except FeedsError:
+            raise
+        except Exception:
+            self._failed.put(path, stamp)  # it would fail again until its feed changes
+            raise
         self.renditions.note(address, rendered, state, min(self.site.limit, state.entries))
         made = self._finish(address, rendered.document, state)
         self._memory.keep(path, made, revision, self._make(replace(rendered.document, body=b"")))

@@ -63,9 +63,12 @@ class Overviews:
             feeds = [] if path or archive else self._published(catalog)
             changed = state.changed if path else catalog.moment(catalog.revision())
         key = f"feed {state.revision} {state.history} {path} {archive}"
-        feed = self._workshop.do(
-            key, lambda: self._renderer.feed(state, shown, archive), Urgency.ARCHIVE if archive else Urgency.PAGE
-        )
+        urgency = Urgency.ARCHIVE if archive else Urgency.PAGE
+
+        def job() -> Feed:
+            return self._renderer.feed(state, shown, archive, give_way=lambda: self._workshop.give_way(urgency))
+
+        feed = self._workshop.do(key, job, urgency)
         return Overview(feed, state, feeds, changed)
 
     def article(self, path: str) -> tuple[Entry, list[FeedState], datetime] | None:

@@ -1,7 +1,8 @@
 """The one thread that renders, and the requests that wait for it: not for long.
 
 More threads would take the interpreter from each other. A request waits no longer for it than documents usually take.
-Live documents come before pages, and pages before archives, which a crawler asks for by the thousand.
+Live documents come before pages, and pages before archives, which a crawler asks for by the thousand; a job that takes
+long gives way to those that are more urgent.
 """
 
 import itertools
@@ -43,6 +44,9 @@ class AtOnce:
         """Do it."""
         return job()
 
+    def give_way(self, _urgency: Urgency) -> None:
+        """Do nothing: nobody waits."""
+
 
 class Workshop:
     """Does one job at a time, and each for all who ask for it meanwhile."""
@@ -81,18 +85,29 @@ class Workshop:
                 self._thread.start()
         return asked
 
+    def give_way(self, urgency: Urgency) -> None:
+        """Do all jobs that are more urgent than one that is under way, and that calls this from time to time."""
+        while threading.current_thread() is self._thread:
+            with self._jobs.mutex:
+                if not self._jobs.queue or self._jobs.queue[0][0] >= urgency:
+                    return
+            self._work_once()
+
     def _work(self) -> None:
         while True:
-            urgency, _, key, job = self._jobs.get()
-            _, future = self._asked[key]
-            try:
-                result = job()
-            except BaseException as error:  # whoever asked is told
-                self._end(key, urgency)
-                future.set_exception(error)
-            else:
-                self._end(key, urgency)
-                future.set_result(result)
+            self._work_once()
+
+    def _work_once(self) -> None:
+        urgency, _, key, job = self._jobs.get()
+        _, future = self._asked[key]
+        try:
+            result = job()
+        except BaseException as error:  # whoever asked is told
+            self._end(key, urgency)
+            future.set_exception(error)
+        else:
+            self._end(key, urgency)
+            future.set_result(result)
 
     def _end(self, key: str, urgency: Urgency) -> None:
         with self._lock:

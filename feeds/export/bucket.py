@@ -194,4 +194,4 @@ def _reason(error: Exception) -> str:
         return f"access is refused, {answer}: look at the credentials in the environment, and at what they may do"
     if answer:
         return f"the store answers {answer}"
-    return re.sub(r"\S+://\S+", "…", text.strip().split("\n", 1)[0])[:200] or type(error).__name__
+    return re.sub(r"(?<!\S)\S+?://\S+", "…", text.strip().split("\n", 1)[0])[:200] or type(error).__name__

@@ -43,6 +43,7 @@ RULES: dict[str, tuple[Level, str]] = {
     "no-page": ("warning", "an article whose page can't be where its link leads (site.pages)"),
     "near-duplicate-tags": ("warning", "one category, tag or author in several spellings"),
     "feed-too-large": ("warning", "a feed over feeds.max_size"),
+    "too-many-feeds": ("warning", "categories, tags or authors beyond the feeds that a site may have"),
     "alias-to-nothing": ("warning", "an alias of a feed that does not exist"),
     "lost-id": ("warning", "an id of the feed given with --against that no article has"),
     "doubtful-id": ("warning", "an id that is not what it should be"),

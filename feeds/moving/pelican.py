@@ -71,7 +71,7 @@ def _braced(pattern: str, notes: list[str]) -> str:
             notes.append(f"ARTICLE_URL {pattern}: there is no {match[0]} here; look at content.permalink")
         return _PARTS.get(match[1], "")
 
-    return re.sub(r"\{([^}]*)\}", part, pattern)
+    return re.sub(r"\{([^{}]*)\}", part, pattern)
 
 
 def _assigned(name: str, text: str) -> Settings:

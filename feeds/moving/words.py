@@ -73,7 +73,7 @@ def translated(pattern: str, parts: Mapping[str, str], notes: list[str]) -> str:
         return ours or ""
 
     found = re.sub(r":\w+(?:\[[^\]]*\])?", part, pattern)
-    if ":" in re.sub(r"\{[^}]*\}", "", found) or "[" in found:
+    if ":" in re.sub(r"\{[^{}]*\}", "", found) or "[" in found:
         notes.append(f"permalink {pattern}: not all of it could be read; look at content.permalink")
     return "/" + found.lstrip("/")
 

@@ -13,7 +13,7 @@ from feeds.parse import fences
 _COLONS = re.compile(r"([ \t]*)(:{3,})[ \t]*\{?\.?([A-Za-z][\w-]*)\}?(?=[ \t\[{]|$)(.*)")
 _BRACKETED = re.compile(r"\[((?:[^\[\]]++|\[[^\[\]]*+\])*+)\]")
 _END_OF_COLONS = re.compile(r"[ \t]*(:{3,})[ \t]*$")
-_MARKS = re.compile(r'([ \t]*)(?:!!!|\?\?\?\+?)[ \t]+([A-Za-z][\w-]*)([^"\n]*)(?:"([^"\n]*)")?$')
+_MARKS = re.compile(r'([ \t]*)(?:!!!|\?\?\?\+?)[ \t]+([A-Za-z][\w-]*+)([^"\n]*+)(?:"([^"\n]*)")?$')
 _MAX_LINE = 300  # characters of a line that begins an admonition
 _KINDS = frozenset(
     [

@@ -22,7 +22,7 @@ _EXCERPT_END = re.compile(
     r"|(?<=<p>)\{(?:&lt;)?!--\s*(?:more|truncate|excerpt)\s*--(?:&gt;)?\}(?=</p>)",
     re.IGNORECASE,
 )
-_PARAGRAPH = re.compile(r"<p(?:\s[^>]*)?>(.*?)</p>", re.DOTALL)
+_PARAGRAPH = re.compile(r"<p(?:\s[^<>]*)?>((?:[^<]++|<(?!/?p[\s>]))*+)</p>")
 # what a paragraph may begin with that only another generator understands
 _TEMPLATE = re.compile(r"(?:\{\{[<%][^{}]*[>%]\}\}\s*|\{%[^{}]*%\}\s*|\{#[^{}]*#\}\s*)+")
 _BLOCK_END = re.compile(r"</(?:p|li|div|h[1-6]|t[dhr]|blockquote|pre|figure|figcaption|d[td])>|<br>")
@@ -57,8 +57,9 @@ class Renderer:
 
     def converted(self, body: str) -> str:
         """Return the HTML of a body before it is sanitised. Raises `Refused` if it can't be rendered."""
-        converted = clean(self._engine.convert(body))
-        html.require_moderate(converted)
+        most = html.most_of(body)
+        converted = _bounded(self._engine.convert(body), most)
+        html.require_moderate(converted, most)
         return converted
 
     def content(
@@ -77,10 +78,11 @@ class Renderer:
         Raises:
             Refused: the body can't be rendered.
         """
-        converted = clean(self._engine.convert(body))
+        most = html.most_of(body)
+        converted = _bounded(self._engine.convert(body), most)
         if "!--" in converted or "{/*" in converted:  # which is found in less time than the end of the excerpt
             converted = _EXCERPT_END.sub(f'<span id="{_MARK_ID}"></span>', converted, count=1)
-        rendered = html.fit(converted, base, prefix, links)
+        rendered = html.fit(converted, base, prefix, links, most)
         excerpt, mark, rest = rendered.partition(f'<span id="{prefix}{_MARK_ID}"></span>')
         if mark:
             rendered = (excerpt.removesuffix("\n") + rest).replace("<p></p>", "")
@@ -90,6 +92,12 @@ class Renderer:
         if summary is None:
             summary = _plain(excerpt) if mark else _first_paragraph(rendered)
         return Content(rendered.strip(), shortened(summary, _LONGEST_SUMMARY))
+
+
+def _bounded(converted: str, most: int) -> str:
+    """Return HTML without characters that a feed can't carry. Raise `Refused` if it has more than so many."""
+    html.require_small(converted, most)
+    return clean(converted)
 
 
 def engine(dialect: Dialect) -> Engine:

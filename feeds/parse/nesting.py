@@ -34,12 +34,14 @@ _NOT_PLAIN = re.compile(
 _LEAF = re.compile(r"<([a-z][a-z0-9]*+)(?:\s[^<>]*+)?+(?<!/)>[^<>]*+</\1>")  # an element without others in it
 _LEAF_LEVELS = 4
 _COST_OF_FORMATTING = 200  # steps, of an open element that a parser opens again
+_COST_OF_COPYING = 10  # steps, of a character in its start tag
 _START = re.compile(r"<([a-z][^\t\n\f\r\x20/>]*)", re.IGNORECASE)
 _SELF_CLOSING = re.compile(r"(?:\A|[\t\n\f\r\x20\"'/])/\Z")  # else the slash may be the end of a value
 _QUOTED = re.compile(r"\"[^\"]*\"|'[^']*'")
 _FEW_TAGS, _FEW_CHARACTERS = 800, 50_000
 _MANY_ATTRIBUTES = 10_000  # characters
-_MAX_STEPS = 40_000_000  # open elements that are looked at: a fifth of a second in nh3
+_MAX_WITHOUT_END = 20  # start tags: the end of each is looked for in all of the rest
+_MAX_STEPS = 40_000_000  # open elements that are looked at: a fifth of a second in nh3; and 4 MB that are copied
 _TEXT_OF_PICTURE = re.compile(r"<(title|desc|style|script|m[inos]|mtext)\b[^<>]*>[^<]*</\1>", re.IGNORECASE)
 _VOID = frozenset(
     {
@@ -50,6 +52,7 @@ _VOID = frozenset(
 _FORMATTING = frozenset(
     {"a", "b", "big", "code", "em", "font", "i", "nobr", "s", "small", "strike", "strong", "tt", "u"}
 )
+_FORMATTING_WITH_ATTRIBUTES = re.compile(rf"<(?:{'|'.join(sorted(_FORMATTING))})[\s/]", re.IGNORECASE)
 _FOREIGN = frozenset({"svg", "math"})
 # elements that contain text, which a parser does not read as tags
 _TEXT = frozenset(
@@ -101,9 +104,10 @@ _ENDED_WITH = {
 
 
 def too_deep(html: str) -> bool:
-    """Return whether a parser may take long for the depth of HTML."""
+    """Return whether a parser may take long for the depth of HTML, or make much of it by opening elements again."""
     tags = html.count("<")
-    if (tags <= _FEW_TAGS and len(html) <= _FEW_CHARACTERS) or _is_flat(html, tags):
+    few = tags <= _FEW_TAGS and len(html) <= _FEW_CHARACTERS and tags * len(html) * _COST_OF_COPYING <= _MAX_STEPS
+    if few or _is_flat(html, tags):
         return False
     elements = _OpenElements()
     return any(elements.steps > _MAX_STEPS for _ in _read(html, elements))
@@ -116,7 +120,10 @@ def _is_flat(html: str, tags: int) -> bool:
     outer = html
     for level in range(1, _LEAF_LEVELS + 1):
         outer = _LEAF.sub("", outer)
-        if tags * (outer.count("<") + level) * _COST_OF_FORMATTING <= _MAX_STEPS:
+        steps = (outer.count("<") + level) * _COST_OF_FORMATTING
+        if _FORMATTING_WITH_ATTRIBUTES.search(outer):
+            steps += len(outer) * _COST_OF_COPYING
+        if tags * steps <= _MAX_STEPS:
             return True
     return False
 
@@ -132,8 +139,15 @@ def _read(html: str, elements: "_OpenElements") -> Iterator[None]:
             if end is not None:
                 at = end
                 break
+    without_end = 0
     for tag in _START.finditer(html, at):  # where it is not clear what is text, everything that could be a start tag
-        elements.start(_lower(tag[1]), self_closing=False)
+        found = _MARKUP.match(html, tag.start())
+        attributes = found[3] if found else None
+        if attributes is None:
+            without_end += 1
+            if without_end > _MAX_WITHOUT_END:
+                elements.steps = _MAX_STEPS + 1
+        elements.start(_lower(tag[1]), len(attributes or ""), self_closing=False)
         yield
 
 
@@ -156,7 +170,7 @@ def _read_one(markup: re.Match[str], elements: "_OpenElements") -> int | None:
     if end:
         elements.end(name)
         return None
-    elements.start(name, self_closing=_SELF_CLOSING.search(attributes) is not None)
+    elements.start(name, len(attributes), self_closing=_SELF_CLOSING.search(attributes) is not None)
     if len(attributes) > _MANY_ATTRIBUTES or name == "html":
         elements.attributes(name, len(_QUOTED.sub("", attributes)) // 2)
     return _end_of_text(html, elements.at, name, elements) if name in _TEXT else None
@@ -191,7 +205,9 @@ class _OpenElements:
         self.in_select = False  # perhaps within a select, where a parser ignores most start tags
         self._names: list[str] = []
         self._count: Counter[str] = Counter()
+        self._sizes: list[int] = []  # of their attributes
         self._formatting = 0
+        self._formatting_size = 0  # characters in the attributes of those
         self._trusted = True  # what is open here is open in a parser, or was ended by it
         self._in_table = False  # perhaps in a table, and in none of its cells
         self._markups = 0
@@ -218,8 +234,8 @@ class _OpenElements:
         """Count what does not belong into a table: a parser looks for the table among what is around it."""
         self.steps += self._markups // 4
 
-    def start(self, name: str, *, self_closing: bool) -> None:
-        """Count a start tag."""
+    def start(self, name: str, size: int, *, self_closing: bool) -> None:
+        """Count a start tag with attributes of some size."""
         if name in _STRANGE:
             self._trusted = False
             self.in_select = self.in_select or name in ("select", "frameset")
@@ -236,10 +252,15 @@ class _OpenElements:
             ended = _ENDED_BY.get(name, ())
             while self._names and self._names[-1] in ended:
                 self._remove(len(self._names) - 1)
+        formats = name in _FORMATTING
         self._names.append(name)
+        self._sizes.append(size if formats else 0)
         self._count[name] += 1
-        self._formatting += name in _FORMATTING
-        self.steps += len(self._names) + self._formatting * (20 if name in _FORMATTING else 200)
+        self._formatting += formats
+        self.steps += len(self._names) + self._formatting * (20 if formats else _COST_OF_FORMATTING)
+        if not formats:
+            self.steps += self._formatting_size * _COST_OF_COPYING
+        self._formatting_size += self._sizes[-1]
 
     def _start_in_table(self, name: str) -> None:
         """Count a start tag of a table, or one that does not belong into a table."""
@@ -253,7 +274,7 @@ class _OpenElements:
 
     def end(self, name: str) -> None:
         """Count an end tag."""
-        self.steps += len(self._names)
+        self.steps += len(self._names) + self._formatting_size * _COST_OF_COPYING
         if name in _TABLES:
             self._in_table = True
         elif name in _PARAGRAPHS:  # which leave an SVG or MathML, and may become elements
@@ -295,3 +316,4 @@ class _OpenElements:
         name = self._names.pop(at)
         self._count[name] -= 1
         self._formatting -= name in _FORMATTING
+        self._formatting_size -= self._sizes.pop(at)

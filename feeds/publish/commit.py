@@ -14,7 +14,7 @@ from feeds.publish.guard import Guard
 from feeds.publish.ids import Ids
 from feeds.publish.linking import Linker
 from feeds.publish.moves import moves
-from feeds.publish.stamps import Stamps
+from feeds.publish.stamps import MOST_FEEDS, Stamps
 
 _PAGE = 5_000  # articles that are decided of together
 _MANY_PLACES = 100_000  # in feeds, put in together: the more, the more are neighbours; they are sorted in memory
@@ -53,7 +53,18 @@ class Commit:
         self._publish_all(stamps)
         self._linker.update(stamps, every=anew)
         catalog.end_staging()
-        return stamps.commit(self._now, every=anew)
+        changed = stamps.commit(self._now, every=anew)
+        if stamps.left_out:
+            self.warnings.append(
+                Problem(
+                    "config.yaml",
+                    1,
+                    "too-many-feeds",
+                    f"feeds.by: {len(stamps.left_out)} categories, tags or authors have no feed, such as"
+                    f" {stamps.left_out[0]}: a site has {MOST_FEEDS:,} feeds at most; use fewer, or change feeds.by",
+                )
+            )
+        return changed
 
     def _keep(self) -> None:
         """Keep good versions, each under the article that it is a version of; refuse what gives another's id."""

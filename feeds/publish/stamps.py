@@ -16,6 +16,7 @@ from feeds.catalog import Place, Writer
 from feeds.model import FeedState, Kind, Site
 
 _SECOND = timedelta(seconds=1)
+MOST_FEEDS = 20_000  # of one site: each is a line of the first page and of the OPML file
 
 Position = tuple[int, str]  # in a feed, from the oldest on: when an entry was published, its id
 
@@ -32,6 +33,7 @@ class Stamps:
         self._edits: dict[str, Position] = {}  # the oldest entry of each feed that says something else
         self._withdrawn: defaultdict[str, set[str]] = defaultdict(set)  # ids of entries that left the world, by feed
         self._arrived = False  # whether any entry came to a place, or came back to it
+        self.left_out: list[str] = []  # paths of feeds for which there is no room
         self._shifts: dict[str, Position] = {}  # the oldest that was put in or taken out
 
     def moved(self, before: AbstractSet[Place], after: AbstractSet[Place], *, edited: bool) -> bool:
@@ -72,7 +74,8 @@ class Stamps:
         feeds = set(self._grown) | ({feed.path for feed in self._catalog.feeds()} if every else set())
         if self._catalog.feed("") is None:
             feeds.add("")  # a site without articles has a feed too
-        returned = self._catalog.unbury(self._site.limit) if self._arrived else set()
+        feeds -= self._beyond(feeds)
+        returned = self._catalog.unbury(self._site.limit) - set(self.left_out) if self._arrived else set()
         states = [self._state(path, returned) for path in sorted(feeds | returned)]
         if not any(live or history for _, live, history, _ in states):
             self._catalog.stamp(state for state, *_ in states)
@@ -99,10 +102,22 @@ class Stamps:
         )
         return changed
 
+    def _beyond(self, feeds: set[str]) -> set[str]:
+        """Return those of some feeds that are new and for which a site has no room: those with the fewest entries."""
+        new = feeds - {state.path for state in self._catalog.feeds_at(sorted(feeds))}
+        room = MOST_FEEDS - self._catalog.count_feeds() if new else 0
+        if len(new) <= room:
+            return set()
+        by_size = sorted(new, key=lambda path: (path != "", -self._grown[path], path))  # the site's own is the first
+        self.left_out = by_size[max(room, int("" in new)) :]
+        return set(self.left_out)
+
     def _state(self, path: str, returned: AbstractSet[str]) -> tuple[FeedState, bool, bool, bool]:
         """Give a feed's state, and which of its three stamps must move: revision, history, shifted."""
         old = self._catalog.feed(path)
-        entries, name = (old.entries if old else 0) + self._grown[path], self._catalog.name(path)
+        # a feed that is new may have entries for which there was no room before
+        entries = old.entries + self._grown[path] if old else self._catalog.count(path)
+        name = self._catalog.name(path)
         kind: Kind = path.partition("/")[0] or "site"  # type: ignore[assignment]  # feeds_of made the path
         state = replace(old or FeedState(path, kind, name), entries=entries)
         state = replace(state, name=name or state.name)

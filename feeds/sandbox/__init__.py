@@ -29,6 +29,23 @@ _ENVIRONMENT = ("LD_LIBRARY_PATH", "PYTHONHOME", "PYTHONPATH")  # what an interp
 TOO_SLOW = "takes too long to render; split it, or simplify its Markdown"
 
 
+class Budget:
+    """The CPU time that the articles of one document may take: each a little, and all of them together some more."""
+
+    def __init__(self, each: float, together: float) -> None:
+        self._each = each
+        self._together = together
+
+    @property
+    def seconds(self) -> float:
+        """What the next article may take."""
+        return self._each + self._together
+
+    def spend(self, seconds: float) -> None:
+        """Note what an article took."""
+        self._together = max(0.0, self._together - max(0.0, seconds - self._each))
+
+
 class Sandbox:
     """One process that renders, started when it is first needed. For any number of threads, one at a time."""
 
@@ -51,27 +68,30 @@ class Sandbox:
         prefix: str,
         title: str = "",
         links: "Links | tuple[()]" = (),
+        budget: Budget | None = None,
     ) -> Content:
-        """Render a body as `parse.content.Renderer.content` does.
+        """Render a body as `parse.content.Renderer.content` does, within the budget of its document if it has one.
 
         Raises `Refused` if it fails or takes too much, `FeedsError` if nothing can be rendered just now.
         """
-        return Content(**self._answer("content", body, summary, base, prefix, title, links))
+        seconds = min(self._seconds, budget.seconds) if budget else self._seconds
+        answer = self._answer("content", seconds, body, summary, base, prefix, title, links)
+        if budget:
+            budget.spend(answer.get("seconds", seconds))
+        return Content(**_returned(answer))
 
     def converted(self, body: str) -> str:
         """Return the HTML of a body before it is sanitised, as `Renderer.converted` does. Raises as `content`."""
-        html: str = self._answer("converted", body)
+        html: str = _returned(self._answer("converted", self._seconds, body))
         return html
 
-    def _answer(self, method: str, *arguments: "str | Links | tuple[()] | None") -> Any:
-        request = json.dumps([method, *arguments]).encode() + b"\n"
+    def _answer(self, method: str, seconds: float, *arguments: "str | Links | tuple[()] | None") -> Any:
+        request = json.dumps([method, seconds, *arguments]).encode() + b"\n"
         with self._lock:
             answer = self._ask(request)
             if answer is None:  # the process died; of this article only if it does so again
                 answer = self._ask(request) or {"refused": "can't be rendered: it crashes the renderer"}
-        if "refused" in answer:
-            raise Refused(answer["refused"])
-        return answer["returned"]
+        return answer
 
     def __del__(self) -> None:
         """End the process with its owner."""
@@ -95,7 +115,7 @@ class Sandbox:
             return {"refused": TOO_SLOW} if silent or process.returncode == -signal.SIGXCPU else None
 
     def _start(self) -> "subprocess.Popen[bytes]":
-        command = [sys.executable, "-P", "-m", "feeds.sandbox", str(self._seconds)]
+        command = [sys.executable, "-P", "-m", "feeds.sandbox"]
         environment = {name: os.environ[name] for name in _ENVIRONMENT if name in os.environ}
         try:
             return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment)  # noqa: S603  # ourselves
@@ -115,3 +135,9 @@ class Sandbox:
         process.wait()
         if process.stdout:
             process.stdout.close()
+
+
+def _returned(answer: dict[str, Any]) -> Any:
+    if "refused" in answer:
+        raise Refused(answer["refused"])
+    return answer["returned"]

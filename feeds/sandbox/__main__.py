@@ -19,7 +19,7 @@ from feeds.sandbox import TOO_SLOW
 from feeds.sandbox.confinement import confine
 
 _GRACE = 2  # more seconds of CPU for native code, in which no timer is heard
-_MEMORY = 1 << 30  # bytes of address space
+_MEMORY = 320 << 20  # bytes of address space; a text of 1 MiB needs a third of that
 # Some modules are imported when first needed: `regex` to cut a summary, codecs for hosts that are not ASCII.
 _ALL_MODULES = "[a](https://é.example/) " + "한" * 1_000
 
@@ -28,10 +28,15 @@ def _too_slow(_signal: int, _frame: FrameType | None) -> NoReturn:
     raise TimeoutError
 
 
-def _answer(renderer: "Renderer", method: str, arguments: Sequence[Any], seconds: float) -> dict[str, Any]:
+def _cpu_time() -> float:
+    """Return the seconds of CPU that this process has had."""
     usage = resource.getrusage(resource.RUSAGE_SELF)
+    return usage.ru_utime + usage.ru_stime
+
+
+def _answer(renderer: "Renderer", method: str, arguments: Sequence[Any], seconds: float) -> dict[str, Any]:
     with contextlib.suppress(ValueError, OSError):  # a lower limit is already in force
-        limit = int(usage.ru_utime + usage.ru_stime + seconds) + _GRACE
+        limit = int(_cpu_time() + seconds) + _GRACE
         resource.setrlimit(resource.RLIMIT_CPU, (limit, resource.getrlimit(resource.RLIMIT_CPU)[1]))
     signal.setitimer(signal.ITIMER_VIRTUAL, seconds)
     try:
@@ -57,7 +62,7 @@ def main() -> None:  # pragma: no cover  # the process can't write what it has m
     signal.signal(signal.SIGVTALRM, _too_slow)
     with contextlib.suppress(ValueError, OSError):  # a lower limit is already in force
         resource.setrlimit(resource.RLIMIT_AS, (_MEMORY, _MEMORY))
-    renderer, seconds = Renderer("python-markdown"), float(sys.argv[1])
+    renderer = Renderer("python-markdown")
     renderer.content(_ALL_MODULES, None, "https://site.invalid/", "e-")
     with contextlib.suppress(OSError):  # Linux alone has it
         Path("/proc/self/oom_score_adj").write_text(
@@ -65,10 +70,12 @@ def main() -> None:  # pragma: no cover  # the process can't write what it has m
         )  # where memory runs out, the kernel ends this first
     confine()
     for line in sys.stdin.buffer:
-        method, *arguments = json.loads(line)
+        method, seconds, *arguments = json.loads(line)
         if method == "content":
             arguments[-1] = Links(*arguments[-1])
+        began = _cpu_time()
         answer = _answer(renderer, method, arguments, seconds)
+        answer["seconds"] = _cpu_time() - began
         sys.stdout.buffer.write(json.dumps(answer).encode() + b"\n")
         sys.stdout.buffer.flush()
 

@@ -115,12 +115,12 @@ class Answer:
             return False
         if if_modified_since == variant.modified:
             return True
-        since = _date(if_modified_since)
+        since = date_of(if_modified_since)
         return since is not None and since >= int(self._changed)
 
     def is_before(self, if_modified_since: str | None) -> bool:
         """Tell whether the client has a later version than this, as far as it says."""
-        since = _date(if_modified_since) if if_modified_since and self._dated else None
+        since = date_of(if_modified_since) if if_modified_since and self._dated else None
         return since is not None and since > self._changed
 
     def _make(self, coding: str, hour: float, now: float, old: Variant | None) -> Variant:
@@ -165,7 +165,7 @@ def _best_coding(accept_encoding: str) -> str:
     return best if accepted.quality(best) >= max(identity, _LEAST_QUALITY) else ""
 
 
-def _date(text: str) -> float | None:
+def date_of(text: str) -> float | None:
     """Read an HTTP date as seconds since 1970; None for what is none (RFC 9110 13.1.3: it is ignored)."""
     try:
         date = parse_date(text) if len(text) <= _LONGEST_DATE else None

@@ -19,7 +19,7 @@ from werkzeug.http import parse_accept_header
 from feeds.documents import Busy, Documents, Patience
 from feeds.errors import CatalogError, FeedsError
 from feeds.text import quote_path
-from feeds.web.answer import Answer, Sent, Variant, coding_for, sent
+from feeds.web.answer import Answer, Sent, Variant, coding_for, date_of, sent
 from feeds.web.edge import BAD_REQUEST, names_one_host
 from feeds.web.hammering import Hammering
 from feeds.web.response import Headers, Response
@@ -43,6 +43,9 @@ _PREFLIGHT = [
 ]
 SENDS_FILES = "feeds.sends_files"  # in the environment: whether the server sends files by itself
 FILE = "feeds.file"  # and then the path of the file that is the response's body
+_RANGE = r"(?:\d{1,18}-(?:\d{1,18})?|-\d{1,18})"
+_RANGES = re.compile(rf"bytes={_RANGE}(?:,[ \t]?{_RANGE})*", re.ASCII)
+_LONGEST_RANGE = 1_000  # characters
 _WITH_BODY = {200, 206}
 _CONTENT_RANGE = re.compile(r"bytes (\d+)-(\d+)/\d+")
 _STATUS_LINES = {status.value: f"{status.value} {status.phrase}" for status in HTTPStatus}
@@ -233,6 +236,7 @@ class Front:
         return Response(status, headers, given)
 
     def _pass_on(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        _drop_impossible(environ)
         note = self._note
         if note is None:
             return self._rest(environ, start_response)
@@ -263,6 +267,23 @@ class Front:
             return Response(status, headers, body)
         part = _CONTENT_RANGE.fullmatch(dict(headers).get("Content-Range", ""))
         return Response(status, headers, b"", environ[FILE], (int(part[1]), int(part[2]) + 1) if part else None)
+
+
+def _drop_impossible(environ: WSGIEnvironment) -> None:
+    """Leave out dates that are none and numbers that no file has, which Flask would take for its own mistake.
+
+    A condition that can't be read is ignored (RFC 9110 sections 13.1.3 to 13.1.5), and so is such a range (14.2).
+    """
+    for name in ("HTTP_IF_MODIFIED_SINCE", "HTTP_IF_UNMODIFIED_SINCE"):
+        if name in environ and date_of(environ[name]) is None:
+            del environ[name]
+    condition = environ.get("HTTP_IF_RANGE", '"')
+    if not condition.startswith(('"', "W/")) and date_of(condition) is None:
+        del environ["HTTP_IF_RANGE"]
+        environ.pop("HTTP_RANGE", None)
+    ranges = environ.get("HTTP_RANGE", "bytes=0-")
+    if len(ranges) > _LONGEST_RANGE or not _RANGES.fullmatch(ranges):
+        del environ["HTTP_RANGE"]
 
 
 def _no_write(_data: bytes) -> None:
