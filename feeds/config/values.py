@@ -113,7 +113,7 @@ def _id_pattern(value: str) -> str:
 
 
 def _require_parts(value: str, parts: Sequence[str]) -> None:
-    for said in re.findall(r"\{([^}]{0,200})\}", value):
+    for said in re.findall(r"\{([^{}]*+)[{}]", value):
         part, *spellings = said.split(":")
         if part not in parts:
             raise ValueError(f"{{{said}}} is no part of an article" + did_you_mean(part, parts))
