@@ -159,7 +159,7 @@ def test_a_lane_has_limits(monkeypatch):
             await ours.run("archive", lambda: None)
         with pytest.raises(Full):
             await ours.run("page", lambda: go.wait(60))
-        assert await ours.run("health", lambda: 1) == 1
+        assert await ours.run("catalog", lambda: 1) == 1
         go.set()
         assert await asyncio.gather(*first) == [True, True]
         assert await ours.run("archive", lambda: 2) == 2
@@ -173,7 +173,7 @@ def test_a_lane_has_limits(monkeypatch):
 
 
 def test_documents_come_before_archives():
-    """Whatever waits to be rendered: a live document is the next, and many archives leave room for it."""
+    """Whatever waits to be rendered: a document that is polled is the next, and many archives leave room for it."""
     workshop, done, go = Workshop(), [], threading.Event()
     workshop.begin("first", lambda: go.wait(60), Urgency.ARCHIVE)
     number = 0
@@ -183,10 +183,11 @@ def test_documents_come_before_archives():
             workshop.begin(f"archive {number}", lambda number=number: done.append(number), Urgency.ARCHIVE)
     workshop.begin("page", lambda: done.append("page"), Urgency.PAGE)
     workshop.begin("document", lambda: done.append("document"), Urgency.DOCUMENT)
+    workshop.begin("polled", lambda: done.append("polled"), Urgency.POLLED)
     go.set()
-    eventually(lambda: len(done) == number + 1)
-    assert done[:2] == ["document", "page"]
-    assert done[2:] == list(range(1, number))
+    eventually(lambda: len(done) == number + 2)
+    assert done[:3] == ["polled", "document", "page"]
+    assert done[3:] == list(range(1, number))
 
 
 def test_a_long_archive_gives_way_to_documents():

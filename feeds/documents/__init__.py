@@ -34,8 +34,10 @@ _MOST_FAILED = 10_000  # documents that are remembered
 _OVERHEAD = 6_000  # bytes that one takes besides its body: headers of four variants, what leads to them
 
 
-def _urgency(address: Address) -> Urgency:
-    return Urgency.ARCHIVE if address.archive else Urgency.DOCUMENT
+def _urgency(address: Address, last: Made[Any] | None) -> Urgency:
+    if address.archive:
+        return Urgency.ARCHIVE
+    return Urgency.DOCUMENT if last is None else Urgency.POLLED
 
 
 class NothingYet(CatalogError):
@@ -91,15 +93,17 @@ class Documents(Generic[T]):
                 raise CatalogError(self.following.away)
             return made.what
         if patience < Patience.RENDER and not newest and made is not None and made.was_right_a_moment_ago:
-            self._workshop.begin(path, lambda: self._render(address, path), _urgency(address))
+            urgency = _urgency(address, made)
+            self._workshop.begin(path, lambda: self._render(address, path, urgency), urgency)
             return made.what
         if patience < Patience.CATALOG:
             raise MustWait("catalog")
         if made is None and not self._exists(address):
             return None
         if patience < Patience.RENDER:
-            raise MustWait("archive" if address.archive else "document")
-        return self._next(path, made, lambda: self._render(address, path), _urgency(address), newest=newest)
+            raise MustWait(_urgency(address, made).name.lower())
+        urgency = _urgency(address, made)
+        return self._next(path, made, lambda: self._render(address, path, urgency), urgency, newest=newest)
 
     def known(self, path: str, patience: Patience = Patience.RENDER) -> T | None:
         """Give what was made of a document as it is now, if that is remembered; maybe of one without its body.
@@ -133,7 +137,7 @@ class Documents(Generic[T]):
         if known is None:
             return None
         key = f"{known.digest} {path}"
-        return self._next(key, None, lambda: self._render_delta(address, known, key), _urgency(address))
+        return self._next(key, None, lambda: self._render_delta(address, known, key), Urgency.DOCUMENT)
 
     def write(self) -> None:
         """Tell the catalog what was made of articles and documents. Raises `CatalogError`."""
@@ -176,7 +180,7 @@ class Documents(Generic[T]):
             _LOG.log(logging.INFO if isinstance(error, FeedsError) else logging.ERROR, "%s: %s", key, error)
         return last.what
 
-    def _render(self, address: Address, path: str) -> T | None:
+    def _render(self, address: Address, path: str, urgency: Urgency) -> T | None:
         began = time.perf_counter()
         with self.following.reading() as catalog:
             revision, state = catalog.revision(), catalog.feed(address.feed)
@@ -188,7 +192,6 @@ class Documents(Generic[T]):
         if self._failed.get(path) == stamp:
             raise FeedsError("this document can't be rendered")
         try:
-            urgency = _urgency(address)
             feed = self._renderer.feed(state, shown, address.archive, give_way=lambda: self._workshop.give_way(urgency))
             rendered = self._renderer.document(address, feed, state, shown.changed)
         except FeedsError:

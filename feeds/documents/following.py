@@ -23,6 +23,7 @@ from feeds.model import FeedState
 
 _LOG = logging.getLogger(__name__)
 _LOOK_EVERY = 0.05  # seconds between two questions for the catalog's revision
+_NOT_LONG_AGO = 0.5  # seconds since a look, for who can't wait for the next one
 _LISTEN_FOR = 1.0  # seconds between two, where we are told of revisions; and between two attempts to be
 _DEAF = 5.0  # seconds after which who asks for documents looks, for nobody seems to listen
 _A_SECOND = 100.0  # questions for who knows a version that we don't: beyond that they wait for the usual one
@@ -51,6 +52,8 @@ class Following:
         self._listens = False
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
+        self._due = threading.Event()  # whether the other thread is to look
+        self._looker: threading.Thread | None = None
 
     @property
     def away(self) -> str:
@@ -79,8 +82,10 @@ class Following:
     def stop(self) -> None:
         """End the thread that listens, which takes up to a second."""
         self._stopping.set()
-        if self._thread:
-            self._thread.join()
+        self._due.set()
+        for thread in (self._thread, self._looker):
+            if thread:
+                thread.join()
 
     def _listen(self) -> None:
         while not self._stopping.is_set():
@@ -102,12 +107,12 @@ class Following:
     def look(self, patience: Patience = Patience.RENDER) -> None:
         """See, twenty times a second, whether there is a new revision. One thread does; the others go on meanwhile.
 
-        Raises `MustWait` if it is time to, nobody does, and who asks has no patience for it.
+        Who asks without patience goes on too, if somebody has looked half a second ago, else it raises `MustWait`.
         """
         if time.monotonic() < self._look_again_at:
             return
         if patience < Patience.CATALOG:
-            if self._looking.locked() and self._memory.revision:
+            if self._memory.revision and (self._looking.locked() or self._is_looked_after()):
                 return
             raise MustWait("catalog")
         if not self._looking.acquire(blocking=self._memory.revision == 0):
@@ -117,6 +122,21 @@ class Following:
                 self._see()
         finally:
             self._looking.release()
+
+    def _is_looked_after(self) -> bool:
+        """Have a thread look, if somebody has looked not long ago."""
+        if time.monotonic() - self._memory.seen > _NOT_LONG_AGO:
+            return False
+        if self._looker is None:
+            self._looker = threading.Thread(target=self._look_when_due, name="look", daemon=True)
+            self._looker.start()
+        self._due.set()
+        return True
+
+    def _look_when_due(self) -> None:
+        while self._due.wait() and not self._stopping.is_set():
+            self._due.clear()
+            self.look()
 
     def catch_up(self, path: str, validator: str, patience: Patience = Patience.RENDER) -> bool:
         """See at once whether there is a new revision, for who knows a version of a path that is not what we have.

@@ -13,7 +13,8 @@ from feeds.model import FeedState, Site
 
 T = TypeVar("T")
 
-_BODILESS = 10_000  # documents of which validators and headers are remembered, some 5 kB each
+_FEW_BODILESS, _BODILESS = 1_000, 10_000  # documents of which validators and headers are remembered, by the room
+_SIZE_OF_BODILESS = 5_000  # bytes of each
 _A_MOMENT = 0.3  # seconds for which a version that is no longer right may be given
 
 
@@ -42,6 +43,7 @@ class Memory(Generic[T]):
         self._site = site
         self._made = Kept[Made[T]](room, lambda made: made.size)
         self._bodiless: dict[str, dict[Address, T]] = {}  # by feed
+        self._most_bodiless = max(_FEW_BODILESS, min(_BODILESS, room // 2 // _SIZE_OF_BODILESS))
         self._lock = threading.Lock()
 
     def get(self, key: str) -> Made[T] | None:
@@ -58,7 +60,7 @@ class Memory(Generic[T]):
             if revision < self.revision:  # a later one was seen meanwhile, and may have changed this
                 made.outdated = time.monotonic()
             elif bodiless is not None:
-                if sum(map(len, self._bodiless.values())) >= _BODILESS:
+                if sum(map(len, self._bodiless.values())) >= self._most_bodiless:
                     self._bodiless.clear()
                 self._bodiless.setdefault(made.address.feed, {})[made.address] = bodiless
             self._made.put(key, made)

@@ -1,8 +1,8 @@
 """The one thread that renders, and the requests that wait for it: not for long.
 
 More threads would take the interpreter from each other. A request waits no longer for it than documents usually take.
-Live documents come before pages, and pages before archives, which a crawler asks for by the thousand; a job that takes
-long gives way to those that are more urgent.
+Documents that clients poll come before those that nobody has asked for yet, these before pages, and pages before
+archives: of all but the first a crawler asks for thousands. A job that takes long gives way to more urgent ones.
 """
 
 import itertools
@@ -25,12 +25,14 @@ _PATIENCE = 1.0  # seconds from when somebody first asked for it
 class Urgency(IntEnum):
     """What a job is for; the lowest number is done first."""
 
-    DOCUMENT = 0
-    PAGE = 1
-    ARCHIVE = 2
+    POLLED = 0  # a live document of which an earlier version is in memory
+    DOCUMENT = 1
+    PAGE = 2
+    ARCHIVE = 3
 
 
-_AT_MOST = {Urgency.DOCUMENT: 200, Urgency.PAGE: 50, Urgency.ARCHIVE: 50}  # jobs that may be waiting
+# jobs that may be waiting
+_AT_MOST = {Urgency.POLLED: 1_000, Urgency.DOCUMENT: 200, Urgency.PAGE: 50, Urgency.ARCHIVE: 50}
 
 
 class Busy(FeedsError):

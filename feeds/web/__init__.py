@@ -138,6 +138,7 @@ def make_app(settings: config.Config, *, parent: int = 0, preview_key: str = "",
         hammering=Hammering(server.limit, clients),
         note=journal.note,
         polled=polls.note if polls else None,
+        health=health,
     )
     app.wsgi_app = front  # type: ignore[method-assign]
     app.extensions["feeds.close"] = partial(_close, documents, journal, polls, catalog)

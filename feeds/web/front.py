@@ -6,6 +6,7 @@
 No byte of any answer depends on the request's Host, query or forwarding headers: URLs come from the configuration.
 """
 
+import json
 import logging
 import re
 import time
@@ -22,6 +23,7 @@ from feeds.text import quote_path
 from feeds.web.answer import Answer, Sent, Variant, coding_for, date_of, sent
 from feeds.web.edge import BAD_REQUEST, names_one_host
 from feeds.web.hammering import Hammering
+from feeds.web.health import Health
 from feeds.web.response import Headers, Response
 
 _LOG = logging.getLogger(__name__)
@@ -67,6 +69,7 @@ class Front:
         hammering: Hammering,
         note: Note | None,
         polled: Polled | None,
+        health: Health,
     ) -> None:
         self._documents = documents
         self._following = documents.following
@@ -78,6 +81,7 @@ class Front:
         self._hammering = hammering
         self._note = note
         self._polled = polled
+        self.health = health
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Answer a request (PEP 3333)."""
@@ -110,6 +114,8 @@ class Front:
         return self._say(environ, OTHER, 408, "The body of the request did not arrive.\n", headers)
 
     def _respond(self, path: str, environ: WSGIEnvironment, patience: Patience) -> Response | None:
+        if path == "/healthz" and self.health.is_kept and environ["REQUEST_METHOD"] in {"GET", "HEAD"}:
+            return self._say_health(environ)
         answer = self._find(path, environ, patience)
         if answer is None:
             return None
@@ -123,6 +129,12 @@ class Front:
         text = "Only GET and HEAD are answered here.\n"
         headers = [("Allow", "GET, HEAD, OPTIONS"), ("Cache-Control", "no-store")]
         return self._say(environ, answer.document.path, 405, text, headers)
+
+    def _say_health(self, environ: WSGIEnvironment) -> Response:
+        facts, status = self.health.said()
+        body = f"{json.dumps(facts)}\n".encode()
+        headers = [("Content-Type", "application/json"), ("Content-Length", str(len(body)))]
+        return self._give(environ, OTHER, status, [*headers, ("Cache-Control", "no-store")], body)
 
     def _find(self, path: str, environ: WSGIEnvironment, patience: Patience, *, newest: bool = False) -> Answer | None:
         answer = self._document(path, environ, patience, newest=newest)

@@ -7,6 +7,7 @@ that only publishes answers nothing else, on a small server of its own: probes a
 import json
 import socket
 import threading
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -17,6 +18,7 @@ from feeds.errors import CatalogError, FeedsError
 
 _PATIENCE = 5.0  # seconds for a probe's request
 _ANSWERS_WITHIN = 1.0  # seconds for the catalog: whoever asks us may be keeping readers waiting
+_EVERY = 0.5  # seconds between two questions to it, where nobody may wait for it
 
 
 class Health:
@@ -33,12 +35,30 @@ class Health:
         self._revision = 0
         self._known: dict[str, Failure] = {}  # what fails, as the catalog said the last time
         self._away: str | None = None
+        self._asked_last: float | None = None  # when the catalog answered, where it is asked all the time
         self._asking = threading.Lock()
         self._question: threading.Thread | None = None
 
+    @property
+    def is_kept(self) -> bool:
+        """Whether `said` returns at once."""
+        return self._asked_last is not None
+
+    def keep(self) -> None:
+        """Ask the catalog now, and from now on twice a second in a thread, so that `said` returns at once."""
+        self._asked()
+        self._asked_last = time.monotonic()
+        threading.Thread(target=self._ask_for_ever, name="health", daemon=True).start()
+
+    def _ask_for_ever(self) -> None:
+        while True:
+            time.sleep(_EVERY)
+            self._ask()
+            self._asked_last = time.monotonic()
+
     def said(self) -> tuple[dict[str, Any], int]:
         """Give facts and a status: 503 only if nothing can be served, or, of a publisher, if it no longer works."""
-        away = self._away if self._asked() else "the catalog does not answer"
+        away = self._away if self._has_answered() else "the catalog does not answer"
         run = self._run
         failing = self._known | self._failures.in_memory()
         failure = "; ".join(f"{task}: {failing[task].public}" for task in sorted(failing))
@@ -57,6 +77,11 @@ class Health:
         lives, leads = self._publishes()
         status = "waiting for the catalog" if away else works if leads else "standing by"
         return {"status": status if lives else "failing", **facts}, 200 if lives else 503
+
+    def _has_answered(self) -> bool:
+        if self._asked_last is None:
+            return self._asked()
+        return time.monotonic() - self._asked_last <= _EVERY + _ANSWERS_WITHIN
 
     def _asked(self) -> bool:
         """Ask the catalog; tells whether it has answered. As long as one question is open, nobody waits for another."""

@@ -22,10 +22,10 @@ class Limits(NamedTuple):
 
 LANES = {
     "catalog": Limits(threads=2, waiting=1_000, seconds=5),  # whether there is a later revision; compressing a body
-    "document": Limits(threads=4, waiting=200, seconds=5),  # a live document that is to be rendered
+    "polled": Limits(threads=4, waiting=1_000, seconds=5),  # a live document that was served in an earlier version
+    "document": Limits(threads=4, waiting=200, seconds=5),  # another one that is to be rendered
     "archive": Limits(threads=2, waiting=50, seconds=5),
     "page": Limits(threads=2, waiting=50, seconds=5),
-    "health": Limits(threads=1, waiting=50, seconds=5),
     "other": Limits(threads=2, waiting=50, seconds=10),  # what Flask answers: files, statistics, previews, errors
 }
 BODY_SECONDS = 10  # for the body of a request

@@ -6,6 +6,8 @@ undone, keeps another waiting.
 
 import asyncio
 import contextlib
+import ctypes
+import gc
 import io
 import os
 import socket
@@ -26,8 +28,8 @@ from feeds.web.hook import BODY, LARGEST_BODY
 from feeds.web.lanes import BODIES, BODY_SECONDS, SECONDS_WITHOUT_PROGRESS, Full, Lanes
 from feeds.web.response import Response
 
-_LANES = {"/healthz": "health"}  # of what Flask answers; all else of it is in one lane
 _TAKE_BODIES = {"/refresh"}
+_M_TRIM_THRESHOLD, _M_ARENA_MAX = -1, -8  # of malloc.h
 
 
 class Application:
@@ -41,7 +43,8 @@ class Application:
         self._limited = False
 
     def __rsgi_init__(self, _loop: asyncio.AbstractEventLoop) -> None:
-        """Report that the worker is about to listen."""
+        """Ask the catalog how it is from now on, and report that the worker is about to listen."""
+        self._front.health.keep()
         self._ready()
 
     async def __rsgi__(self, scope: Any, protocol: Any) -> None:
@@ -64,8 +67,7 @@ class Application:
                 if environ["REQUEST_METHOD"] == "POST" and path in _TAKE_BODIES:
                     await self._read_body(environ, protocol)
                 for_wsgi(environ)
-                lane = _LANES.get(path, "other")
-                response = await self._lanes.run(lane, lambda: self._front.ask_flask(environ))
+                response = await self._lanes.run("other", lambda: self._front.ask_flask(environ))
         except Full:
             response = self._front.too_busy(environ)
         except TimeoutError:
@@ -112,8 +114,22 @@ def create_rsgi(
 ) -> Application:
     """Return the application for granian, as `feeds.web.make_app` makes it; `ready` is called before it listens."""
     logs.set_up()
+    keep_little_free_memory()
     app = make_app(settings, parent=parent, preview_key=preview_key, memory=memory)
+    gc.collect()
+    gc.freeze()  # a full collection looks at each object that is not, and holds the interpreter meanwhile
     return Application(app.extensions["feeds.front"], ready)
+
+
+def keep_little_free_memory() -> None:
+    """Have the C library's allocator use two heaps and return what is free, if it can be told to (glibc, mallopt(3)).
+
+    It would give each thread that renders a heap of its own, and keep what one has freed for that thread.
+    """
+    with contextlib.suppress(AttributeError, TypeError):  # other C libraries have no such function
+        mallopt = ctypes.CDLL(None).mallopt
+        mallopt(_M_ARENA_MAX, 2)
+        mallopt(_M_TRIM_THRESHOLD, 1 << 20)
 
 
 def limit_silence() -> None:
