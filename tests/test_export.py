@@ -470,11 +470,12 @@ def test_a_manifest_of_an_earlier_version(site):
     assert not (public / "category").exists()
 
 
-def test_a_manifest_that_names_half_a_character(site):
+@pytest.mark.parametrize("name", ["/\\ud800", "/", "//", "/a//b", "/./a", f"/{'x' * 300}"])
+def test_a_manifest_that_names_what_no_file_can_be(site, name):
     """A manifest with a name that no file can have is not believed, and the next build is right."""
     site.article("a.md", title="a")
     assert site.run("build").returncode == 0
-    (site.root / "public" / MANIFEST).write_text('{"/\\ud800": "x"}')
+    (site.root / "public" / MANIFEST).write_text(f'{{"{name}": ["x", 1, 2]}}')
     done = site.run("build")
     assert (done.returncode, done.stderr) == (0, "")
 

@@ -159,6 +159,7 @@ def test_a_lane_has_limits(monkeypatch):
             await ours.run("archive", lambda: None)
         with pytest.raises(Full):
             await ours.run("page", lambda: go.wait(60))
+        assert ours._waiting["page"] == 1  # which its thread still works for
         assert await ours.run("catalog", lambda: 1) == 1
         go.set()
         assert await asyncio.gather(*first) == [True, True]

@@ -226,7 +226,7 @@ def test_a_day(seed):
                 addresses = [f"service {chance.random()}" for _ in range(chance.randint(1, 4))]
                 for number_said in [most, *(chance.randint(0, most) for _ in range(3))]:
                     poll(feed, filled(row, number_said, f"70{number}"), addresses, mine)
-                put_in[feed][name] += most
+                put_in[feed][name] = min(put_in[feed][name] + most, readers.most_subscribers(name))
         for row in rows["service", False]:
             poll(feed, row["user agent"], ["one", "another"])
             pollers += 1

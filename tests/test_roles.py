@@ -111,7 +111,7 @@ def test_roles_on_one_machine(site, node):
     assert facts(web) == before
     site.article("b.md", title="b", date="2026-05-02")
     web.wait_for(lambda: web.titles() == ["b", "a"])
-    assert web.health["revision"] == 2
+    web.wait_for(lambda: web.health["revision"] == 2)
     for one in (other, web):
         assert one.stop() == 0
         assert "Traceback" not in one.log.read_text()

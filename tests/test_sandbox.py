@@ -309,3 +309,14 @@ def test_what_cannot_be_rendered_is_refused_with_its_reason(limits):
         (KeyError("x"), "can't be rendered: KeyError: 'x'"),
     ):
         assert sandbox_process._answer(Failing(error), "converted", ["a"], 60.0)["refused"].startswith(reason)
+
+
+def test_a_budget_is_whole_until_an_article_takes_more_than_its_part():
+    """What a document has left for one of its articles says whether others have taken from it."""
+    budget = Budget(0.25, 5)
+    budget.spend(0.25)
+    assert (budget.seconds, budget.is_whole) == (5.25, True)
+    budget.spend(1.25)
+    assert (budget.seconds, budget.is_whole) == (4.25, False)
+    budget.spend(100)
+    assert (budget.seconds, budget.is_whole) == (0.25, False)

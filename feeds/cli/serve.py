@@ -218,6 +218,12 @@ class _Service:
             settings = self._read_again()
             keeper = self._new_keeper(settings) if self._keeper else None
             replace_workers(settings)
+            self._settings = settings
+            self._teller.use(settings)
+            if self._keeper and keeper:
+                self._keeper.stop()
+                self._keeper = keeper
+                keeper.start()
         except Exception as error:
             reason = "; ".join(error.mistakes) if isinstance(error, ConfigError) else one_line(str(error))
             said = f"the configuration is not reloaded, the one before stays in effect: {reason}"
@@ -225,12 +231,6 @@ class _Service:
             self._failures.failed("reload", TaskFailed(said, _NOT_RELOADED, code))
             say(said)
             return
-        self._settings = settings
-        self._teller.use(settings)
-        if self._keeper and keeper:
-            self._keeper.stop()
-            self._keeper = keeper
-            keeper.start()
         self._failures.succeeded("reload")
         if not self._call.quiet:
             say(f"the configuration is reloaded ({datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC)")
@@ -246,7 +246,7 @@ class _Service:
         return settings
 
 
-_NOT_RELOADED = "the configuration has a mistake and is not reloaded"
+_NOT_RELOADED = "the configuration is not reloaded"
 
 
 def _require_metrics_apart(settings: config.Config, port: int) -> None:

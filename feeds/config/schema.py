@@ -39,7 +39,10 @@ from feeds.config.values import (
 from feeds.model import Author, Kind, Site
 from feeds.text import on_site, one_line
 
-_OF_CATALOG = ("", "-wal", "-shm", ".lock", ".stats", ".stats-wal", ".stats-shm")  # endings of the catalog's files
+_OF_CATALOG = (  # endings of the catalog's files
+    *("", "-wal", "-shm", "-journal", ".lock", ".leader", ".failures"),
+    *(".stats", ".stats-wal", ".stats-shm", ".stats-journal"),
+)
 
 
 def _author(value: Any) -> Any:

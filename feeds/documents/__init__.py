@@ -4,6 +4,7 @@ What is kept is bounded in bytes. A catalog that can't be read for a while costs
 thread makes the next version of a document the others are given the last one; nobody waits long for a first one.
 """
 
+import contextlib
 import logging
 import time
 from collections.abc import Callable, Sequence
@@ -94,7 +95,8 @@ class Documents(Generic[T]):
             return made.what
         if patience < Patience.RENDER and not newest and made is not None and made.was_right_a_moment_ago:
             urgency = _urgency(address, made)
-            self._workshop.begin(path, lambda: self._render(address, path, urgency), urgency)
+            with contextlib.suppress(Busy):
+                self._workshop.begin(path, lambda: self._render(address, path, urgency), urgency)
             return made.what
         if patience < Patience.CATALOG:
             raise MustWait("catalog")
@@ -194,7 +196,7 @@ class Documents(Generic[T]):
         try:
             feed = self._renderer.feed(state, shown, address.archive, give_way=lambda: self._workshop.give_way(urgency))
             rendered = self._renderer.document(address, feed, state, shown.changed)
-        except FeedsError:
+        except (FeedsError, MemoryError, OSError):  # the next time there may be enough of it
             raise
         except Exception:
             self._failed.put(path, stamp)  # it would fail again until its feed changes

@@ -19,7 +19,7 @@ from feeds.model import Article, Content, Document, Entry, Feed, FeedState, Site
 from feeds.parse.content import Renderer as MarkdownRenderer
 from feeds.parse.content import as_plain_text
 from feeds.parse.links import Links
-from feeds.sandbox import Budget, Sandbox
+from feeds.sandbox import TOO_LONG, Budget, Sandbox
 
 _LOG = logging.getLogger(__name__)
 _SECONDS = 5.0  # of CPU: five times what it was tried with, so that what was published is shown
@@ -92,7 +92,7 @@ class Renderer:
         A `page` shows the article's image itself, so that it is not added to the text.
         """
         site = replace(self._site, text="full", image_in_text=self._site.image_in_text and not page)
-        return self._entry(record) if site == self._site else self._make(record, site)
+        return self._entry(record) if site == self._site else self._make(record, site)[0]
 
     def feed(
         self, state: FeedState, shown: Shown, archive: int = 0, *, give_way: Callable[[], None] = lambda: None
@@ -162,32 +162,38 @@ class Renderer:
         key = _key(record)
         entry = self._entries.get(key)
         if entry is None:  # two threads may be at it at once, which is seldom, and costs less than to wait
-            entry = self._make(record, self._site, budget)
-            self._entries.put(key, entry)
+            entry, lasting = self._make(record, self._site, budget)
+            if lasting:
+                self._entries.put(key, entry)
         return entry
 
-    def _make(self, record: Record, site: Site, budget: Budget | None = None) -> Entry:
+    def _make(self, record: Record, site: Site, budget: Budget | None = None) -> tuple[Entry, bool]:
+        """Return an article's entry, and whether it would be the same the next time: no memory or time was missing."""
         article, id_ = record.article, record.id
         url, prefix = syndicate.base(article, self._site), syndicate.anchor_prefix(id_)
         files = syndicate.files(article, self._site)
         links = record.links._replace(site_url=files.site_url, own_url=files.own_url)
-        content = None
+        content, lasting = None, True
+        budget_is_whole = budget is None or budget.is_whole
         if self._failed.get(_key(record)) is None:
             try:
                 content = self._content(article, url, prefix, links, budget)
             except (Refused, ValueError, RecursionError, MemoryError) as error:  # one article must not take a feed down
                 reason = error.reason if isinstance(error, Refused) else f"{type(error).__name__}: {error}"
                 _LOG.warning("%s: shown as plain text: %s", article.path, reason)
-                self._failed.put(_key(record), reason)
+                # in another document, or at another time, there may be enough of it
+                lasting = not isinstance(error, MemoryError) and (budget_is_whole or not reason.startswith(TOO_LONG))
+                if lasting:
+                    self._failed.put(_key(record), reason)
         content = content or as_plain_text(article.body, article.summary)
-        return syndicate.entry(article, id_, content, site)
+        return syndicate.entry(article, id_, content, site), lasting
 
     def _content(self, article: Article, url: str, prefix: str, links: Links, budget: Budget | None) -> Content:
         """Render an article's text, within what is left of a budget. Raise `Refused` if it can't be rendered."""
         if isinstance(self._markdown, Sandbox):
             return self._markdown.content(article.body, article.summary, url, prefix, article.title, links, budget)
         if budget and len(article.body) * _SECONDS_OF_A_CHARACTER > budget.seconds:
-            raise Refused("takes too long to render, with the other articles of its feed; split it")
+            raise Refused(f"{TOO_LONG}, with the other articles of its feed; split it")
         began = time.thread_time()
         content = self._markdown.content(article.body, article.summary, url, prefix, article.title, links)
         if budget:

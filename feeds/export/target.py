@@ -130,6 +130,9 @@ def dump(facts: dict[str, Fact]) -> bytes:
     return json.dumps(facts, separators=(",", ":"), sort_keys=True).replace('],"', '],\n"').encode()
 
 
+_LONGEST_NAME = 255  # bytes of a file's name
+
+
 def load(manifest: bytes) -> dict[str, Fact]:
     """Read a manifest; nothing of one that is broken, or that names what no tree of ours can hold, is believed."""
     try:
@@ -138,8 +141,13 @@ def load(manifest: bytes) -> dict[str, Fact]:
         read = {path: _fact(fact) for path, fact in facts.items()}
     except (ValueError, RecursionError, AttributeError, TypeError):
         return {}
-    inside = all(path.startswith("/") and ".." not in path.split("/") and "\0" not in path for path in read)
-    return read if inside else {}
+    return read if all(map(_may_be_ours, read)) else {}
+
+
+def _may_be_ours(path: str) -> bool:
+    top, *parts = path.split("/")
+    names = not top and all(0 < len(part.encode()) <= _LONGEST_NAME and part not in {".", ".."} for part in parts)
+    return bool(parts) and names and "\0" not in path
 
 
 def _fact(written: Any) -> Fact:

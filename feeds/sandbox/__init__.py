@@ -26,7 +26,8 @@ if TYPE_CHECKING:
 
 _PATIENCE = 20.0  # seconds of wall time after which the process is ended, whatever it waits for
 _ENVIRONMENT = ("LD_LIBRARY_PATH", "PYTHONHOME", "PYTHONPATH")  # what an interpreter may need to start
-TOO_SLOW = "takes too long to render; split it, or simplify its Markdown"
+TOO_LONG = "takes too long to render"
+TOO_SLOW = f"{TOO_LONG}; split it, or simplify its Markdown"
 
 
 class Budget:
@@ -34,7 +35,12 @@ class Budget:
 
     def __init__(self, each: float, together: float) -> None:
         self._each = each
-        self._together = together
+        self._together = self._at_first = together
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether no article has taken more than its own part yet."""
+        return self._together == self._at_first
 
     @property
     def seconds(self) -> float:

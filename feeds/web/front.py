@@ -191,7 +191,7 @@ class Front:
         elif not newest:
             return self._answer_newest(asked, answer, environ, patience)
         elif self._deltas and known and (delta := self._delta(answer, known, environ, patience)):
-            return self._give_delta(path, variant, self._variant(delta, environ), environ)
+            return self._give_delta(path, variant, self._variant(delta, environ, patience), environ)
         whole = environ["REQUEST_METHOD"] == "GET"
         if self._note:
             self._note(environ, path, "200", len(variant.body) if whole else 0)

@@ -5,6 +5,7 @@ that only publishes answers nothing else, on a small server of its own: probes a
 """
 
 import json
+import logging
 import socket
 import threading
 import time
@@ -16,6 +17,7 @@ from typing import Any
 from feeds.catalog import Catalog, Failure, Failures, Run
 from feeds.errors import CatalogError, FeedsError
 
+_LOG = logging.getLogger(__name__)
 _PATIENCE = 5.0  # seconds for a probe's request
 _ANSWERS_WITHIN = 1.0  # seconds for the catalog: whoever asks us may be keeping readers waiting
 _EVERY = 0.5  # seconds between two questions to it, where nobody may wait for it
@@ -53,8 +55,12 @@ class Health:
     def _ask_for_ever(self) -> None:
         while True:
             time.sleep(_EVERY)
-            self._ask()
-            self._asked_last = time.monotonic()
+            try:
+                self._ask()
+            except Exception:  # whose time is over in a moment if it fails again
+                _LOG.exception("the catalog could not be asked how it is")
+            else:
+                self._asked_last = time.monotonic()
 
     def said(self) -> tuple[dict[str, Any], int]:
         """Give facts and a status: 503 only if nothing can be served, or, of a publisher, if it no longer works."""

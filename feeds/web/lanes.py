@@ -30,7 +30,7 @@ LANES = {
 }
 BODY_SECONDS = 10  # for the body of a request
 SECONDS_WITHOUT_PROGRESS = 30  # after which a client that reads nothing of its response is disconnected
-BODIES = 20  # that are read at a time
+BODIES, BYTES_OF_BODIES = 20, 32 << 20  # that are read or used at a time, all together
 
 
 class Full(Exception):
@@ -52,12 +52,13 @@ class Lanes:
         if self._waiting[lane] >= limits.waiting:
             raise Full
         self._waiting[lane] += 1
-        future = asyncio.get_running_loop().run_in_executor(self._pools[lane], function)
-        future.add_done_callback(lambda _: self._leave(lane))
+        loop = asyncio.get_running_loop()
+        work = self._pools[lane].submit(function)
+        # when the thread is done with it, not when nobody waits for it any more
+        work.add_done_callback(lambda _: loop.call_soon_threadsafe(self._leave, lane))
         try:
-            return await asyncio.wait_for(asyncio.shield(future), limits.seconds)
+            return await asyncio.wait_for(asyncio.wrap_future(work), limits.seconds)
         except TimeoutError:
-            future.cancel()
             raise Full from None
 
     def _leave(self, lane: str) -> None:

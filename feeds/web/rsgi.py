@@ -12,7 +12,7 @@ import io
 import os
 import socket
 import sys
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote_to_bytes
@@ -25,10 +25,11 @@ from feeds.web import make_app
 from feeds.web.edge import BAD_REQUEST, names_one_host
 from feeds.web.front import SENDS_FILES, Front
 from feeds.web.hook import BODY, LARGEST_BODY
-from feeds.web.lanes import BODIES, BODY_SECONDS, SECONDS_WITHOUT_PROGRESS, Full, Lanes
+from feeds.web.lanes import BODIES, BODY_SECONDS, BYTES_OF_BODIES, SECONDS_WITHOUT_PROGRESS, Full, Lanes
 from feeds.web.response import Response
 
 _TAKE_BODIES = {"/refresh"}
+_SIGNATURE = "HTTP_X_HUB_SIGNATURE_256"  # of a body; else none is needed
 _M_TRIM_THRESHOLD, _M_ARENA_MAX = -1, -8  # of malloc.h
 
 
@@ -39,7 +40,8 @@ class Application:
         self._front = front
         self._ready = ready
         self._lanes = Lanes()
-        self._bodies = 0  # that are being read
+        self._bodies = 0  # that are being read or used
+        self._bytes = 0  # of them
         self._limited = False
 
     def __rsgi_init__(self, _loop: asyncio.AbstractEventLoop) -> None:
@@ -64,10 +66,10 @@ class Application:
             response = await self._ask(environ)
             if response is None:
                 path = environ["PATH_INFO"]
-                if environ["REQUEST_METHOD"] == "POST" and path in _TAKE_BODIES:
-                    await self._read_body(environ, protocol)
-                for_wsgi(environ)
-                response = await self._lanes.run("other", lambda: self._front.ask_flask(environ))
+                signed = environ["REQUEST_METHOD"] == "POST" and _SIGNATURE in environ and path in _TAKE_BODIES
+                async with self._body(environ, protocol) if signed else contextlib.nullcontext():
+                    for_wsgi(environ)
+                    response = await self._lanes.run("other", lambda: self._front.ask_flask(environ))
         except Full:
             response = self._front.too_busy(environ)
         except TimeoutError:
@@ -88,25 +90,36 @@ class Application:
                 lane = needed.lane
         return await self._lanes.run(lane, lambda: front.respond(environ, Patience.RENDER))
 
-    async def _read_body(self, environ: WSGIEnvironment, protocol: Any) -> None:
-        """Read the body of a request. Raises `Full` if too many are read, and `TimeoutError` if it takes too long."""
+    @contextlib.asynccontextmanager
+    async def _body(self, environ: WSGIEnvironment, protocol: Any) -> AsyncIterator[None]:
+        """Read the body of a request, and count it until it was used.
+
+        Raises `Full` if there are too many, or too many bytes of them, and `TimeoutError` if it takes too long.
+        """
         length = environ.get("CONTENT_LENGTH", "")
         if not (length.isdecimal() and len(length) <= 9 and 0 < int(length) <= LARGEST_BODY):  # noqa: PLR2004  # digits
+            yield
             return
         if self._bodies >= BODIES:
             raise Full
         self._bodies += 1
-        parts, size = [], 0
+        parts, size = list[bytes](), 0
         try:
             async with asyncio.timeout(BODY_SECONDS):
                 async for part in protocol:
                     parts.append(bytes(part))
                     size += len(part)
+                    self._bytes += len(part)
                     if size > LARGEST_BODY:
                         break
+                    if self._bytes > BYTES_OF_BODIES:
+                        raise Full
+            environ[BODY] = b"".join(parts)
+            parts.clear()
+            yield
         finally:
             self._bodies -= 1
-        environ[BODY] = b"".join(parts)
+            self._bytes -= size
 
 
 def create_rsgi(
