@@ -277,15 +277,17 @@ def seconds(apply, start, unit, end, length, times=1):
 
 
 def is_slow(pattern, anchored, start, unit, end):
-    """Return whether twice the text takes a pattern much more than twice the time, whatever the length."""
+    """Return whether eight times the text takes a pattern much more than eight times the time, however often one looks."""
     apply = applied(pattern, anchored)
     try:
         with ended():
             if seconds(apply, start, unit, end, LENGTH) < SUSPICIOUS:
                 return False
-            for length in (LENGTH // 2, 2 * LENGTH):
-                half = seconds(apply, start, unit, end, length, times=3)
-                if seconds(apply, start, unit, end, 2 * length, times=3) < 3 * half:
+            for _ in range(3):
+                short = seconds(apply, start, unit, end, LENGTH // 2, times=3)
+                if (
+                    seconds(apply, start, unit, end, 4 * LENGTH, times=2) < 24 * short
+                ):  # 8 of linear time, 64 of quadratic
                     return False
     except TooLong:
         pass
@@ -294,7 +296,10 @@ def is_slow(pattern, anchored, start, unit, end):
 
 def slow_case(pattern, anchored=False):
     """Return a text for which a pattern is slow: how it begins, what it repeats, how it ends; None if there is none."""
-    return next((case for case in hostile(pattern) if is_slow(pattern, anchored, *case)), None)
+    for case in hostile(pattern):
+        if all(is_slow(pattern, anchored, *case) for _ in range(3)):  # on a busy machine any measurement may be wrong
+            return case
+    return None
 
 
 @pytest.mark.parametrize("pattern", [r"\s+$", r"<img .*?alt", r"\{% .*%\}", r"(?:a|ab|b)*c", r"a*b?a*x", r"\w+:\w+;"])

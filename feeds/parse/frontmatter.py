@@ -296,7 +296,7 @@ _KEY = re.compile(r"^(\w[\w-]{0,60})[ \t]*[:=]", re.MULTILINE)
 _NEARLY_FENCE = re.compile(r"(--|-{4,}|\+\+|\+{4,})[ \t]*\n\s*")
 _WIDE_COLON = re.compile(r"[ \t]*(\w[\w-]{0,60})[ \t]*：")
 _WIDE = "the colon after a key is a full-width one; write : and a space"
-_RESERVED = re.compile(r"[ \t]*(?:-|[^:#]{1,60}:)[ \t]+([@`%].*|\*[^*\s]+\*.*)")
+_RESERVED = re.compile(r"[ \t]*+(?:-|[^:#]{1,60}:)[ \t]+([@`%].*|\*[^*\s]+\*.*)")
 _NO_COLON = re.compile(r"\w(?:[^:]|:(?! ))*(?<!:)")
 _TEMPLATE = re.compile(r"\{\{[^{}\n]{0,80}\}\}|<%[^%\n]{0,80}%>")
 _QUOTE = re.compile(r"^[ \t]*(?:-[ \t]+|[^:#\n'\"]{1,60}:[ \t]+)([\"'])", re.MULTILINE)

@@ -29,7 +29,7 @@ from feeds.web.lanes import BODIES, BODY_SECONDS, BYTES_OF_BODIES, SECONDS_WITHO
 from feeds.web.response import Response
 
 _TAKE_BODIES = {"/refresh"}
-_SIGNATURE = "HTTP_X_HUB_SIGNATURE_256"  # of a body; else none is needed
+_SIGNATURE = "HTTP_X_HUB_SIGNATURE_256"  # of a body
 _M_TRIM_THRESHOLD, _M_ARENA_MAX = -1, -8  # of malloc.h
 
 
@@ -66,8 +66,8 @@ class Application:
             response = await self._ask(environ)
             if response is None:
                 path = environ["PATH_INFO"]
-                signed = environ["REQUEST_METHOD"] == "POST" and _SIGNATURE in environ and path in _TAKE_BODIES
-                async with self._body(environ, protocol) if signed else contextlib.nullcontext():
+                with_body = environ["REQUEST_METHOD"] == "POST" and path in _TAKE_BODIES
+                async with self._body(environ, protocol) if with_body else contextlib.nullcontext():
                     for_wsgi(environ)
                     response = await self._lanes.run("other", lambda: self._front.ask_flask(environ))
         except Full:
@@ -92,8 +92,9 @@ class Application:
 
     @contextlib.asynccontextmanager
     async def _body(self, environ: WSGIEnvironment, protocol: Any) -> AsyncIterator[None]:
-        """Read the body of a request, and count it until it was used.
+        """Read the body of a request, keep it if it is signed, and count it until it was used.
 
+        Without that, who still sends a body while it is answered may take the closed connection for an error.
         Raises `Full` if there are too many, or too many bytes of them, and `TimeoutError` if it takes too long.
         """
         length = environ.get("CONTENT_LENGTH", "")
@@ -103,15 +104,17 @@ class Application:
         if self._bodies >= BODIES:
             raise Full
         self._bodies += 1
-        parts, size = list[bytes](), 0
+        parts, size, kept = list[bytes](), 0, 0
         try:
             async with asyncio.timeout(BODY_SECONDS):
                 async for part in protocol:
-                    parts.append(bytes(part))
                     size += len(part)
-                    self._bytes += len(part)
                     if size > LARGEST_BODY:
                         break
+                    if _SIGNATURE in environ:
+                        parts.append(bytes(part))
+                        kept += len(part)
+                        self._bytes += len(part)
                     if self._bytes > BYTES_OF_BODIES:
                         raise Full
             environ[BODY] = b"".join(parts)
@@ -119,7 +122,7 @@ class Application:
             yield
         finally:
             self._bodies -= 1
-            self._bytes -= size
+            self._bytes -= kept
 
 
 def create_rsgi(
