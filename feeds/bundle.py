@@ -124,7 +124,7 @@ class PublicFiles:
     def is_missing(self, site: Site, article: Article, reference: str) -> bool:
         """Return whether a reference of an image leads to a file that is not there.
 
-        Where articles have pages of ours, every file of the site has to be below the content folder. Elsewhere only
+        Where this program publishes pages of articles, every file of the site has to be below the content folder. Elsewhere only
         files beside the article can be judged, or in a folder of its name, as Hexo has them: the site's own may be
         anywhere.
         """

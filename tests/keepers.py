@@ -37,7 +37,7 @@ class Running:
             before=Command(before, site.root) if before else None,
             called=called,
             told=self.told.append,
-            mended=lambda *_: None,
+            on_repair=lambda *_: None,
             progress=lambda _: None,
         )
 

@@ -491,7 +491,7 @@ def test_ids_that_are_nowhere_else_are_saved(site):
         file.write(b"\xff" * 16384)
     told = []
     site.article("new.md", title="new", date="2020-01-01")
-    site.publish(mended=lambda damage, aside: told.append((str(damage), aside)))
+    site.publish(on_repair=lambda damage, aside: told.append((str(damage), aside)))
     assert len(told) == 1
     assert "damaged" in told[0][0]
     site.close()
@@ -634,7 +634,7 @@ def test_the_guard_outlives_damage(site, monkeypatch):
     for number in (150, 151):  # what differs, so that the damaged index is needed
         site.article(f"{number}.md", "Edited.", title=f"T{number}", category="c")
         with pytest.raises(GuardStopped, match="of 200 entries 100 would vanish"):
-            site.publish(mended=lambda *damage: told.append(damage))
+            site.publish(on_repair=lambda *damage: told.append(damage))
     assert len(told) == 1
     assert worker.get("/rss.xml") is kept
     for again, path in ((worker, "/category/c/atom.xml"), (Documents(site.catalog, site.config.for_core), "/rss.xml")):

@@ -245,7 +245,7 @@ def test_the_hours_need_no_folder(site, app, looks):
         before=None,
         called=False,
         told=told.append,
-        mended=lambda *_: None,
+        on_repair=lambda *_: None,
         progress=lambda _: None,
     )
     keeper.start()

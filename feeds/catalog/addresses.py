@@ -21,7 +21,7 @@ class AddressReader(LinkWriter):
     """Finds the articles that exclude each other, within one transaction."""
 
     def pages_to_decide(self, after: int, limit: int) -> list[tuple[int, str]]:
-        """Return the pending articles with pages as (key, page): so many after a key, by key."""
+        """Return up to `limit` pending articles that have a page, as (key, page), in the order of their keys."""
         chosen = sa.select(articles.c.key, articles.c.page).where(_TO_DECIDE, articles.c.key > after)
         return [(key, page) for key, page in self._connection.execute(chosen.order_by(articles.c.key).limit(limit))]
 

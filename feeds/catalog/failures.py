@@ -1,4 +1,4 @@
-"""What fails at present: why a task, such as a regeneration, ended without success, until it succeeds again.
+"""The current failures: the reason why a task, such as a regeneration, failed, until it succeeds again.
 
 A full disk ends just the tasks that would have to write down why. So a failure is kept in two places: in a record of
 fixed size that belongs to the catalog (a file beside it that is overwritten in place, or a row in PostgreSQL), for

@@ -307,8 +307,8 @@ class Sqlite:
             raise unusable(self.name, error.strerror) from error
 
     def reserve_failures(self) -> None:
-        """Give the file its size, so that it can be overwritten when the disk is full."""
-        with contextlib.suppress(CatalogError):  # whoever writes the catalog reports that
+        """Write the file at its full size, so that it can be overwritten when the disk is full."""
+        with contextlib.suppress(CatalogError):  # the next write to the catalog reports that
             self.change_failures(lambda record: record.ljust(RECORD_BYTES))
 
     def keep_aside(self) -> Path:

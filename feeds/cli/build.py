@@ -18,8 +18,8 @@ from feeds.cli.common import (
     make_publisher,
     open_catalog,
     progress_bar,
+    report_repair,
     say,
-    say_mended,
     say_without_effect,
     warnings_of,
     where,
@@ -57,7 +57,7 @@ def build(call: Call, output: str | None, force: bool, accept: bool, no_export: 
         written, removed = list[str](), list[str]()
 
         with failures.of("publish"), progress_bar("reading", folder, quiet=call.quiet) as progress:
-            outcome = publisher.refresh(now, force=force, accept=accept, mended=say_mended, progress=progress)
+            outcome = publisher.refresh(now, force=force, accept=accept, on_repair=report_repair, progress=progress)
         if not no_export:
             with failures.of("export"):
                 tree = export.opened(place, hosts.Sent(settings.for_core, settings.feeds.aliases))
@@ -68,7 +68,7 @@ def build(call: Call, output: str | None, force: bool, accept: bool, no_export: 
                     try:
                         written, removed = _export(crew, tree, purging, catalog.require_lock)
                     except CatalogDamaged as damage:  # which only reading its texts has shown
-                        say_mended(damage, catalog.mend())
+                        report_repair(damage, catalog.mend())
                         outcome = publisher.refresh(datetime.now(UTC), accept=accept)
                         written, removed = _export(crew, tree, purging, catalog.require_lock)
             told = purging.tell([*written, *removed])

@@ -97,7 +97,7 @@ def open_catalog(settings: config.Config) -> "Catalog":
         catalog.create()
     except CatalogDamaged as damage:
         with catalog.lock():
-            say_mended(damage, catalog.mend())
+            report_repair(damage, catalog.mend())
     except CatalogError as error:
         Failures(catalog).failed("publish", error)
         raise
@@ -127,7 +127,7 @@ class Days:
             self._catalog.erase_closed_days()
 
 
-def say_mended(damage: CatalogDamaged, aside: Path | None) -> None:
+def report_repair(damage: CatalogDamaged, aside: Path | None) -> None:
     kept = f"it is kept as {aside}, and " if aside else ""
     say(f"{damage}; {kept}a new one is made of the articles, with the same ids")
 

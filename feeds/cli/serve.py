@@ -25,7 +25,7 @@ import click
 from feeds import config, schedule
 from feeds.catalog import Catalog, Failures
 from feeds.catalog.failures import RECORD_BYTES, Memory
-from feeds.cli.common import Call, Days, command, make_publisher, open_catalog, say, say_mended, say_without_effect
+from feeds.cli.common import Call, Days, command, make_publisher, open_catalog, report_repair, say, say_without_effect
 from feeds.cli.teller import Teller, notify
 from feeds.cli.workers import Workers, loader
 from feeds.command import Command
@@ -77,7 +77,7 @@ def serve(call: Call, role: str, host: str | None, port: int | None, workers: in
 
 
 class _Where(NamedTuple):
-    """What the command line says of the configuration, which it overrides."""
+    """Options of the command line that override the configuration."""
 
     host: str | None
     port: int | None
@@ -135,8 +135,8 @@ class _Service:
     def _open(self, settings: config.Config) -> Catalog:
         try:
             return open_catalog(settings)
-        except (CatalogAway, Locked) as away:  # whoever publishes goes on trying
-            self._teller.tell(away)
+        except (CatalogAway, Locked) as error:  # the publisher tries again
+            self._teller.tell(error)
             return Catalog(settings.catalog)
 
     def _new_keeper(self, settings: config.Config) -> schedule.Keeper:
@@ -160,7 +160,7 @@ class _Service:
             before=Command(settings.schedule.before, settings.root) if settings.schedule.before else None,
             called=bool(settings.schedule.webhook),
             told=told,
-            mended=say_mended,
+            on_repair=report_repair,
             progress=self._teller.progress,
         )
 
@@ -188,7 +188,7 @@ class _Service:
         return self._keeper.lives, self._keeper.leads
 
     def _answer(self) -> None:
-        """Let workers answer until a signal comes, and publish beside them if that is our role."""
+        """Run the workers until a signal arrives, and publish too, unless the role is `web`."""
         where, settings = self._where, self._settings
         workers = Workers(
             loader(settings, os.getpid(), self._key, self._memory),

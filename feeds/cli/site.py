@@ -83,7 +83,7 @@ class Files:
             yield from self._of_articles()
 
     def _of_articles(self) -> Iterator[File]:
-        """Give the pages of articles, and the files that belong to them where no page is in the way."""
+        """Yield the pages of articles, and the files of articles whose paths no page has."""
         own: list[tuple[str, str]] = []  # pages with a folder of files, and the articles' files
         for page, source, digest in self._everything.pages():
             path = paths.file_of_page(page)

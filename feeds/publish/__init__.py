@@ -31,9 +31,9 @@ from feeds.publish.look import Interrupted, Look, Progress, Seen
 from feeds.publish.reading import Readers
 from feeds.sandbox import Sandbox
 
-__all__ = ["Interrupted", "Mended", "Outcome", "Progress", "Publisher"]
+__all__ = ["Interrupted", "OnRepair", "Outcome", "Progress", "Publisher"]
 
-Mended = Callable[[CatalogDamaged, Path | None], object]  # what was wrong, where the damaged one is kept
+OnRepair = Callable[[CatalogDamaged, Path | None], object]  # what was wrong, where the damaged one is kept
 
 _AUTHORS = "authors files"  # in the catalog: the state of every authors.yml when articles were read
 _ALIASES = "aliases"  # in the catalog: those for which articles were read
@@ -82,7 +82,7 @@ class Publisher:
         accept: bool = False,
         wait: float = 0.0,
         given_up: Callable[[], bool] = lambda: False,
-        mended: Mended = lambda _damage, _aside: None,
+        on_repair: OnRepair = lambda _damage, _aside: None,
         progress: Progress = lambda _looked_at: None,
     ) -> Outcome:
         """Bring the catalog up to what the folder says at `now`.
@@ -91,14 +91,14 @@ class Publisher:
         path, and raises `Interrupted` if it is `interrupted` before it found another text. `force` reads every file
         again, `accept` overrules the guard, `wait` is for the lock, in seconds, unless that is `given_up` before.
         Raises `FolderGone`, `GuardStopped`, `Locked` and `CatalogError`; none of them changes what is published.
-        A damaged catalog is moved aside and created again, once; `mended` is called with the damage and its new path.
+        A damaged catalog is moved aside and created again, once; `on_repair` is called with the damage and its new path.
         """
         with self._catalog.lock(wait, given_up):
             try:
                 look = Look(self._folder, self._catalog, self._readers, after=after, interrupted=interrupted)
                 return self._refresh(now, only, look, force=force, accept=accept, progress=progress)
             except CatalogDamaged as damage:
-                mended(damage, self._catalog.mend())
+                on_repair(damage, self._catalog.mend())
                 look = Look(self._folder, self._catalog, self._readers)
                 return self._refresh(now, None, look, force=False, accept=accept, progress=progress)
 

@@ -19,7 +19,7 @@ from feeds.catalog import Catalog, Failures
 from feeds.command import Command
 from feeds.errors import CatalogError, FeedsError, FolderGone, StandingBy, TaskFailed
 from feeds.folder import Folder, Watch
-from feeds.publish import Interrupted, Mended, Outcome, Progress, Publisher
+from feeds.publish import Interrupted, OnRepair, Outcome, Progress, Publisher
 from feeds.schedule.cron import Trigger, trigger
 from feeds.schedule.lead import Lead
 
@@ -70,7 +70,7 @@ class Keeper:
         before: Command | None,
         called: bool,
         told: Callable[[Outcome | FeedsError], None],
-        mended: Mended,
+        on_repair: OnRepair,
         progress: Progress,
     ) -> None:
         self._publisher = publisher
@@ -82,7 +82,7 @@ class Keeper:
         self._complaint = ""  # of what went wrong with it the last time
         self._asked = 0  # how often a regeneration had been asked for
         self._told = told
-        self._mended = mended
+        self._on_repair = on_repair
         self._progress = progress
         self._may_look = False  # whether what is in the folder is known to be no older than what is published
         self._hints: set[str] = set()  # paths that may have changed
@@ -266,7 +266,7 @@ class Keeper:
                     only=only,
                     after=after,
                     interrupted=lambda: bool(self._hints) or self._stop.is_set(),
-                    mended=self._mended,
+                    on_repair=self._on_repair,
                     progress=self._progress,
                 )
             if outcome.whole:  # a look at a file that was saved says nothing of what ended a look at everything
