@@ -51,7 +51,7 @@ MEMORY = 2 << 30  # bytes
 HANG = 30  # seconds of CPU
 PART = 1_500  # characters of an article
 LARGEST = 1 << 20  # characters of an article
-ENDLESS = 1 << 40  # inputs: so many that the time is over before
+ENDLESS = 1 << 40  # inputs: more than any time limit allows
 FORK = multiprocessing.get_context("fork")
 
 Case = tuple[str, str, Callable[[], Any]]  # name, dialect or "", what makes the input
@@ -59,7 +59,7 @@ Check = Callable[[str, str], tuple[Any, list[str]]]  # what was made, its dialec
 
 
 class Mutated:
-    """So many inputs that are made of others, from each source as many."""
+    """A number of inputs that are random changes of sources, spread evenly over the sources."""
 
     def __init__(self, seed: str, count: int, sources: list[list[str]]) -> None:
         self._seed, self._count, self._sources = seed, count, sources
@@ -74,7 +74,7 @@ class Mutated:
 
 
 class Made:
-    """So many seeds of inputs of another target, which makes them itself."""
+    """A number of seeds for a target that makes its inputs from them."""
 
     def __init__(self, target: str, seed: str, count: int) -> None:
         self._target, self._seed, self._count = target, seed, count

@@ -124,9 +124,8 @@ class PublicFiles:
     def is_missing(self, site: Site, article: Article, reference: str) -> bool:
         """Return whether a reference of an image leads to a file that is not there.
 
-        Where this program publishes pages of articles, every file of the site has to be below the content folder. Elsewhere only
-        files beside the article can be judged, or in a folder of its name, as Hexo has them: the site's own may be
-        anywhere.
+        Where this program publishes the pages of articles, all files of the site are below the content folder. On other
+        sites, only files beside the article, and in a folder of its name (as in Hexo), can be checked.
         """
         files = syndicate.files(article, site)
         if files.site_url:

@@ -17,7 +17,7 @@ class OneLine(logging.Formatter):
 
 
 def set_up() -> None:
-    """Log warnings and errors to standard error, unless whoever started this process has decided otherwise."""
+    """Log warnings and errors to standard error, unless logging is configured already."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(OneLine())
     logging.basicConfig(level=logging.WARNING, handlers=[handler])

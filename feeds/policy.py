@@ -1,4 +1,4 @@
-"""What browsers may do with pages and files of ours (Content-Security-Policy), whoever sends them."""
+"""Content-Security-Policies of pages and of files, for responses of the server and for exported files."""
 
 # of a page, also in its own `meta` element, where frame-ancestors has no effect and is reported as a mistake
 PAGE = (

@@ -271,7 +271,7 @@ def feed(
 
 
 def shortened(entries: tuple[Entry, ...], excess: int, sizes: Sequence[int]) -> tuple[Entry, ...]:
-    """Make the entries of a document smaller that is so many bytes too large; ask again if it still is.
+    """Shorten the entries of a document that is too large by a number of bytes. Call again if it still is.
 
     `sizes` are those of the entries as they are written. Texts give way to summaries, the oldest first. Where there are
     none left the oldest entries go, down to one: the archives still have them.

@@ -165,7 +165,7 @@ class _Service:
         )
 
     def _publish(self) -> None:
-        """Publish until a signal comes; who asks is told how that goes."""
+        """Publish until a signal arrives, and answer health checks meanwhile."""
         from feeds.web import health
 
         over, again = threading.Event(), threading.Event()

@@ -118,7 +118,7 @@ class Files:
             yield from self._on_disk(folder + name, self._content.find(source, name, folder + name))
 
     def _on_disk(self, path: str, place: Path | None) -> Iterator[File]:
-        """Give a file of the content folder, if it is there and its place in the tree is free."""
+        """Yield a file of the content folder, if it exists and its path in the export is free."""
         if place is None:
             return
         try:

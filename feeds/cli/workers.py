@@ -38,7 +38,7 @@ _LISTEN_S = 0.5  # from when a worker is ready until it listens
 
 @dataclass(frozen=True)
 class Loader:
-    """What a worker is started with."""
+    """The arguments of a worker process."""
 
     settings: config.Config
     parent: int
@@ -195,7 +195,7 @@ def _reason(code: int | None) -> str:
 
 
 def _allow_connections() -> None:
-    """Let each worker have a descriptor for every connection that it may hold."""
+    """Raise the limit of open files, so that a worker has a descriptor for each connection that it may hold."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = _CONNECTIONS + 256
     wanted = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)

@@ -107,7 +107,7 @@ class Following:
     def look(self, patience: Patience = Patience.RENDER) -> None:
         """See, twenty times a second, whether there is a new revision. One thread does; the others go on meanwhile.
 
-        Who asks without patience goes on too, if somebody has looked half a second ago, else it raises `MustWait`.
+        Without patience, return at once if the last check is less than half a second old, else raise `MustWait`.
         """
         if time.monotonic() < self._look_again_at:
             return
@@ -124,7 +124,7 @@ class Following:
             self._looking.release()
 
     def _is_looked_after(self) -> bool:
-        """Have a thread look, if somebody has looked not long ago."""
+        """Start a check of the revision in a thread; return False if the last one is too old to be relied on."""
         if time.monotonic() - self._memory.seen > _NOT_LONG_AGO:
             return False
         if self._looker is None:

@@ -104,7 +104,7 @@ class Workshop:
         _, future = self._asked[key]
         try:
             result = job()
-        except BaseException as error:  # whoever asked is told
+        except BaseException as error:  # the requests that wait for it raise it
             self._end(key, urgency)
             future.set_exception(error)
         else:

@@ -137,7 +137,7 @@ def load(manifest: bytes) -> dict[str, Fact]:
     """Read a manifest; nothing of one that is broken, or that names what no tree of ours can hold, is believed."""
     try:
         facts: Any = json.loads(manifest)
-        "".join(facts).encode()  # half a character is in no name of ours
+        "".join(facts).encode()  # no file name contains half a character
         read = {path: _fact(fact) for path, fact in facts.items()}
     except (ValueError, RecursionError, AttributeError, TypeError):
         return {}

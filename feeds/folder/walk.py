@@ -81,7 +81,7 @@ class Walk:
             yield found
 
     def _unlisted_above(self, root: str, path: str) -> Iterator[Found]:
-        """Give the first of the folders above a path that can't be listed."""
+        """Return the first of the folders above a path that can't be listed."""
         parts = path.split("/")
         for depth in range(1, len(parts)):
             folder = "/".join(parts[:depth]) + "/"

@@ -95,7 +95,7 @@ class Renderer:
 
 
 def _bounded(converted: str, most: int) -> str:
-    """Return HTML without characters that a feed can't carry. Raise `Refused` if it has more than so many."""
+    """Return HTML without characters that a feed can't carry. Raise `Refused` if it has more than `most`."""
     html.require_small(converted, most)
     return clean(converted)
 

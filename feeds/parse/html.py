@@ -139,7 +139,7 @@ def most_of(text: str) -> int:
 
 
 def fit(html: str, base: str, prefix: str, links: Links = _NO_LINKS, most: int = _MAX_HTML) -> str:
-    """Return HTML that is fit for a reader, of at most so many characters.
+    """Return HTML that is fit for a reader, of at most `most` characters.
 
     `base` is the article's absolute URL. Ids get `prefix`, and links within the HTML lead to them; they stay fragments,
     which say too where pictures beside the article are. Raises `Refused` for HTML that would take nh3 long, or become
@@ -181,13 +181,13 @@ def _with_titles_of_pictures(html: str) -> str:
 
 
 def require_small(html: str, most: int = _MAX_HTML) -> None:
-    """Raise `Refused` for HTML of more than so many characters."""
+    """Raise `Refused` for HTML of more than `most` characters."""
     if len(html) > most:
         raise Refused("too large when it is rendered")
 
 
 def require_moderate(html: str, most: int = _MAX_HTML) -> None:
-    """Raise `Refused` for HTML that has more than so many characters, or would take nh3 long."""
+    """Raise `Refused` for HTML that has more than `most` characters, or would take nh3 long."""
     require_small(html, most)
     if html.count("<") > _MAX_TAGS:
         raise Refused("too large when it is rendered")

@@ -91,7 +91,7 @@ class Publisher:
         path, and raises `Interrupted` if it is `interrupted` before it found another text. `force` reads every file
         again, `accept` overrules the guard, `wait` is for the lock, in seconds, unless that is `given_up` before.
         Raises `FolderGone`, `GuardStopped`, `Locked` and `CatalogError`; none of them changes what is published.
-        A damaged catalog is moved aside and created again, once; `on_repair` is called with the damage and its new path.
+        A damaged catalog is moved aside and created again, once; `on_repair` gets the damage and the new path.
         """
         with self._catalog.lock(wait, given_up):
             try:

@@ -44,7 +44,7 @@ class Budget:
 
     @property
     def seconds(self) -> float:
-        """What the next article may take."""
+        """The CPU time that the next article may take, in seconds."""
         return self._each + self._together
 
     def spend(self, seconds: float) -> None:

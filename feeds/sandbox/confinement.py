@@ -1,4 +1,4 @@
-"""What the rendering process may still do once it has imported what it needs: compute, and answer through its pipes.
+"""Confines the rendering process, after its imports, to computing and to answering through its pipes.
 
 Two layers, neither of which needs privileges:
 
@@ -51,7 +51,7 @@ def limit_resources() -> None:  # pragma: no cover  # as above
 
 
 def filter_calls() -> bool:  # pragma: no cover  # as above
-    """Have the kernel refuse all but the listed system calls; return whether it does."""
+    """Install a filter that refuses all system calls that are not listed. Return whether the kernel has accepted it."""
     machine = _MACHINES.get(platform.machine())
     if sys.platform != "linux" or machine is None:
         return False

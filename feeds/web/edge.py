@@ -1,4 +1,4 @@
-"""What is decided of a request before anything looks at it, for every server.
+"""Checks that every request has to pass first, whichever server receives it.
 
 RSGI passes header fields as they were sent, so that `rsgi` can drop those with "_" in their names. PEP 3333 merges them
 with those that have "-" before an application is called: there it is up to the server and the proxy (docs/security.md).

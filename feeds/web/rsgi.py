@@ -138,7 +138,7 @@ def create_rsgi(
 
 
 def keep_little_free_memory() -> None:
-    """Have the C library's allocator use two heaps and return what is free, if it can be told to (glibc, mallopt(3)).
+    """Limit the C library's allocator to two heaps, and have it return free memory (mallopt(3); glibc only).
 
     It would give each thread that renders a heap of its own, and keep what one has freed for that thread.
     """
