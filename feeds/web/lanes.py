@@ -1,4 +1,4 @@
-"""How many requests may wait for what is not in memory, and for how long: the one place that says so.
+"""Limits for requests that need more than what is in memory: how many may wait, and for how long.
 
 Each lane has threads of its own, so that what fills one keeps nobody waiting in another. Beyond its limits the response
 is 503 with Retry-After; what is in memory is answered all the same.
