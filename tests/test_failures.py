@@ -133,6 +133,16 @@ def test_a_failure_that_can_be_written_nowhere(site, serve, limit, value):
     server.wait_for(lambda: sorted(server.titles()) == ["a", "b"])
 
 
+def test_health_is_read_only(site, app):
+    """/healthz answers GET and HEAD, is never kept by a cache, and refuses other methods."""
+    site.publish()
+    server = app(site)
+    answers = [server.get("/healthz", method=method) for method in ("GET", "HEAD", "POST", "OPTIONS")]
+    assert [answer.status for answer in answers] == [200, 200, 405, 405]
+    assert {answer.headers["cache-control"] for answer in answers} == {"no-store"}
+    assert (answers[1].body, answers[2].headers["allow"]) == (b"", "GET, HEAD")
+
+
 def test_the_folder_is_missing(site, app):
     """A missing folder is reported with its path to the owner, without it to everybody else, and no longer when it is back."""
     site.article("a.md", title="a")

@@ -9,8 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from flask import Flask, jsonify, request
-from werkzeug.wrappers import Response
+from flask import Flask, request
 
 from feeds import config, policy
 from feeds.bundle import PublicFiles
@@ -104,13 +103,6 @@ def make_app(settings: config.Config, *, parent: int = 0, preview_key: str = "",
     pages = ServedPages(documents, site, Pages(site, settings.site.readers), page)
     health = Health(catalog, Failures(catalog, memory))
     aliases = settings.feeds.aliases
-
-    @app.get("/healthz")
-    def healthz() -> tuple[Response, int]:
-        facts, status = health.said()
-        response = jsonify(facts)
-        response.headers["Cache-Control"] = "no-store"
-        return response, status
 
     clients = Clients(server.client_header)
     if task := _let_the_owner(app, settings, catalog):

@@ -114,21 +114,28 @@ class Front:
         return self._say(environ, OTHER, 408, "The body of the request did not arrive.\n", headers)
 
     def _respond(self, path: str, environ: WSGIEnvironment, patience: Patience) -> Response | None:
-        if path == "/healthz" and self.health.is_kept and environ["REQUEST_METHOD"] in {"GET", "HEAD"}:
-            return self._say_health(environ)
+        method = environ["REQUEST_METHOD"]
+        if path == "/healthz":
+            return (
+                self._say_health(environ)
+                if method in {"GET", "HEAD"}
+                else self._refuse_method(environ, OTHER, "GET, HEAD")
+            )
         answer = self._find(path, environ, patience)
         if answer is None:
             return None
-        method = environ["REQUEST_METHOD"]
         if method in {"GET", "HEAD"}:
             if self._redirect and path in self._aliases and answer.document.path != path:
                 return self._moved(environ, answer.document.path)
             return self._answer(path, answer, environ, patience)
         if method == "OPTIONS":
             return self._give(environ, answer.document.path, 204, _PREFLIGHT)
+        return self._refuse_method(environ, answer.document.path)
+
+    def _refuse_method(self, environ: WSGIEnvironment, what: str, allowed: str = "GET, HEAD, OPTIONS") -> Response:
         text = "Only GET and HEAD are answered here.\n"
-        headers = [("Allow", "GET, HEAD, OPTIONS"), ("Cache-Control", "no-store")]
-        return self._say(environ, answer.document.path, 405, text, headers)
+        headers = [("Allow", allowed), ("Cache-Control", "no-store")]
+        return self._say(environ, what, 405, text, headers)
 
     def _say_health(self, environ: WSGIEnvironment) -> Response:
         facts, status = self.health.said()

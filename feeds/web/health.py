@@ -41,11 +41,6 @@ class Health:
         self._asking = threading.Lock()
         self._question: threading.Thread | None = None
 
-    @property
-    def is_kept(self) -> bool:
-        """Whether `said` returns at once."""
-        return self._asked_last is not None
-
     def keep(self) -> None:
         """Ask the catalog now, and from now on twice a second in a thread, so that `said` returns at once."""
         self._asked()
