@@ -12,6 +12,7 @@ import urllib.error
 import urllib.request
 from dataclasses import replace
 from html import unescape
+from pathlib import Path
 from urllib.parse import quote, unquote
 
 import brotli
@@ -478,6 +479,14 @@ def test_a_manifest_that_names_what_no_file_can_be(site, name):
     (site.root / "public" / MANIFEST).write_text(f'{{"{name}": ["x", 1, 2]}}')
     done = site.run("build")
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_a_file_that_can_not_be_read_is_no_failure_of_the_export(tmp_path):
+    """An error while the source of a copy is read is raised as such, and leaves nothing in the tree."""
+    unreadable = Path("/proc/self/mem")  # opens, and reading its beginning fails with EIO
+    with pytest.raises(OSError, match="Input/output error"):
+        Tree(tmp_path).copy("/a/x.png", unreadable, "digest")
+    assert [file for file in tmp_path.rglob("*") if file.is_file()] == []
 
 
 def test_accepting_beside_a_server(site):

@@ -8,7 +8,6 @@ whatever its manifest says; the tree itself may be reached by a link.
 import contextlib
 import os
 import secrets
-import shutil
 import stat
 from collections.abc import Iterable, Iterator, Sequence
 from errno import EISDIR, ELOOP, ENOENT, ENOTDIR
@@ -27,6 +26,26 @@ _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _TOUCHED = os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
 _NO_FILE = {ENOENT, ENOTDIR, EISDIR, ELOOP}  # the last one is of a symbolic link
 _CHUNK = 1 << 20  # bytes that are compared at a time
+
+
+class _SourceError(Exception):
+    """The file that is copied can't be read, which is no failure of the export."""
+
+    def __init__(self, reason: OSError) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+def _chunks(source: BinaryIO) -> Iterator[bytes]:
+    """Yield the bytes of a file. Raise `_SourceError` if it can't be read."""
+    while True:
+        try:
+            chunk = source.read(_CHUNK)
+        except OSError as error:
+            raise _SourceError(error) from error
+        if not chunk:
+            return
+        yield chunk
 
 
 class Tree(Target):
@@ -48,12 +67,20 @@ class Tree(Target):
         return not same
 
     def copy(self, path: str, source: Path, digest: str, *, force: bool = False) -> bool:
-        """Write a file as another one is, however large, unless it is so already. Raises `OSError` for that one."""
+        """Write a copy of a file, unless the bytes are the same already. Return whether it was written.
+
+        Raises:
+            OSError: the source can't be read.
+            FeedsError: the copy can't be written.
+        """
         with source.open("rb") as stream:
             same = not force and self._is_same(path, stream)
             if not same:
                 stream.seek(0)
-                self._replace(path, stream)
+                try:
+                    self._replace(path, stream)
+                except _SourceError as error:
+                    raise error.reason from None
         self._facts[path] = (digest, *self._stamp(path))
         return not same
 
@@ -205,7 +232,7 @@ class Tree(Target):
                     if isinstance(body, bytes):
                         stream.write(body)
                     else:
-                        shutil.copyfileobj(body, stream)
+                        stream.writelines(_chunks(body))
                     stream.flush()
                     os.fchmod(stream.fileno(), _READABLE)
                     os.fsync(stream.fileno())
