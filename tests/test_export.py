@@ -481,6 +481,7 @@ def test_a_manifest_that_names_what_no_file_can_be(site, name):
     assert (done.returncode, done.stderr) == (0, "")
 
 
+@pytest.mark.skipif(not Path("/proc/self/mem").exists(), reason="of Linux")
 def test_a_file_that_can_not_be_read_is_no_failure_of_the_export(tmp_path):
     """An error while the source of a copy is read is raised as such, and leaves nothing in the tree."""
     unreadable = Path("/proc/self/mem")  # opens, and reading its beginning fails with EIO
