@@ -24,15 +24,31 @@ _MARKUP = re.compile(
     | (<)(?:[!?/]|[a-z])""",
     re.IGNORECASE | re.VERBOSE | re.DOTALL,
 )
-# where anything begins but a tag that is read in one way only: its few attributes are in quotes and hold neither "<"
-# nor ">", and it begins neither text, nor a table, nor what a parser treats in a way of its own
+# where anything begins but a comment without "<" and ">", or a tag that can be read in one way only: its few attributes
+# are quoted and contain neither "<" nor ">", and it begins neither text, nor a table, nor another special case
 _NOT_PLAIN = re.compile(
     r"<(?!/?(?:p|a|li|ul|ol|em|code|pre|strong|span|div|del|blockquote|br|hr|img|h[1-6]|sup|sub|b|i|s|u|q|kbd|mark|small"
     r"|input|dl|dt|dd|figure|figcaption|section|details|summary)"
-    r"(?: [a-z:_-]++(?:=\"[^\"<>]*+\")?+){0,20} ?/?>)"
+    r"(?: [a-z:_-]++(?:=\"[^\"<>]*+\")?+){0,20} ?/?>"
+    r"|!--[^<>]*+(?<=--)>)"
 )
-_LEAF = re.compile(r"<([a-z][a-z0-9]*+)(?:\s[^<>]*+)?+(?<!/)>[^<>]*+</\1>")  # an element without others in it
-_LEAF_LEVELS = 4
+_ATTRIBUTES = r"(?: [a-z:_-]++=\"[^\"<>]*+\")*+"  # which no parser can read in another way
+# text, and inline elements around text
+_INLINE = (
+    rf"(?:[^<]++|<(?:br|img){_ATTRIBUTES} ?/?>"
+    rf"|<(?P<inline>a|code|em|strong|b|i|del|sup|span|kbd){_ATTRIBUTES}>[^<>]*+</(?P=inline)>)*+"
+)
+# a comment; a block that contains nothing but inline elements, which is most of an article; or an element around text
+_BLOCK_OR_LEAF = re.compile(
+    r"<(?:!--[^<>]*+(?<=--)>"
+    rf"|(?P<block>p|li|h[1-6]|dt|dd)(?: [^<>]*+)?+(?<!/)>{_INLINE}</(?P=block)>"
+    r"|(?P<leaf>[a-z][a-z0-9]*+)(?:\s[^<>]*+)?+(?<!/)>[^<>]*+</(?P=leaf)>)"
+)
+# a table as comrak writes it
+_CELLS_OF_ROW = r"<tr>\n(?:<(?P<cell>t[hd])(?: align=\"[a-z]++\")?+>" + _INLINE + r"</(?P=cell)>\n)*+</tr>\n"
+_TABLE = re.compile(rf"<table>\n(?:</?(?:thead|tbody)>\n|{_CELLS_OF_ROW})*+</table>")
+_LEVELS_OF_TABLE = 5
+_LEVELS = 4  # of such elements that are left out, one after the other
 _COST_OF_FORMATTING = 200  # steps, of an open element that a parser opens again
 _COST_OF_COPYING = 10  # steps, of a character in its start tag
 _START = re.compile(r"<([a-z][^\t\n\f\r\x20/>]*)", re.IGNORECASE)
@@ -115,12 +131,12 @@ def too_deep(html: str) -> bool:
 
 def _is_flat(html: str, tags: int) -> bool:
     """Return whether so few elements are left without those that are closed around text that no depth takes long."""
-    if _NOT_PLAIN.search(html):
+    outer = _TABLE.sub("", html) if "<table>" in html else html
+    if _NOT_PLAIN.search(outer):
         return False
-    outer = html
-    for level in range(1, _LEAF_LEVELS + 1):
-        outer = _LEAF.sub("", outer)
-        steps = (outer.count("<") + level) * _COST_OF_FORMATTING
+    for level in range(1, _LEVELS + 1):
+        outer = _BLOCK_OR_LEAF.sub("", outer)
+        steps = (outer.count("<") + 2 * level + _LEVELS_OF_TABLE) * _COST_OF_FORMATTING
         if _FORMATTING_WITH_ATTRIBUTES.search(outer):
             steps += len(outer) * _COST_OF_COPYING
         if tags * steps <= _MAX_STEPS:
