@@ -80,7 +80,7 @@ def test_depth_is_not_underestimated(before, parts):
         "<div><table><td></div></td></table>", "<span><div></span></div>", "<div><select></div></select>", "<dl/>", "<table>a</table>",
         "<b><b><b><b><b><p></b></b></b></b></b></p>", "<svg><desc><b></svg></b></desc>", "<form><select></form></select>", "<html a=b>",
         '<div a=">x</div>">', "<b a='1' c=\">x</b>\">", '<html a="b">x</html>', "<b a='>'><p>x</p>", "<div a=x\" b='\" >x</div>'>",
-        "<b title=1><p>", "<table>\n<tr>\n<td align=\"left\">", "<div title='<table>\n</table>'>", "<div><!-- > --></table>", "<div a='>x</div>'>", "<table><svg><td></svg>a<tr></table>",
+        "<b title=1><p>", '<table>\n<tr>\n<td align="left">', "<div title='<table>\n</table>'>", "<div><!-- > --></table>", "<div a='>x</div>'>", "<table><svg><td></svg>a<tr></table>",
     ],
 )  # fmt: skip
 def test_what_takes_a_parser_long_is_too_deep(html):
@@ -109,7 +109,7 @@ def test_elements_that_are_opened_again_and_again_are_too_much(html):
         "<p>a <em>b</em> <a href='x'>c<br>d</a></p>\n", "<ul><li>a<li>b</ul>", "<table><tr><td>a<td>b<tr><td>c</table>", "<p>a<p>b",
         "<dl><dt>a<dd>b</dl>", "<table>\n<thead>\n<tr>\n<th>a</th>\n</tr>\n</thead>\n</table>", "<div><span a='>'>b</span></div>",
         "<svg><title>a</title><path d='b'/><g><circle/></g></svg>", "<math><mrow><mi>a</mi><mspace/></mrow></math>", "<script>'<div>'</script>",
-        "<!-- <div> -->", "<!-- a -->", "<table>\n<thead>\n<tr>\n<th align=\"left\">a <b>c</b></th>\n</tr>\n</thead>\n</table>", "<details><summary>a</summary><blockquote><p>b</p></blockquote></details>", "<br/>", "<img src='a'/>", "<p>&lt;div></p>",
+        "<!-- <div> -->", "<!-- a -->", '<table>\n<thead>\n<tr>\n<th align="left">a <b>c</b></th>\n</tr>\n</thead>\n</table>', "<details><summary>a</summary><blockquote><p>b</p></blockquote></details>", "<br/>", "<img src='a'/>", "<p>&lt;div></p>",
     ],
 )  # fmt: skip
 def test_well_formed_html_of_any_length_is_not(html):

@@ -136,7 +136,7 @@ def _is_flat(html: str, tags: int) -> bool:
         return False
     for level in range(1, _LEVELS + 1):
         outer = _BLOCK_OR_LEAF.sub("", outer)
-        steps = (outer.count("<") + 2 * level + _LEVELS_OF_TABLE) * _COST_OF_FORMATTING
+        steps = (outer.count("<") + level) * _COST_OF_FORMATTING + level + _LEVELS_OF_TABLE
         if _FORMATTING_WITH_ATTRIBUTES.search(outer):
             steps += len(outer) * _COST_OF_COPYING
         if tags * steps <= _MAX_STEPS:
