@@ -25,12 +25,6 @@ _IMAGE_SOURCE = re.compile(r'\s(?:src|srcset)="([^"]*)"')
 _FEED_ID_YEAR = 2005  # of RFC 4151 and RFC 4287: feeds' ids need a year that never changes
 
 
-def is_live(article: Article, now: datetime) -> bool:
-    """Return whether the article is published at `now`: no draft, neither scheduled nor expired."""
-    live_from = article.live_from or article.published
-    return not article.draft and live_from <= now and (article.expires is None or now < article.expires)
-
-
 def feeds_of(article: Article, site: Site) -> list[FeedState]:
     """Return the feeds of an article: the site's, and one for each category, tag and author with a slug.
 

@@ -435,6 +435,24 @@ def test_drafts_never_show(site):
     assert list(site.items()) == ["c"]
 
 
+@pytest.mark.parametrize(
+    ("fields", "live"),
+    [
+        ({}, True),
+        ({"draft": True}, False),
+        ({"date": "2026-06-01T12:00:00.000001Z"}, False),
+        ({"expires": "2026-06-01T12:00:00Z"}, False),
+        ({"expires": "2026-06-01T12:00:00.000001Z"}, True),
+    ],
+)
+def test_the_microsecond_at_which_an_article_is_live(site, fields, live):
+    """An article is live from its date on until it expires, unless it is a draft."""
+    site.article("a.md", title="a", **{"date": "2026-06-01T12:00:00Z", **fields})
+    site.publish(datetime(2026, 6, 1, 12, tzinfo=UTC))
+    with site.catalog.reading() as catalog:
+        assert catalog.live() == live
+
+
 @both
 def test_scheduled_articles_come_and_go_at_their_hour(site):
     """An article is in the feeds from its date on and until it expires, without a change to its file."""

@@ -1,7 +1,7 @@
 """Which feeds there are, what each is called, and what an entry says."""
 
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 import pytest
 
@@ -33,21 +33,6 @@ def test_feeds_of_an_article():
         "tag/c",
         "tag/c-plus-plus",
     ]
-
-
-@pytest.mark.parametrize(
-    ("change", "live"),
-    [
-        ({}, True),
-        ({"draft": True}, False),
-        ({"published": DAY + timedelta(microseconds=1)}, False),
-        ({"expires": DAY}, False),
-        ({"expires": DAY + timedelta(microseconds=1)}, True),
-    ],
-)
-def test_what_is_live(change, live):
-    """An article is live from its date on until it expires, unless it is a draft."""
-    assert syndicate.is_live(replace(ARTICLE, **change), DAY) is live
 
 
 @pytest.mark.parametrize(

@@ -1,8 +1,8 @@
-"""`/stats`: who reads, for who has the token.
+"""`/stats`: the numbers of subscribers, for clients that have the token.
 
-It is made by a thread of its own, at most every ten seconds, and meanwhile the last one is given: the thread that
-answers requests has polls to answer. Wrong tokens are not counted: a count that shuts a client out also shuts out the
-owner behind the same proxy. What makes guessing hopeless is the length of the token (`config.values`).
+A thread of its own makes the page, at most every ten seconds; meanwhile the last one is returned. Wrong tokens are not
+counted: a limit that shuts out a client also shuts out the owner behind the same proxy. The length of the token makes
+it impossible to guess (`config.values`).
 """
 
 import base64
@@ -83,24 +83,27 @@ class StatsPage:
 
 
 class Made:
-    """A text that takes long to make, by a thread of its own. For one thread that asks."""
+    """A text that takes long to make, by a thread of its own. Any number of threads may ask for it."""
 
     def __init__(self, make: Callable[[], str]) -> None:
         self._make = make
         self._text, self._at = "", float("-inf")
         self._error: Exception | None = None
         self._maker: threading.Thread | None = None
+        self._lock = threading.Lock()
 
     def get(self) -> str | None:
-        """Give it, made a moment ago; None if it is not ready yet. Raises what making it raised."""
+        """Return the text, made a moment ago; None if it is not ready yet. Raises what making it raised."""
         age = time.monotonic() - self._at
         if age < _KEPT:
             return self._text
-        if self._error is None and not (self._maker and self._maker.is_alive()):
-            self._maker = threading.Thread(target=self._run, name="stats", daemon=True)
-            self._maker.start()
-            if age >= _OLDEST:
-                self._maker.join(_PATIENCE)  # only who has it made: nobody else is answered meanwhile
+        with self._lock:
+            started = None
+            if self._error is None and not (self._maker and self._maker.is_alive()):
+                started = self._maker = threading.Thread(target=self._run, name="stats", daemon=True)
+                started.start()
+        if started and age >= _OLDEST:
+            started.join(_PATIENCE)  # the request that has started it; others return at once
         error, self._error = self._error, None
         if error:
             raise error
@@ -109,7 +112,7 @@ class Made:
     def _run(self) -> None:
         try:
             self._text, self._at = self._make(), time.monotonic()
-        except Exception as error:  # who asks is told
+        except Exception as error:  # which `get` raises
             self._error = error
 
 
