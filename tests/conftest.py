@@ -650,9 +650,9 @@ class Server(Client):
         return self.process.wait(60)
 
 
-@pytest.fixture
-def serve():
-    """Give a function that serves a site; what it started is ended."""
+@contextmanager
+def serving():
+    """Yield a function that serves a site and returns the server; end all servers afterwards."""
     servers = []
 
     def start(site, *arguments, **options):
@@ -661,6 +661,15 @@ def serve():
         servers.append(Server(site.root, *arguments, **options))
         return servers[-1]
 
-    yield start
-    for server in servers:
-        server.stop()
+    try:
+        yield start
+    finally:
+        for server in servers:
+            server.stop()
+
+
+@pytest.fixture
+def serve():
+    """Return a function that serves a site for one test."""
+    with serving() as start:
+        yield start

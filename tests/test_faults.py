@@ -13,6 +13,7 @@ from pathlib import Path
 
 import faults
 import pytest
+from conftest import Site, serving
 from hypothesis import settings
 
 pytestmark = [pytest.mark.needs("strace"), pytest.mark.unmeasured]
@@ -188,29 +189,38 @@ def test_killed_twice_in_a_row(scene, tmp_path):
 OF_A_SAVE = ["pwrite64", "openat", "fdatasync,fsync,ftruncate", "openat,pwrite64,read", "newfstatat,openat"]
 
 
-@pytest.mark.parametrize("error", ERRORS)
-def test_a_save_fails(site, serve, tmp_path, error):
-    """Whichever call of a publisher fails while an article is saved, workers answer, and the article is published after it."""
+@pytest.fixture(scope="module")
+def served(tmp_path_factory):
+    """Yield a site and its server, for tests after which it serves as before."""
+    site = Site(tmp_path_factory.mktemp("served"))
     site.article("a.md", title="a")
-    server = serve(site)
-    server.wait_for(lambda: server.titles() == ["a"])
+    with serving() as serve:
+        server = serve(site)
+        server.wait_for(lambda: server.titles() == ["a"])
+        yield site, server
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize("error", ERRORS)
+def test_a_save_fails(served, tmp_path, error):
+    """Whichever call of a publisher fails while an article is saved, workers answer, and the article is published after it."""
+    site, server = served
     number = ERRORS.index(error)
     cases = [(OF_A_SAVE[number], nth) for nth in ("1+", str(2 + number))]
     if NIGHTLY:
         cases = [(calls, f"{nth}{more}") for calls in OF_A_SAVE for nth in range(1, 8) for more in ("", "+")]
     for which, (calls, nth) in enumerate(cases):
-        title = f"b{which}"
+        title = f"{error} {which}"
         with faults.attached(
             server.process.pid, tmp_path / "strace", f"error={error}", dict.fromkeys(calls.split(","), nth)
         ) as injected:
-            site.article(f"{title}.md", title=title)
+            site.article(f"{title}.md", title=title, date="2026-05-02")
             if nth == "1+" and "openat" in calls:
                 server.wait_for(lambda: b'"degraded"' in server.get("/healthz").body)
             server.wait_for(lambda title=title, injected=injected: injected() or title in server.titles())
             assert server.get("/rss.xml").status == 200
         server.wait_for(lambda title=title: title in server.titles())
         server.wait_for(lambda: b'"ok"' in server.get("/healthz").body)
-    assert server.stop() == 0
 
 
 @pytest.mark.parametrize("call", ["pwrite64", "openat"])

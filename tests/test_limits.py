@@ -10,6 +10,7 @@ from contextlib import ExitStack, closing
 from types import SimpleNamespace
 
 import pytest
+from conftest import Site, serving
 from keepers import eventually
 
 from feeds.documents import Busy
@@ -17,15 +18,17 @@ from feeds.documents.workshop import Urgency, Workshop
 from feeds.web import lanes, rsgi
 from feeds.web.lanes import Full, Lanes, Limits
 
+SECRET = "a-secret-of-the-owner"
 MANY = 40  # clients; more than any lane has threads
 
 
-@pytest.fixture
-def big(site, serve):
-    """Return a server of a site with a large file beside an article, and a webhook."""
+@pytest.fixture(scope="module")
+def big(tmp_path_factory):
+    """Serve a site with a large file beside an article, and a webhook; yield the site and the server."""
+    site = Site(tmp_path_factory.mktemp("big"))
     site.configure(
         site={"pages": True},
-        schedule={"webhook": "a-secret-of-the-owner"},
+        schedule={"webhook": SECRET},
         server={"client_header": "X-Real-IP"},
         feeds={"limit": 1},
     )
@@ -33,7 +36,8 @@ def big(site, serve):
     for number in range(5):
         site.article(f"{number}.md", title=f"T{number}", tags=["t"])
     (site.content / "big/film.mp4").write_bytes(bytes(range(256)) * 40_000)
-    return serve(site)
+    with serving() as serve:
+        yield site, serve(site)
 
 
 def connected(stack, server, request):
@@ -45,6 +49,7 @@ def connected(stack, server, request):
     return connection
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize(
     "request_",
     [
@@ -55,52 +60,58 @@ def connected(stack, server, request):
     ],
     ids=["slow readers of a file", "bodies of the webhook", "bodies of others", "bodies of probes"],
 )
-def test_clients_without_progress_keep_nobody_waiting(big, site, request_):
+def test_clients_without_progress_keep_nobody_waiting(big, request_):
     """While many clients read nothing, or never send the body that they announced, all others are served."""
+    site, server = big
     with ExitStack() as stack:
-        etag = big.get("/rss.xml").headers["ETag"]
+        server.wait_for(lambda: server.get("/rss.xml").status == 200)
+        etag = server.get("/rss.xml").headers["ETag"]
         for _ in range(MANY):
-            connected(stack, big, request_)
-        assert big.get("/rss.xml", If_None_Match=etag).status == 304
-        assert big.get("/healthz").status == 200
-        assert big.get("/tag/t/archive/1/rss.xml").status == 200
-        site.article("new.md", title="New")
-        big.wait_for(lambda: "New" in big.titles())
+            connected(stack, server, request_)
+        assert server.get("/rss.xml", If_None_Match=etag).status == 304
+        assert server.get("/healthz").status == 200
+        assert server.get("/tag/t/archive/1/rss.xml").status == 200
+        title = f"New {len(list(site.content.iterdir()))}"
+        site.article(f"{title}.md", title=title, date="2026-05-02")
+        server.wait_for(lambda: title.encode() in server.get("/rss.xml").body)
 
 
-def test_a_signature_needs_no_proxy(site, serve):
+@pytest.mark.integration
+def test_a_signature_needs_no_proxy(big):
     """The webhook's body is read beside other requests: GitHub's signature is accepted, and another is refused."""
-    secret, body = "a-secret-of-the-owner", b'{"ref": "main"}'
-    site.configure(schedule={"webhook": secret})
-    server = serve(site)
+    body = b'{"ref": "main"}'
+    _, server = big
 
     def call(signature):
         head = ["POST /refresh HTTP/1.1", "Host: x", "Connection: close", f"X-Hub-Signature-256: sha256={signature}"]
         head += [f"Content-Length: {len(body)}", "", ""]
         return server.raw("\r\n".join(head).encode() + body).split(b" ")[1]
 
-    assert call(hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()) == b"202"
+    assert call(hmac.new(SECRET.encode(), body, hashlib.sha256).hexdigest()) == b"202"
     assert call("0" * 64) == b"401"
 
 
-def test_files_are_sent_in_parts(big, site):
+@pytest.mark.integration
+def test_files_are_sent_in_parts(big):
     """The server sends files with validators and ranges (RFC 9110 section 14), as Flask does behind any other server."""
+    site, server = big
     whole = (site.content / "big/film.mp4").read_bytes()
-    answer = big.get("/big/film.mp4")
+    answer = server.get("/big/film.mp4")
     assert (answer.status, answer.body) == (200, whole)
     assert answer.headers["Content-Type"] == "video/mp4"
     etag = answer.headers["ETag"]
-    assert big.get("/big/film.mp4", If_None_Match=etag).status == 304
-    head = big.get("/big/film.mp4", method="HEAD")
+    assert server.get("/big/film.mp4", If_None_Match=etag).status == 304
+    head = server.get("/big/film.mp4", method="HEAD")
     assert (head.status, head.body, head.headers["Content-Length"]) == (200, b"", str(len(whole)))
     for said, part in (("bytes=0-0", whole[:1]), ("bytes=100-199", whole[100:200]), ("bytes=-5", whole[-5:])):
-        answer = big.get("/big/film.mp4", Range=said)
+        answer = server.get("/big/film.mp4", Range=said)
         assert (answer.status, answer.body) == (206, part)
         assert answer.headers["Content-Length"] == str(len(part))
-    assert big.get("/big/film.mp4", Range="bytes=0-9", If_Range='"other"').body == whole
-    assert big.get("/big/film.mp4", Range=f"bytes={len(whole)}-").status == 416
+    assert server.get("/big/film.mp4", Range="bytes=0-9", If_Range='"other"').body == whole
+    assert server.get("/big/film.mp4", Range=f"bytes={len(whole)}-").status == 416
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize(
     ("lines", "status"),
     [
@@ -113,7 +124,8 @@ def test_files_are_sent_in_parts(big, site):
 def test_a_request_names_one_host(big, lines, status):
     """A request without Host, or with several, is refused (RFC 9112 section 3.2)."""
     head = b"\r\n".join([b"GET /rss.xml HTTP/1.1", b"Connection: close", *lines, b"", b""])
-    assert big.raw(head).split(b" ")[1] == str(status).encode()
+    _, server = big
+    assert server.raw(head).split(b" ")[1] == str(status).encode()
 
 
 def test_header_names_with_underscores_are_dropped():
