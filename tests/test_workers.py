@@ -6,11 +6,14 @@ import resource
 import signal
 import socket
 import threading
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+import yaml
 from conftest import Server, Site, free_port, serving
 from hypothesis import settings
+from test_operations import metrics
 from waiting import answered, eventually
 
 pytestmark = [pytest.mark.integration, pytest.mark.unmeasured]
@@ -55,11 +58,16 @@ def health(server):
     return json.loads(server.get("/healthz").body)
 
 
-def hang_up(server, line):
-    """Ask a server to read its configuration again, and wait until its log has one line more with some words."""
-    count = server.log.read_text().count(line)
-    server.process.send_signal(signal.SIGHUP)
-    server.wait_for(lambda: server.log.read_text().count(line) == count + 1)
+@contextmanager
+def logged(server, words):
+    """Wait, after what is done in here, until the log of a server has another line with some words."""
+    count = server.log.read_text().count(words)
+    yield
+    server.wait_for(lambda: server.log.read_text().count(words) > count)
+
+
+RELOADED, UNCHANGED = "the configuration is reloaded", "the configuration is unchanged"
+NOT_RELOADED = "the configuration is not reloaded, the one before stays in effect: "
 
 
 def start(serve, site):
@@ -86,6 +94,13 @@ def shared(tmp_path_factory):
         yield site, start(serve, site)
 
 
+def sound(site):
+    """Return a copy of the configuration as it was before a mistake was made."""
+    beside = site.root / "sound.yaml"
+    beside.write_text(yaml.safe_dump(site.settings))
+    return beside
+
+
 def publishes(site, server):
     """Return whether an article that is saved is served."""
     title = f"article {len(list(site.content.iterdir()))}"
@@ -97,7 +112,7 @@ def publishes(site, server):
 def test_a_half_written_configuration(shared):
     """While the configuration is half written, at any byte, a killed worker comes back with the one that was read.
 
-    SIGHUP at that moment changes nothing, and the mistake is in the log, in /healthz and told by every command.
+    The mistake is in the log, in /healthz and told by every command.
     """
     site, two = shared
     file = site.root / "config.yaml"
@@ -106,8 +121,8 @@ def test_a_half_written_configuration(shared):
         file.write_bytes(whole[:size])
         kill_one(two, 2)
         assert {title for title, _ in facts(two)} == {"Test"}
-    file.write_bytes(b"site: {title: Half, url: https")
-    hang_up(two, "the configuration is not reloaded, the one before stays in effect: config.yaml:")
+    with logged(two, f"{NOT_RELOADED}config.yaml:"):
+        file.write_bytes(b"site: {title: Half, url: https")
     assert {title for title, _ in facts(two)} == {"Test"}
     said = health(two)
     assert (said["status"], said["failure"]) == (
@@ -115,35 +130,47 @@ def test_a_half_written_configuration(shared):
         "reload: the configuration is not reloaded",
     )
     assert site.process("status").returncode == 2
-    file.write_bytes(whole)
-    status = site.process("status", "--json")
+    status = site.process("status", "--json", "-c", str(sound(site)))
     assert (status.returncode, json.loads(status.stdout)["failures"][0]["task"]) == (2, "reload")
-    hang_up(two, "the configuration is reloaded")
+    with logged(two, UNCHANGED):
+        file.write_bytes(whole)
     two.wait_for(lambda: health(two)["failure"] is None)
     assert site.process("status").returncode == 0
     assert "ended unexpectedly (signal 9)" in two.log.read_text()
 
 
-def test_an_edit_without_a_signal(site, two):
-    """An edit of the configuration changes nothing by itself: a worker that is restarted answers as all others do."""
-    before = facts(two)
-    assert before == {("Test", "max-age=200")}
-    site.configure(site={"title": "Other"}, server={"max_age": 100})
+def test_an_edit_takes_effect(site, two):
+    """A changed configuration takes effect in all workers, also in those that are restarted, and the server serves on."""
+    assert facts(two) == {("Test", "max-age=200")}
+    with logged(two, RELOADED):
+        site.configure(site={"title": "Other"}, server={"max_age": 100})
     for _ in range(2):
         kill_one(two, 2)
     answered(lambda: two.ask("/feed.json"))
-    assert facts(two, 40) == before
+    assert facts(two, 40) == {("Other", "max-age=100")}
+
+
+def test_a_signal_without_an_edit(shared):
+    """SIGHUP replaces all workers also if the configuration is what it was."""
+    _, two = shared
+    workers, before = processes(two), facts(two)
+    with logged(two, RELOADED):
+        two.process.send_signal(signal.SIGHUP)
+    assert len(processes(two)) == 2
+    assert not processes(two) & workers
+    assert facts(two) == before
 
 
 def test_a_mistake_changes_nothing(shared):
-    """After SIGHUP with a mistake the workers are the same processes, publishing goes on, and one line says why."""
+    """After an edit with a mistake the workers are the same processes, publishing goes on, and one line says why."""
     site, two = shared
     workers, before = processes(two), facts(two)
     whole = (site.root / "config.yaml").read_text()
     for edit in ("server: {max_age: x, memory: y}", "state: sqlite:///other.db"):
-        (site.root / "config.yaml").write_text(f"site: {{title: Other, url: https://test.example}}\n{edit}\n")
-        hang_up(two, "the configuration is not reloaded, the one before stays in effect: config.yaml")
-    (site.root / "config.yaml").write_text(whole)
+        with logged(two, f"{NOT_RELOADED}config.yaml"):
+            (site.root / "config.yaml").write_text(f"site: {{title: Other, url: https://test.example}}\n{edit}\n")
+    with logged(two, UNCHANGED):
+        (site.root / "config.yaml").write_text(whole)
     said = [line for line in two.log.read_text().splitlines() if "not reloaded" in line][-2:]
     assert "config.yaml:2:10: server.max_age: must be a whole number; config.yaml:2:22: server.memory: must" in said[0]
     assert "state: can't change while feeds runs; restart it" in said[1]
@@ -153,7 +180,7 @@ def test_a_mistake_changes_nothing(shared):
 
 
 def test_a_valid_edit(site, two):
-    """After SIGHUP with a valid edit, publisher and workers use it; requests are answered meanwhile."""
+    """After a valid edit, publisher and workers use it; requests are answered meanwhile."""
     other = site.root / "other"
     other.mkdir()
     (other / "c.md").write_text("---\ntitle: c\ndate: 2026-05-01\n---\n\nText.\n")
@@ -170,15 +197,15 @@ def test_a_valid_edit(site, two):
 
     polls = threading.Thread(target=poll)
     polls.start()
-    site.configure(
-        site={"title": "Other"},
-        server={"max_age": 100, "workers": 3},
-        content={"path": "other"},
-        feeds={"guard": 1, "by": ["tag"]},
-        schedule={"before": "touch was-run", "webhook": "a-secret-of-twenty-letters"},
-    )
     try:
-        hang_up(two, "the configuration is reloaded")
+        with logged(two, RELOADED):
+            site.configure(
+                site={"title": "Other"},
+                server={"max_age": 100, "workers": 3},
+                content={"path": "other"},
+                feeds={"guard": 1, "by": ["tag"]},
+                schedule={"before": "touch was-run", "webhook": "a-secret-of-twenty-letters"},
+            )
     finally:
         over.set()
         polls.join()
@@ -195,16 +222,17 @@ def test_a_valid_edit(site, two):
 
 
 def test_workers_that_do_not_start(shared):
-    """After SIGHUP with a configuration with which no worker starts, the old workers and the publisher stay."""
+    """After an edit with which no worker starts, the old workers and the publisher stay."""
     site, two = shared
     workers, before = processes(two), facts(two)
     whole = (site.root / "config.yaml").read_bytes()
-    site.configure(site={"title": "Other"})
     limits = resource.prlimit(two.process.pid, resource.RLIMIT_NOFILE)
     resource.prlimit(two.process.pid, resource.RLIMIT_NOFILE, (open_files(two) + 2, limits[1]))
-    hang_up(two, "not reloaded, the one before stays in effect: the workers can't be started: Too many open files")
+    with logged(two, f"{NOT_RELOADED}the workers can't be started: Too many open files"):
+        (site.root / "config.yaml").write_bytes(whole.replace(b"Test", b"Other"))
     resource.prlimit(two.process.pid, resource.RLIMIT_NOFILE, limits)
-    (site.root / "config.yaml").write_bytes(whole)
+    with logged(two, UNCHANGED):
+        (site.root / "config.yaml").write_bytes(whole)
     assert processes(two) == workers
     assert facts(two) == before
     assert publishes(site, two)
@@ -225,6 +253,26 @@ def test_a_worker_that_is_killed_again_and_again(site, two):
     assert two.stop() == 0
 
 
+def test_a_worker_that_is_restarted_counts_on(site, serve):
+    """What a worker has counted stays counted when another replaces it, and no file is left behind each time."""
+    port = free_port()
+    site.configure(server={"metrics": f"127.0.0.1:{port}"})
+    server = serve(site)
+    asked = 'feeds_requests_total{document="other",status="404"}'
+    for number in range(1, 3):
+        assert server.ask("/no/such").status == 404
+        server.wait_for(lambda number=number: metrics(port).get(asked) == number)
+        (worker,) = processes(server)
+        environment = dict(
+            line.split("=", 1) for line in Path(f"/proc/{worker}/environ").read_text().split("\0") if line
+        )
+        folder = Path(environment["PROMETHEUS_MULTIPROC_DIR"])
+        assert {file.name for file in folder.iterdir()} == {"counter_0-0.db", "histogram_0-0.db"}
+        kill_one(server, 1)
+        server.wait_for(lambda: server.ask("/healthz").status == 200)
+    assert metrics(port)[asked] == 2
+
+
 def test_workers_that_can_not_be_restarted(site, serve):
     """While no process can be started, the publisher goes on; a worker comes back as soon as one can."""
     site.article("a.md", title="a")
@@ -241,22 +289,25 @@ def test_workers_that_can_not_be_restarted(site, serve):
 
 
 def test_a_publisher_alone_reloads(site):
-    """A publisher without workers takes a valid edit on SIGHUP, and keeps the configuration after one with a mistake."""
+    """A publisher without workers uses a valid edit, or SIGHUP, and keeps the configuration after one with a mistake."""
     site.configure(server={"port": free_port()})
     server = Server(site.root, "--role", "publisher")
     try:
         site.article("a.md", title="a")
         server.wait_for(lambda: ", 1 article" in site.run("status").stdout)
         whole = (site.root / "config.yaml").read_bytes()
-        (site.root / "config.yaml").write_text("site: [")
-        hang_up(server, "not reloaded")
+        with logged(server, NOT_RELOADED):
+            (site.root / "config.yaml").write_text("site: [")
         server.wait_for(lambda: health(server)["status"] == "degraded")
-        (site.root / "config.yaml").write_bytes(whole)
-        site.configure(content={"path": "other"}, feeds={"guard": 1})
+        with logged(server, UNCHANGED):
+            (site.root / "config.yaml").write_bytes(whole)
         (site.root / "other").mkdir()
         site.content.joinpath("a.md").replace(site.root / "other/a.md")
         (site.root / "other/b.md").write_text("---\ntitle: b\ndate: 2026-05-01\n---\n\nText.\n")
-        hang_up(server, "the configuration is reloaded")
+        with logged(server, RELOADED):
+            site.configure(content={"path": "other"}, feeds={"guard": 1})
+        with logged(server, RELOADED):
+            server.process.send_signal(signal.SIGHUP)
         server.wait_for(lambda: ", 2 articles" in site.run("status").stdout)
         server.wait_for(lambda: health(server)["status"] == "ok")
     finally:

@@ -1,7 +1,8 @@
 """`feeds serve`: one publishing process, and the workers that it starts; or one of the two alone.
 
-The configuration is read when the command starts, and again on SIGHUP. All parts use one configuration: workers are
-given the one that this process has read (`workers`), and a new one takes effect in all of them, or in none.
+The configuration is read when the command starts, and again when its file has changed and on SIGHUP. All parts use one
+configuration: workers are given the one that this process has read (`workers`), and a new one takes effect in all of
+them, or in none.
 """
 
 import atexit
@@ -52,9 +53,9 @@ _LOOK_EVERY = 0.5  # seconds between two looks at whether a signal came
 def serve(call: Call, role: str, host: str | None, port: int | None, workers: int | None, drafts: bool) -> int:
     """Watch the folder, regenerate, and serve the feeds.
 
-    Until Ctrl-C or SIGTERM. SIGHUP reads the configuration again: it takes effect if it has no mistake. With several
-    roles, any number of processes share one catalog: `web` answers and needs no folder; `publisher` regenerates and
-    answers nothing but /healthz, and of several one leads while others stand by.
+    Until Ctrl-C or SIGTERM. A changed configuration takes effect if it has no mistake; SIGHUP reads it again at any
+    time. With several roles, any number of processes share one catalog: `web` answers and needs no folder; `publisher`
+    regenerates and answers nothing but /healthz, and of several one leads while others stand by.
     """
     settings = call.settings
     where = _Where(host, port, workers)
@@ -102,6 +103,33 @@ class _Where(NamedTuple):
         }
 
 
+class _ConfigFile:
+    """The file of the configuration, whose changes are noticed by looking at it again and again."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._used = self._before = self._state()
+
+    def changed(self) -> bool:
+        """Return whether the file has changed since it was read, and not since the last call: nobody is writing it."""
+        state = self._state()
+        settled, self._before = state == self._before, state
+        return settled and state is not None and state != self._used
+
+    def read(self) -> config.Config:
+        """Return the configuration as it is now. Raise `ConfigError` for mistakes."""
+        self._used = self._state()
+        return config.load(self._path, os.environ)
+
+    def _state(self) -> tuple[int, int, int] | None:
+        """Return what differs when the file is written or replaced; None if there is no file."""
+        try:
+            found = self._path.stat()
+        except OSError:
+            return None
+        return found.st_mtime_ns, found.st_size, found.st_ino
+
+
 class _Service:
     """A publisher, workers, or both, which use one configuration at a time."""
 
@@ -111,6 +139,8 @@ class _Service:
         self._where = where
         self._key = key
         self._settings = call.settings
+        self._file = _ConfigFile(call.config_file)
+        self._rejected = False  # whether the last reload found a mistake
         host, port = where.host_of(call.settings), where.port_of(call.settings)
         self._memory = cast("Memory", multiprocessing.get_context("spawn").RawArray(ctypes.c_char, RECORD_BYTES))
         self._teller = Teller(call.settings, role, host, port, quiet=call.quiet, key=key)
@@ -176,9 +206,10 @@ class _Service:
         stop = health.serve(host, port, health.Health(self._catalog, self._failures, self._publishes))
         self._start()
         while not over.wait(_LOOK_EVERY):  # a signal that another thread is given doesn't wake this one
-            if again.is_set():
+            if again.is_set() or self._file.changed():
+                asked = again.is_set()
                 again.clear()
-                self._reload(lambda _: None)
+                self._reload(lambda _: None, asked=asked)
         self._stop()
         stop()
 
@@ -199,7 +230,11 @@ class _Service:
         )
         workers.on_startup(self._start)
         workers.on_shutdown(self._stop)
-        workers.run(lambda: self._reload(lambda settings: workers.replace(settings, where.workers_of(settings))))
+
+        def reload(*, asked: bool) -> None:
+            self._reload(lambda settings: workers.replace(settings, where.workers_of(settings)), asked=asked)
+
+        workers.run(reload, self._file.changed)
 
     def _start(self) -> None:
         self._failures.succeeded("reload")  # a mistake that an earlier process has found was corrected
@@ -212,10 +247,16 @@ class _Service:
         if self._keeper:
             self._keeper.stop()
 
-    def _reload(self, replace_workers: Callable[[config.Config], object]) -> None:
-        """Read the configuration again, and use it everywhere; if that fails, the one before stays in effect."""
+    def _reload(self, replace_workers: Callable[[config.Config], object], *, asked: bool) -> None:
+        """Read the configuration again, and use it everywhere; if that fails, the one before stays in effect.
+
+        With `asked`, also if it says the same as before: a file beside it may have changed.
+        """
         try:
             settings = self._read_again()
+            if settings == self._settings and not asked:
+                self._accepted("unchanged")
+                return
             keeper = self._new_keeper(settings) if self._keeper else None
             replace_workers(settings)
             self._settings = settings
@@ -229,19 +270,25 @@ class _Service:
             said = f"the configuration is not reloaded, the one before stays in effect: {reason}"
             code = error.exit_code if isinstance(error, FeedsError) else FeedsError.exit_code
             self._failures.failed("reload", TaskFailed(said, _NOT_RELOADED, code))
+            self._rejected = True
             say(said)
             return
+        self._accepted("reloaded")
+
+    def _accepted(self, how: str) -> None:
+        """Report that the configuration has no mistake: in the log, unless it is what it was and nothing was wrong."""
         self._failures.succeeded("reload")
-        if not self._call.quiet:
-            say(f"the configuration is reloaded ({datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC)")
+        if not self._call.quiet and (how == "reloaded" or self._rejected):
+            say(f"the configuration is {how} ({datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC)")
+        self._rejected = False
 
     def _read_again(self) -> config.Config:
         """Return the configuration as it is now. Raise `ConfigError` for mistakes, and for what can't change."""
-        file = self._call.config_file
-        settings = config.load(file, os.environ)
+        settings = self._file.read()
         before, after = self._where.fixed(self._settings), self._where.fixed(settings)
         changed = [key for key in before if before[key] != after[key]]
         if changed:
+            file = self._call.config_file
             raise ConfigError([f"{file}: {key}: can't change while feeds runs; restart it" for key in changed])
         return settings
 

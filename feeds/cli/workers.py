@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from multiprocessing.synchronize import Semaphore
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from granian.constants import HTTPModes, Interfaces, RuntimeModes
 from granian.http import HTTP1Settings
@@ -45,6 +45,8 @@ class Loader:
     preview_key: str
     memory: Memory
     ready: Semaphore  # released by each worker that is about to listen
+    generation: int = 0  # 0 or 1: workers of the two run side by side while one replaces the other
+    number: int = 0  # of the worker
 
     def __call__(self) -> "Application":
         """Return the application of a worker, in its process."""
@@ -56,7 +58,15 @@ class Loader:
             preview_key=self.preview_key,
             memory=self.memory,
             ready=self.ready.release,
+            name=f"{self.generation}-{self.number}",
         )
+
+
+class Reload(Protocol):
+    """Reads the configuration again and uses it; `asked` is whether a signal asked for it."""
+
+    def __call__(self, *, asked: bool) -> None:
+        """Do it."""
 
 
 class Workers(MPServer):
@@ -82,16 +92,17 @@ class Workers(MPServer):
             log_level=LogLevels.info if verbose else LogLevels.error,
         )
         self._loader = loader
-        self._reload_configuration: Callable[[], object] = lambda: None
+        self._reload_configuration: Reload = lambda *, asked: None  # noqa: ARG005
+        self._changed: Callable[[], bool] = lambda: False
         self.wrks: list[Any]
         self.reload_signal: bool
         self._delays: dict[int, float] = {}  # seconds, by the number of a worker
         self._due: dict[int, float] = {}  # when a worker that ended is replaced
 
-    def run(self, reload_configuration: Callable[[], object]) -> None:
-        """Start the workers and keep them running; on SIGHUP, call `reload_configuration`."""
+    def run(self, reload_configuration: Reload, changed: Callable[[], bool]) -> None:
+        """Start the workers and keep them running; on SIGHUP, and if `changed()`, call `reload_configuration`."""
         _allow_connections()
-        self._reload_configuration = reload_configuration
+        self._reload_configuration, self._changed = reload_configuration, changed
         self.serve(target_loader=cast("Any", self._loader), wrap_loader=False)
 
     def replace(self, settings: config.Config, count: int) -> None:
@@ -99,7 +110,8 @@ class Workers(MPServer):
 
         The new ones listen before the old ones end. Raise `FeedsError` if they can't be started: the old ones stay.
         """
-        loader = replace(self._loader, settings=settings, ready=_semaphore())
+        generation = 1 - self._loader.generation
+        loader = replace(self._loader, settings=settings, ready=_semaphore(), generation=generation)
         old, new = (self._loader, self.wrks), list[Any]()
         self._loader = loader
         try:
@@ -126,7 +138,7 @@ class Workers(MPServer):
         target: Any,
         callback_loader: Any,  # noqa: ARG002  # all workers have the same
     ) -> Any:
-        return super()._spawn_worker(idx, target, self._loader)
+        return super()._spawn_worker(idx, target, replace(self._loader, number=idx))
 
     def _serve_loop(self, spawn_target: Any, target_loader: Any) -> None:  # noqa: ARG002  # granian's interface
         while not self.interrupt_signal:
@@ -136,9 +148,9 @@ class Workers(MPServer):
                 self._note_end(self.interrupt_children.pop())
             for number in [number for number, due in self._due.items() if due <= time.monotonic()]:
                 self._restart(number, spawn_target)
-            if self.reload_signal:
-                self.reload_signal = False
-                self._reload_configuration()
+            if self.reload_signal or self._changed():
+                asked, self.reload_signal = self.reload_signal, False
+                self._reload_configuration(asked=asked)
         self.interrupt_children.clear()  # granian exits with 1 for those that ended while we did
 
     def _note_end(self, number: int) -> None:

@@ -31,8 +31,8 @@ class Urgency(IntEnum):
     ARCHIVE = 3
 
 
-# jobs that may be waiting
-_AT_MOST = {Urgency.POLLED: 1_000, Urgency.DOCUMENT: 200, Urgency.PAGE: 50, Urgency.ARCHIVE: 50}
+# jobs that may wait; as many requests may wait for them on an asynchronous server (`feeds.web.lanes`)
+AT_MOST = {Urgency.POLLED: 1_000, Urgency.DOCUMENT: 200, Urgency.PAGE: 50, Urgency.ARCHIVE: 50}
 
 
 class Busy(FeedsError):
@@ -77,7 +77,7 @@ class Workshop:
         with self._lock:
             asked = self._asked.get(key)
             if asked is None:
-                if self._waiting[urgency] >= _AT_MOST[urgency]:
+                if self._waiting[urgency] >= AT_MOST[urgency]:
                     raise Busy("too much is to be rendered")
                 self._waiting[urgency] += 1
                 asked = self._asked[key] = time.monotonic(), Future()

@@ -52,7 +52,9 @@ def create_app(config_file: str | os.PathLike[str] | None = None) -> Flask:
     return make_app(config.load(Path(config_file or os.environ.get("FEEDS_CONFIG", "config.yaml")), os.environ))
 
 
-def make_app(settings: config.Config, *, parent: int = 0, preview_key: str = "", memory: Memory | None = None) -> Flask:
+def make_app(
+    settings: config.Config, *, parent: int = 0, preview_key: str = "", memory: Memory | None = None, name: str = ""
+) -> Flask:
     """Return the WSGI application for a configuration that was read before.
 
     Args:
@@ -60,6 +62,7 @@ def make_app(settings: config.Config, *, parent: int = 0, preview_key: str = "",
         parent: the id of the process that publishes and has started this one as its worker; 0 if none has.
         preview_key: opens what is not published yet; empty: nothing does.
         memory: where the publishing process says what fails.
+        name: of this process's metrics, which the next process of that name continues; empty: the process id.
     """
     endings: list[Callable[[], Any]] = []
     if parent:
@@ -82,7 +85,7 @@ def make_app(settings: config.Config, *, parent: int = 0, preview_key: str = "",
     app.url_map.strict_slashes = app.url_map.merge_slashes = False  # a redirect would carry the request's Host
     tasks: list[Callable[[list[Request]], Any]] = []
     room = server.memory << 20
-    counters = _count(tasks)
+    counters = _count(tasks, name)
     documents = Documents(
         catalog, site, answer, room=room, deltas=server.deltas, timed=counters.rendered if counters else _nothing
     )
@@ -165,13 +168,13 @@ def _nothing(*_facts: object) -> None:
     """Do nothing with what nobody wants to know."""
 
 
-def _count(tasks: list[Callable[[list[Request]], Any]]) -> "Counters | None":
-    """Count what happens, if somebody wants it counted. Gives what is to be told of renders and polls."""
+def _count(tasks: list[Callable[[list[Request]], Any]], name: str) -> "Counters | None":
+    """Return what counts requests, renders and polls; None if no metrics are wanted."""
     if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
         return None
     from feeds.web.metrics import Counters
 
-    counters = Counters()
+    counters = Counters(name)
     tasks.append(counters.count)
     return counters
 

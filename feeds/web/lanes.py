@@ -9,6 +9,8 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple, TypeVar
 
+from feeds.documents.workshop import AT_MOST, Urgency
+
 T = TypeVar("T")
 
 
@@ -22,10 +24,12 @@ class Limits(NamedTuple):
 
 LANES = {
     "catalog": Limits(threads=2, waiting=1_000, seconds=5),  # whether there is a later revision; compressing a body
-    "polled": Limits(threads=4, waiting=1_000, seconds=5),  # a live document that was served in an earlier version
-    "document": Limits(threads=4, waiting=200, seconds=5),  # another one that is to be rendered
-    "archive": Limits(threads=2, waiting=50, seconds=5),
-    "page": Limits(threads=2, waiting=50, seconds=5),
+    "polled": Limits(
+        threads=4, waiting=AT_MOST[Urgency.POLLED], seconds=5
+    ),  # a live document that was served in an earlier version
+    "document": Limits(threads=4, waiting=AT_MOST[Urgency.DOCUMENT], seconds=5),  # another one that is to be rendered
+    "archive": Limits(threads=2, waiting=AT_MOST[Urgency.ARCHIVE], seconds=5),
+    "page": Limits(threads=2, waiting=AT_MOST[Urgency.PAGE], seconds=5),
     "other": Limits(threads=2, waiting=50, seconds=10),  # what Flask answers: files, statistics, previews, errors
 }
 BODY_SECONDS = 10  # for the body of a request

@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import prometheus_client as prometheus
+from prometheus_client import values
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
@@ -30,9 +31,11 @@ _PAGES = {"/", "/feeds.opml"}  # that are named
 
 
 class Counters:
-    """The counts of one worker."""
+    """The counts of one worker, in files with its name; they are continued if there are such files."""
 
-    def __init__(self) -> None:
+    def __init__(self, name: str = "") -> None:
+        if name:  # otherwise the process id, which would leave files behind for each worker that is replaced
+            values.ValueClass = values.MultiProcessValue(lambda: name)  # type: ignore[no-untyped-call]
         registry = prometheus.CollectorRegistry()  # that nobody asks: the files of all workers are what is asked for
         counter, histogram = prometheus.Counter, prometheus.Histogram
         self._requests = counter("feeds_requests", "Requests.", ["document", "status"], registry=registry)

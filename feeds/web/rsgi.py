@@ -126,12 +126,12 @@ class Application:
 
 
 def create_rsgi(
-    settings: config.Config, *, parent: int, preview_key: str, memory: Memory, ready: Callable[[], object]
+    settings: config.Config, *, parent: int, preview_key: str, memory: Memory, ready: Callable[[], object], name: str
 ) -> Application:
     """Return the application for granian, as `feeds.web.make_app` makes it; `ready` is called before it listens."""
     logs.set_up()
     keep_little_free_memory()
-    app = make_app(settings, parent=parent, preview_key=preview_key, memory=memory)
+    app = make_app(settings, parent=parent, preview_key=preview_key, memory=memory, name=name)
     gc.collect()
     gc.freeze()  # a full collection looks at each object that is not, and holds the interpreter meanwhile
     return Application(app.extensions["feeds.front"], ready)
