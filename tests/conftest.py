@@ -30,6 +30,7 @@ import sqlalchemy
 import yaml
 from click.testing import CliRunner
 from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
+from waiting import answered, eventually
 from werkzeug.test import Client as WsgiClient
 from werkzeug.test import EnvironBuilder
 
@@ -631,23 +632,36 @@ class Server(Client):
             yield ask
 
     def wait_for(self, condition, seconds=120):
-        """Wait until something holds; gives how long it took."""
-        began = time.monotonic()
-        while time.monotonic() - began < seconds:
+        """Wait until something holds, while the server runs; return how long it took."""
+
+        def holds():
             assert self.process.poll() is None, self.log.read_text()
             try:
-                if condition():
-                    return time.monotonic() - began
+                return condition()
             except OSError:
-                pass
-            time.sleep(0.02)
-        raise AssertionError(f"not within {seconds} s:\n{self.log.read_text()}")
+                return False
+
+        began = time.monotonic()
+        eventually(holds, seconds, self.log.read_text)
+        return time.monotonic() - began
 
     def stop(self, how=signal.SIGTERM):
         """End the server: Ctrl-C reaches all its processes, another signal the first; gives its exit code."""
         if self.process.poll() is None:
             (os.killpg if how == signal.SIGINT else os.kill)(self.process.pid, how)
         return self.process.wait(60)
+
+
+class PatientServer(Server):
+    """A server whose client asks again after a 503, as it is told to."""
+
+    def get(self, path, method="GET", **headers):
+        """Send a request until it is answered."""
+        return answered(lambda: super(PatientServer, self).get(path, method, **headers))
+
+    def ask(self, path, *headers, method="GET"):
+        """Send a request over a bare socket until it is answered."""
+        return answered(lambda: super(PatientServer, self).ask(path, *headers, method=method))
 
 
 @contextmanager

@@ -1,7 +1,8 @@
 """A publisher and its clock in the test's own process: what `feeds serve` does, without the process."""
 
-import time
 from contextlib import contextmanager
+
+from waiting import eventually
 
 from feeds import schedule
 from feeds.catalog import Catalog, Failures
@@ -9,15 +10,6 @@ from feeds.cli.common import make_publisher
 from feeds.command import Command
 from feeds.errors import FeedsError
 from feeds.publish import Outcome
-
-
-def eventually(condition, seconds=120):
-    """Wait until a condition holds; return its value."""
-    until = time.monotonic() + seconds
-    while not (value := condition()):
-        assert time.monotonic() < until, "it never came true"
-        time.sleep(0.01)
-    return value
 
 
 class Running:

@@ -18,7 +18,7 @@ import pytest
 from conftest import REPOSITORY, free_port
 from hypothesis import given
 from hypothesis import strategies as st
-from keepers import eventually
+from waiting import eventually
 from werkzeug.wrappers import Request
 
 from feeds.audience import OTHER, Poll, Report, Tally, close_days, network, subscribers

@@ -14,6 +14,7 @@ import pytest
 import sqlalchemy
 from hypothesis import given
 from hypothesis import strategies as st
+from waiting import eventually
 
 from feeds.catalog import Catalog, Reading, Rendition, Run
 from feeds.catalog.rows import micros, moment, packed, unpacked
@@ -199,10 +200,7 @@ def test_a_regeneration_can_be_asked_for(state):
 
 def taken(leadership):
     """Take the lead, as soon as the database knows that nobody has it; return whether that was within two minutes."""
-    until = time.monotonic() + 120
-    while not (ours := leadership.take()) and time.monotonic() < until:
-        time.sleep(0.02)
-    return ours
+    return eventually(leadership.take)
 
 
 @pytest.fixture

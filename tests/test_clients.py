@@ -10,8 +10,7 @@ import subprocess
 
 import feedparser
 import pytest
-from conftest import Site
-from waiting import PatientServer
+from conftest import PatientServer, Site
 
 pytestmark = pytest.mark.integration
 

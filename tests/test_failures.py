@@ -11,7 +11,8 @@ import pytest
 from conftest import Server, Site, free_port
 from hypothesis import given
 from hypothesis import strategies as st
-from keepers import eventually, keeping
+from keepers import keeping
+from waiting import eventually
 
 from feeds.catalog import Catalog, Failure, Failures
 from feeds.catalog.failures import RECORD_BYTES, TASKS, changed, decode

@@ -13,12 +13,12 @@ from types import SimpleNamespace
 import brotli
 import pytest
 import zstandard
-from conftest import App, Site, until_refused
+from conftest import App, PatientServer, Site, until_refused
 from hypothesis import given
 from hypothesis import strategies as st
 from lxml import etree
 from rules import faults
-from waiting import PatientServer, eventually
+from waiting import eventually
 
 from feeds.documents import Documents
 from feeds.web.answer import Answer, Freshness

@@ -11,7 +11,7 @@ from types import SimpleNamespace
 
 import pytest
 from conftest import Site, serving
-from keepers import eventually
+from waiting import eventually
 
 from feeds.documents import Busy
 from feeds.documents.workshop import Urgency, Workshop

@@ -13,8 +13,8 @@ import subprocess
 import brotli
 import pytest
 import zstandard
-from conftest import REPOSITORY, Site, free_port, until_refused
-from waiting import PatientServer, eventually
+from conftest import REPOSITORY, PatientServer, Site, free_port, until_refused
+from waiting import eventually
 
 DOCUMENTS = ["rss.xml", "atom.xml", "feed.json"]
 DECODE = {"": bytes, "br": brotli.decompress, "gzip": gzip.decompress,

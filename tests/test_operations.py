@@ -11,9 +11,9 @@ import urllib.request
 from datetime import datetime
 
 import pytest
-from conftest import Site, free_port
+from conftest import PatientServer, Site, free_port
 from test_history import history
-from waiting import PatientServer, answered, eventually
+from waiting import answered, eventually
 
 from feeds.documents import Documents
 from feeds.web.journal import Request

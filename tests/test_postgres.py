@@ -9,7 +9,7 @@ import time
 
 import pytest
 from conftest import PASSWORD, Site
-from keepers import eventually
+from waiting import eventually
 
 from feeds.catalog import Catalog, Visit
 from feeds.catalog.postgres import Postgres as Engine

@@ -20,7 +20,8 @@ import psycopg
 import pytest
 import yaml
 from conftest import NOW, Server, free_port
-from keepers import eventually, keeping
+from keepers import keeping
+from waiting import eventually
 
 from feeds import schedule
 from feeds.catalog import Catalog, sessions

@@ -18,7 +18,8 @@ from types import SimpleNamespace
 
 import pytest
 from apscheduler.executors.base import BaseExecutor
-from keepers import eventually, keeping
+from keepers import keeping
+from waiting import eventually
 from werkzeug.wrappers import Request
 
 from feeds import command as commands

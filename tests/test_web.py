@@ -12,8 +12,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from conftest import App, Site
-from waiting import PatientServer, answered, eventually
+from conftest import App, PatientServer, Site
+from waiting import answered, eventually
 
 from feeds.catalog import Failures
 from feeds.errors import FolderGone

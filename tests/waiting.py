@@ -2,32 +2,24 @@
 
 import time
 
-from conftest import Server
+_FIRST, _LONGEST = 0.005, 0.15  # seconds between two looks: those who wait leave the machine to what they wait for
 
 
-def eventually(condition, seconds=120):
-    """Wait until a condition holds, and return its value."""
-    until = time.monotonic() + seconds
+def eventually(condition, seconds=120, why=lambda: ""):
+    """Wait until a condition holds; return its value. If it never does, fail with what `why` returns."""
+    until, pause = time.monotonic() + seconds, _FIRST
     while not (value := condition()):
-        assert time.monotonic() < until, f"not within {seconds} s"
-        time.sleep(0.02)
+        assert time.monotonic() < until, f"not within {seconds} s\n{why()}"
+        time.sleep(pause)
+        pause = min(1.5 * pause, _LONGEST)
     return value
 
 
 def answered(ask):
-    """Return the first answer that is not 503: where rendering takes long, a client is told to ask again."""
-    while (answer := ask()).status == 503:
-        time.sleep(0.1)
-    return answer
+    """Return the first response that is not 503: where rendering takes long, a client is told to ask again."""
 
+    def response():
+        got = ask()
+        return None if got.status == 503 else got
 
-class PatientServer(Server):
-    """A server whose client asks again after a 503, as it is told to."""
-
-    def get(self, path, method="GET", **headers):
-        """Send a request until it is answered."""
-        return answered(lambda: super(PatientServer, self).get(path, method, **headers))
-
-    def ask(self, path, *headers, method="GET"):
-        """Send a request over a bare socket until it is answered."""
-        return answered(lambda: super(PatientServer, self).ask(path, *headers, method=method))
+    return eventually(response)
