@@ -11,10 +11,10 @@ serve: $(VENV)/.run  ## serve the demo site (config.yaml, content/)
 	@exec $(BIN)/feeds serve
 
 test: $(VENV)/.dev  ## the whole test suite
-	$(BIN)/python -m pytest -n 4 --dist worksteal $(ARGS)
+	$(BIN)/python -m pytest -n 6 --dist worksteal $(ARGS)
 
 test-fast: $(VENV)/.dev  ## the tests without servers, other processes and waiting for the clock
-	$(BIN)/python -m pytest -n 4 --dist worksteal -m "not integration" $(ARGS)
+	$(BIN)/python -m pytest -n 6 --dist worksteal -m "not integration" $(ARGS)
 
 lint: $(VENV)/.dev  ## format, lint, types, floors
 	$(BIN)/ruff format --check .

@@ -192,9 +192,10 @@ def test_who_has_lost_the_lock_writes_no_more(site, state, store, postgres):
         done, written = store.build(site.root, "--output", f"s3://{bucket}")
     assert (done.returncode, done.stderr.count("\n")) == (3, 1), done.stderr
     assert "the connection that held the lock is lost" in done.stderr
-    assert 3 <= len(written) < 30
     assert store.build(site.root, "--output", f"s3://{bucket}")[0].returncode == 0
-    assert store.build(site.root, "--output", f"s3://{undisturbed}")[0].returncode == 0
+    done, everything = store.build(site.root, "--output", f"s3://{undisturbed}")
+    assert done.returncode == 0
+    assert 3 <= len(written) < len(everything)
     assert shown(store.objects(bucket)) == shown(store.objects(undisturbed))
 
 
