@@ -18,7 +18,7 @@ from types import SimpleNamespace
 
 import pytest
 from apscheduler.executors.base import BaseExecutor
-from keepers import keeping
+from keepers import Running, keeping
 from waiting import eventually
 from werkzeug.wrappers import Request
 
@@ -277,6 +277,20 @@ def test_nothing_shows_before_the_hour_and_everything_right_after(site, app):
                 time.sleep(0.1)
         eventually(lambda: "soon" in server.titles())
         assert server.get("/tag/soon/rss.xml").status == 200
+
+
+def test_an_hour_that_comes_during_a_run(site):
+    """An article whose hour comes after a run has read the clock, and before the alarm is set, is published at once."""
+    now = datetime.now(UTC)
+    site.article("a.md", title="a", date=(now - timedelta(hours=1)).isoformat())
+    site.publish(now - timedelta(hours=2))
+    running = Running(site, site.catalog)
+    running.keeper._clock.start(paused=True)
+    try:
+        running.keeper._set_alarm(timedelta(0))
+        assert now <= running.fires_at("alarm") <= datetime.now(UTC)
+    finally:
+        running.keeper._clock.shutdown()
 
 
 @pytest.mark.needs("faketime")

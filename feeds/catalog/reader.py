@@ -216,11 +216,14 @@ class Reader(PageReader):
         )
         return [(row.path, moment(row.live_from)) for row in self._connection.execute(chosen)]
 
-    def next_change(self, now: datetime) -> datetime | None:
-        """Give the next hour at which an article goes live or expires by itself."""
-        going = sa.select(sa.func.min(articles.c.live_from)).where(
-            articles.c.waiting.is_(True), articles.c.live_from > micros(now)
-        )
+    def next_change(self, after: datetime | None = None) -> datetime | None:
+        """Return the next hour at which an article goes live or expires by itself; one that has come was not seen yet.
+
+        Articles that go live count only `after` a moment, if there is one.
+        """
+        going = sa.select(sa.func.min(articles.c.live_from)).where(articles.c.waiting.is_(True))
+        if after:
+            going = going.where(articles.c.live_from > micros(after))
         leaving = sa.select(sa.func.min(articles.c.expires)).where(
             articles.c.live.is_(True), articles.c.expires.isnot(None)
         )

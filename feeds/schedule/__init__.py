@@ -314,11 +314,11 @@ class Keeper:
         return self._stop.is_set() or not self.leads
 
     def _set_alarm(self, not_before: timedelta) -> None:
-        """Wake when the next article goes live or expires; one whose time is over and that is still there: soon."""
+        """Wake when the next article goes live or expires; at once if its hour has come during the last run."""
         now = datetime.now(UTC)
         hour = None
         with suppress(CatalogError), self._catalog.reading() as catalog:
-            hour = catalog.next_change(now)
+            hour = catalog.next_change()
         hour = min(hour or now + _AT_LEAST_EVERY, now + _AT_LEAST_EVERY)
         self._wake_at(max(hour, now + not_before), "alarm")
 
