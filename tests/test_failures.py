@@ -2,6 +2,7 @@
 
 import json
 import resource
+import signal
 import subprocess
 import urllib.request
 from datetime import UTC, datetime
@@ -12,6 +13,7 @@ from conftest import Server, Site, free_port
 from hypothesis import given
 from hypothesis import strategies as st
 from keepers import keeping
+from test_workers import NOT_RELOADED, RELOADED, UNCHANGED, logged
 from waiting import eventually
 
 from feeds.catalog import Catalog, Failure, Failures
@@ -339,3 +341,30 @@ def test_all_failures_fit_into_a_record(reasons, cut):
     assert len(record) == RECORD_BYTES
     assert decode(record) == expected
     assert decode(record[:cut]) in ({}, expected)
+
+
+@pytest.mark.integration
+def test_a_publisher_alone_reloads(site):
+    """A publisher without workers uses a valid edit, or SIGHUP, and keeps the configuration after one with a mistake."""
+    site.configure(server={"port": free_port()})
+    server = Server(site.root, "--role", "publisher")
+    try:
+        site.article("a.md", title="a")
+        server.wait_for(lambda: ", 1 article" in site.run("status").stdout)
+        whole = (site.root / "config.yaml").read_bytes()
+        with logged(server, NOT_RELOADED):
+            (site.root / "config.yaml").write_text("site: [")
+        server.wait_for(lambda: health(server)["status"] == "degraded")
+        with logged(server, UNCHANGED):
+            (site.root / "config.yaml").write_bytes(whole)
+        (site.root / "other").mkdir()
+        site.content.joinpath("a.md").replace(site.root / "other/a.md")
+        (site.root / "other/b.md").write_text("---\ntitle: b\ndate: 2026-05-01\n---\n\nText.\n")
+        with logged(server, RELOADED):
+            site.configure(content={"path": "other"}, feeds={"guard": 1})
+        with logged(server, RELOADED):
+            server.process.send_signal(signal.SIGHUP)
+        server.wait_for(lambda: ", 2 articles" in site.run("status").stdout)
+        server.wait_for(lambda: health(server)["status"] == "ok")
+    finally:
+        assert server.stop() == 0

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from conftest import Server, Site, free_port, serving
+from conftest import Site, free_port, serving
 from hypothesis import settings
 from test_operations import metrics
 from waiting import answered, eventually
@@ -286,32 +286,6 @@ def test_workers_that_can_not_be_restarted(site, serve):
     resource.prlimit(pid, resource.RLIMIT_NOFILE, limits)
     site.article("b.md", title="b")
     server.wait_for(lambda: sorted(server.titles()) == ["a", "b"])
-
-
-def test_a_publisher_alone_reloads(site):
-    """A publisher without workers uses a valid edit, or SIGHUP, and keeps the configuration after one with a mistake."""
-    site.configure(server={"port": free_port()})
-    server = Server(site.root, "--role", "publisher")
-    try:
-        site.article("a.md", title="a")
-        server.wait_for(lambda: ", 1 article" in site.run("status").stdout)
-        whole = (site.root / "config.yaml").read_bytes()
-        with logged(server, NOT_RELOADED):
-            (site.root / "config.yaml").write_text("site: [")
-        server.wait_for(lambda: health(server)["status"] == "degraded")
-        with logged(server, UNCHANGED):
-            (site.root / "config.yaml").write_bytes(whole)
-        (site.root / "other").mkdir()
-        site.content.joinpath("a.md").replace(site.root / "other/a.md")
-        (site.root / "other/b.md").write_text("---\ntitle: b\ndate: 2026-05-01\n---\n\nText.\n")
-        with logged(server, RELOADED):
-            site.configure(content={"path": "other"}, feeds={"guard": 1})
-        with logged(server, RELOADED):
-            server.process.send_signal(signal.SIGHUP)
-        server.wait_for(lambda: ", 2 articles" in site.run("status").stdout)
-        server.wait_for(lambda: health(server)["status"] == "ok")
-    finally:
-        assert server.stop() == 0
 
 
 def test_no_secret_is_shown_to_other_processes(shared):
