@@ -217,9 +217,9 @@ class Reader(PageReader):
         return [(row.path, moment(row.live_from)) for row in self._connection.execute(chosen)]
 
     def next_change(self, after: datetime | None = None) -> datetime | None:
-        """Return the next hour at which an article goes live or expires by itself; one that has come was not seen yet.
+        """Return the earliest moment at which a scheduled article goes live or a live one expires; None without any.
 
-        Articles that go live count only `after` a moment, if there is one.
+        It may be past: no run has published it since. With `after`, articles that go live earlier are left out.
         """
         going = sa.select(sa.func.min(articles.c.live_from)).where(articles.c.waiting.is_(True))
         if after:

@@ -63,10 +63,10 @@ class Loader:
 
 
 class Reload(Protocol):
-    """Reads the configuration again and uses it; `asked` is whether a signal asked for it."""
+    """A function that reloads the configuration; `asked` is whether a signal asked for that."""
 
     def __call__(self, *, asked: bool) -> None:
-        """Do it."""
+        """Read and use it; report mistakes instead of raising them."""
 
 
 class Workers(MPServer):

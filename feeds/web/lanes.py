@@ -24,9 +24,8 @@ class Limits(NamedTuple):
 
 LANES = {
     "catalog": Limits(threads=2, waiting=1_000, seconds=5),  # whether there is a later revision; compressing a body
-    "polled": Limits(
-        threads=4, waiting=AT_MOST[Urgency.POLLED], seconds=5
-    ),  # a live document that was served in an earlier version
+    # a live document that was served in an earlier version
+    "polled": Limits(threads=4, waiting=AT_MOST[Urgency.POLLED], seconds=5),
     "document": Limits(threads=4, waiting=AT_MOST[Urgency.DOCUMENT], seconds=5),  # another one that is to be rendered
     "archive": Limits(threads=2, waiting=AT_MOST[Urgency.ARCHIVE], seconds=5),
     "page": Limits(threads=2, waiting=AT_MOST[Urgency.PAGE], seconds=5),

@@ -94,7 +94,7 @@ class Application:
     async def _body(self, environ: WSGIEnvironment, protocol: Any) -> AsyncIterator[None]:
         """Read the body of a request, keep it if it is signed, and count it until it was used.
 
-        Without that, who still sends a body while it is answered may take the closed connection for an error.
+        It is read also without a signature: a client that is still sending may take the closed connection for an error.
         Raises `Full` if there are too many, or too many bytes of them, and `TimeoutError` if it takes too long.
         """
         length = environ.get("CONTENT_LENGTH", "")
