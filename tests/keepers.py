@@ -15,7 +15,7 @@ from feeds.publish import Outcome
 class Running:
     """A `Keeper` that runs, and what it reported."""
 
-    def __init__(self, site, catalog, *, before=None, watch="off", called=False):
+    def __init__(self, site, catalog, *, before=None, watch="off", called=False, cron=None):
         """Create one that is not started yet."""
         self.told = []
         publisher, folder = make_publisher(site.config, catalog)
@@ -25,7 +25,7 @@ class Running:
             catalog,
             Failures(catalog),
             watch=watch,
-            cron=None,
+            cron=cron,
             before=Command(before, site.root) if before else None,
             called=called,
             told=self.told.append,

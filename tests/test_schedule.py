@@ -35,7 +35,7 @@ VALIDATORS = ("etag", "last-modified")
 @pytest.fixture
 def quick(monkeypatch):
     """Look for calls of the webhook all the time."""
-    monkeypatch.setattr(schedule, "_TICK", 0.02)
+    monkeypatch.setattr(schedule, "_TICK_S", 0.02)
     monkeypatch.setattr(journal, "_EVERY", 0.02)
 
 
@@ -293,30 +293,73 @@ def test_an_hour_that_comes_during_a_run(site):
         running.keeper._clock.shutdown()
 
 
-@pytest.mark.needs("faketime")
-def test_the_clock_jumps(site, serve, monkeypatch):
-    """An article whose hour comes while the machine sleeps, or by a set clock, is live right afterwards."""
+@pytest.fixture
+def set_clock(site, monkeypatch):
+    """Return a function that sets the clock of the servers that are started from now on: `+2d`, from the real time."""
     offset = site.root / "offset"
-    offset.write_text("+0")
     library = next(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"))
     for name, value in {"LD_PRELOAD": str(library), "FAKETIME_TIMESTAMP_FILE": str(offset), "FAKETIME_NO_CACHE": "1",
                         "FAKETIME_DONT_FAKE_MONOTONIC": "1"}.items():  # fmt: skip
         monkeypatch.setenv(name, value)
+
+    def set_to(value):
+        beside = offset.with_suffix(".new")
+        beside.write_text(value)
+        beside.replace(offset)  # a process that read half of it would see the clock jump twice
+
+    set_to("+0")
+    return set_to
+
+
+def kill(server):
+    """End a server and its workers at once: what waits by the clock that was set may wait for days."""
+    task = Path(f"/proc/{server.process.pid}/task/{server.process.pid}")
+    workers = [int(child) for child in (task / "children").read_text().split()]
+    assert workers
+    for process in (*workers, server.process.pid):
+        os.kill(process, signal.SIGKILL)
+    server.process.wait()
+
+
+@pytest.mark.needs("faketime")
+def test_the_clock_jumps(site, serve, set_clock):
+    """An article whose hour comes while the machine sleeps, or by a set clock, is live right afterwards."""
     site.configure(content={"watch": "off"}, schedule={"cron": None})
     site.article("a.md", title="a")
     site.article("b.md", title="b", date=(datetime.now(UTC) + timedelta(hours=30)).isoformat())
     server = serve(site)
     assert server.titles() == ["a"]
-    beside = offset.with_suffix(".new")
-    beside.write_text("+2d")
-    beside.replace(offset)  # whoever read half of it would see the clock jump twice
+    set_clock("+2d")
     server.wait_for(lambda: "b" in server.titles())
-    task = Path(f"/proc/{server.process.pid}/task/{server.process.pid}")
-    workers = [int(child) for child in (task / "children").read_text().split()]
-    assert workers
-    for process in (*workers, server.process.pid):  # what waits by the clock, as who ends them does, may wait for days
-        os.kill(process, signal.SIGKILL)
-    server.process.wait()
+    kill(server)
+
+
+@pytest.mark.needs("faketime")
+def test_the_clock_is_set_back(site, serve, set_clock):
+    """After the clock was set back by two days, a call of the webhook regenerates at once, not in two days."""
+    set_clock("+2d")
+    site.configure(content={"watch": "off"}, schedule={"cron": None, "webhook": SECRET})
+    site.article("a.md", title="a")
+    server = serve(site)
+    assert server.titles() == ["a"]
+    set_clock("+0")
+    site.article("b.md", title="b")
+    assert post_to(server, f"Authorization: Bearer {SECRET}") == 202
+    server.wait_for(lambda: "b" in server.titles())
+    kill(server)
+
+
+def test_the_cron_after_the_clock_was_set_back(site):
+    """What the cron is to run does not wait until the time comes again from which the clock was set back."""
+    running = Running(site, site.catalog, cron=schedule.trigger("* * * * *", UTC))
+    running.keeper._clock.start(paused=True)
+    try:
+        job = running.keeper._clock.get_job("cron")
+        job.modify(next_run_time=datetime.now(UTC) + timedelta(days=2))
+        running.keeper._clock_was_set(back=True)
+        assert running.fires_at("cron") <= datetime.now(UTC) + timedelta(minutes=1)
+    finally:
+        running.keeper._clock.shutdown()
 
 
 @pytest.mark.integration

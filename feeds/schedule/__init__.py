@@ -1,8 +1,8 @@
 """When to publish: on a hint from the folder, on the cron, on a call, and when an article goes live or expires.
 
 One loop in one process regenerates, whoever woke it, so that nothing ever runs twice at once; of several publishers
-that of the one that leads (`lead`). APScheduler keeps the times; a date is set anew after each regeneration, at start
-and after a jump of the clock.
+that of the one that leads (`lead`). APScheduler keeps the times of day; a date is set anew after each regeneration, at
+start and after a jump of the clock. What happens every second is timed by the monotonic clock, which nobody can set.
 """
 
 import logging
@@ -32,7 +32,8 @@ _AGAIN = timedelta(seconds=10)  # until a run that failed is tried again
 _GO_ON = timedelta(seconds=2)  # until a look that was interrupted goes on: who saves once saves again
 _MANY = 1_000  # paths; where more may have changed, the whole folder is looked at
 _SOON = 0.2  # seconds until a file that was being written is looked at again
-_TICK = 1.0  # seconds between two looks at the clock, and for a call of the webhook
+_TICK_S = 1.0  # seconds between two checks of the clock, and for a call of the webhook
+_JUMP_S = 1.0  # by which the clock must differ from the monotonic clock to have been set
 _LOCK_PATIENCE = 60.0  # seconds to wait for a `feeds build` beside us
 _TO_END = 10.0  # seconds for a regeneration that is under way
 _RESTART_S = 1.0  # seconds until a thread that an unexpected error has ended goes on
@@ -92,14 +93,14 @@ class Keeper:
         self._prepare = threading.Event()  # whether `before` is to be run, and everything looked at
         self._wake = threading.Event()
         self._stop = threading.Event()
+        self._cron = cron
         self._clock = _Clock(timezone=UTC, job_defaults={"misfire_grace_time": None, "coalesce": True})
         if cron:
             self._clock.add_job(self._prepare.set, cron, id="cron")
         self._called = called
         self._lead = Lead(catalog, began=self._begin, told=self._not_leading)
-        # also so that the clock is looked at soon after the machine slept, or was set
-        self._clock.add_job(self._look_if_asked, "interval", seconds=_TICK, id="tick")
         self._threads = [
+            threading.Thread(target=self._run, args=(self._ticking,), name="tick", daemon=True),
             threading.Thread(target=self._run, args=(self._watching,), name="watch", daemon=True),
             threading.Thread(target=self._run, args=(self._preparing,), name="prepare", daemon=True),
             threading.Thread(target=self._run, args=(self._regenerating,), name="regenerate", daemon=True),
@@ -194,6 +195,22 @@ class Keeper:
             self._complaint = complaint
             self._may_look = True
             self._look_at(None)
+
+    def _ticking(self) -> None:
+        """Check every second whether the clock was set, or the machine slept, and whether the webhook was called."""
+        ahead = time.time() - time.monotonic()
+        while not self._stop.wait(_TICK_S):
+            was_ahead, ahead = ahead, time.time() - time.monotonic()
+            if abs(ahead - was_ahead) > _JUMP_S:
+                self._clock_was_set(back=ahead < was_ahead)
+            self._look_if_asked()
+
+    def _clock_was_set(self, *, back: bool) -> None:
+        """Run what is due by the new time, and compute every date anew."""
+        if back and self._cron:
+            self._clock.reschedule_job("cron", trigger=self._cron)  # or it would wait until the old time comes again
+        self._clock.wakeup()
+        self._look_at(None)  # sets the alarm, too
 
     def _look_if_asked(self) -> None:
         """See whether somebody called the webhook."""
