@@ -228,13 +228,13 @@ class _Service:
             where.workers_of(settings),
             verbose=self._call.verbose,
         )
-        workers.on_startup(self._start)
         workers.on_shutdown(self._stop)
+        self._catalog.close()  # a copy of this process must not have its connections
 
         def reload(*, asked: bool) -> None:
             self._reload(lambda settings: workers.replace(settings, where.workers_of(settings)), asked=asked)
 
-        workers.run(reload, self._file.changed)
+        workers.run(reload, self._file.changed, self._start)
 
     def _start(self) -> None:
         self._failures.succeeded("reload")  # a mistake that an earlier process has found was corrected

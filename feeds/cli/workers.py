@@ -7,6 +7,9 @@ user of the machine can see it. A worker that ends is replaced for as long as th
 import contextlib
 import multiprocessing
 import resource
+import signal
+import sys
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -50,6 +53,9 @@ class Loader:
 
     def __call__(self) -> "Application":
         """Return the application of a worker, in its process."""
+        for number in (signal.SIGTERM, signal.SIGHUP):  # a copy has the handlers of the process that it is a copy of
+            signal.signal(number, signal.SIG_DFL)
+        signal.signal(signal.SIGINT, signal.default_int_handler)
         from feeds.web.rsgi import create_rsgi  # which this process does not need
 
         return create_rsgi(
@@ -94,15 +100,22 @@ class Workers(MPServer):
         self._loader = loader
         self._reload_configuration: Reload = lambda *, asked: None  # noqa: ARG005
         self._changed: Callable[[], bool] = lambda: False
+        self._started: Callable[[], object] = lambda: None
         self.wrks: list[Any]
         self.reload_signal: bool
         self._delays: dict[int, float] = {}  # seconds, by the number of a worker
         self._due: dict[int, float] = {}  # when a worker that ended is replaced
 
-    def run(self, reload_configuration: Reload, changed: Callable[[], bool]) -> None:
-        """Start the workers and keep them running; on SIGHUP, and if `changed()`, call `reload_configuration`."""
+    def run(self, reload_configuration: Reload, changed: Callable[[], bool], started: Callable[[], object]) -> None:
+        """Start the workers and keep them running.
+
+        Args:
+            reload_configuration: called on SIGHUP and when the configuration has changed.
+            changed: returns whether it has.
+            started: called once, after the first workers were started.
+        """
         _allow_connections()
-        self._reload_configuration, self._changed = reload_configuration, changed
+        self._reload_configuration, self._changed, self._started = reload_configuration, changed, started
         self.serve(target_loader=cast("Any", self._loader), wrap_loader=False)
 
     def replace(self, settings: config.Config, count: int) -> None:
@@ -139,6 +152,23 @@ class Workers(MPServer):
         callback_loader: Any,  # noqa: ARG002  # all workers have the same
     ) -> Any:
         return super()._spawn_worker(idx, target, replace(self._loader, number=idx))
+
+    def _spawn_workers(self, spawn_target: Any, target_loader: Any) -> None:
+        """Start the first workers, as copies of this process (fork) where that is safe: it takes half the time.
+
+        It is if there is no other thread, which could hold a lock, and if the system's libraries can be copied, which
+        those of macOS can't. SQLite's connections must be closed, and are (https://sqlite.org/howtocorrupt.html, 2.6).
+        Workers that replace others are started anew, since this process has threads then.
+        """
+        if sys.platform == "linux" and threading.active_count() == 1:
+            import feeds.web.rsgi  # noqa: F401  # once, for all of them
+
+            multiprocessing.set_start_method("fork", force=True)
+        try:
+            super()._spawn_workers(spawn_target, target_loader)  # type: ignore[no-untyped-call]
+        finally:
+            multiprocessing.set_start_method("spawn", force=True)
+        self._started()
 
     def _serve_loop(self, spawn_target: Any, target_loader: Any) -> None:  # noqa: ARG002  # granian's interface
         while not self.interrupt_signal:
