@@ -57,7 +57,8 @@ def _path_of(reference: str) -> str:
 
 def _visible(path: str) -> str | None:
     path = posixpath.normpath(path)
-    return None if any(part.startswith(".") for part in path.split("/")) else path
+    hidden = any(part.startswith(".") for part in path.split("/"))
+    return None if hidden or path.startswith("/") else path  # "/%2fa" names a file by its absolute path
 
 
 class Files(NamedTuple):

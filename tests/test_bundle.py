@@ -51,6 +51,7 @@ def test_where_a_file_beside_an_article_is(files, reference, url):
         (FLAT, "x.png", "news/x.png"), (FLAT, "/static/x%20y.png?v=1", "static/x y.png"), (FLAT, f"{URL}/x.png", "x.png"),
         (BELOW, "/blog/x.png", "x.png"), (BELOW, "/x.png", None), (FLAT, "https://x.example/x.png", None), (FLAT, "/../x.png", "x.png"),
         (FLAT, "/%2e%2e/x.png", None), (FLAT, "/.git/x.png", None), (FLAT, "/", None), (FLAT, "//[", None),
+        (FLAT, "/%2f", None), (FLAT, "/%2fa.png", None),
     ],
 )  # fmt: skip
 def test_which_file_a_reference_means(files, reference, path):
