@@ -137,6 +137,10 @@ shedule: {cron: x}
         (GOOD + "export: {purge: 'PURGE {ulr}'}", "c:2:10: export.purge: must name an address, or {raw}"),
         (GOOD + "export: {purge: '{raw}'}", "c:2:10: export.purge: must say how it is purged: PURGE {raw}"),
         (GOOD + "export: {purge: sh 'x}", "c:2:10: export.purge: is no command"),
+        (
+            GOOD + f"schedule: {{before: {'9' * 100_000}x}}",
+            "c:2:12: schedule.before: must have at most 10,000 characters",
+        ),
         (GOOD + "server: {port: 99999}", "c:2:10: server.port: must be at most 65535"),
         (GOOD + "server: {port: 80.5}", "c:2:10: server.port: must be a whole number"),
         ("site: {title: '', url: https://a.example}", "c:1:8: site.title: must not be empty"),

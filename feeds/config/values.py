@@ -26,6 +26,7 @@ READERS = {  # name -> how a feed is subscribed to with it: {url} is the feed's 
 }
 _SCHEMED = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]*:\S+$")
 _SHORTEST_SECRET = 16  # characters
+MAX_COMMAND_LENGTH = 10_000  # characters
 _STORE = re.compile(r"(s3|gs|az)://(?!.*/\.\.?(/|$))[A-Za-z0-9][A-Za-z0-9._-]*(/[^?#]*)?")
 _LIKE_A_STORE = re.compile(r"(s3|gs|gcs|az|azure)(:|//)")  # ./s3: is a folder
 PURGE = re.compile(r"((?P<method>[A-Z]+) )?(?P<url>(https?://|\{raw\})\S*)")  # else it is a command
@@ -177,6 +178,8 @@ def _aliases(value: dict[str, str]) -> dict[str, str]:
 
 
 def _command(value: str) -> str:
+    if len(value) > MAX_COMMAND_LENGTH:  # `shlex` takes quadratic time
+        raise ValueError(f"must have at most {MAX_COMMAND_LENGTH:,} characters; write a script, and run that")
     try:
         words = shlex.split(value)
     except ValueError as error:
