@@ -1,32 +1,36 @@
-# Two commands do everything: `make serve` and `make test`. The rest is for developers.
+# Users need `make serve` and `make test`. `make help` lists the other targets.
 PYTHON ?= python3
 VENV   ?= .venv
 BIN     = $(VENV)/bin
 PIP     = $(BIN)/python -m pip --disable-pip-version-check --quiet --require-virtualenv
 LOCK    = uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --upgrade
 
-.PHONY: serve test test-fast lint format lock bench pictures clean
+.PHONY: help serve test test-fast lint format lock bench pictures clean
 
 serve: $(VENV)/.run  ## serve the demo site (config.yaml, content/)
 	@exec $(BIN)/feeds serve
 
-test: $(VENV)/.dev  ## the whole test suite
+help:  ## list these targets
+	@awk -F ':.*  ## ' '/^[a-z-]+:.*  ## / {printf "%-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+test: $(VENV)/.dev  ## run all tests; options for pytest: ARGS="…"
 	$(BIN)/python -m pytest -n 6 --dist worksteal $(ARGS)
 
-test-fast: $(VENV)/.dev  ## the tests without servers, other processes and waiting for the clock
+test-fast: $(VENV)/.dev  ## run the tests that start no servers or processes and do not wait for the clock
 	$(BIN)/python -m pytest -n 6 --dist worksteal -m "not integration" $(ARGS)
 
-lint: $(VENV)/.dev  ## format, lint, types, floors
+lint: $(VENV)/.dev  ## check format, style, spelling, types and layers
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
+	$(BIN)/codespell
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
 
-format: $(VENV)/.dev
+format: $(VENV)/.dev  ## format the code, and fix what ruff can fix
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-lock: $(VENV)/.dev  ## renew the locked requirements: what runs is what was tested
+lock: $(VENV)/.dev  ## update the locked requirements (requirements/*.txt)
 	$(BIN)/$(LOCK) requirements/build.in -o requirements/build.txt
 	$(BIN)/$(LOCK) pyproject.toml --all-extras --group test --group lint --group lock -c requirements/build.txt -o requirements/dev.txt
 	$(BIN)/$(LOCK) pyproject.toml --all-extras -c requirements/dev.txt -o requirements/cluster.txt
@@ -34,23 +38,23 @@ lock: $(VENV)/.dev  ## renew the locked requirements: what runs is what was test
 	$(BIN)/$(LOCK) --group bench -o requirements/bench.txt
 	$(BIN)/$(LOCK) --group audit -o requirements/audit.txt
 
-bench: $(VENV)/.bench  ## builds beside Hugo's, and edits under `feeds serve`, at up to 100,000 articles
+bench: $(VENV)/.bench  ## compare builds with Hugo, and time edits under `feeds serve`, with up to 100,000 articles
 	cd benchmarks && ../$(BIN)/python scale.py $(ARGS)
 
 $(VENV)/.bench: $(VENV)/.dev requirements/bench.txt
 	@$(PIP) install --require-hashes -r requirements/bench.txt
 	@touch $@
 
-pictures: $(VENV)/.dev  ## the pictures of the README and the docs, from the demo (needs chromium)
+pictures: $(VENV)/.dev  ## update the screenshots in README and docs from the demo site (needs chromium)
 	$(BIN)/python docs/pictures.py
 
-clean:
+clean:  ## delete the environment, the catalog and the exported site
 	rm -rf $(VENV) .feeds public
 
-# sdists (feedgen) and ourselves are built with the locked build tools: nothing unhashed is fetched
+# Source distributions (feedgen) and feeds itself are built with the locked build tools, so that every download has a hash.
 $(VENV)/.build: requirements/build.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "feeds needs Python 3.11 or newer: make PYTHON=python3.12 …")'
-	@echo "making the environment in $(VENV) …"
+	@echo "creating the environment in $(VENV) …"
 	@$(PYTHON) -m venv $(VENV)
 	@$(PIP) install --require-hashes -r requirements/build.txt
 	@touch $@

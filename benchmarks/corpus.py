@@ -1,7 +1,8 @@
-"""Writes a corpus of news-shaped articles: python benchmarks/corpus.py COUNT FOLDER [SEED].
+"""Write generated articles that resemble a news site: python benchmarks/corpus.py COUNT FOLDER [SEED].
 
-The same count and seed give the same bytes. Twelve categories, eight tags out of five hundred, four to nine
-paragraphs, a list right after a paragraph line in two of three articles, a table, a picture or a link here and there.
+The same count and seed produce the same bytes. An article has one of twelve categories, eight tags out of five hundred
+and four to nine paragraphs. Two of three have a list directly after a line of text, one of four a picture and a link,
+one of eight a table.
 """
 
 import json
@@ -63,7 +64,7 @@ NEWEST = datetime(2026, 6, 1, tzinfo=UTC)
 
 
 def articles(count: int, seed: int = 1) -> Iterator[tuple[str, str]]:
-    """Give (path, text) of so many articles, newest first."""
+    """Yield (path, text) of `count` articles, newest first."""
     rng = random.Random(seed)
     for number in range(count):
         words = [rng.choice(WORDS) for _ in range(9)]
@@ -80,7 +81,7 @@ def articles(count: int, seed: int = 1) -> Iterator[tuple[str, str]]:
 
 
 def write(count: int, folder: Path, seed: int = 1) -> None:
-    """Write so many articles into a folder."""
+    """Write `count` articles into a folder."""
     for path, text in articles(count, seed):
         file = folder / path
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -88,7 +89,7 @@ def write(count: int, folder: Path, seed: int = 1) -> None:
 
 
 def paths(count: int, folder: Path) -> list[str]:
-    """Give the paths of the newest articles of a corpus, which was written with the default seed."""
+    """Return the paths of the `count` newest articles in a folder that `write` filled with the default seed."""
     numbers = {f"-{number}.md" for number in range(count)}
     return [
         f"{file.parent.name}/{file.name}"

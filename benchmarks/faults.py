@@ -1,8 +1,9 @@
-"""Every fault that a build can meet, one after the other: python benchmarks/faults.py [STRIDE].
+"""Inject every possible fault into a build: python benchmarks/faults.py [STRIDE].
 
-Kills it at its 1st, 2nd, 3rd … call that changes a file (every STRIDE-th), then has each refused for lack of room, and
-last runs it on file systems that are too small (as root, who alone may mount them). After each: are all documents the
-old or the new ones, and does the next build make all of them new? Exit code 1 if not. Needs strace.
+Kills a build at its 1st, 2nd, 3rd … call that changes a file (every STRIDE-th); lets each of these calls fail because
+the disk is full; and builds on file systems that are too small, which requires root. After each fault, every document
+must be the old or the new version, and the next build must write the new version of all. Exit code 1 if not. Needs
+strace.
 """
 
 import subprocess
@@ -15,61 +16,61 @@ sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
 import faults
 
 
-def check(scene: faults.Scene, place: Path, what: str) -> int:
-    """Say what is wrong with a site after a fault, and after the build that follows. Gives how much is."""
-    torn = scene.torn(place)
-    done = scene.build(place)
-    whole = faults.documents(place / "public") == scene.new
-    if torn or done.returncode or not whole:
-        print(f"{what}: torn {torn}, then exit {done.returncode}, {'right' if whole else 'WRONG'}: {done.stderr}")
+def check(edited_site: faults.EditedSite, folder: Path, fault: str) -> int:
+    """Check a site after a fault and after the next build; print what is wrong. Return 1 if something is, else 0."""
+    torn = edited_site.torn(folder)
+    done = edited_site.build(folder)
+    complete = faults.documents(folder / "public") == edited_site.new
+    if torn or done.returncode or not complete:
+        print(f"{fault}: torn {torn}, then exit {done.returncode}, {'right' if complete else 'WRONG'}: {done.stderr}")
         return 1
     return 0
 
 
-def small_disks(scene: faults.Scene, root: Path) -> int:
-    """Build on file systems with a little more room than the site takes, more and more."""
+def small_disks(edited_site: faults.EditedSite, root: Path) -> int:
+    """Build on file systems with 0, 40, 80 … KiB of free space; return the number of failed checks."""
     wrong = 0
-    for more in range(0, 400, 40):
-        place = root / f"disk-{more}"
-        place.mkdir()
-        used = int(
-            subprocess.run(
-                ["du", "-sk", scene.copy(root / f"t{more}")], capture_output=True, check=True
-            ).stdout.split()[0]
-        )
-        mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={used + more}k", "tmpfs", place], check=False)
+    for free_kib in range(0, 400, 40):
+        disk = root / f"disk-{free_kib}"
+        disk.mkdir()
+        usage = subprocess.run(["du", "-sk", edited_site.copy(root / f"t{free_kib}")], capture_output=True, check=True)
+        size = int(usage.stdout.split()[0]) + free_kib
+        mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size}k", "tmpfs", disk], check=False)
         if mounted.returncode:
-            print("small disks: not tried, nothing can be mounted here")
+            print("small disks: skipped, because mounting a file system failed")
             return wrong
         try:
-            site = scene.copy(place / "site")
-            done = scene.build(site)
-            said = done.stderr.strip() or "built"
-            torn = scene.torn(site)
-            subprocess.run(["mount", "-o", "remount,size=64m", place], check=True)
-            wrong += check(scene, site, f"{more} KiB left") + bool(torn)
-            print(f"{more} KiB left: exit {done.returncode}, {said[-70:]}; with room again all is right")
+            site = edited_site.copy(disk / "site")
+            done = edited_site.build(site)
+            message = done.stderr.strip() or "built"
+            torn = edited_site.torn(site)
+            subprocess.run(["mount", "-o", "remount,size=64m", disk], check=True)
+            failed = check(edited_site, site, f"{free_kib} KiB free") + bool(torn)
+            wrong += failed
+            print(
+                f"{free_kib} KiB free: exit {done.returncode}, {message[-70:]}; then {'WRONG' if failed else 'right'}"
+            )
         finally:
-            subprocess.run(["umount", place], check=True)
+            subprocess.run(["umount", disk], check=True)
     return wrong
 
 
 def main() -> int:
-    """Go through all faults. Gives the exit code."""
+    """Inject all faults; return 1 if a check failed."""
     stride = int(sys.argv[1]) if len(sys.argv) > 1 else 1
     wrong = 0
     with tempfile.TemporaryDirectory(prefix="feeds-faults-") as folder:
-        scene = faults.Scene(Path(folder))
+        edited_site = faults.EditedSite(Path(folder))
         for effect in ("signal=KILL", "error=ENOSPC"):
-            steps = range(0, len(scene.calls), stride)
+            steps = range(0, len(edited_site.calls), stride)
             for step in steps:
-                place = scene.copy(Path(folder) / f"{effect[:5]}-{step}")
-                at = scene.at(step) if "KILL" in effect else scene.from_(step, faults.STORES)
-                scene.injected(place, effect, at, constants=faults.ONE_THREAD)
-                wrong += check(scene, place, f"{effect} at {scene.calls[step][:60]}")
-            print(f"{effect}: {len(steps)} of {len(scene.calls)} calls, {wrong} wrong so far", flush=True)
-        wrong += small_disks(scene, Path(folder))
-        scene.close()
+                site = edited_site.copy(Path(folder) / f"{effect[:5]}-{step}")
+                at = edited_site.at(step) if "KILL" in effect else edited_site.from_step(step, faults.WRITE_CALLS)
+                edited_site.build_with_fault(site, effect, at, constants=faults.ONE_THREAD)
+                wrong += check(edited_site, site, f"{effect} at {edited_site.calls[step][:60]}")
+            print(f"{effect}: {len(steps)} of {len(edited_site.calls)} calls, {wrong} wrong so far", flush=True)
+        wrong += small_disks(edited_site, Path(folder))
+        edited_site.close()
     return int(bool(wrong))
 
 

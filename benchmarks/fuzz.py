@@ -1,22 +1,22 @@
-"""Make hostile inputs and look at what comes of them: python benchmarks/fuzz.py TARGET AMOUNT [PATH …] [OPTIONS].
+"""Send hostile inputs to a part of the program: python benchmarks/fuzz.py TARGET AMOUNT [PATH …] [OPTIONS].
 
-AMOUNT is a number of inputs, or of seconds: 100000, 600s. TARGET is what reads them:
+AMOUNT is a number of inputs, or of seconds: 100000, 600s. TARGET is the part that reads them:
 
 - `articles`: the Markdown engine and the sanitiser. First every structured input of tests/fuzzing.py at full size (a
-  megabyte of each construct, of each special character and of each pair of them), then inputs that are made by random
-  changes of the examples and articles at PATH: files in the format of spec.txt, and folders of Markdown files.
-- `front-matter`, `configuration`, `requests`, `logs`, `manifests`: those of tests/fuzz_targets.py.
+  megabyte of each construct, of each special character and of each pair of them), then random changes of the examples
+  and articles at PATH: files in the format of spec.txt, and folders of Markdown files.
+- `front-matter`, `configuration`, `requests`, `logs`, `manifests`: the targets of tests/fuzz_targets.py.
 
-Print each input
+Print each input that
 
-- that ends the process (a stack overflow, memory) or that takes half a minute,
-- for which anything else than a result or one clear sentence is raised,
-- that takes more CPU than --seconds,
-- of which comes what must not come of it: HTML with characters that XML forbids, ids that repeat, or tags that the
-  sanitiser would still remove; a status of 500; a file outside the export that is another …
+- ends the process (stack overflow, out of memory) or takes half a minute,
+- raises an unexpected exception or leads to an unclear message,
+- takes more CPU time than --seconds,
+- leads to an invalid result: HTML with characters that XML forbids, repeated ids, or tags that the sanitiser would
+  still remove; a status of 500; a changed file outside the export …
 
-The exit code is 1 if there is one. The same seed makes the same inputs; --save writes those that are printed to files.
-Workers have a stack of a megabyte and two gigabytes of memory.
+The exit code is 1 if there is one. The same seed creates the same inputs; --save writes the printed inputs to files.
+Workers have a stack of one megabyte and two gigabytes of memory.
 """
 
 import argparse
@@ -43,23 +43,23 @@ import fuzz_targets
 import fuzzing
 import specification
 
-from feeds.errors import Refused
-from feeds.parse import frontmatter
+from feeds.core.errors import ArticleError
+from feeds.core.parse import frontmatter
 
-STACK = 1 << 20  # bytes; the least that a thread has on the systems that comrak and nh3 have wheels for
-MEMORY = 2 << 30  # bytes
-HANG = 30  # seconds of CPU
-PART = 1_500  # characters of an article
-LARGEST = 1 << 20  # characters of an article
-ENDLESS = 1 << 40  # inputs: more than any time limit allows
+STACK_BYTES = 1 << 20  # the smallest default of a thread on the systems for which comrak and nh3 have wheels
+MEMORY_BYTES = 2 << 30
+HANG_CPU_S = 30
+PART_CHARACTERS = 1_500  # of an article
+MAX_CHARACTERS = 1 << 20  # of an article
+UNLIMITED = 1 << 40  # inputs: more than any time limit allows
 FORK = multiprocessing.get_context("fork")
 
-Case = tuple[str, str, Callable[[], Any]]  # name, dialect or "", what makes the input
-Check = Callable[[str, str], tuple[Any, list[str]]]  # what was made, its dialect -> the input, what is wrong
+Case = tuple[str, str, Callable[[], Any]]  # name, dialect or "", function that returns a text or a seed
+Check = Callable[[str, str], tuple[Any, list[str]]]  # (text or seed, dialect) -> (input, violations)
 
 
 class Mutated:
-    """A number of inputs that are random changes of sources, spread evenly over the sources."""
+    """A sequence of articles that are random changes of sources; each source is equally frequent."""
 
     def __init__(self, seed: str, count: int, sources: list[list[str]]) -> None:
         self._seed, self._count, self._sources = seed, count, sources
@@ -70,11 +70,11 @@ class Mutated:
     def __getitem__(self, index: int) -> Case:
         random = Random(f"{self._seed}-{index}")
         dialect = random.choice(fuzzing.DIALECTS)
-        return f"mutated {self._seed}-{index}", dialect, lambda: fuzzing.mutated(random, random.choice(self._sources))
+        return f"mutated {self._seed}-{index}", dialect, lambda: fuzzing.mutate(random, random.choice(self._sources))
 
 
-class Made:
-    """A number of seeds for a target that makes its inputs from them."""
+class Seeds:
+    """A sequence of seeds from which a target creates its inputs."""
 
     def __init__(self, target: str, seed: str, count: int) -> None:
         self._target, self._seed, self._count = target, seed, count
@@ -87,77 +87,77 @@ class Made:
         return f"{self._target} {seed}", "", lambda: seed
 
 
-Cases = list[Case] | Mutated | Made
+Cases = list[Case] | Mutated | Seeds
 
 
 def of_articles(seconds: float) -> Check:
-    """Return what looks at articles."""
+    """Return the function that checks articles."""
 
     def check(text: str, dialect: str) -> tuple[Any, list[str]]:
-        text = text[:LARGEST]
-        return text, fuzzing.faults(text, dialect, seconds)
+        text = text[:MAX_CHARACTERS]
+        return text, fuzzing.violations(text, dialect, seconds)
 
     return check
 
 
 def of_target(name: str, folder: Path, seconds: float) -> Check:
-    """Return what looks at the inputs of another target, in a folder of its own."""
+    """Return the function that checks inputs of another target, in a new subfolder."""
     target = fuzz_targets.TARGETS[name](Path(tempfile.mkdtemp(dir=folder)))
 
     def check(seed: str, _dialect: str) -> tuple[Any, list[str]]:
-        given = target.make(Random(seed))
+        given = target.create_input(Random(seed))
         began = time.thread_time()
-        found = fuzz_targets.faults_of(target, given)
+        violations = fuzz_targets.violations_of(target, given)
         if (took := time.thread_time() - began) > seconds:
-            found.append(f"takes {took:.1f} s")
-        return given, found
+            violations.append(f"takes {took:.1f} s")
+        return given, violations
 
     return check
 
 
 def structured(size: int) -> list[Case]:
-    """Return all structured inputs; those with marks of Obsidian in its dialect too."""
-    cases = [("gfm", name, make) for name, make in (*fuzzing.structured(size), *fuzzing.pairs(size))]
+    """Return all structured inputs; those with syntax of Obsidian in its dialect too."""
+    cases = [("gfm", name, create) for name, create in (*fuzzing.structured(size), *fuzzing.pairs(size))]
     cases += [
-        ("obsidian", name, make) for _, name, make in cases if re.search(r"[`=%~]|\[\[|Obsidian|code|fence", name)
+        ("obsidian", name, create) for _, name, create in cases if re.search(r"[`=%~]|\[\[|Obsidian|code|fence", name)
     ]
-    return [(f"{name} of {size}", dialect, make) for dialect, name, make in cases]
+    return [(f"{name} of {size}", dialect, create) for dialect, name, create in cases]
 
 
 def texts(path: Path) -> list[str]:
     """Return the examples of a specification, or the articles of a folder, whole and in parts."""
     if path.is_file():
         return [example.markdown for example in specification.examples(path.read_text("utf-8"))]
-    found = []
+    parts = []
     for file in sorted(path.rglob("*.md")):
         try:
-            body = frontmatter.read(file.read_text("utf-8-sig"))[1]
-        except (Refused, UnicodeDecodeError):
+            body = frontmatter.split_front_matter(file.read_text("utf-8-sig"))[1]
+        except (ArticleError, UnicodeDecodeError):
             continue
-        found += [body[at : at + PART] for at in range(0, len(body), PART)]
-        found += [body] * (len(body) < 10 * PART)
-    return found
+        parts += [body[start : start + PART_CHARACTERS] for start in range(0, len(body), PART_CHARACTERS)]
+        parts += [body] * (len(body) < 10 * PART_CHARACTERS)
+    return parts
 
 
 class Worker:
-    """A process that runs some of the cases."""
+    """A process that checks every `stride`-th case."""
 
     def __init__(self, cases: Cases, first: int, stride: int, prepare: Callable[[], Check], until: float) -> None:
         self._cases, self._stride, self._prepare, self._until = cases, stride, prepare, until
-        self._index = FORK.Value("q", first)  # of the case that runs
+        self._index = FORK.Value("q", first)  # of the current case
         self._begin(first)
 
     def _begin(self, first: int) -> None:
-        self.connection, theirs = FORK.Pipe()
-        self.process = FORK.Process(target=self._start, args=(first, theirs))
+        self.connection, sender = FORK.Pipe()
+        self.process = FORK.Process(target=self._start, args=(first, sender))
         self.process.start()
-        theirs.close()
-        self._watched = first, 0.0
+        sender.close()
+        self._watched = first, 0.0  # index of the case, CPU time when it was first seen
 
     def _start(self, first: int, connection: Connection) -> None:
-        resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+        resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-        threading.stack_size(STACK)
+        threading.stack_size(STACK_BYTES)
         thread = threading.Thread(target=self._run, args=(first, connection))
         thread.start()
         thread.join()
@@ -171,44 +171,44 @@ class Worker:
                 break
             done += 1
             self._index.value = index
-            name, dialect, make = self._cases[index]
-            text: Any = make()
+            name, dialect, create = self._cases[index]
+            text: Any = create()
             began = time.thread_time()
             try:
-                text, found = check(text, dialect)
-            except BaseException as error:  # a panic is one
-                found = [f"raises {error!r:.200}"]
+                text, violations = check(text, dialect)
+            except BaseException as error:  # a panic of Rust is not an `Exception`
+                violations = [f"raises {error!r:.200}"]
             heapq.heappush(slowest, (time.thread_time() - began, f"{name}, {dialect}"))
             del slowest[:-10]
-            if found:
-                connection.send((name, dialect, text, found))
+            if violations:
+                connection.send((name, dialect, text, violations))
         connection.send([done, *slowest])
 
     def restart_if_lost(self) -> Any:
-        """Begin after the case that ended the process, or that takes too long; return it."""
+        """Restart after a case that ended the process or takes too long; return the case and its violation, or None."""
         index = self._index.value
         cpu = _cpu(self.process.pid) if self.process.is_alive() else 0
         if index != self._watched[0]:
             self._watched = index, cpu
         if self.process.is_alive():
-            if cpu - self._watched[1] < HANG:
+            if cpu - self._watched[1] < HANG_CPU_S:
                 return None
             self.process.kill()
         self.process.join()
-        name, dialect, make = self._cases[index]
-        found = [f"ends the process ({self.process.exitcode})"]
+        name, dialect, create = self._cases[index]
+        violations = [f"ends the process ({self.process.exitcode})"]
         self._begin(index + self._stride)
-        return name, dialect, make()[:LARGEST], found
+        return name, dialect, create()[:MAX_CHARACTERS], violations
 
 
 def _cpu(pid: int | None) -> float:
-    """Return the seconds of CPU that a process has had."""
+    """Return the CPU time of a process in seconds."""
     stat = Path(f"/proc/{pid}/stat").read_text("ascii").rpartition(")")[2].split()
     return sum(map(int, stat[11:13])) / os.sysconf("SC_CLK_TCK")
 
 
 def run(cases: Cases, prepare: Callable[[], Check], options: argparse.Namespace, until: float = math.inf) -> int:
-    """Run cases, none after a moment of the monotonic clock, and print what is wrong. Return how many cases are."""
+    """Check cases until a moment of the monotonic clock, and print those with violations; return their number."""
     began = time.monotonic()
     workers = [Worker(cases, number, options.processes, prepare, until) for number in range(options.processes)]
     slowest: list[tuple[float, str]] = []
@@ -240,10 +240,10 @@ def run(cases: Cases, prepare: Callable[[], Check], options: argparse.Namespace,
 
 
 def report(wrong: tuple[str, str, Any, list[str]], save: Path | None) -> None:
-    """Print what is wrong with an input, and write it to a file."""
-    name, dialect, given, found = wrong
+    """Print the violations of an input, and write it to a file of the folder `save`."""
+    name, dialect, given, violations = wrong
     text = given if isinstance(given, str) else repr(given)
-    print(f"{name}, {dialect}, {len(text)} characters: {'; '.join(found)}", flush=True)
+    print(f"{name}, {dialect}, {len(text)} characters: {'; '.join(violations)}", flush=True)
     if save:
         save.mkdir(exist_ok=True)
         (save / re.sub(r"[^\w-]+", "_", f"{name}-{dialect}")[:100]).with_suffix(".md").write_text(
@@ -252,7 +252,7 @@ def report(wrong: tuple[str, str, Any, list[str]], save: Path | None) -> None:
 
 
 def main() -> int:
-    """Run all inputs. Return 1 if something is wrong with one."""
+    """Check all inputs; return 1 if one has a violation."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("target", choices=["articles", *fuzz_targets.TARGETS])
     parser.add_argument("amount", help="a number of inputs, or of seconds: 600s")
@@ -264,19 +264,19 @@ def main() -> int:
     parser.add_argument(
         "--seconds",
         type=float,
-        help="of CPU for an input: 0.5; for structured ones, a megabyte, too; for other targets 5",
+        help="the limit on CPU time for an input; default: 0.5 for articles, 5 for other targets",
     )
-    parser.add_argument("--save", type=Path, help="a folder for the inputs that are printed")
+    parser.add_argument("--save", type=Path, help="a folder for the printed inputs")
     options = parser.parse_args()
     timed = options.amount.endswith("s")
     amount = int(options.amount.removesuffix("s"))
-    count = ENDLESS if timed else amount
+    count = UNLIMITED if timed else amount
     wrong = 0
     if options.target != "articles":
         with tempfile.TemporaryDirectory(prefix="feeds-fuzz-") as folder:
             prepare = partial(of_target, options.target, Path(folder), options.seconds or 5)
             until = time.monotonic() + amount if timed else math.inf
-            wrong = run(Made(options.target, options.seed, count), prepare, options, until)
+            wrong = run(Seeds(options.target, options.seed, count), prepare, options, until)
         return 1 if wrong else 0
     prepare = partial(of_articles, options.seconds or 0.5)
     if options.size:

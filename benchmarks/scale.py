@@ -1,16 +1,16 @@
-"""What a build costs beside Hugo's, and an edit under `feeds serve`: python benchmarks/scale.py [COUNT …] [OPTIONS].
+"""Compare builds with Hugo, and time edits under `feeds serve`: python benchmarks/scale.py [COUNT …] [OPTIONS].
 
-The same content, the same feeds (the site's and one for each category, 50 entries, full text), in one run; Hugo
-(dependency group `bench`) writes RSS alone, we write three formats. For each count of articles, in a folder that is
-kept (--folder) so that the next run need not write it:
+Both programs build the same articles into the same feeds: the site's and one for each category, with 50 entries and
+full text. Hugo (dependency group `bench`) writes RSS only, feeds writes three formats. --folder keeps the articles of
+each COUNT for the next run.
 
-    cold       nothing there but the articles
-    unchanged  once more
-    edited     under `feeds serve`, from the save of one of the newest articles until a poll sees it
+    cold       without a catalog and without exported files
+    unchanged  a second build without changes
+    edited     under `feeds serve`, from saving one of the newest articles until a poll returns it
 
-Wall and CPU seconds, and the peak of the memory (PSS) of all processes together; ratios are ours to Hugo's, of the
-medians of --rounds alternating rounds. --tags has feeds for eight tags out of five hundred in every article too, for
-both. --markdown adds the result to docs/performance.md.
+Prints wall time, CPU time and the peak memory (PSS) of all processes together, as medians of --rounds alternating
+rounds; ratios are feeds to Hugo. With --tags, both also write a feed for each of five hundred tags, eight per article.
+--markdown appends the table to docs/performance.md.
 """
 
 import argparse
@@ -39,10 +39,10 @@ from pathlib import Path
 
 import corpus
 
-ENVIRONMENT = {  # programs that are installed are compiled
+ENVIRONMENT = {  # installed programs have compiled modules
     name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"
 }
-HUGO_ALONE_BELOW = 1_000_000  # articles: with a million Hugo needs twenty gigabytes
+MAX_HUGO_ARTICLES = 999_999  # with a million articles, Hugo needs twenty gigabytes
 NOTE = Path(__file__).parent.parent / "docs" / "performance.md"
 CONFIG = """
 site: {{title: Benchmark, url: https://bench.example, description: Articles by the thousand}}
@@ -79,39 +79,39 @@ RSS = """{{- $pages := .RegularPages -}}{{- if .IsHome -}}{{- $pages = .Site.Reg
 
 @dataclass
 class Cost:
-    """What a command took: seconds of wall and CPU, and megabytes at the peak."""
+    """The cost of a command."""
 
-    wall: float
-    cpu: float
-    memory: float
+    wall: float  # seconds
+    cpu: float  # seconds
+    memory: float  # MB (PSS) at the peak
 
 
 class Meter(threading.Thread):
-    """Watches the memory of a process and all below it."""
+    """Measures the memory of a process and its descendants."""
 
     def __init__(self, pid: int) -> None:
         super().__init__(daemon=True)
-        self.pid, self.peak, self.over = pid, 0.0, False
-        self.seen: set[int] = set()  # processes
+        self.pid, self.peak, self.stopped = pid, 0.0, False
+        self.seen: set[int] = set()  # process ids
 
     def run(self) -> None:
-        """Look ten times a second, and less often where that takes more than a twentieth of a core."""
-        while not self.over:
+        """Measure ten times a second, or less often if that takes more than a twentieth of a core."""
+        while not self.stopped:
             began = time.monotonic()
-            family = _family(self.pid)
-            self.seen.update(family)
-            self.peak = max(self.peak, sum(map(_pss, family)))
+            pids = _process_tree(self.pid)
+            self.seen.update(pids)
+            self.peak = max(self.peak, sum(map(_pss, pids)))
             time.sleep(min(max(0.1, 19 * (time.monotonic() - began)), 1.0))
 
 
-def _family(pid: int) -> list[int]:
+def _process_tree(pid: int) -> list[int]:
     children: list[str] = []
     try:
         for task in Path(f"/proc/{pid}/task").iterdir():  # a process is a child of the thread that started it
             children += (task / "children").read_text("ascii").split()
     except OSError:
         return []
-    return [pid, *(one for child in children for one in _family(int(child)))]
+    return [pid, *(descendant for child in children for descendant in _process_tree(int(child)))]
 
 
 def _pss(pid: int) -> float:
@@ -123,42 +123,42 @@ def _pss(pid: int) -> float:
     return int(match[1]) / 1024 if match else 0.0
 
 
-def measured(command: list[str], cwd: Path, allowed: Collection[int] = (0,)) -> Cost:
-    """Run a command, which must end with an exit code that is allowed."""
+def measure(command: list[str], cwd: Path, allowed: Collection[int] = (0,)) -> Cost:
+    """Run a command; return its cost. Exit if the command's exit code is not allowed."""
     began = time.monotonic()
     process = subprocess.Popen(command, cwd=cwd, env=ENVIRONMENT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
     meter = Meter(process.pid)
     meter.start()
     assert process.stderr
-    said = process.stderr.read()
+    messages = process.stderr.read()
     _, status, usage = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
     wall = time.monotonic() - began
-    meter.over = True
+    meter.stopped = True
     cpu = usage.ru_utime + usage.ru_stime
-    left, until = meter.seen - {process.pid}, time.monotonic() + 10
-    while left and time.monotonic() < until:  # those for which nobody has waited are ours now
-        pid = left.pop()
+    orphans, until = meter.seen - {process.pid}, time.monotonic() + 10
+    while orphans and time.monotonic() < until:  # descendants whose parent has ended are children of this process now
+        pid = orphans.pop()
         with suppress(ChildProcessError):
             ended, _, usage = os.wait4(pid, os.WNOHANG)
             if ended:
                 cpu += usage.ru_utime + usage.ru_stime
             else:
-                left.add(pid)
+                orphans.add(pid)
                 time.sleep(0.01)
     if process.returncode not in allowed:
-        sys.exit(f"{command}: exit {process.returncode}: {said.decode()}")
+        sys.exit(f"{command}: exit {process.returncode}: {messages.decode()}")
     return Cost(wall, cpu, meter.peak)
 
 
-def adopt() -> None:
-    """Become the parent of the processes whose parent ends below us, so that what they took can be told (prctl(2))."""
+def become_subreaper() -> None:
+    """Become the parent of orphaned descendants, to measure their CPU time too (prctl(2))."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(36, 1)  # PR_SET_CHILD_SUBREAPER
 
 
-class Ours:
-    """`feeds`, in a folder of its own."""
+class FeedsSite:
+    """A site of feeds in a folder."""
 
     def __init__(self, root: Path, content: Path, *, tags: bool) -> None:
         self.root, self.content = root, content
@@ -166,17 +166,17 @@ class Ours:
         (root / "config.yaml").write_text(CONFIG.format(content=content, by="category, tag" if tags else "category"))
 
     def clear(self) -> None:
-        """Take away all that was made."""
+        """Delete the catalog and the exported files."""
         for name in (".feeds", "public"):
             shutil.rmtree(self.root / name, ignore_errors=True)
 
     def build(self) -> Cost:
-        """Build."""
-        return measured([sys.executable, "-m", "feeds", "build"], self.root)
+        """Build the site."""
+        return measure([sys.executable, "-m", "feeds", "build"], self.root)
 
     @contextmanager
     def served(self) -> Iterator[tuple[int, subprocess.Popen[bytes]]]:
-        """Serve; gives the port and the process."""
+        """Serve the site; yield the port and the process."""
         with closing(socket.create_server(("127.0.0.1", 0))) as probe:
             port = probe.getsockname()[1]
         command = [sys.executable, "-m", "feeds", "serve", "-q", "--port", str(port)]
@@ -188,8 +188,8 @@ class Ours:
             process.wait(30)
 
 
-class Hugo:
-    """Hugo, in a folder of its own, with the same content."""
+class HugoSite:
+    """A site of Hugo in a folder."""
 
     def __init__(self, root: Path, content: Path, *, tags: bool) -> None:
         self.root, self.content = root, content
@@ -199,65 +199,68 @@ class Hugo:
         (root / "layouts" / "rss.xml").write_text(RSS)
 
     def clear(self) -> None:
-        """Take away all that was made."""
+        """Delete the exported files."""
         shutil.rmtree(self.root / "public", ignore_errors=True)
 
     @property
     def command(self) -> list[str]:
-        """The command that builds."""
+        """The command that builds the site."""
         program = Path(sys.executable).with_name("hugo")
         return [str(program), "--quiet", "-s", str(self.root), "-c", str(self.content)]
 
     def build(self) -> Cost:
-        """Build."""
-        return measured(self.command, self.root)
+        """Build the site."""
+        return measure(self.command, self.root)
 
 
-def ask(port: int, path: str, etag: str | None) -> tuple[bytes, str]:
-    """Poll; gives the body, empty if nothing changed, and the ETag."""
+def poll(port: int, path: str, etag: str | None) -> tuple[bytes, str]:
+    """Poll a document; return the body, which is empty if it has not changed, and the ETag."""
     request = urllib.request.Request(f"http://127.0.0.1:{port}{path}", headers={"If-None-Match": etag or '""'})
     try:
-        with urllib.request.urlopen(request, timeout=30) as answer:
-            return answer.read(), answer.headers["ETag"]
+        with urllib.request.urlopen(request, timeout=30) as response:
+            return response.read(), response.headers["ETag"]
     except urllib.error.HTTPError as error:
         if error.code == 304 and etag:
             return b"", etag
         return b"", ""
-    except OSError:  # it is just starting
+    except OSError:  # the server does not listen yet
         return b"", ""
 
 
-def edits(ours: Ours, number: int) -> tuple[list[float], float, float]:
-    """Edit articles while it is served. Gives the seconds from save to served, and the publisher's and worker's MB."""
+def time_edits(site: FeedsSite, number: int) -> tuple[list[float], float, float]:
+    """Edit articles under `feeds serve`.
+
+    Return the seconds from each save until the edit is served, and the memory (MB, PSS) of publisher and worker.
+    """
     rng = random.Random(7)
-    newest = sorted(corpus.paths(40, ours.content))
-    with ours.served() as (port, process):
+    newest = sorted(corpus.paths(40, site.content))
+    with site.served() as (port, process):
         etag = ""
         while not etag:
             time.sleep(0.2)
-            _, etag = ask(port, "/feed.json", None)
+            _, etag = poll(port, "/feed.json", None)
         time.sleep(3)
-        took = []
+        delays = []
         for edit in range(number):
-            file, word = ours.content / rng.choice(newest), f"edited{edit}x{rng.randrange(10**9)}"
+            file, word = site.content / rng.choice(newest), f"edited{edit}x{rng.randrange(10**9)}"
             text = file.read_text("utf-8")
-            beside = file.with_name(f".{file.name}.tmp")
-            beside.write_text(f"{text}\n{word}\n", "utf-8")
-            _, etag = ask(port, "/feed.json", None)
+            temporary = file.with_name(f".{file.name}.tmp")
+            temporary.write_text(f"{text}\n{word}\n", "utf-8")
+            _, etag = poll(port, "/feed.json", None)
             saved = time.monotonic()
-            beside.replace(file)
+            temporary.replace(file)
             while True:
-                body, etag = ask(port, "/feed.json", etag)
+                body, etag = poll(port, "/feed.json", etag)
                 if word.encode() in body:
                     break
                 time.sleep(0.003)
-            took.append(time.monotonic() - saved)
-            beside.write_text(text, "utf-8")
-            beside.replace(file)
+            delays.append(time.monotonic() - saved)
+            temporary.write_text(text, "utf-8")
+            temporary.replace(file)
             time.sleep(0.7 + rng.random() / 2)
-        family = _family(process.pid)
-        worker = max((_pss(pid) for pid in _family(family[0])[1:] if b"spawn_main" in _command(pid)), default=0.0)
-        return took, _pss(process.pid), worker
+        descendants = _process_tree(process.pid)[1:]
+        worker = max((_pss(pid) for pid in descendants if b"resource_tracker" not in _command(pid)), default=0.0)
+        return delays, _pss(process.pid), worker
 
 
 def _command(pid: int) -> bytes:
@@ -267,58 +270,59 @@ def _command(pid: int) -> bytes:
         return b""
 
 
-def content(folder: Path, count: int) -> Path:
-    """Write the articles, unless they are there."""
-    made = folder / str(count)
-    if not (made / "whole").exists():
-        shutil.rmtree(made, ignore_errors=True)
-        corpus.write(count, made / "content")
-        (made / "whole").touch()
-    return made / "content"
+def write_content(folder: Path, count: int) -> Path:
+    """Write `count` articles, unless the folder has them already; return their folder."""
+    parent = folder / str(count)
+    if not (parent / "complete").exists():
+        shutil.rmtree(parent, ignore_errors=True)
+        corpus.write(count, parent / "content")
+        (parent / "complete").touch()
+    return parent / "content"
 
 
 def compare(count: int, options: argparse.Namespace) -> list[str]:
-    """Measure one count. Gives rows of a table."""
-    articles = content(options.folder, count)
+    """Measure with `count` articles; return rows of the table."""
+    articles = write_content(options.folder, count)
     work = Path(tempfile.mkdtemp(prefix="feeds-scale-", dir=options.folder))
-    ours, hugo = Ours(work / "ours", articles, tags=options.tags), Hugo(work / "hugo", articles, tags=options.tags)
-    cold, unchanged, theirs = [], [], []
+    site = FeedsSite(work / "feeds", articles, tags=options.tags)
+    hugo = HugoSite(work / "hugo", articles, tags=options.tags)
+    cold, unchanged, hugo_costs = [], [], []
     try:
         for _ in range(options.rounds):
-            if count < HUGO_ALONE_BELOW:
+            if count <= MAX_HUGO_ARTICLES:
                 hugo.clear()
-                theirs.append(hugo.build())
-            ours.clear()
-            cold.append(ours.build())
-            unchanged.append(ours.build())
-        took, publisher, worker = edits(ours, options.edits) if options.edits else ([], 0.0, 0.0)
+                hugo_costs.append(hugo.build())
+            site.clear()
+            cold.append(site.build())
+            unchanged.append(site.build())
+        delays, publisher, worker = time_edits(site, options.edits) if options.edits else ([], 0.0, 0.0)
     finally:
         shutil.rmtree(work, ignore_errors=True)
-    rows = [row(count, "Hugo, every time", theirs, []), row(count, "cold", cold, theirs)]
-    rows += [row(count, "unchanged", unchanged, theirs)]
-    if took:
-        median, p95 = statistics.median(took), sorted(took)[int(len(took) * 0.95)]
+    rows = [row(count, "Hugo, every time", hugo_costs, []), row(count, "cold", cold, hugo_costs)]
+    rows += [row(count, "unchanged", unchanged, hugo_costs)]
+    if delays:
+        median, p95 = statistics.median(delays), sorted(delays)[int(len(delays) * 0.95)]
         rows.append(
             f"| {count:,} | edited: saved → served | median {median * 1000:.0f} ms, 95 % {p95 * 1000:.0f} ms "
             f"| | publisher {publisher:.0f}, worker {worker:.0f} | |"
         )
-    return [one for one in rows if one]
+    return [line for line in rows if line]
 
 
-def row(count: int, what: str, costs: list[Cost], theirs: list[Cost]) -> str:
-    """Give a row of a table, of the medians."""
+def row(count: int, build: str, costs: list[Cost], reference: list[Cost]) -> str:
+    """Return a row of the table with the medians of the costs and their ratios to a reference; "" without costs."""
     if not costs:
         return ""
     wall, cpu, memory = (statistics.median(getattr(cost, name) for cost in costs) for name in ("wall", "cpu", "memory"))
     ratio = ""
-    if theirs:
-        walls, memories = (statistics.median(getattr(cost, name) for cost in theirs) for name in ("wall", "memory"))
+    if reference:
+        walls, memories = (statistics.median(getattr(cost, name) for cost in reference) for name in ("wall", "memory"))
         ratio = f"{wall / walls:.2f} × wall, {memory / memories:.2f} × memory"
-    return f"| {count:,} | {what} | {wall:.2f} s | {cpu:.2f} s | {memory:.0f} | {ratio} |"
+    return f"| {count:,} | {build} | {wall:.2f} s | {cpu:.2f} s | {memory:.0f} | {ratio} |"
 
 
 def main() -> None:
-    """Measure, and print a table."""
+    """Measure with each number of articles, and print a table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("counts", nargs="*", type=int, default=[1_000, 10_000, 100_000])
     parser.add_argument("--folder", type=Path, default=Path(tempfile.gettempdir()) / "feeds-scale")
@@ -327,7 +331,7 @@ def main() -> None:
     parser.add_argument("--tags", action="store_true")
     parser.add_argument("--markdown", action="store_true")
     options = parser.parse_args()
-    adopt()
+    become_subreaper()
     lines = [
         (
             f"{'With tag feeds' if options.tags else 'Category feeds'}, {datetime.now(UTC):%Y-%m-%d}: "
@@ -335,7 +339,7 @@ def main() -> None:
             f"Hugo {version('hugo')}; medians of {options.rounds}."
         ),
         "",
-        "| articles | what | wall | CPU | MB | to Hugo |",
+        "| articles | build | wall | CPU | MB | to Hugo |",
         "|---:|---|---:|---:|---:|---|",
     ]
     print("\n".join(lines), flush=True)

@@ -1,16 +1,16 @@
-"""How fast documents are served: `feeds serve`, nginx serving the same bytes as static files, and two bare views.
+"""Measure requests per second: `feeds serve` compared with nginx, a minimal WSGI view and a Flask view.
 
     python benchmarks/serve.py [ARTICLES] [SECONDS] [ROUNDS] [CONNECTIONS]
     python benchmarks/serve.py counting [ARTICLES] [SECONDS] [ROUNDS] [CONNECTIONS]
 
-One worker each, the same load generator (wrk), alternating in one run; prints requests a second, the 99th
-percentile, and the ratio to nginx in each round, for a full answer in gzip and for a 304. nginx sends the same headers
-and writes no log; neither do we. A WSGI view that does nothing but give out one constant shows what the server below us
-leaves to be had; a Flask view behind gunicorn, what is usual. Then: how long the first request for a document takes
-that nobody has asked for, beyond its Markdown.
+Each server has one worker; one load generator (wrk) measures them in turn. nginx serves the same bytes as static files
+with the same headers; neither nginx nor feeds writes an access log. The minimal WSGI view runs on granian and returns a
+constant: it shows the upper limit for a WSGI application. The Flask view runs on gunicorn. Prints requests per second,
+the 99th percentile of the latency and the ratio to nginx, for a gzip response and for a 304; then the latency of the
+first request for a document whose Markdown is rendered already.
 
-With `counting`, `feeds serve` is compared with itself: with and without counting who reads (stats.count), asked by one
-client, and by a thousand of all kinds.
+With `counting`, compares `feeds serve` with and without counting polls (stats.count), for one client and for a thousand
+clients with different User-Agents.
 
 Needs nginx and wrk (Debian: nginx-light, wrk).
 """
@@ -68,7 +68,7 @@ def document(path):
 BARE = """
 from pathlib import Path
 from granian import Granian
-kept = {{}}
+responses = {{}}
 for path in {paths!r}:
     body = Path({root!r} + path + ".gz").read_bytes()
     always = [("ETag", '"abc"'), ("Last-Modified", "Mon, 23 Nov 2026 00:00:00 GMT"), ("Vary", "Accept-Encoding"),
@@ -76,9 +76,9 @@ for path in {paths!r}:
         ("Access-Control-Allow-Origin", "*")]
     whole = [("Content-Type", "application/rss+xml; charset=utf-8"), ("Content-Length", str(len(body))),
         ("X-Content-Type-Options", "nosniff"), ("Content-Encoding", "gzip")]
-    kept[path] = always, whole + always, [body]
+    responses[path] = always, whole + always, [body]
 def view(environ, start_response):
-    not_modified, whole, body = kept[environ["PATH_INFO"]]
+    not_modified, whole, body = responses[environ["PATH_INFO"]]
     if "HTTP_IF_NONE_MATCH" in environ:
         start_response("304 Not Modified", not_modified)
         return []
@@ -91,16 +91,16 @@ if __name__ == "__main__":
 
 
 @dataclass
-class Rival:
-    """A server under load."""
+class Competitor:
+    """A server that is measured."""
 
     name: str
     port: int
     connections: int = 64
-    process: int = 0  # its id
+    process: int = 0  # process id
 
     def cpu(self) -> float:
-        """Give the seconds of CPU that it and the processes that it started have had."""
+        """Return the CPU time of the server and its children in seconds."""
         children = Path(f"/proc/{self.process}/task/{self.process}/children").read_text().split()
         stats = [Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split() for pid in (self.process, *children)]
         return sum(int(stat[11]) + int(stat[12]) for stat in stats) / os.sysconf("SC_CLK_TCK")
@@ -108,9 +108,9 @@ class Rival:
 
 @dataclass
 class Load:
-    """What wrk says."""
+    """The results of wrk."""
 
-    rate: float  # requests a second
+    rate: float  # requests per second
     p99: float  # ms
 
 
@@ -121,88 +121,88 @@ def free_port() -> int:
 
 
 @contextlib.contextmanager
-def running(name: str, command: list[str], port: int, cwd: Path, path: str = "/rss.xml") -> Iterator[Rival]:
+def start_server(name: str, command: list[str], port: int, cwd: Path, path: str = "/rss.xml") -> Iterator[Competitor]:
     with (cwd / f"{name}.out").open("wb") as out:
         process = subprocess.Popen(command, cwd=cwd, stdout=out, stderr=out, start_new_session=True)
     try:
         until = time.monotonic() + 30
         while True:
             with contextlib.suppress(OSError):
-                if ask(port, path)[0] == 200:
+                if get(port, path)[0] == 200:
                     break
             if time.monotonic() > until or process.poll() is not None:
                 raise SystemExit(f"{name} does not serve: {(cwd / f'{name}.out').read_text()}")
             time.sleep(0.1)
-        yield Rival(name, port, process=process.pid)
+        yield Competitor(name, port, process=process.pid)
     finally:
         process.terminate()
         process.wait(10)
 
 
-def ask(port: int, path: str, **headers: str) -> tuple[int, http.client.HTTPMessage, bytes]:
+def get(port: int, path: str, **headers: str) -> tuple[int, http.client.HTTPMessage, bytes]:
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
     connection.request("GET", path, headers={name.replace("_", "-"): value for name, value in headers.items()})
     with contextlib.closing(connection):
-        answer = connection.getresponse()
-        return answer.status, answer.headers, answer.read()
+        response = connection.getresponse()
+        return response.status, response.headers, response.read()
 
 
-def load(rival: Rival, path: str, seconds: float, *, conditional: bool, script: Path | None = None) -> Load:
+def load(competitor: Competitor, path: str, seconds: float, *, conditional: bool, script: Path | None = None) -> Load:
     headers = {"Accept-Encoding": "gzip"}
     if conditional:
-        headers["If-None-Match"] = ask(rival.port, path, **headers)[1]["ETag"]
+        headers["If-None-Match"] = get(competitor.port, path, **headers)[1]["ETag"]
     expected = 304 if conditional else 200
-    status = ask(rival.port, path, **headers)[0]
-    assert status == expected, f"{rival.name} answers {status}"
+    status = get(competitor.port, path, **headers)[0]
+    assert status == expected, f"{competitor.name} responds with status {status}"
     command = [
         "wrk",
         "-t1",
-        f"-c{rival.connections}",
+        f"-c{competitor.connections}",
         f"-d{seconds:.0f}s",
         "--latency",
-        f"http://127.0.0.1:{rival.port}{path}",
+        f"http://127.0.0.1:{competitor.port}{path}",
     ]
     for name, value in headers.items():
         command += ["-H", f"{name}: {value}"]
     command += ["-s", str(script)] if script else []
-    said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-    assert "Non-2xx" not in said, said
-    rate, p99 = re.search(r"Requests/sec:\s+([\d.]+)", said), re.search(r"99%\s+([\d.]+)(us|ms|s)", said)
-    assert rate, said
-    assert p99, said
+    output = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    assert "Non-2xx" not in output, output
+    rate, p99 = re.search(r"Requests/sec:\s+([\d.]+)", output), re.search(r"99%\s+([\d.]+)(us|ms|s)", output)
+    assert rate, output
+    assert p99, output
     return Load(float(rate[1]), float(p99[1]) * {"us": 0.001, "ms": 1, "s": 1000}[p99[2]])
 
 
-def compare(rivals: list[Rival], path: str, seconds: float, rounds: int) -> None:
-    """Load all in turn, round by round, and print each one's medians."""
+def compare(competitors: list[Competitor], path: str, seconds: float, rounds: int) -> None:
+    """Measure all servers in turn, in several rounds, and print the medians of each."""
     for conditional in (True, False):
-        found: dict[str, list[Load]] = {rival.name: [] for rival in rivals}
+        measured: dict[str, list[Load]] = {competitor.name: [] for competitor in competitors}
         for _ in range(rounds):
-            for rival in rivals:
-                found[rival.name].append(load(rival, path, seconds, conditional=conditional))
+            for competitor in competitors:
+                measured[competitor.name].append(load(competitor, path, seconds, conditional=conditional))
         print(f"  {'304' if conditional else '200'}, {rounds} rounds of {seconds:g} s")
-        for name, loads in found.items():
-            ratios = [mine.rate / theirs.rate for mine, theirs in zip(loads, found["nginx"], strict=True)]
+        for name, loads in measured.items():
+            ratios = [each.rate / nginx.rate for each, nginx in zip(loads, measured["nginx"], strict=True)]
             print(
-                f"    {name:<16} {statistics.median(one.rate for one in loads):>8.0f}/s"
-                f"  p99 {statistics.median(one.p99 for one in loads):6.2f} ms"
+                f"    {name:<16} {statistics.median(each.rate for each in loads):>8.0f}/s"
+                f"  p99 {statistics.median(each.p99 for each in loads):6.2f} ms"
                 f"  {statistics.median(ratios):.2f} x nginx ({' '.join(f'{ratio:.2f}' for ratio in sorted(ratios))})"
             )
 
 
 def first_requests(command: list[str], port: int, root: Path) -> None:
-    """Print what the first request for a document costs, beyond the Markdown, which another one has paid for."""
-    print("\nfirst request for a document of 50 entries, rendered, compressed and answered; then the second")
+    """Print the latency of the first and the second request for documents whose Markdown is rendered already."""
+    print("\nfirst request for a document of 50 entries, which is rendered and compressed; then the second request")
     for first, paths in (("/feed.json", ("/rss.xml", "/atom.xml")), ("/rss.xml", ("/feed.json",))):
-        with running("first", command, port, root, first):
+        with start_server("first", command, port, root, first):
             for path in paths:
-                took = []
+                times = []
                 for _ in range(2):
                     began = time.perf_counter()
-                    _, headers, body = ask(port, path, Accept_Encoding="br")
-                    took.append(1000 * (time.perf_counter() - began))
+                    _, headers, body = get(port, path, Accept_Encoding="br")
+                    times.append(1000 * (time.perf_counter() - began))
                     assert headers["Content-Encoding"] == "br"
-                print(f"  {path:<11} {took[0]:6.1f} ms, then {took[1]:4.1f} ms; {len(body)} bytes in br")
+                print(f"  {path:<11} {times[0]:6.1f} ms, then {times[1]:4.1f} ms; {len(body)} bytes in br")
 
 
 NAMES = (("counting", "true"), ("not counting", "false"))
@@ -224,8 +224,8 @@ end
 """
 
 
-def alone(configs: dict[str, Path], agents: list[str], requests: int = 20_000, rounds: int = 15) -> None:
-    """Print the CPU of a 304 in this process, without a network: the smallest of some rounds, which noise adds to."""
+def in_process(configs: dict[str, Path], agents: list[str], requests: int = 20_000, rounds: int = 15) -> None:
+    """Print the CPU time of a 304 in this process, without a network: the minimum of several rounds."""
     from feeds.web import create_app
 
     apps = {name: create_app(config).wsgi_app for name, config in configs.items()}
@@ -238,7 +238,7 @@ def alone(configs: dict[str, Path], agents: list[str], requests: int = 20_000, r
         costs: dict[str, list[float]] = {name: [] for name in apps}
         for _ in range(rounds):
             for name, app in apps.items():
-                asked = [
+                environs = [
                     environ
                     | {
                         "HTTP_USER_AGENT": f"{agents[n % crowd % len(agents)]} ",
@@ -246,54 +246,55 @@ def alone(configs: dict[str, Path], agents: list[str], requests: int = 20_000, r
                     }
                     for n in range(requests)
                 ]
-                began = time.process_time()  # of all threads: the one that counts too
-                for one in asked:
-                    app(one, lambda _status, _headers: None)
-                time.sleep(0.5)  # until that has counted the last
+                began = time.process_time()  # of all threads, including the one that counts polls
+                for request in environs:
+                    app(request, lambda _status, _headers: None)
+                time.sleep(0.5)  # until the thread has counted the last poll
                 costs[name].append((time.process_time() - began) / requests * 1e6)
-        least = ", ".join(f"{name} {min(cost):.2f} µs" for name, cost in costs.items())
-        print(f"  304 in a loop of its own, {crowd} client{'s' if crowd > 1 else ''}: {least} of CPU", flush=True)
+        minima = ", ".join(f"{name} {min(cost):.2f} µs" for name, cost in costs.items())
+        print(f"  304 without a network, {crowd} client{'s' if crowd > 1 else ''}: {minima} of CPU", flush=True)
 
 
 def counting(count: int, seconds: float, rounds: int, connections: int) -> None:
-    """Compare `feeds serve` with and without counting, in turn."""
+    """Compare `feeds serve` with and without counting polls."""
     with tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as stack:
         root = Path(folder)
         corpus.write(count, root / "content")
-        rivals = []
-        for name, on in NAMES:
-            config, port = root / f"{on}.yaml", free_port()
+        competitors = []
+        for name, enabled in NAMES:
+            config, port = root / f"{enabled}.yaml", free_port()
             config.write_text(
                 "site: {title: Bench, url: https://bench.example}\nschedule: {cron: null}\n"
-                f"stats: {{count: {on}}}\nstate: sqlite:///{on}.db\nserver: {{client_header: X-Client, limit: 0}}\n"
+                f"stats: {{count: {enabled}}}\nstate: sqlite:///{enabled}.db\n"
+                "server: {client_header: X-Client, limit: 0}\n"
             )
             command = [sys.executable, "-m", "feeds", "serve", "-q", "-c", str(config), "--port", str(port)]
-            rivals.append(stack.enter_context(running(name, command, port, root)))
-            rivals[-1].connections = connections
+            competitors.append(stack.enter_context(start_server(name, command, port, root)))
+            competitors[-1].connections = connections
         agents = [line.partition("\t")[0] for line in AGENTS.read_text("utf-8").splitlines()[1:]]
         (root / "one.lua").write_text(
             'wrk.headers["User-Agent"] = "NetNewsWire (RSS Reader; https://netnewswire.com/)"\n'
         )
         quoted = ", ".join(json.dumps(agent) for agent in agents if agent.isascii())
         (root / "crowd.lua").write_text(CROWD.format(agents=quoted))
-        alone({name: root / f"{on}.yaml" for name, on in NAMES}, agents)
+        in_process({name: root / f"{enabled}.yaml" for name, enabled in NAMES}, agents)
         print(f"wrk, {connections} connections; {os.cpu_count()} cores; {rounds} rounds of {seconds:g} s")
         for conditional in (True, False):
             for crowd in ("one", "crowd"):
-                rates: dict[str, list[float]] = {rival.name: [] for rival in rivals}
-                costs: dict[str, list[float]] = {rival.name: [] for rival in rivals}
+                rates: dict[str, list[float]] = {competitor.name: [] for competitor in competitors}
+                costs: dict[str, list[float]] = {competitor.name: [] for competitor in competitors}
                 for number in range(rounds):
-                    for rival in rivals if number % 2 else reversed(rivals):
+                    for competitor in competitors if number % 2 else reversed(competitors):
                         script = root / f"{crowd}.lua"
-                        before = rival.cpu()
-                        found = load(rival, "/rss.xml", seconds, conditional=conditional, script=script)
-                        rates[rival.name].append(found.rate)
-                        costs[rival.name].append((rival.cpu() - before) / (found.rate * seconds) * 1e6)
-                ratios = [mine / bare for mine, bare in zip(*rates.values(), strict=True)]
-                asked_by = {"one": "one client", "crowd": "a thousand clients"}[crowd]
+                        before = competitor.cpu()
+                        result = load(competitor, "/rss.xml", seconds, conditional=conditional, script=script)
+                        rates[competitor.name].append(result.rate)
+                        costs[competitor.name].append((competitor.cpu() - before) / (result.rate * seconds) * 1e6)
+                ratios = [with_ / without for with_, without in zip(*rates.values(), strict=True)]
+                clients = {"one": "one client", "crowd": "a thousand clients"}[crowd]
                 print("    CPU:", *(f"{name} {statistics.median(cost):.2f} µs" for name, cost in costs.items()))
                 print(
-                    f"  {'304' if conditional else '200'}, {asked_by:<18}"
+                    f"  {'304' if conditional else '200'}, {clients:<18}"
                     f" {' '.join(f'{name} {statistics.median(rate):.0f}/s' for name, rate in rates.items())}:"
                     f" {statistics.median(ratios) - 1:+.1%} ({' '.join(f'{ratio:.3f}' for ratio in sorted(ratios))})",
                     flush=True,
@@ -301,12 +302,12 @@ def counting(count: int, seconds: float, rounds: int, connections: int) -> None:
 
 
 def main() -> None:
-    """Run."""
-    words = sys.argv[1:]
-    alone = words[:1] == ["counting"]
-    words = words[alone:]
-    count, seconds, rounds, connections = [float(word) for word in words] + [200, 4, 5, 64][len(words) :]
-    if alone:
+    """Measure, and print the results."""
+    arguments = sys.argv[1:]
+    compare_counting = arguments[:1] == ["counting"]
+    arguments = arguments[compare_counting:]
+    count, seconds, rounds, connections = [float(value) for value in arguments] + [200, 4, 5, 64][len(arguments) :]
+    if compare_counting:
         counting(int(count), seconds, int(rounds), int(connections))
         return
     for program in ("nginx", "wrk"):
@@ -319,29 +320,31 @@ def main() -> None:
         corpus.write(int(count), root / "content")
         feeds, nginx, bare, flask = free_port(), free_port(), free_port(), free_port()
         command = [sys.executable, "-m", "feeds", "serve", "-q", "--port", str(feeds)]
-        rivals = [stack.enter_context(running("feeds serve", command, feeds, root))]
+        competitors = [stack.enter_context(start_server("feeds serve", command, feeds, root))]
         for path in PATHS:
             file = root / "www" / path.lstrip("/")
             file.parent.mkdir(parents=True, exist_ok=True)
-            file.write_bytes(ask(feeds, path)[2])
-            packed = ask(feeds, path, Accept_Encoding="gzip")[2]
-            assert gzip.decompress(packed) == file.read_bytes()
-            Path(f"{file}.gz").write_bytes(packed)
+            file.write_bytes(get(feeds, path)[2])
+            compressed = get(feeds, path, Accept_Encoding="gzip")[2]
+            assert gzip.decompress(compressed) == file.read_bytes()
+            Path(f"{file}.gz").write_bytes(compressed)
         user = "user root;" if os.geteuid() == 0 else ""
         (root / "nginx.conf").write_text(NGINX.format(root=root, port=nginx, user=user))
-        rivals.insert(0, stack.enter_context(running("nginx", ["nginx", "-c", str(root / "nginx.conf")], nginx, root)))
+        competitors.insert(
+            0, stack.enter_context(start_server("nginx", ["nginx", "-c", str(root / "nginx.conf")], nginx, root))
+        )
         (root / "bare.py").write_text(BARE.format(root=str(root / "www"), paths=PATHS, port=bare))
-        rivals.append(stack.enter_context(running("bare view", [sys.executable, "bare.py"], bare, root)))
+        competitors.append(stack.enter_context(start_server("bare view", [sys.executable, "bare.py"], bare, root)))
         (root / "view.py").write_text(FLASK.format(root=str(root / "www"), paths=PATHS))
         gunicorn = [sys.executable, "-m", "gunicorn", "-b", f"127.0.0.1:{flask}", "--threads", "8", "view:app"]
-        rivals.append(stack.enter_context(running("Flask, gunicorn", gunicorn, flask, root)))
-        for rival in rivals:
-            rival.connections = int(connections)
+        competitors.append(stack.enter_context(start_server("Flask, gunicorn", gunicorn, flask, root)))
+        for competitor in competitors:
+            competitor.connections = int(connections)
         print(f"wrk, {connections:.0f} connections; {os.cpu_count()} cores")
         for path in PATHS:
-            headers, body = ask(feeds, path, Accept_Encoding="gzip")[1:]
-            print(f"\n{path}: {len(body)} bytes in gzip, answers of {len(str(headers)) + len(body)}")
-            compare(rivals, path, seconds, int(rounds))
+            headers, body = get(feeds, path, Accept_Encoding="gzip")[1:]
+            print(f"\n{path}: {len(body)} bytes in gzip, {len(str(headers)) + len(body)} with the header")
+            compare(competitors, path, seconds, int(rounds))
         port = free_port()
         first_requests([sys.executable, "-m", "feeds", "serve", "-q", "--port", str(port)], port, root)
 

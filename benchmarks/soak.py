@@ -1,11 +1,11 @@
-"""A million requests at full speed while articles are added, edited, broken and deleted.
+"""Send a million requests at full speed while articles are added, edited, broken and deleted.
 
     python benchmarks/soak.py [REQUESTS] [MINUTES]
 
-Stops at so many requests or minutes. Clients on keep-alive connections ask for live documents, archives and pages, in
-all encodings, most of them with validators, and check every answer: its status, its length, that it decodes, that it is
-whole, and that its bytes are those that its ETag stood for before. Prints rates, statuses and the server's memory over
-time; exit code 1 if anything was wrong.
+Stops after this number of requests or minutes. Clients with keep-alive connections request documents, archives and
+pages in every content coding, most of them with validators. They check each response: its status and length, that it
+decodes and is complete, and that an ETag always has the same bytes. Prints the request rate, the statuses and the
+server's memory over time; exit code 1 if a check failed.
 """
 
 import contextlib
@@ -51,38 +51,38 @@ def free_port() -> int:
 
 
 def client(port: int, seed: int, until: float, wanted: int, report: Connection) -> None:
-    """Ask and check, until the time or the number is over."""
+    """Send and check requests until a moment of the monotonic clock, or until there were `wanted` requests."""
     rng, seen, validators = random.Random(seed), {}, {}
     statuses: Counter[str] = Counter()
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
-    asked = 0
-    while asked < wanted and time.monotonic() < until:
+    sent = 0
+    while sent < wanted and time.monotonic() < until:
         path, coding = rng.choice(PATHS), rng.choice([None, "br", "gzip", "zstd"])
         headers = {"Accept-Encoding": coding or ""}
-        if (known := validators.get((path, coding))) and rng.random() < 0.9:
-            headers["If-None-Match"] = known
+        if (validator := validators.get((path, coding))) and rng.random() < 0.9:
+            headers["If-None-Match"] = validator
         try:
-            connection.request("GET", f"{path}?{asked}", headers=headers)
-            answer = connection.getresponse()
-            body = answer.read()
+            connection.request("GET", f"{path}?{sent}", headers=headers)
+            response = connection.getresponse()
+            body = response.read()
         except (OSError, http.client.HTTPException) as error:
             statuses[f"{type(error).__name__}: {error}"] += 1
             connection.close()
             continue
-        asked += 1
-        statuses[str(answer.status)] += 1
-        if answer.status == 200:
-            etag = answer.headers["ETag"]
+        sent += 1
+        statuses[str(response.status)] += 1
+        if response.status == 200:
+            etag = response.headers["ETag"]
             validators[path, coding] = etag
-            if fault := check(path, coding, answer.headers, body, seen):
+            if fault := check(path, coding, response.headers, body, seen):
                 statuses[f"{path} {coding}: {fault}"] += 1
-        elif answer.status == 304 and (body or answer.headers["ETag"] != known):
+        elif response.status == 304 and (body or response.headers["ETag"] != validator):
             statuses[f"{path} {coding}: a 304 with another ETag, or a body"] += 1
     report.send(statuses)
 
 
 def check(path: str, coding: str | None, headers: http.client.HTTPMessage, body: bytes, seen: dict[str, bytes]) -> str:
-    """Give what is wrong with a 200, "" if nothing is."""
+    """Return what is wrong with a 200 response; "" if nothing is."""
     etag, digest = headers["ETag"], hashlib.sha256(body).digest()
     if int(headers["Content-Length"]) != len(body) or headers["Content-Encoding"] != coding:
         return "length or encoding"
@@ -91,16 +91,16 @@ def check(path: str, coding: str | None, headers: http.client.HTTPMessage, body:
     document = DECODE[coding](body)
     if path.endswith(("xml", "json")):
         if not document.endswith(ENDS[path[-4:]]):
-            return "torn"
+            return "incomplete"
         if hashlib.sha256(document).hexdigest()[:32] != etag.strip('"').partition("-")[0]:
-            return "not what its ETag says"
+            return "not the document of its ETag"
         if path.endswith("json"):
             json.loads(document)
     return ""
 
 
 def disturb(content: Path, rng: random.Random, texts: list[tuple[str, str]], round_: int) -> None:
-    """Do something to the folder."""
+    """Add, edit, break, restore or delete an article, in turn."""
     path, text = rng.choice(texts)
     file = content / path
     match round_ % 5:
@@ -115,21 +115,21 @@ def disturb(content: Path, rng: random.Random, texts: list[tuple[str, str]], rou
         case 3:
             file.write_text(text, "utf-8")
         case 4:
-            news = sorted(content.glob("new-*.md"))
-            if len(news) > 5:
-                news[0].unlink()
+            added = sorted(content.glob("new-*.md"))
+            if len(added) > 5:
+                added[0].unlink()
 
 
 def memory(pid: int) -> int:
-    """Give the resident memory of the server's processes, in kB."""
-    said = subprocess.run(
+    """Return the resident memory of the server's processes in kB."""
+    listing = subprocess.run(
         ["ps", "-o", "rss=", "--pid", str(pid), "--ppid", str(pid)], capture_output=True, text=True, check=False
     )
-    return sum(map(int, said.stdout.split()))
+    return sum(map(int, listing.stdout.split()))
 
 
 def main() -> int:
-    """Run."""
+    """Start a server and run the test; return 1 if a check failed."""
     wanted = int(sys.argv[1]) if len(sys.argv) > 1 else 1_000_000
     minutes = float(sys.argv[2]) if len(sys.argv) > 2 else 15
     rng, texts = random.Random(1), list(corpus.articles(400))
@@ -153,7 +153,7 @@ def main() -> int:
 def soak(
     pid: int, port: int, root: Path, rng: random.Random, texts: list[tuple[str, str]], wanted: int, minutes: float
 ) -> int:
-    """Let the clients loose, and disturb the folder until they are done."""
+    """Start the clients, change articles until they are done, and print the result; return 1 if a check failed."""
     began = time.monotonic()
     while True:
         with contextlib.suppress(OSError):
@@ -183,12 +183,12 @@ def soak(
         statuses += pipe[0].recv()
         process.join()
     seconds = time.monotonic() - began
-    asked = sum(number for status, number in statuses.items() if status.isdecimal())
-    print(f"{asked} requests in {seconds:.0f} s, {asked / seconds:.0f}/s, every answer checked; {rounds} changes")
+    sent = sum(number for status, number in statuses.items() if status.isdecimal())
+    print(f"{sent} requests in {seconds:.0f} s, {sent / seconds:.0f}/s, every response checked; {rounds} changes")
     print(f"revision {revision(port)}; {dict(statuses)}")
     tenth = max(1, len(resident) // 10)
     steps = [sum(resident[at : at + tenth]) // tenth // 1000 for at in range(0, len(resident) - tenth + 1, tenth)]
-    print(f"memory of all processes, MB, tenth by tenth: {steps}")
+    print(f"memory of all processes in MB, per tenth of the time: {steps}")
     log = (root / "log").read_text()
     bad = [status for status in statuses if status not in {"200", "304"}]
     if bad or "Traceback" in log:

@@ -2,14 +2,14 @@
 
 A FILE has the format of spec.txt (commonmark/commonmark-spec; test/spec.txt and test/extensions.txt of
 github/cmark-gfm). Each example becomes an article, one `feeds build` publishes all articles, and the HTML of each entry
-of feed.json is compared with the HTML that the specification expects. Print for each file how many examples are equal,
-and a line for each of the others, with a reason:
+of feed.json is compared with the HTML in the specification. Print for each file the number of equal examples, and a
+line with a reason for each other example:
 
-- `dialect`: equal but for a difference that the dialect makes on purpose, which is named,
-- `sanitised`: equal to the expected HTML after the sanitiser; what that removes is named,
-- `WRONG`: anything else. Then the exit code is 1.
+- `dialect`: equal except for the named, intended difference of the dialect,
+- `sanitised`: equal to the expected HTML after the sanitiser, which removes the named elements,
+- `WRONG`: any other difference. The exit code is 1 then.
 
-Equal means: the same elements, attributes and text, with absolute URLs and without the ids that headings get.
+Equal means: the same elements, attributes and text, with absolute URLs and without the ids of headings.
 """
 
 import argparse
@@ -27,15 +27,15 @@ from pathlib import Path
 import nh3
 import yaml
 
-from feeds.parse import html
-from feeds.syndicate import anchor_prefix
-from feeds.text import absolute
+from feeds.core.parse import html
+from feeds.core.syndication import anchor_prefix
+from feeds.core.text import absolute_url
 
 SITE = "https://spec.example"
 EXAMPLE = re.compile(r"^`{32} example([^\n]*)\n(.*?)^\.\n(.*?)^`{32}$|^#{1,6} ([^\n]*)$", re.DOTALL | re.MULTILINE)
 VOID = {"area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "track", "wbr"}
 URLS = {"href", "src", "cite", "poster"}
-ANY_OUTPUT = "<IGNORE>\n"  # what an example expects that must only not crash the program
+ANY_OUTPUT = "<IGNORE>\n"  # expected in examples that test only whether the program crashes
 
 _ALIGN = re.compile(r' align="(left|right|center)"')
 _LINK_TO_ITSELF = re.compile(r'<a href="((?:mailto:)?([^"]*))">([^<]*)</a>')
@@ -46,7 +46,7 @@ _COMMENT = re.compile(r"&lt;!--(?:-?&gt;|(?:(?!--&gt;).)*[^-]--&gt;)")
 
 @dataclass
 class Example:
-    """An example of a specification, and the entry that was published for it."""
+    """An example of a specification, and the entry that feeds published for it."""
 
     number: int
     section: str
@@ -64,7 +64,7 @@ class _Text(str):
 
 
 class _Tokens(HTMLParser):
-    """Reads HTML as a list of tags, each with sorted attributes and absolute URLs, and of texts."""
+    """Splits HTML into tags, with sorted attributes and absolute URLs, and texts."""
 
     def __init__(self, base: str) -> None:
         super().__init__(convert_charrefs=True)
@@ -73,11 +73,13 @@ class _Tokens(HTMLParser):
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         """Add a start tag."""
-        values = ((name, absolute(value or "", self._base) if name in URLS else value or "") for name, value in attrs)
+        values = (
+            (name, absolute_url(value or "", self._base) if name in URLS else value or "") for name, value in attrs
+        )
         self.tokens.append(f"<{tag}" + "".join(f' {name}="{value}"' for name, value in sorted(values)) + ">")
 
     def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        """Add the tag of an empty element, which HTML reads as a start tag."""
+        """Add a self-closing tag, which is a start tag in HTML."""
         self.handle_starttag(tag, attrs)
 
     def handle_endtag(self, tag: str) -> None:
@@ -86,9 +88,9 @@ class _Tokens(HTMLParser):
             self.tokens.append(f"</{tag}>")
 
     def handle_data(self, data: str) -> None:
-        """Add a text, or append to one."""
+        """Add a text, or append to the last one."""
         if self.tokens and self.tokens[-1] == "<pre>":
-            data = data.removeprefix("\n")  # as an HTML parser does
+            data = data.removeprefix("\n")  # HTML parsers ignore it
         if self.tokens and isinstance(self.tokens[-1], _Text):
             data = self.tokens.pop() + data
         self.tokens.append(_Text(data))
@@ -119,7 +121,7 @@ def tokens(source: str, base: str) -> list[str]:
 
 
 def as_browsers_read(source: str) -> str:
-    """Return HTML as an HTML parser reads it: every element closed and in its place, nothing removed."""
+    """Return HTML after parsing and serialising: every element closed and nested correctly, nothing removed."""
     names = {name.lower() for name in re.findall(r"[A-Za-z][\w:-]*", source)}
     cleaner = nh3.Cleaner(
         tags=names | {"colgroup", "tbody", "tr"},
@@ -133,7 +135,7 @@ def as_browsers_read(source: str) -> str:
 
 
 def examples(text: str) -> Iterator[Example]:
-    """Yield the examples of a specification, in which `→` stands for a tab."""
+    """Yield the examples of a specification; `→` in it means a tab."""
     section, number = "", 0
     for match in EXAMPLE.finditer(text):
         if match[4] is not None:
@@ -143,51 +145,51 @@ def examples(text: str) -> Iterator[Example]:
             yield Example(number, section, match[2].replace("→", "\t"), match[3].replace("→", "\t"))
 
 
-def publish(found: list[Example], root: Path) -> None:
-    """Build a site with an article for each example, and put what was published into the examples."""
+def publish(published: list[Example], root: Path) -> None:
+    """Build a site with an article for each example, and store the published entries in the examples."""
     config = {
         "site": {"title": "Specification", "url": SITE},
-        "feeds": {"limit": len(found), "max_size": 0, "archives": False, "by": []},
+        "feeds": {"limit": len(published), "max_size": 0, "archives": False, "by": []},
     }
     (root / "config.yaml").write_text(yaml.safe_dump(config), "utf-8")
     content = root / "content"
     content.mkdir()
-    for example in found:
+    for example in published:
         matter = f"---\ntitle: Example {example.number}\ndate: 2026-01-01\nslug: {example.number}\n---\n"
         (content / f"{example.number}.md").write_text(matter + example.markdown, "utf-8", newline="")
     subprocess.run([sys.executable, "-m", "feeds", "build", "-q"], cwd=root, check=True)
     items = json.loads((root / "public" / "feed.json").read_text("utf-8"))["items"]
     entries = {item["url"].rstrip("/").rpartition("/")[2]: item for item in items}
-    for example in found:
+    for example in published:
         entry = entries[str(example.number)]
         example.got = entry.get("content_html", "")
         example.url, example.prefix = entry["url"], anchor_prefix(entry["id"])
 
 
 def difference(example: Example) -> str:
-    """Return why an entry differs from what the specification expects; "" if it does not."""
+    """Return why an entry differs from the expected HTML; "" if it does not."""
     if example.expected == ANY_OUTPUT:
         return ""
     got = re.sub(rf'(<h[1-6]) id="{example.prefix}[^"]*">', r"\1>", example.got)
     expected = _ALIGN.sub(r' style="text-align:\1"', example.expected)
-    changed = {name: change(got, expected) for name, change in ON_PURPOSE.items()}
-    for name, (ours, theirs) in changed.items():
-        if same(ours.replace(f'="{example.prefix}', '="'), as_browsers_read(theirs), example):
+    variants = {name: change(got, expected) for name, change in INTENDED_DIFFERENCES.items()}
+    for name, (entry, reference) in variants.items():
+        if same(entry.replace(f'="{example.prefix}', '="'), as_browsers_read(reference), example):
             return name and f"dialect: {name}"
-    for name, (ours, theirs) in changed.items():
-        if same(ours, html.fit(theirs, example.url, example.prefix), example):
-            removed = lost(ours, as_browsers_read(theirs), example)
+    for name, (entry, reference) in variants.items():
+        if same(entry, html.sanitize(reference, example.url, example.prefix), example):
+            removed = lost(entry, as_browsers_read(reference), example)
             return f"sanitised: without {removed}" + (f" ({name})" if name else "")
     return "WRONG"
 
 
 def same(one: str, other: str, example: Example) -> bool:
-    """Return whether HTML has the same tags and texts as other HTML."""
+    """Return whether two HTML texts have the same tags and texts."""
     return tokens(one, example.url) == tokens(other, example.url)
 
 
 def lost(got: str, expected: str, example: Example) -> str:
-    """Return what of the expected HTML an entry lacks, on one line."""
+    """Return the tags and texts of the expected HTML that an entry lacks, on one line."""
     rest = tokens(got, example.url)
     text = " ".join(token for token in rest if isinstance(token, _Text))
     missing = []
@@ -200,7 +202,7 @@ def lost(got: str, expected: str, example: Example) -> str:
 
 
 def without_footnote_marks(source: str) -> str:
-    """Return HTML with footnotes, but without their links back, ids and classes."""
+    """Return HTML without the backlinks, ids and classes of footnotes."""
     if "footnote" not in source:
         return source
     source = re.sub(r"\s*<a [^>]*>↩[^<]*</a>", "", source)
@@ -208,7 +210,7 @@ def without_footnote_marks(source: str) -> str:
     return re.sub(r"(</?)section", r"\1div", source)
 
 
-ON_PURPOSE: dict[str, Callable[[str, str], tuple[str, str]]] = {
+INTENDED_DIFFERENCES: dict[str, Callable[[str, str], tuple[str, str]]] = {
     "": lambda got, expected: (got, expected),
     "a check box is a character": lambda got, expected: (
         got,
@@ -228,20 +230,22 @@ ON_PURPOSE: dict[str, Callable[[str, str], tuple[str, str]]] = {
 
 
 def main() -> int:
-    """Compare the examples of each file. Return 1 if something is wrong."""
+    """Compare the examples of each file; return 1 if one is wrong."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("files", nargs="+", type=Path)
-    parser.add_argument("-v", "--verbose", action="store_true", help="show source and HTML of what differs")
+    parser.add_argument(
+        "-v", "--verbose", action="store_true", help="print the source and the HTML of examples that differ"
+    )
     options = parser.parse_args()
     wrong = 0
     for file in options.files:
-        found = list(examples(file.read_text("utf-8")))
+        compared = list(examples(file.read_text("utf-8")))
         with tempfile.TemporaryDirectory(prefix="feeds-specification-") as folder:
-            publish(found, Path(folder))
-        reasons = [difference(example) for example in found]
+            publish(compared, Path(folder))
+        reasons = [difference(example) for example in compared]
         counts = Counter(reason.partition(":")[0] or "equal" for reason in reasons)
-        print(f"{file}: {len(found)} examples: {', '.join(f'{count} {what}' for what, count in counts.items())}")
-        for example, reason in zip(found, reasons, strict=True):
+        print(f"{file}: {len(compared)} examples: {', '.join(f'{count} {kind}' for kind, count in counts.items())}")
+        for example, reason in zip(compared, reasons, strict=True):
             if reason:
                 print(f"{example.number:>5}  {example.section}: {reason}")
             if reason and options.verbose:

@@ -1,6 +1,6 @@
-"""Makes the pictures of the README and the docs anew, from the demo: `make pictures`. Needs Debian's chromium.
+"""Renders the pictures of the README and the docs from the demo site: `make pictures`. Needs Debian's chromium.
 
-What they show is what the program shows at that moment: a page in a browser, a terminal with real output.
+The pictures show the current program: a page in a browser, and a terminal with real output.
 """
 
 import html
@@ -19,65 +19,71 @@ from pathlib import Path
 
 from playwright.sync_api import sync_playwright
 
-HERE = Path(__file__).parent
+DOCS = Path(__file__).parent
 PORT = 8765
-TOKEN = "a-token-for-pictures"  # of a server that lives for seconds
-OPTIONS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking", "--disable-sync"]
-DAYS = 60  # of which the log tells that the private page draws
+TOKEN = "a-token-for-pictures"  # the server runs for seconds only
+CHROMIUM_OPTIONS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--disable-background-networking",
+    "--disable-sync",
+]
+LOG_DAYS = 60  # the statistics page shows that many days
 SESSION = ["feeds init blog", "cd blog", "feeds check", "feeds build -v", "feeds status"]
-TERMINAL = """<!doctype html><meta charset="utf-8"><style>
+TERMINAL_PAGE = """<!doctype html><meta charset="utf-8"><style>
 body { background: #1d1f24; color: #dde; font: 15px/1.5 monospace; margin: 0; padding: 1rem 1.3rem; width: 52rem; }
 b { color: #8fc1ff; } pre { margin: 0; white-space: pre-wrap; }</style><pre>"""
 
 
 def main() -> None:
-    """Make all pictures."""
+    """Write all pictures."""
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as driver:
         work = Path(folder)
-        browser = driver.chromium.launch(executable_path=shutil.which("chromium"), args=OPTIONS)
+        browser = driver.chromium.launch(executable_path=shutil.which("chromium"), args=CHROMIUM_OPTIONS)
         page = browser.new_page(viewport={"width": 880, "height": 640})
-        page.set_content(TERMINAL + terminal(work))
-        page.locator("pre").screenshot(path=HERE / "pictures" / "terminal.png")
-        environment = settings(work)
-        server = demo(environment)
+        page.set_content(TERMINAL_PAGE + run_session(work))
+        page.locator("pre").screenshot(path=DOCS / "pictures" / "terminal.png")
+        environment = demo_environment(work)
+        server = start_demo(environment)
         try:
             address = f"http://127.0.0.1:{PORT}"
             page.goto(f"{address}/category/culture/")
-            page.screenshot(path=HERE / "pictures" / "page.png")
+            page.screenshot(path=DOCS / "pictures" / "page.png")
             command = [sys.executable, "-m", "feeds", "stats", "--import", "-"]
-            subprocess.run(command, input=log(), env=environment, cwd=HERE.parent, text=True, check=True)
+            subprocess.run(command, input=access_log(), env=environment, cwd=DOCS.parent, text=True, check=True)
             page.set_extra_http_headers({"Authorization": f"Bearer {TOKEN}"})
             page.goto(f"{address}/stats")
-            page.screenshot(path=HERE / "pictures" / "stats.png")
+            page.screenshot(path=DOCS / "pictures" / "stats.png")
         finally:
             server.send_signal(signal.SIGTERM)
             server.wait()
         browser.close()
 
 
-def log() -> str:
-    """Give an access log of two months, of a demo whose readers become more."""
+def access_log() -> str:
+    """Return an access log of `LOG_DAYS` days, in nginx's format, with a growing number of subscribers."""
     chosen, lines = random.Random(1), []
-    for number in range(DAYS):
-        day = datetime.now(UTC).replace(hour=6, minute=0) - timedelta(days=DAYS - number)
+    for number in range(LOG_DAYS):
+        day = datetime.now(UTC).replace(hour=6, minute=0) - timedelta(days=LOG_DAYS - number)
         agents = [
             f"Feedly/1.0 (+http://www.feedly.com/fetcher.html; {300 + 4 * number} subscribers)",
             f"Mozilla/5.0 (compatible; inoreader.com; {120 + number // 2} subscribers)",
             f"Feedbin feed-id:1697787 - {80 + number} subscribers",
             *["NetNewsWire (RSS Reader; https://netnewswire.com/)"] * (20 + chosen.randrange(8)),
         ]
-        for place, agent in enumerate(agents):
-            for path in ("/rss.xml", "/category/culture/rss.xml")[: 1 + (place % 3 == 0)]:
+        for client, agent in enumerate(agents):
+            for path in ("/rss.xml", "/category/culture/rss.xml")[: 1 + (client % 3 == 0)]:
                 status = chosen.choice([200, 304, 304, 304])
-                moment = day + timedelta(minutes=place)
+                moment = day + timedelta(minutes=client)
                 size = 0 if status == 304 else 15_000
-                asked = f'[{moment:%d/%b/%Y:%H:%M:%S +0000}] "GET {path} HTTP/1.1"'
-                lines.append(f'198.51.100.{place} - - {asked} {status} {size} "-" "{agent}"')
+                request = f'[{moment:%d/%b/%Y:%H:%M:%S +0000}] "GET {path} HTTP/1.1"'
+                lines.append(f'198.51.100.{client} - - {request} {status} {size} "-" "{agent}"')
     return "\n".join(lines) + "\n"
 
 
-def settings(work: Path) -> dict[str, str]:
-    """Give the environment of the demo: a port and a catalog of its own."""
+def demo_environment(work: Path) -> dict[str, str]:
+    """Return the environment of the demo server, with its own port and catalog."""
     return os.environ | {
         "FEEDS__SITE__URL": f"http://127.0.0.1:{PORT}",
         "FEEDS__STATE": f"sqlite:///{work}/catalog.db",
@@ -85,9 +91,9 @@ def settings(work: Path) -> dict[str, str]:
     }
 
 
-def demo(environment: dict[str, str]) -> "subprocess.Popen[bytes]":
-    """Serve the demo."""
-    root = HERE.parent
+def start_demo(environment: dict[str, str]) -> "subprocess.Popen[bytes]":
+    """Start a server of the demo site, and return it when it responds."""
+    root = DOCS.parent
     command = [sys.executable, "-m", "feeds", "serve", "-q", "-c", str(root / "config.yaml"), "--port", str(PORT)]
     server = subprocess.Popen(command, env=environment)
     for _ in range(100):
@@ -100,21 +106,21 @@ def demo(environment: dict[str, str]) -> "subprocess.Popen[bytes]":
     return server
 
 
-def terminal(work: Path) -> str:
-    """Run the session, and give what a terminal would show."""
-    shown, at = "", work
+def run_session(work: Path) -> str:
+    """Run the commands of `SESSION`, and return them with their output, as HTML."""
+    terminal, folder = "", work
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     for line in SESSION:
-        shown += f"<b>$ {html.escape(line)}</b>\n"
+        terminal += f"<b>$ {html.escape(line)}</b>\n"
         if line.startswith("cd "):
-            at /= line[3:]
+            folder /= line[3:]
             continue
         done = subprocess.run(
-            line.split(), cwd=at, capture_output=True, text=True, env={**os.environ, "PATH": path}, check=True
+            line.split(), cwd=folder, capture_output=True, text=True, env={**os.environ, "PATH": path}, check=True
         )
-        said = re.sub(re.escape(str(work)), "~", done.stdout + done.stderr)
-        shown += html.escape(said.rstrip()) + "\n"
-    return shown.rstrip()
+        output = re.sub(re.escape(str(work)), "~", done.stdout + done.stderr)
+        terminal += html.escape(output.rstrip()) + "\n"
+    return terminal.rstrip()
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""`python -m feeds`: the same program as the console script."""
+"""Run `python -m feeds`, the same program as the console script."""
 
 from feeds.cli import main
 

@@ -1,23 +1,23 @@
-"""How messages are logged: a line each, of bounded length, whatever text of others they quote."""
+"""Logging: each message is one line of bounded length, even if it quotes foreign text."""
 
 import logging
 import sys
 
-from feeds.text import printable, shortened
+from feeds.core.text import escape_unprintable, truncate
 
-_LONGEST = 1_000  # characters
+_MAX_LENGTH = 1_000  # characters
 
 
-class OneLine(logging.Formatter):
-    """Writes a message without control characters, and shortens a long one. The traceback of an error stands below."""
+class SingleLineFormatter(logging.Formatter):
+    """Escapes control characters in a message and truncates a long one. The traceback of an error follows below."""
 
-    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802  # its name in logging
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802  # overrides logging's method
         """Return the line of a record."""
-        return shortened(printable(super().formatMessage(record)), _LONGEST)
+        return truncate(escape_unprintable(super().formatMessage(record)), _MAX_LENGTH)
 
 
-def set_up() -> None:
+def configure() -> None:
     """Log warnings and errors to standard error, unless logging is configured already."""
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(OneLine())
+    handler.setFormatter(SingleLineFormatter())
     logging.basicConfig(level=logging.WARNING, handlers=[handler])

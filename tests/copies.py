@@ -1,7 +1,7 @@
-"""Commands that may be killed, each in a copy of a process that has imported the program.
+"""Run commands in forks of a process that has imported the program, so that tests can kill, trace and limit them.
 
-To start Python and to import the program takes most of the time of a command. A copy (fork) has both, and is a process of
-its own: it can be killed, traced by strace, and limited. It renders without a sandbox process, as other tests do.
+Starting Python and importing the program take most of the time of a command; a fork skips both. It renders without a
+sandbox process, as most tests do.
 """
 
 import contextlib
@@ -18,14 +18,14 @@ import threading
 from functools import reduce
 from pathlib import Path
 
-from conftest import REPOSITORY, Finished, InProcessSandbox
+from conftest import REPOSITORY, CommandResult, InProcessSandbox
 
-_PR_SET_PTRACER, _ANY = 0x59616D61, -1
-_LIMIT = 120  # seconds for a command
+_PR_SET_PTRACER, _PR_SET_PTRACER_ANY = 0x59616D61, -1
+_COMMAND_TIMEOUT_S = 120
 
 
 class Copies:
-    """A process that has imported the program and runs commands in copies of itself, one at a time."""
+    """A process that has imported the program and runs one command at a time in a fork of itself."""
 
     def __init__(self):
         """Start the process."""
@@ -33,63 +33,73 @@ class Copies:
             [sys.executable, "-B", __file__], cwd=REPOSITORY, bufsize=0, stdin=subprocess.PIPE, stdout=subprocess.PIPE
         )
 
-    def run(self, *arguments, cwd, environment=None, began=None, descriptors=None, constants=None):
-        """Run a command in the folder `cwd`; return its exit code (negative: a signal) and output.
+    def run(self, *arguments, cwd, environment=None, on_started=None, max_open_files=None, constants=None):
+        """Run a command; return its exit code and its output.
 
-        `began` is called with the id of the process before the command runs in it. `descriptors` limits how many files
-        it may have open, `constants` replaces values ("feeds.publish.look:_BATCH", "feeds.export:Tree.at_once").
+        Args:
+            arguments: the arguments of `feeds`.
+            cwd: the folder in which the command runs.
+            environment: variables that are added to the environment.
+            on_started: called with the process id before the command runs.
+            max_open_files: the limit on open files (RLIMIT_NOFILE).
+            constants: values to replace, by "module:name" or "module:Class.name".
+
+        Returns:
+            The result; a negative exit code is the number of the signal that killed the command.
         """
         with tempfile.TemporaryDirectory() as folder:
-            self._send([str(cwd), list(arguments), environment or {}, folder, descriptors, constants or {}])
+            self._send([str(cwd), list(arguments), environment or {}, folder, max_open_files, constants or {}])
             pid = int(self._receive())
-            if began:
-                began(pid)
+            if on_started:
+                on_started(pid)
             self._send("go")
             code = int(self._receive())
             stdout, stderr = ((Path(folder) / name).read_text("utf-8") for name in ("1", "2"))
-        return Finished(code, stdout, stderr)
+        return CommandResult(code, stdout, stderr)
 
     def _send(self, value):
         self._process.stdin.write(json.dumps(value).encode() + b"\n")
 
     def _receive(self):
-        readable, _, _ = select.select([self._process.stdout], [], [], _LIMIT)
-        assert readable, "the command does not end"
+        readable, _, _ = select.select([self._process.stdout], [], [], _COMMAND_TIMEOUT_S)
+        assert readable, f"the command did not end within {_COMMAND_TIMEOUT_S} s"
         return self._process.stdout.readline()
 
     def close(self):
-        """End the process."""
+        """Stop the process."""
         self._process.stdin.close()
         self._process.stdout.close()
         self._process.wait()
 
 
 def main():
-    """Run the commands that are asked for on standard input, until its end."""
-    import feeds.documents.render
-    import feeds.publish
+    """Run a command for each request on standard input, until it is closed."""
+    import feeds.publish.publisher
+    import feeds.render.renderer
     from feeds.cli import main as command
 
-    feeds.documents.render.Sandbox = feeds.publish.Sandbox = InProcessSandbox
+    feeds.render.renderer.Sandbox = feeds.publish.publisher.Sandbox = InProcessSandbox
     _warm_up(command)
     while request := sys.stdin.buffer.raw.readline():
-        cwd, arguments, environment, output, descriptors, constants = json.loads(request)
+        cwd, arguments, environment, output, max_open_files, constants = json.loads(request)
         pid = os.fork()
         if pid == 0:
             os.chdir(cwd)
             os.environ.update(environment)
-            answers = os.dup(1)
+            replies = os.dup(1)
             _redirect(Path(output))
             for path, value in constants.items():
                 module, _, name = path.partition(":")
                 *owners, name = name.split(".")
                 setattr(reduce(getattr, owners, sys.modules[module]), name, value)
-            ctypes.CDLL(None).prctl(_PR_SET_PTRACER, _ANY, 0, 0, 0)  # strace, which is no parent of ours
-            os.write(answers, f"{os.getpid()}\n".encode())  # only now, so that strace sees the same calls each time
-            os.close(answers)
+            ctypes.CDLL(None).prctl(_PR_SET_PTRACER, _PR_SET_PTRACER_ANY, 0, 0, 0)  # strace is not a parent process
+            os.write(
+                replies, f"{os.getpid()}\n".encode()
+            )  # after the set-up, so that strace sees the same calls each time
+            os.close(replies)
             assert sys.stdin.buffer.raw.readline() == b'"go"\n'
-            if descriptors is not None:
-                resource.setrlimit(resource.RLIMIT_NOFILE, (descriptors, descriptors))
+            if max_open_files is not None:
+                resource.setrlimit(resource.RLIMIT_NOFILE, (max_open_files, max_open_files))
             command(arguments)
             raise AssertionError("a command ends with SystemExit")
         _, status = os.waitpid(pid, 0)
@@ -97,10 +107,10 @@ def main():
 
 
 def _warm_up(command):
-    """Build a site, so that everything is imported; no thread may be left, which a copy would not have."""
-    from feeds.export.tree import Tree
+    """Build a site, which imports every module. Leave no thread running: a fork would not have it."""
+    from feeds.export.tree import FolderTarget
 
-    at_once, Tree.at_once = Tree.at_once, 1
+    original, FolderTarget.at_once = FolderTarget.at_once, 1
     with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
         Path("config.yaml").write_text("site: {title: T, url: https://t.example}\n")
         Path("content").mkdir()
@@ -110,7 +120,7 @@ def _warm_up(command):
         except SystemExit as end:
             assert not end.code, end.code
     assert threading.active_count() == 1
-    Tree.at_once = at_once
+    FolderTarget.at_once = original
     gc.collect()
     gc.freeze()
 

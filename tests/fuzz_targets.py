@@ -1,7 +1,7 @@
-"""Hostile front matter, configurations, requests, access logs and manifests, and what may come of them.
+"""Create hostile front matter, configurations, requests, access logs and manifests, and check how the program handles them.
 
-An input is made of a random number generator, so that a seed names it. What may come of one is a result or one clear
-sentence. The tests run a sample, `benchmarks/fuzz.py` very many.
+A seed determines an input. The program must return a valid result or one clear message. The tests run a sample,
+`benchmarks/fuzz.py` any number.
 """
 
 import asyncio
@@ -20,15 +20,16 @@ import fuzzing
 from conftest import Site
 from lxml import etree
 
-from feeds import config, hosts, schedule
-from feeds.errors import ConfigError, Refused
-from feeds.export import MANIFEST
-from feeds.parse import article, keys
-from feeds.text import clean, printable
+from feeds import config
+from feeds.core.errors import ArticleError, ConfigError
+from feeds.core.parse import article, keys
+from feeds.core.text import clean, escape_unprintable
+from feeds.export import MANIFEST, host_files
+from feeds.publish import loop
 from feeds.web import create_app, rsgi
 
 NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
-LONGEST = 2_000  # characters of a message
+MAX_MESSAGE_CHARACTERS = 2_000
 
 NUMBERS = (
     "0", "-1", "1", "65536", "2147483648", "9223372036854775808", "-9223372036854775809", "9" * 30, "9" * 400, "9" * 5_000, "1e308", "1e999", "-1e999",
@@ -81,25 +82,25 @@ FIELDS = tuple(key for names in keys.FIELDS.values() for key in names) + tuple(k
 Response = tuple[int, Sequence[tuple[str, str]], bytes]
 
 
-def said(message: str) -> Iterator[str]:
-    """Yield what is wrong with a message."""
+def message_violations(message: str) -> Iterator[str]:
+    """Yield the violations in an error message."""
     if not message.strip():
         yield "an empty message"
-    if printable(message) != message:
+    if escape_unprintable(message) != message:
         yield f"a message with control characters: {message[:100]!r}"
-    if len(message) > LONGEST:
+    if len(message) > MAX_MESSAGE_CHARACTERS:
         yield f"a message of {len(message)} characters: {message[:100]!r}"
 
 
 class FrontMatter:
-    """Several files with front matter in YAML, TOML and JSON: read, published, and shown in all formats."""
+    """Files with front matter in YAML, TOML and JSON, which are read, published and rendered in every format."""
 
     def __init__(self, folder: Path) -> None:
         self._site = Site(folder / "front-matter")
         self._site.configure(feeds={"guard": 1}, site={"pages": True})
 
-    def make(self, random: Random) -> list[str]:
-        """Return the files."""
+    def create_input(self, random: Random) -> list[str]:
+        """Return the texts of ten files."""
         return [self._file(random) for _ in range(10)]
 
     def _file(self, random: Random) -> str:
@@ -115,7 +116,7 @@ class FrontMatter:
                 lines = [f"{key}: {_quoted(random) or random.choice((*PLAIN, *OF_YAML))}" for key in chosen]
                 date = random.choice(DATES) if random.random() < 0.5 else DATES[0]
                 text = "\n".join(["---", f"date: {date}", *lines, "---", "Text."])
-        return fuzzing.mutated(random, [text], MARKS) if random.random() < 0.3 else text
+        return fuzzing.mutate(random, [text], MARKS) if random.random() < 0.3 else text
 
     @staticmethod
     def _toml(random: Random) -> str:
@@ -127,26 +128,26 @@ class FrontMatter:
             return (
                 inside
                 if random.random() < 0.5
-                else {random.choice((*FIELDS, "url", "name", "src")): one for one in inside}
+                else {random.choice((*FIELDS, "url", "name", "src")): value for value in inside}
             )
         return random.choice((*PLAIN, None, True, False, 0, -1, 1e308, 10**30, 2**63))
 
-    def faults(self, files: list[str]) -> list[str]:
-        """Return what is wrong with what comes of the files."""
-        found = []
+    def violations(self, files: list[str]) -> list[str]:
+        """Return the violations in the articles, messages and documents that the files lead to."""
+        found: list[str] = []
         for number, text in enumerate(files):
             data = text.encode("utf-8", "surrogatepass")
             self._site.write(f"{number}.md", data)
             try:
-                read = article.read(data, f"{number}.md", UTC)
-            except Refused as refused:
-                found += said(refused.reason)
-                if not 1 <= refused.line <= text.count("\n") + 2:
-                    found.append(f"refused in line {refused.line}")
+                read = article.parse_article(data, f"{number}.md", UTC)
+            except ArticleError as error:
+                found += message_violations(error.reason)
+                if not 1 <= error.line <= text.count("\n") + 2:
+                    found.append(f"rejected in line {error.line}")
                 continue
             for warning in read.warnings:
-                found += said(warning.message)
-            found += _of_article(read)
+                found += message_violations(warning.message)
+            found += _article_violations(read)
         self._site.publish(NOW, accept=True)
         for path, body in self._site.documents().items():
             if path.endswith(".json"):
@@ -157,14 +158,14 @@ class FrontMatter:
 
 
 def _quoted(random: Random) -> str:
-    """Return a value as a string of JSON, which YAML and TOML have too; nothing where it is to be written as it is."""
+    """Return a value as a JSON string, which is valid YAML and TOML; or "", if the caller must write a value without quotes."""
     return json.dumps(random.choice(PLAIN).replace("\ud7ff", "")) if random.random() < 0.8 else ""
 
 
-def _of_article(read: Any) -> Iterator[str]:
-    """Yield what is wrong with an article that was read."""
+def _article_violations(read: Any) -> Iterator[str]:
+    """Yield the violations in an article."""
     texts = [read.title, read.slug, read.id, read.link, read.summary, *read.categories, *read.tags]
-    texts += [part for one in read.authors for part in (one.name, one.email, one.url)]
+    texts += [part for author in read.authors for part in (author.name, author.email, author.url)]
     for text in texts:
         if text is not None and clean(text) != text:
             yield f"a character that XML forbids: {text[:100]!r}"
@@ -175,9 +176,9 @@ def _of_article(read: Any) -> Iterator[str]:
 
 
 class Configuration:
-    """config.yaml and variables."""
+    """A config.yaml with environment variables that override it."""
 
-    # a section and its keys, with values that are right
+    # valid values by section and key
     SECTIONS: Mapping[str, Mapping[str, str]] = {
         "site": {"title": "T", "url": "https://t.example", "language": "en", "timezone": "UTC", "author": "{name: A, email: a@b.c}", "icon": "/i.png",
                  "copyright": "C", "authority": "t.example", "pages": "true", "readers": "{R: 'https://r.example/?{url}'}"},
@@ -197,47 +198,47 @@ class Configuration:
         self._folder = folder / "configuration"
         self._folder.mkdir()
 
-    def make(self, random: Random) -> tuple[str, dict[str, str]]:
-        """Return the file and the variables."""
+    def create_input(self, random: Random) -> tuple[str, dict[str, str]]:
+        """Return the text of the file, and the variables."""
         lines = ["site: {title: T, url: 'https://t.example'}"] if random.random() < 0.3 else []
         variables = {}
-        for section, all_ in self.SECTIONS.items():
+        for section, valid in self.SECTIONS.items():
             if lines and section == "site":
                 continue
-            chosen = random.sample(sorted(all_), random.randint(0, len(all_)))
+            chosen = random.sample(sorted(valid), random.randint(0, len(valid)))
             lines.append(f"{section}:")
             for key in {*chosen, *(("title", "url") if section == "site" else ())}:
-                value = all_[key] if random.random() < 0.97 else random.choice((*PLAIN, *OF_YAML))
+                value = valid[key] if random.random() < 0.97 else random.choice((*PLAIN, *OF_YAML))
                 lines.append(f"  {key}: {value}")
             if random.random() < 0.1:
-                name = f"FEEDS__{section}__{random.choice(sorted(all_))}".upper()
+                name = f"FEEDS__{section}__{random.choice(sorted(valid))}".upper()
                 variables[name] = random.choice((*PLAIN, *OF_YAML)).replace("\0", "")
         text = "\n".join(lines)
-        return (fuzzing.mutated(random, [text], MARKS) if random.random() < 0.3 else text), variables
+        return (fuzzing.mutate(random, [text], MARKS) if random.random() < 0.3 else text), variables
 
-    def faults(self, given: tuple[str, dict[str, str]]) -> list[str]:
-        """Return what is wrong with what comes of them."""
+    def violations(self, given: tuple[str, dict[str, str]]) -> list[str]:
+        """Return the violations in the messages; raise any exception but `ConfigError`."""
         text, variables = given
         file = self._folder / "config.yaml"
         file.write_bytes(text.encode("utf-8", "surrogatepass"))
         try:
             settings = config.load(file, variables)
         except ConfigError as error:
-            found = [wrong for mistake in error.mistakes for wrong in said(mistake)]
+            found = [violation for mistake in error.mistakes for violation in message_violations(mistake)]
             return found + [
-                f"no place: {one[:100]}"
-                for one in error.mistakes
-                if not one.startswith((f"{file}:", "FEEDS__", "state:"))
+                f"a message without its location: {mistake[:100]}"
+                for mistake in error.mistakes
+                if not mistake.startswith((f"{file}:", "FEEDS__", "state:"))
             ]
-        site = settings.for_core
-        schedule.trigger(settings.schedule.cron, site.timezone)
-        hosts.files(site, ["netlify", "cloudflare", "apache", "nginx"], settings.feeds.aliases)
+        site = settings.site_model
+        loop.parse_cron(settings.schedule.cron, site.timezone)
+        host_files.render_host_files(site, ["netlify", "cloudflare", "apache", "nginx"], settings.feeds.aliases)
         _ = settings.catalog, settings.content_root
         return []
 
 
 class Requests:
-    """Requests to one site, for any WSGI server and for granian."""
+    """Requests to one site, sent through WSGI and through granian's interface (RSGI)."""
 
     PATHS = (
         "/", "/rss.xml", "/atom.xml", "/feed.json", "/feeds.opml", "/a/", "/a/p.png", "/a/x.svg", "/tag/t/", "/tag/t/rss.xml", "/archive/1/rss.xml", "/index.xml",
@@ -284,21 +285,21 @@ class Requests:
             self._site.article(f"{number}.md", title=str(number), date=f"2026-04-0{number + 1}", category="é")
         self._site.publish(NOW)
         self._app = create_app(self._site.root / "config.yaml")
-        self._rsgi = rsgi.Application(self._app.extensions["feeds.front"], lambda: None)
-        self._rsgi._limited = True  # there are no connections whose clients could be silent
+        self._rsgi = rsgi.Application(self._app.extensions["feeds.middleware"], lambda: None)
+        self._rsgi._are_sockets_set_up = True  # there are no connections to time out
 
-    def make(self, random: Random) -> tuple[str, str, str, list[tuple[str, str]], bytes, str]:
-        """Return a method, a path, a query, header fields, a body and a version."""
+    def create_input(self, random: Random) -> tuple[str, str, str, list[tuple[str, str]], bytes, str]:
+        """Return a method, a path, a query, header fields, a body and an HTTP version."""
         path = random.choice(self.PATHS)
         if random.random() < 0.2:
-            path = fuzzing.mutated(random, [path], ("/", "%", "..", "\0", ".xml"))[:5_000]
+            path = fuzzing.mutate(random, [path], ("/", "%", "..", "\0", ".xml"))[:5_000]
         headers = [("Host", "x")] if random.random() < 0.9 else []
         for _ in range(random.choice((0, 1, 2, 5))):
             name = random.choice(sorted(self.HEADERS))
             value = random.choice(self.HEADERS[name])
             if random.random() < 0.1:
-                value = fuzzing.mutated(random, [value], (",", ";", "=", '"', "q=", *NUMBERS))
-            headers.append((name, re.sub(r"[\r\n\0]", "", value)[:5_000]))  # which end a field for every server
+                value = fuzzing.mutate(random, [value], (",", ";", "=", '"', "q=", *NUMBERS))
+            headers.append((name, re.sub(r"[\r\n\0]", "", value)[:5_000]))  # every server ends a field at these
         query = random.choice(("", "", "x", "a-secret-of-the-owner", "&" * 999, "%00%ff"))
         return (
             random.choice(self.METHODS),
@@ -309,22 +310,23 @@ class Requests:
             random.choice(("1.1", "1.0", "2")),
         )
 
-    def faults(self, given: Any) -> list[str]:
-        """Return what is wrong with the responses."""
+    def violations(self, given: Any) -> list[str]:
+        """Return the violations in the responses."""
         method, path, query, headers, body, version = given
         scope = SimpleNamespace(
             proto="http", method=method, path=path, query_string=query, client="192.0.2.1:5", http_version=version,
             headers=SimpleNamespace(items=lambda: [(name.lower(), value) for name, value in headers]),
         )  # fmt: skip
-        sent = _Protocol(body)
-        asyncio.run(self._rsgi.__rsgi__(scope, sent))
-        found = [f"granian: {wrong}" for wrong in self._of(method, sent.response)]
-        environ = rsgi.environment(scope)
-        rsgi.for_wsgi(environ)
-        environ |= {"wsgi.input": io.BytesIO(body), rsgi.SENDS_FILES: False}
-        return found + [f"WSGI: {wrong}" for wrong in self._of(method, _called(self._app.wsgi_app, environ))]
+        protocol = _Protocol(body)
+        asyncio.run(self._rsgi.__rsgi__(scope, protocol))
+        found = [f"granian: {violation}" for violation in self._response_violations(method, protocol.response)]
+        environ = rsgi.wsgi_environ(scope)
+        rsgi.complete_environ(environ)
+        environ |= {"wsgi.input": io.BytesIO(body), rsgi.SENDS_FILES_KEY: False}
+        response = _wsgi_response(self._app.wsgi_app, environ)
+        return found + [f"WSGI: {violation}" for violation in self._response_violations(method, response)]
 
-    def _of(self, method: str, response: Response) -> Iterator[str]:
+    def _response_violations(self, method: str, response: Response) -> Iterator[str]:
         status, headers, body = response
         if status not in self.ALLOWED:
             yield f"status {status}"
@@ -338,13 +340,13 @@ class Requests:
             yield f"a body of {len(body)} bytes"
 
     def close(self) -> None:
-        """End the application's threads."""
+        """Stop the application's threads."""
         self._app.extensions["feeds.close"]()
         self._site.close()
 
 
 class _Protocol:
-    """What granian gives an application: it takes the response, and has the body of the request."""
+    """Granian's side of a request: yields the body of the request, and stores the response."""
 
     def __init__(self, body: bytes) -> None:
         self.response: Response = (0, [], b"")
@@ -360,25 +362,25 @@ class _Protocol:
             raise StopAsyncIteration from None
 
     def response_empty(self, status: int, headers: Sequence[tuple[str, str]]) -> None:
-        """Send no body; the length of what GET would get may be said."""
-        self.response = status, [one for one in headers if one[0] != "Content-Length" or one[1] == "0"], b""
+        """Store a response without a body; for HEAD, it may have the Content-Length of a GET."""
+        self.response = status, [field for field in headers if field[0] != "Content-Length" or field[1] == "0"], b""
 
     def response_bytes(self, status: int, headers: Sequence[tuple[str, str]], body: bytes) -> None:
-        """Send bytes."""
+        """Store a response."""
         self.response = status, headers, body
 
     def response_file(self, status: int, headers: Sequence[tuple[str, str]], file: str) -> None:
-        """Send a file."""
+        """Store a response with the content of a file."""
         self.response = status, headers, Path(file).read_bytes()
 
     def response_file_range(
         self, status: int, headers: Sequence[tuple[str, str]], file: str, start: int, end: int
     ) -> None:
-        """Send a part of a file."""
+        """Store a response with a part of a file."""
         self.response = status, headers, Path(file).read_bytes()[start:end]
 
 
-def _called(application: Callable[..., Any], environ: dict[str, Any]) -> Response:
+def _wsgi_response(application: Callable[..., Any], environ: dict[str, Any]) -> Response:
     """Return the response of a WSGI application."""
     started: list[tuple[str, list[tuple[str, str]]]] = []
     parts = application(environ, lambda status, headers, *_: started.append((status, headers)))
@@ -392,7 +394,7 @@ def _called(application: Callable[..., Any], environ: dict[str, Any]) -> Respons
 
 
 class Logs:
-    """Access logs of other servers, which are counted."""
+    """Access logs of other servers, which `feeds stats --import` counts."""
 
     AGENTS = (
         "Feedly/1.0 (+http://www.feedly.com/fetcher.html; 9 subscribers)",
@@ -408,8 +410,8 @@ class Logs:
         self._site.article("a.md", title="a", tags=["t"])
         self._site.publish(NOW)
 
-    def make(self, random: Random) -> bytes:
-        """Return a log."""
+    def create_input(self, random: Random) -> bytes:
+        """Return the content of a log file."""
         kind = random.randrange(4)
         lines = (
             ["#Version: 1.0", "#Fields: date time c-ip cs-method cs-uri-stem sc-status sc-bytes cs(User-Agent)"]
@@ -419,7 +421,7 @@ class Logs:
         lines += [self._line(random, kind) for _ in range(random.choice((1, 3, 20)))]
         text = "\n".join(lines) + "\n"
         if random.random() < 0.4:
-            text = fuzzing.mutated(
+            text = fuzzing.mutate(
                 random, [text], ('"', "[", "]", "-", "\t", "\\x22", "\\u0000", "{", "}", ",", *NUMBERS, *DATES)
             )
         data = text.encode("utf-8", "surrogatepass")
@@ -477,44 +479,44 @@ class Logs:
         date, clock = random.choice((("2026-05-30", "10:00:00"), (random.choice(DATES), random.choice(NUMBERS))))
         return f"{date}\t{clock}\t{client}\tGET\t{path}\t{status}\t{size}\t{agent}"
 
-    def faults(self, log: bytes) -> list[str]:
-        """Return what is wrong with what is counted, and with what is said of it."""
+    def violations(self, log: bytes) -> list[str]:
+        """Return the violations in the report and in the messages."""
         done = self._site.run("stats", "--json", "--days", "3", "--import", "-", stdin=log)
-        found = [wrong for line in done.stderr.splitlines() for wrong in said(line)]
+        found = [violation for line in done.stderr.splitlines() for violation in message_violations(line)]
         if done.returncode not in {0, 1} and "can't be read to its end" not in done.stderr:
             found.append(f"exit code {done.returncode}: {done.stderr[:200]}")
         if done.returncode in {0, 1}:
-            found += _of_numbers(json.loads(done.stdout))
+            found += _number_violations(json.loads(done.stdout))
         return found
 
 
 def _number(text: str) -> Any:
-    """Return the number that a text is, as JSON has it; else the text."""
+    """Return the value of a JSON text, or the text if it is not JSON."""
     try:
         return json.loads(text)
     except ValueError:
         return text
 
 
-def _of_numbers(value: Any) -> Iterator[str]:
-    """Yield what is wrong with the numbers of a report."""
+def _number_violations(value: Any) -> Iterator[str]:
+    """Yield the numbers of a report that are negative or not finite."""
     if isinstance(value, dict):
         value = list(value.values())
     if isinstance(value, list):
-        for one in value:
-            yield from _of_numbers(one)
+        for element in value:
+            yield from _number_violations(element)
     elif isinstance(value, (int, float)) and not (math.isfinite(value) and value >= 0):
         yield f"the number {value}"
 
 
 class Manifests:
-    """What says which files of an export are ours, and may have been written by somebody else."""
+    """Manifests of an export, which list its files, and which another program may have changed."""
 
     PATHS = (
         "/rss.xml", "/index.html", "/nothing.html", "/tag/t/rss.xml", "/../outside", "/a/../../outside", "../outside", "outside", "//outside", "/", "", "/.", "/..",
         "/static", "/static/", "/rss.xml/", "/rss.xml/x", "/\0", "/é", "/" + "x" * 300, "/a" * 2_000, "/\ud800", "/.feeds-manifest.json", "/.feeds-unfinished",
     )  # fmt: skip
-    FACTS = (
+    ENTRIES = (
         '"x"',
         '["x", 1, 2]',
         '["x", 1, "2"]',
@@ -538,12 +540,13 @@ class Manifests:
         self._good = (self._public / MANIFEST).read_text("utf-8")
         self._document = (self._public / "rss.xml").read_bytes()
         self._outside = self._site.root / "outside"
-        self._outside.write_text("theirs")
+        self._outside.write_text("unchanged")
 
-    def make(self, random: Random) -> str:
-        """Return a manifest."""
+    def create_input(self, random: Random) -> str:
+        """Return the text of a manifest."""
         pairs = [
-            f"{json.dumps(random.choice(self.PATHS))}: {random.choice(self.FACTS)}" for _ in range(random.randrange(5))
+            f"{json.dumps(random.choice(self.PATHS))}: {random.choice(self.ENTRIES)}"
+            for _ in range(random.randrange(5))
         ]
         text = random.choice(
             (
@@ -553,22 +556,22 @@ class Manifests:
             )
         )
         return (
-            fuzzing.mutated(random, [text], ('"', "{", "}", "[", "]", ",", ":", "/..", "\\u0000", *NUMBERS))
+            fuzzing.mutate(random, [text], ('"', "{", "}", "[", "]", ",", ":", "/..", "\\u0000", *NUMBERS))
             if random.random() < 0.4
             else text
         )
 
-    def faults(self, manifest: str) -> list[str]:
-        """Return what is wrong with the export that follows, and with what is around it."""
+    def violations(self, manifest: str) -> list[str]:
+        """Return the violations in the next export, and in a file outside its folder."""
         (self._public / MANIFEST).write_bytes(manifest.encode("utf-8", "surrogatepass"))
         done = self._site.run("build")
-        found = [wrong for line in done.stderr.splitlines() for wrong in said(line)]
+        found = [violation for line in done.stderr.splitlines() for violation in message_violations(line)]
         if done.returncode:
             found.append(f"exit code {done.returncode}: {done.stderr[:300]}")
         if (self._public / "rss.xml").read_bytes() != self._document:
-            found.append("a document is another")
-        if self._outside.read_text() != "theirs":
-            found.append("a file outside is another")
+            found.append("a document has changed")
+        if self._outside.read_text() != "unchanged":
+            found.append("a file outside the export has changed")
         return found
 
 
@@ -581,13 +584,13 @@ TARGETS: Mapping[str, Callable[[Path], Any]] = {
 }
 
 
-def faults_of(target: Any, given: Any) -> list[str]:
-    """Return what is wrong with what comes of an input; what is raised is wrong too."""
+def violations_of(target: Any, given: Any) -> list[str]:
+    """Return the violations that an input leads to; an exception is one."""
     try:
-        return list(target.faults(given))
+        return list(target.violations(given))
     except Exception as error:
-        where = error.__traceback__
-        while where and where.tb_next:
-            where = where.tb_next
-        place = f"{Path(where.tb_frame.f_code.co_filename).name}:{where.tb_lineno}" if where else ""
-        return [f"raises {type(error).__name__} at {place}: {error!s:.200}"]
+        traceback = error.__traceback__
+        while traceback and traceback.tb_next:
+            traceback = traceback.tb_next
+        location = f"{Path(traceback.tb_frame.f_code.co_filename).name}:{traceback.tb_lineno}" if traceback else ""
+        return [f"raises {type(error).__name__} at {location}: {error!s:.200}"]

@@ -1,6 +1,6 @@
-"""Hostile articles for the Markdown engine and the sanitiser: structured, and mutated from others.
+"""Create hostile articles for the Markdown engine and the sanitiser: of one construct each, or by random changes of others.
 
-The tests use small ones, `benchmarks/fuzz.py` large ones and very many.
+The tests use small articles, `benchmarks/fuzz.py` large ones and any number.
 """
 
 import itertools
@@ -13,26 +13,26 @@ from random import Random
 
 import nh3
 
-from feeds.errors import Refused
-from feeds.parse import html
-from feeds.parse.content import Renderer, heading
-from feeds.text import clean
+from feeds.core.errors import ArticleError
+from feeds.core.parse import html
+from feeds.core.parse.content import MarkdownRenderer, first_heading
+from feeds.core.text import clean
 
 BASE = "https://fuzz.example/a/"
 DIALECTS = ("gfm", "obsidian")
-RENDERERS = {dialect: Renderer(dialect) for dialect in DIALECTS}
+_RENDERERS = {dialect: MarkdownRenderer(dialect) for dialect in DIALECTS}
 STRICT = nh3.Cleaner(
-    tags=html.TAGS,
-    attributes=html.ATTRIBUTES,
+    tags=html.ALLOWED_TAGS,
+    attributes=html.ALLOWED_ATTRIBUTES,
     filter_style_properties={"text-align"},
     link_rel=None,
-    url_schemes=html.SCHEMES,
+    url_schemes=html.ALLOWED_SCHEMES,
 )
 
-# characters that mean something in Markdown or HTML, and some of other kinds
+# characters with a meaning in Markdown or HTML, and some without
 SPECIAL = "!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~ \t\na1é中\u00a0\u0301\u200b\u202e\ufe0e😀"
 
-# marks of more than one character, which are repeated and inserted
+# syntax of more than one character, to repeat and to insert
 MARKS = (
     "**", "__", "~~", "==", "$$", "$`", "\\(", "\\)", "\\[", "\\]", "[[", "]]", "[[a|", "![", "![[", "](", "[a](", "![a](", "[a][",
     "[a]", "[^a]", "[^", "^[", "<a ", "<a>", "</a>", "<b>", "</b>", "<p>", "<div>", "</div>", "<!--", "-->", "<!", "<?", "?>",
@@ -58,7 +58,7 @@ ELEMENTS = (
 
 
 def structured(size: int) -> Iterator[tuple[str, Callable[[], str]]]:
-    """Yield the names of articles of about `size` characters, each of one construct, with a function that makes it."""
+    """Yield (name, function) for articles of one construct each; the function returns the text of about `size` characters."""
 
     def repeated(mark: str, before: str = "", after: str = "") -> Callable[[], str]:
         return lambda: before + mark * max(1, size // len(mark)) + after
@@ -263,15 +263,15 @@ def structured(size: int) -> Iterator[tuple[str, Callable[[], str]]]:
 
 
 def pairs(size: int) -> Iterator[tuple[str, Callable[[], str]]]:
-    """Yield articles in which two special characters alternate, for each pair, and in which one follows many others."""
+    """Yield (name, function) for each pair of special characters: alternating, and half of the text each."""
     for one, other in itertools.product(SPECIAL, SPECIAL):
         if one != other:
             yield f"{one + other!r} repeated", lambda one=one, other=other: (one + other) * (size // 2)
             yield f"{one!r} then {other!r}", lambda one=one, other=other: one * (size // 2) + other * (size // 2)
 
 
-def mutated(random: Random, seeds: Sequence[str], marks: Sequence[str] = MARKS) -> str:
-    """Return a text that is made of others by random changes, with marks of its kind."""
+def mutate(random: Random, seeds: Sequence[str], marks: Sequence[str] = MARKS) -> str:
+    """Return one of the seeds after random changes, some of which insert `marks`."""
     text = random.choice(seeds)
     for _ in range(random.choice((1, 1, 2, 3, 5, 8))):
         at = random.randint(0, len(text))
@@ -302,41 +302,41 @@ def mutated(random: Random, seeds: Sequence[str], marks: Sequence[str] = MARKS) 
     return text
 
 
-def faults(body: str, dialect: str, seconds: float | None = None) -> list[str]:
-    """Return what is wrong with the way in which a body is rendered; nothing if it is rejected.
+def violations(body: str, dialect: str, seconds: float | None = None) -> list[str]:
+    """Return the violations in the HTML of an article; an empty list if the article is rejected.
 
     Args:
-        body: Markdown, as it is read from a file.
+        body: Markdown, as read from a file.
         dialect: `gfm` or `obsidian`.
-        seconds: the seconds of CPU that it may take; None for no limit.
+        seconds: the limit on CPU time in seconds; None for no limit.
     """
     body = clean(body)
-    found = []
+    found: list[str] = []
     began = time.process_time()
     try:
-        rendered = RENDERERS[dialect].content(body, None, BASE, "e-")
-    except Refused:
+        rendered = _RENDERERS[dialect].render(body, None, BASE, "e-")
+    except ArticleError:
         rendered = None
     between = time.process_time()
-    heading(body)
+    first_heading(body)
     took = max(between - began, time.process_time() - between)
     if seconds is not None and took > seconds:
         found.append(f"takes {took:.1f} s")
     if rendered is not None:
-        found += _faults_of_html(rendered.html)
+        found += _html_violations(rendered.html)
         if clean(rendered.summary) != rendered.summary:
-            found.append("a character in the summary that XML forbids")
+            found.append("the summary has a character that XML forbids")
     return found
 
 
-def _faults_of_html(source: str) -> Iterator[str]:
-    """Yield what is wrong with the HTML of an entry."""
+def _html_violations(source: str) -> Iterator[str]:
+    """Yield the violations in the HTML of an entry."""
     if clean(source) != source:
         yield "a character that XML forbids"
     ids = Counter(re.findall(r'<[^<>]*?\sid="([^"]*)"', source))
     if repeated := [id_ for id_, times in ids.items() if times > 1]:
         yield f"ids that repeat: {repeated[:3]}"
-    # another parse may nest elements otherwise, where the first one left out what separated them
+    # compare sets: a second parse may nest elements differently after the first one removed what separated them
     if removed := _start_tags(source) - _start_tags(STRICT.clean(source)):
         yield f"the sanitiser removes {min(removed, key=len)[:100]}"
 

@@ -1,4 +1,4 @@
-"""What feed validators check and schemas can't say: each function gives the faults that it finds, none if all is well."""
+"""Check documents against the schemas of their formats, and against rules of feed validators that schemas cannot express."""
 
 import json
 import re
@@ -34,23 +34,23 @@ def _json_schema():
     return jsonschema.Draft202012Validator(json.loads((SCHEMAS / "jsonfeed.schema.json").read_bytes()))
 
 
-def faults(filename, body, url):
-    """Give what is wrong with a document that is served at a URL."""
+def violations(filename, body, url):
+    """Yield the violations in a document that is served at a URL."""
     return {"rss.xml": rss, "atom.xml": atom, "feed.json": jsonfeed}[filename](body, url)
 
 
 def _html(text, where):
-    """Faults of HTML in an element."""
+    """Yield the violations in the HTML of an element."""
     for attribute, value in re.findall(r'\s(href|src|poster|cite)="([^"]*)"', text):
-        within = value.startswith("#") and f'id="{value[1:]}"' in text  # readers follow footnotes only so
+        within = value.startswith("#") and f'id="{value[1:]}"' in text  # feed readers follow footnotes only this way
         if not within and not re.match(r"(https?|mailto|tel):|data:image/", value):
             yield f"{where}: relative {attribute}={value}"
     if re.search(r"<(script|iframe|object|embed|style)\b|\son\w+=", text):
-        yield f"{where}: something that runs"
+        yield f"{where}: active content"
 
 
 def _misplaced(feed):
-    """XHTML elements for which the W3C feed validator has a warning: all but `div` and `meta`."""
+    """Yield the XHTML elements that the W3C feed validator warns of: all but `div` and `meta`."""
     names = [etree.QName(child) for child in feed if isinstance(child.tag, str)]
     for name in names:
         if name.namespace == XHTML and name.localname not in {"div", "meta"}:
@@ -58,7 +58,7 @@ def _misplaced(feed):
 
 
 def atom(body, url):
-    """RFC 4287's schema, and its rules that the schema can't say."""
+    """Yield violations of the schema of RFC 4287, and of rules that the schema cannot express."""
     root = etree.fromstring(body)
     yield from _misplaced(root)
     if root.findtext(f"{ATOM}updated") < "1990":
@@ -72,13 +72,13 @@ def atom(body, url):
         yield "no author on the feed (4.1.1)"
     ids = [element.text for element in root.iter(f"{ATOM}id")]
     yield from (f"id {id_} twice" for id_ in set(ids) if ids.count(id_) > 1)
-    yield from (f"id {id_} is no absolute IRI (4.2.6)" for id_ in ids if not ABSOLUTE.fullmatch(id_))
+    yield from (f"id {id_} is not an absolute IRI (4.2.6)" for id_ in ids if not ABSOLUTE.fullmatch(id_))
     for name in ("updated", "published"):
         yield from (f"{name} {e.text} (3.3)" for e in root.iter(ATOM + name) if not RFC3339.fullmatch(e.text))
     for entry in root.iter(f"{ATOM}entry"):
         links = [(link.get("rel"), link.get("type"), link.get("hreflang")) for link in entry.findall(f"{ATOM}link")]
         if [rel for rel, *_ in links].count("alternate") != 1:
-            yield "not one alternate (4.1.2)"
+            yield "no alternate link, or several (4.1.2)"
         content = entry.find(f"{ATOM}content")
         if content is not None:
             if content.get("type") != "html":
@@ -86,24 +86,24 @@ def atom(body, url):
             yield from _html(content.text or "", "content")
         title = entry.find(f"{ATOM}title")
         if title.get("type", "text") != "text" or not (title.text or "").strip():
-            yield "a title that is no text"
+            yield "a title that is empty or not plain text"
     newest = [e.find(f"{ATOM}published").text for e in root.iter(f"{ATOM}entry")]
     if newest != sorted(newest, key=datetime.fromisoformat, reverse=True):
         yield "not newest first"
 
 
 def rss(body, url):
-    """RSS 2.0's requirements and the RSS Advisory Board's profile: what a validator calls an error or a warning."""
+    """Yield violations of RSS 2.0 and of the RSS Advisory Board's profile: errors and warnings of validators."""
     root = etree.fromstring(body)
     channel = root.find("channel")
     yield from _misplaced(channel)
     if parsedate_to_datetime(channel.findtext("lastBuildDate")).year < 1990:
         yield "implausible date"
     if (root.tag, root.get("version")) != ("rss", "2.0"):
-        yield "no RSS 2.0"
+        yield "not RSS 2.0"
     for name in ("title", "link", "description"):
         if len(channel.findall(name)) != 1 or not (channel.findtext(name) or "").strip():
-            yield f"channel: not one {name}"
+            yield f"channel: no {name}, or several"
     selves = channel.findall(f"{ATOM}link[@rel='self']")
     if [link.get("href") for link in selves] != [url] or selves[0].get("type") != "application/rss+xml":
         yield "no atom:link to itself"
@@ -137,10 +137,10 @@ def rss(body, url):
         if not re.match(r"https?://", item.findtext("link")):
             yield f"{title}: link {item.findtext('link')}"
         if "author" in names and f"{DC}creator" in names:
-            yield f"{title}: author and dc:creator say the same"
+            yield f"{title}: author and dc:creator together"
         author = item.findtext("author")
         if author is not None and not re.fullmatch(r"[^@\s]+@[^@\s]+ \([^()]*\)", author):
-            yield f"{title}: author {author} is no e-mail address (name)"
+            yield f"{title}: author {author} is not an e-mail address (name)"
         if f"{CONTENT}encoded" in names and (
             "description" not in names or names.index("description") > names.index(f"{CONTENT}encoded")
         ):
@@ -159,11 +159,11 @@ def rss(body, url):
     ]:
         yield "not newest first"
     if re.search(rb"<title>[^<]*(&amp;|&lt;)", body):
-        yield "a title with &amp; or &lt;, which some readers take for markup"
+        yield "a title with &amp; or &lt;, which some feed readers interpret as markup"
 
 
 def jsonfeed(body, url):
-    """The schema of JSON Feed 1.1, and what it can't say."""
+    """Yield violations of the schema of JSON Feed 1.1, and of rules that the schema cannot express."""
     document = json.loads(body)
     yield from (f"{error.json_path}: {error.message}" for error in _json_schema().iter_errors(document))
     if document.get("feed_url") != url:

@@ -10,7 +10,7 @@ import pytest
 from conftest import App, InProcessSandbox, Site, free_port
 from werkzeug.serving import WSGIRequestHandler, make_server
 
-from feeds.audience import Poll, Tally
+from feeds.stats.counter import Poll, PollCounter
 
 pytestmark = [
     pytest.mark.needs("chromium"),
@@ -64,7 +64,7 @@ def big(tmp_path_factory):
         site.article(f"{number}.md", f"Text {number}, with a [link](/).\n\n* a\n* b", title=f"Article {number}",
                      date=moment.isoformat(), tags=[*tags, "Éclair" if number == 7 else "all"])  # fmt: skip
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("feeds.publish.Sandbox", InProcessSandbox)
+        patch.setattr("feeds.publish.publisher.Sandbox", InProcessSandbox)
         site.publish()
     with served(site, port) as app:
         yield app
@@ -253,11 +253,11 @@ def test_a_preview_reloads(site, tab):
 
 def test_who_reads(site, tab, monkeypatch):
     """The owner opens the private page with its password, sees the plots, and nobody meets a barrier, at any width."""
-    monkeypatch.setattr("feeds.web.stats._PATIENCE", 120.0)  # it answers 503 if rendering takes longer
+    monkeypatch.setattr("feeds.web.stats._RENDER_TIMEOUT_S", 120.0)  # it answers 503 if rendering takes longer
     site.configure(stats={"token": "a secret of twenty letters"})
     site.article("a.md", title="a", tags=["x"])
     site.publish()
-    tally = Tally(site.catalog)
+    tally = PollCounter(site.catalog)
     for back in range(40):
         day = f"{datetime.now(UTC) - timedelta(days=back):%Y-%m-%d}"
         for number in range(60 - back):

@@ -8,10 +8,10 @@ import pytest
 from conftest import Site, free_port
 from copies import Copies
 from hypothesis import settings
-from stores import MANIFEST, Store, shown
+from stores import MANIFEST, ObjectStore, split_manifest
 
-from feeds.cli import writing
-from feeds.pool import pool
+from feeds.export import writers
+from feeds.parallel import process_pool
 
 pytestmark = pytest.mark.integration
 FEW = 30  # files that one process writes alone, where a test sets it
@@ -24,7 +24,7 @@ XML = "application/xml; charset=utf-8"
 @pytest.fixture(scope="module")
 def store():
     """Give a server."""
-    made = Store()
+    made = ObjectStore()
     yield made
     made.stop()
 
@@ -72,7 +72,7 @@ def test_the_tree_in_a_bucket(full, store):
     public = full.root / "public"
     files = {str(file.relative_to(public)): file.read_bytes() for file in public.rglob("*") if file.is_file()}
     files.pop(MANIFEST)
-    assert shown(objects)[0] == files
+    assert split_manifest(objects)[0] == files
     kinds = {
         "rss.xml": XML, "tag/é-ü/atom.xml": XML, "feed.json": "application/feed+json", "archive/1/rss.xml": XML,
         "index.xml": XML, "feed": "application/feed+json", "feeds.opml": "text/x-opml; charset=utf-8",
@@ -88,7 +88,7 @@ def test_the_tree_in_a_bucket(full, store):
         headers = {"Content-Type": XML, "Cache-Control": CACHE, "Content-Encoding": coding}
         assert [objects[f"{key}{suffix}"][1] for key in ("rss.xml", "index.xml")] == [headers, headers]
     again, written = store.build(full.root, FEEDS__EXPORT__PATH=f"s3://{bucket}/a b/ü")
-    assert (again.returncode, written, len(store.asked)) == (0, [], 2)  # a listing, and the manifest
+    assert (again.returncode, written, len(store.requests)) == (0, [], 2)  # a listing, and the manifest
 
 
 def test_only_what_changed_is_uploaded(site, store):
@@ -160,13 +160,13 @@ def test_killed(edited, store, copies, tmp_path, part):
     template, old, new, writes = edited
     assert writes > 20
     bucket, place = store.bucket(), tmp_path / "site"
-    store.fill(bucket, old)
+    store.put_all(bucket, old)
     shutil.copytree(template, place, copy_function=shutil.copy2)
     nth = 1 + round(part * (writes - 1))
     assert store.build_killed(copies, place, nth, "--accept", "--output", f"s3://{bucket}") == -9
     left = store.objects(bucket)
     assert [key for key, one in left.items() if key != MANIFEST and one not in (old.get(key), new.get(key))] == []
-    bodies, (facts,) = shown(left)
+    bodies, (facts,) = split_manifest(left)
     assert {f"/{key}" for key in bodies} <= set(facts)
     assert store.build(place, "--accept", "--output", f"s3://{bucket}")[0].returncode == 0
     assert store.objects(bucket) == new
@@ -188,7 +188,7 @@ def test_who_has_lost_the_lock_writes_no_more(site, state, store, postgres):
             schema,
         )
 
-    with store.at(3, end):
+    with store.on_write(3, end):
         done, written = store.build(site.root, "--output", f"s3://{bucket}")
     assert (done.returncode, done.stderr.count("\n")) == (3, 1), done.stderr
     assert "the connection that held the lock is lost" in done.stderr
@@ -196,7 +196,7 @@ def test_who_has_lost_the_lock_writes_no_more(site, state, store, postgres):
     done, everything = store.build(site.root, "--output", f"s3://{undisturbed}")
     assert done.returncode == 0
     assert 3 <= len(written) < len(everything)
-    assert shown(store.objects(bucket)) == shown(store.objects(undisturbed))
+    assert split_manifest(store.objects(bucket)) == split_manifest(store.objects(undisturbed))
 
 
 def test_what_is_not_ours(site, store):
@@ -209,10 +209,10 @@ def test_what_is_not_ours(site, store):
     store.put(bucket, "sites/rss.xml", b"a neighbour's")
     done, _ = store.build(site.root, "--output", f"s3://{bucket}/site")
     assert done.returncode == 0
-    assert done.stderr.count("is there already and not ours; it is left alone") == 2
-    assert f"s3://{bucket}/site/category/x/index.html: is there already" in done.stderr
+    assert done.stderr.count("exists and was not written by feeds; it is left alone") == 2
+    assert f"s3://{bucket}/site/category/x/index.html: exists" in done.stderr
     whole = store.objects(bucket)
-    bodies = shown(whole)[0]
+    bodies = split_manifest(whole)[0]
     assert (bodies["site/category/x/index.html"], bodies["site/feeds.opml"]) == (b"theirs", b"")
     assert (bodies["site/else.html"], bodies["sites/rss.xml"]) == (b"theirs too", b"a neighbour's")
     store.put(bucket, "site/rss.xml", b"junk")
@@ -234,11 +234,11 @@ def test_what_is_not_ours(site, store):
 @pytest.mark.parametrize(
     ("case", "code", "sentence"),
     [
-        ("no bucket", 3, "s3://nowhere/x: there is no such bucket: make it first; what was there is untouched"),
-        ("unreachable", 3, "it can't be reached: look at the network, and the endpoint if it is set"),
-        ("refused", 3, "access is refused, 403 Forbidden (InvalidAccessKeyId): look at the credentials"),
-        ("no extra", 2, "what speaks to object stores is not installed (obstore): pip install 'feeds[s3]'"),
-        ("no account", 3, "there is no account in the environment: set AZURE_STORAGE_ACCOUNT_NAME"),
+        ("no bucket", 3, "s3://nowhere/x: the bucket does not exist; create it first; existing files are unchanged"),
+        ("unreachable", 3, "the store can't be reached; check the network, and the endpoint if it is set"),
+        ("refused", 3, "access is refused, 403 Forbidden (InvalidAccessKeyId); check the credentials"),
+        ("no extra", 2, "the library for object stores is not installed (obstore): pip install 'feeds[s3]'"),
+        ("no account", 3, "the environment has no account; set AZURE_STORAGE_ACCOUNT_NAME"),
         ("key in URL", 2, "--output: must be a folder, or s3://BUCKET/PREFIX"),
         ("above", 2, "--output: must be a folder, or s3://BUCKET/PREFIX"),
         ("no scheme", 2, "AWS_ENDPOINT_URL: must begin with http:// or https://"),
@@ -284,14 +284,14 @@ def test_a_store_that_fails_midway(site, store):
     """Where a write is refused, one sentence says which; what is there is old or new, and the next run goes on."""
     bucket = store.bucket()
     site.article("a.md", title="a", category="x")
-    store.failing = "rss.xml"
+    store.denied_suffix = "rss.xml"
     try:
         done, _ = store.build(site.root, "--output", f"s3://{bucket}")
     finally:
-        store.failing = ""
+        store.denied_suffix = ""
     assert (done.returncode, done.stderr.count("\n")) == (3, 1), done.stderr
     assert "rss.xml: access is refused, 403 Forbidden" in done.stderr
-    assert "what was there is untouched" in done.stderr
+    assert "existing files are unchanged" in done.stderr
     assert store.build(site.root, "--output", f"s3://{bucket}")[0].returncode == 0
     assert {"rss.xml", "category/x/rss.xml"} <= set(store.objects(bucket))
 
@@ -306,12 +306,12 @@ def test_many_files_in_a_bucket(site, store, monkeypatch):
     files.pop(MANIFEST)
     assert len(files) > 2 * FEW
     pools = []
-    monkeypatch.setattr(writing, "_FEW", FEW)
-    monkeypatch.setattr(writing, "pool", lambda *values: pools.append(pool(*values)) or pools[-1])
+    monkeypatch.setattr(writers, "_MAX_FILES_WITHOUT_POOL", FEW)
+    monkeypatch.setattr(writers, "process_pool", lambda *values: pools.append(process_pool(*values)) or pools[-1])
     bucket = store.bucket()
     done, written = store.build(site.root, "--output", f"s3://{bucket}")
     assert (done.returncode, done.stderr, len(pools)) == (0, "", 1)
-    assert shown(store.objects(bucket))[0] == files
+    assert split_manifest(store.objects(bucket))[0] == files
     assert len(written) == len(files) + 2
     assert store.build(site.root, "--output", f"s3://{bucket}")[1] == []
 

@@ -24,10 +24,10 @@ def published(tmp_path_factory):
     [
         (["init", "new"], 0, "set title and url in config.yaml", ""),
         (["build"], 1, "", "content/b.md:1: no date"),
-        (["check"], 1, "content/b.md:1: error: no date", "1 article to publish, 1 refused"),
+        (["check"], 1, "content/b.md:1: error: no date", "1 article to publish, 1 rejected"),
         (["list"], 0, "Test", ""),
-        (["status"], 0, "refused    content/b.md:1: no date", ""),
-        (["stats"], 0, "Nobody was counted yet", ""),
+        (["status"], 0, "rejected   content/b.md:1: no date", ""),
+        (["stats"], 0, "No polls have been counted yet", ""),
         (["serve", "--port", "0"], 2, "", "Usage"),
     ],
 )
@@ -98,7 +98,7 @@ def test_no_folder(site):
     site.configure(content={"path": "contnet"})
     done = site.run("build")
     assert done.returncode == 3
-    assert done.stderr.endswith("contnet: the content folder (content.path) is not there; what is published stays up\n")
+    assert done.stderr.endswith("contnet: the content folder (content.path) is missing; published articles stay up\n")
 
 
 def test_another_run_holds_the_lock(site):
@@ -141,7 +141,7 @@ def test_output_and_config_elsewhere(site, tmp_path):
 
 
 def test_list(site):
-    """list names every feed with its entries and last change, for people and as JSON."""
+    """List names every feed with its entries and last change, for people and as JSON."""
     site.article("a.md", title="a", category="X", author="Å")
     assert json.loads(site.run("list", "--json").stdout) == []
     site.run("build")
@@ -156,8 +156,8 @@ def test_list(site):
 
 
 def test_status(site):
-    """status says what the last run came to: revision, refused articles with reasons, what is scheduled."""
-    assert "Nothing was published yet" in site.run("status").stdout
+    """Status says what the last run came to: revision, refused articles with reasons, what is scheduled."""
+    assert "Nothing has been published yet" in site.run("status").stdout
     assert not (site.root / ".feeds").exists()
     site.article("a.md", title="a")
     site.article("b.md", title="b", date="2099-01-01")
@@ -170,17 +170,17 @@ def test_status(site):
     ]
     assert said["scheduled"] == [{"path": "b.md", "at": "2099-01-01T00:00:00+00:00"}]
     text = site.run("status").stdout
-    assert "refused    content/c.md:1: no date" in text
+    assert "rejected   content/c.md:1: no date" in text
     assert "scheduled  content/b.md: 2099-01-01" in text
 
 
 def test_check_writes_nothing(site):
-    """check names what build would refuse, and writes nothing; --strict fails for warnings too."""
+    """Check names what build would refuse, and writes nothing; --strict fails for warnings too."""
     site.article("a.md", title="a", slug="s")
     done = site.run("check")
     assert (done.returncode, done.stdout) == (0, "")
     here = {"FEEDS__SITE__URL": "http://127.0.0.1:8000"}
-    assert "ids are minted for 127.0.0.1" in site.run("check", environment=here).stdout
+    assert "ids contain 127.0.0.1" in site.run("check", environment=here).stdout
     site.article("b.md", title="b", slug="s")
     assert site.run("check").returncode == 0
     assert site.run("check", "--strict").returncode == 1
@@ -218,7 +218,7 @@ def test_status_says_what_fails(site):
 
 
 def test_check_finds_a_cron_that_no_clock_follows(site):
-    """check reads the cron as the scheduler does."""
+    """Check reads the cron as the scheduler does."""
     site.configure(schedule={"cron": "99 * * * *"})
     done = site.run("check")
     assert done.returncode == 2
@@ -226,7 +226,7 @@ def test_check_finds_a_cron_that_no_clock_follows(site):
 
 
 def test_init(tmp_path):
-    """init makes a site that builds at once, and leaves alone what is there."""
+    """Init makes a site that builds at once, and leaves alone what is there."""
     done = run("init", "blog", cwd=tmp_path)
     assert done.returncode == 0
     done = run("build", cwd=tmp_path / "blog")
@@ -234,7 +234,7 @@ def test_init(tmp_path):
     assert b"Hello, readers" in (tmp_path / "blog" / "public" / "rss.xml").read_bytes()
     done = run("init", "blog", cwd=tmp_path)
     assert done.returncode == 2
-    assert done.stderr == "blog/config.yaml: is there already; nothing was done\n"
+    assert done.stderr == "blog/config.yaml: already exists; nothing was done\n"
     (tmp_path / "mine" / "content").mkdir(parents=True)
     run("init", "mine", cwd=tmp_path)
     assert list((tmp_path / "mine" / "content").iterdir()) == []
@@ -253,14 +253,14 @@ def test_a_port_in_use(site):
 
 
 def test_the_greeting(site, serve):
-    """serve says which URLs to open or subscribe to, and where the feeds say that they are."""
+    """Serve says which URLs to open or subscribe to, and where the feeds say that they are."""
     site.article("a.md", title="a")
     server = serve(site)
     server.wait_for(lambda: "Ctrl-C" in server.log.read_text())
     said = server.log.read_text()
-    assert f"look at       http://127.0.0.1:{server.port}/\n" in said
+    assert f"open          http://127.0.0.1:{server.port}/\n" in said
     assert f"subscribe to  http://127.0.0.1:{server.port}/rss.xml\n" in said
-    assert "the feeds name https://test.example/ as their address" in said
+    assert "the feeds contain https://test.example/ as their address" in said
 
 
 def test_help_and_version(site):
@@ -301,4 +301,4 @@ def test_a_link_publishes_no_secret(site):
 def test_init_says_where_to_go_on(tmp_path):
     """After `feeds init` the next steps name the configuration, and the folder that it is in."""
     said = run("init", str(tmp_path / "blog"), cwd=tmp_path).stdout
-    assert f"set title and url in config.yaml, then  cd {tmp_path / 'blog'} && feeds serve" in said
+    assert f"set title and url in config.yaml, then run  cd {tmp_path / 'blog'} && feeds serve" in said

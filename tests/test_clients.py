@@ -10,7 +10,7 @@ import subprocess
 
 import feedparser
 import pytest
-from conftest import PatientServer, Site
+from conftest import RetryingServer, Site
 
 pytestmark = pytest.mark.integration
 
@@ -25,7 +25,7 @@ def server(tmp_path_factory):
     site.configure(server={"access_log": "access.log"})
     for number, title in enumerate(sorted(TITLES)):
         site.article(f"{number}.md", BODY, title=title, date=f"2026-05-0{number + 1}")
-    served = PatientServer(site.root)
+    served = RetryingServer(site.root)
     served.site = site
     for name in ("rss.xml", "atom.xml"):  # a reader need not know that a first rendering may take long
         served.get(f"/{name}")
@@ -95,7 +95,7 @@ def test_feedparser(polled):
 
 @pytest.mark.needs("newsboat")
 def test_newsboat(polled):
-    """newsboat has all entries with their text, and sends validators from its third poll on."""
+    """Newsboat has all entries with their text, and sends validators from its third poll on."""
     (polled.home / "urls").write_text("\n".join(urls(polled, "rss.xml", "atom.xml")))
     (polled.home / "config").write_text("reload-threads 1\n")
     for _ in range(3):
@@ -135,7 +135,7 @@ def test_rss2email(polled):
 
 @pytest.mark.needs("sfeed_update", "curl")
 def test_sfeed(polled):
-    """sfeed reads all entries; with the conditional fetch of its manual it is told 304 at its second poll."""
+    """Sfeed reads all entries; with the conditional fetch of its manual it is told 304 at its second poll."""
     rss, atom = urls(polled, "rss.xml", "atom.xml")
     (polled.home / "sfeedrc").write_text(f"""
 sfeedpath="{polled.home}/sfeed"

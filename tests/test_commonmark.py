@@ -2,8 +2,8 @@
 
 import pytest
 
-from feeds.errors import Refused
-from feeds.parse.commonmark import CommonMark
+from feeds.core.errors import ArticleError
+from feeds.core.parse.commonmark import CommonMark
 
 GFM = CommonMark("gfm")
 OBSIDIAN = CommonMark("obsidian")
@@ -302,13 +302,13 @@ def test_obsidian():
 )
 def test_what_no_reader_shows_is_rejected(body, reason):
     """A text whose HTML would be out of all proportion is rejected before it is converted."""
-    with pytest.raises(Refused, match=reason):
+    with pytest.raises(ArticleError, match=reason):
         GFM.convert(body)
 
 
 def test_what_a_comment_hides_is_rejected():
     """Limits hold for the text that the engine gets, from which Obsidian's comments are removed."""
-    with pytest.raises(Refused, match="nested too deep"):
+    with pytest.raises(ArticleError, match="nested too deep"):
         OBSIDIAN.convert("[%%%%^" * 200 + "]" * 200)
 
 

@@ -6,7 +6,7 @@ import pytest
 import yaml
 
 from feeds import config
-from feeds.errors import ConfigError
+from feeds.core.errors import ConfigError
 
 GOOD = "site: {title: T, url: 'https://a.example/'}\n"
 
@@ -30,7 +30,7 @@ def mistakes(file, text, **environment):
 def test_defaults(file):
     """Title and URL are enough; everything else has the contract's default."""
     settings = load(file, GOOD)
-    core = settings.for_core
+    core = settings.site_model
     assert (core.url, core.feeds_url, core.authority, core.limit) == (
         "https://a.example",
         "https://a.example",
@@ -75,8 +75,8 @@ push: {hub: true, hubs: [https://hub.example/], allow_private: false}
 """
     settings = load(file, text)
     assert settings.schedule.cron is None
-    assert settings.for_core.icon == "https://news.example/icon.png"
-    assert [note.rpartition(": has")[0].replace(str(file), "c") for note in settings.without_effect] == [
+    assert settings.site_model.icon == "https://news.example/icon.png"
+    assert [note.rpartition(": has")[0].replace(str(file), "c") for note in settings.unsupported_keys] == [
         "c:26:1: push",
     ]
 
@@ -104,10 +104,10 @@ shedule: {cron: x}
         "c:1:1: site.title: missing; it is required",
         "c:2:3: site.titel: unknown key; did you mean title?",
         "c:3:3: site.url: must be a URL like https://news.example, without ? or #",
-        "c:4:3: site.timezone: is no IANA time zone; did you mean Europe/Berlin?",
+        "c:4:3: site.timezone: is not an IANA time zone; did you mean Europe/Berlin?",
         "c:5:3: site.author.name: missing; it is required",
         "c:5:12: site.author.nam: unknown key; did you mean name?",
-        "c:7:3: content.permalink: {categroy} is no part of an article; did you mean category?",
+        "c:7:3: content.permalink: {categroy} is not a placeholder; did you mean category?",
         "c:8:3: content.watch: must be 'auto', 'events', 'poll' or 'off'; did you mean events?",
         "c:10:3: feeds.limit: must be a whole number",
         "c:11:18: feeds.by.1: must be 'category', 'tag' or 'author'; did you mean tag?",
@@ -125,18 +125,18 @@ shedule: {cron: x}
         ("site: {title: [", "c:2:1: not YAML"),
         ("- a", "c:1:1: must be a mapping"),
         ("", "c:1:1: site: missing"),
-        (GOOD + "site: {}", "c:2:1: site: said twice"),
-        (GOOD + "a: &b 1\nc: *b", "c:3:4: *b: aliases are not read"),
+        (GOOD + "site: {}", "c:2:1: site: duplicate key"),
+        (GOOD + "a: &b 1\nc: *b", "c:3:4: *b: aliases are not supported"),
         (GOOD + "schedule: {cron: every day}", "c:2:12: schedule.cron: must have five fields"),
         (GOOD + "state: mysql://x", "c:2:1: state: must be sqlite:///PATH or postgresql://USER@HOST/DATABASE"),
         (GOOD + "export: {path: s3://key:secret@x/y}", "c:2:10: export.path: must be a folder, or s3://BUCKET/PREFIX"),
         (GOOD + "export: {path: ftp://x/y}", "c:2:10: export.path: must be a folder"),
-        (GOOD + "export: {purge: PURGE https://cdn.example/}", "c:2:10: export.purge: must say what is purged"),
+        (GOOD + "export: {purge: PURGE https://cdn.example/}", "c:2:10: export.purge: must have the URL to purge"),
         (GOOD + "export: {path: 's3:/x'}", "c:2:10: export.path: must be a folder, or s3://BUCKET/PREFIX"),
         (GOOD + "export: {path: s3//b/x}", "c:2:10: export.path: must be a folder, or s3://BUCKET/PREFIX"),
-        (GOOD + "export: {purge: 'PURGE {ulr}'}", "c:2:10: export.purge: must name an address, or {raw}"),
-        (GOOD + "export: {purge: '{raw}'}", "c:2:10: export.purge: must say how it is purged: PURGE {raw}"),
-        (GOOD + "export: {purge: sh 'x}", "c:2:10: export.purge: is no command"),
+        (GOOD + "export: {purge: 'PURGE {ulr}'}", "c:2:10: export.purge: must have a URL, or its placeholder {raw}"),
+        (GOOD + "export: {purge: '{raw}'}", "c:2:10: export.purge: must have a method or a command: PURGE {raw}"),
+        (GOOD + "export: {purge: sh 'x}", "c:2:10: export.purge: is not a command"),
         (
             GOOD + f"schedule: {{before: {'9' * 100_000}x}}",
             "c:2:12: schedule.before: must have at most 10,000 characters",
@@ -148,7 +148,7 @@ shedule: {cron: x}
         ("site: {title: t, url: https://a.example, authority: a b}", "c:1:42: site.authority: must be a domain name"),
         (
             "site: {title: t, url: https://a.example, author: {name: x, email: y}}",
-            "c:1:60: site.author.email: is no e-mail address",
+            "c:1:60: site.author.email: is not an e-mail address",
         ),
     ],
 )
@@ -159,7 +159,7 @@ def test_mistakes(file, text, mistake):
 
 def test_no_file(tmp_path):
     """A missing or unreadable file is said, with what to do."""
-    with pytest.raises(ConfigError, match="not there; `feeds init` makes one"):
+    with pytest.raises(ConfigError, match="not there; create it with `feeds init`"):
         config.load(tmp_path / "none.yaml", {})
     with pytest.raises(ConfigError, match="can't be read"):
         config.load(tmp_path, {})
@@ -198,7 +198,7 @@ def test_mistakes_in_the_environment_name_the_variable(file):
 def test_the_demos_configuration_is_right():
     """The config.yaml of the repository has no mistake, and says nothing that has no effect."""
     settings = config.load(Path(__file__).parent.parent / "config.yaml", {})
-    assert settings.without_effect == ()
+    assert settings.unsupported_keys == ()
     assert (
         yaml.safe_load((Path(__file__).parent.parent / "config.yaml").read_text("utf-8"))["site"]["title"]
         == settings.site.title
@@ -212,7 +212,7 @@ def test_the_demos_configuration_is_right():
         ("feeds: {redirect_aliases: perhaps}", "feeds.redirect_aliases: must be true or false"),
         ("feeds: {aliases: {/a.xml: /nothing}}", "feeds.aliases: /a.xml leads to /nothing, and must lead to an rss.xml, atom.xml or feed.json"),
         ("feeds: {aliases: {/a.xml: /b.xml, /b.xml: /rss.xml}}", "feeds.aliases: /a.xml leads to /b.xml, which is an alias itself"),
-        ("feeds: {aliases: {/rss.xml: /atom.xml}}", "feeds.aliases: /rss.xml is the site's own feed, and no alias"),
+        ("feeds: {aliases: {/rss.xml: /atom.xml}}", "feeds.aliases: /rss.xml can't be an alias: it is the site's own feed"),
         ("server: {limit: many}", "server.limit: must be a whole number"),
         ("server: {client_header: X Real}", "server.client_header: must be the name of a header, like X-Real-IP"),
         ("server: {metrics: nonsense}", "server.metrics: must be an address and a port, like 127.0.0.1:9464"),
@@ -233,8 +233,8 @@ def test_what_is_wrong_with_serving(tmp_path, section, said):
 
 def test_the_names_of_the_sites_documents():
     """The paths of the site's documents end in the names that the formats have."""
-    from feeds import paths
-    from feeds.formats import FORMATS
+    from feeds.core import paths
+    from feeds.core.formats import FORMATS
 
     assert [f"/{format_.filename}" for format_ in FORMATS] == list(paths.SITE_DOCUMENTS)
 

@@ -9,19 +9,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from markdown.treeprocessors import InlineProcessor
 
-from feeds.errors import Refused
-from feeds.parse import html as html_module
-from feeds.parse import python_markdown
-from feeds.parse.bounds import ordinary
-from feeds.parse.content import Renderer, as_plain_text, heading
-from feeds.text import clean
+from feeds.core.errors import ArticleError
+from feeds.core.parse import html as html_module
+from feeds.core.parse import python_markdown
+from feeds.core.parse.content import MarkdownRenderer, first_heading, plain_text_content
+from feeds.core.parse.render_cost import is_cheap_to_render
+from feeds.core.text import clean
 
 BASE = "https://test.example/news/a/"
-RENDERER = Renderer()
+RENDERER = MarkdownRenderer()
 
 
 def content(body, summary=None):
-    return RENDERER.content(body, summary, BASE, "e1-")
+    return RENDERER.render(body, summary, BASE, "e1-")
 
 
 def html(body):
@@ -140,7 +140,7 @@ def test_ids_of_footnotes_are_unique_and_linked():
 def test_tables_code_and_definitions_work(dialect):
     """Tables keep their alignment, code its language, and definitions their terms, in every dialect."""
     body = "| a | b |\n|--:|---|\n| 1 | 2 |\n\n```python\nx < 1\n```\n\nTerm\n: def HTML"
-    rendered = Renderer(dialect).content(body, None, BASE, "e1-").html
+    rendered = MarkdownRenderer(dialect).render(body, None, BASE, "e1-").html
     assert '<th style="text-align:right">a</th>' in rendered
     assert '<code class="language-python">x &lt; 1\n</code>' in rendered
     assert "<dt>Term</dt>" in rendered
@@ -173,7 +173,7 @@ def test_tables_code_and_definitions_work(dialect):
 )
 def test_python_markdown_has_its_own_rules(body, expected):
     """A site that was written for Python-Markdown has the extensions that Pelican and MkDocs use, and admonitions as in other dialects."""
-    assert Renderer("python-markdown").content(body, None, BASE, "e1-").html == expected
+    assert MarkdownRenderer("python-markdown").render(body, None, BASE, "e1-").html == expected
 
 
 @pytest.mark.parametrize(
@@ -188,7 +188,7 @@ def test_python_markdown_has_its_own_rules(body, expected):
 @pytest.mark.parametrize("dialect", ["gfm", "python-markdown"])
 def test_adjacent_admonitions_are_quotes_of_their_own(dialect, body, titles):
     """Each admonition is one quote with one title, also where another admonition or a quote is next to it."""
-    html = Renderer(dialect).content(body, None, BASE, "e1-").html
+    html = MarkdownRenderer(dialect).render(body, None, BASE, "e1-").html
     quotes = [part.partition("<strong>")[2].partition("</strong>")[0] for part in html.split("<blockquote>")[1:]]
     assert (quotes, html.count("<strong>")) == (titles, len(list(filter(None, titles))))
     assert "\n\n" not in html
@@ -208,7 +208,7 @@ def test_adjacent_admonitions_are_quotes_of_their_own(dialect, body, titles):
 )
 def test_the_title_is_not_shown_twice(body, title, left):
     """A level-1 heading that opens the body and says what the title says is left out, and no other."""
-    shown = RENDERER.content(body, None, BASE, "e1-", title)
+    shown = RENDERER.render(body, None, BASE, "e1-", title)
     assert shown.html == left
 
 
@@ -227,7 +227,7 @@ def test_the_title_is_not_shown_twice(body, title, left):
 )
 def test_the_first_heading(body, text):
     """The text of the first level-1 heading is what the Markdown engine reads there."""
-    assert heading(body) == text
+    assert first_heading(body) == text
 
 
 @pytest.mark.parametrize(
@@ -294,7 +294,7 @@ HOSTILE = {
 @pytest.mark.parametrize("name", HOSTILE)
 def test_what_may_be_slow_is_not_ordinary(name):
     """What Python-Markdown or the sanitiser takes long for is told apart before it is rendered."""
-    assert not ordinary(HOSTILE[name])
+    assert not is_cheap_to_render(HOSTILE[name])
 
 
 @pytest.mark.parametrize(
@@ -307,7 +307,7 @@ def test_what_may_be_slow_is_not_ordinary(name):
 )
 def test_real_articles_are_ordinary(body):
     """Long news articles, tables and lists are ordinary."""
-    assert ordinary(body)
+    assert is_cheap_to_render(body)
 
 
 MARKS = st.sampled_from(["[", "]", "(", ")", "!", "*", "~", "~~", "_", "`", "```\n", "~~~\n", "<", ">", "<a ", "<div>", "&", "#", "\n", "\n\n", "    ",
@@ -320,7 +320,7 @@ def test_whatever_comes_renders(parts, times):
     body = "".join(mark * count for mark, count in parts) * times
     try:
         rendered = html(body)
-    except Refused:
+    except ArticleError:
         pass
     else:
         assert rendered == clean(rendered)
@@ -351,14 +351,14 @@ VALUES = st.sampled_from(
 @given(st.lists(st.tuples(TAGS, VALUES), max_size=12))
 def test_rewriting_lets_nothing_through(parts):
     """Whatever the HTML is, another run of the sanitiser with what feeds may show removes no tag and no attribute."""
-    fitted = html_module.fit("".join(tag.replace("{}", value) for tag, value in parts), BASE, "e1-")
+    fitted = html_module.sanitize("".join(tag.replace("{}", value) for tag, value in parts), BASE, "e1-")
     again = nh3.clean(
         fitted,
-        tags=html_module.TAGS,
-        attributes=html_module.ATTRIBUTES,
+        tags=html_module.ALLOWED_TAGS,
+        attributes=html_module.ALLOWED_ATTRIBUTES,
         filter_style_properties={"text-align"},
         link_rel=None,
-        url_schemes=html_module.SCHEMES,
+        url_schemes=html_module.ALLOWED_SCHEMES,
     )
     # it may nest elements otherwise: nh3 parses its own output differently where it left out a table or an object
     assert tags(again) == tags(fitted)
@@ -426,7 +426,7 @@ def test_heavy_input_is_rendered_or_rejected(name):
     """A megabyte of nesting or of one mark neither ends the process nor takes memory without bound."""
     try:
         rendered = html(HEAVY[name][: 1 << 20])
-    except Refused as refused:
+    except ArticleError as refused:
         assert refused.reason in {
             "nested too deep",
             "a table with too many cells",
@@ -456,21 +456,21 @@ def test_heavy_input_is_rendered_or_rejected(name):
 def test_a_small_text_becomes_no_large_html(dialect, body):
     """What is made of a text is at most ten times as long and 100,000 characters, whatever multiplies it."""
     base = f"https://test.example/{'x' * 1_900}/"
-    with pytest.raises(Refused, match=r"too large when it is rendered|nested too deep"):
-        Renderer(dialect).content(body, None, base, "e1-")
+    with pytest.raises(ArticleError, match=r"too large when it is rendered|nested too deep"):
+        MarkdownRenderer(dialect).render(body, None, base, "e1-")
 
 
 def test_what_real_articles_need_is_allowed():
     """A short text of links, with a long address, and a long one of code and tables, are rendered whole."""
     base = f"https://test.example/{'x' * 200}/"
-    assert Renderer().content("[a](b)\n" * 300, None, base, "e1-").html.count(base) == 300
+    assert MarkdownRenderer().render("[a](b)\n" * 300, None, base, "e1-").html.count(base) == 300
     body = "| a | b |\n| - | - |\n" + "| `<` | &lt; [c](d) |\n" * 500 + "\n```html\n" + "<a>&</a>\n" * 8_000 + "```\n"
-    assert Renderer().content(body, None, "https://test.example/a/", "e1-").html.count("&lt;a&gt;") == 8_000
+    assert MarkdownRenderer().render(body, None, "https://test.example/a/", "e1-").html.count("&lt;a&gt;") == 8_000
 
 
 def test_formatting_that_every_paragraph_opens_again():
     """Elements without others in them do not hide how much an HTML parser would open again in each paragraph."""
-    with pytest.raises(Refused, match="nested too deep"):
+    with pytest.raises(ArticleError, match="nested too deep"):
         html("<div>" + "<b>" * 150 + "<p>x</p>" * 2_000)
 
 
@@ -482,7 +482,7 @@ def test_many_elements_that_are_not_nested():
 
 def test_plain_text_is_the_last_resort():
     """What can't be rendered is shown as it was typed."""
-    shown = as_plain_text("a <b>\n\nc", None)
+    shown = plain_text_content("a <b>\n\nc", None)
     assert (shown.html, shown.summary) == ("<p>a &lt;b&gt;</p>\n<p>c</p>", "a <b>")
 
 

@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 
 import pytest
 from conftest import REPOSITORY, InProcessSandbox, Site
-from facts import facts
-from rules import faults
+from read_entries import read_entries
+from rules import violations
 
 AFTER = datetime(2026, 11, 23, tzinfo=UTC)
 FILES = ["rss.xml", "atom.xml", "feed.json"]
@@ -40,8 +40,8 @@ def demo(tmp_path_factory):
     shutil.copytree(REPOSITORY / "content", site.content, dirs_exist_ok=True)
     shutil.copy(REPOSITORY / "config.yaml", site.root)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("feeds.publish.Sandbox", InProcessSandbox)
-        patch.setattr("feeds.documents.render.Sandbox", InProcessSandbox)
+        patch.setattr("feeds.publish.publisher.Sandbox", InProcessSandbox)
+        patch.setattr("feeds.render.renderer.Sandbox", InProcessSandbox)
         site.outcome = site.publish(AFTER)
         site.rendered = site.documents()
     yield site
@@ -50,30 +50,30 @@ def demo(tmp_path_factory):
 
 def test_the_demo_has_nothing_to_complain_of(demo):
     """Ten articles are published; the draft and the one that is scheduled far ahead are not; nothing is refused."""
-    assert (demo.outcome.articles, demo.outcome.refused, demo.outcome.warnings) == (10, (), ())
+    assert (demo.outcome.articles, demo.outcome.rejected, demo.outcome.warnings) == (10, (), ())
     everything = b"".join(demo.rendered.values())
     assert b"Sardine" not in everything
     assert b"Two Hundred" not in everything
-    with demo.catalog.reading() as catalog:
-        assert [path for path, _ in catalog.scheduled(AFTER)] == ["harbour-at-two-hundred.md"]
+    with demo.catalog.read_transaction() as catalog:
+        assert [path for path, _ in catalog.scheduled_articles(AFTER)] == ["harbour-at-two-hundred.md"]
 
 
 def test_every_document_of_the_demo_is_valid(demo):
     """Atom by RFC 4287's schema, JSON Feed by its own, RSS by the rules of feed validators: not one fault."""
     documents = demo.rendered
     assert len(documents) > 80
-    base = demo.config.for_core.feeds_url
-    from feeds.text import quote_path
+    base = demo.config.site_model.feeds_url
+    from feeds.core.text import quote_path
 
     for path, body in documents.items():
-        assert list(faults(path.rpartition("/")[2], body, base + quote_path(path))) == [], path
+        assert list(violations(path.rpartition("/")[2], body, base + quote_path(path))) == [], path
 
 
 def test_foreign_parsers_read_the_same_facts_from_all_three(demo):
-    """feedparser from RSS and Atom, and a JSON reader, give equal entries: ids, links, dates, names, texts, files."""
+    """Feedparser from RSS and Atom, and a JSON reader, give equal entries: ids, links, dates, names, texts, files."""
     documents = demo.rendered
     for folder in {path.rpartition("/")[0] for path in documents}:
-        rss, atom, jsonfeed = (facts(name, documents[f"{folder}/{name}"]) for name in FILES)
+        rss, atom, jsonfeed = (read_entries(name, documents[f"{folder}/{name}"]) for name in FILES)
         assert atom == jsonfeed
         for entry in atom:
             entry["published"] = entry["published"].replace(microsecond=0)  # RFC 822 has seconds only
@@ -103,7 +103,7 @@ def test_a_news_article_is_right_in_every_format(site):
     documents = site.documents()
     slug = "port-authority-registers-412-arrivals-17-detentions-inspectors-cite-paperwork"
     for name in FILES:
-        (entry,) = facts(name, documents[f"/{name}"])
+        (entry,) = read_entries(name, documents[f"/{name}"])
         assert entry["id"] == f"tag:test.example,2026:{slug}"
         assert entry["url"] == f"https://test.example/ports/{slug}/"
         assert entry["published"] == datetime(2026, 1, 24, 9, 13, 22, 0 if name == "rss.xml" else 668000, UTC)

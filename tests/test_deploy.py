@@ -20,7 +20,7 @@ import kubernetes_validate
 import pytest
 import yaml
 from apscheduler.triggers.cron import CronTrigger
-from conftest import REPOSITORY, Server, free_port, until_refused
+from conftest import REPOSITORY, Server, free_port, statuses_until_limited
 
 from feeds import config
 from feeds.cli import main as cli
@@ -32,7 +32,7 @@ PROGRAM = Path(sys.executable).with_name("feeds")
 
 @pytest.mark.needs("systemd-analyze")
 def test_the_units_are_what_systemd_takes(tmp_path):
-    """systemd finds nothing to say of the units, and rates the service as well protected, also where it may pull."""
+    """Systemd finds nothing to say of the units, and rates the service as well protected, also where it may pull."""
     names = ["feeds.service", "feeds-build.service", "feeds-build.timer"]
     for name in names:
         text = (DEPLOY / name).read_text("utf-8").replace("/opt/feeds/bin/feeds", "/bin/true")
@@ -233,7 +233,7 @@ def test_the_client_is_known_behind_caddy(site, serve, tmp_path, server):
         return front.ask("/atom.xml", *lines).status
 
     with caddy(tmp_path, behind) as front:
-        assert until_refused(lambda: ask(front), 20) == {200}
+        assert statuses_until_limited(lambda: ask(front), 20) == {200}
 
 
 WSGIREF = """
@@ -363,7 +363,7 @@ def test_the_manifests_are_what_kubernetes_takes():
 
 @pytest.mark.needs("kubectl")
 def test_kustomize_builds_them():
-    """kubectl puts them together, with the image that the kustomization names."""
+    """Kubectl puts them together, with the image that the kustomization names."""
     done = subprocess.run(["kubectl", "kustomize", str(KUBERNETES)], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     pods = [one["spec"]["template"]["spec"] for one in yaml.safe_load_all(done.stdout) if one["kind"] == "Deployment"]

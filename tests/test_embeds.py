@@ -2,7 +2,7 @@
 
 import pytest
 
-from feeds.parse import embeds, html
+from feeds.core.parse import embeds, html
 
 
 @pytest.mark.parametrize(
@@ -38,8 +38,8 @@ from feeds.parse import embeds, html
 )
 def test_frames(src, page, text):
     """The link of a frame leads to the page about what it shows, and says what that is."""
-    assert embeds.link(src) == f'<a href="{page}">{text}</a>'
-    assert embeds.link(src, "My <title>") == f'<a href="{page}">My &lt;title&gt;</a>'
+    assert embeds.link_to_embed(src) == f'<a href="{page}">{text}</a>'
+    assert embeds.link_to_embed(src, "My <title>") == f'<a href="{page}">My &lt;title&gt;</a>'
 
 
 @pytest.mark.parametrize(
@@ -53,22 +53,22 @@ def test_frames(src, page, text):
 )
 def test_scripts(script, page):
     """A script that embeds something known is a paragraph with a link to it."""
-    assert f'<p><a href="{page}">' in embeds.scripts_as_links(f"<p>a</p>{script}")
+    assert f'<p><a href="{page}">' in embeds.replace_scripts(f"<p>a</p>{script}")
 
 
 @pytest.mark.parametrize("address", ["https%3A//%5B", "javascript%3Aalert(1)", "https%3A//a b", "%"])
 def test_an_address_within_an_address_is_checked(address):
     """What a player is given for an address is linked only if it is one."""
     src = f"https://w.soundcloud.com/player/?url={address}"
-    assert embeds.link(src).startswith('<a href="https://w.soundcloud.com/')
-    assert "<a" not in embeds.scripts_as_links(f'<script src="{src}"></script>')
+    assert embeds.link_to_embed(src).startswith('<a href="https://w.soundcloud.com/')
+    assert "<a" not in embeds.replace_scripts(f'<script src="{src}"></script>')
 
 
 def test_other_scripts_stay_for_the_sanitiser():
     """A script that is not known is not made a link; the sanitiser removes it."""
     script = '<script src="https://x.example/a.js"></script>'
-    assert embeds.scripts_as_links(script) == script
-    assert embeds.link("javascript:alert(1)//www.youtube.com/embed/x").count("youtube.com/watch") == 0
+    assert embeds.replace_scripts(script) == script
+    assert embeds.link_to_embed("javascript:alert(1)//www.youtube.com/embed/x").count("youtube.com/watch") == 0
 
 
 @pytest.mark.parametrize(
@@ -82,4 +82,4 @@ def test_other_scripts_stay_for_the_sanitiser():
 )  # fmt: skip
 def test_components(component, link):
     """A web component that stands for a player is a link to the video."""
-    assert html.fit(f"<p>a {component} b</p>", "https://x.example/", "") == f"<p>a {link} b</p>"
+    assert html.sanitize(f"<p>a {component} b</p>", "https://x.example/", "") == f"<p>a {link} b</p>"

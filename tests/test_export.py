@@ -20,15 +20,16 @@ import pytest
 import zstandard
 from conftest import free_port
 
-from feeds import hosts, pages, policy
-from feeds.errors import FeedsError
-from feeds.export import MANIFEST, Tree
-from feeds.model import Site
+from feeds import pages
+from feeds.core import policy
+from feeds.core.errors import FeedsError
+from feeds.core.model import Site
+from feeds.export import MANIFEST, FolderTarget, host_files
 
 
 def test_only_what_differs_is_written(tmp_path):
     """A file with the same bytes keeps its time; one with others is replaced."""
-    tree = Tree(tmp_path)
+    tree = FolderTarget(tmp_path)
     assert tree.write("/a/rss.xml", b"1", "d1")
     before = (tmp_path / "a/rss.xml").stat().st_mtime_ns
     assert not tree.write("/a/rss.xml", b"1", "d2")
@@ -40,35 +41,35 @@ def test_only_what_differs_is_written(tmp_path):
 
 def test_the_manifest_says_what_each_file_shows(tmp_path):
     """The next run knows which files show what they should, and that one was removed."""
-    tree = Tree(tmp_path)
+    tree = FolderTarget(tmp_path)
     tree.write("/a.xml", b"1", "d1")
-    tree.finish(["/a.xml"])
-    tree = Tree(tmp_path)
-    assert tree.has("/a.xml", "d1")
-    assert not tree.has("/a.xml", "d2")
+    tree.finish_export(["/a.xml"])
+    tree = FolderTarget(tmp_path)
+    assert tree.is_current("/a.xml", "d1")
+    assert not tree.is_current("/a.xml", "d2")
     (tmp_path / "a.xml").unlink()
-    assert not tree.has("/a.xml", "d1")
+    assert not tree.is_current("/a.xml", "d1")
 
 
 def test_what_is_no_longer_published_goes_and_nothing_else(tmp_path):
     """Our stale files and the folders that they leave empty are removed; what others put there stays."""
-    tree = Tree(tmp_path)
+    tree = FolderTarget(tmp_path)
     tree.write("/tag/a/rss.xml", b"1", "d")
     tree.write("/tag/b/rss.xml", b"1", "d")
-    tree.finish(["/tag/a/rss.xml", "/tag/b/rss.xml"])
+    tree.finish_export(["/tag/a/rss.xml", "/tag/b/rss.xml"])
     (tmp_path / "tag/b/theirs.html").write_text("x")
     (tmp_path / "index.html").write_text("x")
-    assert Tree(tmp_path).finish([]) == ["/tag/a/rss.xml", "/tag/b/rss.xml"]
+    assert FolderTarget(tmp_path).finish_export([]) == ["/tag/a/rss.xml", "/tag/b/rss.xml"]
     assert sorted(p.name for p in tmp_path.rglob("*")) == [MANIFEST, "b", "index.html", "tag", "theirs.html"]
 
 
 def test_a_run_that_is_cut_short_leaves_nothing_for_ever(tmp_path):
     """Files that a run wrote before it was ended are known to the next one, which removes what is not published."""
-    tree = Tree(tmp_path)
-    tree.plan(["/tag/a/rss.xml", "/tag/b/rss.xml"], [])
+    tree = FolderTarget(tmp_path)
+    tree.begin_export(["/tag/a/rss.xml", "/tag/b/rss.xml"], [])
     tree.write("/tag/a/rss.xml", b"1", "d")
-    assert not Tree(tmp_path).has("/tag/a/rss.xml", "d")
-    assert Tree(tmp_path).finish([]) == ["/tag/a/rss.xml", "/tag/b/rss.xml"]
+    assert not FolderTarget(tmp_path).is_current("/tag/a/rss.xml", "d")
+    assert FolderTarget(tmp_path).finish_export([]) == ["/tag/a/rss.xml", "/tag/b/rss.xml"]
     assert [p.name for p in tmp_path.rglob("*")] == [MANIFEST]
 
 
@@ -79,7 +80,7 @@ def test_a_run_that_is_cut_short_leaves_nothing_for_ever(tmp_path):
 def test_a_manifest_of_somebody_else_is_not_believed(tmp_path, manifest):
     """A broken or hostile manifest can make us remove nothing."""
     (tmp_path / MANIFEST).write_text(manifest)
-    assert Tree(tmp_path).finish([]) == []
+    assert FolderTarget(tmp_path).finish_export([]) == []
 
 
 def test_no_temporary_file_is_left_behind(tmp_path):
@@ -87,7 +88,7 @@ def test_no_temporary_file_is_left_behind(tmp_path):
     (tmp_path / "a.xml").mkdir()
     (tmp_path / "a.xml" / "theirs").write_text("x")
     with pytest.raises(FeedsError, match=r"a\.xml: can't be written"):
-        Tree(tmp_path).write("/a.xml", b"1", "d")
+        FolderTarget(tmp_path).write("/a.xml", b"1", "d")
     assert sorted(p.name for p in tmp_path.rglob("*")) == ["a.xml", "theirs"]
 
 
@@ -99,7 +100,7 @@ def test_nothing_is_written_through_a_link(tmp_path):
     (outside / "rss.xml").write_text("theirs")
     (root / "tag").symlink_to(outside)
     (root / "atom.xml").symlink_to(outside / "rss.xml")
-    tree = Tree(root)
+    tree = FolderTarget(root)
     assert tree.is_foreign("/tag/rss.xml", b"ours")
     with pytest.raises(FeedsError, match="symbolic link"):
         tree.write("/tag/rss.xml", b"ours", "d", force=True)
@@ -125,7 +126,7 @@ def test_a_forged_manifest_removes_nothing_behind_a_link(tmp_path):
     }
     (root / MANIFEST).write_text(json.dumps(facts))
     (root / ".feeds-unfinished").touch()
-    Tree(root).finish([])
+    FolderTarget(root).finish_export([])
     assert sorted(file.name for file in outside.rglob("*")) == [".feeds-0.tmp", "a.xml", "deep", "rss.xml"]
     assert (root / "mine.xml").exists()
 
@@ -141,7 +142,7 @@ def test_a_build_leaves_what_is_behind_a_link_alone(site, tmp_path):
     site.article("b.md", title="b", category="x")
     done = site.run("build")
     assert done.returncode == 0
-    assert "/category/x/rss.xml: is there already and not ours" in done.stderr
+    assert "/category/x/rss.xml: exists and was not written by feeds" in done.stderr
     assert {file: file.read_bytes() for file in (tmp_path / "theirs").rglob("*") if file.is_file()} == before
     assert b"<title>b</title>" in (public / "rss.xml").read_bytes()
 
@@ -266,7 +267,7 @@ def test_files_for_hosts(site):
     site.configure(export={"hosts": ["netlify"]})
     done = site.run("build")
     assert done.returncode == 0
-    assert "_headers: is there already and not ours; it is left alone" in done.stderr
+    assert "_headers: exists and was not written by feeds; it is left alone" in done.stderr
     assert (public / "_headers").read_text() == "mine"
 
 
@@ -274,7 +275,7 @@ def test_each_host_compares_paths_as_it_does():
     """Apache is told of an alias by its whole path, decoded; Cloudflare of a hundred rules at most, the site's first."""
     site = Site("T", "https://t.example", "https://t.example", "t.example")
     aliases = {"/index.xml": "/rss.xml", "/blog/index.xml": "/atom.xml", "/tags/l'été $1/index.xml": "/tag/x/rss.xml"}
-    made = hosts.files(site, ["apache", "netlify"], aliases)
+    made = host_files.render_host_files(site, ["apache", "netlify"], aliases)
     assert all(text.startswith("# Made by feeds build.\n") for text in made.values())
     apache = made["/.htaccess"]
     assert [line for line in apache.splitlines() if line.startswith("<")] == [
@@ -284,16 +285,24 @@ def test_each_host_compares_paths_as_it_does():
     ]  # fmt: skip
     assert "\n/tags/l'%C3%A9t%C3%A9%20$1/index.xml\n" in made["/_headers"]
     many = aliases | {f"/tags/{number}/index.xml": "/tag/x/rss.xml" for number in range(200)}
-    assert hosts.left_out(site, ["netlify"], many) == []
-    rules = [line for line in hosts.files(site, ["cloudflare"], many)["/_headers"].splitlines() if line.startswith("/")]
+    assert host_files.omitted_aliases(site, ["netlify"], many) == []
+    rules = [
+        line
+        for line in host_files.render_host_files(site, ["cloudflare"], many)["/_headers"].splitlines()
+        if line.startswith("/")
+    ]
     assert len(rules) == 100
     assert rules[6:8] == ["/blog/index.xml", "/index.xml"]
-    assert len(hosts.left_out(site, ["cloudflare"], many)) == len(many) - 94
-    assert not set(rules) & set(hosts.left_out(site, ["cloudflare"], many))
+    assert len(host_files.omitted_aliases(site, ["cloudflare"], many)) == len(many) - 94
+    assert not set(rules) & set(host_files.omitted_aliases(site, ["cloudflare"], many))
     home = replace(site, pages=True)
-    rules = [line for line in hosts.files(home, ["cloudflare"], many)["/_headers"].splitlines() if line.startswith("/")]
+    rules = [
+        line
+        for line in host_files.render_host_files(home, ["cloudflare"], many)["/_headers"].splitlines()
+        if line.startswith("/")
+    ]
     assert len(rules) == 100
-    assert len(hosts.left_out(home, ["cloudflare"], many)) == len(many) - 90
+    assert len(host_files.omitted_aliases(home, ["cloudflare"], many)) == len(many) - 90
 
 
 def test_a_host_is_told_what_browsers_may_do(site, app):
@@ -313,7 +322,7 @@ def test_a_host_is_told_what_browsers_may_do(site, app):
         rules = htaccess.partition(f'<FilesMatch "(?i)\\.({files})$">\n')[2].partition("</FilesMatch>")[0]
         assert f'Header set Content-Security-Policy "{said}"' in rules
     assert "content-security-policy" not in server.get("/a/p.pdf").headers
-    sent = hosts.Sent(site.config.for_core, {})
+    sent = host_files.ObjectHeaders(site.config.site_model, {})
     assert sent("/a/x.svg")["Content-Disposition"] == "attachment"  # an object store has no policies
     assert not any("Content-Disposition" in sent(path) for path in ("/a/p.png", "/rss.xml", "/index.html"))
     site.configure(site={"pages": False}, export={"hosts": ["netlify", "apache", "nginx"]})
@@ -342,13 +351,13 @@ def test_pages_are_exported_anew_when_their_look_changes(site, monkeypatch):
     assert site.run("build").returncode == 0
     monkeypatch.setattr(policy, "PAGE", "default-src 'none'")
     try:
-        for made in (pages.look, pages.templates):
+        for made in (pages.templates_digest, pages.templates):
             made.cache_clear()
         assert "2 files written" in site.run("build", "-v").stderr
         assert "default-src 'none'\"" in (site.root / "public/a/index.html").read_text("utf-8").replace("&#39;", "'")
         assert "0 files written" in site.run("build", "-v").stderr
     finally:
-        for made in (pages.look, pages.templates):
+        for made in (pages.templates_digest, pages.templates):
             made.cache_clear()
 
 
@@ -359,7 +368,10 @@ def test_a_host_says_what_serve_says(site, app):
     answer = app(site).get("/rss.xml")
     assert answer.status == 200
     said = answer.headers["Cache-Control"]
-    assert f"  Cache-Control: {said}\n" in hosts.files(site.config.for_core, ["netlify"], {})["/_headers"]
+    assert (
+        f"  Cache-Control: {said}\n"
+        in host_files.render_host_files(site.config.site_model, ["netlify"], {})["/_headers"]
+    )
 
 
 @contextlib.contextmanager
@@ -425,7 +437,7 @@ def test_an_export_behind_nginx(site, tmp_path):
 
 @pytest.mark.needs("nginx")
 def test_exported_pages_behind_nginx(site, app, tmp_path):
-    """nginx sends the pages and files of an export with the same policies as `feeds serve`."""
+    """Nginx sends the pages and files of an export with the same policies as `feeds serve`."""
     site.configure(site={"pages": True}, export={"hosts": ["nginx"]})
     site.article("a/index.md", "![](x.svg) ![](p.png)", title="a")
     site.article("b.md", title="b", link="/b.txt")
@@ -486,7 +498,7 @@ def test_a_file_that_can_not_be_read_is_no_failure_of_the_export(tmp_path):
     """An error while the source of a copy is read is raised as such, and leaves nothing in the tree."""
     unreadable = Path("/proc/self/mem")  # opens, and reading its beginning fails with EIO
     with pytest.raises(OSError, match="Input/output error"):
-        Tree(tmp_path).copy("/a/x.png", unreadable, "digest")
+        FolderTarget(tmp_path).copy("/a/x.png", unreadable, "digest")
     assert [file for file in tmp_path.rglob("*") if file.is_file()] == []
 
 
@@ -507,8 +519,8 @@ def test_accepting_beside_a_server(site):
 @pytest.mark.integration
 def test_what_many_processes_write_is_what_one_writes(site, monkeypatch):
     """With much to do, processes of their own render while it is decided what is published, and write the same bytes."""
-    from feeds.cli import writing
     from feeds.cli.build import build
+    from feeds.export import writers
 
     for n in range(13):  # an archive without entries would be dated by the catalog
         site.article(f"{n}.md", f"Text *{n}*.", title=f"T{n}", date=f"2026-05-{1 + n:02d}", tags=[f"t{n % 3}", "all"])
@@ -524,5 +536,5 @@ def test_what_many_processes_write_is_what_one_writes(site, monkeypatch):
 
     alone = built("one")
     shutil.rmtree(site.root / ".feeds")
-    monkeypatch.setattr(writing, "_FEW", 0)
+    monkeypatch.setattr(writers, "_MAX_FILES_WITHOUT_POOL", 0)
     assert built("many") == alone

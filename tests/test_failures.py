@@ -12,13 +12,13 @@ import pytest
 from conftest import Server, Site, free_port
 from hypothesis import given
 from hypothesis import strategies as st
-from keepers import keeping
+from publish_loops import running_loop
 from test_workers import NOT_RELOADED, RELOADED, UNCHANGED, logged
 from waiting import eventually
 
 from feeds.catalog import Catalog, Failure, Failures
-from feeds.catalog.failures import RECORD_BYTES, TASKS, changed, decode
-from feeds.errors import FeedsError, TaskFailed
+from feeds.catalog.failures import RECORD_BYTES, TASKS, decode, with_failure
+from feeds.core.errors import FeedsError, TaskFailed
 
 SECRET = "s3cret-t0ken"
 
@@ -199,7 +199,7 @@ def test_caches_are_not_told(site, app):
     site.article("a.md", title="a")
     assert site.run("build").returncode == 1
     server = app(site)
-    assert health(server)["failure"] == "purge: caches are still to be told"
+    assert health(server)["failure"] == "purge: caches still have old files"
     code, failing = status(site)
     assert (code, SECRET in failing["purge"]) == (1, True)
     script.write_text("exit 0")
@@ -232,21 +232,21 @@ def test_the_command_before_fails(site, serve):
 def test_an_unexpected_error(site):
     """An error that nobody expected ends no thread of the publisher: it is reported, and the next run succeeds."""
     site.article("a.md", title="a")
-    with keeping(site) as running:
-        running.published(1)
-        with site.catalog.writing() as writer:
-            writer.set_meta("guard changes", "{")
+    with running_loop(site) as running:
+        running.wait_for_articles(1)
+        with site.catalog.write_transaction() as writer:
+            writer.state.write("guard changes", "{")
         site.article("b.md", title="b")
-        running.keeper._look_at(None)
+        running.publish_loop._request_scan(None)
         failure = eventually(lambda: site.catalog.failures().get("publish"))
-        assert (failure.public, failure.exit_code) == ("an unexpected error", 3)
+        assert (failure.public_message, failure.exit_code) == ("an unexpected error", 3)
         assert failure.reason.startswith("JSONDecodeError: ")
-        with site.catalog.writing() as writer:
-            writer.set_meta("guard changes", "")
-        running.keeper._look_at(None)
-        running.published(2)
+        with site.catalog.write_transaction() as writer:
+            writer.state.write("guard changes", "")
+        running.publish_loop._request_scan(None)
+        running.wait_for_articles(2)
         eventually(lambda: not site.catalog.failures())
-        assert running.keeper.lives
+        assert running.publish_loop.is_alive
 
 
 def test_an_error_while_the_lead_is_taken(site):
@@ -254,14 +254,14 @@ def test_an_error_while_the_lead_is_taken(site):
     site.article("a.md", title="a")
     site.publish()
     site.article("b.md", title="b")
-    with site.catalog.writing() as writer:
-        writer.set_meta("asked", "x")
-    with keeping(site) as running:
+    with site.catalog.write_transaction() as writer:
+        writer.state.write("asked", "x")
+    with running_loop(site) as running:
         failure = eventually(lambda: site.catalog.failures().get("publish"))
         assert failure.reason.startswith("ValueError: ")
-        with site.catalog.writing() as writer:
-            writer.set_meta("asked", "0")
-        running.published(2)
+        with site.catalog.write_transaction() as writer:
+            writer.state.write("asked", "0")
+        running.wait_for_articles(2)
         eventually(lambda: not site.catalog.failures())
 
 
@@ -275,14 +275,14 @@ def test_nobody_can_be_told(site):
         if len(tries) < 3:
             raise OSError(28, "No space left on device")
 
-    with keeping(site) as running:
-        running.published(1)
-        running.keeper._told = full
+    with running_loop(site) as running:
+        running.wait_for_articles(1)
+        running.events.on_finished = running.events.on_failed = full
         site.article("b.md", title="b")
-        running.keeper._look_at(None)
+        running.publish_loop._request_scan(None)
         eventually(lambda: len(tries) > 2)
         eventually(lambda: not site.catalog.failures())
-        assert running.keeper.lives
+        assert running.publish_loop.is_alive
 
 
 @pytest.mark.databases("sqlite", "postgres")
@@ -290,17 +290,17 @@ def test_failures_are_kept_for_other_processes(site):
     """What one process reports, another reads from the catalog, with the time of the first failure for the same reason."""
     one, other = Failures(site.catalog), Failures(site.catalog)
     assert other.current() == {}
-    one.failed("export", FeedsError("disk full"))
+    one.record("export", FeedsError("disk full"))
     since = other.current()["export"].since
-    one.failed("export", FeedsError("disk full"))
-    one.failed("before", TaskFailed("git: no", "schedule.before failed"))
-    assert {task: (it.reason, it.public) for task, it in other.current().items()} == {
+    one.record("export", FeedsError("disk full"))
+    one.record("before", TaskFailed("git: no", "schedule.before failed"))
+    assert {task: (it.reason, it.public_message) for task, it in other.current().items()} == {
         "export": ("disk full", "the last run failed"),
         "before": ("git: no", "schedule.before failed"),
     }
     assert other.current()["export"].since == since
-    other.succeeded("export")
-    other.succeeded("before")
+    other.clear("export")
+    other.clear("before")
     assert Failures(site.catalog).current() == {}
 
 
@@ -314,12 +314,12 @@ def test_a_record_that_can_not_be_read(site):
     for damage in (b"", b'{"publish": [', b"[1]", b'{"publish": 1}', b"\xff" * 10, bytes(RECORD_BYTES)):
         file.write_bytes(damage)
         assert site.catalog.failures() == {}
-        failures.failed("publish", FeedsError("disk full"))
+        failures.record("publish", FeedsError("disk full"))
         assert site.catalog.failures()["publish"].reason == "disk full"
-        failures.succeeded("publish")
+        failures.clear("publish")
     file.unlink()
     assert site.catalog.failures() == {}
-    failures.failed("publish", FeedsError("disk full"))
+    failures.record("publish", FeedsError("disk full"))
     assert site.catalog.failures()["publish"].reason == "disk full"
 
 
@@ -337,7 +337,7 @@ def test_all_failures_fit_into_a_record(reasons, cut):
     expected = {}
     for task, reason in zip(TASKS, reasons, strict=True):
         expected[task] = Failure.of(TaskFailed(reason, "public"), now)
-        record = changed(record, task, expected[task])
+        record = with_failure(record, task, expected[task])
     assert len(record) == RECORD_BYTES
     assert decode(record) == expected
     assert decode(record[:cut]) in ({}, expected)

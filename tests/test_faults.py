@@ -35,7 +35,7 @@ STEPS = {
     "a folder is made": r'mkdirat\(.*/tag>, "new"',
     "a new document is put in place": r'rename.*/tag/new>, "atom\.xml"',
     "a page is put in place": r'rename.*/category/c1>, "index\.html"',
-    "a document is removed": r'unlinkat\(.*/tag/gone>, "feed\.json"',
+    "a document is removed": r'unlinkat\(.*/tag/deleted>, "feed\.json"',
     "a folder is removed": r'unlinkat\(.*, "tag", AT_REMOVEDIR',
     "the manifest is written": r'write\(.*/public/\.feeds-\w+\.tmp>, "\{\\"/archive/1/atom.xml\\":\[\\"[^\\]',
     "a run is over": r'unlinkat\(.*"\.feeds-unfinished"',
@@ -47,8 +47,8 @@ OF_CATALOG = "pwrite64,ftruncate,fdatasync"
 OF_TREE = "fsync,mkdir,mkdirat,rename,renameat,renameat2"
 # what fails: the calls, from which one on, and the exit code; without a code, not even the sentence can be written
 FAILURES = {
-    "everything": (faults.STORES, "", None),
-    "everything, after the plan": (faults.STORES, r"write\(.*/archive/1/\.feeds-\w+\.tmp>", None),
+    "everything": (faults.WRITE_CALLS, "", None),
+    "everything, after the plan": (faults.WRITE_CALLS, r"write\(.*/archive/1/\.feeds-\w+\.tmp>", None),
     "a commit": (OF_CATALOG, rf"pwrite64\(.*{LOG}.*, 65664\)", 3),
     "the end of the catalog": (OF_CATALOG, r"pwrite64\(.*catalog\.db>", 0),
     "the plan": (OF_TREE, "", 3),
@@ -60,72 +60,72 @@ FAILURES = {
 
 
 @pytest.fixture(scope="module")
-def scene(tmp_path_factory):
+def edited_site(tmp_path_factory):
     """Return a site that was built, what a build makes of it after edits, and a copy that has the edits and no build yet."""
-    made = faults.Scene(tmp_path_factory.mktemp("faults"))
+    made = faults.EditedSite(tmp_path_factory.mktemp("faults"))
     yield made
     made.close()
 
 
-def finished(scene, place):
+def finished(edited_site, place):
     """Build once more, undisturbed, and check that this makes all documents new, and no more."""
-    done = scene.build(place)
+    done = edited_site.build(place)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
-    assert faults.documents(place / "public") == scene.new
+    assert faults.documents(place / "public") == edited_site.new
     assert not list(place.rglob(".feeds-*.tmp"))
     assert not (place / "public/.feeds-unfinished").exists()
 
 
 @pytest.mark.parametrize("step", STEPS)
-def test_killed(scene, tmp_path, step):
+def test_killed(edited_site, tmp_path, step):
     """Killed at any kind of step, a build has written old or new documents; the next one makes all of them new."""
-    place = scene.copy(tmp_path / "site")
-    killed(scene, place, scene.at(scene.step(STEPS[step])), STEPS[step], constants=faults.ONE_THREAD)
+    place = edited_site.copy(tmp_path / "site")
+    killed(edited_site, place, edited_site.at(edited_site.step(STEPS[step])), STEPS[step], constants=faults.ONE_THREAD)
 
 
-def killed(scene, place, at, pattern, **options):
+def killed(edited_site, place, at, pattern, **options):
     """Kill a build at a call that a pattern matches, and finish it."""
-    done, calls = scene.injected(place, "signal=KILL", at, **options)
+    done, calls = edited_site.build_with_fault(place, "signal=KILL", at, **options)
     assert done.returncode == -signal.SIGKILL, at
     assert re.match(pattern, calls[-1])
-    assert scene.torn(place) == [], at
-    finished(scene, place)
+    assert edited_site.torn(place) == [], at
+    finished(edited_site, place)
 
 
-def test_killed_at_any_call(scene, tmp_path):
+def test_killed_at_any_call(edited_site, tmp_path):
     """Killed at any call, at each one in a nightly run, a build has written old or new documents, and can be finished."""
-    for step in range(0 if NIGHTLY else 7, len(scene.calls), 1 if NIGHTLY else len(scene.calls) // 3):
-        place = scene.copy(tmp_path / f"site-{step}")
-        killed(scene, place, scene.at(step), "", constants=faults.ONE_THREAD)
+    for step in range(0 if NIGHTLY else 7, len(edited_site.calls), 1 if NIGHTLY else len(edited_site.calls) // 3):
+        place = edited_site.copy(tmp_path / f"site-{step}")
+        killed(edited_site, place, edited_site.at(step), "", constants=faults.ONE_THREAD)
         shutil.rmtree(place)
 
 
-def test_killed_while_threads_write(scene, tmp_path):
+def test_killed_while_threads_write(edited_site, tmp_path):
     """Killed while several threads write documents, a build has written old or new ones, and can be finished."""
     for call in ("write", "fsync", "renameat") if NIGHTLY else ("fsync", "renameat"):
-        of_one = scene.count(call) // 4 - 1  # calls, at the least, of one of four threads
+        of_one = edited_site.count(call) // 4 - 1  # calls, at the least, of one of four threads
         assert of_one >= 5
         for nth in range(2, of_one, 1 if NIGHTLY else 3):
-            place = scene.copy(tmp_path / f"site-{call}-{nth}")
-            killed(scene, place, {call: nth}, "")
+            place = edited_site.copy(tmp_path / f"site-{call}-{nth}")
+            killed(edited_site, place, {call: nth}, "")
             shutil.rmtree(place)
 
 
-def test_a_process_is_killed(scene, tmp_path):
+def test_a_process_is_killed(edited_site, tmp_path):
     """A command in a process of its own, which renders in another one, is finished by the next as a copy is."""
-    place = scene.copy(tmp_path / "site")
+    place = edited_site.copy(tmp_path / "site")
     command = [sys.executable, "-m", "feeds", "build"]
     traced = [
-        *faults.strace("-qq", "-o", "/dev/null", *faults.fault("signal=KILL", {"renameat": 3})),
+        *faults.strace("-qq", "-o", "/dev/null", *faults.fault_options("signal=KILL", {"renameat": 3})),
         *command,
     ]
     environment = os.environ | {"PYTHONDONTWRITEBYTECODE": "1"}  # which renames files too
     assert subprocess.run(traced, cwd=place, env=environment, check=False, timeout=120).returncode == -signal.SIGKILL
-    assert scene.torn(place) == []
+    assert edited_site.torn(place) == []
     assert (place / "public/.feeds-unfinished").exists()
     done = subprocess.run(command, cwd=place, check=False, timeout=120, capture_output=True)
     assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
-    assert faults.documents(place / "public") == scene.new
+    assert faults.documents(place / "public") == edited_site.new
 
 
 @pytest.mark.parametrize(
@@ -136,52 +136,52 @@ def test_a_process_is_killed(scene, tmp_path):
         for error in (["ENOSPC", "EIO"] if NIGHTLY else [["ENOSPC", "EIO"][number % 2]])
     ],
 )
-def test_refused(scene, tmp_path, what, error):
+def test_refused(edited_site, tmp_path, what, error):
     """With a disk that is full, or fails, from a call on: a sentence, old or new documents, and the next build is right."""
-    place = scene.copy(tmp_path / "site")
+    place = edited_site.copy(tmp_path / "site")
     calls, pattern, code = FAILURES[what]
-    at = scene.from_(scene.step(pattern), calls)
-    done, _ = scene.injected(place, f"error={error}", at, constants=faults.ONE_THREAD)
+    at = edited_site.from_step(edited_site.step(pattern), calls)
+    done, _ = edited_site.build_with_fault(place, f"error={error}", at, constants=faults.ONE_THREAD)
     if code is None:
         assert (done.returncode > 0, done.stderr) == (True, "")
     else:
         assert (done.returncode, done.stderr.count("\n")) == (code, int(code > 0)), done.stderr
-    assert scene.torn(place) == []
-    finished(scene, place)
+    assert edited_site.torn(place) == []
+    finished(edited_site, place)
 
 
-@pytest.mark.parametrize("calls", [faults.CALLS, "openat"])
-def test_one_call_fails(scene, tmp_path, calls):
+@pytest.mark.parametrize("calls", [faults.CHANGE_CALLS, "openat"])
+def test_one_call_fails(edited_site, tmp_path, calls):
     """Whichever call of a build fails, with whichever error: a sentence or nothing, no torn document, and a next build."""
-    traced = scene.traced(scene.copy(tmp_path / "traced"), calls, constants=faults.ONE_THREAD)
+    traced = edited_site.trace_build(edited_site.copy(tmp_path / "traced"), calls, constants=faults.ONE_THREAD)
     steps = range(0 if NIGHTLY else 5, len(traced), 1 if NIGHTLY else len(traced) // len(ERRORS))
     for number, step in enumerate(steps):
         for error in ERRORS if NIGHTLY else [ERRORS[number % len(ERRORS)]]:
-            place = scene.copy(tmp_path / f"site-{step}-{error}")
+            place = edited_site.copy(tmp_path / f"site-{step}-{error}")
             name = traced[step].partition("(")[0]
             nth = sum(call.startswith(f"{name}(") for call in traced[: step + 1])
-            done, _ = scene.injected(place, f"error={error}", {name: nth}, constants=faults.ONE_THREAD)
+            done, _ = edited_site.build_with_fault(place, f"error={error}", {name: nth}, constants=faults.ONE_THREAD)
             case = (traced[step], error, done.stderr)
             assert done.returncode in {0, 1, 2, 3}, case
             assert "Traceback" not in done.stderr, case
             assert (done.returncode == 0) <= (done.stderr == ""), case
             if done.returncode != 1:  # all but an article that could not be read is published
-                assert scene.torn(place) == [], case
-            finished(scene, place)
+                assert edited_site.torn(place) == [], case
+            finished(edited_site, place)
             shutil.rmtree(place)
 
 
-def test_killed_twice_in_a_row(scene, tmp_path):
+def test_killed_twice_in_a_row(edited_site, tmp_path):
     """A build that is killed, and the next one too, at any call of each, is finished by the third."""
-    for step in range(0 if NIGHTLY else 11, len(scene.calls), 1 if NIGHTLY else len(scene.calls) // 3):
-        place = scene.copy(tmp_path / f"site-{step}")
-        first, second = scene.at(step), scene.at(len(scene.calls) - 1 - step)
-        done, _ = scene.injected(place, "signal=KILL", first, constants=faults.ONE_THREAD)
+    for step in range(0 if NIGHTLY else 11, len(edited_site.calls), 1 if NIGHTLY else len(edited_site.calls) // 3):
+        place = edited_site.copy(tmp_path / f"site-{step}")
+        first, second = edited_site.at(step), edited_site.at(len(edited_site.calls) - 1 - step)
+        done, _ = edited_site.build_with_fault(place, "signal=KILL", first, constants=faults.ONE_THREAD)
         assert done.returncode == -signal.SIGKILL
-        done, _ = scene.injected(place, "signal=KILL", second, constants=faults.ONE_THREAD)
+        done, _ = edited_site.build_with_fault(place, "signal=KILL", second, constants=faults.ONE_THREAD)
         assert done.returncode in {0, -signal.SIGKILL}  # it may have fewer calls to make
-        assert scene.torn(place) == []
-        finished(scene, place)
+        assert edited_site.torn(place) == []
+        finished(edited_site, place)
         shutil.rmtree(place)
 
 
@@ -211,7 +211,7 @@ def test_a_save_fails(served, tmp_path, error):
         cases = [(calls, f"{nth}{more}") for calls in OF_A_SAVE for nth in range(1, 8) for more in ("", "+")]
     for which, (calls, nth) in enumerate(cases):
         title = f"{error} {which}"
-        with faults.attached(
+        with faults.inject_into(
             server.process.pid, tmp_path / "strace", f"error={error}", dict.fromkeys(calls.split(","), nth)
         ) as injected:
             site.article(f"{title}.md", title=title, date="2026-05-02")
@@ -230,7 +230,7 @@ def test_a_publisher_is_killed_twice(site, serve, tmp_path, call):
     titles = ["a"]
     for round_ in range(2):
         server = serve(site)
-        with faults.attached(server.process.pid, tmp_path / "strace", "signal=KILL", {call: 20 + 5 * round_}):
+        with faults.inject_into(server.process.pid, tmp_path / "strace", "signal=KILL", {call: 20 + 5 * round_}):
             until = time.monotonic() + 120
             while server.process.poll() is None and time.monotonic() < until:
                 titles.append(f"b{len(titles)}")
@@ -243,59 +243,59 @@ def test_a_publisher_is_killed_twice(site, serve, tmp_path, call):
     assert site.run("status").returncode == 0
 
 
-def test_no_descriptors(scene, tmp_path):
+def test_no_descriptors(edited_site, tmp_path):
     """Where no file more can be opened, from the first one on: a sentence, nothing lost, and the next build is right."""
     said, limit = set(), 4
     while True:
-        place = scene.copy(tmp_path / f"site-{limit}")
-        done = scene.build(place, descriptors=limit)
+        place = edited_site.copy(tmp_path / f"site-{limit}")
+        done = edited_site.build(place, max_open_files=limit)
         if done.returncode == 0:
             break
         assert (done.returncode in {2, 3}, done.stderr.count("\n")) == (True, 1), (limit, done.stderr)
         said.add(done.stderr.rpartition(": ")[0].replace(str(place), "").partition(".")[0])
-        assert scene.torn(place) == []
-        finished(scene, place)
+        assert edited_site.torn(place) == []
+        finished(edited_site, place)
         limit += 1 if NIGHTLY or limit < 20 else 2
     assert len(said) >= 3, said  # the configuration, the catalog, documents
 
 
-def test_a_cold_start_goes_on_where_it_was_killed(scene, tmp_path):
+def test_a_cold_start_goes_on_where_it_was_killed(edited_site, tmp_path):
     """Killed three times, a cold start ends with the documents of a build that was never disturbed."""
-    place, undisturbed = scene.copy(tmp_path / "site"), scene.copy(tmp_path / "undisturbed")
+    place, undisturbed = edited_site.copy(tmp_path / "site"), edited_site.copy(tmp_path / "undisturbed")
     for site in (place, undisturbed):
         shutil.rmtree(site / ".feeds")
         shutil.rmtree(site / "public")
-    assert scene.build(undisturbed).returncode == 0
+    assert edited_site.build(undisturbed).returncode == 0
     for at in ({"pwrite64": 30}, {"pwrite64": 60}, {"renameat": 3}):
-        assert scene.injected(place, "signal=KILL", at)[0].returncode == -signal.SIGKILL, at
-    assert scene.build(place).returncode == 0
+        assert edited_site.build_with_fault(place, "signal=KILL", at)[0].returncode == -signal.SIGKILL, at
+    assert edited_site.build(place).returncode == 0
     assert faults.documents(place / "public") == faults.documents(undisturbed / "public")
 
 
-def test_what_was_read_before_a_kill_is_not_read_again(scene, tmp_path):
+def test_what_was_read_before_a_kill_is_not_read_again(edited_site, tmp_path):
     """A cold start that is killed after two batches goes on with the files that are left."""
     place = tmp_path / "site"
     (place / "content").mkdir(parents=True)
     (place / "config.yaml").write_text("site: {title: T, url: https://t.example}\nfeeds: {archives: false}\n")
     for number in range(25):
         (place / "content" / f"{number:04d}.md").write_text(f"---\ntitle: T\ndate: 2026-05-01\n---\n\n{number}\n")
-    batches = {"feeds.publish.look:_BATCH": 10}
-    calls = scene.traced(faults.copied(place, tmp_path / "whole"), "openat,pwrite64", constants=batches)
+    batches = {"feeds.publish.scan:_BATCH_FILES": 10}
+    calls = edited_site.trace_build(faults.copy_site(place, tmp_path / "whole"), "openat,pwrite64", constants=batches)
     reads = [number for number, call in enumerate(calls) if '.md"' in call]
     assert len(reads) == 25
     committed = sum(call.startswith("pwrite64(") for call in calls[: reads[20]])  # when the third batch is begun
-    done, _ = scene.injected(place, "signal=KILL", {"pwrite64": committed + 1}, constants=batches)
+    done, _ = edited_site.build_with_fault(place, "signal=KILL", {"pwrite64": committed + 1}, constants=batches)
     assert done.returncode == -signal.SIGKILL
     assert not (place / "public").exists()
-    assert sum('.md"' in call for call in scene.traced(place, "openat", constants=batches)) == 5
+    assert sum('.md"' in call for call in edited_site.trace_build(place, "openat", constants=batches)) == 5
 
 
-@pytest.mark.parametrize("prepared", ["", "prepare('feeds.publish.reader')\n"], ids=["new", "copied"])
+@pytest.mark.parametrize("prepared", ["", "preload('feeds.publish.load')\n"], ids=["new", "copied"])
 def test_who_is_killed_leaves_no_process_behind(tmp_path, prepared):
     """Processes that were started for many files, and wait for more of them, end when who started them was killed."""
     code = (
-        f"import os, signal\nfrom feeds.pool import pool, prepare\n{prepared}"
-        "processes = pool(int)\nwork = [processes.submit(bytes, 1_000_000) for _ in range(9)]\nwork[0].result()\n"
+        f"import os, signal\nfrom feeds.parallel import preload, process_pool\n{prepared}"
+        "processes = process_pool(int)\nwork = [processes.submit(bytes, 1_000_000) for _ in range(9)]\nwork[0].result()\n"
         "print(*processes._processes, file=open('pids', 'w'), flush=True)\nos.kill(os.getpid(), signal.SIGKILL)"
     )
     with tempfile.TemporaryDirectory() as temporary:  # in which one that is killed leaves its socket
@@ -321,8 +321,8 @@ def test_processes_are_copied_where_that_can_be(tmp_path, room):
     too_long = tmp_path / ("x" * 120)  # for a socket's name
     too_long.mkdir()
     code = (
-        "import os\nfrom feeds.pool import pool, prepare\nbefore = dict(os.environ)\nprepare('feeds.publish.reader')\n"
-        "with pool(int) as processes:\n    print(processes.submit(os.getppid).result() != os.getpid(), os.environ == before)"
+        "import os\nfrom feeds.parallel import preload, process_pool\nbefore = dict(os.environ)\npreload('feeds.publish.load')\n"
+        "with process_pool(int) as processes:\n    print(processes.submit(os.getppid).result() != os.getpid(), os.environ == before)"
     )
     environment = os.environ | {"TMPDIR": tempfile.gettempdir() if room else str(too_long)}
     command = [sys.executable, "-P", "-c", code]
@@ -338,23 +338,23 @@ def command_of(pid):
     return b""
 
 
-def test_what_is_withdrawn_after_a_kill_is_gone(scene, tmp_path):
+def test_what_is_withdrawn_after_a_kill_is_gone(edited_site, tmp_path):
     """What a build wrote before it was killed and the next one has no more of, since the article is gone, is gone too."""
     template = tmp_path / "template"
     (template / "content").mkdir(parents=True)
     (template / "config.yaml").write_text("site: {title: T, url: https://t.example}\n")
     (template / "content" / "a.md").write_text("---\ntitle: T\ndate: 2026-05-01\n---\n\nText.\n")
-    assert scene.build(template).returncode == 0
+    assert edited_site.build(template).returncode == 0
     before = faults.documents(template / "public")
     left = 0
     for nth in range(1, 6):  # of the files that are put into their places: the manifest, three documents, the manifest
-        place = faults.copied(template, tmp_path / str(nth))
+        place = faults.copy_site(template, tmp_path / str(nth))
         secret = place / "content" / "b.md"
         secret.write_text("---\ntitle: Secret\ndate: 2026-05-02\n---\n\nText.\n")
-        done, _ = scene.injected(place, "signal=KILL", {"renameat": nth}, constants=faults.ONE_THREAD)
+        done, _ = edited_site.build_with_fault(place, "signal=KILL", {"renameat": nth}, constants=faults.ONE_THREAD)
         assert done.returncode == -signal.SIGKILL
         left += faults.documents(place / "public") != before
         secret.unlink()
-        assert scene.build(place).returncode == 0
+        assert edited_site.build(place).returncode == 0
         assert b"Secret" not in b"".join(faults.documents(place / "public").values()), nth
     assert left == 3  # all but those that were killed before a document was there

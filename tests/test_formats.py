@@ -7,26 +7,26 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
-from facts import facts
 from hypothesis import given
 from hypothesis import strategies as st
 from lxml import etree
-from rules import faults
+from read_entries import read_entries
+from rules import violations
 
-from feeds.formats import FORMATS
-from feeds.formats.dates import rfc822, rfc3339
-from feeds.model import Author, Enclosure, Entry, Feed, Image
-from feeds.text import clean, one_line
+from feeds.core.formats import FORMATS
+from feeds.core.formats.dates import rfc822, rfc3339
+from feeds.core.model import Author, Enclosure, Entry, Feed, Image
+from feeds.core.text import clean, one_line
 
 FEED = Feed(
     path="category/ai",
     id="tag:test.example,2005:/category/ai/",
     title="Test & <Co>",
     description="About",
-    home="https://test.example/category/ai/",
-    page="https://test.example/category/ai/",
-    stylesheet="https://test.example/static/feed.css",
-    address="https://test.example/category/ai/",
+    home_url="https://test.example/category/ai/",
+    page_url="https://test.example/category/ai/",
+    stylesheet_url="https://test.example/static/feed.css",
+    folder_url="https://test.example/category/ai/",
     updated=datetime(2026, 1, 25, tzinfo=UTC),
     language="en",
     authors=(Author("Desk", "desk@test.example", "https://test.example/desk"),),
@@ -57,7 +57,7 @@ ENTRY = Entry(
 
 
 def read(format_, feed):
-    return facts(format_.filename, format_.render(feed))
+    return read_entries(format_.filename, format_.render(feed))
 
 
 class Suite:
@@ -102,7 +102,7 @@ class Suite:
         """Whatever is missing, the document keeps the rules of its format."""
         feed = replace(FEED, **change)
         body = self.format.render(feed)
-        assert list(faults(self.format.filename, body, FEED.address + self.format.filename)) == []
+        assert list(violations(self.format.filename, body, FEED.folder_url + self.format.filename)) == []
 
     def test_same_feed_same_bytes(self):
         """Nothing comes from the clock, and a render leaves nothing behind for the next."""
@@ -115,14 +115,19 @@ class Suite:
             ENTRY, id="tag:test.example,2026:z", html="a\n</feed>\n  </channel>\n</root>\n", title="\\1 </title>"
         )
         other = replace(
-            FEED, path="tag/x", title="Another", page="/tag/x/", id="tag:test.example,2005:x", entries=(awkward, ENTRY)
+            FEED,
+            path="tag/x",
+            title="Another",
+            page_url="/tag/x/",
+            id="tag:test.example,2005:x",
+            entries=(awkward, ENTRY),
         )
-        written = [self.format.entry(entry, FEED) for entry in (awkward, ENTRY)]
-        assert written == [self.format.entry(entry, other) for entry in (awkward, ENTRY)]
+        written = [self.format.render_entry(entry, FEED) for entry in (awkward, ENTRY)]
+        assert written == [self.format.render_entry(entry, other) for entry in (awkward, ENTRY)]
         body = self.format.render(other)
         assert all(entry in body for entry in written)
         assert [entry["id"] for entry in read(self.format, other)] == [awkward.id, ENTRY.id]
-        assert list(faults(self.format.filename, body, FEED.address + self.format.filename)) == []
+        assert list(violations(self.format.filename, body, FEED.folder_url + self.format.filename)) == []
 
     def test_order_is_the_feeds(self):
         """Entries come in the feed's order."""
@@ -184,7 +189,7 @@ class TestAtom(Suite):
     format = FORMATS[1]
 
     def test_enclosures_keep_their_attributes(self):
-        """feedgen loses rel, type and length; we don't."""
+        """Feedgen loses rel, type and length; we don't."""
         body = self.format.render(replace(FEED, entries=(ENTRY,)))
         assert b'<link href="https://test.example/a.mp3" rel="enclosure" type="audio/mpeg" length="12"/>' in body
 

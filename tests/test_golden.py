@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from conftest import NOW
-from rules import faults
+from rules import violations
 
 CASES = sorted(path for path in (Path(__file__).parent / "golden").iterdir() if path.is_dir())
 
@@ -28,4 +28,4 @@ def test_golden(site, case, request):
             expected.parent.mkdir(exist_ok=True)
             expected.write_bytes(body)
         assert body == expected.read_bytes()
-        assert list(faults(name, body, f"https://test.example/{name}")) == []
+        assert list(violations(name, body, f"https://test.example/{name}")) == []

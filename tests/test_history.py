@@ -9,7 +9,7 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 from test_http import DOCUMENTS, read_history
 
-from feeds.documents import Documents, Everything, following, memory, workshop
+from feeds.render import BulkRenderer, Documents, cache, queue, revision_watcher
 
 both = pytest.mark.databases("sqlite", "postgres")  # what the catalog does with SQL of its own, in each database
 LIMIT = 3
@@ -37,7 +37,7 @@ class Life:
     def __init__(self, root):
         self.site = Site(root)
         self.site.configure(feeds={"limit": LIMIT, "by": ["category"], "guard": 1})
-        self.catalog, self.settings = self.site.catalog, self.site.config.for_core
+        self.catalog, self.settings = self.site.catalog, self.site.config.site_model
         self.articles = {}
         self.edits = 0
         for number in range(5):
@@ -83,8 +83,8 @@ class Life:
         self.site.now += timedelta(seconds=0.4)
         self.site.publish(accept=True)
         fresh = self.new_worker()
-        everything = Everything(self.catalog, self.settings)
-        paths = [address.path for address, _ in everything.listed(archives=lambda _: True)]
+        everything = BulkRenderer(self.catalog, self.settings)
+        paths = [document_path.path for document_path, _ in everything.list_documents(has_archives=lambda _: True)]
         still = set()  # live documents with another date and the same bytes
         for path in {*paths, *self.told}:
             kept, true = self.worker.get(path), fresh.get(path)
@@ -96,7 +96,7 @@ class Life:
             atom = f"{path.rpartition('/')[0]}/atom.xml"
             assert atom not in still, path
             assert self.told[atom][1] == self.told[path][1]
-        self.worker.write()  # what it rendered, the next new one finds
+        self.worker.save_versions()  # what it rendered, the next new one finds
         return fresh
 
     def compare(self, path, document):
@@ -144,9 +144,9 @@ def history(documents, feed, name):
 def test_what_is_kept_is_true(tmp_path_factory, runs):
     """A worker gives what a new one would, every way back meets every entry, Last-Modified moves with the bytes."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(following, "_LOOK_EVERY", 0)
-        patch.setattr(memory, "_A_MOMENT", 0)
-        patch.setattr(workshop, "_PATIENCE", 60)  # seconds: the machine may be busy
+        patch.setattr(revision_watcher, "_POLL_INTERVAL_S", 0)
+        patch.setattr(cache, "_MAX_STALENESS_S", 0)
+        patch.setattr(queue, "_RENDER_TIMEOUT_S", 60)  # seconds: the machine may be busy
         life = Life(tmp_path_factory.mktemp("life") / "site")
         for operations in runs:
             for operation in operations:
@@ -168,17 +168,17 @@ def test_full_archives_stay_as_they_are(site):
         site.now += timedelta(days=1)
         site.article(f"{number}.md", title=f"T{number}", date=f"2026-05-{number:02d}")
         site.publish()
-        documents = Documents(site.catalog, site.config.for_core)
+        documents = Documents(site.catalog, site.config.site_model)
         last = number // LIMIT + 1
         for name in DOCUMENTS:
             for archive in range(1, last if number > LIMIT else 1):
                 document = documents.get(f"/archive/{archive}/{name}")
-                assert document.settled
+                assert document.is_immutable
                 kept = seen.setdefault((archive, name), (document.body, document.changed))
                 assert kept == (document.body, document.changed)
             open_ = documents.get(f"/archive/{last}/{name}")
             assert (open_ is None) is (number <= LIMIT)
-            assert open_ is None or not open_.settled
+            assert open_ is None or not open_.is_immutable
             assert documents.get(f"/archive/{last + 1}/{name}") is None
     assert sorted(seen) == [(archive, name) for archive in (1, 2, 3, 4) for name in sorted(DOCUMENTS)]
 
@@ -190,13 +190,13 @@ def test_an_edit_moves_its_archive_alone(site):
     for number in range(1, 11):
         site.article(f"{number}.md", title=f"T{number}", date=f"2026-05-{number:02d}")
     site.publish()
-    documents = Documents(site.catalog, site.config.for_core)
+    documents = Documents(site.catalog, site.config.site_model)
     before, live = {n: documents.get(f"/archive/{n}/rss.xml") for n in (1, 2, 3)}, documents.get("/rss.xml")
     site.article("5.md", "Other.", title="T5", date="2026-05-05")
     outcome = site.publish(site.now + timedelta(hours=1))
     assert outcome.revision == 2
     assert outcome.changed == ()  # nobody who polls the live feed is told anything
-    documents = Documents(site.catalog, site.config.for_core)
+    documents = Documents(site.catalog, site.config.site_model)
     after = {n: documents.get(f"/archive/{n}/rss.xml") for n in (1, 2, 3)}
     assert [n for n in before if (before[n].body, before[n].changed) != (after[n].body, after[n].changed)] == [2]
     assert after[2].changed == site.now + timedelta(hours=1)
@@ -209,7 +209,7 @@ def test_without_archives(site):
     for number in range(1, 8):
         site.article(f"{number}.md", title=f"T{number}", date=f"2026-05-{number:02d}")
     site.publish()
-    documents = Documents(site.catalog, site.config.for_core)
+    documents = Documents(site.catalog, site.config.site_model)
     for name in DOCUMENTS:
         assert documents.get(f"/archive/1/{name}") is None
         assert b"archive/" not in documents.get(f"/{name}").body

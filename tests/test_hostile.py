@@ -12,7 +12,7 @@ import hypothesis
 import pytest
 from conftest import Site
 from lxml import etree
-from rules import faults
+from rules import violations
 from test_specification import EXAMPLES
 
 DATE = "date: 2026-05-01T10:00:00Z\n"
@@ -144,9 +144,9 @@ def test_each_is_cleaned_or_refused(built, name):
     """Each hostile article is published cleaned, or refused with its path, a line and a reason; never both."""
     wanted = ARTICLES[name][1]
     (row,) = [line for line in built.done.stderr.splitlines() if line.startswith(f"content/{name}.md:")] or [""]
-    with built.catalog.reading() as catalog:
-        live = {record.article.path for record in catalog.newest("", 1000)}
-        scheduled = {path for path, _ in catalog.scheduled(built.now)}
+    with built.catalog.read_transaction() as catalog:
+        live = {record.article.path for record in catalog.newest_entries("", 1000)}
+        scheduled = {path for path, _ in catalog.scheduled_articles(built.now)}
     published = f"{name}.md" in live
     assert published is not bool(row) or (wanted == "scheduled" and f"{name}.md" in scheduled)
     if wanted in (True, False):
@@ -175,7 +175,7 @@ def test_every_document_is_valid(built):
         if path.suffix == ".xml":
             etree.fromstring(body)
     for name in ("rss.xml", "atom.xml", "feed.json"):
-        assert list(faults(name, (built.root / "public" / name).read_bytes(), f"https://test.example/{name}")) == []
+        assert list(violations(name, (built.root / "public" / name).read_bytes(), f"https://test.example/{name}")) == []
 
 
 def test_links_stay_on_the_site(built):
@@ -244,11 +244,11 @@ SEEDS = [ARTICLE, *ARTICLE.split("\n\n"), *(markdown for _, markdown, _ in EXAMP
 def test_each_construct_repeated_and_nested():
     """No construct of Markdown or HTML, repeated and nested, makes HTML that readers or feeds can't have."""
     for number, (name, make) in enumerate(fuzzing.structured(min(400, 20 * hypothesis.settings().max_examples))):
-        assert (name, fuzzing.faults(make(), fuzzing.DIALECTS[number % 2])) == (name, [])
+        assert (name, fuzzing.violations(make(), fuzzing.DIALECTS[number % 2])) == (name, [])
 
 
 def test_mutated_articles():
     """Articles that are changed at random are rendered to HTML that readers and feeds can have, or rejected."""
     for number in range(50 * hypothesis.settings().max_examples):
-        body = fuzzing.mutated(Random(f"mutated-{number}"), SEEDS)
-        assert (body, fuzzing.faults(body, fuzzing.DIALECTS[number % 2])) == (body, [])
+        body = fuzzing.mutate(Random(f"mutated-{number}"), SEEDS)
+        assert (body, fuzzing.violations(body, fuzzing.DIALECTS[number % 2])) == (body, [])

@@ -13,19 +13,20 @@ from types import SimpleNamespace
 import brotli
 import pytest
 import zstandard
-from conftest import App, PatientServer, Site, until_refused
+from conftest import App, RetryingServer, Site, statuses_until_limited
 from hypothesis import given
 from hypothesis import strategies as st
 from lxml import etree
-from rules import faults
+from rules import violations
 from waiting import eventually
 
-from feeds.documents import Documents
-from feeds.web.answer import Answer, Freshness
-from feeds.web.clients import Clients
-from feeds.web.edge import names_one_host
-from feeds.web.hammering import Hammering
-from feeds.web.window import Window
+from feeds.render import Documents
+from feeds.render.cache_policy import CachePolicy
+from feeds.web.cached_response import CachedResponse
+from feeds.web.client_address import ClientAddressResolver
+from feeds.web.fixed_window import FixedWindowCounter
+from feeds.web.header_names import has_one_host
+from feeds.web.rate_limit import RateLimiter
 
 DOCUMENTS = ["rss.xml", "atom.xml", "feed.json"]
 TYPES = {
@@ -89,7 +90,7 @@ def asked(made):
 @pytest.fixture(scope="module", params=["granian", "gunicorn"])
 def served(request, made):
     """Return the site on one of two servers."""
-    server = PatientServer(made.root) if request.param == "granian" else PatientServer(made.root, command=GUNICORN)
+    server = RetryingServer(made.root) if request.param == "granian" else RetryingServer(made.root, command=GUNICORN)
     yield server
     server.stop()
 
@@ -116,7 +117,7 @@ def test_a_document(asked, name):
     assert headers["x-content-type-options"] == "nosniff"
     assert re.fullmatch(r'"[0-9a-f]{32}"', headers["etag"])
     assert parsedate_to_datetime(headers["last-modified"]) <= datetime.now(UTC)
-    assert list(faults(name, answer.body, f"https://test.example/{name}")) == []
+    assert list(violations(name, answer.body, f"https://test.example/{name}")) == []
 
 
 @pytest.mark.parametrize("name", DOCUMENTS)
@@ -260,7 +261,7 @@ def test_the_whole_history(asked, name, feed):
         assert answer.status == 200
         links[path], titles = read_history(name, answer.body)
         met += titles
-        assert list(faults(name, answer.body, self_url(name, path, feed))) == []
+        assert list(violations(name, answer.body, self_url(name, path, feed))) == []
         settled = re.search(r"/archive/[12]/$", path)
         assert answer.headers["cache-control"].startswith(
             "public, max-age=604800, stale" if settled else "public, max-age=120, stale"
@@ -408,8 +409,8 @@ def test_hosts_in_a_wsgi_environment():
         ({"HTTP_HOST": "x, x"}, False),
         ({}, False),
     ):
-        assert names_one_host({"SERVER_PROTOCOL": "HTTP/1.1", **environ}) is allowed
-    assert names_one_host({"SERVER_PROTOCOL": "HTTP/1.0"})
+        assert has_one_host({"SERVER_PROTOCOL": "HTTP/1.1", **environ}) is allowed
+    assert has_one_host({"SERVER_PROTOCOL": "HTTP/1.0"})
 
 
 @pytest.mark.integration
@@ -417,13 +418,13 @@ def test_underscores_are_no_hyphens(tmp_path):
     """`X_Client` is no spelling of `server.client_header`, under granian and under gunicorn as it is installed."""
     site = make(tmp_path / "site", limit=3, client_header="X-Client")
     for options in ({}, {"command": GUNICORN}):
-        server, said = PatientServer(site.root, **options), itertools.count(2)
+        server, said = RetryingServer(site.root, **options), itertools.count(2)
 
         def ask(server=server, said=said):
             return server.ask("/rss.xml", f"X_Client: 192.0.2.{next(said)}", "X-Client: 192.0.2.1").status
 
         try:
-            assert until_refused(ask, 3) == {200}
+            assert statuses_until_limited(ask, 3) == {200}
         finally:
             server.stop()
     site.close()
@@ -455,15 +456,15 @@ def test_last_modified_is_never_in_the_future(site):
     for number in range(4):
         site.article("a.md", f"Text {number}.", title="a")
         site.publish()
-        document = Documents(site.catalog, site.config.for_core).get("/rss.xml")
+        document = Documents(site.catalog, site.config.site_model).get("/rss.xml")
         moments.append(document.changed.replace(microsecond=0))
     assert len(set(moments)) == 4
     assert moments == sorted(moments)
-    answer = Answer(document, Freshness(300, 60, 60), [], [])
+    answer = CachedResponse(document, CachePolicy(300, 60, 60), [], [])
     told = []
     for seconds in (0, 0.6, 1, 2, 3, 100):
         now = site.now.timestamp() + seconds
-        variant = answer.variant("", float("inf"), now)
+        variant = answer.encoded("", float("inf"), now)
         told.append(dict(variant.response.headers)["Last-Modified"])
         assert parsedate_to_datetime(told[-1]).timestamp() <= now
         assert answer.is_unchanged(variant, None, told[-1]) is (now >= moments[-1].timestamp())
@@ -473,15 +474,15 @@ def test_last_modified_is_never_in_the_future(site):
 
 def test_fresh_until_the_next_hour_only():
     """max-age counts down to the hour at which something goes live, and is itself again once that has come or is lost."""
-    fresh = Freshness(300, 60, 900, until_the_hour=True)
+    fresh = CachePolicy(300, 60, 900, ends_at_change=True)
     hour = 10_000.0
     for now, age, until in [
         (9_000, 300, 9_700), (9_700.5, 299, 9_701.5), (9_999.5, 1, 10_000),
         (10_001, 1, 10_300), (10_299, 1, 10_300), (10_300, 300, float("inf")), (20_000, 300, float("inf")),
     ]:  # fmt: skip
         revalidating = ", stale-while-revalidate=60" if age == 300 else ""  # the hour ends that, too
-        assert fresh.header(hour, now) == (f"public, max-age={age}{revalidating}, stale-if-error=900", until)
-    assert fresh.header(float("inf"), 0)[0].startswith("public, max-age=300")
+        assert fresh.cache_control(hour, now) == (f"public, max-age={age}{revalidating}, stale-if-error=900", until)
+    assert fresh.cache_control(float("inf"), 0).value.startswith("public, max-age=300")
 
 
 def test_fresh_until_an_article_goes_live(site, app):
@@ -534,7 +535,7 @@ def check_delta(server, name, known, whole):
         body = DECODE[coding](delta.body)
         assert read_history(name, body)[1] == ["T8"]
         assert len(body) < len(whole.body)
-        assert list(faults(name, body, f"https://test.example/{name}")) == []
+        assert list(violations(name, body, f"https://test.example/{name}")) == []
 
 
 def test_deltas_are_off_by_default(asked):
@@ -547,7 +548,7 @@ def test_deltas_are_off_by_default(asked):
 @pytest.fixture
 def minute(monkeypatch):
     """Stop the clock of windows within a minute."""
-    monkeypatch.setattr("feeds.web.window.time", SimpleNamespace(time=lambda: 120.5))
+    monkeypatch.setattr("feeds.web.fixed_window.time", SimpleNamespace(time=lambda: 120.5))
 
 
 def test_hammering(tmp_path, app, minute):
@@ -573,38 +574,38 @@ def test_hammering(tmp_path, app, minute):
 
 def test_who_is_hammering(minute):
     """Without a header of ours only a public address that comes to us directly is a client; a /64 is one."""
-    limited = Hammering(1, Clients(None))
+    limited = RateLimiter(1, ClientAddressResolver(None))
 
     def waits(**environ):
-        return [limited.wait(environ, "/rss.xml") > 0 for _ in range(2)][1]
+        return [limited.retry_after(environ, "/rss.xml") > 0 for _ in range(2)][1]
 
     assert waits(REMOTE_ADDR="8.8.8.8")
     assert waits(REMOTE_ADDR="2a00:1450::1")
-    assert limited.wait({"REMOTE_ADDR": "2a00:1450::2"}, "/rss.xml")
+    assert limited.retry_after({"REMOTE_ADDR": "2a00:1450::2"}, "/rss.xml")
     assert waits(REMOTE_ADDR="::ffff:8.8.4.4")
-    assert not limited.wait({"REMOTE_ADDR": "::ffff:8.8.4.5"}, "/rss.xml")
+    assert not limited.retry_after({"REMOTE_ADDR": "::ffff:8.8.4.5"}, "/rss.xml")
     for environ in (
         {"REMOTE_ADDR": "127.0.0.1"}, {"REMOTE_ADDR": "10.0.0.1"}, {"REMOTE_ADDR": "fd00::1"}, {"REMOTE_ADDR": ""}, {},
         {"REMOTE_ADDR": "::ffff:10.0.0.1"},
         {"REMOTE_ADDR": "8.8.4.6", "HTTP_X_FORWARDED_FOR": "1.2.3.4"}, {"REMOTE_ADDR": "8.8.4.4", "HTTP_VIA": "1.1 x"},
     ):  # fmt: skip
         assert not waits(**environ)
-    off = Hammering(0, Clients("X-Client"))
-    assert not any(off.wait({"HTTP_X_CLIENT": "8.8.8.8"}, "/rss.xml") for _ in range(100))
+    off = RateLimiter(0, ClientAddressResolver("X-Client"))
+    assert not any(off.retry_after({"HTTP_X_CLIENT": "8.8.8.8"}, "/rss.xml") for _ in range(100))
 
 
 def test_a_window_of_a_minute(monkeypatch):
     """Who is counted is so within one minute, and no more than there is room for."""
     now = 120.0
     monkeypatch.setattr("time.time", lambda: now)
-    window = Window(2)
+    window = FixedWindowCounter(2)
     assert [window.add("a"), window.add("a"), window.add("b")] == [1, 2, 1]
-    assert (window.add("a"), window.left()) == (3, 60)
+    assert (window.add("a"), window.seconds_left()) == (3, 60)
     assert [window.add("c"), window.add("a")] == [1, 1]
     now = 180.5
-    assert [window.add("c"), window.left()] == [1, 60]
+    assert [window.add("c"), window.seconds_left()] == [1, 60]
     now = 239.5
-    assert window.left() == 1
+    assert window.seconds_left() == 1
 
 
 def test_redirected_aliases(tmp_path, app):

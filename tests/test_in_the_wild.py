@@ -3,9 +3,9 @@
 import json
 
 import pytest
-from facts import facts
+from read_entries import read_entries
 
-from feeds.errors import GuardStopped
+from feeds.core.errors import GuardStopped
 
 FORMATS = ("rss.xml", "atom.xml", "feed.json")
 
@@ -13,7 +13,7 @@ FORMATS = ("rss.xml", "atom.xml", "feed.json")
 def entries(site):
     """Return the entries of the site's feed by path of their URL, from each format."""
     documents = site.documents()
-    return {name: {entry["url"]: entry for entry in facts(name, documents[f"/{name}"])} for name in FORMATS}
+    return {name: {entry["url"]: entry for entry in read_entries(name, documents[f"/{name}"])} for name in FORMATS}
 
 
 def test_an_unlisted_article_has_a_page_only(site):
@@ -40,8 +40,8 @@ def test_an_article_comes_out_of_its_embargo(site):
     site.article("b.md", title="B")
     assert site.publish().articles == 1
     assert set(site.items()) == {"B"}
-    with site.catalog.reading() as catalog:
-        assert [(path, at.isoformat()) for path, at in catalog.scheduled(site.now)] == [
+    with site.catalog.read_transaction() as catalog:
+        assert [(path, at.isoformat()) for path, at in catalog.scheduled_articles(site.now)] == [
             ("a.md", "2026-06-02T08:00:00+00:00")
         ]
         assert catalog.next_change(site.now).isoformat() == "2026-06-02T08:00:00+00:00"
@@ -57,10 +57,13 @@ def test_warnings_are_reported_once(site):
     done = site.run("build")
     assert done.returncode == 0
     assert (
-        "warning: content/a.md:4: lang: 'klingon!' is no language tag; write it like en or pt-BR; it is ignored\n"
+        "warning: content/a.md:4: lang: 'klingon!' is not a language tag; write it like en or pt-BR; it is ignored\n"
         in done.stderr
     )
-    assert "warning: content/a.md:5: wip: 'true' keeps an article back elsewhere and has no effect here" in done.stderr
+    assert (
+        "warning: content/a.md:5: wip: 'true' withholds an article in other generators and has no effect here"
+        in done.stderr
+    )
     assert site.run("build").stderr == ""
     check = site.run("check")
     assert "content/a.md:4: warning: lang: 'klingon!'" in check.stdout
@@ -71,11 +74,11 @@ def test_warnings_are_reported_once(site):
 
 def test_many_warnings_are_cut_short(site, monkeypatch):
     """A run lists so many warnings, and counts the others."""
-    monkeypatch.setattr("feeds.publish.look._MAX_WARNINGS", 3)
+    monkeypatch.setattr("feeds.publish.scan._MAX_WARNINGS", 3)
     for number in range(5):
         site.article(f"{number}.md", title="T", lang="?")
     done = site.run("build")
-    assert done.stderr.count("is no language tag") == 3
+    assert done.stderr.count("is not a language tag") == 3
     assert done.stderr.endswith("warning: 2 more warnings; `feeds check` lists them\n")
 
 
@@ -179,7 +182,7 @@ def test_lengths_of_enclosures(site):
     for found in entries(site).values():
         lengths = {entry["title"]: [length for *_, length in entry["files"]] for entry in found.values()}
         assert lengths == {"A": [1234, 0, 0], "B": [7]}
-    assert site.publish(force=True).changed == ()
+    assert site.publish(read_all=True).changed == ()
 
 
 @pytest.mark.parametrize(
@@ -265,7 +268,7 @@ def test_paths_on_the_site(site, own):
     documents = site.documents()
     files = [f"{url}/files/a.mp3", f"{url}/files/b.pdf", f"{url}/c.pdf", "https://cdn.example/d.pdf"]
     for name in FORMATS:
-        read = {entry["title"]: entry for entry in facts(name, documents[f"/{name}"])}
+        read = {entry["title"]: entry for entry in read_entries(name, documents[f"/{name}"])}
         assert read["A"]["url"] == f"{url}/p/"
         assert read["A"]["image"] == read["C"]["image"] == f"{url}/img/c.jpg"
         assert [file[0] for file in read["A"]["files"]] == files

@@ -13,10 +13,10 @@ import pytest
 from conftest import Site, serving
 from waiting import eventually
 
-from feeds.documents import Busy
-from feeds.documents.workshop import Urgency, Workshop
-from feeds.web import lanes, rsgi
-from feeds.web.lanes import Full, Lanes, Limits
+from feeds.render import RenderQueueFull
+from feeds.render.queue import Priority, RenderQueue
+from feeds.web import concurrency, rsgi
+from feeds.web.concurrency import PoolFull, PoolLimits, ThreadPools
 
 SECRET = "a-secret-of-the-owner"
 MANY = 40  # clients; more than any lane has threads
@@ -145,7 +145,7 @@ def test_header_names_with_underscores_are_dropped():
         http_version="1.1",
         headers=dict_of(headers),
     )
-    environ = rsgi.environment(scope)
+    environ = rsgi.wsgi_environ(scope)
     assert environ["HTTP_ACCEPT"] == "a,b"
     assert environ["PATH_INFO"] == "/a b"
     assert environ["REMOTE_ADDR"] == "192.0.2.9"
@@ -159,19 +159,19 @@ def dict_of(pairs):
 
 def test_a_lane_has_limits(monkeypatch):
     """Beyond its number of requests, and after its time, a lane refuses; what runs goes on, and others have their room."""
-    monkeypatch.setitem(lanes.LANES, "archive", Limits(threads=1, waiting=2, seconds=60))
-    monkeypatch.setitem(lanes.LANES, "page", Limits(threads=1, waiting=2, seconds=0.01))
+    monkeypatch.setitem(concurrency.POOLS, "archive", PoolLimits(threads=1, max_requests=2, timeout_s=60))
+    monkeypatch.setitem(concurrency.POOLS, "page", PoolLimits(threads=1, max_requests=2, timeout_s=0.01))
     go = threading.Event()
 
     async def run():
-        ours = Lanes()
+        ours = ThreadPools()
         first = [asyncio.ensure_future(ours.run("archive", lambda: go.wait(60))) for _ in range(2)]
         await asyncio.sleep(0)
-        with pytest.raises(Full):
+        with pytest.raises(PoolFull):
             await ours.run("archive", lambda: None)
-        with pytest.raises(Full):
+        with pytest.raises(PoolFull):
             await ours.run("page", lambda: go.wait(60))
-        assert ours._waiting["page"] == 1  # which its thread still works for
+        assert ours._requests["page"] == 1  # which its thread still works for
         assert await ours.run("catalog", lambda: 1) == 1
         go.set()
         assert await asyncio.gather(*first) == [True, True]
@@ -187,16 +187,16 @@ def test_a_lane_has_limits(monkeypatch):
 
 def test_documents_come_before_archives():
     """Whatever waits to be rendered: a document that is polled is the next, and many archives leave room for it."""
-    workshop, done, go = Workshop(), [], threading.Event()
-    workshop.begin("first", lambda: go.wait(60), Urgency.ARCHIVE)
+    workshop, done, go = RenderQueue(), [], threading.Event()
+    workshop.submit("first", lambda: go.wait(60), Priority.ARCHIVE)
     number = 0
-    with pytest.raises(Busy):
+    with pytest.raises(RenderQueueFull):
         while number < 10_000:
             number += 1
-            workshop.begin(f"archive {number}", lambda number=number: done.append(number), Urgency.ARCHIVE)
-    workshop.begin("page", lambda: done.append("page"), Urgency.PAGE)
-    workshop.begin("document", lambda: done.append("document"), Urgency.DOCUMENT)
-    workshop.begin("polled", lambda: done.append("polled"), Urgency.POLLED)
+            workshop.submit(f"archive {number}", lambda number=number: done.append(number), Priority.ARCHIVE)
+    workshop.submit("page", lambda: done.append("page"), Priority.PAGE)
+    workshop.submit("document", lambda: done.append("document"), Priority.DOCUMENT)
+    workshop.submit("polled", lambda: done.append("polled"), Priority.POLLED)
     go.set()
     eventually(lambda: len(done) == number + 2)
     assert done[:3] == ["polled", "document", "page"]
@@ -205,35 +205,35 @@ def test_documents_come_before_archives():
 
 def test_a_long_archive_gives_way_to_documents():
     """A job that takes long lets live documents and pages be made in between, and others of its kind wait."""
-    workshop, done, go = Workshop(), [], threading.Event()
+    workshop, done, go = RenderQueue(), [], threading.Event()
 
     def archive():
         go.wait(60)
-        workshop.give_way(Urgency.ARCHIVE)
+        workshop.yield_to_more_urgent(Priority.ARCHIVE)
         done.append("archive")
 
     def page():
-        workshop.give_way(Urgency.PAGE)
+        workshop.yield_to_more_urgent(Priority.PAGE)
         done.append("page")
 
-    workshop.begin("long", archive, Urgency.ARCHIVE)
-    workshop.begin("another", lambda: done.append("another"), Urgency.ARCHIVE)
-    workshop.begin("page", page, Urgency.PAGE)
-    workshop.begin("document", lambda: done.append("document"), Urgency.DOCUMENT)
+    workshop.submit("long", archive, Priority.ARCHIVE)
+    workshop.submit("another", lambda: done.append("another"), Priority.ARCHIVE)
+    workshop.submit("page", page, Priority.PAGE)
+    workshop.submit("document", lambda: done.append("document"), Priority.DOCUMENT)
     go.set()
     eventually(lambda: len(done) == 4)
     assert done == ["document", "page", "archive", "another"]
-    workshop.give_way(Urgency.ARCHIVE)  # which is nothing to other threads
+    workshop.yield_to_more_urgent(Priority.ARCHIVE)  # which is nothing to other threads
 
 
 @pytest.mark.integration
 @pytest.mark.skipif(not hasattr(socket, "TCP_USER_TIMEOUT"), reason="of Linux")
 def test_silent_readers_are_disconnected(monkeypatch):
     """The system ends a connection whose client reads nothing for a while."""
-    monkeypatch.setattr(rsgi, "SECONDS_WITHOUT_PROGRESS", 1)
+    monkeypatch.setattr(rsgi, "STALLED_CLIENT_TIMEOUT_S", 1)
     with ExitStack() as stack:
         listener = stack.enter_context(closing(socket.create_server(("127.0.0.1", 0))))
-        rsgi.limit_silence()
+        rsgi.disconnect_stalled_clients()
         client = stack.enter_context(closing(socket.create_connection(listener.getsockname())))
         served = stack.enter_context(closing(listener.accept()[0]))
         served.settimeout(0.1)

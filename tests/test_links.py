@@ -5,24 +5,33 @@ import re
 import pytest
 import sqlalchemy as sa
 from conftest import Site
-from facts import facts
 from hypothesis import given
 from hypothesis import strategies as st
+from read_entries import read_entries
 
-from feeds.article_files import article_name
-from feeds.parse.content import Renderer
-from feeds.parse.links import Links, Target, ends_of, files_of, is_by_end, target_of, targets, with_references
+from feeds.core.article_files import article_name
+from feeds.core.parse.content import MarkdownRenderer
+from feeds.core.parse.links import (
+    Links,
+    LinkTarget,
+    candidate_paths,
+    convert_references,
+    find_targets,
+    is_partial,
+    partial_targets,
+    resolve_target,
+)
 
 FORMATS = ("rss.xml", "atom.xml", "feed.json")
 _HREF = re.compile(r'<a href="([^"]*)">')
 
 
-def hrefs(site, title="A"):
+def find_hrefs(site, title="A"):
     """Return the addresses of the links in an article's text, in which all three formats must agree."""
     documents = site.documents()
     found = []
     for name in FORMATS:
-        entries = [entry for entry in facts(name, documents[f"/{name}"]) if entry["title"] == title]
+        entries = [entry for entry in read_entries(name, documents[f"/{name}"]) if entry["title"] == title]
         assert len(entries) == 1
         found.append(_HREF.findall(entries[0]["html"]))
     assert found[0] == found[1] == found[2]
@@ -32,22 +41,22 @@ def hrefs(site, title="A"):
 @pytest.mark.parametrize(
     ("href", "path", "expected"),
     [
-        ("b.md", "a.md", Target("b")),
-        ("./b.md", "posts/a.md", Target("posts/b")),
-        ("../b.md#part", "posts/2024/a.md", Target("posts/b", "part")),
-        ("../../../b.markdown", "posts/a.md", Target("b")),
-        ("c/index.md", "a.md", Target("c")),
-        ("two%20words.md?plain=1#x", "a.md", Target("two words", "x")),
-        ("@/news/b.md", "posts/a.md", Target("news/b")),
-        ("/news/b.md", "posts/a.md", Target("news/b")),
-        ("{filename}b.md", "posts/a.md", Target("posts/b")),
-        ("%7Bfilename%7D/b.md", "posts/a.md", Target("b")),
-        ("note:Some%20Note", "a.md", Target("*/some note")),
-        ("note:folder/Note%23Part%20Two", "a.md", Target("*/folder/note", "part-two")),
-        ("note:Note%23%5Eblock", "a.md", Target("*/note")),
-        ("note:%23Part", "a.md", Target("", "part")),
-        ("note:b#My_Id.x", "a.md", Target("*/b", "My_Id.x")),
-        ("note:b#two%20words", "a.md", Target("*/b", "two%20words")),
+        ("b.md", "a.md", LinkTarget("b")),
+        ("./b.md", "posts/a.md", LinkTarget("posts/b")),
+        ("../b.md#part", "posts/2024/a.md", LinkTarget("posts/b", "part")),
+        ("../../../b.markdown", "posts/a.md", LinkTarget("b")),
+        ("c/index.md", "a.md", LinkTarget("c")),
+        ("two%20words.md?plain=1#x", "a.md", LinkTarget("two words", "x")),
+        ("@/news/b.md", "posts/a.md", LinkTarget("news/b")),
+        ("/news/b.md", "posts/a.md", LinkTarget("news/b")),
+        ("{filename}b.md", "posts/a.md", LinkTarget("posts/b")),
+        ("%7Bfilename%7D/b.md", "posts/a.md", LinkTarget("b")),
+        ("note:Some%20Note", "a.md", LinkTarget("*/some note")),
+        ("note:folder/Note%23Part%20Two", "a.md", LinkTarget("*/folder/note", "part-two")),
+        ("note:Note%23%5Eblock", "a.md", LinkTarget("*/note")),
+        ("note:%23Part", "a.md", LinkTarget("", "part")),
+        ("note:b#My_Id.x", "a.md", LinkTarget("*/b", "My_Id.x")),
+        ("note:b#two%20words", "a.md", LinkTarget("*/b", "two%20words")),
         ("https://x.example/b.md", "a.md", None),
         ("//x.example/b.md", "a.md", None),
         ("mailto:a@x.md", "a.md", None),
@@ -59,7 +68,7 @@ def hrefs(site, title="A"):
 )
 def test_targets_of_links(href, path, expected):
     """A link to a Markdown file names the article in it, relative to its own file; other links name none."""
-    assert target_of(href, path) == expected
+    assert resolve_target(href, path) == expected
 
 
 @pytest.mark.parametrize(
@@ -80,21 +89,21 @@ def test_targets_of_links(href, path, expected):
 )  # fmt: skip
 def test_targets_in_a_text(body, expected):
     """The targets of a text are found in links, references, HTML and the reference tags of Hugo and Jekyll."""
-    assert set(targets(body, "p/a.md", wikilinks=False)) == set(expected)
+    assert set(find_targets(body, "p/a.md", wikilinks=False)) == set(expected)
 
 
 def test_wikilinks_are_targets_in_one_dialect_only():
     """`[[Note]]` names an article where the site is written for Obsidian."""
     body = "[[A note|text]], ![[Embedded]] and [[#Part]]"
-    assert targets(body, "a.md", wikilinks=True) == ("*/a note", "*/embedded")
-    assert targets(body, "a.md", wikilinks=False) == ()
+    assert find_targets(body, "a.md", wikilinks=True) == ("*/a note", "*/embedded")
+    assert find_targets(body, "a.md", wikilinks=False) == ()
 
 
 @given(st.text('ab/._-[]()<>{}%#" \nmd', max_size=60), st.sampled_from(["a.md", "p/q/a.md"]))
 def test_any_text_has_targets(text, path):
     """Looking for targets fails for no text, and each target that is found is an article's name or the end of one."""
-    for target in targets(text, path, wikilinks=True):
-        assert is_by_end(target) or article_name(files_of(target)[0]) == target
+    for target in find_targets(text, path, wikilinks=True):
+        assert is_partial(target) or article_name(candidate_paths(target)[0]) == target
         assert len(target) < 520
 
 
@@ -102,11 +111,11 @@ def test_any_text_has_targets(text, path):
 def test_files_names_and_ends_agree(parts):
     """The name of each file that an article may be in is the article's, and its ends are those of the name."""
     name = "/".join(parts)
-    for path in files_of(name):
+    for path in candidate_paths(name):
         assert article_name(path) == name
-        assert ends_of(path)[0] == f"*/{name.casefold()}"
+        assert partial_targets(path)[0] == f"*/{name.casefold()}"
         if parts[-1] == parts[-1].strip():
-            assert target_of(f"note:{parts[-1]}", "x.md").article in ends_of(path)
+            assert resolve_target(f"note:{parts[-1]}", "x.md").article in partial_targets(path)
 
 
 HOSTILE = (  # (before, repeated, after)
@@ -124,8 +133,8 @@ def test_no_text_is_searched_again_and_again(parts):
     """Half a megabyte of what a regular expression could search from each character on, for minutes, is done at once."""
     before, repeated, after = parts
     text = before + repeated * (500_000 // len(repeated)) + after
-    targets(text, "a.md", wikilinks=True)
-    with_references(text)
+    find_targets(text, "a.md", wikilinks=True)
+    convert_references(text)
 
 
 def test_parts_of_articles_keep_their_names():
@@ -134,7 +143,7 @@ def test_parts_of_articles_keep_their_names():
     body = (
         '[x]({{< relref "b#My_Id.x" >}}) [y]({{< ref "/c#Two_Parts" >}}) [[b#My Heading.x]] [z]({{< ref "b.md#ü" >}})'
     )
-    shown = Renderer("obsidian").content(body, None, "https://test.example/a/", "e-", "", links).html
+    shown = MarkdownRenderer("obsidian").render(body, None, "https://test.example/a/", "e-", "", links).html
     assert _HREF.findall(shown) == [
         "https://test.example/b/#My_Id.x",
         "https://test.example/c/#Two_Parts",
@@ -147,14 +156,16 @@ def test_links_in_html():
     """Links that lead to an article get its URL and keep their fragment; others stay, and unknown notes are text."""
     links = Links("p/a.md", {"p/b": "https://test.example/b/", "*/note": "https://test.example/note/?x=1&y=2"})
     body = "[b](b.md#x) [c](c.md) [[Note|n]] [[Unknown *note*]] [[#Part]] [[note#Part]] `[[Note]]`\n\n## Part"
-    shown = Renderer("obsidian").content(body, None, "https://test.example/p/a/", "e-", "", links).html
+    shown = MarkdownRenderer("obsidian").render(body, None, "https://test.example/p/a/", "e-", "", links).html
     assert '<a href="https://test.example/b/#x">b</a> <a href="https://test.example/p/a/c.md">c</a>' in shown
     assert '<a href="https://test.example/note/?x=1&amp;y=2">n</a> Unknown *note* <a href="#e-part">Part</a> ' in shown
     assert '<a href="https://test.example/note/?x=1&amp;y=2#part">note &gt; Part</a>' in shown
     assert "<code>[[Note]]</code>" in shown
     assert "note:" not in shown
     plain = (
-        Renderer().content('<a href="note:x">x</a> [y](note:y)', None, "https://test.example/", "e-", "", links).html
+        MarkdownRenderer()
+        .render('<a href="note:x">x</a> [y](note:y)', None, "https://test.example/", "e-", "", links)
+        .html
     )
     assert plain == "<p>x y</p>"
 
@@ -166,16 +177,16 @@ def test_links_follow_the_articles_that_they_lead_to(site):
     site.article("posts/a.md", "[b](../b.md#x)", title="A", category="one")
     site.publish()
     seen = "https://test.example/one/b.md#x"
-    assert hrefs(site) == [seen]
+    assert find_hrefs(site) == [seen]
 
     def expect(url):
         """Publish, and expect all documents that show the link to be new ones if it has changed."""
         nonlocal seen
-        with site.catalog.reading() as catalog:
+        with site.catalog.read_transaction() as catalog:
             before = {path: catalog.feed(path).revision for path in ("", "category/one")}
         site.publish()
-        assert hrefs(site) == [url]
-        with site.catalog.reading() as catalog:
+        assert find_hrefs(site) == [url]
+        with site.catalog.read_transaction() as catalog:
             changed = {path for path in before if catalog.feed(path).revision > before[path]}
         assert changed >= ({"", "category/one"} if url != seen else set())
         seen = url
@@ -212,18 +223,18 @@ def test_a_note_is_found_by_the_end_of_its_name(site):
     site.article("deep/er/note.md", title="Deeper", slug="deeper")
     site.article("one/a.md", "[[Note]] [[er/note|x]] [[deep/note]]", title="A")
     site.publish()
-    assert hrefs(site) == ["https://test.example/deeper/", "https://test.example/deeper/"]
+    assert find_hrefs(site) == ["https://test.example/deeper/", "https://test.example/deeper/"]
     site.article("other/Note.md", title="Other", slug="other")
     site.publish()
-    assert hrefs(site) == ["https://test.example/other/", "https://test.example/deeper/"]
+    assert find_hrefs(site) == ["https://test.example/other/", "https://test.example/deeper/"]
     site.article("one/note.md", title="Near", slug="near")
     site.publish()
-    assert hrefs(site) == ["https://test.example/near/", "https://test.example/deeper/"]
+    assert find_hrefs(site) == ["https://test.example/near/", "https://test.example/deeper/"]
 
 
 def test_all_paths_are_read_once_in_a_run(site, monkeypatch):
     """However many pages of articles link by the end of a name: one query of a run reads all paths, and only if needed."""
-    monkeypatch.setattr("feeds.publish.linking._PAGE", 2)
+    monkeypatch.setattr("feeds.publish.links._PAGE_ROWS", 2)
     asked = []
     for number in range(7):
         site.article(f"{number}.md", f"[x]({{{{< ref n{number % 3} >}}}}) [y](0.md)", title=f"T{number}")
@@ -248,12 +259,12 @@ def test_all_paths_are_read_once_in_a_run(site, monkeypatch):
         )
 
     assert reads() == 1
-    assert [hrefs(site, f"T{number}")[0] for number in range(7)] == [
+    assert [find_hrefs(site, f"T{number}")[0] for number in range(7)] == [
         f"https://test.example/n{number % 3}/" for number in range(7)
     ]
     site.article("deep/n1.md", title="N1", slug="other")
     assert reads() == 1
-    assert hrefs(site, "T4")[0] == "https://test.example/other/"
+    assert find_hrefs(site, "T4")[0] == "https://test.example/other/"
     site.article("plain.md", "[x](0.md)", title="Plain")
     assert reads() == 0
 
@@ -264,7 +275,7 @@ def test_links_of_python_markdown_sites(site):
     site.article("a.md", "[b]({filename}/posts/b.md) [c](posts/b.md)", title="A")
     site.article("posts/b.md", title="B")
     site.publish()
-    assert hrefs(site) == ["https://test.example/b/"] * 2
+    assert find_hrefs(site) == ["https://test.example/b/"] * 2
 
 
 def test_unresolved_links_are_reported(site):
@@ -311,7 +322,7 @@ def test_links_end_as_in_a_fresh_start(tmp_path_factory, operations):
 
     def publish():
         site.publish(accept=True)
-        with site.catalog.reading() as catalog:
+        with site.catalog.read_transaction() as catalog:
             stamps = {state.path: state.revision for state in catalog.feeds()}
         for path, body in site.documents().items():
             feed = path.rpartition("/")[0].strip("/")

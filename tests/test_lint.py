@@ -9,12 +9,12 @@ import pytest
 from conftest import run
 from hypothesis import settings
 
-from feeds import lint
-from feeds.model import Site as CoreSite
-from feeds.parse import article
-from feeds.parse.admonitions import as_quotes
-from feeds.parse.links import Links
-from feeds.parse.mdx import as_markdown
+from feeds.core import lint
+from feeds.core.model import Site as CoreSite
+from feeds.core.parse import article
+from feeds.core.parse.admonitions import to_quotes
+from feeds.core.parse.links import Links
+from feeds.core.parse.mdx import to_markdown
 
 SITE = CoreSite("Test", "https://test.example", "https://test.example", "test.example")
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
@@ -24,8 +24,10 @@ FINE = "title: T\ndate: 2026-05-01\ndescription: All of it.\n"
 def problems(front=FINE, body="Text.", path="a.md", ignored=(), dialect="gfm", **options):
     """Look at one article; gives what is found."""
     source = f"---\n{front}---\n{body}\n"
-    read = article.read(source.encode(), path, UTC)
-    return lint.Lint(replace(SITE, markdown=dialect), NOW, ignored, **options).article(read, source, Links(read.path))
+    read = article.parse_article(source.encode(), path, UTC)
+    return lint.Lint(replace(SITE, markdown=dialect), NOW, ignored, **options).check_article(
+        read, source, Links(read.path)
+    )
 
 
 def found(*arguments, **options):
@@ -130,7 +132,7 @@ def test_code_of_templates_that_is_written_otherwise():
 def test_html_that_is_left_out(html, name):
     """Elements that are dropped, and that a reader would miss, are found at their lines."""
     (problem,) = problems(body=f"`<{name}>`\n\n{html}\n\n<!-- <{name}> -->")
-    assert (problem.line, problem.rule, problem.message.split(":")[0]) == (8, "dropped-html", f"<{name}> is left out")
+    assert (problem.line, problem.rule, problem.message.split(":")[0]) == (8, "dropped-html", f"<{name}> is removed")
 
 
 @pytest.mark.parametrize(
@@ -174,7 +176,7 @@ def test_what_can_not_be_rendered():
     """A text that is shown as it was typed is found, with the reason."""
     (problem,) = problems(body="A\n\n" + ">" * 200)
     assert (problem.line, problem.rule) == (6, "unrenderable")
-    assert problem.message == "shown as it was typed: nested too deep"
+    assert problem.message == "shown as plain text: nested too deep"
 
 
 def test_images_that_are_not_there(site):
@@ -222,7 +224,7 @@ def test_what_shows_between_articles():
         source = f"---\n{FINE}{front}---\nText.\n"
         return [
             (one.rule, one.message)
-            for one in look.article(article.read(source.encode(), path, UTC), source, Links(path))
+            for one in look.check_article(article.parse_article(source.encode(), path, UTC), source, Links(path))
         ]
 
     assert problems("a.md", "slug: s\ntags: [AI, e-mail, go]\n") == []
@@ -230,7 +232,7 @@ def test_what_shows_between_articles():
     assert problems("c.md", "slug: s\ntags: [ai, email, go]\n") == [
         ("duplicate-slug", "has the address of a.md, https://test.example/s/")
     ]
-    assert [one.message for one in look.site()] == [
+    assert [one.message for one in look.check_spellings()] == [
         "spelled in several ways: 'AI' (a.md), 'ai' (c.md)",
         "spelled in several ways: 'e-mail' (a.md), 'email' (c.md)",
     ]
@@ -244,7 +246,7 @@ def test_every_rule_is_documented(request):
 
 
 def test_check_in_all_forms(site):
-    """check says the same as lines, as JSON and as annotations of GitHub's; notices only with -v."""
+    """Check says the same as lines, as JSON and as annotations of GitHub's; notices only with -v."""
     site.configure(feeds={"max_size": 1, "aliases": {"/old.xml": "/category/none/rss.xml"}})
     site.article("a.md", "![](/a.png)\n" + "word " * 400, title="50%, done")
     site.write("b.md", "no front matter")
@@ -254,8 +256,7 @@ def test_check_in_all_forms(site):
     assert lines[0].startswith("content/b.md:1: error: no date: ")
     assert lines[0].endswith("(refused)")
     assert (
-        "content/a.md:6: warning: an image without a text in its place: ![what it shows](…) (image-without-alt)"
-        in lines
+        "content/a.md:6: warning: an image without alternative text: ![what it shows](…) (image-without-alt)" in lines
     )
     assert any(line.endswith("(feed-too-large)") and line.startswith("config.yaml:1: warning: ") for line in lines)
     assert any(
@@ -267,7 +268,7 @@ def test_check_in_all_forms(site):
     problems = json.loads(site.run("check", "--format", "json").stdout)
     assert {"path": "content/b.md", "line": 1, "level": "error", "rule": "refused"}.items() <= problems[0].items()
     told = site.run("check", "--format", "github", "--ignore", "refused").stdout.splitlines()
-    said = "an image without a text in its place: ![what it shows](…)"
+    said = "an image without alternative text: ![what it shows](…)"
     assert f"::warning file=content/a.md,line=6,title=image-without-alt::{said}" in told
     assert not any(line.startswith("::error") for line in told)
     site.configure(check={"ignore": ["image-without-alt"]})
@@ -286,14 +287,14 @@ OLD = {
 
 @pytest.mark.parametrize("name", OLD)
 def test_check_against_an_old_feed(site, name):
-    """check --against says which ids of a saved feed are kept, in any format, and exits with 1 if one is not."""
+    """Check --against says which ids of a saved feed are kept, in any format, and exits with 1 if one is not."""
     site.configure(content={"permalink": "/{slug}/", "id": "https://test.example{link}"})
     site.article("a.md", title="a")
     site.article("b.md", title="b", draft=True)
     (site.root / name).write_text(OLD[name].format("https://test.example/a/", "https://test.example/b/"), "utf-8")
     done = site.run("check", "--against", name)
     assert done.returncode == 1
-    assert f"{name}:1: warning: https://test.example/b/ is no id of ours" in done.stdout
+    assert f"{name}:1: warning: https://test.example/b/ is the id of no article" in done.stdout
     machine = site.run("check", "--against", name, "--format", "json")
     assert (machine.returncode, f"{name}: 1 of 2 ids kept" in machine.stderr) == (1, True)
     assert [one["path"] for one in json.loads(machine.stdout) if one["rule"] == "lost-id"] == [name]
@@ -406,8 +407,8 @@ def test_every_text_is_looked_at_in_linear_time(seed):
     for _ in range(4):
         text = "".join(chosen.choices(UNITS, k=chosen.randint(1, 4)))
         text *= 60_000 // len(text)
-        as_markdown(text, 1)
-        as_quotes(text)
+        to_markdown(text, 1)
+        to_quotes(text)
         for dialect in ("gfm", "python-markdown"):
             problems(body=text, dialect=dialect, convert=lambda body: body)
 

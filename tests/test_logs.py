@@ -4,7 +4,7 @@ import logging
 
 import pytest
 
-from feeds.logs import OneLine
+from feeds.logs import SingleLineFormatter
 
 
 @pytest.mark.parametrize(
@@ -20,7 +20,7 @@ from feeds.logs import OneLine
 def test_a_message_is_a_line(text, line):
     """Whatever a message quotes, it is one line of bounded length, without control characters."""
     record = logging.LogRecord("feeds", logging.WARNING, "", 1, "%s", (text,), None)
-    assert OneLine().format(record) == line
+    assert SingleLineFormatter().format(record) == line
 
 
 def test_what_a_client_sends_is_logged_as_a_line(site, app, caplog):
@@ -29,7 +29,7 @@ def test_what_a_client_sends_is_logged_as_a_line(site, app, caplog):
     site.publish()
     server = app(site)
     caplog.set_level(logging.INFO, "feeds")
-    caplog.handler.setFormatter(OneLine())
+    caplog.handler.setFormatter(SingleLineFormatter())
     for file in site.config.catalog.parent.glob("catalog.db*"):
         file.write_bytes(b"no database " * 10_000)
     assert server.ask("/", environ={"PATH_INFO": "/tag/a\nerror: forged\x1b[31m/rss.xml"}).status == 503

@@ -6,14 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from feeds.parse import article
-from feeds.parse.content import Renderer
-from feeds.parse.mdx import as_markdown
+from feeds.core.parse import article
+from feeds.core.parse.content import MarkdownRenderer
+from feeds.core.parse.mdx import to_markdown
 
 
 def markdown(text):
     """Return the Markdown of a text, and (line, message) of its warnings."""
-    converted, warnings = as_markdown(text, 1)
+    converted, warnings = to_markdown(text, 1)
     assert {one.rule for one in warnings} <= {"mdx"}
     return converted, [(one.line, one.message) for one in warnings]
 
@@ -89,7 +89,7 @@ def test_html_elements_stay(text, expected):
 def test_markdown_in_html_elements():
     """Text between tags that are alone on their lines is Markdown, however far it is indented."""
     text = "<table>\n    <tr>\n        <td>\n            *A* and `<style>`\n        </td>\n    </tr>\n</table>\n<p>\n  *B*\n</p>\n"
-    content = Renderer().content(markdown(text)[0], None, "https://test.example/", "e-")
+    content = MarkdownRenderer().render(markdown(text)[0], None, "https://test.example/", "e-")
     assert "<td>\n<p><em>A</em> and <code>&lt;style&gt;</code></p>\n</td>" in content.html
     assert content.html.endswith("<p><em>B</em></p>")
     assert "<pre" not in content.html
@@ -150,12 +150,12 @@ def test_what_is_never_closed_stays(unit):
 
 def test_an_article_in_mdx():
     """The article has the Markdown as its text, a title from its heading, and warnings with the lines of the file."""
-    read = article.read(
+    read = article.parse_article(
         b"---\ndate: 2026-05-01\n---\nimport a from 'b'\n\n# Ferry <Icon/>\n\n{x}\n", "news/ferry.mdx", UTC
     )
     assert (read.name, read.title, read.body) == ("news/ferry", "Ferry", "\n\n# Ferry \n\n\n")
     assert [(one.line, one.rule) for one in read.warnings] == [(4, "mdx"), (6, "mdx"), (8, "mdx")]
-    assert article.read(b"---\ndate: 2026-05-01\n---\n{x}\n", "a.md", UTC).body == "{x}\n"
+    assert article.parse_article(b"---\ndate: 2026-05-01\n---\n{x}\n", "a.md", UTC).body == "{x}\n"
 
 
 INCLUDED = {"include": ["**/*.md", "**/*.mdx"]}

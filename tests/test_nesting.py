@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from feeds.parse import nesting
+from feeds.core.parse import nesting
 
 NOT_NESTED = {"area", "base", "br", "col", "embed", "frame", "hr", "image", "img", "input", "link", "meta", "param", "source", "track", "wbr"}  # fmt: skip
 OF_TEXT = {"iframe", "noembed", "noframes", "noscript", "plaintext", "script", "style", "template", "textarea", "title", "xmp"}  # fmt: skip
@@ -85,7 +85,7 @@ def test_depth_is_not_underestimated(before, parts):
 )  # fmt: skip
 def test_what_takes_a_parser_long_is_too_deep(html):
     """Elements that are left open, whichever trick makes a parser ignore their end tags, are nested too deep."""
-    assert nesting.too_deep(html * 30_000)
+    assert nesting.is_too_deep(html * 30_000)
 
 
 @pytest.mark.parametrize(
@@ -100,7 +100,7 @@ def test_what_takes_a_parser_long_is_too_deep(html):
 )
 def test_elements_that_are_opened_again_and_again_are_too_much(html):
     """What a parser would make of few tags is bounded: it repeats an open `<b>` with its attributes in each paragraph."""
-    assert nesting.too_deep(html)
+    assert nesting.is_too_deep(html)
 
 
 @pytest.mark.parametrize(
@@ -114,7 +114,7 @@ def test_elements_that_are_opened_again_and_again_are_too_much(html):
 )  # fmt: skip
 def test_well_formed_html_of_any_length_is_not(html):
     """Articles of tens of thousands of elements that are closed, or that end by themselves, are not nested too deep."""
-    assert not nesting.too_deep(html * 5_000)
+    assert not nesting.is_too_deep(html * 5_000)
 
 
 @settings(max_examples=10 * settings().max_examples)

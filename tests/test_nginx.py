@@ -13,7 +13,7 @@ import subprocess
 import brotli
 import pytest
 import zstandard
-from conftest import REPOSITORY, PatientServer, Site, free_port, until_refused
+from conftest import REPOSITORY, RetryingServer, Site, free_port, statuses_until_limited
 from waiting import eventually
 
 DOCUMENTS = ["rss.xml", "atom.xml", "feed.json"]
@@ -24,7 +24,7 @@ SECRET = "a-secret-of-the-owner"
 pytestmark = pytest.mark.needs("nginx")
 
 
-class Nginx(PatientServer):
+class Nginx(RetryingServer):
     """nginx with our configuration, on ports and in a folder of its own."""
 
     def __init__(self, root, upstream, *changes):
@@ -60,7 +60,7 @@ def served(root, site_keys=None, **server):
     )
     for number in range(8):
         site.article(f"{number}.md", f"Text {number}. " * 50, title=f"T{number}", date=f"2026-05-0{number + 1}")
-    behind = PatientServer(site.root)
+    behind = RetryingServer(site.root)
     behind.site = site
     try:
         yield behind
@@ -182,7 +182,7 @@ def test_the_client_is_known_behind_it(tmp_path, behind):
         return ask_as(front, address, f"GET /atom.xml HTTP/1.0\r\n{lines}\r\n\r\n".encode())
 
     with proxied(tmp_path, behind, ("proxy_cache feeds;", "proxy_cache off;")) as front:
-        assert until_refused(lambda: ask("127.0.0.4"), 60) == {200}
+        assert statuses_until_limited(lambda: ask("127.0.0.4"), 60) == {200}
         assert ask("127.0.0.5") == 200
 
 

@@ -11,12 +11,12 @@ import urllib.request
 from datetime import datetime
 
 import pytest
-from conftest import PatientServer, Site, free_port
+from conftest import RetryingServer, Site, free_port
 from test_history import history
-from waiting import answered, eventually
+from waiting import eventually, retry_while_busy
 
-from feeds.documents import Documents
-from feeds.web.journal import Request
+from feeds.render import Documents
+from feeds.web.request_log import LoggedRequest
 
 DOCUMENTS = ["rss.xml", "atom.xml", "feed.json"]
 
@@ -28,7 +28,7 @@ def test_all_workers_serve_the_same_revision(site, serve):
 
     def etags(times=40):
         """Return the ETags that connections get, each from whichever worker takes it."""
-        return [answered(lambda: server.ask("/rss.xml")).headers["etag"] for _ in range(times)]
+        return [retry_while_busy(lambda: server.ask("/rss.xml")).headers["etag"] for _ in range(times)]
 
     seen = set(etags())
     assert len(seen) == 1
@@ -113,15 +113,15 @@ def test_metrics_are_the_sum_of_all_workers(site, serve):
 
 def test_a_render_is_no_hit_of_the_cache():
     """A request for a document that had to be rendered is no hit, also if it is counted later than the render."""
-    from feeds.web.metrics import Counters
+    from feeds.web.metrics import WorkerMetrics
 
-    counters = Counters()
-    counters.rendered(0.1)
-    counters.count([])  # as happens twice a second
-    request = Request(0.0, "/rss.xml", "200", 1, None)
-    counters.count([request])
+    counters = WorkerMetrics()
+    counters.count_render(0.1)
+    counters.count_requests([])  # as happens twice a second
+    request = LoggedRequest(0.0, "/rss.xml", "200", 1, None)
+    counters.count_requests([request])
     assert counters._hits._value.get() == 0
-    counters.count([request])
+    counters.count_requests([request])
     assert counters._hits._value.get() == 1
 
 
@@ -133,7 +133,7 @@ def test_an_address_for_metrics_that_is_taken(site):
         site.configure(server={"metrics": f"127.0.0.1:{port}"})
         done = site.process("serve", "--port", str(free_port()))  # which changes the environment of its process
     assert done.returncode == 3
-    assert done.stderr == f"can't listen on 127.0.0.1:{port}: Address already in use; server.metrics names another\n"
+    assert done.stderr == f"can't listen on 127.0.0.1:{port}: Address already in use; change server.metrics\n"
 
 
 def test_the_access_log_is_one_object_a_line(site, app):
@@ -192,7 +192,7 @@ def test_health_fails_only_when_nothing_can_be_served(site, serve):
     site.configure(content={"watch": "off"}, schedule={"cron": None})
     site.article("a.md", title="a")
     server = serve(site)
-    body = answered(lambda: server.ask("/rss.xml")).body
+    body = retry_while_busy(lambda: server.ask("/rss.xml")).body
     for file in site.config.catalog.parent.glob("catalog.db*"):
         file.write_bytes(b"no database " * 10_000)
     server.wait_for(lambda: json.loads(server.ask("/healthz").body)["status"] != "ok")
@@ -211,7 +211,7 @@ def served(tmp_path_factory):
     site.configure(feeds={"limit": 2})
     for number in range(40):
         site.article(f"{number}.md", "Text. " * 200, title=str(number), tags=[f"t{number}"], date="2026-05-01")
-    server = PatientServer(site.root)
+    server = RetryingServer(site.root)
     server.ask("/rss.xml")
     yield server
     server.stop()
@@ -253,7 +253,7 @@ def test_no_flood_of_other_paths_keeps_polls_waiting(served):
     def flood(kind):
         number = 0
         while not stop.is_set():
-            statuses.add(super(PatientServer, served).ask(kind.format(number % 60)).status)
+            statuses.add(super(RetryingServer, served).ask(kind.format(number % 60)).status)
             number += 1
 
     kinds = ["/tag/t{}/rss.xml", "/tag/t{}/feed.json", "/no/such/{}", "/archive/{}/atom.xml"]
@@ -261,7 +261,7 @@ def test_no_flood_of_other_paths_keeps_polls_waiting(served):
     for thread in threads:
         thread.start()
     try:
-        polls = [super(PatientServer, served).ask("/rss.xml").status for _ in range(100)]
+        polls = [super(RetryingServer, served).ask("/rss.xml").status for _ in range(100)]
     finally:
         stop.set()
         for thread in threads:
@@ -272,11 +272,11 @@ def test_no_flood_of_other_paths_keeps_polls_waiting(served):
 
 def test_what_takes_long_to_render_keeps_no_poll_waiting(site, app, monkeypatch):
     """While one document is being rendered, what is in memory is answered; who wants the former is told to ask again."""
-    monkeypatch.setattr("feeds.documents.workshop._PATIENCE", 0.1)
+    monkeypatch.setattr("feeds.render.queue._RENDER_TIMEOUT_S", 0.1)
     site.article("a.md", title="a")
     site.publish()
     server = app(site)
-    body = answered(lambda: server.ask("/rss.xml")).body
+    body = retry_while_busy(lambda: server.ask("/rss.xml")).body
     rendering, over = threading.Event(), threading.Event()
 
     def slow(*_arguments):
@@ -328,7 +328,7 @@ def test_summaries_that_are_too_large(site):
     for number in range(1, 31):
         site.article(f"{number}.md", "Text.", title=f"T{number} {'t' * 2000}", date=f"2026-05-{number:02d}")
     site.publish()
-    documents = Documents(site.catalog, site.config.for_core)
+    documents = Documents(site.catalog, site.config.site_model)
     titles = {f"T{number} {'t' * 2000}" for number in range(1, 31)}
     for extra in range(4):
         for name in DOCUMENTS:
@@ -336,7 +336,7 @@ def test_summaries_that_are_too_large(site):
             document = documents.get(f"/{name}")
             assert 0 < len(document.body) <= 16 << 10
             assert document.body.count(b"t" * 2000) < 10, "there was room for all"
-            fresh = Documents(site.catalog, site.config.for_core)
+            fresh = Documents(site.catalog, site.config.site_model)
             assert fresh.get(f"/{name}").body == document.body
         title = f"X{extra} {'t' * 2000}"
         titles.add(title)

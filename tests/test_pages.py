@@ -13,11 +13,12 @@ import pytest
 from conftest import REPOSITORY, App, InProcessSandbox, Site
 from lxml import etree
 
-from feeds import pages, syndicate
-from feeds.formats import opml
-from feeds.model import FeedState
-from feeds.model import Site as Facts
-from feeds.parse import article as articles
+from feeds import pages
+from feeds.core import syndication
+from feeds.core.formats import opml
+from feeds.core.model import FeedState
+from feeds.core.model import Site as Facts
+from feeds.core.parse import article as articles
 
 VOID = {"meta", "link", "br", "img", "input", "hr", "source", "wbr"}
 
@@ -75,7 +76,7 @@ def home(tmp_path_factory):
     site.write("bundle/.hidden.png", b"no")
     site.write("bundle/notes.txt.key", b"no")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("feeds.publish.Sandbox", InProcessSandbox)
+        patch.setattr("feeds.publish.publisher.Sandbox", InProcessSandbox)
         site.publish()
     app = App(site.root)
     yield app
@@ -146,7 +147,7 @@ def test_a_page_speaks_its_language(home):
 )  # fmt: skip
 def test_directions(language, direction):
     """A language's direction is that of the script in which it is written."""
-    assert pages.direction(language) == direction
+    assert pages.text_direction(language) == direction
 
 
 def test_all_links_lead_somewhere(home):
@@ -278,13 +279,13 @@ def test_pages_are_where_the_site_is(site):
     site.configure(site={"pages": True}, feeds={"url": "https://feeds.test.example"})
     done = site.run("check")
     assert done.returncode == 2
-    assert "feeds: url must be that of the site" in done.stderr
+    assert "feeds: url must be the same as site.url" in done.stderr
 
 
 def test_many_feeds_are_bounded():
     """Of thousands of tags the page lists the thousand largest by name, and says how many are left."""
     feeds = [FeedState("", "site", "")] + [FeedState(f"tag/{n}", "tag", f"t{n}", entries=n) for n in range(1500)]
-    ((kind, heading, listed, left),) = pages._grouped(feeds)
+    ((kind, heading, listed, left),) = pages._group_by_kind(feeds)
     assert (kind, heading, len(listed), left) == ("tag", "Tags", 1000, 500)
     assert min(one.entries for one in listed) == 500
     assert [one.name for one in listed] == sorted(one.name for one in listed)
@@ -418,8 +419,8 @@ def test_a_preview_is_only_on_this_machine(site):
 def test_where_pages_may_be(link, path):
     """A page is where an article's link leads, but nowhere else in the tree, and not where something of ours is."""
     site = Facts("T", "https://test.example", "https://test.example", "test.example", pages=True)
-    read = articles.read(f"---\ndate: 2026-01-01\nlink: '{link}'\n---\n".encode(), "x.md", UTC)
-    assert syndicate.page(read, site) == path
+    read = articles.parse_article(f"---\ndate: 2026-01-01\nlink: '{link}'\n---\n".encode(), "x.md", UTC)
+    assert syndication.page_path(read, site) == path
 
 
 def test_a_site_of_summaries_has_whole_articles(site):
@@ -526,10 +527,10 @@ def test_somebody_elses_files_are_left_alone(site):
     (public / "feed.json").write_text("{}")
     done = site.run("build")
     assert (done.returncode, (public / "index.html").read_text(), (public / "feed.json").read_text()) == (0, "<h1>Mine</h1>", "{}")  # fmt: skip
-    assert done.stderr.count("not ours; it is left alone") == 2
+    assert done.stderr.count("not written by feeds; it is left alone") == 2
     (public / ".feeds-manifest.json").unlink()
     site.article("a.md", "New A.", title="A")
-    assert site.run("build").stderr.count("not ours; it is left alone") == 2
+    assert site.run("build").stderr.count("not written by feeds; it is left alone") == 2
     assert b"New A." in (public / "rss.xml").read_bytes()
     assert b"New A." in (public / "a" / "index.html").read_bytes()
     assert site.run("build", "--force").stderr == ""
@@ -617,7 +618,7 @@ def test_pictures_are_where_pages_look(app, site, link, folder):
 
 
 def test_a_page_that_cannot_be(site):
-    """feeds check says which articles have no page where their links lead, and refuses those whose address is taken."""
+    """Feeds check says which articles have no page where their links lead, and refuses those whose address is taken."""
     site.configure(site={"pages": True})
     site.article("a.md", title="A", link="/a?b")
     site.article("hidden.md", title="H", link="/.well-known/x/")

@@ -11,10 +11,10 @@ from conftest import App, Site, run
 from hypothesis import given
 from hypothesis import strategies as st
 
-from feeds import paths, syndicate
-from feeds.errors import ConfigError
-from feeds.model import Site as Facts
-from feeds.parse import article as articles
+from feeds.core import paths, syndication
+from feeds.core.errors import ConfigError
+from feeds.core.model import Site as Facts
+from feeds.core.parse import article as articles
 
 SITE = Facts("T", "https://test.example", "https://test.example", "test.example", pages=True)
 
@@ -117,7 +117,7 @@ def test_what_is_published_keeps_its_address(site, app):
     site.article("b.md", "After.", title="B", link="/x/", date="2026-02-01")
     site.article("c.md", "Early.", title="C", link="/x/", date="2020-01-01")
     outcome = site.publish()
-    assert [one.path for one in outcome.refused] == ["b.md", "c.md"]
+    assert [one.path for one in outcome.rejected] == ["b.md", "c.md"]
     server = app(site)
     assert b"Mine." in server.get("/x/").body
     assert b"Before." in server.get("/y/").body
@@ -132,12 +132,12 @@ def test_an_edit_that_needs_a_folder(site):
     site.article("b.md", title="B", link="/b/", date="2026-02-01")
     site.publish()
     site.article("b.md", title="B2", link="/x.html/b/", date="2026-02-01")
-    assert [(one.path, one.line) for one in site.publish().refused] == [("b.md", 1)]
+    assert [(one.path, one.line) for one in site.publish().rejected] == [("b.md", 1)]
     assert site.items().keys() == {"A", "B"}
     (site.content / "a.md").unlink()
-    assert not site.publish(accept=True).refused
+    assert not site.publish(accept=True).rejected
     site.article("c.md", title="C", link="/x", date="2026-01-01")
-    assert [one.path for one in site.publish().refused] == ["c.md"]
+    assert [one.path for one in site.publish().rejected] == ["c.md"]
     assert site.items().keys() == {"B2"}
 
 
@@ -149,7 +149,7 @@ def test_articles_may_exchange_addresses(site, app):
     site.publish()
     for name, link in (("a", "/y/"), ("b", "/x/")):
         site.article(f"{name}.md", f"Text {name}.", title=name, link=link)
-    assert not site.publish().refused
+    assert not site.publish().rejected
     assert b"Text b." in app(site).get("/x/").body
 
 
@@ -160,7 +160,7 @@ def test_drafts_and_what_is_over_hold_no_address(site):
     site.article("b.md", title="B", link="/x/", date="2026-01-02", expires="2026-01-03")
     site.article("c.md", title="C", link="/x/", date="2026-01-04")
     site.article("d.md", title="D", link="/x/", date="2027-01-01")
-    assert [one.path for one in site.publish().refused] == ["d.md"]
+    assert [one.path for one in site.publish().rejected] == ["d.md"]
     assert site.items().keys() == {"C"}
 
 
@@ -305,10 +305,10 @@ def test_the_file_of_a_page(page):
 
 
 @given(st.lists(PATHS, min_size=2, max_size=6))
-def test_places_are_a_tree(files):
+def test_claimed_paths_form_a_tree(files):
     """Files that were all accepted can be in one folder: none twice, and none where another has a folder."""
-    places = paths.Places(watched=files)
-    taken = [file for file in (path.removesuffix("/") for path in files) if places.take([file])]
+    places = paths.PathRegistry(watched=files)
+    taken = [file for file in (path.removesuffix("/") for path in files) if places.claim([file])]
     assert len(set(taken)) == len(taken)
     assert not any(one.startswith(f"{other}/") for one in taken for other in taken)
     assert taken[0] == files[0].removesuffix("/")
@@ -363,7 +363,7 @@ def test_an_unreadable_folder_affects_itself(open_site):
         assert site.items().keys() == {"A", "Own", "Z2"}
 
         assert "/own/pictures/p.png" in exported(site)
-    assert [one.path for one in site.publish(only=["in/x/a.md"]).refused] == ["in/", "own/pictures/"]
+    assert [one.path for one in site.publish(only=["in/x/a.md"]).rejected] == ["in/", "own/pictures/"]
     assert site.items().keys() == {"A", "Own", "Z2"}
     assert "content/in:1: error:" in site.run("check").stdout
     (site.content / "own/pictures").chmod(0o755)
@@ -394,13 +394,13 @@ def test_a_folder_that_is_nested_too_deeply_affects_itself(site):
 def test_the_owner_of_a_path_depends_on_the_feeds_that_there_are():
     """A kind of feeds that is not published reserves no paths, nor do archives where there are none."""
     link = {
-        path: articles.read(f"---\ndate: 2026-01-01\nlink: {path}\n---\n".encode(), "x.md", UTC)
+        path: articles.parse_article(f"---\ndate: 2026-01-01\nlink: {path}\n---\n".encode(), "x.md", UTC)
         for path in ("/tag/x/", "/archive/3/")
     }
     bare = Facts("T", "https://test.example", "https://test.example", "test.example", pages=True, by=(), archives=False)
     for path, read in link.items():
-        assert syndicate.page(read, SITE) is None
-        assert syndicate.page(read, bare) == path
+        assert syndication.page_path(read, SITE) is None
+        assert syndication.page_path(read, bare) == path
 
 
 def test_a_command_reports_conflicts_from_its_own_folder(site):

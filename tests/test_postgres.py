@@ -11,9 +11,9 @@ import pytest
 from conftest import PASSWORD, Site
 from waiting import eventually
 
-from feeds.catalog import Catalog, Visit
+from feeds.catalog import Catalog, SourceCounts
 from feeds.catalog.postgres import Postgres as Engine
-from feeds.errors import CatalogError, ConfigError, Locked
+from feeds.core.errors import CatalogError, CatalogLocked, ConfigError
 
 pytestmark = pytest.mark.databases("postgres")
 ADVISORY = """SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND granted AND objsubid = 2
@@ -74,7 +74,7 @@ class Wire:
             end.close()
         self._ends = []
 
-    def mend(self):
+    def recover(self):
         """Have it lead to the server again."""
         self._listener = socket.create_server(("127.0.0.1", self.port))
         self._start()
@@ -113,7 +113,7 @@ def test_both_engines_give_the_same_bytes(tmp_path, state):
         write_all(site)
     first, second = (site.publish() for site in (ours, theirs))
     assert first.changed == second.changed
-    assert first.refused == second.refused
+    assert first.rejected == second.rejected
     assert ours.documents(archives=True) == theirs.documents(archives=True)
     for site in (ours, theirs):
         (site.content / "aB.md").rename(site.content / "moved.md")
@@ -154,9 +154,9 @@ def test_who_loses_the_lock_in_a_run_commits_nothing(site, postgres, state):
     assert len(failed) == 1
     assert str(failed[0]).count("\n") == 0
     assert PASSWORD not in str(failed[0])
-    with site.catalog.reading() as reader:
+    with site.catalog.read_transaction() as reader:
         assert reader.revision() == 1
-        assert reader.live() == 1
+        assert reader.count_live() == 1
     assert site.documents() == before
     assert site.publish().articles == 21
 
@@ -166,19 +166,19 @@ def test_who_lost_the_lock_writes_no_more(state, postgres):
     first, second = Catalog(state), Catalog(state)
     first.create()
     with first.lock():
-        with pytest.raises(Locked), second.lock():
+        with pytest.raises(CatalogLocked), second.lock():
             pass
         ((pid,),) = postgres.execute(ADVISORY, schema_of(state))
         postgres.execute("SELECT pg_terminate_backend(%s)", pid)
-        with second.lock(5), second.writing() as writer:
-            writer.set_meta("said by", "the second")
+        with second.lock(5), second.write_transaction() as writer:
+            writer.state.write("said by", "the second")
         for _ in range(2):
-            with pytest.raises(CatalogError), first.writing() as writer:
-                writer.set_meta("said by", "the first")
-    with first.reading() as reader:
-        assert reader.meta("said by") == "the second"
-    with first.lock(), first.writing() as writer:  # and begins anew
-        writer.set_meta("said by", "the first")
+            with pytest.raises(CatalogError), first.write_transaction() as writer:
+                writer.state.write("said by", "the first")
+    with first.read_transaction() as reader:
+        assert reader.state.read("said by") == "the second"
+    with first.lock(), first.write_transaction() as writer:  # and begins anew
+        writer.state.write("said by", "the first")
     for catalog in (first, second):
         catalog.close()
 
@@ -188,14 +188,14 @@ def test_a_connection_that_ended_is_replaced(state, postgres):
     catalog = Catalog(state)
     catalog.create()
     for _ in range(3):
-        with catalog.reading() as reader:
+        with catalog.read_transaction() as reader:
             assert reader.revision() == 0
         pooled = catalog._database.engine.pool.connect()  # what is there to be used again
         postgres.execute("SELECT pg_terminate_backend(%s)", pooled.driver_connection.info.backend_pid)
         assert select.select([pooled.driver_connection.fileno()], [], [], 120)[0], "the end has not arrived"
         pooled.close()
-    with catalog.writing() as writer:
-        writer.set_meta("x", "y")
+    with catalog.write_transaction() as writer:
+        writer.state.write("x", "y")
     catalog.close()
 
 
@@ -212,7 +212,7 @@ def test_the_database_is_away_and_comes_back(site, serve, wire, state):
     done = site.run("build")
     assert (done.returncode, done.stderr.count("\n")) == (3, 1), done.stderr
     said = done.stderr + done.stdout + server.get("/healthz").body.decode()
-    wire.mend()
+    wire.recover()
     server.wait_for(lambda: sorted(server.titles()) == ["a", "b"])
     server.wait_for(lambda: b'"failure":null' in server.get("/healthz").body.replace(b" ", b""))
     assert PASSWORD not in said + server.log.read_text()
@@ -224,7 +224,7 @@ def test_two_sites_in_one_database(sites):
     one, other = sites
     one.article("a.md", title="a")
     other.article("b.md", title="b")
-    with one.catalog.lock(), one.catalog.writing():
+    with one.catalog.lock(), one.catalog.write_transaction():
         assert other.publish().articles == 1
     assert one.publish().articles == 1
     assert (list(one.items()), list(other.items())) == (["a"], ["b"])
@@ -238,8 +238,8 @@ def test_two_sites_in_one_database(sites):
         (lambda state: f"{state}_not", 3, "CREATE SCHEMA"),
         (lambda state: f"{state}&sslmodus=x", 3, 'invalid connection option "sslmodus"'),
         (lambda _: f"postgresql://a:{PASSWORD}@127.0.0.1:1/x", 3, "onnection refused"),
-        (lambda _: f"postgresql://a:{PASSWORD}@127.0.0.1:port/x", 2, "no address of a database"),
-        (lambda _: f"postgresql://a:b@{PASSWORD}@127.0.0.1:1/x", 2, "is written like %40"),
+        (lambda _: f"postgresql://a:{PASSWORD}@127.0.0.1:port/x", 2, "must be the URL of a database"),
+        (lambda _: f"postgresql://a:b@{PASSWORD}@127.0.0.1:1/x", 2, "must be percent-encoded, such as %40"),
         (lambda _: f"mysql://a:{PASSWORD}@127.0.0.1/x", 2, "must be sqlite:///PATH or postgresql://"),
     ],
 )
@@ -298,8 +298,8 @@ def test_tables_that_were_taken_away_are_made_anew(site, postgres, state):
     catalog = Catalog(state)
     postgres.execute(f"DROP SCHEMA {schema} CASCADE")
     postgres.execute(f"CREATE SCHEMA {schema}")
-    assert not catalog.is_there
-    assert "Nothing was published yet" in site.run("status").stdout
+    assert not catalog.is_created
+    assert "Nothing has been published yet" in site.run("status").stdout
     site.publish()
     assert site.documents() == before
     catalog.close()
@@ -315,7 +315,7 @@ def test_what_no_index_holds_is_refused(site):
     site.article("zero.md", id="urn:\0x", title="a\0b", category="c\0d")
     site.article("longest.md", id=f"urn:x:{long[:1990]}", category="c" * 300, title="longest", slug=long[:1900])
     outcome = site.publish()
-    assert [(one.path, one.reason.partition(" ")[0]) for one in outcome.refused] == [
+    assert [(one.path, one.reason.partition(" ")[0]) for one in outcome.rejected] == [
         ("id.md", "id"),
         ("slug.md", "slug"),
     ]
@@ -337,7 +337,7 @@ def test_a_revision_is_announced(site, postgres, state):
 
 
 def visit(day, source):
-    return Visit(day, "", "Reader", "person", source, None, 1, 1, 0, 0, 5_000_000_000, 0)
+    return SourceCounts(day, "", "Reader", "person", source, None, 1, 1, 0, 0, 5_000_000_000, 0)
 
 
 def test_an_address_that_is_none():
@@ -384,23 +384,26 @@ def hanging(postgres, state, *tables):
 
 def test_who_must_not_wait_does_not(state, postgres):
     """A catalog with a limit for answers raises an error when one takes longer; each of several may take as long."""
-    hurried = Catalog(state, answers_within=0.5)
+    hurried = Catalog(state, statement_timeout=0.5)
 
     def ask_twice():
-        with contextlib.suppress(CatalogError), hurried.reading() as reader:  # on a busy machine it may take longer
+        with (
+            contextlib.suppress(CatalogError),
+            hurried.read_transaction() as reader,
+        ):  # on a busy machine it may take longer
             assert reader.revision() == 0
             time.sleep(0.6)
-            return reader.meta("born")
+            return reader.state.catalog_id
 
     assert eventually(ask_twice)
     with hanging(postgres, state, "meta"):
         for _ in range(2):
-            with pytest.raises(CatalogError, match=r"it has not answered for 0\.5 s$"), hurried.reading() as reader:
-                reader.meta("born")
+            with pytest.raises(CatalogError, match=r"no reply for 0\.5 s$"), hurried.read_transaction() as reader:
+                _ = reader.state.catalog_id
     assert eventually(ask_twice)
 
     def listen():
-        with contextlib.suppress(CatalogError), hurried.listening() as wait:
+        with contextlib.suppress(CatalogError), hurried.listen_for_revisions() as wait:
             wait(0.6)
             return True
 
@@ -410,21 +413,21 @@ def test_who_must_not_wait_does_not(state, postgres):
 
 def test_a_first_request_does_not_hold_up_a_worker(site, app, postgres, state, monkeypatch, caplog):
     """While the database hangs, a first request for a document is rejected, and documents that are kept are served."""
-    monkeypatch.setattr("feeds.web._PATIENCE", 1.0)
+    monkeypatch.setattr("feeds.web._CATALOG_TIMEOUT_S", 1.0)
     site.configure(site={"pages": True})
     site.article("a.md", title="a")
     site.publish()
     client = app(site)
     eventually(lambda: client.get("/feed.json").status == 200)
     kept = client.get("/feed.json").body
-    reading, waited = Engine.reading, []
+    read, waited = Engine.read_transaction, []
 
     def noted(self):
         if threading.current_thread().name in {"MainThread", "render"}:  # a request, or the thread that it waits for
             waited.append(1)
-        return reading(self)
+        return read(self)
 
-    monkeypatch.setattr(Engine, "reading", noted)
+    monkeypatch.setattr(Engine, "read_transaction", noted)
     with hanging(postgres, state, "feeds", "meta", "articles"):
         assert client.get("/rss.xml").status == 503
         eventually(lambda: "serving what is kept" in caplog.text)

@@ -14,12 +14,15 @@ from lxml import etree
 
 from feeds.catalog import schema
 from feeds.catalog.schema import ARTICLES_BY_HASH
-from feeds.cli.common import make_publisher
-from feeds.errors import FolderGone, GuardStopped, Locked
-from feeds.folder import Folder
-from feeds.formats.ids import ids as read_ids
-from feeds.publish import Interrupted, commit, look, reading, stamps
-from feeds.sandbox import Sandbox
+from feeds.cli.common import create_publisher
+from feeds.content import Folder
+from feeds.core.errors import CatalogLocked, ContentFolderMissing, GuardStopped
+from feeds.core.formats.ids import entry_ids as read_ids
+from feeds.publish import commit, feed_versions, load_pool, scan
+from feeds.publish.load_results import ChangedFile
+from feeds.publish.observer import CancelToken
+from feeds.publish.scan import ScanInterrupted
+from feeds.render.sandbox import Sandbox
 
 both = pytest.mark.databases("sqlite", "postgres")  # what the catalog does with SQL of its own, in each database
 ID = "tag:test.example,2026:a"
@@ -29,7 +32,7 @@ ID = "tag:test.example,2026:a"
 def small_pages(monkeypatch):
     """Handle three articles at a time where hundreds or thousands are, so that a few test what happens in between."""
     for module, name in [
-        (commit, "_PAGE"), (commit, "_MANY_PLACES"), (look, "_PAGE"), (look, "_BATCH"), (schema, "_CHUNK"),
+        (commit, "_PAGE_ROWS"), (commit, "_MAX_QUEUED_ENTRIES"), (scan, "_PAGE_ROWS"), (scan, "_BATCH_FILES"), (schema, "_MAX_PARAMETERS"),
     ]:  # fmt: skip
         monkeypatch.setattr(module, name, 3)
 
@@ -69,7 +72,7 @@ def test_content_decides_and_not_the_time(site):
 @pytest.mark.databases("sqlite", "postgres")
 def test_a_site_has_so_many_feeds_and_no_more(site, monkeypatch):
     """Beyond the number of feeds that a site may have, those with fewest entries get none; what exists stays as it is."""
-    monkeypatch.setattr(stamps, "MOST_FEEDS", 4)
+    monkeypatch.setattr(feed_versions, "MAX_FEEDS", 4)
     site.configure(feeds={"by": ["tag"]})
     site.article("a.md", title="a", tags=["common", "one", "two", "three"])
     site.article("b.md", title="b", tags=["common", "zwei"])
@@ -84,7 +87,7 @@ def test_a_site_has_so_many_feeds_and_no_more(site, monkeypatch):
     site.article("c.md", title="c", tags=["two"])
     assert site.publish(site.now + timedelta(hours=3)).changed == ("", "tag/two")
     assert len(site.feed("/tag/two/feed.json")["items"]) == 2  # with those that had no feed at first
-    with site.catalog.reading() as catalog:
+    with site.catalog.read_transaction() as catalog:
         assert catalog.feed("tag/two").entries == 2
 
 
@@ -269,7 +272,7 @@ def test_ids_can_be_swapped(site):
     site.publish()
     site.article("a.md", title="a", id="urn:x:2")
     site.article("b.md", title="b", id="urn:x:1")
-    assert site.publish(accept=True).refused == ()
+    assert site.publish(accept=True).rejected == ()
     assert ids(site) == {"a": "urn:x:2", "b": "urn:x:1"}
 
 
@@ -295,7 +298,7 @@ def test_ids_given_up_for_one_that_is_taken(site):
     site.publish()
     site.article("a.md", title="a", id="urn:x:2", date="2026-05-03")
     site.article("b.md", title="b", id="urn:x:1", date="2026-05-01")
-    assert [refusal.path for refusal in site.publish().refused] == ["a.md", "b.md"]
+    assert [refusal.path for refusal in site.publish().rejected] == ["a.md", "b.md"]
     assert ids(site) == {"a": "urn:x:1", "b": "urn:x:3", "c": "urn:x:2"}
 
 
@@ -306,7 +309,7 @@ def test_other_bytes_have_another_last_modified(site):
     site.publish()
     site.article("a.md", "Two.", title="a")
     site.publish()
-    with site.catalog.reading() as catalog:
+    with site.catalog.read_transaction() as catalog:
         assert catalog.feed("").changed == site.now + timedelta(seconds=1)
 
 
@@ -317,7 +320,7 @@ def test_nothing_of_a_refused_edit_goes_out(site):
     site.publish()
     site.article("a.md", "New.", title="a", date="2026-05-01", id="urn:x:n")
     site.article("b.md", "New.", title="b", date="2026-05-02", id="urn:x:n")
-    assert [refusal.path for refusal in site.publish().refused] == ["b.md"]
+    assert [refusal.path for refusal in site.publish().rejected] == ["b.md"]
     assert "New." in site.items()["a"]["content_html"]
     assert "Old." in site.items()["b"]["content_html"]
 
@@ -330,10 +333,10 @@ def test_a_withdrawn_article_stays_withdrawn(site):
     (site.content / "a.md").unlink()
     site.publish()
     site.write("a.md", "broken")
-    assert len(site.publish().refused) == 1
+    assert len(site.publish().rejected) == 1
     assert list(site.items()) == ["b"]
     (site.content / "a.md").unlink()
-    assert site.publish().refused == ()
+    assert site.publish().rejected == ()
 
 
 def test_a_deleted_article_is_gone_and_comes_back_the_same(site):
@@ -369,7 +372,7 @@ def test_the_same_given_id_twice(site):
     """Of two articles that give one id themselves the one published first keeps it, the other is refused until it differs."""
     site.article("late.md", title="late", id="urn:x:1", date="2026-05-02")
     site.article("early.md", title="early", id="urn:x:1", date="2026-05-01")
-    (refusal,) = site.publish().refused
+    (refusal,) = site.publish().rejected
     assert (refusal.path, refusal.reason) == (
         "late.md",
         "id: 'urn:x:1' is the id of early.md; give one of them another",
@@ -377,7 +380,7 @@ def test_the_same_given_id_twice(site):
     assert ids(site) == {"early": "urn:x:1"}
     site.article("early.md", title="early", id="urn:x:2", date="2026-05-01")
     site.publish()
-    assert site.publish().refused == ()
+    assert site.publish().rejected == ()
     assert ids(site) == {"early": "urn:x:2", "late": "urn:x:1"}
 
 
@@ -387,7 +390,7 @@ def test_a_published_article_that_takes_anothers_id_stays_as_it_was(site):
     site.article("b.md", title="b", id="urn:x:b")
     site.publish()
     site.article("a.md", "New.", title="a", id="urn:x:b")
-    assert len(site.publish().refused) == 1
+    assert len(site.publish().rejected) == 1
     assert ids(site) == {"a": ID, "b": "urn:x:b"}
     assert "Old." in site.items()["a"]["content_html"]
 
@@ -401,12 +404,12 @@ def test_a_broken_file_leaves_its_last_good_version_up(site, broken):
     site.publish()
     site.write("a.md", broken)
     outcome = site.publish()
-    assert [refusal.path for refusal in outcome.refused] == ["a.md"]
+    assert [refusal.path for refusal in outcome.rejected] == ["a.md"]
     assert outcome.changed == ()
     assert "Good." in site.items()["a"]["content_html"]
-    assert site.publish().refused == outcome.refused, "it is said again by every run"
+    assert site.publish().rejected == outcome.rejected, "it is said again by every run"
     site.article("a.md", "Better.", title="a")
-    assert site.publish().refused == ()
+    assert site.publish().rejected == ()
     assert "Better." in site.items()["a"]["content_html"]
 
 
@@ -419,7 +422,7 @@ def test_a_refused_file_that_goes_away_takes_its_article_along(site):
     site.write("a.md", b"broken")
     site.publish()
     (site.content / "a.md").unlink()
-    assert site.publish().refused == ()
+    assert site.publish().rejected == ()
     assert list(site.items()) == ["b"]
 
 
@@ -449,8 +452,8 @@ def test_the_microsecond_at_which_an_article_is_live(site, fields, live):
     """An article is live from its date on until it expires, unless it is a draft."""
     site.article("a.md", title="a", **{"date": "2026-06-01T12:00:00Z", **fields})
     site.publish(datetime(2026, 6, 1, 12, tzinfo=UTC))
-    with site.catalog.reading() as catalog:
-        assert catalog.live() == live
+    with site.catalog.read_transaction() as catalog:
+        assert catalog.count_live() == live
 
 
 @both
@@ -461,12 +464,12 @@ def test_scheduled_articles_come_and_go_at_their_hour(site):
     first = site.publish()
     assert list(site.items()) == ["b"]
     assert first.articles == 1
-    with site.catalog.reading() as catalog:
-        assert catalog.scheduled(site.now) == [("a.md", datetime(2026, 6, 1, 13, tzinfo=UTC))]
+    with site.catalog.read_transaction() as catalog:
+        assert catalog.scheduled_articles(site.now) == [("a.md", datetime(2026, 6, 1, 13, tzinfo=UTC))]
         assert catalog.next_change(site.now) == datetime(2026, 6, 1, 13, tzinfo=UTC)
     site.publish(datetime(2026, 6, 1, 13, tzinfo=UTC))
     assert list(site.items()) == ["a", "b"]
-    with site.catalog.reading() as catalog:
+    with site.catalog.read_transaction() as catalog:
         assert catalog.next_change(datetime(2026, 6, 1, 13, tzinfo=UTC)) == datetime(2026, 6, 1, 14, tzinfo=UTC)
     site.publish(datetime(2026, 6, 1, 14, tzinfo=UTC))
     assert list(site.items()) == ["b"]
@@ -479,7 +482,7 @@ def test_the_folder_that_is_not_there_changes_nothing(site):
     site.publish()
     before = site.documents()
     away = site.content.rename(site.root / "away")
-    with pytest.raises(FolderGone, match=r"content folder .* is not there"):
+    with pytest.raises(ContentFolderMissing, match=r"content folder .* is missing"):
         site.publish()
     assert site.documents() == before
     away.rename(site.content)
@@ -566,7 +569,7 @@ def test_last_modified_never_goes_back(site):
     site.publish()
     site.article("b.md", title="b")
     site.publish(site.now - timedelta(days=1))
-    with site.catalog.reading() as catalog:
+    with site.catalog.read_transaction() as catalog:
         assert catalog.feed("").changed == site.now + timedelta(seconds=1)
 
 
@@ -593,9 +596,10 @@ def test_one_writer_at_a_time(site):
     """A second run is told that the lock is held, or waits for it."""
     site.article("a.md", title="a")
     catalog = site.catalog
-    with catalog.lock(), pytest.raises(Locked):
+    with catalog.lock(), pytest.raises(CatalogLocked):
         site.publish()
-    assert site.publish(wait=1).revision == 1
+    with catalog.lock(1):
+        assert create_publisher(site.config, catalog)[0].run(site.now).revision == 1
 
 
 def test_same_folder_same_bytes(site, tmp_path):
@@ -622,8 +626,8 @@ def test_same_folder_same_bytes(site, tmp_path):
 @pytest.mark.integration
 def test_many_articles_are_read_by_many_processes(site, monkeypatch):
     """Articles that other processes read are as if one had read all, rejected ones too; also if the processes die."""
-    monkeypatch.setattr("feeds.publish._TRIAL_SECONDS", 0.2)
-    monkeypatch.setattr("feeds.pool.cores", lambda: 2)
+    monkeypatch.setattr("feeds.publish.publisher._TRIAL_TIMEOUT_S", 0.2)
+    monkeypatch.setattr("feeds.parallel.cpu_count", lambda: 2)
     site.configure(content={"markdown": "python-markdown"})  # of which an article may be too slow
 
     def write(name):
@@ -634,14 +638,16 @@ def test_many_articles_are_read_by_many_processes(site, monkeypatch):
 
     write("one")
     alone = site.publish()
-    monkeypatch.setattr(reading, "FEW", 5)
-    monkeypatch.setattr(reading, "_BATCH", 3)
+    monkeypatch.setattr(load_pool, "MAX_INLINE_FILES", 5)
+    monkeypatch.setattr(load_pool, "_BATCH_FILES", 3)
     write("two")
     together = site.publish()
     assert together.articles == 2 * alone.articles == 40
-    assert len(alone.refused) == 2
-    assert [refusal.reason for refusal in together.refused[:2]] == [refusal.reason for refusal in together.refused[2:]]
-    monkeypatch.setattr(reading, "_begin", os.abort)
+    assert len(alone.rejected) == 2
+    assert [refusal.reason for refusal in together.rejected[:2]] == [
+        refusal.reason for refusal in together.rejected[2:]
+    ]
+    monkeypatch.setattr(load_pool, "_initialize", os.abort)
     write("three")
     assert site.publish().articles == 60
 
@@ -649,7 +655,7 @@ def test_many_articles_are_read_by_many_processes(site, monkeypatch):
 @both
 def test_a_first_run_that_was_cut_short_is_made_up_for(site, monkeypatch):
     """A first run that was ended midway leaves the catalog to the next one, which makes all that finds articles."""
-    monkeypatch.setattr(look, "_BATCH", 1)
+    monkeypatch.setattr(scan, "_BATCH_FILES", 1)
     for name in ("a", "b", "c"):
         site.article(f"{name}.md", f"Text {name}.", title=name)
     read = Folder.read
@@ -668,8 +674,8 @@ def test_a_first_run_that_was_cut_short_is_made_up_for(site, monkeypatch):
         with pytest.raises(KeyboardInterrupt):
             site.publish()
     assert indexes() == set()
-    copied = site.catalog.copy()
-    assert make_publisher(site.config, copied)[0].refresh(site.now).articles == 3
+    copied = site.catalog.copy_to_memory()
+    assert create_publisher(site.config, copied)[0].run(site.now).articles == 3
     copied.close()
     assert indexes() == set()
     site.publish()
@@ -693,9 +699,9 @@ def test_a_bulk_edit_is_one_revision(site, small_pages):
         (site.content / f"{n}.md").unlink()
     outcome = site.publish()
     assert (outcome.revision, outcome.articles) == (2, 115)
-    with site.catalog.reading() as catalog:
+    with site.catalog.read_transaction() as catalog:
         for feed in catalog.feeds():
-            records = catalog.newest(feed.path, 200)
+            records = catalog.newest_entries(feed.path, 200)
             assert len(records) == feed.entries
             for record in records:
                 assert record.id == f"tag:test.example,2026:{record.article.title[1:]}"
@@ -782,15 +788,15 @@ def test_any_history_ends_as_a_fresh_start(tmp_path_factory, small_pages, operat
 
 def told_by(site):
     """Give what each feed tells, by title and date; each feed's count must be that of its entries."""
-    with site.catalog.reading() as catalog:
+    with site.catalog.read_transaction() as catalog:
         told = {}
         for feed in catalog.feeds():
-            records = catalog.newest(feed.path, 1000)
+            records = catalog.newest_entries(feed.path, 1000)
             assert len(records) == feed.entries, feed.path
             assert len({record.id for record in records}) == len(records)
             if records:
                 told[feed.path] = sorted((record.article.published, record.article.body) for record in records)
-        return told, [refusal.path for refusal in catalog.refused()]
+        return told, [refusal.path for refusal in catalog.rejected_articles()]
 
 
 def interrupted(site):
@@ -798,14 +804,14 @@ def interrupted(site):
     paths = [""]
     while True:
         try:
-            return site.publish(after=paths[-1], interrupted=lambda: True), paths[1:]
-        except Interrupted as look:
-            paths.append(look.path)
+            return site.publish(after=paths[-1], cancel=CancelToken(lambda: True)), paths[1:]
+        except ScanInterrupted as scan:
+            paths.append(scan.path)
 
 
 def test_a_look_at_all_can_be_interrupted_and_goes_on(site, monkeypatch):
     """A look that has found nothing yet gives way, and goes on where it was: what changed is found, wherever it is."""
-    monkeypatch.setattr(look, "_OFTEN", 4)
+    monkeypatch.setattr(scan, "_FILES_PER_CHECK", 4)
     for n in range(40):
         site.article(f"{n // 10}/{n:02d}.md", title=f"T{n}")
     site.publish()
@@ -822,18 +828,18 @@ def test_a_look_at_all_can_be_interrupted_and_goes_on(site, monkeypatch):
 @both
 def test_what_came_while_a_look_gave_way_stays(site, monkeypatch):
     """What is published between two parts of a look at all is not withdrawn by the second, wherever it is."""
-    monkeypatch.setattr(look, "_OFTEN", 4)
+    monkeypatch.setattr(scan, "_FILES_PER_CHECK", 4)
     for n in range(12):
         site.article(f"{n % 2}/{n:02d}.md", title=f"T{n}")
     site.publish()
-    publisher, _ = make_publisher(site.config, site.catalog)
-    with pytest.raises(Interrupted) as left:
-        publisher.refresh(site.now, interrupted=lambda: True)
+    publisher, _ = create_publisher(site.config, site.catalog)
+    with pytest.raises(ScanInterrupted) as left:
+        publisher.run(site.now, cancel=CancelToken(lambda: True))
     for path in ("0/new.md", "1/new.md", "2/new.md", "new.md"):
         site.article(path, title=path)
-        publisher.refresh(site.now, only=[path])
+        publisher.run(site.now, only=[path])
     (site.content / "1" / "11.md").unlink()
-    assert publisher.refresh(site.now, after=left.value.path).articles == 12 + 4 - 1
+    assert publisher.run(site.now, after=left.value.path).articles == 12 + 4 - 1
     assert set(site.items()) >= {"0/new.md", "1/new.md", "2/new.md", "new.md"}
 
 
@@ -841,23 +847,23 @@ def test_what_came_while_a_look_gave_way_stays(site, monkeypatch):
 @pytest.mark.parametrize("page", [1, 5000])
 def test_an_id_changes_hands(site, monkeypatch, page):
     """Who takes the id that another gives up is in the feeds, in its place even, however many are decided of at once."""
-    monkeypatch.setattr(commit, "_PAGE", page)
-    monkeypatch.setattr(commit, "_MANY_PLACES", page)
+    monkeypatch.setattr(commit, "_PAGE_ROWS", page)
+    monkeypatch.setattr(commit, "_MAX_QUEUED_ENTRIES", page)
     site.article("a.md", title="A", id="urn:x:a", tags=["t"])
     site.article("b.md", title="B", id="urn:x:b", tags=["t"])
     site.publish()
     site.article("a.md", title="A", id="urn:x:b", tags=["t"])
     site.article("b.md", title="B", id="urn:x:c", tags=["u"])
     site.publish(accept=True)
-    with site.catalog.reading() as catalog:
-        shown = {path: {(record.article.title, record.id) for record in catalog.newest(path, 9)}
+    with site.catalog.read_transaction() as catalog:
+        shown = {path: {(record.article.title, record.id) for record in catalog.newest_entries(path, 9)}
                  for path in ("", "tag/t", "tag/u")}  # fmt: skip
     assert shown == {"": {("A", "urn:x:b"), ("B", "urn:x:c")}, "tag/t": {("A", "urn:x:b")}, "tag/u": {("B", "urn:x:c")}}
 
 
 def test_a_look_at_another_checkout_gives_way(site, monkeypatch):
     """Where all files are others with the same texts, a look gives way too, and reads none of them twice."""
-    monkeypatch.setattr(look, "_OFTEN", 4)
+    monkeypatch.setattr(scan, "_FILES_PER_CHECK", 4)
     for n in range(40):
         site.article(f"{n // 10}/{n:02d}.md", title=f"T{n}")
     site.publish()
@@ -885,12 +891,12 @@ def test_a_look_that_gives_way_loses_nothing_that_is_under_way(site, monkeypatch
     for file in site.content.iterdir():
         os.utime(file, ns=(1, 1))
     site.article("07.md", "Edited.", title="T7 edited")
-    monkeypatch.setattr("feeds.pool.cores", lambda: 1)
-    monkeypatch.setattr(look, "_OFTEN", 8)
-    monkeypatch.setattr(reading, "FEW", 0)
-    monkeypatch.setattr(reading, "_BATCH", 1)
+    monkeypatch.setattr("feeds.parallel.cpu_count", lambda: 1)
+    monkeypatch.setattr(scan, "_FILES_PER_CHECK", 8)
+    monkeypatch.setattr(load_pool, "MAX_INLINE_FILES", 0)
+    monkeypatch.setattr(load_pool, "_BATCH_FILES", 1)
     asked = []
-    outcome = site.publish(interrupted=lambda: asked.append(1) or True)
+    outcome = site.publish(cancel=CancelToken(lambda: asked.append(1) or True))
     assert len(asked) == 1, "it was read, but not known yet, when that was asked"
     assert outcome.changed == ("",)
     assert "T7 edited" in site.items()
@@ -918,31 +924,36 @@ def test_files_are_asked_for_before_their_turn(site, monkeypatch):
     for number in range(60):
         site.article(f"{number:02d}.md", title=f"T{number}")
     site.configure()
-    folder, asked = make_publisher(site.config, site.catalog)[1], []
+    folder, asked = create_publisher(site.config, site.catalog)[1], []
     folder.gate = gate = Gate(site.root / "gate")
-    expect = Folder.expect
+    prefetch = Folder.prefetch
 
     def told(folder, files):
         files = list(files)
         asked.extend(file.path for file in files)
-        expect(folder, files)
+        prefetch(folder, files)
 
-    monkeypatch.setattr(Folder, "expect", told)
-    monkeypatch.setattr("feeds.pool.cores", lambda: 1)
-    for name, value in [("FEW", 0), ("_BATCH", 2), ("_AHEAD", 5), ("_AT_START", 8)]:
-        monkeypatch.setattr(reading, name, value)
+    monkeypatch.setattr(Folder, "prefetch", told)
+    monkeypatch.setattr("feeds.parallel.cpu_count", lambda: 1)
+    for name, value in [
+        ("MAX_INLINE_FILES", 0),
+        ("_BATCH_FILES", 2),
+        ("_MAX_BATCHES", 5),
+        ("_MAX_BATCHES_AT_START", 8),
+    ]:
+        monkeypatch.setattr(load_pool, name, value)
     here, opened = [], []
-    read_here = reading.Readers._read_here
+    load_here = load_pool.LoadPool._load_here
 
     def noted(readers, batch):
         here.extend(one.file.path for one in batch)
         if len(here) == 6:  # as much as may be read before a process has started
             opened.append(gate.open())
-        return read_here(readers, batch)
+        return load_here(readers, batch)
 
-    monkeypatch.setattr(reading.Readers, "_read_here", noted)
-    readers = reading.Readers(folder, site.config.for_core, Sandbox(1.0))
-    results = readers.read(reading.Differing(file, None) for file in folder.scan())
+    monkeypatch.setattr(load_pool.LoadPool, "_load_here", noted)
+    pool = load_pool.LoadPool(folder, site.config.site_model, Sandbox(1.0))
+    results = pool.load(ChangedFile(file, None) for file in folder.scan())
     assert next(results).path == "00.md"
     assert asked == [f"{number:02d}.md" for number in range(10)]
     assert here == [f"{number:02d}.md" for number in range(10, 16)]

@@ -118,7 +118,7 @@ def test_what_could_not_be_purged_is_purged_later(built):
             built.configure(export={"purge": f"PURGE http://{address}{{path}}?key=a-secret"})
             edit(built, f"New {status}.")
             done = built.run("build")
-            what = f"answers {status}" if status else "can't be asked: Connection refused"
+            what = f"answers {status}" if status else "can't be reached: Connection refused"
             assert (done.returncode, done.stderr.count("\n")) == (1, 1)
             assert f"export.purge: 127.0.0.1 {what}" in done.stderr
             assert "; 7 files to be purged with the next run" in done.stderr
@@ -141,7 +141,7 @@ def test_status_says_what_is_to_be_purged(built):
     edit(built)
     assert built.run("build").returncode == 1
     (line,) = [line for line in built.run("status").stdout.splitlines() if line.startswith("unpurged")]
-    assert re.fullmatch(r"unpurged +/\S.* and 4 more: caches are still to be told .*", line)
+    assert re.fullmatch(r"unpurged +/\S.* and 4 more: the next export has caches purge them .*", line)
     assert "/category/y/rss.xml" in json.loads(built.run("status", "--json").stdout)["unpurged"]
     built.configure(export={"purge": "true"})
     assert built.run("build").returncode == 0

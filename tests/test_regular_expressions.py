@@ -33,11 +33,11 @@ METHODS = {"match", "fullmatch", "search", "sub", "subn", "split", "findall", "f
 ANCHORED = {"match", "fullmatch"}
 # applied with `match` by a function that is given the pattern, or until the first markup that has no end
 AT_ONE_PLACE = {
-    "feeds.parse.admonitions._COLONS",
-    "feeds.parse.admonitions._MARKS",
-    "feeds.parse.frontmatter._DOUBLE_QUOTED",
-    "feeds.parse.frontmatter._SINGLE_QUOTED",
-    "feeds.parse.nesting._MARKUP",
+    "feeds.core.parse.admonitions._COLONS",
+    "feeds.core.parse.admonitions._MARKS",
+    "feeds.core.parse.frontmatter._DOUBLE_QUOTED",
+    "feeds.core.parse.frontmatter._SINGLE_QUOTED",
+    "feeds.core.parse.nesting._MARKUP",
 }
 
 
@@ -317,11 +317,11 @@ def test_all_patterns_are_collected():
     places = " ".join(where for where, _, _ in collected())
     for name in (
         "parse.html._START_TAG",
-        "readers._SAID",
+        "stats.user_agents._ROBOT",
         "lint.markup",
-        "audience.logs._COMBINED",
+        "stats.access_logs._COMBINED",
         "text:",
-        "web.front._DIGEST",
+        "web.middleware._DIGEST",
     ):
         assert name in places
     assert len(collected()) > 200

@@ -20,14 +20,14 @@ import psycopg
 import pytest
 import yaml
 from conftest import NOW, Server, free_port
-from keepers import keeping
+from publish_loops import running_loop
 from waiting import eventually
 
-from feeds import schedule
 from feeds.catalog import Catalog, sessions
-from feeds.catalog.leadership import FileLeadership
-from feeds.documents import following
-from feeds.errors import CatalogError
+from feeds.catalog.leader_lock import FileLeaderLock
+from feeds.core.errors import CatalogError
+from feeds.publish import loop
+from feeds.render import revision_watcher
 
 VALIDATORS = ("etag", "last-modified")
 
@@ -122,36 +122,38 @@ def test_roles_on_one_machine(site, node):
 
 def test_the_end_does_not_wait_for_another_run(site, monkeypatch):
     """A publisher that waits for another run's lock ends while that run still holds the lock."""
-    monkeypatch.setattr(schedule, "_LOCK_PATIENCE", 3600.0)
+    monkeypatch.setattr(loop, "_LOCK_TIMEOUT_S", 3600.0)
     site.article("a.md", title="a")
     site.publish()
-    with site.catalog.lock(), keeping(site) as running:
-        eventually(lambda: not running.keeper._all)  # it has taken what it is to look at, and needs the lock
+    with site.catalog.lock(), running_loop(site) as running:
+        eventually(
+            lambda: not running.publish_loop._queue.is_urgent
+        )  # it has taken what it is to look at, and needs the lock
         running.stop()
-        eventually(lambda: not any(thread.is_alive() for thread in running.keeper._threads))
+        eventually(lambda: not any(thread.is_alive() for thread in running.publish_loop._threads))
     assert running.outcomes == []
 
 
 def test_a_file_that_was_away_for_a_moment(tmp_path):
     """Who leads and could not see the lock's file for a moment does not stand in its own way afterwards."""
     catalog = Catalog(tmp_path / "catalog.db")
-    mine, other = catalog.leadership(), Catalog(tmp_path / "catalog.db").leadership()
-    assert mine.take()
+    mine, other = catalog.leader_lock(), Catalog(tmp_path / "catalog.db").leader_lock()
+    assert mine.acquire()
     file, away = tmp_path / "catalog.db.leader", tmp_path / "away"
     file.rename(away)
     file.mkdir()
-    assert not mine.holds()
+    assert not mine.is_held()
     with pytest.raises(CatalogError):
-        mine.take()
+        mine.acquire()
     file.rmdir()
     away.rename(file)
-    assert mine.take()
-    assert mine.holds()
-    assert not other.take()
-    mine.give_up()
-    third = Catalog(tmp_path / "catalog.db").leadership()
-    assert (other.take(), third.take(), mine.take()) == (True, False, False), "one of those who stand by"
-    other.give_up()
+    assert mine.acquire()
+    assert mine.is_held()
+    assert not other.acquire()
+    mine.release()
+    third = Catalog(tmp_path / "catalog.db").leader_lock()
+    assert (other.acquire(), third.acquire(), mine.acquire()) == (True, False, False), "one of those who stand by"
+    other.release()
 
 
 @pytest.mark.integration
@@ -162,18 +164,18 @@ def test_a_folder_that_may_be_old_is_not_published(site):
     late = site.article("b.md", title="b")
     site.publish()
     late.rename(site.root / "b")  # a checkout that lacks what another has published
-    leader = site.catalog.leadership()
-    assert leader.take()
+    leader = site.catalog.leader_lock()
+    assert leader.acquire()
     (site.root / "fetch.sh").write_text(f"touch began; until [ -e go ]; do sleep 0.05; done; mv b {late}")
-    with keeping(site, before="sh fetch.sh") as running:
+    with running_loop(site, before="sh fetch.sh") as running:
         eventually(lambda: running.failures)
-        leader.give_up()
+        leader.release()
         eventually((site.root / "began").exists)
-        running.keeper._look_at({"x.txt"})
+        running.publish_loop._request_scan({"x.txt"})
         running.wake()
         assert running.outcomes == []
         (site.root / "go").touch()
-        running.published(2)
+        running.wait_for_articles(2)
         running.wake()
     assert {(outcome.revision, outcome.articles) for outcome in running.outcomes} == {(1, 2)}
 
@@ -183,83 +185,87 @@ def test_a_folder_that_may_be_old_is_not_published(site):
 def test_a_publisher_that_lost_the_lead_while_waiting_publishes_nothing(site, noticed):
     """A leader that waits for another run and loses the lead meanwhile, known to it or not, leaves the catalog alone."""
     site.article("a.md", title="a")
-    with keeping(site) as running:
-        running.published(1)
+    with running_loop(site) as running:
+        running.wait_for_articles(1)
         other = site.catalog
         with other.lock(60):  # the keeper looks a second time soon after the first
             site.article("b.md", title="b")
-            running.keeper._look_at(None)
-            eventually(lambda: not running.keeper._all)  # it has taken what it is to look at, and needs the lock
-            leader = FileLeadership(site.root / "another")
-            assert leader.take()
+            running.publish_loop._request_scan(None)
+            eventually(
+                lambda: not running.publish_loop._queue.is_urgent
+            )  # it has taken what it is to look at, and needs the lock
+            leader = FileLeaderLock(site.root / "another")
+            assert leader.acquire()
             (site.root / "another.leader").replace(f"{site.config.catalog}.leader")
             if noticed:
-                eventually(lambda: not running.keeper.leads)
+                eventually(lambda: not running.publish_loop.is_leader)
         running.wake()
-        eventually(lambda: not running.keeper.leads)
+        eventually(lambda: not running.publish_loop.is_leader)
         running.wake()
-        with other.reading() as catalog:
-            assert (catalog.revision(), catalog.live()) == (1, 1)
-        leader.give_up()
-        running.published(2)
+        with other.read_transaction() as catalog:
+            assert (catalog.revision(), catalog.count_live()) == (1, 1)
+        leader.release()
+        running.wait_for_articles(2)
 
 
 def silence(monkeypatch, milliseconds):
     """Set the time without a question after which the database ends the sessions of leaders that begin from now on."""
-    monkeypatch.setattr(sessions, "_END_SILENT", re.sub(r"'\d+'", f"'{milliseconds}'", sessions._END_SILENT))
+    monkeypatch.setattr(
+        sessions, "_SET_IDLE_TIMEOUT", re.sub(r"'\d+'", f"'{milliseconds}'", sessions._SET_IDLE_TIMEOUT)
+    )
 
 
 @pytest.mark.databases("postgres")
 def test_a_leader_that_is_silent_leads_no_more(state, monkeypatch):
     """Of a leader that is stopped, or cut off, the session ends; who leads then ends its run, but not that of a build."""
     first, second, build = (Catalog(state) for _ in range(3))
-    old, new = first.leadership(), second.leadership()
+    old, new = first.leader_lock(), second.leader_lock()
 
     def asks():
         """Ask for longer than the silence; return whether it led throughout: a busy machine may have kept it silent."""
-        new.give_up()
+        new.release()
         silence(monkeypatch, 1_000)
         with suppress(CatalogError):
-            if not old.take():
+            if not old.acquire():
                 return False
             silence(monkeypatch, 3_600_000)
             until = time.monotonic() + 1.5
             while time.monotonic() < until:
-                if new.take() or not old.holds():
+                if new.acquire() or not old.is_held():
                     return False
                 time.sleep(0.05)
             return True
 
     eventually(asks)
     with pytest.raises(CatalogError, match="can't be used"), first.lock():
-        eventually(new.take)
-        assert not old.holds()
-        with second.lock(60), second.writing() as writer:
+        eventually(new.acquire)
+        assert not old.is_held()
+        with second.lock(60), second.write_transaction() as writer:
             assert writer.commit_revision(NOW) == 1
-        with first.writing() as writer:  # as if it went on where it was stopped
+        with first.write_transaction() as writer:  # as if it went on where it was stopped
             writer.commit_revision(NOW)
-    assert not old.take()
+    assert not old.acquire()
     with build.lock():
-        new.give_up()
-        eventually(old.take)  # the database may take a moment to see that a session is over
-        with build.writing() as writer:
+        new.release()
+        eventually(old.acquire)  # the database may take a moment to see that a session is over
+        with build.write_transaction() as writer:
             assert writer.commit_revision(NOW) == 2
     for catalog in (first, second, build):
         catalog.close()
-    old.give_up()
+    old.release()
 
 
 @pytest.fixture
 def late(site, app, monkeypatch):
     """Return two workers of one catalog, and a function after which the second one does not look at it by itself."""
     site.configure(site={"pages": True})
-    monkeypatch.setattr(following, "_LOOK_EVERY", 0.0)
+    monkeypatch.setattr(revision_watcher, "_POLL_INTERVAL_S", 0.0)
     ahead, behind = app(site), app(site)
 
     def stop_looking():
-        monkeypatch.setattr(following, "_LOOK_EVERY", 3600.0)
+        monkeypatch.setattr(revision_watcher, "_POLL_INTERVAL_S", 3600.0)
         assert behind.get("/rss.xml").status == 200
-        monkeypatch.setattr(following, "_LOOK_EVERY", 0.0)
+        monkeypatch.setattr(revision_watcher, "_POLL_INTERVAL_S", 0.0)
 
     return ahead, behind, stop_looking
 
@@ -291,10 +297,10 @@ def test_made_up_validators_cost_little(site, late, monkeypatch):
     site.publish()
     stop_looking()
     looks, now = [], [1000.0]
-    see = following.Following._see
-    monkeypatch.setattr(following.Following, "_see", lambda self: looks.append(1) or see(self))
-    monkeypatch.setattr(following, "_LOOK_EVERY", 3600.0)
-    monkeypatch.setattr(following, "time", SimpleNamespace(monotonic=lambda: now[0]))
+    see = revision_watcher.RevisionWatcher._check
+    monkeypatch.setattr(revision_watcher.RevisionWatcher, "_check", lambda self: looks.append(1) or see(self))
+    monkeypatch.setattr(revision_watcher, "_POLL_INTERVAL_S", 3600.0)
+    monkeypatch.setattr(revision_watcher, "time", SimpleNamespace(monotonic=lambda: now[0]))
 
     def poll(validator):
         assert behind.get("/rss.xml", If_None_Match=f'"{validator}"').status == 200
@@ -302,13 +308,13 @@ def test_made_up_validators_cost_little(site, late, monkeypatch):
     for _ in range(5):
         poll("old")
     assert len(looks) == 1
-    for number in range(2 * int(following._A_SECOND)):
+    for number in range(2 * int(revision_watcher._MAX_CHECKS_PER_S)):
         poll(number)
-    assert len(looks) == following._A_SECOND
+    assert len(looks) == revision_watcher._MAX_CHECKS_PER_S
     now[0] += 0.1
-    for number in range(1000, 1000 + int(following._A_SECOND)):
+    for number in range(1000, 1000 + int(revision_watcher._MAX_CHECKS_PER_S)):
         poll(number)
-    assert len(looks) == pytest.approx(1.1 * following._A_SECOND, abs=1)
+    assert len(looks) == pytest.approx(1.1 * revision_watcher._MAX_CHECKS_PER_S, abs=1)
 
 
 def test_a_worker_behind_a_catalog_that_is_away(site, late):

@@ -14,10 +14,10 @@ from pathlib import Path
 import fuzzing
 import pytest
 
-from feeds.errors import Refused
-from feeds.parse.content import Renderer
-from feeds.sandbox import Budget, Sandbox, confinement
-from feeds.sandbox import __main__ as sandbox_process
+from feeds.core.errors import ArticleError
+from feeds.core.parse.content import MarkdownRenderer
+from feeds.render.sandbox import CpuBudget, Sandbox, confinement
+from feeds.render.sandbox import __main__ as sandbox_process
 
 pytestmark = pytest.mark.sandbox
 
@@ -39,17 +39,17 @@ def impatient():
 def test_it_renders_as_the_renderer_does(sandbox):
     """What comes out is what the renderer makes, any character included, request after request."""
     for n in range(3):
-        content = sandbox.content(f"*{n}* é \u2028 😀\n\nmore", None, *BASE)
+        content = sandbox.render(f"*{n}* é \u2028 😀\n\nmore", None, *BASE)
         assert content.html.startswith(f"<p><em>{n}</em> é")
         assert content.summary.startswith(f"{n} é")
 
 
 def test_it_converts_as_the_renderer_does(sandbox):
     """The HTML before it is sanitised comes out too, and what can't be rendered is refused."""
-    assert sandbox.converted("*a* <script>b</script>") == "<p><em>a</em> <script>b</script></p>"
-    with pytest.raises(Refused, match="nested too deep"):
-        sandbox.converted("<div>" * 60_000)
-    assert sandbox.content("*a*", None, *BASE).html == "<p><em>a</em></p>"
+    assert sandbox.convert("*a* <script>b</script>") == "<p><em>a</em> <script>b</script></p>"
+    with pytest.raises(ArticleError, match="nested too deep"):
+        sandbox.convert("<div>" * 60_000)
+    assert sandbox.render("*a*", None, *BASE).html == "<p><em>a</em></p>"
 
 
 @pytest.mark.parametrize(
@@ -63,56 +63,56 @@ def test_it_converts_as_the_renderer_does(sandbox):
 )
 def test_what_takes_too_much_is_refused_and_the_next_is_rendered(impatient, body, reason):
     """Time, depth and memory are bounded; the next article is rendered as if nothing had been."""
-    with pytest.raises(Refused, match=reason or "."):
-        impatient.content(body, None, *BASE)
-    assert impatient.content("*a*", None, *BASE).html == "<p><em>a</em></p>"
+    with pytest.raises(ArticleError, match=reason or "."):
+        impatient.render(body, None, *BASE)
+    assert impatient.render("*a*", None, *BASE).html == "<p><em>a</em></p>"
 
 
 def test_memory_is_bounded(sandbox):
     """The process that renders may have 320 MiB of address space, whatever an article would take."""
-    sandbox.content("a", None, *BASE)
+    sandbox.render("a", None, *BASE)
     assert resource.prlimit(sandbox._process.pid, resource.RLIMIT_AS)[0] == 320 << 20
 
 
 def test_abbreviations_take_no_memory_without_bound(sandbox):
     """A text of 27 kB that would become 76 MB of HTML is refused, and the next one is rendered."""
-    with pytest.raises(Refused, match=r"too large|too much memory"):
-        sandbox.content(f"*[A]: {'x' * 13_000}\n\n" + "A " * 7_000, None, *BASE)
-    assert sandbox.content("*a*", None, *BASE).html == "<p><em>a</em></p>"
+    with pytest.raises(ArticleError, match=r"too large|too much memory"):
+        sandbox.render(f"*[A]: {'x' * 13_000}\n\n" + "A " * 7_000, None, *BASE)
+    assert sandbox.render("*a*", None, *BASE).html == "<p><em>a</em></p>"
 
 
 def test_a_large_text_has_room():
     """A third of a megabyte of ordinary text does not need more memory than the process may have."""
     patient = Sandbox(60.0)
     line = "The quick brown fox jumps over *the* lazy dog, with [a link](https://example.com/x) and `code`. "
-    assert patient.content((line * 5 + "\n\n") * 700, None, *BASE).html.count("<p>") == 700
+    assert patient.render((line * 5 + "\n\n") * 700, None, *BASE).html.count("<p>") == 700
 
 
 def test_articles_share_the_time_of_a_document():
     """Once slow articles have used the budget of their document, each may take what every article may, and no more."""
-    budget = Budget(each=0.3, together=0.5)
+    budget = CpuBudget(per_article=0.3, shared=0.5)
     slow, patient = "[" * 20_000, Sandbox(20.0)
     for _ in range(3):
-        with pytest.raises(Refused, match="takes too long"):
-            patient.content(slow, None, *BASE, budget=budget)
+        with pytest.raises(ArticleError, match="takes too long"):
+            patient.render(slow, None, *BASE, budget=budget)
     assert 0.3 <= budget.seconds < 0.6
-    assert patient.content("*a*", None, *BASE, budget=budget).html == "<p><em>a</em></p>"
+    assert patient.render("*a*", None, *BASE, budget=budget).html == "<p><em>a</em></p>"
 
 
 def test_what_is_nested_too_deep_is_refused():
     """Depth is bounded by itself, with time enough for it on a slow machine too; the next article is rendered."""
     patient = Sandbox(8.0)
-    with pytest.raises(Refused, match="nested too deep"):
-        patient.content("a\n: b\n" * 3_000, None, *BASE)
-    assert patient.content("*a*", None, *BASE).html == "<p><em>a</em></p>"
+    with pytest.raises(ArticleError, match="nested too deep"):
+        patient.render("a\n: b\n" * 3_000, None, *BASE)
+    assert patient.render("*a*", None, *BASE).html == "<p><em>a</em></p>"
 
 
 def test_a_process_that_died_is_started_again(sandbox):
     """A renderer that is killed from outside costs nothing but one start; no article is blamed for it."""
-    sandbox.content("a", None, *BASE)
+    sandbox.render("a", None, *BASE)
     sandbox._process.kill()
     sandbox._process.wait()
-    assert sandbox.content("c", None, *BASE).html == "<p>c</p>"
+    assert sandbox.render("c", None, *BASE).html == "<p>c</p>"
 
 
 def test_many_open_files_do_not_matter(sandbox):
@@ -123,7 +123,7 @@ def test_many_open_files_do_not_matter(sandbox):
         opened.callback(resource.setrlimit, resource.RLIMIT_NOFILE, (soft, hard))
         for _ in range(1100):
             opened.enter_context(open(os.devnull, "rb"))
-        assert sandbox.content("*a*", None, *BASE).html == "<p><em>a</em></p>"
+        assert sandbox.render("*a*", None, *BASE).html == "<p><em>a</em></p>"
 
 
 def test_threads_share_it(sandbox):
@@ -131,7 +131,7 @@ def test_threads_share_it(sandbox):
     got = {}
 
     def ask(n):
-        got[n] = sandbox.content(f"text {n}", None, *BASE).summary
+        got[n] = sandbox.render(f"text {n}", None, *BASE).summary
 
     threads = [threading.Thread(target=ask, args=(n,)) for n in range(12)]
     for thread in threads:
@@ -152,14 +152,14 @@ def test_it_has_no_secrets(monkeypatch):
     monkeypatch.setenv("FEEDS__STATS__TOKEN", "a-secret-of-the-owner")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "a-secret-of-the-owner")
     fresh = Sandbox(1.0)
-    assert fresh.content("*a*", None, *BASE).html == "<p><em>a</em></p>"
+    assert fresh.render("*a*", None, *BASE).html == "<p><em>a</em></p>"
     environment = Path(f"/proc/{fresh._process.pid}/environ").read_bytes().split(b"\0")
     assert {one.partition(b"=")[0] for one in environment if one} <= {b"LD_LIBRARY_PATH", b"PYTHONHOME", b"PYTHONPATH"}
 
 
 def test_it_is_confined(sandbox):
     """The process has its three pipes and may open nothing else; the kernel refuses all but a few system calls."""
-    sandbox.content("a", None, *BASE)
+    sandbox.render("a", None, *BASE)
     pid = sandbox._process.pid
     for limit in (resource.RLIMIT_NOFILE, resource.RLIMIT_FSIZE, resource.RLIMIT_NPROC, resource.RLIMIT_CORE):
         assert resource.prlimit(pid, limit) == (0, 0)
@@ -169,7 +169,7 @@ def test_it_is_confined(sandbox):
 
 def test_it_is_the_first_to_end_where_memory_runs_out(sandbox):
     """The kernel ends the process that renders before any other of the service."""
-    sandbox.content("a", None, *BASE)
+    sandbox.render("a", None, *BASE)
     assert Path(f"/proc/{sandbox._process.pid}/oom_score_adj").read_text("ascii") == "1000\n"
 
 
@@ -192,7 +192,7 @@ OF_THE_LIMITS = {"read a file", "write a file", "write to an open file", "make a
 OF_THE_FILTER = ATTEMPTS.keys() - {"write to an open file"}
 TRY = """
 import fcntl, os, resource, socket, sys, termios
-from feeds.sandbox import confinement
+from feeds.render.sandbox import confinement
 opened = os.open(sys.argv[2] + "/old", os.O_WRONLY)
 connected, other = socket.socketpair()
 getattr(confinement, sys.argv[1])()
@@ -224,17 +224,17 @@ def test_what_a_confined_process_can_do(tmp_path, layers):
 
 def test_confined_it_renders_everything(sandbox):
     """Nothing that a text may need is missing after the process has given up its files: it renders as others do."""
-    ours = Renderer("python-markdown")
+    ours = MarkdownRenderer("python-markdown")
     for name, make in itertools.islice(fuzzing.structured(200), 0, None, 25):
         try:
-            expected = ours.content(make(), None, *BASE)
-        except Refused as refused:
-            with pytest.raises(Refused, match=re.escape(refused.reason)):
-                sandbox.content(make(), None, *BASE)
+            expected = ours.render(make(), None, *BASE)
+        except ArticleError as refused:
+            with pytest.raises(ArticleError, match=re.escape(refused.reason)):
+                sandbox.render(make(), None, *BASE)
         else:
-            assert (name, sandbox.content(make(), None, *BASE)) == (name, expected)
+            assert (name, sandbox.render(make(), None, *BASE)) == (name, expected)
     text = "[a](https://é.example/ü) " + "한" * 2_000
-    assert sandbox.content(text, None, *BASE) == ours.content(text, None, *BASE)
+    assert sandbox.render(text, None, *BASE) == ours.render(text, None, *BASE)
 
 
 def decided(program, architecture, call, first_argument=0):
@@ -280,16 +280,16 @@ def limits():
 @pytest.mark.parametrize(
     ("method", "body", "answer"),
     [
-        ("converted", "*a*", {"returned": "<p><em>a</em></p>"}),
-        ("converted", "<div>" * 60_000, {"refused": "nested too deep"}),
-        ("content", "*a*", {"html": "<p><em>a</em></p>"}),
+        ("convert", "*a*", {"result": "<p><em>a</em></p>"}),
+        ("convert", "<div>" * 60_000, {"error": "nested too deep"}),
+        ("render", "*a*", {"html": "<p><em>a</em></p>"}),
     ],
 )
 def test_what_the_process_answers(limits, method, body, answer):
     """A request is answered with what was rendered, or with why not."""
-    arguments = [body] if method == "converted" else [body, None, *BASE]
-    said = sandbox_process._answer(Renderer("python-markdown"), method, arguments, 60.0)
-    assert {**said, **(said.get("returned", {}) if method == "content" else {})}.items() >= answer.items()
+    arguments = [body] if method == "convert" else [body, None, *BASE]
+    said = sandbox_process._reply(MarkdownRenderer("python-markdown"), method, arguments, 60.0)
+    assert {**said, **(said.get("result", {}) if method == "render" else {})}.items() >= answer.items()
 
 
 def test_what_cannot_be_rendered_is_refused_with_its_reason(limits):
@@ -299,24 +299,24 @@ def test_what_cannot_be_rendered_is_refused_with_its_reason(limits):
         def __init__(self, error):
             self.error = error
 
-        def converted(self, _body):
+        def convert(self, _body):
             raise self.error
 
     for error, reason in (
         (TimeoutError(), "takes too long to render"),
         (MemoryError(), "takes too much memory"),
-        (Refused("so"), "so"),
+        (ArticleError("so"), "so"),
         (KeyError("x"), "can't be rendered: KeyError: 'x'"),
     ):
-        assert sandbox_process._answer(Failing(error), "converted", ["a"], 60.0)["refused"].startswith(reason)
+        assert sandbox_process._reply(Failing(error), "convert", ["a"], 60.0)["error"].startswith(reason)
 
 
 def test_a_budget_is_whole_until_an_article_takes_more_than_its_part():
     """What a document has left for one of its articles says whether others have taken from it."""
-    budget = Budget(0.25, 5)
+    budget = CpuBudget(0.25, 5)
     budget.spend(0.25)
-    assert (budget.seconds, budget.is_whole) == (5.25, True)
+    assert (budget.seconds, budget.is_untouched) == (5.25, True)
     budget.spend(1.25)
-    assert (budget.seconds, budget.is_whole) == (4.25, False)
+    assert (budget.seconds, budget.is_untouched) == (4.25, False)
     budget.spend(100)
-    assert (budget.seconds, budget.is_whole) == (0.25, False)
+    assert (budget.seconds, budget.is_untouched) == (0.25, False)

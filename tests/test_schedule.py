@@ -19,15 +19,15 @@ from types import SimpleNamespace
 import pytest
 import time_machine
 from apscheduler.executors.base import BaseExecutor
-from keepers import Running, keeping
+from publish_loops import RunningLoop, running_loop
 from waiting import eventually
 from werkzeug.wrappers import Request
 
-from feeds import command as commands
-from feeds import schedule
-from feeds.errors import CatalogError, ConfigError, FolderGone
-from feeds.web import journal, window
-from feeds.web.hook import BODY, Hook
+from feeds import hooks as commands
+from feeds.core.errors import CatalogError, ConfigError, ContentFolderMissing
+from feeds.publish import loop
+from feeds.web import fixed_window, request_log
+from feeds.web.webhook import BODY_KEY, Webhook
 
 SECRET = "a-secret-of-the-owner"
 VALIDATORS = ("etag", "last-modified")
@@ -36,15 +36,15 @@ VALIDATORS = ("etag", "last-modified")
 @pytest.fixture
 def quick(monkeypatch):
     """Look for calls of the webhook all the time."""
-    monkeypatch.setattr(schedule, "_TICK_S", 0.02)
-    monkeypatch.setattr(journal, "_EVERY", 0.02)
+    monkeypatch.setattr(loop, "_TICK_S", 0.02)
+    monkeypatch.setattr(request_log, "_INTERVAL_S", 0.02)
 
 
 @pytest.fixture
 def minute(monkeypatch):
     """Stop the clock by which calls are counted; return a list that holds its time."""
     now = [6_000_000.0]
-    monkeypatch.setattr(window, "time", SimpleNamespace(time=lambda: now[0]))
+    monkeypatch.setattr(fixed_window, "time", SimpleNamespace(time=lambda: now[0]))
     return now
 
 
@@ -70,8 +70,8 @@ def post_to(server, *headers, body=b""):
 
 def asked(site):
     """Return how often the webhook was called, as the catalog knows it."""
-    with site.catalog.reading() as reader:
-        return reader.asked()
+    with site.catalog.read_transaction() as reader:
+        return reader.state.refresh_requests
 
 
 def signed(body, secret=SECRET):
@@ -82,14 +82,14 @@ def signed(body, secret=SECRET):
 def test_the_webhook_regenerates(site, called):
     """A call with the secret, in any of three ways, gets a 202, and what was changed is published; no event told of it."""
     body = json.dumps({"ref": "refs/heads/main", "pad": "x" * 30_000}).encode()
-    with keeping(site, called=True) as running:
-        running.published(1)
+    with running_loop(site, has_webhook=True) as running:
+        running.wait_for_articles(1)
         for number, header in enumerate(
             (f"Authorization: Bearer {SECRET}", f"X-Gitlab-Token: {SECRET}", signed(body)), start=2
         ):
             site.article(f"{number}.md", title=f"{number}", date=f"2026-05-0{number}")
             assert post(called, header, body=body) == 202
-            running.published(number)
+            running.wait_for_articles(number)
             eventually(lambda: called.get("/feed.json").status == 200 and f"{number}" in called.titles())  # noqa: B023
 
 
@@ -133,7 +133,7 @@ def test_wrong_secrets_lock_nobody_out(site, app, client_header):
     site.article("a.md", title="a")
     site.publish()
     called = app(site)
-    body = {BODY: b"x"}  # which `feeds serve` has read
+    body = {BODY_KEY: b"x"}  # which `feeds serve` has read
     client = "X-Real-IP: 198.51.100.7"
     assert {
         called.ask("/refresh", signed(b"y"), client, method="POST", body=b"x", environ=body).status for _ in range(100)
@@ -195,12 +195,12 @@ def test_a_command_is_run_before(site, quick, caplog):
         "pathlib.Path('content/f.md').write_text(text)\n"
     )
     site.article("a.md", title="a")
-    with keeping(site, before=f"{sys.executable} fetch.py 'a; b' $HOME", called=True):
+    with running_loop(site, before=f"{sys.executable} fetch.py 'a; b' $HOME", has_webhook=True):
         for number in (1, 2, 3):  # the first run is that of who takes the lead
             eventually(lambda number=number: runs.exists() and len(runs.read_text()) == number)
             if number == 3:  # two have failed
                 (site.root / "fetched").write_text("---\ntitle: fetched\ndate: 2026-05-02\n---\nText.\n")
-            site.catalog.ask()
+            site.catalog.request_refresh()
         eventually(lambda: b'"title": "fetched"' in site.documents().get("/feed.json", b""))
     said = f"schedule.before: {sys.executable} failed with 1: FileNotFoundError: "
     assert caplog.text.count(said) == 1
@@ -211,11 +211,11 @@ def test_a_command_that_hangs(site):
     (site.root / "hang.sh").write_text("echo $$ >pid.new; mv pid.new pid; exec sleep 3600")
     pid = site.root / "pid"
     site.article("a.md", title="a")
-    with keeping(site, before="sh hang.sh", called=True) as running:
+    with running_loop(site, before="sh hang.sh", has_webhook=True) as running:
         eventually(pid.exists)
         site.article("b.md", title="b")
-        running.keeper._look_at({"b.md"})
-        running.published(2)
+        running.publish_loop._request_scan({"b.md"})
+        running.wait_for_articles(2)
         assert Path(f"/proc/{pid.read_text().strip()}").exists()
     assert not Path(f"/proc/{pid.read_text().strip()}").exists()
 
@@ -224,7 +224,7 @@ def test_a_command_that_is_none(site):
     """A command that can't be split into words is a mistake in the configuration."""
     site.configure(schedule={"before": "git 'pull"})
     done = site.run("check")
-    assert (done.returncode, "schedule.before: is no command" in done.stderr) == (2, True)
+    assert (done.returncode, "schedule.before: is not a command" in done.stderr) == (2, True)
 
 
 def observable(server):
@@ -253,8 +253,8 @@ def test_nothing_shows_before_the_hour_and_everything_right_after(site, app):
     site.configure(feeds={"limit": 2}, server={"max_age": 60})
     for number in range(3):
         site.article(f"{number}.md", title=str(number), category="x", date=f"2026-05-0{number + 1}")
-    with keeping(site) as running:
-        running.published(3)
+    with running_loop(site) as running:
+        running.wait_for_articles(3)
         server = app(site)
         with_none = observable(server)
         assert with_none["/rss.xml"][0] == 200
@@ -263,7 +263,7 @@ def test_nothing_shows_before_the_hour_and_everything_right_after(site, app):
             seconds *= 2
             hour, runs = datetime.now(UTC) + timedelta(seconds=seconds), len(running.outcomes)
             site.article("soon.md", title="soon", category="x", tags=["soon"], date=hour.isoformat())
-            running.keeper._look_at({"soon.md"})
+            running.publish_loop._request_scan({"soon.md"})
             eventually(lambda runs=runs: len(running.outcomes) > runs)
             # the server checks twenty times a second whether there is a new revision
             eventually(lambda hour=hour: datetime.now(UTC) >= hour or max_age(server) <= seconds_until(hour) + 1)
@@ -285,13 +285,13 @@ def test_an_hour_that_comes_during_a_run(site):
     now = datetime.now(UTC)
     site.article("a.md", title="a", date=(now - timedelta(hours=1)).isoformat())
     site.publish(now - timedelta(hours=2))
-    running = Running(site, site.catalog)
-    running.keeper._clock.start(paused=True)
+    running = RunningLoop(site, site.catalog)
+    running.publish_loop._scheduler.start(paused=True)
     try:
-        running.keeper._set_alarm(timedelta(0))
-        assert now <= running.fires_at("alarm") <= datetime.now(UTC)
+        running.publish_loop._schedule_next_change(timedelta(0))
+        assert now <= running.next_run_time("next change") <= datetime.now(UTC)
     finally:
-        running.keeper._clock.shutdown()
+        running.publish_loop._scheduler.shutdown()
 
 
 def test_the_clock_jumps(site, quick):
@@ -299,36 +299,36 @@ def test_the_clock_jumps(site, quick):
     now = datetime.now(UTC)
     site.article("a.md", title="a", date=(now - timedelta(hours=1)).isoformat())
     site.article("b.md", title="b", date=(now + timedelta(hours=30)).isoformat())
-    with time_machine.travel(now) as clock, keeping(site) as running:
-        running.published(1)
+    with time_machine.travel(now) as clock, running_loop(site) as running:
+        running.wait_for_articles(1)
         clock.shift(timedelta(days=2))
-        running.published(2)
+        running.wait_for_articles(2)
 
 
 def test_the_clock_is_set_back(site, quick):
     """After the clock was set back by two days, a call of the webhook regenerates at once, not in two days."""
     now = datetime.now(UTC)
     site.article("a.md", title="a", date=(now - timedelta(hours=1)).isoformat())
-    with time_machine.travel(now + timedelta(days=2)) as clock, keeping(site, called=True) as running:
-        running.published(1)
+    with time_machine.travel(now + timedelta(days=2)) as clock, running_loop(site, has_webhook=True) as running:
+        running.wait_for_articles(1)
         clock.move_to(now)
         running.wake()  # what the jump itself causes is over
         site.article("b.md", title="b", date=(now - timedelta(hours=1)).isoformat())
-        site.catalog.ask()
-        running.published(2)
+        site.catalog.request_refresh()
+        running.wait_for_articles(2)
 
 
 def test_the_cron_after_the_clock_was_set_back(site):
     """What the cron is to run does not wait until the time comes again from which the clock was set back."""
-    running = Running(site, site.catalog, cron=schedule.trigger("* * * * *", UTC))
-    running.keeper._clock.start(paused=True)
+    running = RunningLoop(site, site.catalog, cron=loop.parse_cron("* * * * *", UTC))
+    running.publish_loop._scheduler.start(paused=True)
     try:
-        job = running.keeper._clock.get_job("cron")
+        job = running.publish_loop._scheduler.get_job("cron")
         job.modify(next_run_time=datetime.now(UTC) + timedelta(days=2))
-        running.keeper._clock_was_set(back=True)
-        assert running.fires_at("cron") <= datetime.now(UTC) + timedelta(minutes=1)
+        running.publish_loop._clock_was_set(back=True)
+        assert running.next_run_time("cron") <= datetime.now(UTC) + timedelta(minutes=1)
     finally:
-        running.keeper._clock.shutdown()
+        running.publish_loop._scheduler.shutdown()
 
 
 @pytest.mark.integration
@@ -408,7 +408,7 @@ def test_weekdays_are_those_of_cron(weekdays, expected):
 
 def fires(cron, days):
     """Return the weekdays at which a cron fires within so many days from a Monday on."""
-    trigger, now = schedule.trigger(cron, UTC), datetime(2026, 6, 1, tzinfo=UTC)
+    trigger, now = loop.parse_cron(cron, UTC), datetime(2026, 6, 1, tzinfo=UTC)
     found, at = [], trigger.get_next_fire_time(None, now)
     while at < now + timedelta(days=days):
         found.append(WEEKDAYS[at.weekday()])
@@ -425,12 +425,12 @@ def test_of_days_and_weekdays_either_will_do():
 def test_weekdays_that_are_none(weekdays):
     """What is no weekday is a mistake in the configuration, said in a sentence."""
     with pytest.raises(ConfigError, match=r"^schedule\.cron: "):
-        schedule.trigger(f"0 9 * * {weekdays}", UTC)
+        loop.parse_cron(f"0 9 * * {weekdays}", UTC)
 
 
 def test_a_command_that_leaves_something_behind_is_over_all_the_same(site):
     """What a command has started and left keeps nobody waiting, though it holds the command's output open."""
-    assert commands.Command("sh -c 'sleep 3600 & echo $! >pid'", site.root).run() == ""
+    assert commands.HookCommand("sh -c 'sleep 3600 & echo $! >pid'", site.root).run() == ""
     left = int((site.root / "pid").read_text())
     os.kill(left, signal.SIGKILL)  # it is still there
 
@@ -446,12 +446,12 @@ def test_a_command_that_leaves_something_behind_is_over_all_the_same(site):
 )
 def test_a_command_that_takes_too_long_may_tidy_up(site, monkeypatch, script, lock_left):
     """After its time a command is asked to end, so that it leaves no lock; and is ended if it does not."""
-    monkeypatch.setattr(commands, "_TO_END", 60.0 if "exit" in script else 0.3)
+    monkeypatch.setattr(commands, "_TERMINATE_TIMEOUT_S", 60.0 if "exit" in script else 0.3)
     (site.root / "command.sh").write_text(script)
     patience = 0.3
     while not (site.root / "began").exists():  # on a busy machine it may have been ended before it began
-        monkeypatch.setattr(commands, "_PATIENCE", patience)
-        assert commands.Command("sh command.sh", site.root).run() == f"sh was ended after {patience:g} s"
+        monkeypatch.setattr(commands, "_TIMEOUT_S", patience)
+        assert commands.HookCommand("sh command.sh", site.root).run() == f"sh was ended after {patience:g} s"
         patience *= 2
     assert (site.root / "index.lock").exists() is lock_left
 
@@ -463,56 +463,60 @@ def test_a_call_while_the_command_runs_is_heard(site, quick):
     )
     began, origin = site.root / "began", "---\ntitle: {}\ndate: 2026-05-02\n---\nText.\n"
     (site.root / "origin").write_text(origin.format("one"))
-    with keeping(site, before="sh fetch.sh", called=True) as running:
+    with running_loop(site, before="sh fetch.sh", has_webhook=True) as running:
         eventually(began.exists)
         (site.root / "origin").write_text(origin.format("two"))
         for number in (1, 2):
-            site.catalog.ask()
-            eventually(lambda number=number: running.keeper._asked == number and running.keeper._prepare.is_set())
+            site.catalog.request_refresh()
+            eventually(
+                lambda number=number: (
+                    running.publish_loop._refresh_requests == number and running.publish_loop._before_requested.is_set()
+                )
+            )
         (site.root / "go").touch()
         eventually(lambda: b'"title": "two"' in site.documents().get("/feed.json", b""))
-        assert not running.keeper._prepare.is_set()
+        assert not running.publish_loop._before_requested.is_set()
     assert began.read_text().count(".") == 2
 
 
 def test_a_call_is_kept_until_the_catalog_takes_it():
     """A call that was answered is handed on again if the catalog could not be written, and then once."""
-    hook = Hook(SECRET, proxied=False)
+    hook = Webhook(SECRET, proxied=False)
     request = Request.from_values(method="POST", headers={"Authorization": f"Bearer {SECRET}"})
-    assert hook.answer(request).status_code == 202
+    assert hook.respond(request).status_code == 202
 
     def away():
         raise CatalogError("the disk is full")
 
     for _ in range(2):
         with pytest.raises(CatalogError):
-            hook.hand_on(away)
+            hook.forward(away)
     asked = []
     for _ in range(2):
-        hook.hand_on(lambda: asked.append(1))
+        hook.forward(lambda: asked.append(1))
     assert asked == [1]
 
 
 def test_a_run_that_fails_is_not_tried_again_at_once(site, monkeypatch):
     """Where an article's time is over and no run can succeed, what waits for its hour does not wake without end."""
-    monkeypatch.setattr(schedule, "_AGAIN", timedelta(seconds=2))
+    monkeypatch.setattr(loop, "_RETRY_AFTER", timedelta(seconds=2))
     site.article("a.md", title="a", expires="2026-06-02T00:00:00Z")
     site.article("b.md", title="b")
     assert site.publish().articles == 2
     site.content.rename(site.root / "away")
     began = datetime.now(UTC)
-    with keeping(site) as running:
-        eventually(lambda: running.fires_at("alarm"))
-        assert isinstance(running.failures[0], FolderGone)
-        assert min(running.fires_at("alarm"), running.fires_at("again")) >= began + schedule._AGAIN
+    with running_loop(site) as running:
+        eventually(lambda: running.next_run_time("next change"))
+        assert isinstance(running.failures[0], ContentFolderMissing)
+        assert min(running.next_run_time("next change"), running.next_run_time("retry")) >= began + loop._RETRY_AFTER
         (site.root / "away").rename(site.content)
-        running.published(1)
+        running.wait_for_articles(1)
     assert [*site.items()] == ["b"]
 
 
 def test_the_clock_can_be_stopped_at_any_time():
     """A scheduler that is stopped while a job runs for the last time ends without an exception in its thread."""
-    clock = schedule._Clock(timezone=UTC)
+    clock = loop._Scheduler(timezone=UTC)
     stopping = threading.Thread(target=lambda: clock.shutdown(wait=False))
 
     class Stops(BaseExecutor):

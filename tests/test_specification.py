@@ -10,7 +10,7 @@ import pytest
 from conftest import Site
 from lxml import etree
 
-from feeds.syndicate import anchor_prefix
+from feeds.core.syndication import anchor_prefix
 
 # section, Markdown, HTML; {id} stands for the prefix of the entry's ids, {url} for the URL of the article
 EXAMPLES = [

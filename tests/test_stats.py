@@ -11,9 +11,11 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from feeds.audience import Poll, Tally, close_days, subscribers
 from feeds.catalog import Catalog
-from feeds.errors import CatalogError
+from feeds.core.errors import CatalogError
+from feeds.stats.counter import Poll, PollCounter
+from feeds.stats.report import subscribers_by_feed
+from feeds.stats.rollup import roll_up_finished_days
 
 TODAY = datetime(2026, 6, 3, 12, tzinfo=UTC)
 DAY, BEFORE = "2026-06-03", "2026-06-02"
@@ -37,7 +39,7 @@ def count_pollers(site, seed):
     site.article("a.md", tags=["x"])
     site.publish()
     chosen = random.Random(seed)
-    tally = Tally(site.catalog)
+    tally = PollCounter(site.catalog)
     for _ in range(4):
         for day in (BEFORE, DAY):
             for _ in range(500):
@@ -76,7 +78,7 @@ def test_nothing_of_a_closed_day_identifies_a_poller(site, seed):
     closed, open_ = secrets_of(site, BEFORE), secrets_of(site, DAY)
     assert len(closed) > 1500
     assert left_of(closed, stored(site)) == closed
-    assert close_days(site.catalog, TODAY, 400)
+    assert roll_up_finished_days(site.catalog, TODAY, 400)
     assert site.catalog.erase_closed_days()
     left = stored(site)
     assert left_of(closed, left) == []
@@ -98,7 +100,7 @@ def test_nothing_of_a_closed_day_is_left_in_postgresql(site, postgres):
     with contextlib.closing(psycopg.connect(site.config.catalog)) as old:
         old.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
         old.execute("SELECT count(*) FROM articles").fetchall()  # it may still see the rows that are deleted now
-        assert close_days(site.catalog, TODAY, 400)
+        assert roll_up_finished_days(site.catalog, TODAY, 400)
         assert site.catalog.erase_closed_days()
     left = stored(site, postgres)
     assert left_of(closed, left) == []
@@ -110,8 +112,8 @@ def test_an_erasure_that_was_prevented_is_done_later(site):
     """While somebody reads the statistics a closed day is not erased, and another process may do it afterwards."""
     count_pollers(site, 1)
     with site.catalog.read_stats() as reader:
-        assert len(list(reader.sums(BEFORE))) == 2
-        assert close_days(site.catalog, TODAY, 400)
+        assert len(list(reader.poll_totals(BEFORE))) == 2
+        assert roll_up_finished_days(site.catalog, TODAY, 400)
         assert not site.catalog.erase_closed_days()
     assert query(site, "SELECT day FROM erasures") == [(BEFORE,)]
     with contextlib.closing(Catalog(site.config.catalog)) as another:
@@ -125,11 +127,14 @@ def test_counting_and_publishing_do_not_wait_for_each_other(state):
     """A transaction of statistics and one of the catalog can be open at the same time."""
     catalog = Catalog(state)
     catalog.create()
-    with catalog.writing() as writer, catalog.write_stats() as stats:  # the one that has to wait raises an error
-        writer.set_meta("x", "y")
+    with (
+        catalog.write_transaction() as writer,
+        catalog.write_stats() as stats,
+    ):  # the one that has to wait raises an error
+        writer.state.write("x", "y")
         stats.salt(DAY)
-    with catalog.reading() as reader, catalog.read_stats() as stats:
-        assert reader.meta("x") == "y"
+    with catalog.read_transaction() as reader, catalog.read_stats() as stats:
+        assert reader.state.read("x") == "y"
         assert stats.open_days() == [DAY]
     catalog.close()
 
@@ -138,7 +143,7 @@ def test_counting_and_publishing_do_not_wait_for_each_other(state):
 def test_a_damaged_file_of_statistics_costs_the_open_days(site, damage):
     """The totals of closed days that can be read go on in a new file; nothing else of the old one is kept."""
     count_pollers(site, 1)
-    close_days(site.catalog, TODAY, 400)
+    roll_up_finished_days(site.catalog, TODAY, 400)
     site.catalog.erase_closed_days()
     site.close()
     open_ = secrets_of(site, DAY)
@@ -150,7 +155,7 @@ def test_a_damaged_file_of_statistics_costs_the_open_days(site, damage):
         start = 0 if damage == "header" else content.index(open_[0]) // 4096 * 4096
         content[start : start + 100] = b"\xff" * 100
     file.write_bytes(content)
-    tally = Tally(site.catalog)
+    tally = PollCounter(site.catalog)
     tally.add(DAY, poll("192.0.2.1"))
     with pytest.raises(CatalogError, match=r"in a new file"):
         tally.write()
@@ -163,7 +168,7 @@ def test_a_damaged_file_of_statistics_costs_the_open_days(site, damage):
 def test_statistics_are_never_written_without_a_catalog(site):
     """Where the catalog is away, with its folder perhaps, no statistics are created in its place."""
     site.publish()
-    catalog, tally = site.catalog, Tally(site.catalog)
+    catalog, tally = site.catalog, PollCounter(site.catalog)
     site.config.catalog.rename(f"{site.config.catalog}.away")
     tally.add(DAY, poll("192.0.2.1"))
     with pytest.raises(CatalogError):
@@ -172,7 +177,7 @@ def test_statistics_are_never_written_without_a_catalog(site):
     Path(f"{site.config.catalog}.away").rename(site.config.catalog)
     tally.write()
     with catalog.read_stats() as stats:
-        assert subscribers(stats) == {"": 1}
+        assert subscribers_by_feed(stats) == {"": 1}
 
 
 def test_reading_statistics_creates_no_file(site):
@@ -194,7 +199,7 @@ def test_a_write_ahead_log_that_is_left_never_meets_a_new_file(site):
     site.close()
     file.unlink()
     log.write_bytes(left)
-    tally = Tally(site.catalog)
+    tally = PollCounter(site.catalog)
     tally.add("2026-06-04", poll("192.0.2.1"))
     tally.write()
     assert query(site, "SELECT DISTINCT day FROM visits") == [("2026-06-04",)]
@@ -238,7 +243,7 @@ def test_a_file_that_was_left_half_created_is_replaced(site):
     """What a killed process left of a new file of statistics does not keep the next one from creating it."""
     site.publish()
     Path(f"{site.config.catalog}.stats.new").write_bytes(b"half a file")
-    tally = Tally(site.catalog)
+    tally = PollCounter(site.catalog)
     tally.add(DAY, poll("192.0.2.1"))
     tally.write()
     assert query(site, "SELECT sum(polls) FROM visits") == [(1,)]

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from lxml import etree
 
-from feeds.text import absolute, clean, one_line, quote_path, safe_path, scheme, shortened, slugify
+from feeds.core.text import absolute_url, clean, one_line, quote_path, slugify, to_safe_path, truncate, url_scheme
 
 ANYTHING = st.text(st.characters(codec=None), max_size=200)
 
@@ -101,13 +101,13 @@ def test_slug_is_a_folder_name(name):
 )
 def test_safe_path_stays_below(given_, safe):
     """A slug that climbs, starts at the root or names a host is only a path below the site."""
-    assert safe_path(given_) == safe
+    assert to_safe_path(given_) == safe
 
 
 @given(ANYTHING)
 def test_safe_path_never_climbs(text):
     """No text makes a path with an empty, "." or ".." part."""
-    assert all(part.strip(".") for part in safe_path(text).split("/")) or safe_path(text) == ""
+    assert all(part.strip(".") for part in to_safe_path(text).split("/")) or to_safe_path(text) == ""
 
 
 @pytest.mark.parametrize(
@@ -133,16 +133,16 @@ def test_safe_path_never_climbs(text):
 )
 def test_absolute(url, expected):
     """A reference is resolved as RFC 3986 section 5 says, and written in ASCII."""
-    assert absolute(url, "https://a.example/x/") == expected
+    assert absolute_url(url, "https://a.example/x/") == expected
 
 
 @given(ANYTHING)
 def test_absolute_is_ascii_or_nothing(url):
     """Whatever an author writes as a URL becomes an absolute ASCII URL or none at all."""
-    made = absolute(url, "https://a.example/x/")
+    made = absolute_url(url, "https://a.example/x/")
     if made is not None:
         assert made.isascii()
-        assert scheme(made)
+        assert url_scheme(made)
         json.dumps(made)
 
 
@@ -171,13 +171,13 @@ def test_quoted_path_is_a_path(text):
 )
 def test_a_text_is_shortened_between_characters(text, expected):
     """A text is cut at a space or a mark near the limit, else at the limit, and never inside a character."""
-    assert shortened(text, 10) == expected
+    assert truncate(text, 10) == expected
 
 
 @given(st.text("ab 天。é\u0301👨\u200d👩🇩🇪한", max_size=300), st.integers(1, 100))
 def test_any_text_is_shortened(text, limit):
     """What is left is the beginning of the text, on one line, at most as long as asked for."""
-    short = shortened(text, limit)
+    short = truncate(text, limit)
     line = one_line(text)
     assert short == line if len(line) <= limit else len(short) <= limit + 1
     assert line.startswith(short.removesuffix("…"))

@@ -12,14 +12,15 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from conftest import App, PatientServer, Site
-from waiting import answered, eventually
+from conftest import App, RetryingServer, Site
+from publish_loops import EventRecorder
+from waiting import eventually, retry_while_busy
 
 from feeds.catalog import Failures
-from feeds.errors import FolderGone
-from feeds.folder import Folder
-from feeds.publish import Publisher
-from feeds.schedule import Keeper
+from feeds.content import Folder
+from feeds.core.errors import ContentFolderMissing
+from feeds.publish.loop import PublishLoop
+from feeds.publish.publisher import Publisher
 
 DOCUMENTS = ["rss.xml", "atom.xml", "feed.json"]
 
@@ -43,7 +44,7 @@ def live(tmp_path_factory):
     site.configure(schedule={"cron": None})
     for number in range(20):
         site.article(f"{number}.md", title=str(number))
-    server = PatientServer(site.root)
+    server = RetryingServer(site.root)
     server.site = site
     yield server
     assert server.stop() == 0
@@ -167,19 +168,19 @@ def test_the_folder_goes_and_comes_back(live):
     site = live.site
     site.article("old.md", title="old", date="2026-05-30")  # what the tests before have changed is published by then
     live.wait_for(lambda: "old" in live.titles())
-    well = said("all is well again")
+    well = said("recovered: the last run succeeded")
     away = site.content.rename(site.root / "away")
-    live.wait_for(lambda: said(r"the content folder \(content.path\) is not there") == 1)
+    live.wait_for(lambda: said(r"the content folder \(content.path\) is missing") == 1)
     assert "old" in live.titles()
     away.rename(site.content)
-    live.wait_for(lambda: said("all is well again") > well)
+    live.wait_for(lambda: said("recovered: the last run succeeded") > well)
     site.article("new.md", title="new", date="2026-05-31")
     live.wait_for(lambda: "new" in live.titles())
     shutil.copytree(site.content, away)
     shutil.rmtree(site.content)
-    live.wait_for(lambda: said("is not there") == 2)
+    live.wait_for(lambda: said("is missing") == 2)
     assert "new" in live.titles()
-    well = said("all is well again")
+    well = said("recovered: the last run succeeded")
     site.content.mkdir()
     live.wait_for(lambda: said(r"of ([\d,]+) entries \1 would vanish") == 1)
     assert "new" in live.titles()
@@ -207,7 +208,7 @@ def test_ends_and_begins_again(site, serve):
     for how in (signal.SIGKILL, signal.SIGINT, signal.SIGTERM):
         server = serve(site, "--workers", "2")
         server.wait_for(lambda server=server: server.get("/rss.xml").status == 200)
-        headers = answered(lambda server=server: server.get("/rss.xml")).headers
+        headers = retry_while_busy(lambda server=server: server.get("/rss.xml")).headers
         seen.add((headers["etag"], headers["last-modified"]))
         eventually(lambda server=server: workers(server) == 2)  # one that is still being imported is interrupted
         ended = server.stop(how)
@@ -231,32 +232,30 @@ def test_ends_and_begins_again(site, serve):
 def test_the_hours_need_no_folder(site, app, looks):
     """With neither watch nor cron, and the folder away, articles go live at their hours, also if a look at it has failed."""
     site.configure(content={"watch": "off"}, schedule={"cron": None})
-    settings, catalog, told = site.config, site.catalog, []
+    settings, catalog, events = site.config, site.catalog, EventRecorder()
     folder = Folder(settings.content_root, settings.content.include, settings.content.exclude)
     site.article("a.md", title="a")
     now = datetime.now(UTC)
     for number, title in enumerate("bc", 2):
         site.article(f"{title}.md", title=title, date=(now + timedelta(seconds=number)).isoformat())
-    keeper = Keeper(
-        Publisher(folder, catalog, settings.for_core, settings.feeds.guard),
+    keeper = PublishLoop(
+        Publisher(folder, catalog, settings.site_model, settings.feeds.guard),
         folder,
         catalog,
         Failures(catalog),
         watch=settings.content.watch,
         cron=None,
         before=None,
-        called=False,
-        told=told.append,
-        on_repair=lambda *_: None,
-        progress=lambda _: None,
+        has_webhook=False,
+        observer=events,
     )
     keeper.start()
     try:
-        eventually(lambda: told)
+        eventually(lambda: events.ended)
         site.content.rename(site.root / "away")
         if looks:
-            keeper._look_at(None)
-            eventually(lambda: isinstance(told[-1], FolderGone))
+            keeper._request_scan(None)
+            eventually(lambda: isinstance(events.ended[-1], ContentFolderMissing))
         server = app(site)
         eventually(lambda: server.titles() == ["c", "b", "a"])
     finally:

@@ -14,7 +14,7 @@ import yaml
 from conftest import Site, free_port, serving
 from hypothesis import settings
 from test_operations import metrics
-from waiting import answered, eventually
+from waiting import eventually, retry_while_busy
 
 pytestmark = [pytest.mark.integration, pytest.mark.unmeasured]
 
@@ -48,7 +48,7 @@ def facts(server, connections=20):
     """Return what connections are told, each by whichever worker takes it: the site's title, and for how long it is valid."""
     seen = set()
     for _ in range(connections):
-        answer = answered(lambda: server.ask("/feed.json"))
+        answer = retry_while_busy(lambda: server.ask("/feed.json"))
         seen.add((json.loads(answer.body)["title"], answer.headers["cache-control"].split(",")[1].strip()))
     return seen
 
@@ -67,7 +67,7 @@ def logged(server, words):
 
 
 RELOADED, UNCHANGED = "the configuration is reloaded", "the configuration is unchanged"
-NOT_RELOADED = "the configuration is not reloaded, the one before stays in effect: "
+NOT_RELOADED = "the configuration is not reloaded, the old one stays in effect: "
 
 
 def start(serve, site):
@@ -146,7 +146,7 @@ def test_an_edit_takes_effect(site, two):
         site.configure(site={"title": "Other"}, server={"max_age": 100})
     for _ in range(2):
         kill_one(two, 2)
-    answered(lambda: two.ask("/feed.json"))
+    retry_while_busy(lambda: two.ask("/feed.json"))
     assert facts(two, 40) == {("Other", "max-age=100")}
 
 

@@ -1,7 +1,8 @@
-"""The catalog: articles with their text, ids once minted, memberships, and revisions. The only SQL of the house.
+"""The catalog: the stored state of a site, in SQLite or PostgreSQL. The only package with SQL.
 
-One writer commits a revision; any number of readers read one, and each sees one consistent revision. It is a SQLite
-file, or a schema of a PostgreSQL database. The catalog remembers and finds; it decides nothing.
+It has articles with their texts and ids, feeds with their entries, and revisions. One writer commits a revision; any
+number of readers read concurrently, and each sees one consistent revision. The catalog stores and finds; `publish`
+decides.
 """
 
 import contextlib
@@ -12,215 +13,236 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from feeds.catalog import mend
-from feeds.catalog.engine import PATIENCE, RUN, Database, Leadership
-from feeds.catalog.failures import Failure, Failures, changed, decode
-from feeds.catalog.reader import Reader
-from feeds.catalog.rows import (
-    Claim,
-    Counted,
-    Holder,
-    Known,
-    Linking,
-    Pending,
-    Place,
-    Reading,
-    Record,
-    Refusal,
-    Rendition,
-    Run,
-    Shown,
-    Staged,
-    Stamp,
-    Sums,
-    Version,
-    Visit,
-    micros,
-    names_by_feed,
-)
+from feeds.catalog import recovery
+from feeds.catalog.backend import RUN, WRITE_TIMEOUT_S, Database, LeaderLock
+from feeds.catalog.failures import Failure, Failures, decode, with_failure
+from feeds.catalog.reader import CatalogReader
 from feeds.catalog.schema import METADATA, SCHEMA
 from feeds.catalog.staging import Staging
+from feeds.catalog.state import CatalogState
 from feeds.catalog.stats import StatsReader, StatsWriter
-from feeds.catalog.writer import Writer
-from feeds.errors import CatalogDamaged, CatalogError
+from feeds.catalog.types import (
+    CurrentRevision,
+    DailyCounts,
+    DocumentVersion,
+    EntryKey,
+    EntryRecord,
+    EntryVersion,
+    FileStamp,
+    FileVersion,
+    IdOwner,
+    ImportedLog,
+    KnownFile,
+    LastRun,
+    LinkingArticle,
+    LoadedArticle,
+    PageClaim,
+    PendingArticle,
+    PollTotals,
+    PublishedPage,
+    PublishedState,
+    RejectedArticle,
+    SameText,
+    ScheduledArticle,
+    SourceCounts,
+    StagedFile,
+    StagedId,
+    UnpublishedEntry,
+    names_by_feed,
+    to_microseconds,
+)
+from feeds.catalog.writer import CatalogWriter
+from feeds.core.errors import CatalogDamaged, CatalogError
 
 __all__ = [
     "Catalog",
-    "Claim",
-    "Counted",
+    "CatalogReader",
+    "CatalogWriter",
+    "CurrentRevision",
+    "DailyCounts",
+    "DocumentVersion",
+    "EntryKey",
+    "EntryRecord",
+    "EntryVersion",
     "Failure",
     "Failures",
-    "Holder",
-    "Known",
-    "Leadership",
-    "Linking",
-    "Pending",
-    "Place",
-    "Reader",
-    "Reading",
-    "Record",
-    "Refusal",
-    "Rendition",
-    "Run",
-    "Shown",
-    "Staged",
+    "FileStamp",
+    "FileVersion",
+    "IdOwner",
+    "ImportedLog",
+    "KnownFile",
+    "LastRun",
+    "LeaderLock",
+    "LinkingArticle",
+    "LoadedArticle",
+    "PageClaim",
+    "PendingArticle",
+    "PollTotals",
+    "PublishedPage",
+    "PublishedState",
+    "RejectedArticle",
+    "SameText",
+    "ScheduledArticle",
+    "SourceCounts",
+    "StagedFile",
+    "StagedId",
     "Staging",
-    "Stamp",
     "StatsReader",
     "StatsWriter",
-    "Sums",
-    "Version",
-    "Visit",
-    "Writer",
-    "micros",
+    "UnpublishedEntry",
     "names_by_feed",
+    "to_microseconds",
 ]
 
 
 class Catalog:
-    """A catalog where `state` says: in a SQLite file, at a postgresql:// URL, or in memory (`None`).
+    """A catalog in a SQLite file, at a postgresql:// URL, or in memory."""
 
-    Who must not wait for a database that hangs says how many seconds each answer of PostgreSQL may take; it is
-    `CatalogError` then. Raises `ConfigError` where a database's driver is missing.
-    """
+    def __init__(self, state: str | Path | None, *, statement_timeout: float | None = None) -> None:
+        """Open no connection yet. Raise `ConfigError` if the URL is invalid or the database's driver is missing.
 
-    def __init__(self, state: str | Path | None, *, answers_within: float | None = None) -> None:
-        self._database = _database(state, answers_within)
+        Args:
+            state: The path of a file, a postgresql:// URL, or None for a catalog in memory.
+            statement_timeout: Seconds to wait for a reply of PostgreSQL before raising `CatalogError`; None waits
+                forever.
+        """
+        self._database = _database(state, statement_timeout)
         # a connection must not be used by two processes (sqlite.org/howtocorrupt.html, 2.6)
         os.register_at_fork(after_in_child=self._database.forget)
 
     @property
     def name(self) -> str:
-        """What its owner knows it by: a path, or a URL without what is secret in it."""
+        """The path of the file, or the URL without its password, for messages."""
         return self._database.name
 
     def create(self) -> None:
-        """Make the tables where they are missing, or bring up those of an earlier version.
+        """Create the tables if they are missing, or migrate those of an earlier version.
 
-        Raises `CatalogDamaged` for a file that is no catalog of ours, `CatalogError` for what can't be opened.
+        Raise `CatalogDamaged` for a file that is not a catalog, and `CatalogError` if it can't be opened.
         """
-        self._database.hide()
+        self._database.restrict_access()
         if self._schema() == SCHEMA:
             self._database.reserve_failures()
             return
-        with self.lock(PATIENCE):
+        with self.lock(WRITE_TIMEOUT_S):
             self._database.reserve_failures()
-            schema = self._schema()  # by now
+            schema = self._schema()  # another process may have created it
             if schema == SCHEMA:
                 return
             if schema is None:
-                self._database.make()
+                self._database.create_storage()
             else:
                 self._database.prepare_migration(schema)
-            with self._database.writing() as connection:
-                self._bring_up(connection, schema)
+            with self._database.write_transaction() as connection:
+                self._migrate(connection, schema)
             self._database.finish_migration(schema)
 
     def require_current(self) -> None:
-        """Raise `CatalogError` for a catalog of an earlier version, which only who writes it brings up."""
+        """Raise `CatalogError` for a catalog of an earlier version, which only commands that write migrate."""
         if self._schema() not in {None, SCHEMA}:
-            said = "made by an earlier version of feeds; `feeds serve` or `feeds build` brings it up"
-            raise CatalogError(f"{self._database.name}: {said}")
+            reason = "made by an earlier version of feeds; `feeds serve` or `feeds build` migrates it"
+            raise CatalogError(f"{self._database.name}: {reason}")
 
     @property
-    def is_there(self) -> bool:
-        """Tell whether there is a file at our path, or any table in the database."""
-        return self._database.is_there
+    def is_created(self) -> bool:
+        """Whether the file exists, or the database has any table."""
+        return self._database.is_created
 
-    def mend(self) -> Path | None:
-        """Keep what is damaged aside and make a new catalog, with the ids and dates that the old one still tells.
+    def recover(self) -> Path | None:
+        """Move a damaged catalog aside and create a new one, with the ids and dates that can still be read.
 
-        Gives the path of the old one; None if it is no longer there. For the one writer. Raises `CatalogError`, also
-        where that is not ours to do: in PostgreSQL.
+        Return the path of the old one; None if it does not exist any more. For the writer. Raise `CatalogError`, also
+        for every catalog in PostgreSQL, which its owner must repair.
         """
-        if not self.is_there:
+        if not self.is_created:
             self.create()
             return None
-        aside = self._database.keep_aside()
+        aside = self._database.move_aside()
         self.create()
-        with self.writing() as writer:
-            writer.save_from(lambda table, key: mend.rows(aside, table, key))
+        with self.write_transaction() as writer:
+            writer.begin_recovery(lambda table, key: recovery.rows(aside, table, key))
         return aside
 
-    def _bring_up(self, connection: sa.Connection, schema: int | None) -> None:
-        """Make the tables, or bring those of an earlier version up to this one."""
-        writer = Writer(connection, self._database)
+    def _migrate(self, connection: sa.Connection, schema: int | None) -> None:
+        """Create the tables, or migrate those of an earlier version to this one."""
+        writer = CatalogWriter(connection, self._database)
         if schema is None:
             METADATA.create_all(connection)
             self._database.create_stats(connection)
-            writer.begin_filling()
-            writer.set_meta("born", uuid.uuid4().hex)
+            writer.omit_hash_index()
+            writer.state.catalog_id = uuid.uuid4().hex
         else:
             for statement in (line for step in range(schema, SCHEMA) for line in self._database.migrations[step]):
                 connection.exec_driver_sql(statement)
-            writer.set_meta("born", writer.meta("born") or uuid.uuid4().hex)
-        writer.set_meta("schema", str(SCHEMA))
+            writer.state.catalog_id = writer.state.catalog_id or uuid.uuid4().hex
+        writer.state.schema_version = SCHEMA
 
-    def copy(self) -> "Catalog":
-        """Give a catalog in memory that holds what this one does, for a run that leaves nothing behind."""
+    def copy_to_memory(self) -> "Catalog":
+        """Return a copy of the catalog in memory, for a run that stores nothing."""
         copied = Catalog(None)
         self._database.copy_to(copied._database.engine)
-        with copied.writing() as writer:
-            writer.begin_filling()  # with tables alone
+        with copied.write_transaction() as writer:
+            writer.omit_hash_index()  # only tables were copied
         return copied
 
     def _schema(self) -> int | None:
-        """Give the version of a catalog's tables; None where there are none. Raises `CatalogError` for others'."""
-        if not self.is_there:
+        """Return the version of the tables; None without tables. Raise `CatalogError` for those of another program."""
+        if not self.is_created:
             return None
-        with self._database.reading() as connection:
+        with self._database.read_transaction() as connection:
             tables = set(sa.inspect(connection).get_table_names())
-            schema = Reader(connection).meta("schema") if {"meta", "articles"} <= tables else None
+            schema = CatalogState(connection).schema_version if {"meta", "articles"} <= tables else None
         if tables and schema is None:
-            raise self._database.foreign()
-        if schema and int(schema) > SCHEMA:
-            said = "written by a newer version of feeds; upgrade, or set another `state`"
-            raise CatalogError(f"{self._database.name}: {said}")
-        return int(schema) if schema else None
+            raise self._database.foreign_error()
+        if schema and schema > SCHEMA:
+            reason = "written by a newer version of feeds; upgrade, or set another `state`"
+            raise CatalogError(f"{self._database.name}: {reason}")
+        return schema
 
     @contextlib.contextmanager
-    def reading(self) -> Iterator["Reader"]:
-        """Read one consistent revision."""
-        with self._database.reading() as connection:
-            yield Reader(connection)
+    def read_transaction(self) -> Iterator["CatalogReader"]:
+        """Open a read-only transaction that sees one consistent revision. Raise `CatalogError`."""
+        with self._database.read_transaction() as connection:
+            yield CatalogReader(connection)
 
     @contextlib.contextmanager
-    def writing(self, *, much: bool = False) -> Iterator["Writer"]:
-        """Write, a little or much; all of it is committed at the end, or nothing if an exception passes.
+    def write_transaction(self, *, bulk: bool = False) -> Iterator["CatalogWriter"]:
+        """Open a transaction after other writers; commit it at the end, or roll it back if an exception passes.
 
-        Another writer is waited for at the beginning. Whoever holds the lock writes as its holder: who lost it can't.
+        A thread that holds the lock (`lock`) writes on its connection, and so can't write any more if it lost the lock.
+        With `bulk`, return while the database still copies the committed rows to their place. Raise `CatalogError`.
         """
-        with self._database.writing(much=much) as connection:
-            yield Writer(connection, self._database)
+        with self._database.write_transaction(bulk=bulk) as connection:
+            yield CatalogWriter(connection, self._database)
 
     @contextlib.contextmanager
     def read_stats(self) -> Iterator[StatsReader]:
-        """Open a transaction that reads poll statistics. Raises `CatalogError`."""
-        with self._database.reading_stats() as connection:
+        """Open a transaction that reads poll statistics. Raise `CatalogError`."""
+        with self._database.read_stats() as connection:
             yield StatsReader(connection)
 
     @contextlib.contextmanager
     def write_stats(self, *, short_timeout: bool = True) -> Iterator[StatsWriter]:
-        """Open a transaction that writes poll statistics. Raises `CatalogError`.
+        """Open a transaction that writes poll statistics. Raise `CatalogError`.
 
         With `short_timeout`, give up after a second if another writer of statistics holds the lock. A damaged file is
         replaced by a new one with the totals that can still be read, and `CatalogError` is raised: the caller tries
         again.
         """
         try:
-            with self._database.writing_stats(short_timeout=short_timeout) as connection:
+            with self._database.write_stats(short_timeout=short_timeout) as connection:
                 yield StatsWriter(connection, self._database)
         except CatalogDamaged as damage:
             rows = list(self._database.repair_stats())
-            with self._database.writing_stats() as connection:
-                StatsWriter(connection, self._database).take_over(rows)
-            said = f"{damage}; the totals that could be read ({len(rows)}) are in a new file"
-            raise CatalogError(said) from damage
+            with self._database.write_stats() as connection:
+                StatsWriter(connection, self._database).restore(rows)
+            message = f"{damage}; the totals that could be read ({len(rows)}) are in a new file"
+            raise CatalogError(message) from damage
 
     def erase_closed_days(self) -> bool:
-        """Erase what tells the pollers of closed days apart from the database's files, if any is left.
+        """Erase the hashes of pollers of closed days from the database's files, if any are left.
 
-        Returns whether nothing is left: False if another transaction prevents it for now.
+        Return whether nothing is left: False if another transaction prevents it for now.
         """
         with self.read_stats() as stats:
             days = stats.days_to_erase()
@@ -229,57 +251,59 @@ class Catalog:
         if not self._database.erase_stats():
             return False
         with self.write_stats() as stats:
-            stats.erased(days)
+            stats.mark_erased(days)
         return True
 
     def failures(self) -> dict[str, Failure]:
-        """Return what fails at present, by task. Raise `CatalogError`."""
+        """Return the current failures by task. Raise `CatalogError`."""
         return decode(self._database.failures())
 
     def set_failure(self, task: str, failure: Failure | None) -> None:
-        """Keep why a task fails, or that it does not. Raise `CatalogError`."""
-        self._database.change_failures(lambda record: changed(record, task, failure))
+        """Store the failure of a task, or None if it succeeded. Raise `CatalogError`."""
+        self._database.change_failures(lambda record: with_failure(record, task, failure))
 
-    def ask(self) -> None:
-        """Ask whoever publishes for a regeneration, who sees it in `Reader.asked`."""
-        with self.writing() as writer:
-            writer.set_meta("asked", str(writer.asked() + 1))
+    def request_refresh(self) -> None:
+        """Request a run from the process that publishes; it reads `CatalogState.refresh_requests`."""
+        with self.write_transaction() as writer:
+            writer.state.refresh_requests += 1
 
     def lock(
-        self, wait: float = 0.0, given_up: Callable[[], bool] = lambda: False
+        self, timeout: float = 0.0, cancelled: Callable[[], bool] = lambda: False
     ) -> contextlib.AbstractContextManager[None]:
-        """Hold the lock of the one writer, waiting for it so many seconds, or until one gives up. Raises `Locked`.
+        """Hold the lock of the writer during a `with` statement. A thread may hold it several times.
 
-        Its holder may ask for it again, around several steps.
+        Args:
+            timeout: Seconds to wait for it; then raise `CatalogLocked`.
+            cancelled: Return whether to stop waiting; then raise `CatalogLocked`.
         """
-        return self._database.lock(RUN, wait, given_up)
+        return self._database.lock(RUN, timeout, cancelled)
 
     def require_lock(self) -> None:
-        """Raise `CatalogError` if the lock that this thread held is lost, with a connection: others may have it now."""
-        if not self._database.holds(RUN):
+        """Raise `CatalogError` if this thread lost the lock with its connection: another process may hold it now."""
+        if not self._database.is_held(RUN):
             raise CatalogError(f"{self.name}: the connection that held the lock is lost, and nothing more is written")
 
-    def leadership(self) -> Leadership:
-        """Give the lock of the one publisher that leads, which is not taken yet."""
-        return self._database.leadership()
+    def leader_lock(self) -> LeaderLock:
+        """Return the lock of the one leader among several publishers, which is not acquired yet."""
+        return self._database.leader_lock()
 
-    def listening(self) -> contextlib.AbstractContextManager[Callable[[float], object]] | None:
-        """Listen for revisions; gives what waits for one, for so many seconds at most. None where nobody tells.
+    def listen_for_revisions(self) -> contextlib.AbstractContextManager[Callable[[float], object]] | None:
+        """Return a context manager yielding `wait(seconds)`, which blocks until a revision is announced.
 
-        Raises `CatalogError`, also while it waits.
+        None if the database has no notifications. Raise `CatalogError`, also while waiting.
         """
-        return self._database.listening()
+        return self._database.listen_for_revisions()
 
     def close(self) -> None:
-        """Let go of all connections."""
+        """Close all connections."""
         self._database.close()
 
 
-def _database(state: str | Path | None, answers_within: float | None) -> Database:
+def _database(state: str | Path | None, statement_timeout: float | None) -> Database:
     if isinstance(state, str):
         from feeds.catalog.postgres import Postgres
 
-        return Postgres(state, answers_within)
+        return Postgres(state, statement_timeout)
     from feeds.catalog.sqlite import Sqlite
 
     return Sqlite(state)

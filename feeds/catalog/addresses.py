@@ -1,63 +1,64 @@
-"""Which articles want which pages, for the one writer."""
+"""Queries that find articles whose pages conflict, for the writer."""
 
 from collections.abc import Iterable
 from typing import Any
 
 import sqlalchemy as sa
 
-from feeds.catalog.linking import LinkWriter
-from feeds.catalog.rows import Claim
-from feeds.catalog.schema import articles, chunks, readings
+from feeds.catalog import schema as t
+from feeds.catalog.links import LinkWriter
+from feeds.catalog.types import PageClaim
 
-_CLAIMS = sa.select(*(articles.c[name] for name in Claim._fields)).where(
-    articles.c.gone.is_(False), articles.c.draft.is_(False), articles.c.page.isnot(None)
+_CLAIMS = sa.select(*(t.articles.c[name] for name in PageClaim._fields)).where(
+    t.articles.c.deleted.is_(False), t.articles.c.draft.is_(False), t.articles.c.page.isnot(None)
 )
-_BELOW_A_FILE = articles.c.page.like("%.htm%/%")  # with a folder that may be named as the file of a page
-_OF_INDEX = sa.or_(articles.c.page.like("%/index"), articles.c.page.like("%/index.html"))
-_TO_DECIDE = sa.and_(articles.c.pending > 0, articles.c.page.isnot(None))
+_BELOW_A_FILE = t.articles.c.page.like("%.htm%/%")  # with a folder that may have the name of another page's file
+_IS_INDEX = sa.or_(t.articles.c.page.like("%/index"), t.articles.c.page.like("%/index.html"))
+_IS_PENDING = sa.and_(t.articles.c.pending > 0, t.articles.c.page.isnot(None))
 
 
 class AddressReader(LinkWriter):
-    """Finds the articles that exclude each other, within one transaction."""
+    """Queries on the pages of articles, within one transaction."""
 
-    def pages_to_decide(self, after: int, limit: int) -> list[tuple[int, str]]:
+    def pending_pages(self, after: int, limit: int) -> list[tuple[int, str]]:
         """Return up to `limit` pending articles that have a page, as (key, page), in the order of their keys."""
-        chosen = sa.select(articles.c.key, articles.c.page).where(_TO_DECIDE, articles.c.key > after)
-        return [(key, page) for key, page in self._connection.execute(chosen.order_by(articles.c.key).limit(limit))]
+        chosen = sa.select(t.articles.c.key, t.articles.c.page).where(_IS_PENDING, t.articles.c.key > after)
+        return [(key, page) for key, page in self._connection.execute(chosen.order_by(t.articles.c.key).limit(limit))]
 
-    def pages_wanted_twice(self) -> set[str]:
-        """Return the pages of pending articles that other articles have too, drafts aside."""
-        wanted = sa.select(articles.c.page).where(_TO_DECIDE)
-        there = (articles.c.page.in_(wanted), articles.c.gone.is_(False), articles.c.draft.is_(False))
-        twice = sa.select(articles.c.page).where(*there).group_by(articles.c.page).having(sa.func.count() > 1)
-        return set(self._connection.scalars(twice))
+    def contested_pages(self) -> set[str]:
+        """Return the pages of pending articles that other articles have too, without drafts."""
+        a = t.articles.c
+        of_pending = sa.select(a.page).where(_IS_PENDING)
+        claims = sa.select(a.page).where(a.page.in_(of_pending), a.deleted.is_(False), a.draft.is_(False))
+        return set(self._connection.scalars(claims.group_by(a.page).having(sa.func.count() > 1)))
 
-    def any_unusual_page(self, *, to_decide: bool) -> bool:
+    def has_unusual_page(self, *, pending_only: bool) -> bool:
         """Return whether the page of any article, or of a pending one, is unusual.
 
         That is at `…/index.html`, or in a folder that may be another page's file.
         """
-        among = _TO_DECIDE if to_decide else articles.c.page.isnot(None)
-        chosen = sa.select(articles.c.key).where(among, sa.or_(_BELOW_A_FILE, _OF_INDEX)).limit(1)
+        among = _IS_PENDING if pending_only else t.articles.c.page.isnot(None)
+        chosen = sa.select(t.articles.c.key).where(among, sa.or_(_BELOW_A_FILE, _IS_INDEX)).limit(1)
         return self._connection.execute(chosen).scalar() is not None
 
-    def claims(self, pages: Iterable[str]) -> list[Claim]:
-        """Return the articles whose pages are at some paths, drafts aside."""
-        found = (self._claims(_CLAIMS.where(articles.c.page.in_(some))) for some in chunks(list(pages)))
-        return [claim for claims in found for claim in claims]
+    def page_claims(self, pages: Iterable[str]) -> list[PageClaim]:
+        """Return the articles whose pages are at these paths, without drafts."""
+        claims = (self._claims(_CLAIMS.where(t.articles.c.page.in_(chunk))) for chunk in t.chunks(list(pages)))
+        return [claim for chunk in claims for claim in chunk]
 
-    def claims_below_files(self) -> list[Claim]:
-        """Return the articles whose pages may need a folder where another's file would be, drafts aside."""
+    def claims_below_files(self) -> list[PageClaim]:
+        """Return the articles whose pages may need a folder where another page's file is, without drafts."""
         return self._claims(_CLAIMS.where(_BELOW_A_FILE))
 
-    def pages_read(self, paths: Iterable[str]) -> dict[str, str | None]:
-        """Return by path the pages of the files that were read and are good; None of a draft, and of one without."""
-        found: dict[str, str | None] = {}
-        page = sa.case((readings.c.draft.is_(False), readings.c.page), else_=sa.null())
-        for some in chunks(list(paths)):
-            chosen = sa.select(readings.c.path, page).where(readings.c.path.in_(some), readings.c.hash.isnot(None))
-            found |= map(tuple, self._connection.execute(chosen))
-        return found
+    def staged_pages(self, paths: Iterable[str]) -> dict[str, str | None]:
+        """Return by path the pages of the staged good versions; None for a draft, and for one without a page."""
+        r = t.readings.c
+        page = sa.case((r.draft.is_(False), r.page), else_=sa.null())
+        pages: dict[str, str | None] = {}
+        for chunk in t.chunks(list(paths)):
+            chosen = sa.select(r.path, page).where(r.path.in_(chunk), r.hash.isnot(None))
+            pages |= map(tuple, self._connection.execute(chosen))
+        return pages
 
-    def _claims(self, chosen: sa.Select[Any]) -> list[Claim]:
-        return list(map(Claim._make, self._connection.execute(chosen)))
+    def _claims(self, chosen: sa.Select[Any]) -> list[PageClaim]:
+        return list(map(PageClaim._make, self._connection.execute(chosen)))

@@ -1,8 +1,8 @@
-"""The current failures: the reason why a task, such as a regeneration, failed, until it succeeds again.
+"""The current failures: why a task, such as a run, failed, until it succeeds again.
 
-A full disk ends just the tasks that would have to write down why. So a failure is kept in two places: in a record of
-fixed size that belongs to the catalog (a file beside it that is overwritten in place, or a row in PostgreSQL), for
-every process and command; and in memory that a publishing process shares with its workers, which needs no disk.
+If the disk is full, tasks fail and can't store the reason. So a failure has two copies: in a record of fixed size that
+belongs to the catalog (a file beside it that is overwritten in place, or a row in PostgreSQL), for every process and
+command; and in memory that the publishing process shares with its workers.
 """
 
 import contextlib
@@ -12,88 +12,88 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Literal, NamedTuple, Protocol, get_args
 
-from feeds.errors import CatalogError, FeedsError
-from feeds.text import one_line
+from feeds.core.errors import CatalogError, FeedsError
+from feeds.core.text import one_line
 
 RECORD_BYTES = 8192
-_LONGEST = 600  # bytes of a reason: the failures of all tasks fit into a record
+_MAX_REASON_BYTES = 600  # so that the failures of all tasks fit into a record
 
 Task = Literal["publish", "before", "export", "purge", "reload"]
 TASKS: tuple[Task, ...] = get_args(Task)
 
 
 class Failure(NamedTuple):
-    """Why a task failed the last time, and since when it does so for this reason."""
+    """The reason why a task failed the last time, and since when it fails for this reason."""
 
     since: datetime
     reason: str  # one sentence for the owner of the site
-    public: str  # the same for anybody: without paths, and without anything that a command printed
+    public_message: str  # the same for the public: without paths and without the output of commands
     exit_code: int
 
     @classmethod
     def of(cls, error: Exception, now: datetime) -> "Failure":
-        """Return the failure that an exception stands for."""
+        """Return the failure for an exception."""
         if isinstance(error, FeedsError):
-            return cls(now, _short(str(error)), error.public, error.exit_code)
+            return cls(now, _short(str(error)), error.public_message, error.exit_code)
         if isinstance(error, OSError) and error.strerror:
             return cls(now, _short(str(error)), error.strerror, FeedsError.exit_code)
         return cls(now, _short(f"{type(error).__name__}: {error}"), "an unexpected error", FeedsError.exit_code)
 
 
-class Memory(Protocol):
+class SharedMemory(Protocol):
     """Memory of `RECORD_BYTES` that may be shared with other processes."""
 
     raw: bytes
 
 
-class Kept(Protocol):
-    """A catalog, as far as it keeps failures."""
+class FailureStore(Protocol):
+    """A catalog, as far as it stores failures."""
 
     def failures(self) -> dict[str, Failure]:
         """Return the failures by task. Raise `CatalogError`."""
 
     def set_failure(self, task: str, failure: Failure | None) -> None:
-        """Keep the failure of a task, or none. Raise `CatalogError`."""
+        """Store the failure of a task, or None if it succeeded. Raise `CatalogError`."""
 
 
 class Failures:
-    """The failures of all tasks, as one process reports or reads them."""
+    """Reports and reads the failures of all tasks."""
 
-    def __init__(self, catalog: Kept, memory: Memory | None = None) -> None:
-        """Share `memory` with other processes; without it, only the catalog tells them."""
+    def __init__(self, catalog: FailureStore, memory: SharedMemory | None = None) -> None:
+        """Share `memory` with other processes; without it, they read failures only from the catalog."""
         self._catalog = catalog
-        self._memory = memory or _Own()
+        self._memory = memory or _OwnMemory()
         self._changing = threading.Lock()
 
-    def failed(self, task: Task, error: Exception) -> None:
-        """Keep why a task failed. Raise nothing: what can't be written to the catalog is in memory."""
+    def record(self, task: Task, error: Exception) -> None:
+        """Store why a task failed; only in memory if the catalog can't be written."""
         failure = Failure.of(error, datetime.now(UTC))
         self._set_in_memory(task, failure)
         with contextlib.suppress(CatalogError):
             self._catalog.set_failure(task, failure)
 
-    def succeeded(self, task: Task) -> None:
-        """Forget why a task failed before."""
+    def clear(self, task: Task) -> None:
+        """Delete the failure of a task that succeeded."""
         self._set_in_memory(task, None)
         with contextlib.suppress(CatalogError):
             self._catalog.set_failure(task, None)
 
-    def left_to_others(self, task: Task) -> None:
-        """Forget the failure in memory: from now on another process carries out the task, and the catalog tells."""
+    def clear_in_memory(self, task: Task) -> None:
+        """Delete the failure in memory, since another process executes the task from now on."""
         self._set_in_memory(task, None)
 
     @contextlib.contextmanager
-    def of(self, task: Task) -> Iterator[None]:
+    def track(self, task: Task) -> Iterator[None]:
         """Report whether a task fails, in a `with` statement around it."""
         try:
             yield
         except Exception as error:
-            self.failed(task, error)
+            self.record(task, error)
             raise
-        self.succeeded(task)
+        self.clear(task)
 
     def in_memory(self) -> dict[str, Failure]:
-        """Return the failures that are known without a look at the catalog."""
+        """Return the failures in memory, without reading the catalog."""
         return decode(self._memory.raw)
 
     def current(self) -> dict[str, Failure]:
@@ -103,22 +103,22 @@ class Failures:
     def _set_in_memory(self, task: str, failure: Failure | None) -> None:
         with self._changing:
             before = self._memory.raw
-            after = changed(before, task, failure)
+            after = with_failure(before, task, failure)
             if after != before:
                 self._memory.raw = after
 
 
-class _Own:
+class _OwnMemory:
     """Memory of this process alone."""
 
     raw = b""
 
 
-def changed(record: bytes, task: str, failure: Failure | None) -> bytes:
-    """Return a record after the failure of a task was set; the record itself if the reason is the same as before."""
+def with_failure(record: bytes, task: str, failure: Failure | None) -> bytes:
+    """Return a record with the failure of a task; the record itself if the reason is the same as before."""
     failures = decode(record)
-    known = failures.pop(task, None)
-    if failure == known or (failure and known and failure[1:] == known[1:]):
+    previous = failures.pop(task, None)
+    if failure == previous or (failure and previous and failure._replace(since=previous.since) == previous):
         return record
     if failure:
         failures[task] = failure
@@ -127,18 +127,18 @@ def changed(record: bytes, task: str, failure: Failure | None) -> bytes:
 
 def encode(failures: dict[str, Failure]) -> bytes:
     """Return the record of failures, in `RECORD_BYTES` bytes."""
-    facts = {task: [failure.since.isoformat(), *failure[1:]] for task, failure in failures.items()}
-    return json.dumps(facts, ensure_ascii=False).encode().ljust(RECORD_BYTES - 1) + b"\n"
+    values = {task: [failure.since.isoformat(), *failure[1:]] for task, failure in failures.items()}
+    return json.dumps(values, ensure_ascii=False).encode().ljust(RECORD_BYTES - 1) + b"\n"
 
 
 def decode(record: bytes) -> dict[str, Failure]:
-    """Return the failures of a record; none of one that is empty, or half written."""
+    """Return the failures of a record; none if it is empty or half written."""
     try:
-        facts = json.loads(record.strip(b"\0 \n") or b"{}")
-        return {task: Failure(datetime.fromisoformat(since), *rest) for task, (since, *rest) in facts.items()}
+        values = json.loads(record.strip(b"\0 \n") or b"{}")
+        return {task: Failure(datetime.fromisoformat(since), *rest) for task, (since, *rest) in values.items()}
     except (ValueError, TypeError, AttributeError):
         return {}
 
 
 def _short(reason: str) -> str:
-    return one_line(reason.encode("utf-8", "replace")[:_LONGEST].decode("utf-8", "ignore"))
+    return one_line(reason.encode("utf-8", "replace")[:_MAX_REASON_BYTES].decode("utf-8", "ignore"))

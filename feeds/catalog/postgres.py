@@ -1,8 +1,8 @@
-"""PostgreSQL: a database that many machines share; one site in each schema, which is the first of the search path.
+"""The PostgreSQL database, which several machines can share: a site is in the first schema of the search path.
 
-What SQLite does with files is done with advisory locks here, keyed by the schema: one of a session for who publishes,
-whose connection alone writes what is published, so that with the connection the right to write is lost; and two of a
-transaction, for who publishes and for who counts.
+Advisory locks, keyed by the schema, replace SQLite's locks on files. The lock of a run belongs to a session, and the
+run writes on that session's connection, so a run that loses its lock can't write. Two locks of a transaction order the
+writers of articles and the writers of statistics.
 """
 
 import contextlib
@@ -15,22 +15,22 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 
 from feeds.catalog import sessions
-from feeds.catalog.engine import (
-    LOOK_EVERY,
-    PATIENCE,
+from feeds.catalog.backend import (
+    LOCK_POLL_INTERVAL_S,
     RUN,
     SHORT_TIMEOUT_S,
-    Leadership,
+    WRITE_TIMEOUT_S,
+    LeaderLock,
     Migrations,
     Rows,
     Statement,
-    carry_out,
-    taken,
-    unusable,
+    execute_many,
+    locked_error,
+    unusable_error,
 )
 from feeds.catalog.schema import METADATA, NO_SAMPLES, POSTGRES_MIGRATIONS, STATS_METADATA, meta
-from feeds.catalog.sessions import CHANNEL, CLIENT, HERE, SERVER, SessionLeadership, listening, number
-from feeds.errors import CatalogAway, CatalogError, ConfigError
+from feeds.catalog.sessions import CHANNEL, CLIENT_SETTINGS, SCHEMA_OID, SERVER_SETTINGS, SessionLeaderLock, lock_number
+from feeds.core.errors import CatalogError, CatalogUnavailable, ConfigError
 
 if TYPE_CHECKING:
     from sqlalchemy.dialects import sqlite
@@ -38,17 +38,17 @@ if TYPE_CHECKING:
 for _index in (index for table in METADATA.sorted_tables for index in table.indexes):
     _index.dialect_options["postgresql"]["where"] = _index.dialect_options["sqlite"].get("where")
 
-_SLOW = 1.0  # seconds: who waited so long for a connection in vain …
-_PAUSE = 5.0  # … isn't kept waiting again for so many times as long
-_PIECE = 1_000  # rows of a copy
-_TRY = sa.text(f"SELECT pg_try_advisory_lock(:lock, {HERE})")
-_UNLOCK = sa.text(f"SELECT pg_advisory_unlock(:lock, {HERE})")
-_TAKE = sa.text(f"SELECT set_config('lock_timeout', :patience, true), pg_advisory_xact_lock(:lock, {HERE})")
+_SLOW_CONNECT_S = 1.0  # a failed connection that took longer is followed by a pause …
+_PAUSE_FACTOR = 5.0  # … of that many times its duration, in which no caller has to wait again
+_COPY_ROWS = 1_000
+_TRY_LOCK = sa.text(f"SELECT pg_try_advisory_lock(:lock, {SCHEMA_OID})")
+_UNLOCK = sa.text(f"SELECT pg_advisory_unlock(:lock, {SCHEMA_OID})")
+_LOCK = sa.text(f"SELECT set_config('lock_timeout', :timeout, true), pg_advisory_xact_lock(:lock, {SCHEMA_OID})")
 _ANNOUNCE = sa.text(f"SELECT pg_notify({CHANNEL}, '')")
-_PUT_IN = """
+_ADD_ENTRIES = """
     INSERT INTO entries (feed, published, id, article, name)
     SELECT feed, published, id, articles.key, name
-    FROM articles CROSS JOIN json_each_text(feeds::json) AS place (feed, name)
+    FROM articles CROSS JOIN json_each_text(feeds::json) AS names (feed, name)
     WHERE articles.key = ANY(%s)
     ORDER BY feed COLLATE "C", published, id COLLATE "C"
     ON CONFLICT (feed, published, id) DO NOTHING
@@ -60,7 +60,7 @@ _REWRITE = (
 )
 _FAILURES_KEY = "failures"
 _FAILURES = sa.select(meta.c.value).where(meta.c.key == _FAILURES_KEY)
-_IS_THERE = sa.text(
+_HAS_TABLES = sa.text(
     "SELECT current_schema(), EXISTS (SELECT 1 FROM pg_class "
     "WHERE relnamespace = quote_ident(current_schema())::regnamespace AND relkind IN ('r', 'p', 'v', 'm', 'f'))"
 )
@@ -71,85 +71,89 @@ class Postgres:
 
     migrations: Migrations = POSTGRES_MIGRATIONS
 
-    def __init__(self, url: str, answers_within: float | None) -> None:
-        """Take a postgresql:// URL, and how many seconds an answer may take, if not any number.
+    def __init__(self, url: str, statement_timeout: float | None) -> None:
+        """Prepare connections, but open none. Raise `ConfigError` if the URL is invalid or the driver is missing.
 
-        Raises `ConfigError` where the driver is missing.
+        Args:
+            url: A postgresql:// URL.
+            statement_timeout: Seconds to wait for a reply before raising `CatalogError`; None waits forever.
         """
-        where = sessions.parsed(url)
-        shown = sa.URL.create("postgresql", where.username, None, where.host, where.port, where.database)
-        self.name = shown.render_as_string()
-        options = " ".join(f"-c {key}={value}" for key, value in SERVER.items())
-        said = where.query.get("options", "")
-        arguments = {key: value for key, value in CLIENT.items() if key not in where.query}
-        arguments["options"] = f"{options} {said if isinstance(said, str) else ' '.join(said)}"
+        parsed = sessions.parse_url(url)
+        without_password = sa.URL.create("postgresql", parsed.username, None, parsed.host, parsed.port, parsed.database)
+        self.name = without_password.render_as_string()
+        options = " ".join(f"-c {key}={value}" for key, value in SERVER_SETTINGS.items())
+        in_url = parsed.query.get("options", "")
+        arguments = {key: value for key, value in CLIENT_SETTINGS.items() if key not in parsed.query}
+        arguments["options"] = f"{options} {in_url if isinstance(in_url, str) else ' '.join(in_url)}"
         try:
             self.engine = sa.create_engine(
-                where.set(drivername="postgresql+psycopg"),
+                parsed.set(drivername="postgresql+psycopg"),
                 connect_args=arguments,
-                use_native_hstore=False,  # which would be looked for
+                use_native_hstore=False,  # saves a query per connection
                 paramstyle="format",  # so that rows may be tuples
             )
         except ImportError:
             raise ConfigError([f"state: {self.name} needs a driver: pip install 'feeds[postgres]'"]) from None
         sa.event.listen(self.engine, "checkout", sessions.require_alive)
-        if answers_within is not None:
-            sessions.end_where_silent(self.engine, answers_within)
+        if statement_timeout is not None:
+            sessions.limit_reply_time(self.engine, statement_timeout)
         self._reads = self.engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
         self._held = threading.local()  # the locks that a thread holds: their connections, by their names
-        self.again_at = float("-inf")  # until when nobody tries to connect
-        self._away = ""  # why not
+        self.paused_until = float("-inf")  # no connection is opened before
+        self._pause_reason = ""
 
     @property
-    def is_there(self) -> bool:
-        """Tell whether there is anything in our schema. Raises `CatalogError` if there is no schema."""
+    def is_created(self) -> bool:
+        """Whether the schema has any table. Raise `CatalogError` if there is no schema."""
         with self._connected(self.engine) as connection:
-            schema, any_ = connection.execute(_IS_THERE).one()
+            schema, any_ = connection.execute(_HAS_TABLES).one()
         if schema is None:
-            raise unusable(self.name, "its search_path names no schema that is there (CREATE SCHEMA makes one)")
+            raise unusable_error(self.name, "its search_path names no existing schema (create one with CREATE SCHEMA)")
         return bool(any_)
 
-    def hide(self) -> None:
-        """Leave it to the database, which has roles and rights of its own."""
+    def restrict_access(self) -> None:
+        """Do nothing: the database has its own roles and permissions."""
 
-    def make(self) -> None:
-        """Leave it to the database's owner to make that."""
+    def create_storage(self) -> None:
+        """Do nothing: the owner of the database creates the schema."""
 
-    def foreign(self) -> CatalogError:
-        """Say how to share a database; nothing in it is ever dropped."""
-        said = "has tables, but no catalog of ours; a schema of our own is named by ?options=-csearch_path%3DNAME"
-        return CatalogError(f"{self.name}: {said} (`state`)")
+    def foreign_error(self) -> CatalogError:
+        """Return an error that says how to share a database; this program never drops others' tables."""
+        reason = "has tables of another program; choose a schema for feeds with ?options=-csearch_path%3DNAME"
+        return CatalogError(f"{self.name}: {reason} (`state`)")
 
     @contextlib.contextmanager
-    def reading(self) -> Iterator[sa.Connection]:
-        """Read one consistent state: that of the first question."""
+    def read_transaction(self) -> Iterator[sa.Connection]:
+        """Open a transaction that sees one state, that of its first query."""
         with self._connected(self._reads) as connection:
             yield connection
 
     @contextlib.contextmanager
-    def writing(self, *, much: bool = False) -> Iterator[sa.Connection]:  # noqa: ARG002  # the server does so always
-        """Write after whoever else does the same. Each statement sees what was committed before it."""
+    def write_transaction(self, *, bulk: bool = False) -> Iterator[sa.Connection]:  # noqa: ARG002  # always as with bulk
+        """Open a transaction after other writers. Each statement sees what was committed before it."""
         held = getattr(self._held, RUN, None)
-        with self.translated() if held else self._connected(self.engine) as connection:
-            ours = held or connection
-            assert ours is not None
-            if ours.invalidated:  # SQLAlchemy would connect again, without the lock
-                raise unusable(self.name, "the connection that held the lock is lost, and nothing more was written")
-            with _locked(ours, "write", PATIENCE):
-                yield ours
+        with self.translated_errors() if held else self._connected(self.engine) as new:
+            connection = held or new
+            assert connection is not None
+            if connection.invalidated:  # SQLAlchemy would connect again, without the lock
+                raise unusable_error(
+                    self.name, "the connection that held the lock is lost, and nothing more was written"
+                )
+            with _locked(connection, "write", WRITE_TIMEOUT_S):
+                yield connection
 
     @contextlib.contextmanager
-    def reading_stats(self) -> Iterator[sa.Connection]:
-        """Read one consistent state."""
-        with self.reading() as connection:
+    def read_stats(self) -> Iterator[sa.Connection]:
+        """Open a transaction that sees one state."""
+        with self.read_transaction() as connection:
             yield connection
 
     @contextlib.contextmanager
-    def writing_stats(self, *, short_timeout: bool = False) -> Iterator[sa.Connection]:
-        """Write after other writers of statistics."""
+    def write_stats(self, *, short_timeout: bool = False) -> Iterator[sa.Connection]:
+        """Open a transaction after other writers of statistics."""
         with (
             self._connected(self.engine) as connection,
-            _locked(connection, "count", SHORT_TIMEOUT_S if short_timeout else PATIENCE),
+            _locked(connection, "count", SHORT_TIMEOUT_S if short_timeout else WRITE_TIMEOUT_S),
         ):
             yield connection
 
@@ -160,12 +164,12 @@ class Postgres:
         FULL would copy rows that they may still see. The server's write-ahead log keeps the rows until it recycles it.
         """
         try:
-            with self.writing_stats(short_timeout=True) as connection:
+            with self.write_stats(short_timeout=True) as connection:
                 for table in ("salts", "visits"):
                     for statement in _REWRITE:
                         connection.exec_driver_sql(statement.format(table))
         except CatalogError as error:
-            if _state_of(error) == "55P03":  # a reader of statistics holds the table
+            if _sqlstate(error) == "55P03":  # a reader of statistics holds the table
                 return False
             raise
         return True
@@ -183,22 +187,22 @@ class Postgres:
             connection.exec_driver_sql(statement)
 
     def repair_stats(self) -> Iterator[tuple[sa.Table, dict[str, Any]]]:
-        """Refuse: a database is its owner's."""
-        raise self._not_ours_to_repair()
+        """Raise `CatalogError`: the owner of the database repairs it."""
+        raise self._repair_error()
 
     @contextlib.contextmanager
-    def lock(self, name: str, wait: float, given_up: Callable[[], bool]) -> Iterator[None]:
-        """Hold a lock for as long as a connection stands."""
+    def lock(self, name: str, timeout: float, cancelled: Callable[[], bool]) -> Iterator[None]:
+        """Hold an advisory lock of a connection, which is lost with the connection."""
         if getattr(self._held, name, None) is not None:
             yield
             return
-        lock = {"lock": number(name)}
+        lock = {"lock": lock_number(name)}
         with self._connected(self.engine) as connection:
-            until = time.monotonic() + wait
-            while not self._answer(connection, _TRY, lock):
-                if time.monotonic() >= until or given_up():
-                    raise taken()
-                time.sleep(LOOK_EVERY)
+            deadline = time.monotonic() + timeout
+            while not self._execute_lock(connection, _TRY_LOCK, lock):
+                if time.monotonic() >= deadline or cancelled():
+                    raise locked_error()
+                time.sleep(LOCK_POLL_INTERVAL_S)
             setattr(self._held, name, connection)
             try:
                 yield
@@ -206,33 +210,33 @@ class Postgres:
                 setattr(self._held, name, None)
                 try:
                     if not connection.invalidated:
-                        self._answer(connection, _UNLOCK, lock)
-                except sa.exc.DBAPIError:  # it is gone, and so is the lock
+                        self._execute_lock(connection, _UNLOCK, lock)
+                except sa.exc.DBAPIError:  # the connection is lost, and the lock with it
                     connection.invalidate()
 
-    def holds(self, name: str) -> bool:
-        """Tell whether the connection that holds a lock stands, as far as is known without a question."""
+    def is_held(self, name: str) -> bool:
+        """Return whether the connection that holds a lock is open, as far as is known without a query."""
         held = getattr(self._held, name, None)
         return held is not None and not (held.invalidated or sessions.is_over(held.connection.driver_connection))
 
-    def leadership(self) -> Leadership:
-        """Give the lock of a session of its own."""
-        return SessionLeadership(self)
+    def leader_lock(self) -> LeaderLock:
+        """Return an advisory lock of a separate session."""
+        return SessionLeaderLock(self)
 
-    def listening(self) -> contextlib.AbstractContextManager[Callable[[float], object]]:
-        """Listen on a connection of its own."""
-        return listening(self)
+    def listen_for_revisions(self) -> contextlib.AbstractContextManager[Callable[[float], object]]:
+        """Listen on a separate connection."""
+        return sessions.listen_for_revisions(self)
 
     @staticmethod
     def insert(table: sa.Table) -> "sqlite.Insert":
-        """Begin an INSERT … ON CONFLICT."""
+        """Return PostgreSQL's INSERT."""
         from sqlalchemy.dialects import postgresql
 
-        return postgresql.insert(table)  # type: ignore[return-value]  # alike in all that is used of them
+        return postgresql.insert(table)  # type: ignore[return-value]  # alike in everything that is used
 
     @staticmethod
     def add(connection: sa.Connection, table: sa.Table, names: Sequence[str], rows: Rows) -> None:
-        """Insert rows by COPY: no question and no answer for each."""
+        """Insert rows with COPY, without a round trip for each."""
         columns = ", ".join(f'"{name}"' for name in names)
         cursor: Any = connection.connection.cursor()
         with contextlib.closing(cursor), cursor.copy(f'COPY "{table.name}" ({columns}) FROM STDIN') as copy:
@@ -241,22 +245,22 @@ class Postgres:
 
     @staticmethod
     def many(connection: sa.Connection, statement: Statement, names: Sequence[str], rows: Rows) -> None:
-        """Carry out a statement for each row; the driver sends them all before it waits for an answer."""
-        carry_out(connection, statement, names, rows)
+        """Execute a statement once per row; the driver sends all before it waits for a reply."""
+        execute_many(connection, statement, names, rows)
 
     @staticmethod
-    def put_in(connection: sa.Connection, keys: Sequence[int]) -> None:
-        """Make entries of articles."""
-        connection.exec_driver_sql(_PUT_IN, (list(keys),))
+    def add_entries(connection: sa.Connection, keys: Sequence[int]) -> None:
+        """Insert the entries of articles."""
+        connection.exec_driver_sql(_ADD_ENTRIES, (list(keys),))
 
     @staticmethod
     def announce(connection: sa.Connection) -> None:
-        """Tell who listens at the schema's channel."""
+        """Notify listeners on the schema's channel."""
         connection.execute(_ANNOUNCE)
 
     def failures(self) -> bytes:
         """Read the row of failures."""
-        with self.reading() as connection:
+        with self.read_transaction() as connection:
             return str(connection.execute(_FAILURES).scalar() or "").encode()
 
     def change_failures(self, change: Callable[[bytes], bytes]) -> None:
@@ -265,87 +269,87 @@ class Postgres:
         after = change(before)
         if after != before:
             row = {"key": _FAILURES_KEY, "value": after.decode().strip()}
-            with self.writing() as connection:
+            with self.write_transaction() as connection:
                 insert = self.insert(meta).values(row)
                 connection.execute(insert.on_conflict_do_update(index_elements=["key"], set_=row))
 
     def reserve_failures(self) -> None:
-        """Do nothing: a row has no place of its own."""
+        """Do nothing: a row has no fixed size."""
 
-    def keep_aside(self) -> Path:
-        """Refuse: a database is its owner's."""
-        raise self._not_ours_to_repair()
+    def move_aside(self) -> Path:
+        """Raise `CatalogError`: the owner of the database repairs it."""
+        raise self._repair_error()
 
-    def _not_ours_to_repair(self) -> CatalogError:
+    def _repair_error(self) -> CatalogError:
         return CatalogError(
-            f"{self.name}: the catalog is damaged, and left as it is: restore it, or empty its schema for a new one"
+            f"{self.name}: the catalog is damaged, and left as it is: restore a backup, or empty the schema"
         )
 
     def copy_to(self, memory: sa.Engine) -> None:
         """Copy table by table."""
         METADATA.create_all(memory)
-        with self.reading() as source, memory.begin() as target:
+        with self.read_transaction() as source, memory.begin() as target:
             for table in METADATA.sorted_tables:
-                rows = source.execution_options(yield_per=_PIECE).execute(sa.select(table))
-                for some in rows.mappings().partitions():
-                    target.execute(table.insert(), [dict(row) for row in some])
+                rows = source.execution_options(yield_per=_COPY_ROWS).execute(sa.select(table))
+                for batch in rows.mappings().partitions():
+                    target.execute(table.insert(), [dict(row) for row in batch])
 
     def close(self) -> None:
-        """Let go of all connections."""
+        """Close all connections."""
         self.engine.dispose()
 
     def forget(self) -> None:
-        """Leave all connections, and their locks, to the process that we come from."""
+        """After a fork, drop inherited connections and their locks without closing them."""
         self.engine.dispose(close=False)
         self._held = threading.local()
 
     @contextlib.contextmanager
     def _connected(self, engine: sa.Engine) -> Iterator[sa.Connection]:
-        """Use a connection, and say in a sentence what goes wrong.
+        """Yield a connection of the pool, and raise `CatalogError` for errors of the database.
 
-        A database that does not even answer is asked seldom: whoever asks for documents meanwhile has to wait for it.
+        After a slow failure to connect, raise `CatalogUnavailable` at once for some time, so that requests fail fast.
         """
-        with self.translated():
-            if time.monotonic() < self.again_at:
-                raise unusable(self.name, self._away, CatalogAway)
+        with self.translated_errors():
+            if time.monotonic() < self.paused_until:
+                raise unusable_error(self.name, self._pause_reason, CatalogUnavailable)
             began = time.monotonic()
             try:
                 connection = engine.connect()
             except sa.exc.OperationalError as error:
                 took = time.monotonic() - began
-                if took > _SLOW:
-                    self.again_at, self._away = time.monotonic() + _PAUSE * took, str(error.orig)
-                raise unusable(self.name, error.orig, CatalogAway) from error
+                if took > _SLOW_CONNECT_S:
+                    self.paused_until, self._pause_reason = time.monotonic() + _PAUSE_FACTOR * took, str(error.orig)
+                raise unusable_error(self.name, error.orig, CatalogUnavailable) from error
             with connection:
                 yield connection
 
     @contextlib.contextmanager
-    def translated(self) -> Iterator[None]:
-        """Say in a sentence what the database or its driver said."""
+    def translated_errors(self) -> Iterator[None]:
+        """Raise `CatalogError` with one sentence for an error of the database or its driver."""
         import psycopg
 
         try:
             yield
         except sa.exc.DBAPIError as error:
-            raise unusable(self.name, error.orig) from error
+            raise unusable_error(self.name, error.orig) from error
         except psycopg.Error as error:  # of a COPY
-            raise unusable(self.name, error) from error
+            raise unusable_error(self.name, error) from error
 
     @staticmethod
-    def _answer(connection: sa.Connection, question: sa.TextClause, values: dict[str, Any]) -> bool:
-        answer = connection.execute(question, values).scalar()
-        connection.commit()  # what is held is held by the session
-        return bool(answer)
+    def _execute_lock(connection: sa.Connection, statement: sa.TextClause, values: dict[str, Any]) -> bool:
+        is_done = connection.execute(statement, values).scalar()
+        connection.commit()  # the lock belongs to the session, not to the transaction
+        return bool(is_done)
 
 
 @contextlib.contextmanager
 def _locked(connection: sa.Connection, lock: str, timeout: float) -> Iterator[None]:
     """Open a transaction that holds an advisory lock; wait `timeout` seconds for it and for other locks."""
     with connection.begin():
-        connection.execute(_TAKE, {"lock": number(lock), "patience": f"{timeout * 1000:.0f}"})
+        connection.execute(_LOCK, {"lock": lock_number(lock), "timeout": f"{timeout * 1000:.0f}"})
         yield
 
 
-def _state_of(error: CatalogError) -> str | None:
-    """Give PostgreSQL's code of what went wrong."""
+def _sqlstate(error: CatalogError) -> str | None:
+    """Return PostgreSQL's error code; None if the error has none."""
     return getattr(getattr(error.__cause__, "orig", None), "sqlstate", None)

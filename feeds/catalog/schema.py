@@ -1,8 +1,8 @@
-"""The tables, and the way to them from those of earlier versions.
+"""The tables, and the migrations from earlier versions. Import as `from feeds.catalog import schema as t`.
 
-A row of `articles` is small, so that what compares and counts reads little; the texts are in a table of their own,
-written once and never changed. `readings` holds what was read of files and is not published yet: a run that is cut
-short has lost nothing, and a catalog of a million articles is written in batches.
+Rows of `articles` are small, so that comparing and counting them reads little; texts are in a separate table, written
+once and never changed. `readings` has the staged files, which were loaded and are not published yet: an interrupted run
+loses nothing, and a catalog of a million articles is written in batches.
 """
 
 from collections.abc import Callable, Iterator
@@ -12,12 +12,12 @@ import sqlalchemy as sa
 
 T = TypeVar("T")
 
-SCHEMA = 11
-_CHUNK = 500  # parameters of one statement
+SCHEMA = 12
+_MAX_PARAMETERS = 500  # of one statement
 
 METADATA = sa.MetaData()
 STATS_METADATA = sa.MetaData()  # with SQLite in a file of their own, so that its pages can be erased
-# as SQLite sorts, and Python: by code points, whatever the database's language
+# sorted by code point, as in SQLite and Python, whatever the database's locale is
 _TEXT = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
 meta = sa.Table(
     "meta",
@@ -40,11 +40,11 @@ texts = sa.Table(
 _VERSION: tuple[Callable[[], "sa.Column[Any]"], ...] = (
     lambda: sa.Column("hash", _TEXT),  # of the file; null if there never was a good one
     lambda: sa.Column("text", sa.Integer),  # in `texts`
-    lambda: sa.Column("slug", _TEXT),  # only if its front matter gives one
-    lambda: sa.Column("given", _TEXT),  # the id, likewise
-    lambda: sa.Column("minted", _TEXT),  # the id that it has if it gives none
-    lambda: sa.Column("feeds", _TEXT),  # that it is in when it is live: {path: name as it spells it}
-    lambda: sa.Column("page", _TEXT),  # the path of its page, if that is one of ours
+    lambda: sa.Column("slug", _TEXT),  # only if its front matter sets one
+    lambda: sa.Column("explicit_id", _TEXT),  # only if its front matter sets one
+    lambda: sa.Column("generated_id", _TEXT),  # the id that it gets without an explicit one
+    lambda: sa.Column("feeds", _TEXT),  # that list it when it is live: {path: name as it spells it}
+    lambda: sa.Column("page", _TEXT),  # the path of its page; null on sites without pages
     lambda: sa.Column("published", sa.BigInteger),
     lambda: sa.Column("expires", sa.BigInteger),
     lambda: sa.Column("draft", sa.Boolean, nullable=False, default=False),
@@ -58,8 +58,8 @@ readings = sa.Table(
     sa.Column("mtime_ns", sa.BigInteger, nullable=False),
     sa.Column("size", sa.BigInteger, nullable=False),
     sa.Column("inode", sa.BigInteger, nullable=False),
-    sa.Column("refused", _TEXT),
-    sa.Column("refused_line", sa.Integer),
+    sa.Column("rejection", _TEXT),
+    sa.Column("rejection_line", sa.Integer),
     *(column() for column in _VERSION),
 )
 articles = sa.Table(
@@ -67,41 +67,41 @@ articles = sa.Table(
     METADATA,
     sa.Column("key", sa.Integer, primary_key=True),
     sa.Column("path", _TEXT, nullable=False, unique=True),
-    # the file as it was last scanned, whatever came of it
+    # the file as it was last scanned, rejected or not
     sa.Column("mtime_ns", sa.BigInteger, nullable=False, default=0),
     sa.Column("size", sa.BigInteger, nullable=False, default=0),
     sa.Column("inode", sa.BigInteger, nullable=False, default=0),
-    sa.Column("gone", sa.Boolean, nullable=False, default=False),
-    sa.Column("refused", _TEXT),
-    sa.Column("refused_line", sa.Integer),
+    sa.Column("deleted", sa.Boolean, nullable=False, default=False),
+    sa.Column("rejection", _TEXT),
+    sa.Column("rejection_line", sa.Integer),
     *(column() for column in _VERSION),  # its last good version
     sa.Column("pending", sa.Integer, nullable=False, server_default="0"),  # TO_DECIDE or EDITED, until a run decides
-    # what the world knows of it
-    sa.Column("id", _TEXT, unique=True),  # once minted or given, for ever
+    # its published state
+    sa.Column("id", _TEXT, unique=True),  # permanent from its first publication
     sa.Column("live", sa.Boolean, nullable=False, default=False),
-    sa.Column("waiting", sa.Boolean, nullable=False, server_default=sa.false()),  # for its hour
-    # its places: when it was published, as the world knows, and the feeds that show it; null: as its version says
-    sa.Column("shown_at", sa.BigInteger),
-    sa.Column("shown_in", _TEXT),
-    sa.Column("revision", sa.Integer, nullable=False, server_default="0"),  # that last changed what the world knows
+    sa.Column("scheduled", sa.Boolean, nullable=False, server_default=sa.false()),
+    # `published` and the feeds of its entries, if they differ from its version; else null
+    sa.Column("entry_published", sa.BigInteger),
+    sa.Column("entry_feeds", _TEXT),
+    sa.Column("revision", sa.Integer, nullable=False, server_default="0"),  # that last changed its published state
     sa.Column("link_urls", _TEXT),  # the URLs of those targets that are live articles, as JSON: {target: URL}
 )
 TO_DECIDE, EDITED = 1, 2
 
 
 def _partial(name: str, column: "sa.Column[Any]", where: sa.ColumnElement[bool]) -> None:
-    sa.Index(name, column, sqlite_where=where)  # PostgreSQL takes it from here: its dialect takes long to import
+    sa.Index(name, column, sqlite_where=where)  # `postgres.py` copies it: its dialect takes long to import
 
 
-_partial("articles_waiting", articles.c.live_from, articles.c.waiting.is_(True))
+_partial("articles_scheduled", articles.c.live_from, articles.c.scheduled.is_(True))
 _partial("articles_expiring", articles.c.expires, articles.c.expires.isnot(None))
-_partial("articles_by_slug", articles.c.slug, articles.c.gone.is_(True))
-# finds moved files; made when a new catalog was filled: while that lasts a page would be written for each article
+_partial("articles_by_slug", articles.c.slug, articles.c.deleted.is_(True))
+# finds moved files; created after the first run, which would write a page of it for each article
 ARTICLES_BY_HASH = sa.Index("articles_by_hash", articles.c.hash)
 articles.indexes.discard(ARTICLES_BY_HASH)
 _partial("articles_by_page", articles.c.page, articles.c.page.isnot(None))
 _partial("articles_pending", articles.c.key, articles.c.pending > 0)
-_partial("articles_refused", articles.c.path, articles.c.refused.isnot(None))
+_partial("articles_rejected", articles.c.path, articles.c.rejection.isnot(None))
 _partial("articles_with_links", articles.c.key, articles.c.links_to.isnot(None))
 links = sa.Table(  # from one article's file to another's, to find whose documents change with an article
     "links",
@@ -133,13 +133,13 @@ feeds = sa.Table(
     sa.Column("revision", sa.Integer, nullable=False),
     sa.Column("changed", sa.BigInteger, nullable=False),
     sa.Column("digest", _TEXT, nullable=False),
-    sa.Column("history", sa.Integer, nullable=False, server_default="0"),
-    sa.Column("shifted", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("archive_revision", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("renumbered_revision", sa.Integer, nullable=False, server_default="0"),
     sa.Column("published", sa.Boolean, nullable=False, server_default=sa.false()),
 )
 sa.Index("feeds_by_revision", feeds.c.revision)
-sa.Index("feeds_by_history", feeds.c.history)
-tombstones = sa.Table(  # what was withdrawn, and is told of
+sa.Index("feeds_by_archive_revision", feeds.c.archive_revision)
+tombstones = sa.Table(  # ids that were withdrawn from feeds
     "tombstones",
     METADATA,
     sa.Column("feed", _TEXT, primary_key=True),
@@ -147,17 +147,17 @@ tombstones = sa.Table(  # what was withdrawn, and is told of
     sa.Column("at", sa.BigInteger, nullable=False),
     sqlite_with_rowid=False,
 )
-renditions = sa.Table(  # what web workers made of live documents, where somebody has to know
+renditions = sa.Table(  # versions of live documents that workers rendered
     "renditions",
     METADATA,
     sa.Column("path", _TEXT, primary_key=True),
     sa.Column("digest", _TEXT, primary_key=True),
-    sa.Column("revision", sa.Integer, nullable=False),  # the stamp of the feed that it shows
+    sa.Column("revision", sa.Integer, nullable=False),  # of the feed
     sa.Column("entries", sa.Integer, nullable=False),
     sa.Column("texts", sa.Integer, nullable=False),  # of them with their full text
     sa.Column("oldest", sa.BigInteger, nullable=False),  # when its last entry was published
 )
-salts = sa.Table(  # the keys of the hashes that tell the pollers of an open day apart
+salts = sa.Table(  # the keys of the hashes that identify the pollers of an open day
     "salts",
     STATS_METADATA,
     sa.Column("day", _TEXT, primary_key=True),  # in UTC: "2026-11-24"
@@ -169,9 +169,9 @@ _COUNTS: tuple[Callable[[], "sa.Column[Any]"], ...] = (
     lambda: sa.Column("unchanged", sa.Integer, nullable=False),  # of them answered with a 304
     lambda: sa.Column("unconditional", sa.Integer, nullable=False),  # of them without a validator
     lambda: sa.Column("bytes", sa.BigInteger, nullable=False),  # of bodies sent
-    lambda: sa.Column("saved", sa.BigInteger, nullable=False),  # and of those that a 304 made needless
+    lambda: sa.Column("saved", sa.BigInteger, nullable=False),  # and of bodies that a 304 replaced
 )
-visits = sa.Table(  # who asked for which feed, in days that are not closed
+visits = sa.Table(  # the polls of each source on open days
     "visits",
     STATS_METADATA,
     sa.Column("day", _TEXT, primary_key=True),
@@ -179,12 +179,12 @@ visits = sa.Table(  # who asked for which feed, in days that are not closed
     sa.Column("reader", _TEXT, primary_key=True),
     sa.Column("kind", _TEXT, primary_key=True),
     sa.Column("source", _TEXT, primary_key=True),
-    sa.Column("subscribers", sa.Integer),  # the most that it said
-    sa.Column("live", sa.Integer, nullable=False),  # polls of live documents: archives make no subscriber
+    sa.Column("subscribers", sa.Integer),  # the largest number that it reported
+    sa.Column("live", sa.Integer, nullable=False),  # polls of live documents; only these count as subscribers
     *(column() for column in _COUNTS),
     sqlite_with_rowid=False,
 )
-audience = sa.Table(  # the totals of closed days; with row ids, by which `mend` finds what is left
+audience = sa.Table(  # the totals of closed days; with row ids, by which `recovery` reads it
     "audience",
     STATS_METADATA,
     sa.Column("day", _TEXT, primary_key=True),
@@ -194,12 +194,12 @@ audience = sa.Table(  # the totals of closed days; with row ids, by which `mend`
     sa.Column("subscribers", sa.Integer, nullable=False),
     *(column() for column in _COUNTS),
 )
-imports = sa.Table(  # how far access logs were read
+imports = sa.Table(  # how far access logs were imported
     "imports",
     STATS_METADATA,
     sa.Column("log", _TEXT, primary_key=True),  # a digest of the first polls in it, without addresses
     sa.Column("offset", sa.BigInteger, nullable=False),  # bytes
-    sa.Column("day", _TEXT, nullable=False),  # when
+    sa.Column("day", _TEXT, nullable=False),  # of the import
 )
 erasures = sa.Table(  # closed days whose deleted rows may still be in the database's files
     "erasures",
@@ -225,8 +225,40 @@ _LIVE_FROM = (
     "UPDATE articles SET live_from = published",
     "DROP INDEX articles_waiting",
     "CREATE INDEX articles_waiting ON articles (live_from) WHERE waiting IS {true}",
-    # every file: keys of front matter that earlier versions did not know
+    # every file: earlier versions ignored some keys of front matter
     _READ_AGAIN,
+)
+FORMER_COLUMNS = {  # by table: the names until schema 11, and those from 12
+    "readings": {
+        "refused": "rejection",
+        "refused_line": "rejection_line",
+        "given": "explicit_id",
+        "minted": "generated_id",
+    },
+    "articles": {
+        "refused": "rejection",
+        "refused_line": "rejection_line",
+        "given": "explicit_id",
+        "minted": "generated_id",
+        "gone": "deleted",
+        "waiting": "scheduled",
+        "shown_at": "entry_published",
+        "shown_in": "entry_feeds",
+    },
+    "feeds": {"history": "archive_revision", "shifted": "renumbered_revision"},
+}
+_RENAMES = (
+    *(
+        f"ALTER TABLE {table} RENAME COLUMN {old} TO {new}"
+        for table, columns in FORMER_COLUMNS.items()
+        for old, new in columns.items()
+    ),
+    "DROP INDEX articles_waiting",
+    "CREATE INDEX articles_scheduled ON articles (live_from) WHERE scheduled IS {true}",
+    "DROP INDEX articles_refused",
+    "CREATE INDEX articles_rejected ON articles (path) WHERE rejection IS NOT NULL",
+    "DROP INDEX feeds_by_history",
+    "CREATE INDEX feeds_by_archive_revision ON feeds (archive_revision)",
 )
 _OF_PLACES = (("articles", "feeds"), ("articles", "shown_in"), ("readings", "feeds"))  # until 7 [[path, name], …]
 SQLITE_MIGRATIONS = {  # from a schema to the next
@@ -246,7 +278,7 @@ SQLITE_MIGRATIONS = {  # from a schema to the next
         """CREATE TABLE readings (path TEXT NOT NULL PRIMARY KEY, mtime_ns BIGINT NOT NULL, size BIGINT NOT NULL,
         inode BIGINT NOT NULL, refused TEXT, refused_line INTEGER, hash TEXT, text INTEGER, slug TEXT, given TEXT,
         minted TEXT, feeds TEXT, published BIGINT, expires BIGINT, draft BOOLEAN NOT NULL)""",
-        "INSERT INTO texts SELECT key, packed(facts, body) FROM articles WHERE hash IS NOT NULL",  # rows.packed_as_text
+        "INSERT INTO texts SELECT key, packed(facts, body) FROM articles WHERE hash IS NOT NULL",  # types.pack_text
         "ALTER TABLE articles ADD COLUMN text INTEGER",
         "ALTER TABLE articles ADD COLUMN given TEXT",
         "ALTER TABLE articles ADD COLUMN minted TEXT",
@@ -266,7 +298,7 @@ SQLITE_MIGRATIONS = {  # from a schema to the next
         "CREATE INDEX articles_waiting ON articles (published) WHERE waiting IS 1",
         "CREATE INDEX articles_by_hash ON articles (hash)",
         'CREATE INDEX articles_pending ON articles ("key") WHERE pending > 0',
-        "INSERT INTO meta VALUES ('read again', 'yes')",  # every file, for what was not kept before
+        "INSERT INTO meta VALUES ('read again', 'yes')",  # for values that were not stored before
     ),
     3: (
         """CREATE TABLE tombstones (feed TEXT NOT NULL, id TEXT NOT NULL, at BIGINT NOT NULL, PRIMARY KEY (feed, id))
@@ -296,7 +328,7 @@ SQLITE_MIGRATIONS = {  # from a schema to the next
     7: tuple(
         f"""UPDATE {table} SET {column} = (
         SELECT json_group_object(json_extract(value, '$[0]'), json_extract(value, '$[1]')) FROM json_each({column}))
-        WHERE {column} IS NOT NULL"""  # noqa: S608  # our own names
+        WHERE {column} IS NOT NULL"""  # noqa: S608  # constants
         for table, column in _OF_PLACES
     ),
     8: (  # the rows were copied to the statistics' own file (`sqlite.Sqlite.prepare_migration`)
@@ -313,6 +345,7 @@ SQLITE_MIGRATIONS = {  # from a schema to the next
         PRIMARY KEY (target, article)) WITHOUT ROWID""",
         *_LINKS_INDEXES,
     ),
+    11: tuple(statement.format(true=1) for statement in _RENAMES),
 }
 NO_SAMPLES = (  # PostgreSQL: keep ANALYZE from copying hashes and keys to pg_statistic, where nothing erases them
     "ALTER TABLE visits ALTER COLUMN source SET STATISTICS 0",
@@ -322,7 +355,7 @@ POSTGRES_MIGRATIONS: dict[int, tuple[str, ...]] = {  # its first schema was 7
     7: tuple(
         f"""UPDATE {table} SET {column} = coalesce((
         SELECT json_object_agg(value ->> 0, value ->> 1) FROM json_array_elements({column}::json))::text, '{{}}')
-        WHERE {column} IS NOT NULL"""  # noqa: S608  # our own names
+        WHERE {column} IS NOT NULL"""  # noqa: S608  # constants
         for table, column in _OF_PLACES
     ),
     8: (
@@ -339,12 +372,13 @@ POSTGRES_MIGRATIONS: dict[int, tuple[str, ...]] = {  # its first schema was 7
         PRIMARY KEY (target, article))""",
         *_LINKS_INDEXES,
     ),
+    11: tuple(statement.format(true="true") for statement in _RENAMES),
 }
 OLDEST_FIRST = (entries.c.published, entries.c.id)
 NEWEST_FIRST = tuple(column.desc() for column in OLDEST_FIRST)
 
 
 def chunks(items: list[T]) -> Iterator[list[T]]:
-    """Give items in lists that fit the parameters of one statement."""
-    for start in range(0, len(items), _CHUNK):
-        yield items[start : start + _CHUNK]
+    """Yield items in lists that fit the parameters of one statement."""
+    for start in range(0, len(items), _MAX_PARAMETERS):
+        yield items[start : start + _MAX_PARAMETERS]

@@ -1,4 +1,4 @@
-"""Connections to PostgreSQL, and two sessions that last, on some of their own: one that leads, and one that listens."""
+"""Connections to PostgreSQL, and two long-lived sessions outside the pool: the leader lock and the listener."""
 
 import contextlib
 import select
@@ -7,180 +7,194 @@ import time
 import uuid
 import zlib
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 import sqlalchemy as sa
 
-from feeds.catalog.engine import RUN
-from feeds.errors import CatalogError, ConfigError
+from feeds.catalog.backend import RUN
+from feeds.core.errors import CatalogError, ConfigError
 
 if TYPE_CHECKING:
     import psycopg
 
-    from feeds.catalog.postgres import Postgres
-
-HERE = "quote_ident(current_schema())::regnamespace::oid::int"
-CHANNEL = f"'feeds_' || {HERE}"
-_GONE = 10_000  # ms without an answer of the network after which a connection is gone, and with it its locks
-CLIENT: dict[str, Any] = {
+SCHEMA_OID = "quote_ident(current_schema())::regnamespace::oid::int"
+CHANNEL = f"'feeds_' || {SCHEMA_OID}"
+_NETWORK_TIMEOUT_MS = 10_000  # without an answer of the network, after which a connection and its locks are lost
+CLIENT_SETTINGS: dict[str, Any] = {
     "connect_timeout": 5,  # seconds
     "keepalives_idle": 5,
     "keepalives_interval": 2,
     "keepalives_count": 3,
-    "tcp_user_timeout": _GONE,
+    "tcp_user_timeout": _NETWORK_TIMEOUT_MS,
     "application_name": "feeds",
     "client_encoding": "utf8",
 }
-SERVER = {  # of our sessions; what the owner says in `options` comes later, and wins
+SERVER_SETTINGS = {  # of each session; `options` in the URL come later, and override them
     "tcp_keepalives_idle": 5,
     "tcp_keepalives_interval": 2,
     "tcp_keepalives_count": 3,
-    "tcp_user_timeout": _GONE,
-    "client_connection_check_interval": 2_000,  # ms: who is gone holds no lock while a statement runs on
+    "tcp_user_timeout": _NETWORK_TIMEOUT_MS,
+    "client_connection_check_interval": 2_000,  # ms: a lost client holds no lock while a statement runs on
     "jit": "off",
 }
 
 
-def number(name: str) -> int:
-    """Give the number by which a lock goes in the whole database, beside the schema's."""
+def lock_number(name: str) -> int:
+    """Return the number of an advisory lock, which is unique together with the schema's."""
     return zlib.crc32(f"feeds {name}".encode()) - (1 << 31)
 
 
-def parsed(url: str) -> sa.URL:
-    """Take a postgresql:// URL apart. Raises `ConfigError`, which shows nothing of it."""
+def parse_url(url: str) -> sa.URL:
+    """Return a parsed postgresql:// URL. Raise `ConfigError`, which does not show the URL, if it is invalid."""
     try:
-        where = sa.make_url(url)
+        parsed = sa.make_url(url)
     except (sa.exc.ArgumentError, ValueError):
-        raise ConfigError(["state: is no address of a database: postgresql://USER@HOST/DATABASE"]) from None
-    if where.host and "@" in where.host:  # which is not shown: it is a part of the password
-        raise ConfigError(["state: a character of the password that means something in a URL is written like %40"])
-    return where
+        raise ConfigError(["state: must be the URL of a database, such as postgresql://USER@HOST/DATABASE"]) from None
+    if parsed.host and "@" in parsed.host:  # which is not shown: it is a part of the password
+        raise ConfigError(["state: special characters in the password must be percent-encoded, such as %40 for @"])
+    return parsed
 
 
 def require_alive(raw: Any, _record: Any, _proxy: Any) -> None:
-    """Have a connection replaced that says something unasked: mostly, that it is over. It costs no question."""
+    """Discard a pooled connection that the server closed (SQLAlchemy's `checkout` event). No round trip."""
     if is_over(raw):
         raise sa.exc.DisconnectionError
 
 
 def is_over(raw: Any) -> bool:
-    """Tell whether a connection that nobody uses is known to be over, without a question."""
+    """Return whether an idle connection is known to be closed, without a query: its socket has unread data."""
     if raw.closed:  # it has no socket then
         return True
-    waiting = select.poll()
-    waiting.register(raw.pgconn.socket, select.POLLIN)
-    return bool(waiting.poll(0))
+    poll = select.poll()
+    poll.register(raw.pgconn.socket, select.POLLIN)
+    return bool(poll.poll(0))
 
 
-def end_where_silent(engine: sa.Engine, within: float) -> None:
-    """Have an engine's connections end where an answer takes more than so many seconds, as psycopg.OperationalError.
+def limit_reply_time(engine: sa.Engine, seconds: float) -> None:
+    """Close an engine's connections that wait longer than this for a reply, with psycopg.OperationalError.
 
-    A database that hangs may never give it, and its server takes what is sent all the same, so that no timeout of the
-    network says so.
+    The server of a database that hangs still accepts data, so no timeout of the network applies.
     """
     import psycopg
 
-    class Impatient(psycopg.Connection[Any]):
+    class TimeLimitedSession(psycopg.Connection[Any]):
         def wait(self, gen: Any, interval: float = 0.1, timeout: float | None = None) -> Any:
-            until = time.monotonic() + within
+            deadline = time.monotonic() + seconds
             try:
-                return super().wait(gen, interval, within if timeout is None else timeout)
+                return super().wait(gen, interval, seconds if timeout is None else timeout)
             except psycopg.OperationalError:
-                if timeout is not None or time.monotonic() < until:
+                if timeout is not None or time.monotonic() < deadline:
                     raise
-                self.close()  # what comes of it may still be under way
-                raise psycopg.OperationalError(f"it has not answered for {within:g} s") from None
+                self.close()  # a late reply may still arrive
+                raise psycopg.OperationalError(f"no reply for {seconds:g} s") from None
 
     def connect(_dialect: object, _record: object, arguments: Any, values: Any) -> Any:
-        return Impatient.connect(*arguments, **values)
+        return TimeLimitedSession.connect(*arguments, **values)
 
     sa.event.listen(engine, "do_connect", connect)
 
 
-_SILENCE = 5_000  # ms after which the database ends a leader's session: it is asked something every second
-_PUBLISHER = "feeds publisher"  # and a number: as which the connections of who can lead are known
-_END_SILENT = f"""
-    SELECT set_config(name, '{_SILENCE}', false) FROM pg_settings WHERE name = 'idle_session_timeout'
-"""  # noqa: S608  # all ours
-_TAKE = f"SELECT pg_try_advisory_lock({number('lead')}, {HERE})"
-_END_OTHERS = f"""
+_IDLE_TIMEOUT_MS = 5_000  # after which the server ends a leader's session, which sends a query every second
+_PUBLISHER = "feeds publisher"  # and a number: the application name of processes that can lead
+_SET_IDLE_TIMEOUT = f"""
+    SELECT set_config(name, '{_IDLE_TIMEOUT_MS}', false) FROM pg_settings WHERE name = 'idle_session_timeout'
+"""  # noqa: S608  # constants
+_ACQUIRE = f"SELECT pg_try_advisory_lock({lock_number('lead')}, {SCHEMA_OID})"
+_END_OTHER_RUNS = f"""
     SELECT count(pg_terminate_backend(pid)) FROM pg_locks JOIN pg_stat_activity USING (pid)
     WHERE locktype = 'advisory' AND granted AND datname = current_database() AND database = datid
-      AND classid::bigint::bit(32)::int = {number(RUN)} AND objid::bigint::bit(32)::int = {HERE}
+      AND classid::bigint::bit(32)::int = {lock_number(RUN)} AND objid::bigint::bit(32)::int = {SCHEMA_OID}
       AND application_name LIKE '{_PUBLISHER} %' AND application_name <> current_setting('application_name')
-"""  # noqa: S608  # all ours; of the runs, those of publishers: `feeds build` goes on
+"""  # noqa: S608  # constants; runs of `feeds build` go on
 
 
-def open_session(postgres: "Postgres") -> "psycopg.Connection[Any]":
-    """Open a connection that is nobody else's, each of whose statements stands for itself. Raises `CatalogError`.
+class Connections(Protocol):
+    """The connections of a catalog in PostgreSQL."""
 
-    Whoever wants one asks again and again, however long the database has been away, and so finds out first.
+    engine: sa.Engine
+    paused_until: float  # by the monotonic clock, after failed connections
+
+    def translated_errors(self) -> contextlib.AbstractContextManager[None]:
+        """Raise errors of the database as `CatalogError`."""
+
+    def close(self) -> None:
+        """Close the pool."""
+
+
+def open_session(postgres: Connections) -> "psycopg.Connection[Any]":
+    """Return a connection outside the pool, in autocommit mode. Raise `CatalogError`.
+
+    Callers try again at short intervals. When one succeeds, the pause after failed connections ends.
     """
-    with postgres.translated():
+    with postgres.translated_errors():
         pooled = postgres.engine.raw_connection()
         session = cast("psycopg.Connection[Any]", pooled.driver_connection)
         pooled.detach()
         session.autocommit = True
-    postgres.again_at = float("-inf")
+    postgres.paused_until = float("-inf")
     return session
 
 
-class SessionLeadership:
-    """A lock of a session's. The database lets go of it when the session ends, or nothing has come for some seconds.
+class SessionLeaderLock:
+    """The leader lock as an advisory lock of a session. The database releases it when the session ends or is silent.
 
-    So a leader that is stopped, or whose network is cut, leads no more. A run that it had under way holds a connection
-    of its own: who leads next ends that, and what that run had not committed is not.
+    So a publisher that is stopped or disconnected stops being the leader. Its run may still hold the lock of runs on
+    another connection; the next leader ends that one, which rolls the run back.
     """
 
-    def __init__(self, postgres: "Postgres") -> None:
+    def __init__(self, postgres: Connections) -> None:
         self._postgres = postgres
         self._session: psycopg.Connection[Any] | None = None
-        self._asking = threading.Lock()
+        self._querying = threading.Lock()
         name = f"{_PUBLISHER} {uuid.uuid4().hex[:12]}"
-        sa.event.listen(postgres.engine, "do_connect", lambda *said: said[3].update(application_name=name))
-        postgres.close()  # what is known by another name
 
-    def take(self) -> bool:
-        """Take it if nobody has it. Raises `CatalogError`."""
-        with self._asking:
+        def set_name(_dialect: object, _record: object, _arguments: object, values: dict[str, Any]) -> None:
+            values["application_name"] = name
+
+        sa.event.listen(postgres.engine, "do_connect", set_name)
+        postgres.close()  # connections with another name
+
+    def acquire(self) -> bool:
+        """Acquire the lock if it is free. Return whether this process holds it. Raise `CatalogError`."""
+        with self._querying:
             if self._session is None:
                 self._session = open_session(self._postgres)
-                self._ask(_END_SILENT)
-            if not self._ask(_TAKE):
+                self._query(_SET_IDLE_TIMEOUT)
+            if not self._query(_ACQUIRE):
                 return False
-            self._ask(_END_OTHERS)
+            self._query(_END_OTHER_RUNS)
             return True
 
-    def holds(self) -> bool:
-        """Tell whether it is ours still: as long as its session answers."""
-        with self._asking:
+    def is_held(self) -> bool:
+        """Return whether this process still holds the lock, that is, whether its session replies."""
+        with self._querying:
             try:
-                return bool(self._ask("SELECT 1"))
+                return bool(self._query("SELECT 1"))
             except CatalogError:
                 return False
 
-    def give_up(self) -> None:
-        """Let others have it."""
+    def release(self) -> None:
+        """Release the lock by closing the session."""
         session, self._session = self._session, None
         if session:
             session.close()
 
-    def _ask(self, question: str) -> object:
+    def _query(self, query: str) -> object:
         if self._session is None:
             return None
         try:
-            with self._postgres.translated():
-                row = self._session.execute(question.encode()).fetchone()
+            with self._postgres.translated_errors():
+                row = self._session.execute(query.encode()).fetchone()
                 return row[0] if row else None
         except CatalogError:
-            self.give_up()
+            self.release()
             raise
 
 
 @contextlib.contextmanager
-def listening(postgres: "Postgres") -> Iterator[Callable[[float], None]]:
-    """Listen for revisions; gives what waits for one, for so many seconds at most. Raises `CatalogError`."""
-    with contextlib.closing(open_session(postgres)) as session, postgres.translated():
+def listen_for_revisions(postgres: Connections) -> Iterator[Callable[[float], None]]:
+    """Yield `wait(seconds)`, which blocks until a revision is announced. Raise `CatalogError`, also while waiting."""
+    with contextlib.closing(open_session(postgres)) as session, postgres.translated_errors():
         row = session.execute(f"SELECT {CHANNEL}".encode()).fetchone()
         session.execute(f'LISTEN "{row[0] if row else ""}"'.encode())
 

@@ -1,6 +1,6 @@
-"""SQLite: a file for the catalog and one for poll statistics, in WAL mode: readers go on while the writer writes.
+"""The SQLite database: a file for the catalog and one for poll statistics, in WAL mode: writers do not block readers.
 
-A file may be taken away, or another put in its place, at any time: what is at its path now is what counts.
+Someone may delete or replace a file at any time. Each transaction uses the file that is at the path when it begins.
 
 Statistics are in `FILE.stats`, since SQLite can erase deleted rows only by rewriting a file. `secure_delete` does not
 do that: when a B-tree moves rows to another page, copies stay in the unused part of the old one.
@@ -20,47 +20,47 @@ from typing import TYPE_CHECKING, Any, cast
 
 import sqlalchemy as sa
 
-from feeds.catalog import mend
-from feeds.catalog.engine import (
-    LOOK_EVERY,
-    PATIENCE,
+from feeds.catalog import recovery
+from feeds.catalog.backend import (
+    LOCK_POLL_INTERVAL_S,
     RUN,
     SHORT_TIMEOUT_S,
-    Leadership,
+    WRITE_TIMEOUT_S,
+    LeaderLock,
     Migrations,
     Rows,
     Statement,
-    carry_out,
-    taken,
-    unusable,
+    execute_many,
+    locked_error,
+    unusable_error,
 )
 from feeds.catalog.failures import RECORD_BYTES
-from feeds.catalog.leadership import Alone, FileLeadership, private, try_lock
-from feeds.catalog.rows import packed_as_text
+from feeds.catalog.leader_lock import FileLeaderLock, NullLeaderLock, open_private, try_lock
 from feeds.catalog.schema import SQLITE_MIGRATIONS, STATS_METADATA, audience, imports
-from feeds.errors import CatalogDamaged, CatalogError
+from feeds.catalog.types import pack_text
+from feeds.core.errors import CatalogDamaged, CatalogError
 
 if TYPE_CHECKING:
     from sqlalchemy.dialects import sqlite
 
-_OWNERS_ALONE = 0o600  # mode of a file
-_OTHERS = 0o007  # what everybody else on the machine may do
-_DAMAGE = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
-_PAGE = 16 << 10  # bytes: an entry's row takes 200, and a whole archive has a million of them in ten thousand pages
-_LARGE_LOG = 4096  # pages, after which a commit clears it: each is copied to its place once, not often
-_TRIES = 5  # to clear it while more is committed
-_READERS_ROOM, _WRITERS_ROOM = 16 << 10, 64 << 10  # KiB of the database that are held
-_STATS = "stats"  # suffix of the file of the statistics, and the lock of who creates or replaces it
-_STATS_LOG_PAGES = 1000  # of the write-ahead log of the statistics, after which a commit copies them to their place
+_PRIVATE_MODE = 0o600
+_OTHERS_MODE = 0o007  # the permissions of everyone but owner and group
+_DAMAGE_CODES = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
+_PAGE_BYTES = 16 << 10  # an entry's row takes 200 bytes, so a large page saves I/O with a million entries
+_CHECKPOINT_PAGES = 4096  # of the write-ahead log, after which a commit copies it: each changed page once, not often
+_MAX_CHECKPOINTS = 5  # tries to copy the whole log while more is committed
+_READ_CACHE_KIB, _WRITE_CACHE_KIB = 16 << 10, 64 << 10
+_STATS = "stats"  # the suffix of the file of the statistics, and the lock to create or replace it
+_STATS_CHECKPOINT_PAGES = 1000
 _STATS_IN_CATALOG = range(7, 9)  # schemas that have the statistics in the catalog itself
 
-# "OR FAIL": by default each page would be kept as it was before the statement, and whoever fails rolls all back anyway
-_PUT_IN = """
+# "OR FAIL" spares a statement journal of each changed page; after an error the transaction is rolled back anyway
+_ADD_ENTRIES = """
 INSERT OR FAIL INTO entries (feed, published, id, article, name)
-SELECT place.key, published, articles.id, articles.key, place.value
+SELECT feed.key, published, articles.id, articles.key, feed.value
 FROM json_each(?) AS chosen
 CROSS JOIN articles ON articles.key = chosen.value
-CROSS JOIN json_each(feeds) AS place
+CROSS JOIN json_each(feeds) AS feed
 WHERE true
 ORDER BY 1, 2, 3
 ON CONFLICT (feed, published, id) DO NOTHING
@@ -68,7 +68,7 @@ ON CONFLICT (feed, published, id) DO NOTHING
 
 
 class Sqlite:
-    """A catalog in a file, or in memory (`None`) for a run that leaves nothing behind."""
+    """A catalog in a file, or in memory (`None`) for a run that stores nothing."""
 
     migrations: Migrations = SQLITE_MIGRATIONS
 
@@ -80,67 +80,70 @@ class Sqlite:
         self._failures_file = Path(f"{file}.failures")
         self._failures = b""  # of a catalog in memory
         self.engine = self._catalog.engine
-        self._clearing: threading.Thread | None = None  # copies a large log to its place
+        self._checkpointing: threading.Thread | None = None  # copies a large write-ahead log to the database
         self._held = threading.local()  # the locks that a thread holds, by their names
 
     @property
-    def is_there(self) -> bool:
-        """Tell whether there is a file at our path."""
+    def is_created(self) -> bool:
+        """Whether there is a file at the path."""
         return self._file is None or self._file.exists()
 
-    def make(self) -> None:
-        """Make the file; how large its pages are, and that it is in WAL mode, stays in it."""
+    def create_storage(self) -> None:
+        """Create the file, and set what SQLite stores in it: the page size and WAL mode."""
         if self._file:
             with _translated(self.name):
                 if not self._file.exists():
                     _remove_logs(self.name)
-                self._file.touch(_OWNERS_ALONE)  # and what SQLite adds beside it
+                self._file.touch(_PRIVATE_MODE)  # SQLite creates its other files with the same mode
                 self._catalog.follow()
                 with contextlib.closing(self.engine.raw_connection()) as raw:
-                    raw.cursor().execute(f"PRAGMA page_size={_PAGE}")
+                    raw.cursor().execute(f"PRAGMA page_size={_PAGE_BYTES}")
                     raw.cursor().execute("PRAGMA journal_mode=WAL")
 
-    def hide(self) -> None:
-        """Take the rights that an earlier version left to everybody on the machine. A group keeps its rights."""
+    def restrict_access(self) -> None:
+        """Remove the permissions that an earlier version left to others. A group keeps its permissions."""
         for file in self._file.parent.glob(f"{glob.escape(self._file.name)}*") if self._file else ():
-            with contextlib.suppress(OSError):  # another's file, or one that is gone by now
+            with contextlib.suppress(OSError):  # another user's file, or one that was just deleted
                 mode = file.stat().st_mode
-                if mode & _OTHERS:
+                if mode & _OTHERS_MODE:
                     file.chmod(mode & 0o770)
 
-    def foreign(self) -> CatalogError:
-        """Say that it may be kept aside."""
-        return CatalogDamaged(f"{self.name}: a database, but not a catalog of ours (`state` names it)")
+    def foreign_error(self) -> CatalogError:
+        """Return `CatalogDamaged`, so that the file is kept aside."""
+        return CatalogDamaged(f"{self.name}: a database of another program, not a catalog (`state` names it)")
 
     @contextlib.contextmanager
-    def reading(self) -> Iterator[sa.Connection]:
-        """Read one consistent state."""
-        with self._catalog.reading() as connection:
+    def read_transaction(self) -> Iterator[sa.Connection]:
+        """Open a transaction that sees one state."""
+        with self._catalog.read_transaction() as connection:
             yield connection
 
     @contextlib.contextmanager
-    def writing(self, *, much: bool = False) -> Iterator[sa.Connection]:
+    def write_transaction(self, *, bulk: bool = False) -> Iterator[sa.Connection]:
         """Open a transaction that holds the write lock from its beginning: a reader can't take it later."""
-        much = much and self._file is not None
-        with self._catalog.writing(room=_WRITERS_ROOM, log=0 if much else _LARGE_LOG) as connection:
+        bulk = bulk and self._file is not None
+        log_pages = 0 if bulk else _CHECKPOINT_PAGES
+        with self._catalog.write_transaction(cache_kib=_WRITE_CACHE_KIB, log_pages=log_pages) as connection:
             yield connection
-        if much:
-            self._clearing = threading.Thread(target=self._clear_log, name="log")
-            self._clearing.start()
+        if bulk:
+            self._checkpointing = threading.Thread(target=self._checkpoint, name="checkpoint")
+            self._checkpointing.start()
 
     @contextlib.contextmanager
-    def reading_stats(self) -> Iterator[sa.Connection]:
-        """Read the file of the statistics, or nothing where there is none."""
-        with self._stats_to_read().reading() as connection:
+    def read_stats(self) -> Iterator[sa.Connection]:
+        """Open a transaction on the file of the statistics, or on empty tables if there is none."""
+        with self._stats_to_read().read_transaction() as connection:
             yield connection
 
     @contextlib.contextmanager
-    def writing_stats(self, *, short_timeout: bool = False) -> Iterator[sa.Connection]:
-        """Write to the file of the statistics; create it if there is none, but never without a catalog beside it."""
+    def write_stats(self, *, short_timeout: bool = False) -> Iterator[sa.Connection]:
+        """Open a transaction on the file of the statistics; create it if there is none and there is a catalog."""
         self._catalog.follow()
         self._create_stats_file()
-        timeout = SHORT_TIMEOUT_S if short_timeout else PATIENCE
-        with self._stats.writing(room=_READERS_ROOM, log=_STATS_LOG_PAGES, timeout=timeout) as connection:
+        timeout = SHORT_TIMEOUT_S if short_timeout else WRITE_TIMEOUT_S
+        with self._stats.write_transaction(
+            cache_kib=_READ_CACHE_KIB, log_pages=_STATS_CHECKPOINT_PAGES, timeout=timeout
+        ) as connection:
             yield connection
 
     def erase_stats(self) -> bool:
@@ -174,8 +177,8 @@ class Sqlite:
         ):
             raw.execute("ATTACH ? AS old", (self.name,))
             raw.execute("BEGIN IMMEDIATE")
-            there = {name for (name,) in raw.execute("SELECT name FROM old.sqlite_master WHERE type = 'table'")}
-            for table in there & set(STATS_METADATA.tables):
+            tables = {name for (name,) in raw.execute("SELECT name FROM old.sqlite_master WHERE type = 'table'")}
+            for table in tables & set(STATS_METADATA.tables):
                 columns = ", ".join(f'"{column.name}"' for column in STATS_METADATA.tables[table].c)
                 raw.execute(f"INSERT OR IGNORE INTO main.{table} ({columns}) SELECT {columns} FROM old.{table}")  # noqa: S608
             raw.execute("COMMIT")
@@ -190,73 +193,73 @@ class Sqlite:
         """Create nothing: the first writer of statistics creates their file."""
 
     def repair_stats(self) -> Iterator[tuple[sa.Table, dict[str, Any]]]:
-        """Yield the totals and what is known of logs; the hashes of open days are deleted with the damaged file."""
-        with self.lock(_STATS, PATIENCE, lambda: False):
+        """Yield the totals and the log positions; the hashes of open days are deleted with the damaged file."""
+        with self.lock(_STATS, WRITE_TIMEOUT_S, lambda: False):
             if not self._stats.is_current:
                 return  # another process has replaced it
             self._stats.engine.dispose()
             try:
-                aside = mend.keep_aside(Path(self._stats.name))
+                aside = recovery.move_aside(Path(self._stats.name))
                 for table in (audience, imports):
-                    for row in mend.rows(aside, table.name, "rowid"):
+                    for row in recovery.rows(aside, table.name, "rowid"):
                         yield table, row
                 for file in aside.parent.glob(f"{aside.name}*"):
                     file.unlink()
             except OSError as error:
-                raise unusable(self._stats.name, error.strerror) from error
+                raise unusable_error(self._stats.name, error.strerror) from error
 
-    def _clear_log(self) -> None:
-        """Copy what the log has to its place, for which a disk takes seconds; if it can't, the next commit does."""
+    def _checkpoint(self) -> None:
+        """Copy the write-ahead log to the database, which may take seconds; if this fails, the next commit does it."""
         with (
             contextlib.suppress(sa.exc.DBAPIError, sqlite3.Error),
             contextlib.closing(self.engine.raw_connection()) as raw,
         ):
             cursor = cast("Any", raw.cursor())
-            known = -1
-            for _ in range(_TRIES):  # the disk is asked to keep it when nothing was committed meanwhile
-                _, in_log, _ = cursor.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
-                if in_log == known:
+            copied = -1
+            for _ in range(_MAX_CHECKPOINTS):  # until nothing was committed meanwhile
+                _, log_pages, _ = cursor.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+                if log_pages == copied:
                     break
-                known = in_log
+                copied = log_pages
 
     @contextlib.contextmanager
-    def lock(self, name: str, wait: float, given_up: Callable[[], bool]) -> Iterator[None]:
-        """Hold a lock on a file beside ours."""
+    def lock(self, name: str, timeout: float, cancelled: Callable[[], bool]) -> Iterator[None]:
+        """Hold a lock on a file beside the catalog."""
         if self._file is None or getattr(self._held, name, False):
             yield
             return
         suffix = ".lock" if name == RUN else f".{name}.lock"
         try:
             self._file.parent.mkdir(parents=True, exist_ok=True)
-            handle = open(f"{self._file}{suffix}", "w", encoding="ascii", opener=private)  # noqa: SIM115  # closed below
+            handle = open(f"{self._file}{suffix}", "w", encoding="ascii", opener=open_private)  # noqa: SIM115  # closed below
         except OSError as error:
-            raise unusable(self.name, error.strerror) from error
+            raise unusable_error(self.name, error.strerror) from error
         with handle:
-            until = time.monotonic() + wait
+            deadline = time.monotonic() + timeout
             while not try_lock(handle.fileno()):
-                if time.monotonic() >= until or given_up():
-                    raise taken()
-                time.sleep(LOOK_EVERY)
+                if time.monotonic() >= deadline or cancelled():
+                    raise locked_error()
+                time.sleep(LOCK_POLL_INTERVAL_S)
             setattr(self._held, name, True)
             try:
                 yield
             finally:
                 setattr(self._held, name, False)
 
-    def holds(self, name: str) -> bool:
-        """Tell whether this thread has taken a lock: a file's is not lost."""
+    def is_held(self, name: str) -> bool:
+        """Return whether this thread has acquired a lock: a lock on a file is never lost."""
         return self._file is None or getattr(self._held, name, False)
 
-    def leadership(self) -> Leadership:
-        """Give the lock of another file beside ours."""
-        return FileLeadership(self._file) if self._file else Alone()
+    def leader_lock(self) -> LeaderLock:
+        """Return the lock on another file beside the catalog."""
+        return FileLeaderLock(self._file) if self._file else NullLeaderLock()
 
-    def listening(self) -> None:
-        """Leave it to who reads to look again."""
+    def listen_for_revisions(self) -> None:
+        """Return None: SQLite has no notifications, and checking for a revision is cheap."""
 
     @staticmethod
     def insert(table: sa.Table) -> "sqlite.Insert":
-        """Begin an INSERT … ON CONFLICT."""
+        """Return SQLite's INSERT."""
         from sqlalchemy.dialects import sqlite
 
         return sqlite.insert(table)
@@ -264,23 +267,23 @@ class Sqlite:
     @staticmethod
     def add(connection: sa.Connection, table: sa.Table, names: Sequence[str], rows: Rows) -> None:
         """Insert rows."""
-        carry_out(connection, table.insert(), names, rows)
+        execute_many(connection, table.insert(), names, rows)
 
     @staticmethod
     def many(connection: sa.Connection, statement: Statement, names: Sequence[str], rows: Rows) -> None:
-        """Carry out a statement for each row."""
-        carry_out(connection, statement, names, rows)
+        """Execute a statement once per row."""
+        execute_many(connection, statement, names, rows)
 
     @staticmethod
-    def put_in(connection: sa.Connection, keys: Sequence[int]) -> None:
-        """Make entries of articles."""
-        connection.exec_driver_sql(_PUT_IN, (json.dumps(keys),))
+    def add_entries(connection: sa.Connection, keys: Sequence[int]) -> None:
+        """Insert the entries of articles."""
+        connection.exec_driver_sql(_ADD_ENTRIES, (json.dumps(keys),))
 
     def announce(self, _connection: sa.Connection) -> None:
-        """Leave it to who reads to look again: that costs nothing here."""
+        """Do nothing: readers check for a revision themselves."""
 
     def failures(self) -> bytes:
-        """Read the file beside ours; one that is missing or can't be read holds no failures."""
+        """Read the file beside the catalog; one that is missing or can't be read has no failures."""
         if self._file is None:
             return self._failures
         try:
@@ -289,7 +292,7 @@ class Sqlite:
             return b""
 
     def change_failures(self, change: Callable[[bytes], bytes]) -> None:
-        """Overwrite the file in place, which needs no room on the disk."""
+        """Overwrite the file in place, which needs no space on the disk."""
         if self._file is None:
             self._failures = change(self._failures)
             return
@@ -304,38 +307,38 @@ class Sqlite:
             finally:
                 os.close(handle)
         except OSError as error:
-            raise unusable(self.name, error.strerror) from error
+            raise unusable_error(self.name, error.strerror) from error
 
     def reserve_failures(self) -> None:
         """Write the file at its full size, so that it can be overwritten when the disk is full."""
         with contextlib.suppress(CatalogError):  # the next write to the catalog reports that
             self.change_failures(lambda record: record.ljust(RECORD_BYTES))
 
-    def keep_aside(self) -> Path:
+    def move_aside(self) -> Path:
         """Rename the file."""
-        assert self._file, "what is in memory is never damaged"
+        assert self._file, "a catalog in memory is never damaged"
         self.engine.dispose()
         try:
-            return mend.keep_aside(self._file)
+            return recovery.move_aside(self._file)
         except OSError as error:
-            raise unusable(self.name, error.strerror) from error
+            raise unusable_error(self.name, error.strerror) from error
 
     def copy_to(self, memory: sa.Engine) -> None:
         """Copy page by page."""
         source, target = self.engine.raw_connection(), memory.raw_connection()
         with _translated(self.name), contextlib.closing(source), contextlib.closing(target):
-            ours, theirs = source.driver_connection, target.driver_connection
-            cast("sqlite3.Connection", ours).backup(cast("sqlite3.Connection", theirs))
+            from_, to = source.driver_connection, target.driver_connection
+            cast("sqlite3.Connection", from_).backup(cast("sqlite3.Connection", to))
 
     def close(self) -> None:
         """Close all connections, after the thread that copies the write-ahead log has ended."""
-        if self._clearing:
-            self._clearing.join()
+        if self._checkpointing:
+            self._checkpointing.join()
         for file in (self._catalog, self._stats):
             file.engine.dispose()
 
     def forget(self) -> None:
-        """Leave all connections to the process that we come from."""
+        """After a fork, drop inherited connections without closing them."""
         for file in (self._catalog, self._stats):
             file.engine.dispose(close=False)
 
@@ -354,14 +357,14 @@ class Sqlite:
             STATS_METADATA.create_all(self._stats.engine)
             self._stats.created = True
             return
-        with self.lock(_STATS, PATIENCE, lambda: False):
+        with self.lock(_STATS, WRITE_TIMEOUT_S, lambda: False):
             if self._stats.exists():
                 return
             new = Path(f"{self._stats.name}.new")
             try:
                 for file in new.parent.glob(f"{new.name}*"):  # of a process that was killed
                     file.unlink()
-                new.touch(_OWNERS_ALONE)
+                new.touch(_PRIVATE_MODE)
                 with _translated(self._stats.name):
                     created = _File(new)
                     with contextlib.closing(created.engine.raw_connection()) as raw:
@@ -371,11 +374,11 @@ class Sqlite:
                 _remove_logs(self._stats.name)
                 new.rename(self._stats.name)
             except OSError as error:
-                raise unusable(self._stats.name, error.strerror) from error
+                raise unusable_error(self._stats.name, error.strerror) from error
 
 
 class _File:
-    """A SQLite file, or a database in memory (`None`). Follows its path to another file that is put there."""
+    """A SQLite file, or a database in memory (`None`). Uses the file that is at the path now, if it was replaced."""
 
     def __init__(self, path: Path | None) -> None:
         self.name = str(path)
@@ -402,44 +405,46 @@ class _File:
             return False
 
     @contextlib.contextmanager
-    def reading(self) -> Iterator[sa.Connection]:
-        """Open a transaction that sees one state. Raises `CatalogError`."""
+    def read_transaction(self) -> Iterator[sa.Connection]:
+        """Open a transaction that sees one state. Raise `CatalogError`."""
         with _translated(self.name):
             self.follow()
             with self.engine.connect() as connection:
                 yield connection
 
     @contextlib.contextmanager
-    def writing(self, *, room: int, log: int, timeout: float = PATIENCE) -> Iterator[sa.Connection]:
-        """Open a transaction that holds the write lock from its beginning. Raises `CatalogError`.
+    def write_transaction(
+        self, *, cache_kib: int, log_pages: int, timeout: float = WRITE_TIMEOUT_S
+    ) -> Iterator[sa.Connection]:
+        """Open a transaction that holds the write lock from its beginning. Raise `CatalogError`.
 
         Args:
-            room: KiB of the page cache.
-            log: pages of the write-ahead log after which the commit copies them to the file; 0: never.
-            timeout: seconds to wait for another writer.
+            cache_kib: The size of the page cache.
+            log_pages: The size of the write-ahead log after which the commit copies it to the file; 0: never.
+            timeout: Seconds to wait for another writer.
         """
         with _translated(self.name):
             self.follow()
-            engine = self.engine.execution_options(writes=room, log=log, timeout=timeout)
+            engine = self.engine.execution_options(cache_kib=cache_kib, log_pages=log_pages, timeout=timeout)
             with engine.begin() as connection:
                 yield connection
 
     def follow(self) -> None:
-        """Close the connections to a file that is no longer at the path. Raises `CatalogError` if there is none."""
+        """Close the connections to a file that is no longer at the path. Raise `CatalogError` if there is none."""
         if self._path is None:
             return
         try:
             inode = self._identity(self._path)
         except OSError as error:
-            raise unusable(self.name, error.strerror) from error
+            raise unusable_error(self.name, error.strerror) from error
         if self._inode != inode:
             self.engine.dispose()
             self._inode = inode
 
     @staticmethod
     def _identity(path: Path) -> tuple[int, int]:
-        facts = path.stat()
-        return facts.st_dev, facts.st_ino
+        status = path.stat()
+        return status.st_dev, status.st_ino
 
 
 def _remove_logs(name: str) -> None:
@@ -454,31 +459,33 @@ def _translated(name: str) -> Iterator[None]:
     try:
         yield
     except (sa.exc.DBAPIError, sqlite3.Error) as error:
-        said = error.orig if isinstance(error, sa.exc.DBAPIError) else error  # of a statement that is the driver's
-        if getattr(said, "sqlite_errorcode", 0) & 0xFF in _DAMAGE:
-            raise CatalogDamaged(f"{name}: the catalog is damaged: {said}") from error
-        raise unusable(name, said) from error
+        cause = error.orig if isinstance(error, sa.exc.DBAPIError) else error  # raw statements raise the driver's error
+        if getattr(cause, "sqlite_errorcode", 0) & 0xFF in _DAMAGE_CODES:
+            raise CatalogDamaged(f"{name}: the catalog is damaged: {cause}") from error
+        raise unusable_error(name, cause) from error
 
 
 def _engine(file: Path | None) -> sa.Engine:
     if file is None:
         engine = sa.create_engine("sqlite://", poolclass=sa.StaticPool, connect_args={"check_same_thread": False})
     else:
-        engine = sa.create_engine(sa.URL.create("sqlite", database=str(file)), connect_args={"timeout": PATIENCE})
+        engine = sa.create_engine(
+            sa.URL.create("sqlite", database=str(file)), connect_args={"timeout": WRITE_TIMEOUT_S}
+        )
 
     def begin(connection: sa.Connection) -> None:
         options = connection.get_execution_options()
-        writes = options.get("writes")
-        connection.exec_driver_sql(f"PRAGMA cache_size=-{writes or _READERS_ROOM}")
+        is_writing = "log_pages" in options
+        connection.exec_driver_sql(f"PRAGMA cache_size=-{options.get('cache_kib', _READ_CACHE_KIB)}")
         connection.exec_driver_sql("PRAGMA secure_delete=OFF")
-        connection.exec_driver_sql(f"PRAGMA busy_timeout={options.get('timeout', PATIENCE) * 1000:.0f}")
-        if writes:
-            connection.exec_driver_sql(f"PRAGMA wal_autocheckpoint={options['log']}")
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+        connection.exec_driver_sql(f"PRAGMA busy_timeout={options.get('timeout', WRITE_TIMEOUT_S) * 1000:.0f}")
+        if is_writing:
+            connection.exec_driver_sql(f"PRAGMA wal_autocheckpoint={options['log_pages']}")
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if is_writing else "BEGIN")
 
     def connected(connection: Any, _record: Any) -> None:
-        connection.create_function("packed", 2, packed_as_text, deterministic=True)  # for a migration
-        connection.isolation_level = None  # transactions are ours: pysqlite would begin them late
+        connection.create_function("packed", 2, pack_text, deterministic=True)  # for a migration
+        connection.isolation_level = None  # `begin` opens transactions; pysqlite would open them late
         connection.execute("PRAGMA foreign_keys=ON")
         connection.execute("PRAGMA synchronous=NORMAL")
         connection.execute("PRAGMA temp_store=MEMORY")

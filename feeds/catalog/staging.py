@@ -1,7 +1,7 @@
-"""What is kept of files while they are read, before anything of it is published.
+"""Storage of loaded files before a run publishes them.
 
-Each batch is committed by itself, so that a run that is cut short goes on where it was. Nobody but the publisher sees
-any of it.
+Each batch is committed by itself, so an interrupted run continues where it stopped. Only the publisher reads staged
+files.
 """
 
 from collections.abc import Iterable, Sequence
@@ -10,133 +10,123 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from feeds.catalog.engine import Database, Statement
-from feeds.catalog.reader import Reader
-from feeds.catalog.rows import Reading, Stamp, Version
-from feeds.catalog.schema import ARTICLES_BY_HASH, EDITED, articles, chunks, meta, readings, texts
-
-_FILLING = "filling"  # said in `meta` until a new catalog was filled
+from feeds.catalog import schema as t
+from feeds.catalog.backend import Database, Statement
+from feeds.catalog.reader import CatalogReader
+from feeds.catalog.types import FileStamp, FileVersion, LoadedArticle, SameText, StagedId
 
 
-class Staging(Reader):
-    """What the one writer does while it looks at the folder."""
+class Staging(CatalogReader):
+    """Reads and writes staged files, within one transaction of the writer."""
 
     _database: Database
 
-    def begin_filling(self) -> None:
-        """Note that a new catalog lacks the index of texts until it is filled, be it by a run or by one after that."""
-        self.set_meta(_FILLING, "yes")
+    def omit_hash_index(self) -> None:
+        """Record that a new catalog has no index of hashes yet."""
+        self.state.lacks_hash_index = True
 
-    def end_filling(self) -> None:
-        """Make the index of texts, which is sorted once, if the catalog was new."""
-        if self.meta(_FILLING):
-            self._connection.execute(sa.schema.CreateIndex(ARTICLES_BY_HASH, if_not_exists=True))
-            self.set_meta(_FILLING, "")
+    def create_hash_index(self) -> None:
+        """Create the index of hashes if the catalog is new. Building it once is faster than updating it."""
+        if self.state.lacks_hash_index:
+            self._connection.execute(sa.schema.CreateIndex(t.ARTICLES_BY_HASH, if_not_exists=True))
+            self.state.lacks_hash_index = False
 
-    def stage(self, batch: Iterable[Reading], *, first: bool) -> None:
-        """Keep what was read of files of which nothing is staged.
+    def stage(self, batch: Iterable[LoadedArticle], *, as_articles: bool) -> None:
+        """Store loaded files that are not staged yet.
 
-        With `first`, in a catalog that has no articles yet, as articles at once: there is none that they could be.
+        With `as_articles`, store them as articles at once, for a catalog that has none with which they could match.
         """
         rows: list[tuple[Any, ...]] = []
-        bodies: list[tuple[Any, ...]] = []
-        next_ = (self._connection.execute(sa.select(sa.func.max(texts.c.key))).scalar() or 0) + 1
-        for key, reading in enumerate(batch, next_):
-            text = key if reading.hash is not None else None
+        texts: list[tuple[Any, ...]] = []
+        next_key = (self._connection.execute(sa.select(sa.func.max(t.texts.c.key))).scalar() or 0) + 1
+        for key, loaded in enumerate(batch, next_key):
+            text = key if loaded.hash is not None else None
             if text:
-                bodies.append((text, reading.article))
-            as_article = (False, False, EDITED if text else 0) if first else ()
-            rows.append((*_kept_of(reading), *reading.stamp, text, *as_article))
-        self._add(texts, ("key", "article"), bodies)
-        columns = (*_KEPT_OF_A_READING, "mtime_ns", "size", "inode", "text")
-        if first:
-            self._add(articles, (*columns, "gone", "live", "pending"), rows)
+                texts.append((text, loaded.article))
+            article_values = (False, False, t.EDITED if text else 0) if as_articles else ()
+            rows.append((*_version_values(loaded), *loaded.stamp, text, *article_values))
+        self._add(t.texts, ("key", "article"), texts)
+        columns = (*_VERSION_COLUMNS, *FileStamp._fields, "text")
+        if as_articles:
+            self._add(t.articles, (*columns, "deleted", "live", "pending"), rows)
         else:
-            self._add(readings, columns, rows)
-
-    def set_meta(self, key: str, value: str) -> None:
-        """Keep a fact about the catalog as a whole."""
-        if self._connection.execute(meta.update().where(meta.c.key == key).values(value=value)).rowcount == 0:
-            self._connection.execute(meta.insert().values(key=key, value=value))
+            self._add(t.readings, columns, rows)
 
     def _add(self, table: sa.Table, names: Sequence[str], rows: list[tuple[Any, ...]]) -> None:
-        """Insert many rows of values, given in the order of their columns' names."""
+        """Insert rows with values in the order of the columns' names."""
         if rows:
             self._database.add(self._connection, table, names, rows)
 
     def _many(self, statement: Statement, names: Sequence[str], rows: list[tuple[Any, ...]]) -> None:
-        """Carry out a statement for many rows of values, given in the order of their names."""
+        """Execute a statement once per row, with values in the order of the parameters' names."""
         if rows:
             self._database.many(self._connection, statement, names, rows)
 
     def unstage(self, paths: Iterable[str]) -> None:
-        """Forget what was read of files."""
-        for some in chunks(list(paths)):
-            theirs = readings.c.path.in_(some)
-            unused = sa.select(readings.c.text).where(theirs)
-            self._connection.execute(texts.delete().where(texts.c.key.in_(unused)))
-            self._connection.execute(readings.delete().where(theirs))
+        """Delete the staged versions of files."""
+        r = t.readings.c
+        for chunk in t.chunks(list(paths)):
+            unused = sa.select(r.text).where(r.path.in_(chunk))
+            self._connection.execute(t.texts.delete().where(t.texts.c.key.in_(unused)))
+            self._connection.execute(t.readings.delete().where(r.path.in_(chunk)))
 
     def unstage_all(self) -> None:
-        """Forget all that was read."""
-        unused = sa.select(readings.c.text).where(readings.c.text.isnot(None))
-        self._connection.execute(texts.delete().where(texts.c.key.in_(unused)))
-        self.end_staging()
+        """Delete the staged versions of all files."""
+        unused = sa.select(t.readings.c.text).where(t.readings.c.text.isnot(None))
+        self._connection.execute(t.texts.delete().where(t.texts.c.key.in_(unused)))
+        self.clear_staging()
 
-    def end_staging(self) -> None:
-        """Clear what was read, all of which is published now."""
-        self._connection.execute(readings.delete())
+    def clear_staging(self) -> None:
+        """Delete the rows of staged files but keep their texts, which articles have now."""
+        self._connection.execute(t.readings.delete())
 
-    def touch(self, batch: Iterable[tuple[int, Stamp]]) -> None:
-        """Keep that files were seen with another stamp and the same text."""
-        rows = [{"k": key, "m": stamp[0], "s": stamp[1], "i": stamp[2]} for key, stamp in batch]
+    def update_stamps(self, batch: Iterable[tuple[int, FileStamp]]) -> None:
+        """Store new stamps of files whose text did not change, as (key of the article, stamp)."""
+        names = FileStamp._fields
+        rows = [{"_key": key, **{f"_{name}": getattr(stamp, name) for name in names}} for key, stamp in batch]
         if rows:
-            update = articles.update().where(articles.c.key == sa.bindparam("k"))
-            stamp: dict[str, Any] = {
-                "mtime_ns": sa.bindparam("m"),
-                "size": sa.bindparam("s"),
-                "inode": sa.bindparam("i"),
-            }
-            self._connection.execute(update.values(stamp), rows)
+            update = t.articles.update().where(t.articles.c.key == sa.bindparam("_key"))
+            self._connection.execute(update.values({name: sa.bindparam(f"_{name}") for name in names}), rows)
 
-    def versions(self, after: str, limit: int) -> list[Version]:
-        """Give what was read and is good, so many after a path, by path."""
-        r, a = readings.c, articles.c
-        known = [a.key, sa.func.coalesce(a.hash.isnot(None), sa.false()), sa.func.coalesce(a.gone, sa.false()),
-                 sa.case((a.live.is_(True), a.page), else_=sa.null())]  # fmt: skip
+    def staged_versions(self, after: str, limit: int) -> list[FileVersion]:
+        """Return up to `limit` staged good versions, by path, after a path."""
+        r, a = t.readings.c, t.articles.c
+        of_article = [
+            a.key,
+            sa.func.coalesce(a.hash.isnot(None), sa.false()),
+            sa.func.coalesce(a.deleted, sa.false()),
+            sa.case((a.live.is_(True), a.page), else_=sa.null()),
+        ]
         chosen = (
-            sa.select(r.path, r.hash, r.slug, r.given, r.minted, r.draft, r.page, *known)
-            .outerjoin(articles, a.path == r.path)
+            sa.select(r.path, r.hash, r.slug, r.explicit_id, r.generated_id, r.draft, r.page, *of_article)
+            .outerjoin(t.articles, a.path == r.path)
             .where(r.hash.isnot(None), r.path > after)
             .order_by(r.path)
             .limit(limit)
         )
-        return list(map(Version._make, self._connection.execute(chosen).all()))
+        return list(map(FileVersion._make, self._connection.execute(chosen).all()))
 
-    def given_twice(self) -> dict[str, str]:
-        """Give the ids that several of the files that were read give, drafts aside, with the path of the earliest."""
-        r = readings.c
-        mine = sa.and_(r.given.isnot(None), r.hash.isnot(None), r.draft.is_(False))
-        several = sa.select(r.given).where(mine).group_by(r.given).having(sa.func.count() > 1)
-        chosen = (
-            sa.select(r.given, r.path).where(mine, r.given.in_(several)).order_by(r.published.desc(), r.path.desc())
-        )
-        return dict(tuple(row) for row in self._connection.execute(chosen))  # the last one is the earliest
+    def duplicate_explicit_ids(self) -> dict[str, str]:
+        """Return the ids that several staged files set, without drafts, with the path of the earliest file."""
+        r = t.readings.c
+        conditions = sa.and_(r.explicit_id.isnot(None), r.hash.isnot(None), r.draft.is_(False))
+        duplicates = sa.select(r.explicit_id).where(conditions).group_by(r.explicit_id).having(sa.func.count() > 1)
+        chosen = sa.select(r.explicit_id, r.path).where(conditions, r.explicit_id.in_(duplicates))
+        latest_first = chosen.order_by(r.published.desc(), r.path.desc())
+        return dict(tuple(row) for row in self._connection.execute(latest_first))  # the last one wins
 
-    def giving(self, path: str) -> tuple[bool, str | None]:
-        """Tell whether a good version of a path was read, and which id it gives."""
-        chosen = sa.select(readings.c.given).where(readings.c.path == path, readings.c.hash.isnot(None))
-        row = self._connection.execute(chosen).one_or_none()
-        return row is not None, row.given if row else None
+    def staged_id(self, path: str) -> StagedId:
+        """Return whether a good version of a path is staged, and the id that its front matter sets."""
+        r = t.readings.c
+        row = self._connection.execute(sa.select(r.explicit_id).where(r.path == path, r.hash.isnot(None))).one_or_none()
+        return StagedId(row is not None, row.explicit_id if row else None)
 
-    def same_texts(self) -> list[tuple[str, str, int]]:
-        """Give the files that hold the text of an article of another path, as (path, that path, its key)."""
-        r, a = readings.c, articles.c
+    def same_texts(self) -> list[SameText]:
+        """Return the staged files that have the text of an article at another path."""
+        r, a = t.readings.c, t.articles.c
         chosen = sa.select(r.path, a.path, a.key).where(r.hash == a.hash, r.path != a.path)
-        return [(here, there, key) for here, there, key in self._connection.execute(chosen)]
+        return list(map(SameText._make, self._connection.execute(chosen)))
 
 
-_KEPT_OF_A_READING = tuple(
-    column.name for column in readings.c if column.name not in {"mtime_ns", "size", "inode", "text"}
-)
-_kept_of = attrgetter(*_KEPT_OF_A_READING)
+_VERSION_COLUMNS = tuple(column.name for column in t.readings.c if column.name not in {*FileStamp._fields, "text"})
+_version_values = attrgetter(*_VERSION_COLUMNS)

@@ -1,7 +1,7 @@
-"""Poll statistics: one row per source for open days, totals for closed days, and how far access logs were read.
+"""Poll statistics: one row per source for open days, totals for closed days, and how far access logs were imported.
 
-No address is stored. The pollers of an open day are told apart by a keyed hash; the key and the hashes are deleted when
-the day is closed, and then erased: `Database.erase_stats` rewrites the files that held them.
+No address is stored. Keyed hashes identify the pollers of an open day. The key and the hashes are deleted when the
+day is closed, and then erased: `Database.erase_stats` rewrites the files that had them.
 """
 
 import secrets
@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
-from feeds.catalog.engine import Database
-from feeds.catalog.rows import Counted, Sums, Visit
-from feeds.catalog.schema import audience, chunks, erasures, imports, salts, visits
+from feeds.catalog import schema as t
+from feeds.catalog.backend import Database
+from feeds.catalog.types import DailyCounts, ImportedLog, PollTotals, SourceCounts
 
 if TYPE_CHECKING:
     from sqlalchemy.dialects import sqlite
 
-_SALT = 32  # bytes
+_SALT_BYTES = 32
 _SUMS = ("polls", "unchanged", "unconditional", "bytes", "saved")
 
 
@@ -28,49 +28,54 @@ class StatsReader:
         self._connection = connection
 
     def open_days(self, *, imported: bool | None = None) -> list[str]:
-        """Give the days that are not closed, the earliest first; only those that are (not) of logs."""
-        chosen = sa.select(salts.c.day).order_by(salts.c.day)
+        """Return the days that are not closed, earliest first; with `imported`, only (not) imported ones."""
+        chosen = sa.select(t.salts.c.day).order_by(t.salts.c.day)
         if imported is not None:
-            chosen = chosen.where(salts.c.imported.is_(imported))
+            chosen = chosen.where(t.salts.c.imported.is_(imported))
         return list(self._connection.scalars(chosen))
 
     def last_day(self) -> str | None:
-        """Give the last day of which anything is known."""
-        days = [self._connection.scalar(sa.select(sa.func.max(table.c.day))) for table in (salts, audience)]
+        """Return the last day, open or closed; None without statistics."""
+        days = [self._connection.scalar(sa.select(sa.func.max(table.c.day))) for table in (t.salts, t.audience)]
         return max(filter(None, days), default=None)
 
-    def sums(self, day: str) -> Iterator[Sums]:
-        """Give what a day that is not closed has come to by now; nobody but the database looks at each visit."""
-        same = [visits.c[name] for name in ("feed", "reader", "kind")]  # in the order in which they lie
-        live = sa.case((visits.c.live > 0, 1))
-        sources, said = sa.func.count(live), _sum(sa.case((visits.c.live > 0, visits.c.subscribers)))
-        chosen = sa.select(*same, sources, said, *(_sum(visits.c[name]) for name in _SUMS))
-        chosen = chosen.where(visits.c.day == day).group_by(*same).order_by(*same)
-        yield from map(Sums._make, self._connection.execute(chosen))
+    def poll_totals(self, day: str) -> Iterator[PollTotals]:
+        """Yield the totals of an open day, which the database computes, by feed, reader and kind."""
+        v = t.visits.c
+        group = [v[name] for name in ("feed", "reader", "kind")]  # in the order of the primary key
+        sources = sa.func.count(sa.case((v.live > 0, 1)))
+        subscribers = _sum(sa.case((v.live > 0, v.subscribers)))
+        chosen = sa.select(*group, sources, subscribers, *(_sum(v[name]) for name in _SUMS))
+        chosen = chosen.where(v.day == day).group_by(*group).order_by(*group)
+        yield from map(PollTotals._make, self._connection.execute(chosen))
 
-    def worst(self, day: str, limit: int) -> list[Visit]:
-        """Give who asked most without a validator on a day that is not closed: of all feeds together."""
-        sums = {name: _sum(visits.c[name]).label(name) for name in ("live", *_SUMS)}
-        same = [visits.c[name] for name in ("reader", "kind", "source")]
-        chosen = sa.select(*same, *sums.values()).where(visits.c.day == day).group_by(*same)
-        most = chosen.having(sums["unconditional"] > 1).order_by(sums["unconditional"].desc(), *same).limit(limit)
-        return [Visit(day=day, feed="", subscribers=None, **row) for row in self._connection.execute(most).mappings()]
+    def top_unconditional(self, day: str, limit: int) -> list[SourceCounts]:
+        """Return the sources with the most polls without a validator on an open day, over all feeds."""
+        v = t.visits.c
+        sums = {name: _sum(v[name]).label(name) for name in ("live", *_SUMS)}
+        group = [v[name] for name in ("reader", "kind", "source")]
+        chosen = sa.select(*group, *sums.values()).where(v.day == day).group_by(*group)
+        chosen = chosen.having(sums["unconditional"] > 1).order_by(sums["unconditional"].desc(), *group).limit(limit)
+        rows = self._connection.execute(chosen).mappings()
+        return [SourceCounts(day=day, feed="", subscribers=None, **row) for row in rows]
 
-    def audience(self, since: str, until: str) -> Iterator[Counted]:
-        """Give what closed days came to, by day and feed."""
-        names = [audience.c[name] for name in Counted._fields]
-        chosen = sa.select(*names).where(audience.c.day >= since, audience.c.day <= until)
-        yield from map(Counted._make, self._connection.execute(chosen.order_by(audience.c.day, audience.c.feed)))
+    def daily_counts(self, since: str, until: str) -> Iterator[DailyCounts]:
+        """Yield the totals of closed days, both ends included, by day and feed."""
+        a = t.audience.c
+        columns = [a[name] for name in DailyCounts._fields]
+        chosen = sa.select(*columns).where(a.day >= since, a.day <= until).order_by(a.day, a.feed)
+        yield from map(DailyCounts._make, self._connection.execute(chosen))
 
     def days_to_erase(self) -> list[str]:
         """Return the closed days whose deleted rows may still be in the database's files."""
-        return list(self._connection.scalars(sa.select(erasures.c.day).order_by(erasures.c.day)))
+        return list(self._connection.scalars(sa.select(t.erasures.c.day).order_by(t.erasures.c.day)))
 
-    def read_so_far(self, logs: Sequence[str]) -> tuple[str, int] | None:
-        """Give the first of some logs that was read, and how far."""
-        found = sa.select(imports.c.log, imports.c.offset).where(imports.c.log.in_(logs))
-        known = {row.log: row.offset for row in self._connection.execute(found)}
-        return next(((log, known[log]) for log in logs if log in known), None)
+    def log_position(self, logs: Sequence[str]) -> ImportedLog | None:
+        """Return the first of these logs that was imported, and how far; None if none was."""
+        i = t.imports.c
+        rows = self._connection.execute(sa.select(i.log, i.offset).where(i.log.in_(logs)))
+        offsets = {row.log: row.offset for row in rows}
+        return next((ImportedLog(log, offsets[log]) for log in logs if log in offsets), None)
 
 
 class StatsWriter(StatsReader):
@@ -81,92 +86,100 @@ class StatsWriter(StatsReader):
         self._database = database
 
     def salt(self, day: str, *, imported: bool = False) -> bytes:
-        """Give a day's salt; the first who asks makes it."""
-        salt = self._connection.scalar(sa.select(salts.c.salt).where(salts.c.day == day))
+        """Return a day's key for the hashes of pollers; the first call for a day creates it."""
+        salt = self._connection.scalar(sa.select(t.salts.c.salt).where(t.salts.c.day == day))
         if salt is None:
-            salt = secrets.token_bytes(_SALT)
-            self._connection.execute(salts.insert().values(day=day, salt=salt, imported=imported))
+            salt = secrets.token_bytes(_SALT_BYTES)
+            self._connection.execute(t.salts.insert().values(day=day, salt=salt, imported=imported))
         return bytes(salt)
 
-    def count(self, day: str, seen: Sequence[Visit], most: int) -> list[Visit]:
-        """Add visits of a day to those that are kept; at most so many sources. Gives those that had no room."""
-        here = sa.select(sa.func.count()).select_from(visits).where(visits.c.day == day)
-        room = most - (self._connection.scalar(here) or 0)
-        known, rest = (list(seen), []) if len(seen) <= room else self._split(seen, room)
-        self.add(known)
+    def count(self, day: str, counts: Sequence[SourceCounts], max_sources: int) -> list[SourceCounts]:
+        """Add counts of a day, for at most `max_sources` sources. Return the counts that did not fit."""
+        stored = sa.select(sa.func.count()).select_from(t.visits).where(t.visits.c.day == day)
+        free = max_sources - (self._connection.scalar(stored) or 0)
+        fitting, rest = (list(counts), []) if len(counts) <= free else self._split(counts, free)
+        self.add(fitting)
         return rest
 
-    def _split(self, seen: Sequence[Visit], room: int) -> tuple[list[Visit], list[Visit]]:
-        """Part visits into those of sources that are kept, or may be, and the others."""
-        fits: list[Visit] = []
-        rest: list[Visit] = []
-        for visit in seen:
-            same = (visits.c[name] == getattr(visit, name) for name in ("day", "feed", "reader", "kind", "source"))
-            if self._connection.execute(sa.select(visits.c.day).where(*same)).one_or_none():
-                fits.append(visit)
-            elif room > 0:
-                room -= 1
-                fits.append(visit)
+    def _split(self, counts: Sequence[SourceCounts], free: int) -> tuple[list[SourceCounts], list[SourceCounts]]:
+        """Return the counts of stored sources and of up to `free` new ones, and the other counts."""
+        fitting: list[SourceCounts] = []
+        rest: list[SourceCounts] = []
+        v = t.visits.c
+        for count in counts:
+            same = (v[name] == getattr(count, name) for name in ("day", "feed", "reader", "kind", "source"))
+            if self._connection.execute(sa.select(v.day).where(*same)).one_or_none():
+                fitting.append(count)
+            elif free > 0:
+                free -= 1
+                fitting.append(count)
             else:
-                rest.append(visit)
-        return fits, rest
+                rest.append(count)
+        return fitting, rest
 
-    def add(self, seen: Iterable[Visit]) -> None:
-        """Add visits to those that are kept, however many there are."""
-        insert = self._database.insert(visits)
-        more = {name: visits.c[name] + insert.excluded[name] for name in ("live", *_SUMS)}
-        more["subscribers"] = _larger(insert, visits)
-        self._upsert(insert, more, visits, seen)
+    def add(self, counts: Iterable[SourceCounts]) -> None:
+        """Add counts, for any number of sources."""
+        insert = self._database.insert(t.visits)
+        sums = {name: t.visits.c[name] + insert.excluded[name] for name in ("live", *_SUMS)}
+        sums["subscribers"] = _larger_subscribers(insert, t.visits)
+        self._upsert(insert, sums, t.visits, counts)
 
-    def close(self, day: str, counted: Iterable[Counted]) -> None:
+    def close_day(self, day: str, counts: Iterable[DailyCounts]) -> None:
         """Store the totals of a day and delete its sources and their key.
 
         Polls that arrive after a day was closed add to its totals; its subscribers change only if there are more.
         """
-        insert = self._database.insert(audience)
-        more: dict[str, Any] = {name: audience.c[name] + insert.excluded[name] for name in _SUMS}
-        more["subscribers"] = _larger(insert, audience)
-        self._upsert(insert, more, audience, counted)
-        for table in (visits, salts):
+        insert = self._database.insert(t.audience)
+        sums: dict[str, Any] = {name: t.audience.c[name] + insert.excluded[name] for name in _SUMS}
+        sums["subscribers"] = _larger_subscribers(insert, t.audience)
+        self._upsert(insert, sums, t.audience, counts)
+        for table in (t.visits, t.salts):
             self._connection.execute(table.delete().where(table.c.day == day))
-        insert = self._database.insert(erasures)
+        insert = self._database.insert(t.erasures)
         self._connection.execute(insert.on_conflict_do_nothing(), {"day": day})
 
-    def erased(self, days: Iterable[str]) -> None:
+    def mark_erased(self, days: Iterable[str]) -> None:
         """Record that nothing of these closed days is left in the database's files."""
-        self._connection.execute(erasures.delete().where(erasures.c.day.in_(list(days))))
+        self._connection.execute(t.erasures.delete().where(t.erasures.c.day.in_(list(days))))
 
-    def take_over(self, rows: Iterable[tuple[sa.Table, dict[str, Any]]]) -> None:
-        """Insert the rows that could be read of a damaged file, leaving out incomplete ones."""
+    def restore(self, rows: Iterable[tuple[sa.Table, dict[str, Any]]]) -> None:
+        """Insert the rows that could be read of a damaged file, as (table, values), without incomplete ones."""
         for table, row in rows:
             values = {column.name: row.get(column.name) for column in table.c}
             if None not in values.values():
                 self._connection.execute(self._database.insert(table).on_conflict_do_nothing(), values)
 
-    def forget_before(self, day: str) -> None:
-        """Forget what came of the days before one, and which logs were read before it."""
-        for table in (audience, imports):
+    def delete_before(self, day: str) -> None:
+        """Delete the totals of the days before a day, and the logs that were imported before it."""
+        for table in (t.audience, t.imports):
             self._connection.execute(table.delete().where(table.c.day < day))
 
-    def remember_read(self, log: str, offset: int, day: str, *, instead: str | None = None) -> None:
-        """Keep how far a log was read, which went by another name when it was shorter."""
-        self._connection.execute(imports.delete().where(imports.c.log.in_([log, instead or log])))
-        self._connection.execute(imports.insert().values(log=log, offset=offset, day=day))
+    def save_log_position(self, log: str, offset: int, day: str, *, instead: str | None = None) -> None:
+        """Store how far a log was imported.
+
+        Args:
+            log: The digest of the first polls in the log.
+            offset: The position in bytes.
+            day: The day of the import, in UTC.
+            instead: The digest that the log had when it was shorter.
+        """
+        self._connection.execute(t.imports.delete().where(t.imports.c.log.in_([log, instead or log])))
+        self._connection.execute(t.imports.insert().values(log=log, offset=offset, day=day))
 
     def _upsert(
-        self, insert: "sqlite.Insert", more: dict[str, Any], table: sa.Table, rows: Iterable[Visit | Counted]
+        self, insert: "sqlite.Insert", sums: dict[str, Any], table: sa.Table, rows: Iterable[SourceCounts | DailyCounts]
     ) -> None:
-        statement = insert.on_conflict_do_update(index_elements=list(table.primary_key), set_=more)
-        for some in chunks([row._asdict() for row in rows]):
-            self._connection.execute(statement, some)
+        statement = insert.on_conflict_do_update(index_elements=list(table.primary_key), set_=sums)
+        for chunk in t.chunks([row._asdict() for row in rows]):
+            self._connection.execute(statement, chunk)
 
 
 def _sum(number: sa.ColumnElement[int]) -> "sa.Cast[int]":
-    """Say in SQL: the sum, as a whole number; PostgreSQL would make a decimal one of large ones."""
+    """Return the expression for the sum as an integer; PostgreSQL returns a decimal for large ones."""
     return sa.cast(sa.func.sum(number), sa.BigInteger)
 
 
-def _larger(insert: "sqlite.Insert", table: sa.Table) -> "sa.Case[Any]":
-    """Say in SQL: the larger number of subscribers; of a nothing and a number, the number."""
+def _larger_subscribers(insert: "sqlite.Insert", table: sa.Table) -> "sa.Case[Any]":
+    """Return the expression for the larger number of subscribers; a number is larger than null."""
     new, old = insert.excluded["subscribers"], table.c.subscribers
     return sa.case((new > sa.func.coalesce(old, -1), new), else_=old)

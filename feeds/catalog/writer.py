@@ -1,6 +1,5 @@
-"""What the one writer does within one transaction."""
+"""Writes of the one publisher, within one transaction."""
 
-import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import asdict, fields
@@ -9,273 +8,283 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from feeds.catalog import schema as t
 from feeds.catalog.addresses import AddressReader
-from feeds.catalog.engine import Database
-from feeds.catalog.reader import MENDED
-from feeds.catalog.rows import Holder, Pending, Place, Refusal, Rendition, Run, Shown, micros, names_by_feed
-from feeds.catalog.schema import (
-    EDITED,
-    TO_DECIDE,
-    articles,
-    chunks,
-    entries,
-    feeds,
-    readings,
-    renditions,
-    revisions,
-    texts,
-    tombstones,
+from feeds.catalog.backend import Database
+from feeds.catalog.types import (
+    DocumentVersion,
+    EntryKey,
+    IdOwner,
+    PendingArticle,
+    PublishedState,
+    RejectedArticle,
+    names_by_feed,
+    to_microseconds,
 )
-from feeds.model import FeedState
+from feeds.core.model import FeedState
 
-_STATE = tuple(field.name for field in fields(FeedState))
-_SHOWN = tuple(f"_{name}" for name in Shown._fields)
-_PLACES = (
-    sa.func.coalesce(articles.c.shown_at, articles.c.published).label("shown_at"),
-    sa.func.coalesce(articles.c.shown_in, articles.c.feeds, "{}").label("shown_in"),
+_FEED_COLUMNS = tuple(field.name for field in fields(FeedState))
+_PUBLISHED_PARAMETERS = tuple(f"_{name}" for name in PublishedState._fields)
+_OF_ENTRIES = (
+    sa.func.coalesce(t.articles.c.entry_published, t.articles.c.published).label("entry_published"),
+    sa.func.coalesce(t.articles.c.entry_feeds, t.articles.c.feeds, "{}").label("entry_feeds"),
 )
-_PENDING = {column.name: column for column in ((articles.c.pending == EDITED).label("edited"), *_PLACES)}
-_DECIDE = sa.case(
-    (articles.c.hash.is_(None), 0), (articles.c.pending == 0, TO_DECIDE), else_=articles.c.pending
-)  # again, what the world knows of it
+_COMPUTED = {column.name: column for column in ((t.articles.c.pending == t.EDITED).label("edited"), *_OF_ENTRIES)}
+_QUEUED = sa.case(  # the value of `pending` for an article that must be decided again
+    (t.articles.c.hash.is_(None), 0), (t.articles.c.pending == 0, t.TO_DECIDE), else_=t.articles.c.pending
+)
 
 
-class Writer(AddressReader):
-    """What the one writer does within one transaction, when it decides what the world knows."""
+class CatalogWriter(AddressReader):
+    """Writes what a run decides, within one transaction."""
 
     def __init__(self, connection: sa.Connection, database: Database) -> None:
         super().__init__(connection)
         self._database = database
 
-    def gone_with_slugs(self, slugs: Iterable[str]) -> dict[str, int]:
-        """Give by slug the one article whose file is gone and that gave it; nothing where there are several."""
-        found: dict[str, list[int]] = {}
-        for some in chunks(list(slugs)):
-            same = sa.and_(articles.c.gone.is_(True), articles.c.hash.isnot(None), articles.c.slug.in_(some))
-            for slug, key in self._connection.execute(sa.select(articles.c.slug, articles.c.key).where(same)):
-                found.setdefault(slug, []).append(key)
-        return {slug: keys[0] for slug, keys in found.items() if len(keys) == 1}
+    def deleted_by_slug(self, slugs: Iterable[str]) -> dict[str, int]:
+        """Return by slug the key of the article that set it and whose file was deleted, if there is just one."""
+        a = t.articles.c
+        keys: dict[str, list[int]] = {}
+        for chunk in t.chunks(list(slugs)):
+            chosen = sa.select(a.slug, a.key).where(a.deleted.is_(True), a.hash.isnot(None), a.slug.in_(chunk))
+            for slug, key in self._connection.execute(chosen):
+                keys.setdefault(slug, []).append(key)
+        return {slug: of_slug[0] for slug, of_slug in keys.items() if len(of_slug) == 1}
 
-    def holders(self, ids: Iterable[str]) -> dict[str, Holder]:
-        """Give the articles that have these ids, by id."""
-        found = {}
-        for some in chunks(list(ids)):
-            chosen = sa.select(articles.c.id, articles.c.key, articles.c.path, articles.c.gone)
-            for row in self._connection.execute(chosen.where(articles.c.id.in_(some))):
-                found[row.id] = Holder(row.key, row.path, row.gone)
-        return found
+    def id_owners(self, ids: Iterable[str]) -> dict[str, IdOwner]:
+        """Return the articles that have these ids, by id."""
+        a = t.articles.c
+        owners = {}
+        for chunk in t.chunks(list(ids)):
+            chosen = sa.select(a.id, a.key, a.path, a.deleted).where(a.id.in_(chunk))
+            for row in self._connection.execute(chosen):
+                owners[row.id] = IdOwner(row.key, row.path, row.deleted)
+        return owners
 
-    def save(self, kept: Iterable[tuple[int | None, str]]) -> None:
-        """Make what was read of a file, told by its path, the good version of an article; of a new one (key None)."""
-        kept = list(kept)
-        for some in chunks([path for key, path in kept if key is None]):
-            theirs = sa.select(readings, sa.literal(EDITED)).where(readings.c.path.in_(some)).order_by(readings.c.path)
-            names = [column.name for column in readings.c]
-            self._connection.execute(articles.insert().from_select([*names, "pending"], theirs))
-        known = [(key, path) for key, path in kept if key is not None]
+    def save_versions(self, versions: Iterable[tuple[int | None, str]]) -> None:
+        """Make staged files the good versions of articles, as (key of the article, or None for a new one; path)."""
+        versions = list(versions)
+        for chunk in t.chunks([path for key, path in versions if key is None]):
+            r = t.readings.c
+            staged = sa.select(t.readings, sa.literal(t.EDITED)).where(r.path.in_(chunk)).order_by(r.path)
+            names = [column.name for column in r]
+            self._connection.execute(t.articles.insert().from_select([*names, "pending"], staged))
+        known = [(key, path) for key, path in versions if key is not None]
+        a = t.articles.c
         for key, path in known:
-            moved = sa.and_(articles.c.key == key, articles.c.path != path)
-            self._connection.execute(articles.update().where(moved).values(path=path, hash=""))
-        for keys in chunks([key for key, _ in known]):
-            mine = articles.c.key.in_(keys)
-            unused = sa.select(articles.c.text).where(mine, articles.c.text.isnot(None))
-            self._connection.execute(texts.delete().where(texts.c.key.in_(unused)))
-            self._remember_places(keys)
-            version = {column.name: column for column in readings.c}
-            pending = sa.case((articles.c.hash != readings.c.hash, EDITED), else_=TO_DECIDE)
-            update = articles.update().where(mine, articles.c.path == readings.c.path)
-            self._connection.execute(update.values(version | {"gone": False, "pending": pending}))
+            is_moved = sa.and_(a.key == key, a.path != path)
+            self._connection.execute(t.articles.update().where(is_moved).values(path=path, hash=""))
+        for keys in t.chunks([key for key, _ in known]):
+            unused = sa.select(a.text).where(a.key.in_(keys), a.text.isnot(None))
+            self._connection.execute(t.texts.delete().where(t.texts.c.key.in_(unused)))
+            self._keep_entry_keys(keys)
+            values = {column.name: column for column in t.readings.c}
+            pending = sa.case((a.hash != t.readings.c.hash, t.EDITED), else_=t.TO_DECIDE)
+            update = t.articles.update().where(a.key.in_(keys), a.path == t.readings.c.path)
+            self._connection.execute(update.values(values | {"deleted": False, "pending": pending}))
 
-    def _remember_places(self, keys: Iterable[int]) -> None:
-        """Keep where live articles are shown, which was what their versions said."""
-        theirs = sa.and_(articles.c.key.in_(keys), articles.c.live.is_(True), articles.c.shown_in.is_(None))
-        update = articles.update().where(theirs)
-        self._connection.execute(update.values(shown_at=articles.c.published, shown_in=articles.c.feeds))
+    def _keep_entry_keys(self, keys: Iterable[int]) -> None:
+        """Store the keys of the entries of live articles, before another version replaces the one that has them."""
+        a = t.articles.c
+        update = t.articles.update().where(a.key.in_(keys), a.live.is_(True), a.entry_feeds.is_(None))
+        self._connection.execute(update.values(entry_published=a.published, entry_feeds=a.feeds))
 
-    def refuse(self, key: int | None, refusal: Refusal) -> None:
-        """Keep that a file can't be an article, and the article's last good version as it was; read it again."""
-        values = {"path": refusal.path, "refused": refusal.reason, "refused_line": refusal.line}
-        unused = sa.select(readings.c.text).where(readings.c.path == refusal.path, readings.c.text.isnot(None))
-        kept = sa.select(articles.c.key).where(articles.c.path == refusal.path, articles.c.text == texts.c.key).exists()
-        self._connection.execute(texts.delete().where(texts.c.key.in_(unused), ~kept))
+    def reject(self, key: int | None, rejected: RejectedArticle) -> None:
+        """Store why a file is rejected; the next run loads it again. An article (key) keeps its last good version."""
+        a, r = t.articles.c, t.readings.c
+        values = {"path": rejected.path, "rejection": rejected.reason, "rejection_line": rejected.line}
+        unused = sa.select(r.text).where(r.path == rejected.path, r.text.isnot(None))
+        is_used = sa.select(a.key).where(a.path == rejected.path, a.text == t.texts.c.key).exists()
+        self._connection.execute(t.texts.delete().where(t.texts.c.key.in_(unused), ~is_used))
         if key is None:
-            self._connection.execute(articles.insert().values(values))
+            self._connection.execute(t.articles.insert().values(values))
         else:
-            self._put(key, values | {"mtime_ns": 0, "size": 0, "inode": 0})
+            self._update(key, values | {"mtime_ns": 0, "size": 0, "inode": 0})
 
-    def refuse_staged(self) -> None:
-        """Keep of all files that were read and can't be articles why not, and articles' last good versions."""
-        theirs = readings.c.refused.isnot(None)
-        names = ["path", "mtime_ns", "size", "inode", "refused", "refused_line"]
-        known = sa.select(articles.c.key).where(articles.c.path == readings.c.path).exists()
-        new = sa.select(*(readings.c[name] for name in names)).where(theirs, ~known).order_by(readings.c.path)
-        self._connection.execute(
-            articles.update()
-            .where(articles.c.path == readings.c.path, theirs)
-            .values({name: readings.c[name] for name in names})
-        )
-        self._connection.execute(articles.insert().from_select(names, new))
+    def reject_staged(self) -> None:
+        """Store the rejections of staged files. Articles keep their last good versions."""
+        a, r = t.articles.c, t.readings.c
+        columns = [r.path, r.mtime_ns, r.size, r.inode, r.rejection, r.rejection_line]
+        is_rejected = r.rejection.isnot(None)
+        update = t.articles.update().where(a.path == r.path, is_rejected)
+        self._connection.execute(update.values({column.name: column for column in columns}))
+        is_known = sa.select(a.key).where(a.path == r.path).exists()
+        new = sa.select(*columns).where(is_rejected, ~is_known).order_by(r.path)
+        self._connection.execute(t.articles.insert().from_select([column.name for column in columns], new))
 
-    def vanish(self, keys: Iterable[int]) -> None:
-        """Keep that files are no longer there; a refusal goes with the file."""
-        for some in chunks(list(keys)):
-            update = articles.update().where(articles.c.key.in_(some))
+    def mark_deleted(self, keys: Iterable[int]) -> None:
+        """Record that files were deleted, and remove their rejections."""
+        for chunk in t.chunks(list(keys)):
+            update = t.articles.update().where(t.articles.c.key.in_(chunk))
             self._connection.execute(
-                update.values(gone=True, refused=None, refused_line=None, inode=0, mtime_ns=0, pending=_DECIDE)
+                update.values(deleted=True, rejection=None, rejection_line=None, inode=0, mtime_ns=0, pending=_QUEUED)
             )
 
-    def release(self, key: int) -> str | None:
-        """Take its id from an article, and its entries out of the feeds, for one that gives that id itself.
-
-        Gives the id.
-        """
-        chosen = sa.select(articles.c.id, articles.c.live, *_PLACES).where(articles.c.key == key)
+    def release_id(self, key: int) -> str | None:
+        """Remove the id and the entries of an article, for another one that sets this id itself. Return the id."""
+        chosen = sa.select(t.articles.c.id, t.articles.c.live, *_OF_ENTRIES).where(t.articles.c.key == key)
         old = self._connection.execute(chosen).one()
         if old.live:
-            self.take_out([(feed, old.shown_at, old.id) for feed in names_by_feed(old.shown_in)])
-        self._put(key, {"id": None, "pending": _DECIDE})
+            self.remove_entries(EntryKey(feed, old.entry_published, old.id) for feed in names_by_feed(old.entry_feeds))
+        self._update(key, {"id": None, "pending": _QUEUED})
         return old.id  # type: ignore[no-any-return]
 
-    def displace(self, key: int) -> None:
-        """Take its path from an article, for another whose file is there now; what was never good is forgotten."""
-        self._connection.execute(articles.delete().where(articles.c.key == key, articles.c.hash.is_(None)))
-        self._put(key, {"path": f"/{key}", "gone": True, "pending": _DECIDE})  # no file's path begins with "/"
+    def free_path(self, key: int) -> None:
+        """Remove the path of an article, for another whose file is there now. Delete it if it never was good."""
+        self._connection.execute(t.articles.delete().where(t.articles.c.key == key, t.articles.c.hash.is_(None)))
+        self._update(key, {"path": f"/{key}", "deleted": True, "pending": _QUEUED})  # no file's path begins with "/"
 
-    def reconsider(self, now: datetime | None) -> None:
-        """Have it decided again of the articles whose hour has come, or that have expired; with None, of all."""
-        settled, good = articles.c.pending == 0, articles.c.hash.isnot(None)
-        if now is None:
-            self._connection.execute(articles.update().where(settled, good).values(pending=TO_DECIDE))
-            return
-        moment = micros(now)
-        for due in (
-            sa.and_(articles.c.waiting.is_(True), articles.c.live_from <= moment),
-            sa.and_(articles.c.expires.isnot(None), articles.c.expires <= moment, articles.c.live.is_(True)),
-        ):
-            self._connection.execute(articles.update().where(due, settled, good).values(pending=TO_DECIDE))
+    def queue_for_decision(self, now: datetime | None) -> None:
+        """Queue the articles that go live or expire by `now` for the run to decide; all articles if it is None."""
+        a = t.articles.c
+        conditions: list[sa.ColumnElement[bool]] = [sa.true()]
+        if now is not None:
+            moment = to_microseconds(now)
+            conditions = [
+                sa.and_(a.scheduled.is_(True), a.live_from <= moment),
+                sa.and_(a.expires.isnot(None), a.expires <= moment, a.live.is_(True)),
+            ]
+        for condition in conditions:
+            update = t.articles.update().where(condition, a.pending == 0, a.hash.isnot(None))
+            self._connection.execute(update.values(pending=t.TO_DECIDE))
 
-    def contested(self) -> list[int]:
-        """Give the keys of the pending articles of which several would mint the same id, the earliest first."""
-        a = articles.c
-        # by the index of those that are pending: without an id there may be many more
-        new = sa.and_(a.pending > 0, sa.func.coalesce(a.id, "") == "", a.draft.is_(False), a.gone.is_(False))
-        several = sa.select(a.minted).where(new).group_by(a.minted).having(sa.func.count() > 1)
-        chosen = sa.select(a.key).where(new, a.minted.in_(several)).order_by(a.published, a.path)
+    def contested_ids(self) -> list[int]:
+        """Return the keys of pending articles of which several would get the same generated id, the earliest first."""
+        a = t.articles.c
+        # uses the index of pending articles; there may be many more without an id
+        is_new = sa.and_(a.pending > 0, sa.func.coalesce(a.id, "") == "", a.draft.is_(False), a.deleted.is_(False))
+        contested = sa.select(a.generated_id).where(is_new).group_by(a.generated_id).having(sa.func.count() > 1)
+        chosen = sa.select(a.key).where(is_new, a.generated_id.in_(contested)).order_by(a.published, a.path)
         return list(self._connection.execute(chosen).scalars())
 
-    def pending(self, limit: int, among: Iterable[int] | None = None) -> list[Pending]:
-        """Give so many of the articles of which it is to be decided what the world knows; or those of some keys."""
-        columns = [_PENDING[name] if name in _PENDING else articles.c[name] for name in Pending._fields]
-        chosen = sa.select(*columns).where(articles.c.pending > 0).order_by(articles.c.key).limit(limit)
+    def pending_articles(self, limit: int, among: Iterable[int] | None = None) -> list[PendingArticle]:
+        """Return up to `limit` articles that the run must decide about, only `among` these keys if given."""
+        columns = [_COMPUTED[name] if name in _COMPUTED else t.articles.c[name] for name in PendingArticle._fields]
+        chosen = sa.select(*columns).where(t.articles.c.pending > 0).order_by(t.articles.c.key).limit(limit)
         if among is not None:
-            chosen = chosen.where(articles.c.key.in_(among))
-        return list(map(Pending._make, self._connection.execute(chosen).all()))
+            chosen = chosen.where(t.articles.c.key.in_(among))
+        return list(map(PendingArticle._make, self._connection.execute(chosen).all()))
 
-    def publish(self, shown: Iterable[Shown]) -> None:
-        """Keep what the world knows of articles from now on."""
-        values: dict[str, Any] = {name: sa.bindparam(f"_{name}") for name in Shown._fields[1:]}
-        settled = {"pending": sa.text("0"), "shown_at": sa.null(), "shown_in": sa.null()}
-        update = articles.update().where(articles.c.key == sa.bindparam("_key")).values(values | settled)
-        self._many(update, _SHOWN, list(shown))
+    def save_published(self, states: Iterable[PublishedState]) -> None:
+        """Store the published states of articles, which are then decided."""
+        values: dict[str, Any] = {name: sa.bindparam(f"_{name}") for name in PublishedState._fields[1:]}
+        decided = {"pending": sa.text("0"), "entry_published": sa.null(), "entry_feeds": sa.null()}
+        update = t.articles.update().where(t.articles.c.key == sa.bindparam("_key")).values(values | decided)
+        self._many(update, _PUBLISHED_PARAMETERS, list(states))
 
-    def save_from(self, rows: Callable[[str, str], Iterable[dict[str, Any]]]) -> None:
-        """Take over what another catalog tells, by table and its key: ids of articles to come, and feeds.
+    def begin_recovery(self, rows: Callable[[str, str], Iterable[dict[str, Any]]]) -> None:
+        """Store the ids, published articles and feeds of a damaged catalog, and begin recovery.
 
-        What was live is so still, though in no feed: the next run decides, and is held against it (`resume`).
+        Published articles stay live but have no entries until the next run decides about them; the guard compares
+        that run with them (`end_recovery`).
+
+        Args:
+            rows: Returns the readable rows of a table, by its name and the name of its integer key.
         """
         for row in rows("meta", "rowid"):
             if row.get("key") == "fingerprint":
-                self.set_meta("fingerprint", str(row.get("value")))
-        taken: set[tuple[str, object]] = set()
-        live = 0
-        for row in rows("articles", "key"):
-            facts = {"path": row.get("path"), "id": row.get("id")}
-            if all(facts.values()) and not taken & set(facts.items()):
-                taken |= set(facts.items())
-                more = {name: row.get(name) for name in ("hash", "slug", "given", "minted", "published")}
-                revision = row.get("revision") or 0
-                values = {**facts, **more, "gone": True, "revision": revision}
-                if row.get("live") and more["hash"] and more["published"] is not None:
-                    shown_at = more["published"] if row.get("shown_at") is None else row["shown_at"]
-                    values |= {"live": True, "shown_at": shown_at, "shown_in": "{}", "pending": TO_DECIDE}
-                    live += 1
-                self._connection.execute(articles.insert().values(values))
-        for table, key in ((revisions, "number"), (feeds, "rowid")):
+                self.state.site_fingerprint = str(row.get("value"))
+        self.state.recovered_articles = self._save_articles_from(rows("articles", "key"))
+        for table, key in ((t.revisions, "number"), (t.feeds, "rowid")):
             for row in rows(table.name, key):
                 values = {column.name: row.get(column.name) for column in table.c}
                 if None not in values.values():
-                    empty = {"entries": 0} if table is feeds else {}  # until its articles have been read again
+                    empty = {"entries": 0} if table is t.feeds else {}  # until its articles have been read again
                     self._connection.execute(table.insert().values(values | empty))
-        self.set_meta(MENDED, str(live))
 
-    def resume(self) -> int | None:
-        """Go on after what was saved of a damaged catalog. Gives how many articles were live; None: there was none."""
-        live = self.meta(MENDED)
-        if live:
-            self.set_meta(MENDED, "")
-        return int(live) if live else None
+    def _save_articles_from(self, rows: Iterable[dict[str, Any]]) -> int:
+        """Store the articles of a damaged catalog. Return the number of live ones."""
+        unique: set[tuple[str, object]] = set()
+        live = 0
+        for row in rows:
+            identity = {"path": row.get("path"), "id": row.get("id")}
+            if not all(identity.values()) or unique & set(identity.items()):
+                continue
+            unique |= set(identity.items())
+            version = {name: row.get(name) for name in ("hash", "slug", "explicit_id", "generated_id", "published")}
+            values = {**identity, **version, "deleted": True, "revision": row.get("revision") or 0}
+            if row.get("live") and version["hash"] and version["published"] is not None:
+                stored = row.get("entry_published")
+                published = version["published"] if stored is None else stored
+                values |= {"live": True, "entry_published": published, "entry_feeds": "{}", "pending": t.TO_DECIDE}
+                live += 1
+            self._connection.execute(t.articles.insert().values(values))
+        return live
 
-    def put_in(self, keys: Sequence[int]) -> None:
-        """Put articles that are live into all feeds that they name and are not in."""
-        self._database.put_in(self._connection, keys)
+    def end_recovery(self) -> int | None:
+        """End the recovery of a damaged catalog. Return the number of live articles in it; None without recovery."""
+        live = self.state.recovered_articles
+        self.state.recovered_articles = None
+        return live
 
-    def take_out(self, places: Iterable[Place]) -> None:
-        """Take entries out of feeds."""
-        there = [entries.c.feed == sa.bindparam("f"), entries.c.published == sa.bindparam("p")]
-        delete = entries.delete().where(*there, entries.c.id == sa.bindparam("i"))
-        self._many(delete, ("f", "p", "i"), sorted(places))
+    def add_entries(self, keys: Sequence[int]) -> None:
+        """Add live articles to all their feeds; existing entries stay."""
+        self._database.add_entries(self._connection, keys)
 
-    def bury(self, withdrawn: Mapping[str, AbstractSet[str]], at: datetime, since: datetime) -> None:
-        """Keep tombstones of what was withdrawn from feeds, but for what is there again; forget theirs from before."""
-        over = tombstones.c.at <= micros(since)
-        for some in chunks(list(withdrawn)):
-            self._connection.execute(tombstones.delete().where(tombstones.c.feed.in_(some), over))
+    def remove_entries(self, keys: Iterable[EntryKey]) -> None:
+        """Delete entries."""
+        e = t.entries.c
+        delete = t.entries.delete().where(
+            e.feed == sa.bindparam("_feed"), e.published == sa.bindparam("_published"), e.id == sa.bindparam("_id")
+        )
+        self._many(delete, ("_feed", "_published", "_id"), sorted(keys))
+
+    def add_tombstones(self, withdrawn: Mapping[str, AbstractSet[str]], at: datetime, since: datetime) -> None:
+        """Store tombstones of the ids withdrawn from feeds, and delete expired ones of the same feeds.
+
+        Args:
+            withdrawn: The ids by feed; those that live articles have are left out.
+            at: When they were withdrawn.
+            since: Tombstones of this moment or earlier are expired.
+        """
+        is_expired = t.tombstones.c.at <= to_microseconds(since)
+        for chunk in t.chunks(list(withdrawn)):
+            self._connection.execute(t.tombstones.delete().where(t.tombstones.c.feed.in_(chunk), is_expired))
         live = self.live_ids(list(set[str]().union(*withdrawn.values())))
-        gone = [(feed, id_, micros(at)) for feed, ids in withdrawn.items() for id_ in sorted(ids - live)]
-        self._put_over(tombstones, ("feed", "id", "at"), gone)
+        rows = [(feed, id_, to_microseconds(at)) for feed, ids in withdrawn.items() for id_ in sorted(ids - live)]
+        self._upsert(t.tombstones, ("feed", "id", "at"), rows)
 
-    def unbury(self, limit: int) -> set[str]:
-        """Forget the tombstones of what is there again. Gives the feeds that told of one: of so many, the latest."""
-        again = sa.select(articles.c.id).where(articles.c.id == tombstones.c.id, articles.c.live.is_(True)).exists()
-        told = {path: self.withdrawn(path, limit)
-                for path in set(self._connection.scalars(sa.select(tombstones.c.feed).where(again)))}  # fmt: skip
-        if told:
-            self._connection.execute(tombstones.delete().where(again))
-        return {path for path, those in told.items() if self.withdrawn(path, limit) != those}
+    def remove_tombstones(self, limit: int) -> set[str]:
+        """Delete the tombstones of articles that are live again. Return the feeds that had one in the last `limit`."""
+        a = t.articles.c
+        is_live = sa.select(a.id).where(a.id == t.tombstones.c.id, a.live.is_(True)).exists()
+        feeds = set(self._connection.scalars(sa.select(t.tombstones.c.feed).where(is_live)))
+        before = {path: self.tombstones(path, limit) for path in feeds}
+        if before:
+            self._connection.execute(t.tombstones.delete().where(is_live))
+        return {path for path, latest in before.items() if self.tombstones(path, limit) != latest}
 
-    def stamp(self, states: Iterable[FeedState]) -> None:
-        """Keep feeds' states."""
-        facts = ({**asdict(state), "changed": micros(state.changed)} for state in states)
-        self._put_over(feeds, _STATE, [tuple(one.values()) for one in facts])
+    def save_feeds(self, states: Iterable[FeedState]) -> None:
+        """Store the states of feeds."""
+        rows = [tuple({**asdict(state), "changed": to_microseconds(state.changed)}.values()) for state in states]
+        self._upsert(t.feeds, _FEED_COLUMNS, rows)
 
     def commit_revision(self, at: datetime) -> int:
-        """Begin the next revision, which is there for readers when the transaction is committed. Gives its number."""
-        self._connection.execute(revisions.insert().values(number=(number := self.revision() + 1), at=micros(at)))
+        """Add the next revision, which readers see when the transaction is committed. Return its number."""
+        number = self.revision() + 1
+        self._connection.execute(t.revisions.insert().values(number=number, at=to_microseconds(at)))
         self._database.announce(self._connection)
         return number
 
-    def remember_renditions(self, made: Iterable[Rendition], *, keep: int) -> None:
-        """Keep what was made of live documents; of each, so many of the last versions."""
-        for rendition in made:
-            same = sa.and_(renditions.c.path == rendition.path, renditions.c.digest == rendition.digest)
-            self._connection.execute(renditions.delete().where(same))
-            values = asdict(rendition) | {"oldest": micros(rendition.oldest)}
-            self._connection.execute(renditions.insert().values(values))
-            mine = renditions.c.path == rendition.path
-            last = sa.select(renditions.c.revision).where(mine).order_by(renditions.c.revision.desc()).offset(keep)
-            oldest = self._connection.execute(last.limit(1)).scalar()
-            if oldest is not None:
-                self._connection.execute(renditions.delete().where(mine, renditions.c.revision <= oldest))
+    def save_document_versions(self, versions: Iterable[DocumentVersion], *, keep: int) -> None:
+        """Store versions of live documents; keep the last `keep` versions of each document."""
+        r = t.renditions.c
+        for version in versions:
+            same = sa.and_(r.path == version.path, r.digest == version.digest)
+            self._connection.execute(t.renditions.delete().where(same))
+            values = asdict(version) | {"oldest": to_microseconds(version.oldest)}
+            self._connection.execute(t.renditions.insert().values(values))
+            latest = sa.select(r.revision).where(r.path == version.path).order_by(r.revision.desc())
+            outdated = self._connection.execute(latest.offset(keep).limit(1)).scalar()
+            if outdated is not None:
+                self._connection.execute(t.renditions.delete().where(r.path == version.path, r.revision <= outdated))
 
-    def remember_run(self, run: Run) -> None:
-        """Keep what came of a regeneration."""
-        self.set_meta("run", json.dumps({"at": run.at.isoformat(), "seconds": run.seconds, "outcome": run.outcome}))
-
-    def _put_over(self, table: sa.Table, names: tuple[str, ...], rows: list[tuple[Any, ...]]) -> None:
-        """Insert rows, or put them over those that are there."""
+    def _upsert(self, table: sa.Table, names: tuple[str, ...], rows: list[tuple[Any, ...]]) -> None:
+        """Insert rows, or update those with the same primary key."""
         insert = self._database.insert(table)
         values = {column.name: insert.excluded[column.name] for column in table.c if not column.primary_key}
         self._many(insert.on_conflict_do_update(index_elements=list(table.primary_key), set_=values), names, rows)
 
-    def _put(self, key: int, values: dict[str, Any]) -> None:
-        self._connection.execute(articles.update().where(articles.c.key == key).values(values))
+    def _update(self, key: int, values: dict[str, Any]) -> None:
+        self._connection.execute(t.articles.update().where(t.articles.c.key == key).values(values))

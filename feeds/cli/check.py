@@ -1,4 +1,4 @@
-"""`feeds check`: what is wrong, without writing anything."""
+"""`feeds check`: the problems of the configuration and the articles. It writes nothing."""
 
 import json
 import os
@@ -7,236 +7,260 @@ from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 from urllib.parse import unquote
 
 import click
 
-from feeds import hosts, schedule, syndicate
-from feeds.bundle import PublicFiles
 from feeds.catalog import Catalog
 from feeds.cli.common import (
-    REFUSED,
-    Call,
+    EXIT_INCOMPLETE,
+    CommandContext,
+    ProgressObserver,
     advice,
     command,
-    counted,
-    make_publisher,
-    open_published,
+    create_publisher,
+    open_catalog_to_read,
+    outcome_summary,
     plural,
+    print_message,
     progress_bar,
-    say,
 )
-from feeds.cli.site import left_out_aliases
 from feeds.config import Config
-from feeds.documents.render import markdown_renderer
-from feeds.errors import ConfigError, FeedsError, GuardStopped, Refused, UsageError
-from feeds.folder import Folder
-from feeds.folder.companions import Companions
-from feeds.lint import RULES, Lint, Problem
-from feeds.model import Article, Site
-from feeds.parse import article as articles
-from feeds.parse.links import Links, targets
-from feeds.publish import Outcome
+from feeds.content import Folder
+from feeds.content.companions import Companions
+from feeds.content.page_bundle import PublicFiles
+from feeds.core import syndication
+from feeds.core.errors import ArticleError, ConfigError, FeedsError, GuardStopped, UsageError
+from feeds.core.lint import RULES, Lint, Problem
+from feeds.core.model import Article, Site
+from feeds.core.parse import article as articles
+from feeds.core.parse.links import Links, find_targets
+from feeds.export import host_files
+from feeds.export.site_pages import unexported_aliases
+from feeds.publish import loop
+from feeds.publish.outcome import Outcome
+from feeds.render.renderer import markdown_renderer
 
-_MISTAKE = re.compile(r"(.*?):(\d+):\d+: (.*)", re.DOTALL)
+_CONFIG_MISTAKE = re.compile(r"(.*?):(\d+):\d+: (.*)", re.DOTALL)
 
 
-def _say_mistakes(error: ConfigError, form: str, **_options: object) -> None:
-    """Say to programs what is wrong with the configuration; people read it on stderr."""
-    found = []
+def _print_config_mistakes(error: ConfigError, output_format: str, **_options: object) -> None:
+    """Print the mistakes of the configuration on stdout for programs. As text they are on stderr anyway."""
+    problems = []
     for mistake in error.mistakes:
-        match = _MISTAKE.match(mistake)
-        path, line, said = match.groups() if match else ("config.yaml", "1", mistake)
-        found.append(Problem(path, int(line or 1), "mistake", said))
-    for told in _FORMS[form](found) if form != "text" else ():
-        click.echo(told)
+        match = _CONFIG_MISTAKE.match(mistake)
+        path, line, message = match.groups() if match else ("config.yaml", "1", mistake)
+        problems.append(Problem(path, int(line or 1), "mistake", message))
+    if output_format != "text":
+        for output in _FORMATS[output_format](problems):
+            click.echo(output)
 
 
-@partial(command, mistakes=_say_mistakes)
+@partial(command, on_config_error=_print_config_mistakes)
 @click.option("--strict", is_flag=True, help="Exit with 1 for warnings too.")
-@click.option("--format", "form", type=click.Choice(["text", "json", "github"]), default="text",
-              help="Lines for people, JSON, or annotations of GitHub's.")  # fmt: skip
+@click.option("--format", "output_format", type=click.Choice(["text", "json", "github"]), default="text",
+              help="Print text, JSON, or annotations for GitHub Actions.")  # fmt: skip
 @click.option("--ignore", multiple=True, type=click.Choice(sorted(RULES)), metavar="RULE",
-              help="Switch a rule off, by its name; may be repeated [check.ignore].")  # fmt: skip
+              help="Switch a rule off; may be repeated [check.ignore].")  # fmt: skip
 @click.option("--against", type=click.Path(path_type=Path, dir_okay=False),
-              help="A saved feed of the site as it was: see that its entries keep their ids.")  # fmt: skip
-def check(call: Call, strict: bool, form: str, ignore: tuple[str, ...], against: Path | None) -> int:
-    """Say what is wrong with config and articles.
+              help="Check that all ids in a saved feed of the old site are kept.")  # fmt: skip
+def check(
+    context: CommandContext, strict: bool, output_format: str, ignore: tuple[str, ...], against: Path | None
+) -> int:
+    """List problems of the configuration and the articles.
 
-    And what a run would stop at; nothing is written.
+    Nothing is written. Also reports whether the republish guard would stop a run.
 
-    Each problem is one line, path:line: level: message (rule). The rules are listed in docs/articles.md.
+    Each problem is one line: path:line: level: message (rule). docs/articles.md lists the rules.
     """
-    settings, now = call.settings, datetime.now(UTC)
+    settings, now = context.settings, datetime.now(UTC)
+    content = settings.content_root
 
-    schedule.trigger(settings.schedule.cron, settings.for_core.timezone)
-    catalog = open_published(settings).copy()
-    publisher, folder = make_publisher(settings, catalog)
+    loop.parse_cron(settings.schedule.cron, settings.site_model.timezone)
+    catalog = open_catalog_to_read(settings).copy_to_memory()
+    publisher, folder = create_publisher(settings, catalog)
     stopped = None
-    with progress_bar("checking", folder, quiet=call.quiet) as progress:
+    with progress_bar("checking", folder, quiet=context.quiet) as progress:
         try:
-            outcome = publisher.refresh(now, force=True, progress=progress)
+            outcome = publisher.run(now, read_all=True, observer=ProgressObserver(progress))
         except GuardStopped as error:
             stopped = error
-            outcome = publisher.refresh(now, force=True, accept=True)
-    renderer = markdown_renderer(settings.for_core)
-    lint = Lint(
-        settings.for_core,
-        now,
-        {*ignore, *settings.check.ignore},
-        convert=renderer.converted,
-        is_missing=partial(
-            _is_missing,
-            Companions(settings.content_root, settings.for_core),
-            _files(settings, folder, catalog),
-            settings,
-        ),
-    )
-    problems = [*lint.chosen(_of_configuration(settings, catalog, call.config_file)),
-                *_of_feeds(settings, catalog, lint, call.config_file)]  # fmt: skip
-    problems += _below(settings.content_root, lint.chosen(_of_run(outcome)))
-    problems += _below(settings.content_root, _of_articles(folder, catalog, lint, settings.for_core))
-    lost, kept = _compare(catalog, against) if against else ([], "")
-    problems += lint.old_ids(str(against), lost)
-    if stopped and form != "text":
-        problems += lint.chosen([Problem(str(call.config_file), 1, "guard", f"a run would stop: {stopped}")])
-    problems.sort(key=lambda one: one.level != "error")  # first what is not published
-    told = problems if form != "text" or call.verbose else [one for one in problems if one.level != "notice"]
-    for line in _FORMS[form](told):
-        click.echo(line)
-    if kept:
-        click.echo(kept, err=form != "text")  # what a program reads is all problems
+            outcome = publisher.run(now, read_all=True, accept=True)
+    lint = _create_lint(settings, now, folder, catalog, {*ignore, *settings.check.ignore})
+    problems = lint.without_ignored(_configuration_problems(settings, catalog, context.config_file))
+    problems += _feed_problems(settings, catalog, lint, context.config_file)
+    problems += _with_relative_paths(content, lint.without_ignored(_run_problems(outcome)))
+    problems += _with_relative_paths(content, _article_problems(folder, catalog, lint, settings.site_model))
+    comparison = _compare_ids(catalog, against) if against else None
+    if comparison:
+        problems += lint.check_lost_ids(str(against), comparison.lost)
+    if stopped and output_format != "text":
+        guard_problem = Problem(str(context.config_file), 1, "guard", f"a run would stop: {stopped}")
+        problems += lint.without_ignored([guard_problem])
+    problems.sort(key=lambda problem: problem.level != "error")
+    shows_notices = output_format != "text" or context.verbose
+    shown = problems if shows_notices else [problem for problem in problems if problem.level != "notice"]
+    for output in _FORMATS[output_format](shown):
+        click.echo(output)
+    if comparison:
+        click.echo(comparison.summary, err=output_format != "text")  # stdout has nothing but problems for programs
     warnings = sum(problem.level == "warning" for problem in problems)
-    if not call.quiet:
-        more = f", {plural(len(problems) - len(told), 'notice')} (-v shows them)" if len(problems) > len(told) else ""
-        say(f"{counted(outcome, 'to publish')}, {plural(warnings, 'warning')}{more}")
+    if not context.quiet:
+        hidden = len(problems) - len(shown)
+        notices = f", {plural(hidden, 'notice')} (-v shows them)" if hidden else ""
+        print_message(f"{outcome_summary(outcome, 'to publish')}, {plural(warnings, 'warning')}{notices}")
     if stopped:
-        if form == "text":
+        if output_format == "text":
             raise stopped
         return stopped.exit_code
-    is_lost = any(problem.rule == "lost-id" for problem in problems)
-    return REFUSED if outcome.refused or is_lost or (strict and warnings) else 0
+    has_lost_ids = any(problem.rule == "lost-id" for problem in problems)
+    return EXIT_INCOMPLETE if outcome.rejected or has_lost_ids or (strict and warnings) else 0
 
 
-def _below(content: Path, problems: Iterable[Problem]) -> list[Problem]:
-    """Give problems of articles with their paths as seen from here, where editors and GitHub look for them."""
-    return [Problem(os.path.relpath(content / one.path), one.line, one.rule, one.message) for one in problems]
+def _create_lint(settings: Config, now: datetime, folder: Folder, catalog: Catalog, ignored: set[str]) -> Lint:
+    site = settings.site_model
+    companions, files = Companions(settings.content_root, site), _public_files(settings, folder, catalog)
+    return Lint(
+        site,
+        now,
+        ignored,
+        convert=markdown_renderer(site).convert,
+        is_missing=partial(_is_missing, companions, files, site),
+    )
 
 
-def _of_run(outcome: Outcome) -> Iterator[Problem]:
-    for refusal in outcome.refused:
-        yield Problem(refusal.path, refusal.line, "refused", refusal.reason)
-    yield from (problem for problem in outcome.warnings if problem.rule == "doubtful-id")  # the others: _of_articles
+def _with_relative_paths(content: Path, problems: Iterable[Problem]) -> list[Problem]:
+    """Return problems of articles with paths relative to the current folder, as editors and GitHub need them."""
+    return [
+        Problem(os.path.relpath(content / problem.path), problem.line, problem.rule, problem.message)
+        for problem in problems
+    ]
 
 
-def _files(settings: Config, folder: Folder, catalog: Catalog) -> PublicFiles:
+def _run_problems(outcome: Outcome) -> Iterator[Problem]:
+    for rejected in outcome.rejected:
+        yield Problem(rejected.path, rejected.line, "refused", rejected.reason)
+    # _article_problems finds the other warnings
+    yield from (problem for problem in outcome.warnings if problem.rule == "doubtful-id")
+
+
+def _public_files(settings: Config, folder: Folder, catalog: Catalog) -> PublicFiles:
     def is_of_draft(path: str) -> bool:
-        with catalog.reading() as reader:
+        with catalog.read_transaction() as reader:
             return reader.is_of_draft(path)
 
     return PublicFiles(
         settings.content_root,
-        may_lead_to=folder.may_lead_to,
+        may_link_to=folder.may_link_to,
         is_of_draft=is_of_draft,
         aliases=tuple(settings.feeds.aliases),
         secrets=settings.secrets,
     )
 
 
-def _is_missing(companions: Companions, files: PublicFiles, settings: Config, article: Article, reference: str) -> bool:
-    site = settings.for_core
+def _is_missing(companions: Companions, files: PublicFiles, site: Site, article: Article, reference: str) -> bool:
     if not files.is_missing(site, article, reference):
         return False
-    # where articles have pages of ours, `complete` has put paths in the place of the names
+    # with site.pages, `Companions.complete` has replaced the names of embedded files by paths
     in_vault = site.markdown == "obsidian" and not site.pages
-    return not (in_vault and companions.has_in_vault(article.path, unquote(reference)))
+    return not (in_vault and companions.has_embedded(article.path, unquote(reference)))
 
 
-def _of_articles(folder: Folder, catalog: Catalog, lint: Lint, site: Site) -> Iterator[Problem]:
+def _article_problems(folder: Folder, catalog: Catalog, lint: Lint, site: Site) -> Iterator[Problem]:
     companions = Companions(folder.root, site)
-    for found in folder.scan():
+    for file in folder.scan():
         try:
-            data = folder.read(found, articles.LARGEST)
-            read = articles.read(data, found.path, site.timezone, companions.people(found.path), site.markdown)
-            article = companions.complete(read)
-        except Refused:
-            continue  # the run has said so
+            source = folder.read(file, articles.MAX_FILE_BYTES)
+            authors = companions.authors_for(file.path)
+            article = articles.parse_article(source, file.path, site.timezone, authors, site.markdown)
+            article = companions.complete(article)
+        except ArticleError:
+            continue  # _run_problems reports it
         except FeedsError:
             continue  # it is being written
         links = Links(article.path)
-        if targets(article.body, article.path, wikilinks=site.markdown == "obsidian"):
-            with catalog.reading() as reader:
-                record = reader.at_path(article.path)
+        if find_targets(article.body, article.path, wikilinks=site.markdown == "obsidian"):
+            with catalog.read_transaction() as reader:
+                record = reader.entry_of_file(article.path)
             links = record.links if record else links
-        yield from lint.article(article, data.decode("utf-8-sig", "replace").replace("\r\n", "\n"), links)
-    yield from lint.site()
+        yield from lint.check_article(article, source.decode("utf-8-sig", "replace").replace("\r\n", "\n"), links)
+    yield from lint.check_spellings()
 
 
-def _of_configuration(settings: Config, catalog: Catalog, file: Path) -> Iterator[Problem]:
-    for note in settings.without_effect:
-        path, line, _, said = note.split(":", 3)
-        yield Problem(path, int(line), "configuration", said.strip())
+def _configuration_problems(settings: Config, catalog: Catalog, file: Path) -> Iterator[Problem]:
+    for note in settings.unsupported_keys:
+        path, line, _, message = note.split(":", 3)
+        yield Problem(path, int(line), "configuration", message.strip())
     for line in advice(settings):
         yield Problem(str(file), 1, "configuration", line)
-    if left_out := hosts.left_out(settings.for_core, settings.export.hosts, settings.feeds.aliases):
-        said = f"export.hosts: Cloudflare reads no more than 100 rules: {len(left_out)} of feeds.aliases"
-        yield Problem(str(file), 1, "configuration", f"{said} have no media type there, {left_out[0]} first")
+    if omitted := host_files.omitted_aliases(settings.site_model, settings.export.hosts, settings.feeds.aliases):
+        message = (
+            f"export.hosts: Cloudflare allows 100 rules, so {len(omitted)} of feeds.aliases have no media type there, "
+            f"the first is {omitted[0]}"
+        )
+        yield Problem(str(file), 1, "configuration", message)
+    for alias in unexported_aliases(settings, catalog):
+        reason = "is not exported: a page, a file or a folder has its path; `feeds serve` serves it"
+        yield Problem(str(file), 1, "configuration", f"feeds.aliases: {alias} {reason}")
 
-    for alias in left_out_aliases(settings, catalog):
-        said = "is not exported: a page, a file or a folder is at its path; `feeds serve` answers it"
-        yield Problem(str(file), 1, "configuration", f"feeds.aliases: {alias} {said}")
 
-
-def _of_feeds(settings: Config, catalog: Catalog, lint: Lint, file: Path) -> list[Problem]:
-    site = settings.for_core
-    with catalog.reading() as reader:
-        paths = [state.path for state in reader.feeds() if syndicate.exists(state, site)]
-        sizes = {path: sum(len(record.article.body.encode()) for record in reader.newest(path, site.limit))
+def _feed_problems(settings: Config, catalog: Catalog, lint: Lint, file: Path) -> list[Problem]:
+    site = settings.site_model
+    with catalog.read_transaction() as reader:
+        paths = [state.path for state in reader.feeds() if syndication.exists(state, site)]
+        sizes = {path: sum(len(record.article.body.encode()) for record in reader.newest_entries(path, site.limit))
                  if site.max_size else 0 for path in paths}  # fmt: skip
-    return lint.configuration(str(file), sizes, settings.feeds.aliases)
+    return lint.check_feeds(str(file), sizes, settings.feeds.aliases)
 
 
-def _compare(catalog: Catalog, against: Path) -> tuple[list[str], str]:
-    """Give the ids of a saved feed that none of the entries has, and what to say of all."""
-    from feeds.formats.ids import ids
+class _IdComparison(NamedTuple):
+    """The ids of a saved feed, compared with those of the entries."""
+
+    lost: list[str]  # ids that no entry has
+    summary: str  # one line
+
+
+def _compare_ids(catalog: Catalog, against: Path) -> _IdComparison:
+    from feeds.core.formats.ids import entry_ids
 
     try:
-        old = list(dict.fromkeys(ids(against.read_bytes())))
+        old = list(dict.fromkeys(entry_ids(against.read_bytes())))
     except OSError as error:
         raise UsageError(f"{against}: can't be read: {error.strerror}") from None
     except ValueError as error:
         raise UsageError(f"{against}: {error}") from None
-    with catalog.reading() as reader:
+    with catalog.read_transaction() as reader:
         live = reader.live_ids(old)
     lost = [id_ for id_ in old if id_ not in live]
-    return lost, f"{against}: {len(old) - len(lost)} of {plural(len(old), 'id')} kept"
+    return _IdComparison(lost, f"{against}: {len(old) - len(lost)} of {plural(len(old), 'id')} kept")
 
 
 def _as_text(problems: list[Problem]) -> Iterator[str]:
-    for one in problems:
-        yield f"{one.path}:{one.line}: {one.level}: {one.message} ({one.rule})"
+    for problem in problems:
+        yield f"{problem.path}:{problem.line}: {problem.level}: {problem.message} ({problem.rule})"
 
 
 def _as_json(problems: list[Problem]) -> Iterator[str]:
-    found = [{"path": one.path, "line": one.line, "level": one.level, "rule": one.rule, "message": one.message}
-             for one in problems]  # fmt: skip
-    yield json.dumps(found, indent=2, ensure_ascii=False)
+    keys = ("path", "line", "level", "rule", "message")
+    rows = [{key: getattr(problem, key) for key in keys} for problem in problems]
+    yield json.dumps(rows, indent=2, ensure_ascii=False)
 
 
 def _as_annotations(problems: list[Problem]) -> Iterator[str]:
-    """Write what GitHub Actions shows beside the line (workflow commands)."""
+    """Yield workflow commands, for which GitHub Actions shows annotations beside the lines."""
 
-    def escaped(text: str, more: str = "") -> str:
-        for letter in "%\r\n" + more:
-            text = text.replace(letter, f"%{ord(letter):02X}")
+    def escape(text: str, more: str = "") -> str:
+        for character in "%\r\n" + more:
+            text = text.replace(character, f"%{ord(character):02X}")
         return text
 
-    for one in problems:
-        place = f"file={escaped(one.path, ':,')},line={one.line},title={one.rule}"
-        yield f"::{one.level} {place}::{escaped(one.message)}"
+    for problem in problems:
+        properties = f"file={escape(problem.path, ':,')},line={problem.line},title={problem.rule}"
+        yield f"::{problem.level} {properties}::{escape(problem.message)}"
 
 
-_FORMS: dict[str, Callable[[list[Problem]], Iterator[str]]] = {
+_FORMATS: dict[str, Callable[[list[Problem]], Iterator[str]]] = {
     "text": _as_text,
     "json": _as_json,
     "github": _as_annotations,

@@ -1,6 +1,6 @@
-"""What the commands share: their options, their errors' sentences, the rooms they wire, and how they speak.
+"""What the commands share: options, error messages, opening the catalog, and output.
 
-What a program reads goes to stdout, the rest to stderr.
+Results go to stdout. Messages go to stderr.
 """
 
 import json
@@ -12,7 +12,6 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,22 +19,24 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from feeds import config, logs
-from feeds.errors import CatalogDamaged, CatalogError, ConfigError, FeedsError
-from feeds.text import quote_path
+from feeds.core.errors import CatalogDamaged, CatalogError, ConfigError, FeedsError
+from feeds.core.text import quote_path
+from feeds.publish.observer import PublishObserver
 
 if TYPE_CHECKING:
-    from feeds.catalog import Catalog, Refusal
-    from feeds.folder import Folder
-    from feeds.publish import Outcome, Publisher
+    from feeds.catalog import Catalog, RejectedArticle
+    from feeds.content import Folder
+    from feeds.publish.outcome import Outcome
+    from feeds.publish.publisher import Publisher
 
-REFUSED = 1  # exit code: done, but some articles were refused
-_NAMED_PAGES = 5
+EXIT_INCOMPLETE = 1  # exit code: done, but some articles were rejected, or something else is left to do
+_MAX_NAMED_PAGES = 5
 _LOG = logging.getLogger("feeds")
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
-    """What every command is given."""
+class CommandContext:
+    """The configuration and the options that all commands have."""
 
     settings: config.Config
     config_file: Path
@@ -43,25 +44,28 @@ class Call:
     verbose: bool
 
 
-def command(function: Callable[..., int], mistakes: Callable[..., object] | None = None) -> click.Command:
-    """Make a command of a function that takes a `Call`: with -c, -q and -v, its errors said in a sentence.
+def command(function: Callable[..., int], on_config_error: Callable[..., object] | None = None) -> click.Command:
+    """Return the command that loads the configuration, calls a function, and prints its errors as messages.
 
-    `mistakes` is told of those in the configuration too, with the command's own options.
+    Args:
+        function: takes a `CommandContext` and the command's own options, and returns the exit code. Its name up to the
+            first "_" is the name of the command.
+        on_config_error: called with the `ConfigError` and the command's own options, before the error is printed.
     """
 
     @wraps(function)
     def run(config_file: Path, quiet: bool, verbose: bool, **options: Any) -> None:
         _set_up_logging(quiet=quiet, verbose=verbose)
-        with said():
+        with report_errors():
             try:
                 settings = config.load(config_file, os.environ)
             except ConfigError as error:
-                if mistakes:
-                    mistakes(error, **options)
+                if on_config_error:
+                    on_config_error(error, **options)
                 raise
-            sys.exit(function(Call(settings, config_file, quiet, verbose), **options))
+            sys.exit(function(CommandContext(settings, config_file, quiet, verbose), **options))
 
-    shared = [
+    shared_options = [
         click.option(
             "-c",
             "--config",
@@ -70,159 +74,164 @@ def command(function: Callable[..., int], mistakes: Callable[..., object] | None
             envvar="FEEDS_CONFIG",
             default="config.yaml",
             show_default=True,
-            help="The configuration (FEEDS_CONFIG).",
+            help="The configuration file (FEEDS_CONFIG).",
         ),
-        click.option("-q", "--quiet", is_flag=True, help="Say nothing but errors."),
-        click.option("-v", "--verbose", is_flag=True, help="Say more."),
+        click.option("-q", "--quiet", is_flag=True, help="Print errors only."),
+        click.option("-v", "--verbose", is_flag=True, help="Print more."),
     ]
-    for option in reversed(shared):
+    for option in reversed(shared_options):
         run = option(run)
     return click.command(function.__name__.partition("_")[0])(run)
 
 
-def make_publisher(settings: config.Config, catalog: "Catalog") -> "tuple[Publisher, Folder]":
-    from feeds.folder import Folder
-    from feeds.publish import Publisher
+def create_publisher(settings: config.Config, catalog: "Catalog") -> "tuple[Publisher, Folder]":
+    """Return the publisher of a configuration and the content folder that it reads."""
+    from feeds.content import Folder
+    from feeds.publish.publisher import Publisher
 
     folder = Folder(settings.content_root, settings.content.include, settings.content.exclude, settings.secrets)
-    return Publisher(folder, catalog, settings.for_core, settings.feeds.guard), folder
+    return Publisher(folder, catalog, settings.site_model, settings.feeds.guard), folder
 
 
 def open_catalog(settings: config.Config) -> "Catalog":
+    """Open the catalog for a command that writes. Create it if there is none, and recover a damaged one."""
     from feeds.catalog import Catalog, Failures
 
     catalog = Catalog(settings.catalog)
-    _close_at_the_end(catalog)
+    _close_with_command(catalog)
     try:
         catalog.create()
     except CatalogDamaged as damage:
         with catalog.lock():
-            report_repair(damage, catalog.mend())
+            report_recovery(damage, catalog.recover())
     except CatalogError as error:
-        Failures(catalog).failed("publish", error)
+        Failures(catalog).record("publish", error)
         raise
     return catalog
 
 
-class Days:
-    """Closes days of statistics that are over and erases their hashes, also where no worker counts any more.
-
-    What can't be done now is done by the next run.
-    """
-
-    def __init__(self, settings: config.Config, catalog: "Catalog") -> None:
-        self._keep = settings.stats.keep
-        self._catalog = catalog
-
-    def close(self) -> None:
-        """Do it, if there is anything to do: to ask costs next to nothing."""
-        now = datetime.now(UTC)
-        with suppress(CatalogError):
-            with self._catalog.read_stats() as stats:
-                days = stats.open_days()
-            if days and days[0] < f"{now:%Y-%m-%d}":
-                from feeds.audience import close_days
-
-                close_days(self._catalog, now, self._keep)
-            self._catalog.erase_closed_days()
-
-
-def report_repair(damage: CatalogDamaged, aside: Path | None) -> None:
-    kept = f"it is kept as {aside}, and " if aside else ""
-    say(f"{damage}; {kept}a new one is made of the articles, with the same ids")
-
-
-def open_published(settings: config.Config) -> "Catalog":
-    """Open the catalog for a command that only looks: nothing is made where there is nothing."""
+def open_catalog_to_read(settings: config.Config) -> "Catalog":
+    """Open the catalog for a command that only reads. If there is none, return an empty one in memory."""
     from feeds.catalog import Catalog
 
     catalog = Catalog(settings.catalog)
-    if not catalog.is_there:
+    if not catalog.is_created:
         catalog = Catalog(None)
         catalog.create()
-    _close_at_the_end(catalog)
+    _close_with_command(catalog)
     catalog.require_current()
     return catalog
 
 
-def _close_at_the_end(catalog: "Catalog") -> None:
-    """Close the catalog's connections when the command ends, for a program that runs several commands."""
+def _close_with_command(catalog: "Catalog") -> None:
+    """Close the catalog's connections when the command ends: one process may run several commands."""
     click.get_current_context().call_on_close(catalog.close)
 
 
-def say_without_effect(settings: config.Config) -> None:
-    for note in settings.without_effect:
+class ProgressObserver(PublishObserver):
+    """Shows the progress of a run."""
+
+    def __init__(self, show: Callable[[int], None]) -> None:
+        """Call `show` with the number of files that were compared."""
+        self._show = show
+
+    def on_progress(self, files: int) -> None:
+        """Show the progress."""
+        self._show(files)
+
+
+class BuildObserver(ProgressObserver):
+    """Shows the progress of a run, and reports when a damaged catalog was replaced."""
+
+    def on_recovered(self, damage: CatalogDamaged, kept_as: Path | None) -> None:
+        """Print the damage, and where the damaged catalog is."""
+        report_recovery(damage, kept_as)
+
+
+def report_recovery(damage: CatalogDamaged, kept_as: Path | None) -> None:
+    """Print that a damaged catalog was replaced."""
+    kept = f"it is kept as {kept_as}, and " if kept_as else ""
+    print_message(f"{damage}; {kept}a new one is created from the articles, with the same ids")
+
+
+def warn_of_unused_keys(settings: config.Config) -> None:
+    """Log a warning for each key of the configuration that has no effect in this version."""
+    for note in settings.unsupported_keys:
         _LOG.warning("%s", note)
 
 
-def where(refusal: "Refusal", settings: config.Config) -> str:
-    return f"{settings.content.path}/{refusal.path}:{refusal.line}"
+def rejected_line(rejected: "RejectedArticle", settings: config.Config) -> str:
+    """Return the line that reports a rejected article: path, line number and reason."""
+    return f"{settings.content.path}/{rejected.path}:{rejected.line}: {rejected.reason}"
 
 
-def warnings_of(outcome: "Outcome", settings: config.Config) -> list[str]:
-    """Return the lines that report a run's warnings on stderr; pages without a date share one notice."""
-    place = settings.content.path
-    pages = [f"{place}/{one.path}" for one in outcome.warnings if one.rule == "undated-page"]
-    lines = [f"warning: {place}/{one.path}:{one.line}: {one.message}"
-             for one in outcome.warnings if one.rule != "undated-page"]  # fmt: skip
+def warning_lines(outcome: "Outcome", settings: config.Config) -> list[str]:
+    """Return the lines that report a run's warnings; all pages without a date share one notice."""
+    content = settings.content.path
+    pages = [f"{content}/{warning.path}" for warning in outcome.warnings if warning.rule == "undated-page"]
+    lines = [f"warning: {content}/{warning.path}:{warning.line}: {warning.message}"
+             for warning in outcome.warnings if warning.rule != "undated-page"]  # fmt: skip
     if pages:
-        named = ", ".join(pages[:_NAMED_PAGES]) + (" …" if len(pages) > _NAMED_PAGES else "")
+        named = ", ".join(pages[:_MAX_NAMED_PAGES]) + (" …" if len(pages) > _MAX_NAMED_PAGES else "")
         lines.append(f"notice: without a date, taken for pages and left out: {named}; "
                      "give them a `date`, or name them in content.exclude")  # fmt: skip
-    if outcome.more_warnings:
-        lines.append(f"warning: {plural(outcome.more_warnings, 'more warning')}; `feeds check` lists them")
+    if outcome.omitted_warnings:
+        lines.append(f"warning: {plural(outcome.omitted_warnings, 'more warning')}; `feeds check` lists them")
     return lines
 
 
-def counted(outcome: "Outcome", published: str = "published") -> str:
+def outcome_summary(outcome: "Outcome", published: str = "published") -> str:
+    """Return the numbers of published and rejected articles as text."""
     articles = f"{plural(outcome.articles, 'article')} {published}"
-    return articles + (f", {len(outcome.refused)} refused" if outcome.refused else "")
+    return articles + (f", {len(outcome.rejected)} rejected" if outcome.rejected else "")
 
 
 def page_path(feed: str) -> str:
-    """Give the path of a feed's page, by which people know the feed."""
+    """Return the path of a feed's page, by which commands name the feed."""
     return quote_path(f"/{feed}/") if feed else "/"
 
 
-def plural(count: int, thing: str) -> str:
-    return f"{count} {thing}{'' if count == 1 else 's'}"
+def plural(count: int, noun: str) -> str:
+    """Return a number and a noun, with a plural "s" where it needs one."""
+    return f"{count} {noun}{'' if count == 1 else 's'}"
 
 
 def advice(settings: config.Config) -> list[str]:
-    """Give what an owner should know before the first subscriber comes."""
-    host = settings.for_core.authority
+    """Return what the owner should change before anybody subscribes; empty if there is nothing."""
+    host = settings.site_model.authority
     if host == "localhost" or host.replace(".", "").isdecimal():
-        return [f"ids are minted for {host} and stay so: set site.url, or site.authority, before anybody subscribes"]
+        return [f"ids contain {host} permanently: set site.url, or site.authority, before anybody subscribes"]
     return []
 
 
-def say(line: str) -> None:
-    """Write a line to stderr; that its disk is full, or nobody reads it, ends no run."""
+def print_message(line: str) -> None:
+    """Write a line to stderr. A full disk or a closed pipe there is ignored: it must not end a run."""
     with suppress(OSError):
         click.echo(line, err=True)
 
 
 def print_json(value: Any) -> None:
+    """Write a value to stdout as JSON."""
     click.echo(json.dumps(value, indent=2, ensure_ascii=False))
 
 
 def _set_up_logging(*, quiet: bool, verbose: bool) -> None:
     level = logging.ERROR if quiet else logging.INFO if verbose else logging.WARNING
-    logs.set_up()
+    logs.configure()
     _LOG.setLevel(level)
 
 
 @contextmanager
-def said() -> Iterator[None]:
-    """Turn an error into its sentence and its exit code."""
+def report_errors() -> Iterator[None]:
+    """Print an error of the block as a message, and end the process with the error's exit code."""
     try:
         yield
     except FeedsError as error:
-        say(str(error))
+        print_message(str(error))
         sys.exit(error.exit_code)
-    except OSError as error:  # such as no descriptor for a module that is imported only now
-        place = f"{error.filename}: " if error.filename else ""
-        say(f"{place}{error.strerror or error}")
+    except OSError as error:  # such as no file descriptor left to import a module
+        file = f"{error.filename}: " if error.filename else ""
+        print_message(f"{file}{error.strerror or error}")
         sys.exit(FeedsError.exit_code)
     except KeyboardInterrupt:
         sys.exit(128 + signal.SIGINT)
@@ -230,17 +239,17 @@ def said() -> Iterator[None]:
 
 @contextmanager
 def progress_bar(label: str, folder: "Folder", *, quiet: bool) -> Iterator[Callable[[int], None]]:
-    """Show a bar on a terminal, with a rate and an estimate; nothing elsewhere."""
+    """Show a progress bar with a rate and an estimate, if stderr is a terminal. Yield the function that updates it."""
     if quiet or not sys.stderr.isatty():
-        yield lambda _done: None
+        yield lambda _files: None
         return
-    began = time.monotonic()
+    started_at = time.monotonic()
     with click.progressbar(
         length=folder.count(), label=label, file=sys.stderr, show_pos=True, item_show_func=lambda rate: rate
     ) as bar:
 
-        def show(done: int) -> None:
-            bar.update(done - bar.pos, f"{done / (time.monotonic() - began):,.0f}/s")
+        def show(files: int) -> None:
+            bar.update(files - bar.pos, f"{files / (time.monotonic() - started_at):,.0f}/s")
 
         yield show
         bar.update((bar.length or 0) - bar.pos)

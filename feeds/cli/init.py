@@ -1,4 +1,4 @@
-"""`feeds init`: a config.yaml and a first article that work at once, or the move of another generator's site."""
+"""`feeds init`: a config.yaml and a first article for a new site, or the migration of another generator's site."""
 
 import os
 from datetime import UTC, datetime
@@ -7,108 +7,108 @@ from typing import TYPE_CHECKING, get_args
 
 import click
 
-from feeds.cli.common import plural, said
-from feeds.errors import FeedsError, UsageError
+from feeds.cli.common import plural, report_errors
+from feeds.core.errors import FeedsError, UsageError
 
 if TYPE_CHECKING:
-    from feeds.model import Article
-    from feeds.moving import Generator, Move
+    from feeds.core.model import Article
+    from feeds.migrate import Generator, Migration
 
 _GENERATORS = ("hugo", "jekyll", "eleventy", "pelican")
 
 
 @click.command()
 @click.option(
-    "-c", "--config", "config_file", type=click.Path(path_type=Path), help="The file to make [DIR/config.yaml]."
+    "-c", "--config", "config_file", type=click.Path(path_type=Path), help="The file to create [DIR/config.yaml]."
 )
-@click.option(
-    "--from", "generator", type=click.Choice(_GENERATORS), help="Move in: DIR holds a site of this generator."
-)
-@click.option("-q", "--quiet", is_flag=True, help="Say nothing but errors.")
-@click.option("-v", "--verbose", is_flag=True, help="Say more.")
+@click.option("--from", "generator", type=click.Choice(_GENERATORS), help="Migrate the site of this generator in DIR.")
+@click.option("-q", "--quiet", is_flag=True, help="Print errors only.")
+@click.option("-v", "--verbose", is_flag=True, help="Print more.")
 @click.argument("folder", type=click.Path(path_type=Path, file_okay=False), default=".", metavar="[DIR]")
 def init(folder: Path, config_file: Path | None, generator: "Generator | None", quiet: bool, verbose: bool) -> None:
-    """Make a config.yaml and a first article.
+    """Create a config.yaml and a first article.
 
-    They work at once. Articles that are there are left alone; where there is a config.yaml, nothing is done.
+    Existing articles are left alone. If there is a config.yaml, nothing is done.
 
-    With --from, the config.yaml says what the old site's configuration did: its permalinks, its ids, its feeds' paths.
+    With --from, the config.yaml keeps the permalinks, the ids and the paths of the feeds of the old site.
     """
-    with said():
+    with report_errors():
         file = config_file or folder / "config.yaml"
         if file.exists():
-            other = "; -c feeds.yaml makes another" if generator else ""
-            raise UsageError(f"{file}: is there already; nothing was done{other}")
-        lines = _move_in(generator, folder, file) if generator else _begin(file)
+            hint = "; create another file with -c feeds.yaml" if generator else ""
+            raise UsageError(f"{file}: already exists; nothing was done{hint}")
+        lines = _migrate(generator, folder, file) if generator else _create_site(file)
         if quiet:
             return
         for line in lines:
             click.echo(line)
         if verbose:
-            click.echo("every key has a default; README and docs/config.md name them all")
+            click.echo("every key has a default; README and docs/config.md list all keys")
         cd = "" if file.parent == Path() else f"cd {file.parent} && "
-        named = "" if file.name == "config.yaml" else f" -c {file.name}"
-        first = "look it over" if generator else "set title and url"
-        click.echo(f"Now: {first} in {file.name}, then  {cd}feeds serve{named}")
+        option = "" if file.name == "config.yaml" else f" -c {file.name}"
+        first_step = "review" if generator else "set title and url in"
+        click.echo(f"Next: {first_step} {file.name}, then run  {cd}feeds serve{option}")
 
 
-def _begin(file: Path) -> list[str]:
-    """Make a site of one article. Gives what to say."""
+def _create_site(file: Path) -> list[str]:
+    """Write a configuration, and an article if there is no content folder. Return the lines to print."""
     now = datetime.now(UTC).replace(microsecond=0)
     content = file.parent / "content"
-    files = {file: _FIRST_CONFIG}
+    texts = {file: _FIRST_CONFIG}
     if not content.exists():
-        files[content / f"{now:%Y-%m-%d}-hello.md"] = _FIRST_ARTICLE.format(date=now.isoformat())
-    for made, text in files.items():
-        _write(made, text)
-    return [f"made {made}" for made in files]
+        texts[content / f"{now:%Y-%m-%d}-hello.md"] = _FIRST_ARTICLE.format(date=now.isoformat())
+    for path, text in texts.items():
+        _write(path, text)
+    return [f"created {path}" for path in texts]
 
 
-def _move_in(generator: "Generator", folder: Path, file: Path) -> list[str]:
-    """Make the configuration that goes on where another generator's left off. Gives what to say."""
-    from feeds import config, moving
-    from feeds.parse import yaml
+def _migrate(generator: "Generator", folder: Path, file: Path) -> list[str]:
+    """Write the configuration that continues the site of another generator. Return the lines to print."""
+    from feeds import config, migrate
+    from feeds.core.parse import yaml
 
-    assert set(_GENERATORS) == set(get_args(moving.Generator))
-    here = [file.relative_to(folder).as_posix() for name in moving.FILES[generator]
-            for file in sorted(folder.glob(name)) if file.is_file()]  # fmt: skip
-    if not here:
-        raise UsageError(f"{folder}: no {generator} site: none of {', '.join(moving.FILES[generator])} is there")
-    texts = {name: (folder / name).read_text("utf-8-sig", errors="replace") for name in here}
+    assert set(_GENERATORS) == set(get_args(migrate.Generator))
+    names = [path.relative_to(folder).as_posix() for pattern in migrate.CONFIG_FILES[generator]
+             for path in sorted(folder.glob(pattern)) if path.is_file()]  # fmt: skip
+    if not names:
+        patterns = ", ".join(migrate.CONFIG_FILES[generator])
+        raise UsageError(f"{folder}: no {generator} site: there is none of {patterns}")
+    texts = {name: (folder / name).read_text("utf-8-sig", errors="replace") for name in names}
     try:
-        move = moving.move(generator, texts)
-    except moving.Unreadable as error:
+        migration = migrate.read_configuration(generator, texts)
+    except migrate.ForeignConfigError as error:
         raise UsageError(f"{folder}/{error}") from None
-    content = move.settings["content"]
+    content = migration.settings["content"]
     content["path"] = os.path.relpath(folder / content["path"], file.parent)
-    articles, refused = _articles(file.parent / content["path"], move)
-    move = moving.settled(move, articles)
-    settings, mistakes = config.fitting(move.settings)
-    _write(file, f"# Made by feeds init --from {generator}, of {here[0]}\n{yaml.dump(settings)}")
+    articles, rejected = _read_articles(file.parent / content["path"], migration)
+    migration = migrate.resolve_migration(migration, articles)
+    settings, mistakes = config.drop_invalid_settings(migration.settings)
+    _write(file, f"# Created by feeds init --from {generator}, from {names[0]}\n{yaml.dump(settings)}")
     feeds = plural(len(settings.get("feeds", {}).get("aliases", {})), "old feed")
-    lines = [f"made {file}: {plural(len(articles), 'article')} in {content['path']}, {feeds} that live on"]
-    if refused:
-        lines.append(f"{plural(refused, 'article')} can't be read: feeds check says which, and why")
-    lines += [f"note: {note}" for note in (*move.notes, *mistakes)]
-    return [*lines, "Save the old feed, and see that its ids are kept:  feeds check --against old-feed.xml"]
+    lines = [f"created {file}: {plural(len(articles), 'article')} in {content['path']}, {feeds} kept"]
+    if rejected:
+        lines.append(f"{plural(rejected, 'article')} can't be read: feeds check lists the reasons")
+    lines += [f"note: {note}" for note in (*migration.notes, *mistakes)]
+    return [*lines, "Save the old feed, and check that its ids are kept:  feeds check --against old-feed.xml"]
 
 
-def _articles(content: Path, move: "Move") -> "tuple[list[Article], int]":
-    """Read the old site's articles as they will be read. Gives them, and how many can't be."""
-    from feeds.article_files import DEFAULT_INCLUDE
-    from feeds.folder import Folder
-    from feeds.moving import zone
-    from feeds.parse import article
+def _read_articles(content: Path, migration: "Migration") -> "tuple[list[Article], int]":
+    """Return the old site's articles, read with the settings of the migration, and the number of rejected ones."""
+    from feeds.content import Folder
+    from feeds.core.article_files import DEFAULT_INCLUDE
+    from feeds.core.parse import article
+    from feeds.migrate import source_timezone
 
-    said = move.settings["content"]
-    folder = Folder(content, said.get("include", DEFAULT_INCLUDE), said.get("exclude", []))
-    found, refused = [], 0
-    for one in folder.scan():
+    settings = migration.settings["content"]
+    folder = Folder(content, settings.get("include", DEFAULT_INCLUDE), settings.get("exclude", []))
+    timezone = source_timezone(migration)
+    articles, rejected = [], 0
+    for file in folder.scan():
         try:
-            found.append(article.read(folder.read(one, article.LARGEST), one.path, zone(move)))
+            articles.append(article.parse_article(folder.read(file, article.MAX_FILE_BYTES), file.path, timezone))
         except FeedsError:
-            refused += 1
-    return found, refused
+            rejected += 1
+    return articles, rejected
 
 
 def _write(file: Path, text: str) -> None:
@@ -123,11 +123,11 @@ _FIRST_CONFIG = """\
 # All keys and their defaults: docs/config.md
 site:
   title: My site
-  url: http://127.0.0.1:8000        # where your articles live, like https://example.org
+  url: http://127.0.0.1:8000        # where your articles are, like https://example.org
   description: What it is about, in a sentence.
   language: en
-  pages: true                       # articles have pages here; remove this if another program makes the site
-  # authority: example.org          # whose ids these are; set it once, and keep it when the site moves
+  pages: true                       # articles have pages here; remove this if another program builds the site
+  # authority: example.org          # part of all ids; set it once, and keep it when the site moves
 content:
   path: content
   permalink: /{category}/{slug}/
@@ -138,13 +138,13 @@ title: Hello, readers
 date: {date}
 category: News
 tags: [hello, feeds]
-description: The first article, to see that all works.
+description: The first article, to see that everything works.
 ---
 
 This is an article in Markdown. Save it, and it is in the feeds within a second.
 
 Three things to try:
-- change this text and look at /rss.xml again,
+- change this text and open /rss.xml again,
 - write another file beside this one,
 - run `feeds check`.
 """

@@ -1,8 +1,7 @@
-"""`feeds serve`: one publishing process, and the workers that it starts; or one of the two alone.
+"""`feeds serve`: a publishing process and its worker processes, or one of the two roles alone.
 
-The configuration is read when the command starts, and again when its file has changed and on SIGHUP. All parts use one
-configuration: workers are given the one that this process has read (`workers`), and a new one takes effect in all of
-them, or in none.
+The configuration is read at the start, when its file has changed, and on SIGHUP. All parts use the same configuration:
+workers receive the one that this process has read (`workers`), and a new one takes effect in all of them or in none.
 """
 
 import atexit
@@ -19,22 +18,44 @@ import threading
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import NamedTuple, cast
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 import click
 
-from feeds import config, schedule
+from feeds import config
 from feeds.catalog import Catalog, Failures
-from feeds.catalog.failures import RECORD_BYTES, Memory
-from feeds.cli.common import Call, Days, command, make_publisher, open_catalog, report_repair, say, say_without_effect
-from feeds.cli.teller import Teller, notify
-from feeds.cli.workers import Workers, loader
-from feeds.command import Command
-from feeds.errors import CatalogAway, ConfigError, FeedsError, Locked, TaskFailed, UsageError
-from feeds.publish import Outcome
-from feeds.text import one_line
+from feeds.catalog.failures import RECORD_BYTES, SharedMemory
+from feeds.cli.common import (
+    CommandContext,
+    command,
+    create_publisher,
+    open_catalog,
+    print_message,
+    warn_of_unused_keys,
+)
+from feeds.cli.reporter import ConsoleReporter, notify_systemd
+from feeds.cli.workers import Workers, create_loader
+from feeds.core.errors import (
+    CatalogDamaged,
+    CatalogLocked,
+    CatalogUnavailable,
+    ConfigError,
+    FeedsError,
+    TaskFailed,
+    UsageError,
+)
+from feeds.core.text import one_line
+from feeds.hooks import HookCommand
+from feeds.publish import loop
+from feeds.publish.observer import PublishObserver
+from feeds.publish.outcome import Outcome
+from feeds.stats.housekeeping import StatsHousekeeping
 
-_LOOK_EVERY = 0.5  # seconds between two looks at whether a signal came
+if TYPE_CHECKING:
+    from feeds.web.health import PublisherState
+
+_POLL_INTERVAL_S = 0.5  # between two checks for signals and a changed configuration
+_NOT_RELOADED = "the configuration is not reloaded"
 
 
 @command
@@ -44,40 +65,42 @@ _LOOK_EVERY = 0.5  # seconds between two looks at whether a signal came
     default="all",
     show_default=True,
     envvar="FEEDS_ROLE",
-    help="Publish and answer, or one of both alone (FEEDS_ROLE).",
+    help="Publish and serve, or only one of them (FEEDS_ROLE).",
 )
 @click.option("--host", help="The address to listen on [server.host].")
 @click.option("--port", type=click.IntRange(1, 65535), help="The port to listen on [server.port].")
-@click.option("--drafts", is_flag=True, help="Show drafts and what is scheduled on pages, on this machine alone.")
-@click.option("--workers", type=click.IntRange(1, 64), help="Processes that answer [server.workers].")
-def serve(call: Call, role: str, host: str | None, port: int | None, workers: int | None, drafts: bool) -> int:
-    """Watch the folder, regenerate, and serve the feeds.
+@click.option("--drafts", is_flag=True, help="Show a preview of unpublished articles, on this machine only.")
+@click.option("--workers", type=click.IntRange(1, 64), help="The number of worker processes [server.workers].")
+def serve(
+    context: CommandContext, role: str, host: str | None, port: int | None, workers: int | None, drafts: bool
+) -> int:
+    """Watch the content folder, publish its changes, and serve the feeds.
 
-    Until Ctrl-C or SIGTERM. A changed configuration takes effect if it has no mistake; SIGHUP reads it again at any
-    time. With several roles, any number of processes share one catalog: `web` answers and needs no folder; `publisher`
-    regenerates and answers nothing but /healthz, and of several one leads while others stand by.
+    Runs until Ctrl-C or SIGTERM. A changed configuration takes effect if it has no mistake; SIGHUP reads it again.
+    Several processes may share one catalog: those with the role `web` serve and need no content folder; of those with
+    the role `publisher`, one leads and publishes, and the others stand by. They serve /healthz only.
     """
-    settings = call.settings
-    where = _Where(host, port, workers)
-    host, port = where.host_of(settings), where.port_of(settings)
+    settings = context.settings
+    overrides = _Overrides(host, port, workers)
+    host, port = overrides.host_of(settings), overrides.port_of(settings)
     if drafts and not _is_loopback(host):
-        raise UsageError(f"--drafts shows what is not published: it needs --host 127.0.0.1, and not {host}")
+        raise UsageError(f"--drafts shows unpublished articles, so it needs --host 127.0.0.1 and not {host}")
     if drafts and role != "all":
-        raise UsageError("--drafts shows what is not published: it needs the folder and the pages, so --role all")
-    _require_metrics_apart(settings, port)
+        raise UsageError("--drafts shows unpublished articles, so it needs the content folder: use --role all")
+    _require_separate_metrics(settings, port)
     _require_free(host, port)
-    say_without_effect(settings)
-    multiprocessing.set_start_method("spawn", force=True)  # a process that runs threads must not be forked
-    service = _Service(call, role, where, key=secrets.token_urlsafe(16) if drafts else "")
+    warn_of_unused_keys(settings)
+    multiprocessing.set_start_method("spawn", force=True)  # a process with threads must not be forked
+    service = _Service(context, role, overrides, preview_key=secrets.token_urlsafe(16) if drafts else "")
     try:
         service.run()
     finally:
-        notify("STOPPING=1")
+        notify_systemd("STOPPING=1")
         service.close()
     return 0
 
 
-class _Where(NamedTuple):
+class _Overrides(NamedTuple):
     """Options of the command line that override the configuration."""
 
     host: str | None
@@ -93,8 +116,8 @@ class _Where(NamedTuple):
     def workers_of(self, settings: config.Config) -> int:
         return self.workers or settings.server.workers
 
-    def fixed(self, settings: config.Config) -> dict[str, object]:
-        """Return what can't change while the server runs, by key."""
+    def fixed_values(self, settings: config.Config) -> dict[str, object]:
+        """Return the values, by key, that can't change while the server runs."""
         return {
             "server.host": self.host_of(settings),
             "server.port": self.port_of(settings),
@@ -103,202 +126,218 @@ class _Where(NamedTuple):
         }
 
 
+class _RunObserver(PublishObserver):
+    """Reports runs on the console, and rolls up finished days of statistics after each."""
+
+    def __init__(self, reporter: ConsoleReporter, housekeeping: StatsHousekeeping) -> None:
+        self._reporter = reporter
+        self._housekeeping = housekeeping
+
+    def on_progress(self, files: int) -> None:
+        self._reporter.on_progress(files)
+
+    def on_recovered(self, damage: CatalogDamaged, kept_as: Path | None) -> None:
+        self._reporter.on_recovered(damage, kept_as)
+
+    def on_finished(self, outcome: Outcome) -> None:
+        self._reporter.on_finished(outcome)
+        self._housekeeping.run()
+
+    def on_failed(self, error: FeedsError) -> None:
+        self._reporter.on_failed(error)
+
+
 class _ConfigFile:
-    """The file of the configuration, whose changes are noticed by looking at it again and again."""
+    """The configuration file. Its changes are found by polling."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._used = self._before = self._state()
+        self._loaded_state = self._last_state = self._state()
 
-    def changed(self) -> bool:
-        """Return whether the file has changed since it was read, and not since the last call: nobody is writing it."""
+    def has_changed(self) -> bool:
+        """Return whether the file differs from the loaded one, and is the same as at the last call.
+
+        The second condition waits until an editor has finished writing.
+        """
         state = self._state()
-        settled, self._before = state == self._before, state
-        return settled and state is not None and state != self._used
+        is_stable, self._last_state = state == self._last_state, state
+        return is_stable and state is not None and state != self._loaded_state
 
-    def read(self) -> config.Config:
-        """Return the configuration as it is now. Raise `ConfigError` for mistakes."""
-        self._used = self._state()
+    def load(self) -> config.Config:
+        """Return the configuration as it is now. Raise `ConfigError` if it has mistakes."""
+        self._loaded_state = self._state()
         return config.load(self._path, os.environ)
 
     def _state(self) -> tuple[int, int, int] | None:
-        """Return what differs when the file is written or replaced; None if there is no file."""
+        """Return values that change when the file is written or replaced; None if there is no file."""
         try:
-            found = self._path.stat()
+            stat = self._path.stat()
         except OSError:
             return None
-        return found.st_mtime_ns, found.st_size, found.st_ino
+        return stat.st_mtime_ns, stat.st_size, stat.st_ino
 
 
 class _Service:
     """A publisher, workers, or both, which use one configuration at a time."""
 
-    def __init__(self, call: Call, role: str, where: _Where, *, key: str) -> None:
-        self._call = call
+    def __init__(self, context: CommandContext, role: str, overrides: _Overrides, *, preview_key: str) -> None:
+        self._context = context
         self._role = role
-        self._where = where
-        self._key = key
-        self._settings = call.settings
-        self._file = _ConfigFile(call.config_file)
-        self._rejected = False  # whether the last reload found a mistake
-        host, port = where.host_of(call.settings), where.port_of(call.settings)
-        self._memory = cast("Memory", multiprocessing.get_context("spawn").RawArray(ctypes.c_char, RECORD_BYTES))
-        self._teller = Teller(call.settings, role, host, port, quiet=call.quiet, key=key)
-        self._catalog = Catalog(call.settings.catalog) if role == "web" else self._open(call.settings)
-        self._teller.source = self._catalog.name
+        self._overrides = overrides
+        self._preview_key = preview_key
+        settings = self._settings = context.settings
+        self._config_file = _ConfigFile(context.config_file)
+        self._is_config_rejected = False  # whether the last reload found a mistake
+        host, port = overrides.host_of(settings), overrides.port_of(settings)
+        self._memory = cast("SharedMemory", multiprocessing.get_context("spawn").RawArray(ctypes.c_char, RECORD_BYTES))
+        self._reporter = ConsoleReporter(settings, role, host, port, quiet=context.quiet, preview_key=preview_key)
+        self._catalog = Catalog(settings.catalog) if role == "web" else self._open_catalog(settings)
+        self._reporter.catalog_name = self._catalog.name
         self._failures = Failures(self._catalog, self._memory)
-        self._keeper = None if role == "web" else self._new_keeper(call.settings)
-        if call.settings.server.metrics:
-            _serve_metrics(call.settings.server.metrics, self._catalog, self._failures)
+        self._publish_loop = None if role == "web" else self._create_publish_loop(settings)
+        if settings.server.metrics:
+            _start_metrics_server(settings.server.metrics, self._catalog, self._failures)
 
     def run(self) -> None:
-        """Publish and answer until a signal comes."""
+        """Publish and serve until a signal arrives."""
         if self._role == "publisher":
-            self._publish()
+            self._run_publisher()
         else:
-            self._answer()
+            self._run_workers()
 
     def close(self) -> None:
         """Close the catalog."""
         self._catalog.close()
 
-    def _open(self, settings: config.Config) -> Catalog:
+    def _open_catalog(self, settings: config.Config) -> Catalog:
         try:
             return open_catalog(settings)
-        except (CatalogAway, Locked) as error:  # the publisher tries again
-            self._teller.tell(error)
+        except (CatalogUnavailable, CatalogLocked) as error:  # the publish loop tries again
+            self._reporter.on_failed(error)
             return Catalog(settings.catalog)
 
-    def _new_keeper(self, settings: config.Config) -> schedule.Keeper:
-        """Return what publishes with a configuration, and is not started yet."""
-        publisher, folder = make_publisher(settings, self._catalog)
-        self._teller.count = folder.count
-        days = Days(settings, self._catalog)
-
-        def told(outcome: Outcome | FeedsError) -> None:
-            self._teller.tell(outcome)
-            if isinstance(outcome, Outcome):
-                days.close()
-
-        return schedule.Keeper(
+    def _create_publish_loop(self, settings: config.Config) -> loop.PublishLoop:
+        publisher, folder = create_publisher(settings, self._catalog)
+        self._reporter.count_articles = folder.count
+        return loop.PublishLoop(
             publisher,
             folder,
             self._catalog,
             self._failures,
             watch=settings.content.watch,
-            cron=schedule.trigger(settings.schedule.cron, settings.for_core.timezone),
-            before=Command(settings.schedule.before, settings.root) if settings.schedule.before else None,
-            called=bool(settings.schedule.webhook),
-            told=told,
-            on_repair=report_repair,
-            progress=self._teller.progress,
+            cron=loop.parse_cron(settings.schedule.cron, settings.site_model.timezone),
+            before=HookCommand(settings.schedule.before, settings.root) if settings.schedule.before else None,
+            has_webhook=bool(settings.schedule.webhook),
+            observer=_RunObserver(self._reporter, StatsHousekeeping(self._catalog, settings.stats.keep)),
         )
 
-    def _publish(self) -> None:
+    def _run_publisher(self) -> None:
         """Publish until a signal arrives, and answer health checks meanwhile."""
         from feeds.web import health
 
-        over, again = threading.Event(), threading.Event()
-        for ending in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(ending, lambda *_: over.set())
-        signal.signal(signal.SIGHUP, lambda *_: again.set())
-        host, port = self._where.host_of(self._settings), self._where.port_of(self._settings)
-        stop = health.serve(host, port, health.Health(self._catalog, self._failures, self._publishes))
+        ending, reload_requested = threading.Event(), threading.Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: ending.set())
+        signal.signal(signal.SIGHUP, lambda *_: reload_requested.set())
+        host, port = self._overrides.host_of(self._settings), self._overrides.port_of(self._settings)
+        stop = health.start_server(host, port, health.Health(self._catalog, self._failures, self._publisher_state))
         self._start()
-        while not over.wait(_LOOK_EVERY):  # a signal that another thread is given doesn't wake this one
-            if again.is_set() or self._file.changed():
-                asked = again.is_set()
-                again.clear()
-                self._reload(lambda _: None, asked=asked)
+        while not ending.wait(_POLL_INTERVAL_S):  # a signal that another thread receives doesn't end the wait
+            if reload_requested.is_set() or self._config_file.has_changed():
+                is_requested = reload_requested.is_set()
+                reload_requested.clear()
+                self._reload(lambda _: None, is_requested=is_requested)
         self._stop()
         stop()
 
-    def _publishes(self) -> tuple[bool, bool]:
-        """Return whether all that should run does, and whether this process leads."""
-        assert self._keeper
-        return self._keeper.lives, self._keeper.leads
+    def _publisher_state(self) -> "PublisherState":
+        from feeds.web.health import PublisherState
 
-    def _answer(self) -> None:
+        assert self._publish_loop
+        return PublisherState(self._publish_loop.is_alive, self._publish_loop.is_leader)
+
+    def _run_workers(self) -> None:
         """Run the workers until a signal arrives, and publish too, unless the role is `web`."""
-        where, settings = self._where, self._settings
+        overrides, settings = self._overrides, self._settings
         workers = Workers(
-            loader(settings, os.getpid(), self._key, self._memory),
-            where.host_of(settings),
-            where.port_of(settings),
-            where.workers_of(settings),
-            verbose=self._call.verbose,
+            create_loader(settings, os.getpid(), self._preview_key, self._memory),
+            overrides.host_of(settings),
+            overrides.port_of(settings),
+            overrides.workers_of(settings),
+            verbose=self._context.verbose,
         )
         workers.on_shutdown(self._stop)
-        self._catalog.close()  # a copy of this process must not have its connections
+        self._catalog.close()  # forked workers must not inherit its connections
 
-        def reload(*, asked: bool) -> None:
-            self._reload(lambda settings: workers.replace(settings, where.workers_of(settings)), asked=asked)
+        def reload(*, is_requested: bool) -> None:
+            self._reload(
+                lambda settings: workers.replace(settings, overrides.workers_of(settings)), is_requested=is_requested
+            )
 
-        workers.run(reload, self._file.changed, self._start)
+        workers.run(reload, self._config_file.has_changed, self._start)
 
     def _start(self) -> None:
-        self._failures.succeeded("reload")  # a mistake that an earlier process has found was corrected
-        if self._keeper:
-            self._keeper.start()
+        self._failures.clear("reload")  # this process has loaded the configuration
+        if self._publish_loop:
+            self._publish_loop.start()
         else:
-            self._teller.answering()
+            self._reporter.report_serving()
 
     def _stop(self) -> None:
-        if self._keeper:
-            self._keeper.stop()
+        if self._publish_loop:
+            self._publish_loop.stop()
 
-    def _reload(self, replace_workers: Callable[[config.Config], object], *, asked: bool) -> None:
-        """Read the configuration again, and use it everywhere; if that fails, the one before stays in effect.
+    def _reload(self, replace_workers: Callable[[config.Config], object], *, is_requested: bool) -> None:
+        """Read the configuration again and use it everywhere. If that fails, the old one stays in effect.
 
-        With `asked`, also if it says the same as before: a file beside it may have changed.
+        Args:
+            replace_workers: called with the new configuration.
+            is_requested: whether to use it even if it is unchanged: a file that it names may have changed.
         """
         try:
-            settings = self._read_again()
-            if settings == self._settings and not asked:
-                self._accepted("unchanged")
+            settings = self._load_configuration()
+            if settings == self._settings and not is_requested:
+                self._report_reloaded("unchanged")
                 return
-            keeper = self._new_keeper(settings) if self._keeper else None
+            publish_loop = self._create_publish_loop(settings) if self._publish_loop else None
             replace_workers(settings)
             self._settings = settings
-            self._teller.use(settings)
-            if self._keeper and keeper:
-                self._keeper.stop()
-                self._keeper = keeper
-                keeper.start()
+            self._reporter.set_settings(settings)
+            if self._publish_loop and publish_loop:
+                self._publish_loop.stop()
+                self._publish_loop = publish_loop
+                publish_loop.start()
         except Exception as error:
             reason = "; ".join(error.mistakes) if isinstance(error, ConfigError) else one_line(str(error))
-            said = f"the configuration is not reloaded, the one before stays in effect: {reason}"
+            message = f"{_NOT_RELOADED}, the old one stays in effect: {reason}"
             code = error.exit_code if isinstance(error, FeedsError) else FeedsError.exit_code
-            self._failures.failed("reload", TaskFailed(said, _NOT_RELOADED, code))
-            self._rejected = True
-            say(said)
+            self._failures.record("reload", TaskFailed(message, _NOT_RELOADED, code))
+            self._is_config_rejected = True
+            print_message(message)
             return
-        self._accepted("reloaded")
+        self._report_reloaded("reloaded")
 
-    def _accepted(self, how: str) -> None:
-        """Report that the configuration has no mistake: in the log, unless it is what it was and nothing was wrong."""
-        self._failures.succeeded("reload")
-        if not self._call.quiet and (how == "reloaded" or self._rejected):
-            say(f"the configuration is {how} ({datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC)")
-        self._rejected = False
+    def _report_reloaded(self, result: str) -> None:
+        """Record that the configuration has no mistake. Print it if the configuration is new or had a mistake."""
+        self._failures.clear("reload")
+        if not self._context.quiet and (result == "reloaded" or self._is_config_rejected):
+            print_message(f"the configuration is {result} ({datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC)")
+        self._is_config_rejected = False
 
-    def _read_again(self) -> config.Config:
-        """Return the configuration as it is now. Raise `ConfigError` for mistakes, and for what can't change."""
-        settings = self._file.read()
-        before, after = self._where.fixed(self._settings), self._where.fixed(settings)
-        changed = [key for key in before if before[key] != after[key]]
+    def _load_configuration(self) -> config.Config:
+        """Return the configuration as it is now. Raise `ConfigError` for mistakes and values that can't change."""
+        settings = self._config_file.load()
+        old, new = self._overrides.fixed_values(self._settings), self._overrides.fixed_values(settings)
+        changed = [key for key in old if old[key] != new[key]]
         if changed:
-            file = self._call.config_file
+            file = self._context.config_file
             raise ConfigError([f"{file}: {key}: can't change while feeds runs; restart it" for key in changed])
         return settings
 
 
-_NOT_RELOADED = "the configuration is not reloaded"
-
-
-def _require_metrics_apart(settings: config.Config, port: int) -> None:
+def _require_separate_metrics(settings: config.Config, port: int) -> None:
     if settings.server.metrics and settings.server.metrics.endswith(f":{port}"):
-        raise FeedsError(f"server.metrics: {settings.server.metrics} has the port of the feeds; name another one")
+        raise FeedsError(f"server.metrics: {settings.server.metrics} has the port of the feeds; choose another port")
 
 
 def _is_loopback(host: str) -> bool:
@@ -308,23 +347,23 @@ def _is_loopback(host: str) -> bool:
         return False
 
 
-def _serve_metrics(address: str, catalog: Catalog, failures: Failures) -> None:
-    """Answer Prometheus, with what the workers count in a folder of this run's."""
+def _start_metrics_server(address: str, catalog: Catalog, failures: Failures) -> None:
+    """Serve Prometheus metrics, with the counts that workers write to a temporary folder."""
     folder = Path(tempfile.mkdtemp(prefix="feeds-metrics-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(folder)  # before anything of the library is imported
+    os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(folder)  # the library reads it when it is imported
     from feeds.web import metrics
 
     host, _, port = address.rpartition(":")
-    metrics.serve(host.strip("[]"), int(port), catalog, failures, folder)
+    metrics.start_server(host.strip("[]"), int(port), catalog, failures, folder)
 
 
 def _require_free(host: str, port: int) -> None:
-    """Say in a sentence that an address can't be listened on, which the server would say in many."""
+    """Raise `FeedsError` if the address can't be listened on: granian would print a traceback."""
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         with socket.socket(family, kind, protocol) as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind(address)
     except OSError as error:
-        raise FeedsError(f"can't listen on {host}:{port}: {error.strerror}; --host or --port names another") from None
+        raise FeedsError(f"can't listen on {host}:{port}: {error.strerror}; choose another --host or --port") from None

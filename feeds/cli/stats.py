@@ -1,4 +1,4 @@
-"""`feeds stats`: who reads, by feed and by reader; and the counting of other servers' logs."""
+"""`feeds stats`: subscribers by feed and feed reader, and the import of other servers' access logs."""
 
 import sys
 from collections.abc import Iterable
@@ -7,65 +7,76 @@ from pathlib import Path
 
 import click
 
-from feeds import syndicate
-from feeds.audience import Importer, Report, Sums, close_days, in_bytes
-from feeds.cli.common import REFUSED, Call, command, open_catalog, open_published, page_path, plural, print_json, say
-from feeds.errors import FeedsError
+from feeds.cli.common import (
+    EXIT_INCOMPLETE,
+    CommandContext,
+    command,
+    open_catalog,
+    open_catalog_to_read,
+    page_path,
+    plural,
+    print_json,
+    print_message,
+)
+from feeds.core import syndication
+from feeds.core.errors import FeedsError
+from feeds.stats.imports import LogImporter
+from feeds.stats.report import Report, ReportTotals, format_bytes
+from feeds.stats.rollup import roll_up_finished_days
 
 _STDIN = "-"
-_MOST_ROBOTS = 20
-_DOUBT = " (doubtful: the most that is believed)"
+_MAX_CRAWLERS = 20  # that are listed
+_DOUBTFUL = " (doubtful: limited to a plausible number)"
 
 
 @command
-@click.option("--json", "as_json", is_flag=True, help="For programs.")
-@click.option("--days", type=click.IntRange(1, 10_000), default=30, show_default=True, help="Polls of so many days.")
-@click.option("--import", "logs", multiple=True, metavar="LOG", help="First count an access log, - for stdin.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.option("--days", type=click.IntRange(1, 10_000), default=30, show_default=True, help="Days of polls to add up.")
+@click.option("--import", "logs", multiple=True, metavar="LOG", help="First import an access log; - for stdin.")
 @click.argument("more_logs", nargs=-1, metavar="[LOG]...")
-def stats(call: Call, as_json: bool, days: int, logs: tuple[str, ...], more_logs: tuple[str, ...]) -> int:
-    """Say who reads: subscribers by feed and reader.
+def stats(context: CommandContext, as_json: bool, days: int, logs: tuple[str, ...], more_logs: tuple[str, ...]) -> int:
+    """Show the subscribers by feed and feed reader, and their polls.
 
-    And how they poll.
     After --import several logs may be named.
     """
     if more_logs and not logs:
-        raise click.UsageError("what is to be counted follows --import")
+        raise click.UsageError("logs must follow --import")
     now = datetime.now(UTC)
-    unread = _import(call, [*logs, *more_logs], now) if logs else False
-    catalog = open_published(call.settings)
+    has_unreadable_log = _import(context, [*logs, *more_logs], now) if logs else False
+    catalog = open_catalog_to_read(context.settings)
     with catalog.read_stats() as reader:
         report = Report.of(reader, now, days)
     if as_json:
         print_json(_as_json(report))
     else:
-        _show(report, days)
-    return REFUSED if unread else 0
+        _print_report(report, days)
+    return EXIT_INCOMPLETE if has_unreadable_log else 0
 
 
-def _import(call: Call, logs: Iterable[str], now: datetime) -> bool:
-    """Count the polls in logs. Tells whether one of them can't be read at all."""
-    catalog, settings = open_catalog(call.settings), call.settings
-    with catalog.reading() as reader:
-        exists = {state.path for state in reader.feeds() if syndicate.exists(state, settings.for_core)}
-    if not exists:
-        raise FeedsError("there are no feeds yet whose polls could be counted: feeds build, or feeds serve")
-    unread = False
-    importer = Importer(catalog, settings.for_core, settings.feeds.aliases, exists.__contains__)
+def _import(context: CommandContext, logs: Iterable[str], now: datetime) -> bool:
+    """Count the polls in access logs. Return whether there is a log of which no line can be read."""
+    catalog, settings = open_catalog(context.settings), context.settings
+    with catalog.read_transaction() as reader:
+        feeds = {state.path for state in reader.feeds() if syndication.exists(state, settings.site_model)}
+    if not feeds:
+        raise FeedsError("there are no feeds yet, so polls can't be counted: run feeds build or feeds serve first")
+    has_unreadable_log = False
+    importer = LogImporter(catalog, settings.site_model, settings.feeds.aliases, feeds.__contains__)
     for name in logs:
         try:
             with sys.stdin.buffer if name == _STDIN else Path(name).open("rb") as file:
-                came = importer.read(file, now)
+                result = importer.read(file, now)
         except OSError as error:
             raise FeedsError(f"{name}: {error.strerror}") from None
-        close_days(catalog, now, settings.stats.keep, more_logs=True)
-        if not call.quiet:
-            known = f", {came.known:,} bytes were known" if came.known else ""
-            bad = f", {plural(came.bad, 'line')} could not be read" if came.bad else ""
-            say(f"{name}: {plural(came.polls, 'poll')} in {plural(came.lines, 'line')}{known}{bad}")
-        unread |= 0 < came.lines == came.bad
-    close_days(catalog, now, settings.stats.keep)
+        roll_up_finished_days(catalog, now, settings.stats.keep, more_logs=True)
+        if not context.quiet:
+            known = f", {result.known:,} bytes were imported before" if result.known else ""
+            bad = f", {plural(result.bad, 'line')} could not be read" if result.bad else ""
+            print_message(f"{name}: {plural(result.polls, 'poll')} in {plural(result.lines, 'line')}{known}{bad}")
+        has_unreadable_log |= 0 < result.lines == result.bad
+    roll_up_finished_days(catalog, now, settings.stats.keep)
     catalog.erase_closed_days()
-    return unread
+    return has_unreadable_log
 
 
 def _as_json(report: Report) -> object:
@@ -85,49 +96,50 @@ def _as_json(report: Report) -> object:
                     }
                     for reader in feed.readers
                 ],
-                **_sums(feed.sums),
+                **_totals_as_json(feed.sums),
             }
             for feed in report.feeds
         ],
-        **_sums(report.sums),
-        "crawlers": [{"name": name, **_sums(sums)} for name, sums in report.robots],
+        **_totals_as_json(report.sums),
+        "crawlers": [{"name": name, **_totals_as_json(totals)} for name, totals in report.robots],
         "days": [
-            {"day": day, "subscribers": report.subscribers_on(day), **_sums(sums)}
-            for day, sums in sorted(report.days.items())
+            {"day": day, "subscribers": report.subscribers_on(day), **_totals_as_json(totals)}
+            for day, totals in sorted(report.days.items())
         ],
     }
 
 
-def _sums(sums: Sums) -> dict[str, object]:
+def _totals_as_json(totals: ReportTotals) -> dict[str, object]:
     return {
-        "polls": sums.polls,
-        "unchanged": sums.unchanged,
-        "share_unchanged": round(sums.share_unchanged, 4),
-        "bytes": sums.bytes,
-        "saved": sums.saved,
+        "polls": totals.polls,
+        "unchanged": totals.unchanged,
+        "share_unchanged": round(totals.share_unchanged, 4),
+        "bytes": totals.bytes,
+        "saved": totals.saved,
     }
 
 
-def _show(report: Report, days: int) -> None:
+def _print_report(report: Report, days: int) -> None:
     if report.day is None:
-        click.echo("Nobody was counted yet. feeds serve counts who polls (stats.count); --import counts logs.")
+        click.echo("No polls have been counted yet. feeds serve counts them (stats.count); --import counts logs.")
         return
     click.echo(f"{'subscribers':>11} {'polls':>9} {'304':>5} {'sent':>9} {'saved':>9}  feed")
     for feed in sorted(report.feeds, key=lambda feed: (-feed.subscribers, feed.path)):
-        click.echo(f"{feed.subscribers:>11,} {_row(feed.sums)}  {page_path(feed.path)}")
+        click.echo(f"{feed.subscribers:>11,} {_columns(feed.sums)}  {page_path(feed.path)}")
         for reader in feed.readers:
-            click.echo(f"{'':>48}  {reader.subscribers:>11,}  {reader.name}{_DOUBT if reader.is_doubtful else ''}")
-    click.echo(f"{report.subscribers:>11,} {_row(report.sums)}  together; who follows two feeds is two")
+            doubtful = _DOUBTFUL if reader.is_doubtful else ""
+            click.echo(f"{'':>48}  {reader.subscribers:>11,}  {reader.name}{doubtful}")
+    click.echo(f"{report.subscribers:>11,} {_columns(report.sums)}  all feeds; a subscriber of two feeds counts twice")
     if report.robots:
-        click.echo("\ncrawlers and browsers, which are no subscribers")
-        for name, sums in report.robots[:_MOST_ROBOTS]:
-            click.echo(f"{'':>11} {_row(sums)}  {name}")
-        if len(report.robots) > _MOST_ROBOTS:
-            click.echo(f"{'':>48}  and {len(report.robots) - _MOST_ROBOTS:,} others")
-    click.echo(f"\nSubscribers: of {report.day} so far, or of the day before where they were more. Days are UTC.")
-    click.echo(f"Polls: of {plural(days, 'day')}; the share that got a 304, bytes sent, and bytes that 304s saved.")
+        click.echo("\ncrawlers and browsers, which are not subscribers")
+        for name, totals in report.robots[:_MAX_CRAWLERS]:
+            click.echo(f"{'':>11} {_columns(totals)}  {name}")
+        if len(report.robots) > _MAX_CRAWLERS:
+            click.echo(f"{'':>48}  and {len(report.robots) - _MAX_CRAWLERS:,} others")
+    click.echo(f"\nSubscribers: on {report.day} so far, or on the day before if there were more. Days are UTC.")
+    click.echo(f"Polls: of {plural(days, 'day')}; the share answered with 304, bytes sent, and bytes that 304s saved.")
 
 
-def _row(sums: Sums) -> str:
-    share = f"{sums.share_unchanged:.0%}" if sums.polls else "-"
-    return f"{sums.polls:>9,} {share:>5} {in_bytes(sums.bytes):>9} {in_bytes(sums.saved):>9}"
+def _columns(totals: ReportTotals) -> str:
+    share = f"{totals.share_unchanged:.0%}" if totals.polls else "-"
+    return f"{totals.polls:>9,} {share:>5} {format_bytes(totals.bytes):>9} {format_bytes(totals.saved):>9}"

@@ -1,7 +1,7 @@
-"""config.yaml and FEEDS__* -> one frozen `Config`, or all mistakes at once, each with its line and column.
+"""Configuration: config.yaml and `FEEDS__*` variables -> a frozen `Config`, or all errors with their line and column.
 
-pydantic judges the values (`schema`); this room knows where each of them stands, and what the author may have meant. It
-opens the one file it is told to, and nothing else.
+`schema` validates the values with pydantic. This module finds the position of each value in the file, and suggests
+corrections. It opens only the configuration file.
 """
 
 import os
@@ -10,34 +10,38 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")  # looking for them costs each start 20 ms
+os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")  # searching for plugins would take 20 ms of each start
 
 from pydantic import ValidationError
 
 from feeds.config.schema import AuthorSection, Config
 from feeds.config.values import did_you_mean
-from feeds.errors import ConfigError
-from feeds.parse import yaml
-from feeds.text import clean, shortened
+from feeds.core.errors import ConfigError
+from feeds.core.parse import yaml
+from feeds.core.text import clean, truncate
 
-__all__ = ["Config", "fitting", "load"]
+__all__ = ["Config", "drop_invalid_settings", "load"]
 
-_REQUIRED: dict[tuple[str, ...], str] = {
+_REQUIRED: dict[tuple[str, ...], str] = {  # keys and placeholders for their values
     ("site", "title"): "My site",
     ("site", "url"): "https://example.org",
-}  # and what stands in for them
+}
 _PREFIX = "FEEDS__"
-_LONGEST = 1_000  # characters of a reason, which may quote a value
-# In the contract, read and checked, but without effect in this version: docs/config.md says so of each.
-_NOT_YET = {("push",)}
+_MAX_REASON_LENGTH = 1_000  # characters; a reason may quote a value
+_UNSUPPORTED_KEYS = {("push",)}  # validated, but without effect in this version (docs/config.md)
+
+_Keys = tuple[str | int, ...]  # the path of a value in the file
 
 
 def load(file: Path, environment: Mapping[str, str]) -> Config:
-    """Read a config file and what `FEEDS__SECTION__KEY` variables override. Raises `ConfigError` with every mistake."""
+    """Return the configuration of a file, with `FEEDS__SECTION__KEY` variables overriding its values.
+
+    Raise `ConfigError` with all errors.
+    """
     try:
         text = clean(file.read_bytes().decode("utf-8-sig"))
     except FileNotFoundError:
-        raise ConfigError([f"{file}: not there; `feeds init` makes one, -c FILE names another"]) from None
+        raise ConfigError([f"{file}: not there; create it with `feeds init`, or choose another with -c FILE"]) from None
     except OSError as error:
         raise ConfigError([f"{file}: can't be read: {error.strerror}"]) from None
     except UnicodeDecodeError:
@@ -54,66 +58,67 @@ def load(file: Path, environment: Mapping[str, str]) -> Config:
     try:
         config = Config.model_validate(_without_nulls(root))
     except ValidationError as errors:
-        mistakes = [_mistake(error, file, root, overridden) for error in errors.errors(include_url=False)]
-        ordered = sorted(mistakes, key=_line_and_column)
-        raise ConfigError([f"{place}: {shortened(reason, _LONGEST)}" for place, reason in ordered]) from None
-    notes = [f"{_place(keys, file, root, overridden)}: {'.'.join(keys)}: has no effect in this version"
-             for keys in sorted(_NOT_YET) if _at(root, keys)]  # fmt: skip
-    place = file.absolute()
-    return config.model_copy(update={"root": place.parent, "file": place, "without_effect": tuple(notes)})
+        located = [_locate(error, file, root, overridden) for error in errors.errors(include_url=False)]
+        ordered = sorted(located, key=_line_and_column)
+        messages = [f"{position}: {truncate(reason, _MAX_REASON_LENGTH)}" for position, reason in ordered]
+        raise ConfigError(messages) from None
+    unsupported = [f"{_position(keys, file, root, overridden)}: {'.'.join(keys)}: has no effect in this version"
+                   for keys in sorted(_UNSUPPORTED_KEYS) if _node_at(root, keys)]  # fmt: skip
+    absolute = file.absolute()
+    return config.model_copy(update={"root": absolute.parent, "file": absolute, "unsupported_keys": tuple(unsupported)})
 
 
-def fitting(settings: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
-    """Leave out of settings what `load` would refuse. Gives them, and a sentence for each key that had to go."""
+def drop_invalid_settings(settings: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
+    """Return settings without the values that `load` would reject, and a message for each value dropped."""
     root = yaml.load(yaml.dump(settings))
     assert isinstance(root.value, dict)
     root.value.setdefault("site", yaml.Node({}, 1, 1))
-    aliases = _at(root, ("feeds", "aliases"))
-    said = _without_wrong(aliases.value) if aliases and isinstance(aliases.value, dict) else []
+    aliases = _node_at(root, ("feeds", "aliases"))
+    messages = _drop_invalid_aliases(aliases.value) if aliases and isinstance(aliases.value, dict) else []
     while True:
         try:
             Config.model_validate(_without_nulls(root))
         except ValidationError as errors:
             for error in errors.errors(include_url=False):
                 keys = _keys(error, root)
-                said.append(f"{'.'.join(map(str, keys))}: {_reason(error, keys)}; {_leave_out(root, keys)}")
-            if not keys:  # a mistake that is of no key would be found for ever
-                raise ConfigError(said) from None
+                messages.append(f"{'.'.join(map(str, keys))}: {_reason(error, keys)}; {_drop(root, keys)}")
+            if not keys:  # an error without a key can't be dropped
+                raise ConfigError(messages) from None
         else:
-            return root.plain(), said
+            return root.to_value(), messages
 
 
-def _without_wrong(aliases: dict[str, yaml.Node]) -> list[str]:
-    """Leave out aliases that are none, each by itself: what is wrong of one says nothing of the others."""
-    said = []
+def _drop_invalid_aliases(aliases: dict[str, yaml.Node]) -> list[str]:
+    """Drop each invalid alias, but keep the others. Return a message for each."""
+    messages = []
     for alias, path in list(aliases.items()):
         site = {keys[-1]: value for keys, value in _REQUIRED.items()}
         try:
-            Config.model_validate({"site": site, "feeds": {"aliases": {alias: path.plain()}}})
+            Config.model_validate({"site": site, "feeds": {"aliases": {alias: path.to_value()}}})
         except ValidationError as errors:
             reason = _reason(errors.errors(include_url=False)[0], ("feeds", "aliases", alias))
-            said.append(f"feeds.aliases: {alias}: {reason}; it is left out")
+            messages.append(f"feeds.aliases: {alias}: {reason}; it is left out")
             del aliases[alias]
-    return said
+    return messages
 
 
-def _leave_out(root: yaml.Node, keys: tuple[str | int, ...]) -> str:
-    """Leave out the innermost key of some that is there, and that may be absent. Gives what was done."""
+def _drop(root: yaml.Node, keys: _Keys) -> str:
+    """Drop the innermost existing key of a path, or set a placeholder if it is required. Return what was done."""
     for length in range(len(keys), 0, -1):
         *above, key = keys[:length]
-        around = _at(root, tuple(above))
-        if around is None or not isinstance(around.value, dict):
+        mapping = _node_at(root, tuple(above))
+        if mapping is None or not isinstance(mapping.value, dict):
             continue
-        if instead := _REQUIRED.get(tuple(map(str, keys[:length]))):
-            around.value[str(key)] = yaml.Node(instead, 1, 1)
-            return f"{instead} stands there now"
-        if around.value.pop(str(key), None) is not None:
+        if placeholder := _REQUIRED.get(tuple(map(str, keys[:length]))):
+            mapping.value[str(key)] = yaml.Node(placeholder, 1, 1)
+            return f"it is set to {placeholder}"
+        if mapping.value.pop(str(key), None) is not None:
             break
     return "it is left out"
 
 
 def _override(root: yaml.Node, environment: Mapping[str, str]) -> dict[tuple[str, ...], str]:
-    """Set in the tree what the variables say; give the variable for each path of keys that it set."""
+    """Set the values of variables in the tree. Return the variable for each path of keys that was set."""
     overridden = {}
     for variable in sorted(environment):
         if not variable.startswith(_PREFIX):
@@ -121,7 +126,7 @@ def _override(root: yaml.Node, environment: Mapping[str, str]) -> dict[tuple[str
         keys = tuple(variable.removeprefix(_PREFIX).lower().split("__"))
         value = environment[variable]
         try:
-            node = yaml.load(value) if value.lstrip()[:1] in ("[", "{") else yaml.scalar(value)
+            node = yaml.load(value) if value.lstrip()[:1] in ("[", "{") else yaml.plain_scalar(value)
         except yaml.YamlError as error:
             raise ConfigError([f"{variable}: {error.reason}"]) from None
         mapping = root.value
@@ -137,15 +142,15 @@ def _override(root: yaml.Node, environment: Mapping[str, str]) -> dict[tuple[str
 
 
 def _without_nulls(node: yaml.Node) -> Any:
-    """Give the plain values; a key without a value has its default, except where null says something: `cron: null`."""
+    """Return the plain values. A key without a value gets its default, except `cron: null`, which disables the cron."""
     if isinstance(node.value, dict):
         return {
             key: _without_nulls(child) for key, child in node.value.items() if child.value is not None or key == "cron"
         }
-    return node.plain()
+    return node.to_value()
 
 
-def _at(root: yaml.Node, keys: tuple[str | int, ...]) -> yaml.Node | None:
+def _node_at(root: yaml.Node, keys: _Keys) -> yaml.Node | None:
     node = root
     for key in keys:
         if isinstance(node.value, dict) and key in node.value:
@@ -157,36 +162,37 @@ def _at(root: yaml.Node, keys: tuple[str | int, ...]) -> yaml.Node | None:
     return node
 
 
-def _place(keys: tuple[str | int, ...], file: Path, root: yaml.Node, overridden: Mapping[tuple[str, ...], str]) -> str:
-    """Say where a value stands, or the nearest mapping around it that does."""
+def _position(keys: _Keys, file: Path, root: yaml.Node, overridden: Mapping[tuple[str, ...], str]) -> str:
+    """Return the position of a value, or of the nearest mapping around it, or the variable that set it."""
     for length in range(len(keys), 0, -1):
         if variable := overridden.get(tuple(str(key) for key in keys[:length])):
             return variable
-        if node := _at(root, keys[:length]):
+        if node := _node_at(root, keys[:length]):
             return f"{file}:{node.key_line or node.line}:{node.key_column or node.column}"
     return f"{file}:{root.line}:{root.column}"
 
 
-def _mistake(error: Any, file: Path, root: yaml.Node, overridden: Mapping[tuple[str, ...], str]) -> tuple[str, str]:
-    """Give where a mistake is and what it is."""
+def _locate(error: Any, file: Path, root: yaml.Node, overridden: Mapping[tuple[str, ...], str]) -> tuple[str, str]:
+    """Return the position of an error and its reason."""
     keys = _keys(error, root)
-    return _place(keys, file, root, overridden), f"{'.'.join(str(key) for key in keys)}: {_reason(error, keys)}"
+    return _position(keys, file, root, overridden), f"{'.'.join(str(key) for key in keys)}: {_reason(error, keys)}"
 
 
-def _keys(error: Any, root: yaml.Node) -> tuple[str | int, ...]:
-    return tuple(key for key in error["loc"] if _at(root, (key,)) or _is_key(key))
+def _keys(error: Any, root: yaml.Node) -> _Keys:
+    return tuple(key for key in error["loc"] if _node_at(root, (key,)) or _is_key(key))
 
 
-def _line_and_column(mistake: tuple[str, str]) -> list[int]:
-    return [int(part) for part in mistake[0].split(":")[-2:] if part.isdecimal()]
+def _line_and_column(located: tuple[str, str]) -> list[int]:
+    position, _ = located
+    return [int(part) for part in position.split(":")[-2:] if part.isdecimal()]
 
 
 def _is_key(key: str | int) -> bool:
-    """Tell a key or an index from what pydantic adds of its own, like `[key]`."""
+    """Return whether this is a key or an index, and not a marker that pydantic adds, such as `[key]`."""
     return isinstance(key, int) or re.fullmatch(r"[\w./-]+", key) is not None
 
 
-def _reason(error: Any, keys: tuple[str | int, ...]) -> str:
+def _reason(error: Any, keys: _Keys) -> str:
     context = error.get("ctx", {})
     kind = error["type"]
     if kind == "extra_forbidden":
@@ -217,9 +223,9 @@ def _reason(error: Any, keys: tuple[str | int, ...]) -> str:
     return simple.get(kind, str(error["msg"]))
 
 
-def _siblings(keys: tuple[str | int, ...]) -> Iterator[str]:
+def _siblings(keys: _Keys) -> Iterator[str]:
     model: Any = Config
     for key in keys[:-1]:
-        found = model.model_fields[str(key)].annotation
-        model = found if isinstance(found, type) else AuthorSection  # the one section that may be absent
+        annotation = model.model_fields[str(key)].annotation
+        model = annotation if isinstance(annotation, type) else AuthorSection  # the only optional section
     yield from (name for name, field in model.model_fields.items() if not field.exclude)

@@ -1,4 +1,4 @@
-"""The keys of config.yaml, what each may hold and what it is if absent: contract section 2, as pydantic models."""
+"""The keys of config.yaml with their types and defaults, as pydantic models. docs/config.md describes them."""
 
 import zoneinfo
 from pathlib import Path
@@ -7,9 +7,8 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, field_validator
 
-from feeds.article_files import DEFAULT_INCLUDE
 from feeds.config.values import (
-    READERS,
+    READER_LINKS,
     Address,
     Aliases,
     Archives,
@@ -18,6 +17,7 @@ from feeds.config.values import (
     Command,
     Cron,
     Email,
+    ExportPath,
     Header,
     Icon,
     IdPattern,
@@ -26,20 +26,20 @@ from feeds.config.values import (
     Permalink,
     Permalinks,
     Purge,
-    Readers,
+    ReaderLinks,
     Rules,
     Secret,
     State,
     Text,
     Texts,
     TimeZone,
-    Tree,
     Url,
 )
-from feeds.model import Author, Kind, Site
-from feeds.text import on_site, one_line
+from feeds.core.article_files import DEFAULT_INCLUDE
+from feeds.core.model import Author, FeedKind, Site
+from feeds.core.text import one_line, resolve_on_site
 
-_OF_CATALOG = (  # endings of the catalog's files
+_CATALOG_SUFFIXES = (  # of the files that belong to a SQLite catalog
     *("", "-wal", "-shm", "-journal", ".lock", ".leader", ".failures"),
     *(".stats", ".stats-wal", ".stats-shm", ".stats-journal"),
 )
@@ -56,7 +56,7 @@ class _Section(BaseModel):
 
 
 class AuthorSection(_Section):
-    """Who writes where an article doesn't say."""
+    """The author of articles that name none."""
 
     name: Text
     email: Email | None = None
@@ -64,7 +64,7 @@ class AuthorSection(_Section):
 
 
 class SiteSection(_Section):
-    """The site that the entries link to."""
+    """The site to which the entries link."""
 
     title: Text
     url: BaseUrl
@@ -76,11 +76,11 @@ class SiteSection(_Section):
     copyright: Text | None = None
     authority: Authority | None = None
     pages: bool = False
-    readers: Readers = dict(READERS)  # frozen
+    readers: ReaderLinks = dict(READER_LINKS)  # frozen
 
 
 class ContentSection(_Section):
-    """Where the articles are."""
+    """The content folder, and the articles in it."""
 
     path: Text = "content"
     include: Include = DEFAULT_INCLUDE
@@ -93,7 +93,7 @@ class ContentSection(_Section):
 
 
 class FeedsSection(_Section):
-    """Which feeds there are, and what is in them."""
+    """The feeds and their content."""
 
     url: BaseUrl | None = None
     by: tuple[Literal["category", "tag", "author"], ...] = ("category", "tag", "author")
@@ -110,7 +110,7 @@ class FeedsSection(_Section):
 
 
 class ServerSection(_Section):
-    """Where and how the feeds are served."""
+    """The HTTP server."""
 
     host: Text = "127.0.0.1"
     port: int = Field(8000, ge=1, le=65535)
@@ -125,7 +125,7 @@ class ServerSection(_Section):
 
 
 class ScheduleSection(_Section):
-    """When the feeds are regenerated besides when a file changes."""
+    """The runs that do not follow from a changed file."""
 
     cron: Cron | None = "*/15 * * * *"
     before: Command | None = None
@@ -133,9 +133,9 @@ class ScheduleSection(_Section):
 
 
 class ExportSection(_Section):
-    """Where `feeds build` writes."""
+    """The output of `feeds build`."""
 
-    path: Tree = "public"
+    path: ExportPath = "public"
     pages: bool | None = None  # None: as site.pages
     precompressed: tuple[Literal["br", "zstd", "gzip"], ...] = ()
     hosts: tuple[Literal["netlify", "cloudflare", "apache", "nginx"], ...] = ()
@@ -143,13 +143,13 @@ class ExportSection(_Section):
 
 
 class CheckSection(_Section):
-    """What `feeds check` looks for."""
+    """The rules of `feeds check`."""
 
     ignore: Rules = ()
 
 
 class StatsSection(_Section):
-    """Who reads."""
+    """The poll statistics."""
 
     count: bool = True
     token: Secret | None = None
@@ -157,7 +157,7 @@ class StatsSection(_Section):
 
 
 class PushSection(_Section):
-    """Who is told of changes."""
+    """The notification of WebSub hubs, which this version does not support."""
 
     hub: bool = True
     hubs: tuple[Url, ...] = ()
@@ -165,7 +165,7 @@ class PushSection(_Section):
 
 
 class Config(_Section):
-    """All that the owner decides. Paths are still as written; `root` is what they are relative to."""
+    """The configuration of a site. Paths are as written, relative to `root`."""
 
     site: SiteSection
     content: ContentSection = ContentSection()
@@ -179,14 +179,14 @@ class Config(_Section):
     push: PushSection = PushSection()
     root: Path = Field(Path(), exclude=True)
     file: Path = Field(Path(), exclude=True)
-    without_effect: tuple[str, ...] = Field((), exclude=True)  # a line for each key that is set for a later version
+    unsupported_keys: tuple[str, ...] = Field((), exclude=True)  # a message for each key without effect
 
     @field_validator("feeds")
     @classmethod
-    def _pages_are_the_sites(cls, feeds: FeedsSection, others: ValidationInfo) -> FeedsSection:
+    def _require_site_url(cls, feeds: FeedsSection, others: ValidationInfo) -> FeedsSection:
         site = others.data.get("site")
         if site and site.pages and feeds.url not in {None, site.url}:
-            raise ValueError("url must be that of the site where site.pages is true: both are served from here")
+            raise ValueError("url must be the same as site.url if site.pages is true: this program serves both")
         return feeds
 
     @property
@@ -196,29 +196,31 @@ class Config(_Section):
 
     @property
     def secrets(self) -> tuple[Path, ...]:
-        """Files that are never published, wherever they are: the configuration, the catalog, the access log."""
+        """The files that are never published: the configuration, the catalog and the access log."""
         catalog = self.catalog
-        files = [catalog.with_name(catalog.name + end) for end in _OF_CATALOG] if isinstance(catalog, Path) else []
+        files = []
+        if isinstance(catalog, Path):
+            files = [catalog.with_name(catalog.name + suffix) for suffix in _CATALOG_SUFFIXES]
         if self.server.access_log:
             files.append(self.root / self.server.access_log)
         return (self.file, *files)
 
     @property
-    def export_place(self) -> str:
-        """The folder that `build` writes, or the URL of an object store."""
+    def export_target(self) -> str:
+        """The folder to which `feeds build` writes, or the URL of an object store."""
         return self.export.path if "://" in self.export.path else str(self.root / self.export.path)
 
     @property
     def catalog(self) -> Path | str:
-        """Where the catalog is: a SQLite file, or the URL of a PostgreSQL database."""
+        """The path of the SQLite file, or the URL of the PostgreSQL database."""
         file = self.state.removeprefix("sqlite:///")
         return self.state if file == self.state else self.root / file
 
     @property
-    def for_core(self) -> Site:
-        """What the core must know."""
+    def site_model(self) -> Site:
+        """The site as `core` needs it."""
         site, feeds = self.site, self.feeds
-        by: tuple[Kind, ...] = tuple(dict.fromkeys(feeds.by))
+        by: tuple[FeedKind, ...] = tuple(dict.fromkeys(feeds.by))
         return Site(
             title=site.title,
             url=site.url,
@@ -228,10 +230,10 @@ class Config(_Section):
             language=site.language,
             timezone=zoneinfo.ZoneInfo(site.timezone),
             author=Author(site.author.name, site.author.email, site.author.url) if site.author else None,
-            icon=site.icon and on_site(site.icon, site.url, site.url + "/"),
+            icon=site.icon and resolve_on_site(site.icon, site.url, site.url + "/"),
             copyright=site.copyright,
             permalink=self.content.permalink,
-            permalinks=tuple(sorted(self.content.permalinks.items(), key=lambda one: -len(one[0]))),
+            permalinks=tuple(sorted(self.content.permalinks.items(), key=lambda item: -len(item[0]))),
             ids=self.content.id,
             by=by,
             limit=feeds.limit,

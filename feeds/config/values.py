@@ -1,4 +1,4 @@
-"""What a value of config.yaml may be: for each kind what gives it back, or says in a sentence what is wrong."""
+"""The types of values in config.yaml. Each validator returns the value or raises `ValueError` with a sentence."""
 
 import difflib
 import re
@@ -10,13 +10,13 @@ from urllib.parse import unquote, urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
-from feeds.article_files import SUFFIXES, may_match
-from feeds.paths import SITE_DOCUMENTS, alias_conflict
-from feeds.patterns import NAMING, PARTS, SPELLINGS
-from feeds.text import absolute, one_line, scheme
+from feeds.core.article_files import SUFFIXES, may_match_articles
+from feeds.core.paths import SITE_DOCUMENTS, alias_conflict
+from feeds.core.permalinks import MODIFIERS, PLACEHOLDERS, UNIQUE_PLACEHOLDERS
+from feeds.core.text import absolute_url, one_line, url_scheme
 
-_NAMING = re.compile(rf"\{{({'|'.join(NAMING)})(:\w+)*\}}")
-READERS = {  # name -> how a feed is subscribed to with it: {url} is the feed's address, encoded; {raw}, as it is
+_NAMING = re.compile(rf"\{{({'|'.join(UNIQUE_PLACEHOLDERS)})(:\w+)*\}}")
+READER_LINKS = {  # links that subscribe with a feed reader; {url}: the feed's URL, percent-encoded; {raw}: as it is
     "your reader": "feed:{raw}",
     "Feedly": "https://feedly.com/i/subscription/feed/{url}",
     "Inoreader": "https://www.inoreader.com/?add_feed={url}",
@@ -24,13 +24,13 @@ READERS = {  # name -> how a feed is subscribed to with it: {url} is the feed's 
     "Feedbin": "https://feedbin.com/?subscribe={url}",
     "The Old Reader": "https://theoldreader.com/feeds/subscribe?url={url}",
 }
-_SCHEMED = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]*:\S+$")
-_SHORTEST_SECRET = 16  # characters
+_WITH_SCHEME = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]*:\S+$")
+_MIN_SECRET_LENGTH = 16  # characters
 MAX_COMMAND_LENGTH = 10_000  # characters
-_STORE = re.compile(r"(s3|gs|az)://(?!.*/\.\.?(/|$))[A-Za-z0-9][A-Za-z0-9._-]*(/[^?#]*)?")
-_LIKE_A_STORE = re.compile(r"(s3|gs|gcs|az|azure)(:|//)")  # ./s3: is a folder
-PURGE = re.compile(r"((?P<method>[A-Z]+) )?(?P<url>(https?://|\{raw\})\S*)")  # else it is a command
-_METHOD = re.compile(r"[A-Z]+ \S*\{\w+\}\S*")
+_STORE_URL = re.compile(r"(s3|gs|az)://(?!.*/\.\.?(/|$))[A-Za-z0-9][A-Za-z0-9._-]*(/[^?#]*)?")
+_STORE_TYPO = re.compile(r"(s3|gs|gcs|az|azure)(:|//)")  # ./s3: is a folder
+PURGE = re.compile(r"((?P<method>[A-Z]+) )?(?P<url>(https?://|\{raw\})\S*)")  # any other value is a command
+_PURGE_TYPO = re.compile(r"[A-Z]+ \S*\{\w+\}\S*")
 _CRON_FIELD = re.compile(r"[\d*/,A-Za-z-]+")
 
 
@@ -48,21 +48,21 @@ def _text(value: str) -> str:
 
 def _include(value: str) -> str:
     value = _text(value)
-    if value.startswith("!") or may_match(value):
+    if value.startswith("!") or may_match_articles(value):
         return value
-    one_each = "; write a pattern for each ending, {a,b} is none of gitignore's" if "{" in value else ""
-    raise ValueError(f"{value} can match nothing: article files end in {', '.join(SUFFIXES)}{one_each}")
+    hint = "; write a pattern for each ending, gitignore has no {a,b}" if "{" in value else ""
+    raise ValueError(f"{value} can match nothing: article files end in {', '.join(SUFFIXES)}{hint}")
 
 
 def _http_url(value: str) -> str:
-    url = absolute(value.strip(), "")
-    if url is None or scheme(url) not in ("http", "https") or urlsplit(url).query or urlsplit(url).fragment:
+    url = absolute_url(value.strip(), "")
+    if url is None or url_scheme(url) not in ("http", "https") or urlsplit(url).query or urlsplit(url).fragment:
         raise ValueError("must be a URL like https://news.example, without ? or #")
     return url
 
 
 def _icon(value: str) -> str:
-    if scheme(value) not in ("", "http", "https") or not one_line(value):
+    if url_scheme(value) not in ("", "http", "https") or not one_line(value):
         raise ValueError("must be a path on the site, or an http(s) URL")
     return one_line(value)
 
@@ -75,19 +75,19 @@ def _timezone(value: str) -> str:
     try:
         zoneinfo.ZoneInfo(value)
     except (ValueError, OSError, zoneinfo.ZoneInfoNotFoundError):
-        raise ValueError("is no IANA time zone" + did_you_mean(value, zoneinfo.available_timezones())) from None
+        raise ValueError("is not an IANA time zone" + did_you_mean(value, zoneinfo.available_timezones())) from None
     return value
 
 
 def _language(value: str) -> str:
     if not re.fullmatch(r"[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*", value):
-        raise ValueError("is no language tag; write it like en or pt-BR")
+        raise ValueError("is not a language tag; write it like en or pt-BR")
     return value
 
 
 def _email(value: str) -> str:
     if not re.fullmatch(r"[^@\s<>()]+@[^@\s<>()]+", value):
-        raise ValueError("is no e-mail address")
+        raise ValueError("is not an e-mail address")
     return value
 
 
@@ -98,15 +98,15 @@ def _authority(value: str) -> str:
 
 
 def _permalink(value: str) -> str:
-    _require_parts(value, PARTS)
+    _require_parts(value, PLACEHOLDERS)
     if not value.startswith("/") or not _NAMING.search(value):
-        raise ValueError("must begin with / and hold {slug}, {path}, {file}, {name}, {title} or {headline}")
+        raise ValueError("must begin with / and have {slug}, {path}, {file}, {name}, {title} or {headline}")
     return value
 
 
 def _id_pattern(value: str) -> str:
-    _require_parts(value, (*PARTS, "link"))
-    if not scheme(value) or not (re.search(r"\{link[:}]", value) or _NAMING.search(value)):
+    _require_parts(value, (*PLACEHOLDERS, "link"))
+    if not url_scheme(value) or not (re.search(r"\{link[:}]", value) or _NAMING.search(value)):
         raise ValueError(
             "must be an absolute IRI like https://old.example{link}, with {link}, {slug}, {path} or {file}"
         )
@@ -114,13 +114,13 @@ def _id_pattern(value: str) -> str:
 
 
 def _require_parts(value: str, parts: Sequence[str]) -> None:
-    for said in re.findall(r"\{([^{}]*+)[{}]", value):
-        part, *spellings = said.split(":")
+    for placeholder in re.findall(r"\{([^{}]*+)[{}]", value):
+        part, *spellings = placeholder.split(":")
         if part not in parts:
-            raise ValueError(f"{{{said}}} is no part of an article" + did_you_mean(part, parts))
+            raise ValueError(f"{{{placeholder}}} is not a placeholder" + did_you_mean(part, parts))
         for spelling in spellings:
-            if spelling not in SPELLINGS:
-                raise ValueError(f"{{{said}}}: {spelling} is no way to spell it" + did_you_mean(spelling, SPELLINGS))
+            if spelling not in MODIFIERS:
+                raise ValueError(f"{{{placeholder}}}: {spelling} is not a modifier" + did_you_mean(spelling, MODIFIERS))
 
 
 def _permalinks(value: dict[str, str]) -> dict[str, str]:
@@ -135,18 +135,18 @@ def _cron(value: str) -> str:
 
 
 def _state(value: str) -> str:
-    if not re.match(r"sqlite:///.|postgresql://.", value):  # which is not shown: there may be a password in it
+    if not re.match(r"sqlite:///.|postgresql://.", value):  # the value is not quoted: it may have a password
         raise ValueError("must be sqlite:///PATH or postgresql://USER@HOST/DATABASE")
     return value
 
 
-def tree(value: str) -> str:
-    """Give back a folder, or an object store's URL. Raises `ValueError`."""
-    if ("://" in value or _LIKE_A_STORE.match(value)) and not _STORE.fullmatch(
+def export_path(value: str) -> str:
+    """Return the path of a folder, or the URL of an object store. Raise `ValueError` for an invalid URL."""
+    if ("://" in value or _STORE_TYPO.match(value)) and not _STORE_URL.fullmatch(
         value
-    ):  # which is not repeated: somebody may have put a key into it
+    ):  # the value is not quoted: it may have a secret key
         raise ValueError(
-            "must be a folder, or s3://BUCKET/PREFIX, gs:// or az:// likewise; credentials belong into the environment"
+            "must be a folder, or s3://BUCKET/PREFIX, gs://… or az://…; credentials go into the environment"
         )
     return _text(value)
 
@@ -154,12 +154,12 @@ def tree(value: str) -> str:
 def _purge(value: str) -> str:
     if request := PURGE.fullmatch(value):
         if not re.search(r"\{(url|raw|path)\}", request["url"]):
-            raise ValueError("must say what is purged: PURGE {raw}, or POST https://cdn.example/purge?url={url}")
+            raise ValueError("must have the URL to purge: PURGE {raw}, or POST https://cdn.example/purge?url={url}")
         if not request["method"] and request["url"].startswith("{raw}"):
-            raise ValueError("must say how it is purged: PURGE {raw}")
+            raise ValueError("must have a method or a command: PURGE {raw}")
         return value
-    if _METHOD.fullmatch(value):
-        raise ValueError("must name an address, or {raw}, which stands for it: PURGE {raw}")
+    if _PURGE_TYPO.fullmatch(value):
+        raise ValueError("must have a URL, or its placeholder {raw}: PURGE {raw}")
     return _command(value)
 
 
@@ -167,9 +167,9 @@ def _aliases(value: dict[str, str]) -> dict[str, str]:
     aliases = {unquote(alias): unquote(path) for alias, path in value.items()}
     for alias, path in aliases.items():
         if "?" in alias or "#" in alias:
-            raise ValueError(f"{alias} is no path: a feed is found by its path alone, whatever the query")
+            raise ValueError(f"{alias} is not a path: a query or fragment can't select a feed")
         if taken := alias_conflict(alias):
-            raise ValueError(f"{alias} is {taken}, and no alias")
+            raise ValueError(f"{alias} can't be an alias: it is {taken}")
         if path in aliases:
             raise ValueError(f"{alias} leads to {path}, which is an alias itself")
         if not any(path.endswith(document) for document in SITE_DOCUMENTS):
@@ -183,44 +183,44 @@ def _command(value: str) -> str:
     try:
         words = shlex.split(value)
     except ValueError as error:
-        raise ValueError(f"is no command: {error}") from None
+        raise ValueError(f"is not a command: {error}") from None
     if not words:
         raise ValueError("must not be empty")
     return value
 
 
 def _secret(value: str) -> str:
-    if len(value) < _SHORTEST_SECRET or not value.isascii() or not value.isprintable():
-        raise ValueError(f"must be a secret of at least {_SHORTEST_SECRET} ASCII characters: openssl rand -hex 20")
+    if len(value) < _MIN_SECRET_LENGTH or not value.isascii() or not value.isprintable():
+        raise ValueError(f"must be a secret of at least {_MIN_SECRET_LENGTH} ASCII characters: openssl rand -hex 20")
     return value
 
 
 def _rule(value: str) -> str:
-    from feeds.lint import RULES  # which only `check` and this need
+    from feeds.core.lint import RULES  # imported only if it is needed
 
     if value not in RULES:
-        raise ValueError(f"{value!r} is no rule of feeds check" + did_you_mean(value, RULES))
+        raise ValueError(f"{value!r} is not a rule of feeds check" + did_you_mean(value, RULES))
     return value
 
 
 def _reader(value: str) -> str:
-    if not _SCHEMED.match(value) or not {"{url}", "{raw}"} & set(re.findall(r"\{[^}]{0,200}\}", value)):
+    if not _WITH_SCHEME.match(value) or not {"{url}", "{raw}"} & set(re.findall(r"\{[^}]{0,200}\}", value)):
         raise ValueError("must be a link like https://reader.example/add?url={url}, or app:{raw}")
-    if scheme(value) in {"javascript", "data", "vbscript", "file"}:
-        raise ValueError(f"must not begin with {scheme(value)}:")
+    if url_scheme(value) in {"javascript", "data", "vbscript", "file"}:
+        raise ValueError(f"must not begin with {url_scheme(value)}:")
     return value
 
 
 def _readers(value: Any) -> Any:
-    """Leave out a reader that is set to nothing, and let people add to those that we know."""
+    """Merge with the default links; drop readers that are set to nothing."""
     if not isinstance(value, dict):
         return value
-    spelled = {name.lower(): name for name in READERS}
-    mine: dict[str, Any] = {spelled.get(str(name).lower(), str(name)): link for name, link in value.items()}
-    for name, link in mine.items():
-        if link in (None, "", False) and name not in READERS:
-            raise ValueError(f"{name} is none of those that we know" + did_you_mean(name, READERS))
-    return {name: link for name, link in {**READERS, **mine}.items() if link not in (None, "", False)}
+    known_names = {name.lower(): name for name in READER_LINKS}
+    links: dict[str, Any] = {known_names.get(str(name).lower(), str(name)): link for name, link in value.items()}
+    for name, link in links.items():
+        if link in (None, "", False) and name not in READER_LINKS:
+            raise ValueError(f"{name} is not a known reader" + did_you_mean(name, READER_LINKS))
+    return {name: link for name, link in {**READER_LINKS, **links}.items() if link not in (None, "", False)}
 
 
 def _header(value: str) -> str:
@@ -262,13 +262,13 @@ Permalinks = Annotated[dict[Text, Permalink], AfterValidator(_permalinks)]
 IdPattern = Annotated[str, AfterValidator(_id_pattern)]
 Archives = Annotated[bool | Literal["all"], BeforeValidator(_archives)]
 Aliases = Annotated[dict[UrlPath, UrlPath], AfterValidator(_aliases)]
-Readers = Annotated[dict[Text, Annotated[str, AfterValidator(_reader)]], BeforeValidator(_readers)]
+ReaderLinks = Annotated[dict[Text, Annotated[str, AfterValidator(_reader)]], BeforeValidator(_readers)]
 Header = Annotated[str, AfterValidator(_header)]
 Address = Annotated[str, AfterValidator(_address)]
 Cron = Annotated[str, AfterValidator(_cron)]
 Command = Annotated[str, AfterValidator(_command)]
 Secret = Annotated[str, AfterValidator(_secret)]
-Tree = Annotated[str, AfterValidator(tree)]
+ExportPath = Annotated[str, AfterValidator(export_path)]
 Purge = Annotated[str, AfterValidator(_purge)]
 State = Annotated[str, AfterValidator(_state)]
 Rules = Annotated[tuple[Annotated[str, AfterValidator(_rule)], ...], BeforeValidator(_one_or_many)]

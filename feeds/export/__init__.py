@@ -1,33 +1,39 @@
-"""The static tree: documents as files in a folder, or as objects in an object store. `opened` gives either.
+"""The export: documents and pages as files in a folder, or as objects in an object store. `open_target` opens either.
 
-What writes the tree need not know which one it is. Both keep a manifest beside the files, which says what is ours.
+The code that writes the files doesn't depend on the kind of target. Each target has a manifest, which lists the files
+of the export.
 """
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from feeds.errors import UsageError
-from feeds.export.target import HEAD, MANIFEST, Fact, Target
-from feeds.export.tree import Tree
+from feeds.core.errors import UsageError
+from feeds.export.target import HEAD_BYTES, MANIFEST, ExportTarget, ManifestEntry
+from feeds.export.tree import FolderTarget
 
-__all__ = ["HEAD", "MANIFEST", "Fact", "Target", "Tree", "opened"]
+__all__ = ["HEAD_BYTES", "MANIFEST", "ExportTarget", "FolderTarget", "ManifestEntry", "open_target"]
 
 
-def opened(place: str, headers: Callable[[str], Mapping[str, str]]) -> Target:
-    """Open a folder, or an object store by its URL (s3://BUCKET/PREFIX), and look at what is there.
+def open_target(target: str, headers: Callable[[str], Mapping[str, str]]) -> ExportTarget:
+    """Open a folder, or an object store, and read its manifest.
 
-    `headers` gives those of HTTP that a file is to be sent with, by its path in the tree; a store keeps them with the
-    object. Raises `FeedsError`; `UsageError` where the folder is none, or the library for stores is not installed.
+    Args:
+        target: the path of a folder, or a URL such as s3://BUCKET/PREFIX.
+        headers: returns the HTTP headers of the file at a path of the export. A store keeps them with the object.
+
+    Raises:
+        UsageError: the folder is a file, or the library for object stores is not installed.
+        FeedsError: the target can't be read.
     """
-    if "://" not in place:
-        folder = Path(place).absolute()
+    if "://" not in target:
+        folder = Path(target).absolute()
         if folder.exists() and not folder.is_dir():
-            raise UsageError(f"{place}: is a file; name a folder to write to")
-        return Tree(folder)
+            raise UsageError(f"{target}: is a file; name a folder to write to")
+        return FolderTarget(folder)
     try:
-        from feeds.export.bucket import Bucket  # an extra, which a folder does without
+        from feeds.export.bucket import BucketTarget  # an optional dependency
     except ModuleNotFoundError as missing:
         raise UsageError(
-            f"{place}: what speaks to object stores is not installed ({missing.name}): pip install 'feeds[s3]'"
+            f"{target}: the library for object stores is not installed ({missing.name}): pip install 'feeds[s3]'"
         ) from None
-    return Bucket(place, headers)
+    return BucketTarget(target, headers)

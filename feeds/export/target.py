@@ -1,157 +1,189 @@
-"""What a folder and an object store have in common: the manifest, and the order in which a run goes about it.
+"""The manifest of an export, and the order of operations that a folder and an object store share.
 
-The manifest says which files are ours and what each shows, so that only what changed is rendered and written, what is
-no longer published goes, and nothing else is ever touched. It is written before anything else of a run is, and says
-then what will be ours; deletions come last, and after them the manifest that forgets what is gone. So whenever a run
-is cut short, each file is the old or the new one, and the next run knows all that is ours.
+The manifest lists the files of the export and the content of each, so that an export renders and writes only what
+changed, removes its own files that are no longer published, and never touches other files. An export first writes a
+manifest that includes the new files, then the files; then it removes files, and writes a manifest without them. So
+whenever it is interrupted, each file is the old or the new one, and the next export knows all files of the export.
 """
 
 import json
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 MANIFEST = ".feeds-manifest.json"
-HEAD = 200  # bytes that tell whose a file is: of a document, what stands before its entries
-Stamp = tuple[
-    int, int | str
-]  # size in bytes, and the time in ns or the ETag: another one, if others write the file too
-NOTHING: Stamp = (-1, -1)
-Fact = tuple[Any, ...]  # of a file of ours: a digest of what it shows, its stamp, and what else its place wants to know
+HEAD_BYTES = 200  # enough to recognise a file of the export: a document's first entry begins later
+_MAX_NAME_BYTES = 255  # of a file
 
 
-class Target(ABC):
-    """Where the tree is."""
+class Stamp(NamedTuple):
+    """The state of a file. It changes if another program writes the file."""
 
-    at_once = 1  # files that may be written at a time
+    size: int  # bytes
+    version: int | str  # mtime in nanoseconds, or ETag
+
+
+NO_FILE = Stamp(-1, -1)
+
+
+class ManifestEntry(NamedTuple):
+    """A file of the export."""
+
+    digest: str  # of the content that it was rendered from; empty: unknown, while an export is running
+    stamp: Stamp
+    content_hash: str = ""  # of the bytes and headers; only in object stores
+
+
+class ExportTarget(ABC):
+    """The folder or object store that an export writes to."""
+
+    at_once = 1  # files that may be written concurrently
 
     def __init__(self, name: str) -> None:
-        """Read the manifest. `name` is what the owner knows the place by."""
+        """Read the manifest. `name` is the target's name in messages."""
         self.name = name
-        self._facts = load(self._read(MANIFEST))  # by path
-        self._known = set(self._facts)
+        self._entries = load_manifest(self._read(MANIFEST))  # by path
+        self._initial_paths = set(self._entries)
 
-    def has(self, path: str, digest: str) -> bool:
-        """Tell whether a file of ours is there and shows just that."""
-        fact = self._facts.get(path)
-        return fact is not None and fact[0] == self._mark(path, digest) and fact[1:3] == self._stamp(path) != NOTHING
+    def is_current(self, path: str, digest: str) -> bool:
+        """Return whether the file of the export at a path exists unchanged, and has the content with a digest."""
+        entry = self._entries.get(path)
+        if entry is None or entry.digest != self._manifest_digest(path, digest):
+            return False
+        return entry.stamp == self._stamp(path) != NO_FILE
 
     def is_foreign(self, path: str, body: bytes) -> bool:
-        """Tell whether a file is there that is not ours, where we would write one. Raises `FeedsError`.
+        """Return whether a file exists at a path that isn't part of the export. Raise `FeedsError` if it can't be read.
 
-        One that begins as ours would is ours, though the manifest may have been lost.
+        A file that begins like `body` counts as part of the export, in case the manifest was lost.
         """
-        return path not in self._known and self._is_there(path) and self._head(path) != body[:HEAD]
+        return path not in self._initial_paths and self._exists(path) and self._head(path) != body[:HEAD_BYTES]
 
-    def shown(self, path: str) -> bytes:
-        """Give what is in a file of ours; nothing if there is none."""
-        return self._read(path) if path in self._facts else b""
+    def read_exported(self, path: str) -> bytes:
+        """Return the bytes of a file of the export; empty if it doesn't exist."""
+        return self._read(path) if path in self._entries else b""
 
-    def fact(self, path: str) -> Fact:
-        """Give what is known of a file that was just written, for `note` in the process that keeps the manifest."""
-        return self._facts[path]
+    def entry(self, path: str) -> ManifestEntry:
+        """Return the entry of a file that was just written, for `record` in the process that writes the manifest."""
+        return self._entries[path]
 
-    def note(self, path: str, fact: Fact) -> None:
-        """Note what another process has written."""
-        self._facts[path] = fact
+    def record(self, path: str, entry: ManifestEntry) -> None:
+        """Record a file that another process has written."""
+        self._entries[path] = entry
 
-    def stale(self, published: Iterable[str]) -> list[str]:
-        """Give the paths of our files that are no longer published."""
-        return sorted(set(self._facts) - set(published))
+    def stale_files(self, published: Iterable[str]) -> list[str]:
+        """Return the paths of files of the export that are no longer published."""
+        return sorted(set(self._entries) - set(published))
 
-    def below(self, paths: Sequence[str]) -> list[str]:
-        """Return our files at some paths, and in those that end in "/"."""
+    def owned_below(self, paths: Sequence[str]) -> list[str]:
+        """Return the files of the export at some paths, and below those that end in "/"."""
         folders = tuple(path for path in paths if path.endswith("/"))
-        return [path for path in self._known if path in paths or path.startswith(folders)] if paths else []
+        if not paths:
+            return []
+        return [path for path in self._initial_paths if path in paths or path.startswith(folders)]
 
-    def plan(self, published: Iterable[str], changed: Iterable[str]) -> None:
-        """Say in the manifest which files will be ours before any of them is there, in case the run is cut short.
+    def begin_export(self, published: Iterable[str], changed: Iterable[str]) -> None:
+        """Write a manifest that includes the files to come, in case the export is interrupted.
 
-        Of those that are to be written anew nobody could tell then what they show; so what they did is forgotten.
+        The content of `changed` files would be unknown then, so their digests are removed.
         """
         for path in changed:
-            if path in self._facts:
-                self._facts[path] = ("", *self._facts[path][1:])
+            if path in self._entries:
+                self._entries[path] = self._entries[path]._replace(digest="")
         for path in published:
-            if path not in self._facts and not self._is_there(path):
-                self._facts[path] = ("", *NOTHING)
-        self._keep(dump(self._facts))
+            if path not in self._entries and not self._exists(path):
+                self._entries[path] = ManifestEntry("", NO_FILE)
+        self._write_manifest(dump_manifest(self._entries))
 
-    def finish(self, published: Iterable[str]) -> list[str]:
-        """Remove our files that are no longer published, and keep the manifest. Gives the paths removed."""
-        stale = self.stale(published)
-        self._remove(stale)
-        for path in stale:
-            del self._facts[path]
-        self._keep(dump(self._facts))
-        return stale
+    def finish_export(self, published: Iterable[str]) -> list[str]:
+        """Remove files of the export that are no longer published, and write the manifest. Return the removed paths."""
+        stale_files = self.stale_files(published)
+        self._remove(stale_files)
+        for path in stale_files:
+            del self._entries[path]
+        self._write_manifest(dump_manifest(self._entries))
+        return stale_files
 
     @abstractmethod
     def write(self, path: str, body: bytes, digest: str, *, coding: str = "", force: bool = False) -> bool:
-        """Write a file, unless its bytes are these already. Tells whether it did. Raises `FeedsError`.
+        """Write a file, unless its bytes are the same already. Return whether it was written.
 
-        `digest` is of what it shows, `coding` the content coding that it is in.
+        Args:
+            path: the path in the export.
+            body: the bytes.
+            digest: the digest of the content that the body was rendered from.
+            coding: the content coding of the body.
+            force: whether to write the same bytes again.
+
+        Raises:
+            FeedsError: the file can't be written.
         """
 
     @abstractmethod
     def copy(self, path: str, source: Path, digest: str, *, force: bool = False) -> bool:
-        """Write a file as another one is, however large, unless it is so already. Raises `OSError` for that one."""
+        """Write a copy of a file of any size, unless the bytes are the same already. Return whether it was written.
+
+        Raises:
+            OSError: the source can't be read.
+            FeedsError: the copy can't be written.
+        """
 
     @abstractmethod
     def _stamp(self, path: str) -> Stamp: ...
 
     @abstractmethod
-    def _is_there(self, path: str) -> bool: ...
+    def _exists(self, path: str) -> bool: ...
 
     @abstractmethod
     def _read(self, path: str) -> bytes:
-        """Give what is in a file; nothing if there is none."""
+        """Return the bytes of a file; empty if it doesn't exist."""
 
     @abstractmethod
     def _head(self, path: str) -> bytes | None:
-        """Give how a file begins; None for what can't be read."""
+        """Return the first `HEAD_BYTES` of a file; None if it can't be read."""
 
     @abstractmethod
     def _remove(self, paths: Sequence[str]) -> None: ...
 
     @abstractmethod
-    def _keep(self, manifest: bytes) -> None:
-        """Write the manifest, unless it says that already."""
+    def _write_manifest(self, manifest: bytes) -> None:
+        """Write the manifest, unless its bytes are the same already."""
 
-    def _mark(self, path: str, digest: str) -> str:  # noqa: ARG002  # a folder keeps no headers
-        """Give what stands for the digest of what a file shows, where more than its bytes is kept."""
+    def _manifest_digest(self, path: str, digest: str) -> str:  # noqa: ARG002  # a folder stores no headers
+        """Return the digest in the manifest for a file's content; a store's includes the headers."""
         return digest
 
 
-def dump(facts: dict[str, Fact]) -> bytes:
-    """Write a manifest. What nobody can tell the state of, while a run is under way, has its stamp alone."""
-    facts = {path: fact if fact[0] else fact[:3] for path, fact in facts.items()}
-    return json.dumps(facts, separators=(",", ":"), sort_keys=True).replace('],"', '],\n"').encode()
+def dump_manifest(entries: dict[str, ManifestEntry]) -> bytes:
+    """Return a manifest as JSON: [digest, size, version], in object stores with the content hash."""
+    rows = {
+        path: [entry.digest, *entry.stamp, *([entry.content_hash] if entry.digest and entry.content_hash else [])]
+        for path, entry in entries.items()
+    }
+    return json.dumps(rows, separators=(",", ":"), sort_keys=True).replace('],"', '],\n"').encode()
 
 
-_LONGEST_NAME = 255  # bytes of a file's name
-
-
-def load(manifest: bytes) -> dict[str, Fact]:
-    """Read a manifest; nothing of one that is broken, or that names what no tree of ours can hold, is believed."""
+def load_manifest(manifest: bytes) -> dict[str, ManifestEntry]:
+    """Return the entries of a manifest; none if it is invalid, or has a path that can't be in an export."""
     try:
-        facts: Any = json.loads(manifest)
-        "".join(facts).encode()  # no file name contains half a character
-        read = {path: _fact(fact) for path, fact in facts.items()}
+        rows: Any = json.loads(manifest)
+        "".join(rows).encode()  # fails for surrogates, which no file name contains
+        entries = {path: _parse_entry(row) for path, row in rows.items()}
     except (ValueError, RecursionError, AttributeError, TypeError):
         return {}
-    return read if all(map(_may_be_ours, read)) else {}
+    return entries if all(map(_is_valid_path, entries)) else {}
 
 
-def _may_be_ours(path: str) -> bool:
+def _is_valid_path(path: str) -> bool:
     top, *parts = path.split("/")
-    names = not top and all(0 < len(part.encode()) <= _LONGEST_NAME and part not in {".", ".."} for part in parts)
-    return bool(parts) and names and "\0" not in path
+    has_names = all(0 < len(part.encode()) <= _MAX_NAME_BYTES and part not in {".", ".."} for part in parts)
+    return not top and bool(parts) and has_names and "\0" not in path
 
 
-def _fact(written: Any) -> Fact:
-    if isinstance(written, str):  # earlier versions kept the digest alone
-        return (written, *NOTHING)
-    digest, size, stamp, *more = written
-    return (str(digest), int(size), stamp if isinstance(stamp, str) else int(stamp), *map(str, more))
+def _parse_entry(row: Any) -> ManifestEntry:
+    if isinstance(row, str):  # earlier versions stored only the digest
+        return ManifestEntry(row, NO_FILE)
+    digest, size, version, *content_hash = row
+    stamp = Stamp(int(size), version if isinstance(version, str) else int(version))
+    return ManifestEntry(str(digest), stamp, *map(str, content_hash[:1]))

@@ -1,150 +1,228 @@
-"""Feeds and entries -> pages for people, in HTML: what there is to subscribe to, and articles to read.
+"""HTML pages for people: the page of each feed, with the ways to subscribe, and the page of each article.
 
-Pure but for the templates, which are files of ours. A page is the same bytes for the same facts, on whatever path or
-port it is asked for: its links are relative, or as the configuration says.
+`PageRenderer` renders the page at a path, for `feeds serve` and for the export. A page has the same bytes on any host,
+port or path that it is served from: its links are relative, or as the configuration says.
 """
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
+from datetime import datetime
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import quote
 
-from feeds import policy, syndicate
-from feeds.formats import FORMATS
-from feeds.model import Entry, Feed, FeedState, Site
-from feeds.paths import RSS
-from feeds.text import digest_of, quote_path
+from feeds.core import paths, policy, syndication
+from feeds.core.formats import FORMATS
+from feeds.core.model import GROUPED_KINDS, Feed, FeedState, Site
+from feeds.core.paths import OPML, RSS
+from feeds.core.text import digest_of, quote_path
+from feeds.render import FeedPage, PageQueries
+from feeds.render.page_queries import ArticlePage
 
 if TYPE_CHECKING:
     from jinja2 import Environment
 
-HERE = Path(__file__).parent
+_FOLDER = Path(__file__).parent
+STATIC_FOLDER = _FOLDER / "static"
 MEDIA_TYPE = "text/html; charset=utf-8"
-_SHOWN = 10  # entries of a feed on its page, where the site has a home elsewhere
-_LISTED = 1_000  # feeds of a kind
-_HEADINGS = (("category", "Categories"), ("tag", "Tags"), ("author", "Authors"))
-_EXPLAINED = {
+OPML_PATH = f"/{OPML}"
+_NOT_PAGES = {*paths.ENDPOINTS, *paths.ASSETS}
+_MAX_ENTRIES = 10  # on the page of a feed, if the articles have no pages here
+_MAX_FEEDS = 1_000  # of each kind, on the site's page
+_FORMAT_NOTES = {
     "RSS": "What every reader understands, and podcast apps too.",
     "Atom": "The stricter standard: it also says what was edited or withdrawn.",
     "JSON Feed": "The same for programs, and for readers of today.",
 }
-_ALIGNED = re.compile(r' style="text-align: ?(left|right|center);?"')  # tables' columns, the one style that is left
-_RIGHT_TO_LEFT = {"ar", "arc", "ckb", "dv", "fa", "he", "ks", "ku", "ps", "sd", "ug", "ur", "yi"}  # as usually written
+_ALIGNMENT = re.compile(r' style="text-align: ?(left|right|center);?"')  # the only style in sanitised HTML
+_RIGHT_TO_LEFT = {
+    "ar",
+    "arc",
+    "ckb",
+    "dv",
+    "fa",
+    "he",
+    "ks",
+    "ku",
+    "ps",
+    "sd",
+    "ug",
+    "ur",
+    "yi",
+}  # in their usual script
 
 
-class Pages:
-    """Writes the pages of a site."""
+class RenderedPage(NamedTuple):
+    """A page: its media type, its bytes, and when its content last changed."""
 
-    def __init__(self, site: Site, readers: Mapping[str, str]) -> None:
-        """`readers` are templates of the links with which a feed is subscribed to, by the reader's name."""
+    media_type: str
+    body: bytes
+    changed: datetime
+
+
+class FeedGroup(NamedTuple):
+    """The feeds of a kind as a page lists them: the largest ones by name, and the number of omitted smaller ones."""
+
+    kind: str
+    heading: str
+    feeds: list[FeedState]
+    omitted: int
+
+
+class PageRenderer:
+    """Renders the page at a path: the list of all feeds, or the page of a feed, of an archive or of an article."""
+
+    def __init__(
+        self,
+        site: Site,
+        subscribe_links: Mapping[str, str],
+        queries: PageQueries,
+        *,
+        has_archives: Callable[[FeedState], bool] = lambda _state: True,
+    ) -> None:
+        """Prepare to render.
+
+        Args:
+            site: the site.
+            subscribe_links: templates of the links that subscribe to a feed, by the name of the feed reader.
+            queries: return the content of pages.
+            has_archives: whether a feed's page links to its archives.
+        """
         self._site = site
-        self._readers = readers
+        self._subscribe_links = subscribe_links
+        self._queries = queries
+        self._has_archives = has_archives
 
-    def feed(self, feed: Feed, state: FeedState, feeds: Sequence[FeedState]) -> bytes:
-        """Write the page of a feed; of the site's, with all others."""
-        home = self._site.pages and not feed.path
-        shown = feed.entries if self._site.pages else feed.entries[:_SHOWN]
-        live = feed.current or feed.address  # who subscribes to an archive is shown nothing new, ever
-        return self._write(
+    def may_be_page(self, path: str) -> bool:
+        """Return whether a page can be at a path; without I/O."""
+        if path == OPML_PATH or paths.feed_of_page(path) is not None:
+            return True
+        return self._site.pages and path not in _NOT_PAGES
+
+    def render(self, path: str) -> RenderedPage | None:
+        """Return the page at a path; None if there is none. Raise `FeedsError` if it can't be rendered now."""
+        if path == OPML_PATH:
+            return self._list_of_feeds()
+        feed = paths.feed_of_page(path)
+        if feed is not None and (feed_page := self._queries.feed(*feed)):
+            return RenderedPage(MEDIA_TYPE, self._feed_page(feed_page), feed_page.changed)
+        may_be_article = self._site.pages and paths.owner(path, self._site) is None
+        article_page = self._queries.article(path) if may_be_article else None
+        if article_page is None:
+            return None
+        return RenderedPage(MEDIA_TYPE, self._article_page(path, article_page), article_page.changed)
+
+    def _list_of_feeds(self) -> RenderedPage:
+        from feeds.core.formats import opml  # few processes need it
+
+        feeds, changed = self._queries.feeds()
+        return RenderedPage(opml.MEDIA_TYPE, opml.render(feeds, self._site, RSS), changed)
+
+    def _feed_page(self, page: FeedPage) -> bytes:
+        feed = page.feed if self._has_archives(page.state) else replace(page.feed, prev_archive_url=None)
+        # an archive gets no new entries, so its page offers the live documents
+        live_url = feed.current_url or feed.folder_url
+        return self._render(
             "page.html",
-            feed.address.removeprefix(self._site.feeds_url),
+            feed.folder_url.removeprefix(self._site.feeds_url),
             feed=feed,
-            state=state,
-            entries=shown,
-            live=live,
-            older=feed.prev_archive if self._site.pages else None,
-            newer=feed.next_archive or feed.current,
-            home=home,  # who comes here comes to read
-            readers=[(name, filled(link, live + RSS)) for name, link in self._readers.items()],
-            groups=list(_grouped(feeds)),
-            count=len(feeds),
-            explained=_EXPLAINED,
-            direction=direction(feed.language),
+            state=page.state,
+            entries=feed.entries if self._site.pages else feed.entries[:_MAX_ENTRIES],
+            live=live_url,
+            older=feed.prev_archive_url if self._site.pages else None,
+            newer=feed.next_archive_url or feed.current_url,
+            home=self._site.pages and not feed.path,  # its visitors come to read, so the entries are first
+            readers=[(name, expand_link(link, live_url + RSS)) for name, link in self._subscribe_links.items()],
+            groups=list(_group_by_kind(page.feeds)),
+            count=len(page.feeds),
+            explained=_FORMAT_NOTES,
+            direction=text_direction(feed.language),
         )
 
-    def article(self, path: str, entry: Entry, places: Sequence[FeedState]) -> bytes:
-        """Write the page of an article at a path, which is in these feeds."""
-        body = aligned(entry.html or "")
-        return self._write(
+    def _article_page(self, path: str, page: ArticlePage) -> bytes:
+        entry = page.entry
+        body = align_cells(entry.html or "")
+        return self._render(
             "article.html",
             path,
             entry=entry,
             body=body,
-            image=entry.image if entry.image and not syndicate.shows_image(body, entry.image.url) else None,
-            places=[place for place in places if place.path],
-            listed=bool(places),  # an unlisted article is in no feed, and for no search engine
+            image=entry.image if entry.image and not syndication.shows_image(body, entry.image.url) else None,
+            feeds=[feed for feed in page.feeds if feed.path],
+            listed=bool(page.feeds),  # no feed contains an unlisted article, and search engines must not show it
             lang=entry.language,
-            dir=direction(entry.language),
+            dir=text_direction(entry.language),
         )
 
-    def _write(self, template: str, path: str, **facts: Any) -> bytes:
-        root = "../" * (path.count("/") - 1) or "./"  # links hold whatever path or port leads here
+    def _render(self, template: str, path: str, **variables: Any) -> bytes:
+        root = "../" * (path.count("/") - 1) or "./"  # relative, so that links work on any host, port and path
         page = templates().get_template(template)
-        return page.render(site=self._site, formats=FORMATS, root=root, **facts).encode()
+        return page.render(site=self._site, formats=FORMATS, root=root, **variables).encode()
 
 
 @cache
 def templates() -> "Environment":
-    """Give the templates."""
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined  # which only a page that is made needs
+    """Return the environment of the templates."""
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined  # few processes need it
 
-    made = Environment(
-        loader=FileSystemLoader(HERE / "templates"),
+    environment = Environment(
+        loader=FileSystemLoader(_FOLDER / "templates"),
         autoescape=True,
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
         undefined=StrictUndefined,
     )
-    made.globals["policy"] = policy.PAGE
-    made.filters |= {"direction": direction, "quoted": quote_path, "near": _near}
-    return made
+    environment.globals["policy"] = policy.PAGE
+    environment.filters |= {"direction": text_direction, "quoted": quote_path, "near": _relative_link}
+    return environment
 
 
 @cache
-def look() -> str:
-    """Return a digest of what pages are made with: where it is another, they are."""
-    files = sorted((HERE / "templates").iterdir())
+def templates_digest() -> str:
+    """Return a digest of all templates: if it changes, every exported page is rendered again."""
+    files = sorted((_FOLDER / "templates").iterdir())
     return digest_of(policy.PAGE, [(file.name, file.read_bytes()) for file in files if file.suffix == ".html"])
 
 
-def _near(address: str, feed: Feed, root: str) -> str:
-    """Give an address of ours as a relative link, which holds whatever host and port lead here."""
-    base = feed.page.removesuffix(f"{quote_path(feed.path)}/") if feed.path else feed.page
-    return root + address.removeprefix(base)
+def _relative_link(url: str, feed: Feed, root: str) -> str:
+    """Return a URL below feeds.url as a link relative to the page of a feed, whose path to the top is `root`."""
+    base = feed.page_url.removesuffix(f"{quote_path(feed.path)}/") if feed.path else feed.page_url
+    return root + url.removeprefix(base)
 
 
-def direction(language: str) -> str:
-    """Give the direction in which a language is written, as HTML's `dir` has it."""
+def text_direction(language: str) -> str:
+    """Return the direction of a language's script as the value of HTML's `dir`: "ltr" or "rtl"."""
     main, _, rest = language.lower().partition("-")
     scripts = set(rest.split("-"))
-    right = scripts & {"arab", "hebr", "thaa", "syrc"} or (main in _RIGHT_TO_LEFT and "latn" not in scripts)
-    return "rtl" if right else "ltr"
+    is_rtl = scripts & {"arab", "hebr", "thaa", "syrc"} or (main in _RIGHT_TO_LEFT and "latn" not in scripts)
+    return "rtl" if is_rtl else "ltr"
 
 
-def aligned(html: str) -> str:
-    """Say how tables' columns are aligned without the one style that is left, which no page of ours may have."""
-    return _ALIGNED.sub(r' align="\1"', html)
+def align_cells(html: str) -> str:
+    """Replace the style that aligns cells of tables by an attribute: the pages' policy allows no inline style."""
+    return _ALIGNMENT.sub(r' align="\1"', html)
 
 
-def filled(link: str, address: str) -> str:
-    """Fill a feed's address into the template of a reader's link: {url} encoded for a query, {raw} as it is."""
-    return link.replace("{url}", quote(address, safe="")).replace("{raw}", address)
+def expand_link(link: str, url: str) -> str:
+    """Insert a feed's URL into the template of a subscribe link: `{url}` is percent-encoded, `{raw}` is not."""
+    return link.replace("{url}", quote(url, safe="")).replace("{raw}", url)
 
 
-def asset(path: str) -> bytes:
-    """Return a stylesheet or a script, by one of `paths.ASSETS`."""
-    return (HERE / path.lstrip("/")).read_bytes()
+def read_asset(path: str) -> bytes:
+    """Return the content of a stylesheet or a script, by one of `paths.ASSETS`."""
+    return (_FOLDER / path.lstrip("/")).read_bytes()
 
 
-def _grouped(feeds: Iterable[FeedState]) -> Iterable[tuple[str, str, list[FeedState], int]]:
-    """Give (kind, heading, feeds by name, how many smaller ones are left out) for each kind that there is."""
+def _group_by_kind(feeds: Iterable[FeedState]) -> Iterator[FeedGroup]:
+    """Yield the groups of feeds that a page lists, without kinds that have no feed."""
     by_kind: dict[str, list[FeedState]] = {}
     for state in feeds:
         by_kind.setdefault(state.kind, []).append(state)
-    for kind, heading in _HEADINGS:
+    for kind, heading in GROUPED_KINDS.items():
         if states := by_kind.get(kind):
-            largest = sorted(states, key=lambda one: (-one.entries, one.path))[:_LISTED]
-            yield kind, heading, sorted(largest, key=lambda one: one.name.casefold()), len(states) - len(largest)
+            largest = sorted(states, key=lambda state: (-state.entries, state.path))[:_MAX_FEEDS]
+            by_name = sorted(largest, key=lambda state: state.name.casefold())
+            yield FeedGroup(kind, heading, by_name, len(states) - len(largest))

@@ -1,13 +1,13 @@
-"""The page of who reads, for the owner alone. What it says is counted elsewhere."""
+"""The HTML page of the statistics, which only the owner can see."""
 
 from collections.abc import Mapping
 from typing import Any
 
+from feeds.core.text import quote_path
 from feeds.pages import templates
-from feeds.pages.plots import plot
-from feeds.text import quote_path
+from feeds.pages.charts import plot
 
-_MOST = 100  # feeds that are listed
+_MAX_FEEDS = 100
 
 
 def stats_page(
@@ -16,19 +16,30 @@ def stats_page(
     day: str | None,
     days: int,
     by_feed: Mapping[str, Mapping[str, int]],
+    by_reader: Mapping[str, Mapping[str, int]],
     feeds: list[Any],
-    **facts: Any,
+    **variables: Any,
 ) -> str:
-    """Write it: of so many days until one, with `feeds` that have a `path`, `subscribers`, `readers` and `sums`."""
+    """Return the page as HTML.
+
+    Args:
+        site: the site's title.
+        today: the current day in UTC, in ISO 8601.
+        day: the last day with counts; None if nothing was counted yet.
+        days: the number of days up to `day`.
+        by_feed: subscribers by day and feed.
+        by_reader: subscribers by day and feed reader.
+        feeds: reports of feeds, with the attributes `path`, `subscribers`, `readers` and `sums`.
+        variables: other variables of the template.
+    """
     feeds = sorted(feeds, key=lambda feed: (-feed.subscribers, feed.path))
-    named = {day: {_path(feed): number for feed, number in known.items()} for day, known in by_feed.items()}
-    plots = {}
-    by_reader = facts.pop("by_reader")
+    by_path = {day: {_public_path(feed): number for feed, number in counts.items()} for day, counts in by_feed.items()}
+    charts = {}
     if day:
-        # a day that is not over would look like a fall
-        until = max((known for known in by_feed if known < today), default=day)
-        plots["by_feed"] = plot("Subscribers by feed, day by day", until, days, named)
-        plots["by_reader"] = plot("Subscribers by reader, day by day", until, days, by_reader)
+        # the counts of the current day are incomplete, and would look like a fall
+        until = max((counted for counted in by_feed if counted < today), default=day)
+        charts["by_feed"] = plot("Subscribers by feed, day by day", until, days, by_path)
+        charts["by_reader"] = plot("Subscribers by reader, day by day", until, days, by_reader)
     return (
         templates()
         .get_template("stats.html")
@@ -36,13 +47,14 @@ def stats_page(
             site=site,
             day=day,
             days=days,
-            feeds=[(_path(feed.path), feed) for feed in feeds[:_MOST]],
-            more_feeds=max(0, len(feeds) - _MOST),
+            feeds=[(_public_path(feed.path), feed) for feed in feeds[:_MAX_FEEDS]],
+            more_feeds=max(0, len(feeds) - _MAX_FEEDS),
             root="./",
-            **{**facts, **plots},
+            **variables,
+            **charts,
         )
     )
 
 
-def _path(feed: str) -> str:
+def _public_path(feed: str) -> str:
     return quote_path(f"/{feed}/") if feed else "/"

@@ -1,99 +1,103 @@
-"""Which of two articles has an address, where their pages can't both be published, within one transaction.
+"""Finds articles whose pages have conflicting addresses, within one transaction, and decides which keeps its address.
 
-An article that is live keeps its address. Of others the one has it that was published first, by its date and then by
-its path. So a catalog that is made of the same folder again decides the same of all articles that were never published.
+A live article keeps its address. Of other articles, the one with the earliest date has it, then the one with the first
+path. So for articles that were never published, a catalog that is created again from the same folder decides the same.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from feeds import paths
-from feeds.catalog import Claim, Version, Writer
-from feeds.model import Site
+from feeds.catalog import CatalogWriter, FileVersion, PageClaim
+from feeds.core import paths
+from feeds.core.model import Site
 
-_PAGE = 5_000  # articles that are compared together
-_UNUSUAL = "unusual pages"  # in the catalog: whether a page was ever at …/index.html, or in a folder that may be a file
+_PAGE_ROWS = 5_000  # articles that are compared together
 
-Rivals = dict[str, list[Claim]]  # by page, or by the file of a page
+Claims = dict[str, list[PageClaim]]  # by page, or by the file of a page
 
 
 class Addresses:
-    """Finds the articles that are refused because another has their address."""
+    """Finds the articles that are rejected because another article has their address."""
 
-    def __init__(self, catalog: Writer, site: Site, moment: int) -> None:
-        """`moment` is that of the run, in microseconds."""
+    def __init__(self, catalog: CatalogWriter, site: Site, moment: int) -> None:
+        """`moment` is the time of the run, in microseconds since 1970."""
         self._catalog = catalog
         self._has_pages = site.pages
         self._moment = moment
 
-    def refused(self) -> dict[int, str]:
-        """Return the reasons for which pending articles are refused, by the keys of the articles."""
+    def find_conflicts(self) -> dict[int, str]:
+        """Return why pending articles are rejected, by the key of the article."""
         if not self._has_pages:
             return {}
-        unusual, twice = self._has_unusual_pages(), self._catalog.pages_wanted_twice()
-        below = _by_files(self._catalog.claims_below_files()) if unusual else {}
-        found, after = dict[int, str](), 0
-        while page := self._catalog.pages_to_decide(after, _PAGE):
-            after = page[-1][0]
-            wanted = {one: _excluded(one) for _, one in page if unusual or not one.endswith("/")}
-            at = self._at({other for others in wanted.values() for other in others})
-            contested = {
-                one for one, others in wanted.items() if below.get(paths.file_of_page(one)) or others & at.keys()
+        has_unusual, contested = self._has_unusual_pages(), self._catalog.contested_pages()
+        below = _by_files_above(self._catalog.claims_below_files()) if has_unusual else {}
+        reasons, after = dict[int, str](), 0
+        while pending := self._catalog.pending_pages(after, _PAGE_ROWS):
+            after, _ = pending[-1]
+            excluded = {page: _excluded(page) for _, page in pending if has_unusual or not page.endswith("/")}
+            claims = self._claims({other for others in excluded.values() for other in others})
+            conflicting = {
+                page
+                for page, others in excluded.items()
+                if below.get(paths.file_of_page(page)) or others & claims.keys()
             }
-            at |= self._at({one for _, one in page if one in contested or one in twice})
-            for key, one in page:
-                found |= self._refused(key, one, at, below) if one in at else {}
-        return found
+            claims |= self._claims({page for _, page in pending if page in conflicting or page in contested})
+            for key, page in pending:
+                if page in claims and (reason := self._find_conflict(key, page, claims, below)):
+                    reasons[key] = reason
+        return reasons
 
-    def _refused(self, key: int, page: str, at: Rivals, below: Rivals) -> dict[int, str]:
-        mine = next((claim for claim in at[page] if claim.key == key), None)
-        before = [other for other in _rivals(page, at, below) if self._is_before(other, mine)] if mine else []
-        return {key: _reason(page, min(before, key=self._rank))} if before else {}
+    def _find_conflict(self, key: int, page: str, claims: Claims, below: Claims) -> str | None:
+        own = next((claim for claim in claims[page] if claim.key == key), None)
+        before = [other for other in _rivals(page, claims, below) if self._is_before(other, own)] if own else []
+        return _reason(page, min(before, key=self._rank)) if before else None
 
-    def refused_edits(self, versions: Sequence[Version]) -> dict[str, str]:
-        """Return by path why new versions of live articles are refused: their new address is that of a live article.
+    def find_edit_conflicts(self, versions: Sequence[FileVersion]) -> dict[str, str]:
+        """Return by path why new versions of live articles are rejected: another live article has their new address.
 
-        Of other articles it is decided when all versions were kept (`refused`); of these the last good one stays.
+        The last good version of such an article stays published. `find_conflicts` decides about articles that are not
+        live, after all versions were saved.
         """
-        edits = [one for one in versions if one.page and one.shown_page not in {None, one.page} and not one.draft]
+        edits = {
+            version.path: (version.key, version.page)
+            for version in versions
+            if version.page and version.live_page not in {None, version.page} and not version.draft
+        }
         if not (edits and self._has_pages):
             return {}
-        at = self._at({page for one in edits if one.page for page in {one.page, *_excluded(one.page)}})
-        below = _by_files(self._catalog.claims_below_files())
+        claims = self._claims({other for _, page in edits.values() for other in {page, *_excluded(page)}})
+        below = _by_files_above(self._catalog.claims_below_files())
         rivals = {
-            one.path: [other for other in _rivals(one.page or "", at, below) if other.live and other.key != one.key]
-            for one in edits
+            path: [other for other in _rivals(page, claims, below) if other.live and other.key != key]
+            for path, (key, page) in edits.items()
         }
-        read = self._catalog.pages_read({other.path for others in rivals.values() for other in others})
+        staged = self._catalog.staged_pages({other.path for others in rivals.values() for other in others})
         return {
-            one.path: _reason(one.page or "", others[0])
-            for one in edits
-            # one that was read with another address leaves its own
-            if (others := [other for other in rivals[one.path] if read.get(other.path, other.page) == other.page])
+            path: _reason(page, others[0])
+            for path, (_, page) in edits.items()
+            # an article that is staged with another address gives up its own
+            if (others := [other for other in rivals[path] if staged.get(other.path, other.page) == other.page])
         }
 
-    def _at(self, pages: set[str]) -> Rivals:
-        """Return the articles whose pages are at some paths, by page."""
-        found: Rivals = {}
-        for claim in self._catalog.claims(pages) if pages else ():
-            found.setdefault(claim.page, []).append(claim)
-        return found
+    def _claims(self, pages: set[str]) -> Claims:
+        """Return the articles that claim some pages, by page."""
+        claims: Claims = {}
+        for claim in self._catalog.page_claims(pages) if pages else ():
+            claims.setdefault(claim.page, []).append(claim)
+        return claims
 
     def _has_unusual_pages(self) -> bool:
-        """Return whether pages may exclude each other although both end in "/", as those of few sites may."""
-        known = self._catalog.meta(_UNUSUAL)
-        found = "yes"
-        if known != "yes":
-            found = "yes" if self._catalog.any_unusual_page(to_decide=known is not None) else "no"
-        if found != known:
-            self._catalog.set_meta(_UNUSUAL, found)
-        return found == "yes"
+        """Return whether pages may exclude each other although both end in "/". Few sites have such pages."""
+        state = self._catalog.state
+        if not state.unusual_pages:
+            state.unusual_pages = self._catalog.has_unusual_page(pending_only=state.unusual_pages is not None)
+        return bool(state.unusual_pages)
 
-    def _is_before(self, other: Claim, one: Claim) -> bool:
-        there = all(claim.expires is None or claim.expires > self._moment for claim in (other, one))
-        return other.key != one.key and there and self._rank(other) < self._rank(one)
+    def _is_before(self, other: PageClaim, own: PageClaim) -> bool:
+        is_valid = all(claim.expires is None or claim.expires > self._moment for claim in (other, own))
+        return other.key != own.key and is_valid and self._rank(other) < self._rank(own)
 
-    def _rank(self, one: Claim) -> tuple[bool, bool, int, str]:
-        return not one.live, one.live_from > self._moment, one.published, one.path
+    def _rank(self, claim: PageClaim) -> tuple[bool, bool, int, str]:
+        return not claim.live, claim.live_from > self._moment, claim.published, claim.path
 
 
 def _excluded(page: str) -> set[str]:
@@ -102,25 +106,25 @@ def _excluded(page: str) -> set[str]:
     return {other for file in files for other in paths.pages_of_file(file)} - {page}
 
 
-def _by_files(claims: Iterable[Claim]) -> Rivals:
-    found: Rivals = {}
+def _by_files_above(claims: Iterable[PageClaim]) -> Claims:
+    by_file: Claims = {}
     for claim in claims:
         for file in paths.page_files_above(claim.page):
-            found.setdefault(file, []).append(claim)
-    return found
+            by_file.setdefault(file, []).append(claim)
+    return by_file
 
 
-def _rivals(page: str, at: Rivals, below: Rivals) -> Iterator[Claim]:
+def _rivals(page: str, claims: Claims, below: Claims) -> Iterator[PageClaim]:
     for other in (page, *_excluded(page)):
-        yield from at.get(other, ())
+        yield from claims.get(other, ())
     yield from below.get(paths.file_of_page(page), ())
 
 
-def _reason(page: str, other: Claim) -> str:
+def _reason(page: str, other: PageClaim) -> str:
     if page == other.page:
-        said = f"its address {page} is that of {other.path}"
+        conflict = f"its address {page} is that of {other.path}"
     elif paths.file_of_page(page) == paths.file_of_page(other.page):
-        said = f"its address {page} would be the same file as {other.page} of {other.path}"
+        conflict = f"its address {page} would be the same file as {other.page} of {other.path}"
     else:
-        said = f"its address {page} and {other.page} of {other.path} can't both be files of one folder"
-    return f"{said}; give one of them another link or slug"
+        conflict = f"its address {page} and {other.page} of {other.path} can't both be files of one folder"
+    return f"{conflict}; give one of them another link or slug"

@@ -1,252 +1,284 @@
-"""One transaction's decisions: which article a file is a version of, its id, whether it is live, what shows it."""
+"""Decides, in one transaction, which article a file is a version of, its id, whether it is live, and in which feeds."""
 
 from collections.abc import Iterator
 from datetime import datetime
 from functools import lru_cache
+from typing import NamedTuple
 
-from feeds import syndicate
-from feeds.catalog import Pending, Place, Refusal, Shown, Version, Writer, micros, names_by_feed
-from feeds.folder import Folder
-from feeds.lint import Problem
-from feeds.model import Site
+from feeds.catalog import (
+    CatalogWriter,
+    EntryKey,
+    FileVersion,
+    PendingArticle,
+    PublishedState,
+    RejectedArticle,
+    names_by_feed,
+    to_microseconds,
+)
+from feeds.content import Folder
+from feeds.core import syndication
+from feeds.core.lint import Problem
+from feeds.core.model import Site
 from feeds.publish.addresses import Addresses
+from feeds.publish.feed_versions import MAX_FEEDS, FeedVersions
 from feeds.publish.guard import Guard
-from feeds.publish.ids import Ids
-from feeds.publish.linking import Linker
-from feeds.publish.moves import moves
-from feeds.publish.stamps import MOST_FEEDS, Stamps
+from feeds.publish.ids import IdRegistry
+from feeds.publish.links import Linker
+from feeds.publish.renames import Rename, find_renames
 
-_PAGE = 5_000  # articles that are decided of together
-_MANY_PLACES = 100_000  # in feeds, put in together: the more, the more are neighbours; they are sorted in memory
+_PAGE_ROWS = 5_000  # articles that are decided together
+_MAX_QUEUED_ENTRIES = 100_000  # sorted in memory and added together: the more, the more are neighbours on disk
 
 
-class Commit:
-    """One transaction's decisions, in the order in which they are taken."""
+class _Decision(NamedTuple):
+    """What is decided about an article."""
 
-    def __init__(self, catalog: Writer, site: Site, folder: Folder, now: datetime, guard: Guard) -> None:
+    id: str | None
+    live: bool
+    scheduled: bool
+
+
+class RevisionBuilder:
+    """Makes all decisions of one transaction, in their order."""
+
+    def __init__(self, catalog: CatalogWriter, site: Site, folder: Folder, now: datetime, guard: Guard) -> None:
         self.warnings: list[Problem] = []
         self._catalog = catalog
         self._site = site
         self._folder = folder
         self._now = now
-        self._moment = micros(now)
-        self._ids = Ids(catalog)
+        self._moment = to_microseconds(now)
+        self._ids = IdRegistry(catalog)
         self._guard = guard
-        self._moves: dict[str, tuple[int, str]] = {}
+        self._renames: dict[str, Rename] = {}  # by new path
         self._linker = Linker(catalog, site)
         self._addresses = Addresses(catalog, site, self._moment)
-        self._taken: dict[int, str] = {}  # key of an article that is refused for its address -> why
-        self._gone: dict[str, int] = {}  # slug -> the article that gave it and whose file is gone
-        self._coming: list[int] = []  # keys of articles that are still to be put into their feeds
-        self._in_feeds = 0  # places that they will have there
+        self._conflicts: dict[int, str] = {}  # key of an article that is rejected for its address -> the reason
+        self._deleted_by_slug: dict[str, int] = {}  # slug -> key of the article that set it and whose file is deleted
+        self._queued: list[int] = []  # keys of articles whose entries are still to be added to feeds
+        self._queued_entries = 0
 
-    def all(self, vanished: list[int], *, anew: bool) -> list[str]:
-        """Publish what follows from what is staged. Gives the paths of the feeds that changed."""
+    def build(self, deleted: list[int], *, decide_all: bool) -> list[str]:
+        """Publish what is staged. Return the paths of the feeds whose live documents changed.
+
+        Args:
+            deleted: keys of the articles whose files no longer exist.
+            decide_all: whether to decide about every article, also those that did not change.
+        """
         catalog = self._catalog
-        catalog.end_filling()
-        catalog.vanish(vanished)
-        catalog.refuse_staged()
-        self._keep()
-        catalog.reconsider(None if anew else self._now)
-        other_site = catalog.meta("fingerprint") != syndicate.fingerprint(self._site)
-        stamps = Stamps(catalog, self._site, anew=other_site)
-        self._publish_all(stamps)
-        self._linker.update(stamps, every=anew)
-        catalog.end_staging()
-        changed = stamps.commit(self._now, every=anew)
-        if stamps.left_out:
-            self.warnings.append(
-                Problem(
-                    "config.yaml",
-                    1,
-                    "too-many-feeds",
-                    f"feeds.by: {len(stamps.left_out)} categories, tags or authors have no feed, such as"
-                    f" {stamps.left_out[0]}: a site has {MOST_FEEDS:,} feeds at most; use fewer, or change feeds.by",
-                )
-            )
+        catalog.create_hash_index()
+        catalog.mark_deleted(deleted)
+        catalog.reject_staged()
+        self._save_versions()
+        catalog.queue_for_decision(None if decide_all else self._now)
+        settings_changed = catalog.state.site_fingerprint != syndication.site_fingerprint(self._site)
+        versions = FeedVersions(catalog, self._site, settings_changed=settings_changed)
+        self._decide_pending(versions)
+        self._linker.update(versions, every=decide_all)
+        catalog.clear_staging()
+        changed = versions.commit(self._now, check_all=decide_all)
+        if versions.omitted_feeds:
+            self.warnings.append(_too_many_feeds(versions.omitted_feeds))
         return changed
 
-    def _keep(self) -> None:
-        """Keep good versions, each under the article that it is a version of; refuse what gives another's id."""
+    def _save_versions(self) -> None:
+        """Save each staged version under its article; reject versions whose id or address another article has."""
         catalog = self._catalog
-        self._moves = moves(catalog.same_texts(), self._folder.has)
-        given_up = {origin for _, origin in self._moves.values()}
-        taken = {key for key, _ in self._moves.values()}
-        firsts = catalog.given_twice()
-        any_gone = catalog.any_gone()
-        for page in self._versions():
-            self._ids.expect(version.given for version in page if version.given)
-            if any_gone:
-                self._ids.expect(version.minted for version in page if not version.known)
-                self._gone = catalog.gone_with_slugs({version.slug for version in page if version.slug})
-            kept, taken_by = [], self._addresses.refused_edits(page)
-            for version in page:
-                key = self._article_of(version, given_up, taken)
+        self._renames = find_renames(catalog.same_texts(), self._folder.has)
+        freed_paths = {rename.old_path for rename in self._renames.values()}
+        taken = {rename.key for rename in self._renames.values()}
+        first_paths = catalog.duplicate_explicit_ids()
+        any_deleted = catalog.has_deleted()
+        for versions in self._staged_versions():
+            self._ids.prefetch(version.explicit_id for version in versions if version.explicit_id)
+            if any_deleted:
+                self._ids.prefetch(version.generated_id for version in versions if not version.has_good_version)
+                self._deleted_by_slug = catalog.deleted_by_slug({version.slug for version in versions if version.slug})
+            accepted, conflicts = [], self._addresses.find_edit_conflicts(versions)
+            for version in versions:
+                key = self._find_article(version, freed_paths, taken)
                 if version.key is not None and version.key != key:
-                    catalog.displace(version.key)  # its path is another article's now
+                    catalog.free_path(version.key)  # another article has its path now
                 other = None
-                if version.given and not version.draft:
-                    first = firsts.get(version.given, version.path)
-                    other = first if first != version.path else self._holder_of(version.given, key)
+                if version.explicit_id and not version.draft:
+                    first = first_paths.get(version.explicit_id, version.path)
+                    other = first if first != version.path else self._find_other_owner(version.explicit_id, key)
                 if other:
-                    catalog.refuse(key, _id_taken(version.path, version.given, other))
-                elif version.path in taken_by:
-                    catalog.refuse(key, Refusal(version.path, 1, taken_by[version.path]))
+                    catalog.reject(key, _id_taken(version.path, version.explicit_id, other))
+                elif version.path in conflicts:
+                    catalog.reject(key, RejectedArticle(version.path, 1, conflicts[version.path]))
                 else:
-                    kept.append((key, version.path))
-            catalog.save(kept)
+                    accepted.append((key, version.path))
+            catalog.save_versions(accepted)
             self._ids.forget()
 
-    def _versions(self) -> Iterator[list[Version]]:
+    def _staged_versions(self) -> Iterator[list[FileVersion]]:
         after = ""
-        while page := self._catalog.versions(after, _PAGE):
-            yield page
-            after = page[-1].path
+        while versions := self._catalog.staged_versions(after, _PAGE_ROWS):
+            yield versions
+            after = versions[-1].path
 
-    def _article_of(self, version: Version, given_up: set[str], taken: set[int]) -> int | None:
-        """Find the article that a file is a version of; None for a new one."""
-        if version.path in self._moves:
-            return self._moves[version.path][0]
-        if version.path in given_up:
+    def _find_article(self, version: FileVersion, freed_paths: set[str], taken: set[int]) -> int | None:
+        """Return the key of the article that a file is a version of; None for a new article."""
+        if version.path in self._renames:
+            return self._renames[version.path].key
+        if version.path in freed_paths:
             return None
-        if version.known and not version.gone:
+        if version.has_good_version and not version.deleted:
             return version.key
-        key = version.key if version.known else self._continued(version)
+        key = version.key if version.has_good_version else self._find_deleted_article(version)
         if key is None or key in taken:
             return None
         taken.add(key)
         return key
 
-    def _continued(self, version: Version) -> int | None:
-        """Find the article whose file is gone and that a new file continues: by its id, or by its slug."""
-        for id_ in (version.given, version.minted):
-            holder = self._ids.known_holder(id_)
-            if holder and holder.gone:
-                return holder.key
-        return self._gone.get(version.slug) if version.slug else None
+    def _find_deleted_article(self, version: FileVersion) -> int | None:
+        """Return the key of the deleted article that a new file continues: it has the same id, or the same slug."""
+        for id_ in (version.explicit_id, version.generated_id):
+            owner = self._ids.cached_owner(id_)
+            if owner and owner.deleted:
+                return owner.key
+        return self._deleted_by_slug.get(version.slug) if version.slug else None
 
-    def _holder_of(self, id_: str, key: int | None) -> str | None:
-        """Give the path of another article whose id this is; None if it is free, or given up in this run."""
-        holder = first = self._ids.holder(id_)
+    def _find_other_owner(self, id_: str, key: int | None) -> str | None:
+        """Return the path of another article that keeps this id; None if the id is free, or becomes free in this run.
+
+        An article gives up its id if its new version sets another one that is free, or becomes free in the same way.
+        """
+        owner = first = self._ids.owner(id_)
         if first is None or first.key == key:
             return None
-        passed = {key}
-        paths = {key: path for path, (key, _) in self._moves.items()}
-        while holder and not holder.gone and holder.key not in passed:  # it gives this one up for one that is free?
-            passed.add(holder.key)
-            read, next_ = self._catalog.giving(paths.get(holder.key, holder.path))
-            if not read or next_ is None or next_ == id_:
+        visited = {key}
+        new_paths = {rename.key: path for path, rename in self._renames.items()}
+        while owner and not owner.deleted and owner.key not in visited:
+            visited.add(owner.key)
+            has_new_version, next_id = self._catalog.staged_id(new_paths.get(owner.key, owner.path))
+            if not has_new_version or next_id is None or next_id == id_:
                 return first.path
-            id_, holder = next_, self._ids.holder(next_)
+            id_, owner = next_id, self._ids.owner(next_id)
         self._ids.release(first)
         return None
 
-    def _publish_all(self, stamps: Stamps) -> None:
-        """Tell the world of all articles of which something is to be decided; first of those that want the same id."""
-        self._taken = self._addresses.refused()
-        contested = self._catalog.contested()
-        for start in range(0, len(contested), _PAGE):
-            keys = contested[start : start + _PAGE]
-            page = {one.key: one for one in self._catalog.pending(_PAGE, keys)}
-            self._publish([page[key] for key in keys], stamps)
-        while pending := self._catalog.pending(_PAGE):
-            self._publish(pending, stamps)
-        self._put_in()
+    def _decide_pending(self, versions: FeedVersions) -> None:
+        """Decide about all pending articles; first about those for which the same id would be generated."""
+        self._conflicts = self._addresses.find_conflicts()
+        contested = self._catalog.contested_ids()
+        for start in range(0, len(contested), _PAGE_ROWS):
+            keys = contested[start : start + _PAGE_ROWS]
+            by_key = {article.key: article for article in self._catalog.pending_articles(_PAGE_ROWS, keys)}
+            self._publish([by_key[key] for key in keys], versions)
+        while pending := self._catalog.pending_articles(_PAGE_ROWS):
+            self._publish(pending, versions)
+        self._add_queued_entries()
 
-    def _publish(self, page: list[Pending], stamps: Stamps) -> None:
-        """Tell the world of articles, or no longer."""
-        self._ids.expect(id_ for one in page for id_ in (one.given, one.id or one.minted) if id_)
-        shown, going = [], set[Place]()
-        for one in page:
-            had = self._ids.had(one)
-            id_, live, waiting = self._decide(one, had)
-            if live and id_ and not one.live:
-                feeds = _names_by_feed(one.feeds)
-                stamps.arrived(feeds, (one.published, id_))
-                self._comes(one, len(feeds))
-                news = True
+    def _publish(self, articles: list[PendingArticle], versions: FeedVersions) -> None:
+        """Decide about articles, and update their published state and their entries in feeds."""
+        self._ids.prefetch(
+            id_ for article in articles for id_ in (article.explicit_id, article.id or article.generated_id) if id_
+        )
+        states, removed = [], set[EntryKey]()
+        for article in articles:
+            old_id = self._ids.previous_id(article)
+            id_, live, scheduled = self._decide(article, old_id)
+            if live and id_ and not article.live:
+                feeds = _names_by_feed(article.feeds)
+                versions.record_published(feeds, (article.published, id_))
+                self._queue_entries(article, len(feeds))
+                changed = True
             else:
-                was = _places(one.shown_in, one.shown_at, had) if one.live else {}
-                is_ = _places(one.feeds, one.published, id_) if live else {}
-                if was != is_:
-                    self._comes(one, len(is_))
-                    # whose id was given to another is in no feed any more, and that one may be in its place
-                    going |= {place for place, name in was.items() if one.id and is_.get(place) != name}
-                if not (live and id_ == had):
-                    stamps.withdrew(was)
-                news = stamps.moved(was.keys(), is_.keys(), edited=one.edited)
-            self._linker.note(one, changed=news or live != one.live)
-            shown.append(Shown(one.key, id_, live, waiting, stamps.revision if news else one.revision))
-        self._catalog.publish(shown)
-        if going:
-            self._catalog.take_out(going)
-        if self._in_feeds >= _MANY_PLACES:
-            self._put_in()
+                before = _entries(article.entry_feeds, article.entry_published, old_id) if article.live else {}
+                after = _entries(article.feeds, article.published, id_) if live else {}
+                if before != after:
+                    self._queue_entries(article, len(after))
+                    # an article whose id another one took has no entries any more, and the other may have their keys
+                    removed |= {key for key, name in before.items() if article.id and after.get(key) != name}
+                if not (live and id_ == old_id):
+                    versions.record_withdrawn(before)
+                changed = versions.record_change(before.keys(), after.keys(), edited=article.edited)
+            self._linker.add(article, changed=changed or live != article.live)
+            revision = versions.next_revision if changed else article.revision
+            states.append(PublishedState(article.key, id_, live, scheduled, revision))
+        self._catalog.save_published(states)
+        if removed:
+            self._catalog.remove_entries(removed)
+        if self._queued_entries >= _MAX_QUEUED_ENTRIES:
+            self._add_queued_entries()
         self._ids.forget()
 
-    def _comes(self, one: Pending, places: int) -> None:
-        """Note that an article is to be put into so many feeds, once what the world knows of it is kept."""
-        if places:
-            self._coming.append(one.key)
-            self._in_feeds += places
+    def _queue_entries(self, article: PendingArticle, count: int) -> None:
+        """Queue an article to be added to its feeds, after its published state was stored."""
+        if count:
+            self._queued.append(article.key)
+            self._queued_entries += count
 
-    def _put_in(self) -> None:
-        if self._coming:
-            self._catalog.put_in(self._coming)
-        self._coming, self._in_feeds = [], 0
+    def _add_queued_entries(self) -> None:
+        if self._queued:
+            self._catalog.add_entries(self._queued)
+        self._queued, self._queued_entries = [], 0
 
-    def _decide(self, one: Pending, had: str | None) -> tuple[str | None, bool, bool]:
-        """Decide what the world knows of an article from now on: its id, whether it is live, whether it will be."""
-        expired = one.expires is not None and one.expires <= self._moment
-        here = not one.gone and not one.draft and not expired
-        if here and (reason := self._taken.get(one.key)):
-            self._catalog.refuse(one.key, Refusal(one.path, 1, reason))
-            here = one.live  # what is published stays so
-        live = here and one.live_from <= self._moment
-        id_ = self._id(one, had) if live else one.id
+    def _decide(self, article: PendingArticle, old_id: str | None) -> _Decision:
+        """Decide which id an article has from now on, whether it is live, and whether it is scheduled."""
+        expired = article.expires is not None and article.expires <= self._moment
+        is_publishable = not article.deleted and not article.draft and not expired
+        if is_publishable and (reason := self._conflicts.get(article.key)):
+            self._catalog.reject(article.key, RejectedArticle(article.path, 1, reason))
+            is_publishable = article.live  # the published version stays
+        live = is_publishable and article.live_from <= self._moment
+        id_ = self._choose_id(article, old_id) if live else article.id
         if id_ is None:
             live = False
-        # a draft and an expiry are said article by article: whoever says so must be able to rely on it
-        self._guard.see(one, had, id_, live=live, meant=not one.gone and (one.draft or expired))
-        self._ids.assign(one, id_)
-        return id_, live, here and one.live_from > self._moment
+        # a draft and an expiry are set article by article, so the guard does not stop them
+        is_intended = not article.deleted and (article.draft or expired)
+        self._guard.record(article, old_id, id_, live=live, is_intended=is_intended)
+        self._ids.assign(article, id_)
+        return _Decision(id_, live, is_publishable and article.live_from > self._moment)
 
-    def _id(self, one: Pending, had: str | None) -> str | None:
-        """Give an article's id: what it says itself, else the one it had, else a new one; None if it is refused."""
+    def _choose_id(self, article: PendingArticle, old_id: str | None) -> str | None:
+        """Return the explicit id of an article, else its old id, else a new one; None if the article is rejected."""
         ids = self._ids
-        if one.given and not syndicate.is_iri(one.given):
-            self._warn(one, f"its id {one.given!r} is no absolute IRI, as Atom wants it (RFC 4287)")
-        if one.given and one.given != had:
-            holder = ids.holder(one.given)
-            if holder is None or holder.key == one.key:
-                return one.given
-            self._catalog.refuse(one.key, _id_taken(one.path, one.given, holder.path))
-            if had is None or ids.is_free(had, one.key):
-                return had
-        if had and ids.is_free(had, one.key):
-            return had
-        holder = ids.holder(one.minted)
-        if holder is None:
-            return one.minted
-        apart = base = syndicate.apart(one.minted, one.path)
+        if article.explicit_id and not syndication.is_iri(article.explicit_id):
+            self._warn(article, f"its id {article.explicit_id!r} is no absolute IRI, as Atom wants it (RFC 4287)")
+        if article.explicit_id and article.explicit_id != old_id:
+            owner = ids.owner(article.explicit_id)
+            if owner is None or owner.key == article.key:
+                return article.explicit_id
+            self._catalog.reject(article.key, _id_taken(article.path, article.explicit_id, owner.path))
+            if old_id is None or ids.is_available(old_id, article.key):
+                return old_id
+        if old_id and ids.is_available(old_id, article.key):
+            return old_id
+        owner = ids.owner(article.generated_id)
+        if owner is None:
+            return article.generated_id
+        unique = base = syndication.disambiguate_id(article.generated_id, article.path)
         number = 2
-        while not ids.is_free(apart, one.key):  # an article that once had this path moved on
-            apart, number = f"{base}-{number}", number + 1
-        self._warn(one, f"its id would be that of {holder.path}; it is {apart}")
-        return apart
+        while not ids.is_available(unique, article.key):  # of an article that had this path before it moved
+            unique, number = f"{base}-{number}", number + 1
+        self._warn(article, f"its id would be that of {owner.path}; it is {unique}")
+        return unique
 
-    def _warn(self, one: Pending, message: str) -> None:
-        self.warnings.append(Problem(one.path, 1, "doubtful-id", message))
+    def _warn(self, article: PendingArticle, message: str) -> None:
+        self.warnings.append(Problem(article.path, 1, "doubtful-id", message))
 
 
-def _places(feeds: str, published: int, id_: str | None) -> dict[Place, str]:
-    """Give an article's places in feeds, each with the feed's name as the article spells it."""
-    assert id_ is not None, "what is live has an id"
-    return {(feed, published, id_): name for feed, name in _names_by_feed(feeds).items()}
+def _entries(feeds: str, published: int, id_: str | None) -> dict[EntryKey, str]:
+    """Return the keys of an article's entries, each with the feed's name as the article spells it."""
+    assert id_ is not None, "a live article has an id"
+    return {EntryKey(feed, published, id_): name for feed, name in _names_by_feed(feeds).items()}
 
 
 _names_by_feed = lru_cache(maxsize=4096)(names_by_feed)
 
 
-def _id_taken(path: str, id_: str | None, holder: str) -> Refusal:
-    return Refusal(path, 1, f"id: {id_!r} is the id of {holder}; give one of them another")
+def _id_taken(path: str, id_: str | None, owner: str) -> RejectedArticle:
+    return RejectedArticle(path, 1, f"id: {id_!r} is the id of {owner}; give one of them another")
+
+
+def _too_many_feeds(omitted: list[str]) -> Problem:
+    return Problem(
+        "config.yaml",
+        1,
+        "too-many-feeds",
+        f"feeds.by: {len(omitted)} categories, tags or authors have no feed, such as {omitted[0]}:"
+        f" a site has {MAX_FEEDS:,} feeds at most; use fewer, or change feeds.by",
+    )

@@ -1,140 +1,145 @@
-"""The republish guard: stops a run that would make too many subscribers see too much anew, or lose it.
+"""The republish guard: stops a run that would show too many entries as new to subscribers, or remove too many.
 
-A run is held against what the world knew some minutes ago, not only against the one before: under `feeds serve` a slow
-script makes a run of each file. What changed since is kept in the catalog, with what was known before it changed, so
-that an article counts once, and not at all if it is again what it was.
+The guard counts the changes of the last 15 minutes, not only those of one run: under `feeds serve`, a slow script
+causes a run for each file that it writes. The catalog keeps these changes with the state before them. So an article
+counts once, and not at all if it returns to its earlier state.
 """
 
-import json
 from collections import Counter
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from feeds.catalog import Pending, Writer, micros
-from feeds.errors import GuardStopped
+from feeds.catalog import CatalogWriter, PendingArticle, to_microseconds
+from feeds.core.errors import GuardStopped
 
-HELD = "guard held"  # in the catalog: since when the changes are added up that the guard has stopped
-_CHANGES = "guard changes"
 _WINDOW = timedelta(minutes=15)
-_FROM = 5  # entries: fewer may change on any site
+_MIN_CHANGES = 5  # fewer entries may change on any site
 _VANISH, _ID, _DATE = "vanish", "change their id", "change their date"
-_VERBS = (_ID, _DATE, _VANISH)  # as they are said
+_VERBS = (_ID, _DATE, _VANISH)  # in the order of the message
 
 
-class Change(NamedTuple):
-    """What happened to an article: when it did first, what was known of it before, and what it came to."""
+class GuardedChange(NamedTuple):
+    """A change of a published article, with its state before the change. The catalog stores it as a JSON list."""
 
-    at: int
+    at: int  # when it changed first, in microseconds since 1970
     id: str
     published: int
     verb: str
 
 
 class Guard:
-    """Counts what becomes of published entries in one run, and in those before it."""
+    """Counts how the published entries change, in this run and in the minutes before it."""
 
-    def __init__(self, catalog: Writer, now: datetime, share: float, *, accept: bool) -> None:
-        """`share` of the published entries may change; `accept` whatever does."""
+    def __init__(self, catalog: CatalogWriter, now: datetime, max_changed_share: float, *, accept: bool) -> None:
+        """`max_changed_share` (0 to 1) of the published entries may change; with `accept`, all of them."""
         self._catalog = catalog
-        self._share = share
+        self._max_share = max_changed_share
         self._accept = accept
-        self._moment = micros(now)
-        self._changes = {} if accept or share >= 1 else self._read()
-        self._saved = catalog.resume()  # what a damaged catalog told
-        self._live = catalog.live() or self._saved or 0
+        self._moment = to_microseconds(now)
+        self._changes = {} if accept or max_changed_share >= 1 else self._recent_changes()
+        self._recovered = catalog.end_recovery()  # articles that were live in a damaged catalog
+        self._live = catalog.count_live() or self._recovered or 0
         self._earlier = set(self._changes)
         self._counts = Counter(change.verb for change in self._changes.values())
-        self._base = self._live + self._counts[_VANISH]  # entries when the first of these changes came
-        self._room = max(_FROM, int(share * self._base)) + 1 if share < 1 else 0  # more need not be told apart
-        self._now = Counter[str]()  # what this run does
-        self._arrived = 0  # articles that go live in this run
-        self._paths: dict[str, str] = {}  # an example of each
+        self._base = self._live + self._counts[_VANISH]  # entries before the first of these changes
+        # more changes than this stop the run in any case, so they need not be stored
+        self._max_stored = max(_MIN_CHANGES, int(max_changed_share * self._base)) + 1 if max_changed_share < 1 else 0
+        self._counts_now = Counter[str]()  # of this run alone
+        self._new = 0  # articles that this run publishes
+        self._examples: dict[str, str] = {}  # verb -> path
 
-    def see(self, one: Pending, had: str | None, id_: str | None, *, live: bool, meant: bool) -> None:
-        """Note what becomes of an article; `meant`: it says itself that it is not live."""
+    def record(
+        self, article: PendingArticle, old_id: str | None, id_: str | None, *, live: bool, is_intended: bool
+    ) -> None:
+        """Record the decision about an article.
+
+        Args:
+            article: its state until now.
+            old_id: the id that it had until now.
+            id_: its id from now on.
+            live: whether it is published from now on.
+            is_intended: whether it is not published because it says so itself: a draft, or expired.
+        """
         if self._accept:
             return
-        self._arrived += live and not one.live
-        known = self._changes.pop(one.key, None)
-        if known:
-            self._counts[known.verb] -= 1
-            self._earlier.discard(one.key)
-        elif one.live and had is not None:
-            known = Change(self._moment, had, one.shown_at, "")
-        if known is None:
+        self._new += live and not article.live
+        before = self._changes.pop(article.key, None)
+        if before:
+            self._counts[before.verb] -= 1
+            self._earlier.discard(article.key)
+        elif article.live and old_id is not None:
+            before = GuardedChange(self._moment, old_id, article.entry_published, "")
+        if before is None:
             return
-        verb = _what(live, meant, id_ == known.id, one.published == known.published)
+        verb = _verb(live, is_intended, id_ == before.id, article.published == before.published)
         if not verb:
             return
         self._counts[verb] += 1
-        if len(self._changes) < self._room:
-            self._changes[one.key] = known._replace(verb=verb)
-        if one.live and _what(live, meant, id_ == had, one.published == one.shown_at):
-            self._now[verb] += 1
-            self._paths.setdefault(verb, one.path)
+        if len(self._changes) < self._max_stored:
+            self._changes[article.key] = before._replace(verb=verb)
+        if article.live and _verb(live, is_intended, id_ == old_id, article.published == article.entry_published):
+            self._counts_now[verb] += 1
+            self._examples.setdefault(verb, article.path)
         else:
-            self._earlier.add(one.key)
+            self._earlier.add(article.key)
 
-    def hold(self) -> None:
-        """Hold the run against what was known, and keep what it adds to that. Raises `GuardStopped`."""
+    def check(self) -> None:
+        """Store the changes in the catalog. Raise `GuardStopped` if there are too many."""
         if not self._accept:
-            count = self._counts.total()
-            all_vanish = 0 < self._live <= self._now[_VANISH]  # unlisted articles may be among those that vanish
-            if self._live < _FROM and self._arrived >= self._now[_VANISH]:  # as when the first example is replaced
+            vanish = self._counts_now[_VANISH]
+            all_vanish = 0 < self._live <= vanish  # unlisted articles may be among those that vanish
+            if self._live < _MIN_CHANGES and self._new >= vanish:  # such as new articles in place of the first example
                 all_vanish = False
-            all_change = self._live > 1 and self._share < 1 and self._now.total() >= self._live
-            too_many = count >= _FROM and count > self._share * self._base
-            if all_vanish or all_change or (self._now and too_many):  # a draft alone is never stopped
-                raise GuardStopped(self._said())
-            if self._saved == 0 and not self._catalog.live():
+            all_change = self._live > 1 and self._max_share < 1 and self._counts_now.total() >= self._live
+            total = self._counts.total()
+            too_many = total >= _MIN_CHANGES and total > self._max_share * self._base
+            if all_vanish or all_change or (self._counts_now and too_many):  # a draft alone is never stopped
+                raise GuardStopped(self._message())
+            if self._recovered == 0 and not self._catalog.count_live():
                 raise GuardStopped(
                     "nothing was published: the catalog was damaged, and there is no article in the content folder. "
                     "Are both where they should be? If that is meant: "
                     "feeds build --accept (with --no-export beside feeds serve)"
                 )
-        self._keep()
+        self._catalog.state.guard_changes = {str(key): list(change) for key, change in self._changes.items()}
+        self._catalog.state.guard_held_since = None
 
-    def _said(self) -> str:
-        what = ", ".join(
-            f"{many} would {verb}{_example(self._paths.get(verb), many)}"
+    def _message(self) -> str:
+        changes = ", ".join(
+            f"{count} would {verb}{_example(self._examples.get(verb), count)}"
             for verb in _VERBS
-            if (many := self._counts[verb])
+            if (count := self._counts[verb])
         )
-        began, before = "nothing was published", ""
+        start, earlier = "nothing was published", ""
         if self._earlier:
-            began, before = "nothing more was published", f", counting {len(self._earlier)} that have already"
+            start, earlier = "nothing more was published", f", counting {len(self._earlier)} that have already"
         return (
-            f"{began}: of {self._base} entries {what}{before}; readers would show them as new, or lose them. "
+            f"{start}: of {self._base} entries {changes}{earlier}; readers would show them as new, or lose them. "
             "If that is meant: feeds build --accept (with --no-export beside feeds serve)"
         )
 
-    def _read(self) -> dict[int, Change]:
+    def _recent_changes(self) -> dict[int, GuardedChange]:
+        """Return the changes of the last minutes by article key; after a stopped run, those since then too."""
         since = self._moment - _WINDOW // timedelta(microseconds=1)
-        held = self._catalog.meta(HELD)
-        since = min(since, int(held)) if held else since  # until it is undone or accepted
-        kept = json.loads(self._catalog.meta(_CHANGES) or "{}")
-        changes = ((int(key), Change(*facts)) for key, facts in kept.items())
-        return {key: change for key, change in changes if since <= change.at <= self._moment}
-
-    def _keep(self) -> None:
-        kept = json.dumps(self._changes, separators=(",", ":")) if self._changes else ""
-        for key, value in ((_CHANGES, kept), (HELD, "")):
-            if value != (self._catalog.meta(key) or ""):
-                self._catalog.set_meta(key, value)
+        held_since = self._catalog.state.guard_held_since
+        since = since if held_since is None else min(since, held_since)  # until they are undone or accepted
+        stored = self._catalog.state.guard_changes
+        changes = {int(key): GuardedChange(*change) for key, change in stored.items()}
+        return {key: change for key, change in changes.items() if since <= change.at <= self._moment}
 
 
-def remember(catalog: Writer, now: datetime) -> None:
-    """Keep, after a run that was stopped, that its changes are added up to those of the minutes before it."""
-    if not catalog.meta(HELD):
-        catalog.set_meta(HELD, str(micros(now - _WINDOW)))
+def add_up_changes(catalog: CatalogWriter, now: datetime) -> None:
+    """After a stopped run: keep counting its changes, and those of the minutes before it, in the runs that follow."""
+    if catalog.state.guard_held_since is None:
+        catalog.state.guard_held_since = to_microseconds(now - _WINDOW)
 
 
-def _what(live: bool, meant: bool, same_id: bool, same_date: bool) -> str:
-    """Say what an article would do that was live before; "" for nothing that readers notice."""
+def _verb(live: bool, is_intended: bool, same_id: bool, same_date: bool) -> str:
+    """Return what a published article would do; "" for nothing that readers notice."""
     if not live:
-        return "" if meant else _VANISH
+        return "" if is_intended else _VANISH
     return _ID if not same_id else _DATE if not same_date else ""
 
 
-def _example(path: str | None, many: int) -> str:
-    return f" ({path}{' …' if many > 1 else ''})" if path else ""
+def _example(path: str | None, count: int) -> str:
+    return f" ({path}{' …' if count > 1 else ''})" if path else ""

@@ -1,56 +1,59 @@
-"""Whose each id is, within one transaction: asked of the catalog many at a time, and as decided since."""
+"""Which article owns which id, within one transaction: `IdRegistry`."""
 
 from collections.abc import Iterable
 
-from feeds.catalog import Holder, Pending, Writer
+from feeds.catalog import CatalogWriter, IdOwner, PendingArticle
 
 
-class Ids:
-    """Who holds which id. Answers of the catalog are remembered until `forget`, which comes when it was told."""
+class IdRegistry:
+    """Looks up the owners of ids, and keeps the decisions of a run.
 
-    def __init__(self, catalog: Writer) -> None:
+    It caches catalog lookups: call `forget` after decisions were written to the catalog.
+    """
+
+    def __init__(self, catalog: CatalogWriter) -> None:
         self._catalog = catalog
-        self._holders: dict[str, Holder | None] = {}
-        self._released: dict[int, str] = {}  # key of an article -> the id that was taken from it in this run
+        self._owners: dict[str, IdOwner | None] = {}
+        self._released: dict[int, str] = {}  # key of an article -> the id that it lost in this run
 
-    def expect(self, ids: Iterable[str]) -> None:
-        """Ask for many ids at once."""
+    def prefetch(self, ids: Iterable[str]) -> None:
+        """Look up the owners of several ids with one query."""
         ids = set(ids)
-        self._holders |= dict.fromkeys(ids, None) | self._catalog.holders(ids)
+        self._owners |= dict.fromkeys(ids, None) | self._catalog.id_owners(ids)
 
-    def holder(self, id_: str) -> Holder | None:
-        """Give the article that has an id."""
-        if id_ not in self._holders:
-            self._holders[id_] = self._catalog.holders([id_]).get(id_)
-        return self._holders[id_]
+    def owner(self, id_: str) -> IdOwner | None:
+        """Return the article that owns an id, or None."""
+        if id_ not in self._owners:
+            self._owners[id_] = self._catalog.id_owners([id_]).get(id_)
+        return self._owners[id_]
 
-    def known_holder(self, id_: str | None) -> Holder | None:
-        """Give the article that has an id, as far as was asked."""
-        return self._holders.get(id_) if id_ else None
+    def cached_owner(self, id_: str | None) -> IdOwner | None:
+        """Return the owner of an id that was looked up before; None for other ids."""
+        return self._owners.get(id_) if id_ else None
 
-    def is_free(self, id_: str, key: int) -> bool:
-        """Tell whether an article may have an id: nobody else has it."""
-        holder = self.holder(id_)
-        return holder is None or holder.key == key
+    def is_available(self, id_: str, key: int) -> bool:
+        """Return whether no article other than the one with this key owns an id."""
+        owner = self.owner(id_)
+        return owner is None or owner.key == key
 
-    def release(self, holder: Holder) -> None:
-        """Take its id from an article, for another that gives it itself."""
-        id_ = self._catalog.release(holder.key)
+    def release(self, owner: IdOwner) -> None:
+        """Take the id from an article, because another article sets it explicitly."""
+        id_ = self._catalog.release_id(owner.key)
         if id_ is not None:
-            self._released[holder.key] = id_
-            self._holders[id_] = None
+            self._released[owner.key] = id_
+            self._owners[id_] = None
 
-    def had(self, one: Pending) -> str | None:
-        """Give the id that an article had before this run."""
-        return one.id or self._released.get(one.key)
+    def previous_id(self, article: PendingArticle) -> str | None:
+        """Return the id that an article had before this run."""
+        return article.id or self._released.get(article.key)
 
-    def assign(self, one: Pending, id_: str | None) -> None:
-        """Note which id an article has from now on."""
-        if one.id and one.id != id_:
-            self._holders[one.id] = None
+    def assign(self, article: PendingArticle, id_: str | None) -> None:
+        """Record the id that an article has from now on."""
+        if article.id and article.id != id_:
+            self._owners[article.id] = None
         if id_:
-            self._holders[id_] = Holder(one.key, one.path, one.gone)
+            self._owners[id_] = IdOwner(article.key, article.path, article.deleted)
 
     def forget(self) -> None:
-        """Forget what was asked: the catalog has what was decided."""
-        self._holders.clear()
+        """Clear the cache."""
+        self._owners.clear()

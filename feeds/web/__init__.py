@@ -1,4 +1,4 @@
-"""The feeds over HTTP: documents, pages for people, and whether all is well. What is in a feed is decided elsewhere."""
+"""The HTTP server's application: documents, pages, files of articles, and `/healthz`."""
 
 import os
 import sys
@@ -11,178 +11,187 @@ from typing import TYPE_CHECKING, Any
 
 from flask import Flask, request
 
-from feeds import config, policy
-from feeds.bundle import PublicFiles
+from feeds import config
 from feeds.catalog import Catalog, Failures
-from feeds.catalog.failures import Memory
-from feeds.documents import Documents
-from feeds.folder import Folder
-from feeds.model import Document
-from feeds.pages import HERE, Pages
-from feeds.web.answer import Answer, Freshness
-from feeds.web.clients import Clients
-from feeds.web.front import CORS, Front
-from feeds.web.hammering import Hammering
+from feeds.catalog.failures import SharedMemory
+from feeds.content import Folder
+from feeds.content.page_bundle import PublicFiles
+from feeds.core import policy
+from feeds.core.model import Document
+from feeds.pages import STATIC_FOLDER, PageRenderer
+from feeds.render import Documents
+from feeds.render.cache_policy import CachePolicy, document_cache_policy
+from feeds.web.cached_response import CachedResponse
+from feeds.web.client_address import ClientAddressResolver
 from feeds.web.health import Health
-from feeds.web.hook import Hook
-from feeds.web.journal import Journal, Request, access_log
+from feeds.web.middleware import CORS, DocumentMiddleware
 from feeds.web.pages import ServedPages
-from feeds.web.polls import Polls
+from feeds.web.poll_recorder import PollRecorder
 from feeds.web.preview import Preview
-from feeds.web.routes import ASSETS_FOR, give_pages, say_errors
+from feeds.web.rate_limit import RateLimiter
+from feeds.web.request_log import LoggedRequest, RequestLog, access_log_writer
+from feeds.web.routes import ASSET_MAX_AGE_S, add_error_handlers, add_page_routes
 from feeds.web.stats import StatsPage
+from feeds.web.webhook import Webhook
 
 if TYPE_CHECKING:
-    from feeds.web.metrics import Counters
+    from feeds.web.metrics import WorkerMetrics
 
-_DAY = 86_400
-_PATIENCE = 10.0  # seconds for a database that may hang: whoever waits for it keeps a worker's other readers waiting
-_ARCHIVE = Freshness(7 * _DAY, _DAY, 7 * _DAY)
-_PAGE = Freshness(60, 60, _DAY)
+_CATALOG_TIMEOUT_S = 10.0  # for a reply of the database: a request that waits for it occupies a thread
+_PAGE_POLICY = CachePolicy(60, 60, 86_400)
+_SWITCH_INTERVAL_S = 0.0005  # after which a thread that renders lets a waiting request continue
 _NOSNIFF = ("X-Content-Type-Options", "nosniff")
-_CSP = ("Content-Security-Policy", policy.SENT_PAGE)
+_CSP = ("Content-Security-Policy", policy.PAGE_HEADER)
 
 
 def create_app(config_file: str | os.PathLike[str] | None = None) -> Flask:
-    """Make the WSGI application for any server. Without a file, FEEDS_CONFIG names it, else it is config.yaml.
+    """Return the WSGI application, for any server.
 
-    The configuration is read once, by this call. The application reads the catalog that `feeds serve` or `feeds build`
-    writes, and of the folder no more than pictures.
+    The configuration is read once: from `config_file`, else from the file that FEEDS_CONFIG names, else from
+    config.yaml. The application reads the catalog that `feeds serve` or `feeds build` writes; of the content folder it
+    reads only files of articles, such as pictures.
     """
-    return make_app(config.load(Path(config_file or os.environ.get("FEEDS_CONFIG", "config.yaml")), os.environ))
+    return create_app_from(config.load(Path(config_file or os.environ.get("FEEDS_CONFIG", "config.yaml")), os.environ))
 
 
-def make_app(
-    settings: config.Config, *, parent: int = 0, preview_key: str = "", memory: Memory | None = None, name: str = ""
+def create_app_from(
+    settings: config.Config,
+    *,
+    parent: int = 0,
+    preview_key: str = "",
+    memory: SharedMemory | None = None,
+    name: str = "",
 ) -> Flask:
-    """Return the WSGI application for a configuration that was read before.
+    """Return the WSGI application for a configuration.
 
     Args:
         settings: the configuration.
-        parent: the id of the process that publishes and has started this one as its worker; 0 if none has.
-        preview_key: opens what is not published yet; empty: nothing does.
-        memory: where the publishing process says what fails.
-        name: of this process's metrics, which the next process of that name continues; empty: the process id.
+        parent: id of the publishing process that has started this process as its worker; 0 if there is none.
+        preview_key: authorizes browsers to see unpublished articles; empty if there is no preview.
+        memory: holds the failures that the publishing process reports.
+        name: of this process's metrics; the next process with this name continues them. Empty: the process id.
     """
-    endings: list[Callable[[], Any]] = []
+    on_exit: list[Callable[[], Any]] = []
     if parent:
-        os.setpgrp()  # Ctrl-C is for the publishing process, which ends its workers in good order
-        threading.Thread(target=_end_with, args=(parent, endings), daemon=True).start()
-    server, site = settings.server, settings.for_core
-    catalog = Catalog(settings.catalog, answers_within=_PATIENCE)  # which whoever publishes makes
+        os.setpgrp()  # Ctrl-C signals only the publishing process, which ends its workers in order
+        threading.Thread(target=_exit_with, args=(parent, on_exit), daemon=True).start()
+    server, site = settings.server, settings.site_model
+    catalog = Catalog(settings.catalog, statement_timeout=_CATALOG_TIMEOUT_S)
 
     vary = ("Vary", "Accept-Encoding, A-IM" if server.deltas else "Accept-Encoding")
-    live = Freshness(site.max_age, min(site.max_age, 60), _DAY, until_the_hour=True)
 
-    def answer(document: Document) -> Answer:
-        return Answer(document, _ARCHIVE if document.settled else live, [vary, CORS], [_NOSNIFF])
+    def document_response(document: Document) -> CachedResponse:
+        cache_policy = document_cache_policy(site, is_immutable=document.is_immutable)
+        return CachedResponse(document, cache_policy, [vary, CORS], [_NOSNIFF])
 
-    def page(document: Document) -> Answer:
-        return Answer(document, _PAGE, [("Vary", "Accept-Encoding")], [_CSP, _NOSNIFF], dated=False)
+    def page_response(document: Document) -> CachedResponse:
+        headers, body_headers = [("Vary", "Accept-Encoding")], [_CSP, _NOSNIFF]
+        return CachedResponse(document, _PAGE_POLICY, headers, body_headers, has_date=False)
 
-    app = Flask("feeds.web", static_folder=str(HERE / "static"), static_url_path="/static")
-    app.config["SEND_FILE_MAX_AGE_DEFAULT"] = ASSETS_FOR
+    app = Flask("feeds.web", static_folder=str(STATIC_FOLDER), static_url_path="/static")
+    app.config["SEND_FILE_MAX_AGE_DEFAULT"] = ASSET_MAX_AGE_S
     app.url_map.strict_slashes = app.url_map.merge_slashes = False  # a redirect would carry the request's Host
-    tasks: list[Callable[[list[Request]], Any]] = []
-    room = server.memory << 20
-    counters = _count(tasks, name)
+    tasks: list[Callable[[list[LoggedRequest]], Any]] = []
+    metrics = _create_metrics(name)
+    if metrics:
+        tasks.append(metrics.count_requests)
     documents = Documents(
-        catalog, site, answer, room=room, deltas=server.deltas, timed=counters.rendered if counters else _nothing
+        catalog,
+        site,
+        document_response,
+        max_bytes=server.memory << 20,
+        deltas=server.deltas,
+        on_rendered=metrics.count_render if metrics else _ignore,
     )
-    documents.following.start()
+    documents.revision_watcher.start()
     if server.access_log:
-        tasks.append(access_log(server.access_log, settings.root, preview_key))
+        tasks.append(access_log_writer(server.access_log, settings.root, preview_key))
     if parent:
-        sys.setswitchinterval(0.0005)  # seconds: for so long the thread that renders may keep a request waiting
+        sys.setswitchinterval(_SWITCH_INTERVAL_S)
         documents.prepare()
     files = PublicFiles(
         settings.content_root,
-        may_lead_to=Folder(settings.content_root, settings.content.include, settings.content.exclude).may_lead_to,
-        is_of_draft=documents.overviews.is_of_draft,
+        may_link_to=Folder(settings.content_root, settings.content.include, settings.content.exclude).may_link_to,
+        is_of_draft=documents.page_queries.is_of_draft,
         aliases=site.aliases,
         secrets=settings.secrets,
     )
     preview = Preview(catalog, documents, site, files, preview_key) if preview_key else None
-    pages = ServedPages(documents, site, Pages(site, settings.site.readers), page)
-    health = Health(catalog, Failures(catalog, memory))
-    aliases = settings.feeds.aliases
-
-    clients = Clients(server.client_header)
-    if task := _let_the_owner(app, settings, catalog):
-        tasks.append(task)
-    give_pages(app, documents, files, preview, [_CSP, _NOSNIFF])
-    say_errors(app, documents, aliases)
-    tasks.append(lambda _requests: documents.write())
-    journal = Journal(tasks, wanted=len(tasks) > 1, logged=bool(server.access_log))
-    journal.start()
-    polls = (
-        Polls(catalog, clients, settings.stats.keep, counters.polled if counters else _nothing)
-        if settings.stats.count and not preview
-        else None
-    )
-    if polls:
+    pages = ServedPages(documents, PageRenderer(site, settings.site.readers, documents.page_queries), page_response)
+    clients = ClientAddressResolver(server.client_header)
+    if settings.stats.token:
+        _add_stats_route(app, StatsPage(catalog, settings.site.title, settings.stats.token, [_CSP, _NOSNIFF]))
+    if settings.schedule.webhook:
+        webhook = Webhook(settings.schedule.webhook, proxied=bool(server.client_header))
+        _add_webhook_route(app, webhook)
+        tasks.append(lambda _requests: webhook.forward(catalog.request_refresh))
+    add_page_routes(app, documents, files, preview, [_CSP, _NOSNIFF])
+    add_error_handlers(app, documents, settings.feeds.aliases)
+    tasks.append(lambda _requests: documents.save_versions())
+    request_log = RequestLog(tasks, is_enabled=bool(server.access_log or metrics), with_details=bool(server.access_log))
+    request_log.start()
+    polls = None
+    if settings.stats.count and not preview:
+        polls = PollRecorder(catalog, clients, settings.stats.keep, metrics.count_polls if metrics else _ignore)
         polls.start()
-        endings.append(polls.finish)
-    app.extensions["feeds.front"] = front = Front(
+        on_exit.append(polls.flush)
+    middleware = DocumentMiddleware(
         documents,
         pages.get,
         app.wsgi_app,
-        aliases=aliases,
-        redirect=settings.feeds.redirect_aliases,
+        aliases=settings.feeds.aliases,
+        redirects_aliases=settings.feeds.redirect_aliases,
         deltas=server.deltas,
-        hammering=Hammering(server.limit, clients),
-        note=journal.note,
-        polled=polls.note if polls else None,
-        health=health,
+        rate_limiter=RateLimiter(server.limit, clients),
+        record_request=request_log.record,
+        record_poll=polls.record if polls else None,
+        health=Health(catalog, Failures(catalog, memory)),
     )
-    app.wsgi_app = front  # type: ignore[method-assign]
-    app.extensions["feeds.close"] = partial(_close, documents, journal, polls, catalog)
+    app.wsgi_app = middleware  # type: ignore[method-assign]
+    app.extensions["feeds.middleware"] = middleware
+    app.extensions["feeds.close"] = partial(_close, documents, request_log, polls, catalog)
     return app
 
 
-def _close(documents: Documents[Answer], journal: Journal, polls: Polls | None, catalog: Catalog) -> None:
+def _close(
+    documents: Documents[CachedResponse], request_log: RequestLog, polls: PollRecorder | None, catalog: Catalog
+) -> None:
     """End the application's threads, write what they have queued, and close the catalog.
 
     For a program that outlives the application, such as a test.
     """
-    documents.following.stop()
-    journal.stop()
+    documents.revision_watcher.stop()
+    request_log.stop()
     if polls:
         polls.stop()
     catalog.close()
 
 
-def _let_the_owner(app: Flask, settings: config.Config, catalog: Catalog) -> Callable[[list[Request]], Any] | None:
-    """Let who has a secret see who reads, and call for a regeneration. Gives what hands such calls on."""
-    if settings.stats.token:
-        stats = StatsPage(catalog, settings.site.title, settings.stats.token, [_CSP, _NOSNIFF])
-        app.add_url_rule("/stats", "stats", lambda: stats.answer(request))
-    if not settings.schedule.webhook:
-        return None
-    hook = Hook(settings.schedule.webhook, proxied=bool(settings.server.client_header))
-    app.add_url_rule("/refresh", "refresh", lambda: hook.answer(request), methods=["POST"])
-    return lambda _requests: hook.hand_on(catalog.ask)
+def _add_stats_route(app: Flask, page: StatsPage) -> None:
+    app.add_url_rule("/stats", "stats", lambda: page.respond(request))
 
 
-def _nothing(*_facts: object) -> None:
-    """Do nothing with what nobody wants to know."""
+def _add_webhook_route(app: Flask, webhook: Webhook) -> None:
+    app.add_url_rule("/refresh", "refresh", lambda: webhook.respond(request), methods=["POST"])
 
 
-def _count(tasks: list[Callable[[list[Request]], Any]], name: str) -> "Counters | None":
-    """Return what counts requests, renders and polls; None if no metrics are wanted."""
+def _ignore(*_values: object) -> None:
+    """Do nothing: metrics are off."""
+
+
+def _create_metrics(name: str) -> "WorkerMetrics | None":
+    """Return the counters of this process; None if metrics are off."""
     if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
         return None
-    from feeds.web.metrics import Counters
+    from feeds.web.metrics import WorkerMetrics
 
-    counters = Counters(name)
-    tasks.append(counters.count)
-    return counters
+    return WorkerMetrics(name)
 
 
-def _end_with(parent: int, endings: list[Callable[[], Any]]) -> None:
-    """End this worker when the publishing process is gone without a word, so that its port is free for the next."""
+def _exit_with(parent: int, on_exit: list[Callable[[], Any]]) -> None:
+    """End this worker when the publishing process has ended unexpectedly, so that its port becomes free."""
     while os.getppid() == parent:
         time.sleep(1)
-    for end in endings:
-        end()
+    for function in on_exit:
+        function()
     os._exit(1)

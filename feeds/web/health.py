@@ -1,7 +1,7 @@
-"""`/healthz`: whether documents can be served, how old the last good regeneration is, and what fails at present.
+"""`/healthz`: whether documents can be served, when the last successful publish run was, and what fails at present.
 
-Anybody may read it: it names what fails without paths, and without anything that another program printed. A process
-that only publishes answers nothing else, on a small server of its own: probes are all that comes there.
+It is public: it names failures without paths and without the output of other programs. A publisher without workers
+serves it with a small HTTP server of its own.
 """
 
 import json
@@ -12,135 +12,150 @@ import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
+from typing import Any, NamedTuple
 
-from feeds.catalog import Catalog, Failure, Failures, Run
-from feeds.errors import CatalogError, FeedsError
+from feeds.catalog import Catalog, Failure, Failures, LastRun
+from feeds.core.errors import CatalogError, FeedsError
 
 _LOG = logging.getLogger(__name__)
-_PATIENCE = 5.0  # seconds for a probe's request
-_ANSWERS_WITHIN = 1.0  # seconds for the catalog: whoever asks us may be keeping readers waiting
-_EVERY = 0.5  # seconds between two questions to it, where nobody may wait for it
+_REQUEST_TIMEOUT_S = 5.0  # for a client to send its request
+_CATALOG_TIMEOUT_S = 1.0  # for the catalog to answer: without an event loop a health check occupies a worker's thread
+_POLL_INTERVAL_S = 0.5
+
+
+class PublisherState(NamedTuple):
+    """What a publisher without workers reports."""
+
+    is_running: bool  # whether all its threads are alive
+    is_leader: bool
 
 
 class Health:
-    """What is said of one process."""
+    """The health of this process."""
 
     def __init__(
-        self, catalog: Catalog, failures: Failures, publishes: Callable[[], tuple[bool, bool]] | None = None
+        self, catalog: Catalog, failures: Failures, publisher_state: Callable[[], PublisherState] | None = None
     ) -> None:
-        """Of one that only publishes, `publishes` tells whether all its threads live, and whether it leads."""
+        """Report on a process that serves documents; with `publisher_state`, on a publisher without workers."""
         self._catalog = catalog
         self._failures = failures
-        self._publishes = publishes
-        self._run: Run | None = None
+        self._publisher_state = publisher_state
+        self._run: LastRun | None = None
         self._revision = 0
-        self._known: dict[str, Failure] = {}  # what fails, as the catalog said the last time
-        self._away: str | None = None
-        self._asked_last: float | None = None  # when the catalog answered, where it is asked all the time
-        self._asking = threading.Lock()
-        self._question: threading.Thread | None = None
+        self._stored_failures: dict[str, Failure] = {}  # as last read from the catalog
+        self._unavailable: str | None = None  # why the catalog could not be read
+        self._polled_at: float | None = None  # when the catalog last answered, if it is polled
+        self._querying = threading.Lock()
+        self._query_thread: threading.Thread | None = None
 
-    def keep(self) -> None:
-        """Ask the catalog now, and from now on twice a second in a thread, so that `said` returns at once."""
-        self._asked()
-        self._asked_last = time.monotonic()
-        threading.Thread(target=self._ask_for_ever, name="health", daemon=True).start()
+    def start_polling(self) -> None:
+        """Query the catalog now, and then twice a second in a thread, so that `report` returns at once."""
+        self._query_in_time()
+        self._polled_at = time.monotonic()
+        threading.Thread(target=self._poll, name="health", daemon=True).start()
 
-    def _ask_for_ever(self) -> None:
+    def _poll(self) -> None:
         while True:
-            time.sleep(_EVERY)
+            time.sleep(_POLL_INTERVAL_S)
             try:
-                self._ask()
-            except Exception:  # whose time is over in a moment if it fails again
-                _LOG.exception("the catalog could not be asked how it is")
+                self._query()
+            except Exception:  # `report` says so soon: `_polled_at` is not renewed
+                _LOG.exception("the health check of the catalog failed")
             else:
-                self._asked_last = time.monotonic()
+                self._polled_at = time.monotonic()
 
-    def said(self) -> tuple[dict[str, Any], int]:
-        """Give facts and a status: 503 only if nothing can be served, or, of a publisher, if it no longer works."""
-        away = self._away if self._has_answered() else "the catalog does not answer"
+    def report(self) -> tuple[dict[str, Any], int]:
+        """Return the content of `/healthz` and its HTTP status.
+
+        The status is 503 if no document can be served, or if a publisher's threads have ended; else 200.
+        """
+        unavailable = self._unavailable if self._is_catalog_responding() else "the catalog does not answer"
         run = self._run
-        failing = self._known | self._failures.in_memory()
-        failure = "; ".join(f"{task}: {failing[task].public}" for task in sorted(failing))
-        works = "degraded" if failure else "ok"
-        facts = {
+        failures = self._stored_failures | self._failures.in_memory()
+        failure = "; ".join(f"{task}: {failures[task].public_message}" for task in sorted(failures))
+        working = "degraded" if failure else "ok"
+        content = {
             "revision": self._revision,
             "regenerated": run.at.isoformat() if run else None,
             "age": (datetime.now(UTC) - run.at).total_seconds() if run else None,
-            "failure": failure or away,
+            "failure": failure or unavailable,
         }
-        if self._publishes is None:
-            status = (
-                ("serving what is kept" if away else works) if self._revision else "failing" if away else "starting"
-            )
-            return {"status": status, **facts}, 200 if self._revision else 503
-        lives, leads = self._publishes()
-        status = "waiting for the catalog" if away else works if leads else "standing by"
-        return {"status": status if lives else "failing", **facts}, 200 if lives else 503
+        if self._publisher_state is None:
+            if self._revision:
+                return {"status": "serving what is kept" if unavailable else working, **content}, 200
+            return {"status": "failing" if unavailable else "starting", **content}, 503
+        publisher = self._publisher_state()
+        if not publisher.is_running:
+            return {"status": "failing", **content}, 503
+        status = "waiting for the catalog" if unavailable else working if publisher.is_leader else "standing by"
+        return {"status": status, **content}, 200
 
-    def _has_answered(self) -> bool:
-        if self._asked_last is None:
-            return self._asked()
-        return time.monotonic() - self._asked_last <= _EVERY + _ANSWERS_WITHIN
+    def _is_catalog_responding(self) -> bool:
+        if self._polled_at is None:
+            return self._query_in_time()
+        return time.monotonic() - self._polled_at <= _POLL_INTERVAL_S + _CATALOG_TIMEOUT_S
 
-    def _asked(self) -> bool:
-        """Ask the catalog; tells whether it has answered. As long as one question is open, nobody waits for another."""
-        with self._asking:
-            if self._question and self._question.is_alive():
+    def _query_in_time(self) -> bool:
+        """Query the catalog and return whether it has answered in time. While a query runs, return False at once."""
+        with self._querying:
+            if self._query_thread and self._query_thread.is_alive():
                 return False
-            self._question = threading.Thread(target=self._ask, name="health", daemon=True)
-            self._question.start()
-            self._question.join(_ANSWERS_WITHIN)
-            return not self._question.is_alive()
+            self._query_thread = threading.Thread(target=self._query, name="health", daemon=True)
+            self._query_thread.start()
+            self._query_thread.join(_CATALOG_TIMEOUT_S)
+            return not self._query_thread.is_alive()
 
-    def _ask(self) -> None:
+    def _query(self) -> None:
         try:
-            with self._catalog.reading() as reader:
-                self._revision, self._run = reader.revision() or self._revision, reader.run()
-            self._known = self._catalog.failures()
-            self._away = None
+            with self._catalog.read_transaction() as reader:
+                self._revision, self._run = reader.revision() or self._revision, reader.state.last_run
+            self._stored_failures = self._catalog.failures()
+            self._unavailable = None
         except CatalogError as error:
-            self._away = error.public
+            self._unavailable = error.public_message
 
 
-def serve(host: str, port: int, health: Health) -> Callable[[], None]:
-    """Answer probes from a thread on, until what is given is called. Raises `FeedsError` for an address in use."""
+def start_server(host: str, port: int, health: Health) -> Callable[[], None]:
+    """Serve `/healthz` in a thread and return a function that stops it.
 
-    class Probe(BaseHTTPRequestHandler):
-        timeout = _PATIENCE
+    Raise `FeedsError` if the address can't be listened on.
+    """
+
+    class HealthProbe(BaseHTTPRequestHandler):
+        timeout = _REQUEST_TIMEOUT_S
 
         def do_GET(self) -> None:
-            self._answer(body=True)
+            self._respond(with_body=True)
 
         def do_HEAD(self) -> None:
-            self._answer(body=False)
+            self._respond(with_body=False)
 
-        def _answer(self, *, body: bool) -> None:
-            facts, status = health.said() if self.path.partition("?")[0] == "/healthz" else ({"status": "no such"}, 404)
-            text = f"{json.dumps(facts)}\n".encode()
+        def _respond(self, *, with_body: bool) -> None:
+            is_known = self.path.partition("?")[0] == "/healthz"
+            content, status = health.report() if is_known else ({"status": "no such"}, 404)
+            body = f"{json.dumps(content)}\n".encode()
             self.send_response(status)
             for name, value in (
                 ("Content-Type", "application/json"),
-                ("Content-Length", str(len(text))),
+                ("Content-Length", str(len(body))),
                 ("Cache-Control", "no-store"),
             ):
                 self.send_header(name, value)
             self.end_headers()
-            if body:
-                self.wfile.write(text)
+            if with_body:
+                self.wfile.write(body)
 
         def log_message(self, *_: object) -> None:
-            """Say nothing: a probe comes every few seconds."""
+            """Log nothing: a probe comes every few seconds."""
 
-    class Server(ThreadingHTTPServer):
+    class HealthServer(ThreadingHTTPServer):
         address_family = socket.AF_INET6 if ":" in host else socket.AF_INET
         daemon_threads = True
 
     try:
-        server = Server((host, port), Probe)
+        server = HealthServer((host, port), HealthProbe)
     except OSError as error:
-        raise FeedsError(f"can't listen on {host}:{port}: {error.strerror}; --host or --port names another") from None
+        raise FeedsError(f"can't listen on {host}:{port}: {error.strerror}; choose another --host or --port") from None
     threading.Thread(target=server.serve_forever, name="health", daemon=True).start()
 
     def stop() -> None:

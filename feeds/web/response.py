@@ -1,4 +1,4 @@
-"""What a request is answered with, whichever server sends it."""
+"""The response to a request, independent of the server that sends it."""
 
 from typing import NamedTuple
 
@@ -6,10 +6,10 @@ Headers = list[tuple[str, str]]
 
 
 class Response(NamedTuple):
-    """A status, headers, and the body as bytes, or as a part of a file."""
+    """A status, headers, and the body: bytes, or a file or a part of one."""
 
     status: int
     headers: Headers
     body: bytes = b""
-    file: str | None = None  # a path, instead of a body
-    part: tuple[int, int] | None = None  # of the file: its first byte, and the one after its last
+    file: str | None = None  # path of the file that is the body
+    byte_range: tuple[int, int] | None = None  # of the file: first byte, and the byte after the last one

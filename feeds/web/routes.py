@@ -1,4 +1,4 @@
-"""What Flask answers of pages: previews, the files beside articles, and what is not there."""
+"""Flask's routes and error handlers: the preview, files beside articles, and 404, 405, 410 and 503."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -7,104 +7,112 @@ from flask import Flask, request, send_file
 from werkzeug.exceptions import HTTPException, NotFound
 from werkzeug.wrappers import Response
 
-from feeds import policy
-from feeds.bundle import PublicFiles
-from feeds.documents import Documents
-from feeds.errors import FeedsError
-from feeds.parse.media import media_type
-from feeds.web.answer import Answer
-from feeds.web.front import FILE, SENDS_FILES
-from feeds.web.preview import Preview
-from feeds.web.preview import answer as preview_answer
+from feeds.content.page_bundle import PublicFiles
+from feeds.core import policy
+from feeds.core.errors import FeedsError
+from feeds.core.parse.media import media_type
+from feeds.render import Documents
+from feeds.web.cached_response import CachedResponse
+from feeds.web.middleware import FILE_KEY, SENDS_FILES_KEY
+from feeds.web.preview import Preview, private_response
 from feeds.web.response import Headers
 
-ASSETS_FOR = 3600  # seconds for which caches may use our stylesheets and scripts without asking
-_PDF = "application/pdf"  # which Chrome shows in no sandbox, and whose scripts run in the viewer
+ASSET_MAX_AGE_S = 3600  # for which caches may use stylesheets, scripts and files of articles without revalidation
+_PDF = "application/pdf"  # Chrome doesn't show it in a sandbox; its scripts run in the viewer
 
 
-def give_pages(
-    app: Flask, documents: Documents[Answer], files: PublicFiles, preview: Preview | None, headers: Headers
+def add_page_routes(
+    app: Flask, documents: Documents[CachedResponse], files: PublicFiles, preview: Preview | None, headers: Headers
 ) -> None:
-    """Give out what belongs to pages, and with a `preview` also what nobody else may see; pages have these headers."""
+    """Add the routes of the preview, if there is one, and of the files of articles.
+
+    Args:
+        app: the application.
+        documents: tell which files published articles refer to.
+        files: the public files of the content folder.
+        preview: its pages; authorized browsers also see the files of unpublished articles.
+        headers: sent with each page of the preview.
+    """
     if preview:
-        _show_drafts(app, preview, headers)
+        _add_preview_routes(app, preview, headers)
     if documents.site.pages:
-        _give_files(app, documents, files, preview)
+        _add_file_routes(app, documents, files, preview)
 
 
-def _show_drafts(app: Flask, preview: Preview, headers: Headers) -> None:
-    """Show who sits at this machine what is not published yet."""
-
+def _add_preview_routes(app: Flask, preview: Preview, headers: Headers) -> None:
     @app.get("/preview/", defaults={"path": ""})
     @app.get("/preview/<path:path>")
-    def see(path: str) -> Response:
-        if response := preview.let_in(request):
+    def show_preview(path: str) -> Response:
+        if response := preview.authorize_browser(request):
             return response
-        if not preview.may_see(request):
-            return _plain("Open the address that `feeds serve --drafts` has told in the terminal.\n", 403)
+        if not preview.is_authorized(request):
+            return _plain("Open the address that `feeds serve --drafts` has printed on the terminal.\n", 403)
         if path == "state":
-            return preview_answer(preview.token(), "text/plain; charset=utf-8")
-        response = preview_answer(preview.article(path) if path else preview.overview())
+            return private_response(preview.state_token(), "text/plain; charset=utf-8")
+        response = private_response(preview.article_page(path) if path else preview.index_page())
         response.headers.extend(headers)
         return response
 
 
-def _give_files(app: Flask, documents: Documents[Answer], files: PublicFiles, preview: Preview | None) -> None:
-    """Give out the files of articles that have pages. The one thing that is read from the folder, as it is."""
+def _add_file_routes(
+    app: Flask, documents: Documents[CachedResponse], files: PublicFiles, preview: Preview | None
+) -> None:
+    """Add the routes of the files of articles, which are read from the content folder and sent unchanged."""
 
     @app.get("/<path:path>")
-    def file(path: str) -> Response:
-        live = preview is None or not preview.may_see(request)
-        at = f"/{path}"
-        found = documents.overviews.beside(at, live=live) if media_type(path) else None
-        place = files.find(*found, at) if found else None
-        if place is None and (place := files.file(path)) and not documents.overviews.is_referred(path, live=live):
-            place = None  # nobody is shown what no article refers to
-        if place is None or documents.overviews.is_pages(at):
+    def send_article_file(path: str) -> Response:
+        live = preview is None or not preview.is_authorized(request)
+        url_path = f"/{path}"
+        sibling = documents.page_queries.sibling_file(url_path, live=live) if media_type(path) else None
+        file = files.find_in_own_folder(*sibling, url_path) if sibling else None
+        if file is None and (file := files.find(path)) and not documents.page_queries.is_linked(path, live=live):
+            file = None  # a file that no article refers to is not public
+        if file is None or documents.page_queries.belongs_to_pages(url_path):
             raise NotFound
-        response = send_file(place, mimetype=media_type(path), conditional=True, max_age=ASSETS_FOR)
+        response = send_file(file, mimetype=media_type(path), conditional=True, max_age=ASSET_MAX_AGE_S)
         response.headers["X-Content-Type-Options"] = "nosniff"
         if response.mimetype != _PDF:
             response.headers["Content-Security-Policy"] = policy.FILE
-        if request.environ.get(SENDS_FILES):
-            request.environ[FILE] = str(place)
+        if request.environ.get(SENDS_FILES_KEY):
+            request.environ[FILE_KEY] = str(file)
         return response
 
-    assets = app.view_functions["static"]
+    send_asset = app.view_functions["static"]
 
-    def asset_or_file(filename: str) -> Any:
+    def send_asset_or_file(filename: str) -> Any:
         try:
-            return assets(filename=filename)
+            return send_asset(filename=filename)
         except NotFound:
-            return file(f"static/{filename}")
+            return send_article_file(f"static/{filename}")
 
-    app.view_functions["static"] = asset_or_file
+    app.view_functions["static"] = send_asset_or_file
 
 
-def say_errors(app: Flask, documents: Documents[Answer], aliases: Mapping[str, str]) -> None:
-    """Have Flask say what is not there, or no more, in a sentence."""
+def add_error_handlers(app: Flask, documents: Documents[CachedResponse], aliases: Mapping[str, str]) -> None:
+    """Have Flask answer errors with a line of text: 404, 405, 410 for a removed document or page, and 503."""
 
     @app.errorhandler(404)
     @app.errorhandler(405)
-    def refused(error: HTTPException) -> Response:
+    def not_found(error: HTTPException) -> Response:
         try:
-            gone = error.code == 404 and documents.overviews.is_gone(aliases.get(request.path, request.path))  # noqa: PLR2004
-        except FeedsError as unavailable:
-            return away(unavailable)
-        if gone:
-            cache = f"public, max-age={documents.site.max_age}"
-            return _plain("This is no more. / lists what there is.\n", 410, cache)
-        response = _plain(f"{error.name}. / lists what there is.\n", error.code or 500)
+            path = aliases.get(request.path, request.path)
+            is_removed = isinstance(error, NotFound) and documents.page_queries.is_removed(path)
+        except FeedsError as catalog_error:
+            return unavailable(catalog_error)
+        if is_removed:
+            cache_control = f"public, max-age={documents.site.max_age}"
+            return _plain("This was removed. / lists the articles and feeds.\n", 410, cache_control)
+        response = _plain(f"{error.name}. / lists the articles and feeds.\n", error.code or 500)
         response.headers.extend((name, value) for name, value in error.get_headers() if name == "Allow")
         return response
 
     @app.errorhandler(FeedsError)
-    def away(_error: FeedsError) -> Response:
-        response = _plain("This can't be served just now; ask again in a moment.\n", 503)
+    def unavailable(_error: FeedsError) -> Response:
+        response = _plain("This can't be served at the moment; try again in a few seconds.\n", 503)
         response.headers["Retry-After"] = "2"
         return response
 
 
-def _plain(text: str, status: int, cache: str = "no-store") -> Response:
-    headers = {"Cache-Control": cache, "Access-Control-Allow-Origin": "*"}
+def _plain(text: str, status: int, cache_control: str = "no-store") -> Response:
+    headers = {"Cache-Control": cache_control, "Access-Control-Allow-Origin": "*"}
     return Response(text, status, content_type="text/plain; charset=utf-8", headers=headers)

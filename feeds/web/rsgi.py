@@ -1,7 +1,7 @@
-"""The application for granian's event loop (RSGI): what is in memory is answered at once, by the loop itself.
+"""The RSGI application for granian: its event loop answers at once what is in memory.
 
-What must wait goes to the threads of `lanes`; files are sent by the server. So nothing that a client does, or leaves
-undone, keeps another waiting.
+Other requests run in the thread pools of `concurrency`, and the server sends files. So no client can delay another,
+whatever it does or fails to do.
 """
 
 import asyncio
@@ -19,128 +19,150 @@ from urllib.parse import unquote_to_bytes
 from wsgiref.types import WSGIEnvironment
 
 from feeds import config, logs
-from feeds.catalog.failures import Memory
-from feeds.documents import MustWait, Patience
-from feeds.web import make_app
-from feeds.web.edge import BAD_REQUEST, names_one_host
-from feeds.web.front import SENDS_FILES, Front
-from feeds.web.hook import BODY, LARGEST_BODY
-from feeds.web.lanes import BODIES, BODY_SECONDS, BYTES_OF_BODIES, SECONDS_WITHOUT_PROGRESS, Full, Lanes
+from feeds.catalog.failures import SharedMemory
+from feeds.render import WaitPolicy, WouldBlock
+from feeds.web import create_app_from
+from feeds.web.concurrency import (
+    BODY_TIMEOUT_S,
+    MAX_BODIES,
+    MAX_TOTAL_BODY_BYTES,
+    STALLED_CLIENT_TIMEOUT_S,
+    PoolFull,
+    ThreadPools,
+)
+from feeds.web.header_names import BAD_REQUEST, has_one_host
+from feeds.web.middleware import SENDS_FILES_KEY, DocumentMiddleware
 from feeds.web.response import Response
+from feeds.web.webhook import BODY_KEY, MAX_BODY_BYTES
 
-_TAKE_BODIES = {"/refresh"}
-_SIGNATURE = "HTTP_X_HUB_SIGNATURE_256"  # of a body
+_PATHS_WITH_BODIES = {"/refresh"}
+_SIGNATURE_KEY = "HTTP_X_HUB_SIGNATURE_256"  # of a body
 _M_TRIM_THRESHOLD, _M_ARENA_MAX = -1, -8  # of malloc.h
 
 
 class Application:
     """Answers granian's requests."""
 
-    def __init__(self, front: Front, ready: Callable[[], object]) -> None:
-        self._front = front
-        self._ready = ready
-        self._lanes = Lanes()
+    def __init__(self, middleware: DocumentMiddleware, on_ready: Callable[[], object]) -> None:
+        self._middleware = middleware
+        self._on_ready = on_ready
+        self._pools = ThreadPools()
         self._bodies = 0  # that are being read or used
-        self._bytes = 0  # of them
-        self._limited = False
+        self._body_bytes = 0  # of all of them
+        self._are_sockets_set_up = False
 
     def __rsgi_init__(self, _loop: asyncio.AbstractEventLoop) -> None:
-        """Ask the catalog how it is from now on, and report that the worker is about to listen."""
-        self._front.health.keep()
-        self._ready()
+        """Start to poll the catalog's health, and report that the worker is about to listen."""
+        self._middleware.health.start_polling()
+        self._on_ready()
 
     async def __rsgi__(self, scope: Any, protocol: Any) -> None:
         """Answer a request."""
-        if not self._limited:  # the server begins to listen after it has called `__rsgi_init__`
-            self._limited = True
-            limit_silence()
+        if not self._are_sockets_set_up:  # the server begins to listen after it has called `__rsgi_init__`
+            self._are_sockets_set_up = True
+            disconnect_stalled_clients()
         if scope.proto != "http":
             protocol.close(403)
             return
-        environ = environment(scope)
-        response = await self._respond(environ, protocol) if names_one_host(environ) else BAD_REQUEST
-        _send(protocol, response, head=scope.method == "HEAD")
+        environ = wsgi_environ(scope)
+        response = await self._respond(environ, protocol) if has_one_host(environ) else BAD_REQUEST
+        _send(protocol, response, is_head=scope.method == "HEAD")
 
     async def _respond(self, environ: WSGIEnvironment, protocol: Any) -> Response:
         try:
-            response = await self._ask(environ)
+            response = await self._document_response(environ)
             if response is None:
                 path = environ["PATH_INFO"]
-                with_body = environ["REQUEST_METHOD"] == "POST" and path in _TAKE_BODIES
-                async with self._body(environ, protocol) if with_body else contextlib.nullcontext():
-                    for_wsgi(environ)
-                    response = await self._lanes.run("other", lambda: self._front.ask_flask(environ))
-        except Full:
-            response = self._front.too_busy(environ)
+                has_body = environ["REQUEST_METHOD"] == "POST" and path in _PATHS_WITH_BODIES
+                async with self._body(environ, protocol) if has_body else contextlib.nullcontext():
+                    complete_environ(environ)
+                    response = await self._pools.run("other", lambda: self._middleware.flask_response(environ))
+        except PoolFull:
+            response = self._middleware.too_busy(environ)
         except TimeoutError:
-            response = self._front.no_body(environ)
+            response = self._middleware.body_timeout(environ)
         return response
 
-    async def _ask(self, environ: WSGIEnvironment) -> Response | None:
-        """Ask for the response with more and more patience, until it is there."""
-        front = self._front
+    async def _document_response(self, environ: WSGIEnvironment) -> Response | None:
+        """Return the response for a document or page: from memory, else from a pool that may wait for it."""
+        middleware = self._middleware
         try:
-            return front.respond(environ, Patience.MEMORY)
-        except MustWait as needed:
-            lane = needed.lane
-        if lane == "catalog":
+            return middleware.respond(environ, WaitPolicy.MEMORY)
+        except WouldBlock as error:
+            pool = error.pool
+        if pool == "catalog":
             try:
-                return await self._lanes.run(lane, lambda: front.respond(environ, Patience.CATALOG))
-            except MustWait as needed:
-                lane = needed.lane
-        return await self._lanes.run(lane, lambda: front.respond(environ, Patience.RENDER))
+                return await self._pools.run(pool, lambda: middleware.respond(environ, WaitPolicy.CATALOG))
+            except WouldBlock as error:
+                pool = error.pool
+        return await self._pools.run(pool, lambda: middleware.respond(environ, WaitPolicy.RENDER))
 
     @contextlib.asynccontextmanager
     async def _body(self, environ: WSGIEnvironment, protocol: Any) -> AsyncIterator[None]:
-        """Read the body of a request, keep it if it is signed, and count it until it was used.
+        """Read a request's body, put it into `environ` if it is signed, and count it until the context ends.
 
-        It is read also without a signature: a client that is still sending may take the closed connection for an error.
-        Raises `Full` if there are too many, or too many bytes of them, and `TimeoutError` if it takes too long.
+        A body without a signature is read too: a client that is still sending may take the closed connection for an
+        error. Raise `PoolFull` if there are too many bodies or bytes, and `TimeoutError` if reading takes too long.
         """
         length = environ.get("CONTENT_LENGTH", "")
-        if not (length.isdecimal() and len(length) <= 9 and 0 < int(length) <= LARGEST_BODY):  # noqa: PLR2004  # digits
+        if not (length.isdecimal() and len(length) <= 9 and 0 < int(length) <= MAX_BODY_BYTES):  # noqa: PLR2004  # digits
             yield
             return
-        if self._bodies >= BODIES:
-            raise Full
+        if self._bodies >= MAX_BODIES:
+            raise PoolFull
         self._bodies += 1
-        parts, size, kept = list[bytes](), 0, 0
+        parts, received, kept = list[bytes](), 0, 0
         try:
-            async with asyncio.timeout(BODY_SECONDS):
+            async with asyncio.timeout(BODY_TIMEOUT_S):
                 async for part in protocol:
-                    size += len(part)
-                    if size > LARGEST_BODY:
+                    received += len(part)
+                    if received > MAX_BODY_BYTES:
                         break
-                    if _SIGNATURE in environ:
+                    if _SIGNATURE_KEY in environ:
                         parts.append(bytes(part))
                         kept += len(part)
-                        self._bytes += len(part)
-                    if self._bytes > BYTES_OF_BODIES:
-                        raise Full
-            environ[BODY] = b"".join(parts)
+                        self._body_bytes += len(part)
+                    if self._body_bytes > MAX_TOTAL_BODY_BYTES:
+                        raise PoolFull
+            environ[BODY_KEY] = b"".join(parts)
             parts.clear()
             yield
         finally:
             self._bodies -= 1
-            self._bytes -= kept
+            self._body_bytes -= kept
 
 
 def create_rsgi(
-    settings: config.Config, *, parent: int, preview_key: str, memory: Memory, ready: Callable[[], object], name: str
+    settings: config.Config,
+    *,
+    parent: int,
+    preview_key: str,
+    memory: SharedMemory,
+    on_ready: Callable[[], object],
+    name: str,
 ) -> Application:
-    """Return the application for granian, as `feeds.web.make_app` makes it; `ready` is called before it listens."""
-    logs.set_up()
-    keep_little_free_memory()
-    app = make_app(settings, parent=parent, preview_key=preview_key, memory=memory, name=name)
+    """Return the application of a worker process.
+
+    Args:
+        settings: see `feeds.web.create_app_from`, as for the other arguments.
+        parent: see there.
+        preview_key: see there.
+        memory: see there.
+        on_ready: called before the server listens.
+        name: see there.
+    """
+    logs.configure()
+    limit_allocator()
+    app = create_app_from(settings, parent=parent, preview_key=preview_key, memory=memory, name=name)
     gc.collect()
-    gc.freeze()  # a full collection looks at each object that is not, and holds the interpreter meanwhile
-    return Application(app.extensions["feeds.front"], ready)
+    gc.freeze()  # a full collection visits each object that is not frozen, and blocks all threads meanwhile
+    return Application(app.extensions["feeds.middleware"], on_ready)
 
 
-def keep_little_free_memory() -> None:
+def limit_allocator() -> None:
     """Limit the C library's allocator to two heaps, and have it return free memory (mallopt(3); glibc only).
 
-    It would give each thread that renders a heap of its own, and keep what one has freed for that thread.
+    By default each thread that renders gets a heap of its own, and keeps the memory that it has freed.
     """
     with contextlib.suppress(AttributeError, TypeError):  # other C libraries have no such function
         mallopt = ctypes.CDLL(None).mallopt
@@ -148,32 +170,33 @@ def keep_little_free_memory() -> None:
         mallopt(_M_TRIM_THRESHOLD, 1 << 20)
 
 
-def limit_silence() -> None:
-    """Have the system end connections whose clients read nothing of what was sent to them.
+def disconnect_stalled_clients() -> None:
+    """Have the system end connections whose clients don't read their responses (tcp(7), TCP_USER_TIMEOUT).
 
-    Without that, each would keep its part of a file or a document in memory for ever (tcp(7), TCP_USER_TIMEOUT). It is
-    set for this process's listeners, whose connections inherit it, and for the connections that they have accepted.
+    Otherwise each would keep its part of a file or a document in memory until the client disconnects. The option is set
+    for this process's listeners, whose connections inherit it, and for the connections that they have accepted.
     """
     if not hasattr(socket, "TCP_USER_TIMEOUT"):
         return
     sockets: list[socket.socket] = []
     with contextlib.ExitStack() as stack:
         for entry in Path("/proc/self/fd").iterdir():
-            # nothing else: to close a copy of a database file's descriptor would release this process's locks on it
+            # sockets only: closing a copy of a database file's descriptor would release this process's locks on it
             with contextlib.suppress(OSError):
                 if entry.readlink().name.startswith("socket:"):
                     sockets.append(stack.enter_context(socket.socket(fileno=os.dup(int(entry.name)))))
-        inet = [one for one in sockets if one.family in {socket.AF_INET, socket.AF_INET6}]
-        ports = {one.getsockname()[1] for one in inet if one.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN)}
-        for one in inet:
-            if one.getsockname()[1] in ports:
-                one.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, SECONDS_WITHOUT_PROGRESS * 1000)
+        tcp_sockets = [sock for sock in sockets if sock.family in {socket.AF_INET, socket.AF_INET6}]
+        listeners = [sock for sock in tcp_sockets if sock.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN)]
+        ports = {sock.getsockname()[1] for sock in listeners}
+        for sock in tcp_sockets:
+            if sock.getsockname()[1] in ports:
+                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, STALLED_CLIENT_TIMEOUT_S * 1000)
 
 
-def environment(scope: Any) -> WSGIEnvironment:
-    """Return what a request says, as PEP 3333 has it.
+def wsgi_environ(scope: Any) -> WSGIEnvironment:
+    """Return the part of a request's WSGI environment (PEP 3333) that `DocumentMiddleware` needs.
 
-    Header fields with "_" are left out: they would be taken for those with "-" in their place.
+    Header fields with "_" in their names are dropped: they would be taken for those with "-".
     """
     environ: WSGIEnvironment = {
         "REQUEST_METHOD": scope.method,
@@ -192,14 +215,14 @@ def environment(scope: Any) -> WSGIEnvironment:
         key = f"HTTP_{name.upper().replace('-', '_')}"
         environ[key] = f"{environ[key]},{value}" if key in environ else value
     for name in ("CONTENT_LENGTH", "CONTENT_TYPE"):
-        if (said := environ.pop(f"HTTP_{name}", None)) is not None:
-            environ[name] = said
+        if (header := environ.pop(f"HTTP_{name}", None)) is not None:
+            environ[name] = header
     return environ
 
 
-def for_wsgi(environ: WSGIEnvironment) -> None:
-    """Add what Flask needs besides."""
-    body = environ.get(BODY, b"")
+def complete_environ(environ: WSGIEnvironment) -> None:
+    """Add what Flask needs in addition to `wsgi_environ`."""
+    body = environ.get(BODY_KEY, b"")
     environ |= {
         "SCRIPT_NAME": "",
         "SERVER_NAME": "localhost",
@@ -211,17 +234,17 @@ def for_wsgi(environ: WSGIEnvironment) -> None:
         "wsgi.multithread": True,
         "wsgi.multiprocess": True,
         "wsgi.run_once": False,
-        SENDS_FILES: True,
+        SENDS_FILES_KEY: True,
     }
 
 
-def _send(protocol: Any, response: Response, *, head: bool) -> None:
-    if response.file is not None and not head:
-        if response.part:
-            protocol.response_file_range(response.status, response.headers, response.file, *response.part)
+def _send(protocol: Any, response: Response, *, is_head: bool) -> None:
+    if response.file is not None and not is_head:
+        if response.byte_range:
+            protocol.response_file_range(response.status, response.headers, response.file, *response.byte_range)
         else:
             protocol.response_file(response.status, response.headers, os.fspath(response.file))
-    elif response.body and not head:
+    elif response.body and not is_head:
         protocol.response_bytes(response.status, response.headers, response.body)
     else:
         protocol.response_empty(response.status, response.headers)

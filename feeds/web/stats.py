@@ -1,8 +1,8 @@
 """`/stats`: the numbers of subscribers, for clients that have the token.
 
-A thread of its own makes the page, at most every ten seconds; meanwhile the last one is returned. Wrong tokens are not
-counted: a limit that shuts out a client also shuts out the owner behind the same proxy. The length of the token makes
-it impossible to guess (`config.values`).
+A thread renders the page, at most every ten seconds; meanwhile the last one is returned. Wrong tokens are not counted:
+a limit that shuts out a client also shuts out the owner behind the same proxy. The length of the token makes it
+impossible to guess (`config.values`).
 """
 
 import base64
@@ -15,116 +15,119 @@ from datetime import UTC, datetime
 
 from werkzeug.wrappers import Request, Response
 
-from feeds.audience import Report, in_bytes
 from feeds.catalog import Catalog
 from feeds.pages.stats import stats_page
+from feeds.stats.report import Report, format_bytes
 from feeds.web.response import Headers
 
-_DAYS = 90
-_KEPT = 10.0  # seconds for which a page is given out again
-_OLDEST = 60.0  # seconds for which it is while another is made
-_PATIENCE = 1.0  # seconds for which a request waits for the page
-_ASK_AGAIN = "2"  # seconds after which a client may ask for one that was not ready
-_WORST = 10
-_ROBOTS = 20
+_DAYS = 90  # that the page covers
+_FRESH_S = 10.0  # for which a page is returned without rendering it again
+_MAX_STALE_S = 60.0  # for which it is returned while it is rendered again
+_RENDER_TIMEOUT_S = 1.0  # for a request that waits for the page
+_RETRY_AFTER = "2"  # seconds, if the page was not ready
+_MAX_WORST_CLIENTS = 10  # listed
+_MAX_CRAWLERS = 20  # listed
 
 
 class StatsPage:
-    """Decides who may see it, and makes it."""
+    """Renders the page of statistics and authorizes clients to see it."""
 
     def __init__(self, catalog: Catalog, site: str, token: str, headers: Headers) -> None:
         self._catalog = catalog
         self._site = site
         self._token = token.encode()
         self._headers = headers
-        self._page = Made(self._make)
+        self._page = BackgroundValue(self._render)
 
-    def answer(self, request: Request) -> Response:
-        """Answer with the page, to who gives the token as a password (Basic) or a bearer token. Raises `FeedsError`."""
-        given = _given(request.headers.get("Authorization", ""))
-        if given is None:
-            return self._ask("This page is for its owner. The password is stats.token; any user name will do.")
-        if not hmac.compare_digest(given, self._token):
-            return self._ask("That is not stats.token.")
+    def respond(self, request: Request) -> Response:
+        """Return the page if the request has the token, as a password (Basic) or a bearer token; else 401.
+
+        Raise `FeedsError` if the page can't be rendered.
+        """
+        token = _token_of(request.headers.get("Authorization", ""))
+        if token is None:
+            return self._unauthorized("Log in with stats.token as the password, and any user name.")
+        if not hmac.compare_digest(token, self._token):
+            return self._unauthorized("The password is not stats.token.")
         page = self._page.get()
         if page is None:
-            response = _plain("The page is being made; ask again in a moment.", 503)
-            response.headers["Retry-After"] = _ASK_AGAIN
+            response = _plain("The page is being rendered; try again in a few seconds.", 503)
+            response.headers["Retry-After"] = _RETRY_AFTER
             return response
         response = Response(page, content_type="text/html; charset=utf-8")
         response.headers.extend(self._headers)
         return _private(response)
 
     @staticmethod
-    def _ask(why: str) -> Response:
-        response = _plain(why, 401)
-        response.headers["WWW-Authenticate"] = 'Basic realm="who reads", charset="UTF-8"'
+    def _unauthorized(message: str) -> Response:
+        response = _plain(message, 401)
+        response.headers["WWW-Authenticate"] = 'Basic realm="feeds statistics", charset="UTF-8"'
         return response
 
-    def _make(self) -> str:
+    def _render(self) -> str:
         now = datetime.now(UTC)
         with self._catalog.read_stats() as catalog:
             report = Report.of(catalog, now, _DAYS)
-            worst = catalog.worst(f"{now:%Y-%m-%d}", _WORST)
+            top_unconditional = catalog.top_unconditional(f"{now:%Y-%m-%d}", _MAX_WORST_CLIENTS)
         return stats_page(
             self._site,
             f"{now:%Y-%m-%d}",
             report.day,
             _DAYS,
             {day: report.by_feed.get(day, {}) for day in report.days},
+            {day: report.by_reader.get(day, {}) for day in report.days},
             report.feeds,
-            by_reader={day: report.by_reader.get(day, {}) for day in report.days},
             subscribers=report.subscribers,
             sums=report.sums,
-            robots=report.robots[:_ROBOTS],
-            worst=worst,
-            in_bytes=in_bytes,
+            robots=report.robots[:_MAX_CRAWLERS],
+            top_unconditional=top_unconditional,
+            format_bytes=format_bytes,
         )
 
 
-class Made:
-    """A text that takes long to make, by a thread of its own. Any number of threads may ask for it."""
+class BackgroundValue:
+    """A text that is slow to compute: a thread computes it, while requests get the last one. It is thread-safe."""
 
-    def __init__(self, make: Callable[[], str]) -> None:
-        self._make = make
-        self._text, self._at = "", float("-inf")
+    def __init__(self, compute: Callable[[], str]) -> None:
+        self._compute = compute
+        self._text, self._computed_at = "", float("-inf")
         self._error: Exception | None = None
-        self._maker: threading.Thread | None = None
+        self._thread: threading.Thread | None = None
         self._lock = threading.Lock()
 
     def get(self) -> str | None:
-        """Return the text, made a moment ago; None if it is not ready yet. Raises what making it raised."""
-        age = time.monotonic() - self._at
-        if age < _KEPT:
+        """Return a recent text, None if it is not ready yet. Raise the exception of the last computation."""
+        age = time.monotonic() - self._computed_at
+        if age < _FRESH_S:
             return self._text
         with self._lock:
             started = None
-            if self._error is None and not (self._maker and self._maker.is_alive()):
-                started = self._maker = threading.Thread(target=self._run, name="stats", daemon=True)
+            if self._error is None and not (self._thread and self._thread.is_alive()):
+                started = self._thread = threading.Thread(target=self._run, name="stats", daemon=True)
                 started.start()
-        if started and age >= _OLDEST:
-            started.join(_PATIENCE)  # the request that has started it; others return at once
+        if started and age >= _MAX_STALE_S:
+            started.join(_RENDER_TIMEOUT_S)  # only the request that has started it waits
         error, self._error = self._error, None
         if error:
             raise error
-        return self._text if time.monotonic() - self._at < _OLDEST else None
+        return self._text if time.monotonic() - self._computed_at < _MAX_STALE_S else None
 
     def _run(self) -> None:
         try:
-            self._text, self._at = self._make(), time.monotonic()
-        except Exception as error:  # which `get` raises
+            self._text, self._computed_at = self._compute(), time.monotonic()
+        except Exception as error:  # raised by `get`
             self._error = error
 
 
-def _given(authorization: str) -> bytes | None:
-    """Give the token in an Authorization header (RFC 7617, RFC 6750); None if there is none."""
-    kind, _, said = authorization.partition(" ")
-    if kind.lower() == "bearer":
-        return said.strip().encode()
-    if kind.lower() != "basic":
+def _token_of(authorization: str) -> bytes | None:
+    """Return the token in an Authorization header (RFC 7617, RFC 6750); None if there is none."""
+    scheme, _, credentials = authorization.partition(" ")
+    if scheme.lower() == "bearer":
+        return credentials.strip().encode()
+    if scheme.lower() != "basic":
         return None
     try:
-        return base64.b64decode(said.strip(), validate=True).partition(b":")[2]
+        return base64.b64decode(credentials.strip(), validate=True).partition(b":")[2]
     except (binascii.Error, ValueError):
         return b""
 

@@ -1,0 +1,60 @@
+"""Recovery of a damaged SQLite catalog, or of another program's database at its path.
+
+The file is moved aside, and the rows that can be read are saved. Articles' texts are read again from the content
+folder. Only the catalog has the ids that were published, and when each feed last changed: with those in the new
+catalog, documents stay as they were.
+"""
+
+import contextlib
+import sqlite3
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from feeds.catalog.schema import FORMER_COLUMNS
+
+_LOG_SUFFIXES = ("-wal", "-shm")
+_BATCH_ROWS = 200  # that are read together: only a batch that fails is read row by row
+
+
+def move_aside(file: Path) -> Path:
+    """Rename a catalog's files, and overwrite none. Return the new path of the catalog itself."""
+    name = f"{file.name}.damaged-{datetime.now(UTC):%Y%m%dT%H%M%S}"
+    aside, number = file.with_name(name), 2
+    while aside.exists():
+        aside, number = file.with_name(f"{name}-{number}"), number + 1
+    for suffix in (*_LOG_SUFFIXES, ""):  # SQLite would apply a log that stays behind to the next file of this name
+        with contextlib.suppress(FileNotFoundError):
+            Path(f"{file}{suffix}").rename(f"{aside}{suffix}")
+    return aside
+
+
+def rows(aside: Path, table: str, key: str) -> Iterator[dict[str, Any]]:
+    """Yield the rows of a table that can be read, with today's column names.
+
+    Args:
+        aside: The path of the damaged catalog, which an earlier version may have written.
+        table: The name of the table.
+        key: The name of an integer column that is unique.
+    """
+    new_names = FORMER_COLUMNS.get(table, {})
+    with contextlib.closing(sqlite3.connect(f"file:{aside}?mode=ro", uri=True)) as raw:
+        raw.row_factory = sqlite3.Row
+        every = f"SELECT * FROM {table}"  # noqa: S608  # our own names
+        largest = _read(raw, f"SELECT max({key}) AS largest FROM {table}") or [{}]  # noqa: S608
+        for start in range(0, (largest[0].get("largest") or 0) + 1, _BATCH_ROWS):
+            batch = _read(raw, f"{every} WHERE {key} >= ? AND {key} < ?", start, start + _BATCH_ROWS)
+            if batch is None:
+                each = (_read(raw, f"{every} WHERE {key} = ?", one) or [] for one in range(start, start + _BATCH_ROWS))
+                batch = [row for readable in each for row in readable]
+            for row in batch:
+                yield {new_names.get(name, name): value for name, value in row.items()}
+
+
+def _read(raw: sqlite3.Connection, query: str, *values: int) -> list[dict[str, Any]] | None:
+    """Return the rows of a query; None if they can't be read."""
+    try:
+        return [dict(row) for row in raw.execute(query, values)]
+    except sqlite3.Error:  # of any kind: the file is damaged
+        return None

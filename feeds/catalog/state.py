@@ -1,0 +1,102 @@
+"""Values that belong to the catalog as a whole, such as the last run: `CatalogState` has a typed attribute for each.
+
+They are stored as text in the table `meta`, one row each.
+"""
+
+import json
+from collections.abc import Callable
+from typing import Any, Generic, TypeVar
+
+import sqlalchemy as sa
+
+from feeds.catalog.schema import meta
+from feeds.catalog.types import LastRun
+
+T = TypeVar("T")
+
+
+class _Value(Generic[T]):
+    """An attribute of `CatalogState`, stored in the row of `meta` with this key."""
+
+    def __init__(self, key: str, load: Callable[[str | None], T], dump: Callable[[T], str]) -> None:
+        """Convert with `load`, which gets None if there is no such row, and `dump`."""
+        self.key = key
+        self._load = load
+        self._dump = dump
+
+    def __get__(self, state: "CatalogState", owner: type["CatalogState"]) -> T:
+        return self._load(state.read(self.key))
+
+    def __set__(self, state: "CatalogState", value: T) -> None:
+        state.write(self.key, self._dump(value))
+
+
+def _text(key: str) -> _Value[str]:
+    return _Value(key, lambda stored: stored or "", str)
+
+
+def _flag(key: str) -> _Value[bool]:
+    return _Value(key, bool, lambda value: "yes" if value else "")
+
+
+def _number(key: str) -> _Value[int | None]:
+    return _Value(
+        key, lambda stored: int(stored) if stored else None, lambda value: "" if value is None else str(value)
+    )
+
+
+def _json(key: str, empty: Callable[[], T]) -> _Value[T]:
+    def load(stored: str | None) -> T:
+        value: T = json.loads(stored) if stored else empty()
+        return value
+
+    return _Value(key, load, lambda value: json.dumps(value, separators=(",", ":")) if value else "")
+
+
+class CatalogState:
+    """Reads and writes values of the catalog, in the transaction of a connection.
+
+    Raise `CatalogError`, or `ValueError` for a row that another program wrote.
+    """
+
+    CATALOG_ID, RECOVERED, LAST_RUN = "born", "mended", "run"  # keys that are read together with others
+
+    catalog_id = _text(CATALOG_ID)  # a catalog that is created again has another
+    schema_version = _number("schema")
+    refresh_requests = _Value("asked", lambda stored: int(stored or 0), str)  # all calls of the webhook so far
+    last_run = _Value[LastRun | None](
+        LAST_RUN, lambda stored: LastRun.from_json(stored) if stored else None, lambda run: run.to_json() if run else ""
+    )
+    recovered_articles = _number(RECOVERED)  # live articles of a damaged catalog, until a run has decided about them
+    lacks_hash_index = _flag("filling")  # in a new catalog, until its first run ends
+    site_fingerprint = _text("fingerprint")  # of the settings with which articles were published
+    aliases = _text("aliases")  # with which articles were loaded, one a line
+    authors_files = _text("authors files")  # a digest of every authors.yml when articles were loaded
+    staged_for = _text("staged for")  # the settings with which articles were staged
+    must_read_again = _flag("read again")  # every file, because of a newer version of this program
+    guard_held_since = _number(
+        "guard held"
+    )  # since when changes that the guard stopped add up; microseconds since 1970
+    guard_changes = _json("guard changes", dict[str, list[Any]])  # by the key of an article
+    # whether a page was ever at …/index.html, or in a folder that may have the name of a file; None: not known
+    unusual_pages = _Value[bool | None](
+        "unusual pages",
+        lambda stored: None if stored is None else stored == "yes",
+        lambda value: "yes" if value else "no",
+    )
+    pending_purges = _json("to purge", list[str])  # paths of files that caches must still discard
+
+    def __init__(self, connection: sa.Connection) -> None:
+        self._connection = connection
+
+    def read(self, key: str) -> str | None:
+        """Return a row's value; None if there is no such row."""
+        return self._connection.execute(sa.select(meta.c.value).where(meta.c.key == key)).scalar()
+
+    def write(self, key: str, value: str) -> None:
+        """Write a row, unless it has this value."""
+        stored = self.read(key)
+        if stored is None:
+            self._connection.execute(meta.insert().values(key=key, value=value))
+        elif stored != value:
+            self._connection.execute(meta.update().where(meta.c.key == key).values(value=value))

@@ -1,0 +1,74 @@
+"""`feeds status`: the result of the last successful publish run, and what fails since."""
+
+from datetime import UTC, datetime
+
+import click
+
+from feeds.cli.common import CommandContext, command, open_catalog_to_read, plural, print_json, rejected_line
+from feeds.core.text import quote_path
+
+_MAX_NAMED_FILES = 3
+
+
+@command
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def status(context: CommandContext, as_json: bool) -> int:
+    """Show the result of the last successful run.
+
+    Also show rejected articles with reasons, scheduled articles, documents over the size limit, current failures, and
+    documents that caches have not purged yet. If something fails, the exit code is that of the failure: 3, or 1, 2, 4
+    or 5 as of any other command.
+    """
+    settings = context.settings
+    catalog = open_catalog_to_read(settings)
+    failures = catalog.failures()
+    code = max((failure.exit_code for failure in failures.values()), default=0)
+    with catalog.read_transaction() as reader:
+        run, revision, articles = reader.state.last_run, reader.revision(), reader.count_live()
+        rejected, scheduled = reader.rejected_articles(), reader.scheduled_articles(datetime.now(UTC))
+        oversized = reader.oversized_documents()
+        unpurged = reader.state.pending_purges if settings.export.purge else []
+    if as_json:
+        print_json(
+            {
+                "revision": revision,
+                "run": run and {"at": run.at.isoformat(), "seconds": round(run.seconds, 3), "outcome": run.outcome},
+                "failure": "; ".join(failures[task].reason for task in sorted(failures)) or None,
+                "failures": [
+                    {"task": task, "since": failure.since.isoformat(), "reason": failure.reason}
+                    for task, failure in sorted(failures.items())
+                ],
+                "articles": articles,
+                "refused": [{"path": item.path, "line": item.line, "reason": item.reason} for item in rejected],
+                "scheduled": [{"path": path, "at": date.isoformat()} for path, date in scheduled],
+                "shortened": [{"path": item.path, "entries": item.entries, "texts": item.texts} for item in oversized],
+                "unpurged": unpurged,
+            }
+        )
+        return code
+    lines = [
+        f"failing since then: {failure.reason}"
+        if task == "publish" and run
+        else f"failing    {task}, since {failure.since:%Y-%m-%d %H:%M:%S} UTC: {failure.reason}"
+        for task, failure in sorted(failures.items())
+    ]
+    if run is None:
+        click.echo("\n".join(["Nothing has been published yet: run feeds build or feeds serve.", *lines]))
+        return code
+    when = f"{run.at:%Y-%m-%d %H:%M:%S} UTC, {run.seconds:.2f} s"
+    click.echo(f"Revision {revision}, {plural(articles, 'article')}; last successful run {when}")
+    for line in lines:
+        click.echo(line)
+    for item in rejected:
+        click.echo(f"rejected   {rejected_line(item, settings)}")
+    for path, date in scheduled:
+        click.echo(f"scheduled  {settings.content.path}/{path}: {date:%Y-%m-%d %H:%M:%S} UTC")
+    limit = f"would be over {settings.feeds.max_size} KiB (feeds.max_size)"
+    for document in oversized:
+        texts = f"{document.texts} of {document.entries} entries have their text"
+        click.echo(f"shortened  {quote_path(document.path)}: {limit}; {texts}")
+    if unpurged:
+        named = ", ".join(map(quote_path, unpurged[:_MAX_NAMED_FILES]))
+        more = f" and {len(unpurged) - _MAX_NAMED_FILES:,} more" if len(unpurged) > _MAX_NAMED_FILES else ""
+        click.echo(f"unpurged   {named}{more}: the next export has caches purge them (export.purge)")
+    return code

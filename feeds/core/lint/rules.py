@@ -1,0 +1,69 @@
+"""The rules of `feeds check`, and the problems that they find."""
+
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+Level = Literal["error", "warning", "notice"]
+
+
+class Rule(NamedTuple):
+    """A rule: the level of the problems that it finds, and a description of them."""
+
+    level: Level
+    description: str
+
+
+RULES = {
+    "refused": Rule("error", "a rejected article"),
+    "no-summary": Rule("notice", "no description and no <!--more-->: the summary is the first paragraph"),
+    "title-markup": Rule("warning", "a title with Markdown, HTML or entities, which feed readers show unchanged"),
+    "image-without-alt": Rule("warning", "an image without alternative text"),
+    "relative-link": Rule("warning", "a link to an unpublished article, or one relative to the article's address"),
+    "template-code": Rule("warning", "template code, such as a shortcode, which would be shown unchanged"),
+    "dropped-html": Rule("warning", "HTML that is removed and that a reader would miss, such as a script"),
+    "missing-image": Rule("warning", "an image or an enclosure whose file does not exist"),
+    "other-dialect": Rule("warning", "syntax of a dialect other than content.markdown, which is shown unchanged"),
+    "unrenderable": Rule("warning", "a text that can't be rendered, and is shown as plain text"),
+    "huge-text": Rule("warning", "a text so long that feeds that contain it contain summaries instead of texts"),
+    "future-date": Rule("notice", "a scheduled article"),
+    "ambiguous-date": Rule("warning", "dates that contradict each other"),
+    "duplicate-slug": Rule("warning", "two articles with the same address"),
+    "no-page": Rule("warning", "an article whose link can't be the address of a page (site.pages)"),
+    "near-duplicate-tags": Rule("warning", "a category, tag or author with several spellings"),
+    "feed-too-large": Rule("warning", "a feed larger than feeds.max_size"),
+    "too-many-feeds": Rule("warning", "more categories, tags or authors than a site may have feeds"),
+    "alias-to-nothing": Rule("warning", "an alias of a feed that does not exist"),
+    "lost-id": Rule("warning", "an id of the feed given with --against that no article has"),
+    "doubtful-id": Rule("warning", "an id that is not an absolute IRI, or that belongs to another article"),
+    "mistake": Rule("error", "an invalid config.yaml"),
+    "guard": Rule("error", "the republish guard would stop the run"),
+    "unusable-value": Rule("warning", "a value of front matter that is invalid, and ignored"),
+    "withholding-key": Rule("warning", "an unknown key or value that keeps an article unpublished in other programs"),
+    "mdx": Rule("warning", "statements, components or expressions of MDX, which are removed"),
+    "undated-page": Rule("notice", "a page without a date, such as about.md, which is not published"),
+    "unlisted": Rule("notice", "an article that is in no feed because of its front matter"),
+    "configuration": Rule("warning", "a setting without effect, or one to review before the site has subscribers"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """A problem that a rule found, and its position."""
+
+    path: str
+    line: int  # from 1
+    rule: str  # a key of `RULES`
+    message: str
+
+    @property
+    def level(self) -> Level:
+        """The level of the rule."""
+        return RULES[self.rule].level
+
+
+class Finding(NamedTuple):
+    """A problem in the body of an article."""
+
+    line: int  # of the file, from 1
+    rule: str
+    message: str

@@ -1,0 +1,146 @@
+"""Render an article's Markdown body to its `Content`: sanitized HTML and a summary."""
+
+import re
+from html import escape, unescape
+from typing import Literal, Protocol
+
+from feeds.core.errors import ArticleError
+from feeds.core.model import Content
+from feeds.core.parse import html
+from feeds.core.parse.commonmark import CommonMark
+from feeds.core.parse.links import Links
+from feeds.core.text import clean, one_line, truncate
+
+Dialect = Literal["gfm", "obsidian", "python-markdown"]
+
+_NO_LINKS = Links()
+# marks the end of the excerpt while the HTML is sanitized
+_MARK_ID = "feeds:end-of-excerpt"
+_EXCERPT_END = re.compile(
+    r"<!--\s*(?:more|truncate|excerpt|read more|endexcerpt)\s*-->"
+    r"|(?<=<p>)\{/\*\s*(?:more|truncate|excerpt)\s*\*/\}(?=</p>)"
+    r"|(?<=<p>)\{(?:&lt;)?!--\s*(?:more|truncate|excerpt)\s*--(?:&gt;)?\}(?=</p>)",
+    re.IGNORECASE,
+)
+_PARAGRAPH = re.compile(r"<p(?:\s[^<>]*)?>((?:[^<]++|<(?!/?p[\s>]))*+)</p>")
+# template tags of other generators at the beginning of a paragraph
+_TEMPLATE = re.compile(r"(?:\{\{[<%][^{}]*[>%]\}\}\s*|\{%[^{}]*%\}\s*|\{#[^{}]*#\}\s*)+")
+_BLOCK_END = re.compile(r"</(?:p|li|div|h[1-6]|t[dhr]|blockquote|pre|figure|figcaption|d[td])>|<br>")
+_FOOTNOTE_MARK = re.compile(r'<sup id="[\w-]*fnref[^"]*"><a [^>]*>[^<]*</a></sup>')
+_CALLOUT_TITLE = re.compile(r"<blockquote>\n<p><strong>[^<]*</strong></p>")
+_ANY_TAG = re.compile(r"<[^<>]*>")
+_HEADING = re.compile(r"<h1(?:\s[^<>]*)?>((?:(?!<h1).){0,2000}?)</h1>", re.DOTALL)
+_OPENING_HEADING = re.compile(r"\s*<h1(?:\s[^<>]*)?>(.{0,2000}?)</h1>\s*", re.DOTALL)
+_MAX_SALUTATION_LENGTH = 50  # characters of a paragraph that ends with a comma and that the next one continues
+_MAX_SUMMARY_LENGTH = 500  # characters
+_MAX_TITLE_LENGTH = 300  # characters of a title that is taken from a heading
+
+
+class Engine(Protocol):
+    """Converts Markdown to HTML, which is not sanitized."""
+
+    def convert(self, text: str) -> str:
+        """Return the HTML of a text. Raise `ArticleError` if the engine can't convert it."""
+
+
+class MarkdownRenderer:
+    """Renders the bodies of articles in one dialect.
+
+    Thread-safe, except for "python-markdown", whose engine keeps state and runs in the sandbox.
+    """
+
+    def __init__(self, dialect: Dialect = "gfm") -> None:
+        self._engine = create_engine(dialect)
+
+    def start(self) -> None:
+        """Do nothing. `Sandbox`, which has the same interface, starts its process here."""
+
+    def convert(self, body: str) -> str:
+        """Return the HTML of a body before it is sanitized. Raise `ArticleError` if it can't be rendered."""
+        max_length = html.max_html_length(body)
+        converted = _clean_html(self._engine.convert(body), max_length)
+        html.require_simple(converted, max_length)
+        return converted
+
+    def render(
+        self, body: str, summary: str | None, base: str, prefix: str, title: str = "", links: Links = _NO_LINKS
+    ) -> Content:
+        """Return the content of a body.
+
+        Args:
+            body: Markdown.
+            summary: the summary in the front matter; if None, the excerpt or, without one, the first paragraph.
+            base: the article's absolute URL.
+            prefix: the prefix that makes the ids of the body unique in a document.
+            title: the article's title; a level-1 heading with this text is omitted at the beginning of the body.
+            links: the URLs of links to the files of other articles.
+
+        Raises:
+            ArticleError: the body can't be rendered.
+        """
+        max_length = html.max_html_length(body)
+        converted = _clean_html(self._engine.convert(body), max_length)
+        if "!--" in converted or "{/*" in converted:  # searching for these first is faster
+            converted = _EXCERPT_END.sub(f'<span id="{_MARK_ID}"></span>', converted, count=1)
+        rendered = html.sanitize(converted, base, prefix, links, max_length)
+        excerpt, mark, rest = rendered.partition(f'<span id="{prefix}{_MARK_ID}"></span>')
+        if mark:
+            rendered = (excerpt.removesuffix("\n") + rest).replace("<p></p>", "")
+        if title and (opening := _OPENING_HEADING.match(rendered)) and _text_of(opening[1]) == title:
+            rendered = rendered[opening.end() :]
+            excerpt = excerpt[opening.end() :]
+        if summary is None:
+            summary = _text_of(excerpt) if mark else _first_paragraph(rendered)
+        return Content(rendered.strip(), truncate(summary, _MAX_SUMMARY_LENGTH))
+
+
+def _clean_html(converted: str, max_length: int) -> str:
+    """Return HTML without characters that XML forbids. Raise `ArticleError` if it has more than `max_length`."""
+    html.require_length(converted, max_length)
+    return clean(converted)
+
+
+def create_engine(dialect: Dialect) -> Engine:
+    """Return the engine of a dialect."""
+    if dialect == "python-markdown":
+        from feeds.core.parse.python_markdown import PythonMarkdown  # slow to import
+
+        return PythonMarkdown()
+    return CommonMark(dialect)
+
+
+def first_heading(body: str, dialect: Dialect = "gfm") -> str:
+    """Return the text of the first level-1 heading of a body, or "" if it has none."""
+    if "#" not in body and "\n=" not in body and "<h1" not in body:
+        return ""
+    try:
+        converted = clean((_OBSIDIAN if dialect == "obsidian" else _COMMON_MARK).convert(body))
+        heading = _HEADING.search(converted)
+        return _text_of(html.sanitize(heading[1], "https://site.invalid/", ""))[:_MAX_TITLE_LENGTH] if heading else ""
+    except (ArticleError, ValueError):
+        return ""
+
+
+_COMMON_MARK, _OBSIDIAN = CommonMark(), CommonMark("obsidian")
+
+
+def plain_text_content(body: str, summary: str | None) -> Content:
+    """Return the source of a body in paragraphs, as the content of an article that can't be rendered."""
+    paragraphs = [part.strip() for part in clean(body).split("\n\n") if part.strip()]
+    rendered = "\n".join(f"<p>{escape(part, quote=False)}</p>" for part in paragraphs)
+    return Content(rendered, truncate(summary or " ".join(paragraphs[:1]), _MAX_SUMMARY_LENGTH))
+
+
+def _first_paragraph(rendered: str) -> str:
+    paragraphs = (_text_of(match[1]) for match in _PARAGRAPH.finditer(_CALLOUT_TITLE.sub("", rendered)))
+    without_tags = (text[match.end() :] if (match := _TEMPLATE.match(text)) else text for text in paragraphs)
+    texts = filter(None, without_tags)
+    first = next(texts, "")
+    if first.endswith(",") and len(first) <= _MAX_SALUTATION_LENGTH:
+        first = f"{first} {next(texts, '')}".rstrip(" ,")
+    return first or _text_of(rendered)
+
+
+def _text_of(rendered: str) -> str:
+    """Return the text of sanitized HTML, in which every `<` and `>` belongs to a tag."""
+    return one_line(unescape(_ANY_TAG.sub("", _BLOCK_END.sub(" ", _FOOTNOTE_MARK.sub("", rendered)))))

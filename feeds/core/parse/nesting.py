@@ -1,0 +1,336 @@
+"""Estimate, without parsing HTML, how long an HTML parser takes: for each tag, it searches the open elements.
+
+The open elements here are a superset of those in a parser, in the same order, for any input: an end tag closes an
+element here only if no element in it could make a parser ignore the tag (HTML, section 13.2.6). So the depth of HTML
+that is not well formed may be overestimated.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Iterator
+
+# a comment, a tag (groups: end tag or not, name, attributes), a declaration, or the beginning of an unclosed one
+_MARKUP = re.compile(
+    r"""<!--(?:-?>|.*?--!?>)
+    | <(/?)([a-z][^\t\n\f\r\x20/>]*+)
+      (
+        (?: [\t\n\f\r\x20/]++
+          | (?: =?+[^\t\n\f\r\x20/>=]++ | = )
+            (?: [\t\n\f\r\x20]*+ = [\t\n\f\r\x20]*+
+                (?: "[^"]*+" | '[^']*+' | [^\t\n\f\r\x20>"'][^\t\n\f\r\x20>]*+ )?+ )?+
+        )*+
+      )>
+    | <(?!!--)(?:[!?][^>]*+|/(?:[^a-z>][^>]*+)?+)>
+    | (<)(?:[!?/]|[a-z])""",
+    re.IGNORECASE | re.VERBOSE | re.DOTALL,
+)
+# the beginning of anything but comments without "<" and ">", and unambiguous tags: tags with few attributes, which are
+# quoted and contain neither "<" nor ">", of elements that are neither raw text, nor a table, nor another special case
+_NOT_PLAIN = re.compile(
+    r"<(?!/?(?:p|a|li|ul|ol|em|code|pre|strong|span|div|del|blockquote|br|hr|img|h[1-6]|sup|sub|b|i|s|u|q|kbd|mark|small"
+    r"|input|dl|dt|dd|figure|figcaption|section|details|summary)"
+    r"(?: [a-z:_-]++(?:=\"[^\"<>]*+\")?+){0,20} ?/?>"
+    r"|!--[^<>]*+(?<=--)>)"
+)
+_ATTRIBUTES = r"(?: [a-z:_-]++=\"[^\"<>]*+\")*+"  # which every parser reads in the same way
+# text, and inline elements around text
+_INLINE = (
+    rf"(?:[^<]++|<(?:br|img){_ATTRIBUTES} ?/?>"
+    rf"|<(?P<inline>a|code|em|strong|b|i|del|sup|span|kbd){_ATTRIBUTES}>[^<>]*+</(?P=inline)>)*+"
+)
+# a comment; a block that contains only inline elements, which is most of an article; or an element around text
+_BLOCK_OR_LEAF = re.compile(
+    r"<(?:!--[^<>]*+(?<=--)>"
+    rf"|(?P<block>p|li|h[1-6]|dt|dd)(?: [^<>]*+)?+(?<!/)>{_INLINE}</(?P=block)>"
+    r"|(?P<leaf>[a-z][a-z0-9]*+)(?:\s[^<>]*+)?+(?<!/)>[^<>]*+</(?P=leaf)>)"
+)
+# a table in comrak's output
+_CELLS_OF_ROW = r"<tr>\n(?:<(?P<cell>t[hd])(?: align=\"[a-z]++\")?+>" + _INLINE + r"</(?P=cell)>\n)*+</tr>\n"
+_TABLE = re.compile(rf"<table>\n(?:</?(?:thead|tbody)>\n|{_CELLS_OF_ROW})*+</table>")
+_TABLE_DEPTH = 5  # levels of elements
+_MAX_PASSES = 4  # that remove the innermost blocks and leaves
+_COST_OF_FORMATTING = 200  # steps for an open formatting element, which a parser may reopen
+_COST_OF_COPYING = 10  # steps for a character in the start tag of such an element
+_START = re.compile(r"<([a-z][^\t\n\f\r\x20/>]*)", re.IGNORECASE)
+_SELF_CLOSING = re.compile(r"(?:\A|[\t\n\f\r\x20\"'/])/\Z")  # otherwise the slash may end a value
+_QUOTED = re.compile(r"\"[^\"]*\"|'[^']*'")
+_FEW_TAGS, _FEW_CHARACTERS = 800, 50_000
+_LONG_ATTRIBUTES = 10_000  # characters
+_MAX_UNCLOSED = 20  # start tags without ">": for each, the rest of the HTML is searched
+_MAX_STEPS = 40_000_000  # visits of open elements: 0.2 s in nh3, or 4 MB of copied attributes
+_TEXT_IN_FOREIGN = re.compile(r"<(title|desc|style|script|m[inos]|mtext)\b[^<>]*>[^<]*</\1>", re.IGNORECASE)
+_VOID = frozenset(
+    {
+        "area", "base", "basefont", "bgsound", "br", "col", "embed", "frame", "hr", "image", "img", "input", "keygen",
+        "link", "meta", "param", "source", "track", "wbr",
+    }
+)  # fmt: skip
+_FORMATTING = frozenset(
+    {"a", "b", "big", "code", "em", "font", "i", "nobr", "s", "small", "strike", "strong", "tt", "u"}
+)
+_FORMATTING_WITH_ATTRIBUTES = re.compile(rf"<(?:{'|'.join(sorted(_FORMATTING))})[\s/]", re.IGNORECASE)
+_FOREIGN = frozenset({"svg", "math"})
+# elements whose content a parser reads as raw text
+_TEXT = frozenset(
+    {"iframe", "noembed", "noframes", "noscript", "plaintext", "script", "style", "textarea", "title", "xmp"}
+)
+_CELLS = frozenset({"caption", "tbody", "td", "tfoot", "th", "thead", "tr"})
+_TABLES = _CELLS | {"colgroup", "table"}
+_OF_TABLES = _TABLES - {"caption", "td", "th"} | {"col", "script", "style", "template"}
+_BOUNDARIES_OF_CELLS = frozenset({"select", "table", "template"})
+# within one of these, a parser ignores the end tag of an element around it
+_BOUNDARIES = _CELLS | _FOREIGN | {
+    "annotation-xml", "applet", "button", "desc", "foreignobject", "html", "marquee", "mi", "mn", "mo", "ms", "mtext",
+    "object", "select", "table", "template", "title",
+}  # fmt: skip
+_BLOCKS = frozenset(
+    {
+        "address", "article", "aside", "blockquote", "center", "details", "dialog", "dir", "div", "dl", "fieldset",
+        "figcaption", "figure", "footer", "form", "h1", "h2", "h3", "h4", "h5", "h6", "header", "hgroup", "listing",
+        "main", "menu", "nav", "ol", "pre", "search", "section", "summary", "ul",
+    }
+)  # fmt: skip
+_ITEMS = frozenset({"li", "dd", "dt"})
+_SPECIAL = _BOUNDARIES | _BLOCKS | _ITEMS | _VOID | {"body", "colgroup", "frameset", "head", "p"}
+# after one of these, a parser may ignore any tag
+_STRANGE = frozenset({"form", "frameset", "select", "template"})
+# elements that certainly end an SVG or MathML, or begin HTML in it
+_LEAVING = (_SPECIAL - _FOREIGN) | _FORMATTING | {"ruby", "span", "sub", "sup", "var"}
+_PARAGRAPHS = frozenset({"p", "br"})
+# start tag -> the elements that it closes if they are the innermost open element
+_CLOSED_BY_START = {
+    "p": frozenset({"p"}),
+    "li": frozenset({"li", "p"}),
+    "dd": frozenset({"dd", "dt", "p"}),
+    "dt": frozenset({"dd", "dt", "p"}),
+    "td": frozenset({"td", "th", "p"}),
+    "th": frozenset({"td", "th", "p"}),
+    "tr": frozenset({"td", "th", "tr", "p"}),
+    "tbody": _CELLS | {"p"},
+    "tfoot": _CELLS | {"p"},
+    "option": frozenset({"option"}),
+}
+# end tag -> the elements that it closes besides its own
+_CLOSED_BY_END = {
+    "ul": frozenset({"li", "p"}),
+    "ol": frozenset({"li", "p"}),
+    "dl": frozenset({"dd", "dt", "p"}),
+    "table": _CELLS | {"p"},
+}
+
+
+def is_too_deep(html: str) -> bool:
+    """Return whether a parser may take long because HTML is nested deep, or produce much by reopening elements."""
+    tags = html.count("<")
+    few = tags <= _FEW_TAGS and len(html) <= _FEW_CHARACTERS and tags * len(html) * _COST_OF_COPYING <= _MAX_STEPS
+    if few or _is_flat(html, tags):
+        return False
+    elements = _OpenElements()
+    return any(elements.steps > _MAX_STEPS for _ in _read(html, elements))
+
+
+def _is_flat(html: str, tags: int) -> bool:
+    """Return whether HTML is fast at any depth of the elements that remain after removing blocks and leaves."""
+    outer = _TABLE.sub("", html) if "<table>" in html else html
+    if _NOT_PLAIN.search(outer):
+        return False
+    for level in range(1, _MAX_PASSES + 1):
+        outer = _BLOCK_OR_LEAF.sub("", outer)
+        steps = (outer.count("<") + level) * _COST_OF_FORMATTING + level + _TABLE_DEPTH
+        if _FORMATTING_WITH_ATTRIBUTES.search(outer):
+            steps += len(outer) * _COST_OF_COPYING
+        if tags * steps <= _MAX_STEPS:
+            return True
+    return False
+
+
+def _read(html: str, elements: "_OpenElements") -> Iterator[None]:
+    """Update `elements` for each tag in HTML, and yield after each."""
+    position = 0
+    while position < len(html) and not elements.ambiguous:
+        start, position = position, len(html)
+        for markup in _MARKUP.finditer(html, start):
+            end = _read_one(markup, elements)
+            yield
+            if end is not None:
+                position = end
+                break
+    unclosed = 0
+    for tag in _START.finditer(html, position):  # if tags can't be told from text: everything like a start tag
+        markup_at_tag = _MARKUP.match(html, tag.start())
+        attributes = markup_at_tag[3] if markup_at_tag else None
+        if attributes is None:
+            unclosed += 1
+            if unclosed > _MAX_UNCLOSED:
+                elements.steps = _MAX_STEPS + 1
+        elements.start_tag(_lower(tag[1]), len(attributes or ""), self_closing=False)
+        yield
+
+
+def _read_one(markup: re.Match[str], elements: "_OpenElements") -> int | None:
+    """Update `elements` for a comment, tag or declaration. Return where to continue, None for after it."""
+    end, name, attributes, open_ended = markup.groups()
+    html = markup.string
+    if open_ended:  # then it extends to the end
+        elements.count_attributes("", len(_QUOTED.sub("", html[markup.start() :])) // 2)
+        return len(html)
+    elements.count_text(html, markup.start())
+    elements.position = markup.end()
+    if name is None:
+        if elements.may_be_in_foreign() and markup[0].startswith("<![CDATA["):
+            elements.ambiguous = True
+        return elements.position if elements.ambiguous else None
+    if elements.in_foreign and (text := _TEXT_IN_FOREIGN.match(html, markup.start())):
+        return text.end()
+    name = _lower(name)
+    if end:
+        elements.end_tag(name)
+        return None
+    elements.start_tag(name, len(attributes), self_closing=_SELF_CLOSING.search(attributes) is not None)
+    if len(attributes) > _LONG_ATTRIBUTES or name == "html":
+        elements.count_attributes(name, len(_QUOTED.sub("", attributes)) // 2)
+    return _end_of_text(html, elements.position, name, elements) if name in _TEXT else None
+
+
+def _lower(name: str) -> str:
+    return name.lower() if name.isascii() else name  # HTML lowers only ASCII letters
+
+
+def _end_of_text(html: str, start: int, name: str, elements: "_OpenElements") -> int:
+    """Return the offset of the end tag of a raw-text element, or `start`, that of its content, if it contains tags."""
+    if elements.in_foreign:
+        return start
+    if elements.may_be_in_foreign() or elements.may_be_in_select:
+        elements.ambiguous = True
+        return start
+    end = re.compile(rf"</{name}(?=[\t\n\f\r />])", re.IGNORECASE).search(html, start)
+    stop = end.start() if end and name != "plaintext" else len(html)
+    if name == "script" and html.find("<!--", start, stop) >= 0:  # then "</script>" may not be the end
+        elements.ambiguous = True
+    return stop
+
+
+class _OpenElements:
+    """The open elements, outermost first, and the steps that a parser takes for them."""
+
+    def __init__(self) -> None:
+        self.steps = 0  # visits of open elements by a parser
+        self.position = 0  # the end of the last markup
+        self.ambiguous = False  # whether text can't be told from tags
+        self.in_foreign = False  # certainly within an SVG or MathML, where "/>" closes an element
+        self.may_be_in_select = False  # possibly within a select, where a parser ignores most start tags
+        self._names: list[str] = []
+        self._count: Counter[str] = Counter()
+        self._sizes: list[int] = []  # characters in the attributes of formatting elements, 0 for others
+        self._formatting = 0  # the number of formatting elements
+        self._formatting_size = 0  # characters in their attributes
+        self._trusted = True  # whether every element that is open here is open in a parser, or was closed by it
+        self._in_table = False  # possibly in a table, outside of its cells
+        self._markups = 0
+        self._root_attributes = 0
+
+    def may_be_in_foreign(self) -> bool:
+        """Return whether the position may be within an SVG or MathML."""
+        return bool(self._count["svg"] or self._count["math"])
+
+    def count_text(self, html: str, end: int) -> None:
+        """Add the steps for the text before the next markup."""
+        self._markups += 1
+        if self._in_table and self._count["table"] and html[self.position : end].strip():
+            self._put_before_table()
+
+    def count_attributes(self, name: str, count: int) -> None:
+        """Add the steps for the attributes of a tag, each of which a parser compares with all before it."""
+        self.steps += count * count // 20
+        if name == "html":  # a parser adds the attributes of further <html> tags to the root
+            self._root_attributes += count
+            self.steps += 8 * self._root_attributes
+
+    def _put_before_table(self) -> None:
+        """Add the steps for content that isn't allowed in a table: a parser searches for the table to put it before."""
+        self.steps += self._markups // 4
+
+    def start_tag(self, name: str, size: int, *, self_closing: bool) -> None:
+        """Open an element whose attributes have `size` characters, and add the steps for its start tag."""
+        if name in _STRANGE:
+            self._trusted = False
+            self.may_be_in_select = self.may_be_in_select or name in ("select", "frameset")
+        if self._in_table or name in _TABLES:
+            self._start_in_table(name)
+        if self_closing and (name in _FOREIGN or (self.in_foreign and name not in _LEAVING)):
+            return  # the element is closed
+        if self.in_foreign or name in _FOREIGN:
+            self.in_foreign = name not in _LEAVING
+        if not self.may_be_in_foreign():
+            if name in _VOID:
+                self.steps += len(self._names)
+                return
+            closed = _CLOSED_BY_START.get(name, ())
+            while self._names and self._names[-1] in closed:
+                self._remove(len(self._names) - 1)
+        formats = name in _FORMATTING
+        self._names.append(name)
+        self._sizes.append(size if formats else 0)
+        self._count[name] += 1
+        self._formatting += formats
+        self.steps += len(self._names) + self._formatting * (20 if formats else _COST_OF_FORMATTING)
+        if not formats:
+            self.steps += self._formatting_size * _COST_OF_COPYING
+        self._formatting_size += self._sizes[-1]
+
+    def _start_in_table(self, name: str) -> None:
+        """Add the steps for a start tag that belongs to a table, or isn't allowed in one."""
+        if self._in_table and self._count["table"]:
+            if name == "table":  # it closes the open table
+                self._trusted = False
+            elif name not in _OF_TABLES and name not in _TABLES:
+                self._put_before_table()
+        if name in _TABLES:
+            self._in_table = name in _OF_TABLES or self.may_be_in_foreign()
+
+    def end_tag(self, name: str) -> None:
+        """Close the elements that an end tag certainly closes, and add the steps for the tag."""
+        self.steps += len(self._names) + self._formatting_size * _COST_OF_COPYING
+        if name in _TABLES:
+            self._in_table = True
+        elif name in _PARAGRAPHS:  # these end an SVG or MathML, and may become elements
+            self.in_foreign = False
+            if self._in_table and self._count["table"]:
+                self._put_before_table()
+        # a form may stay open in a parser
+        if self._count[name] and name != "form" and (index := self._index_to_close(name)) is not None:
+            also_closed = _CLOSED_BY_END.get(name)
+            if also_closed and self._trusted and also_closed.issuperset(self._names[index + 1 :]):
+                while len(self._names) > index + 1:
+                    self._remove(len(self._names) - 1)
+            self._remove(index)
+            if name in _FOREIGN:
+                self.in_foreign = False
+
+    def _index_to_close(self, name: str) -> int | None:
+        """Return the index of the innermost open element with a name, or None if a parser may ignore its end tag."""
+        if self._names[-1] == name:
+            return len(self._names) - 1
+        boundaries = self._boundaries_of(name)
+        for index in reversed(range(len(self._names))):
+            if self._names[index] == name:
+                return index
+            if self._names[index] in boundaries:
+                return None
+        return None
+
+    @staticmethod
+    def _boundaries_of(name: str) -> frozenset[str]:
+        if name in _CELLS or name == "table":
+            return _BOUNDARIES_OF_CELLS
+        if name in _ITEMS:
+            return _BOUNDARIES | {"ol", "ul"}
+        if name in _BLOCKS or name == "p":
+            return _BOUNDARIES
+        return _SPECIAL
+
+    def _remove(self, index: int) -> None:
+        name = self._names.pop(index)
+        self._count[name] -= 1
+        self._formatting -= name in _FORMATTING
+        self._formatting_size -= self._sizes.pop(index)

@@ -1,0 +1,212 @@
+"""All public paths, and the rules that decide who owns a path. The only module that knows them.
+
+If several items claim a path, it belongs to the first of:
+
+1. fixed paths: documents, endpoints of the server, assets of pages, files that hosts and robots read,
+2. an alias (`feeds.aliases`),
+3. the page of a feed,
+4. the page of an article; of several articles, the one published first,
+5. a file of an article.
+
+The same paths are served and exported. So two items also conflict if their files can't exist in one folder: `/x` and
+`/x.html` have the same file, and `/x.html/y/` needs a folder at the path of the file `/x.html`. An article that loses
+is rejected when it is loaded (`owner`) or published (`pages_of_file`, `page_files_above`); a file is left out.
+"""
+
+import re
+from collections.abc import Collection, Iterable, Sequence
+from typing import NamedTuple
+
+from feeds.core.model import GROUPED_KINDS, Site
+
+RSS, ATOM, JSON_FEED, OPML = "rss.xml", "atom.xml", "feed.json", "feeds.opml"
+DOCUMENTS = frozenset({RSS, ATOM, JSON_FEED, OPML})  # file names
+SITE_DOCUMENTS = (f"/{RSS}", f"/{ATOM}", f"/{JSON_FEED}")
+COMPRESSED = {"gzip": ".gz", "br": ".br", "zstd": ".zst"}  # Content-Encoding -> suffix that web servers expect
+STYLESHEET = "/static/feed.css"  # of documents in a browser
+ASSETS = (STYLESHEET, "/static/page.css", "/static/page.js")  # of pages and feeds, below feeds.url
+ENDPOINTS = ("/healthz", "/refresh", "/stats", "/hub", "/static", "/preview")  # answered by the server
+HEADERS_FILE, HTACCESS, NGINX_FILE = HOST_FILES = ("/_headers", "/.htaccess", "/feeds.nginx.conf")
+# file names at the root of a site that hosts, browsers or robots read
+_TOP_FILES = frozenset({
+    "_headers", "_redirects", "_routes.json", "_worker.js", "feeds.nginx.conf", "web.config", "CNAME", "robots.txt",
+    "sitemap.xml", "ads.txt", "app-ads.txt", "security.txt", "favicon.ico", "manifest.json", "manifest.webmanifest",
+    "sw.js", "service-worker.js", "crossdomain.xml", "clientaccesspolicy.xml", "browserconfig.xml",
+    "staticwebapp.config.json", "apple-app-site-association",
+})  # fmt: skip
+_MAX_SEGMENT_BYTES = 200  # a file name has at most 255, and the name of its temporary file is longer
+_MAX_PATH_BYTES = 2_000  # a path of the system has at most 4,096, including the export folder
+_PAGE_FILES = (".html", ".htm")
+_INDEX = "index.html"
+FEED_FOLDER = rf"/(?:(?P<feed>(?:{'|'.join(GROUPED_KINDS)})/[^/]+)/)?(?:archive/(?P<archive>[1-9]\d{{0,8}})/)?"
+"""A regular expression of the folders of feeds and of their archives."""
+_FEED_PAGE = re.compile(FEED_FOLDER, re.ASCII)
+# archives of future feeds whose paths are reserved; larger numbers may be years in the paths of articles
+_MAX_RESERVED_ARCHIVE = 999
+
+
+class FeedPagePath(NamedTuple):
+    """The feed and the archive that the path of a feed's page names."""
+
+    feed: str  # "" or "category/NAME"
+    archive: int  # 0: the live feed
+
+
+def feed_of_page(path: str) -> FeedPagePath | None:
+    """Return the feed and archive of a path such as `/category/x/archive/3/`; None if it is not a feed page's path."""
+    match = _FEED_PAGE.fullmatch(path)
+    return FeedPagePath(match["feed"] or "", int(match["archive"] or 0)) if match else None
+
+
+def folder_of_page(path: str) -> str:
+    """Return the folder of an article's files for the path of its page: `/a/` for `/a/`, `/a` and `/a.html`."""
+    return path if path.endswith("/") else f"{path.removesuffix('.html').removesuffix('.htm')}/"
+
+
+def file_of_page(page: str) -> str:
+    """Return the file that static hosts serve for the path of a page."""
+    if page.endswith("/"):
+        return page + _INDEX
+    return page if page.endswith(_PAGE_FILES) else f"{page}.html"
+
+
+def pages_of_file(file: str) -> list[str]:
+    """Return the paths of pages with this file: `/x` and `/x.html` for `/x.html`; none if no page can have it."""
+    pages = [file] if file.endswith(_PAGE_FILES) else []
+    if file.endswith(".html") and not file.endswith("/.html"):
+        pages.append(file.removesuffix(".html"))
+    if file.endswith(f"/{_INDEX}"):
+        pages.append(file.removesuffix(_INDEX))
+    return [page for page in pages if file_of_page(page) == file]
+
+
+def page_files_above(page: str) -> list[str]:
+    """Return the files of other pages that can't exist because this page's file needs folders at their paths.
+
+    That is `/x.html` for `/x.html/y/`, and also for `/x.html.gz/y/`, the path of the compressed file.
+    """
+    folders = file_of_page(page).split("/")[1:-1]
+    above = (_uncompressed("/" + "/".join(folders[:depth])) for depth in range(1, len(folders) + 1))
+    return [file for file in above if file.endswith(_PAGE_FILES)]
+
+
+def is_publishable(path: str) -> bool:
+    """Return whether a page or a file can have a path: every part is a valid file name and none is hidden."""
+    segments = path.removesuffix("/").split("/")[1:]
+    return len(path.encode()) <= _MAX_PATH_BYTES and all(
+        segment and not segment.startswith(".") and _is_name(segment) for segment in segments
+    )
+
+
+def _is_name(segment: str) -> bool:
+    is_short = len(segment.encode("utf-8", "surrogatepass")) <= _MAX_SEGMENT_BYTES
+    return is_short and segment.isprintable() and "\\" not in segment
+
+
+def owner(page: str, site: Site) -> str | None:
+    """Return a noun phrase for the owner of the path of an article's page; None if it is free."""
+    if fixed := _fixed_owner(page):
+        return fixed
+    files = [file_of_page(page), *page_files_above(page)]
+    if page in site.aliases or not {files[0], *pages_of_file(files[0])}.isdisjoint(site.aliases):
+        return "an alias of a feed (feeds.aliases)"
+    if any(_is_feed_page(file, site) for file in files):
+        return "reserved for the page of a feed"
+    return None
+
+
+def _fixed_owner(path: str) -> str | None:
+    """Return a noun phrase for the owner of a path that is reserved on every site; None if it is free."""
+    bare = path.removesuffix("/")
+    segments = bare.split("/")[1:]
+    if bare in ENDPOINTS or bare.startswith("/preview/"):
+        return "an address that the server answers"
+    if segments and _uncompressed(segments[0]) in _TOP_FILES:
+        return "reserved for a file that hosts, browsers or robots read"
+    if any(_uncompressed(segment) in DOCUMENTS for segment in segments):
+        return "reserved for the documents of feeds"
+    if _uncompressed("/" + "/".join(segments[:2])) in ASSETS:
+        return "a file that all pages need"
+    return None
+
+
+def _is_feed_page(file: str, site: Site) -> bool:
+    page = feed_of_page(file.removesuffix(_INDEX)) if file.endswith(f"/{_INDEX}") else None
+    if page is None:
+        return False
+    is_reserved = not page.archive or (site.archives and page.archive <= _MAX_RESERVED_ARCHIVE)
+    return is_reserved and (not page.feed or page.feed.partition("/")[0] in site.by)
+
+
+def may_be_article_file(path: str, aliases: Collection[str] = ()) -> bool:
+    """Return whether a file of an article may have a path such as `/notes/lamp.png`, regardless of pages.
+
+    A suffix such as .gz is ignored, because servers look for compressed files under such names.
+    """
+    uncompressed = _uncompressed(path)
+    if not is_publishable(path) or _fixed_owner(path) or uncompressed.endswith(_PAGE_FILES):
+        return False
+    return not any(f"{path}/".startswith((f"{alias}/", f"{_uncompressed(alias)}/")) or uncompressed == alias
+                   for alias in aliases)  # fmt: skip
+
+
+def alias_conflict(alias: str) -> str | None:
+    """Return a noun phrase for the owner of an alias's path on every site; None if it is free."""
+    *folders, name = alias.split("/")[1:]
+    if any(part in {".", ".."} or "\0" in part or len(part.encode()) > _MAX_SEGMENT_BYTES for part in (*folders, name)):
+        return "no path that a file can have"
+    if alias in SITE_DOCUMENTS:
+        return "the site's own feed"
+    if alias == "/" or alias.startswith(("/static/", "/.feeds-")) or alias in {f"/{OPML}", *HOST_FILES}:
+        return "a page or a file of this program"
+    if alias.removesuffix("/") in ENDPOINTS or alias.startswith("/preview/"):
+        return "an address that the server answers"
+    is_below_document = any(_uncompressed(folder) in DOCUMENTS for folder in folders)
+    if is_below_document or (_uncompressed(name) in DOCUMENTS and name not in DOCUMENTS):
+        return "reserved for the documents of feeds"
+    return None
+
+
+def _uncompressed(path: str) -> str:
+    return next((path.removesuffix(suffix) for suffix in COMPRESSED.values() if path.endswith(suffix)), path)
+
+
+class PathRegistry:
+    """The files of one tree; rejects a file that exists already, or that conflicts with a folder of another file.
+
+    Records only folders whose names may also be files: those that contain a dot, and those in `watched`.
+    """
+
+    def __init__(self, watched: Iterable[str] = ()) -> None:
+        self._files: set[str] = set()
+        self._folders: set[str] = set()
+        self._watched = {_normalized(path) for path in watched}
+
+    def claim(self, files: Sequence[str]) -> bool:
+        """Claim the paths of the files of one item. Return False, and claim none, if one of them is not free."""
+        paths = [_normalized(file) for file in files]
+        if not all(map(self._is_free, paths)):
+            return False
+        self._files.update(paths)
+        for path in paths:
+            self._folders.update(folder for folder in _parents(path) if self._may_be_file(folder))
+        return True
+
+    def _is_free(self, path: str) -> bool:
+        return bool(path) and not (
+            path in self._files or path in self._folders or any(map(self._files.__contains__, _parents(path)))
+        )
+
+    def _may_be_file(self, folder: str) -> bool:
+        return "." in folder.rpartition("/")[2] or folder in self._watched
+
+
+def _parents(path: str) -> Iterable[str]:
+    end = path.rfind("/")
+    while end > 0:
+        yield path[:end]
+        end = path.rfind("/", 0, end)
+
+
+def _normalized(path: str) -> str:
+    return "/" + "/".join(part for part in path.split("/") if part) if path.strip("/") else ""

@@ -1,0 +1,226 @@
+"""The configuration of static hosts for an export: media types, caching and CORS, in the files that each host reads.
+
+An object store has no such file, and stores the headers of each object (`ObjectHeaders`). Both have the headers that
+`feeds serve` sends with a document, except those that depend on the time or on the catalog: the next scheduled change,
+and which archives are immutable.
+"""
+
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import NamedTuple
+
+from feeds.core import paths, policy
+from feeds.core.formats import FORMATS
+from feeds.core.model import Site
+from feeds.core.parse import media
+from feeds.core.paths import OPML
+from feeds.core.text import quote_path
+from feeds.render.cache_policy import document_cache_policy
+
+_FIRST_LINE = "# Made by feeds build.\n"
+_MAX_CLOUDFLARE_RULES = 100  # Cloudflare ignores further ones
+_OPML_TYPE = "text/x-opml; charset=utf-8"
+_PAGE_TYPES = {
+    "html": "text/html; charset=utf-8", "htm": "text/html; charset=utf-8", "css": "text/css; charset=utf-8",
+    "js": "text/javascript; charset=utf-8",
+}  # fmt: skip
+
+
+class _TypedPath(NamedTuple):
+    """A path or a pattern of paths, and the media type of the files there."""
+
+    path: str
+    media_type: str
+
+
+class _PathPolicy(NamedTuple):
+    """A pattern of paths, and the Content-Security-Policy of the files there."""
+
+    path: str
+    policy: str
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectHeaders:
+    """The HTTP headers of each file of an export, for object stores, by the file's path."""
+
+    site: Site
+    aliases: Mapping[str, str]
+
+    def __call__(self, path: str) -> dict[str, str]:
+        """Return the headers of the file at a path. All files have the Cache-Control header of documents."""
+        name = self.aliases.get(path, path).rpartition("/")[2]
+        extension = name.rpartition(".")[2].lower()
+        media_type = _document_types().get(name) or _PAGE_TYPES.get(extension) or media.media_type(name)
+        if name == OPML:
+            media_type = _OPML_TYPE
+        elif not media_type or (media_type.startswith("text/") and "charset" not in media_type):
+            media_type = f"{media_type or 'text/plain'}; charset=utf-8"  # hosts' files have no extension
+        headers = {"Content-Type": media_type, "Cache-Control": _cache_control(self.site)}
+        if extension in media.SCRIPTABLE_EXTENSIONS:  # stores send no Content-Security-Policy; images still work
+            headers["Content-Disposition"] = "attachment"
+        return headers
+
+
+def render_host_files(site: Site, hosts: Collection[str], aliases: Mapping[str, str]) -> dict[str, str]:
+    """Return the files that some hosts read, by path in the export.
+
+    Args:
+        site: the site.
+        hosts: any of netlify, cloudflare, apache and nginx.
+        aliases: the aliases, each with its document's path.
+    """
+    max_rules = _MAX_CLOUDFLARE_RULES if "cloudflare" in hosts else None
+    headers = partial(_headers, max_rules=max_rules)
+    writers: Mapping[str, tuple[str, Callable[[Site, Mapping[str, str]], str]]] = {
+        "netlify": (paths.HEADERS_FILE, headers),
+        "cloudflare": (paths.HEADERS_FILE, headers),
+        "apache": (paths.HTACCESS, _htaccess),
+        "nginx": (paths.NGINX_FILE, _nginx),
+    }
+    selected = dict(writers[host] for host in hosts)
+    return {path: f"{_FIRST_LINE}{write(site, aliases)}" for path, write in selected.items()}
+
+
+def omitted_aliases(site: Site, hosts: Collection[str], aliases: Mapping[str, str]) -> list[str]:
+    """Return the aliases that exceed the number of rules that a host reads."""
+    if "cloudflare" not in hosts:
+        return []
+    rules_left = _MAX_CLOUDFLARE_RULES - len(_document_patterns()) - len(_page_policies(site))
+    return [alias.path for alias in list(_typed_aliases(aliases))[rules_left:]]
+
+
+def _cache_control(site: Site) -> str:
+    return document_cache_policy(site).cache_control().value
+
+
+def _document_types() -> dict[str, str]:
+    """Return the media types of documents by file name, with the charset if the type has one."""
+    return {format_.filename: format_.content_type for format_ in FORMATS}
+
+
+def _document_patterns() -> list[_TypedPath]:
+    """Return patterns that match all documents, in the syntax of `_headers`."""
+    return [
+        _TypedPath(path, media_type)
+        for name, media_type in _document_types().items()
+        for path in (f"/{name}", f"/*/{name}")
+    ]
+
+
+def _page_policies(site: Site) -> list[_PathPolicy]:
+    """Return the policies of pages and files, in the syntax of `_headers`.
+
+    None if the folder may belong to another site, whose pages may need what these policies forbid. The pages of the
+    export have a `meta` element with the policy too.
+    """
+    if not (site.pages or site.feeds_url != site.url):
+        return []
+    extensions = media.SCRIPTABLE_EXTENSIONS if site.pages else ()
+    files = [_PathPolicy(f"/*.{extension}", policy.FILE) for extension in extensions]
+    return [*(_PathPolicy(path, policy.PAGE_HEADER) for path in ("/", "/*/", "/*.html")), *files]
+
+
+def _typed_aliases(aliases: Mapping[str, str]) -> Iterator[_TypedPath]:
+    """Yield the aliases whose names don't imply the media type already; those of the site's feed first."""
+    types = _document_types()
+    for alias, path in sorted(aliases.items(), key=lambda item: (item[1].count("/"), item[0])):
+        name = path.rpartition("/")[2]
+        if not alias.endswith(("/", f"/{name}")) and name in types and alias.isprintable():
+            yield _TypedPath(alias, types[name])
+
+
+def _headers(site: Site, aliases: Mapping[str, str], max_rules: int | None) -> str:
+    """Return the file `_headers` of Netlify and Cloudflare."""
+    lines = []
+    for path, policy_ in _page_policies(site):
+        lines += [path, f"  Content-Security-Policy: {policy_}", "  X-Content-Type-Options: nosniff"]
+    rules_left = max_rules and max_rules - len(_page_policies(site))
+    quoted_aliases = [_TypedPath(quote_path(alias), media_type) for alias, media_type in _typed_aliases(aliases)]
+    for path, media_type in [*_document_patterns(), *quoted_aliases][:rules_left]:
+        lines += [path, f"  Content-Type: {media_type}", f"  Cache-Control: {_cache_control(site)}",
+                  "  Access-Control-Allow-Origin: *", "  X-Content-Type-Options: nosniff"]  # fmt: skip
+    return "\n".join([*lines, ""])
+
+
+def _htaccess(site: Site, aliases: Mapping[str, str]) -> str:
+    """Return the file `.htaccess` of Apache."""
+    sections = [("Files", f'"{name}"', media_type) for name, media_type in _document_types().items()]
+    # A file name is not enough: /index.xml may be RSS, and /blog/index.xml Atom. Both sides are percent-decoded.
+    sections += [
+        ("If", _quote(f"%{{REQUEST_URI}} == '{_escape(alias)}'"), media_type)
+        for alias, media_type in _typed_aliases(aliases)
+    ]
+    lines = []
+    if _page_policies(site):
+        files = [("|".join(media.SCRIPTABLE_EXTENSIONS), policy.FILE)] if site.pages else []
+        for extensions, policy_ in (("html?", policy.PAGE_HEADER), *files):
+            lines += [
+                f'<FilesMatch "(?i)\\.({extensions})$">',
+                "  <IfModule mod_headers.c>",
+                f'    Header set Content-Security-Policy "{policy_}"',
+                '    Header set X-Content-Type-Options "nosniff"',
+                "  </IfModule>",
+                "</FilesMatch>",
+            ]
+    for section, condition, media_type in sections:
+        lines += [
+            f"<{section} {condition}>",
+            f'  ForceType "{media_type}"',
+            "  <IfModule mod_headers.c>",
+            f'    Header set Cache-Control "{_cache_control(site)}"',
+            '    Header set Access-Control-Allow-Origin "*"',
+            '    Header set X-Content-Type-Options "nosniff"',
+            "  </IfModule>",
+            f"</{section}>",
+        ]
+    return "\n".join([*lines, ""])
+
+
+def _nginx(site: Site, aliases: Mapping[str, str]) -> str:
+    """Return a file of locations to include in a server block of nginx. nginx matches percent-decoded paths."""
+    locations = [
+        _TypedPath(f"~ /{name.replace('.', chr(92) + '.')}$", media_type)
+        for name, media_type in _document_types().items()
+    ]
+    locations += [_TypedPath(f"= {_quote(alias)}", media_type) for alias, media_type in _typed_aliases(aliases)]
+    locations.append(_TypedPath(f"= /{OPML}", _OPML_TYPE))
+    lines = ["# include it in the server block whose root is this folder"]
+    lookup = ["  try_files $uri $uri.html $uri/index.html =404;", "  gzip_static on;"] if site.pages else []
+    if _page_policies(site):
+        lines += ["location / {", *lookup, *_nginx_headers(policy.PAGE_HEADER), "}"]
+    for location, media_type in locations:
+        lines += [
+            f"location {location} {{",
+            "  types {}",
+            f'  default_type "{media_type}";',
+            "  gzip_static on;",
+            f'  add_header Cache-Control "{_cache_control(site)}";',
+            '  add_header Access-Control-Allow-Origin "*";',
+            "  add_header X-Content-Type-Options nosniff;",
+            "  add_header Vary Accept-Encoding;",
+            "}",
+        ]
+    if site.pages:  # last, because nginx takes the first regular expression that matches
+        inert = [extension for extension in media.FILE_EXTENSIONS if extension not in media.SCRIPTABLE_EXTENSIONS]
+        scriptable = "|".join(media.SCRIPTABLE_EXTENSIONS)
+        lines += [f"location ~* \\.({scriptable})$ {{", *lookup, *_nginx_headers(policy.FILE), "}"]
+        lines += [f"location ~* \\.({'|'.join(inert)})$ {{", *lookup, *_nginx_headers(""), "}"]
+    return "\n".join([*lines, ""])
+
+
+def _nginx_headers(policy_: str) -> list[str]:
+    """Return nginx's lines for the headers of a page or a file; with an empty policy without that header."""
+    lines = ["  add_header X-Content-Type-Options nosniff;"]
+    return [*lines, f'  add_header Content-Security-Policy "{policy_}";'] if policy_ else lines
+
+
+def _quote(text: str) -> str:
+    """Return a quoted word of a configuration, for Apache and nginx."""
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+def _escape(text: str) -> str:
+    """Return the content of a string in an expression of Apache, where `%{` and `$1` have a meaning."""
+    return "".join(f"\\{letter}" if letter in "\\'{$" else letter for letter in text)

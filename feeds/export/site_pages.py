@@ -1,0 +1,186 @@
+"""The exported files other than documents: pages for people, the list of all feeds, assets and the files of hosts.
+
+Every feed has a page, which its documents link to. The site's first page and the pages of articles are exported only
+where the site has no other home (site.pages), or if export.pages says so: elsewhere `index.html` belongs to the site.
+"""
+
+from collections.abc import Collection, Iterator
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+from feeds import config, pages
+from feeds.catalog import Catalog
+from feeds.content import Folder
+from feeds.content.page_bundle import PublicFiles
+from feeds.core import paths, syndication
+from feeds.core.article_files import has_own_folder
+from feeds.core.model import FeedState
+from feeds.core.text import digest_of
+from feeds.export import host_files
+from feeds.render import BulkRenderer
+
+
+class ExportFile(NamedTuple):
+    """A file of the export: its path, a digest of its content, its kind and its source."""
+
+    path: str
+    digest: str
+    kind: Literal["opml", "asset", "host", "feed", "archive", "article", "file"]
+    source: str = ""  # the path of the page, or of the file on disk
+
+
+class AliasFiles(NamedTuple):
+    """The aliases that are exported as files, each with its document's path; and those whose paths are occupied."""
+
+    exported: dict[str, str]
+    occupied: list[str]
+
+
+class SitePages:
+    """Lists and renders all files of the export except documents."""
+
+    def __init__(self, settings: config.Config, documents: BulkRenderer) -> None:
+        self._settings = settings
+        self._site = settings.site_model
+        self._documents = documents
+        self._is_home = self._site.pages or self._site.feeds_url != self._site.url
+        self._pages = pages.PageRenderer(
+            self._site, settings.site.readers, documents.page_queries, has_archives=self.has_archives
+        )
+        self._page_settings = (
+            self._site,
+            settings.site.readers,
+            pages.templates_digest(),
+        )  # what every page depends on
+        self._content = PublicFiles(
+            settings.content_root,
+            may_link_to=Folder(settings.content_root, settings.content.include, settings.content.exclude).may_link_to,
+            is_of_draft=documents.page_queries.is_of_draft,
+            aliases=self._site.aliases,
+            secrets=settings.secrets,
+        )
+        self._claimed = paths.PathRegistry(self._site.aliases)
+        self.unreadable: list[str] = []  # paths of files, and of folders with "/", whose content is unknown
+        self._host_files = host_files.render_host_files(self._site, settings.export.hosts, settings.feeds.aliases)
+
+    def list_files(self) -> Iterator[ExportFile]:
+        """Yield all files, the pages of articles last."""
+        feeds = self._documents.page_queries.feeds().feeds
+        self._claimed, self.unreadable = paths.PathRegistry(self._site.aliases), []
+        self._claimed.claim(self.encoded_paths(pages.OPML_PATH))
+        digest = digest_of(self._site, [(feed.path, feed.name) for feed in feeds])
+        yield ExportFile(pages.OPML_PATH, digest, "opml", pages.OPML_PATH)
+        for path in paths.ASSETS:
+            self._claimed.claim(self.encoded_paths(path))
+            yield ExportFile(path, digest_of(pages.read_asset(path)), "asset")
+        for path, text in self._host_files.items():
+            self._claimed.claim([path])
+            yield ExportFile(path, digest_of(text), "host")
+        with_pages = self._settings.export.pages
+        has_pages = False
+        for state in feeds if with_pages is not False else ():
+            if not state.path and not with_pages and not self._is_home:
+                continue  # the first page belongs to the site
+            has_pages = True
+            yield from self._pages_of_feed(state, feeds)
+        if self._site.pages and has_pages:
+            yield from self._pages_of_articles()
+
+    def _pages_of_feed(self, state: FeedState, feeds: list[FeedState]) -> Iterator[ExportFile]:
+        """Yield the page of a feed, and the pages of its archives if these are exported."""
+        listed = [(feed.path, feed.name, feed.entries) for feed in feeds] if not state.path else []
+        page = f"/{state.path}/" if state.path else "/"
+        self._claimed.claim(self.encoded_paths(f"{page}index.html"))
+        site, readers, templates_digest = self._page_settings
+        digest = digest_of(state.digest, site, readers, listed, templates_digest)
+        yield ExportFile(f"{page}index.html", digest, "feed", page)
+        last = syndication.archive_count(state, self._site) if self._site.pages and self.has_archives(state) else 0
+        for archive in range(1, last + 1):
+            archive_page = f"{page}archive/{archive}/"
+            revision = syndication.document_revision(state, archive, self._site)
+            self._claimed.claim(self.encoded_paths(f"{archive_page}index.html"))
+            # a plain tuple, because manifests of earlier versions contain a digest of its `repr`
+            digest = digest_of(revision and tuple(revision), *self._page_settings)
+            yield ExportFile(f"{archive_page}index.html", digest, "archive", archive_page)
+
+    def _pages_of_articles(self) -> Iterator[ExportFile]:
+        """Yield the pages of articles, and the files of articles whose paths no page has."""
+        with_folder: list[tuple[str, str]] = []  # (page, article's file) of articles with a folder of files
+        templates_digest = self._page_settings[-1]
+        for page, source, digest in self._documents.list_article_pages():
+            path = paths.file_of_page(page)
+            # the path may have become reserved after the article was published
+            if paths.owner(page, self._site) is None and self._claimed.claim(self.encoded_paths(path)):
+                yield ExportFile(path, digest_of(digest, templates_digest), "article", page)
+                if has_own_folder(source):
+                    with_folder.append((page, source))
+        for page, source in with_folder:
+            yield from self._sibling_files(page, source)
+        for name in self._documents.list_linked_files():
+            yield from self._file_on_disk(f"/{name}", self._content.find(name))
+            if self._content.is_unreadable(name):
+                self.unreadable.append(f"/{name}")
+
+    def _sibling_files(self, page: str, source: str) -> Iterator[ExportFile]:
+        """Yield the files beside an article."""
+        folder = paths.folder_of_page(page)
+        names, unreadable = self._content.list_own_folder(source)
+        self.unreadable += [folder if inside == "." else f"{folder}{inside}/" for inside in unreadable]
+        for name in names:
+            yield from self._file_on_disk(folder + name, self._content.find_in_own_folder(source, name, folder + name))
+
+    def _file_on_disk(self, path: str, file: Path | None) -> Iterator[ExportFile]:
+        """Yield a file of the content folder, if it exists and its path in the export is free."""
+        if file is None:
+            return
+        try:
+            stat = file.stat()
+        except OSError:  # it was removed meanwhile
+            return
+        if self._claimed.claim([path]):
+            yield ExportFile(path, digest_of(stat.st_mtime_ns, stat.st_size), "file", str(file))
+
+    def alias_files(self, documents: Collection[str]) -> AliasFiles:
+        """Return which aliases are exported. Call it after `list_files` has yielded all files.
+
+        `documents` are the paths of all documents.
+        """
+        aliases = {
+            alias: path
+            for alias, path in self._settings.feeds.aliases.items()
+            if path in documents and alias not in documents and not alias.endswith("/")  # a folder is no file
+        }
+        for path in documents if aliases else ():
+            self._claimed.claim(self.encoded_paths(path))
+        exported = {alias: path for alias, path in aliases.items() if self._claimed.claim(self.encoded_paths(alias))}
+        return AliasFiles(exported, [alias for alias in aliases if alias not in exported])
+
+    def has_archives(self, state: FeedState) -> bool:
+        """Return whether the archives of a feed are exported."""
+        return self._settings.feeds.archives == "all" or not state.path
+
+    def encoded_paths(self, path: str) -> list[str]:
+        """Return the paths at which a document or a page is exported: its own, and those of compressed copies."""
+        return [path, *(path + paths.COMPRESSED[coding] for coding in self._settings.export.precompressed)]
+
+    def render(self, file: ExportFile) -> bytes | None:
+        """Return the bytes of a file that isn't on disk; None if its article or feed was removed meanwhile."""
+        match file.kind:
+            case "asset":
+                return pages.read_asset(file.path)
+            case "host":
+                return self._host_files[file.path].encode()
+        page = self._pages.render(file.source)
+        return page.body if page else None
+
+
+def unexported_aliases(settings: config.Config, catalog: Catalog) -> list[str]:
+    """Return the aliases that are not exported, because a page, a file or a folder is at their paths."""
+    if not settings.feeds.aliases:
+        return []
+    documents = BulkRenderer(catalog, settings.site_model)
+    files = SitePages(settings, documents)
+    for _ in files.list_files():
+        pass
+    listed = documents.list_documents(has_archives=files.has_archives)
+    return files.alias_files({document_path.path for document_path, _ in listed}).occupied

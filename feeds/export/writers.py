@@ -1,0 +1,227 @@
+"""Writing the files of an export: in this process, or in one process per core if there are many files.
+
+Threads write several files concurrently, because a disk takes milliseconds to sync each. They also render concurrently,
+because the libraries that convert Markdown and sanitise HTML release the interpreter lock. A process per core costs
+half a second of CPU before it writes anything.
+
+Files are written in an order in which no link leads to a missing file, wherever the export is interrupted: assets, the
+pages of articles, archives, the live documents, which link to them, and the pages of feeds with the list of all feeds.
+"""
+
+import logging
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from itertools import chain, groupby
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple, Self, TypeVar
+
+from feeds import config
+from feeds.catalog import Catalog
+from feeds.compression import encode
+from feeds.export import HEAD_BYTES, ExportTarget, ManifestEntry
+from feeds.export.site_pages import AliasFiles, ExportFile, SitePages
+from feeds.parallel import map_in_threads, process_pool
+from feeds.render import BulkRenderer, DocumentPath
+from feeds.render.bulk import ListedDocument
+
+if TYPE_CHECKING:
+    from concurrent.futures import ProcessPoolExecutor
+
+T = TypeVar("T")
+
+_LOG = logging.getLogger(__name__)
+
+_MAX_FILES_WITHOUT_POOL = 2_000
+_FEEDS_PER_TASK = 16  # in a process of the pool
+_FILES_PER_TASK = 100
+_CACHE_BYTES, _POOL_CACHE_BYTES = 96 << 20, 64 << 20  # of entries: in this process, in each process of the pool
+_FEEDS_PER_SAVE = 100  # feeds whose document versions are saved to the catalog together
+_KINDS = ({"asset", "host", "file"}, {"article", "archive"}, {"feed", "opml"})  # of files, in their order
+
+
+@dataclass(frozen=True, slots=True)
+class WriteTask:
+    """A document to write, the digest of its content, and the paths that it is written to: its own and its aliases."""
+
+    document_path: DocumentPath
+    digest: str
+    paths: list[str]
+
+
+class WriteResult(NamedTuple):
+    """A path that was to be written; `entry` is None if a foreign file is there, which was left alone."""
+
+    path: str
+    entry: ManifestEntry | None
+    is_changed: bool  # whether the bytes were written; False: they were the same already
+
+
+class DocumentWriter:
+    """Renders the files of an export and writes them."""
+
+    def __init__(
+        self, settings: config.Config, catalog: Catalog, target: ExportTarget, *, max_bytes: int, force: bool
+    ) -> None:
+        """Prepare to write.
+
+        Args:
+            settings: the configuration.
+            catalog: the catalog.
+            target: the folder or the object store.
+            max_bytes: bytes of entries to cache, and bytes of entries in the syntax of a format.
+            force: whether to overwrite foreign files, and to write the same bytes again.
+        """
+        self.settings = settings
+        self.target = target
+        self.force = force
+        self._documents = BulkRenderer(catalog, settings.site_model, max_bytes)
+        self._files = SitePages(settings, self._documents)
+
+    def list_documents(self) -> Iterator[ListedDocument]:
+        """Yield all documents of the export."""
+        return self._documents.list_documents(has_archives=self._files.has_archives)
+
+    def list_other_files(self) -> Iterator[ExportFile]:
+        """Yield all other files of the export."""
+        return self._files.list_files()
+
+    @property
+    def unreadable(self) -> list[str]:
+        """The paths of files, and of folders with "/", that `list_other_files` could not read."""
+        return self._files.unreadable
+
+    def alias_files(self, documents: Collection[str]) -> AliasFiles:
+        """Return which aliases of documents are exported; see `SitePages.alias_files`."""
+        return self._files.alias_files(documents)
+
+    def encoded_paths(self, path: str) -> list[str]:
+        """Return the paths of a document or page and its compressed copies; see `SitePages.encoded_paths`."""
+        return self._files.encoded_paths(path)
+
+    def paths_of(self, file: ExportFile) -> list[str]:
+        """Return the paths of a file other than a document: images and the like have no compressed copies."""
+        return [file.path] if file.kind in {"file", "host"} else self.encoded_paths(file.path)
+
+    def write_documents(self, tasks: list[WriteTask]) -> Iterator[WriteResult]:
+        """Render and write documents, of which those of one feed are adjacent. Yield a result for each path."""
+        for feeds in _batches_by_feed(tasks, _FEEDS_PER_SAVE):
+            for results in map_in_threads(self.target.at_once, self._write_feed, feeds):
+                yield from results
+            self._documents.save_versions()
+
+    def write_files(self, files: list[ExportFile]) -> Iterator[WriteResult]:
+        """Render and write other files. Log those that can't be read; the next export tries them again."""
+        for results in map_in_threads(self.target.at_once, self._write_file, files):
+            yield from results
+
+    def _write_feed(self, tasks: list[WriteTask]) -> list[WriteResult]:
+        by_path = {task.document_path: task for task in tasks}
+        results: list[WriteResult] = []
+        rendered = self._documents.render_documents(list(by_path), has_archives=self._files.has_archives)
+        for document_path, document in rendered:
+            task = by_path[document_path]
+            for path in task.paths:
+                results += self._write_encoded(path, document.body, task.digest, self.encoded_paths(path))
+        return results
+
+    def _write_file(self, file: ExportFile) -> list[WriteResult]:
+        if file.kind == "file":
+            return self._copy(file)
+        body = self._files.render(file)
+        return [] if body is None else self._write_encoded(file.path, body, file.digest, self.paths_of(file))
+
+    def _copy(self, file: ExportFile) -> list[WriteResult]:
+        source = Path(file.source)
+        try:
+            with source.open("rb") as stream:
+                if not self.force and self.target.is_foreign(file.path, stream.read(HEAD_BYTES)):
+                    return [WriteResult(file.path, None, is_changed=False)]
+            is_changed = self.target.copy(file.path, source, file.digest, force=self.force)
+            return [WriteResult(file.path, self.target.entry(file.path), is_changed)]
+        except OSError as error:
+            _LOG.warning("%s: can't be read: %s; it is not exported", source, error.strerror)
+            return []
+
+    def _write_encoded(self, path: str, body: bytes, digest: str, paths: list[str]) -> list[WriteResult]:
+        """Write a file and its compressed copies to `paths`, unless a foreign file is at its path."""
+        if not self.force and self.target.is_foreign(path, body):
+            return [WriteResult(path, None, is_changed=False)]
+        results: list[WriteResult] = []
+        for encoded_path, coding in zip(paths, ["", *self.settings.export.precompressed], strict=False):
+            encoded = encode(body, coding) if coding else body
+            is_changed = self.target.write(encoded_path, encoded, digest, coding=coding, force=self.force)
+            results.append(WriteResult(encoded_path, self.target.entry(encoded_path), is_changed))
+        return results
+
+
+class ExportPool:
+    """Writes the files of an export, with one process per core if there are many. Use it in a `with` statement."""
+
+    def __init__(self, settings: config.Config, catalog: Catalog, target: ExportTarget, *, force: bool) -> None:
+        self.writer = DocumentWriter(settings, catalog, target, max_bytes=_CACHE_BYTES, force=force)
+        self._arguments = settings, target, force
+        self._processes: ProcessPoolExecutor | None = None
+
+    def start(self) -> "ProcessPoolExecutor":
+        """Return the processes; start them if they don't run."""
+        self._processes = self._processes or process_pool(_start_worker, *self._arguments)
+        return self._processes
+
+    def write(self, tasks: list[WriteTask], files: list[ExportFile]) -> Iterator[WriteResult]:
+        """Render and write documents and other files in the order of links. Raise `FeedsError` if that fails."""
+        archives, live = [
+            [task for task in tasks if bool(task.document_path.archive) is is_archive] for is_archive in (True, False)
+        ]
+        assets, pages, lists = [[file for file in files if file.kind in kinds] for kinds in _KINDS]
+        writer = self.writer
+        if len(tasks) + len(files) <= _MAX_FILES_WITHOUT_POOL:
+            for group in (assets, pages):
+                yield from writer.write_files(group)
+            for documents in (archives, live):
+                yield from writer.write_documents(documents)
+            yield from writer.write_files(lists)
+            return
+        processes = self.start()
+        for group in (assets, pages):
+            yield from chain(*processes.map(_write_files, _batches(group, _FILES_PER_TASK)))
+        for documents in (archives, live):
+            batches = (list(chain(*feeds)) for feeds in _batches_by_feed(documents, _FEEDS_PER_TASK))
+            yield from chain(*processes.map(_write_documents, batches))
+        yield from chain(*processes.map(_write_files, _batches(lists, _FILES_PER_TASK)))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._processes:  # no process may write after another export could have begun
+            self._processes.shutdown(cancel_futures=True)
+
+
+def _feed_of(task: WriteTask) -> tuple[str, int]:
+    return task.document_path.feed, task.document_path.archive
+
+
+def _batches_by_feed(tasks: list[WriteTask], size: int) -> Iterator[list[list[WriteTask]]]:
+    """Yield the tasks grouped by feed and archive, in batches of `size` groups."""
+    return _batches([list(group) for _, group in groupby(tasks, _feed_of)], size)
+
+
+def _batches(items: list[T], size: int) -> Iterator[list[T]]:
+    for start in range(0, len(items), size):
+        yield items[start : start + size]
+
+
+_WRITER: DocumentWriter  # of a process of the pool
+
+
+def _start_worker(settings: config.Config, target: ExportTarget, force: bool) -> None:
+    global _WRITER  # noqa: PLW0603  # the functions that a pool calls have no other state
+    _WRITER = DocumentWriter(settings, Catalog(settings.catalog), target, max_bytes=_POOL_CACHE_BYTES, force=force)
+
+
+def _write_documents(tasks: list[WriteTask]) -> list[WriteResult]:
+    return list(_WRITER.write_documents(tasks))
+
+
+def _write_files(files: list[ExportFile]) -> list[WriteResult]:
+    return list(_WRITER.write_files(files))

@@ -1,0 +1,108 @@
+"""The geometry of line charts over days, which a template draws in SVG, without scripts or inline styles."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import NamedTuple
+
+WIDTH, HEIGHT = 720, 260  # in units of the SVG, as all coordinates
+_LEFT, _RIGHT, _TOP, _BOTTOM = 56, 12, 12, 28  # margins
+_MAX_SERIES = 7  # with a line of their own; the others share one
+_OTHERS = "all others"
+_STEPS = (1, 2, 2.5, 5, 10)
+
+
+@dataclass(frozen=True, slots=True)
+class ChartLine:
+    """The line of one series."""
+
+    name: str
+    path: str  # SVG path data, with a gap for each day without a value
+    values: tuple[int | None, ...]  # by day
+    last: int
+
+
+class Tick(NamedTuple):
+    """A labelled position on an axis."""
+
+    position: float
+    label: str
+
+
+@dataclass(frozen=True, slots=True)
+class Chart:
+    """A line chart over days."""
+
+    title: str
+    summary: str  # the last values in a sentence, for screen readers
+    lines: tuple[ChartLine, ...]
+    days: tuple[str, ...]
+    rows: tuple[Tick, ...]  # on the y axis
+    columns: tuple[Tick, ...]  # on the x axis
+    width: int = WIDTH
+    height: int = HEIGHT
+    left: int = _LEFT
+    right: int = WIDTH - _RIGHT
+    bottom: int = HEIGHT - _BOTTOM
+
+
+def plot(title: str, until: str, length: int, counts: Mapping[str, Mapping[str, int]]) -> Chart:
+    """Return a chart of the largest series by themselves, and the others as one.
+
+    Args:
+        title: the title.
+        until: the last day, in ISO 8601.
+        length: the number of days; the chart begins with the first of them that has counts.
+        counts: the numbers by day and name.
+    """
+    end = date.fromisoformat(until)
+    days = tuple((end - timedelta(days=back)).isoformat() for back in range(length - 1, -1, -1))
+    days = days[next((index for index, day in enumerate(days) if day in counts), 0) :]
+    totals: dict[str, int] = {}
+    for day in days:
+        for name, number in counts.get(day, {}).items():
+            totals[name] = totals.get(name, 0) + number
+    names = sorted(totals, key=lambda name: (-totals[name], name))
+    largest, others = names[:_MAX_SERIES], names[_MAX_SERIES:]
+    values = {name: [counts[day].get(name, 0) if day in counts else None for day in days] for name in largest}
+    if others:
+        values[_OTHERS] = [sum(counts[day].get(name, 0) for name in others) if day in counts else None for day in days]
+    maximum = max((number or 0 for series in values.values() for number in series), default=0)
+    step = _step(maximum)
+    top = step * max(1, -(-maximum // step))
+    lines = tuple(_line(name, series, top) for name, series in values.items())
+    rows = tuple(Tick(_y(value, top), f"{value:,.0f}") for value in range(0, top + 1, step))
+    interval = max(1, len(days) // 6)
+    columns = tuple(Tick(_x(index, len(days)), days[index][5:]) for index in range(len(days) - 1, -1, -interval))[::-1]
+    last_values = ", ".join(f"{line.name} {line.last:,}" for line in lines) or "nobody yet"
+    return Chart(title, f"{days[0]} to {days[-1]}; at the end: {last_values}.", lines, days, rows, columns)
+
+
+def _line(name: str, values: Sequence[int | None], top: float) -> ChartLine:
+    parts: list[str] = []
+    previous = None
+    for index, value in enumerate(values):
+        if value is not None:
+            continues = previous is not None
+            x, y = _x(index, len(values)), _y(value, top)
+            parts.append(f"{'L' if continues else 'M'}{x:.1f} {y:.1f}{'' if continues else 'h0'}")
+        previous = value
+    last = next((value for value in reversed(values) if value is not None), 0)
+    return ChartLine(name, "".join(parts), tuple(values), last)
+
+
+def _x(index: int, count: int) -> float:
+    return _LEFT + (WIDTH - _LEFT - _RIGHT) * (index / (count - 1) if count > 1 else 0.5)
+
+
+def _y(value: float, top: float) -> float:
+    return HEIGHT - _BOTTOM - (HEIGHT - _TOP - _BOTTOM) * value / top
+
+
+def _step(maximum: int) -> int:
+    """Return a round number of which about five reach the largest value."""
+    power = 1
+    while power * 50 < maximum:
+        power *= 10
+    steps = (power * step for step in _STEPS if power * step == int(power * step))
+    return int(next((step for step in steps if step * 5 >= maximum), 1))

@@ -1,0 +1,109 @@
+"""Processes for CPU-bound work, one for each available core, and threads for I/O-bound calls."""
+
+import gc
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from typing import TYPE_CHECKING, Any, TypeVar
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future, ProcessPoolExecutor
+
+S = TypeVar("S")
+T = TypeVar("T")
+
+
+def cpu_count() -> int:
+    """Return the number of cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+_is_preloaded = False
+
+
+def preload(*modules: str) -> None:
+    """Start a server process that imports modules and that later processes are forked from.
+
+    They start in milliseconds then, instead of a second. Call this in the main thread of a short-lived program: the
+    server needs memory until this process ends. It listens on a socket in the temporary folder; if it can't, processes
+    start as without this call.
+    """
+    global _is_preloaded  # noqa: PLW0603  # a property of the process
+    if not hasattr(os, "fork"):
+        return
+    from multiprocessing import forkserver
+
+    # The server inherits these settings: no import from the current folder, and Ctrl-C is handled by this process.
+    environment = dict(os.environ)
+    os.environ["PYTHONSAFEPATH"] = "1"
+    interrupt = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        forkserver.set_forkserver_preload(list(modules))
+        forkserver.ensure_running()
+        _is_preloaded = True
+    except OSError:
+        pass
+    finally:
+        signal.signal(signal.SIGINT, interrupt)
+        del os.environ["PYTHONSAFEPATH"]
+        os.environ.update(environment)
+
+
+def is_preloaded() -> bool:
+    """Return whether processes start in milliseconds, because `preload` has imported their modules."""
+    return _is_preloaded
+
+
+def process_pool(initializer: Callable[..., object], *arguments: Any) -> "ProcessPoolExecutor":
+    """Return a pool of `cpu_count` processes, each of which calls an initializer first.
+
+    No process is forked from this one, which may have threads.
+    """
+    import multiprocessing  # not needed by most runs
+    from concurrent.futures import ProcessPoolExecutor
+
+    context = multiprocessing.get_context("forkserver" if _is_preloaded else "spawn")
+    return ProcessPoolExecutor(cpu_count(), context, initializer=_initialize, initargs=(initializer, arguments))
+
+
+def try_submit(processes: "ProcessPoolExecutor", call: Callable[..., T], *arguments: Any) -> "Future[T] | None":
+    """Submit a call to a pool. Return None if a process of the pool was killed, or none can be started."""
+    from concurrent.futures import BrokenExecutor
+
+    try:
+        return processes.submit(call, *arguments)
+    except (BrokenExecutor, OSError, EOFError):
+        return None
+
+
+def map_in_threads(max_threads: int, call: Callable[[S], T], items: Iterable[S]) -> Iterator[T]:
+    """Yield the results of a call for each item, in order, from at most `max_threads` threads.
+
+    With one thread, the calls run in the current one. If a call raises an exception, or the caller stops, calls that
+    have not begun are cancelled.
+    """
+    if max_threads == 1:
+        yield from map(call, items)
+        return
+    from concurrent.futures import ThreadPoolExecutor
+
+    with ThreadPoolExecutor(max_threads) as threads:
+        yield from threads.map(call, items)
+
+
+def _initialize(initializer: Callable[..., object], arguments: tuple[Any, ...]) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent process handles Ctrl-C
+    gc.disable()  # the process lives for seconds and creates no cycles worth collecting
+    threading.Thread(target=_exit_with_parent, name="parent", daemon=True).start()
+    initializer(*arguments)
+
+
+def _exit_with_parent() -> None:
+    """Exit when the parent process ends: if it was killed, it can't end its pool."""
+    from multiprocessing import connection, parent_process
+
+    parent = parent_process()
+    assert parent is not None, "a process of a pool has a parent"
+    connection.wait([parent.sentinel])
+    os._exit(1)

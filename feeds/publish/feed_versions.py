@@ -1,0 +1,163 @@
+"""Decides which feeds a run changes, and which revision changed them last: `FeedVersions`.
+
+A feed has three revision numbers. `revision` is the last one that changed its live documents, `archive_revision` the
+last one that changed a full archive, and `renumbered_revision` the last one that moved entries from one full archive to
+the next, because an entry below was added or removed. So a full archive changed last at `renumbered_revision`, or when
+one of its entries changed last.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from collections.abc import Set as AbstractSet
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import NamedTuple
+
+from feeds.catalog import CatalogWriter, EntryKey
+from feeds.core import syndication
+from feeds.core.model import FeedKind, FeedState, Site
+
+_SECOND = timedelta(seconds=1)
+MAX_FEEDS = 20_000  # of one site: the start page and the OPML file list them all
+
+Position = tuple[int, str]  # of an entry in a feed, the oldest first: when it was published, its id
+
+
+class _FeedChange(NamedTuple):
+    """The new state of a feed, and which of its three revision numbers change."""
+
+    state: FeedState
+    live: bool
+    archived: bool
+    renumbered: bool
+
+
+class FeedVersions:
+    """Collects the changes of a run, article by article, and commits the new versions of the feeds."""
+
+    def __init__(self, catalog: CatalogWriter, site: Site, *, settings_changed: bool) -> None:
+        self._catalog = catalog
+        self._site = site
+        self._settings_changed = settings_changed  # which changes every document
+        self.next_revision = catalog.revision() + 1
+        self.omitted_feeds: list[str] = []  # paths of feeds beyond MAX_FEEDS
+        self._growth: defaultdict[str, int] = defaultdict(int)  # feed -> entries added minus entries removed
+        self._lowest_edit: dict[str, Position] = {}  # feed -> the oldest entry that was edited
+        self._lowest_shift: dict[str, Position] = {}  # feed -> the oldest entry that was added or removed
+        self._withdrawn: defaultdict[str, set[str]] = defaultdict(set)  # feed -> ids
+        self._any_added = False  # whether an entry was added to any feed
+
+    def record_published(self, feeds: Iterable[str], position: Position) -> None:
+        """Record that an article was added to feeds and was in none before. Faster than `record_change`."""
+        for feed in feeds:
+            self._growth[feed] += 1
+            if feed not in self._lowest_shift or position < self._lowest_shift[feed]:
+                self._lowest_shift[feed] = position
+        self._any_added = True
+
+    def record_change(self, before: AbstractSet[EntryKey], after: AbstractSet[EntryKey], *, edited: bool) -> bool:
+        """Record the entries of an article before and after this run, and whether its content changed.
+
+        Return whether any document changes.
+        """
+        for feed, *_ in before:
+            self._growth[feed] -= 1
+        for feed, *_ in after:
+            self._growth[feed] += 1
+        edited = edited or self._settings_changed
+        self._any_added |= not after <= before
+        if before != after:
+            _lower(self._lowest_shift, before ^ after if before else after)
+        if edited and before:
+            _lower(self._lowest_edit, before & after)
+        return edited or before != after
+
+    def record_withdrawn(self, entries: Iterable[EntryKey]) -> None:
+        """Record that an article with these entries is no longer published, or has another id."""
+        for feed, _, id_ in entries:
+            self._withdrawn[feed].add(id_)
+
+    def commit(self, now: datetime, *, check_all: bool) -> list[str]:
+        """Store the new feed versions and commit a revision, if any document changed.
+
+        With `check_all`, compare every feed, else those that a recorded change affects. Return the paths of the feeds
+        whose live documents changed.
+        """
+        feeds = set(self._growth) | ({feed.path for feed in self._catalog.feeds()} if check_all else set())
+        if self._catalog.feed("") is None:
+            feeds.add("")  # a site without articles has a feed too
+        feeds -= self._choose_omitted(feeds)
+        # feeds whose tombstones change because an entry is published again
+        returned = (
+            self._catalog.remove_tombstones(self._site.limit) - set(self.omitted_feeds) if self._any_added else set()
+        )
+        changes = [self._change_of(path, returned) for path in sorted(feeds | returned)]
+        if not any(change.live or change.archived for change in changes):
+            self._catalog.save_feeds(change.state for change in changes)
+            return []
+        # Last-Modified must not go back, whatever the clock does; and it has seconds only: other bytes, another second
+        last = self._catalog.committed_at(self._catalog.revision()).replace(microsecond=0)
+        committed_at = max(now, last + _SECOND)
+        number = self._catalog.commit_revision(committed_at)
+        assert number == self.next_revision, "there is one writer"
+        changed = [change.state.path for change in changes if change.live]
+        # tombstones are part of a document, so they change only together with its entries
+        withdrawn = self._withdrawn if self._site.tombstones else {}
+        since = committed_at - timedelta(days=self._site.tombstones)
+        self._catalog.add_tombstones({path: withdrawn.get(path, set()) for path in changed}, committed_at, since)
+        self._catalog.save_feeds(
+            replace(
+                state,
+                revision=number if live else state.revision,
+                changed=committed_at if live else state.changed,
+                archive_revision=number if archived else state.archive_revision,
+                renumbered_revision=number if renumbered else state.renumbered_revision,
+            )
+            for state, live, archived, renumbered in changes
+        )
+        return changed
+
+    def _choose_omitted(self, feeds: set[str]) -> set[str]:
+        """Return the new feeds that exceed MAX_FEEDS: those with the fewest entries."""
+        new = feeds - {state.path for state in self._catalog.feeds_by_path(sorted(feeds))}
+        capacity = MAX_FEEDS - self._catalog.count_feeds() if new else 0
+        if len(new) <= capacity:
+            return set()
+        by_size = sorted(new, key=lambda path: (path != "", -self._growth[path], path))  # the site's own feed first
+        self.omitted_feeds = by_size[max(capacity, int("" in new)) :]
+        return set(self.omitted_feeds)
+
+    def _change_of(self, path: str, returned: AbstractSet[str]) -> _FeedChange:
+        old = self._catalog.feed(path)
+        # a new feed may have entries from before: it was omitted then
+        entries = old.entries + self._growth[path] if old else self._catalog.count_entries(path)
+        name = self._catalog.feed_name(path)
+        kind: FeedKind = path.partition("/")[0] or "site"  # type: ignore[assignment]  # feeds_of created the path
+        state = replace(old or FeedState(path, kind, name), entries=entries)
+        state = replace(state, name=name or state.name)
+        exists = syndication.exists(state, self._site)
+        newest = self._catalog.newest_versions(path, self._site.limit)
+        digest = syndication.feed_digest(state, newest, self._site)
+        state = replace(state, digest=digest, published=exists or state.published)
+        if old is None:
+            return _FeedChange(state, live=True, archived=False, renumbered=False)
+        renamed = self._settings_changed or state.name != old.name or exists != syndication.exists(old, self._site)
+        renumbered = renamed or self._is_archived(self._lowest_shift, old, entries)
+        archived = renumbered or self._is_archived(self._lowest_edit, old, entries)
+        return _FeedChange(state, state.digest != old.digest or path in returned, archived, renumbered)
+
+    def _is_archived(self, lowest: dict[str, Position], old: FeedState, entries: int) -> bool:
+        """Return whether the lowest change of a feed is in an archive that was full before this run."""
+        if old.path not in lowest or not syndication.archive_count(old, self._site):
+            return False
+        archived = old.entries // self._site.limit * self._site.limit
+        newer = entries - archived + 1  # with this many entries from the change on, it is below the boundary
+        return newer <= 0 or self._catalog.count_from(old.path, lowest[old.path], newer) >= newer
+
+
+def _lower(lowest: dict[str, Position], entries: Iterable[EntryKey]) -> None:
+    """Lower the position of each feed to that of the oldest of these entries."""
+    for feed, published, id_ in entries:
+        position = lowest.get(feed)
+        if position is None or (published, id_) < position:
+            lowest[feed] = published, id_

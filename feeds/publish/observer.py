@@ -1,0 +1,41 @@
+"""The events of a publish run (`PublishObserver`), and how to stop it (`CancelToken`)."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from feeds.core.errors import CatalogDamaged, FeedsError
+
+if TYPE_CHECKING:
+    from feeds.publish.outcome import Outcome
+
+
+class PublishObserver:
+    """Receives the events of runs. Every method does nothing; override the ones you need.
+
+    The thread of the run calls them, so a slow method delays the run.
+    """
+
+    def on_progress(self, files: int) -> None:
+        """Receive the number of files that a scan has compared so far."""
+
+    def on_recovered(self, damage: CatalogDamaged, kept_as: Path | None) -> None:
+        """Receive that a damaged catalog was created again. `kept_as`: the path of the damaged file, if it was kept."""
+
+    def on_finished(self, outcome: "Outcome") -> None:
+        """Receive the outcome of a run that succeeded."""
+
+    def on_failed(self, error: FeedsError) -> None:
+        """Receive why a run failed, or why there was none: another process publishes."""
+
+
+class CancelToken:
+    """Asks a run to stop, as soon as one of several conditions holds."""
+
+    def __init__(self, *conditions: Callable[[], bool]) -> None:
+        self._conditions = conditions
+
+    @property
+    def cancelled(self) -> bool:
+        """Whether the run should stop."""
+        return any(condition() for condition in self._conditions)

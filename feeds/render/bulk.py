@@ -1,0 +1,110 @@
+"""Every document and page of a catalog, for an export. No rendered document is cached, only entries."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from itertools import groupby
+from operator import itemgetter
+from typing import NamedTuple
+
+from feeds.catalog import Catalog, names_by_feed
+from feeds.core import syndication
+from feeds.core.formats import FORMATS
+from feeds.core.model import Document, FeedState, Site
+from feeds.core.text import digest_of
+from feeds.render.document_path import DocumentPath
+from feeds.render.page_queries import PageQueries
+from feeds.render.queue import InlineExecutor
+from feeds.render.renderer import DocumentRenderer
+from feeds.render.versions import DocumentVersions
+
+_BATCH = 5_000  # rows that are read from the catalog at a time
+
+
+class ListedDocument(NamedTuple):
+    """A document of the catalog, and a digest of its content that is known before it is rendered."""
+
+    document_path: DocumentPath
+    digest: str
+
+
+class ListedArticlePage(NamedTuple):
+    """The page of an article: its path, the path of the article's file, and a digest of the page's content."""
+
+    path: str
+    source: str
+    digest: str
+
+
+class BulkRenderer:
+    """Lists and renders all documents of a catalog. For any number of threads."""
+
+    def __init__(self, catalog: Catalog, site: Site, max_bytes: int = 40 << 20) -> None:
+        """Cache up to `max_bytes` of entries, and as many bytes of entries in the syntax of a format."""
+        self._catalog = catalog
+        self._site = site
+        self._versions = DocumentVersions(catalog, every=False)
+        self._renderer = DocumentRenderer(site, max_bytes)
+        self.page_queries = PageQueries(catalog.read_transaction, site, self._renderer, InlineExecutor())
+
+    def list_documents(self, *, has_archives: Callable[[FeedState], bool]) -> Iterator[ListedDocument]:
+        """Yield all documents, those of one feed together; archives only of feeds for which `has_archives` is true."""
+        with self._catalog.read_transaction() as catalog:
+            identity = f"{catalog.catalog_id()} {syndication.site_fingerprint(self._site)}"
+            feeds = [state for state in catalog.feeds() if syndication.exists(state, self._site)]
+        for state in feeds:
+            last = syndication.archive_count(state, self._site) if has_archives(state) else 0
+            for archive in range(last + 1):
+                revision = syndication.document_revision(state, archive, self._site)
+                # a plain tuple, because manifests of earlier versions contain its `repr`
+                digest = f"{revision and tuple(revision)} {identity}" if archive else f"{state.digest} {last}"
+                for format_ in FORMATS:
+                    yield ListedDocument(DocumentPath(state.path, format_, archive), digest)
+
+    def render_documents(
+        self, document_paths: Sequence[DocumentPath], *, has_archives: Callable[[FeedState], bool]
+    ) -> Iterator[tuple[DocumentPath, Document]]:
+        """Render listed documents of one feed, or of one of its archives.
+
+        Documents of a feed for which `has_archives` is false don't link to an archive.
+        """
+        path, archive = document_paths[0].feed, document_paths[0].archive
+        with self._catalog.read_transaction() as catalog:
+            state = catalog.feed(path)
+            assert state is not None, "it was listed"
+            content = self._renderer.load_content(catalog, state, archive)
+        feed = self._renderer.render_feed(state, content, archive)
+        if not has_archives(state):
+            feed = replace(feed, prev_archive_url=None)
+        for document_path in document_paths:
+            rendered = self._renderer.render_document(document_path, feed, state, content.changed)
+            self._versions.record(document_path, rendered, state, min(self._site.limit, state.entries))
+            yield document_path, rendered.document
+
+    def list_article_pages(self) -> Iterator[ListedArticlePage]:
+        """Yield the pages of all published articles, by path."""
+        after, fingerprint = "", syndication.site_fingerprint(self._site)
+        names = {state.path: state.name for state in self.page_queries.feeds().feeds}
+        while True:
+            with self._catalog.read_transaction() as catalog:
+                batch = catalog.published_pages(after, _BATCH)
+            for path, articles in groupby(batch, itemgetter(0)):
+                after, (_, file, feeds, *state) = path, next(articles)
+                feed_names = [names.get(feed) for feed in names_by_feed(feeds)]  # the page links to existing feeds
+                yield ListedArticlePage(path, file, digest_of(fingerprint, file, feed_names, *state))
+            if len(batch) < _BATCH:
+                return
+
+    def list_linked_files(self) -> Iterator[str]:
+        """Yield the paths below the content folder to which articles link; not all of them exist."""
+        after = ""
+        while True:
+            with self._catalog.read_transaction() as catalog:
+                targets = catalog.linked_files(after, _BATCH)
+            yield from (target.removeprefix("/") for target in targets)
+            if len(targets) < _BATCH:
+                return
+            after = targets[-1]
+
+    def save_versions(self) -> None:
+        """Write the versions of the rendered documents to the catalog. Raise `CatalogError` if it can't be written."""
+        self._versions.save()

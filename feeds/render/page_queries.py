@@ -1,0 +1,178 @@
+"""The content of pages for people: a feed, an article, all feeds. Each result is of one consistent revision."""
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import NamedTuple
+
+from feeds.catalog import CatalogReader, EntryRecord
+from feeds.core import paths, syndication
+from feeds.core.model import Article, Entry, Feed, FeedState, Site
+from feeds.core.parse.links import file_target
+from feeds.render.document_path import DocumentPath
+from feeds.render.queue import InlineExecutor, Priority, RenderQueue
+from feeds.render.renderer import DocumentRenderer
+
+_MAX_DEPTH = 6  # folders below an article's own folder, with the file's name
+
+
+@dataclass(frozen=True, slots=True)
+class FeedPage:
+    """The content of the page of a feed, or of one of its archives."""
+
+    feed: Feed
+    state: FeedState
+    feeds: list[FeedState]  # all published feeds, the site's first, the others by path; only for the site's page
+    changed: datetime
+
+
+class ArticlePage(NamedTuple):
+    """The content of the page of an article: its entry, the feeds that contain it, and when that last changed."""
+
+    entry: Entry
+    feeds: list[FeedState]
+    changed: datetime
+
+
+class PublishedFeeds(NamedTuple):
+    """All published feeds, the site's first, the others by path, and when anything last changed."""
+
+    feeds: list[FeedState]
+    changed: datetime
+
+
+class SiblingFile(NamedTuple):
+    """A file beside an article: the path of the article's file, and the file's path in the article's folder."""
+
+    article_path: str
+    name: str
+
+
+class UnpublishedArticle(NamedTuple):
+    """An article as it would be published, and a token of the catalog's state, which differs after every change."""
+
+    record: EntryRecord
+    entry: Entry
+    state: str
+
+
+class PageQueries:
+    """Reads the catalog for pages, and renders the entries that they show."""
+
+    def __init__(
+        self,
+        reading: Callable[[], AbstractContextManager[CatalogReader]],
+        site: Site,
+        renderer: DocumentRenderer,
+        executor: RenderQueue | InlineExecutor,
+    ) -> None:
+        """Prepare queries.
+
+        Args:
+            reading: opens a read transaction of the catalog.
+            site: the site.
+            renderer: renders entries.
+            executor: runs the renderer.
+        """
+        self._reading = reading
+        self._site = site
+        self._renderer = renderer
+        self._executor = executor
+
+    def is_removed(self, path: str) -> bool:
+        """Return whether a document or a page at a path was published once and no longer is."""
+        document_path = DocumentPath.parse(path)
+        feed = document_path.feed if document_path else path.strip("/")
+        with self._reading() as catalog:
+            state = catalog.feed(feed)
+            if state is None:
+                return self._site.pages and catalog.was_page(path)
+        return state.published and not syndication.exists(state, self._site)
+
+    def feed(self, path: str, archive: int = 0) -> FeedPage | None:
+        """Return the page of a feed, or of one of its archives; None if that is not published."""
+        with self._reading() as catalog:
+            state = catalog.feed(path)
+            if state is None or syndication.document_revision(state, archive, self._site) is None:
+                return None
+            content = self._renderer.load_content(catalog, state, archive)
+            feeds = [] if path or archive else self._published(catalog)
+            changed = state.changed if path else catalog.committed_at(catalog.revision())
+        key = f"feed {state.revision} {state.archive_revision} {path} {archive}"
+        priority = Priority.ARCHIVE if archive else Priority.PAGE
+
+        def job() -> Feed:
+            return self._renderer.render_feed(
+                state, content, archive, after_each=lambda: self._executor.yield_to_more_urgent(priority)
+            )
+
+        return FeedPage(self._executor.run(key, job, priority), state, feeds, changed)
+
+    def article(self, path: str) -> ArticlePage | None:
+        """Return the page of the published article at a path; None if there is none."""
+        with self._reading() as catalog:
+            record = catalog.entry_at_page(path)
+            if record is None:
+                return None
+            feeds = self._feeds_of(catalog, record.article)
+            changed = catalog.committed_at(record.revision)
+        key = f"article {record.hash} {path}"
+        entry = self._executor.run(key, lambda: self._renderer.render_entry(record, for_page=True))
+        return ArticlePage(entry, feeds, changed)
+
+    def sibling_file(self, path: str, *, live: bool) -> SiblingFile | None:
+        """Return the file beside an article that may be at a path; `live`: of published articles only."""
+        parts = path.split("/")[1:]
+        names = dict[str, str]()
+        for depth in range(len(parts) - 1, max(0, len(parts) - _MAX_DEPTH), -1):
+            folder = "/" + "/".join(parts[:depth])
+            names |= {
+                page: "/".join(parts[depth:]) for page in (f"{folder}/", folder, f"{folder}.html", f"{folder}.htm")
+            }
+        with self._reading() as catalog:
+            files = catalog.paths_by_page(list(names), live=live)
+        return next((SiblingFile(files[page], name) for page, name in names.items() if page in files), None)
+
+    def is_linked(self, path: str, *, live: bool) -> bool:
+        """Return whether an article links to a file below the content folder; `live`: a published article."""
+        with self._reading() as catalog:
+            return catalog.is_linked(file_target(path), live=live)
+
+    def belongs_to_pages(self, path: str) -> bool:
+        """Return whether the pages of published articles exclude a file at a path, because a folder would be a page.
+
+        `/x.png` is excluded by the page `/x.png/`, and `/x.html/y.png` by the page `/x.html`.
+        """
+        folders = path.split("/")[1:-1]
+        above = ("/" + "/".join(folders[:depth]) for depth in range(1, len(folders) + 1))
+        pages = [page for folder in above for page in paths.pages_of_file(folder)]
+        with self._reading() as catalog:
+            return catalog.has_pages_below(path) or any(catalog.entry_at_page(page) for page in pages)
+
+    def is_of_draft(self, path: str) -> bool:
+        """Return whether a file below the content folder belongs to an article that is not published."""
+        with self._reading() as catalog:
+            return catalog.is_of_draft(path)
+
+    def unpublished_article(self, path: str) -> UnpublishedArticle | None:
+        """Return the article of a file as it would be published, for a preview; None if there is none."""
+        with self._reading() as catalog:
+            record, state = catalog.entry_of_file(path), catalog.change_token()
+            if record is None:
+                return None
+        key = f"preview {record.hash} {path}"
+        entry = self._executor.run(key, lambda: self._renderer.render_entry(record, for_page=False))
+        return UnpublishedArticle(record, entry, state)
+
+    def feeds(self) -> PublishedFeeds:
+        """Return all published feeds."""
+        with self._reading() as catalog:
+            return PublishedFeeds(self._published(catalog), catalog.committed_at(catalog.revision()))
+
+    def _published(self, catalog: CatalogReader) -> list[FeedState]:
+        return [state for state in catalog.feeds() if syndication.exists(state, self._site)]
+
+    def _feeds_of(self, catalog: CatalogReader, article: Article) -> list[FeedState]:
+        feed_paths = [feed.path for feed in syndication.feeds_of(article, self._site)]
+        return [state for state in catalog.feeds_by_path(feed_paths) if syndication.exists(state, self._site)]

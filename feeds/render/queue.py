@@ -1,0 +1,137 @@
+"""The one thread that renders, and the requests that wait for it.
+
+Several threads would compete for the interpreter lock. A request waits for a second at most. Jobs run by priority:
+documents that clients poll, documents that are requested for the first time, pages, archives. A crawler requests
+thousands of all but the first kind. A long job yields to more urgent ones.
+"""
+
+import itertools
+import queue
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable
+from concurrent.futures import Future
+from enum import IntEnum
+from typing import Any, NamedTuple, TypeVar
+
+from feeds.core.errors import FeedsError
+
+T = TypeVar("T")
+
+_RENDER_TIMEOUT_S = 1.0  # from the first request for a job
+
+
+class Priority(IntEnum):
+    """What a job is for. The lowest number runs first."""
+
+    POLLED = 0  # a live document of which an earlier version is cached
+    DOCUMENT = 1
+    PAGE = 2
+    ARCHIVE = 3
+
+
+# jobs that may wait; the same numbers of requests may wait for them on an asynchronous server (`feeds.web.concurrency`)
+MAX_WAITING = {Priority.POLLED: 1_000, Priority.DOCUMENT: 200, Priority.PAGE: 50, Priority.ARCHIVE: 50}
+
+
+class RenderQueueFull(FeedsError):
+    """Too many jobs are waiting, or a job takes too long; repeat the request soon."""
+
+
+class _Job(NamedTuple):
+    """A job in the queue, in the order in which jobs run."""
+
+    priority: Priority
+    number: int
+    key: str
+    call: Callable[[], Any]
+
+
+class _PendingResult(NamedTuple):
+    """The result of a job that waits or runs, and when the job was first requested, by the monotonic clock."""
+
+    requested_at: float
+    future: Future[Any]
+
+
+class InlineExecutor:
+    """Runs each job in the calling thread."""
+
+    def run(self, _key: str, job: Callable[[], T], _priority: Priority = Priority.PAGE) -> T:
+        """Run a job and return its result."""
+        return job()
+
+    def yield_to_more_urgent(self, _priority: Priority) -> None:
+        """Do nothing: no other job waits."""
+
+
+class RenderQueue:
+    """Runs one job at a time, and once for all requests that have the same key while it waits or runs."""
+
+    def __init__(self) -> None:
+        self._jobs: queue.PriorityQueue[_Job] = queue.PriorityQueue()
+        self._pending: dict[str, _PendingResult] = {}  # by key
+        self._waiting: Counter[Priority] = Counter()
+        self._numbers = itertools.count()
+        self._lock = threading.Lock()
+        self._thread: threading.Thread | None = None
+
+    def run(self, key: str, job: Callable[[], T], priority: Priority = Priority.PAGE) -> T:
+        """Queue a job, unless one with its key is queued, and return its result.
+
+        Raise the exceptions of the job, or `RenderQueueFull`.
+        """
+        pending = self._queue(key, job, priority)
+        try:
+            result: T = pending.future.result(max(0.0, pending.requested_at + _RENDER_TIMEOUT_S - time.monotonic()))
+        except TimeoutError:
+            raise RenderQueueFull("this takes long to render") from None
+        return result
+
+    def submit(self, key: str, job: Callable[[], Any], priority: Priority = Priority.PAGE) -> None:
+        """Queue a job, unless one with its key is queued, and don't wait for it. Raise `RenderQueueFull`."""
+        self._queue(key, job, priority)
+
+    def _queue(self, key: str, job: Callable[[], Any], priority: Priority) -> _PendingResult:
+        with self._lock:
+            pending = self._pending.get(key)
+            if pending is None:
+                if self._waiting[priority] >= MAX_WAITING[priority]:
+                    raise RenderQueueFull("too much is to be rendered")
+                self._waiting[priority] += 1
+                pending = self._pending[key] = _PendingResult(time.monotonic(), Future())
+                self._jobs.put(_Job(priority, next(self._numbers), key, job))
+            if self._thread is None or not self._thread.is_alive():  # no thread survives a fork
+                self._thread = threading.Thread(target=self._work, name="render", daemon=True)
+                self._thread.start()
+        return pending
+
+    def yield_to_more_urgent(self, priority: Priority) -> None:
+        """Run all queued jobs that are more urgent than the running one, which calls this between its steps."""
+        while threading.current_thread() is self._thread:
+            with self._jobs.mutex:
+                if not self._jobs.queue or self._jobs.queue[0].priority >= priority:
+                    return
+            self._run_next()
+
+    def _work(self) -> None:
+        while True:
+            self._run_next()
+
+    def _run_next(self) -> None:
+        job = self._jobs.get()
+        future = self._pending[job.key].future
+        try:
+            result = job.call()
+        except BaseException as error:  # the requests that wait for the job raise it
+            self._remove(job)
+            future.set_exception(error)
+        else:
+            self._remove(job)
+            future.set_result(result)
+
+    def _remove(self, job: _Job) -> None:
+        with self._lock:
+            del self._pending[job.key]
+            self._waiting[job.priority] -= 1

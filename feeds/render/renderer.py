@@ -1,0 +1,222 @@
+"""Rendering: the records of a feed become entries with HTML, and these a document of at most the allowed size."""
+
+import hashlib
+import logging
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import NamedTuple
+
+from feeds.catalog import CatalogReader, EntryRecord
+from feeds.core import syndication
+from feeds.core.errors import ArticleError
+from feeds.core.formats import FORMATS, Format
+from feeds.core.model import Article, Content, Document, Entry, Feed, FeedState, Site, Tombstone
+from feeds.core.parse.content import MarkdownRenderer, plain_text_content
+from feeds.core.parse.links import Links
+from feeds.render.document_path import DocumentPath
+from feeds.render.lru import LRUCache
+from feeds.render.sandbox import TOO_LONG, CpuBudget, Sandbox
+
+_LOG = logging.getLogger(__name__)
+_SANDBOX_CPU_S = 5.0  # per article: five times the limit of the publisher, so that published articles pass
+_CPU_S_PER_ARTICLE = 0.2  # that every article of a document may take
+_SHARED_CPU_S = 5.0  # that all articles of a document together may take beyond that
+_MAX_CPU_S_PER_CHAR = 2e-6  # an upper bound, for a render in this process, which can't be interrupted
+_ENTRY_OVERHEAD_BYTES = 2_000  # memory that an entry takes besides its text
+_MAX_DOCUMENT_BYTES = 16 << 20  # if the site sets no limit: aggregators stop at 15 MB
+_MAX_FAILED = 10_000  # articles whose failures are cached
+
+
+class DocumentContent(NamedTuple):
+    """What a document contains, as the catalog has it."""
+
+    records: list[EntryRecord]
+    changed: datetime  # when the records or tombstones last changed
+    began: datetime  # when the site's first revision was committed
+    tombstones: Sequence[Tombstone] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class RenderedDocument:
+    """A document, and how much of its feed fits in it."""
+
+    document: Document
+    full_entries: int  # entries that were not shortened
+    oldest: datetime | None  # when its last entry was published
+
+
+def markdown_renderer(site: Site) -> Sandbox | MarkdownRenderer:
+    """Return the renderer of a site's articles. Python-Markdown may take long, and runs in a process of its own."""
+    return Sandbox(_SANDBOX_CPU_S) if site.markdown == "python-markdown" else MarkdownRenderer(site.markdown)
+
+
+class DocumentRenderer:
+    """Renders documents, and caches entries, which several feeds share. For any number of threads."""
+
+    def __init__(self, site: Site, max_bytes: int) -> None:
+        """Cache up to `max_bytes` of entries, and as many bytes of entries in the syntax of a format."""
+        self._site = site
+        self._markdown = markdown_renderer(site)
+        self._entries = LRUCache[Entry](
+            max_bytes, lambda entry: sys.getsizeof(entry.html) + len(entry.summary) + _ENTRY_OVERHEAD_BYTES
+        )
+        self._failed = LRUCache[str](_MAX_FAILED, lambda _: 1)  # the reasons, until the article changes
+        self._formatted = LRUCache[tuple[Entry, bytes]](max_bytes, lambda formatted: len(formatted[1]))
+
+    def prepare(self) -> None:
+        """Start the process of the sandbox, if there is one, and import the modules of the formats."""
+        self._markdown.start()
+        for format_ in FORMATS:
+            format_.import_module()
+
+    def load_content(self, catalog: CatalogReader, state: FeedState, archive: int = 0) -> DocumentContent:
+        """Return the content of a feed's live document, or of one of its archives."""
+        began = catalog.first_committed_at()
+        if archive == 0:
+            limit = self._site.limit
+            records = catalog.newest_entries(state.path, limit)
+            return DocumentContent(records, state.changed, began, catalog.tombstones(state.path, limit))
+        skip = (archive - 1) * self._site.limit
+        if not syndication.is_full_archive(state, archive, self._site):
+            records = catalog.oldest_entries(state.path, state.entries, state.entries - skip, skip)
+            return DocumentContent(records, max(state.changed, catalog.committed_at(state.renumbered_revision)), began)
+        records = catalog.oldest_entries(state.path, state.entries, self._site.limit, skip)
+        changed = catalog.committed_at(max([state.renumbered_revision, *(record.revision for record in records)]))
+        return DocumentContent(records, changed, began)
+
+    def render_entry(self, record: EntryRecord, *, for_page: bool) -> Entry:
+        """Return the entry of one article, with its full text even if feeds have summaries only.
+
+        A page shows the article's image itself, so the text doesn't contain it.
+        """
+        site = replace(self._site, text="full", image_in_text=self._site.image_in_text and not for_page)
+        return self._entry(record) if site == self._site else self._render_entry(record, site)[0]
+
+    def render_feed(
+        self,
+        state: FeedState,
+        content: DocumentContent,
+        archive: int = 0,
+        *,
+        after_each: Callable[[], None] = lambda: None,
+    ) -> Feed:
+        """Return a feed, or one of its archives, with its entries.
+
+        Once the texts exceed the size limit, that text and all older ones are omitted.
+
+        Args:
+            state: the feed.
+            content: the feed's content, from `load_content`.
+            archive: the archive, or 0 for the live document.
+            after_each: called after each article that had to be rendered.
+        """
+        entries = list[Entry]()
+        budget = CpuBudget(_CPU_S_PER_ARTICLE, _SHARED_CPU_S)
+        bytes_left = self._max_bytes(archive)
+        for record in content.records:
+            entry = self._entries.get(_key(record))
+            if entry is None:
+                entry = self._entry(record, budget)
+                after_each()
+            if entry.html is not None:
+                bytes_left -= len(entry.html)
+                entry = replace(entry, html=None) if bytes_left < 0 else entry
+            entries.append(entry)
+        return syndication.build_feed(state, entries, self._site, archive, content.tombstones, began=content.began)
+
+    def render_document(
+        self, document_path: DocumentPath, feed: Feed, state: FeedState, changed: datetime
+    ) -> RenderedDocument:
+        """Return a document of at most the allowed size, which is checked before its entries are joined."""
+        site, max_bytes, format_ = self._site, self._max_bytes(document_path.archive), document_path.format
+        entries = self._format_entries(format_, feed)
+        sizes = list(map(len, entries))
+        body = format_.render_document(feed, entries) if sum(sizes) <= max_bytes else b""
+        while max(sum(sizes), len(body)) > max_bytes:
+            smaller = syndication.shrink_to_fit(feed.entries, max(sum(sizes), len(body)) - max_bytes, sizes)
+            if smaller == feed.entries or (document_path.archive and len(smaller) < len(feed.entries)):
+                _LOG.warning("%s: larger than allowed, though it has summaries only", document_path.path)
+                body = body or format_.render_document(feed, entries)
+                break
+            prev_archive_url = feed.prev_archive_url
+            if prev_archive_url and len(smaller) < len(feed.entries):
+                prev_archive_url = syndication.build_feed(state, smaller, site, began=feed.updated).prev_archive_url
+            feed = replace(feed, entries=smaller, prev_archive_url=prev_archive_url)
+            entries = self._format_entries(format_, feed)
+            sizes = list(map(len, entries))
+            body = format_.render_document(feed, entries) if sum(sizes) <= max_bytes else b""
+        digest = hashlib.sha256(body).hexdigest()[:32]
+        is_immutable = bool(document_path.archive) and syndication.is_full_archive(state, document_path.archive, site)
+        full_entries = sum(entry.html is not None or site.text == "summary" for entry in feed.entries)
+        document = Document(document_path.path, format_.content_type, body, digest, changed, is_immutable)
+        return RenderedDocument(document, full_entries, feed.entries[-1].published if feed.entries else None)
+
+    def _max_bytes(self, archive: int) -> int:
+        """Return the largest size of a document, in bytes."""
+        return max(self._site.max_size, _MAX_DOCUMENT_BYTES) if archive else self._site.max_size or _MAX_DOCUMENT_BYTES
+
+    def _format_entries(self, format_: Format, feed: Feed) -> list[bytes]:
+        return [self._format_entry(format_, entry, feed) for entry in feed.entries]
+
+    def _format_entry(self, format_: Format, entry: Entry, feed: Feed) -> bytes:
+        """Return an entry in the syntax of a format. Feeds that contain the same entry share the result."""
+        key = (format_.name, entry.id, entry.html is None)  # the hash of a whole entry takes longer than the rest
+        cached = self._formatted.get(key)
+        if cached is not None and cached[0] == entry:
+            return cached[1]
+        formatted = format_.render_entry(entry, feed)
+        self._formatted.put(key, (entry, formatted))
+        return formatted
+
+    def _entry(self, record: EntryRecord, budget: CpuBudget | None = None) -> Entry:
+        key = _key(record)
+        entry = self._entries.get(key)
+        if entry is None:  # two threads seldom render the same entry, and that costs less than to wait
+            entry, is_cacheable = self._render_entry(record, self._site, budget)
+            if is_cacheable:
+                self._entries.put(key, entry)
+        return entry
+
+    def _render_entry(self, record: EntryRecord, site: Site, budget: CpuBudget | None = None) -> tuple[Entry, bool]:
+        """Return an article's entry, and whether it can be cached: not if memory or time was missing."""
+        article, id_ = record.article, record.id
+        url, prefix = syndication.base_url(article, self._site), syndication.anchor_prefix(id_)
+        files = syndication.files_of(article, self._site)
+        links = record.links._replace(site_url=files.site_url, own_url=files.own_url)
+        content, is_cacheable = None, True
+        had_whole_budget = budget is None or budget.is_untouched
+        if self._failed.get(_key(record)) is None:
+            try:
+                content = self._render_content(article, url, prefix, links, budget)
+            except (ArticleError, ValueError, RecursionError, MemoryError) as error:  # only this article is affected
+                reason = error.reason if isinstance(error, ArticleError) else f"{type(error).__name__}: {error}"
+                _LOG.warning("%s: shown as plain text: %s", article.path, reason)
+                # in another document, or later, there may be enough memory or time
+                is_cacheable = not isinstance(error, MemoryError) and (
+                    had_whole_budget or not reason.startswith(TOO_LONG)
+                )
+                if is_cacheable:
+                    self._failed.put(_key(record), reason)
+        content = content or plain_text_content(article.body, article.summary)
+        return syndication.build_entry(article, id_, content, site), is_cacheable
+
+    def _render_content(
+        self, article: Article, url: str, prefix: str, links: Links, budget: CpuBudget | None
+    ) -> Content:
+        """Render an article's text within the rest of a budget. Raise `ArticleError` if it can't be rendered."""
+        if isinstance(self._markdown, Sandbox):
+            return self._markdown.render(article.body, article.summary, url, prefix, article.title, links, budget)
+        if budget and len(article.body) * _MAX_CPU_S_PER_CHAR > budget.seconds:
+            raise ArticleError(f"{TOO_LONG}, with the other articles of its feed; split it")
+        started = time.thread_time()
+        content = self._markdown.render(article.body, article.summary, url, prefix, article.title, links)
+        if budget:
+            budget.spend(time.thread_time() - started)
+        return content
+
+
+def _key(record: EntryRecord) -> tuple[str, str, str]:
+    return record.hash, record.id, record.path

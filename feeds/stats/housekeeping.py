@@ -1,0 +1,27 @@
+"""Rolls up finished days where no worker does it: in `feeds build`, and in a publisher. Imports little."""
+
+from contextlib import suppress
+from datetime import UTC, datetime
+
+from feeds.catalog import Catalog
+from feeds.core.errors import CatalogError
+
+
+class StatsHousekeeping:
+    """Rolls up finished days and erases their deleted sources. The next run continues what failed in this one."""
+
+    def __init__(self, catalog: Catalog, keep_days: int) -> None:
+        self._catalog = catalog
+        self._keep_days = keep_days
+
+    def run(self) -> None:
+        """Do what is due. Without finished days, this costs one query."""
+        now = datetime.now(UTC)
+        with suppress(CatalogError):
+            with self._catalog.read_stats() as stats:
+                days = stats.open_days()
+            if days and days[0] < f"{now:%Y-%m-%d}":
+                from feeds.stats.rollup import roll_up_finished_days  # most runs need none of its imports
+
+                roll_up_finished_days(self._catalog, now, self._keep_days)
+            self._catalog.erase_closed_days()

@@ -1,0 +1,45 @@
+"""The address of the client that sent a request. It is never stored."""
+
+import re
+from wsgiref.types import WSGIEnvironment
+
+from feeds.stats.client_networks import client_network, is_public
+
+MAX_ADDRESS_CHARS = 64  # of an address and its port
+PROXY_HEADERS = ("HTTP_X_FORWARDED_FOR", "HTTP_FORWARDED", "HTTP_VIA", "HTTP_X_REAL_IP")  # that proxies add
+_WITH_PORT = re.compile(r"\[([0-9a-fA-F:.]+)\](?::\d+)?|([0-9.]+)(?::\d+)?|([0-9a-fA-F:.]+)")
+
+
+class ClientAddressResolver:
+    """Finds a client's address: in the header that the site's own proxy sets, or that of the connection."""
+
+    def __init__(self, header: str | None) -> None:
+        """Use the header that `server.client_header` names; None if no proxy is configured."""
+        self.environ_key = header and f"HTTP_{header.upper().replace('-', '_')}"
+
+    def raw_address(self, environ: WSGIEnvironment) -> str:
+        """Return the header's value or the connection's address; "" if an unconfigured proxy sent the request."""
+        if self.environ_key:
+            return environ.get(self.environ_key, "")  # type: ignore[no-any-return]
+        if not environ.keys().isdisjoint(PROXY_HEADERS):
+            return ""
+        return environ.get("REMOTE_ADDR", "")  # type: ignore[no-any-return]
+
+    def network(self, raw_address: str) -> str | None:
+        """Return the IPv4 address or the /64 of the IPv6 address in a raw address; None if it has no address."""
+        if self.environ_key:
+            # the last address is the one that the site's own proxy saw; a client can forge those before it
+            return client_network(without_port(raw_address[-MAX_ADDRESS_CHARS:].rpartition(",")[2].strip()))
+        return client_network(raw_address)
+
+    def trusted_network(self, environ: WSGIEnvironment) -> str | None:
+        """Return a request's network if it surely is the client's own, and not one that many clients share."""
+        raw_address = self.raw_address(environ)
+        client = self.network(raw_address)
+        return client if client and (self.environ_key or is_public(raw_address)) else None
+
+
+def without_port(address: str) -> str:
+    """Return an address without its port and brackets; "" if it is invalid."""
+    match = _WITH_PORT.fullmatch(address[:MAX_ADDRESS_CHARS])
+    return next(filter(None, match.groups()), "") if match else ""

@@ -1,0 +1,156 @@
+"""Counts the polls of one worker in a thread; a request only appends to a queue."""
+
+import atexit
+import datetime as dt
+import logging
+import os
+import threading
+import time
+from collections import Counter, deque
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+from wsgiref.types import WSGIEnvironment
+
+from feeds.catalog import Catalog
+from feeds.core.errors import FeedsError
+from feeds.stats.counter import Poll, PollCounter
+from feeds.stats.rollup import roll_up_finished_days
+from feeds.web.cached_response import ResponseInfo
+from feeds.web.client_address import MAX_ADDRESS_CHARS, ClientAddressResolver
+from feeds.web.middleware import RecordPoll
+
+_LOG = logging.getLogger(__name__)
+_DRAIN_INTERVAL_S = 0.2
+_WRITE_INTERVAL_S = 10.0
+_MAX_QUEUED = 100_000  # requests; beyond that the oldest are dropped, to bound memory
+_MAX_DISTINCT = 20_000  # different requests that are held before they are classified
+_ROLLUP_TIME = dt.time(0, 5)  # by when all processes have written their counts of the day before
+_MAX_AGENT_CHARS = 500
+
+_Request = tuple[str, str, ResponseInfo]  # User-Agent, raw client address, response
+
+
+class PollRecorder:
+    """A queue of polls, and the thread that counts them and writes the counts to the catalog."""
+
+    def __init__(
+        self, catalog: Catalog, clients: ClientAddressResolver, keep: int, on_polls: Callable[[str, int], Any]
+    ) -> None:
+        """Prepare to count.
+
+        Args:
+            catalog: where the counts are written.
+            clients: finds the address of a request's client.
+            keep: days for which daily counts are kept.
+            on_polls: called with a kind of client and its number of polls.
+        """
+        self._catalog = catalog
+        self._clients = clients
+        self._keep = keep
+        self._on_polls = on_polls
+        self._counter = PollCounter(catalog)
+        self._queue: deque[_Request] = deque(maxlen=_MAX_QUEUED)
+        self._previous_queue: deque[_Request] = deque()  # a request that is just being recorded may still append here
+        self._requests: Counter[_Request] = Counter()
+        self._counting = threading.Lock()
+        self._rolled_up = ""  # the day before which all days are rolled up
+        self._last_error = ""
+        self._stopping = threading.Event()
+        self._thread: threading.Thread | None = None
+        self.record = self._recording_function()
+
+    def start(self) -> None:
+        """Start the thread, also in processes that a server forks later; when a process ends, it writes its counts."""
+        os.register_at_fork(after_in_child=self._start_thread)
+        self._start_thread()
+        atexit.register(self.flush)
+
+    def _start_thread(self) -> None:
+        self._thread = threading.Thread(target=self._run, name="polls", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End the thread and write the counts to the catalog."""
+        self._stopping.set()
+        if self._thread:
+            self._thread.join()
+        atexit.unregister(self.flush)
+        self.flush()
+
+    def _recording_function(self) -> RecordPoll:
+        """Return the function that records a poll. Each call or slice in it costs 1 % of the request rate."""
+        environ_key, raw_address = self._clients.environ_key, self._clients.raw_address
+
+        def record(environ: WSGIEnvironment, response: ResponseInfo) -> None:
+            agent = environ.get("HTTP_USER_AGENT", "")
+            address = environ.get(environ_key, "") if environ_key else raw_address(environ)
+            if len(agent) > _MAX_AGENT_CHARS or len(address) > MAX_ADDRESS_CHARS:
+                agent, address = agent[:_MAX_AGENT_CHARS], address[-MAX_ADDRESS_CHARS:]
+            self._queue.append((agent, address, response))
+
+        return record
+
+    def _run(self) -> None:
+        written_at = time.monotonic()
+        while not self._stopping.wait(_DRAIN_INTERVAL_S):
+            try:
+                self._drain()
+                if time.monotonic() - written_at >= _WRITE_INTERVAL_S:
+                    written_at = time.monotonic()
+                    self._write()
+            except FeedsError as error:
+                if str(error) != self._last_error:  # log it once, not every ten seconds
+                    _LOG.warning("the statistics can't be written now; they are kept and written later: %s", error)
+                self._last_error = str(error)
+            except Exception:  # serving continues
+                _LOG.exception("the polls could not be counted")
+
+    def flush(self) -> None:
+        """Write all counts to the catalog. Log an error instead of raising it."""
+        try:
+            self._drain()
+            self._drain()  # the queue that was filled until now is counted by the second call
+            self._write()
+        except Exception as error:
+            _LOG.warning("the last polls were not counted: %s", error)
+
+    def _drain(self) -> None:
+        """Count the requests of the previous queue, equal ones as one, and replace the queue."""
+        with self._counting:
+            requests, self._previous_queue = self._previous_queue, self._queue
+            self._queue = deque(maxlen=_MAX_QUEUED)
+            self._requests.update(requests)
+            if len(self._requests) > _MAX_DISTINCT:
+                self._classify()
+
+    def _classify(self) -> None:
+        requests, self._requests = self._requests, Counter()
+        day = f"{datetime.now(UTC):%Y-%m-%d}"
+        for (agent, address, response), count in requests.items():
+            client = self._clients.network(address) or ""
+            poll = Poll(
+                response.path,
+                agent,
+                client,
+                response.status,
+                response.is_conditional,
+                response.size,
+                response.saved,
+            )
+            kind = self._counter.add(day, poll, count)
+            if kind:
+                self._on_polls(kind, count)
+
+    def _write(self) -> None:
+        with self._counting:
+            self._classify()
+        self._counter.write()
+        now = datetime.now(UTC)
+        today = f"{now:%Y-%m-%d}"
+        if self._rolled_up != today:
+            roll_up_finished_days(self._catalog, now, self._keep)
+            # in the first minutes of a day, other processes may still write counts of the day before
+            self._rolled_up = today if now.time() > _ROLLUP_TIME else ""
+        self._catalog.erase_closed_days()
+        self._last_error = ""

@@ -1,0 +1,29 @@
+"""A limit for clients that request the same document repeatedly without a validator.
+
+It spares bandwidth and is no protection against attacks: it doesn't apply where the client's address is unknown, as
+behind a proxy that isn't configured. Its memory is bounded, and emptied every minute.
+"""
+
+from wsgiref.types import WSGIEnvironment
+
+from feeds.web.client_address import ClientAddressResolver
+from feeds.web.fixed_window import FixedWindowCounter
+
+_MAX_KEYS = 100_000  # pairs of a client and a document
+
+
+class RateLimiter:
+    """Counts the unconditional requests of each client for each document, per minute."""
+
+    def __init__(self, limit: int, clients: ClientAddressResolver) -> None:
+        """Allow `limit` requests a minute; 0 allows any number."""
+        self._limit = limit
+        self._clients = clients
+        self._requests = FixedWindowCounter(_MAX_KEYS)
+
+    def retry_after(self, environ: WSGIEnvironment, path: str) -> int:
+        """Count an unconditional request. Return the seconds to wait if it exceeds the limit, else 0."""
+        client = self._clients.trusted_network(environ) if self._limit else None
+        if client is None:
+            return 0
+        return self._requests.seconds_left() if self._requests.add((client, path)) > self._limit else 0

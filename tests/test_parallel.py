@@ -1,0 +1,46 @@
+"""Threads for what waits for others."""
+
+import threading
+
+import pytest
+
+from feeds.parallel import map_in_threads
+
+
+def test_results_come_in_order():
+    """Whichever call ends first, its result comes in its place."""
+    second_is_done = threading.Event()
+
+    def call(number):
+        if number == 1:
+            second_is_done.set()
+        elif number == 0:
+            assert second_is_done.wait(30)
+        return number * 10
+
+    assert list(map_in_threads(2, call, range(5))) == [0, 10, 20, 30, 40]
+
+
+def test_one_thread_is_the_current_one():
+    """With one thread, each call is made by the current thread, and only when its result is wanted."""
+    made = []
+    results = map_in_threads(1, lambda number: made.append((number, threading.get_ident())), range(3))
+    next(results)
+    assert made == [(0, threading.get_ident())]
+
+
+@pytest.mark.parametrize("at_once", [1, 2])
+def test_nothing_is_begun_after_an_error(at_once):
+    """When a call raises an exception the caller gets it, and calls that have not begun are not made."""
+    made = []
+
+    def call(number):
+        made.append(number)
+        if number == 1:
+            raise ValueError("no")
+        threading.Event().wait(0.01)  # or all could be over before the caller gets the error
+
+    with pytest.raises(ValueError, match="no"):
+        list(map_in_threads(at_once, call, range(10_000)))
+    assert 1 in made
+    assert len(made) < 10_000
