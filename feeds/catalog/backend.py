@@ -1,4 +1,8 @@
-"""The interface of a database that stores the catalog: everything in which SQLite and PostgreSQL differ."""
+"""The interface of a database that stores the catalog: everything in which SQLite and PostgreSQL differ.
+
+To support another database, implement `Database`, choose it in `feeds.catalog`, allow its URL in `feeds.config.values`,
+and write its types and migrations in `feeds.catalog.schema`.
+"""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager

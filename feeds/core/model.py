@@ -1,7 +1,8 @@
 """The data types of the domain: frozen dataclasses that every package shares.
 
 An *article* is what an author wrote, an *entry* its public form, a *feed* a format-neutral list of entries, newest
-first, and a *document* the bytes of one feed in one format. The types hold values and compute nothing.
+first, and a *document* the bytes of one feed in one format. The types hold values and compute nothing. A new kind of
+feed is added to `FeedKind` and `GROUPED_KINDS`, from which paths, lists and pages follow.
 """
 
 from dataclasses import dataclass, field

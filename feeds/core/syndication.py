@@ -1,7 +1,7 @@
 """The format-neutral rules of syndication: the feeds of an article, ids, URLs, entries and archives.
 
-Pure: articles in, entries and feeds out. The catalog stores the memberships that `feeds_of` returns and selects the
-articles of each feed.
+`feeds_of` decides in which feeds an article is: a new kind of feed begins there. The functions are pure: they turn
+articles into entries and feeds. The catalog stores the memberships and selects the articles of each feed.
 """
 
 import hashlib

@@ -1,4 +1,7 @@
-"""Decides, in one transaction, which article a file is a version of, its id, whether it is live, and in which feeds."""
+"""Decides, in one transaction, which article a file is a version of, its id, and whether it is live.
+
+In which feeds an article is, `feeds.core.syndication` has decided when its file was read.
+"""
 
 from collections.abc import Iterator
 from datetime import datetime

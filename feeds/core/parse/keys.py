@@ -1,4 +1,4 @@
-"""List the keys of front matter by field: this program's own, then those of other generators, themes and hosts.
+"""The keys of front matter, by field: this program's own, then those of other generators, themes and hosts.
 
 Keys are compared by `canonical_key`: `coverimage` stands for `coverImage`, `cover_image` and `Cover Image`. A field has
 the value of its first key with a usable value. A key may belong to several fields.
