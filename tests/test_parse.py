@@ -347,8 +347,8 @@ def test_a_key_may_be_said_again():
         ('{"a": ' + "[" * 100000 + "\n", 1, "front matter: nested too deep"),
         (b"---\ntitle: caf\xe9\n---\n", 2, "not UTF-8: byte 0xe9"),
         ("x".encode("utf-16"), 1, "saved as UTF-16"),
-        (b"", 1, "empty"),
-        (b" \n\x00\n", 1, "empty"),
+        (b"", 1, "the file is empty"),
+        (b" \n\x00\n", 1, "the file is empty"),
         (b"x" * (articles.MAX_FILE_BYTES + 1), 1, "larger than 1024 KiB"),
     ],
 )  # fmt: skip

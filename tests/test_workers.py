@@ -66,7 +66,7 @@ def logged(server, words):
     server.wait_for(lambda: server.log.read_text().count(words) > count)
 
 
-RELOADED, UNCHANGED = "the configuration is reloaded", "the configuration is unchanged"
+RELOADED, UNCHANGED = "the configuration is reloaded", "the configuration is valid again"
 NOT_RELOADED = "the configuration is not reloaded, the old one stays in effect: "
 
 

@@ -297,7 +297,7 @@ class _Service:
         try:
             settings = self._load_configuration()
             if settings == self._settings and not is_requested:
-                self._report_reloaded("unchanged")
+                self._report_reloaded("valid again, and the same as before")
                 return
             publish_loop = self._create_publish_loop(settings) if self._publish_loop else None
             replace_workers(settings)

@@ -159,7 +159,7 @@ def _decode(data: bytes) -> str:
     if data.isascii() and not data.translate(None, _CLEAN_ASCII):  # most English texts: decoding takes microseconds
         text = data.decode("ascii")
         if text.isspace() or not text:
-            raise ArticleError("empty")
+            raise ArticleError("the file is empty")
         return text
     try:
         text = data.decode("utf-8-sig")
@@ -167,7 +167,7 @@ def _decode(data: bytes) -> str:
         line = data.count(b"\n", 0, error.start) + 1
         raise ArticleError(f"not UTF-8: byte 0x{data[error.start]:02x}; save it as UTF-8", line) from None
     if not (text := clean(text)).strip():
-        raise ArticleError("empty")
+        raise ArticleError("the file is empty")
     return text
 
 
