@@ -197,10 +197,10 @@ def plural(count: int, noun: str) -> str:
 
 
 def advice(settings: config.Config) -> list[str]:
-    """Return what the owner should change before anybody subscribes; empty if there is nothing."""
+    """Return what the owner should change before the first run; empty if there is nothing."""
     host = settings.site_model.authority
     if host == "localhost" or host.replace(".", "").isdecimal():
-        return [f"ids contain {host} permanently: set site.url, or site.authority, before anybody subscribes"]
+        return [f"ids will contain {host} permanently: set site.url, or site.authority, before the first run"]
     return []
 
 

@@ -2,7 +2,8 @@
 
 An *article* is what an author wrote, an *entry* its public form, a *feed* a format-neutral list of entries, newest
 first, and a *document* the bytes of one feed in one format. The types hold values and compute nothing. A new kind of
-feed is added to `FeedKind` and `GROUPED_KINDS`, from which paths, lists and pages follow.
+feed is added to `FeedKind` and `GROUPED_KINDS`, from which paths, lists and pages follow; to `group_names` in
+`feeds.core.syndication`, which names the feeds of an article; and to `feeds.by` in `feeds.config.schema`.
 """
 
 from dataclasses import dataclass, field

@@ -1,7 +1,7 @@
 """The format-neutral rules of syndication: the feeds of an article, ids, URLs, entries and archives.
 
-`feeds_of` decides in which feeds an article is: a new kind of feed begins there. The functions are pure: they turn
-articles into entries and feeds. The catalog stores the memberships and selects the articles of each feed.
+`group_names` and `feeds_of` decide in which feeds an article is. The functions are pure: they turn articles into
+entries and feeds. The catalog stores the memberships and selects the articles of each feed.
 """
 
 import hashlib
@@ -57,6 +57,11 @@ class DocumentRevision(NamedTuple):
     archives: int  # the last revision that changed its full archives
 
 
+def group_names(article: Article, authors: Iterable[Author]) -> dict[FeedKind, Iterable[str]]:
+    """Return the names of an article's categories, tags and authors, by the kind of their feeds."""
+    return {"category": article.categories, "tag": article.tags, "author": [author.name for author in authors]}
+
+
 def feeds_of(article: Article, site: Site) -> list[FeedKey]:
     """Return the feeds of an article: the site's, and one for each category, tag and author with a slug.
 
@@ -64,11 +69,7 @@ def feeds_of(article: Article, site: Site) -> list[FeedKey]:
     """
     if not article.listed:
         return []
-    names: dict[FeedKind, Iterable[str]] = {
-        "category": article.categories,
-        "tag": article.tags,
-        "author": [author.name for author in _authors(article, site)],
-    }
+    names = group_names(article, _authors(article, site))
     feeds = {"": _SITE_FEED}
     for kind in site.by:
         for name in names[kind]:

@@ -1,8 +1,8 @@
 """The configuration of static hosts for an export: media types, caching and CORS, in the files that each host reads.
 
-An object store has no such file, and stores the headers of each object (`ObjectHeaders`). Both have the headers that
-`feeds serve` sends with a document, except those that depend on the time or on the catalog: the next scheduled change,
-and which archives are immutable.
+An object store has no such file, and stores the headers of each object (`ObjectHeaders`), without CORS and nosniff,
+which it can't store. The headers are those that `feeds serve` sends with a document, except those that depend on the
+time or on the catalog: the next scheduled change, and which archives are immutable. A new header is added to each host.
 """
 
 from collections.abc import Callable, Collection, Iterator, Mapping

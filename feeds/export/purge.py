@@ -1,5 +1,8 @@
 """Purging the caches in front of the export: by a command of the owner, or by a request for each URL.
 
+A CDN whose API needs a token or a body is purged by a command. `PURGE` in `feeds.config.values` is the syntax of
+requests.
+
 Only files that changed are purged. An export is complete whether or not its purge succeeds; paths that could not be
 purged are returned, to be purged later.
 """

@@ -2,6 +2,8 @@
 
 `PageRenderer` renders the page at a path, for `feeds serve` and for the export. A page has the same bytes on any host,
 port or path that it is served from: its links are relative, or as the configuration says.
+
+The wording is in `templates/`; notes on the formats are in this module.
 """
 
 import re

@@ -1,4 +1,7 @@
-"""The HTTP server's application: documents, pages, files of articles, and `/healthz`."""
+"""The HTTP server's application: documents, pages, files of articles, and `/healthz`.
+
+The headers that all documents or all pages have are chosen here (`document_response`, `page_response`).
+"""
 
 import os
 import sys

@@ -1,5 +1,7 @@
 """Prometheus metrics. Workers write their counts to files in a folder, and the publishing process sums them.
 
+`_CatalogCollector` has the values from the catalog, `WorkerMetrics` the counts of events, which `feeds.web` connects.
+
 PROMETHEUS_MULTIPROC_DIR names the folder. It must be set before this module is imported, so import the module only if
 metrics are enabled.
 """

@@ -218,10 +218,9 @@ class Lint:
         is_on_site = self._site.pages and url.startswith(f"{self._site.url}/")
         if is_on_site and page is None and syndication.page_conflict(article, self._site) is None:
             yield _KeyFinding("slug", "no-page", f"{url} can't be the address of a page")
-        names = {"category": article.categories, "tag": article.tags,
-                 "author": tuple(author.name for author in article.authors)}  # fmt: skip
+        names = syndication.group_names(article, article.authors)
         for kind in self._site.by:
-            for name in names.get(kind, ()):
+            for name in names[kind]:
                 normalised = f"{kind} {re.sub('[-_ ]', '', slugify(name))}"
                 self._spellings.setdefault(normalised, {}).setdefault(name, article.path)
 
