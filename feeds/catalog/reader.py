@@ -144,11 +144,6 @@ class CatalogReader(PageReader):
         chosen = _NEWEST if newest else _OLDEST
         return list(map(entry_record, self._connection.execute(chosen, {"feed": feed, "limit": limit, "skip": skip})))
 
-    def entries_by_key(self, keys: Sequence[int]) -> list[EntryRecord]:
-        """Return articles by their keys."""
-        statements = (RECORDS.where(t.articles.c.key.in_(chunk)) for chunk in t.chunks(list(keys)))
-        return [entry_record(row) for chosen in statements for row in self._connection.execute(chosen)]
-
     def newest_versions(self, feed: str, limit: int) -> list[EntryVersion]:
         """Return the identities of the newest entries of a feed and of their content."""
         rows = self._connection.execute(_VERSIONS, {"feed": feed, "limit": limit})
