@@ -351,6 +351,19 @@ def tables(file):
         return {name: {(c[1], c[3]) for c in raw.execute(f"PRAGMA table_info({name})")} for name in names}, indexes
 
 
+def test_a_recovery_continues_after_a_migration(state):
+    """A damaged catalog that an earlier version created again still waits for its first run after a migration."""
+    with contextlib.closing(sqlite3.connect(state)) as raw:
+        raw.executescript((Path(__file__).parent / "catalogs" / "11.sql").read_text("utf-8"))
+        raw.execute("INSERT INTO meta VALUES ('mended', '3')")
+        raw.commit()
+    with contextlib.closing(Catalog(state)) as catalog:
+        catalog.create()
+        with catalog.read_transaction() as reader:
+            assert reader.state.recovered_articles == 3
+            assert reader.revision() == 0
+
+
 @pytest.mark.parametrize("version", range(1, SCHEMA))
 def test_a_catalog_of_an_earlier_version_is_brought_up(site, version, tmp_path):
     """A catalog as an earlier version made it gets this one's tables, and keeps ids, last good versions and stamps."""

@@ -259,6 +259,7 @@ _RENAMES = (
     "CREATE INDEX articles_rejected ON articles (path) WHERE rejection IS NOT NULL",
     "DROP INDEX feeds_by_history",
     "CREATE INDEX feeds_by_archive_revision ON feeds (archive_revision)",
+    "UPDATE meta SET key = 'recovered' WHERE key = 'mended'",
 )
 _OF_PLACES = (("articles", "feeds"), ("articles", "shown_in"), ("readings", "feeds"))  # until 7 [[path, name], …]
 SQLITE_MIGRATIONS = {  # from a schema to the next

@@ -59,7 +59,7 @@ class CatalogState:
     Raise `CatalogError`, or `ValueError` for a row that another program wrote.
     """
 
-    CATALOG_ID, RECOVERED, LAST_RUN = "born", "mended", "run"  # keys that are read together with others
+    CATALOG_ID, RECOVERED, LAST_RUN = "born", "recovered", "run"  # keys of rows that other queries read too
 
     catalog_id = _text(CATALOG_ID)  # a catalog that is created again has another
     schema_version = _number("schema")

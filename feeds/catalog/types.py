@@ -162,7 +162,7 @@ class EntryRecord(NamedTuple):
 
 
 class EntryVersion(NamedTuple):
-    """What identifies an entry and its content."""
+    """The identity of an entry, and its content."""
 
     id: str
     path: str

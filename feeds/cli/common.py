@@ -1,4 +1,4 @@
-"""What the commands share: options, error messages, opening the catalog, and output.
+"""Functions that all commands share: options, error messages, opening the catalog, and output.
 
 Results go to stdout. Messages go to stderr.
 """

@@ -34,7 +34,7 @@ _MAX_QUEUED_ENTRIES = 100_000  # sorted in memory and added together: the more, 
 
 
 class _Decision(NamedTuple):
-    """What is decided about an article."""
+    """The decisions about an article."""
 
     id: str | None
     live: bool

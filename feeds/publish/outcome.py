@@ -1,4 +1,4 @@
-"""What a publish run returns."""
+"""The result of a publish run."""
 
 from dataclasses import dataclass
 

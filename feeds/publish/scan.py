@@ -27,7 +27,7 @@ R = TypeVar("R", bound=_Row)
 
 @dataclass(slots=True)
 class ScanResult:
-    """What a scan found, apart from the files that it staged."""
+    """The result of a scan, without the files that it staged."""
 
     deleted: list[int] = field(default_factory=list)  # keys of articles whose files no longer exist
     being_written: list[str] = field(default_factory=list)  # paths of files that were being written

@@ -8,7 +8,7 @@ from enum import IntEnum
 
 
 class WaitPolicy(IntEnum):
-    """What a call may wait for. Each value includes the ones before it."""
+    """The operations that a call may wait for. Each value includes the ones before it."""
 
     MEMORY = 0  # nothing: return what is cached, or raise
     CATALOG = 1  # a query of the catalog, the compression of a body

@@ -23,7 +23,7 @@ _RENDER_TIMEOUT_S = 1.0  # from the first request for a job
 
 
 class Priority(IntEnum):
-    """What a job is for. The lowest number runs first."""
+    """The purpose of a job. The lowest number runs first."""
 
     POLLED = 0  # a live document of which an earlier version is cached
     DOCUMENT = 1

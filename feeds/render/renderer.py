@@ -31,7 +31,7 @@ _MAX_FAILED = 10_000  # articles whose failures are cached
 
 
 class DocumentContent(NamedTuple):
-    """What a document contains, as the catalog has it."""
+    """The content of a document, as stored in the catalog."""
 
     records: list[EntryRecord]
     changed: datetime  # when the records or tombstones last changed

@@ -125,7 +125,7 @@ class RevisionWatcher:
             self._checking.release()
 
     def _wake_checker(self) -> bool:
-        """Have a thread check; return False if the last check is too old to rely on."""
+        """Start a check in a thread. Return False if the last check is too old to rely on."""
         if time.monotonic() - self._cache.checked_at > _MAX_CHECK_AGE_S:
             return False
         if self._checker is None:

@@ -24,7 +24,7 @@ _POLL_INTERVAL_S = 0.5
 
 
 class PublisherState(NamedTuple):
-    """What a publisher without workers reports."""
+    """The state of a publisher without workers."""
 
     is_running: bool  # whether all its threads are alive
     is_leader: bool

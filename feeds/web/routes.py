@@ -89,7 +89,7 @@ def _add_file_routes(
 
 
 def add_error_handlers(app: Flask, documents: Documents[CachedResponse], aliases: Mapping[str, str]) -> None:
-    """Have Flask answer errors with a line of text: 404, 405, 410 for a removed document or page, and 503."""
+    """Add handlers that answer errors with a line of text: 404, 405, 410 for a removed document or page, and 503."""
 
     @app.errorhandler(404)
     @app.errorhandler(405)

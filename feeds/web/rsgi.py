@@ -171,7 +171,7 @@ def limit_allocator() -> None:
 
 
 def disconnect_stalled_clients() -> None:
-    """Have the system end connections whose clients don't read their responses (tcp(7), TCP_USER_TIMEOUT).
+    """Configure the system to end connections whose clients don't read their responses (tcp(7), TCP_USER_TIMEOUT).
 
     Otherwise each would keep its part of a file or a document in memory until the client disconnects. The option is set
     for this process's listeners, whose connections inherit it, and for the connections that they have accepted.
