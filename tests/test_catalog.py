@@ -774,3 +774,38 @@ def test_what_an_earlier_version_left_open_is_closed(site):
     assert site.run("build").returncode == 0
     assert modes(site)[""] == modes(site)[".damaged-20260101T000000"] == 0o660
     assert not any(mode & 0o007 for mode in modes(site).values())
+
+
+def test_the_change_counter_changes_with_each_commit(tmp_path):
+    """The counter changes with every commit of another connection and with another file, and with nothing else."""
+    file = tmp_path / "catalog.db"
+    catalog, writer = Catalog(file), Catalog(file)
+    assert catalog.change_counter() is None, "there is no file, and none is created"
+    assert not file.exists()
+    writer.create()
+    seen = [catalog.change_counter()]
+    with catalog.read_transaction() as reader:
+        reader.revision()
+    assert catalog.change_counter() == seen[0]
+    for _ in range(3):
+        with writer.write_transaction() as transaction:
+            transaction.commit_revision(DAY)
+        seen.append(catalog.change_counter())
+    writer.close()
+    file.rename(tmp_path / "old.db")
+    Catalog(file).create()
+    seen.append(catalog.change_counter())
+    assert None not in seen
+    assert len(set(seen)) == len(seen)
+    file.unlink()
+    assert catalog.change_counter() is None
+    catalog.close()
+
+
+@pytest.mark.databases("postgres")
+def test_postgres_has_no_change_counter(state):
+    """PostgreSQL announces revisions; its catalog is read at each check."""
+    catalog = Catalog(state)
+    catalog.create()
+    assert catalog.change_counter() is None
+    catalog.close()

@@ -8,6 +8,7 @@ import pytest
 import sqlalchemy
 from conftest import render_all
 
+from feeds.catalog import Catalog
 from feeds.content import Folder
 from feeds.core.errors import FeedsError
 from feeds.core.formats import FORMATS
@@ -46,6 +47,34 @@ def test_an_empty_feed_is_as_old_as_the_site(site, documents):
     again = documents.get("/atom.xml")
     assert f"<updated>{rfc3339(site.now)}<" in again.body.decode()
     assert again.changed == site.now + timedelta(hours=2)  # which is when the document last changed
+
+
+def test_an_unchanged_catalog_is_read_once_a_second(site, documents, monkeypatch):
+    """A check reads the catalog only if it has changed, a scheduled time has come or the last read is a second old."""
+    site.article("a.md", title="A")
+    site.publish()
+    watcher = documents.revision_watcher
+    reads = []
+    read = watcher._catalog.read_transaction
+    monkeypatch.setattr(watcher._catalog, "read_transaction", lambda: reads.append(1) or read())
+
+    def reads_of_checks():
+        reads.clear()
+        for _ in range(3):
+            watcher.poll()
+        return len(reads)
+
+    watcher.poll()
+    assert reads_of_checks() == 0
+    other = Catalog(site.config.catalog)
+    with other.write_transaction() as writer:
+        writer.commit_revision(site.now)
+    other.close()
+    assert reads_of_checks() == 1
+    watcher.next_change_at = 0.0  # a scheduled time that has come
+    assert reads_of_checks() >= 1
+    monkeypatch.setattr(revision_watcher, "_MAX_SKIPPED_S", 0.0)
+    assert reads_of_checks() == 3
 
 
 def test_an_article_that_failed_is_not_rendered_again(site, caplog):

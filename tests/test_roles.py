@@ -300,7 +300,7 @@ def test_made_up_validators_cost_little(site, late, monkeypatch):
     see = revision_watcher.RevisionWatcher._check
     monkeypatch.setattr(revision_watcher.RevisionWatcher, "_check", lambda self: looks.append(1) or see(self))
     monkeypatch.setattr(revision_watcher, "_POLL_INTERVAL_S", 3600.0)
-    monkeypatch.setattr(revision_watcher, "time", SimpleNamespace(monotonic=lambda: now[0]))
+    monkeypatch.setattr(revision_watcher, "time", SimpleNamespace(monotonic=lambda: now[0], time=time.time))
 
     def poll(validator):
         assert behind.get("/rss.xml", If_None_Match=f'"{validator}"').status == 200

@@ -8,7 +8,7 @@ decides.
 import contextlib
 import os
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Hashable, Iterator
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -293,6 +293,13 @@ class Catalog:
         None if the database has no notifications. Raise `CatalogError`, also while waiting.
         """
         return self._database.listen_for_revisions()
+
+    def change_counter(self) -> Hashable | None:
+        """Return a value that changes with every commit, for a fraction of the cost of a transaction.
+
+        None if the database has no such value, or can't be read now.
+        """
+        return self._database.change_counter()
 
     def close(self) -> None:
         """Close all connections."""

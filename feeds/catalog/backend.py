@@ -4,7 +4,7 @@ To support another database, implement `Database`, choose it in `feeds.catalog`,
 and write its types and migrations in `feeds.catalog.schema`.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from operator import itemgetter
 from pathlib import Path
@@ -122,6 +122,9 @@ class Database(Protocol):
 
         None if the database has no notifications.
         """
+
+    def change_counter(self) -> Hashable | None:
+        """Return a value that changes with every commit, without a transaction; None if the database has none."""
 
     def insert(self, table: sa.Table) -> "sqlite.Insert":
         """Return an INSERT with ON CONFLICT, for which each dialect has its own class."""

@@ -227,6 +227,10 @@ class Postgres:
         """Listen on a separate connection."""
         return sessions.listen_for_revisions(self)
 
+    def change_counter(self) -> None:
+        """Return None: revisions are announced."""
+        return
+
     @staticmethod
     def insert(table: sa.Table) -> "sqlite.Insert":
         """Return PostgreSQL's INSERT."""

@@ -14,7 +14,7 @@ import os
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -34,6 +34,7 @@ from feeds.catalog.backend import (
     locked_error,
     unusable_error,
 )
+from feeds.catalog.change_counter import ChangeCounter, file_identity
 from feeds.catalog.failures import RECORD_BYTES
 from feeds.catalog.leader_lock import FileLeaderLock, NullLeaderLock, open_private, try_lock
 from feeds.catalog.schema import SQLITE_MIGRATIONS, STATS_METADATA, audience, imports
@@ -77,6 +78,7 @@ class Sqlite:
         self._file = file
         self._catalog = _File(file)
         self._stats = _File(file and Path(f"{file}.{_STATS}"))
+        self._changes = ChangeCounter(file)
         self._failures_file = Path(f"{file}.failures")
         self._failures = b""  # of a catalog in memory
         self.engine = self._catalog.engine
@@ -257,6 +259,10 @@ class Sqlite:
     def listen_for_revisions(self) -> None:
         """Return None: SQLite has no notifications, and checking for a revision is cheap."""
 
+    def change_counter(self) -> Hashable | None:
+        """Return SQLite's own counter of commits to the file, and which file that is."""
+        return self._changes.read()
+
     @staticmethod
     def insert(table: sa.Table) -> "sqlite.Insert":
         """Return SQLite's INSERT."""
@@ -336,11 +342,13 @@ class Sqlite:
             self._checkpointing.join()
         for file in (self._catalog, self._stats):
             file.engine.dispose()
+        self._changes.close()
 
     def forget(self) -> None:
         """After a fork, drop inherited connections without closing them."""
         for file in (self._catalog, self._stats):
             file.engine.dispose(close=False)
+        self._changes.forget()
 
     def _stats_to_read(self) -> "_File":
         if self._stats.exists():
@@ -400,7 +408,7 @@ class _File:
     def is_current(self) -> bool:
         """Whether the file at the path is the one that was used last."""
         try:
-            return self._path is not None and self._inode == self._identity(self._path)
+            return self._path is not None and self._inode == file_identity(self._path)
         except OSError:
             return False
 
@@ -434,17 +442,12 @@ class _File:
         if self._path is None:
             return
         try:
-            inode = self._identity(self._path)
+            inode = file_identity(self._path)
         except OSError as error:
             raise unusable_error(self.name, error.strerror) from error
         if self._inode != inode:
             self.engine.dispose()
             self._inode = inode
-
-    @staticmethod
-    def _identity(path: Path) -> tuple[int, int]:
-        status = path.stat()
-        return status.st_dev, status.st_ino
 
 
 def _remove_logs(name: str) -> None:

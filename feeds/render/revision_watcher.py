@@ -10,7 +10,7 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Hashable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -29,6 +29,7 @@ _LISTENER_TIMEOUT_S = 5.0  # without a check, after which requests check althoug
 _MAX_CHECKS_PER_S = 100.0  # for clients with an unknown validator; others wait for the next regular check
 _MAX_OLD_VALIDATORS = 10_000
 _MAX_VALIDATOR_CHARS = 200
+_MAX_SKIPPED_S = 1.0  # for which checks may rely on the catalog's counter of changes and read nothing
 _CHECK_TIMEOUT_S = 1.0  # for which a request with an unknown validator waits for a check
 _UNRESPONSIVE_AFTER_S = 3.0  # duration of a check after which the catalog counts as unavailable
 
@@ -47,6 +48,8 @@ class RevisionWatcher:
         self._max_age = max_age
         self._next_check_at = 0.0
         self._checking = threading.Lock()
+        self._last_change_counter: Hashable | None = None  # before the last check that has read the catalog
+        self._last_read_at = 0.0  # when that was, by the monotonic clock
         self._old_validators = LRUCache[bool](_MAX_OLD_VALIDATORS, lambda _: 1)
         self._checks_left, self._checks_counted_at = _MAX_CHECKS_PER_S, 0.0  # for clients with an unknown validator
         self._is_listening = False
@@ -195,6 +198,11 @@ class RevisionWatcher:
         cache = self._cache
         self._check_started_at = time.monotonic()
         try:
+            change_counter = self._catalog.change_counter()
+            if self._is_up_to_date(change_counter):
+                cache.checked_at = time.monotonic()
+                return
+            self._last_change_counter = None
             with self._catalog.read_transaction() as catalog:
                 catalog_id, revision = catalog.current_revision()
                 changed: Mapping[str, FeedState] | None = {}
@@ -210,6 +218,7 @@ class RevisionWatcher:
             if self._check_failure:
                 _LOG.warning("the catalog can be read again")
             self._check_failure = ""
+            self._last_change_counter, self._last_read_at = change_counter, self._check_started_at
         except CatalogError as error:
             if not self._check_failure:
                 _LOG.warning("serving what is kept: %s", error)
@@ -217,6 +226,15 @@ class RevisionWatcher:
         finally:
             self._check_started_at = float("inf")
             self._next_check_at = time.monotonic() + (_LISTENER_TIMEOUT_S if self._is_listening else _POLL_INTERVAL_S)
+
+    def _is_up_to_date(self, change_counter: Hashable | None) -> bool:
+        """Return whether a check would find nothing, judging by the catalog's counter of changes."""
+        return (
+            change_counter is not None
+            and change_counter == self._last_change_counter
+            and self._check_started_at - self._last_read_at < _MAX_SKIPPED_S
+            and time.time() < self.next_change_at
+        )
 
     def _set_next_change(self, catalog: CatalogReader, now: datetime, *, is_new_revision: bool) -> None:
         if not is_new_revision and 0 <= now.timestamp() - self.next_change_at < self._max_age:
