@@ -13,12 +13,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from random import Random
-from types import SimpleNamespace
 from typing import Any
 
 import fuzzing
 from conftest import Site
 from lxml import etree
+from rsgi_scope import rsgi_scope
 
 from feeds import config
 from feeds.core.errors import ArticleError, ConfigError
@@ -313,10 +313,7 @@ class Requests:
     def violations(self, given: Any) -> list[str]:
         """Return the violations in the responses."""
         method, path, query, headers, body, version = given
-        scope = SimpleNamespace(
-            proto="http", method=method, path=path, query_string=query, client="192.0.2.1:5", http_version=version,
-            headers=SimpleNamespace(items=lambda: [(name.lower(), value) for name, value in headers]),
-        )  # fmt: skip
+        scope = rsgi_scope(method, path, headers, query=query, version=version)
         protocol = _Protocol(body)
         asyncio.run(self._rsgi.__rsgi__(scope, protocol))
         found = [f"granian: {violation}" for violation in self._response_violations(method, protocol.response)]

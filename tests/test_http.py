@@ -25,8 +25,8 @@ from feeds.render.cache_policy import CachePolicy
 from feeds.web.cached_response import CachedResponse
 from feeds.web.client_address import ClientAddressResolver
 from feeds.web.fixed_window import FixedWindowCounter
-from feeds.web.header_names import has_one_host
 from feeds.web.rate_limit import RateLimiter
+from feeds.web.request import WsgiRequest, has_one_host
 
 DOCUMENTS = ["rss.xml", "atom.xml", "feed.json"]
 TYPES = {
@@ -409,8 +409,12 @@ def test_hosts_in_a_wsgi_environment():
         ({"HTTP_HOST": "x, x"}, False),
         ({}, False),
     ):
-        assert has_one_host({"SERVER_PROTOCOL": "HTTP/1.1", **environ}) is allowed
-    assert has_one_host({"SERVER_PROTOCOL": "HTTP/1.0"})
+        assert has_one_host(wsgi_request(SERVER_PROTOCOL="HTTP/1.1", **environ)) is allowed
+    assert has_one_host(wsgi_request(SERVER_PROTOCOL="HTTP/1.0"))
+
+
+def wsgi_request(**environ):
+    return WsgiRequest({"REQUEST_METHOD": "GET", "PATH_INFO": "/", **environ})
 
 
 @pytest.mark.integration
@@ -577,13 +581,13 @@ def test_who_is_hammering(minute):
     limited = RateLimiter(1, ClientAddressResolver(None))
 
     def waits(**environ):
-        return [limited.retry_after(environ, "/rss.xml") > 0 for _ in range(2)][1]
+        return [limited.retry_after(wsgi_request(**environ), "/rss.xml") > 0 for _ in range(2)][1]
 
     assert waits(REMOTE_ADDR="8.8.8.8")
     assert waits(REMOTE_ADDR="2a00:1450::1")
-    assert limited.retry_after({"REMOTE_ADDR": "2a00:1450::2"}, "/rss.xml")
+    assert limited.retry_after(wsgi_request(REMOTE_ADDR="2a00:1450::2"), "/rss.xml")
     assert waits(REMOTE_ADDR="::ffff:8.8.4.4")
-    assert not limited.retry_after({"REMOTE_ADDR": "::ffff:8.8.4.5"}, "/rss.xml")
+    assert not limited.retry_after(wsgi_request(REMOTE_ADDR="::ffff:8.8.4.5"), "/rss.xml")
     for environ in (
         {"REMOTE_ADDR": "127.0.0.1"}, {"REMOTE_ADDR": "10.0.0.1"}, {"REMOTE_ADDR": "fd00::1"}, {"REMOTE_ADDR": ""}, {},
         {"REMOTE_ADDR": "::ffff:10.0.0.1"},
@@ -591,7 +595,7 @@ def test_who_is_hammering(minute):
     ):  # fmt: skip
         assert not waits(**environ)
     off = RateLimiter(0, ClientAddressResolver("X-Client"))
-    assert not any(off.retry_after({"HTTP_X_CLIENT": "8.8.8.8"}, "/rss.xml") for _ in range(100))
+    assert not any(off.retry_after(wsgi_request(HTTP_X_CLIENT="8.8.8.8"), "/rss.xml") for _ in range(100))
 
 
 def test_a_window_of_a_minute(monkeypatch):

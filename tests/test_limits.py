@@ -7,16 +7,17 @@ import socket
 import threading
 import time
 from contextlib import ExitStack, closing
-from types import SimpleNamespace
 
 import pytest
 from conftest import Site, serving
+from rsgi_scope import rsgi_scope
 from waiting import eventually
 
 from feeds.render import RenderQueueFull
 from feeds.render.queue import Priority, RenderQueue
 from feeds.web import concurrency, rsgi
 from feeds.web.concurrency import PoolFull, PoolLimits, ThreadPools
+from feeds.web.request import RsgiRequest, WsgiRequest, has_one_host
 
 SECRET = "a-secret-of-the-owner"
 MANY = 40  # clients; more than any lane has threads
@@ -137,24 +138,41 @@ def test_header_names_with_underscores_are_dropped():
         ("accept", "a"),
         ("accept", "b"),
     ]
-    scope = SimpleNamespace(
-        method="GET",
-        path="/a%20b",
-        query_string="",
-        client="192.0.2.9:80",
-        http_version="1.1",
-        headers=dict_of(headers),
-    )
+    scope = rsgi_scope("GET", "/a%20b", headers, client="192.0.2.9:80")
     environ = rsgi.wsgi_environ(scope)
     assert environ["HTTP_ACCEPT"] == "a,b"
     assert environ["PATH_INFO"] == "/a b"
     assert environ["REMOTE_ADDR"] == "192.0.2.9"
     assert {name for name in environ if name.startswith("HTTP_")} == {"HTTP_HOST", "HTTP_ACCEPT"}
+    request = RsgiRequest(scope)
+    assert request.header("accept") == "a,b"
+    assert not request.has_any(["x-real-ip", "x-hub-signature-256"])
 
 
-def dict_of(pairs):
-    """Return header fields as granian gives them."""
-    return SimpleNamespace(items=lambda: pairs)
+@pytest.mark.parametrize("path", ["/", "/a%20b", "/%E3%82%AB", "/カ", "/%ff", "/a%2fb", "/a%", "/%zz"])
+@pytest.mark.parametrize(
+    "headers",
+    [
+        [],
+        [("host", "x"), ("if-none-match", '"a"'), ("if-none-match", '"b"'), ("via", "1.1 x")],
+        [("host", "x"), ("host", "y"), ("if-modified-since", "Mon, 23 Nov 2026 00:00:00 GMT"), ("user-agent", "r")],
+    ],
+)
+def test_a_request_is_the_same_on_every_server(path, headers):
+    """A response depends on a request in the same way under RSGI and under WSGI."""
+    scope = rsgi_scope("HEAD", path, headers, query="a=b", client="[2001:db8::1]:80")
+    requests = [RsgiRequest(scope), WsgiRequest(rsgi.wsgi_environ(scope))]
+    names = ["host", "if-none-match", "if-modified-since", "via", "user-agent", "accept"]
+    one, other = (
+        (
+            request.method, request.path, request.query, request.protocol, request.address, request.is_conditional,
+            request.if_none_match, request.if_modified_since, [request.header(name) for name in names],
+            [request.has_any([name]) for name in names], has_one_host(request),
+        )
+        for request in requests
+    )  # fmt: skip
+    assert one == other
+    assert one[4] == "2001:db8::1"
 
 
 def test_a_lane_has_limits(monkeypatch):

@@ -22,9 +22,10 @@ class LRUCache(Generic[T]):
     def get(self, key: Hashable) -> T | None:
         """Return an item, and mark it as the most recently used; None if it is not cached."""
         with self._lock:
-            if key in self._items:
+            item = self._items.get(key)
+            if item is not None:
                 self._items.move_to_end(key)
-            return self._items.get(key)
+            return item
 
     def put(self, key: Hashable, item: T) -> None:
         """Store an item. An item that is larger than the limit is stored alone."""

@@ -12,7 +12,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from flask import Flask, request
+import flask
+from flask import Flask
 
 from feeds import config
 from feeds.catalog import Catalog, Failures
@@ -171,11 +172,11 @@ def _close(
 
 
 def _add_stats_route(app: Flask, page: StatsPage) -> None:
-    app.add_url_rule("/stats", "stats", lambda: page.respond(request))
+    app.add_url_rule("/stats", "stats", lambda: page.respond(flask.request))
 
 
 def _add_webhook_route(app: Flask, webhook: Webhook) -> None:
-    app.add_url_rule("/refresh", "refresh", lambda: webhook.respond(request), methods=["POST"])
+    app.add_url_rule("/refresh", "refresh", lambda: webhook.respond(flask.request), methods=["POST"])
 
 
 def _ignore(*_values: object) -> None:

@@ -1,12 +1,12 @@
 """The address of the client that sent a request. It is never stored."""
 
 import re
-from wsgiref.types import WSGIEnvironment
 
 from feeds.stats.client_networks import client_network, is_public
+from feeds.web.request import Request
 
 MAX_ADDRESS_CHARS = 64  # of an address and its port
-PROXY_HEADERS = ("HTTP_X_FORWARDED_FOR", "HTTP_FORWARDED", "HTTP_VIA", "HTTP_X_REAL_IP")  # that proxies add
+PROXY_HEADERS = ("x-forwarded-for", "forwarded", "via", "x-real-ip")  # that proxies add
 _WITH_PORT = re.compile(r"\[([0-9a-fA-F:.]+)\](?::\d+)?|([0-9.]+)(?::\d+)?|([0-9a-fA-F:.]+)")
 
 
@@ -15,28 +15,26 @@ class ClientAddressResolver:
 
     def __init__(self, header: str | None) -> None:
         """Use the header that `server.client_header` names; None if no proxy is configured."""
-        self.environ_key = header and f"HTTP_{header.upper().replace('-', '_')}"
+        self._header = header and header.lower()
 
-    def raw_address(self, environ: WSGIEnvironment) -> str:
+    def raw_address(self, request: Request) -> str:
         """Return the header's value or the connection's address; "" if an unconfigured proxy sent the request."""
-        if self.environ_key:
-            return environ.get(self.environ_key, "")  # type: ignore[no-any-return]
-        if not environ.keys().isdisjoint(PROXY_HEADERS):
-            return ""
-        return environ.get("REMOTE_ADDR", "")  # type: ignore[no-any-return]
+        if self._header:
+            return request.header(self._header) or ""
+        return "" if request.has_any(PROXY_HEADERS) else request.address
 
     def network(self, raw_address: str) -> str | None:
         """Return the IPv4 address or the /64 of the IPv6 address in a raw address; None if it has no address."""
-        if self.environ_key:
+        if self._header:
             # the last address is the one that the site's own proxy saw; a client can forge those before it
             return client_network(without_port(raw_address[-MAX_ADDRESS_CHARS:].rpartition(",")[2].strip()))
         return client_network(raw_address)
 
-    def trusted_network(self, environ: WSGIEnvironment) -> str | None:
+    def trusted_network(self, request: Request) -> str | None:
         """Return a request's network if it surely is the client's own, and not one that many clients share."""
-        raw_address = self.raw_address(environ)
+        raw_address = self.raw_address(request)
         client = self.network(raw_address)
-        return client if client and (self.environ_key or is_public(raw_address)) else None
+        return client if client and (self._header or is_public(raw_address)) else None
 
 
 def without_port(address: str) -> str:

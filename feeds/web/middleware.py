@@ -28,16 +28,16 @@ from feeds.web.cached_response import (
     parse_http_date,
     response_info,
 )
-from feeds.web.header_names import BAD_REQUEST, has_one_host
 from feeds.web.health import Health
 from feeds.web.rate_limit import RateLimiter
+from feeds.web.request import BAD_REQUEST, Request, WsgiRequest, has_one_host
 from feeds.web.response import Headers, Response
 
 _LOG = logging.getLogger(__name__)
 
 # the request, the path of the document or page ("" for anything else), the status, and the bytes of the response's body
-RecordRequest = Callable[[WSGIEnvironment, str, str, int], Any]
-RecordPoll = Callable[[WSGIEnvironment, ResponseInfo], Any]
+RecordRequest = Callable[[Request, str, str, int], Any]
+RecordPoll = Callable[[Request, ResponseInfo], Any]
 
 SENDS_FILES_KEY = "feeds.sends_files"  # in the environment: whether the server sends files itself
 FILE_KEY = "feeds.file"  # in the environment: the path of the file that such a server sends as the body
@@ -107,159 +107,150 @@ class DocumentMiddleware:
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Answer a request (PEP 3333)."""
-        response = self.respond(environ) if has_one_host(environ) else BAD_REQUEST
+        request = WsgiRequest(environ)
+        response = self.respond(request)
         if response is None:
-            return self._call_flask(environ, start_response)
+            return self._call_flask(request, environ, start_response)
         start_response(_STATUS_LINES[response.status], response.headers)
         return [response.body] if response.body else []
 
-    def respond(self, environ: WSGIEnvironment, wait_policy: WaitPolicy = WaitPolicy.RENDER) -> Response | None:
-        """Return the response to a request (PEP 3333's environment), None if Flask must answer it.
+    def respond(self, request: Request, wait_policy: WaitPolicy = WaitPolicy.RENDER) -> Response | None:
+        """Return the response to a request, None if Flask must answer it.
 
         Raise `WouldBlock` if the response takes more than `wait_policy` allows.
         """
-        path = environ["PATH_INFO"]
-        if not path.isascii():
-            path = path.encode("latin-1", "replace").decode("utf-8", "replace")
+        if not has_one_host(request):
+            return BAD_REQUEST
         try:
-            return self._respond(path, environ, wait_policy)
+            return self._respond(request.path, request, wait_policy)
         except FeedsError as error:
-            return self._unavailable(environ, error)
+            return self._unavailable(request, error)
 
-    def too_busy(self, environ: WSGIEnvironment) -> Response:
+    def too_busy(self, request: Request) -> Response:
         """Return the response to a request beyond the limits of the thread pools: 503."""
-        return self._unavailable(environ, RenderQueueFull("too many requests are waiting"))
+        return self._unavailable(request, RenderQueueFull("too many requests are waiting"))
 
-    def body_timeout(self, environ: WSGIEnvironment) -> Response:
+    def body_timeout(self, request: Request) -> Response:
         """Return the response to a request whose body did not arrive in time: 408 (RFC 9110 section 15.5.9)."""
         headers = [("Connection", "close"), ("Cache-Control", "no-store")]
-        return self._text(environ, NO_DOCUMENT, 408, "The body of the request did not arrive.\n", headers)
+        return self._text(request, NO_DOCUMENT, 408, "The body of the request did not arrive.\n", headers)
 
-    def _respond(self, path: str, environ: WSGIEnvironment, wait_policy: WaitPolicy) -> Response | None:
-        method = environ["REQUEST_METHOD"]
+    def _respond(self, path: str, request: Request, wait_policy: WaitPolicy) -> Response | None:
+        method = request.method
         if path == "/healthz":
             if method in {"GET", "HEAD"}:
-                return self._health_response(environ)
-            return self._method_not_allowed(environ, NO_DOCUMENT, "GET, HEAD")
-        cached = self._find(path, environ, wait_policy)
+                return self._health_response(request)
+            return self._method_not_allowed(request, NO_DOCUMENT, "GET, HEAD")
+        cached = self._find(path, request, wait_policy)
         if cached is None:
             return None
         if method in {"GET", "HEAD"}:
             if self._redirects_aliases and path in self._aliases and cached.document.path != path:
-                return self._redirect(environ, cached.document.path)
-            return self._conditional_response(path, cached, environ, wait_policy)
+                return self._redirect(request, cached.document.path)
+            return self._conditional_response(path, cached, request, wait_policy)
         if method == "OPTIONS":
-            return self._recorded(environ, cached.document.path, 204, _PREFLIGHT)
-        return self._method_not_allowed(environ, cached.document.path)
+            return self._recorded(request, cached.document.path, 204, _PREFLIGHT)
+        return self._method_not_allowed(request, cached.document.path)
 
-    def _method_not_allowed(
-        self, environ: WSGIEnvironment, document: str, allowed: str = "GET, HEAD, OPTIONS"
-    ) -> Response:
+    def _method_not_allowed(self, request: Request, document: str, allowed: str = "GET, HEAD, OPTIONS") -> Response:
         headers = [("Allow", allowed), ("Cache-Control", "no-store")]
-        return self._text(environ, document, 405, f"Only {allowed} are allowed.\n", headers)
+        return self._text(request, document, 405, f"Only {allowed} are allowed.\n", headers)
 
-    def _health_response(self, environ: WSGIEnvironment) -> Response:
+    def _health_response(self, request: Request) -> Response:
         content, status = self.health.report()
         body = f"{json.dumps(content)}\n".encode()
         headers = [("Content-Type", "application/json"), ("Content-Length", str(len(body)))]
-        return self._recorded(environ, NO_DOCUMENT, status, [*headers, ("Cache-Control", "no-store")], body)
+        return self._recorded(request, NO_DOCUMENT, status, [*headers, ("Cache-Control", "no-store")], body)
 
     def _find(
-        self, path: str, environ: WSGIEnvironment, wait_policy: WaitPolicy, *, newest: bool = False
+        self, path: str, request: Request, wait_policy: WaitPolicy, *, newest: bool = False
     ) -> CachedResponse | None:
-        cached = self._find_document(path, environ, wait_policy, newest=newest)
+        cached = self._find_document(path, request, wait_policy, newest=newest)
         if cached is None and (alias := self._aliases.get(path)):
-            cached = self._find_document(alias, environ, wait_policy, newest=newest)
+            cached = self._find_document(alias, request, wait_policy, newest=newest)
         elif cached is None:
             cached = self._find_page(path, newest, wait_policy)
         return cached
 
     def _find_document(
-        self, path: str, environ: WSGIEnvironment, wait_policy: WaitPolicy, *, newest: bool
+        self, path: str, request: Request, wait_policy: WaitPolicy, *, newest: bool
     ) -> CachedResponse | None:
-        if "HTTP_IF_NONE_MATCH" in environ or "HTTP_IF_MODIFIED_SINCE" in environ:
+        if request.is_conditional:
             cached = self._documents.get_validators(path, wait_policy)
-            if cached is not None and (cached.document.body or self._is_unchanged(cached, environ)):
+            if cached is not None and (cached.document.body or self._is_unchanged(cached, request)):
                 return cached
         return self._documents.get(path, newest=newest, wait_policy=wait_policy)
 
     def _encoded(
-        self, cached: CachedResponse, environ: WSGIEnvironment, wait_policy: WaitPolicy = WaitPolicy.RENDER
+        self, cached: CachedResponse, request: Request, wait_policy: WaitPolicy = WaitPolicy.RENDER
     ) -> EncodedResponse:
-        coding = choose_coding(environ.get("HTTP_ACCEPT_ENCODING", ""))
+        coding = choose_coding(request.header("accept-encoding") or "")
         return cached.encoded(coding, self._revision_watcher.next_change_at, time.time(), wait_policy)
 
-    def _is_unchanged(self, cached: CachedResponse, environ: WSGIEnvironment) -> bool:
-        etags, since = environ.get("HTTP_IF_NONE_MATCH"), environ.get("HTTP_IF_MODIFIED_SINCE")
-        return cached.is_unchanged(self._encoded(cached, environ), etags, since)
+    def _is_unchanged(self, cached: CachedResponse, request: Request) -> bool:
+        return cached.is_unchanged(self._encoded(cached, request), request.if_none_match, request.if_modified_since)
 
     def _newest_response(
-        self, path: str, cached: CachedResponse, environ: WSGIEnvironment, wait_policy: WaitPolicy
+        self, path: str, cached: CachedResponse, request: Request, wait_policy: WaitPolicy
     ) -> Response | None:
         """Return the response to a client that has another version than `cached`, from the newest revision.
 
         Another worker may have served a later revision than this one has. So no client receives an older version than
         it had before (monotonic reads).
         """
-        since = environ.get("HTTP_IF_MODIFIED_SINCE")
-        is_newest = self._revision_watcher.check_for_newer(
-            path, environ.get("HTTP_IF_NONE_MATCH") or since or "", wait_policy
-        )
-        newest = self._find(path, environ, wait_policy, newest=True)
+        since = request.if_modified_since
+        is_newest = self._revision_watcher.check_for_newer(path, request.if_none_match or since or "", wait_policy)
+        newest = self._find(path, request, wait_policy, newest=True)
         if newest is cached and not is_newest and cached.is_older_than(since):
             raise CatalogError(
                 self._revision_watcher.unavailable_reason or "the catalog can't be asked for a later version"
             )
         if newest is None:
             return None
-        return self._conditional_response(path, newest, environ, wait_policy, is_newest=True)
+        return self._conditional_response(path, newest, request, wait_policy, is_newest=True)
 
     def _conditional_response(
         self,
         path: str,
         cached: CachedResponse,
-        environ: WSGIEnvironment,
+        request: Request,
         wait_policy: WaitPolicy,
         *,
         is_newest: bool = False,
     ) -> Response | None:
-        encoded = self._encoded(cached, environ, wait_policy)
-        etags, since = environ.get("HTTP_IF_NONE_MATCH"), environ.get("HTTP_IF_MODIFIED_SINCE")
-        document = cached.document.path
-        is_conditional = etags is not None or since is not None
-        if not is_conditional:
-            if seconds := self._rate_limiter.retry_after(environ, document):
-                return self._too_many_requests(environ, document, seconds)
-        elif cached.is_unchanged(encoded, etags, since):
+        encoded = self._encoded(cached, request, wait_policy)
+        document, etags = cached.document.path, request.if_none_match
+        if not request.is_conditional:
+            if seconds := self._rate_limiter.retry_after(request, document):
+                return self._too_many_requests(request, document, seconds)
+        elif cached.is_unchanged(encoded, etags, request.if_modified_since):
             if self._record_request:
-                self._record_request(environ, document, "304", 0)
+                self._record_request(request, document, "304", 0)
             if self._record_poll:
-                self._record_poll(environ, encoded.not_modified_info)
+                self._record_poll(request, encoded.not_modified_info)
             return encoded.not_modified
         elif not is_newest:
-            return self._newest_response(path, cached, environ, wait_policy)
-        elif self._deltas and etags and (delta := self._find_delta(cached, etags, environ, wait_policy)):
-            return self._delta_response(document, encoded, self._encoded(delta, environ, wait_policy), environ)
-        return self._full_response(document, encoded, environ, is_conditional=is_conditional)
+            return self._newest_response(path, cached, request, wait_policy)
+        elif self._deltas and etags and (delta := self._find_delta(cached, etags, request, wait_policy)):
+            return self._delta_response(document, encoded, self._encoded(delta, request, wait_policy), request)
+        return self._full_response(document, encoded, request)
 
-    def _full_response(
-        self, document: str, encoded: EncodedResponse, environ: WSGIEnvironment, *, is_conditional: bool
-    ) -> Response:
-        has_body = environ["REQUEST_METHOD"] == "GET"
+    def _full_response(self, document: str, encoded: EncodedResponse, request: Request) -> Response:
+        has_body = request.method == "GET"
         if self._record_request:
-            self._record_request(environ, document, "200", len(encoded.body) if has_body else 0)
+            self._record_request(request, document, "200", len(encoded.body) if has_body else 0)
         if self._record_poll:
-            info = encoded.conditional_info if is_conditional else encoded.unconditional_info
+            info = encoded.conditional_info if request.is_conditional else encoded.unconditional_info
             if not has_body:
-                info = response_info(document, 200, 0, is_conditional=is_conditional)
-            self._record_poll(environ, info)
+                info = response_info(document, 200, 0, is_conditional=request.is_conditional)
+            self._record_poll(request, info)
         return encoded.response if has_body else encoded.response._replace(body=b"")
 
     def _find_delta(
-        self, cached: CachedResponse, etags: str, environ: WSGIEnvironment, wait_policy: WaitPolicy
+        self, cached: CachedResponse, etags: str, request: Request, wait_policy: WaitPolicy
     ) -> CachedResponse | None:
         """Return the entries that are new since the client's version, if it accepts a delta (RFC 3229), else None."""
-        accepted = parse_accept_header(environ.get("HTTP_A_IM", "").lower()[:_MAX_DELTA_HEADER_CHARS])
+        accepted = parse_accept_header((request.header("a-im") or "").lower()[:_MAX_DELTA_HEADER_CHARS])
         if accepted.quality("feed") <= 0:
             return None
         digests = _DIGEST.findall(etags[:_MAX_DELTA_HEADER_CHARS])
@@ -269,69 +260,70 @@ class DocumentMiddleware:
             return None  # the whole document can be sent
 
     def _delta_response(
-        self, document: str, encoded: EncodedResponse, delta: EncodedResponse, environ: WSGIEnvironment
+        self, document: str, encoded: EncodedResponse, delta: EncodedResponse, request: Request
     ) -> Response:
         """Return 226 with the validators of the whole document; caches must not take it for that (RFC 3229 10.8)."""
         content_headers = {"Content-Type", "Content-Length", "Content-Encoding"}
         headers = [header for header in delta.response.headers if header[0] in content_headers]
         headers += [header for header in encoded.not_modified.headers if header[0] != "Cache-Control"]
         if self._record_poll:
-            self._record_poll(environ, response_info(document, 226, len(delta.body)))
+            self._record_poll(request, response_info(document, 226, len(delta.body)))
         headers += [("IM", "feed"), ("Cache-Control", "no-store, im")]
-        return self._recorded(environ, document, 226, headers, delta.body)
+        return self._recorded(request, document, 226, headers, delta.body)
 
-    def _redirect(self, environ: WSGIEnvironment, document: str) -> Response:
+    def _redirect(self, request: Request, document: str) -> Response:
         headers = [("Location", self._documents.site.feeds_url + quote_path(document)), CORS]
         headers.append(("Cache-Control", f"public, max-age={self._documents.site.max_age}"))
-        return self._recorded(environ, document, 308, [*headers, ("Content-Length", "0")])
+        return self._recorded(request, document, 308, [*headers, ("Content-Length", "0")])
 
-    def _too_many_requests(self, environ: WSGIEnvironment, document: str, seconds: int) -> Response:
+    def _too_many_requests(self, request: Request, document: str, seconds: int) -> Response:
         text = "Too many requests without If-None-Match or If-Modified-Since. Store the ETag, and send it.\n"
         headers = [("Retry-After", str(seconds)), ("Cache-Control", "no-store"), CORS]
-        return self._text(environ, document, 429, text, headers)
+        return self._text(request, document, 429, text, headers)
 
-    def _unavailable(self, environ: WSGIEnvironment, error: FeedsError) -> Response:
-        _LOG.info("%s: %s", environ["PATH_INFO"], error)
+    def _unavailable(self, request: Request, error: FeedsError) -> Response:
+        _LOG.info("%s: %s", request.path, error)
         headers = [("Retry-After", _RETRY_AFTER), ("Cache-Control", "no-store"), CORS]
         text = "This can't be served at the moment; try again in a few seconds.\n"
-        return self._text(environ, NO_DOCUMENT, 503, text, headers)
+        return self._text(request, NO_DOCUMENT, 503, text, headers)
 
-    def _text(self, environ: WSGIEnvironment, document: str, status: int, text: str, headers: Headers) -> Response:
+    def _text(self, request: Request, document: str, status: int, text: str, headers: Headers) -> Response:
         body = text.encode()
         content_headers = [("Content-Type", "text/plain; charset=utf-8"), ("Content-Length", str(len(body)))]
-        return self._recorded(environ, document, status, [*content_headers, *headers], body)
+        return self._recorded(request, document, status, [*content_headers, *headers], body)
 
-    def _recorded(
-        self, environ: WSGIEnvironment, document: str, status: int, headers: Headers, body: bytes = b""
-    ) -> Response:
+    def _recorded(self, request: Request, document: str, status: int, headers: Headers, body: bytes = b"") -> Response:
         """Record the request and return the response, without a body if the method is HEAD."""
-        body = b"" if environ["REQUEST_METHOD"] == "HEAD" else body
+        body = b"" if request.method == "HEAD" else body
         if self._record_request:
-            self._record_request(environ, document, str(status), len(body))
+            self._record_request(request, document, str(status), len(body))
         return Response(status, headers, body)
 
-    def _call_flask(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+    def _call_flask(self, request: Request, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         _drop_invalid_conditions(environ)
         record_request = self._record_request
         if record_request is None:
             return self._flask_app(environ, start_response)
 
         def start_recorded(status: str, headers: Headers, *error: Any) -> Callable[[bytes], object]:
-            length = dict(headers).get("Content-Length", "0") if environ["REQUEST_METHOD"] != "HEAD" else "0"
-            record_request(environ, NO_DOCUMENT, status[:3], int(length))
+            length = dict(headers).get("Content-Length", "0") if request.method != "HEAD" else "0"
+            record_request(request, NO_DOCUMENT, status[:3], int(length))
             return start_response(status, headers, *error)
 
         return self._flask_app(environ, start_recorded)
 
-    def flask_response(self, environ: WSGIEnvironment) -> Response:
-        """Return Flask's response to a request. If its body is a file that the server sends, it has the file's path."""
+    def flask_response(self, request: Request, environ: WSGIEnvironment) -> Response:
+        """Return Flask's response to a request. If its body is a file that the server sends, it has the file's path.
+
+        `environ`: the request's complete environment (PEP 3333).
+        """
         started: list[tuple[str, Headers]] = []
 
         def start_response(status: str, headers: Headers, *_error: Any) -> Callable[[bytes], object]:
             started.append((status, headers))
             return _reject_write
 
-        parts = self._call_flask(environ, start_response)
+        parts = self._call_flask(request, environ, start_response)
         try:
             body = b"" if FILE_KEY in environ else b"".join(parts)
         finally:

@@ -11,7 +11,6 @@ import hmac
 import ipaddress
 from datetime import UTC, datetime
 from urllib.parse import urlsplit
-from wsgiref.types import WSGIEnvironment
 
 from werkzeug.wrappers import Request, Response
 
@@ -24,6 +23,7 @@ from feeds.render import Documents
 from feeds.render.renderer import markdown_renderer
 from feeds.web.cached_response import CachedResponse
 from feeds.web.client_address import PROXY_HEADERS
+from feeds.web.request import WsgiRequest
 
 _COOKIE = "feeds-preview"
 _PRIVATE_HEADERS = {"Cache-Control": "no-store", "Referrer-Policy": "no-referrer"}
@@ -48,12 +48,12 @@ class Preview:
 
     def is_authorized(self, request: Request) -> bool:
         """Return whether a request is from a browser that has the key."""
-        return _is_local(request.environ) and hmac.compare_digest(request.cookies.get(_COOKIE, ""), self._key)
+        return _is_local(request) and hmac.compare_digest(request.cookies.get(_COOKIE, ""), self._key)
 
     def authorize_browser(self, request: Request) -> Response | None:
         """Return a redirection that sets the cookie, if the request's query is the key, else None."""
         query = request.query_string.decode("latin-1")
-        if not (_is_local(request.environ) and hmac.compare_digest(query, self._key)):
+        if not (_is_local(request) and hmac.compare_digest(query, self._key)):
             return None
         response = Response("", 303, {"Location": "/preview/", **_PRIVATE_HEADERS})
         response.autocorrect_location_header = False
@@ -117,15 +117,15 @@ def private_response(body: str | None, media_type: str = MEDIA_TYPE) -> Response
     return response
 
 
-def _is_local(environ: WSGIEnvironment) -> bool:
+def _is_local(request: Request) -> bool:
     """Return whether a request is from this machine, by its own name, and through no proxy."""
-    if any(header in environ for header in PROXY_HEADERS):
+    if WsgiRequest(request.environ).has_any(PROXY_HEADERS):
         return False
     try:
-        host = urlsplit(f"//{environ.get('HTTP_HOST', '')}").hostname or ""  # refuses DNS rebinding
+        host = urlsplit(f"//{request.headers.get('Host', '')}").hostname or ""  # refuses DNS rebinding
     except ValueError:
         return False
-    return _is_loopback(environ.get("REMOTE_ADDR", "")) and (host == "localhost" or _is_loopback(host))
+    return _is_loopback(request.remote_addr or "") and (host == "localhost" or _is_loopback(host))
 
 
 def _severity(problem: Problem) -> int:

@@ -4,10 +4,9 @@ It spares bandwidth and is no protection against attacks: it doesn't apply where
 behind a proxy that isn't configured. Its memory is bounded, and emptied every minute.
 """
 
-from wsgiref.types import WSGIEnvironment
-
 from feeds.web.client_address import ClientAddressResolver
 from feeds.web.fixed_window import FixedWindowCounter
+from feeds.web.request import Request
 
 _MAX_KEYS = 100_000  # pairs of a client and a document
 
@@ -21,9 +20,9 @@ class RateLimiter:
         self._clients = clients
         self._requests = FixedWindowCounter(_MAX_KEYS)
 
-    def retry_after(self, environ: WSGIEnvironment, path: str) -> int:
+    def retry_after(self, request: Request, path: str) -> int:
         """Count an unconditional request. Return the seconds to wait if it exceeds the limit, else 0."""
-        client = self._clients.trusted_network(environ) if self._limit else None
+        client = self._clients.trusted_network(request) if self._limit else None
         if client is None:
             return 0
         return self._requests.seconds_left() if self._requests.add((client, path)) > self._limit else 0

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
-from wsgiref.types import WSGIEnvironment
 
 from feeds.core.errors import FeedsError
+from feeds.web.request import Request
 
 _LOG = logging.getLogger(__name__)
 _INTERVAL_S = 0.5  # between two calls of the tasks
@@ -69,8 +69,8 @@ class RequestLog:
         if self._thread:
             self._thread.join()
 
-    def _record(self, environ: WSGIEnvironment, document: str, status: str, size: int) -> None:
-        details = _details(environ) if self._with_details else None
+    def _record(self, request: Request, document: str, status: str, size: int) -> None:
+        details = _details(request) if self._with_details else None
         self._queue.append(LoggedRequest(time.time(), document, status, size, details))
 
     def _run(self) -> None:
@@ -122,20 +122,20 @@ def _open_private(path: str, flags: int) -> int:
     return os.open(path, flags, 0o600)
 
 
-def _details(environ: WSGIEnvironment) -> dict[str, Any]:
+def _details(request: Request) -> dict[str, Any]:
     details = {
-        "client": environ.get("REMOTE_ADDR"),
-        "forwarded": environ.get("HTTP_X_FORWARDED_FOR") or environ.get("HTTP_X_REAL_IP"),
-        "method": environ["REQUEST_METHOD"],
-        "path": environ["PATH_INFO"].encode("latin-1", "replace").decode("utf-8", "replace"),
-        "query": environ.get("QUERY_STRING") or None,
-        "protocol": environ.get("SERVER_PROTOCOL"),
-        "agent": environ.get("HTTP_USER_AGENT"),
-        "referer": environ.get("HTTP_REFERER"),
+        "client": request.address,
+        "forwarded": request.header("x-forwarded-for") or request.header("x-real-ip"),
+        "method": request.method,
+        "path": request.path,
+        "query": request.query or None,
+        "protocol": request.protocol,
+        "agent": request.header("user-agent"),
+        "referer": request.header("referer"),
     }
     # cut here to bound the queue's memory; longer than the field, so that `_clean` finds a secret at its end
     return {name: value and value[: 2 * _MAX_FIELD_CHARS] for name, value in details.items()} | {
-        "conditional": "HTTP_IF_NONE_MATCH" in environ or "HTTP_IF_MODIFIED_SINCE" in environ
+        "conditional": request.is_conditional
     }
 
 

@@ -30,8 +30,8 @@ from feeds.web.concurrency import (
     PoolFull,
     ThreadPools,
 )
-from feeds.web.header_names import BAD_REQUEST, has_one_host
 from feeds.web.middleware import SENDS_FILES_KEY, DocumentMiddleware
+from feeds.web.request import RsgiRequest
 from feeds.web.response import Response
 from feeds.web.webhook import BODY_KEY, MAX_BODY_BYTES
 
@@ -61,41 +61,39 @@ class Application:
         if not self._are_sockets_set_up:  # the server begins to listen after it has called `__rsgi_init__`
             self._are_sockets_set_up = True
             disconnect_stalled_clients()
-        if scope.proto != "http":
-            protocol.close(403)
-            return
-        environ = wsgi_environ(scope)
-        response = await self._respond(environ, protocol) if has_one_host(environ) else BAD_REQUEST
-        _send(protocol, response, is_head=scope.method == "HEAD")
-
-    async def _respond(self, environ: WSGIEnvironment, protocol: Any) -> Response:
+        request = RsgiRequest(scope)
         try:
-            response = await self._document_response(environ)
-            if response is None:
-                path = environ["PATH_INFO"]
-                has_body = environ["REQUEST_METHOD"] == "POST" and path in _PATHS_WITH_BODIES
-                async with self._body(environ, protocol) if has_body else contextlib.nullcontext():
-                    complete_environ(environ)
-                    response = await self._pools.run("other", lambda: self._middleware.flask_response(environ))
-        except PoolFull:
-            response = self._middleware.too_busy(environ)
-        except TimeoutError:
-            response = self._middleware.body_timeout(environ)
-        return response
+            response = self._middleware.respond(request, WaitPolicy.MEMORY)
+        except WouldBlock as error:
+            response = await self._respond_later(request, error.pool)
+        if response is None:
+            response = await self._flask_response(request, scope, protocol)
+        _send(protocol, response, is_head=request.method == "HEAD")
 
-    async def _document_response(self, environ: WSGIEnvironment) -> Response | None:
-        """Return the response for a document or page: from memory, else from a pool that may wait for it."""
+    async def _respond_later(self, request: RsgiRequest, pool: str) -> Response | None:
+        """Return the response for a document or page from a thread that may wait for it; None if Flask must answer."""
         middleware = self._middleware
         try:
-            return middleware.respond(environ, WaitPolicy.MEMORY)
-        except WouldBlock as error:
-            pool = error.pool
-        if pool == "catalog":
-            try:
-                return await self._pools.run(pool, lambda: middleware.respond(environ, WaitPolicy.CATALOG))
-            except WouldBlock as error:
-                pool = error.pool
-        return await self._pools.run(pool, lambda: middleware.respond(environ, WaitPolicy.RENDER))
+            if pool == "catalog":
+                try:
+                    return await self._pools.run(pool, lambda: middleware.respond(request, WaitPolicy.CATALOG))
+                except WouldBlock as error:
+                    pool = error.pool
+            return await self._pools.run(pool, lambda: middleware.respond(request, WaitPolicy.RENDER))
+        except PoolFull:
+            return middleware.too_busy(request)
+
+    async def _flask_response(self, request: RsgiRequest, scope: Any, protocol: Any) -> Response:
+        environ = wsgi_environ(scope)
+        has_body = request.method == "POST" and request.path in _PATHS_WITH_BODIES
+        try:
+            async with self._body(environ, protocol) if has_body else contextlib.nullcontext():
+                complete_environ(environ)
+                return await self._pools.run("other", lambda: self._middleware.flask_response(request, environ))
+        except PoolFull:
+            return self._middleware.too_busy(request)
+        except TimeoutError:
+            return self._middleware.body_timeout(request)
 
     @contextlib.asynccontextmanager
     async def _body(self, environ: WSGIEnvironment, protocol: Any) -> AsyncIterator[None]:
@@ -194,7 +192,7 @@ def disconnect_stalled_clients() -> None:
 
 
 def wsgi_environ(scope: Any) -> WSGIEnvironment:
-    """Return the part of a request's WSGI environment (PEP 3333) that `DocumentMiddleware` needs.
+    """Return a request's WSGI environment (PEP 3333), except for what `complete_environ` adds.
 
     Header fields with "_" in their names are dropped: they would be taken for those with "-".
     """
