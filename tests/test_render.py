@@ -7,6 +7,8 @@ from datetime import timedelta
 import pytest
 import sqlalchemy
 from conftest import render_all
+from hypothesis import given
+from hypothesis import strategies as st
 
 from feeds.catalog import Catalog
 from feeds.content import Folder
@@ -14,7 +16,17 @@ from feeds.core.errors import FeedsError
 from feeds.core.formats import FORMATS
 from feeds.core.formats.dates import rfc822, rfc3339
 from feeds.publish.publisher import Publisher
-from feeds.render import BulkRenderer, Documents, NotPublishedYet, cache, renderer, revision_watcher
+from feeds.render import (
+    BulkRenderer,
+    Documents,
+    NotPublishedYet,
+    WaitPolicy,
+    WouldBlock,
+    cache,
+    renderer,
+    revision_watcher,
+)  # fmt: skip
+from feeds.render.lru import LRUCache
 
 both = pytest.mark.databases("sqlite", "postgres")  # what the catalog does with SQL of its own, in each database
 
@@ -75,6 +87,59 @@ def test_an_unchanged_catalog_is_read_once_a_second(site, documents, monkeypatch
     assert reads_of_checks() >= 1
     monkeypatch.setattr(revision_watcher, "_MAX_SKIPPED_S", 0.0)
     assert reads_of_checks() == 3
+
+
+def test_a_refused_request_reads_nothing(site, documents, monkeypatch):
+    """Whether a document exists is looked up by the thread that renders it: a request beyond the limits costs nothing."""
+    site.article("a.md", title="A", tags=["x"])
+    site.publish()
+    documents.revision_watcher.poll()
+    monkeypatch.setattr(revision_watcher, "_POLL_INTERVAL_S", 3600.0)
+    documents.revision_watcher.poll()
+    reads = []
+    monkeypatch.setattr(documents.revision_watcher, "reading", lambda: reads.append(1))
+    for path, pool in (
+        ("/tag/x/rss.xml", "document"),
+        ("/tag/none/rss.xml", "document"),
+        ("/archive/1/rss.xml", "archive"),
+    ):
+        with pytest.raises(WouldBlock) as caught:
+            documents.get(path, wait_policy=WaitPolicy.MEMORY)
+        assert caught.value.pool == pool
+    assert reads == []
+    monkeypatch.undo()
+    assert documents.get("/tag/none/rss.xml") is None
+    assert documents.get("/archive/9/rss.xml") is None
+
+
+def test_what_was_used_outlives_what_was_not():
+    """Many items that are used once don't evict one that is used often; the size is bounded at every moment."""
+    items = LRUCache[int](100, lambda _item: 10)
+    items.put("polled", 0)
+    for number in range(1, 1_000):
+        if number % 10 == 0:
+            assert items.get("polled") == 0
+        items.put(number, number)
+        assert items.get("polled") is not None
+        assert len(items.items()) <= 10
+    assert items.get(999) == 999
+    for number in range(1_000, 1_200):  # one that is not used any more is evicted
+        items.put(number, number)
+    assert items.get("polled") is None
+
+
+@given(st.lists(st.tuples(st.sampled_from("abcdef"), st.integers(0, 40), st.booleans())))
+def test_a_cache_is_bounded(steps):
+    """Whatever is stored and used: the total is within the limit, or one item is alone; the last one is there."""
+    items = LRUCache[int](50, lambda item: item)
+    for key, size, is_read in steps:
+        if is_read:
+            items.get(key)
+        else:
+            items.put(key, size)
+            assert items.get(key) == size
+        assert sum(items.items()) <= 50 or len(items.items()) == 1
+        assert items._used == sum(items.items())
 
 
 def test_an_article_that_failed_is_not_rendered_again(site, caplog):

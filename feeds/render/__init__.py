@@ -81,7 +81,7 @@ class Documents(Generic[T]):
             catalog: the catalog.
             site: the site.
             transform: returns what is cached and returned for a rendered document.
-            max_bytes: the memory to use: half for documents with their encodings, a quarter each for
+            max_bytes: the memory to use: three sevenths for documents with their encodings, two sevenths each for
                 entries and for entries in a format.
             deltas: whether to record versions, which `delta` needs.
             on_rendered: called with the seconds that each render took.
@@ -90,8 +90,8 @@ class Documents(Generic[T]):
         self._transform = transform
         self._versions = DocumentVersions(catalog, every=deltas)
         self._on_rendered = on_rendered
-        self._renderer = DocumentRenderer(site, max_bytes // 4)
-        self._cache = DocumentCache[T](site, max_bytes // 2)
+        self._renderer = DocumentRenderer(site, max_bytes * 2 // 7)
+        self._cache = DocumentCache[T](site, max_bytes * 3 // 7)
         self.revision_watcher = RevisionWatcher(catalog, self._cache, site.max_age)
         self._render_queue = RenderQueue()
         self._failed = LRUCache[syndication.DocumentRevision | None](
@@ -135,10 +135,6 @@ class Documents(Generic[T]):
             with contextlib.suppress(RenderQueueFull):
                 self._render_queue.submit(path, lambda: self._render(document_path, path, priority), priority)
             return cached.value
-        if wait_policy < WaitPolicy.CATALOG:
-            raise WouldBlock("catalog")
-        if cached is None and not self._exists(document_path):
-            return None
         if wait_policy < WaitPolicy.RENDER:
             raise WouldBlock(priority.name.lower())
         return self._render_or_last(
@@ -203,10 +199,6 @@ class Documents(Generic[T]):
         if self._cache.revision == 0:
             raise NotPublishedYet("the first publish run has not finished")
         return ServedRevision(self.revision_watcher.catalog_id, self._cache.revision)
-
-    def _exists(self, document_path: DocumentPath) -> bool:
-        with self.revision_watcher.reading() as catalog:
-            return self._has(catalog.feed(document_path.feed), document_path)
 
     def _has(self, state: FeedState | None, document_path: DocumentPath) -> TypeGuard[FeedState]:
         """Return whether a feed's state is not None and the feed has the document."""

@@ -38,10 +38,11 @@ class DocumentCache(Generic[T]):
     """The most recently used documents; and of many more documents the validators and headers, without the body."""
 
     def __init__(self, site: Site, max_bytes: int) -> None:
+        """Use half of `max_bytes` for documents and half for validators."""
         self.revision = 0
         self.checked_at = 0.0  # when `revision` was last the catalog's, by the monotonic clock
         self._site = site
-        self._entries = LRUCache[CacheEntry[T]](max_bytes, lambda entry: entry.size)
+        self._entries = LRUCache[CacheEntry[T]](max_bytes // 2, lambda entry: entry.size)
         self._validators: dict[str, dict[DocumentPath, T]] = {}  # by feed
         self._max_validators = max(_MIN_VALIDATORS, min(_MAX_VALIDATORS, max_bytes // 2 // _VALIDATORS_BYTES))
         self._lock = threading.Lock()

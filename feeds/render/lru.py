@@ -1,4 +1,9 @@
-"""A cache of the most recently used items, bounded in bytes. For any number of threads."""
+"""A cache of recently and frequently used items, bounded in bytes. For any number of threads.
+
+An item that was used since it was stored outlives many that were not: so a crawler, which requests each document once,
+does not evict what feed readers poll (the GCLOCK algorithm: Smith, "Sequentiality and prefetching in database systems",
+1978).
+"""
 
 import threading
 from collections import OrderedDict
@@ -7,34 +12,49 @@ from typing import Generic, TypeVar
 
 T = TypeVar("T")
 
+_MAX_CHANCES = 5
+
+
+class _Slot(Generic[T]):
+    """An item, and how often it is passed over before it is evicted: once for each use."""
+
+    __slots__ = ("chances", "item")
+
+    def __init__(self, item: T, chances: int) -> None:
+        self.item = item
+        self.chances = chances
+
 
 class LRUCache(Generic[T]):
-    """Items by key. The least recently used are evicted once all together are larger than the limit."""
+    """Items by key. Those that were used least recently and least often are evicted once all exceed the limit."""
 
     def __init__(self, max_size: int, size: Callable[[T], int]) -> None:
         """`size` returns the size of an item, in the unit of `max_size`."""
         self._max_size = max_size
         self._size = size
         self._used = 0
-        self._items: OrderedDict[Hashable, T] = OrderedDict()
+        self._slots: OrderedDict[Hashable, _Slot[T]] = OrderedDict()  # the next one to be evicted first
         self._lock = threading.Lock()
 
     def get(self, key: Hashable) -> T | None:
-        """Return an item, and mark it as the most recently used; None if it is not cached."""
+        """Return an item, and note that it was used; None if it is not cached."""
         with self._lock:
-            item = self._items.get(key)
-            if item is not None:
-                self._items.move_to_end(key)
-            return item
+            slot = self._slots.get(key)
+            if slot is None:
+                return None
+            if slot.chances < _MAX_CHANCES:
+                slot.chances += 1
+            self._slots.move_to_end(key)
+            return slot.item
 
     def put(self, key: Hashable, item: T) -> None:
-        """Store an item. An item that is larger than the limit is stored alone."""
+        """Store an item; it has the uses of the one that it replaces. A larger item than the limit is stored alone."""
         with self._lock:
-            self._remove(key)
-            self._items[key] = item
+            old = self._remove(key)
+            self._slots[key] = _Slot(item, old.chances if old else 0)
             self._used += self._size(item)
-            while self._used > self._max_size and len(self._items) > 1:
-                self._remove(next(iter(self._items)))
+            while self._used > self._max_size and len(self._slots) > 1:
+                self._evict_next(key)
 
     def drop(self, key: Hashable) -> None:
         """Remove an item, if it is cached."""
@@ -44,8 +64,19 @@ class LRUCache(Generic[T]):
     def items(self) -> list[T]:
         """Return all items, the most recently used last."""
         with self._lock:
-            return list(self._items.values())
+            return [slot.item for slot in self._slots.values()]
 
-    def _remove(self, key: Hashable) -> None:
-        if key in self._items:
-            self._used -= self._size(self._items.pop(key))
+    def _evict_next(self, new: Hashable) -> None:
+        """Evict the first item, or pass over it. Don't evict the item that was just stored."""
+        key, slot = next(iter(self._slots.items()))
+        if key == new or slot.chances:
+            slot.chances = max(0, slot.chances - 1)
+            self._slots.move_to_end(key)
+        else:
+            self._remove(key)
+
+    def _remove(self, key: Hashable) -> _Slot[T] | None:
+        slot = self._slots.pop(key, None)
+        if slot:
+            self._used -= self._size(slot.item)
+        return slot

@@ -2,7 +2,8 @@
 
 Several threads would compete for the interpreter lock. A request waits for a second at most. Jobs run by priority:
 documents that clients poll, documents that are requested for the first time, pages, archives. A crawler requests
-thousands of all but the first kind. A long job yields to more urgent ones.
+thousands of all but the first kind: so a long job yields to more urgent ones, and after each job of these kinds the
+thread pauses, which leaves the interpreter to other requests.
 """
 
 import itertools
@@ -20,6 +21,8 @@ from feeds.core.errors import FeedsError
 T = TypeVar("T")
 
 _RENDER_TIMEOUT_S = 1.0  # from the first request for a job
+_PAUSE = 0.5  # after a job of lower priority than `POLLED`, as a fraction of the time that it took
+_MAX_PAUSE_S = 0.05
 
 
 class Priority(IntEnum):
@@ -74,6 +77,7 @@ class RenderQueue:
         self._pending: dict[str, _PendingResult] = {}  # by key
         self._waiting: Counter[Priority] = Counter()
         self._numbers = itertools.count()
+        self._is_polled_job_queued = threading.Event()  # ends a pause
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
 
@@ -102,6 +106,8 @@ class RenderQueue:
                 self._waiting[priority] += 1
                 pending = self._pending[key] = _PendingResult(time.monotonic(), Future())
                 self._jobs.put(_Job(priority, next(self._numbers), key, job))
+                if priority == Priority.POLLED:
+                    self._is_polled_job_queued.set()
             if self._thread is None or not self._thread.is_alive():  # no thread survives a fork
                 self._thread = threading.Thread(target=self._work, name="render", daemon=True)
                 self._thread.start()
@@ -113,14 +119,18 @@ class RenderQueue:
             with self._jobs.mutex:
                 if not self._jobs.queue or self._jobs.queue[0].priority >= priority:
                     return
-            self._run_next()
+            self._run(self._jobs.get())
 
     def _work(self) -> None:
         while True:
-            self._run_next()
+            job = self._jobs.get()
+            started = time.monotonic()
+            self._run(job)
+            if job.priority > Priority.POLLED:
+                self._is_polled_job_queued.wait(min(_PAUSE * (time.monotonic() - started), _MAX_PAUSE_S))
+                self._is_polled_job_queued.clear()
 
-    def _run_next(self) -> None:
-        job = self._jobs.get()
+    def _run(self, job: _Job) -> None:
         future = self._pending[job.key].future
         try:
             result = job.call()
