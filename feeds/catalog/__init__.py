@@ -98,15 +98,18 @@ __all__ = [
 class Catalog:
     """A catalog in a SQLite file, at a postgresql:// URL, or in memory."""
 
-    def __init__(self, state: str | Path | None, *, statement_timeout: float | None = None) -> None:
+    def __init__(
+        self, state: str | Path | None, *, statement_timeout: float | None = None, read_cache_kib: int | None = None
+    ) -> None:
         """Open no connection yet. Raise `ConfigError` if the URL is invalid or the database's driver is missing.
 
         Args:
             state: The path of a file, a postgresql:// URL, or None for a catalog in memory.
             statement_timeout: Seconds to wait for a reply of PostgreSQL before raising `CatalogError`; None waits
                 forever.
+            read_cache_kib: KiB of a SQLite file that each of up to fifteen connections keeps in memory; None: many.
         """
-        self._database = _database(state, statement_timeout)
+        self._database = _database(state, statement_timeout, read_cache_kib)
         # a connection must not be used by two processes (sqlite.org/howtocorrupt.html, 2.6)
         os.register_at_fork(after_in_child=self._database.forget)
 
@@ -306,11 +309,11 @@ class Catalog:
         self._database.close()
 
 
-def _database(state: str | Path | None, statement_timeout: float | None) -> Database:
+def _database(state: str | Path | None, statement_timeout: float | None, read_cache_kib: int | None) -> Database:
     if isinstance(state, str):
         from feeds.catalog.postgres import Postgres
 
         return Postgres(state, statement_timeout)
     from feeds.catalog.sqlite import Sqlite
 
-    return Sqlite(state)
+    return Sqlite(state, read_cache_kib)

@@ -73,10 +73,10 @@ class Sqlite:
 
     migrations: Migrations = SQLITE_MIGRATIONS
 
-    def __init__(self, file: Path | None) -> None:
+    def __init__(self, file: Path | None, read_cache_kib: int | None = None) -> None:
         self.name = str(file)
         self._file = file
-        self._catalog = _File(file)
+        self._catalog = _File(file, read_cache_kib or _READ_CACHE_KIB)
         self._stats = _File(file and Path(f"{file}.{_STATS}"))
         self._changes = ChangeCounter(file)
         self._failures_file = Path(f"{file}.failures")
@@ -388,9 +388,9 @@ class Sqlite:
 class _File:
     """A SQLite file, or a database in memory (`None`). Uses the file that is at the path now, if it was replaced."""
 
-    def __init__(self, path: Path | None) -> None:
+    def __init__(self, path: Path | None, read_cache_kib: int = _READ_CACHE_KIB) -> None:
         self.name = str(path)
-        self.engine = _engine(path)
+        self.engine = _engine(path, read_cache_kib)
         self._path = path
         self._inode: tuple[int, int] | None = None
         self.created = False  # of a database in memory: whether it has its tables
@@ -468,7 +468,7 @@ def _translated(name: str) -> Iterator[None]:
         raise unusable_error(name, cause) from error
 
 
-def _engine(file: Path | None) -> sa.Engine:
+def _engine(file: Path | None, read_cache_kib: int) -> sa.Engine:
     if file is None:
         engine = sa.create_engine("sqlite://", poolclass=sa.StaticPool, connect_args={"check_same_thread": False})
     else:
@@ -479,7 +479,7 @@ def _engine(file: Path | None) -> sa.Engine:
     def begin(connection: sa.Connection) -> None:
         options = connection.get_execution_options()
         is_writing = "log_pages" in options
-        connection.exec_driver_sql(f"PRAGMA cache_size=-{options.get('cache_kib', _READ_CACHE_KIB)}")
+        connection.exec_driver_sql(f"PRAGMA cache_size=-{options.get('cache_kib', read_cache_kib)}")
         connection.exec_driver_sql("PRAGMA secure_delete=OFF")
         connection.exec_driver_sql(f"PRAGMA busy_timeout={options.get('timeout', WRITE_TIMEOUT_S) * 1000:.0f}")
         if is_writing:

@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from feeds.web.metrics import WorkerMetrics
 
 _CATALOG_TIMEOUT_S = 10.0  # for a reply of the database: a request that waits for it occupies a thread
+_READ_CACHE_KIB = 2 << 10  # of a connection to the catalog; the system caches the file too
 _PAGE_POLICY = CachePolicy(60, 60, 86_400)
 _SWITCH_INTERVAL_S = 0.0005  # after which a thread that renders lets a waiting request continue
 _NOSNIFF = ("X-Content-Type-Options", "nosniff")
@@ -76,11 +77,12 @@ def create_app_from(
         name: of this process's metrics; the next process with this name continues them. Empty: the process id.
     """
     on_exit: list[Callable[[], Any]] = []
+    clients = ClientAddressResolver(settings.server.client_header)
     if parent:
         os.setpgrp()  # Ctrl-C signals only the publishing process, which ends its workers in order
         threading.Thread(target=_exit_with, args=(parent, on_exit), daemon=True).start()
     server, site = settings.server, settings.site_model
-    catalog = Catalog(settings.catalog, statement_timeout=_CATALOG_TIMEOUT_S)
+    catalog = Catalog(settings.catalog, statement_timeout=_CATALOG_TIMEOUT_S, read_cache_kib=_READ_CACHE_KIB)
 
     vary = ("Vary", "Accept-Encoding, A-IM" if server.deltas else "Accept-Encoding")
 
@@ -103,7 +105,7 @@ def create_app_from(
         catalog,
         site,
         document_response,
-        max_bytes=server.memory << 20,
+        max_bytes=(server.memory << 20) * 7 // 8,
         deltas=server.deltas,
         on_rendered=metrics.count_render if metrics else _ignore,
     )
@@ -121,8 +123,12 @@ def create_app_from(
         secrets=settings.secrets,
     )
     preview = Preview(catalog, documents, site, files, preview_key) if preview_key else None
-    pages = ServedPages(documents, PageRenderer(site, settings.site.readers, documents.page_queries), page_response)
-    clients = ClientAddressResolver(server.client_header)
+    pages = ServedPages(
+        documents,
+        PageRenderer(site, settings.site.readers, documents.page_queries),
+        page_response,
+        max_bytes=(server.memory << 20) // 8,
+    )
     if settings.stats.token:
         _add_stats_route(app, StatsPage(catalog, settings.site.title, settings.stats.token, [_CSP, _NOSNIFF]))
     if settings.schedule.webhook:

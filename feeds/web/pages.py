@@ -10,8 +10,6 @@ from feeds.render import Documents, RenderQueueFull, WaitPolicy, WouldBlock
 from feeds.render.lru import LRUCache
 from feeds.web.cached_response import CachedResponse
 
-_CACHE_BYTES = 8 << 20
-
 
 class ServedPages:
     """Renders pages and keeps their responses."""
@@ -21,12 +19,14 @@ class ServedPages:
         documents: Documents[CachedResponse],
         pages: PageRenderer,
         create_response: Callable[[Document], CachedResponse],
+        max_bytes: int,
     ) -> None:
+        """Keep pages and their encodings of at most `max_bytes` together."""
         self._documents = documents
         self._pages = pages
         self._create_response = create_response
         self._cache = LRUCache[tuple[tuple[str, int], CachedResponse]](
-            _CACHE_BYTES, lambda item: 2 * len(item[1].document.body)
+            max_bytes, lambda item: 2 * len(item[1].document.body)
         )
 
     def get(
