@@ -7,16 +7,18 @@ import socket
 import threading
 import time
 from contextlib import ExitStack, closing
+from pathlib import Path
 
 import pytest
 from conftest import Site, serving
 from rsgi_scope import rsgi_scope
 from waiting import eventually
 
-from feeds.render import RenderQueueFull
+from feeds.render import RenderQueueFull, queue
 from feeds.render.queue import Priority, RenderQueue
-from feeds.web import concurrency, rsgi
+from feeds.web import concurrency, file_transfers, rsgi
 from feeds.web.concurrency import PoolFull, PoolLimits, ThreadPools
+from feeds.web.file_transfers import FileTransfers
 from feeds.web.request import RsgiRequest, WsgiRequest, has_one_host
 
 SECRET = "a-secret-of-the-owner"
@@ -30,7 +32,7 @@ def big(tmp_path_factory):
     site.configure(
         site={"pages": True},
         schedule={"webhook": SECRET},
-        server={"client_header": "X-Real-IP"},
+        server={"client_header": "X-Real-IP", "memory": 64},
         feeds={"limit": 1},
     )
     site.article("big/index.md", "[film](film.mp4)", title="Big")
@@ -242,6 +244,69 @@ def test_a_long_archive_gives_way_to_documents():
     eventually(lambda: len(done) == 4)
     assert done == ["document", "page", "archive", "another"]
     workshop.yield_to_more_urgent(Priority.ARCHIVE)  # which is nothing to other threads
+
+
+def test_a_polled_document_ends_a_pause(monkeypatch):
+    """After a job that a crawler can cause, the rendering thread pauses, but not while a polled document waits."""
+    monkeypatch.setattr(queue, "_PAUSE", 1e9)
+    monkeypatch.setattr(queue, "_MAX_PAUSE_S", 3600.0)
+    render_queue, done = RenderQueue(), []
+    render_queue.submit("archive", lambda: done.append("archive"), Priority.ARCHIVE)
+    eventually(lambda: done == ["archive"])
+    render_queue.submit("another", lambda: done.append("another"), Priority.DOCUMENT)
+    render_queue.run("polled", lambda: done.append("polled"), Priority.POLLED)
+    eventually(lambda: len(done) == 3)
+    assert done == ["archive", "polled", "another"]
+
+
+def test_files_that_are_being_sent_are_counted(tmp_path, monkeypatch):
+    """Only open files below the folder count, and those that the server is about to open."""
+    if not Path("/proc/self/fd").exists():
+        pytest.skip("the system has no list of open files")
+    monkeypatch.setattr(file_transfers, "_COUNT_INTERVAL_S", 0.0)
+    folder = tmp_path / "content"
+    folder.mkdir()
+    for name in ("content/a.png", "content/b.png", "contents.png"):
+        (tmp_path / name).write_bytes(b"x")
+    transfers = FileTransfers(folder, 2)
+    with (tmp_path / "contents.png").open(), (folder / "a.png").open():
+        assert not transfers.is_full()
+        with (folder / "b.png").open():
+            assert transfers.is_full()
+        assert not transfers.is_full()
+        monkeypatch.setattr(file_transfers, "_COUNT_INTERVAL_S", 3600.0)
+        transfers.note_start()
+        assert transfers.is_full()
+
+
+@pytest.mark.integration
+def test_slow_downloads_are_limited(big):
+    """Beyond a number of downloads at a time, files are refused, and everything else is served; then files are again."""
+    _, server = big
+
+    def status():
+        answer = server.get("/big/film.mp4", Range="bytes=0-0")
+        return answer.status, answer.headers.get("Retry-After")
+
+    server.wait_for(lambda: status() == (206, None))  # once the downloads of other tests have ended
+    with ExitStack() as stack:
+        for _ in range(40):  # server.memory allows half as many files as it has MiB
+            connected(stack, server, b"GET /big/film.mp4 HTTP/1.1\r\nHost: x\r\n\r\n")
+        server.wait_for(lambda: status() == (503, "2"))
+        assert server.get("/rss.xml").status == 200
+        assert server.get("/big/").status == 200
+    server.wait_for(lambda: status() == (206, None))
+
+
+def test_the_system_keeps_little_of_a_response(monkeypatch):
+    """The system's buffer of a connection is bounded: with 4 MB for each, slow clients occupy memory and the server."""
+    monkeypatch.setattr(rsgi, "SEND_BUFFER_BYTES", 64 << 10)
+    with ExitStack() as stack:
+        listener = stack.enter_context(closing(socket.create_server(("127.0.0.1", 0))))
+        rsgi.disconnect_stalled_clients()
+        stack.enter_context(closing(socket.create_connection(listener.getsockname())))
+        served = stack.enter_context(closing(listener.accept()[0]))
+        assert served.getsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF) <= 128 << 10  # Linux doubles it
 
 
 @pytest.mark.integration

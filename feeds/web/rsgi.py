@@ -20,16 +20,19 @@ from wsgiref.types import WSGIEnvironment
 
 from feeds import config, logs
 from feeds.catalog.failures import SharedMemory
+from feeds.core.parse.media import media_type
 from feeds.render import WaitPolicy, WouldBlock
 from feeds.web import create_app_from
 from feeds.web.concurrency import (
     BODY_TIMEOUT_S,
     MAX_BODIES,
     MAX_TOTAL_BODY_BYTES,
+    SEND_BUFFER_BYTES,
     STALLED_CLIENT_TIMEOUT_S,
     PoolFull,
     ThreadPools,
 )
+from feeds.web.file_transfers import FileTransfers
 from feeds.web.middleware import SENDS_FILES_KEY, DocumentMiddleware
 from feeds.web.request import RsgiRequest
 from feeds.web.response import Response
@@ -37,14 +40,18 @@ from feeds.web.webhook import BODY_KEY, MAX_BODY_BYTES
 
 _PATHS_WITH_BODIES = {"/refresh"}
 _SIGNATURE_KEY = "HTTP_X_HUB_SIGNATURE_256"  # of a body
+_MIN_FILE_TRANSFERS = 16  # files that are sent at the same time; otherwise one for each 2 MiB of `server.memory`
 _M_TRIM_THRESHOLD, _M_ARENA_MAX = -1, -8  # of malloc.h
 
 
 class Application:
     """Answers granian's requests."""
 
-    def __init__(self, middleware: DocumentMiddleware, on_ready: Callable[[], object]) -> None:
+    def __init__(
+        self, middleware: DocumentMiddleware, file_transfers: FileTransfers, on_ready: Callable[[], object]
+    ) -> None:
         self._middleware = middleware
+        self._file_transfers = file_transfers
         self._on_ready = on_ready
         self._pools = ThreadPools()
         self._bodies = 0  # that are being read or used
@@ -84,16 +91,21 @@ class Application:
             return middleware.too_busy(request)
 
     async def _flask_response(self, request: RsgiRequest, scope: Any, protocol: Any) -> Response:
+        if media_type(request.path) and self._file_transfers.is_full():
+            return self._middleware.too_busy(request)
         environ = wsgi_environ(scope)
         has_body = request.method == "POST" and request.path in _PATHS_WITH_BODIES
         try:
             async with self._body(environ, protocol) if has_body else contextlib.nullcontext():
                 complete_environ(environ)
-                return await self._pools.run("other", lambda: self._middleware.flask_response(request, environ))
+                response = await self._pools.run("other", lambda: self._middleware.flask_response(request, environ))
         except PoolFull:
             return self._middleware.too_busy(request)
         except TimeoutError:
             return self._middleware.body_timeout(request)
+        if response.file is not None:
+            self._file_transfers.note_start()
+        return response
 
     @contextlib.asynccontextmanager
     async def _body(self, environ: WSGIEnvironment, protocol: Any) -> AsyncIterator[None]:
@@ -154,7 +166,8 @@ def create_rsgi(
     app = create_app_from(settings, parent=parent, preview_key=preview_key, memory=memory, name=name)
     gc.collect()
     gc.freeze()  # a full collection visits each object that is not frozen, and blocks all threads meanwhile
-    return Application(app.extensions["feeds.middleware"], on_ready)
+    file_transfers = FileTransfers(settings.content_root, max(_MIN_FILE_TRANSFERS, settings.server.memory // 2))
+    return Application(app.extensions["feeds.middleware"], file_transfers, on_ready)
 
 
 def limit_allocator() -> None:
@@ -189,6 +202,7 @@ def disconnect_stalled_clients() -> None:
         for sock in tcp_sockets:
             if sock.getsockname()[1] in ports:
                 sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, STALLED_CLIENT_TIMEOUT_S * 1000)
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
 
 
 def wsgi_environ(scope: Any) -> WSGIEnvironment:
