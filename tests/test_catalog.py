@@ -17,9 +17,11 @@ from hypothesis import strategies as st
 from publish_loops import EventRecorder
 from waiting import eventually
 
-from feeds.catalog import Catalog, DocumentVersion, LastRun, LoadedArticle
+from feeds.catalog import Catalog, CatalogReader, DocumentVersion, LastRun, LoadedArticle
+from feeds.catalog.access import WriteAccess
+from feeds.catalog.encoding import from_microseconds, pack_article, to_microseconds, unpack_article
+from feeds.catalog.files import FileStamp
 from feeds.catalog.schema import FORMER_COLUMNS, SCHEMA
-from feeds.catalog.types import FileStamp, from_microseconds, pack_article, to_microseconds, unpack_article
 from feeds.core.errors import CatalogError, GuardStopped
 from feeds.core.model import Article, ArticleWarning, Author, Enclosure, Image
 from feeds.render import Documents, queue, revision_watcher
@@ -108,6 +110,17 @@ def test_readers_see_one_revision(state):
 
 
 @both
+def test_a_reader_has_no_changes(state):
+    """A read-only transaction has no method that changes rows, and rejects new values of the catalog's state."""
+    assert not issubclass(CatalogReader, WriteAccess)
+    catalog = Catalog(state)
+    catalog.create()
+    with catalog.read_transaction() as reader, pytest.raises(AttributeError):
+        reader.state.aliases = "/x"
+    with catalog.read_transaction() as reader:
+        assert not reader.state.aliases
+
+
 def test_the_last_run_is_remembered(state):
     """The last regeneration is there for `status` and `/healthz`."""
     catalog = Catalog(state)

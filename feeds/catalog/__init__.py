@@ -3,6 +3,9 @@
 It has articles with their texts and ids, feeds with their entries, and revisions. One writer commits a revision; any
 number of readers read concurrently, and each sees one consistent revision. The catalog stores and finds; `publish`
 decides.
+
+`Catalog` opens transactions; `transactions` names the module of each subject, with its queries and changes. Tables are
+in `schema`, differences between databases in `backend`.
 """
 
 import contextlib
@@ -13,45 +16,21 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from feeds.catalog import recovery
+from feeds.catalog.articles import IdOwner, PendingArticle, PublishedState, ScheduledArticle, UnpublishedEntry
 from feeds.catalog.backend import RUN, WRITE_TIMEOUT_S, Database, LeaderLock
+from feeds.catalog.document_versions import DocumentVersion
+from feeds.catalog.encoding import names_by_feed, to_microseconds
+from feeds.catalog.entries import EntryKey, EntryRecord, EntryVersion
 from feeds.catalog.failures import Failure, Failures, decode, with_failure
-from feeds.catalog.reader import CatalogReader
+from feeds.catalog.files import FileStamp, KnownFile, RejectedArticle
+from feeds.catalog.links import LinkingArticle
+from feeds.catalog.pages import PageClaim, PublishedPage
+from feeds.catalog.revisions import CurrentRevision
 from feeds.catalog.schema import METADATA, SCHEMA
-from feeds.catalog.staging import Staging
-from feeds.catalog.state import CatalogState
-from feeds.catalog.stats import StatsReader, StatsWriter
-from feeds.catalog.types import (
-    CurrentRevision,
-    DailyCounts,
-    DocumentVersion,
-    EntryKey,
-    EntryRecord,
-    EntryVersion,
-    FileStamp,
-    FileVersion,
-    IdOwner,
-    ImportedLog,
-    KnownFile,
-    LastRun,
-    LinkingArticle,
-    LoadedArticle,
-    PageClaim,
-    PendingArticle,
-    PollTotals,
-    PublishedPage,
-    PublishedState,
-    RejectedArticle,
-    SameText,
-    ScheduledArticle,
-    SourceCounts,
-    StagedFile,
-    StagedId,
-    UnpublishedEntry,
-    names_by_feed,
-    to_microseconds,
-)
-from feeds.catalog.writer import CatalogWriter
+from feeds.catalog.staging import FileVersion, LoadedArticle, SameText, StagedFile, StagedId
+from feeds.catalog.state import CatalogState, LastRun
+from feeds.catalog.stats import DailyCounts, ImportedLog, PollTotals, SourceCounts, StatsReader, StatsWriter
+from feeds.catalog.transactions import CatalogReader, CatalogWriter
 from feeds.core.errors import CatalogDamaged, CatalogError
 
 __all__ = [
@@ -86,7 +65,6 @@ __all__ = [
     "SourceCounts",
     "StagedFile",
     "StagedId",
-    "Staging",
     "StatsReader",
     "StatsWriter",
     "UnpublishedEntry",
@@ -160,7 +138,7 @@ class Catalog:
         aside = self._database.move_aside()
         self.create()
         with self.write_transaction() as writer:
-            writer.begin_recovery(lambda table, key: recovery.rows(aside, table, key))
+            writer.begin_recovery(aside)
         return aside
 
     def _migrate(self, connection: sa.Connection, schema: int | None) -> None:

@@ -279,7 +279,7 @@ SQLITE_MIGRATIONS = {  # from a schema to the next
         """CREATE TABLE readings (path TEXT NOT NULL PRIMARY KEY, mtime_ns BIGINT NOT NULL, size BIGINT NOT NULL,
         inode BIGINT NOT NULL, refused TEXT, refused_line INTEGER, hash TEXT, text INTEGER, slug TEXT, given TEXT,
         minted TEXT, feeds TEXT, published BIGINT, expires BIGINT, draft BOOLEAN NOT NULL)""",
-        "INSERT INTO texts SELECT key, packed(facts, body) FROM articles WHERE hash IS NOT NULL",  # types.pack_text
+        "INSERT INTO texts SELECT key, packed(facts, body) FROM articles WHERE hash IS NOT NULL",  # encoding.pack_text
         "ALTER TABLE articles ADD COLUMN text INTEGER",
         "ALTER TABLE articles ADD COLUMN given TEXT",
         "ALTER TABLE articles ADD COLUMN minted TEXT",

@@ -34,10 +34,10 @@ from feeds.catalog.backend import (
     locked_error,
     unusable_error,
 )
+from feeds.catalog.encoding import pack_text
 from feeds.catalog.failures import RECORD_BYTES
 from feeds.catalog.leader_lock import FileLeaderLock, NullLeaderLock, open_private, try_lock
 from feeds.catalog.schema import SQLITE_MIGRATIONS, STATS_METADATA, audience, imports
-from feeds.catalog.types import pack_text
 from feeds.core.errors import CatalogDamaged, CatalogError
 
 if TYPE_CHECKING:

@@ -1,18 +1,18 @@
 """Poll statistics: one row per source for open days, totals for closed days, and how far access logs were imported.
 
 No address is stored. Keyed hashes identify the pollers of an open day. The key and the hashes are deleted when the
-day is closed, and then erased: `Database.erase_stats` rewrites the files that had them.
+day is closed, and then erased: `Database.erase_stats` rewrites the files that had them. Another count of polls: a
+column (`_COUNTS`) and a migration in `schema.py`, then `_SUMS` and the types here, then `stats/counter.py`.
 """
 
 import secrets
 from collections.abc import Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import sqlalchemy as sa
 
 from feeds.catalog import schema as t
-from feeds.catalog.backend import Database
-from feeds.catalog.types import DailyCounts, ImportedLog, PollTotals, SourceCounts
+from feeds.catalog.access import ReadAccess, WriteAccess
 
 if TYPE_CHECKING:
     from sqlalchemy.dialects import sqlite
@@ -21,11 +21,62 @@ _SALT_BYTES = 32
 _SUMS = ("polls", "unchanged", "unconditional", "bytes", "saved")
 
 
-class StatsReader:
-    """Queries on poll statistics, within one transaction."""
+class SourceCounts(NamedTuple):
+    """The polls of one feed by one source on an open day."""
 
-    def __init__(self, connection: sa.Connection) -> None:
-        self._connection = connection
+    day: str  # in UTC: "2026-11-24"
+    feed: str  # its path
+    reader: str  # the name
+    kind: str  # `stats.user_agents.Kind`
+    source: str  # a service's own id of the feed; for a person, a hash that is erased with the day; or ""
+    subscribers: int | None  # the largest number that it reported
+    live: int  # polls of the feed's live documents
+    polls: int  # all, archives too
+    unchanged: int  # answered with a 304
+    unconditional: int  # without a validator
+    bytes: int  # of the bodies that were sent
+    saved: int  # bytes of the bodies that a 304 replaced
+
+
+class PollTotals(NamedTuple):
+    """The totals of one feed and one kind of reader on an open day."""
+
+    feed: str
+    reader: str
+    kind: str
+    sources: int  # those that polled live documents
+    subscribers: int | None  # the sum of what the sources report
+    polls: int
+    unchanged: int
+    unconditional: int
+    bytes: int
+    saved: int
+
+
+class DailyCounts(NamedTuple):
+    """The totals of one feed and one reader on a closed day."""
+
+    day: str
+    feed: str
+    reader: str
+    kind: str
+    subscribers: int
+    polls: int
+    unchanged: int
+    unconditional: int
+    bytes: int
+    saved: int
+
+
+class ImportedLog(NamedTuple):
+    """An access log, and how far it was imported."""
+
+    log: str
+    offset: int  # bytes
+
+
+class StatsReader(ReadAccess):
+    """Queries on poll statistics, within one transaction."""
 
     def open_days(self, *, imported: bool | None = None) -> list[str]:
         """Return the days that are not closed, earliest first; with `imported`, only (not) imported ones."""
@@ -78,12 +129,8 @@ class StatsReader:
         return next((ImportedLog(log, offsets[log]) for log in logs if log in offsets), None)
 
 
-class StatsWriter(StatsReader):
+class StatsWriter(StatsReader, WriteAccess):
     """Changes of poll statistics, within one transaction."""
-
-    def __init__(self, connection: sa.Connection, database: Database) -> None:
-        super().__init__(connection)
-        self._database = database
 
     def salt(self, day: str, *, imported: bool = False) -> bytes:
         """Return a day's key for the hashes of pollers; the first call for a day creates it."""
@@ -122,7 +169,7 @@ class StatsWriter(StatsReader):
         insert = self._database.insert(t.visits)
         sums = {name: t.visits.c[name] + insert.excluded[name] for name in ("live", *_SUMS)}
         sums["subscribers"] = _larger_subscribers(insert, t.visits)
-        self._upsert(insert, sums, t.visits, counts)
+        self._add_up(insert, sums, t.visits, counts)
 
     def close_day(self, day: str, counts: Iterable[DailyCounts]) -> None:
         """Store the totals of a day and delete its sources and their key.
@@ -132,7 +179,7 @@ class StatsWriter(StatsReader):
         insert = self._database.insert(t.audience)
         sums: dict[str, Any] = {name: t.audience.c[name] + insert.excluded[name] for name in _SUMS}
         sums["subscribers"] = _larger_subscribers(insert, t.audience)
-        self._upsert(insert, sums, t.audience, counts)
+        self._add_up(insert, sums, t.audience, counts)
         for table in (t.visits, t.salts):
             self._connection.execute(table.delete().where(table.c.day == day))
         insert = self._database.insert(t.erasures)
@@ -166,7 +213,7 @@ class StatsWriter(StatsReader):
         self._connection.execute(t.imports.delete().where(t.imports.c.log.in_([log, instead or log])))
         self._connection.execute(t.imports.insert().values(log=log, offset=offset, day=day))
 
-    def _upsert(
+    def _add_up(
         self, insert: "sqlite.Insert", sums: dict[str, Any], table: sa.Table, rows: Iterable[SourceCounts | DailyCounts]
     ) -> None:
         statement = insert.on_conflict_do_update(index_elements=list(table.primary_key), set_=sums)
