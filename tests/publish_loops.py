@@ -40,10 +40,10 @@ class RunningLoop:
     def __init__(self, site, catalog, *, before=None, watch="off", has_webhook=False, cron=None):
         """Create the loop, without starting it."""
         self.events = EventRecorder()
-        publisher, folder = create_publisher(site.config, catalog)
+        publisher = create_publisher(site.config, catalog)
         self.publish_loop = loop.PublishLoop(
             publisher,
-            folder,
+            publisher.folder,
             catalog,
             Failures(catalog),
             watch=watch,

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from publish_loops import EventRecorder
 from waiting import eventually
 
-from feeds.catalog import Catalog, CatalogReader, DocumentVersion, LastRun, LoadedArticle
+from feeds.catalog import AcceptedVersion, Catalog, CatalogReader, DocumentVersion, LastRun, LoadedArticle
 from feeds.catalog.access import WriteAccess
 from feeds.catalog.encoding import from_microseconds, pack_article, to_microseconds, unpack_article
 from feeds.catalog.files import FileStamp
@@ -61,7 +61,7 @@ def keep(writer, article, hash_="hash"):
     writer.stage(
         [LoadedArticle.of(article, FileStamp(1, 2, 3), hash_, f"tag:{article.path}", [], None)], as_articles=False
     )
-    writer.save_versions([(None, article.path)])
+    writer.save_versions([AcceptedVersion(None, article.path)])
     writer.clear_staging()
     return next(known.key for known in writer.known_files("", "", 10) if known.path == article.path)
 
@@ -307,7 +307,7 @@ def test_where_a_file_is_in_the_archive_does_not_matter(state):
             [LoadedArticle.of(one, FileStamp(1, 2, 3), one.path, f"tag:{one.path}", [], None) for one in articles],
             as_articles=False,
         )
-        writer.save_versions([(None, one.path) for one in articles])
+        writer.save_versions([AcceptedVersion(None, one.path) for one in articles])
     with catalog.read_transaction() as reader:
         raw, steps = reader._connection.connection.driver_connection, []
         raw.set_progress_handler(lambda: steps.append(1), 1)

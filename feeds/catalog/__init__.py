@@ -16,24 +16,33 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from feeds.catalog.articles import IdOwner, PendingArticle, PublishedState, ScheduledArticle, UnpublishedEntry
+from feeds.catalog.articles import (
+    IdOwner,
+    LiveArticle,
+    PendingArticle,
+    PublishedState,
+    ScheduledArticle,
+    StoredArticle,
+    UnpublishedEntry,
+)
 from feeds.catalog.backend import RUN, WRITE_TIMEOUT_S, Database, LeaderLock
 from feeds.catalog.document_versions import DocumentVersion
 from feeds.catalog.encoding import names_by_feed, to_microseconds
-from feeds.catalog.entries import EntryKey, EntryRecord, EntryVersion
+from feeds.catalog.entries import EntryKey, EntryPosition, EntryRecord
 from feeds.catalog.failures import Failure, Failures, decode, with_failure
-from feeds.catalog.files import FileStamp, KnownFile, RejectedArticle
+from feeds.catalog.files import FileStamp, KnownFile, NewStamp, RejectedArticle
 from feeds.catalog.links import LinkingArticle
-from feeds.catalog.pages import PageClaim, PublishedPage
+from feeds.catalog.pages import PageClaim, PendingPage, PublishedPage
 from feeds.catalog.revisions import CurrentRevision
 from feeds.catalog.schema import METADATA, SCHEMA
-from feeds.catalog.staging import FileVersion, LoadedArticle, SameText, StagedFile, StagedId
+from feeds.catalog.staging import AcceptedVersion, FileVersion, LoadedArticle, SameText, StagedFile, StagedId
 from feeds.catalog.state import CatalogState, LastRun
 from feeds.catalog.stats import DailyCounts, ImportedLog, PollTotals, SourceCounts, StatsReader, StatsWriter
 from feeds.catalog.transactions import CatalogReader, CatalogWriter
 from feeds.core.errors import CatalogDamaged, CatalogError
 
 __all__ = [
+    "AcceptedVersion",
     "Catalog",
     "CatalogReader",
     "CatalogWriter",
@@ -41,8 +50,8 @@ __all__ = [
     "DailyCounts",
     "DocumentVersion",
     "EntryKey",
+    "EntryPosition",
     "EntryRecord",
-    "EntryVersion",
     "Failure",
     "Failures",
     "FileStamp",
@@ -53,9 +62,12 @@ __all__ = [
     "LastRun",
     "LeaderLock",
     "LinkingArticle",
+    "LiveArticle",
     "LoadedArticle",
+    "NewStamp",
     "PageClaim",
     "PendingArticle",
+    "PendingPage",
     "PollTotals",
     "PublishedPage",
     "PublishedState",
@@ -67,6 +79,7 @@ __all__ = [
     "StagedId",
     "StatsReader",
     "StatsWriter",
+    "StoredArticle",
     "UnpublishedEntry",
     "names_by_feed",
     "to_microseconds",

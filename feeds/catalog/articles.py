@@ -71,6 +71,20 @@ class IdOwner:
     deleted: bool
 
 
+class StoredArticle(NamedTuple):
+    """An article with its key."""
+
+    key: int
+    article: Article
+
+
+class LiveArticle(NamedTuple):
+    """The path and the key of a live article."""
+
+    path: str
+    key: int
+
+
 class ScheduledArticle(NamedTuple):
     """An article that a later run publishes."""
 
@@ -88,13 +102,13 @@ class UnpublishedEntry(NamedTuple):
 class ArticleReader(ReadAccess):
     """Queries on articles."""
 
-    def articles_by_key(self, keys: Iterable[int]) -> Iterator[tuple[int, Article]]:
-        """Yield articles by their keys, as (key, article)."""
+    def stored_articles(self, keys: Iterable[int]) -> Iterator[StoredArticle]:
+        """Yield the articles with these keys, in any order."""
         articles = sa.select(t.articles.c.key, t.texts.c.article)
         articles = articles.join_from(t.articles, t.texts, t.texts.c.key == t.articles.c.text)
         for chunk in t.chunks(list(keys)):
             for key, packed in self._connection.execute(articles.where(t.articles.c.key.in_(chunk))):
-                yield key, unpack_article(packed)
+                yield StoredArticle(key, unpack_article(packed))
 
     def entry_of_file(self, path: str) -> EntryRecord | None:
         """Return the last good version of a file's article, whether it is published or not."""
@@ -110,10 +124,10 @@ class ArticleReader(ReadAccess):
             keys |= map(tuple, self._connection.execute(chosen.where(t.articles.c.live.is_(True))))
         return keys
 
-    def live_paths(self) -> Iterator[tuple[str, int]]:
-        """Yield the paths and keys of all live articles."""
+    def live_articles(self) -> Iterator[LiveArticle]:
+        """Yield all live articles, in any order."""
         chosen = sa.select(t.articles.c.path, t.articles.c.key).where(t.articles.c.live.is_(True))
-        yield from map(tuple, self._connection.execute(chosen))
+        yield from map(LiveArticle._make, self._connection.execute(chosen))
 
     def scheduled_articles(self, now: datetime, limit: int = 1000) -> list[ScheduledArticle]:
         """Return the articles that are published after `now`, the next first."""

@@ -14,7 +14,7 @@ from pydantic_core import from_json
 from feeds.catalog import schema as t
 from feeds.catalog.access import ReadAccess, WriteAccess
 from feeds.catalog.encoding import from_microseconds, unpack_article
-from feeds.core.model import Article
+from feeds.core.model import Article, EntryVersion
 from feeds.core.parse.links import Links
 
 # an article without an id yet is shown with the one that it will get
@@ -56,6 +56,13 @@ class EntryKey(NamedTuple):
     id: str
 
 
+class EntryPosition(NamedTuple):
+    """The position of an entry in a feed, the oldest first: positions are compared like tuples."""
+
+    published: int  # microseconds since 1970
+    id: str
+
+
 class EntryRecord(NamedTuple):
     """The row of an entry: the packed article and its published state."""
 
@@ -77,14 +84,6 @@ class EntryRecord(NamedTuple):
     def article(self) -> Article:
         """The unpacked article; callers cache it by path, hash and id."""
         return unpack_article(self.packed)
-
-
-class EntryVersion(NamedTuple):
-    """The identity of an entry, and its content."""
-
-    id: str
-    path: str
-    content_hash: str
 
 
 class EntryReader(ReadAccess):
@@ -118,8 +117,8 @@ class EntryReader(ReadAccess):
         """Return the number of entries of a feed, whether the feed is stored yet or not."""
         return self._connection.execute(_COUNT, {"feed": feed}).scalar_one()
 
-    def count_from(self, feed: str, position: tuple[int, str], limit: int) -> int:
-        """Return the number of entries of a feed at or after a position, (published, id), and at most `limit`."""
+    def count_from(self, feed: str, position: EntryPosition, limit: int) -> int:
+        """Return the number of entries of a feed at or after a position, and at most `limit`."""
         later = sa.tuple_(t.entries.c.published, t.entries.c.id) >= sa.tuple_(*map(sa.literal, position))
         counted = sa.select(t.entries.c.id).where(t.entries.c.feed == feed, later).limit(limit).subquery()
         return self._connection.execute(sa.select(sa.func.count()).select_from(counted)).scalar_one()

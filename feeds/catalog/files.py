@@ -26,6 +26,13 @@ class FileStamp(NamedTuple):
     inode: int
 
 
+class NewStamp(NamedTuple):
+    """The stamp of a file whose text did not change."""
+
+    key: int  # of the article
+    stamp: FileStamp
+
+
 class KnownFile(NamedTuple):
     """A file as the last run saw it, to compare a scan with."""
 
@@ -94,8 +101,8 @@ class FileReader(ReadAccess):
 class FileWriter(FileReader, WriteAccess):
     """Stores the results of a scan: stamps, deletions and rejections of files."""
 
-    def update_stamps(self, batch: Iterable[tuple[int, FileStamp]]) -> None:
-        """Store new stamps of files whose text did not change, as (key of the article, stamp)."""
+    def update_stamps(self, batch: Iterable[NewStamp]) -> None:
+        """Store new stamps of files whose text did not change."""
         names = FileStamp._fields
         rows = [{"_key": key, **{f"_{name}": getattr(stamp, name) for name in names}} for key, stamp in batch]
         if rows:

@@ -27,6 +27,13 @@ class PageClaim(NamedTuple):
     expires: int | None
 
 
+class PendingPage(NamedTuple):
+    """The page of an article that a run must decide about."""
+
+    key: int  # of the article
+    page: str
+
+
 class PublishedPage(NamedTuple):
     """The page of a live article."""
 
@@ -83,10 +90,11 @@ class PageReader(ReadAccess):
         first = chosen.order_by(a.page, a.published, a.id).limit(limit)
         return list(map(PublishedPage._make, self._connection.execute(first)))
 
-    def pending_pages(self, after: int, limit: int) -> list[tuple[int, str]]:
-        """Return up to `limit` pending articles that have a page, as (key, page), in the order of their keys."""
+    def pending_pages(self, after: int, limit: int) -> list[PendingPage]:
+        """Return up to `limit` pages of pending articles, in the order of the articles' keys, after a key."""
         chosen = sa.select(t.articles.c.key, t.articles.c.page).where(_IS_PENDING, t.articles.c.key > after)
-        return [(key, page) for key, page in self._connection.execute(chosen.order_by(t.articles.c.key).limit(limit))]
+        first = chosen.order_by(t.articles.c.key).limit(limit)
+        return list(map(PendingPage._make, self._connection.execute(first)))
 
     def contested_pages(self) -> set[str]:
         """Return the pages of pending articles that other articles have too, without drafts."""

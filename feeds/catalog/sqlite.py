@@ -29,6 +29,7 @@ from feeds.catalog.backend import (
     LeaderLock,
     Migrations,
     Rows,
+    SavedRow,
     Statement,
     execute_many,
     locked_error,
@@ -192,7 +193,7 @@ class Sqlite:
     def create_stats(self, _connection: sa.Connection) -> None:
         """Create nothing: the first writer of statistics creates their file."""
 
-    def repair_stats(self) -> Iterator[tuple[sa.Table, dict[str, Any]]]:
+    def repair_stats(self) -> Iterator[SavedRow]:
         """Yield the totals and the log positions; the hashes of open days are deleted with the damaged file."""
         with self.lock(_STATS, WRITE_TIMEOUT_S, lambda: False):
             if not self._stats.is_current:
@@ -202,7 +203,7 @@ class Sqlite:
                 aside = recovery.move_aside(Path(self._stats.name))
                 for table in (audience, imports):
                     for row in recovery.rows(aside, table.name, "rowid"):
-                        yield table, row
+                        yield SavedRow(table, row)
                 for file in aside.parent.glob(f"{aside.name}*"):
                     file.unlink()
             except OSError as error:

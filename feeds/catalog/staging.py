@@ -115,6 +115,13 @@ class FileVersion(NamedTuple):
     live_page: str | None  # of that article, if it is live
 
 
+class AcceptedVersion(NamedTuple):
+    """A staged file that becomes the good version of an article."""
+
+    key: int | None  # of the article; None for a new one
+    path: str
+
+
 class StagedId(NamedTuple):
     """Whether a good version of a file is staged, and the id in its front matter."""
 
@@ -242,8 +249,8 @@ class StagingWriter(StagingReader, StateWriter):
         """Delete the rows of staged files but keep their texts, which articles have now."""
         self._connection.execute(t.readings.delete())
 
-    def save_versions(self, versions: Iterable[tuple[int | None, str]]) -> None:
-        """Make staged files the good versions of articles, as (key of the article, or None for a new one; path)."""
+    def save_versions(self, versions: Iterable[AcceptedVersion]) -> None:
+        """Make staged files the good versions of their articles."""
         versions = list(versions)
         for chunk in t.chunks([path for key, path in versions if key is None]):
             r = t.readings.c

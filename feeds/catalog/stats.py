@@ -13,6 +13,7 @@ import sqlalchemy as sa
 
 from feeds.catalog import schema as t
 from feeds.catalog.access import ReadAccess, WriteAccess
+from feeds.catalog.backend import SavedRow
 
 if TYPE_CHECKING:
     from sqlalchemy.dialects import sqlite
@@ -189,12 +190,12 @@ class StatsWriter(StatsReader, WriteAccess):
         """Record that nothing of these closed days is left in the database's files."""
         self._connection.execute(t.erasures.delete().where(t.erasures.c.day.in_(list(days))))
 
-    def restore(self, rows: Iterable[tuple[sa.Table, dict[str, Any]]]) -> None:
-        """Insert the rows that could be read of a damaged file, as (table, values), without incomplete ones."""
-        for table, row in rows:
-            values = {column.name: row.get(column.name) for column in table.c}
+    def restore(self, rows: Iterable[SavedRow]) -> None:
+        """Insert the rows that could be read of a damaged file, without incomplete ones."""
+        for row in rows:
+            values = {column.name: row.values.get(column.name) for column in row.table.c}
             if None not in values.values():
-                self._connection.execute(self._database.insert(table).on_conflict_do_nothing(), values)
+                self._connection.execute(self._database.insert(row.table).on_conflict_do_nothing(), values)
 
     def delete_before(self, day: str) -> None:
         """Delete the totals of the days before a day, and the logs that were imported before it."""

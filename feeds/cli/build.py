@@ -51,7 +51,8 @@ def build(context: CommandContext, output: str | None, force: bool, accept: bool
         warn_of_unused_keys(settings)
     catalog = open_catalog(settings)
     failures = Failures(catalog)
-    publisher, folder = create_publisher(settings, catalog)
+    publisher = create_publisher(settings, catalog)
+    folder = publisher.folder
     StatsHousekeeping(catalog, settings.stats.keep).run()
     with catalog.lock(wait):
         _prepare_processes(catalog, folder)

@@ -217,11 +217,11 @@ class _Service:
             return Catalog(settings.catalog)
 
     def _create_publish_loop(self, settings: config.Config) -> loop.PublishLoop:
-        publisher, folder = create_publisher(settings, self._catalog)
-        self._reporter.count_articles = folder.count
+        publisher = create_publisher(settings, self._catalog)
+        self._reporter.count_articles = publisher.folder.count
         return loop.PublishLoop(
             publisher,
-            folder,
+            publisher.folder,
             self._catalog,
             self._failures,
             watch=settings.content.watch,
