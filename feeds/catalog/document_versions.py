@@ -1,4 +1,4 @@
-"""Versions of live documents that workers rendered, so that all send the same document, in the table `renditions`.
+"""Versions of live documents that workers rendered, in the table `document_versions`: all workers send the same one.
 
 `render/versions.py` uses them. Another value of a version: a column in `schema.py`, then `DocumentVersion` here.
 """
@@ -32,15 +32,17 @@ class DocumentVersionReader(ReadAccess):
 
     def document_version(self, path: str, digests: Sequence[str]) -> DocumentVersion | None:
         """Return the latest stored version of a live document that has one of these digests."""
-        chosen = sa.select(t.renditions).where(t.renditions.c.path == path, t.renditions.c.digest.in_(digests))
-        row = self._connection.execute(chosen.order_by(t.renditions.c.revision.desc()).limit(1)).one_or_none()
+        v = t.document_versions.c
+        chosen = sa.select(t.document_versions).where(v.path == path, v.digest.in_(digests))
+        row = self._connection.execute(chosen.order_by(v.revision.desc()).limit(1)).one_or_none()
         return _document_version(row) if row else None
 
     def oversized_documents(self) -> list[DocumentVersion]:
         """Return by path the live documents whose last version left out texts to fit the size limit."""
-        r = t.renditions.alias("r")
-        last = sa.select(sa.func.max(t.renditions.c.revision)).where(t.renditions.c.path == sa.text("r.path"))
-        chosen = sa.select(r).where(r.c.texts < r.c.entries, r.c.revision == last.scalar_subquery()).order_by(r.c.path)
+        v, outer = t.document_versions.c, t.document_versions.alias("outer_versions")
+        last = sa.select(sa.func.max(v.revision)).where(v.path == sa.text("outer_versions.path")).scalar_subquery()
+        is_oversized = sa.and_(outer.c.texts < outer.c.entries, outer.c.revision == last)
+        chosen = sa.select(outer).where(is_oversized).order_by(outer.c.path)
         return [_document_version(row) for row in self._connection.execute(chosen)]
 
 
@@ -49,16 +51,16 @@ class DocumentVersionWriter(DocumentVersionReader, WriteAccess):
 
     def save_document_versions(self, versions: Iterable[DocumentVersion], *, keep: int) -> None:
         """Store versions of live documents; keep the last `keep` versions of each document."""
-        r = t.renditions.c
+        table, v = t.document_versions, t.document_versions.c
         for version in versions:
-            same = sa.and_(r.path == version.path, r.digest == version.digest)
-            self._connection.execute(t.renditions.delete().where(same))
+            same = sa.and_(v.path == version.path, v.digest == version.digest)
+            self._connection.execute(table.delete().where(same))
             values = asdict(version) | {"oldest": to_microseconds(version.oldest)}
-            self._connection.execute(t.renditions.insert().values(values))
-            latest = sa.select(r.revision).where(r.path == version.path).order_by(r.revision.desc())
+            self._connection.execute(table.insert().values(values))
+            latest = sa.select(v.revision).where(v.path == version.path).order_by(v.revision.desc())
             outdated = self._connection.execute(latest.offset(keep).limit(1)).scalar()
             if outdated is not None:
-                self._connection.execute(t.renditions.delete().where(r.path == version.path, r.revision <= outdated))
+                self._connection.execute(table.delete().where(v.path == version.path, v.revision <= outdated))
 
 
 def _document_version(row: Any) -> DocumentVersion:

@@ -1,6 +1,6 @@
 """Files: the article files of the last run, with their stamps and rejections; rows of the table `articles`.
 
-A scan compares the content folder with them. Another attribute of a file: a column of `articles` and of `readings` in
+A scan compares the content folder with them. Another attribute of a file: a column of `articles` and `staged_files` in
 `schema.py`, then `FileStamp`, `KnownFile`, and `StagedFile` in `staging.py`.
 """
 
@@ -124,9 +124,9 @@ class FileWriter(FileReader, WriteAccess):
 
     def reject(self, key: int | None, rejected: RejectedArticle) -> None:
         """Store why a file is rejected; the next run loads it again. An article (key) keeps its last good version."""
-        a, r = t.articles.c, t.readings.c
+        a, s = t.articles.c, t.staged_files.c
         values = {"path": rejected.path, "rejection": rejected.reason, "rejection_line": rejected.line}
-        unused = sa.select(r.text).where(r.path == rejected.path, r.text.isnot(None))
+        unused = sa.select(s.text).where(s.path == rejected.path, s.text.isnot(None))
         is_used = sa.select(a.key).where(a.path == rejected.path, a.text == t.texts.c.key).exists()
         self._connection.execute(t.texts.delete().where(t.texts.c.key.in_(unused), ~is_used))
         if key is None:

@@ -38,7 +38,7 @@ from feeds.catalog.backend import (
 from feeds.catalog.encoding import pack_text
 from feeds.catalog.failures import RECORD_BYTES
 from feeds.catalog.leader_lock import FileLeaderLock, NullLeaderLock, open_private, try_lock
-from feeds.catalog.schema import SQLITE_MIGRATIONS, STATS_METADATA, audience, imports
+from feeds.catalog.schema import SQLITE_MIGRATIONS, STATS_METADATA, daily_counts, imports
 from feeds.core.errors import CatalogDamaged, CatalogError
 
 if TYPE_CHECKING:
@@ -201,7 +201,7 @@ class Sqlite:
             self._stats.engine.dispose()
             try:
                 aside = recovery.move_aside(Path(self._stats.name))
-                for table in (audience, imports):
+                for table in (daily_counts, imports):
                     for row in recovery.rows(aside, table.name, "rowid"):
                         yield SavedRow(table, row)
                 for file in aside.parent.glob(f"{aside.name}*"):

@@ -1,4 +1,4 @@
-"""Staging: loaded files before a run publishes them, in the table `readings`, and their change into articles.
+"""Staging: loaded files before a run publishes them, in the table `staged_files`, and their change into articles.
 
 Each batch is committed by itself, so an interrupted run continues where it stopped. Another value of a loaded file: a
 column of both tables (`_VERSION`) and a migration in `schema.py`, then `LoadedArticle` here, then `publish/load.py`.
@@ -18,7 +18,7 @@ from feeds.catalog.files import FileStamp, paths_below
 from feeds.catalog.state import StateWriter
 from feeds.core.model import Article, ArticleWarning, FeedKey
 
-_VERSION_COLUMNS = tuple(column.name for column in t.readings.c if column.name not in {*FileStamp._fields, "text"})
+_VERSION_COLUMNS = tuple(column.name for column in t.staged_files.c if column.name not in {*FileStamp._fields, "text"})
 _version_values = attrgetter(*_VERSION_COLUMNS)
 
 
@@ -142,14 +142,14 @@ class StagingReader(ReadAccess):
 
     def staged_files(self, below: str, after: str, limit: int) -> list[StagedFile]:
         """Return by path the files that are staged, with the same arguments as `known_files`."""
-        r = t.readings.c
-        columns = [r.path, r.mtime_ns, r.size, r.inode, r.rejection.isnot(None)]
-        chosen = sa.select(*columns).where(*paths_below(t.readings, below, after)).order_by(r.path).limit(limit)
+        s = t.staged_files.c
+        columns = [s.path, s.mtime_ns, s.size, s.inode, s.rejection.isnot(None)]
+        chosen = sa.select(*columns).where(*paths_below(t.staged_files, below, after)).order_by(s.path).limit(limit)
         return list(map(StagedFile._make, self._connection.execute(chosen).all()))
 
     def staged_versions(self, after: str, limit: int) -> list[FileVersion]:
         """Return up to `limit` staged good versions, by path, after a path."""
-        r, a = t.readings.c, t.articles.c
+        s, a = t.staged_files.c, t.articles.c
         of_article = [
             a.key,
             sa.func.coalesce(a.hash.isnot(None), sa.false()),
@@ -157,43 +157,43 @@ class StagingReader(ReadAccess):
             sa.case((a.live.is_(True), a.page), else_=sa.null()),
         ]
         chosen = (
-            sa.select(r.path, r.hash, r.slug, r.explicit_id, r.generated_id, r.draft, r.page, *of_article)
-            .outerjoin(t.articles, a.path == r.path)
-            .where(r.hash.isnot(None), r.path > after)
-            .order_by(r.path)
+            sa.select(s.path, s.hash, s.slug, s.explicit_id, s.generated_id, s.draft, s.page, *of_article)
+            .outerjoin(t.articles, a.path == s.path)
+            .where(s.hash.isnot(None), s.path > after)
+            .order_by(s.path)
             .limit(limit)
         )
         return list(map(FileVersion._make, self._connection.execute(chosen).all()))
 
     def staged_pages(self, paths: Iterable[str]) -> dict[str, str | None]:
         """Return by path the pages of the staged good versions; None for a draft, and for one without a page."""
-        r = t.readings.c
-        page = sa.case((r.draft.is_(False), r.page), else_=sa.null())
+        s = t.staged_files.c
+        page = sa.case((s.draft.is_(False), s.page), else_=sa.null())
         pages: dict[str, str | None] = {}
         for chunk in t.chunks(list(paths)):
-            chosen = sa.select(r.path, page).where(r.path.in_(chunk), r.hash.isnot(None))
+            chosen = sa.select(s.path, page).where(s.path.in_(chunk), s.hash.isnot(None))
             pages |= map(tuple, self._connection.execute(chosen))
         return pages
 
     def duplicate_explicit_ids(self) -> dict[str, str]:
         """Return the ids that several staged files set, without drafts, with the path of the earliest file."""
-        r = t.readings.c
-        conditions = sa.and_(r.explicit_id.isnot(None), r.hash.isnot(None), r.draft.is_(False))
-        duplicates = sa.select(r.explicit_id).where(conditions).group_by(r.explicit_id).having(sa.func.count() > 1)
-        chosen = sa.select(r.explicit_id, r.path).where(conditions, r.explicit_id.in_(duplicates))
-        latest_first = chosen.order_by(r.published.desc(), r.path.desc())
+        s = t.staged_files.c
+        conditions = sa.and_(s.explicit_id.isnot(None), s.hash.isnot(None), s.draft.is_(False))
+        duplicates = sa.select(s.explicit_id).where(conditions).group_by(s.explicit_id).having(sa.func.count() > 1)
+        chosen = sa.select(s.explicit_id, s.path).where(conditions, s.explicit_id.in_(duplicates))
+        latest_first = chosen.order_by(s.published.desc(), s.path.desc())
         return dict(tuple(row) for row in self._connection.execute(latest_first))  # the last one wins
 
     def staged_id(self, path: str) -> StagedId:
         """Return whether a good version of a path is staged, and the id that its front matter sets."""
-        r = t.readings.c
-        row = self._connection.execute(sa.select(r.explicit_id).where(r.path == path, r.hash.isnot(None))).one_or_none()
+        s = t.staged_files.c
+        row = self._connection.execute(sa.select(s.explicit_id).where(s.path == path, s.hash.isnot(None))).one_or_none()
         return StagedId(row is not None, row.explicit_id if row else None)
 
     def same_texts(self) -> list[SameText]:
         """Return the staged files that have the text of an article at another path."""
-        r, a = t.readings.c, t.articles.c
-        chosen = sa.select(r.path, a.path, a.key).where(r.hash == a.hash, r.path != a.path)
+        s, a = t.staged_files.c, t.articles.c
+        chosen = sa.select(s.path, a.path, a.key).where(s.hash == a.hash, s.path != a.path)
         return list(map(SameText._make, self._connection.execute(chosen)))
 
 
@@ -229,33 +229,33 @@ class StagingWriter(StagingReader, StateWriter):
         if as_articles:
             self._add(t.articles, (*columns, "deleted", "live", "pending"), rows)
         else:
-            self._add(t.readings, columns, rows)
+            self._add(t.staged_files, columns, rows)
 
     def unstage(self, paths: Iterable[str]) -> None:
         """Delete the staged versions of files."""
-        r = t.readings.c
+        s = t.staged_files.c
         for chunk in t.chunks(list(paths)):
-            unused = sa.select(r.text).where(r.path.in_(chunk))
+            unused = sa.select(s.text).where(s.path.in_(chunk))
             self._connection.execute(t.texts.delete().where(t.texts.c.key.in_(unused)))
-            self._connection.execute(t.readings.delete().where(r.path.in_(chunk)))
+            self._connection.execute(t.staged_files.delete().where(s.path.in_(chunk)))
 
     def unstage_all(self) -> None:
         """Delete the staged versions of all files."""
-        unused = sa.select(t.readings.c.text).where(t.readings.c.text.isnot(None))
+        unused = sa.select(t.staged_files.c.text).where(t.staged_files.c.text.isnot(None))
         self._connection.execute(t.texts.delete().where(t.texts.c.key.in_(unused)))
         self.clear_staging()
 
     def clear_staging(self) -> None:
         """Delete the rows of staged files but keep their texts, which articles have now."""
-        self._connection.execute(t.readings.delete())
+        self._connection.execute(t.staged_files.delete())
 
     def save_versions(self, versions: Iterable[AcceptedVersion]) -> None:
         """Make staged files the good versions of their articles."""
         versions = list(versions)
         for chunk in t.chunks([path for key, path in versions if key is None]):
-            r = t.readings.c
-            staged = sa.select(t.readings, sa.literal(t.EDITED)).where(r.path.in_(chunk)).order_by(r.path)
-            names = [column.name for column in r]
+            s = t.staged_files.c
+            staged = sa.select(t.staged_files, sa.literal(t.EDITED)).where(s.path.in_(chunk)).order_by(s.path)
+            names = [column.name for column in s]
             self._connection.execute(t.articles.insert().from_select([*names, "pending"], staged))
         known = [(key, path) for key, path in versions if key is not None]
         a = t.articles.c
@@ -266,9 +266,9 @@ class StagingWriter(StagingReader, StateWriter):
             unused = sa.select(a.text).where(a.key.in_(keys), a.text.isnot(None))
             self._connection.execute(t.texts.delete().where(t.texts.c.key.in_(unused)))
             self._keep_entry_keys(keys)
-            values = {column.name: column for column in t.readings.c}
-            pending = sa.case((a.hash != t.readings.c.hash, t.EDITED), else_=t.TO_DECIDE)
-            update = t.articles.update().where(a.key.in_(keys), a.path == t.readings.c.path)
+            values = {column.name: column for column in t.staged_files.c}
+            pending = sa.case((a.hash != t.staged_files.c.hash, t.EDITED), else_=t.TO_DECIDE)
+            update = t.articles.update().where(a.key.in_(keys), a.path == t.staged_files.c.path)
             self._connection.execute(update.values(values | {"deleted": False, "pending": pending}))
 
     def _keep_entry_keys(self, keys: Iterable[int]) -> None:
@@ -279,11 +279,11 @@ class StagingWriter(StagingReader, StateWriter):
 
     def reject_staged(self) -> None:
         """Store the rejections of staged files. Articles keep their last good versions."""
-        a, r = t.articles.c, t.readings.c
-        columns = [r.path, r.mtime_ns, r.size, r.inode, r.rejection, r.rejection_line]
-        is_rejected = r.rejection.isnot(None)
-        update = t.articles.update().where(a.path == r.path, is_rejected)
+        a, s = t.articles.c, t.staged_files.c
+        columns = [s.path, s.mtime_ns, s.size, s.inode, s.rejection, s.rejection_line]
+        is_rejected = s.rejection.isnot(None)
+        update = t.articles.update().where(a.path == s.path, is_rejected)
         self._connection.execute(update.values({column.name: column for column in columns}))
-        is_known = sa.select(a.key).where(a.path == r.path).exists()
-        new = sa.select(*columns).where(is_rejected, ~is_known).order_by(r.path)
+        is_known = sa.select(a.key).where(a.path == s.path).exists()
+        new = sa.select(*columns).where(is_rejected, ~is_known).order_by(s.path)
         self._connection.execute(t.articles.insert().from_select([column.name for column in columns], new))

@@ -88,34 +88,34 @@ class StatsReader(ReadAccess):
 
     def last_day(self) -> str | None:
         """Return the last day, open or closed; None without statistics."""
-        days = [self._connection.scalar(sa.select(sa.func.max(table.c.day))) for table in (t.salts, t.audience)]
+        days = [self._connection.scalar(sa.select(sa.func.max(table.c.day))) for table in (t.salts, t.daily_counts)]
         return max(filter(None, days), default=None)
 
     def poll_totals(self, day: str) -> Iterator[PollTotals]:
         """Yield the totals of an open day, which the database computes, by feed, reader and kind."""
-        v = t.visits.c
-        group = [v[name] for name in ("feed", "reader", "kind")]  # in the order of the primary key
-        sources = sa.func.count(sa.case((v.live > 0, 1)))
-        subscribers = _sum(sa.case((v.live > 0, v.subscribers)))
-        chosen = sa.select(*group, sources, subscribers, *(_sum(v[name]) for name in _SUMS))
-        chosen = chosen.where(v.day == day).group_by(*group).order_by(*group)
+        s = t.source_counts.c
+        group = [s[name] for name in ("feed", "reader", "kind")]  # in the order of the primary key
+        sources = sa.func.count(sa.case((s.live > 0, 1)))
+        subscribers = _sum(sa.case((s.live > 0, s.subscribers)))
+        chosen = sa.select(*group, sources, subscribers, *(_sum(s[name]) for name in _SUMS))
+        chosen = chosen.where(s.day == day).group_by(*group).order_by(*group)
         yield from map(PollTotals._make, self._connection.execute(chosen))
 
     def top_unconditional(self, day: str, limit: int) -> list[SourceCounts]:
         """Return the sources with the most polls without a validator on an open day, over all feeds."""
-        v = t.visits.c
-        sums = {name: _sum(v[name]).label(name) for name in ("live", *_SUMS)}
-        group = [v[name] for name in ("reader", "kind", "source")]
-        chosen = sa.select(*group, *sums.values()).where(v.day == day).group_by(*group)
+        s = t.source_counts.c
+        sums = {name: _sum(s[name]).label(name) for name in ("live", *_SUMS)}
+        group = [s[name] for name in ("reader", "kind", "source")]
+        chosen = sa.select(*group, *sums.values()).where(s.day == day).group_by(*group)
         chosen = chosen.having(sums["unconditional"] > 1).order_by(sums["unconditional"].desc(), *group).limit(limit)
         rows = self._connection.execute(chosen).mappings()
         return [SourceCounts(day=day, feed="", subscribers=None, **row) for row in rows]
 
     def daily_counts(self, since: str, until: str) -> Iterator[DailyCounts]:
         """Yield the totals of closed days, both ends included, by day and feed."""
-        a = t.audience.c
-        columns = [a[name] for name in DailyCounts._fields]
-        chosen = sa.select(*columns).where(a.day >= since, a.day <= until).order_by(a.day, a.feed)
+        d = t.daily_counts.c
+        columns = [d[name] for name in DailyCounts._fields]
+        chosen = sa.select(*columns).where(d.day >= since, d.day <= until).order_by(d.day, d.feed)
         yield from map(DailyCounts._make, self._connection.execute(chosen))
 
     def days_to_erase(self) -> list[str]:
@@ -143,7 +143,7 @@ class StatsWriter(StatsReader, WriteAccess):
 
     def count(self, day: str, counts: Sequence[SourceCounts], max_sources: int) -> list[SourceCounts]:
         """Add counts of a day, for at most `max_sources` sources. Return the counts that did not fit."""
-        stored = sa.select(sa.func.count()).select_from(t.visits).where(t.visits.c.day == day)
+        stored = sa.select(sa.func.count()).select_from(t.source_counts).where(t.source_counts.c.day == day)
         free = max_sources - (self._connection.scalar(stored) or 0)
         fitting, rest = (list(counts), []) if len(counts) <= free else self._split(counts, free)
         self.add(fitting)
@@ -153,10 +153,10 @@ class StatsWriter(StatsReader, WriteAccess):
         """Return the counts of stored sources and of up to `free` new ones, and the other counts."""
         fitting: list[SourceCounts] = []
         rest: list[SourceCounts] = []
-        v = t.visits.c
+        s = t.source_counts.c
         for count in counts:
-            same = (v[name] == getattr(count, name) for name in ("day", "feed", "reader", "kind", "source"))
-            if self._connection.execute(sa.select(v.day).where(*same)).one_or_none():
+            same = (s[name] == getattr(count, name) for name in ("day", "feed", "reader", "kind", "source"))
+            if self._connection.execute(sa.select(s.day).where(*same)).one_or_none():
                 fitting.append(count)
             elif free > 0:
                 free -= 1
@@ -167,21 +167,21 @@ class StatsWriter(StatsReader, WriteAccess):
 
     def add(self, counts: Iterable[SourceCounts]) -> None:
         """Add counts, for any number of sources."""
-        insert = self._database.insert(t.visits)
-        sums = {name: t.visits.c[name] + insert.excluded[name] for name in ("live", *_SUMS)}
-        sums["subscribers"] = _larger_subscribers(insert, t.visits)
-        self._add_up(insert, sums, t.visits, counts)
+        insert = self._database.insert(t.source_counts)
+        sums = {name: t.source_counts.c[name] + insert.excluded[name] for name in ("live", *_SUMS)}
+        sums["subscribers"] = _larger_subscribers(insert, t.source_counts)
+        self._add_up(insert, sums, t.source_counts, counts)
 
     def close_day(self, day: str, counts: Iterable[DailyCounts]) -> None:
         """Store the totals of a day and delete its sources and their key.
 
         Polls that arrive after a day was closed add to its totals; its subscribers change only if there are more.
         """
-        insert = self._database.insert(t.audience)
-        sums: dict[str, Any] = {name: t.audience.c[name] + insert.excluded[name] for name in _SUMS}
-        sums["subscribers"] = _larger_subscribers(insert, t.audience)
-        self._add_up(insert, sums, t.audience, counts)
-        for table in (t.visits, t.salts):
+        insert = self._database.insert(t.daily_counts)
+        sums: dict[str, Any] = {name: t.daily_counts.c[name] + insert.excluded[name] for name in _SUMS}
+        sums["subscribers"] = _larger_subscribers(insert, t.daily_counts)
+        self._add_up(insert, sums, t.daily_counts, counts)
+        for table in (t.source_counts, t.salts):
             self._connection.execute(table.delete().where(table.c.day == day))
         insert = self._database.insert(t.erasures)
         self._connection.execute(insert.on_conflict_do_nothing(), {"day": day})
@@ -199,7 +199,7 @@ class StatsWriter(StatsReader, WriteAccess):
 
     def delete_before(self, day: str) -> None:
         """Delete the totals of the days before a day, and the logs that were imported before it."""
-        for table in (t.audience, t.imports):
+        for table in (t.daily_counts, t.imports):
             self._connection.execute(table.delete().where(table.c.day < day))
 
     def save_log_position(self, log: str, offset: int, day: str, *, instead: str | None = None) -> None:
