@@ -1,5 +1,6 @@
 """Run a publisher and its publish loop in the test's process, as `feeds serve` does in a process of its own."""
 
+import shlex
 from contextlib import contextmanager
 
 from waiting import eventually
@@ -48,7 +49,7 @@ class RunningLoop:
             Failures(catalog),
             watch=watch,
             cron=cron,
-            before=HookCommand(before, site.root) if before else None,
+            before=HookCommand(shlex.split(before), site.root) if before else None,
             has_webhook=has_webhook,
             observer=self.events,
         )

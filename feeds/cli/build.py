@@ -2,6 +2,7 @@
 
 from contextlib import suppress
 from datetime import UTC, datetime
+from pathlib import Path
 
 import click
 
@@ -92,7 +93,7 @@ def _prepare_processes(catalog: Catalog, folder: Folder) -> None:
             preload("feeds.publish.load")
 
 
-def _parse_target(output: str) -> str:
+def _parse_target(output: str) -> Path | str:
     try:
         return export_path(output)
     except ValueError as error:

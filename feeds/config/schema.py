@@ -206,9 +206,9 @@ class Config(_Section):
         return (self.file, *files)
 
     @property
-    def export_target(self) -> str:
+    def export_target(self) -> Path | str:
         """The folder to which `feeds build` writes, or the URL of an object store."""
-        return self.export.path if "://" in self.export.path else str(self.root / self.export.path)
+        return self.root / self.export.path if isinstance(self.export.path, Path) else self.export.path
 
     @property
     def catalog(self) -> Path | str:
