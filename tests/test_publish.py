@@ -17,7 +17,7 @@ from feeds.catalog.schema import ARTICLES_BY_HASH
 from feeds.cli.common import create_publisher
 from feeds.content import Folder
 from feeds.core.errors import CatalogLocked, ContentFolderMissing, GuardStopped
-from feeds.core.formats.ids import entry_ids as read_ids
+from feeds.core.formats.entry_ids import entry_ids as read_ids
 from feeds.publish import commit, feed_versions, load_pool, scan
 from feeds.publish.load_results import ChangedFile
 from feeds.publish.observer import CancelToken

@@ -11,7 +11,7 @@ from conftest import render_all
 from feeds.content import Folder
 from feeds.core.errors import FeedsError
 from feeds.core.formats import FORMATS
-from feeds.core.formats.dates import rfc822, rfc3339
+from feeds.core.formats.timestamps import rfc822, rfc3339
 from feeds.publish.publisher import Publisher
 from feeds.render import BulkRenderer, Documents, NotPublishedYet, cache, renderer, revision_watcher
 

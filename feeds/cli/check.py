@@ -223,7 +223,7 @@ class _IdComparison(NamedTuple):
 
 
 def _compare_ids(catalog: Catalog, against: Path) -> _IdComparison:
-    from feeds.core.formats.ids import entry_ids
+    from feeds.core.formats.entry_ids import entry_ids
 
     try:
         old = list(dict.fromkeys(entry_ids(against.read_bytes())))
