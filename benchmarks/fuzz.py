@@ -131,7 +131,7 @@ def texts(path: Path) -> list[str]:
     parts = []
     for file in sorted(path.rglob("*.md")):
         try:
-            body = frontmatter.split_front_matter(file.read_text("utf-8-sig"))[1]
+            body = frontmatter.split_front_matter(file.read_text("utf-8-sig")).body
         except (ArticleError, UnicodeDecodeError):
             continue
         parts += [body[start : start + PART_CHARACTERS] for start in range(0, len(body), PART_CHARACTERS)]

@@ -92,7 +92,7 @@ class Comparison:
     def add(self, name: str, text: str, renderer: MarkdownRenderer) -> None:
         """Read, render and compare one article."""
         try:
-            _, body = frontmatter.split_front_matter(text)
+            body = frontmatter.split_front_matter(text).body
         except ArticleError as error:
             self.invalid_front_matter.append(f"{name}:{error.line}: {error.reason}")
             return

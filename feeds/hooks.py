@@ -1,11 +1,11 @@
 """Commands that the owner configures, such as `git pull`. They run without a shell and with a time limit."""
 
 import os
-import shlex
 import signal
 import subprocess
 import tempfile
 import threading
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import IO
@@ -18,9 +18,9 @@ _MAX_TAIL_BYTES = 4096  # of the output, in which the last line is searched
 class HookCommand:
     """Runs a command. Its output goes to a file, which processes that it leaves behind may keep open."""
 
-    def __init__(self, command: str, folder: Path) -> None:
-        """Prepare a command line to run in a folder."""
-        self._arguments = shlex.split(command)
+    def __init__(self, command: Sequence[str], folder: Path) -> None:
+        """Prepare to run a command, which is a program and its arguments, in a folder."""
+        self._arguments = command
         self._folder = folder
         self._starting = threading.Lock()
         self._is_stopped = False

@@ -260,7 +260,7 @@ class Site:
         ]
         if not listed:
             raise KeyError(path)
-        return next(documents.render_documents(listed, has_archives=lambda _: False))[1].body
+        return next(documents.render_documents(listed, has_archives=lambda _: False)).document.body
 
     def feed(self, path="/feed.json"):
         """Return a JSON feed."""

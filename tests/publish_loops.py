@@ -1,5 +1,6 @@
 """Run a publisher and its publish loop in the test's process, as `feeds serve` does in a process of its own."""
 
+import shlex
 from contextlib import contextmanager
 
 from waiting import eventually
@@ -40,15 +41,15 @@ class RunningLoop:
     def __init__(self, site, catalog, *, before=None, watch="off", has_webhook=False, cron=None):
         """Create the loop, without starting it."""
         self.events = EventRecorder()
-        publisher, folder = create_publisher(site.config, catalog)
+        publisher = create_publisher(site.config, catalog)
         self.publish_loop = loop.PublishLoop(
             publisher,
-            folder,
+            publisher.folder,
             catalog,
             Failures(catalog),
             watch=watch,
             cron=cron,
-            before=HookCommand(before, site.root) if before else None,
+            before=HookCommand(shlex.split(before), site.root) if before else None,
             has_webhook=has_webhook,
             observer=self.events,
         )

@@ -198,6 +198,39 @@ def test_class_names_are_unique():
     assert not duplicates, duplicates
 
 
+def annotations(function):
+    """Yield the annotations of a function's parameters and result, with those that are written as strings parsed."""
+    arguments = function.args
+    named = [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs]
+    for annotation in (*(argument.annotation for argument in named), function.returns):
+        if isinstance(annotation, ast.Constant) and isinstance(annotation.value, str):
+            yield ast.parse(annotation.value, mode="eval")
+        elif annotation:
+            yield annotation
+
+
+def is_fixed_tuple(node):
+    """Return whether a type is a tuple whose positions have meanings, such as `tuple[int, str]`."""
+    is_tuple = isinstance(node, ast.Subscript) and isinstance(node.value, ast.Name) and node.value.id == "tuple"
+    return is_tuple and isinstance(node.slice, ast.Tuple) and bool(node.slice.elts) and not (
+        isinstance(node.slice.elts[-1], ast.Constant) and node.slice.elts[-1].value is ...
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("path", [p for p in MODULES if package_of(p) not in {"core", "web"}], ids=str)
+def test_packages_exchange_named_types(path):
+    """Public functions that other packages may call neither take nor return bare tuples."""
+    tree = ast.parse(path.read_text("utf-8"))
+    scopes = [tree, *(node for node in tree.body if isinstance(node, ast.ClassDef))]
+    functions = [node for scope in scopes for node in scope.body if isinstance(node, ast.FunctionDef)]
+    assert not [
+        f"{function.lineno}: {function.name}"
+        for function in functions
+        if not function.name.startswith("_")
+        and any(is_fixed_tuple(node) for annotation in annotations(function) for node in ast.walk(annotation))
+    ]
+
+
 VAGUE_OPENINGS = ("Give ", "Gives ", "Tell ", "Tells ", "Say ", "What ", "Have ")
 VAGUE_PHRASES = (
     "the world", "whoever", "anew", "so many", "mended", "of ours", "contract section", "who polls", "is told of",

@@ -17,9 +17,11 @@ from hypothesis import strategies as st
 from publish_loops import EventRecorder
 from waiting import eventually
 
-from feeds.catalog import Catalog, DocumentVersion, LastRun, LoadedArticle
-from feeds.catalog.schema import FORMER_COLUMNS, SCHEMA
-from feeds.catalog.types import FileStamp, from_microseconds, pack_article, to_microseconds, unpack_article
+from feeds.catalog import AcceptedVersion, Catalog, CatalogReader, DocumentVersion, LastRun, LoadedArticle
+from feeds.catalog.access import WriteAccess
+from feeds.catalog.encoding import from_microseconds, pack_article, to_microseconds, unpack_article
+from feeds.catalog.files import FileStamp
+from feeds.catalog.schema import FORMER_COLUMNS, FORMER_TABLES, SCHEMA
 from feeds.core.errors import CatalogError, GuardStopped
 from feeds.core.model import Article, ArticleWarning, Author, Enclosure, Image
 from feeds.render import Documents, queue, revision_watcher
@@ -59,7 +61,7 @@ def keep(writer, article, hash_="hash"):
     writer.stage(
         [LoadedArticle.of(article, FileStamp(1, 2, 3), hash_, f"tag:{article.path}", [], None)], as_articles=False
     )
-    writer.save_versions([(None, article.path)])
+    writer.save_versions([AcceptedVersion(None, article.path)])
     writer.clear_staging()
     return next(known.key for known in writer.known_files("", "", 10) if known.path == article.path)
 
@@ -105,6 +107,18 @@ def test_readers_see_one_revision(state):
     with catalog.read_transaction() as reader:
         assert reader.revision() == 1
     catalog.close()
+
+
+@both
+def test_a_reader_has_no_changes(state):
+    """A read-only transaction has no method that changes rows, and rejects new values of the catalog's state."""
+    assert not issubclass(CatalogReader, WriteAccess)
+    catalog = Catalog(state)
+    catalog.create()
+    with catalog.read_transaction() as reader, pytest.raises(AttributeError):
+        reader.state.aliases = "/x"
+    with catalog.read_transaction() as reader:
+        assert not reader.state.aliases
 
 
 @both
@@ -294,7 +308,7 @@ def test_where_a_file_is_in_the_archive_does_not_matter(state):
             [LoadedArticle.of(one, FileStamp(1, 2, 3), one.path, f"tag:{one.path}", [], None) for one in articles],
             as_articles=False,
         )
-        writer.save_versions([(None, one.path) for one in articles])
+        writer.save_versions([AcceptedVersion(None, one.path) for one in articles])
     with catalog.read_transaction() as reader:
         raw, steps = reader._connection.connection.driver_connection, []
         raw.set_progress_handler(lambda: steps.append(1), 1)
@@ -400,6 +414,30 @@ def test_a_catalog_of_an_earlier_version_is_brought_up(site, version, tmp_path):
 
 
 @both
+def test_tables_of_an_earlier_version_are_renamed(state):
+    """Staged files and versions of documents are kept when their tables get the names of schema 13."""
+    version = DocumentVersion("rss.xml", "digest", 1, 2, 1, DAY)
+    with contextlib.closing(Catalog(state)) as catalog:
+        catalog.create()
+        with catalog.write_transaction() as writer:
+            writer.stage([LoadedArticle.of(FULL, FileStamp(1, 2, 3), "h", "tag:x", [], None)], as_articles=False)
+            writer.save_document_versions([version], keep=2)
+            for old, new in FORMER_TABLES.items():
+                writer._connection.exec_driver_sql(f"ALTER TABLE {new} RENAME TO {old}")
+            writer.state.schema_version = 12
+    with contextlib.closing(Catalog(state)) as catalog:
+        with pytest.raises(CatalogError, match="earlier version"):
+            catalog.require_current()
+        catalog.create()
+        with catalog.read_transaction() as reader:
+            assert [file.path for file in reader.staged_files("", "", 9)] == [FULL.path]
+            assert reader.oversized_documents() == [version]
+        with catalog.write_transaction() as writer:
+            writer.save_versions([AcceptedVersion(None, FULL.path)])
+            writer.save_document_versions([version], keep=2)
+
+
+@both
 def test_places_of_an_earlier_version_are_brought_up(site):
     """An article's feeds were lists of pairs before schema 8: whichever database has them, nothing published changes."""
     for number in range(4):
@@ -408,6 +446,8 @@ def test_places_of_an_earlier_version_are_brought_up(site):
     before = site.documents()
     columns = [("articles", "feeds"), ("articles", "shown_in"), ("readings", "feeds")]
     with contextlib.closing(site.catalog) as catalog, catalog._database.write_transaction() as connection:
+        for old, new in FORMER_TABLES.items():
+            connection.exec_driver_sql(f"ALTER TABLE {new} RENAME TO {old}")
         for table, names in FORMER_COLUMNS.items():
             for old, new in names.items():
                 connection.exec_driver_sql(f"ALTER TABLE {table} RENAME COLUMN {new} TO {old}")
@@ -443,7 +483,7 @@ def test_places_of_an_earlier_version_are_brought_up(site):
     with contextlib.closing(site.catalog) as catalog, catalog._database.read_transaction() as connection:
         for (table, path, column), feeds in new.items():
             column = FORMER_COLUMNS[table].get(column, column)  # noqa: PLW2901
-            chosen = sqlalchemy.text(f"SELECT {column} FROM {table} WHERE path = :path")
+            chosen = sqlalchemy.text(f"SELECT {column} FROM {FORMER_TABLES.get(table, table)} WHERE path = :path")
             assert list(json.loads(connection.execute(chosen, {"path": path}).scalar()).items()) == list(feeds.items())
     assert site.publish().changed == ()
     assert site.documents() == before

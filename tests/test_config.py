@@ -6,6 +6,7 @@ import pytest
 import yaml
 
 from feeds import config
+from feeds.config.values import PurgeRequest
 from feeds.core.errors import ConfigError
 
 GOOD = "site: {title: T, url: 'https://a.example/'}\n"
@@ -206,6 +207,29 @@ def test_the_demos_configuration_is_right():
 
 
 @pytest.mark.parametrize(
+    ("section", "value", "written"),
+    [
+        ("server: {metrics: '127.0.0.1:9464'}", ("127.0.0.1", 9464), "127.0.0.1:9464"),
+        ("server: {metrics: '[::1]:9464'}", ("::1", 9464), "[::1]:9464"),
+        ("schedule: {before: git pull 'a b'}", ("git", "pull", "a b"), None),
+        ("export: {purge: 'PURGE {raw}'}", PurgeRequest("PURGE", "{raw}"), None),
+        ("export: {purge: 'https://cdn.example/{path}'}", PurgeRequest("GET", "https://cdn.example/{path}"), None),
+        ("export: {purge: sh purge.sh}", ("sh", "purge.sh"), None),
+        ("export: {path: out/feeds}", Path("out/feeds"), "out/feeds"),
+        ("export: {path: 's3://bucket/x'}", "s3://bucket/x", "s3://bucket/x"),
+    ],
+)  # fmt: skip
+def test_values_are_divided_into_their_parts(tmp_path, section, value, written):
+    """An address, a command, a purge and the export's path are parsed once, when the configuration is read."""
+    file = tmp_path / "c.yaml"
+    file.write_text(f"site: {{title: T, url: https://t.example}}\n{section}\n")
+    key, _, rest = section.partition(": {")
+    loaded = getattr(getattr(config.load(file, {}), key), rest.partition(":")[0])
+    assert loaded == value
+    assert written is None or str(loaded) == written
+
+
+@pytest.mark.parametrize(
     ("section", "said"),
     [
         ("feeds: {max_size: big}", "feeds.max_size: must be a whole number"),
@@ -218,6 +242,10 @@ def test_the_demos_configuration_is_right():
         ("server: {metrics: nonsense}", "server.metrics: must be an address and a port, like 127.0.0.1:9464"),
         ("server: {metrics: '127.0.0.1:99999'}", "server.metrics: must be an address and a port, like 127.0.0.1:9464"),
         ("server: {access_log: ''}", "server.access_log: must not be empty"),
+        ("server: {metrics: [9464]}", "server.metrics: must be text"),
+        ("schedule: {before: [git, pull]}", "schedule.before: must be text"),
+        ("export: {purge: {url: x}}", "export.purge: must be text"),
+        ("export: {path: [x]}", "export.path: must be text"),
     ],
 )  # fmt: skip
 def test_what_is_wrong_with_serving(tmp_path, section, said):

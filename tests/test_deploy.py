@@ -447,7 +447,7 @@ def test_the_manifests_are_about_this_program(tmp_path):
         roles.append(serve.make_context("serve", [*arguments, "-c", str(tmp_path / "config.yaml")]).params["role"])
         assert roles[-1] == component
         ports = {port["containerPort"] for port in main["ports"]}
-        assert ports == {settings.server.port, int(settings.server.metrics.rpartition(":")[2])}
+        assert ports == {settings.server.port, settings.server.metrics.port}
         mounts = {mount["mountPath"]: mount for mount in main["volumeMounts"]}
         assert mounts["/site"]["name"] == "config"
         assert {path for path, mount in mounts.items() if not mount.get("readOnly")} == {"/tmp"}

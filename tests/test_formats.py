@@ -14,7 +14,7 @@ from read_entries import read_entries
 from rules import violations
 
 from feeds.core.formats import FORMATS
-from feeds.core.formats.dates import rfc822, rfc3339
+from feeds.core.formats.timestamps import rfc822, rfc3339
 from feeds.core.model import Author, Enclosure, Entry, Feed, Image
 from feeds.core.text import clean, one_line
 

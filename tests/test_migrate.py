@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from feeds import migrate
-from feeds.core.formats.ids import entry_ids
+from feeds.core.formats.entry_ids import entry_ids
 
 HUGO = """
 baseURL = "https://old.example/blog/"

@@ -17,7 +17,7 @@ from feeds.catalog.schema import ARTICLES_BY_HASH
 from feeds.cli.common import create_publisher
 from feeds.content import Folder
 from feeds.core.errors import CatalogLocked, ContentFolderMissing, GuardStopped
-from feeds.core.formats.ids import entry_ids as read_ids
+from feeds.core.formats.entry_ids import entry_ids as read_ids
 from feeds.publish import commit, feed_versions, load_pool, scan
 from feeds.publish.load_results import ChangedFile
 from feeds.publish.observer import CancelToken
@@ -599,7 +599,7 @@ def test_one_writer_at_a_time(site):
     with catalog.lock(), pytest.raises(CatalogLocked):
         site.publish()
     with catalog.lock(1):
-        assert create_publisher(site.config, catalog)[0].run(site.now).revision == 1
+        assert create_publisher(site.config, catalog).run(site.now).revision == 1
 
 
 def test_same_folder_same_bytes(site, tmp_path):
@@ -675,7 +675,7 @@ def test_a_first_run_that_was_cut_short_is_made_up_for(site, monkeypatch):
             site.publish()
     assert indexes() == set()
     copied = site.catalog.copy_to_memory()
-    assert create_publisher(site.config, copied)[0].run(site.now).articles == 3
+    assert create_publisher(site.config, copied).run(site.now).articles == 3
     copied.close()
     assert indexes() == set()
     site.publish()
@@ -832,7 +832,7 @@ def test_what_came_while_a_look_gave_way_stays(site, monkeypatch):
     for n in range(12):
         site.article(f"{n % 2}/{n:02d}.md", title=f"T{n}")
     site.publish()
-    publisher, _ = create_publisher(site.config, site.catalog)
+    publisher = create_publisher(site.config, site.catalog)
     with pytest.raises(ScanInterrupted) as left:
         publisher.run(site.now, cancel=CancelToken(lambda: True))
     for path in ("0/new.md", "1/new.md", "2/new.md", "new.md"):
@@ -924,7 +924,7 @@ def test_files_are_asked_for_before_their_turn(site, monkeypatch):
     for number in range(60):
         site.article(f"{number:02d}.md", title=f"T{number}")
     site.configure()
-    folder, asked = create_publisher(site.config, site.catalog)[1], []
+    folder, asked = create_publisher(site.config, site.catalog).folder, []
     folder.gate = gate = Gate(site.root / "gate")
     prefetch = Folder.prefetch
 

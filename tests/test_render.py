@@ -14,7 +14,7 @@ from feeds.catalog import Catalog
 from feeds.content import Folder
 from feeds.core.errors import FeedsError
 from feeds.core.formats import FORMATS
-from feeds.core.formats.dates import rfc822, rfc3339
+from feeds.core.formats.timestamps import rfc822, rfc3339
 from feeds.publish.publisher import Publisher
 from feeds.render import (
     BulkRenderer,

@@ -430,7 +430,7 @@ def test_weekdays_that_are_none(weekdays):
 
 def test_a_command_that_leaves_something_behind_is_over_all_the_same(site):
     """What a command has started and left keeps nobody waiting, though it holds the command's output open."""
-    assert commands.HookCommand("sh -c 'sleep 3600 & echo $! >pid'", site.root).run() == ""
+    assert commands.HookCommand(["sh", "-c", "sleep 3600 & echo $! >pid"], site.root).run() == ""
     left = int((site.root / "pid").read_text())
     os.kill(left, signal.SIGKILL)  # it is still there
 
@@ -451,7 +451,7 @@ def test_a_command_that_takes_too_long_may_tidy_up(site, monkeypatch, script, lo
     patience = 0.3
     while not (site.root / "began").exists():  # on a busy machine it may have been ended before it began
         monkeypatch.setattr(commands, "_TIMEOUT_S", patience)
-        assert commands.HookCommand("sh command.sh", site.root).run() == f"sh was ended after {patience:g} s"
+        assert commands.HookCommand(["sh", "command.sh"], site.root).run() == f"sh was ended after {patience:g} s"
         patience *= 2
     assert (site.root / "index.lock").exists() is lock_left
 

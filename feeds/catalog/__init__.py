@@ -3,6 +3,9 @@
 It has articles with their texts and ids, feeds with their entries, and revisions. One writer commits a revision; any
 number of readers read concurrently, and each sees one consistent revision. The catalog stores and finds; `publish`
 decides.
+
+`Catalog` opens transactions; `transactions` names the module of each subject, with its queries and changes. Tables are
+in `schema`, differences between databases in `backend`.
 """
 
 import contextlib
@@ -13,48 +16,33 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from feeds.catalog import recovery
-from feeds.catalog.backend import RUN, WRITE_TIMEOUT_S, Database, LeaderLock
-from feeds.catalog.failures import Failure, Failures, decode, with_failure
-from feeds.catalog.reader import CatalogReader
-from feeds.catalog.schema import METADATA, SCHEMA
-from feeds.catalog.staging import Staging
-from feeds.catalog.state import CatalogState
-from feeds.catalog.stats import StatsReader, StatsWriter
-from feeds.catalog.types import (
-    CurrentRevision,
-    DailyCounts,
-    DocumentVersion,
-    EntryKey,
-    EntryRecord,
-    EntryVersion,
-    FileStamp,
-    FileVersion,
+from feeds.catalog.articles import (
     IdOwner,
-    ImportedLog,
-    KnownFile,
-    LastRun,
-    LinkingArticle,
-    LoadedArticle,
-    PageClaim,
+    LiveArticle,
     PendingArticle,
-    PollTotals,
-    PublishedPage,
     PublishedState,
-    RejectedArticle,
-    SameText,
     ScheduledArticle,
-    SourceCounts,
-    StagedFile,
-    StagedId,
+    StoredArticle,
     UnpublishedEntry,
-    names_by_feed,
-    to_microseconds,
 )
-from feeds.catalog.writer import CatalogWriter
+from feeds.catalog.backend import RUN, WRITE_TIMEOUT_S, Database, LeaderLock
+from feeds.catalog.document_versions import DocumentVersion
+from feeds.catalog.encoding import names_by_feed, to_microseconds
+from feeds.catalog.entries import EntryKey, EntryPosition, EntryRecord
+from feeds.catalog.failures import Failure, Failures, decode, with_failure
+from feeds.catalog.files import FileStamp, KnownFile, NewStamp, RejectedArticle
+from feeds.catalog.links import LinkingArticle
+from feeds.catalog.pages import PageClaim, PendingPage, PublishedPage
+from feeds.catalog.revisions import CurrentRevision
+from feeds.catalog.schema import METADATA, SCHEMA
+from feeds.catalog.staging import AcceptedVersion, FileVersion, LoadedArticle, SameText, StagedFile, StagedId
+from feeds.catalog.state import CatalogState, LastRun
+from feeds.catalog.stats import DailyCounts, ImportedLog, PollTotals, SourceCounts, StatsReader, StatsWriter
+from feeds.catalog.transactions import CatalogReader, CatalogWriter
 from feeds.core.errors import CatalogDamaged, CatalogError
 
 __all__ = [
+    "AcceptedVersion",
     "Catalog",
     "CatalogReader",
     "CatalogWriter",
@@ -62,8 +50,8 @@ __all__ = [
     "DailyCounts",
     "DocumentVersion",
     "EntryKey",
+    "EntryPosition",
     "EntryRecord",
-    "EntryVersion",
     "Failure",
     "Failures",
     "FileStamp",
@@ -74,9 +62,12 @@ __all__ = [
     "LastRun",
     "LeaderLock",
     "LinkingArticle",
+    "LiveArticle",
     "LoadedArticle",
+    "NewStamp",
     "PageClaim",
     "PendingArticle",
+    "PendingPage",
     "PollTotals",
     "PublishedPage",
     "PublishedState",
@@ -86,9 +77,9 @@ __all__ = [
     "SourceCounts",
     "StagedFile",
     "StagedId",
-    "Staging",
     "StatsReader",
     "StatsWriter",
+    "StoredArticle",
     "UnpublishedEntry",
     "names_by_feed",
     "to_microseconds",
@@ -163,7 +154,7 @@ class Catalog:
         aside = self._database.move_aside()
         self.create()
         with self.write_transaction() as writer:
-            writer.begin_recovery(lambda table, key: recovery.rows(aside, table, key))
+            writer.begin_recovery(aside)
         return aside
 
     def _migrate(self, connection: sa.Connection, schema: int | None) -> None:

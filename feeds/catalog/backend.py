@@ -8,7 +8,7 @@ from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from operator import itemgetter
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import sqlalchemy as sa
 
@@ -25,6 +25,13 @@ RUN = "run"  # the name of the lock of a publish run
 Migrations = Mapping[int, Sequence[str]]  # from a schema to the next: statements
 Rows = list[tuple[Any, ...]]
 Statement = sa.Insert | sa.Update | sa.Delete
+
+
+class SavedRow(NamedTuple):
+    """A row that could be read of a damaged database."""
+
+    table: sa.Table
+    values: dict[str, Any]  # by column, maybe without some
 
 
 class LeaderLock(Protocol):
@@ -94,7 +101,7 @@ class Database(Protocol):
     def create_stats(self, connection: sa.Connection) -> None:
         """Create the tables of the statistics with the catalog, if they are in the same place."""
 
-    def repair_stats(self) -> Iterator[tuple[sa.Table, dict[str, Any]]]:
+    def repair_stats(self) -> Iterator[SavedRow]:
         """Move damaged statistics aside and yield the rows of closed days that can be read; then delete the old file.
 
         Raise `CatalogError` if the database can't be repaired by this program.

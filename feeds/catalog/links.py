@@ -1,20 +1,38 @@
-"""Queries on links between articles' files, for the writer."""
+"""Links from one article's file to another's: their targets in the table `links`, their URLs in `articles`.
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+`publish/links.py` resolves them. Another kind of target: `core/parse/links.py`.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
 from operator import itemgetter
-from typing import Any
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 from pydantic_core import from_json, to_json
 
 from feeds.catalog import schema as t
-from feeds.catalog.staging import Staging
-from feeds.catalog.types import LinkingArticle, unpack_article
-from feeds.core.model import Article
+from feeds.catalog.access import ReadAccess, WriteAccess
+from feeds.catalog.articles import is_visible
+from feeds.core.article_files import SUFFIXES
+from feeds.core.parse.links import file_target
 
 
-class LinkWriter(Staging):
-    """Reads and stores the links between articles' files, within one transaction."""
+class LinkingArticle(NamedTuple):
+    """An article with links to other articles' files, and the URLs of these links."""
+
+    key: int
+    path: str
+    id: str | None
+    live: bool
+    published: int
+    feeds: str  # for `names_by_feed`
+    revision: int  # the last revision that changed the published state
+    targets: tuple[str, ...]
+    urls: dict[str, str] | None  # by target, of live articles; None: not resolved yet, or no links
+
+
+class LinkReader(ReadAccess):
+    """Queries on links."""
 
     def has_links(self) -> bool:
         """Return whether any article links to another's file."""
@@ -51,26 +69,37 @@ class LinkWriter(Staging):
                 linking.append(LinkingArticle._make([*values, targets, urls]))
         return linking
 
-    def live_keys(self, paths: Iterable[str]) -> dict[str, int]:
-        """Return the keys of the live articles whose files are at these paths, by path."""
-        keys: dict[str, int] = {}
-        for chunk in t.chunks(list(paths)):
-            chosen = sa.select(t.articles.c.path, t.articles.c.key).where(t.articles.c.path.in_(chunk))
-            keys |= map(tuple, self._connection.execute(chosen.where(t.articles.c.live.is_(True))))
-        return keys
+    def linked_files(self, after: str, limit: int) -> list[str]:
+        """Return up to `limit` files to which live articles link, as targets in their order, after a target."""
+        is_file = sa.and_(t.links.c.target > (after or "/"), t.links.c.target < "0")  # "0" is the character after "/"
+        chosen = sa.select(t.links.c.target).distinct().join(t.articles, t.articles.c.key == t.links.c.article)
+        first = chosen.where(is_file, t.articles.c.live.is_(True)).order_by(t.links.c.target).limit(limit)
+        return list(self._connection.scalars(first))
 
-    def live_paths(self) -> Iterator[tuple[str, int]]:
-        """Yield the paths and keys of all live articles."""
-        chosen = sa.select(t.articles.c.path, t.articles.c.key).where(t.articles.c.live.is_(True))
-        yield from map(tuple, self._connection.execute(chosen))
+    def is_linked(self, target: str, *, live: bool) -> bool:
+        """Return whether a live article, or any, has a link with a target."""
+        chosen = sa.select(t.links.c.article).join(t.articles, t.articles.c.key == t.links.c.article)
+        chosen = chosen.where(t.links.c.target == target, is_visible(live=live)).limit(1)
+        return self._connection.execute(chosen).scalar() is not None
 
-    def articles_by_key(self, keys: Iterable[int]) -> Iterator[tuple[int, Article]]:
-        """Yield articles by their keys, as (key, article)."""
-        articles = sa.select(t.articles.c.key, t.texts.c.article)
-        articles = articles.join_from(t.articles, t.texts, t.texts.c.key == t.articles.c.text)
-        for chunk in t.chunks(list(keys)):
-            for key, packed in self._connection.execute(articles.where(t.articles.c.key.in_(chunk))):
-                yield key, unpack_article(packed)
+    def is_of_draft(self, path: str) -> bool:
+        """Return whether a file belongs to an article that is not live, by its path below the content folder.
+
+        It does if it is in the folder of such an article, or if such articles refer to it and no live one does.
+        """
+        folders = [path[:end] for end, letter in enumerate(path) if letter == "/"]
+        indexes = [f"{folder}/index{suffix}" for folder in folders for suffix in SUFFIXES]
+        owners = sa.select(t.articles.c.live).where(t.articles.c.path.in_(indexes), t.articles.c.deleted.is_(False))
+        nearest = owners.order_by(sa.func.length(t.articles.c.path).desc()).limit(1)
+        live = self._connection.execute(nearest).scalar()
+        if live is not None:
+            return not live
+        target = file_target(path)
+        return self.is_linked(target, live=False) and not self.is_linked(target, live=True)
+
+
+class LinkWriter(LinkReader, WriteAccess):
+    """Stores links."""
 
     def save_link_urls(self, linking: Sequence[LinkingArticle]) -> None:
         """Store the URLs of articles' links, and the revision that changed them."""

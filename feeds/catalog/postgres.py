@@ -23,6 +23,7 @@ from feeds.catalog.backend import (
     LeaderLock,
     Migrations,
     Rows,
+    SavedRow,
     Statement,
     execute_many,
     locked_error,
@@ -186,7 +187,7 @@ class Postgres:
         for statement in NO_SAMPLES:
             connection.exec_driver_sql(statement)
 
-    def repair_stats(self) -> Iterator[tuple[sa.Table, dict[str, Any]]]:
+    def repair_stats(self) -> Iterator[SavedRow]:
         """Raise `CatalogError`: the owner of the database repairs it."""
         raise self._repair_error()
 

@@ -2,20 +2,70 @@
 
 The file is moved aside, and the rows that can be read are saved. Articles' texts are read again from the content
 folder. Only the catalog has the ids that were published, and when each feed last changed: with those in the new
-catalog, documents stay as they were.
+catalog, documents stay as they were. A column that gets another name needs a row in `FORMER_COLUMNS` (`schema.py`).
 """
 
 import contextlib
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from feeds.catalog.schema import FORMER_COLUMNS
+from feeds.catalog import schema as t
+from feeds.catalog.state import StateWriter
 
 _LOG_SUFFIXES = ("-wal", "-shm")
 _BATCH_ROWS = 200  # that are read together: only a batch that fails is read row by row
+
+
+class RecoveryWriter(StateWriter):
+    """Stores the readable rows of a damaged catalog in a new one."""
+
+    def begin_recovery(self, aside: Path) -> None:
+        """Store the ids, published articles and feeds of a damaged catalog, and begin recovery.
+
+        Published articles stay live but have no entries until the next run decides about them; the guard compares
+        that run with them (`end_recovery`).
+
+        Args:
+            aside: The path of the damaged catalog.
+        """
+        for row in rows(aside, "meta", "rowid"):
+            if row.get("key") == "fingerprint":
+                self.state.site_fingerprint = str(row.get("value"))
+        self.state.recovered_articles = self._save_articles_from(rows(aside, "articles", "key"))
+        for table, key in ((t.revisions, "number"), (t.feeds, "rowid")):
+            for row in rows(aside, table.name, key):
+                values = {column.name: row.get(column.name) for column in table.c}
+                if None not in values.values():
+                    empty = {"entries": 0} if table is t.feeds else {}  # until its articles have been read again
+                    self._connection.execute(table.insert().values(values | empty))
+
+    def _save_articles_from(self, rows: Iterable[dict[str, Any]]) -> int:
+        """Store the articles of a damaged catalog. Return the number of live ones."""
+        unique: set[tuple[str, object]] = set()
+        live = 0
+        for row in rows:
+            identity = {"path": row.get("path"), "id": row.get("id")}
+            if not all(identity.values()) or unique & set(identity.items()):
+                continue
+            unique |= set(identity.items())
+            version = {name: row.get(name) for name in ("hash", "slug", "explicit_id", "generated_id", "published")}
+            values = {**identity, **version, "deleted": True, "revision": row.get("revision") or 0}
+            if row.get("live") and version["hash"] and version["published"] is not None:
+                stored = row.get("entry_published")
+                published = version["published"] if stored is None else stored
+                values |= {"live": True, "entry_published": published, "entry_feeds": "{}", "pending": t.TO_DECIDE}
+                live += 1
+            self._connection.execute(t.articles.insert().values(values))
+        return live
+
+    def end_recovery(self) -> int | None:
+        """End the recovery of a damaged catalog. Return the number of live articles in it; None without recovery."""
+        live = self.state.recovered_articles
+        self.state.recovered_articles = None
+        return live
 
 
 def move_aside(file: Path) -> Path:
@@ -38,7 +88,7 @@ def rows(aside: Path, table: str, key: str) -> Iterator[dict[str, Any]]:
         table: The name of the table.
         key: The name of an integer column that is unique.
     """
-    new_names = FORMER_COLUMNS.get(table, {})
+    new_names = t.FORMER_COLUMNS.get(table, {})
     with contextlib.closing(sqlite3.connect(f"file:{aside}?mode=ro", uri=True)) as raw:
         raw.row_factory = sqlite3.Row
         every = f"SELECT * FROM {table}"  # noqa: S608  # our own names

@@ -1,8 +1,11 @@
 """The tables, and the migrations from earlier versions. Import as `from feeds.catalog import schema as t`.
 
 Rows of `articles` are small, so that comparing and counting them reads little; texts are in a separate table, written
-once and never changed. `readings` has the staged files, which were loaded and are not published yet: an interrupted run
-loses nothing, and a catalog of a million articles is written in batches.
+once and never changed. `staged_files` were loaded and are not published yet: an interrupted run loses nothing, and a
+catalog of a million articles is written in batches.
+
+The statistics' tables keep their first names in the database, `visits` and `audience`: with SQLite they are in a file
+without a version of its own, which may be damaged, or older than the catalog, when a migration would rename them.
 """
 
 from collections.abc import Callable, Iterator
@@ -12,7 +15,7 @@ import sqlalchemy as sa
 
 T = TypeVar("T")
 
-SCHEMA = 12
+SCHEMA = 13
 _MAX_PARAMETERS = 500  # of one statement
 
 METADATA = sa.MetaData()
@@ -51,8 +54,8 @@ _VERSION: tuple[Callable[[], "sa.Column[Any]"], ...] = (
     lambda: sa.Column("live_from", sa.BigInteger),  # the later of `published` and the date until which it is scheduled
     lambda: sa.Column("links_to", _TEXT),  # the targets of its links to other articles' files, as JSON; mostly null
 )
-readings = sa.Table(
-    "readings",
+staged_files = sa.Table(
+    "staged_files",
     METADATA,
     sa.Column("path", _TEXT, primary_key=True),
     sa.Column("mtime_ns", sa.BigInteger, nullable=False),
@@ -147,8 +150,8 @@ tombstones = sa.Table(  # ids that were withdrawn from feeds
     sa.Column("at", sa.BigInteger, nullable=False),
     sqlite_with_rowid=False,
 )
-renditions = sa.Table(  # versions of live documents that workers rendered
-    "renditions",
+document_versions = sa.Table(  # versions of live documents that workers rendered
+    "document_versions",
     METADATA,
     sa.Column("path", _TEXT, primary_key=True),
     sa.Column("digest", _TEXT, primary_key=True),
@@ -171,7 +174,7 @@ _COUNTS: tuple[Callable[[], "sa.Column[Any]"], ...] = (
     lambda: sa.Column("bytes", sa.BigInteger, nullable=False),  # of bodies sent
     lambda: sa.Column("saved", sa.BigInteger, nullable=False),  # and of bodies that a 304 replaced
 )
-visits = sa.Table(  # the polls of each source on open days
+source_counts = sa.Table(  # the polls of each source on open days
     "visits",
     STATS_METADATA,
     sa.Column("day", _TEXT, primary_key=True),
@@ -184,7 +187,7 @@ visits = sa.Table(  # the polls of each source on open days
     *(column() for column in _COUNTS),
     sqlite_with_rowid=False,
 )
-audience = sa.Table(  # the totals of closed days; with row ids, by which `recovery` reads it
+daily_counts = sa.Table(  # the totals of closed days; with row ids, by which `recovery` reads it
     "audience",
     STATS_METADATA,
     sa.Column("day", _TEXT, primary_key=True),
@@ -228,7 +231,7 @@ _LIVE_FROM = (
     # every file: earlier versions ignored some keys of front matter
     _READ_AGAIN,
 )
-FORMER_COLUMNS = {  # by table: the names until schema 11, and those from 12
+FORMER_COLUMNS = {  # by table, as it was named then: the names of columns until schema 11, and those from 12
     "readings": {
         "refused": "rejection",
         "refused_line": "rejection_line",
@@ -247,7 +250,7 @@ FORMER_COLUMNS = {  # by table: the names until schema 11, and those from 12
     },
     "feeds": {"history": "archive_revision", "shifted": "renumbered_revision"},
 }
-_RENAMES = (
+_COLUMN_RENAMES = (
     *(
         f"ALTER TABLE {table} RENAME COLUMN {old} TO {new}"
         for table, columns in FORMER_COLUMNS.items()
@@ -261,6 +264,8 @@ _RENAMES = (
     "CREATE INDEX feeds_by_archive_revision ON feeds (archive_revision)",
     "UPDATE meta SET key = 'recovered' WHERE key = 'mended'",
 )
+FORMER_TABLES = {"readings": "staged_files", "renditions": "document_versions"}  # until schema 12, and from 13
+_TABLE_RENAMES = tuple(f"ALTER TABLE {old} RENAME TO {new}" for old, new in FORMER_TABLES.items())
 _OF_PLACES = (("articles", "feeds"), ("articles", "shown_in"), ("readings", "feeds"))  # until 7 [[path, name], …]
 SQLITE_MIGRATIONS = {  # from a schema to the next
     1: (
@@ -279,7 +284,7 @@ SQLITE_MIGRATIONS = {  # from a schema to the next
         """CREATE TABLE readings (path TEXT NOT NULL PRIMARY KEY, mtime_ns BIGINT NOT NULL, size BIGINT NOT NULL,
         inode BIGINT NOT NULL, refused TEXT, refused_line INTEGER, hash TEXT, text INTEGER, slug TEXT, given TEXT,
         minted TEXT, feeds TEXT, published BIGINT, expires BIGINT, draft BOOLEAN NOT NULL)""",
-        "INSERT INTO texts SELECT key, packed(facts, body) FROM articles WHERE hash IS NOT NULL",  # types.pack_text
+        "INSERT INTO texts SELECT key, packed(facts, body) FROM articles WHERE hash IS NOT NULL",  # encoding.pack_text
         "ALTER TABLE articles ADD COLUMN text INTEGER",
         "ALTER TABLE articles ADD COLUMN given TEXT",
         "ALTER TABLE articles ADD COLUMN minted TEXT",
@@ -346,7 +351,8 @@ SQLITE_MIGRATIONS = {  # from a schema to the next
         PRIMARY KEY (target, article)) WITHOUT ROWID""",
         *_LINKS_INDEXES,
     ),
-    11: tuple(statement.format(true=1) for statement in _RENAMES),
+    11: tuple(statement.format(true=1) for statement in _COLUMN_RENAMES),
+    12: _TABLE_RENAMES,
 }
 NO_SAMPLES = (  # PostgreSQL: keep ANALYZE from copying hashes and keys to pg_statistic, where nothing erases them
     "ALTER TABLE visits ALTER COLUMN source SET STATISTICS 0",
@@ -373,7 +379,8 @@ POSTGRES_MIGRATIONS: dict[int, tuple[str, ...]] = {  # its first schema was 7
         PRIMARY KEY (target, article))""",
         *_LINKS_INDEXES,
     ),
-    11: tuple(statement.format(true="true") for statement in _RENAMES),
+    11: tuple(statement.format(true="true") for statement in _COLUMN_RENAMES),
+    12: _TABLE_RENAMES,
 }
 OLDEST_FIRST = (entries.c.published, entries.c.id)
 NEWEST_FIRST = tuple(column.desc() for column in OLDEST_FIRST)

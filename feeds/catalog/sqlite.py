@@ -29,16 +29,17 @@ from feeds.catalog.backend import (
     LeaderLock,
     Migrations,
     Rows,
+    SavedRow,
     Statement,
     execute_many,
     locked_error,
     unusable_error,
 )
 from feeds.catalog.change_counter import ChangeCounter, file_identity
+from feeds.catalog.encoding import pack_text
 from feeds.catalog.failures import RECORD_BYTES
 from feeds.catalog.leader_lock import FileLeaderLock, NullLeaderLock, open_private, try_lock
-from feeds.catalog.schema import SQLITE_MIGRATIONS, STATS_METADATA, audience, imports
-from feeds.catalog.types import pack_text
+from feeds.catalog.schema import SQLITE_MIGRATIONS, STATS_METADATA, daily_counts, imports
 from feeds.core.errors import CatalogDamaged, CatalogError
 
 if TYPE_CHECKING:
@@ -194,7 +195,7 @@ class Sqlite:
     def create_stats(self, _connection: sa.Connection) -> None:
         """Create nothing: the first writer of statistics creates their file."""
 
-    def repair_stats(self) -> Iterator[tuple[sa.Table, dict[str, Any]]]:
+    def repair_stats(self) -> Iterator[SavedRow]:
         """Yield the totals and the log positions; the hashes of open days are deleted with the damaged file."""
         with self.lock(_STATS, WRITE_TIMEOUT_S, lambda: False):
             if not self._stats.is_current:
@@ -202,9 +203,9 @@ class Sqlite:
             self._stats.engine.dispose()
             try:
                 aside = recovery.move_aside(Path(self._stats.name))
-                for table in (audience, imports):
+                for table in (daily_counts, imports):
                     for row in recovery.rows(aside, table.name, "rowid"):
-                        yield table, row
+                        yield SavedRow(table, row)
                 for file in aside.parent.glob(f"{aside.name}*"):
                     file.unlink()
             except OSError as error:

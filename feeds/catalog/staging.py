@@ -1,25 +1,204 @@
-"""Storage of loaded files before a run publishes them.
+"""Staging: loaded files before a run publishes them, in the table `staged_files`, and their change into articles.
 
-Each batch is committed by itself, so an interrupted run continues where it stopped. Only the publisher reads staged
-files.
+Each batch is committed by itself, so an interrupted run continues where it stopped. Another value of a loaded file: a
+column of both tables (`_VERSION`) and a migration in `schema.py`, then `LoadedArticle` here, then `publish/load.py`.
 """
 
 from collections.abc import Iterable, Sequence
 from operator import attrgetter
-from typing import Any
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
+from pydantic_core import to_json
 
 from feeds.catalog import schema as t
-from feeds.catalog.backend import Database, Statement
-from feeds.catalog.reader import CatalogReader
-from feeds.catalog.types import FileStamp, FileVersion, LoadedArticle, SameText, StagedId
+from feeds.catalog.access import ReadAccess
+from feeds.catalog.encoding import pack_article, to_microseconds
+from feeds.catalog.files import FileStamp, paths_below
+from feeds.catalog.state import StateWriter
+from feeds.core.model import Article, ArticleWarning, FeedKey
+
+_VERSION_COLUMNS = tuple(column.name for column in t.staged_files.c if column.name not in {*FileStamp._fields, "text"})
+_version_values = attrgetter(*_VERSION_COLUMNS)
 
 
-class Staging(CatalogReader):
-    """Reads and writes staged files, within one transaction of the writer."""
+class LoadedArticle(NamedTuple):
+    """The packed article of one file, or the reason why the file has none."""
 
-    _database: Database
+    path: str
+    stamp: FileStamp
+    hash: str | None = None
+    article: bytes | None = None  # packed
+    slug: str | None = None
+    explicit_id: str | None = None
+    generated_id: str | None = None
+    feeds: str | None = None
+    page: str | None = None
+    published: int | None = None
+    expires: int | None = None
+    draft: bool = False
+    live_from: int | None = None
+    links_to: str | None = None  # JSON
+    rejection: str | None = None
+    rejection_line: int | None = None
+    warnings: tuple[ArticleWarning, ...] = ()  # reported once, by the run that loads the file
+
+    @classmethod
+    def of(
+        cls,
+        article: Article,
+        stamp: FileStamp,
+        hash_: str,
+        generated_id: str,
+        feeds: Iterable[FeedKey],
+        page: str | None,
+        links_to: Sequence[str] = (),
+    ) -> "LoadedArticle":
+        """Pack an article.
+
+        Args:
+            article: The article.
+            stamp: The stamp of its file.
+            hash_: The hash of its file.
+            generated_id: The id that it gets if its front matter has none.
+            feeds: The feeds that list it when it is live.
+            page: The path of its page; None if this site publishes no pages.
+            links_to: The targets of its links to other articles' files.
+        """
+        return cls(
+            path=article.path,
+            stamp=stamp,
+            hash=hash_,
+            article=pack_article(article),
+            slug=article.slug if article.slug_given else None,
+            explicit_id=article.id,
+            generated_id=generated_id,
+            feeds=to_json({feed.path: feed.name for feed in feeds}).decode(),
+            page=page,
+            published=to_microseconds(article.published),
+            expires=to_microseconds(article.expires) if article.expires else None,
+            draft=article.draft,
+            live_from=to_microseconds(article.live_from or article.published),
+            links_to=to_json(links_to).decode() if links_to else None,
+            warnings=article.warnings,
+        )
+
+
+class StagedFile(NamedTuple):
+    """A file that was loaded and is not published yet, to compare a scan with."""
+
+    path: str
+    mtime_ns: int
+    size: int
+    inode: int
+    is_rejected: bool
+
+    @property
+    def stamp(self) -> FileStamp:
+        """The stamp of the file when it was scanned."""
+        return FileStamp(self.mtime_ns, self.size, self.inode)
+
+
+class FileVersion(NamedTuple):
+    """A staged good version of a file, and the article that its path has so far."""
+
+    path: str
+    hash: str
+    slug: str | None
+    explicit_id: str | None
+    generated_id: str
+    draft: bool
+    page: str | None
+    key: int | None  # of the article at its path
+    has_good_version: bool  # whether that article ever had one
+    deleted: bool
+    live_page: str | None  # of that article, if it is live
+
+
+class AcceptedVersion(NamedTuple):
+    """A staged file that becomes the good version of an article."""
+
+    key: int | None  # of the article; None for a new one
+    path: str
+
+
+class StagedId(NamedTuple):
+    """Whether a good version of a file is staged, and the id in its front matter."""
+
+    is_staged: bool
+    explicit_id: str | None
+
+
+class SameText(NamedTuple):
+    """A staged file with the text of an article whose file is at another path."""
+
+    path: str
+    old_path: str
+    key: int  # of the article
+
+
+class StagingReader(ReadAccess):
+    """Queries on staged files."""
+
+    def staged_files(self, below: str, after: str, limit: int) -> list[StagedFile]:
+        """Return by path the files that are staged, with the same arguments as `known_files`."""
+        s = t.staged_files.c
+        columns = [s.path, s.mtime_ns, s.size, s.inode, s.rejection.isnot(None)]
+        chosen = sa.select(*columns).where(*paths_below(t.staged_files, below, after)).order_by(s.path).limit(limit)
+        return list(map(StagedFile._make, self._connection.execute(chosen).all()))
+
+    def staged_versions(self, after: str, limit: int) -> list[FileVersion]:
+        """Return up to `limit` staged good versions, by path, after a path."""
+        s, a = t.staged_files.c, t.articles.c
+        of_article = [
+            a.key,
+            sa.func.coalesce(a.hash.isnot(None), sa.false()),
+            sa.func.coalesce(a.deleted, sa.false()),
+            sa.case((a.live.is_(True), a.page), else_=sa.null()),
+        ]
+        chosen = (
+            sa.select(s.path, s.hash, s.slug, s.explicit_id, s.generated_id, s.draft, s.page, *of_article)
+            .outerjoin(t.articles, a.path == s.path)
+            .where(s.hash.isnot(None), s.path > after)
+            .order_by(s.path)
+            .limit(limit)
+        )
+        return list(map(FileVersion._make, self._connection.execute(chosen).all()))
+
+    def staged_pages(self, paths: Iterable[str]) -> dict[str, str | None]:
+        """Return by path the pages of the staged good versions; None for a draft, and for one without a page."""
+        s = t.staged_files.c
+        page = sa.case((s.draft.is_(False), s.page), else_=sa.null())
+        pages: dict[str, str | None] = {}
+        for chunk in t.chunks(list(paths)):
+            chosen = sa.select(s.path, page).where(s.path.in_(chunk), s.hash.isnot(None))
+            pages |= map(tuple, self._connection.execute(chosen))
+        return pages
+
+    def duplicate_explicit_ids(self) -> dict[str, str]:
+        """Return the ids that several staged files set, without drafts, with the path of the earliest file."""
+        s = t.staged_files.c
+        conditions = sa.and_(s.explicit_id.isnot(None), s.hash.isnot(None), s.draft.is_(False))
+        duplicates = sa.select(s.explicit_id).where(conditions).group_by(s.explicit_id).having(sa.func.count() > 1)
+        chosen = sa.select(s.explicit_id, s.path).where(conditions, s.explicit_id.in_(duplicates))
+        latest_first = chosen.order_by(s.published.desc(), s.path.desc())
+        return dict(tuple(row) for row in self._connection.execute(latest_first))  # the last one wins
+
+    def staged_id(self, path: str) -> StagedId:
+        """Return whether a good version of a path is staged, and the id that its front matter sets."""
+        s = t.staged_files.c
+        row = self._connection.execute(sa.select(s.explicit_id).where(s.path == path, s.hash.isnot(None))).one_or_none()
+        return StagedId(row is not None, row.explicit_id if row else None)
+
+    def same_texts(self) -> list[SameText]:
+        """Return the staged files that have the text of an article at another path."""
+        s, a = t.staged_files.c, t.articles.c
+        chosen = sa.select(s.path, a.path, a.key).where(s.hash == a.hash, s.path != a.path)
+        return list(map(SameText._make, self._connection.execute(chosen)))
+
+
+class StagingWriter(StagingReader, StateWriter):
+    """Stages files, and stores staged files as versions of articles."""
 
     def omit_hash_index(self) -> None:
         """Record that a new catalog has no index of hashes yet."""
@@ -50,83 +229,61 @@ class Staging(CatalogReader):
         if as_articles:
             self._add(t.articles, (*columns, "deleted", "live", "pending"), rows)
         else:
-            self._add(t.readings, columns, rows)
-
-    def _add(self, table: sa.Table, names: Sequence[str], rows: list[tuple[Any, ...]]) -> None:
-        """Insert rows with values in the order of the columns' names."""
-        if rows:
-            self._database.add(self._connection, table, names, rows)
-
-    def _many(self, statement: Statement, names: Sequence[str], rows: list[tuple[Any, ...]]) -> None:
-        """Execute a statement once per row, with values in the order of the parameters' names."""
-        if rows:
-            self._database.many(self._connection, statement, names, rows)
+            self._add(t.staged_files, columns, rows)
 
     def unstage(self, paths: Iterable[str]) -> None:
         """Delete the staged versions of files."""
-        r = t.readings.c
+        s = t.staged_files.c
         for chunk in t.chunks(list(paths)):
-            unused = sa.select(r.text).where(r.path.in_(chunk))
+            unused = sa.select(s.text).where(s.path.in_(chunk))
             self._connection.execute(t.texts.delete().where(t.texts.c.key.in_(unused)))
-            self._connection.execute(t.readings.delete().where(r.path.in_(chunk)))
+            self._connection.execute(t.staged_files.delete().where(s.path.in_(chunk)))
 
     def unstage_all(self) -> None:
         """Delete the staged versions of all files."""
-        unused = sa.select(t.readings.c.text).where(t.readings.c.text.isnot(None))
+        unused = sa.select(t.staged_files.c.text).where(t.staged_files.c.text.isnot(None))
         self._connection.execute(t.texts.delete().where(t.texts.c.key.in_(unused)))
         self.clear_staging()
 
     def clear_staging(self) -> None:
         """Delete the rows of staged files but keep their texts, which articles have now."""
-        self._connection.execute(t.readings.delete())
+        self._connection.execute(t.staged_files.delete())
 
-    def update_stamps(self, batch: Iterable[tuple[int, FileStamp]]) -> None:
-        """Store new stamps of files whose text did not change, as (key of the article, stamp)."""
-        names = FileStamp._fields
-        rows = [{"_key": key, **{f"_{name}": getattr(stamp, name) for name in names}} for key, stamp in batch]
-        if rows:
-            update = t.articles.update().where(t.articles.c.key == sa.bindparam("_key"))
-            self._connection.execute(update.values({name: sa.bindparam(f"_{name}") for name in names}), rows)
+    def save_versions(self, versions: Iterable[AcceptedVersion]) -> None:
+        """Make staged files the good versions of their articles."""
+        versions = list(versions)
+        for chunk in t.chunks([path for key, path in versions if key is None]):
+            s = t.staged_files.c
+            staged = sa.select(t.staged_files, sa.literal(t.EDITED)).where(s.path.in_(chunk)).order_by(s.path)
+            names = [column.name for column in s]
+            self._connection.execute(t.articles.insert().from_select([*names, "pending"], staged))
+        known = [(key, path) for key, path in versions if key is not None]
+        a = t.articles.c
+        for key, path in known:
+            is_moved = sa.and_(a.key == key, a.path != path)
+            self._connection.execute(t.articles.update().where(is_moved).values(path=path, hash=""))
+        for keys in t.chunks([key for key, _ in known]):
+            unused = sa.select(a.text).where(a.key.in_(keys), a.text.isnot(None))
+            self._connection.execute(t.texts.delete().where(t.texts.c.key.in_(unused)))
+            self._keep_entry_keys(keys)
+            values = {column.name: column for column in t.staged_files.c}
+            pending = sa.case((a.hash != t.staged_files.c.hash, t.EDITED), else_=t.TO_DECIDE)
+            update = t.articles.update().where(a.key.in_(keys), a.path == t.staged_files.c.path)
+            self._connection.execute(update.values(values | {"deleted": False, "pending": pending}))
 
-    def staged_versions(self, after: str, limit: int) -> list[FileVersion]:
-        """Return up to `limit` staged good versions, by path, after a path."""
-        r, a = t.readings.c, t.articles.c
-        of_article = [
-            a.key,
-            sa.func.coalesce(a.hash.isnot(None), sa.false()),
-            sa.func.coalesce(a.deleted, sa.false()),
-            sa.case((a.live.is_(True), a.page), else_=sa.null()),
-        ]
-        chosen = (
-            sa.select(r.path, r.hash, r.slug, r.explicit_id, r.generated_id, r.draft, r.page, *of_article)
-            .outerjoin(t.articles, a.path == r.path)
-            .where(r.hash.isnot(None), r.path > after)
-            .order_by(r.path)
-            .limit(limit)
-        )
-        return list(map(FileVersion._make, self._connection.execute(chosen).all()))
+    def _keep_entry_keys(self, keys: Iterable[int]) -> None:
+        """Store the keys of the entries of live articles, before another version replaces the one that has them."""
+        a = t.articles.c
+        update = t.articles.update().where(a.key.in_(keys), a.live.is_(True), a.entry_feeds.is_(None))
+        self._connection.execute(update.values(entry_published=a.published, entry_feeds=a.feeds))
 
-    def duplicate_explicit_ids(self) -> dict[str, str]:
-        """Return the ids that several staged files set, without drafts, with the path of the earliest file."""
-        r = t.readings.c
-        conditions = sa.and_(r.explicit_id.isnot(None), r.hash.isnot(None), r.draft.is_(False))
-        duplicates = sa.select(r.explicit_id).where(conditions).group_by(r.explicit_id).having(sa.func.count() > 1)
-        chosen = sa.select(r.explicit_id, r.path).where(conditions, r.explicit_id.in_(duplicates))
-        latest_first = chosen.order_by(r.published.desc(), r.path.desc())
-        return dict(tuple(row) for row in self._connection.execute(latest_first))  # the last one wins
-
-    def staged_id(self, path: str) -> StagedId:
-        """Return whether a good version of a path is staged, and the id that its front matter sets."""
-        r = t.readings.c
-        row = self._connection.execute(sa.select(r.explicit_id).where(r.path == path, r.hash.isnot(None))).one_or_none()
-        return StagedId(row is not None, row.explicit_id if row else None)
-
-    def same_texts(self) -> list[SameText]:
-        """Return the staged files that have the text of an article at another path."""
-        r, a = t.readings.c, t.articles.c
-        chosen = sa.select(r.path, a.path, a.key).where(r.hash == a.hash, r.path != a.path)
-        return list(map(SameText._make, self._connection.execute(chosen)))
-
-
-_VERSION_COLUMNS = tuple(column.name for column in t.readings.c if column.name not in {*FileStamp._fields, "text"})
-_version_values = attrgetter(*_VERSION_COLUMNS)
+    def reject_staged(self) -> None:
+        """Store the rejections of staged files. Articles keep their last good versions."""
+        a, s = t.articles.c, t.staged_files.c
+        columns = [s.path, s.mtime_ns, s.size, s.inode, s.rejection, s.rejection_line]
+        is_rejected = s.rejection.isnot(None)
+        update = t.articles.update().where(a.path == s.path, is_rejected)
+        self._connection.execute(update.values({column.name: column for column in columns}))
+        is_known = sa.select(a.key).where(a.path == s.path).exists()
+        new = sa.select(*columns).where(is_rejected, ~is_known).order_by(s.path)
+        self._connection.execute(t.articles.insert().from_select([column.name for column in columns], new))

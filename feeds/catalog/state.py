@@ -1,18 +1,39 @@
 """Values that belong to the catalog as a whole, such as the last run: `CatalogState` has a typed attribute for each.
 
-They are stored as text in the table `meta`, one row each.
+They are stored as text in the table `meta`, one row each. Another value: an attribute of `CatalogState`, no migration.
 """
 
 import json
 from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Generic, TypeVar
 
 import sqlalchemy as sa
 
+from feeds.catalog.access import ReadAccess, WriteAccess
 from feeds.catalog.schema import meta
-from feeds.catalog.types import LastRun
 
 T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class LastRun:
+    """The last run that succeeded: its start, its duration and its outcome."""
+
+    at: datetime
+    seconds: float
+    outcome: str
+
+    @classmethod
+    def from_json(cls, stored: str) -> "LastRun":
+        """Return the run that `to_json` wrote."""
+        values = json.loads(stored)
+        return cls(datetime.fromisoformat(values["at"]), values["seconds"], values["outcome"])
+
+    def to_json(self) -> str:
+        """Return the run as JSON."""
+        return json.dumps({"at": self.at.isoformat(), "seconds": self.seconds, "outcome": self.outcome})
 
 
 class _Value(Generic[T]):
@@ -27,7 +48,7 @@ class _Value(Generic[T]):
     def __get__(self, state: "CatalogState", owner: type["CatalogState"]) -> T:
         return self._load(state.read(self.key))
 
-    def __set__(self, state: "CatalogState", value: T) -> None:
+    def __set__(self, state: "WritableCatalogState", value: T) -> None:  # so type checkers reject it for a reader
         state.write(self.key, self._dump(value))
 
 
@@ -54,7 +75,7 @@ def _json(key: str, empty: Callable[[], T]) -> _Value[T]:
 
 
 class CatalogState:
-    """Reads and writes values of the catalog, in the transaction of a connection.
+    """Reads values of the catalog, in the transaction of a connection.
 
     Raise `CatalogError`, or `ValueError` for a row that another program wrote.
     """
@@ -93,6 +114,10 @@ class CatalogState:
         """Return a row's value; None if there is no such row."""
         return self._connection.execute(sa.select(meta.c.value).where(meta.c.key == key)).scalar()
 
+
+class WritableCatalogState(CatalogState):
+    """Reads and writes values of the catalog: its attributes can be assigned."""
+
     def write(self, key: str, value: str) -> None:
         """Write a row, unless it has this value."""
         stored = self.read(key)
@@ -100,3 +125,21 @@ class CatalogState:
             self._connection.execute(meta.insert().values(key=key, value=value))
         elif stored != value:
             self._connection.execute(meta.update().where(meta.c.key == key).values(value=value))
+
+
+class StateReader(ReadAccess):
+    """Has the values that belong to the catalog as a whole."""
+
+    @property
+    def state(self) -> CatalogState:
+        """The values that belong to the catalog as a whole."""
+        return CatalogState(self._connection)
+
+
+class StateWriter(StateReader, WriteAccess):
+    """Has the same values, which can be assigned."""
+
+    @property
+    def state(self) -> WritableCatalogState:
+        """The values that belong to the catalog as a whole, which can be assigned."""
+        return WritableCatalogState(self._connection)

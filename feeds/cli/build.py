@@ -2,6 +2,7 @@
 
 from contextlib import suppress
 from datetime import UTC, datetime
+from pathlib import Path
 
 import click
 
@@ -51,7 +52,8 @@ def build(context: CommandContext, output: str | None, force: bool, accept: bool
         warn_of_unused_keys(settings)
     catalog = open_catalog(settings)
     failures = Failures(catalog)
-    publisher, folder = create_publisher(settings, catalog)
+    publisher = create_publisher(settings, catalog)
+    folder = publisher.folder
     StatsHousekeeping(catalog, settings.stats.keep).run()
     with catalog.lock(wait):
         _prepare_processes(catalog, folder)
@@ -91,7 +93,7 @@ def _prepare_processes(catalog: Catalog, folder: Folder) -> None:
             preload("feeds.publish.load")
 
 
-def _parse_target(output: str) -> str:
+def _parse_target(output: str) -> Path | str:
     try:
         return export_path(output)
     except ValueError as error:

@@ -79,7 +79,8 @@ def check(
 
     loop.parse_cron(settings.schedule.cron, settings.site_model.timezone)
     catalog = open_catalog_to_read(settings).copy_to_memory()
-    publisher, folder = create_publisher(settings, catalog)
+    publisher = create_publisher(settings, catalog)
+    folder = publisher.folder
     stopped = None
     with progress_bar("checking", folder, quiet=context.quiet) as progress:
         try:
@@ -222,7 +223,7 @@ class _IdComparison(NamedTuple):
 
 
 def _compare_ids(catalog: Catalog, against: Path) -> _IdComparison:
-    from feeds.core.formats.ids import entry_ids
+    from feeds.core.formats.entry_ids import entry_ids
 
     try:
         old = list(dict.fromkeys(entry_ids(against.read_bytes())))

@@ -84,13 +84,13 @@ def command(function: Callable[..., int], on_config_error: Callable[..., object]
     return click.command(function.__name__.partition("_")[0])(run)
 
 
-def create_publisher(settings: config.Config, catalog: "Catalog") -> "tuple[Publisher, Folder]":
-    """Return the publisher of a configuration and the content folder that it reads."""
+def create_publisher(settings: config.Config, catalog: "Catalog") -> "Publisher":
+    """Return the publisher of a configuration."""
     from feeds.content import Folder
     from feeds.publish.publisher import Publisher
 
     folder = Folder(settings.content_root, settings.content.include, settings.content.exclude, settings.secrets)
-    return Publisher(folder, catalog, settings.site_model, settings.feeds.guard), folder
+    return Publisher(folder, catalog, settings.site_model, settings.feeds.guard)
 
 
 def open_catalog(settings: config.Config) -> "Catalog":

@@ -82,13 +82,14 @@ def _migrate(generator: "Generator", folder: Path, file: Path) -> list[str]:
     content["path"] = os.path.relpath(folder / content["path"], file.parent)
     articles, rejected = _read_articles(file.parent / content["path"], migration)
     migration = migrate.resolve_migration(migration, articles)
-    settings, mistakes = config.drop_invalid_settings(migration.settings)
+    valid = config.drop_invalid_settings(migration.settings)
+    settings = valid.settings
     _write(file, f"# Created by feeds init --from {generator}, from {names[0]}\n{yaml.dump(settings)}")
     feeds = plural(len(settings.get("feeds", {}).get("aliases", {})), "old feed")
     lines = [f"created {file}: {plural(len(articles), 'article')} in {content['path']}, {feeds} kept"]
     if rejected:
         lines.append(f"{plural(rejected, 'article')} can't be read: feeds check lists the reasons")
-    lines += [f"note: {note}" for note in (*migration.notes, *mistakes)]
+    lines += [f"note: {note}" for note in (*migration.notes, *valid.messages)]
     return [*lines, "Save the old feed, and check that its ids are kept:  feeds check --against old-feed.xml"]
 
 

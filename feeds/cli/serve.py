@@ -35,6 +35,7 @@ from feeds.cli.common import (
 )
 from feeds.cli.reporter import ConsoleReporter, notify_systemd
 from feeds.cli.workers import Workers, create_loader
+from feeds.config.values import NetworkAddress
 from feeds.core.errors import (
     CatalogDamaged,
     CatalogLocked,
@@ -217,11 +218,11 @@ class _Service:
             return Catalog(settings.catalog)
 
     def _create_publish_loop(self, settings: config.Config) -> loop.PublishLoop:
-        publisher, folder = create_publisher(settings, self._catalog)
-        self._reporter.count_articles = folder.count
+        publisher = create_publisher(settings, self._catalog)
+        self._reporter.count_articles = publisher.folder.count
         return loop.PublishLoop(
             publisher,
-            folder,
+            publisher.folder,
             self._catalog,
             self._failures,
             watch=settings.content.watch,
@@ -336,7 +337,7 @@ class _Service:
 
 
 def _require_separate_metrics(settings: config.Config, port: int) -> None:
-    if settings.server.metrics and settings.server.metrics.endswith(f":{port}"):
+    if settings.server.metrics and settings.server.metrics.port == port:
         raise FeedsError(f"server.metrics: {settings.server.metrics} has the port of the feeds; choose another port")
 
 
@@ -347,15 +348,14 @@ def _is_loopback(host: str) -> bool:
         return False
 
 
-def _start_metrics_server(address: str, catalog: Catalog, failures: Failures) -> None:
+def _start_metrics_server(address: NetworkAddress, catalog: Catalog, failures: Failures) -> None:
     """Serve Prometheus metrics, with the counts that workers write to a temporary folder."""
     folder = Path(tempfile.mkdtemp(prefix="feeds-metrics-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(folder)  # the library reads it when it is imported
     from feeds.web import metrics
 
-    host, _, port = address.rpartition(":")
-    metrics.start_server(host.strip("[]"), int(port), catalog, failures, folder)
+    metrics.start_server(address.host, address.port, catalog, failures, folder)
 
 
 def _require_free(host: str, port: int) -> None:

@@ -101,7 +101,7 @@ def _as_json(report: Report) -> object:
             for feed in report.feeds
         ],
         **_totals_as_json(report.sums),
-        "crawlers": [{"name": name, **_totals_as_json(totals)} for name, totals in report.robots],
+        "crawlers": [{"name": robot.name, **_totals_as_json(robot.totals)} for robot in report.robots],
         "days": [
             {"day": day, "subscribers": report.subscribers_on(day), **_totals_as_json(totals)}
             for day, totals in sorted(report.days.items())
@@ -132,8 +132,8 @@ def _print_report(report: Report, days: int) -> None:
     click.echo(f"{report.subscribers:>11,} {_columns(report.sums)}  all feeds; a subscriber of two feeds counts twice")
     if report.robots:
         click.echo("\ncrawlers and browsers, which are not subscribers")
-        for name, totals in report.robots[:_MAX_CRAWLERS]:
-            click.echo(f"{'':>11} {_columns(totals)}  {name}")
+        for robot in report.robots[:_MAX_CRAWLERS]:
+            click.echo(f"{'':>11} {_columns(robot.totals)}  {robot.name}")
         if len(report.robots) > _MAX_CRAWLERS:
             click.echo(f"{'':>48}  and {len(report.robots) - _MAX_CRAWLERS:,} others")
     click.echo(f"\nSubscribers: on {report.day} so far, or on the day before if there were more. Days are UTC.")

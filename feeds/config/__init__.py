@@ -8,7 +8,7 @@ import os
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")  # searching for plugins would take 20 ms of each start
 
@@ -68,8 +68,15 @@ def load(file: Path, environment: Mapping[str, str]) -> Config:
     return config.model_copy(update={"root": absolute.parent, "file": absolute, "unsupported_keys": tuple(unsupported)})
 
 
-def drop_invalid_settings(settings: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
-    """Return settings without the values that `load` would reject, and a message for each value dropped."""
+class ValidSettings(NamedTuple):
+    """Settings that `load` accepts, and a message for each value that was dropped for that."""
+
+    settings: dict[str, Any]
+    messages: list[str]
+
+
+def drop_invalid_settings(settings: Mapping[str, Any]) -> ValidSettings:
+    """Return settings without the values that `load` would reject."""
     root = yaml.load(yaml.dump(settings))
     assert isinstance(root.value, dict)
     root.value.setdefault("site", yaml.Node({}, 1, 1))
@@ -85,7 +92,7 @@ def drop_invalid_settings(settings: Mapping[str, Any]) -> tuple[dict[str, Any], 
             if not keys:  # an error without a key can't be dropped
                 raise ConfigError(messages) from None
         else:
-            return root.to_value(), messages
+            return ValidSettings(root.to_value(), messages)
 
 
 def _drop_invalid_aliases(aliases: dict[str, yaml.Node]) -> list[str]:

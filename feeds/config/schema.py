@@ -36,7 +36,7 @@ from feeds.config.values import (
     Url,
 )
 from feeds.core.article_files import DEFAULT_INCLUDE
-from feeds.core.model import Author, FeedKind, Site
+from feeds.core.model import Author, FeedKind, FolderPermalink, Site
 from feeds.core.text import one_line, resolve_on_site
 
 _CATALOG_SUFFIXES = (  # of the files that belong to a SQLite catalog
@@ -206,9 +206,9 @@ class Config(_Section):
         return (self.file, *files)
 
     @property
-    def export_target(self) -> str:
+    def export_target(self) -> Path | str:
         """The folder to which `feeds build` writes, or the URL of an object store."""
-        return self.export.path if "://" in self.export.path else str(self.root / self.export.path)
+        return self.root / self.export.path if isinstance(self.export.path, Path) else self.export.path
 
     @property
     def catalog(self) -> Path | str:
@@ -221,6 +221,7 @@ class Config(_Section):
         """The site as `core` needs it."""
         site, feeds = self.site, self.feeds
         by: tuple[FeedKind, ...] = tuple(dict.fromkeys(feeds.by))
+        permalinks = (FolderPermalink(folder, pattern) for folder, pattern in self.content.permalinks.items())
         return Site(
             title=site.title,
             url=site.url,
@@ -233,7 +234,7 @@ class Config(_Section):
             icon=site.icon and resolve_on_site(site.icon, site.url, site.url + "/"),
             copyright=site.copyright,
             permalink=self.content.permalink,
-            permalinks=tuple(sorted(self.content.permalinks.items(), key=lambda item: -len(item[0]))),
+            permalinks=tuple(sorted(permalinks, key=lambda permalink: -len(permalink.folder))),
             ids=self.content.id,
             by=by,
             limit=feeds.limit,

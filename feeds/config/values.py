@@ -1,14 +1,19 @@
-"""The types of values in config.yaml. Each validator returns the value or raises `ValueError` with a sentence."""
+"""The types of values in config.yaml. Each validator returns the value or raises `ValueError` with a sentence.
+
+A text that has parts, such as an address or a command, leaves this module divided into them (`PlainValidator`).
+"""
 
 import difflib
 import re
 import shlex
 import zoneinfo
 from collections.abc import Iterable, Sequence
-from typing import Annotated, Any, Literal
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal, NamedTuple
 from urllib.parse import unquote, urlsplit
 
-from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator
 
 from feeds.core.article_files import SUFFIXES, may_match_articles
 from feeds.core.paths import SITE_DOCUMENTS, alias_conflict
@@ -29,9 +34,27 @@ _MIN_SECRET_LENGTH = 16  # characters
 MAX_COMMAND_LENGTH = 10_000  # characters
 _STORE_URL = re.compile(r"(s3|gs|az)://(?!.*/\.\.?(/|$))[A-Za-z0-9][A-Za-z0-9._-]*(/[^?#]*)?")
 _STORE_TYPO = re.compile(r"(s3|gs|gcs|az|azure)(:|//)")  # ./s3: is a folder
-PURGE = re.compile(r"((?P<method>[A-Z]+) )?(?P<url>(https?://|\{raw\})\S*)")  # any other value is a command
+_PURGE_REQUEST = re.compile(r"((?P<method>[A-Z]+) )?(?P<url>(https?://|\{raw\})\S*)")  # any other value is a command
 _PURGE_TYPO = re.compile(r"[A-Z]+ \S*\{\w+\}\S*")
 _CRON_FIELD = re.compile(r"[\d*/,A-Za-z-]+")
+
+
+@dataclass(frozen=True, slots=True)
+class PurgeRequest:
+    """The HTTP request that purges a file from a cache."""
+
+    method: str
+    url: str  # with placeholders: {url}, {raw} or {path}
+
+
+class NetworkAddress(NamedTuple):
+    """A host and a port to listen on."""
+
+    host: str  # without brackets
+    port: int
+
+    def __str__(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
 
 def did_you_mean(word: str, words: Iterable[str]) -> str:
@@ -140,24 +163,33 @@ def _state(value: str) -> str:
     return value
 
 
-def export_path(value: str) -> str:
-    """Return the path of a folder, or the URL of an object store. Raise `ValueError` for an invalid URL."""
-    if ("://" in value or _STORE_TYPO.match(value)) and not _STORE_URL.fullmatch(
-        value
+def export_path(value: Any) -> Path | str:
+    """Return the path of a folder, or the URL of an object store as a text. Raise `ValueError` for an invalid URL."""
+    text = _require_text(value)
+    if ("://" in text or _STORE_TYPO.match(text)) and not _STORE_URL.fullmatch(
+        text
     ):  # the value is not quoted: it may have a secret key
         raise ValueError(
             "must be a folder, or s3://BUCKET/PREFIX, gs://… or az://…; credentials go into the environment"
         )
-    return _text(value)
+    text = _text(text)
+    return text if "://" in text else Path(text)
 
 
-def _purge(value: str) -> str:
-    if request := PURGE.fullmatch(value):
+def _require_text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise ValueError("must be text")  # noqa: TRY004  # pydantic reports a ValueError
+    return value
+
+
+def _purge(value: Any) -> PurgeRequest | tuple[str, ...]:
+    value = _require_text(value)
+    if request := _PURGE_REQUEST.fullmatch(value):
         if not re.search(r"\{(url|raw|path)\}", request["url"]):
             raise ValueError("must have the URL to purge: PURGE {raw}, or POST https://cdn.example/purge?url={url}")
         if not request["method"] and request["url"].startswith("{raw}"):
             raise ValueError("must have a method or a command: PURGE {raw}")
-        return value
+        return PurgeRequest(request["method"] or "GET", request["url"])
     if _PURGE_TYPO.fullmatch(value):
         raise ValueError("must have a URL, or its placeholder {raw}: PURGE {raw}")
     return _command(value)
@@ -177,7 +209,9 @@ def _aliases(value: dict[str, str]) -> dict[str, str]:
     return aliases
 
 
-def _command(value: str) -> str:
+def _command(value: Any) -> tuple[str, ...]:
+    """Return the words of a command."""
+    value = _require_text(value)
     if len(value) > MAX_COMMAND_LENGTH:  # `shlex` takes quadratic time
         raise ValueError(f"must have at most {MAX_COMMAND_LENGTH:,} characters; write a script, and run that")
     try:
@@ -186,7 +220,7 @@ def _command(value: str) -> str:
         raise ValueError(f"is not a command: {error}") from None
     if not words:
         raise ValueError("must not be empty")
-    return value
+    return tuple(words)
 
 
 def _secret(value: str) -> str:
@@ -229,11 +263,11 @@ def _header(value: str) -> str:
     return value
 
 
-def _address(value: str) -> str:
-    host, _, port = value.rpartition(":")
+def _address(value: Any) -> NetworkAddress:
+    host, _, port = _require_text(value).rpartition(":")
     if not host or not port.isdecimal() or not 0 < int(port) < 65536:  # noqa: PLR2004
         raise ValueError("must be an address and a port, like 127.0.0.1:9464")
-    return value
+    return NetworkAddress(host.strip("[]"), int(port))
 
 
 def _archives(value: Any) -> Any:
@@ -264,11 +298,11 @@ Archives = Annotated[bool | Literal["all"], BeforeValidator(_archives)]
 Aliases = Annotated[dict[UrlPath, UrlPath], AfterValidator(_aliases)]
 ReaderLinks = Annotated[dict[Text, Annotated[str, AfterValidator(_reader)]], BeforeValidator(_readers)]
 Header = Annotated[str, AfterValidator(_header)]
-Address = Annotated[str, AfterValidator(_address)]
+Address = Annotated[NetworkAddress, PlainValidator(_address)]
 Cron = Annotated[str, AfterValidator(_cron)]
-Command = Annotated[str, AfterValidator(_command)]
+Command = Annotated[tuple[str, ...], PlainValidator(_command)]
 Secret = Annotated[str, AfterValidator(_secret)]
-ExportPath = Annotated[str, AfterValidator(export_path)]
-Purge = Annotated[str, AfterValidator(_purge)]
+ExportPath = Annotated[Path | str, PlainValidator(export_path)]
+Purge = Annotated[PurgeRequest | tuple[str, ...], PlainValidator(_purge)]
 State = Annotated[str, AfterValidator(_state)]
 Rules = Annotated[tuple[Annotated[str, AfterValidator(_rule)], ...], BeforeValidator(_one_or_many)]

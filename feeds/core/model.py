@@ -8,7 +8,7 @@ feed is added to `FeedKind` and `GROUPED_KINDS`, from which paths, lists and pag
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, tzinfo
-from typing import Literal
+from typing import Literal, NamedTuple
 
 _NEVER = datetime(1, 1, 1, tzinfo=UTC)
 
@@ -44,6 +44,13 @@ class Enclosure:
     length: int = 0  # bytes; 0 if unknown
 
 
+class FolderPermalink(NamedTuple):
+    """The permalink pattern of the articles in a folder."""
+
+    folder: str  # below the content folder
+    pattern: str
+
+
 @dataclass(frozen=True, slots=True)
 class Site:
     """The settings that the core needs; `Config.site_model` creates it. Most fields are named after their keys."""
@@ -59,7 +66,7 @@ class Site:
     icon: str | None = None  # absolute URL
     copyright: str | None = None
     permalink: str = "/{category}/{slug}/"
-    permalinks: tuple[tuple[str, str], ...] = ()  # (folder, pattern), deepest folder first; `permalink` for the rest
+    permalinks: tuple[FolderPermalink, ...] = ()  # the deepest folder first; `permalink` for the rest
     ids: str | None = None  # the pattern of generated ids; None: tag URIs (RFC 4151)
     by: tuple[FeedKind, ...] = tuple(GROUPED_KINDS)
     limit: int = 50
@@ -195,6 +202,14 @@ class FeedKey:
     path: str  # "" or "category/NAME"
     kind: FeedKind
     name: str  # as its earliest entry spells it; "" for the site's feed
+
+
+class EntryVersion(NamedTuple):
+    """The identity of an entry, and of its content."""
+
+    id: str
+    path: str  # of the article's file
+    content_hash: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,7 @@ from feeds.core.model import (
     Content,
     Enclosure,
     Entry,
+    EntryVersion,
     Feed,
     FeedKey,
     FeedKind,
@@ -194,11 +195,8 @@ def document_revision(feed: FeedState, archive: int, site: Site) -> DocumentRevi
     return DocumentRevision(entries, feed.archive_revision if archive else 0)
 
 
-def feed_digest(feed: FeedState, entries: Iterable[tuple[str, str, str]], site: Site) -> str:
-    """Return a digest of the content of a feed's live documents.
-
-    `entries` are (id, path, content hash), newest first.
-    """
+def feed_digest(feed: FeedState, entries: Iterable[EntryVersion], site: Site) -> str:
+    """Return a digest of the content of a feed's live documents, with these entries, newest first."""
     metadata = (site_fingerprint(site), feed.path, feed.name, exists(feed, site), _prev_archive(feed, site.limit, site))
     state = hashlib.sha256(repr(metadata).encode())
     for values in entries:
@@ -342,5 +340,5 @@ def _authors(article: Article, site: Site) -> tuple[Author, ...]:
 
 def _permalink(article: Article, site: Site) -> str:
     """Return the expanded permalink pattern of an article, not percent-encoded."""
-    patterns = (pattern for folder, pattern in site.permalinks if article.path.startswith(f"{folder}/"))
+    patterns = (rule.pattern for rule in site.permalinks if article.path.startswith(f"{rule.folder}/"))
     return expand(next(patterns, site.permalink), article, site) or "/"

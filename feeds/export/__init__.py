@@ -14,7 +14,7 @@ from feeds.export.tree import FolderTarget
 __all__ = ["HEAD_BYTES", "MANIFEST", "ExportTarget", "FolderTarget", "ManifestEntry", "open_target"]
 
 
-def open_target(target: str, headers: Callable[[str], Mapping[str, str]]) -> ExportTarget:
+def open_target(target: Path | str, headers: Callable[[str], Mapping[str, str]]) -> ExportTarget:
     """Open a folder, or an object store, and read its manifest.
 
     Args:
@@ -25,8 +25,8 @@ def open_target(target: str, headers: Callable[[str], Mapping[str, str]]) -> Exp
         UsageError: the folder is a file, or the library for object stores is not installed.
         FeedsError: the target can't be read.
     """
-    if "://" not in target:
-        folder = Path(target).absolute()
+    if isinstance(target, Path):
+        folder = target.absolute()
         if folder.exists() and not folder.is_dir():
             raise UsageError(f"{target}: is a file; name a folder to write to")
         return FolderTarget(folder)

@@ -2,10 +2,13 @@
 
 An object store has no such file, and stores the headers of each object (`ObjectHeaders`), without CORS and nosniff,
 which it can't store. The headers are those that `feeds serve` sends with a document, except those that depend on the
-time or on the catalog: the next scheduled change, and which archives are immutable. A new header is added to each host.
+time or on the catalog: the next scheduled change, and which archives are immutable.
+
+A new header of documents is added to `_document_headers`, one of pages to `_page_headers`: the functions of the hosts
+write all headers that they get. Another host is a function in `render_host_files`, and a value of `export.hosts`.
 """
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import NamedTuple
@@ -21,6 +24,7 @@ from feeds.render.cache_policy import document_cache_policy
 _FIRST_LINE = "# Made by feeds build.\n"
 _MAX_CLOUDFLARE_RULES = 100  # Cloudflare ignores further ones
 _OPML_TYPE = "text/x-opml; charset=utf-8"
+_NOSNIFF = {"X-Content-Type-Options": "nosniff"}
 _PAGE_TYPES = {
     "html": "text/html; charset=utf-8", "htm": "text/html; charset=utf-8", "css": "text/css; charset=utf-8",
     "js": "text/javascript; charset=utf-8",
@@ -57,7 +61,7 @@ class ObjectHeaders:
             media_type = _OPML_TYPE
         elif not media_type or (media_type.startswith("text/") and "charset" not in media_type):
             media_type = f"{media_type or 'text/plain'}; charset=utf-8"  # hosts' files have no extension
-        headers = {"Content-Type": media_type, "Cache-Control": _cache_control(self.site)}
+        headers = {"Content-Type": media_type, "Cache-Control": _document_headers(self.site)["Cache-Control"]}
         if extension in media.SCRIPTABLE_EXTENSIONS:  # stores send no Content-Security-Policy; images still work
             headers["Content-Disposition"] = "attachment"
         return headers
@@ -91,8 +95,15 @@ def omitted_aliases(site: Site, hosts: Collection[str], aliases: Mapping[str, st
     return [alias.path for alias in list(_typed_aliases(aliases))[rules_left:]]
 
 
-def _cache_control(site: Site) -> str:
-    return document_cache_policy(site).cache_control().value
+def _document_headers(site: Site) -> dict[str, str]:
+    """Return the headers of all documents, without the media type."""
+    cache_control = document_cache_policy(site).cache_control().value
+    return {"Cache-Control": cache_control, "Access-Control-Allow-Origin": "*", **_NOSNIFF}
+
+
+def _page_headers(content_security_policy: str) -> dict[str, str]:
+    """Return the headers of pages, and of files with scripts."""
+    return {"Content-Security-Policy": content_security_policy, **_NOSNIFF}
 
 
 def _document_types() -> dict[str, str]:
@@ -133,87 +144,84 @@ def _typed_aliases(aliases: Mapping[str, str]) -> Iterator[_TypedPath]:
 
 def _headers(site: Site, aliases: Mapping[str, str], max_rules: int | None) -> str:
     """Return the file `_headers` of Netlify and Cloudflare."""
-    lines = []
-    for path, policy_ in _page_policies(site):
-        lines += [path, f"  Content-Security-Policy: {policy_}", "  X-Content-Type-Options: nosniff"]
-    rules_left = max_rules and max_rules - len(_page_policies(site))
+    pages = [(path, _page_headers(policy_)) for path, policy_ in _page_policies(site)]
     quoted_aliases = [_TypedPath(quote_path(alias), media_type) for alias, media_type in _typed_aliases(aliases)]
-    for path, media_type in [*_document_patterns(), *quoted_aliases][:rules_left]:
-        lines += [path, f"  Content-Type: {media_type}", f"  Cache-Control: {_cache_control(site)}",
-                  "  Access-Control-Allow-Origin: *", "  X-Content-Type-Options: nosniff"]  # fmt: skip
+    documents = [
+        (path, {"Content-Type": media_type, **_document_headers(site)})
+        for path, media_type in [*_document_patterns(), *quoted_aliases]
+    ]
+    lines = []
+    for path, headers in [*pages, *documents][:max_rules]:
+        lines += [path, *(f"  {name}: {value}" for name, value in headers.items())]
     return "\n".join([*lines, ""])
 
 
 def _htaccess(site: Site, aliases: Mapping[str, str]) -> str:
     """Return the file `.htaccess` of Apache."""
-    sections = [("Files", f'"{name}"', media_type) for name, media_type in _document_types().items()]
-    # A file name is not enough: /index.xml may be RSS, and /blog/index.xml Atom. Both sides are percent-decoded.
-    sections += [
-        ("If", _quote(f"%{{REQUEST_URI}} == '{_escape(alias)}'"), media_type)
-        for alias, media_type in _typed_aliases(aliases)
-    ]
     lines = []
     if _page_policies(site):
         files = [("|".join(media.SCRIPTABLE_EXTENSIONS), policy.FILE)] if site.pages else []
         for extensions, policy_ in (("html?", policy.PAGE_HEADER), *files):
-            lines += [
-                f'<FilesMatch "(?i)\\.({extensions})$">',
-                "  <IfModule mod_headers.c>",
-                f'    Header set Content-Security-Policy "{policy_}"',
-                '    Header set X-Content-Type-Options "nosniff"',
-                "  </IfModule>",
-                "</FilesMatch>",
-            ]
-    for section, condition, media_type in sections:
-        lines += [
-            f"<{section} {condition}>",
-            f'  ForceType "{media_type}"',
-            "  <IfModule mod_headers.c>",
-            f'    Header set Cache-Control "{_cache_control(site)}"',
-            '    Header set Access-Control-Allow-Origin "*"',
-            '    Header set X-Content-Type-Options "nosniff"',
-            "  </IfModule>",
-            f"</{section}>",
-        ]
+            lines += _apache_section("FilesMatch", f'"(?i)\\.({extensions})$"', _page_headers(policy_))
+    documents = [("Files", f'"{name}"', media_type) for name, media_type in _document_types().items()]
+    # A file name is not enough: /index.xml may be RSS, and /blog/index.xml Atom. Both sides are percent-decoded.
+    documents += [
+        ("If", _quote(f"%{{REQUEST_URI}} == '{_escape(alias)}'"), media_type)
+        for alias, media_type in _typed_aliases(aliases)
+    ]
+    for section, condition, media_type in documents:
+        lines += _apache_section(section, condition, _document_headers(site), f'  ForceType "{media_type}"')
     return "\n".join([*lines, ""])
+
+
+def _apache_section(name: str, condition: str, headers: Mapping[str, str], *directives: str) -> list[str]:
+    return [
+        f"<{name} {condition}>",
+        *directives,
+        "  <IfModule mod_headers.c>",
+        *(f'    Header set {header} "{value}"' for header, value in headers.items()),
+        "  </IfModule>",
+        f"</{name}>",
+    ]
 
 
 def _nginx(site: Site, aliases: Mapping[str, str]) -> str:
     """Return a file of locations to include in a server block of nginx. nginx matches percent-decoded paths."""
-    locations = [
-        _TypedPath(f"~ /{name.replace('.', chr(92) + '.')}$", media_type)
-        for name, media_type in _document_types().items()
-    ]
-    locations += [_TypedPath(f"= {_quote(alias)}", media_type) for alias, media_type in _typed_aliases(aliases)]
-    locations.append(_TypedPath(f"= /{OPML}", _OPML_TYPE))
     lines = ["# include it in the server block whose root is this folder"]
     lookup = ["  try_files $uri $uri.html $uri/index.html =404;", "  gzip_static on;"] if site.pages else []
     if _page_policies(site):
-        lines += ["location / {", *lookup, *_nginx_headers(policy.PAGE_HEADER), "}"]
-    for location, media_type in locations:
-        lines += [
-            f"location {location} {{",
-            "  types {}",
-            f'  default_type "{media_type}";',
-            "  gzip_static on;",
-            f'  add_header Cache-Control "{_cache_control(site)}";',
-            '  add_header Access-Control-Allow-Origin "*";',
-            "  add_header X-Content-Type-Options nosniff;",
-            "  add_header Vary Accept-Encoding;",
-            "}",
-        ]
+        lines += _nginx_location("/", lookup, _nginx_page_headers(policy.PAGE_HEADER))
+    documents = [
+        _TypedPath(f"~ /{name.replace('.', chr(92) + '.')}$", media_type)
+        for name, media_type in _document_types().items()
+    ]
+    documents += [_TypedPath(f"= {_quote(alias)}", media_type) for alias, media_type in _typed_aliases(aliases)]
+    documents.append(_TypedPath(f"= /{OPML}", _OPML_TYPE))
+    headers = {**_document_headers(site), "Vary": "Accept-Encoding"}
+    for location, media_type in documents:
+        directives = ["  types {}", f'  default_type "{media_type}";', "  gzip_static on;"]
+        lines += _nginx_location(location, directives, headers)
     if site.pages:  # last, because nginx takes the first regular expression that matches
         inert = [extension for extension in media.FILE_EXTENSIONS if extension not in media.SCRIPTABLE_EXTENSIONS]
         scriptable = "|".join(media.SCRIPTABLE_EXTENSIONS)
-        lines += [f"location ~* \\.({scriptable})$ {{", *lookup, *_nginx_headers(policy.FILE), "}"]
-        lines += [f"location ~* \\.({'|'.join(inert)})$ {{", *lookup, *_nginx_headers(""), "}"]
+        lines += _nginx_location(f"~* \\.({scriptable})$", lookup, _nginx_page_headers(policy.FILE))
+        lines += _nginx_location(f"~* \\.({'|'.join(inert)})$", lookup, _NOSNIFF)
     return "\n".join([*lines, ""])
 
 
-def _nginx_headers(policy_: str) -> list[str]:
-    """Return nginx's lines for the headers of a page or a file; with an empty policy without that header."""
-    lines = ["  add_header X-Content-Type-Options nosniff;"]
-    return [*lines, f'  add_header Content-Security-Policy "{policy_}";'] if policy_ else lines
+def _nginx_location(location: str, directives: Sequence[str], headers: Mapping[str, str]) -> list[str]:
+    words = {name: value if value.replace("-", "").isalpha() else f'"{value}"' for name, value in headers.items()}
+    return [
+        f"location {location} {{",
+        *directives,
+        *(f"  add_header {name} {word};" for name, word in words.items()),
+        "}",
+    ]
+
+
+def _nginx_page_headers(content_security_policy: str) -> dict[str, str]:
+    """Return the headers of pages in the order of earlier versions: an upgrade must not change the file."""
+    return dict(reversed(_page_headers(content_security_policy).items()))
 
 
 def _quote(text: str) -> str:

@@ -1,7 +1,7 @@
 """Purging the caches in front of the export: by a command of the owner, or by a request for each URL.
 
-A CDN whose API needs a token or a body is purged by a command. `PURGE` in `feeds.config.values` is the syntax of
-requests.
+A CDN whose API needs a token or a body is purged by a command. `feeds.config.values` has the syntax of requests
+(`PurgeRequest`).
 
 Only files that changed are purged. An export is complete whether or not its purge succeeds; paths that could not be
 purged are returned, to be purged later.
@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import quote, urlsplit
 
-from feeds.config.values import PURGE
+from feeds.config.values import PurgeRequest
 from feeds.core.paths import COMPRESSED
 from feeds.core.text import quote_path
 from feeds.hooks import HookCommand
@@ -51,19 +51,17 @@ class PurgeResult(NamedTuple):
 class CachePurger:
     """Purges URLs from caches."""
 
-    def __init__(self, method: str, feeds_url: str, folder: Path) -> None:
+    def __init__(self, purge: PurgeRequest | tuple[str, ...], feeds_url: str, folder: Path) -> None:
         """Prepare to purge.
 
         Args:
-            method: a command, or an HTTP method and the template of a URL.
+            purge: a request for each URL, or the words of a command.
             feeds_url: the URL of the export.
             folder: the folder in which the command runs.
         """
         self._feeds_url = feeds_url
-        request = PURGE.fullmatch(method)
-        self._command = None if request else HookCommand(method, folder)
-        self._method = (request and request["method"]) or "GET"
-        self._template = request["url"] if request else ""
+        self._command = HookCommand(purge, folder) if isinstance(purge, tuple) else None
+        self._method, self._template = (purge.method, purge.url) if isinstance(purge, PurgeRequest) else ("", "")
         self._is_failing = threading.Event()  # every further request would fail too
 
     def purge(self, paths: Sequence[str]) -> PurgeResult:

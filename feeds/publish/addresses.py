@@ -6,7 +6,7 @@ path. So for articles that were never published, a catalog that is created again
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from feeds.catalog import CatalogWriter, FileVersion, PageClaim
+from feeds.catalog import CatalogWriter, FileVersion, PageClaim, PendingPage
 from feeds.core import paths
 from feeds.core.model import Site
 
@@ -32,22 +32,24 @@ class Addresses:
         below = _by_files_above(self._catalog.claims_below_files()) if has_unusual else {}
         reasons, after = dict[int, str](), 0
         while pending := self._catalog.pending_pages(after, _PAGE_ROWS):
-            after, _ = pending[-1]
-            excluded = {page: _excluded(page) for _, page in pending if has_unusual or not page.endswith("/")}
+            after = pending[-1].key
+            pages = [article.page for article in pending]
+            excluded = {page: _excluded(page) for page in pages if has_unusual or not page.endswith("/")}
             claims = self._claims({other for others in excluded.values() for other in others})
             conflicting = {
                 page
                 for page, others in excluded.items()
                 if below.get(paths.file_of_page(page)) or others & claims.keys()
             }
-            claims |= self._claims({page for _, page in pending if page in conflicting or page in contested})
-            for key, page in pending:
-                if page in claims and (reason := self._find_conflict(key, page, claims, below)):
-                    reasons[key] = reason
+            claims |= self._claims({page for page in pages if page in conflicting or page in contested})
+            for article in pending:
+                if article.page in claims and (reason := self._find_conflict(article, claims, below)):
+                    reasons[article.key] = reason
         return reasons
 
-    def _find_conflict(self, key: int, page: str, claims: Claims, below: Claims) -> str | None:
-        own = next((claim for claim in claims[page] if claim.key == key), None)
+    def _find_conflict(self, article: PendingPage, claims: Claims, below: Claims) -> str | None:
+        page = article.page
+        own = next((claim for claim in claims[page] if claim.key == article.key), None)
         before = [other for other in _rivals(page, claims, below) if self._is_before(other, own)] if own else []
         return _reason(page, min(before, key=self._rank)) if before else None
 

@@ -9,8 +9,10 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from feeds.catalog import (
+    AcceptedVersion,
     CatalogWriter,
     EntryKey,
+    EntryPosition,
     FileVersion,
     PendingArticle,
     PublishedState,
@@ -111,7 +113,7 @@ class RevisionBuilder:
                 elif version.path in conflicts:
                     catalog.reject(key, RejectedArticle(version.path, 1, conflicts[version.path]))
                 else:
-                    accepted.append((key, version.path))
+                    accepted.append(AcceptedVersion(key, version.path))
             catalog.save_versions(accepted)
             self._ids.forget()
 
@@ -155,8 +157,9 @@ class RevisionBuilder:
         new_paths = {rename.key: path for path, rename in self._renames.items()}
         while owner and not owner.deleted and owner.key not in visited:
             visited.add(owner.key)
-            has_new_version, next_id = self._catalog.staged_id(new_paths.get(owner.key, owner.path))
-            if not has_new_version or next_id is None or next_id == id_:
+            staged = self._catalog.staged_id(new_paths.get(owner.key, owner.path))
+            next_id = staged.explicit_id
+            if not staged.is_staged or next_id is None or next_id == id_:
                 return first.path
             id_, owner = next_id, self._ids.owner(next_id)
         self._ids.release(first)
@@ -185,7 +188,7 @@ class RevisionBuilder:
             id_, live, scheduled = self._decide(article, old_id)
             if live and id_ and not article.live:
                 feeds = _names_by_feed(article.feeds)
-                versions.record_published(feeds, (article.published, id_))
+                versions.record_published(feeds, EntryPosition(article.published, id_))
                 self._queue_entries(article, len(feeds))
                 changed = True
             else:

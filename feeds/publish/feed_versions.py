@@ -13,14 +13,12 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from feeds.catalog import CatalogWriter, EntryKey
+from feeds.catalog import CatalogWriter, EntryKey, EntryPosition
 from feeds.core import syndication
 from feeds.core.model import FeedKind, FeedState, Site
 
 _SECOND = timedelta(seconds=1)
 MAX_FEEDS = 20_000  # of one site: the start page and the OPML file list them all
-
-Position = tuple[int, str]  # of an entry in a feed, the oldest first: when it was published, its id
 
 
 class _FeedChange(NamedTuple):
@@ -42,12 +40,12 @@ class FeedVersions:
         self.next_revision = catalog.revision() + 1
         self.omitted_feeds: list[str] = []  # paths of feeds beyond MAX_FEEDS
         self._growth: defaultdict[str, int] = defaultdict(int)  # feed -> entries added minus entries removed
-        self._lowest_edit: dict[str, Position] = {}  # feed -> the oldest entry that was edited
-        self._lowest_shift: dict[str, Position] = {}  # feed -> the oldest entry that was added or removed
+        self._lowest_edit: dict[str, EntryPosition] = {}  # feed -> the oldest entry that was edited
+        self._lowest_shift: dict[str, EntryPosition] = {}  # feed -> the oldest entry that was added or removed
         self._withdrawn: defaultdict[str, set[str]] = defaultdict(set)  # feed -> ids
         self._any_added = False  # whether an entry was added to any feed
 
-    def record_published(self, feeds: Iterable[str], position: Position) -> None:
+    def record_published(self, feeds: Iterable[str], position: EntryPosition) -> None:
         """Record that an article was added to feeds and was in none before. Faster than `record_change`."""
         for feed in feeds:
             self._growth[feed] += 1
@@ -146,7 +144,7 @@ class FeedVersions:
         archived = renumbered or self._is_archived(self._lowest_edit, old, entries)
         return _FeedChange(state, state.digest != old.digest or path in returned, archived, renumbered)
 
-    def _is_archived(self, lowest: dict[str, Position], old: FeedState, entries: int) -> bool:
+    def _is_archived(self, lowest: dict[str, EntryPosition], old: FeedState, entries: int) -> bool:
         """Return whether the lowest change of a feed is in an archive that was full before this run."""
         if old.path not in lowest or not syndication.archive_count(old, self._site):
             return False
@@ -155,9 +153,9 @@ class FeedVersions:
         return newer <= 0 or self._catalog.count_from(old.path, lowest[old.path], newer) >= newer
 
 
-def _lower(lowest: dict[str, Position], entries: Iterable[EntryKey]) -> None:
+def _lower(lowest: dict[str, EntryPosition], entries: Iterable[EntryKey]) -> None:
     """Lower the position of each feed to that of the oldest of these entries."""
     for feed, published, id_ in entries:
         position = lowest.get(feed)
         if position is None or (published, id_) < position:
-            lowest[feed] = published, id_
+            lowest[feed] = EntryPosition(published, id_)

@@ -5,9 +5,8 @@ articles that link to it change too, and so do the feeds that show them.
 """
 
 from collections.abc import Iterable, Iterator
-from typing import NamedTuple
 
-from feeds.catalog import CatalogWriter, EntryKey, LinkingArticle, PendingArticle, names_by_feed
+from feeds.catalog import CatalogWriter, EntryKey, LinkingArticle, LiveArticle, PendingArticle, names_by_feed
 from feeds.core import syndication
 from feeds.core.article_files import article_name
 from feeds.core.model import Site
@@ -18,14 +17,7 @@ _PAGE_ROWS = 5_000  # articles whose links are resolved together
 _MAX_CHANGED = 20_000  # articles; if more changed, all links are resolved again
 
 
-class Candidate(NamedTuple):
-    """A live article that a link target may refer to."""
-
-    path: str
-    key: int
-
-
-Candidates = dict[str, list[Candidate]]  # by target
+Candidates = dict[str, list[LiveArticle]]  # by target: the articles that it may refer to
 
 
 class Linker:
@@ -102,28 +94,28 @@ class Linker:
         target_of = {path: target for target in targets for path in candidate_paths(target)}
         candidates: Candidates = {}
         for path, key in self._catalog.live_keys(target_of).items():
-            candidates.setdefault(target_of[path], []).append(Candidate(path, key))
+            candidates.setdefault(target_of[path], []).append(LiveArticle(path, key))
         return candidates
 
     def _find_by_end(self, targets: set[str]) -> Candidates:
         """Return the live articles that targets refer to by the end of a path. This reads all paths."""
         candidates: Candidates = {}
-        for path, key in self._catalog.live_paths() if targets else ():
-            for target in targets.intersection(partial_targets(path)):
-                candidates.setdefault(target, []).append(Candidate(path, key))
+        for article in self._catalog.live_articles() if targets else ():
+            for target in targets.intersection(partial_targets(article.path)):
+                candidates.setdefault(target, []).append(article)
         return candidates
 
     def _look_up(self, keys: Iterable[int]) -> None:
         """Cache the URLs of articles."""
-        for key, article in self._catalog.articles_by_key([key for key in keys if key not in self._urls]):
-            self._urls[key] = syndication.article_url(article, self._site)
+        for stored in self._catalog.stored_articles([key for key in keys if key not in self._urls]):
+            self._urls[stored.key] = syndication.article_url(stored.article, self._site)
 
 
-def _nearest(path: str, candidates: list[Candidate]) -> int | None:
+def _nearest(path: str, candidates: list[LiveArticle]) -> int | None:
     """Return the key of the article that a link refers to: in the same folder, else the one with the shortest path."""
     folder = path.rpartition("/")[0]
 
-    def distance(candidate: Candidate) -> tuple[bool, int, int, str]:
+    def distance(candidate: LiveArticle) -> tuple[bool, int, int, str]:
         other = candidate.path
         return other.rpartition("/")[0] != folder, other.count("/"), len(other), other
 

@@ -36,7 +36,7 @@ class Publisher:
 
     def __init__(self, folder: Folder, catalog: Catalog, site: Site, max_changed_share: float) -> None:
         """`max_changed_share` (0 to 1) of the published entries may change before the guard stops a run."""
-        self._folder = folder
+        self.folder = folder
         self._catalog = catalog
         self._site = site
         self._max_changed_share = max_changed_share
@@ -73,13 +73,11 @@ class Publisher:
         observer = observer or PublishObserver()
         with self._catalog.lock():
             try:
-                scan = FolderScan(
-                    self._folder, self._catalog, self._pool, after=after, cancel=cancel, observer=observer
-                )
+                scan = FolderScan(self.folder, self._catalog, self._pool, after=after, cancel=cancel, observer=observer)
                 return self._run(now, only, scan, read_all=read_all, accept=accept)
             except CatalogDamaged as damage:
                 observer.on_recovered(damage, self._catalog.recover())
-                scan = FolderScan(self._folder, self._catalog, self._pool, observer=observer)
+                scan = FolderScan(self.folder, self._catalog, self._pool, observer=observer)
                 return self._run(now, None, scan, read_all=False, accept=accept)
 
     def _run(
@@ -126,7 +124,7 @@ class Publisher:
             if catalog.state.guard_held_since is not None:
                 return _WHOLE_FOLDER
             paths = sorted(
-                path for path in only if self._folder.may_contain_articles(path) or catalog.has_files_below(path)
+                path for path in only if self.folder.may_contain_articles(path) or catalog.has_files_below(path)
             )
             if any(path.rpartition("/")[2] in AUTHORS_FILES for path in paths):
                 return _WHOLE_FOLDER
@@ -137,7 +135,7 @@ class Publisher:
         result = scan.run(paths, read_all=read_all)
         if paths != _WHOLE_FOLDER:
             return result
-        authors = self._folder.authors_stamp()
+        authors = self.folder.authors_stamp()
         with self._catalog.read_transaction() as catalog:
             if authors == catalog.state.authors_files:
                 return result
@@ -162,7 +160,7 @@ class Publisher:
         """Publish what is staged, in one transaction. Raise `GuardStopped` if too many entries would change."""
         with self._catalog.write_transaction(bulk=scanned.initial_files > 0) as catalog:
             guard = Guard(catalog, now, self._max_changed_share, accept=accept)
-            builder = RevisionBuilder(catalog, self._site, self._folder, now, guard)
+            builder = RevisionBuilder(catalog, self._site, self.folder, now, guard)
             changed = builder.build(scanned.deleted, decide_all=decide_all)
             guard.check()
             self._record_settings(catalog)

@@ -4,6 +4,8 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
+from feeds.catalog import SameText
+
 
 class Rename(NamedTuple):
     """The article that moved to another path."""
@@ -12,19 +14,19 @@ class Rename(NamedTuple):
     old_path: str
 
 
-def find_renames(same_texts: Iterable[tuple[str, str, int]], exists: Callable[[str], bool]) -> dict[str, Rename]:
+def find_renames(same_texts: Iterable[SameText], exists: Callable[[str], bool]) -> dict[str, Rename]:
     """Return the renames among files whose text is that of an article at another path, by new path.
 
     An article moves only if its old path is free: no file exists there, or the file there is another article that
     moved. So chains (b to c, a to b) and swaps are found, and a copy is a new article.
 
     Args:
-        same_texts: (path of the file, path of the article, key of the article).
+        same_texts: the staged files with the text of an article at another path.
         exists: returns whether a file exists at a path.
     """
     candidates: dict[str, list[Rename]] = {}
-    for path, old_path, key in same_texts:
-        candidates.setdefault(path, []).append(Rename(key, old_path))
+    for same in same_texts:
+        candidates.setdefault(same.path, []).append(Rename(same.key, same.old_path))
     renames = {path: found[0] for path, found in candidates.items() if len(found) == 1}
     targets = Counter(rename.key for rename in renames.values())  # a text at two new paths is ambiguous
     renames = {path: rename for path, rename in renames.items() if targets[rename.key] == 1}

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol, TypeVar
 
-from feeds.catalog import Catalog, CatalogReader, FileStamp, KnownFile, LoadedArticle, StagedFile
+from feeds.catalog import Catalog, CatalogReader, FileStamp, KnownFile, LoadedArticle, NewStamp, StagedFile
 from feeds.content import Folder, ScannedFile
 from feeds.core.lint import Problem, front_matter_problems
 from feeds.publish.load_pool import LoadPool
@@ -180,7 +180,7 @@ class FolderScan:
         if outdated or unchanged or articles:
             with self._catalog.write_transaction() as catalog:
                 catalog.unstage(outdated)
-                catalog.update_stamps((file.key, file.stamp) for file in unchanged)
+                catalog.update_stamps(NewStamp(file.key, file.stamp) for file in unchanged)
                 catalog.stage(articles, as_articles=self._is_initial)
 
 

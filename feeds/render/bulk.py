@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from itertools import groupby
-from operator import itemgetter
+from operator import attrgetter
 from typing import NamedTuple
 
 from feeds.catalog import Catalog, names_by_feed
@@ -25,6 +25,13 @@ class ListedDocument(NamedTuple):
 
     document_path: DocumentPath
     digest: str
+
+
+class BulkDocument(NamedTuple):
+    """A rendered document with its path."""
+
+    document_path: DocumentPath
+    document: Document
 
 
 class ListedArticlePage(NamedTuple):
@@ -62,7 +69,7 @@ class BulkRenderer:
 
     def render_documents(
         self, document_paths: Sequence[DocumentPath], *, has_archives: Callable[[FeedState], bool]
-    ) -> Iterator[tuple[DocumentPath, Document]]:
+    ) -> Iterator[BulkDocument]:
         """Render listed documents of one feed, or of one of its archives.
 
         Documents of a feed for which `has_archives` is false don't link to an archive.
@@ -78,7 +85,7 @@ class BulkRenderer:
         for document_path in document_paths:
             rendered = self._renderer.render_document(document_path, feed, state, content.changed)
             self._versions.record(document_path, rendered, state, min(self._site.limit, state.entries))
-            yield document_path, rendered.document
+            yield BulkDocument(document_path, rendered.document)
 
     def list_article_pages(self) -> Iterator[ListedArticlePage]:
         """Yield the pages of all published articles, by path."""
@@ -87,10 +94,11 @@ class BulkRenderer:
         while True:
             with self._catalog.read_transaction() as catalog:
                 batch = catalog.published_pages(after, _BATCH)
-            for path, articles in groupby(batch, itemgetter(0)):
-                after, (_, file, feeds, *state) = path, next(articles)
-                feed_names = [names.get(feed) for feed in names_by_feed(feeds)]  # the page links to existing feeds
-                yield ListedArticlePage(path, file, digest_of(fingerprint, file, feed_names, *state))
+            for path, articles in groupby(batch, attrgetter("page")):
+                after, article = path, next(articles)
+                feed_names = [names.get(feed) for feed in names_by_feed(article.feeds)]  # the page links to these
+                digest = digest_of(fingerprint, article.path, feed_names, article.content_hash, article.id)
+                yield ListedArticlePage(path, article.path, digest)
             if len(batch) < _BATCH:
                 return
 

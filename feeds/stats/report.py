@@ -48,6 +48,13 @@ class ReportTotals:
         return self.unchanged / self.polls if self.polls else 0.0
 
 
+class RobotTotals(NamedTuple):
+    """A crawler or browser, and its polls in the period of the report."""
+
+    name: str
+    totals: ReportTotals
+
+
 @dataclass(slots=True)
 class FeedReport:
     """One feed: its subscribers now, and its polls in the period of the report."""
@@ -68,7 +75,7 @@ class Report:
 
     day: str | None  # the last day with counts, in UTC; subscribers are those of this day or of the day before
     feeds: list[FeedReport]  # with polls, by path
-    robots: list[tuple[str, ReportTotals]]  # crawlers and browsers, the busiest first
+    robots: list[RobotTotals]  # crawlers and browsers, the busiest first
     days: dict[str, ReportTotals]
     by_feed: dict[str, Counter[str]]  # day -> feed -> subscribers
     by_reader: dict[str, Counter[str]]  # day -> reader -> subscribers
@@ -114,7 +121,8 @@ class Report:
             for path, readers in _latest(rows).items():
                 feeds.setdefault(path, FeedReport(path)).readers = readers
         report.feeds = [feeds[path] for path in sorted(feeds)]
-        report.robots = sorted(robots.items(), key=lambda robot: (-robot[1].polls, robot[0]))
+        by_polls = sorted(robots.items(), key=lambda robot: (-robot[1].polls, robot[0]))
+        report.robots = [RobotTotals(name, totals) for name, totals in by_polls]
         return report
 
 

@@ -6,7 +6,6 @@ from feedgen.entry import FeedEntry
 from feedgen.feed import FeedGenerator
 from lxml import etree
 
-from feeds.core.formats.dates import rfc3339
 from feeds.core.formats.elements import (
     XML,
     AtomNamespaces,
@@ -17,6 +16,7 @@ from feeds.core.formats.elements import (
     serialize_document,
     serialize_fragment,
 )
+from feeds.core.formats.timestamps import rfc3339
 from feeds.core.model import Author, Entry, Feed
 from feeds.core.paths import ATOM as FILENAME
 

@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
-from feeds.core.formats.dates import rfc3339
+from feeds.core.formats.timestamps import rfc3339
 from feeds.core.model import Author, Entry, Feed
 from feeds.core.paths import JSON_FEED as FILENAME
 

@@ -9,7 +9,6 @@ from feedgen.entry import FeedEntry
 from feedgen.feed import FeedGenerator
 from lxml import etree
 
-from feeds.core.formats.dates import rfc822, rfc3339
 from feeds.core.formats.elements import (
     NAMESPACES,
     RssNamespaces,
@@ -20,6 +19,7 @@ from feeds.core.formats.elements import (
     serialize_document,
     serialize_fragment,
 )
+from feeds.core.formats.timestamps import rfc822, rfc3339
 from feeds.core.model import Entry, Feed
 from feeds.core.paths import RSS as FILENAME
 

@@ -73,13 +73,13 @@ def _parse(data: bytes, path: str, zone: tzinfo, profiles: AuthorProfiles | None
         body, mdx_warnings = mdx.to_markdown(body, 1 + text.count("\n") - body.count("\n"))
         fields.warnings += mdx_warnings
     name = article_name(path)
-    date_in_name, file_name = dates.split_dated_name(name.rpartition("/")[2], zone)
+    dated_name = dates.split_dated_name(name.rpartition("/")[2], zone)
     explicit_slug = to_safe_path(fields.text("slug") or "")
-    slug = explicit_slug or to_safe_path(file_name) or "article"
+    slug = explicit_slug or to_safe_path(dated_name.rest) or "article"
     folders = path.split("/")[:-1]
     is_jekyll = "_posts" in folders or "_drafts" in folders
     draft = fields.is_withheld() or "_drafts" in folders
-    published = fields.date("published") or date_in_name or fields.date("dated") or _date_in_path(matter, path, zone)
+    published = fields.date("published") or dated_name.date or fields.date("dated") or _date_in_path(matter, path, zone)
     embargo = fields.latest_date("embargo")
     if published is None:
         if not (draft or _is_page(matter, name, is_jekyll=is_jekyll)):

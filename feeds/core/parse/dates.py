@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable
 from datetime import UTC, date, datetime, time, timedelta, timezone, tzinfo
 from email.utils import parsedate_to_datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 _NUMERIC = re.compile(
     r"""(?P<year>\d{4})(?P<sep>[-/.])(?P<month>\d{1,2})(?P=sep)(?P<day>\d{1,2})
@@ -56,15 +56,22 @@ def parse(value: Any, zone: tzinfo) -> datetime:
     return _with_zone(moment, zone)
 
 
-def split_dated_name(name: str, zone: tzinfo) -> tuple[datetime | None, str]:
-    """Split `2026-01-24-a-title` into its date and the rest. Return (None, name) if the name has no valid date.
+class DatedName(NamedTuple):
+    """The date at the beginning of a file name, and the rest of the name."""
 
-    If the name is only a date, the rest is the whole name.
+    date: datetime | None
+    rest: str
+
+
+def split_dated_name(name: str, zone: tzinfo) -> DatedName:
+    """Split `2026-01-24-a-title` into its date and the rest. The date is None if the name has no valid date.
+
+    Without a date, and if the name is only a date, the rest is the whole name.
     """
     match = _IN_NAME.match(name)
     if match and (moment := _day(match.groups(), zone)):
-        return moment, name[match.end() :] or name
-    return None, name
+        return DatedName(moment, name[match.end() :] or name)
+    return DatedName(None, name)
 
 
 def date_from_folders(path: str, zone: tzinfo) -> datetime | None:

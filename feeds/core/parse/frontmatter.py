@@ -7,7 +7,7 @@ unmaintained library, and its `parse` strips the body's indentation and treats b
 import json
 import re
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import frontmatter
 from frontmatter.default_handlers import BaseHandler
@@ -27,7 +27,14 @@ class FrontMatter(dict[str, Any]):
         self.line_of = line_of
 
 
-def split_front_matter(text: str) -> tuple[FrontMatter, str]:
+class ArticleText(NamedTuple):
+    """The two parts of an article file."""
+
+    front_matter: FrontMatter
+    body: str
+
+
+def split_front_matter(text: str) -> ArticleText:
     """Split a text into its front matter, with line numbers of the file, and its body.
 
     The front matter of a text without any is empty. Raise `ArticleError` if the front matter is invalid, not closed or
@@ -36,12 +43,12 @@ def split_front_matter(text: str) -> tuple[FrontMatter, str]:
     if text.startswith("---\n") and (end := text.find("\n---\n", 3, _MAX_LENGTH)) > 0:
         head = text[4 : end + 1]
         if values := yaml.load_simple(head):  # then no line of it is a delimiter, so that this is its end
-            return FrontMatter(values, lambda key: yaml.simple_line_of(head, key) + 1), text[end + 5 :]
+            return ArticleText(FrontMatter(values, lambda key: yaml.simple_line_of(head, key) + 1), text[end + 5 :])
     trimmed = text.lstrip()
     handler = frontmatter.detect_format(trimmed, _HANDLERS)
     if handler is None:
         _reject_wrong_delimiters(trimmed, text.count("\n", 0, len(text) - len(trimmed)) + 1)
-        return _metadata(text) or (FrontMatter({}, _first_line), text)
+        return _metadata(text) or ArticleText(FrontMatter({}, _first_line), text)
     head, body = handler.split(trimmed)
     if len(head) > _MAX_LENGTH:
         raise ArticleError(f"front matter larger than {_MAX_LENGTH // 1024} KiB")
@@ -58,8 +65,8 @@ def split_front_matter(text: str) -> tuple[FrontMatter, str]:
         ) in FIELDS_BY_KEY:  # otherwise it is Chinese prose
             line = above + head.count("\n", 0, len(head) - len(head.lstrip())) + 1
             raise ArticleError(f"front matter: {_WIDE_COLON_REASON}", line)
-        return FrontMatter({}, _first_line), text  # prose between two rules
-    return FrontMatter(matter, lambda key: matter.line_of(key) + above), body
+        return ArticleText(FrontMatter({}, _first_line), text)  # prose between two rules
+    return ArticleText(FrontMatter(matter, lambda key: matter.line_of(key) + above), body)
 
 
 def _reject_wrong_delimiters(text: str, line: int) -> None:
@@ -77,7 +84,7 @@ def _reject_wrong_delimiters(text: str, line: int) -> None:
         raise ArticleError(f"front matter begins and ends with a line {delimiter}, not {mark[:10]}", line)
 
 
-def _metadata(text: str) -> tuple[FrontMatter, str] | None:
+def _metadata(text: str) -> ArticleText | None:
     """Return metadata without delimiters, as Pelican and MultiMarkdown use it, and the body. None if there is none.
 
     Metadata are lines `Key: value`, with indented continuation lines, up to a blank line. They need a title, because an
@@ -106,7 +113,8 @@ def _metadata(text: str) -> tuple[FrontMatter, str] | None:
         return None
     if duplicate:
         raise duplicate
-    return FrontMatter({key: " ".join(parts) for key, parts in values.items()}, lambda key: lines[key]), text[end:]
+    matter = FrontMatter({key: " ".join(parts) for key, parts in values.items()}, lambda key: lines[key])
+    return ArticleText(matter, text[end:])
 
 
 class _Delimited(BaseHandler):

@@ -1,0 +1,149 @@
+"""Files: the article files of the last run, with their stamps and rejections; rows of the table `articles`.
+
+A scan compares the content folder with them. Another attribute of a file: a column of `articles` and `staged_files` in
+`schema.py`, then `FileStamp`, `KnownFile`, and `StagedFile` in `staging.py`.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import sqlalchemy as sa
+
+from feeds.catalog import schema as t
+from feeds.catalog.access import ReadAccess, WriteAccess
+
+QUEUED = sa.case(  # the value of `pending` for an article that must be decided again
+    (t.articles.c.hash.is_(None), 0), (t.articles.c.pending == 0, t.TO_DECIDE), else_=t.articles.c.pending
+)
+
+
+class FileStamp(NamedTuple):
+    """The attributes of a file that show whether it changed since it was scanned."""
+
+    mtime_ns: int
+    size: int  # bytes
+    inode: int
+
+
+class NewStamp(NamedTuple):
+    """The stamp of a file whose text did not change."""
+
+    key: int  # of the article
+    stamp: FileStamp
+
+
+class KnownFile(NamedTuple):
+    """A file as the last run saw it, to compare a scan with."""
+
+    path: str
+    mtime_ns: int
+    size: int
+    inode: int
+    key: int
+    deleted: bool
+    hash: str | None  # of its last good version
+    is_rejected: bool
+
+    @property
+    def stamp(self) -> FileStamp:
+        """The stamp of the file when it was scanned."""
+        return FileStamp(self.mtime_ns, self.size, self.inode)
+
+
+@dataclass(frozen=True, slots=True)
+class RejectedArticle:
+    """A file that can't be published, and the reason."""
+
+    path: str
+    line: int
+    reason: str
+
+
+class FileReader(ReadAccess):
+    """Queries on files."""
+
+    def known_files(self, below: str, after: str, limit: int) -> list[KnownFile]:
+        """Return by path the files of the last run: those at the path `below` or below it, and after a path.
+
+        Args:
+            below: A path; "" for all files.
+            after: The path of the last file of the previous page; "" for the first page.
+            limit: The maximum number of files.
+        """
+        a = t.articles.c
+        columns = [a.path, a.mtime_ns, a.size, a.inode, a.key, a.deleted, a.hash, a.rejection.isnot(None)]
+        chosen = sa.select(*columns).where(*paths_below(t.articles, below, after)).order_by(a.path).limit(limit)
+        return list(map(KnownFile._make, self._connection.execute(chosen).all()))
+
+    def has_files_below(self, path: str) -> bool:
+        """Return whether the catalog has files below a path that were not deleted."""
+        below = paths_below(t.articles, path, f"{path}/")
+        chosen = sa.select(t.articles.c.key).where(*below, t.articles.c.deleted.is_(False)).limit(1)
+        return self._connection.execute(chosen).scalar() is not None
+
+    def has_articles(self) -> bool:
+        """Return whether the catalog has any file."""
+        return self._connection.execute(sa.select(t.articles.c.key).limit(1)).scalar() is not None
+
+    def has_deleted(self) -> bool:
+        """Return whether the catalog has an article whose file was deleted."""
+        chosen = sa.select(t.articles.c.slug).where(t.articles.c.deleted.is_(True)).limit(1)  # uses the partial index
+        return self._connection.execute(chosen).one_or_none() is not None
+
+    def rejected_articles(self) -> list[RejectedArticle]:
+        """Return the rejected articles, by path."""
+        a = t.articles.c
+        chosen = sa.select(a.path, a.rejection_line, a.rejection).where(a.rejection.isnot(None)).order_by(a.path)
+        return [RejectedArticle(*row) for row in self._connection.execute(chosen)]
+
+
+class FileWriter(FileReader, WriteAccess):
+    """Stores the results of a scan: stamps, deletions and rejections of files."""
+
+    def update_stamps(self, batch: Iterable[NewStamp]) -> None:
+        """Store new stamps of files whose text did not change."""
+        names = FileStamp._fields
+        rows = [{"_key": key, **{f"_{name}": getattr(stamp, name) for name in names}} for key, stamp in batch]
+        if rows:
+            update = t.articles.update().where(t.articles.c.key == sa.bindparam("_key"))
+            self._connection.execute(update.values({name: sa.bindparam(f"_{name}") for name in names}), rows)
+
+    def mark_deleted(self, keys: Iterable[int]) -> None:
+        """Record that files were deleted, and remove their rejections."""
+        for chunk in t.chunks(list(keys)):
+            update = t.articles.update().where(t.articles.c.key.in_(chunk))
+            self._connection.execute(
+                update.values(deleted=True, rejection=None, rejection_line=None, inode=0, mtime_ns=0, pending=QUEUED)
+            )
+
+    def free_path(self, key: int) -> None:
+        """Remove the path of an article, for another whose file is there now. Delete it if it never was good."""
+        self._connection.execute(t.articles.delete().where(t.articles.c.key == key, t.articles.c.hash.is_(None)))
+        self._update(key, {"path": f"/{key}", "deleted": True, "pending": QUEUED})  # no file's path begins with "/"
+
+    def reject(self, key: int | None, rejected: RejectedArticle) -> None:
+        """Store why a file is rejected; the next run loads it again. An article (key) keeps its last good version."""
+        a, s = t.articles.c, t.staged_files.c
+        values = {"path": rejected.path, "rejection": rejected.reason, "rejection_line": rejected.line}
+        unused = sa.select(s.text).where(s.path == rejected.path, s.text.isnot(None))
+        is_used = sa.select(a.key).where(a.path == rejected.path, a.text == t.texts.c.key).exists()
+        self._connection.execute(t.texts.delete().where(t.texts.c.key.in_(unused), ~is_used))
+        if key is None:
+            self._connection.execute(t.articles.insert().values(values))
+        else:
+            self._update(key, values | {"mtime_ns": 0, "size": 0, "inode": 0})
+
+    def _update(self, key: int, values: dict[str, Any]) -> None:
+        self._connection.execute(t.articles.update().where(t.articles.c.key == key).values(values))
+
+
+def paths_below(table: sa.Table, path: str, after: str) -> list[sa.ColumnElement[bool]]:
+    """Return the conditions: at a path or below it, and after another path. Text is ordered by code point."""
+    later = table.c.path > after
+    if not path:
+        return [later]
+    # one lower bound alone: SQLite begins its search at the first of two, even if that is the lower one
+    begin = later if after >= path else table.c.path >= path
+    inside = sa.or_(table.c.path == path, table.c.path >= f"{path}/")  # its own path if the folder can't be listed
+    return [begin, table.c.path < f"{path}0", inside]  # "0" is the character after "/"
