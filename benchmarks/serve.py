@@ -1,13 +1,13 @@
-"""Measure requests per second: `feeds serve` compared with nginx, a minimal WSGI view and a Flask view.
+"""Measure requests per second: `feeds serve` compared with nginx, bare views and a Flask view.
 
     python benchmarks/serve.py [ARTICLES] [SECONDS] [ROUNDS] [CONNECTIONS]
     python benchmarks/serve.py counting [ARTICLES] [SECONDS] [ROUNDS] [CONNECTIONS]
 
 Each server has one worker; one load generator (wrk) measures them in turn. nginx serves the same bytes as static files
-with the same headers; neither nginx nor feeds writes an access log. The minimal WSGI view runs on granian and returns a
-constant: it shows the upper limit for a WSGI application. The Flask view runs on gunicorn. Prints requests per second,
-the 99th percentile of the latency and the ratio to nginx, for a gzip response and for a 304; then the latency of the
-first request for a document whose Markdown is rendered already.
+with the same headers; neither nginx nor feeds writes an access log. The bare views run on granian and return a
+constant: they show the upper limit for an application with the interface that feeds uses (RSGI), and with WSGI. The
+Flask view runs on gunicorn. Prints requests per second, the 99th percentile of the latency and the ratio to nginx, for
+a gzip response and for a 304; then the latency of the first request for a document whose Markdown is rendered already.
 
 With `counting`, compares `feeds serve` with and without counting polls (stats.count), for one client and for a thousand
 clients with different User-Agents.
@@ -76,16 +76,24 @@ for path in {paths!r}:
         ("Access-Control-Allow-Origin", "*")]
     whole = [("Content-Type", "application/rss+xml; charset=utf-8"), ("Content-Length", str(len(body))),
         ("X-Content-Type-Options", "nosniff"), ("Content-Encoding", "gzip")]
-    responses[path] = always, whole + always, [body]
-def view(environ, start_response):
+    responses[path] = always, whole + always, body
+def wsgi(environ, start_response):
     not_modified, whole, body = responses[environ["PATH_INFO"]]
     if "HTTP_IF_NONE_MATCH" in environ:
         start_response("304 Not Modified", not_modified)
         return []
     start_response("200 OK", whole)
-    return body
+    return [body]
+class RSGI:
+    async def __rsgi__(self, scope, protocol):
+        not_modified, whole, body = responses[scope.path]
+        if "if-none-match" in scope.headers:
+            protocol.response_empty(304, not_modified)
+        else:
+            protocol.response_bytes(200, whole, body)
+rsgi = RSGI()
 if __name__ == "__main__":
-    Granian("bare:view", port={port}, interface="wsgi", blocking_threads=1, runtime_mode="mt", http="1",
+    Granian("bare:{interface}", port={port}, interface="{interface}", blocking_threads=1, runtime_mode="mt", http="1",
         websockets=False, log_enabled=False).serve()
 """
 
@@ -318,7 +326,7 @@ def main() -> None:
         root.chmod(0o755)
         (root / "config.yaml").write_text("site: {title: Bench, url: https://bench.example}\nschedule: {cron: null}\n")
         corpus.write(int(count), root / "content")
-        feeds, nginx, bare, flask = free_port(), free_port(), free_port(), free_port()
+        feeds, nginx, flask = free_port(), free_port(), free_port()
         command = [sys.executable, "-m", "feeds", "serve", "-q", "--port", str(feeds)]
         competitors = [stack.enter_context(start_server("feeds serve", command, feeds, root))]
         for path in PATHS:
@@ -333,8 +341,14 @@ def main() -> None:
         competitors.insert(
             0, stack.enter_context(start_server("nginx", ["nginx", "-c", str(root / "nginx.conf")], nginx, root))
         )
-        (root / "bare.py").write_text(BARE.format(root=str(root / "www"), paths=PATHS, port=bare))
-        competitors.append(stack.enter_context(start_server("bare view", [sys.executable, "bare.py"], bare, root)))
+        for interface in ("rsgi", "wsgi"):
+            place, port = root / interface, free_port()
+            place.mkdir()
+            (place / "bare.py").write_text(
+                BARE.format(root=str(root / "www"), paths=PATHS, port=port, interface=interface)
+            )
+            bare = [sys.executable, "bare.py"]
+            competitors.append(stack.enter_context(start_server(f"bare {interface}", bare, port, place)))
         (root / "view.py").write_text(FLASK.format(root=str(root / "www"), paths=PATHS))
         gunicorn = [sys.executable, "-m", "gunicorn", "-b", f"127.0.0.1:{flask}", "--threads", "8", "view:app"]
         competitors.append(stack.enter_context(start_server("Flask, gunicorn", gunicorn, flask, root)))
