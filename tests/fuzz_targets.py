@@ -27,6 +27,7 @@ from feeds.core.text import clean, escape_unprintable
 from feeds.export import MANIFEST, host_files
 from feeds.publish import loop
 from feeds.web import create_app, rsgi
+from feeds.web.file_transfers import FileTransfers
 
 NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
 MAX_MESSAGE_CHARACTERS = 2_000
@@ -285,7 +286,8 @@ class Requests:
             self._site.article(f"{number}.md", title=str(number), date=f"2026-04-0{number + 1}", category="é")
         self._site.publish(NOW)
         self._app = create_app(self._site.root / "config.yaml")
-        self._rsgi = rsgi.Application(self._app.extensions["feeds.middleware"], lambda: None)
+        file_transfers = FileTransfers(self._site.content, 100)
+        self._rsgi = rsgi.Application(self._app.extensions["feeds.middleware"], file_transfers, lambda: None)
         self._rsgi._are_sockets_set_up = True  # there are no connections to time out
 
     def create_input(self, random: Random) -> tuple[str, str, str, list[tuple[str, str]], bytes, str]:

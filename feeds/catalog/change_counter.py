@@ -3,6 +3,21 @@
 import sqlite3
 import threading
 from pathlib import Path
+from typing import NamedTuple
+
+
+class FileIdentity(NamedTuple):
+    """A file, whatever its path."""
+
+    device: int
+    inode: int
+
+
+class ChangeCount(NamedTuple):
+    """A value of the counter; values of several connections can't be compared."""
+
+    connection: int  # how many were opened before
+    version: int
 
 
 class ChangeCounter:
@@ -14,12 +29,12 @@ class ChangeCounter:
     def __init__(self, path: Path | None) -> None:
         self._path = path
         self._connection: sqlite3.Connection | None = None
-        self._file: tuple[int, int] | None = None  # that the connection has opened
+        self._file: FileIdentity | None = None  # that the connection has opened
         self._connections = 0  # opened so far: the counter of each begins anywhere
         self._lock = threading.Lock()
 
-    def read(self) -> tuple[int, int] | None:
-        """Return the number of the connection and its counter; None without a file, or if it can't be read now."""
+    def read(self) -> ChangeCount | None:
+        """Return the counter; None without a file, or if it can't be read now."""
         if self._path is None:
             return None
         with self._lock:
@@ -28,11 +43,11 @@ class ChangeCounter:
                 if self._connection is None or file != self._file:
                     self._open(self._path, file)
                 assert self._connection
-                return self._connections, self._connection.execute("PRAGMA data_version").fetchone()[0]
+                return ChangeCount(self._connections, self._connection.execute("PRAGMA data_version").fetchone()[0])
             except (OSError, sqlite3.Error):
                 return None
 
-    def _open(self, path: Path, file: tuple[int, int]) -> None:
+    def _open(self, path: Path, file: FileIdentity) -> None:
         if self._connection:
             self._connection.close()
         uri = f"{path.absolute().as_uri()}?mode=rw"  # never create a file
@@ -52,7 +67,7 @@ class ChangeCounter:
         self._connection, self._lock = None, threading.Lock()
 
 
-def file_identity(path: Path) -> tuple[int, int]:
+def file_identity(path: Path) -> FileIdentity:
     """Return the device and the inode of a file."""
     status = path.stat()
-    return status.st_dev, status.st_ino
+    return FileIdentity(status.st_dev, status.st_ino)

@@ -35,7 +35,7 @@ from feeds.catalog.backend import (
     locked_error,
     unusable_error,
 )
-from feeds.catalog.change_counter import ChangeCounter, file_identity
+from feeds.catalog.change_counter import ChangeCounter, FileIdentity, file_identity
 from feeds.catalog.encoding import pack_text
 from feeds.catalog.failures import RECORD_BYTES
 from feeds.catalog.leader_lock import FileLeaderLock, NullLeaderLock, open_private, try_lock
@@ -393,7 +393,7 @@ class _File:
         self.name = str(path)
         self.engine = _engine(path, read_cache_kib)
         self._path = path
-        self._inode: tuple[int, int] | None = None
+        self._inode: FileIdentity | None = None
         self.created = False  # of a database in memory: whether it has its tables
 
     def exists(self) -> bool:
