@@ -1,5 +1,6 @@
 """The commands: what they say, where, and how they end."""
 
+import gc
 import json
 import socket
 from contextlib import closing
@@ -302,3 +303,12 @@ def test_init_says_where_to_go_on(tmp_path):
     """After `feeds init` the next steps name the configuration, and the folder that it is in."""
     said = run("init", str(tmp_path / "blog"), cwd=tmp_path).stdout
     assert f"set title and url in config.yaml, then run  cd {tmp_path / 'blog'} && feeds serve" in said
+
+
+def test_commands_in_one_process_leave_no_garbage(site):
+    """A process can run any number of commands: what a command has left is collected."""
+    site.run("list")
+    frozen = gc.get_freeze_count()
+    for _ in range(3):
+        site.run("list")
+    assert gc.get_freeze_count() <= frozen

@@ -2,6 +2,7 @@
 
 import gc
 import importlib
+import sys
 
 import click
 
@@ -30,11 +31,13 @@ class _LazyGroup(click.Group):
         if cmd_name not in _COMMANDS:
             return None
         module, attribute = _COMMANDS[cmd_name]
-        gc.disable()  # modules stay in memory: collecting garbage during imports would take a tenth of their time
-        command: click.Command = getattr(importlib.import_module(module), attribute)
-        gc.freeze()
-        gc.enable()
-        gc.set_threshold(50_000, 20, 50)  # a run creates many objects and little garbage: collect rarely
+        if module not in sys.modules:
+            gc.disable()  # modules stay in memory: collecting garbage during imports would take a tenth of their time
+            importlib.import_module(module)
+            gc.freeze()  # not for each command of a process: the garbage of the last one would never be collected
+            gc.enable()
+            gc.set_threshold(50_000, 20, 50)  # a run creates many objects and little garbage: collect rarely
+        command: click.Command = getattr(sys.modules[module], attribute)
         return command
 
 
