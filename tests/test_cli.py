@@ -8,6 +8,8 @@ from contextlib import closing
 import pytest
 from conftest import Site, run
 
+from feeds.core.text import escape_unprintable
+
 
 @pytest.fixture(scope="module")
 def published(tmp_path_factory):
@@ -224,6 +226,46 @@ def test_check_finds_a_cron_that_no_clock_follows(site):
     done = site.run("check")
     assert done.returncode == 2
     assert done.stderr.startswith("schedule.cron: '99 * * * *'")
+
+
+def test_check_names_keys_without_effect_in_variables(site):
+    """A key that has no effect is reported with its position, or with the variable that sets it."""
+    done = site.run("check", environment={"FEEDS__PUSH": "{hub: true}"})
+    assert "config.yaml:1: warning: FEEDS__PUSH: push: has no effect in this version" in done.stdout
+    done = site.run("check", environment={"FEEDS__PUSH__HUB": "true"})
+    assert "config.yaml:1: warning: FEEDS__PUSH__HUB: push: has no effect in this version" in done.stdout
+
+
+ODD = "a\u202eb\x1b[31m\n\u200f"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["check", ODD], [ODD], ["check", f"--{ODD}"], ["check", "--format", ODD], ["check", "--ignore", ODD], ["check", "-c", ODD],
+        ["check", "--against", ODD], ["build", "--output", f"s3:{ODD}"], ["build", "--wait", ODD], ["serve", "--port", ODD],
+        ["stats", "--import", ODD], ["init", "-c", f"{ODD}.yaml", "--from", "hugo", ODD], ["init", ODD],
+    ],
+)  # fmt: skip
+def test_messages_escape_arguments(site, arguments):
+    """No message and no output contains an unprintable character of an argument."""
+    done = site.run(*arguments)
+    for line in [*done.stderr.split("\n"), *done.stdout.split("\n")]:
+        assert line == escape_unprintable(line)
+
+
+def test_output_escapes_texts_of_articles(site):
+    """Lists, statuses and problems show no unprintable character of a title, a tag, a path or a front-matter key."""
+    odd = ODD.replace("\n", "")
+    site.configure(site={"title": odd})
+    site.article("a.md", f"[x](/{odd})\n\n![](missing-{odd}.png)", title=odd, tags=[odd], date="2026-05-01")
+    site.write(f"{odd}.md", f"---\ntitle: x\ndate: {odd}\ndraf\u202et: yes\nimage: [{odd}]\n---\nText.")
+    site.write("b.md", f"---\n? '{odd}'\n: 1\n? '{odd}'\n: 2\n---\nText.")
+    site.write("c.md", "---\ntitle: c\ndate: 2999-01-01\n---\nText.")
+    for arguments in (["build"], ["check", "-v"], ["check", "--format", "github"], ["list"], ["status"], ["stats"]):
+        done = site.run(*arguments)
+        for line in [*done.stderr.split("\n"), *done.stdout.split("\n")]:
+            assert line == escape_unprintable(line), arguments
 
 
 def test_init(tmp_path):

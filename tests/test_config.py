@@ -7,6 +7,7 @@ import yaml
 
 from feeds import config
 from feeds.core.errors import ConfigError
+from feeds.core.text import escape_unprintable
 
 GOOD = "site: {title: T, url: 'https://a.example/'}\n"
 
@@ -256,6 +257,80 @@ def test_patterns_that_can_match_nothing(file, pattern, may):
         (said,) = mistakes(file, text)
         assert said.startswith(f"c:5:7: content.include.1: {pattern} can match nothing: article files end in .md, ")
         assert ("a pattern for each ending" in said) == ("{" in pattern)
+
+
+ODD = "\u202e\u2066\u200f\u061c\u200b\u00ad"  # characters of which a terminal shows nothing, or changes the order of others
+LONG = "x" * 9_000
+
+
+@pytest.mark.parametrize("odd", [f"a{ODD}b", LONG, f"{ODD * 2_000}"], ids=["odd", "long", "both"])
+@pytest.mark.parametrize(
+    ("text", "quoted"),
+    [
+        ("? {odd}\n: {{a: 1}}", True),
+        ("? '{odd}'\n: 1\n? '{odd}'\n: 2", True),
+        ("site:\n  ? {odd}\n  : 1", True),
+        ("feeds:\n  limit: {odd}", False),
+        ("feeds:\n  text: {odd}", False),
+        ("feeds:\n  aliases:\n    ? /{odd}\n    : /nothing", True),
+        ("feeds:\n  aliases:\n    ? /a\n    : /{odd}", True),
+        ("feeds:\n  aliases:\n    ? /{odd}\n    : [a]", True),
+        ("feeds:\n  aliases:\n    ? /{odd}?\n    : /rss.xml", True),
+        ("feeds:\n  by: [{odd}]", False),
+        ("content:\n  permalink: '/{{{odd}}}'", True),
+        ("content:\n  permalink: '/{{slug:{odd}}}'", True),
+        ("content:\n  id: 'a:{{{odd}}}'", True),
+        ("content:\n  permalinks:\n    ? {odd}\n    : '/x'", True),
+        ("content:\n  include: '*{odd}.txt'", True),
+        ("check:\n  ignore: [{odd}]", True),
+        ("check: !{odd} x", False),
+        ("check: !!{odd} x", False),
+        ("check: *{odd}", False),
+        ("site:\n  readers:\n    ? {odd}\n    : ''", True),
+        ("site:\n  readers:\n    ? {odd}\n    : '{odd}:x'", False),
+        ("site:\n  language: {odd}", False),
+        ("site:\n  timezone: {odd}", False),
+        ("state: {odd}", False),
+        ("export:\n  path: s3://{odd}?", False),
+        ("export:\n  purge: 'sh \\'", False),
+        ("server:\n  port: {odd}", False),
+        ("server:\n  metrics: {odd}:{odd}", False),
+    ],
+)  # fmt: skip
+def test_messages_quote_an_excerpt_without_unprintable_characters(file, text, quoted, odd):
+    """A message quotes at most an excerpt of a key, a tag or a value, with escapes, whatever the file contains."""
+    site = "" if text.startswith("site") else GOOD
+    for mistake in mistakes(file, site + text.format(odd=odd)):
+        assert mistake == escape_unprintable(mistake)
+        assert len(mistake) < 400
+        assert mistake.isprintable()
+    if quoted and odd.startswith("a"):
+        assert any(r"\u202e" in mistake for mistake in mistakes(file, site + text.format(odd=odd)))
+
+
+@pytest.mark.parametrize("odd", [f"a{ODD}b", LONG], ids=["odd", "long"])
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("{}", "1"), ("SITE__{}", "1"), ("FEEDS__{}__X", "1"), ("FEEDS__TEXT", "{}"), ("FEEDS", "[!{} a]"), ("CHECK__IGNORE", "{}")],
+)  # fmt: skip
+def test_messages_about_variables_quote_an_excerpt(file, name, value, odd):
+    """A message quotes at most an excerpt of the name of a variable, and of its value, with escapes."""
+    variables = {f"FEEDS__{name.replace('{}', odd)}": value.replace("{}", odd)}
+    (mistake,) = mistakes(file, GOOD, **variables)
+    assert mistake.startswith("FEEDS__")
+    assert mistake == escape_unprintable(mistake)
+    assert len(mistake) < 400
+
+
+def test_messages_escape_the_name_of_the_file(tmp_path):
+    """The name of the configuration file is escaped too."""
+    for file, text in ((tmp_path / "\u202e.yaml", "sit: 1"), (tmp_path / "\x1b[31m", ""), (tmp_path / "\n.yaml", "[")):
+        if text:
+            file.write_text(text)
+        with pytest.raises(ConfigError) as caught:
+            config.load(file, {})
+        assert all(mistake == escape_unprintable(mistake) for mistake in caught.value.mistakes)
+        assert str(caught.value).splitlines() == caught.value.mistakes
 
 
 def test_a_mistake_is_a_line_of_bounded_length(tmp_path):

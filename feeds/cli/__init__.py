@@ -40,6 +40,16 @@ class _LazyGroup(click.Group):
         command: click.Command = getattr(sys.modules[module], attribute)
         return command
 
+    def invoke(self, ctx: click.Context) -> object:
+        """Run a command. Escape the arguments that the message of a `click.UsageError` quotes."""
+        try:
+            return super().invoke(ctx)
+        except click.UsageError as error:
+            from feeds.core.text import escape_unprintable
+
+            message = "\n".join(map(escape_unprintable, error.format_message().split("\n")))
+            raise click.UsageError(message, error.ctx) from None
+
 
 @click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="feeds")

@@ -13,7 +13,7 @@ from pydantic import AfterValidator, BeforeValidator, Field
 from feeds.core.article_files import SUFFIXES, may_match_articles
 from feeds.core.paths import SITE_DOCUMENTS, alias_conflict
 from feeds.core.permalinks import MODIFIERS, PLACEHOLDERS, UNIQUE_PLACEHOLDERS
-from feeds.core.text import absolute_url, one_line, url_scheme
+from feeds.core.text import absolute_url, one_line, printable_excerpt, url_scheme
 
 _NAMING = re.compile(rf"\{{({'|'.join(UNIQUE_PLACEHOLDERS)})(:\w+)*\}}")
 READER_LINKS = {  # links that subscribe with a feed reader; {url}: the feed's URL, percent-encoded; {raw}: as it is
@@ -51,7 +51,7 @@ def _include(value: str) -> str:
     if value.startswith("!") or may_match_articles(value):
         return value
     hint = "; write a pattern for each ending, gitignore has no {a,b}" if "{" in value else ""
-    raise ValueError(f"{value} can match nothing: article files end in {', '.join(SUFFIXES)}{hint}")
+    raise ValueError(f"{printable_excerpt(value)} can match nothing: article files end in {', '.join(SUFFIXES)}{hint}")
 
 
 def _http_url(value: str) -> str:
@@ -116,11 +116,13 @@ def _id_pattern(value: str) -> str:
 def _require_parts(value: str, parts: Sequence[str]) -> None:
     for placeholder in re.findall(r"\{([^{}]*+)[{}]", value):
         part, *spellings = placeholder.split(":")
+        shown = f"{{{printable_excerpt(placeholder)}}}"
         if part not in parts:
-            raise ValueError(f"{{{placeholder}}} is not a placeholder" + did_you_mean(part, parts))
+            raise ValueError(f"{shown} is not a placeholder" + did_you_mean(part, parts))
         for spelling in spellings:
             if spelling not in MODIFIERS:
-                raise ValueError(f"{{{placeholder}}}: {spelling} is not a modifier" + did_you_mean(spelling, MODIFIERS))
+                reason = f"{shown}: {printable_excerpt(spelling)} is not a modifier"
+                raise ValueError(reason + did_you_mean(spelling, MODIFIERS))
 
 
 def _permalinks(value: dict[str, str]) -> dict[str, str]:
@@ -166,14 +168,15 @@ def _purge(value: str) -> str:
 def _aliases(value: dict[str, str]) -> dict[str, str]:
     aliases = {unquote(alias): unquote(path) for alias, path in value.items()}
     for alias, path in aliases.items():
+        shown, shown_path = printable_excerpt(alias), printable_excerpt(path)
         if "?" in alias or "#" in alias:
-            raise ValueError(f"{alias} is not a path: a query or fragment can't select a feed")
+            raise ValueError(f"{shown} is not a path: a query or fragment can't select a feed")
         if taken := alias_conflict(alias):
-            raise ValueError(f"{alias} can't be an alias: it is {taken}")
+            raise ValueError(f"{shown} can't be an alias: it is {taken}")
         if path in aliases:
-            raise ValueError(f"{alias} leads to {path}, which is an alias itself")
+            raise ValueError(f"{shown} leads to {shown_path}, which is an alias itself")
         if not any(path.endswith(document) for document in SITE_DOCUMENTS):
-            raise ValueError(f"{alias} leads to {path}, and must lead to an rss.xml, atom.xml or feed.json")
+            raise ValueError(f"{shown} leads to {shown_path}, and must lead to an rss.xml, atom.xml or feed.json")
     return aliases
 
 
@@ -199,7 +202,7 @@ def _rule(value: str) -> str:
     from feeds.core.lint import RULES  # imported only if it is needed
 
     if value not in RULES:
-        raise ValueError(f"{value!r} is not a rule of feeds check" + did_you_mean(value, RULES))
+        raise ValueError(f"'{printable_excerpt(value)}' is not a rule of feeds check" + did_you_mean(value, RULES))
     return value
 
 
@@ -219,7 +222,7 @@ def _readers(value: Any) -> Any:
     links: dict[str, Any] = {known_names.get(str(name).lower(), str(name)): link for name, link in value.items()}
     for name, link in links.items():
         if link in (None, "", False) and name not in READER_LINKS:
-            raise ValueError(f"{name} is not a known reader" + did_you_mean(name, READER_LINKS))
+            raise ValueError(f"{printable_excerpt(name)} is not a known reader" + did_you_mean(name, READER_LINKS))
     return {name: link for name, link in {**READER_LINKS, **links}.items() if link not in (None, "", False)}
 
 
