@@ -233,6 +233,7 @@ class Configuration:
         site = settings.site_model
         loop.parse_cron(settings.schedule.cron, site.timezone)
         host_files.render_host_files(site, ["netlify", "cloudflare", "apache", "nginx"], settings.feeds.aliases)
+        settings.server.host.encode("idna")
         _ = settings.catalog, settings.content_root
         return []
 

@@ -244,7 +244,7 @@ ODD = "a\u202eb\x1b[31m\n\u200f"
     [
         ["check", ODD], [ODD], ["check", f"--{ODD}"], ["check", "--format", ODD], ["check", "--ignore", ODD], ["check", "-c", ODD],
         ["check", "--against", ODD], ["build", "--output", f"s3:{ODD}"], ["build", "--wait", ODD], ["serve", "--port", ODD],
-        ["stats", "--import", ODD], ["init", "-c", f"{ODD}.yaml", "--from", "hugo", ODD], ["init", ODD],
+        ["serve", "--host", ODD], ["stats", "--import", ODD], ["init", "-c", f"{ODD}.yaml", "--from", "hugo", ODD], ["init", ODD],
     ],
 )  # fmt: skip
 def test_messages_escape_arguments(site, arguments):

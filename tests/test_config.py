@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import annotated_types
 import pytest
 import yaml
 
@@ -129,6 +130,9 @@ shedule: {cron: x}
         (GOOD + "site: {}", "c:2:1: site: duplicate key"),
         (GOOD + "a: &b 1\nc: *b", "c:3:4: *b: aliases are not supported"),
         (GOOD + "schedule: {cron: every day}", "c:2:12: schedule.cron: must have five fields"),
+        (GOOD + "server: {host: a..b}", "c:2:10: server.host: must be the name or the address of a host"),
+        (GOOD + f"server: {{host: {'x' * 64}}}", "c:2:10: server.host: must be the name or the address of a host"),
+        (GOOD + "server: {metrics: 'a..b:80'}", "c:2:10: server.metrics: must be the name or the address of a host"),
         (GOOD + "state: mysql://x", "c:2:1: state: must be sqlite:///PATH or postgresql://USER@HOST/DATABASE"),
         (GOOD + "export: {path: s3://key:secret@x/y}", "c:2:10: export.path: must be a folder, or s3://BUCKET/PREFIX"),
         (GOOD + "export: {path: ftp://x/y}", "c:2:10: export.path: must be a folder"),
@@ -294,6 +298,7 @@ LONG = "x" * 9_000
         ("export:\n  path: s3://{odd}?", False),
         ("export:\n  purge: 'sh \\'", False),
         ("server:\n  port: {odd}", False),
+        ("server:\n  host: {odd}", False),
         ("server:\n  metrics: {odd}:{odd}", False),
     ],
 )  # fmt: skip
@@ -331,6 +336,43 @@ def test_messages_escape_the_name_of_the_file(tmp_path):
             config.load(file, {})
         assert all(mistake == escape_unprintable(mistake) for mistake in caught.value.mistakes)
         assert str(caught.value).splitlines() == caught.value.mistakes
+
+
+def numbers():
+    """Return the path, the type and the bounds of each number in the configuration."""
+    found = []
+    for section, field in config.Config.model_fields.items():
+        for key, inner in getattr(field.annotation, "model_fields", {}).items():
+            if inner.annotation in (int, float):
+                bounds = {type(bound): bound for bound in inner.metadata}
+                lowest, highest = bounds.get(annotated_types.Ge), bounds.get(annotated_types.Le)
+                found.append((f"{section}.{key}", lowest and lowest.ge, highest and highest.le))
+    return found
+
+
+@pytest.mark.parametrize(("key", "lowest", "highest"), numbers())
+def test_each_number_has_bounds(file, key, lowest, highest):
+    """Each number has documented bounds; a number beyond them, of any length, is a mistake that names the bound."""
+    documentation = (Path(__file__).parent.parent / "docs" / "config.md").read_text("utf-8")
+    row = next(line for line in documentation.splitlines() if line.startswith(f"| `{key}` |"))
+    assert f"{lowest:,} to {highest:,}" in row
+    section, name = key.split(".")
+    for number in (lowest, highest):
+        assert getattr(getattr(load(file, f"{GOOD}{section}: {{{name}: {number}}}"), section), name) == number
+    for number in (highest + 1, "9" * 30, "9" * 400, "9" * 5_000, "1e999", ".inf", "nan", lowest - 1, "-" + "9" * 400):
+        (mistake,) = mistakes(file, f"{GOOD}{section}: {{{name}: {number}}}")
+        assert mistake.startswith(f"c:2:{len(section) + 4}: {key}: ")
+        if isinstance(number, int) or number in ("9" * 30, "9" * 400):
+            word, bound = ("least", lowest) if number == lowest - 1 else ("most", highest)
+            assert f"must be at {word} {bound}" in mistake
+        assert len(mistake) < 100
+
+
+def test_the_numbers_of_an_address_have_bounds(file):
+    """A port is a number of at most five ASCII digits."""
+    for port in ("0", "65536", "9" * 5_000, "٣", "-1", "1e3"):
+        (mistake,) = mistakes(file, f"{GOOD}server: {{metrics: '127.0.0.1:{port}'}}")
+        assert mistake == "c:2:10: server.metrics: must be an address and a port, like 127.0.0.1:9464"
 
 
 def test_a_mistake_is_a_line_of_bounded_length(tmp_path):

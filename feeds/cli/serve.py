@@ -365,5 +365,6 @@ def _require_free(host: str, port: int) -> None:
         with socket.socket(family, kind, protocol) as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind(address)
-    except OSError as error:
-        raise FeedsError(f"can't listen on {host}:{port}: {error.strerror}; choose another --host or --port") from None
+    except (OSError, UnicodeError) as error:  # UnicodeError: of a text that can't be the name of a host
+        reason = error.strerror if isinstance(error, OSError) else "not a host name"
+        raise FeedsError(f"can't listen on {host}:{port}: {reason}; choose another --host or --port") from None

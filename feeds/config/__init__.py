@@ -223,6 +223,7 @@ def _describe(error: Any, keys: _Keys) -> str:
     simple = {
         "missing": "missing; it is required",
         "int_parsing": "must be a whole number",
+        "int_parsing_size": "has too many digits",
         "int_type": "must be a whole number",
         "int_from_float": "must be a whole number",
         "float_parsing": "must be a number",

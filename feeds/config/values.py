@@ -27,6 +27,7 @@ READER_LINKS = {  # links that subscribe with a feed reader; {url}: the feed's U
 _WITH_SCHEME = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]*:\S+$")
 _MIN_SECRET_LENGTH = 16  # characters
 MAX_COMMAND_LENGTH = 10_000  # characters
+_PORT = re.compile(r"[0-9]{1,5}")
 _STORE_URL = re.compile(r"(s3|gs|az)://(?!.*/\.\.?(/|$))[A-Za-z0-9][A-Za-z0-9._-]*(/[^?#]*)?")
 _STORE_TYPO = re.compile(r"(s3|gs|gcs|az|azure)(:|//)")  # ./s3: is a folder
 PURGE = re.compile(r"((?P<method>[A-Z]+) )?(?P<url>(https?://|\{raw\})\S*)")  # any other value is a command
@@ -232,9 +233,20 @@ def _header(value: str) -> str:
     return value
 
 
+def _host(value: str) -> str:
+    value = _text(value)
+    try:
+        value.encode("idna")  # as the socket module does
+    except UnicodeError:
+        raise ValueError("must be the name or the address of a host") from None
+    return value
+
+
 def _address(value: str) -> str:
     host, _, port = value.rpartition(":")
-    if not host or not port.isdecimal() or not 0 < int(port) < 65536:  # noqa: PLR2004
+    if host:
+        _host(host)
+    if not host or not _PORT.fullmatch(port) or not 0 < int(port) < 65536:  # noqa: PLR2004
         raise ValueError("must be an address and a port, like 127.0.0.1:9464")
     return value
 
@@ -266,6 +278,7 @@ IdPattern = Annotated[str, AfterValidator(_id_pattern)]
 Archives = Annotated[bool | Literal["all"], BeforeValidator(_archives)]
 Aliases = Annotated[dict[UrlPath, UrlPath], AfterValidator(_aliases)]
 ReaderLinks = Annotated[dict[Text, Annotated[str, AfterValidator(_reader)]], BeforeValidator(_readers)]
+Host = Annotated[str, AfterValidator(_host)]
 Header = Annotated[str, AfterValidator(_header)]
 Address = Annotated[str, AfterValidator(_address)]
 Cron = Annotated[str, AfterValidator(_cron)]
