@@ -2,6 +2,7 @@
 
 import gc
 import json
+import re
 import socket
 from contextlib import closing
 
@@ -220,12 +221,16 @@ def test_status_says_what_fails(site):
     assert json.loads(site.run("status", "--json").stdout)["failure"] is None
 
 
-def test_check_finds_a_cron_that_no_clock_follows(site):
-    """Check reads the cron as the scheduler does."""
-    site.configure(schedule={"cron": "99 * * * *"})
-    done = site.run("check")
+@pytest.mark.parametrize("command", ["check", "build", "serve"])
+def test_an_invalid_cron_is_a_mistake_of_the_configuration(site, command):
+    """Every command reports a mistake in the cron with its position and all other mistakes, before it does anything."""
+    site.configure(schedule={"cron": "99 * * * *"}, server={"port": 0})
+    done = site.run(command)
     assert done.returncode == 2
-    assert done.stderr.startswith("schedule.cron: '99 * * * *'")
+    first, second = sorted(re.sub(r"^config.yaml:\d+:\d+: ", "", line) for line in done.stderr.splitlines())
+    assert first == "schedule.cron: minute: '99' is not a number from 0 to 59"
+    assert second == "server.port: must be at least 1"
+    assert not (site.root / ".feeds").exists()
 
 
 def test_check_names_keys_without_effect_in_variables(site):

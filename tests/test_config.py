@@ -7,6 +7,7 @@ import pytest
 import yaml
 
 from feeds import config
+from feeds.config.cron import parse_cron
 from feeds.core.errors import ConfigError
 from feeds.core.text import escape_unprintable
 
@@ -42,7 +43,7 @@ def test_defaults(file):
     assert core.by == ("category", "tag", "author")
     assert settings.content_root == file.parent / "content"
     assert settings.catalog == file.parent / ".feeds" / "catalog.db"
-    assert settings.schedule.cron == "*/15 * * * *"
+    assert settings.schedule.cron == parse_cron("*/15 * * * *")
     assert (settings.server.host, settings.server.port, settings.server.max_age) == ("127.0.0.1", 8000, 300)
 
 
@@ -101,6 +102,7 @@ feeds:
   aliases: {index.xml: /rss.xml}
 server: 5
 shedule: {cron: x}
+schedule: {cron: "*/15 25 * * *"}
 """
     assert mistakes(file, text) == [
         "c:1:1: site.title: missing; it is required",
@@ -118,6 +120,7 @@ shedule: {cron: x}
         "c:14:13: feeds.aliases.index.xml: must begin with /",
         "c:15:1: server: must be a mapping",
         "c:16:1: shedule: unknown key; did you mean schedule?",
+        "c:17:12: schedule.cron: hour: '25' is not a number from 0 to 23",
     ]
 
 
@@ -133,6 +136,9 @@ shedule: {cron: x}
         (GOOD + "server: {host: a..b}", "c:2:10: server.host: must be the name or the address of a host"),
         (GOOD + f"server: {{host: {'x' * 64}}}", "c:2:10: server.host: must be the name or the address of a host"),
         (GOOD + "server: {metrics: 'a..b:80'}", "c:2:10: server.metrics: must be the name or the address of a host"),
+        (GOOD + "schedule: {cron: [a]}", "c:2:12: schedule.cron: must be text"),
+        (GOOD + "schedule: {cron: true}", "c:2:12: schedule.cron: must be text"),
+        (GOOD + "schedule: {cron: '0 0 31 2 *'}", "c:2:12: schedule.cron: selects no day"),
         (GOOD + "state: mysql://x", "c:2:1: state: must be sqlite:///PATH or postgresql://USER@HOST/DATABASE"),
         (GOOD + "export: {path: s3://key:secret@x/y}", "c:2:10: export.path: must be a folder, or s3://BUCKET/PREFIX"),
         (GOOD + "export: {path: ftp://x/y}", "c:2:10: export.path: must be a folder"),
@@ -286,6 +292,8 @@ LONG = "x" * 9_000
         ("content:\n  id: 'a:{{{odd}}}'", True),
         ("content:\n  permalinks:\n    ? {odd}\n    : '/x'", True),
         ("content:\n  include: '*{odd}.txt'", True),
+        ("schedule:\n  cron: '{odd} * * * *'", True),
+        ("schedule:\n  cron: '0 0 * * 1-{odd}'", True),
         ("check:\n  ignore: [{odd}]", True),
         ("check: !{odd} x", False),
         ("check: !!{odd} x", False),

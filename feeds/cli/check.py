@@ -40,7 +40,6 @@ from feeds.core.parse.links import Links, find_targets
 from feeds.core.text import escape_unprintable
 from feeds.export import host_files
 from feeds.export.site_pages import unexported_aliases
-from feeds.publish import loop
 from feeds.publish.outcome import Outcome
 from feeds.render.renderer import markdown_renderer
 
@@ -84,7 +83,6 @@ def check(
     settings, now = context.settings, datetime.now(UTC)
     content = settings.content_root
 
-    loop.parse_cron(settings.schedule.cron, settings.site_model.timezone)
     catalog = open_catalog_to_read(settings).copy_to_memory()
     publisher, folder = create_publisher(settings, catalog)
     stopped = None

@@ -225,7 +225,7 @@ class _Service:
             self._catalog,
             self._failures,
             watch=settings.content.watch,
-            cron=loop.parse_cron(settings.schedule.cron, settings.site_model.timezone),
+            cron=loop.create_trigger(settings.schedule.cron, settings.site_model.timezone),
             before=HookCommand(settings.schedule.before, settings.root) if settings.schedule.before else None,
             has_webhook=bool(settings.schedule.webhook),
             observer=_RunObserver(self._reporter, StatsHousekeeping(self._catalog, settings.stats.keep)),

@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, field_validator
 
+from feeds.config.cron import parse_cron
 from feeds.config.values import (
     READER_LINKS,
     Address,
@@ -128,7 +129,7 @@ class ServerSection(_Section):
 class ScheduleSection(_Section):
     """The runs that do not follow from a changed file."""
 
-    cron: Cron | None = "*/15 * * * *"
+    cron: Cron | None = parse_cron("*/15 * * * *")
     before: Command | None = None
     webhook: Secret | None = None
 

@@ -8,8 +8,9 @@ from collections.abc import Iterable, Sequence
 from typing import Annotated, Any, Literal
 from urllib.parse import unquote, urlsplit
 
-from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator
 
+from feeds.config.cron import CronSchedule, parse_cron
 from feeds.core.article_files import SUFFIXES, may_match_articles
 from feeds.core.paths import SITE_DOCUMENTS, alias_conflict
 from feeds.core.permalinks import MODIFIERS, PLACEHOLDERS, UNIQUE_PLACEHOLDERS
@@ -32,7 +33,6 @@ _STORE_URL = re.compile(r"(s3|gs|az)://(?!.*/\.\.?(/|$))[A-Za-z0-9][A-Za-z0-9._-
 _STORE_TYPO = re.compile(r"(s3|gs|gcs|az|azure)(:|//)")  # ./s3: is a folder
 PURGE = re.compile(r"((?P<method>[A-Z]+) )?(?P<url>(https?://|\{raw\})\S*)")  # any other value is a command
 _PURGE_TYPO = re.compile(r"[A-Z]+ \S*\{\w+\}\S*")
-_CRON_FIELD = re.compile(r"[\d*/,A-Za-z-]+")
 
 
 def did_you_mean(word: str, words: Iterable[str]) -> str:
@@ -130,11 +130,12 @@ def _permalinks(value: dict[str, str]) -> dict[str, str]:
     return {folder.strip("/"): pattern for folder, pattern in value.items()}
 
 
-def _cron(value: str) -> str:
-    fields = value.split()
-    if len(fields) != 5 or not all(_CRON_FIELD.fullmatch(field) for field in fields):  # noqa: PLR2004
-        raise ValueError('must have five fields like "*/15 * * * *"')
-    return value
+def _cron(value: Any) -> CronSchedule:
+    if isinstance(value, CronSchedule):
+        return value
+    if not isinstance(value, str):
+        raise ValueError("must be text")  # noqa: TRY004  # pydantic reports a ValueError
+    return parse_cron(value)
 
 
 def _state(value: str) -> str:
@@ -281,7 +282,7 @@ ReaderLinks = Annotated[dict[Text, Annotated[str, AfterValidator(_reader)]], Bef
 Host = Annotated[str, AfterValidator(_host)]
 Header = Annotated[str, AfterValidator(_header)]
 Address = Annotated[str, AfterValidator(_address)]
-Cron = Annotated[str, AfterValidator(_cron)]
+Cron = Annotated[CronSchedule, PlainValidator(_cron)]
 Command = Annotated[str, AfterValidator(_command)]
 Secret = Annotated[str, AfterValidator(_secret)]
 ExportPath = Annotated[str, AfterValidator(export_path)]
