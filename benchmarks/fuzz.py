@@ -9,7 +9,7 @@ AMOUNT is a number of inputs, or of seconds: 100000, 600s. TARGET is the part th
 
 Print each input that
 
-- ends the process (stack overflow, out of memory) or takes half a minute,
+- ends the process (stack overflow, out of memory), takes half a minute of CPU time, or none for two minutes,
 - raises an unexpected exception or leads to an unclear message,
 - takes more CPU time than --seconds,
 - leads to an invalid result: HTML with characters that XML forbids, repeated ids, or tags that the sanitiser would
@@ -49,6 +49,9 @@ from feeds.core.parse import frontmatter
 STACK_BYTES = 1 << 20  # the smallest default of a thread on the systems for which comrak and nh3 have wheels
 MEMORY_BYTES = 2 << 30
 HANG_CPU_S = 30
+HANG_IDLE_S = 120  # without using CPU time, not counting seconds in which this process or the worker is stopped
+CHECK_INTERVAL_S = 1.0  # between two checks of the workers
+END_TIMEOUT_S = 30.0  # of a worker that has checked its last case
 PART_CHARACTERS = 1_500  # of an article
 MAX_CHARACTERS = 1 << 20  # of an article
 UNLIMITED = 1 << 40  # inputs: more than any time limit allows
@@ -145,7 +148,13 @@ class Worker:
     def __init__(self, cases: Cases, first: int, stride: int, prepare: Callable[[], Check], until: float) -> None:
         self._cases, self._stride, self._prepare, self._until = cases, stride, prepare, until
         self._index = FORK.Value("q", first)  # of the current case
+        self._done = FORK.Value("q", 0)  # cases that were begun
         self._begin(first)
+
+    @property
+    def done(self) -> int:
+        """The number of cases that were begun."""
+        return self._done.value
 
     def _begin(self, first: int) -> None:
         self.connection, sender = FORK.Pipe()
@@ -153,6 +162,7 @@ class Worker:
         self.process.start()
         sender.close()
         self._watched = first, 0.0  # index of the case, CPU time when it was first seen
+        self._cpu, self._idle_checks = 0.0, 0  # CPU time at the last check, checks since it has changed
 
     def _start(self, first: int, connection: Connection) -> None:
         resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
@@ -164,12 +174,11 @@ class Worker:
 
     def _run(self, first: int, connection: Connection) -> None:
         slowest: list[tuple[float, str]] = []
-        done = 0
         check = self._prepare()
         for index in range(first, len(self._cases), self._stride):
             if time.monotonic() > self._until:
                 break
-            done += 1
+            self._done.value += 1
             self._index.value = index
             name, dialect, create = self._cases[index]
             text: Any = create()
@@ -182,29 +191,50 @@ class Worker:
             del slowest[:-10]
             if violations:
                 connection.send((name, dialect, text, violations))
-        connection.send([done, *slowest])
+        connection.send(slowest)
 
     def restart_if_lost(self) -> Any:
         """Restart after a case that ended the process or takes too long; return the case and its violation, or None."""
         index = self._index.value
-        cpu = _cpu(self.process.pid) if self.process.is_alive() else 0
-        if index != self._watched[0]:
-            self._watched = index, cpu
         if self.process.is_alive():
-            if cpu - self._watched[1] < HANG_CPU_S:
+            violation = self._hang(index)
+            if not violation:
                 return None
             self.process.kill()
-        self.process.join()
+            self.process.join()
+        else:
+            violation = f"ends the process ({self.process.exitcode})"
         name, dialect, create = self._cases[index]
-        violations = [f"ends the process ({self.process.exitcode})"]
         self._begin(index + self._stride)
-        return name, dialect, create()[:MAX_CHARACTERS], violations
+        return name, dialect, create()[:MAX_CHARACTERS], [violation]
+
+    def _hang(self, index: int) -> str:
+        """Return why a case counts as one that never ends; "" if it may still end. Call this once a second."""
+        cpu, is_stopped = _cpu(self.process.pid)
+        is_new = index != self._watched[0]
+        if is_new:
+            self._watched = index, cpu
+        if is_new or cpu != self._cpu:
+            self._cpu, self._idle_checks = cpu, 0
+        elif not is_stopped:
+            self._idle_checks += 1
+        if cpu - self._watched[1] >= HANG_CPU_S:
+            return f"takes more than {HANG_CPU_S} s of CPU time"
+        if self._idle_checks * CHECK_INTERVAL_S >= HANG_IDLE_S:
+            return f"uses no CPU time for {HANG_IDLE_S} s"
+        return ""
+
+    def end(self) -> None:
+        """Wait until the process has ended after its last case; end it if one of its threads still runs."""
+        self.process.join(END_TIMEOUT_S)
+        self.process.kill()
+        self.process.join()
 
 
-def _cpu(pid: int | None) -> float:
-    """Return the CPU time of a process in seconds."""
-    stat = Path(f"/proc/{pid}/stat").read_text("ascii").rpartition(")")[2].split()
-    return sum(map(int, stat[11:13])) / os.sysconf("SC_CLK_TCK")
+def _cpu(pid: int | None) -> tuple[float, bool]:
+    """Return the CPU time of a process in seconds, and whether a signal has stopped it."""
+    state, *stat = Path(f"/proc/{pid}/stat").read_text("ascii").rpartition(")")[2].split()
+    return sum(map(int, stat[10:12])) / os.sysconf("SC_CLK_TCK"), state in "Tt"
 
 
 def run(cases: Cases, prepare: Callable[[], Check], options: argparse.Namespace, until: float = math.inf) -> int:
@@ -213,21 +243,25 @@ def run(cases: Cases, prepare: Callable[[], Check], options: argparse.Namespace,
     workers = [Worker(cases, number, options.processes, prepare, until) for number in range(options.processes)]
     slowest: list[tuple[float, str]] = []
     wrong = done = 0
+    next_check = began
     while workers:
-        ready = wait([worker.connection for worker in workers], timeout=1)
+        ready = wait([worker.connection for worker in workers], timeout=CHECK_INTERVAL_S)
+        if is_check_due := time.monotonic() >= next_check:
+            next_check = time.monotonic() + CHECK_INTERVAL_S
         for worker in list(workers):
             message = None
             if worker.connection in ready:
                 try:
                     message = worker.connection.recv()
                 except EOFError:
+                    worker.process.join(CHECK_INTERVAL_S)
                     message = worker.restart_if_lost()
-            elif not ready:
+            elif is_check_due:
                 message = worker.restart_if_lost()
             if isinstance(message, list):
-                done += message[0]
-                slowest += message[1:]
-                worker.process.join()
+                done += worker.done
+                slowest += message
+                worker.end()
                 workers.remove(worker)
             elif message:
                 wrong += 1

@@ -232,8 +232,10 @@ class Configuration:
                 if not mistake.startswith((f"{file}:", "FEEDS__", "state:"))
             ]
         site = settings.site_model
-        loop.parse_cron(settings.schedule.cron, site.timezone)
+        if trigger := loop.create_trigger(settings.schedule.cron, site.timezone):
+            assert trigger.get_next_fire_time(None, NOW)
         host_files.render_host_files(site, ["netlify", "cloudflare", "apache", "nginx"], settings.feeds.aliases)
+        settings.server.host.encode("idna")
         _ = settings.catalog, settings.content_root
         return []
 

@@ -1,11 +1,13 @@
 """The catalog remembers what it was given, whole, and says in a sentence when it can't."""
 
 import contextlib
+import gc
 import json
 import os
 import sqlite3
 import threading
 import time
+import weakref
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
@@ -849,3 +851,17 @@ def test_postgres_has_no_change_counter(state):
     catalog.create()
     assert catalog.change_counter() is None
     catalog.close()
+
+
+@pytest.mark.parametrize("file", ["catalog.db", None])
+def test_a_closed_catalog_needs_no_memory(tmp_path, file):
+    """A process can open any number of catalogs one after the other: no hook for forks keeps one in memory."""
+    catalog = Catalog(file and tmp_path / file)
+    catalog.create()
+    with catalog.read_transaction() as reader:
+        assert reader.count_live() == 0
+    catalog.close()
+    database = weakref.ref(catalog._database)
+    del catalog, reader
+    gc.collect()
+    assert database() is None

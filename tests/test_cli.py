@@ -1,11 +1,15 @@
 """The commands: what they say, where, and how they end."""
 
+import gc
 import json
+import re
 import socket
 from contextlib import closing
 
 import pytest
 from conftest import Site, run
+
+from feeds.core.text import escape_unprintable
 
 
 @pytest.fixture(scope="module")
@@ -217,12 +221,56 @@ def test_status_says_what_fails(site):
     assert json.loads(site.run("status", "--json").stdout)["failure"] is None
 
 
-def test_check_finds_a_cron_that_no_clock_follows(site):
-    """Check reads the cron as the scheduler does."""
-    site.configure(schedule={"cron": "99 * * * *"})
-    done = site.run("check")
+@pytest.mark.parametrize("command", ["check", "build", "serve"])
+def test_an_invalid_cron_is_a_mistake_of_the_configuration(site, command):
+    """Every command reports a mistake in the cron with its position and all other mistakes, before it does anything."""
+    site.configure(schedule={"cron": "99 * * * *"}, server={"port": 0})
+    done = site.run(command)
     assert done.returncode == 2
-    assert done.stderr.startswith("schedule.cron: '99 * * * *'")
+    first, second = sorted(re.sub(r"^config.yaml:\d+:\d+: ", "", line) for line in done.stderr.splitlines())
+    assert first == "schedule.cron: minute: '99' is not a number from 0 to 59"
+    assert second == "server.port: must be at least 1"
+    assert not (site.root / ".feeds").exists()
+
+
+def test_check_names_keys_without_effect_in_variables(site):
+    """A key that has no effect is reported with its position, or with the variable that sets it."""
+    done = site.run("check", environment={"FEEDS__PUSH": "{hub: true}"})
+    assert "config.yaml:1: warning: FEEDS__PUSH: push: has no effect in this version" in done.stdout
+    done = site.run("check", environment={"FEEDS__PUSH__HUB": "true"})
+    assert "config.yaml:1: warning: FEEDS__PUSH__HUB: push: has no effect in this version" in done.stdout
+
+
+ODD = "a\u202eb\x1b[31m\n\u200f"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["check", ODD], [ODD], ["check", f"--{ODD}"], ["check", "--format", ODD], ["check", "--ignore", ODD], ["check", "-c", ODD],
+        ["check", "--against", ODD], ["build", "--output", f"s3:{ODD}"], ["build", "--wait", ODD], ["serve", "--port", ODD],
+        ["serve", "--host", ODD], ["stats", "--import", ODD], ["init", "-c", f"{ODD}.yaml", "--from", "hugo", ODD], ["init", ODD],
+    ],
+)  # fmt: skip
+def test_messages_escape_arguments(site, arguments):
+    """No message and no output contains an unprintable character of an argument."""
+    done = site.run(*arguments)
+    for line in [*done.stderr.split("\n"), *done.stdout.split("\n")]:
+        assert line == escape_unprintable(line)
+
+
+def test_output_escapes_texts_of_articles(site):
+    """Lists, statuses and problems show no unprintable character of a title, a tag, a path or a front-matter key."""
+    odd = ODD.replace("\n", "")
+    site.configure(site={"title": odd})
+    site.article("a.md", f"[x](/{odd})\n\n![](missing-{odd}.png)", title=odd, tags=[odd], date="2026-05-01")
+    site.write(f"{odd}.md", f"---\ntitle: x\ndate: {odd}\ndraf\u202et: yes\nimage: [{odd}]\n---\nText.")
+    site.write("b.md", f"---\n? '{odd}'\n: 1\n? '{odd}'\n: 2\n---\nText.")
+    site.write("c.md", "---\ntitle: c\ndate: 2999-01-01\n---\nText.")
+    for arguments in (["build"], ["check", "-v"], ["check", "--format", "github"], ["list"], ["status"], ["stats"]):
+        done = site.run(*arguments)
+        for line in [*done.stderr.split("\n"), *done.stdout.split("\n")]:
+            assert line == escape_unprintable(line), arguments
 
 
 def test_init(tmp_path):
@@ -302,3 +350,12 @@ def test_init_says_where_to_go_on(tmp_path):
     """After `feeds init` the next steps name the configuration, and the folder that it is in."""
     said = run("init", str(tmp_path / "blog"), cwd=tmp_path).stdout
     assert f"set title and url in config.yaml, then run  cd {tmp_path / 'blog'} && feeds serve" in said
+
+
+def test_commands_in_one_process_leave_no_garbage(site):
+    """A process can run any number of commands: what a command has left is collected."""
+    site.run("list")
+    frozen = gc.get_freeze_count()
+    for _ in range(3):
+        site.run("list")
+    assert gc.get_freeze_count() <= frozen

@@ -2,12 +2,15 @@
 
 from pathlib import Path
 
+import annotated_types
 import pytest
 import yaml
 
 from feeds import config
+from feeds.config.cron import parse_cron
 from feeds.config.values import PurgeRequest
 from feeds.core.errors import ConfigError
+from feeds.core.text import escape_unprintable
 
 GOOD = "site: {title: T, url: 'https://a.example/'}\n"
 
@@ -41,7 +44,7 @@ def test_defaults(file):
     assert core.by == ("category", "tag", "author")
     assert settings.content_root == file.parent / "content"
     assert settings.catalog == file.parent / ".feeds" / "catalog.db"
-    assert settings.schedule.cron == "*/15 * * * *"
+    assert settings.schedule.cron == parse_cron("*/15 * * * *")
     assert (settings.server.host, settings.server.port, settings.server.max_age) == ("127.0.0.1", 8000, 300)
 
 
@@ -100,6 +103,7 @@ feeds:
   aliases: {index.xml: /rss.xml}
 server: 5
 shedule: {cron: x}
+schedule: {cron: "*/15 25 * * *"}
 """
     assert mistakes(file, text) == [
         "c:1:1: site.title: missing; it is required",
@@ -117,6 +121,7 @@ shedule: {cron: x}
         "c:14:13: feeds.aliases.index.xml: must begin with /",
         "c:15:1: server: must be a mapping",
         "c:16:1: shedule: unknown key; did you mean schedule?",
+        "c:17:12: schedule.cron: hour: '25' is not a number from 0 to 23",
     ]
 
 
@@ -129,6 +134,12 @@ shedule: {cron: x}
         (GOOD + "site: {}", "c:2:1: site: duplicate key"),
         (GOOD + "a: &b 1\nc: *b", "c:3:4: *b: aliases are not supported"),
         (GOOD + "schedule: {cron: every day}", "c:2:12: schedule.cron: must have five fields"),
+        (GOOD + "server: {host: a..b}", "c:2:10: server.host: must be the name or the address of a host"),
+        (GOOD + f"server: {{host: {'x' * 64}}}", "c:2:10: server.host: must be the name or the address of a host"),
+        (GOOD + "server: {metrics: 'a..b:80'}", "c:2:10: server.metrics: must be the name or the address of a host"),
+        (GOOD + "schedule: {cron: [a]}", "c:2:12: schedule.cron: must be text"),
+        (GOOD + "schedule: {cron: true}", "c:2:12: schedule.cron: must be text"),
+        (GOOD + "schedule: {cron: '0 0 31 2 *'}", "c:2:12: schedule.cron: selects no day"),
         (GOOD + "state: mysql://x", "c:2:1: state: must be sqlite:///PATH or postgresql://USER@HOST/DATABASE"),
         (GOOD + "export: {path: s3://key:secret@x/y}", "c:2:10: export.path: must be a folder, or s3://BUCKET/PREFIX"),
         (GOOD + "export: {path: ftp://x/y}", "c:2:10: export.path: must be a folder"),
@@ -284,6 +295,120 @@ def test_patterns_that_can_match_nothing(file, pattern, may):
         (said,) = mistakes(file, text)
         assert said.startswith(f"c:5:7: content.include.1: {pattern} can match nothing: article files end in .md, ")
         assert ("a pattern for each ending" in said) == ("{" in pattern)
+
+
+ODD = "\u202e\u2066\u200f\u061c\u200b\u00ad"  # characters of which a terminal shows nothing, or changes the order of others
+LONG = "x" * 9_000
+
+
+@pytest.mark.parametrize("odd", [f"a{ODD}b", LONG, f"{ODD * 2_000}"], ids=["odd", "long", "both"])
+@pytest.mark.parametrize(
+    ("text", "quoted"),
+    [
+        ("? {odd}\n: {{a: 1}}", True),
+        ("? '{odd}'\n: 1\n? '{odd}'\n: 2", True),
+        ("site:\n  ? {odd}\n  : 1", True),
+        ("feeds:\n  limit: {odd}", False),
+        ("feeds:\n  text: {odd}", False),
+        ("feeds:\n  aliases:\n    ? /{odd}\n    : /nothing", True),
+        ("feeds:\n  aliases:\n    ? /a\n    : /{odd}", True),
+        ("feeds:\n  aliases:\n    ? /{odd}\n    : [a]", True),
+        ("feeds:\n  aliases:\n    ? /{odd}?\n    : /rss.xml", True),
+        ("feeds:\n  by: [{odd}]", False),
+        ("content:\n  permalink: '/{{{odd}}}'", True),
+        ("content:\n  permalink: '/{{slug:{odd}}}'", True),
+        ("content:\n  id: 'a:{{{odd}}}'", True),
+        ("content:\n  permalinks:\n    ? {odd}\n    : '/x'", True),
+        ("content:\n  include: '*{odd}.txt'", True),
+        ("schedule:\n  cron: '{odd} * * * *'", True),
+        ("schedule:\n  cron: '0 0 * * 1-{odd}'", True),
+        ("check:\n  ignore: [{odd}]", True),
+        ("check: !{odd} x", False),
+        ("check: !!{odd} x", False),
+        ("check: *{odd}", False),
+        ("site:\n  readers:\n    ? {odd}\n    : ''", True),
+        ("site:\n  readers:\n    ? {odd}\n    : '{odd}:x'", False),
+        ("site:\n  language: {odd}", False),
+        ("site:\n  timezone: {odd}", False),
+        ("state: {odd}", False),
+        ("export:\n  path: s3://{odd}?", False),
+        ("export:\n  purge: 'sh \\'", False),
+        ("server:\n  port: {odd}", False),
+        ("server:\n  host: {odd}", False),
+        ("server:\n  metrics: {odd}:{odd}", False),
+    ],
+)  # fmt: skip
+def test_messages_quote_an_excerpt_without_unprintable_characters(file, text, quoted, odd):
+    """A message quotes at most an excerpt of a key, a tag or a value, with escapes, whatever the file contains."""
+    site = "" if text.startswith("site") else GOOD
+    for mistake in mistakes(file, site + text.format(odd=odd)):
+        assert mistake == escape_unprintable(mistake)
+        assert len(mistake) < 400
+        assert mistake.isprintable()
+    if quoted and odd.startswith("a"):
+        assert any(r"\u202e" in mistake for mistake in mistakes(file, site + text.format(odd=odd)))
+
+
+@pytest.mark.parametrize("odd", [f"a{ODD}b", LONG], ids=["odd", "long"])
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("{}", "1"), ("SITE__{}", "1"), ("FEEDS__{}__X", "1"), ("FEEDS__TEXT", "{}"), ("FEEDS", "[!{} a]"), ("CHECK__IGNORE", "{}")],
+)  # fmt: skip
+def test_messages_about_variables_quote_an_excerpt(file, name, value, odd):
+    """A message quotes at most an excerpt of the name of a variable, and of its value, with escapes."""
+    variables = {f"FEEDS__{name.replace('{}', odd)}": value.replace("{}", odd)}
+    (mistake,) = mistakes(file, GOOD, **variables)
+    assert mistake.startswith("FEEDS__")
+    assert mistake == escape_unprintable(mistake)
+    assert len(mistake) < 400
+
+
+def test_messages_escape_the_name_of_the_file(tmp_path):
+    """The name of the configuration file is escaped too."""
+    for file, text in ((tmp_path / "\u202e.yaml", "sit: 1"), (tmp_path / "\x1b[31m", ""), (tmp_path / "\n.yaml", "[")):
+        if text:
+            file.write_text(text)
+        with pytest.raises(ConfigError) as caught:
+            config.load(file, {})
+        assert all(mistake == escape_unprintable(mistake) for mistake in caught.value.mistakes)
+        assert str(caught.value).splitlines() == caught.value.mistakes
+
+
+def numbers():
+    """Return the path, the type and the bounds of each number in the configuration."""
+    found = []
+    for section, field in config.Config.model_fields.items():
+        for key, inner in getattr(field.annotation, "model_fields", {}).items():
+            if inner.annotation in (int, float):
+                bounds = {type(bound): bound for bound in inner.metadata}
+                lowest, highest = bounds.get(annotated_types.Ge), bounds.get(annotated_types.Le)
+                found.append((f"{section}.{key}", lowest and lowest.ge, highest and highest.le))
+    return found
+
+
+@pytest.mark.parametrize(("key", "lowest", "highest"), numbers())
+def test_each_number_has_bounds(file, key, lowest, highest):
+    """Each number has documented bounds; a number beyond them, of any length, is a mistake that names the bound."""
+    documentation = (Path(__file__).parent.parent / "docs" / "config.md").read_text("utf-8")
+    row = next(line for line in documentation.splitlines() if line.startswith(f"| `{key}` |"))
+    assert f"{lowest:,} to {highest:,}" in row
+    section, name = key.split(".")
+    for number in (lowest, highest):
+        assert getattr(getattr(load(file, f"{GOOD}{section}: {{{name}: {number}}}"), section), name) == number
+    for number in (highest + 1, "9" * 30, "9" * 400, "9" * 5_000, "1e999", ".inf", "nan", lowest - 1, "-" + "9" * 400):
+        (mistake,) = mistakes(file, f"{GOOD}{section}: {{{name}: {number}}}")
+        assert mistake.startswith(f"c:2:{len(section) + 4}: {key}: ")
+        if isinstance(number, int) or number in ("9" * 30, "9" * 400):
+            word, bound = ("least", lowest) if number == lowest - 1 else ("most", highest)
+            assert f"must be at {word} {bound}" in mistake
+        assert len(mistake) < 100
+
+
+def test_the_numbers_of_an_address_have_bounds(file):
+    """A port is a number of at most five ASCII digits."""
+    for port in ("0", "65536", "9" * 5_000, "٣", "-1", "1e3"):
+        (mistake,) = mistakes(file, f"{GOOD}server: {{metrics: '127.0.0.1:{port}'}}")
+        assert mistake == "c:2:10: server.metrics: must be an address and a port, like 127.0.0.1:9464"
 
 
 def test_a_mistake_is_a_line_of_bounded_length(tmp_path):

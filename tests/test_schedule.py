@@ -24,7 +24,8 @@ from waiting import eventually
 from werkzeug.wrappers import Request
 
 from feeds import hooks as commands
-from feeds.core.errors import CatalogError, ConfigError, ContentFolderMissing
+from feeds.config.cron import parse_cron
+from feeds.core.errors import CatalogError, ContentFolderMissing
 from feeds.publish import loop
 from feeds.web import fixed_window, request_log
 from feeds.web.webhook import BODY_KEY, Webhook
@@ -320,7 +321,7 @@ def test_the_clock_is_set_back(site, quick):
 
 def test_the_cron_after_the_clock_was_set_back(site):
     """What the cron is to run does not wait until the time comes again from which the clock was set back."""
-    running = RunningLoop(site, site.catalog, cron=loop.parse_cron("* * * * *", UTC))
+    running = RunningLoop(site, site.catalog, cron=loop.create_trigger(parse_cron("* * * * *"), UTC))
     running.publish_loop._scheduler.start(paused=True)
     try:
         job = running.publish_loop._scheduler.get_job("cron")
@@ -388,44 +389,6 @@ def test_many_builds_beside_a_server(site, serve):
     }
     assert server.titles() == [item["title"] for item in items]
     assert server.ask("/rss.xml").body == (site.root / "public" / "rss.xml").read_bytes()
-
-
-WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
-
-
-@pytest.mark.parametrize(
-    ("weekdays", "expected"),
-    [
-        ("*", "Mon Tue Wed Thu Fri Sat Sun"), ("1", "Mon"), ("0", "Sun"), ("7", "Sun"), ("1-5", "Mon Tue Wed Thu Fri"),
-        ("5-7", "Fri Sat Sun"), ("0-2", "Mon Tue Sun"), ("*/2", "Tue Thu Sat Sun"), ("1-5/2", "Mon Wed Fri"), ("1,3", "Mon Wed"),
-        ("1-2,SAT", "Mon Tue Sat"), ("mon", "Mon"), ("sun-tue", "Mon Tue Sun"), ("fri-mon", "Mon Fri Sat Sun"),
-    ],
-)  # fmt: skip
-def test_weekdays_are_those_of_cron(weekdays, expected):
-    """Weekdays of schedule.cron count from Sunday, 0 or 7, as crontab(5) has it: alone, in ranges, steps and lists."""
-    assert fires(f"0 9 * * {weekdays}", 7) == expected.split()
-
-
-def fires(cron, days):
-    """Return the weekdays at which a cron fires within so many days from a Monday on."""
-    trigger, now = loop.parse_cron(cron, UTC), datetime(2026, 6, 1, tzinfo=UTC)
-    found, at = [], trigger.get_next_fire_time(None, now)
-    while at < now + timedelta(days=days):
-        found.append(WEEKDAYS[at.weekday()])
-        at = trigger.get_next_fire_time(at, at)
-    return found
-
-
-def test_of_days_and_weekdays_either_will_do():
-    """With a day of the month and a weekday, schedule.cron fires on both, as crontab(5) has it."""
-    assert fires("0 9 12 * 1", 14) == ["Mon", "Mon", "Fri"]
-
-
-@pytest.mark.parametrize("weekdays", ["8", "x", "mon-x", "1/0", "-1", "1--2"])
-def test_weekdays_that_are_none(weekdays):
-    """What is no weekday is a mistake in the configuration, said in a sentence."""
-    with pytest.raises(ConfigError, match=r"^schedule\.cron: "):
-        loop.parse_cron(f"0 9 * * {weekdays}", UTC)
 
 
 def test_a_command_that_leaves_something_behind_is_over_all_the_same(site):

@@ -11,7 +11,9 @@ in `schema`, differences between databases in `backend`.
 import contextlib
 import os
 import uuid
+import weakref
 from collections.abc import Callable, Hashable, Iterator
+from functools import partial
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -102,7 +104,8 @@ class Catalog:
         """
         self._database = _database(state, statement_timeout, read_cache_kib)
         # a connection must not be used by two processes (sqlite.org/howtocorrupt.html, 2.6)
-        os.register_at_fork(after_in_child=self._database.forget)
+        forget = weakref.WeakMethod(self._database.forget)  # no hook can be removed: it must not keep the database
+        os.register_at_fork(after_in_child=partial(_forget_connections, forget))
 
     @property
     def name(self) -> str:
@@ -298,6 +301,12 @@ class Catalog:
     def close(self) -> None:
         """Close all connections."""
         self._database.close()
+
+
+def _forget_connections(forget: "weakref.WeakMethod[Callable[[], None]]") -> None:
+    """After a fork, drop the inherited connections of a database that still exists."""
+    if method := forget():
+        method()
 
 
 def _database(state: str | Path | None, statement_timeout: float | None, read_cache_kib: int | None) -> Database:

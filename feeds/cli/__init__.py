@@ -2,6 +2,7 @@
 
 import gc
 import importlib
+import sys
 
 import click
 
@@ -30,12 +31,24 @@ class _LazyGroup(click.Group):
         if cmd_name not in _COMMANDS:
             return None
         module, attribute = _COMMANDS[cmd_name]
-        gc.disable()  # modules stay in memory: collecting garbage during imports would take a tenth of their time
-        command: click.Command = getattr(importlib.import_module(module), attribute)
-        gc.freeze()
-        gc.enable()
-        gc.set_threshold(50_000, 20, 50)  # a run creates many objects and little garbage: collect rarely
+        if module not in sys.modules:
+            gc.disable()  # modules stay in memory: collecting garbage during imports would take a tenth of their time
+            importlib.import_module(module)
+            gc.freeze()  # not for each command of a process: the garbage of the last one would never be collected
+            gc.enable()
+            gc.set_threshold(50_000, 20, 50)  # a run creates many objects and little garbage: collect rarely
+        command: click.Command = getattr(sys.modules[module], attribute)
         return command
+
+    def invoke(self, ctx: click.Context) -> object:
+        """Run a command. Escape the arguments that the message of a `click.UsageError` quotes."""
+        try:
+            return super().invoke(ctx)
+        except click.UsageError as error:
+            from feeds.core.text import escape_unprintable
+
+            message = "\n".join(map(escape_unprintable, error.format_message().split("\n")))
+            raise click.UsageError(message, error.ctx) from None
 
 
 @click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})

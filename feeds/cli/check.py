@@ -23,6 +23,7 @@ from feeds.cli.common import (
     open_catalog_to_read,
     outcome_summary,
     plural,
+    print_line,
     print_message,
     progress_bar,
 )
@@ -36,22 +37,27 @@ from feeds.core.lint import RULES, Lint, Problem
 from feeds.core.model import Article, Site
 from feeds.core.parse import article as articles
 from feeds.core.parse.links import Links, find_targets
+from feeds.core.text import escape_unprintable
 from feeds.export import host_files
 from feeds.export.site_pages import unexported_aliases
-from feeds.publish import loop
 from feeds.publish.outcome import Outcome
 from feeds.render.renderer import markdown_renderer
 
 _CONFIG_MISTAKE = re.compile(r"(.*?):(\d+):\d+: (.*)", re.DOTALL)
 
 
+def _parse_mistake(mistake: str) -> tuple[str, int, str]:
+    """Return the path, the line and the reason of a mistake in the configuration, or of one in a variable."""
+    match = _CONFIG_MISTAKE.match(mistake)
+    return (match[1], int(match[2]), match[3]) if match else ("config.yaml", 1, mistake)
+
+
 def _print_config_mistakes(error: ConfigError, output_format: str, **_options: object) -> None:
     """Print the mistakes of the configuration on stdout for programs. As text they are on stderr anyway."""
     problems = []
     for mistake in error.mistakes:
-        match = _CONFIG_MISTAKE.match(mistake)
-        path, line, message = match.groups() if match else ("config.yaml", "1", mistake)
-        problems.append(Problem(path, int(line or 1), "mistake", message))
+        path, line, message = _parse_mistake(mistake)
+        problems.append(Problem(path, line, "mistake", message))
     if output_format != "text":
         for output in _FORMATS[output_format](problems):
             click.echo(output)
@@ -77,7 +83,6 @@ def check(
     settings, now = context.settings, datetime.now(UTC)
     content = settings.content_root
 
-    loop.parse_cron(settings.schedule.cron, settings.site_model.timezone)
     catalog = open_catalog_to_read(settings).copy_to_memory()
     publisher = create_publisher(settings, catalog)
     folder = publisher.folder
@@ -105,7 +110,8 @@ def check(
     for output in _FORMATS[output_format](shown):
         click.echo(output)
     if comparison:
-        click.echo(comparison.summary, err=output_format != "text")  # stdout has nothing but problems for programs
+        show = print_line if output_format == "text" else print_message  # stdout is for programs
+        show(comparison.summary)
     warnings = sum(problem.level == "warning" for problem in problems)
     if not context.quiet:
         hidden = len(problems) - len(shown)
@@ -191,10 +197,10 @@ def _article_problems(folder: Folder, catalog: Catalog, lint: Lint, site: Site) 
 
 def _configuration_problems(settings: Config, catalog: Catalog, file: Path) -> Iterator[Problem]:
     for note in settings.unsupported_keys:
-        path, line, _, message = note.split(":", 3)
-        yield Problem(path, int(line), "configuration", message.strip())
-    for line in advice(settings):
-        yield Problem(str(file), 1, "configuration", line)
+        path, line, message = _parse_mistake(note)
+        yield Problem(path, line, "configuration", message)
+    for message in advice(settings):
+        yield Problem(str(file), 1, "configuration", message)
     if omitted := host_files.omitted_aliases(settings.site_model, settings.export.hosts, settings.feeds.aliases):
         message = (
             f"export.hosts: Cloudflare allows 100 rules, so {len(omitted)} of feeds.aliases have no media type there, "
@@ -239,7 +245,8 @@ def _compare_ids(catalog: Catalog, against: Path) -> _IdComparison:
 
 def _as_text(problems: list[Problem]) -> Iterator[str]:
     for problem in problems:
-        yield f"{problem.path}:{problem.line}: {problem.level}: {problem.message} ({problem.rule})"
+        line = f"{problem.path}:{problem.line}: {problem.level}: {problem.message} ({problem.rule})"
+        yield escape_unprintable(line)
 
 
 def _as_json(problems: list[Problem]) -> Iterator[str]:
@@ -252,7 +259,8 @@ def _as_annotations(problems: list[Problem]) -> Iterator[str]:
     """Yield workflow commands, for which GitHub Actions shows annotations beside the lines."""
 
     def escape(text: str, more: str = "") -> str:
-        for character in "%\r\n" + more:
+        text = escape_unprintable(text)
+        for character in "%" + more:
             text = text.replace(character, f"%{ord(character):02X}")
         return text
 

@@ -20,7 +20,7 @@ import click
 
 from feeds import config, logs
 from feeds.core.errors import CatalogDamaged, CatalogError, ConfigError, FeedsError
-from feeds.core.text import quote_path
+from feeds.core.text import escape_unprintable, quote_path
 from feeds.publish.observer import PublishObserver
 
 if TYPE_CHECKING:
@@ -204,10 +204,18 @@ def advice(settings: config.Config) -> list[str]:
     return []
 
 
-def print_message(line: str) -> None:
-    """Write a line to stderr. A full disk or a closed pipe there is ignored: it must not end a run."""
+def print_line(line: str) -> None:
+    """Write a line to stdout, with unprintable characters as escapes."""
+    click.echo(escape_unprintable(line))
+
+
+def print_message(message: str) -> None:
+    """Write lines to stderr, with unprintable characters as escapes.
+
+    A full disk or a closed pipe there is ignored: it must not end a run.
+    """
     with suppress(OSError):
-        click.echo(line, err=True)
+        click.echo("\n".join(map(escape_unprintable, message.split("\n"))), err=True)
 
 
 def print_json(value: Any) -> None:

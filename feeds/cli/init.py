@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, get_args
 
 import click
 
-from feeds.cli.common import plural, report_errors
+from feeds.cli.common import plural, print_line, report_errors
 from feeds.core.errors import FeedsError, UsageError
 
 if TYPE_CHECKING:
@@ -41,13 +41,13 @@ def init(folder: Path, config_file: Path | None, generator: "Generator | None", 
         if quiet:
             return
         for line in lines:
-            click.echo(line)
+            print_line(line)
         if verbose:
-            click.echo("every key has a default; README and docs/config.md list all keys")
+            print_line("every key has a default; README and docs/config.md list all keys")
         cd = "" if file.parent == Path() else f"cd {file.parent} && "
         option = "" if file.name == "config.yaml" else f" -c {file.name}"
         first_step = "review" if generator else "set title and url in"
-        click.echo(f"Next: {first_step} {file.name}, then run  {cd}feeds serve{option}")
+        print_line(f"Next: {first_step} {file.name}, then run  {cd}feeds serve{option}")
 
 
 def _create_site(file: Path) -> list[str]:

@@ -2,7 +2,7 @@
 
 import click
 
-from feeds.cli.common import CommandContext, command, open_catalog_to_read, page_path, print_json
+from feeds.cli.common import CommandContext, command, open_catalog_to_read, page_path, print_json, print_line
 from feeds.core import syndication
 from feeds.stats.report import subscribers_by_feed
 
@@ -36,5 +36,5 @@ def list_feeds(context: CommandContext, as_json: bool) -> int:
     for state in feeds:
         name = state.name or settings.site.title
         numbers = f"{state.entries:>7} {subscribers.get(state.path, 0):>7}"
-        click.echo(f"{page_path(state.path):<40} {numbers}  {state.changed:%Y-%m-%d %H:%M:%S}  {name}")
+        print_line(f"{page_path(state.path):<40} {numbers}  {state.changed:%Y-%m-%d %H:%M:%S}  {name}")
     return 0

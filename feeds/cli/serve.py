@@ -226,7 +226,7 @@ class _Service:
             self._catalog,
             self._failures,
             watch=settings.content.watch,
-            cron=loop.parse_cron(settings.schedule.cron, settings.site_model.timezone),
+            cron=loop.create_trigger(settings.schedule.cron, settings.site_model.timezone),
             before=HookCommand(settings.schedule.before, settings.root) if settings.schedule.before else None,
             has_webhook=bool(settings.schedule.webhook),
             observer=_RunObserver(self._reporter, StatsHousekeeping(self._catalog, settings.stats.keep)),
@@ -365,5 +365,6 @@ def _require_free(host: str, port: int) -> None:
         with socket.socket(family, kind, protocol) as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind(address)
-    except OSError as error:
-        raise FeedsError(f"can't listen on {host}:{port}: {error.strerror}; choose another --host or --port") from None
+    except (OSError, UnicodeError) as error:  # UnicodeError: of a text that can't be the name of a host
+        reason = error.strerror if isinstance(error, OSError) else "not a host name"
+        raise FeedsError(f"can't listen on {host}:{port}: {reason}; choose another --host or --port") from None

@@ -16,6 +16,7 @@ from feeds.cli.common import (
     page_path,
     plural,
     print_json,
+    print_line,
     print_message,
 )
 from feeds.core import syndication
@@ -128,12 +129,12 @@ def _print_report(report: Report, days: int) -> None:
         click.echo(f"{feed.subscribers:>11,} {_columns(feed.sums)}  {page_path(feed.path)}")
         for reader in feed.readers:
             doubtful = _DOUBTFUL if reader.is_doubtful else ""
-            click.echo(f"{'':>48}  {reader.subscribers:>11,}  {reader.name}{doubtful}")
+            print_line(f"{'':>48}  {reader.subscribers:>11,}  {reader.name}{doubtful}")
     click.echo(f"{report.subscribers:>11,} {_columns(report.sums)}  all feeds; a subscriber of two feeds counts twice")
     if report.robots:
         click.echo("\ncrawlers and browsers, which are not subscribers")
         for robot in report.robots[:_MAX_CRAWLERS]:
-            click.echo(f"{'':>11} {_columns(robot.totals)}  {robot.name}")
+            print_line(f"{'':>11} {_columns(robot.totals)}  {robot.name}")
         if len(report.robots) > _MAX_CRAWLERS:
             click.echo(f"{'':>48}  and {len(report.robots) - _MAX_CRAWLERS:,} others")
     click.echo(f"\nSubscribers: on {report.day} so far, or on the day before if there were more. Days are UTC.")

@@ -4,7 +4,15 @@ from datetime import UTC, datetime
 
 import click
 
-from feeds.cli.common import CommandContext, command, open_catalog_to_read, plural, print_json, rejected_line
+from feeds.cli.common import (
+    CommandContext,
+    command,
+    open_catalog_to_read,
+    plural,
+    print_json,
+    print_line,
+    rejected_line,
+)
 from feeds.core.text import quote_path
 
 _MAX_NAMED_FILES = 3
@@ -53,22 +61,23 @@ def status(context: CommandContext, as_json: bool) -> int:
         for task, failure in sorted(failures.items())
     ]
     if run is None:
-        click.echo("\n".join(["Nothing has been published yet: run feeds build or feeds serve.", *lines]))
+        for line in ["Nothing has been published yet: run feeds build or feeds serve.", *lines]:
+            print_line(line)
         return code
     when = f"{run.at:%Y-%m-%d %H:%M:%S} UTC, {run.seconds:.2f} s"
-    click.echo(f"Revision {revision}, {plural(articles, 'article')}; last successful run {when}")
+    print_line(f"Revision {revision}, {plural(articles, 'article')}; last successful run {when}")
     for line in lines:
-        click.echo(line)
+        print_line(line)
     for item in rejected:
-        click.echo(f"rejected   {rejected_line(item, settings)}")
+        print_line(f"rejected   {rejected_line(item, settings)}")
     for path, date in scheduled:
-        click.echo(f"scheduled  {settings.content.path}/{path}: {date:%Y-%m-%d %H:%M:%S} UTC")
+        print_line(f"scheduled  {settings.content.path}/{path}: {date:%Y-%m-%d %H:%M:%S} UTC")
     limit = f"would be over {settings.feeds.max_size} KiB (feeds.max_size)"
     for document in oversized:
         texts = f"{document.texts} of {document.entries} entries have their text"
-        click.echo(f"shortened  {quote_path(document.path)}: {limit}; {texts}")
+        print_line(f"shortened  {quote_path(document.path)}: {limit}; {texts}")
     if unpurged:
         named = ", ".join(map(quote_path, unpurged[:_MAX_NAMED_FILES]))
         more = f" and {len(unpurged) - _MAX_NAMED_FILES:,} more" if len(unpurged) > _MAX_NAMED_FILES else ""
-        click.echo(f"unpurged   {named}{more}: the next export has caches purge them (export.purge)")
+        print_line(f"unpurged   {named}{more}: the next export has caches purge them (export.purge)")
     return code

@@ -18,7 +18,7 @@ from feeds.config.schema import AuthorSection, Config
 from feeds.config.values import did_you_mean
 from feeds.core.errors import ConfigError
 from feeds.core.parse import yaml
-from feeds.core.text import clean, truncate
+from feeds.core.text import clean, escape_unprintable, printable_excerpt, truncate
 
 __all__ = ["Config", "drop_invalid_settings", "load"]
 
@@ -60,9 +60,8 @@ def load(file: Path, environment: Mapping[str, str]) -> Config:
     except ValidationError as errors:
         located = [_locate(error, file, root, overridden) for error in errors.errors(include_url=False)]
         ordered = sorted(located, key=_line_and_column)
-        messages = [f"{position}: {truncate(reason, _MAX_REASON_LENGTH)}" for position, reason in ordered]
-        raise ConfigError(messages) from None
-    unsupported = [f"{_position(keys, file, root, overridden)}: {'.'.join(keys)}: has no effect in this version"
+        raise ConfigError([f"{position}: {reason}" for position, reason in ordered]) from None
+    unsupported = [f"{_position(keys, file, root, overridden)}: {_shown(keys)}: has no effect in this version"
                    for keys in sorted(_UNSUPPORTED_KEYS) if _node_at(root, keys)]  # fmt: skip
     absolute = file.absolute()
     return config.model_copy(update={"root": absolute.parent, "file": absolute, "unsupported_keys": tuple(unsupported)})
@@ -88,7 +87,7 @@ def drop_invalid_settings(settings: Mapping[str, Any]) -> ValidSettings:
         except ValidationError as errors:
             for error in errors.errors(include_url=False):
                 keys = _keys(error, root)
-                messages.append(f"{'.'.join(map(str, keys))}: {_reason(error, keys)}; {_drop(root, keys)}")
+                messages.append(f"{_shown(keys)}: {_reason(error, keys)}; {_drop(root, keys)}")
             if not keys:  # an error without a key can't be dropped
                 raise ConfigError(messages) from None
         else:
@@ -104,7 +103,7 @@ def _drop_invalid_aliases(aliases: dict[str, yaml.Node]) -> list[str]:
             Config.model_validate({"site": site, "feeds": {"aliases": {alias: path.to_value()}}})
         except ValidationError as errors:
             reason = _reason(errors.errors(include_url=False)[0], ("feeds", "aliases", alias))
-            messages.append(f"feeds.aliases: {alias}: {reason}; it is left out")
+            messages.append(f"feeds.aliases: {printable_excerpt(alias)}: {reason}; it is left out")
             del aliases[alias]
     return messages
 
@@ -135,7 +134,7 @@ def _override(root: yaml.Node, environment: Mapping[str, str]) -> dict[tuple[str
         try:
             node = yaml.load(value) if value.lstrip()[:1] in ("[", "{") else yaml.plain_scalar(value)
         except yaml.YamlError as error:
-            raise ConfigError([f"{variable}: {error.reason}"]) from None
+            raise ConfigError([f"{printable_excerpt(variable)}: {error.reason}"]) from None
         mapping = root.value
         for key in keys[:-1]:
             assert isinstance(mapping, dict)
@@ -173,20 +172,37 @@ def _position(keys: _Keys, file: Path, root: yaml.Node, overridden: Mapping[tupl
     """Return the position of a value, or of the nearest mapping around it, or the variable that set it."""
     for length in range(len(keys), 0, -1):
         if variable := overridden.get(tuple(str(key) for key in keys[:length])):
-            return variable
+            return printable_excerpt(variable)
         if node := _node_at(root, keys[:length]):
+            if not node.key_line and (variable := _variable_below(keys[:length], overridden)):
+                return printable_excerpt(variable)
             return f"{file}:{node.key_line or node.line}:{node.key_column or node.column}"
     return f"{file}:{root.line}:{root.column}"
+
+
+def _variable_below(keys: _Keys, overridden: Mapping[tuple[str, ...], str]) -> str:
+    """Return the first variable that set a value in a mapping; "" if there is none."""
+    above = tuple(map(str, keys))
+    return next((variable for path, variable in overridden.items() if path[: len(above)] == above), "")
 
 
 def _locate(error: Any, file: Path, root: yaml.Node, overridden: Mapping[tuple[str, ...], str]) -> tuple[str, str]:
     """Return the position of an error and its reason."""
     keys = _keys(error, root)
-    return _position(keys, file, root, overridden), f"{'.'.join(str(key) for key in keys)}: {_reason(error, keys)}"
+    return _position(keys, file, root, overridden), f"{_shown(keys)}: {_reason(error, keys)}"
+
+
+def _shown(keys: _Keys) -> str:
+    """Return the path of a value for a message."""
+    return ".".join(printable_excerpt(str(key)) for key in keys)
 
 
 def _keys(error: Any, root: yaml.Node) -> _Keys:
-    return tuple(key for key in error["loc"] if _node_at(root, (key,)) or _is_key(key))
+    keys: _Keys = ()
+    for key in error["loc"]:
+        if _node_at(root, (*keys, key)) or _is_key(key):
+            keys = (*keys, key)
+    return keys
 
 
 def _line_and_column(located: tuple[str, str]) -> list[int]:
@@ -200,6 +216,11 @@ def _is_key(key: str | int) -> bool:
 
 
 def _reason(error: Any, keys: _Keys) -> str:
+    """Return the reason of an error, of bounded length: what it quotes is at most an excerpt of a value."""
+    return truncate(escape_unprintable(_describe(error, keys)), _MAX_REASON_LENGTH)
+
+
+def _describe(error: Any, keys: _Keys) -> str:
     context = error.get("ctx", {})
     kind = error["type"]
     if kind == "extra_forbidden":
@@ -209,6 +230,7 @@ def _reason(error: Any, keys: _Keys) -> str:
     simple = {
         "missing": "missing; it is required",
         "int_parsing": "must be a whole number",
+        "int_parsing_size": "has too many digits",
         "int_type": "must be a whole number",
         "int_from_float": "must be a whole number",
         "float_parsing": "must be a number",

@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, field_validator
 
+from feeds.config.cron import parse_cron
 from feeds.config.values import (
     READER_LINKS,
     Address,
@@ -19,6 +20,7 @@ from feeds.config.values import (
     Email,
     ExportPath,
     Header,
+    Host,
     Icon,
     IdPattern,
     Include,
@@ -100,7 +102,7 @@ class FeedsSection(_Section):
     limit: int = Field(50, ge=1, le=10_000)
     text: Literal["full", "summary"] = "full"
     image_in_text: bool = False
-    min_entries: int = Field(1, ge=1)
+    min_entries: int = Field(1, ge=1, le=1_000_000)
     archives: Archives = True
     max_size: int = Field(512, ge=0, le=1_000_000)
     guard: float = Field(0.2, ge=0, le=1)
@@ -112,12 +114,12 @@ class FeedsSection(_Section):
 class ServerSection(_Section):
     """The HTTP server."""
 
-    host: Text = "127.0.0.1"
+    host: Host = "127.0.0.1"
     port: int = Field(8000, ge=1, le=65535)
     workers: int = Field(1, ge=1, le=64)
-    max_age: int = Field(300, ge=0)
+    max_age: int = Field(300, ge=0, le=31_536_000)  # a year
     memory: int = Field(64, ge=8, le=65536)
-    limit: int = Field(60, ge=0)
+    limit: int = Field(60, ge=0, le=1_000_000)
     client_header: Header | None = None
     deltas: bool = False
     access_log: Text | None = None
@@ -127,7 +129,7 @@ class ServerSection(_Section):
 class ScheduleSection(_Section):
     """The runs that do not follow from a changed file."""
 
-    cron: Cron | None = "*/15 * * * *"
+    cron: Cron | None = parse_cron("*/15 * * * *")
     before: Command | None = None
     webhook: Secret | None = None
 

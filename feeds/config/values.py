@@ -15,10 +15,11 @@ from urllib.parse import unquote, urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator
 
+from feeds.config.cron import CronSchedule, parse_cron
 from feeds.core.article_files import SUFFIXES, may_match_articles
 from feeds.core.paths import SITE_DOCUMENTS, alias_conflict
 from feeds.core.permalinks import MODIFIERS, PLACEHOLDERS, UNIQUE_PLACEHOLDERS
-from feeds.core.text import absolute_url, one_line, url_scheme
+from feeds.core.text import absolute_url, one_line, printable_excerpt, url_scheme
 
 _NAMING = re.compile(rf"\{{({'|'.join(UNIQUE_PLACEHOLDERS)})(:\w+)*\}}")
 READER_LINKS = {  # links that subscribe with a feed reader; {url}: the feed's URL, percent-encoded; {raw}: as it is
@@ -32,11 +33,11 @@ READER_LINKS = {  # links that subscribe with a feed reader; {url}: the feed's U
 _WITH_SCHEME = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]*:\S+$")
 _MIN_SECRET_LENGTH = 16  # characters
 MAX_COMMAND_LENGTH = 10_000  # characters
+_PORT = re.compile(r"[0-9]{1,5}")
 _STORE_URL = re.compile(r"(s3|gs|az)://(?!.*/\.\.?(/|$))[A-Za-z0-9][A-Za-z0-9._-]*(/[^?#]*)?")
 _STORE_TYPO = re.compile(r"(s3|gs|gcs|az|azure)(:|//)")  # ./s3: is a folder
 _PURGE_REQUEST = re.compile(r"((?P<method>[A-Z]+) )?(?P<url>(https?://|\{raw\})\S*)")  # any other value is a command
 _PURGE_TYPO = re.compile(r"[A-Z]+ \S*\{\w+\}\S*")
-_CRON_FIELD = re.compile(r"[\d*/,A-Za-z-]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +75,7 @@ def _include(value: str) -> str:
     if value.startswith("!") or may_match_articles(value):
         return value
     hint = "; write a pattern for each ending, gitignore has no {a,b}" if "{" in value else ""
-    raise ValueError(f"{value} can match nothing: article files end in {', '.join(SUFFIXES)}{hint}")
+    raise ValueError(f"{printable_excerpt(value)} can match nothing: article files end in {', '.join(SUFFIXES)}{hint}")
 
 
 def _http_url(value: str) -> str:
@@ -139,22 +140,25 @@ def _id_pattern(value: str) -> str:
 def _require_parts(value: str, parts: Sequence[str]) -> None:
     for placeholder in re.findall(r"\{([^{}]*+)[{}]", value):
         part, *spellings = placeholder.split(":")
+        shown = f"{{{printable_excerpt(placeholder)}}}"
         if part not in parts:
-            raise ValueError(f"{{{placeholder}}} is not a placeholder" + did_you_mean(part, parts))
+            raise ValueError(f"{shown} is not a placeholder" + did_you_mean(part, parts))
         for spelling in spellings:
             if spelling not in MODIFIERS:
-                raise ValueError(f"{{{placeholder}}}: {spelling} is not a modifier" + did_you_mean(spelling, MODIFIERS))
+                reason = f"{shown}: {printable_excerpt(spelling)} is not a modifier"
+                raise ValueError(reason + did_you_mean(spelling, MODIFIERS))
 
 
 def _permalinks(value: dict[str, str]) -> dict[str, str]:
     return {folder.strip("/"): pattern for folder, pattern in value.items()}
 
 
-def _cron(value: str) -> str:
-    fields = value.split()
-    if len(fields) != 5 or not all(_CRON_FIELD.fullmatch(field) for field in fields):  # noqa: PLR2004
-        raise ValueError('must have five fields like "*/15 * * * *"')
-    return value
+def _cron(value: Any) -> CronSchedule:
+    if isinstance(value, CronSchedule):
+        return value
+    if not isinstance(value, str):
+        raise ValueError("must be text")  # noqa: TRY004  # pydantic reports a ValueError
+    return parse_cron(value)
 
 
 def _state(value: str) -> str:
@@ -198,14 +202,15 @@ def _purge(value: Any) -> PurgeRequest | tuple[str, ...]:
 def _aliases(value: dict[str, str]) -> dict[str, str]:
     aliases = {unquote(alias): unquote(path) for alias, path in value.items()}
     for alias, path in aliases.items():
+        shown, shown_path = printable_excerpt(alias), printable_excerpt(path)
         if "?" in alias or "#" in alias:
-            raise ValueError(f"{alias} is not a path: a query or fragment can't select a feed")
+            raise ValueError(f"{shown} is not a path: a query or fragment can't select a feed")
         if taken := alias_conflict(alias):
-            raise ValueError(f"{alias} can't be an alias: it is {taken}")
+            raise ValueError(f"{shown} can't be an alias: it is {taken}")
         if path in aliases:
-            raise ValueError(f"{alias} leads to {path}, which is an alias itself")
+            raise ValueError(f"{shown} leads to {shown_path}, which is an alias itself")
         if not any(path.endswith(document) for document in SITE_DOCUMENTS):
-            raise ValueError(f"{alias} leads to {path}, and must lead to an rss.xml, atom.xml or feed.json")
+            raise ValueError(f"{shown} leads to {shown_path}, and must lead to an rss.xml, atom.xml or feed.json")
     return aliases
 
 
@@ -233,7 +238,7 @@ def _rule(value: str) -> str:
     from feeds.core.lint import RULES  # imported only if it is needed
 
     if value not in RULES:
-        raise ValueError(f"{value!r} is not a rule of feeds check" + did_you_mean(value, RULES))
+        raise ValueError(f"'{printable_excerpt(value)}' is not a rule of feeds check" + did_you_mean(value, RULES))
     return value
 
 
@@ -253,7 +258,7 @@ def _readers(value: Any) -> Any:
     links: dict[str, Any] = {known_names.get(str(name).lower(), str(name)): link for name, link in value.items()}
     for name, link in links.items():
         if link in (None, "", False) and name not in READER_LINKS:
-            raise ValueError(f"{name} is not a known reader" + did_you_mean(name, READER_LINKS))
+            raise ValueError(f"{printable_excerpt(name)} is not a known reader" + did_you_mean(name, READER_LINKS))
     return {name: link for name, link in {**READER_LINKS, **links}.items() if link not in (None, "", False)}
 
 
@@ -263,9 +268,20 @@ def _header(value: str) -> str:
     return value
 
 
+def _host(value: str) -> str:
+    value = _text(value)
+    try:
+        value.encode("idna")  # as the socket module does
+    except UnicodeError:
+        raise ValueError("must be the name or the address of a host") from None
+    return value
+
+
 def _address(value: Any) -> NetworkAddress:
     host, _, port = _require_text(value).rpartition(":")
-    if not host or not port.isdecimal() or not 0 < int(port) < 65536:  # noqa: PLR2004
+    if host:
+        _host(host)
+    if not host or not _PORT.fullmatch(port) or not 0 < int(port) < 65536:  # noqa: PLR2004
         raise ValueError("must be an address and a port, like 127.0.0.1:9464")
     return NetworkAddress(host.strip("[]"), int(port))
 
@@ -297,9 +313,10 @@ IdPattern = Annotated[str, AfterValidator(_id_pattern)]
 Archives = Annotated[bool | Literal["all"], BeforeValidator(_archives)]
 Aliases = Annotated[dict[UrlPath, UrlPath], AfterValidator(_aliases)]
 ReaderLinks = Annotated[dict[Text, Annotated[str, AfterValidator(_reader)]], BeforeValidator(_readers)]
+Host = Annotated[str, AfterValidator(_host)]
 Header = Annotated[str, AfterValidator(_header)]
 Address = Annotated[NetworkAddress, PlainValidator(_address)]
-Cron = Annotated[str, AfterValidator(_cron)]
+Cron = Annotated[CronSchedule, PlainValidator(_cron)]
 Command = Annotated[tuple[str, ...], PlainValidator(_command)]
 Secret = Annotated[str, AfterValidator(_secret)]
 ExportPath = Annotated[Path | str, PlainValidator(export_path)]

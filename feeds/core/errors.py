@@ -1,8 +1,10 @@
-"""Exceptions. Each message is one sentence: where, what, and what to do.
+"""Exceptions. Each message is one sentence: where, what, and what to do. It quotes foreign text with escapes.
 
 Every error has the exit code of the command that it ends. No error loses published content: the catalog keeps the last
 good state, and documents are replaced as a whole or not at all.
 """
+
+from feeds.core.text import escape_unprintable
 
 
 class FeedsError(Exception):
@@ -15,6 +17,9 @@ class FeedsError(Exception):
     exit_code = 3
     public_message = "the last run failed"
 
+    def __init__(self, message: str = "") -> None:
+        super().__init__(escape_unprintable(message))
+
 
 class ConfigError(FeedsError):
     """config.yaml or a FEEDS__ variable is invalid; nothing was done (exit code 2). One line for each mistake."""
@@ -23,8 +28,9 @@ class ConfigError(FeedsError):
     public_message = "the configuration has a mistake"
 
     def __init__(self, mistakes: list[str]) -> None:
-        super().__init__("\n".join(mistakes))
-        self.mistakes = mistakes
+        super().__init__()
+        self.mistakes = [escape_unprintable(mistake) for mistake in mistakes]
+        self.args = ("\n".join(self.mistakes),)
 
 
 class UsageError(FeedsError):
@@ -93,7 +99,7 @@ class ArticleError(FeedsError):
 
     def __init__(self, reason: str, line: int = 1) -> None:
         super().__init__(reason)
-        self.reason = reason
+        self.reason = str(self)
         self.line = line
 
 

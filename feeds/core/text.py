@@ -18,7 +18,12 @@ _NOT_IN_HOST = re.compile(r"[\s<>\"{}|\\^`%]")
 _SCHEME = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]*:")
 _MAX_SLUG_BYTES = 200
 _MAX_EXCERPT_CHARACTERS = 80
-_UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
+# control characters, line separators, directional marks, invisible characters (but not the joiners of scripts and
+# emoji), interlinear annotations, surrogates, tags
+_UNPRINTABLE = re.compile(
+    "[\x00-\x1f\x7f-\x9f\xad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f"
+    "\ud800-\udfff\ufeff\ufff9-\ufffb\ufffe\uffff\U000e0000-\U000e007f]"
+)
 _BREAK = re.compile(r"[ 。，、；：！？]")
 _TRAILING_MARKS = ",;:.–—- 。，、；："
 _SAFE_PATH = re.compile(r"[\w-]+(?:[./][\w-]+)*", re.ASCII)
@@ -96,8 +101,15 @@ def truncate(text: str, limit: int) -> str:
 
 
 def escape_unprintable(text: str) -> str:
-    """Return a text with control characters, line breaks and directional marks as backslash escapes."""
+    """Return a text with control characters, line breaks, directional marks and the like as backslash escapes."""
+    if text.isprintable():
+        return text
     return _UNPRINTABLE.sub(lambda match: match[0].encode("unicode_escape").decode("ascii"), text)
+
+
+def printable_excerpt(text: str) -> str:
+    """Return at most the first 80 characters of a text that a message quotes, with unprintable ones as escapes."""
+    return excerpt(escape_unprintable(text))
 
 
 def _grapheme_start(text: str, position: int) -> int:

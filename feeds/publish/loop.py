@@ -20,14 +20,14 @@ from feeds.catalog import Catalog, Failures
 from feeds.content import Folder, WatchMode
 from feeds.core.errors import CatalogError, ContentFolderMissing, FeedsError, NotLeader, TaskFailed
 from feeds.hooks import HookCommand
-from feeds.publish.cron import Trigger, parse_cron
+from feeds.publish.cron import Trigger, create_trigger
 from feeds.publish.leader_election import LeaderElection
 from feeds.publish.observer import CancelToken, PublishObserver
 from feeds.publish.publisher import Publisher
 from feeds.publish.scan import ScanInterrupted
 from feeds.publish.scan_queue import ScanQueue
 
-__all__ = ["PublishLoop", "Trigger", "parse_cron"]
+__all__ = ["PublishLoop", "Trigger", "create_trigger"]
 
 _LOG = logging.getLogger(__name__)
 logging.getLogger("apscheduler").setLevel(logging.ERROR)  # `Failures` reports a run that waits for a database

@@ -18,7 +18,7 @@ from feeds.core.parse import dates, keys, values
 from feeds.core.parse.frontmatter import FrontMatter, placeholder_reason
 from feeds.core.parse.keys import canonical_key
 from feeds.core.parse.media import media_type
-from feeds.core.text import one_line
+from feeds.core.text import escape_unprintable, one_line
 
 T = TypeVar("T")
 AuthorProfiles = Mapping[str, Mapping[str, Any]]  # of authors.yml: profile by author key; values by canonical key
@@ -426,7 +426,7 @@ class FrontMatterFields:
         self._warn(key, f"{reason}; it is ignored")
 
     def _warn(self, key: str, message: str, rule: str = "unusable-value") -> None:
-        self.warnings.append(ArticleWarning(self._line_of_key(key), rule, f"{key}: {message}"))
+        self.warnings.append(ArticleWarning(self._line_of_key(key), rule, escape_unprintable(f"{key}: {message}")))
 
     def _line_of_key(self, key: str) -> int:
         return self._line_of(key.partition(".")[0])  # for a key in a container, the line of the container

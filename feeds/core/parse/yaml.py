@@ -17,6 +17,7 @@ from typing import Any
 import yaml
 
 from feeds.core.errors import ArticleError
+from feeds.core.text import printable_excerpt
 
 _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the C parser, if the wheel has it, is 10 times faster
 _MAX_DEPTH = 50  # levels of nesting
@@ -158,9 +159,9 @@ def _node(event: Any, events: Iterator[Any], depth: int, key: Any = None) -> Nod
         *((key.start_mark.line + 1, key.start_mark.column + 1) if key else ()),
     )
     if isinstance(event, yaml.AliasEvent):
-        raise _error(f"*{event.anchor}: aliases are not supported; repeat the value", event)
-    if event.tag not in (None, "!", *_HARMLESS_TAGS):
-        raise _error(f"the tag {event.tag} is not supported; remove it", event)
+        raise _error(f"*{printable_excerpt(str(event.anchor))}: aliases are not supported; repeat the value", event)
+    if event.tag and event.tag not in ("!", *_HARMLESS_TAGS):
+        raise _error(f"the tag {printable_excerpt(event.tag)} is not supported; remove it", event)
     if depth > _MAX_DEPTH:
         raise _error(f"nested deeper than {_MAX_DEPTH} levels", event)
     if isinstance(event, yaml.ScalarEvent):
@@ -178,7 +179,7 @@ def _node(event: Any, events: Iterator[Any], depth: int, key: Any = None) -> Nod
         node = _node(next(events), events, depth + 1, key)
         earlier = entries.setdefault(key.value, node)
         if earlier is not node and earlier.to_value() != node.to_value():
-            raise _error(f"{key.value}: duplicate key", key)
+            raise _error(f"{printable_excerpt(key.value)}: duplicate key", key)
     return Node(entries, *position)
 
 
