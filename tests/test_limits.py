@@ -260,7 +260,7 @@ def test_a_polled_document_ends_a_pause(monkeypatch):
 
 
 def test_files_that_are_being_sent_are_counted(tmp_path, monkeypatch):
-    """Only open files below the folder count, and those that the server is about to open."""
+    """Open files below the folder count, those that the server is about to open, and those that are being looked for."""
     if not Path("/proc/self/fd").exists():
         pytest.skip("the system has no list of open files")
     monkeypatch.setattr(file_transfers, "_COUNT_INTERVAL_S", 0.0)
@@ -269,14 +269,22 @@ def test_files_that_are_being_sent_are_counted(tmp_path, monkeypatch):
     for name in ("content/a.png", "content/b.png", "contents.png"):
         (tmp_path / name).write_bytes(b"x")
     transfers = FileTransfers(folder, 2)
+
+    def may_start():
+        with transfers.request() as allowed:
+            return allowed
+
     with (tmp_path / "contents.png").open(), (folder / "a.png").open():
-        assert not transfers.is_full()
+        assert may_start()
+        with transfers.request() as allowed:
+            assert allowed
+            assert not may_start()
         with (folder / "b.png").open():
-            assert transfers.is_full()
-        assert not transfers.is_full()
+            assert not may_start()
+        assert may_start()
         monkeypatch.setattr(file_transfers, "_COUNT_INTERVAL_S", 3600.0)
         transfers.note_start()
-        assert transfers.is_full()
+        assert not may_start()
 
 
 @pytest.mark.integration

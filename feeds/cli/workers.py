@@ -90,6 +90,7 @@ class Workers(MPServer):
             interface=Interfaces.RSGI,
             workers=count,
             runtime_mode=RuntimeModes.mt,
+            runtime_threads=2,
             http=HTTPModes.http1,
             http1_settings=HTTP1Settings(header_read_timeout=_HEADER_TIMEOUT_MS, max_buffer_size=_MAX_HEADER_BYTES),
             backpressure=_MAX_CONNECTIONS,

@@ -74,7 +74,7 @@ class Application:
         except WouldBlock as error:
             response = await self._respond_later(request, error.pool)
         if response is None:
-            response = await self._flask_response(request, scope, protocol)
+            response = await self._file_or_flask_response(request, scope, protocol)
         _send(protocol, response, is_head=request.method == "HEAD")
 
     async def _respond_later(self, request: RsgiRequest, pool: str) -> Response | None:
@@ -90,22 +90,29 @@ class Application:
         except PoolFull:
             return middleware.too_busy(request)
 
+    async def _file_or_flask_response(self, request: RsgiRequest, scope: Any, protocol: Any) -> Response:
+        """Return Flask's response, or 503 if the request is for a file and too many are being sent."""
+        if not media_type(request.path):
+            return await self._flask_response(request, scope, protocol)
+        with self._file_transfers.request() as may_start:
+            if not may_start:
+                return self._middleware.too_busy(request)
+            response = await self._flask_response(request, scope, protocol)
+            if response.file is not None:
+                self._file_transfers.note_start()
+            return response
+
     async def _flask_response(self, request: RsgiRequest, scope: Any, protocol: Any) -> Response:
-        if media_type(request.path) and self._file_transfers.is_full():
-            return self._middleware.too_busy(request)
         environ = wsgi_environ(scope)
         has_body = request.method == "POST" and request.path in _PATHS_WITH_BODIES
         try:
             async with self._body(environ, protocol) if has_body else contextlib.nullcontext():
                 complete_environ(environ)
-                response = await self._pools.run("other", lambda: self._middleware.flask_response(request, environ))
+                return await self._pools.run("other", lambda: self._middleware.flask_response(request, environ))
         except PoolFull:
             return self._middleware.too_busy(request)
         except TimeoutError:
             return self._middleware.body_timeout(request)
-        if response.file is not None:
-            self._file_transfers.note_start()
-        return response
 
     @contextlib.asynccontextmanager
     async def _body(self, environ: WSGIEnvironment, protocol: Any) -> AsyncIterator[None]:
