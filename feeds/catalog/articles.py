@@ -247,6 +247,6 @@ class ArticleWriter(ArticleReader, EntryWriter):
         return old.id  # type: ignore[no-any-return]
 
 
-def is_visible(*, live: bool) -> sa.ColumnElement[bool]:
+def is_live_or_has_file(*, live: bool) -> sa.ColumnElement[bool]:
     """Return the condition: a live article, or without `live`, any whose file is there."""
     return t.articles.c.live.is_(True) if live else t.articles.c.deleted.is_(False)

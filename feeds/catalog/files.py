@@ -117,7 +117,7 @@ class FileWriter(FileReader, WriteAccess):
                 update.values(deleted=True, rejection=None, rejection_line=None, inode=0, mtime_ns=0, pending=QUEUED)
             )
 
-    def free_path(self, key: int) -> None:
+    def give_up_path(self, key: int) -> None:
         """Remove the path of an article, for another whose file is there now. Delete it if it never was good."""
         self._connection.execute(t.articles.delete().where(t.articles.c.key == key, t.articles.c.hash.is_(None)))
         self._update(key, {"path": f"/{key}", "deleted": True, "pending": QUEUED})  # no file's path begins with "/"

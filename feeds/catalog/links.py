@@ -12,7 +12,7 @@ from pydantic_core import from_json, to_json
 
 from feeds.catalog import schema as t
 from feeds.catalog.access import ReadAccess, WriteAccess
-from feeds.catalog.articles import is_visible
+from feeds.catalog.articles import is_live_or_has_file
 from feeds.core.article_files import SUFFIXES
 from feeds.core.parse.links import file_target
 
@@ -79,7 +79,7 @@ class LinkReader(ReadAccess):
     def is_linked(self, target: str, *, live: bool) -> bool:
         """Return whether a live article, or any, has a link with a target."""
         chosen = sa.select(t.links.c.article).join(t.articles, t.articles.c.key == t.links.c.article)
-        chosen = chosen.where(t.links.c.target == target, is_visible(live=live)).limit(1)
+        chosen = chosen.where(t.links.c.target == target, is_live_or_has_file(live=live)).limit(1)
         return self._connection.execute(chosen).scalar() is not None
 
     def is_of_draft(self, path: str) -> bool:

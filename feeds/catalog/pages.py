@@ -1,7 +1,7 @@
 """HTML pages of articles: the article at a path, and the articles whose pages have the same address.
 
 The path of a page is a column of `articles`; `core/permalinks.py` builds it. Which of two articles keeps an address:
-`publish/addresses.py`.
+`publish/page_conflicts.py`.
 """
 
 from collections.abc import Iterable, Sequence
@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from feeds.catalog import schema as t
 from feeds.catalog.access import ReadAccess
-from feeds.catalog.articles import is_visible
+from feeds.catalog.articles import is_live_or_has_file
 from feeds.catalog.entries import CONTENT_HASH, RECORDS, EntryRecord, entry_record
 
 
@@ -60,7 +60,7 @@ class PageReader(ReadAccess):
 
         Only live articles count, or without `live`, all whose files are there.
         """
-        chosen = RECORDS.where(t.articles.c.page == path, is_visible(live=live))
+        chosen = RECORDS.where(t.articles.c.page == path, is_live_or_has_file(live=live))
         first = chosen.order_by(t.articles.c.published, t.articles.c.id.nulls_first()).limit(1)
         row = self._connection.execute(first).one_or_none()
         return entry_record(row) if row else None
@@ -68,7 +68,7 @@ class PageReader(ReadAccess):
     def paths_by_page(self, pages: Sequence[str], *, live: bool) -> dict[str, str]:
         """Return the paths of the files of articles by their pages; only of live articles, or of all."""
         a = t.articles.c
-        chosen = sa.select(a.page, a.path).where(a.page.in_(pages), is_visible(live=live))
+        chosen = sa.select(a.page, a.path).where(a.page.in_(pages), is_live_or_has_file(live=live))
         latest_first = chosen.order_by(a.published.desc(), a.id.desc().nulls_last())  # the earliest one wins
         return {row.page: row.path for row in self._connection.execute(latest_first)}
 

@@ -11,7 +11,7 @@ from typing import Literal, NamedTuple
 from feeds import config, pages
 from feeds.catalog import Catalog
 from feeds.content import Folder
-from feeds.content.page_bundle import PublicFiles
+from feeds.content.public_files import PublicFiles
 from feeds.core import paths, syndication
 from feeds.core.article_files import has_own_folder
 from feeds.core.model import FeedState
@@ -115,13 +115,13 @@ class SitePages:
                 if has_own_folder(source):
                     with_folder.append((page, source))
         for page, source in with_folder:
-            yield from self._sibling_files(page, source)
+            yield from self._files_of_article(page, source)
         for name in self._documents.list_linked_files():
             yield from self._file_on_disk(f"/{name}", self._content.find(name))
             if self._content.is_unreadable(name):
                 self.unreadable.append(f"/{name}")
 
-    def _sibling_files(self, page: str, source: str) -> Iterator[ExportFile]:
+    def _files_of_article(self, page: str, source: str) -> Iterator[ExportFile]:
         """Yield the files beside an article."""
         folder = paths.folder_of_page(page)
         names, unreadable = self._content.list_own_folder(source)

@@ -128,7 +128,7 @@ class Guard:
         return {key: change for key, change in changes.items() if since <= change.at <= self._moment}
 
 
-def add_up_changes(catalog: CatalogWriter, now: datetime) -> None:
+def start_accumulating(catalog: CatalogWriter, now: datetime) -> None:
     """After a stopped run: keep counting its changes, and those of the minutes before it, in the runs that follow."""
     if catalog.state.guard_held_since is None:
         catalog.state.guard_held_since = to_microseconds(now - _WINDOW)

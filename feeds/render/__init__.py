@@ -141,7 +141,7 @@ class Documents(Generic[T]):
             path, cached, lambda: self._render(document_path, path, priority), priority, newest=newest
         )
 
-    def get_validators(self, path: str, wait_policy: WaitPolicy = WaitPolicy.RENDER) -> T | None:
+    def get_current(self, path: str, wait_policy: WaitPolicy = WaitPolicy.RENDER) -> T | None:
         """Return the current version of a document, perhaps without its body, if that is cached; else None.
 
         A conditional request needs no body. Many more documents are cached without a body than with one, so this
@@ -152,7 +152,7 @@ class Documents(Generic[T]):
         if cached is not None:
             return cached.value if cached.outdated_since is None else None
         document_path = DocumentPath.parse(path)
-        return self._cache.get_validators(document_path) if document_path else None
+        return self._cache.get_without_body(document_path) if document_path else None
 
     def delta(self, path: str, digests: Sequence[str], wait_policy: WaitPolicy = WaitPolicy.RENDER) -> T | None:
         """Return a live document without the entries that an earlier version of it has (RFC 3229).

@@ -42,7 +42,7 @@ class PublishedFeeds(NamedTuple):
     changed: datetime
 
 
-class SiblingFile(NamedTuple):
+class FileOfArticle(NamedTuple):
     """A file beside an article: the path of the article's file, and the file's path in the article's folder."""
 
     article_path: str
@@ -121,7 +121,7 @@ class PageQueries:
         entry = self._executor.run(key, lambda: self._renderer.render_entry(record, for_page=True))
         return ArticlePage(entry, feeds, changed)
 
-    def sibling_file(self, path: str, *, live: bool) -> SiblingFile | None:
+    def file_of_article(self, path: str, *, live: bool) -> FileOfArticle | None:
         """Return the file beside an article that may be at a path; `live`: of published articles only."""
         parts = path.split("/")[1:]
         names = dict[str, str]()
@@ -132,7 +132,7 @@ class PageQueries:
             }
         with self._reading() as catalog:
             files = catalog.paths_by_page(list(names), live=live)
-        return next((SiblingFile(files[page], name) for page, name in names.items() if page in files), None)
+        return next((FileOfArticle(files[page], name) for page, name in names.items() if page in files), None)
 
     def is_linked(self, path: str, *, live: bool) -> bool:
         """Return whether an article links to a file below the content folder; `live`: a published article."""

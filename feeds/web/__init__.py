@@ -19,7 +19,7 @@ from feeds import config
 from feeds.catalog import Catalog, Failures
 from feeds.catalog.failures import SharedMemory
 from feeds.content import Folder
-from feeds.content.page_bundle import PublicFiles
+from feeds.content.public_files import PublicFiles
 from feeds.core import policy
 from feeds.core.model import Document
 from feeds.pages import STATIC_FOLDER, PageRenderer

@@ -176,7 +176,7 @@ class DocumentMiddleware:
         self, path: str, request: Request, wait_policy: WaitPolicy, *, newest: bool
     ) -> CachedResponse | None:
         if request.is_conditional:
-            cached = self._documents.get_validators(path, wait_policy)
+            cached = self._documents.get_current(path, wait_policy)
             if cached is not None and (cached.document.body or self._is_unchanged(cached, request)):
                 return cached
         return self._documents.get(path, newest=newest, wait_policy=wait_policy)

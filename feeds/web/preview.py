@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 from werkzeug.wrappers import Request, Response
 
 from feeds.catalog import Catalog
-from feeds.content.page_bundle import PublicFiles
+from feeds.content.public_files import PublicFiles
 from feeds.core.lint import Lint, Problem
 from feeds.core.model import Article, Site
 from feeds.pages import MEDIA_TYPE, align_cells, templates, text_direction

@@ -7,7 +7,7 @@ from flask import Flask, request, send_file
 from werkzeug.exceptions import HTTPException, NotFound
 from werkzeug.wrappers import Response
 
-from feeds.content.page_bundle import PublicFiles
+from feeds.content.public_files import PublicFiles
 from feeds.core import policy
 from feeds.core.errors import FeedsError
 from feeds.core.parse.media import media_type
@@ -63,7 +63,7 @@ def _add_file_routes(
     def send_article_file(path: str) -> Response:
         live = preview is None or not preview.is_authorized(request)
         url_path = f"/{path}"
-        sibling = documents.page_queries.sibling_file(url_path, live=live) if media_type(path) else None
+        sibling = documents.page_queries.file_of_article(url_path, live=live) if media_type(path) else None
         file = files.find_in_own_folder(*sibling, url_path) if sibling else None
         if file is None and (file := files.find(path)) and not documents.page_queries.is_linked(path, live=live):
             file = None  # a file that no article refers to is not public

@@ -36,7 +36,7 @@ _LANGUAGES = {
 }  # fmt: skip
 
 
-class Companions:
+class RelatedFiles:
     """Reads the files that complete articles. Caches each authors.yml until `clear`."""
 
     def __init__(self, root: Path, site: Site) -> None:

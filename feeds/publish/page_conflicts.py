@@ -15,7 +15,7 @@ _PAGE_ROWS = 5_000  # articles that are compared together
 Claims = dict[str, list[PageClaim]]  # by page, or by the file of a page
 
 
-class Addresses:
+class PageConflicts:
     """Finds the articles that are rejected because another article has their address."""
 
     def __init__(self, catalog: CatalogWriter, site: Site, moment: int) -> None:
