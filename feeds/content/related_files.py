@@ -1,4 +1,4 @@
-"""Files that complete articles: authors.yml, enclosures, attachments, and the same article in other languages."""
+"""Reads files that complete articles: authors.yml, enclosures, attachments, the same article in other languages."""
 
 import hashlib
 import json

@@ -105,7 +105,7 @@ class SitePages:
 
     def _pages_of_articles(self) -> Iterator[ExportFile]:
         """Yield the pages of articles, and the files of articles whose paths no page has."""
-        with_folder: list[tuple[str, str]] = []  # (page, article's file) of articles with a folder of files
+        with_folder: list[tuple[str, str]] = []  # (page, article's file) of articles with a folder of their own
         templates_digest = self._page_settings[-1]
         for page, source, digest in self._documents.list_article_pages():
             path = paths.file_of_page(page)
@@ -122,7 +122,7 @@ class SitePages:
                 self.unreadable.append(f"/{name}")
 
     def _files_of_article(self, page: str, source: str) -> Iterator[ExportFile]:
-        """Yield the files beside an article."""
+        """Yield the files of an article in its own folder."""
         folder = paths.folder_of_page(page)
         names, unreadable = self._content.list_own_folder(source)
         self.unreadable += [folder if inside == "." else f"{folder}{inside}/" for inside in unreadable]

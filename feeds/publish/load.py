@@ -35,7 +35,7 @@ class ArticleLoader:
         self._related_files = RelatedFiles(folder.root, site)
 
     def forget(self) -> None:
-        """Clear the cache of files beside articles."""
+        """Clear the cache of files that complete articles."""
         self._related_files.clear()
 
     def load(self, changed: ChangedFile) -> ParseResult:

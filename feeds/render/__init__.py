@@ -142,10 +142,10 @@ class Documents(Generic[T]):
         )
 
     def get_current(self, path: str, wait_policy: WaitPolicy = WaitPolicy.RENDER) -> T | None:
-        """Return the current version of a document, perhaps without its body, if that is cached; else None.
+        """Return the current version of a document if it is cached, perhaps without its body; else None.
 
-        A conditional request needs no body. Many more documents are cached without a body than with one, so this
-        answers most polls. Raise `WouldBlock` if the result takes longer than `wait_policy` allows.
+        A conditional request needs no body. Many more documents are cached without their bodies than with them, so this
+        method answers most polls. Raise `WouldBlock` if the result takes longer than `wait_policy` allows.
         """
         self.revision_watcher.poll(wait_policy)
         cached = self._cache.get(path)
@@ -215,7 +215,10 @@ class Documents(Generic[T]):
         *,
         newest: bool = False,
     ) -> T | None:
-        """Queue a render; return the last version if that was current a moment ago, else wait for the render."""
+        """Queue a render. Return the last version if it was current a moment ago, else wait for the render.
+
+        If `newest` is true, wait in any case.
+        """
 
         def job() -> T | None:
             cached = self._cache.get(key)
@@ -261,8 +264,8 @@ class Documents(Generic[T]):
             raise
         self._versions.record(document_path, rendered, state, min(self.site.limit, state.entries))
         entry = self._cache_entry(document_path, rendered.document, state)
-        validators = self._transform(replace(rendered.document, body=b""))
-        self._cache.put(path, entry, revision, validators)
+        without_body = self._transform(replace(rendered.document, body=b""))
+        self._cache.put(path, entry, revision, without_body)
         self._on_rendered(time.perf_counter() - started)
         return entry.value
 
