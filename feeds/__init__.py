@@ -1,6 +1,9 @@
 """Publishes a folder of Markdown articles as RSS 2.0, Atom 1.0 and JSON Feed 1.1.
 
 Importing the package is cheap: it imports none of its modules. docs/architecture.md explains them.
+
+Imports go downwards only: cli → web, export, publish, migrate → pages, stats → render → catalog, content, config,
+hooks, parallel, logs → compression → core. Packages between the same two arrows don't import each other.
 """
 
 __version__ = "0.1.0"

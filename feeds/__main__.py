@@ -1,4 +1,4 @@
-"""Run `python -m feeds`, the same program as the console script."""
+"""Runs the command line: `python -m feeds` is the same program as the console script."""
 
 from feeds.cli import main
 

@@ -1,4 +1,4 @@
-"""The catalog remembers what it was given, whole, and says in a sentence when it can't."""
+"""The catalog stores and returns values exactly, and reports each error in one sentence."""
 
 import contextlib
 import gc
@@ -59,7 +59,7 @@ FULL = Article(
 
 
 def keep(writer, article, hash_="hash"):
-    """Keep an article as a run does, and give its key."""
+    """Store an article as a run does, and return its key."""
     writer.stage(
         [LoadedArticle.of(article, FileStamp(1, 2, 3), hash_, f"tag:{article.path}", [], None)], as_articles=False
     )
@@ -72,19 +72,19 @@ def keep(writer, article, hash_="hash"):
     "article", [FULL, Article(path="a.md", name="a", title="", published=DAY, updated=DAY, body="", slug="a")]
 )
 def test_an_article_is_kept_whole(article):
-    """Every field of an article comes back as it was, dates with their zone and microseconds."""
+    """Every field of an article is restored as it was stored, dates with their zone and microseconds."""
     assert unpack_article(pack_article(article)) == article
 
 
 @given(st.datetimes(timezones=st.just(UTC)))
 def test_moments_are_exact(when):
-    """Every moment from year 1 to 9999 is kept to the microsecond, and in order."""
+    """Every moment from year 1 to 9999 is stored to the microsecond."""
     assert from_microseconds(to_microseconds(when)) == when
 
 
 @both
 def test_a_failed_transaction_leaves_nothing(state):
-    """What is written before an exception is not there after it."""
+    """Nothing of a transaction that raises an exception is stored."""
     catalog = Catalog(state)
     catalog.create()
     with pytest.raises(ZeroDivisionError), catalog.write_transaction() as writer:
@@ -98,7 +98,7 @@ def test_a_failed_transaction_leaves_nothing(state):
 
 @both
 def test_readers_see_one_revision(state):
-    """Who began to read goes on seeing what was there, whatever is committed meanwhile."""
+    """A read transaction sees the state at its beginning, whatever is committed meanwhile."""
     catalog = Catalog(state)
     catalog.create()
     with catalog.read_transaction() as reader:
@@ -124,8 +124,8 @@ def test_a_reader_has_no_changes(state):
 
 
 @both
-def test_the_last_run_is_remembered(state):
-    """The last regeneration is there for `status` and `/healthz`."""
+def test_the_last_run_is_stored(state):
+    """The last run is stored for `status` and `/healthz`."""
     catalog = Catalog(state)
     catalog.create()
     with catalog.write_transaction() as writer:
@@ -138,7 +138,7 @@ def test_the_last_run_is_remembered(state):
 
 @both
 def test_files_are_found_by_the_articles_that_refer_to_them(site):
-    """Each database says whether a live article, or any, refers to a file, and lists the files of live articles by path."""
+    """Each database finds whether a live article, or any, refers to a file, and lists the files of live articles by path."""
     site.configure(site={"pages": True})
     site.article("a.md", "![x](x.png) ![y](y.png) [b](b.md)", title="A")
     site.article("b.md", "![x](x.png)", title="B")
@@ -159,7 +159,7 @@ def test_files_are_found_by_the_articles_that_refer_to_them(site):
 
 @both
 def test_articles_are_found_by_their_pages(site):
-    """Each database gives the same answers about pages, drafts and what is scheduled; of two on one page there is the first."""
+    """Each database finds articles by page, drafts and scheduled articles; of two articles with one page, the first."""
     site.configure(site={"pages": True}, content={"permalink": "/{slug}/"})
     site.article("b.md", "Second.", title="B", slug="s", date="2026-05-02")
     site.article("a.md", "First.", title="A", slug="s", date="2026-05-01")
@@ -197,8 +197,8 @@ def test_articles_are_found_by_their_pages(site):
 
 
 @both
-def test_versions_of_documents_are_remembered(state):
-    """Of each document the last versions are known by their digests, and the latest of some that are asked for."""
+def test_versions_of_documents_are_stored(state):
+    """The last versions of each document are found by their digests; of several given digests, the latest version."""
     catalog = Catalog(state)
     catalog.create()
     made = [DocumentVersion("/rss.xml", f"d{n}", n, n, 0, DAY.astimezone(UTC)) for n in range(1, 5)]
@@ -212,8 +212,8 @@ def test_versions_of_documents_are_remembered(state):
 
 
 @both
-def test_a_regeneration_can_be_asked_for(state):
-    """Each request is counted, so that whoever publishes sees a new one."""
+def test_a_run_can_be_requested(state):
+    """Each request for a run is counted, so that the publisher notices a new one."""
     catalog = Catalog(state)
     catalog.create()
     for asked in range(3):
@@ -224,7 +224,7 @@ def test_a_regeneration_can_be_asked_for(state):
 
 
 def taken(leadership):
-    """Take the lead, as soon as the database knows that nobody has it; return whether that was within two minutes."""
+    """Acquire the leader lock as soon as the database has released it; fail after two minutes."""
     return eventually(leadership.acquire)
 
 
@@ -240,7 +240,7 @@ def catalogs(state):
 
 @both
 def test_one_publisher_leads(catalogs):
-    """One of two publishers leads; the other does when that one gives up, and not before."""
+    """One of two publishers leads; the other can lead after the first has released the lock, and not before."""
     first, second = (catalog.leader_lock() for catalog in catalogs)
     with contextlib.ExitStack() as at_the_end:
         at_the_end.callback(first.release)
@@ -257,7 +257,7 @@ def test_one_publisher_leads(catalogs):
 
 
 @pytest.mark.databases("postgres")
-def test_who_leads_next_ends_the_run_of_who_led(catalogs):
+def test_a_new_leader_ends_the_run_of_the_previous_one(catalogs):
     """A run whose publisher no longer leads loses its lock to the next leader, and commits nothing more."""
     first, second = (catalog.leader_lock() for catalog in catalogs)
     assert first.acquire()
@@ -275,8 +275,8 @@ def test_who_leads_next_ends_the_run_of_who_led(catalogs):
 
 
 @pytest.mark.databases("postgres")
-def test_who_listens_is_told_of_a_revision(catalogs):
-    """Who waits for a revision goes on when another connection commits one, long before its time is up."""
+def test_a_commit_wakes_a_listener(catalogs):
+    """A thread that waits for a revision continues when another connection commits one, long before its timeout."""
     with catalogs[0].listen_for_revisions() as wait:
         began = time.monotonic()
         with catalogs[1].write_transaction() as writer:
@@ -286,8 +286,8 @@ def test_who_listens_is_told_of_a_revision(catalogs):
 
 
 @both
-def test_only_one_that_is_gone_is_taken_for_another(state):
-    """A vanished article is found again by its slug, but never guessed among several."""
+def test_a_deleted_article_is_found_by_its_slug(state):
+    """A deleted article is found by its slug, unless several have the slug."""
     catalog = Catalog(state)
     catalog.create()
     with catalog.write_transaction() as writer:
@@ -300,8 +300,8 @@ def test_only_one_that_is_gone_is_taken_for_another(state):
     catalog.close()
 
 
-def test_where_a_file_is_in_the_archive_does_not_matter(state):
-    """What is known of the last of many files, or of those after it, takes no more steps than of the first."""
+def test_queries_take_the_same_time_for_all_paths(state):
+    """A query for the last of many files, or for the files after a path, takes about as many steps as for the first."""
     catalog = Catalog(state)
     catalog.create()
     articles = [replace(FULL, path=f"{place}/{number:03}.md", id=None) for place in "abc" for number in range(200)]
@@ -331,8 +331,8 @@ def test_where_a_file_is_in_the_archive_does_not_matter(state):
         raw.set_progress_handler(None, 1)
 
 
-def test_what_is_no_catalog_is_said_in_a_sentence(tmp_path):
-    """A foreign file, a foreign database, a newer catalog and a folder that can't be made are named, not stepped on."""
+def test_what_is_no_catalog_is_reported(tmp_path):
+    """A foreign file or database, a newer catalog and a folder that can't be created are reported and left unchanged."""
     garbage = tmp_path / "garbage.db"
     garbage.write_bytes(b"not a database" * 100)
     foreign = tmp_path / "foreign.db"
@@ -360,7 +360,7 @@ def test_what_is_no_catalog_is_said_in_a_sentence(tmp_path):
 
 
 def tables(file):
-    """Give the columns of each table, whether each may be null, and the indexes."""
+    """Return the columns of each table, whether each may be null, and the indexes."""
     with contextlib.closing(sqlite3.connect(file)) as raw:
         names = [name for (name,) in raw.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
         indexes = set(raw.execute("SELECT name, sql FROM sqlite_master WHERE type = 'index'"))
@@ -381,8 +381,8 @@ def test_a_recovery_continues_after_a_migration(state):
 
 
 @pytest.mark.parametrize("version", range(1, SCHEMA))
-def test_a_catalog_of_an_earlier_version_is_brought_up(site, version, tmp_path):
-    """A catalog as an earlier version made it gets this one's tables, and keeps ids, last good versions and stamps."""
+def test_a_catalog_of_an_earlier_version_is_migrated(site, version, tmp_path):
+    """A catalog of each earlier version is migrated, and keeps its ids, last good versions and stamps."""
     old = Path(__file__).parent / "catalogs" / f"{version}.sql"
     file = site.config.catalog
     file.parent.mkdir()
@@ -440,8 +440,8 @@ def test_tables_of_an_earlier_version_are_renamed(state):
 
 
 @both
-def test_places_of_an_earlier_version_are_brought_up(site):
-    """An article's feeds were lists of pairs before schema 8: whichever database has them, nothing published changes."""
+def test_feeds_of_articles_of_an_earlier_version_are_migrated(site):
+    """The feeds of an article, lists of pairs before schema 8, are migrated in each database; nothing published changes."""
     for number in range(4):
         site.article(f"{number}.md", title=f"T{number}", category='X "y"', tags=["t", "u"][: number % 3])
     site.publish()
@@ -503,7 +503,7 @@ DAMAGE = {
 
 
 def damage(site, how):
-    """Damage a catalog that nobody has open."""
+    """Damage the file of a catalog after its connections are closed; return the damaged bytes."""
     site.close()
     file = site.config.catalog
     with contextlib.closing(sqlite3.connect(file)) as raw:
@@ -514,8 +514,8 @@ def damage(site, how):
 
 
 @pytest.mark.parametrize("how", DAMAGE)
-def test_a_damaged_catalog_is_kept_aside_and_made_anew(site, how):
-    """Whatever is wrong with it, one sentence says so, it is kept, and the feeds are as before, with the same ids."""
+def test_a_damaged_catalog_is_moved_aside_and_replaced(site, how):
+    """A damaged catalog is reported in one sentence and kept; the new one has the same ids, and feeds stay the same."""
     for number in range(60):
         site.article(f"{number}.md", title=f"T{number}", category=f"c{number % 7}")
     assert site.run("build").returncode == 0
@@ -541,7 +541,7 @@ def exported(site):
 
 
 def test_ids_that_are_nowhere_else_are_saved(site):
-    """An article that was renamed and edited since its id was minted keeps that id through damage to the catalog."""
+    """The id of an article that was renamed and edited is only in the catalog; it is saved from a damaged one."""
     site.article("a.md", title="a")
     for number in range(200):
         site.article(f"other-{number}.md", "Words. " * 100, title=f"T{number}")
@@ -575,7 +575,7 @@ def test_ids_that_are_nowhere_else_are_saved(site):
 
 @pytest.mark.parametrize("version", range(3, SCHEMA))
 def test_ids_of_an_earlier_version_are_saved(tmp_path, version):
-    """A damaged catalog that an earlier version wrote gives its ids, published articles and feeds to a new one."""
+    """The ids, published articles and feeds of a damaged catalog of an earlier version are saved in a new one."""
     file = tmp_path / "catalog.db"
     with contextlib.closing(sqlite3.connect(file)) as raw:
         raw.executescript((Path(__file__).parent / "catalogs" / f"{version}.sql").read_text("utf-8"))
@@ -595,7 +595,7 @@ def test_ids_of_an_earlier_version_are_saved(tmp_path, version):
 
 
 def test_a_foreign_database_is_kept_aside(site):
-    """A database of another program at `state` is renamed, whole, and said; a newer version's catalog is left alone."""
+    """A database of another program at `state` is moved aside unchanged and reported; a newer catalog is left unchanged."""
     site.article("a.md", title="a")
     file = site.config.catalog
     file.parent.mkdir()
@@ -643,7 +643,7 @@ def open_files(folder):
 
 @both
 def test_a_run_goes_on_although_a_worker_wrote_meanwhile(site):
-    """What a web worker writes between a run's reads and its writes does not make it fail."""
+    """A run doesn't fail if a worker writes between the reads and the writes of the run."""
     site.article("a.md", title="a")
     site.publish()
     catalog, other = site.catalog, site.catalog
@@ -668,7 +668,7 @@ def test_a_run_goes_on_although_a_worker_wrote_meanwhile(site):
 
 @pytest.mark.parametrize("how", ["damaged", "taken away"])
 def test_neither_catalog_nor_articles(site, how):
-    """A lost catalog beside an empty folder, as when volumes are not mounted, empties no exported tree unasked."""
+    """Without catalog and articles, as if volumes are not mounted, no entry is removed from the export without --accept."""
     for number in range(8):
         site.article(f"{number}.md", title=f"T{number}")
     assert site.run("build").returncode == 0
@@ -696,7 +696,7 @@ def test_neither_catalog_nor_articles(site, how):
 
 
 def test_the_last_entry_may_become_a_draft(site):
-    """With a catalog that knows what was published, whoever unpublishes the last entry need accept nothing."""
+    """If the catalog knows the published articles, the last entry can become a draft without --accept."""
     site.article("a.md", title="a")
     assert site.run("build").returncode == 0
     site.article("a.md", title="a", draft=True)
@@ -705,7 +705,7 @@ def test_the_last_entry_may_become_a_draft(site):
 
 
 def test_the_guard_outlives_damage(site, monkeypatch):
-    """After damage the guard knows what was published; while it stops, no worker gives out anything less than that."""
+    """After damage the guard still knows what was published; while it stops runs, no worker serves documents with less."""
     monkeypatch.setattr(queue, "_RENDER_TIMEOUT_S", 60)  # seconds: the machine may be busy
     monkeypatch.setattr(revision_watcher, "_POLL_INTERVAL_S", 0)
     for number in range(200):
@@ -745,8 +745,8 @@ def test_the_guard_outlives_damage(site, monkeypatch):
     assert site.documents() == before
 
 
-def test_commands_that_only_look_bring_nothing_up(site):
-    """Beside a catalog of an earlier version they say who brings it up, and leave it as it is."""
+def test_commands_that_only_read_migrate_nothing(site):
+    """Commands that only read report a catalog of an earlier version, name the commands that migrate it, and change nothing."""
     file = site.config.catalog
     file.parent.mkdir()
     with contextlib.closing(sqlite3.connect(file)) as raw:
@@ -759,8 +759,8 @@ def test_commands_that_only_look_bring_nothing_up(site):
     assert file.read_bytes() == before
 
 
-def test_a_write_ahead_log_that_is_left_never_meets_a_new_catalog(site):
-    """Who deletes the file of the catalog gets a new one, whatever SQLite has left beside it."""
+def test_a_leftover_write_ahead_log_is_not_applied(site):
+    """If the file of the catalog was deleted, SQLite's leftover write-ahead log is not applied to the new file."""
     site.article("a.md", title="a")
     site.publish()
     file = site.config.catalog
@@ -777,7 +777,7 @@ def test_a_write_ahead_log_that_is_left_never_meets_a_new_catalog(site):
 
 
 def modes(site):
-    """Return the modes of the catalog's files, by what their names end with."""
+    """Return the modes of the catalog's files, by suffix."""
     catalog = site.config.catalog
     return {
         file.name.removeprefix(catalog.name): file.stat().st_mode & 0o777
@@ -786,8 +786,8 @@ def modes(site):
 
 
 @pytest.mark.parametrize("umask", [0o000, 0o022, 0o077])
-def test_its_files_are_for_its_owner_alone(site, umask):
-    """All files of a catalog that is made have mode 0600, whatever the umask: what is exported, everybody may read."""
+def test_only_the_owner_can_read_the_catalog(site, umask):
+    """All files of a new catalog have mode 0600, whatever the umask; exported files can be read by everyone."""
     site.article("a.md", title="a")
     before = os.umask(umask)
     try:
@@ -805,8 +805,8 @@ def test_its_files_are_for_its_owner_alone(site, umask):
     assert (site.root / "public" / "rss.xml").stat().st_mode & 0o777 == 0o644
 
 
-def test_what_an_earlier_version_left_open_is_closed(site):
-    """A catalog that everybody could read is no longer so after the next run; what its group may do stays."""
+def test_permissions_of_others_are_removed(site):
+    """A run removes the permissions of other users from an existing catalog; those of its group stay."""
     site.article("a.md", title="a")
     site.publish()
     aside = site.config.catalog.with_name(f"{site.config.catalog.name}.damaged-20260101T000000")
@@ -846,7 +846,7 @@ def test_the_change_counter_changes_with_each_commit(tmp_path):
 
 @pytest.mark.databases("postgres")
 def test_postgres_has_no_change_counter(state):
-    """PostgreSQL announces revisions; its catalog is read at each check."""
+    """PostgreSQL announces revisions, and has no change counter."""
     catalog = Catalog(state)
     catalog.create()
     assert catalog.change_counter() is None

@@ -1,4 +1,4 @@
-"""Killed at any call, or with any call failing, a build leaves old or new documents, and the next one goes on from there."""
+"""After a crash or a failed system call at any point, an export has old or new documents, and the next build completes."""
 
 import os
 import re
@@ -61,14 +61,14 @@ FAILURES = {
 
 @pytest.fixture(scope="module")
 def edited_site(tmp_path_factory):
-    """Return a site that was built, what a build makes of it after edits, and a copy that has the edits and no build yet."""
+    """Return an exported site, its documents after edits, and a copy that has the edits but no new export."""
     made = faults.EditedSite(tmp_path_factory.mktemp("faults"))
     yield made
     made.close()
 
 
 def finished(edited_site, place):
-    """Build once more, undisturbed, and check that this makes all documents new, and no more."""
+    """Build without a fault, and check that this writes all new documents and leaves no temporary files."""
     done = edited_site.build(place)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
     assert faults.documents(place / "public") == edited_site.new
@@ -78,13 +78,13 @@ def finished(edited_site, place):
 
 @pytest.mark.parametrize("step", STEPS)
 def test_killed(edited_site, tmp_path, step):
-    """Killed at any kind of step, a build has written old or new documents; the next one makes all of them new."""
+    """A build that is killed at any kind of step leaves old or new documents; the next build writes all new ones."""
     place = edited_site.copy(tmp_path / "site")
     killed(edited_site, place, edited_site.at(edited_site.step(STEPS[step])), STEPS[step], constants=faults.ONE_THREAD)
 
 
 def killed(edited_site, place, at, pattern, **options):
-    """Kill a build at a call that a pattern matches, and finish it."""
+    """Kill a build at a call that matches a pattern, and complete it."""
     done, calls = edited_site.build_with_fault(place, "signal=KILL", at, **options)
     assert done.returncode == -signal.SIGKILL, at
     assert re.match(pattern, calls[-1])
@@ -93,7 +93,7 @@ def killed(edited_site, place, at, pattern, **options):
 
 
 def test_killed_at_any_call(edited_site, tmp_path):
-    """Killed at any call, at each one in a nightly run, a build has written old or new documents, and can be finished."""
+    """A build that is killed at any call (each call in a nightly run) leaves old or new documents, and can be completed."""
     for step in range(0 if NIGHTLY else 7, len(edited_site.calls), 1 if NIGHTLY else len(edited_site.calls) // 3):
         place = edited_site.copy(tmp_path / f"site-{step}")
         killed(edited_site, place, edited_site.at(step), "", constants=faults.ONE_THREAD)
@@ -101,7 +101,7 @@ def test_killed_at_any_call(edited_site, tmp_path):
 
 
 def test_killed_while_threads_write(edited_site, tmp_path):
-    """Killed while several threads write documents, a build has written old or new ones, and can be finished."""
+    """A build that is killed while several threads write leaves old or new documents, and can be completed."""
     for call in ("write", "fsync", "renameat") if NIGHTLY else ("fsync", "renameat"):
         of_one = edited_site.count(call) // 4 - 1  # calls, at the least, of one of four threads
         assert of_one >= 5
@@ -112,7 +112,7 @@ def test_killed_while_threads_write(edited_site, tmp_path):
 
 
 def test_a_process_is_killed(edited_site, tmp_path):
-    """A command in a process of its own, which renders in another one, is finished by the next as a copy is."""
+    """The same holds for the command in a process of its own: the next build completes the export."""
     place = edited_site.copy(tmp_path / "site")
     command = [sys.executable, "-m", "feeds", "build"]
     traced = [
@@ -136,8 +136,8 @@ def test_a_process_is_killed(edited_site, tmp_path):
         for error in (["ENOSPC", "EIO"] if NIGHTLY else [["ENOSPC", "EIO"][number % 2]])
     ],
 )
-def test_refused(edited_site, tmp_path, what, error):
-    """With a disk that is full, or fails, from a call on: a sentence, old or new documents, and the next build is right."""
+def test_a_full_or_failing_disk(edited_site, tmp_path, what, error):
+    """If the disk is full or fails from a call on: one sentence, old or new documents, and the next build completes."""
     place = edited_site.copy(tmp_path / "site")
     calls, pattern, code = FAILURES[what]
     at = edited_site.from_step(edited_site.step(pattern), calls)
@@ -152,7 +152,7 @@ def test_refused(edited_site, tmp_path, what, error):
 
 @pytest.mark.parametrize("calls", [faults.CHANGE_CALLS, "openat"])
 def test_one_call_fails(edited_site, tmp_path, calls):
-    """Whichever call of a build fails, with whichever error: a sentence or nothing, no torn document, and a next build."""
+    """If any single call of a build fails: at most one error message, no incomplete document, and the next build completes."""
     traced = edited_site.trace_build(edited_site.copy(tmp_path / "traced"), calls, constants=faults.ONE_THREAD)
     steps = range(0 if NIGHTLY else 5, len(traced), 1 if NIGHTLY else len(traced) // len(ERRORS))
     for number, step in enumerate(steps):
@@ -172,7 +172,7 @@ def test_one_call_fails(edited_site, tmp_path, calls):
 
 
 def test_killed_twice_in_a_row(edited_site, tmp_path):
-    """A build that is killed, and the next one too, at any call of each, is finished by the third."""
+    """If a build is killed, and the next one too, the third completes the export."""
     for step in range(0 if NIGHTLY else 11, len(edited_site.calls), 1 if NIGHTLY else len(edited_site.calls) // 3):
         place = edited_site.copy(tmp_path / f"site-{step}")
         first, second = edited_site.at(step), edited_site.at(len(edited_site.calls) - 1 - step)
@@ -191,7 +191,7 @@ OF_A_SAVE = ["pwrite64", "openat", "fdatasync,fsync,ftruncate", "openat,pwrite64
 
 @pytest.fixture(scope="module")
 def served(tmp_path_factory):
-    """Yield a site and its server, for tests after which it serves as before."""
+    """Yield a site and its server, which several tests share."""
     site = Site(tmp_path_factory.mktemp("served"))
     site.article("a.md", title="a")
     with serving() as serve:
@@ -203,7 +203,7 @@ def served(tmp_path_factory):
 @pytest.mark.integration
 @pytest.mark.parametrize("error", ERRORS)
 def test_a_save_fails(served, tmp_path, error):
-    """Whichever call of a publisher fails while an article is saved, workers answer, and the article is published after it."""
+    """If a call of the publisher fails while an article is saved, workers answer, and the article is published afterwards."""
     site, server = served
     number = ERRORS.index(error)
     cases = [(OF_A_SAVE[number], nth) for nth in ("1+", str(2 + number))]
@@ -244,7 +244,7 @@ def test_a_publisher_is_killed_twice(site, serve, tmp_path, call):
 
 
 def test_no_descriptors(edited_site, tmp_path):
-    """Where no file more can be opened, from the first one on: a sentence, nothing lost, and the next build is right."""
+    """If no more files can be opened, from any point on: one sentence, nothing lost, and the next build completes."""
     said, limit = set(), 4
     while True:
         place = edited_site.copy(tmp_path / f"site-{limit}")
@@ -260,7 +260,7 @@ def test_no_descriptors(edited_site, tmp_path):
 
 
 def test_a_cold_start_goes_on_where_it_was_killed(edited_site, tmp_path):
-    """Killed three times, a cold start ends with the documents of a build that was never disturbed."""
+    """A first build that is killed three times ends with the same documents as a build without faults."""
     place, undisturbed = edited_site.copy(tmp_path / "site"), edited_site.copy(tmp_path / "undisturbed")
     for site in (place, undisturbed):
         shutil.rmtree(site / ".feeds")
@@ -273,7 +273,7 @@ def test_a_cold_start_goes_on_where_it_was_killed(edited_site, tmp_path):
 
 
 def test_what_was_read_before_a_kill_is_not_read_again(edited_site, tmp_path):
-    """A cold start that is killed after two batches goes on with the files that are left."""
+    """A first build that was killed after two batches reads only the remaining files."""
     place = tmp_path / "site"
     (place / "content").mkdir(parents=True)
     (place / "config.yaml").write_text("site: {title: T, url: https://t.example}\nfeeds: {archives: false}\n")
@@ -291,8 +291,8 @@ def test_what_was_read_before_a_kill_is_not_read_again(edited_site, tmp_path):
 
 
 @pytest.mark.parametrize("prepared", ["", "preload('feeds.publish.load')\n"], ids=["new", "copied"])
-def test_who_is_killed_leaves_no_process_behind(tmp_path, prepared):
-    """Processes that were started for many files, and wait for more of them, end when who started them was killed."""
+def test_a_killed_process_leaves_no_children(tmp_path, prepared):
+    """The processes of a pool end when the process that started them is killed."""
     code = (
         f"import os, signal\nfrom feeds.parallel import preload, process_pool\n{prepared}"
         "processes = process_pool(int)\nwork = [processes.submit(bytes, 1_000_000) for _ in range(9)]\nwork[0].result()\n"
@@ -315,8 +315,8 @@ def test_who_is_killed_leaves_no_process_behind(tmp_path, prepared):
 
 
 @pytest.mark.parametrize("room", [True, False])
-def test_processes_are_copied_where_that_can_be(tmp_path, room):
-    """A process is a copy of one that runs nothing of the folder we are in, or new where no socket can be."""
+def test_processes_are_forked_if_possible(tmp_path, room):
+    """Pool processes are forked from a server that imports nothing from the current folder; without a socket they are new."""
     (tmp_path / "yaml.py").write_text("raise SystemExit('this is not for you')")
     too_long = tmp_path / ("x" * 120)  # for a socket's name
     too_long.mkdir()
@@ -332,14 +332,14 @@ def test_processes_are_copied_where_that_can_be(tmp_path, room):
 
 
 def command_of(pid):
-    """Give the command of a process, nothing of one that is over."""
+    """Return the command line of a process; empty if the process has ended."""
     with suppress(OSError):
         return Path(f"/proc/{pid}/cmdline").read_bytes()
     return b""
 
 
-def test_what_is_withdrawn_after_a_kill_is_gone(edited_site, tmp_path):
-    """What a build wrote before it was killed and the next one has no more of, since the article is gone, is gone too."""
+def test_a_deleted_article_is_removed_after_a_kill(edited_site, tmp_path):
+    """Documents that a killed build has written for an article are removed by the next build if the article was deleted."""
     template = tmp_path / "template"
     (template / "content").mkdir(parents=True)
     (template / "config.yaml").write_text("site: {title: T, url: https://t.example}\n")

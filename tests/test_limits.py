@@ -1,4 +1,4 @@
-"""One client cannot keep others waiting: what is in memory is answered at once, all else within limits."""
+"""One client can't delay others: responses in memory are sent at once, all other requests have limits."""
 
 import asyncio
 import hashlib
@@ -22,12 +22,12 @@ from feeds.web.file_transfers import FileTransfers
 from feeds.web.request import RsgiRequest, WsgiRequest, has_one_host
 
 SECRET = "a-secret-of-the-owner"
-MANY = 40  # clients; more than any lane has threads
+MANY = 40  # clients; more than any thread pool has threads
 
 
 @pytest.fixture(scope="module")
 def big(tmp_path_factory):
-    """Serve a site with a large file beside an article, and a webhook; yield the site and the server."""
+    """Serve a site with a webhook and an article with a large file; yield the site and the server."""
     site = Site(tmp_path_factory.mktemp("big"))
     site.configure(
         site={"pages": True},
@@ -44,7 +44,7 @@ def big(tmp_path_factory):
 
 
 def connected(stack, server, request):
-    """Open a connection and send a request, of which nothing is read."""
+    """Open a connection and send a request, but read nothing of the response."""
     connection = stack.enter_context(closing(socket.socket()))
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
     connection.connect(("127.0.0.1", server.port))
@@ -63,7 +63,7 @@ def connected(stack, server, request):
     ],
     ids=["slow readers of a file", "bodies of the webhook", "bodies of others", "bodies of probes"],
 )
-def test_clients_without_progress_keep_nobody_waiting(big, request_):
+def test_stalled_clients_delay_nobody(big, request_):
     """While many clients read nothing, or never send the body that they announced, all others are served."""
     site, server = big
     with ExitStack() as stack:
@@ -81,7 +81,7 @@ def test_clients_without_progress_keep_nobody_waiting(big, request_):
 
 @pytest.mark.integration
 def test_a_signature_needs_no_proxy(big):
-    """The webhook's body is read beside other requests: GitHub's signature is accepted, and another is refused."""
+    """The webhook's body is read while other requests are served: GitHub's signature is accepted, a wrong one rejected."""
     body = b'{"ref": "main"}'
     _, server = big
 
@@ -106,8 +106,8 @@ def test_files_are_sent_in_parts(big):
     assert server.get("/big/film.mp4", If_None_Match=etag).status == 304
     head = server.get("/big/film.mp4", method="HEAD")
     assert (head.status, head.body, head.headers["Content-Length"]) == (200, b"", str(len(whole)))
-    for said, part in (("bytes=0-0", whole[:1]), ("bytes=100-199", whole[100:200]), ("bytes=-5", whole[-5:])):
-        answer = server.get("/big/film.mp4", Range=said)
+    for range_, part in (("bytes=0-0", whole[:1]), ("bytes=100-199", whole[100:200]), ("bytes=-5", whole[-5:])):
+        answer = server.get("/big/film.mp4", Range=range_)
         assert (answer.status, answer.body) == (206, part)
         assert answer.headers["Content-Length"] == str(len(part))
     assert server.get("/big/film.mp4", Range="bytes=0-9", If_Range='"other"').body == whole
@@ -125,14 +125,14 @@ def test_files_are_sent_in_parts(big):
     ids=["one", "none", "two"],
 )
 def test_a_request_names_one_host(big, lines, status):
-    """A request without Host, or with several, is refused (RFC 9112 section 3.2)."""
+    """A request without Host, or with several, is rejected (RFC 9112 section 3.2)."""
     head = b"\r\n".join([b"GET /rss.xml HTTP/1.1", b"Connection: close", *lines, b"", b""])
     _, server = big
     assert server.raw(head).split(b" ")[1] == str(status).encode()
 
 
 def test_header_names_with_underscores_are_dropped():
-    """`X_Real_IP` is no other spelling of `X-Real-IP`; fields of one name are one list."""
+    """`X_Real_IP` is not mistaken for `X-Real-IP`; repeated fields of one name are joined."""
     headers = [
         ("host", "x"),
         ("x_real_ip", "192.0.2.1"),
@@ -177,8 +177,8 @@ def test_a_request_is_the_same_on_every_server(path, headers):
     assert one[4] == "2001:db8::1"
 
 
-def test_a_lane_has_limits(monkeypatch):
-    """Beyond its number of requests, and after its time, a lane refuses; what runs goes on, and others have their room."""
+def test_a_thread_pool_has_limits(monkeypatch):
+    """A thread pool rejects requests beyond its number and after its time; running calls and other pools continue."""
     monkeypatch.setitem(concurrency.POOLS, "archive", PoolLimits(threads=1, max_requests=2, timeout_s=60))
     monkeypatch.setitem(concurrency.POOLS, "page", PoolLimits(threads=1, max_requests=2, timeout_s=0.01))
     go = threading.Event()
@@ -206,44 +206,44 @@ def test_a_lane_has_limits(monkeypatch):
 
 
 def test_documents_come_before_archives():
-    """Whatever waits to be rendered: a document that is polled is the next, and many archives leave room for it."""
-    workshop, done, go = RenderQueue(), [], threading.Event()
-    workshop.submit("first", lambda: go.wait(60), Priority.ARCHIVE)
+    """A polled document is rendered before all other queued jobs, and many queued archives don't fill the queue for it."""
+    render_queue, done, go = RenderQueue(), [], threading.Event()
+    render_queue.submit("first", lambda: go.wait(60), Priority.ARCHIVE)
     number = 0
     with pytest.raises(RenderQueueFull):
         while number < 10_000:
             number += 1
-            workshop.submit(f"archive {number}", lambda number=number: done.append(number), Priority.ARCHIVE)
-    workshop.submit("page", lambda: done.append("page"), Priority.PAGE)
-    workshop.submit("document", lambda: done.append("document"), Priority.DOCUMENT)
-    workshop.submit("polled", lambda: done.append("polled"), Priority.POLLED)
+            render_queue.submit(f"archive {number}", lambda number=number: done.append(number), Priority.ARCHIVE)
+    render_queue.submit("page", lambda: done.append("page"), Priority.PAGE)
+    render_queue.submit("document", lambda: done.append("document"), Priority.DOCUMENT)
+    render_queue.submit("polled", lambda: done.append("polled"), Priority.POLLED)
     go.set()
     eventually(lambda: len(done) == number + 2)
     assert done[:3] == ["polled", "document", "page"]
     assert done[3:] == list(range(1, number))
 
 
-def test_a_long_archive_gives_way_to_documents():
-    """A job that takes long lets live documents and pages be made in between, and others of its kind wait."""
-    workshop, done, go = RenderQueue(), [], threading.Event()
+def test_a_long_archive_yields_to_documents():
+    """A long job yields to live documents and pages, but not to jobs of its own priority."""
+    render_queue, done, go = RenderQueue(), [], threading.Event()
 
     def archive():
         go.wait(60)
-        workshop.yield_to_more_urgent(Priority.ARCHIVE)
+        render_queue.yield_to_more_urgent(Priority.ARCHIVE)
         done.append("archive")
 
     def page():
-        workshop.yield_to_more_urgent(Priority.PAGE)
+        render_queue.yield_to_more_urgent(Priority.PAGE)
         done.append("page")
 
-    workshop.submit("long", archive, Priority.ARCHIVE)
-    workshop.submit("another", lambda: done.append("another"), Priority.ARCHIVE)
-    workshop.submit("page", page, Priority.PAGE)
-    workshop.submit("document", lambda: done.append("document"), Priority.DOCUMENT)
+    render_queue.submit("long", archive, Priority.ARCHIVE)
+    render_queue.submit("another", lambda: done.append("another"), Priority.ARCHIVE)
+    render_queue.submit("page", page, Priority.PAGE)
+    render_queue.submit("document", lambda: done.append("document"), Priority.DOCUMENT)
     go.set()
     eventually(lambda: len(done) == 4)
     assert done == ["document", "page", "archive", "another"]
-    workshop.yield_to_more_urgent(Priority.ARCHIVE)  # which is nothing to other threads
+    render_queue.yield_to_more_urgent(Priority.ARCHIVE)  # which is nothing to other threads
 
 
 def test_a_polled_document_ends_a_pause(monkeypatch):
@@ -289,7 +289,7 @@ def test_files_that_are_being_sent_are_counted(tmp_path, monkeypatch):
 
 @pytest.mark.integration
 def test_slow_downloads_are_limited(big):
-    """Beyond a number of downloads at a time, files are refused, and everything else is served; then files are again."""
+    """Beyond a number of simultaneous downloads, files get 503 and all else is served; afterwards files are served again."""
     _, server = big
 
     def status():
@@ -307,7 +307,7 @@ def test_slow_downloads_are_limited(big):
 
 
 def test_the_system_keeps_little_of_a_response(monkeypatch):
-    """The system's buffer of a connection is bounded: with 4 MB for each, slow clients occupy memory and the server."""
+    """The system's send buffer of a connection is small, so slow clients occupy little memory."""
     monkeypatch.setattr(rsgi, "SEND_BUFFER_BYTES", 64 << 10)
     with ExitStack() as stack:
         listener = stack.enter_context(closing(socket.create_server(("127.0.0.1", 0))))

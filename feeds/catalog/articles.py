@@ -151,9 +151,10 @@ class ArticleReader(ReadAccess):
         return [UnpublishedEntry(entry_record(row), row.draft) for row in self._connection.execute(chosen)]
 
     def next_change(self, after: datetime | None = None) -> datetime | None:
-        """Return the earliest moment at which a scheduled article goes live or a live one expires; None without any.
+        """Return the earliest moment at which a scheduled article goes live or a live article expires, or None.
 
-        It may be past if no run has published it since. With `after`, articles that go live earlier are left out.
+        The moment may be past if no run has acted on it since. If `after` is given, articles that go live earlier are
+        left out.
         """
         a = t.articles.c
         next_scheduled = sa.select(sa.func.min(a.live_from)).where(a.scheduled.is_(True))
@@ -194,7 +195,7 @@ class ArticleReader(ReadAccess):
         return list(self._connection.execute(chosen).scalars())
 
     def deleted_by_slug(self, slugs: Iterable[str]) -> dict[str, int]:
-        """Return by slug the key of the article that set it and whose file was deleted, if there is just one."""
+        """Return by slug the key of the deleted article whose front matter set the slug, if there is just one."""
         a = t.articles.c
         keys: dict[str, list[int]] = {}
         for chunk in t.chunks(list(slugs)):
@@ -204,7 +205,10 @@ class ArticleReader(ReadAccess):
         return {slug: of_slug[0] for slug, of_slug in keys.items() if len(of_slug) == 1}
 
     def pending_articles(self, limit: int, among: Iterable[int] | None = None) -> list[PendingArticle]:
-        """Return up to `limit` articles that the run must decide about, only `among` these keys if given."""
+        """Return up to `limit` articles that the run must decide about.
+
+        If `among` is given, return only articles with these keys.
+        """
         columns = [_COMPUTED[name] if name in _COMPUTED else t.articles.c[name] for name in PendingArticle._fields]
         chosen = sa.select(*columns).where(t.articles.c.pending > 0).order_by(t.articles.c.key).limit(limit)
         if among is not None:
@@ -216,7 +220,7 @@ class ArticleWriter(ArticleReader, EntryWriter):
     """Stores the decisions of a run about articles."""
 
     def queue_for_decision(self, now: datetime | None) -> None:
-        """Queue the articles that go live or expire by `now` for the run to decide; all articles if it is None."""
+        """Queue the articles that go live or expire by `now` for the run to decide; all articles if `now` is None."""
         a = t.articles.c
         conditions: list[sa.ColumnElement[bool]] = [sa.true()]
         if now is not None:
@@ -237,7 +241,7 @@ class ArticleWriter(ArticleReader, EntryWriter):
         self._many(update, _PUBLISHED_PARAMETERS, list(states))
 
     def release_id(self, key: int) -> str | None:
-        """Remove the id and the entries of an article, for another one that sets this id itself. Return the id."""
+        """Remove the id and the entries of an article, because another article sets the id itself. Return the id."""
         chosen = sa.select(t.articles.c.id, t.articles.c.live, *_OF_ENTRIES).where(t.articles.c.key == key)
         old = self._connection.execute(chosen).one()
         if old.live:
@@ -247,6 +251,6 @@ class ArticleWriter(ArticleReader, EntryWriter):
         return old.id  # type: ignore[no-any-return]
 
 
-def is_visible(*, live: bool) -> sa.ColumnElement[bool]:
-    """Return the condition: a live article, or without `live`, any whose file is there."""
+def is_live_or_has_file(*, live: bool) -> sa.ColumnElement[bool]:
+    """Return the SQL condition for live articles or, if `live` is false, for all articles whose file exists."""
     return t.articles.c.live.is_(True) if live else t.articles.c.deleted.is_(False)

@@ -1,7 +1,9 @@
 """The interface of a database that stores the catalog: everything in which SQLite and PostgreSQL differ.
 
 To support another database, implement `Database`, choose it in `feeds.catalog`, allow its URL in `feeds.config.values`,
-and write its types and migrations in `feeds.catalog.schema`.
+and write its types and migrations in `feeds.catalog.schema`. The database must support INSERT … ON CONFLICT and partial
+indexes: copy the conditions of the schema's indexes as `postgres` does. If the database has files, name them in
+`_CATALOG_SUFFIXES` (`feeds.config.schema`), so that they are never published.
 """
 
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
@@ -56,7 +58,7 @@ class Database(Protocol):
 
     @property
     def is_created(self) -> bool:
-        """Whether the database has anything, a catalog or not."""
+        """Whether the database exists and is not empty, even if it holds no catalog."""
 
     def create_storage(self) -> None:
         """Create what the tables need, such as a file, if it is missing."""
@@ -73,7 +75,7 @@ class Database(Protocol):
     def write_transaction(self, *, bulk: bool = False) -> AbstractContextManager[sa.Connection]:
         """Open a transaction after other writers; commit it at the end, or roll it back if an exception passes.
 
-        With `bulk`, return while the database still copies the committed rows to their place.
+        If `bulk` is true, return while the database still copies the committed rows to their place.
         """
 
     def read_stats(self) -> AbstractContextManager[sa.Connection]:
@@ -82,21 +84,25 @@ class Database(Protocol):
     def write_stats(self, *, short_timeout: bool = False) -> AbstractContextManager[sa.Connection]:
         """Open a transaction that writes poll statistics, after other writers of statistics.
 
-        With `short_timeout`, raise `CatalogError` if another writer holds the lock for more than a second. A writer of
-        articles never blocks this one. Raise `CatalogDamaged` for a damaged file (`repair_stats`).
+        If `short_timeout` is true, raise `CatalogError` if another writer holds the lock for more than a second. A
+        writer of articles never blocks a writer of statistics. Raise `CatalogDamaged` for a damaged file
+        (`repair_stats`).
         """
 
     def erase_stats(self) -> bool:
         """Rewrite what holds the statistics, so that no byte of a deleted row is left in the database's files.
 
-        Return False if another transaction prevents it for now.
+        Return False if another transaction prevents the erasure for now.
         """
 
     def prepare_migration(self, schema: int) -> None:
-        """Do what a migration from `schema` needs outside its transaction; safe to repeat."""
+        """Prepare a migration from version `schema` before its transaction; safe to repeat."""
 
     def finish_migration(self, schema: int | None) -> None:
-        """Do what a migration from `schema` needs after its transaction; None: the tables are new."""
+        """Complete a migration from version `schema` after its transaction.
+
+        `schema` is None if the tables were just created.
+        """
 
     def create_stats(self, connection: sa.Connection) -> None:
         """Create the tables of the statistics with the catalog, if they are in the same place."""
@@ -113,9 +119,9 @@ class Database(Protocol):
         Only the thread that holds `RUN` publishes.
 
         Args:
-            name: The name of the lock.
-            timeout: Seconds to wait for it; then raise `CatalogLocked`.
-            cancelled: Return whether to stop waiting; then raise `CatalogLocked`.
+            name: the name of the lock.
+            timeout: seconds to wait for it; then raise `CatalogLocked`.
+            cancelled: returns whether to stop waiting; then raise `CatalogLocked`.
         """
 
     def is_held(self, name: str) -> bool:
@@ -131,13 +137,19 @@ class Database(Protocol):
         """
 
     def change_counter(self) -> Hashable | None:
-        """Return a value that changes with every commit, without a transaction; None if the database has none."""
+        """Return a value that changes with every commit, without a transaction.
+
+        None if the database has no such value, or can't be read now.
+        """
 
     def insert(self, table: sa.Table) -> "sqlite.Insert":
         """Return an INSERT with ON CONFLICT, for which each dialect has its own class."""
 
     def add(self, connection: sa.Connection, table: sa.Table, names: Sequence[str], rows: Rows) -> None:
-        """Insert many rows with values in the order of the names: of all columns without a server default."""
+        """Insert many rows.
+
+        `names` are all columns without a server default; each row has its values in the order of `names`.
+        """
 
     def many(self, connection: sa.Connection, statement: Statement, names: Sequence[str], rows: Rows) -> None:
         """Execute a statement once per row, with values in the order of the parameters' names."""
@@ -152,10 +164,10 @@ class Database(Protocol):
         """Return the record of the current failures (`feeds.catalog.failures`). Raise `CatalogError`."""
 
     def change_failures(self, change: Callable[[bytes], bytes]) -> None:
-        """Replace the record by what `change` returns for it. Raise `CatalogError`."""
+        """Replace the record of failures by the one that `change` returns for it. Raise `CatalogError`."""
 
     def reserve_failures(self) -> None:
-        """Create the record at its full size, if a full disk could prevent that later."""
+        """Create the record of failures at its full size, if a full disk could prevent that later."""
 
     def move_aside(self) -> Path:
         """Move a damaged catalog aside and return its path. Raise `CatalogError` in PostgreSQL."""

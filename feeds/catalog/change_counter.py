@@ -1,4 +1,4 @@
-"""Shows cheaply whether a SQLite catalog has changed: a transaction costs eighty times as much."""
+"""Detects whether a SQLite catalog has changed, at an eightieth of the cost of a transaction."""
 
 import sqlite3
 import threading
@@ -23,7 +23,7 @@ class ChangeCount(NamedTuple):
 class ChangeCounter:
     """Reads SQLite's `data_version` of a file (sqlite.org/pragma.html), for any number of threads.
 
-    It changes when another connection has committed, so the connection that reads it must stay open.
+    `data_version` changes when another connection has committed, so the connection that reads it must stay open.
     """
 
     def __init__(self, path: Path | None) -> None:

@@ -1,7 +1,8 @@
 """The encodings of values in columns: moments, the feeds of an article, and whole articles. This module has no SQL.
 
 A moment is stored as microseconds since 1970 in UTC, an article as compressed JSON and text. Another field of `Article`
-is stored without a change here, unless its values need a conversion (`_UNPACK`).
+is stored without a change here, unless JSON can't represent its value (`_UNPACK`, also for tuples; `_DATES`) or its
+default is not empty (see `listed`).
 """
 
 from collections.abc import Callable

@@ -60,7 +60,7 @@ class Failures:
     """Reports and reads the failures of all tasks."""
 
     def __init__(self, catalog: FailureStore, memory: SharedMemory | None = None) -> None:
-        """Share `memory` with other processes; without it, they read failures only from the catalog."""
+        """Share `memory` with other processes; if `memory` is None, they read failures only from the catalog."""
         self._catalog = catalog
         self._memory = memory or _OwnMemory()
         self._changing = threading.Lock()

@@ -64,12 +64,12 @@ class FileReader(ReadAccess):
     """Queries on files."""
 
     def known_files(self, below: str, after: str, limit: int) -> list[KnownFile]:
-        """Return by path the files of the last run: those at the path `below` or below it, and after a path.
+        """Return, ordered by path, the files of the last run that are at or below a path, and follow another path.
 
         Args:
-            below: A path; "" for all files.
-            after: The path of the last file of the previous page; "" for the first page.
-            limit: The maximum number of files.
+            below: the path of a file or a folder; "" for all files.
+            after: the path of the last file of the previous page; "" for the first page.
+            limit: the maximum number of files.
         """
         a = t.articles.c
         columns = [a.path, a.mtime_ns, a.size, a.inode, a.key, a.deleted, a.hash, a.rejection.isnot(None)]
@@ -117,13 +117,19 @@ class FileWriter(FileReader, WriteAccess):
                 update.values(deleted=True, rejection=None, rejection_line=None, inode=0, mtime_ns=0, pending=QUEUED)
             )
 
-    def free_path(self, key: int) -> None:
-        """Remove the path of an article, for another whose file is there now. Delete it if it never was good."""
+    def give_up_path(self, key: int) -> None:
+        """Mark an article as deleted, because another article's file is now at its path.
+
+        Delete its row if it never had a valid version.
+        """
         self._connection.execute(t.articles.delete().where(t.articles.c.key == key, t.articles.c.hash.is_(None)))
         self._update(key, {"path": f"/{key}", "deleted": True, "pending": QUEUED})  # no file's path begins with "/"
 
     def reject(self, key: int | None, rejected: RejectedArticle) -> None:
-        """Store why a file is rejected; the next run loads it again. An article (key) keeps its last good version."""
+        """Store why a file is rejected; the next run loads the file again. Its article keeps the last good version.
+
+        `key` is the key of its article; None if there is none.
+        """
         a, s = t.articles.c, t.staged_files.c
         values = {"path": rejected.path, "rejection": rejected.reason, "rejection_line": rejected.line}
         unused = sa.select(s.text).where(s.path == rejected.path, s.text.isnot(None))
@@ -139,7 +145,10 @@ class FileWriter(FileReader, WriteAccess):
 
 
 def paths_below(table: sa.Table, path: str, after: str) -> list[sa.ColumnElement[bool]]:
-    """Return the conditions: at a path or below it, and after another path. Text is ordered by code point."""
+    """Return the SQL conditions that a row's path is `path` or below it, and follows `after`.
+
+    Text is ordered by code point.
+    """
     later = table.c.path > after
     if not path:
         return [later]

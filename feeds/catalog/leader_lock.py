@@ -1,6 +1,6 @@
 """The lock of the leader among several publishers of one catalog, on files or in memory.
 
-It is not the lock of a run, which every process that publishes takes, `feeds build` too.
+The leader lock is not the lock of a run, which every process that publishes takes, also `feeds build`.
 """
 
 import fcntl
@@ -51,7 +51,10 @@ class FileLeaderLock:
         return self.is_held()
 
     def is_held(self) -> bool:
-        """Return whether this process still holds the lock: if the file was deleted, another may hold the next one."""
+        """Return whether this process still holds the lock.
+
+        If the file was deleted, another process may hold a lock on a new file.
+        """
         handle = self._handle
         try:
             return handle is not None and os.path.samestat(os.fstat(handle.fileno()), self._path.stat())

@@ -1,6 +1,6 @@
-"""Links from one article's file to another's: their targets in the table `links`, their URLs in `articles`.
+"""Stores links from one article's file to another's: their targets in the table `links`, their URLs in `articles`.
 
-`publish/links.py` resolves them. Another kind of target: `core/parse/links.py`.
+`core/parse/links.py` finds the links and defines the kinds of targets; `publish/links.py` resolves the targets.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -12,7 +12,7 @@ from pydantic_core import from_json, to_json
 
 from feeds.catalog import schema as t
 from feeds.catalog.access import ReadAccess, WriteAccess
-from feeds.catalog.articles import is_visible
+from feeds.catalog.articles import is_live_or_has_file
 from feeds.core.article_files import SUFFIXES
 from feeds.core.parse.links import file_target
 
@@ -44,7 +44,7 @@ class LinkReader(ReadAccess):
         return list(self._connection.scalars(chosen))
 
     def keys_linking_to(self, keys: Iterable[int], targets: Iterable[str]) -> set[int]:
-        """Return the keys of articles with a link to one of these articles, or with one of these targets."""
+        """Return the keys of articles with a link to one of the articles `keys`, or with one of these targets."""
         by_key = [t.links.c.leads_to.in_(chunk) for chunk in t.chunks(list(keys))]
         by_target = [t.links.c.target.in_(chunk) for chunk in t.chunks(list(targets))]
         linking = set[int]()
@@ -77,15 +77,16 @@ class LinkReader(ReadAccess):
         return list(self._connection.scalars(first))
 
     def is_linked(self, target: str, *, live: bool) -> bool:
-        """Return whether a live article, or any, has a link with a target."""
+        """Return whether an article links to a target: a live article or, if `live` is false, any whose file exists."""
         chosen = sa.select(t.links.c.article).join(t.articles, t.articles.c.key == t.links.c.article)
-        chosen = chosen.where(t.links.c.target == target, is_visible(live=live)).limit(1)
+        chosen = chosen.where(t.links.c.target == target, is_live_or_has_file(live=live)).limit(1)
         return self._connection.execute(chosen).scalar() is not None
 
     def is_of_draft(self, path: str) -> bool:
         """Return whether a file belongs to an article that is not live, by its path below the content folder.
 
-        It does if it is in the folder of such an article, or if such articles refer to it and no live one does.
+        The nearest article with a folder of its own above the file decides. If there is none, the file belongs to the
+        articles that link to it: return True if none of these is live, but False if no article links to it.
         """
         folders = [path[:end] for end, letter in enumerate(path) if letter == "/"]
         indexes = [f"{folder}/index{suffix}" for folder in folders for suffix in SUFFIXES]

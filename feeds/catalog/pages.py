@@ -1,7 +1,7 @@
-"""HTML pages of articles: the article at a path, and the articles whose pages have the same address.
+"""Finds articles by the paths of their HTML pages, and the articles whose pages have the same address.
 
 The path of a page is a column of `articles`; `core/permalinks.py` builds it. Which of two articles keeps an address:
-`publish/addresses.py`.
+`publish/page_conflicts.py`.
 """
 
 from collections.abc import Iterable, Sequence
@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from feeds.catalog import schema as t
 from feeds.catalog.access import ReadAccess
-from feeds.catalog.articles import is_visible
+from feeds.catalog.articles import is_live_or_has_file
 from feeds.catalog.entries import CONTENT_HASH, RECORDS, EntryRecord, entry_record
 
 
@@ -58,17 +58,17 @@ class PageReader(ReadAccess):
     def entry_at_page(self, path: str, *, live: bool = True) -> EntryRecord | None:
         """Return the article whose page is at a path; of several, the one that was published first.
 
-        Only live articles count, or without `live`, all whose files are there.
+        Only live articles count or, if `live` is false, all articles whose files exist.
         """
-        chosen = RECORDS.where(t.articles.c.page == path, is_visible(live=live))
+        chosen = RECORDS.where(t.articles.c.page == path, is_live_or_has_file(live=live))
         first = chosen.order_by(t.articles.c.published, t.articles.c.id.nulls_first()).limit(1)
         row = self._connection.execute(first).one_or_none()
         return entry_record(row) if row else None
 
     def paths_by_page(self, pages: Sequence[str], *, live: bool) -> dict[str, str]:
-        """Return the paths of the files of articles by their pages; only of live articles, or of all."""
+        """Return the paths of articles' files by page: of live articles or, if `live` is false, of all with a file."""
         a = t.articles.c
-        chosen = sa.select(a.page, a.path).where(a.page.in_(pages), is_visible(live=live))
+        chosen = sa.select(a.page, a.path).where(a.page.in_(pages), is_live_or_has_file(live=live))
         latest_first = chosen.order_by(a.published.desc(), a.id.desc().nulls_last())  # the earliest one wins
         return {row.page: row.path for row in self._connection.execute(latest_first)}
 
@@ -104,9 +104,9 @@ class PageReader(ReadAccess):
         return set(self._connection.scalars(claims.group_by(a.page).having(sa.func.count() > 1)))
 
     def has_unusual_page(self, *, pending_only: bool) -> bool:
-        """Return whether the page of any article, or of a pending one, is unusual.
+        """Return whether any article has an unusual page; if `pending_only` is true, only pending articles count.
 
-        That is at `…/index.html`, or in a folder that may be another page's file.
+        An unusual page is at `…/index` or `…/index.html`, or in a folder that may be another page's file.
         """
         among = _IS_PENDING if pending_only else t.articles.c.page.isnot(None)
         chosen = sa.select(t.articles.c.key).where(among, sa.or_(_BELOW_A_FILE, _IS_INDEX)).limit(1)

@@ -76,8 +76,8 @@ class Postgres:
         """Prepare connections, but open none. Raise `ConfigError` if the URL is invalid or the driver is missing.
 
         Args:
-            url: A postgresql:// URL.
-            statement_timeout: Seconds to wait for a reply before raising `CatalogError`; None waits forever.
+            url: a postgresql:// URL.
+            statement_timeout: seconds to wait for a reply before raising `CatalogError`; None waits forever.
         """
         parsed = sessions.parse_url(url)
         without_password = sa.URL.create("postgresql", parsed.username, None, parsed.host, parsed.port, parsed.database)

@@ -1,8 +1,8 @@
 """Recovery of a damaged SQLite catalog, or of another program's database at its path.
 
 The file is moved aside, and the rows that can be read are saved. Articles' texts are read again from the content
-folder. Only the catalog has the ids that were published, and when each feed last changed: with those in the new
-catalog, documents stay as they were. A column that gets another name needs a row in `FORMER_COLUMNS` (`schema.py`).
+folder. Only the catalog has the ids that were published, and when each feed last changed: if the new catalog has these
+too, documents stay as they were. A column that gets another name needs a row in `FORMER_COLUMNS` (`schema.py`).
 """
 
 import contextlib
@@ -29,7 +29,7 @@ class RecoveryWriter(StateWriter):
         that run with them (`end_recovery`).
 
         Args:
-            aside: The path of the damaged catalog.
+            aside: the path of the damaged catalog.
         """
         for row in rows(aside, "meta", "rowid"):
             if row.get("key") == "fingerprint":
@@ -84,9 +84,9 @@ def rows(aside: Path, table: str, key: str) -> Iterator[dict[str, Any]]:
     """Yield the rows of a table that can be read, with today's column names.
 
     Args:
-        aside: The path of the damaged catalog, which an earlier version may have written.
-        table: The name of the table.
-        key: The name of an integer column that is unique.
+        aside: the path of the damaged catalog, which an earlier version may have written.
+        table: the name of the table.
+        key: the name of an integer column that is unique.
     """
     new_names = t.FORMER_COLUMNS.get(table, {})
     with contextlib.closing(sqlite3.connect(f"file:{aside}?mode=ro", uri=True)) as raw:

@@ -35,7 +35,7 @@ class RevisionReader(StateReader):
         return self._connection.execute(sa.select(sa.func.max(t.revisions.c.number))).scalar() or 0
 
     def current_revision(self) -> CurrentRevision:
-        """Return `catalog_id` and `revision`, with one query: it is asked constantly."""
+        """Return `catalog_id` and `revision` with one query, because every process calls this often."""
         number = sa.select(sa.func.max(t.revisions.c.number)).scalar_subquery()
         values = [
             sa.select(t.meta.c.value).where(t.meta.c.key == key).scalar_subquery()
@@ -45,7 +45,7 @@ class RevisionReader(StateReader):
         return CurrentRevision(row[1] or "", 0 if row[2] else row[0] or 0)
 
     def catalog_id(self) -> str:
-        """Return the id of this catalog; one that is created again has another."""
+        """Return the id of this catalog; a catalog that is created again has another id."""
         return self.state.catalog_id
 
     def committed_at(self, revision: int) -> datetime:

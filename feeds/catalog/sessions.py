@@ -71,7 +71,7 @@ def is_over(raw: Any) -> bool:
 
 
 def limit_reply_time(engine: sa.Engine, seconds: float) -> None:
-    """Close an engine's connections that wait longer than this for a reply, with psycopg.OperationalError.
+    """Close an engine's connections that wait longer than `seconds` for a reply, with psycopg.OperationalError.
 
     The server of a database that hangs still accepts data, so no timeout of the network applies.
     """
@@ -124,7 +124,7 @@ class Connections(Protocol):
 def open_session(postgres: Connections) -> "psycopg.Connection[Any]":
     """Return a connection outside the pool, in autocommit mode. Raise `CatalogError`.
 
-    Callers try again at short intervals. When one succeeds, the pause after failed connections ends.
+    Callers try again at short intervals. When a call succeeds, the pause after failed connections ends.
     """
     with postgres.translated_errors():
         pooled = postgres.engine.raw_connection()
@@ -136,10 +136,11 @@ def open_session(postgres: Connections) -> "psycopg.Connection[Any]":
 
 
 class SessionLeaderLock:
-    """The leader lock as an advisory lock of a session. The database releases it when the session ends or is silent.
+    """The leader lock as an advisory lock of a session.
 
-    So a publisher that is stopped or disconnected stops being the leader. Its run may still hold the lock of runs on
-    another connection; the next leader ends that one, which rolls the run back.
+    PostgreSQL releases the lock when the session ends, and ends a session that sends no query for some seconds. So a
+    publisher that is stopped or disconnected stops being the leader. That publisher's run may still hold the run lock
+    on another connection; the next leader closes that connection, so the run is rolled back.
     """
 
     def __init__(self, postgres: Connections) -> None:

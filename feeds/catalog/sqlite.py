@@ -3,7 +3,7 @@
 Someone may delete or replace a file at any time. Each transaction uses the file that is at the path when it begins.
 
 Statistics are in `FILE.stats`, since SQLite can erase deleted rows only by rewriting a file. `secure_delete` does not
-do that: when a B-tree moves rows to another page, copies stay in the unused part of the old one.
+erase them: when a B-tree moves rows to another page, copies stay in the unused part of the old one.
 """
 
 import contextlib
@@ -123,7 +123,7 @@ class Sqlite:
 
     @contextlib.contextmanager
     def write_transaction(self, *, bulk: bool = False) -> Iterator[sa.Connection]:
-        """Open a transaction that holds the write lock from its beginning: a reader can't take it later."""
+        """Open a transaction that holds the write lock from its beginning: a reader can't take the lock later."""
         bulk = bulk and self._file is not None
         log_pages = 0 if bulk else _CHECKPOINT_PAGES
         with self._catalog.write_transaction(cache_kib=_WRITE_CACHE_KIB, log_pages=log_pages) as connection:
@@ -261,7 +261,7 @@ class Sqlite:
         """Return None: SQLite has no notifications, and checking for a revision is cheap."""
 
     def change_counter(self) -> Hashable | None:
-        """Return SQLite's own counter of commits to the file, and which file that is."""
+        """Return SQLite's own counter of commits to the file, and the identity of the file."""
         return self._changes.read()
 
     @staticmethod
@@ -290,7 +290,7 @@ class Sqlite:
         """Do nothing: readers check for a revision themselves."""
 
     def failures(self) -> bytes:
-        """Read the file beside the catalog; one that is missing or can't be read has no failures."""
+        """Read the file beside the catalog; a file that is missing or can't be read has no failures."""
         if self._file is None:
             return self._failures
         try:
@@ -428,9 +428,9 @@ class _File:
         """Open a transaction that holds the write lock from its beginning. Raise `CatalogError`.
 
         Args:
-            cache_kib: The size of the page cache.
-            log_pages: The size of the write-ahead log after which the commit copies it to the file; 0: never.
-            timeout: Seconds to wait for another writer.
+            cache_kib: the size of the page cache.
+            log_pages: the size of the write-ahead log after which the commit copies it to the file; 0: never.
+            timeout: seconds to wait for another writer.
         """
         with _translated(self.name):
             self.follow()

@@ -57,13 +57,13 @@ class LoadedArticle(NamedTuple):
         """Pack an article.
 
         Args:
-            article: The article.
-            stamp: The stamp of its file.
-            hash_: The hash of its file.
-            generated_id: The id that it gets if its front matter has none.
-            feeds: The feeds that list it when it is live.
-            page: The path of its page; None if this site publishes no pages.
-            links_to: The targets of its links to other articles' files.
+            article: the article.
+            stamp: the stamp of its file.
+            hash_: the hash of its file.
+            generated_id: the id that it gets if its front matter has none.
+            feeds: the feeds that list it when it is live.
+            page: the path of its page; None if this site publishes no pages.
+            links_to: the targets of its links to other articles' files.
         """
         return cls(
             path=article.path,
@@ -213,7 +213,7 @@ class StagingWriter(StagingReader, StateWriter):
     def stage(self, batch: Iterable[LoadedArticle], *, as_articles: bool) -> None:
         """Store loaded files that are not staged yet.
 
-        With `as_articles`, store them as articles at once, for a catalog that has none with which they could match.
+        If `as_articles` is true, store them as articles at once, for a catalog that has no articles to match them with.
         """
         rows: list[tuple[Any, ...]] = []
         texts: list[tuple[Any, ...]] = []
@@ -272,7 +272,7 @@ class StagingWriter(StagingReader, StateWriter):
             self._connection.execute(update.values(values | {"deleted": False, "pending": pending}))
 
     def _keep_entry_keys(self, keys: Iterable[int]) -> None:
-        """Store the keys of the entries of live articles, before another version replaces the one that has them."""
+        """Store the keys of the entries of live articles, before a new version replaces the one that has these keys."""
         a = t.articles.c
         update = t.articles.update().where(a.key.in_(keys), a.live.is_(True), a.entry_feeds.is_(None))
         self._connection.execute(update.values(entry_published=a.published, entry_feeds=a.feeds))

@@ -119,7 +119,7 @@ class WritableCatalogState(CatalogState):
     """Reads and writes values of the catalog: its attributes can be assigned."""
 
     def write(self, key: str, value: str) -> None:
-        """Write a row, unless it has this value."""
+        """Write a row, unless it already has this value."""
         stored = self.read(key)
         if stored is None:
             self._connection.execute(meta.insert().values(key=key, value=value))

@@ -1,4 +1,4 @@
-"""Poll statistics: one row per source for open days, totals for closed days, and how far access logs were imported.
+"""Stores poll statistics: one row per source for open days, totals for closed days, positions in imported logs.
 
 No address is stored. Keyed hashes identify the pollers of an open day. The key and the hashes are deleted when the
 day is closed, and then erased: `Database.erase_stats` rewrites the files that had them. Another count of polls: a
@@ -80,7 +80,10 @@ class StatsReader(ReadAccess):
     """Queries on poll statistics, within one transaction."""
 
     def open_days(self, *, imported: bool | None = None) -> list[str]:
-        """Return the days that are not closed, earliest first; with `imported`, only (not) imported ones."""
+        """Return the days that are not closed, earliest first.
+
+        `imported`: True for days whose first polls came from access logs, False for other days, None for all.
+        """
         chosen = sa.select(t.salts.c.day).order_by(t.salts.c.day)
         if imported is not None:
             chosen = chosen.where(t.salts.c.imported.is_(imported))
@@ -102,7 +105,7 @@ class StatsReader(ReadAccess):
         yield from map(PollTotals._make, self._connection.execute(chosen))
 
     def top_unconditional(self, day: str, limit: int) -> list[SourceCounts]:
-        """Return the sources with the most polls without a validator on an open day, over all feeds."""
+        """Return the sources with the most polls without a validator on an open day, in all feeds together."""
         s = t.source_counts.c
         sums = {name: _sum(s[name]).label(name) for name in ("live", *_SUMS)}
         group = [s[name] for name in ("reader", "kind", "source")]
@@ -142,7 +145,7 @@ class StatsWriter(StatsReader, WriteAccess):
         return bytes(salt)
 
     def count(self, day: str, counts: Sequence[SourceCounts], max_sources: int) -> list[SourceCounts]:
-        """Add counts of a day, for at most `max_sources` sources. Return the counts that did not fit."""
+        """Add counts of a day that has at most `max_sources` sources. Return the counts of sources beyond that."""
         stored = sa.select(sa.func.count()).select_from(t.source_counts).where(t.source_counts.c.day == day)
         free = max_sources - (self._connection.scalar(stored) or 0)
         fitting, rest = (list(counts), []) if len(counts) <= free else self._split(counts, free)
@@ -206,10 +209,10 @@ class StatsWriter(StatsReader, WriteAccess):
         """Store how far a log was imported.
 
         Args:
-            log: The digest of the first polls in the log.
-            offset: The position in bytes.
-            day: The day of the import, in UTC.
-            instead: The digest that the log had when it was shorter.
+            log: the digest of the first polls in the log.
+            offset: the position in bytes.
+            day: the day of the import, in UTC.
+            instead: the digest that the log had when it was shorter.
         """
         self._connection.execute(t.imports.delete().where(t.imports.c.log.in_([log, instead or log])))
         self._connection.execute(t.imports.insert().values(log=log, offset=offset, day=day))

@@ -39,9 +39,9 @@ class TombstoneWriter(TombstoneReader, ArticleReader, WriteAccess):
         """Store tombstones of the ids withdrawn from feeds, and delete expired ones of the same feeds.
 
         Args:
-            withdrawn: The ids by feed; those that live articles have are left out.
-            at: When they were withdrawn.
-            since: Tombstones of this moment or earlier are expired.
+            withdrawn: the ids by feed; ids of live articles are left out.
+            at: when the ids were withdrawn.
+            since: tombstones of this moment or earlier are expired.
         """
         is_expired = t.tombstones.c.at <= to_microseconds(since)
         for chunk in t.chunks(list(withdrawn)):

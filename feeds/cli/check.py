@@ -29,8 +29,8 @@ from feeds.cli.common import (
 )
 from feeds.config import Config
 from feeds.content import Folder
-from feeds.content.companions import Companions
-from feeds.content.page_bundle import PublicFiles
+from feeds.content.public_files import PublicFiles
+from feeds.content.related_files import RelatedFiles
 from feeds.core import syndication
 from feeds.core.errors import ArticleError, ConfigError, FeedsError, GuardStopped, UsageError
 from feeds.core.lint import RULES, Lint, Problem
@@ -127,13 +127,13 @@ def check(
 
 def _create_lint(settings: Config, now: datetime, folder: Folder, catalog: Catalog, ignored: set[str]) -> Lint:
     site = settings.site_model
-    companions, files = Companions(settings.content_root, site), _public_files(settings, folder, catalog)
+    related_files, files = RelatedFiles(settings.content_root, site), _public_files(settings, folder, catalog)
     return Lint(
         site,
         now,
         ignored,
         convert=markdown_renderer(site).convert,
-        is_missing=partial(_is_missing, companions, files, site),
+        is_missing=partial(_is_missing, related_files, files, site),
     )
 
 
@@ -166,22 +166,22 @@ def _public_files(settings: Config, folder: Folder, catalog: Catalog) -> PublicF
     )
 
 
-def _is_missing(companions: Companions, files: PublicFiles, site: Site, article: Article, reference: str) -> bool:
+def _is_missing(related_files: RelatedFiles, files: PublicFiles, site: Site, article: Article, reference: str) -> bool:
     if not files.is_missing(site, article, reference):
         return False
-    # with site.pages, `Companions.complete` has replaced the names of embedded files by paths
+    # with site.pages, `RelatedFiles.complete` has replaced the names of embedded files by paths
     in_vault = site.markdown == "obsidian" and not site.pages
-    return not (in_vault and companions.has_embedded(article.path, unquote(reference)))
+    return not (in_vault and related_files.has_embedded(article.path, unquote(reference)))
 
 
 def _article_problems(folder: Folder, catalog: Catalog, lint: Lint, site: Site) -> Iterator[Problem]:
-    companions = Companions(folder.root, site)
+    related_files = RelatedFiles(folder.root, site)
     for file in folder.scan():
         try:
             source = folder.read(file, articles.MAX_FILE_BYTES)
-            authors = companions.authors_for(file.path)
+            authors = related_files.authors_for(file.path)
             article = articles.parse_article(source, file.path, site.timezone, authors, site.markdown)
-            article = companions.complete(article)
+            article = related_files.complete(article)
         except ArticleError:
             continue  # _run_problems reports it
         except FeedsError:

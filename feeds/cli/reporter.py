@@ -39,7 +39,7 @@ class ConsoleReporter(PublishObserver):
             host: the address that the server listens on.
             port: its port.
             quiet: whether to print errors only.
-            preview_key: authorizes browsers to see unpublished articles; empty if there is no preview.
+            preview_key: authorises browsers to see unpublished articles; empty if there is no preview.
         """
         self._settings = settings
         self._role = role

@@ -72,7 +72,7 @@ class ReloadFunction(Protocol):
     """A function that reloads the configuration."""
 
     def __call__(self, *, is_requested: bool) -> None:
-        """Reload it, and print mistakes instead of raising them. `is_requested`: a signal has requested the reload."""
+        """Reload the configuration; print its mistakes. `is_requested`: whether a signal has requested the reload."""
 
 
 class Workers(MPServer):

@@ -68,7 +68,7 @@ def load(file: Path, environment: Mapping[str, str]) -> Config:
 
 
 class ValidSettings(NamedTuple):
-    """Settings that `load` accepts, and a message for each value that was dropped for that."""
+    """Settings that `load` accepts, and a message for each value that was dropped."""
 
     settings: dict[str, Any]
     messages: list[str]

@@ -1,6 +1,9 @@
 """The types of values in config.yaml. Each validator returns the value or raises `ValueError` with a sentence.
 
 A text that has parts, such as an address or a command, leaves this module divided into them (`PlainValidator`).
+
+Most CDNs need no code to be purged (`feeds.export.purge`). Another form of purge begins here: a type beside
+`PurgeRequest`, and its syntax in `_purge`; then its request in `CachePurger` of `feeds.export.purge`.
 """
 
 import difflib
@@ -59,6 +62,7 @@ class NetworkAddress(NamedTuple):
 
 
 def did_you_mean(word: str, words: Iterable[str]) -> str:
+    """Return "; did you mean X?" for the most similar word, or an empty string."""
     close = difflib.get_close_matches(word, list(words), n=1)
     return f"; did you mean {close[0]}?" if close else ""
 
@@ -187,6 +191,7 @@ def _require_text(value: Any) -> str:
 
 
 def _purge(value: Any) -> PurgeRequest | tuple[str, ...]:
+    """Return the request that purges a file, or the words of a command that does."""
     value = _require_text(value)
     if request := _PURGE_REQUEST.fullmatch(value):
         if not re.search(r"\{(url|raw|path)\}", request["url"]):

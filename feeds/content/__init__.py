@@ -32,10 +32,10 @@ class Folder:
         """Select files by patterns of gitignore. Raise `ConfigError` for an invalid pattern.
 
         Args:
-            root: The path of the folder.
-            include: Patterns of article files.
-            exclude: Patterns of files and folders that are not scanned.
-            secrets: Files to which no symbolic link may lead, such as the configuration.
+            root: the path of the folder.
+            include: patterns of article files.
+            exclude: patterns of files and folders that are not scanned.
+            secrets: files to which no symbolic link may lead, such as the configuration.
         """
         self.root = root
         self._root = os.fspath(root)
@@ -48,8 +48,8 @@ class Folder:
         Raise `ContentFolderMissing` if the folder, or a subfolder while it is listed, is missing or replaced.
 
         Args:
-            below: Only the file at this path, or the files below it.
-            after: Only files after this path. The scan continues an interrupted one with its listings, so it may miss
+            below: only the file at this path, or the files below it.
+            after: only files after this path. The scan continues an interrupted one with its listings, so it may miss
                 files that were created since; scan those by their path.
         """
         root = os.path.realpath(self.root)
@@ -129,7 +129,7 @@ class Folder:
     def prefetch(self, files: Iterable[ScannedFile]) -> None:
         """Ask the system to load files into the page cache, in parallel, if it supports that.
 
-        Do nothing if those of a sample are in the page cache.
+        Do nothing if the files of a sample are in the page cache already.
         """
         readable = [file.path for file in files if not file.problem]
         if not hasattr(os, "posix_fadvise") or all(map(self._is_cached, readable[::_SAMPLE_EVERY])):

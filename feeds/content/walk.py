@@ -53,10 +53,10 @@ class Walk:
     def walk(self, root: str, after: str = "") -> Iterator[ScannedFile]:
         """Yield all articles, or those after a path.
 
-        With `after`, the walk continues where the previous one stopped, with its listings: it skips files that were
-        deleted since, and misses those that were created. A subfolder that can't be listed is one `ScannedFile` with a
-        problem, at its path with "/" at the end. Raise `OSError` if the folder itself can't be listed, and
-        `FileNotFoundError` if a subfolder was deleted after its parent was listed.
+        If `after` is given, the walk continues where the previous one stopped, with its listings: it skips files that
+        were deleted since, and misses files that were created. A subfolder that can't be listed is one `ScannedFile`
+        with a problem, at the path of the subfolder with "/" at the end. Raise `OSError` if the folder itself can't be
+        listed, and `FileNotFoundError` if a subfolder was deleted after its parent was listed.
         """
         if not after:
             self._open_dirs, self.authors_files, self._unlisted = {}, set(), set()

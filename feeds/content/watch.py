@@ -37,10 +37,10 @@ def watch(
     watches left, log that and poll the folder.
 
     Args:
-        root: The folder.
-        mode: The source of hints.
-        stop: Set to end the iteration.
-        scan_duration: Returns the seconds that the last full scan took.
+        root: the folder.
+        mode: the source of hints.
+        stop: set to end the iteration.
+        scan_duration: returns the seconds that the last full scan took.
     """
     next_attempt, reported = 0.0, set[str]()
     if mode == "auto" and _file_system(root) in _WITHOUT_EVENTS:

@@ -81,7 +81,7 @@ class ArticleFiles(NamedTuple):
     def path(self, reference: str) -> str | None:
         """Return the path, below the content folder, of the file that a relative or absolute reference leads to.
 
-        None if it is on another site or outside the folder. Only if articles have pages here.
+        None if the file is on another site or outside the folder. Call this only if articles have pages here.
         """
         if not url_scheme(reference) and not reference.strip().startswith("/"):
             return resolve_path(self.article, reference)

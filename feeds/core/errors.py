@@ -56,7 +56,7 @@ class CatalogDamaged(CatalogError):
 
 
 class ContentFolderMissing(FeedsError):
-    """The content folder does not exist; everything published stays published until it is back."""
+    """The content folder does not exist; everything published stays published until the folder exists again."""
 
     public_message = "the content folder is missing"
 
@@ -69,7 +69,7 @@ class CatalogLocked(FeedsError):
 
 
 class NotLeader(FeedsError):
-    """Another publisher of the same catalog is the leader; this one waits until it ends."""
+    """Another publisher of the same catalog is the leader; this publisher waits until the leader ends."""
 
 
 class GuardStopped(FeedsError):
@@ -104,4 +104,4 @@ class ArticleError(FeedsError):
 
 
 class ArticleUnreadable(ArticleError):
-    """A file can't be opened or read for now; every run tries again, because no change would announce that it can."""
+    """A file can't be opened or read for now; every run tries again, because no event announces that it can be read."""

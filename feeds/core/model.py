@@ -1,9 +1,12 @@
 """The data types of the domain: frozen dataclasses that every package shares.
 
 An *article* is what an author wrote, an *entry* its public form, a *feed* a format-neutral list of entries, newest
-first, and a *document* the bytes of one feed in one format. The types hold values and compute nothing. A new kind of
-feed is added to `FeedKind` and `GROUPED_KINDS`, from which paths, lists and pages follow; to `group_names` in
-`feeds.core.syndication`, which names the feeds of an article; and to `feeds.by` in `feeds.config.schema`.
+first, and a *document* the bytes of one feed in one format. The types hold values and compute nothing.
+
+A new kind of feed is added to `FeedKind` and `GROUPED_KINDS`, from which paths, lists and pages follow; to
+`group_names` in `feeds.core.syndication`, which names the feeds of an article; and to `feeds.by` in
+`feeds.config.schema`. A kind whose names are not in `Article` yet first needs a field (core/parse/keys.py). One text
+lists the kinds: `_too_many_feeds` in publish/commit.py.
 """
 
 from dataclasses import dataclass, field
@@ -14,7 +17,10 @@ _NEVER = datetime(1, 1, 1, tzinfo=UTC)
 
 FeedKind = Literal["site", "category", "tag", "author"]
 GROUPED_KINDS: dict[FeedKind, str] = {"category": "Categories", "tag": "Tags", "author": "Authors"}
-"""The kinds of feeds below the site's, the first part of their paths, with the headings of their lists."""
+"""The kinds of feeds besides the site's, with the headings of their lists.
+
+A kind is also the first part of its feeds' paths.
+"""
 
 
 @dataclass(frozen=True, slots=True)

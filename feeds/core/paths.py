@@ -20,7 +20,7 @@ from typing import NamedTuple
 from feeds.core.model import GROUPED_KINDS, Site
 
 RSS, ATOM, JSON_FEED, OPML = "rss.xml", "atom.xml", "feed.json", "feeds.opml"
-DOCUMENTS = frozenset({RSS, ATOM, JSON_FEED, OPML})  # file names
+DOCUMENTS = frozenset({RSS, ATOM, JSON_FEED, OPML})  # file names; OPML too, although it is served as a page
 SITE_DOCUMENTS = (f"/{RSS}", f"/{ATOM}", f"/{JSON_FEED}")
 COMPRESSED = {"gzip": ".gz", "br": ".br", "zstd": ".zst"}  # Content-Encoding -> suffix that web servers expect
 STYLESHEET = "/static/feed.css"  # of documents in a browser
@@ -59,7 +59,10 @@ def feed_of_page(path: str) -> FeedPagePath | None:
 
 
 def folder_of_page(path: str) -> str:
-    """Return the folder of an article's files for the path of its page: `/a/` for `/a/`, `/a` and `/a.html`."""
+    """Return the folder in which an article's files are published, given the path of its page.
+
+    It is `/a/` for `/a/`, `/a` and `/a.html`.
+    """
     return path if path.endswith("/") else f"{path.removesuffix('.html').removesuffix('.htm')}/"
 
 
@@ -104,7 +107,7 @@ def _is_name(segment: str) -> bool:
 
 
 def owner(page: str, site: Site) -> str | None:
-    """Return a noun phrase for the owner of the path of an article's page; None if it is free."""
+    """Return a noun phrase for the owner of the path of an article's page; None if the path is free."""
     if fixed := _fixed_owner(page):
         return fixed
     files = [file_of_page(page), *page_files_above(page)]
@@ -116,7 +119,7 @@ def owner(page: str, site: Site) -> str | None:
 
 
 def _fixed_owner(path: str) -> str | None:
-    """Return a noun phrase for the owner of a path that is reserved on every site; None if it is free."""
+    """Return a noun phrase for the owner of a path that is reserved on every site; None if the path is free."""
     bare = path.removesuffix("/")
     segments = bare.split("/")[1:]
     if bare in ENDPOINTS or bare.startswith("/preview/"):
@@ -151,7 +154,7 @@ def may_be_article_file(path: str, aliases: Collection[str] = ()) -> bool:
 
 
 def alias_conflict(alias: str) -> str | None:
-    """Return a noun phrase for the owner of an alias's path on every site; None if it is free."""
+    """Return a noun phrase for the owner of an alias's path on every site; None if the path is free."""
     *folders, name = alias.split("/")[1:]
     if any(part in {".", ".."} or "\0" in part or len(part.encode()) > _MAX_SEGMENT_BYTES for part in (*folders, name)):
         return "no path that a file can have"
@@ -180,11 +183,11 @@ class PathRegistry:
     def __init__(self, watched: Iterable[str] = ()) -> None:
         self._files: set[str] = set()
         self._folders: set[str] = set()
-        self._watched = {_normalized(path) for path in watched}
+        self._watched = {_normalised(path) for path in watched}
 
     def claim(self, files: Sequence[str]) -> bool:
         """Claim the paths of the files of one item. Return False, and claim none, if one of them is not free."""
-        paths = [_normalized(file) for file in files]
+        paths = [_normalised(file) for file in files]
         if not all(map(self._is_free, paths)):
             return False
         self._files.update(paths)
@@ -208,5 +211,5 @@ def _parents(path: str) -> Iterable[str]:
         end = path.rfind("/", 0, end)
 
 
-def _normalized(path: str) -> str:
+def _normalised(path: str) -> str:
     return "/" + "/".join(part for part in path.split("/") if part) if path.strip("/") else ""

@@ -99,11 +99,11 @@ def expand(pattern: str, article: Article, site: Site, *, link: str = "", quoted
     A path segment whose placeholders have no value is left out.
 
     Args:
-        pattern: The pattern.
-        article: The article.
-        site: The site.
-        link: The value of `{link}`.
-        quoted: Whether to percent-encode all values but `{link}`.
+        pattern: the pattern.
+        article: the article.
+        site: the site.
+        link: the value of `{link}`.
+        quoted: whether to percent-encode all values but `{link}`.
     """
     if "{lang" in pattern:
         article = _without_language(article)
@@ -139,7 +139,7 @@ def _without_language(article: Article) -> Article:
 
 
 def _text(article: Article, placeholder: str, *, raw: bool) -> str:
-    """Return the value of a placeholder: as its author wrote it, or safe for a path."""
+    """Return the value of a placeholder: as its author wrote it or, if `raw` is false, safe for a path."""
     if placeholder in ("category", "categories"):
         if placeholder == "category":
             first = next((name for name in article.categories if raw or slugify(name)), "")

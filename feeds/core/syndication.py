@@ -51,7 +51,7 @@ class PathConflict(NamedTuple):
 class DocumentRevision(NamedTuple):
     """The revisions that determine a document: as long as both are equal, so is its content.
 
-    0: this revision can't change the document.
+    A value is 0 if such changes don't affect the document.
     """
 
     entries: int  # the last revision that changed the feed's live documents
@@ -66,7 +66,7 @@ def group_names(article: Article, authors: Iterable[Author]) -> dict[FeedKind, I
 def feeds_of(article: Article, site: Site) -> list[FeedKey]:
     """Return the feeds of an article: the site's, and one for each category, tag and author with a slug.
 
-    An unlisted article has none.
+    An unlisted article has no feeds.
     """
     if not article.listed:
         return []
@@ -267,12 +267,12 @@ def build_feed(
     """Return the feed of a live document, or of an archive.
 
     Args:
-        state: The feed.
-        entries: The entries of the document, newest first.
-        site: The site.
-        archive: The number of the archive; 0: the live document.
-        tombstones: The withdrawn entries.
-        began: The time of the site's first revision, with which a feed without entries is dated.
+        state: the feed.
+        entries: the entries of the document, newest first.
+        site: the site.
+        archive: the number of the archive; 0: the live document.
+        tombstones: the withdrawn entries.
+        began: the time of the site's first revision, with which a feed without entries is dated.
     """
     listed, withdrawn = tuple(entries), tuple(tombstones)
     folder = f"/{quote_path(state.path)}/" if state.path else "/"

@@ -176,8 +176,8 @@ def absolute_url(url: str, base: str) -> str | None:
 def resolve_on_site(reference: str, site_url: str, base: str) -> str | None:
     """Return the absolute URL of a reference in the configuration or in front matter; None if it is not a URL.
 
-    A path that begins with "/" is relative to the site's URL, even if that has a path; a path that already begins with
-    the site's path is left as it is. Any other reference is resolved against `base`.
+    A path that begins with "/" is relative to the site's URL, even if the URL has a path; a path that already begins
+    with the site's path is left as it is. Any other reference is resolved against `base`.
     """
     reference = reference.strip()
     if reference.startswith("/") and not reference.startswith("//"):

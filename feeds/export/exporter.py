@@ -1,4 +1,4 @@
-"""One export: write the files that differ from the last export, and remove those that are no longer published.
+"""Exports once: writes the files that differ from the last export, and removes those that are no longer published.
 
 `PurgeBacklog` purges the caches in front of the export afterwards.
 """

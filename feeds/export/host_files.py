@@ -4,8 +4,10 @@ An object store has no such file, and stores the headers of each object (`Object
 which it can't store. The headers are those that `feeds serve` sends with a document, except those that depend on the
 time or on the catalog: the next scheduled change, and which archives are immutable.
 
-A new header of documents is added to `_document_headers`, one of pages to `_page_headers`: the functions of the hosts
-write all headers that they get. Another host is a function in `render_host_files`, and a value of `export.hosts`.
+A new header of documents is added to `_document_headers`, one of pages to `_page_headers`, and both also to the
+responses of `feeds serve` (`feeds.web`). The function of each host writes all headers of the two. `ObjectHeaders` uses
+only Cache-Control of these: a header that object stores can keep is added there too. Another host is a function in
+`render_host_files`, and a value of `export.hosts`.
 """
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence

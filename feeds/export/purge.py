@@ -1,7 +1,8 @@
-"""Purging the caches in front of the export: by a command of the owner, or by a request for each URL.
+"""Purges the caches in front of the export: by a request for each URL, or by a command of the owner.
 
-A CDN whose API needs a token or a body is purged by a command. `feeds.config.values` has the syntax of requests
-(`PurgeRequest`).
+Most CDNs need no code: a CDN that is purged by one request per URL is configured (`export.purge`), and one whose API
+needs a token or a body is purged by the owner's command. To support another form of purge, begin in
+`feeds.config.values`: add its type and its syntax there (`_purge`), then its request here (`CachePurger`).
 
 Only files that changed are purged. An export is complete whether or not its purge succeeds; paths that could not be
 purged are returned, to be purged later.
@@ -49,7 +50,10 @@ class PurgeResult(NamedTuple):
 
 
 class CachePurger:
-    """Purges URLs from caches."""
+    """Purges exported files from a cache, by requests or by a command.
+
+    The forms of a purge are defined in `feeds.config.values` (`_purge`).
+    """
 
     def __init__(self, purge: PurgeRequest | tuple[str, ...], feeds_url: str, folder: Path) -> None:
         """Prepare to purge.
@@ -77,9 +81,9 @@ class CachePurger:
         return PurgeResult(next(filter(None, errors), ""), failed)
 
     def _purge_file(self, file: str) -> str | None:
-        """Purge all paths at which a file is requested; return the error, None if there is none.
+        """Purge all paths at which a file is requested. Return the error; None if there is none.
 
-        The error is empty if no request was sent, because the error of an earlier one means that it would fail too.
+        Return "" without a request if an earlier error shows that every request would fail.
         """
         for path in _requested_paths(file):
             if self._is_failing.is_set():

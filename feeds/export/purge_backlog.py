@@ -21,7 +21,7 @@ class PurgeBacklog:
         self._saved = self._pending
 
     def remember(self, planned: Iterable[str]) -> None:
-        """Save the paths that an export is about to change: if it is interrupted, the next one purges them."""
+        """Save the paths that an export is about to change: if it is interrupted, the next export purges them."""
         if self._settings.export.purge:
             self._save(self._pending | set(planned))
 

@@ -11,7 +11,7 @@ from typing import Literal, NamedTuple
 from feeds import config, pages
 from feeds.catalog import Catalog
 from feeds.content import Folder
-from feeds.content.page_bundle import PublicFiles
+from feeds.content.public_files import PublicFiles
 from feeds.core import paths, syndication
 from feeds.core.article_files import has_own_folder
 from feeds.core.model import FeedState
@@ -105,7 +105,7 @@ class SitePages:
 
     def _pages_of_articles(self) -> Iterator[ExportFile]:
         """Yield the pages of articles, and the files of articles whose paths no page has."""
-        with_folder: list[tuple[str, str]] = []  # (page, article's file) of articles with a folder of files
+        with_folder: list[tuple[str, str]] = []  # (page, article's file) of articles with a folder of their own
         templates_digest = self._page_settings[-1]
         for page, source, digest in self._documents.list_article_pages():
             path = paths.file_of_page(page)
@@ -115,14 +115,14 @@ class SitePages:
                 if has_own_folder(source):
                     with_folder.append((page, source))
         for page, source in with_folder:
-            yield from self._sibling_files(page, source)
+            yield from self._files_of_article(page, source)
         for name in self._documents.list_linked_files():
             yield from self._file_on_disk(f"/{name}", self._content.find(name))
             if self._content.is_unreadable(name):
                 self.unreadable.append(f"/{name}")
 
-    def _sibling_files(self, page: str, source: str) -> Iterator[ExportFile]:
-        """Yield the files beside an article."""
+    def _files_of_article(self, page: str, source: str) -> Iterator[ExportFile]:
+        """Yield the files of an article in its own folder."""
         folder = paths.folder_of_page(page)
         names, unreadable = self._content.list_own_folder(source)
         self.unreadable += [folder if inside == "." else f"{folder}{inside}/" for inside in unreadable]

@@ -65,7 +65,7 @@ class ExportTarget(ABC):
         return self._read(path) if path in self._entries else b""
 
     def entry(self, path: str) -> ManifestEntry:
-        """Return the entry of a file that was just written, for `record` in the process that writes the manifest."""
+        """Return the manifest entry of a file that this process wrote. The main process passes it to `record`."""
         return self._entries[path]
 
     def record(self, path: str, entry: ManifestEntry) -> None:

@@ -259,7 +259,10 @@ class FolderTarget(ExportTarget):
 
 
 def _open_folder(parent: int, name: str, *, create: bool) -> int:
-    """Open a folder in another one; `create` it if it is missing. Raise `NotADirectoryError` for a symbolic link."""
+    """Open a folder in another one. If `create` is true, create a missing folder.
+
+    Raise `NotADirectoryError` for a symbolic link.
+    """
     try:
         return os.open(name, _FOLDER_FLAGS | os.O_NOFOLLOW, dir_fd=parent)
     except FileNotFoundError:

@@ -1,4 +1,4 @@
-"""Writing the files of an export: in this process, or in one process per core if there are many files.
+"""Writes the files of an export: in this process, or in one process per core if there are many files.
 
 Threads write several files concurrently, because a disk takes milliseconds to sync each. They also render concurrently,
 because the libraries that convert Markdown and sanitise HTML release the interpreter lock. A process per core costs

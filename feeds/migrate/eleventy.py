@@ -1,4 +1,4 @@
-"""Converts Eleventy's configuration (11ty.dev/docs/plugins/rss). It is a program, of which only strings are read."""
+"""Converts Eleventy's configuration (11ty.dev/docs/plugins/rss), a program of which only strings are read."""
 
 import re
 from collections.abc import Mapping

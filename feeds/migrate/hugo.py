@@ -99,7 +99,7 @@ def _permalinks(values: Settings, modifiers: list[str], notes: list[str]) -> Set
 
 
 def _spell(name: str, modifiers: list[str]) -> str:
-    """Return a term as in the path of its feed."""
+    """Return a term as Hugo writes it in the path of the term's feed."""
     functions: Mapping[str, Callable[[str], str]] = {"plain": strip_accents, "lower": go_lower}
     path = pathize(name.strip())
     for modifier in modifiers:

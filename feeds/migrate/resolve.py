@@ -47,7 +47,7 @@ def _format(path: str) -> str:
 
 
 def _by_folder(migration: Migration, permalinks: Mapping[str, str], articles: Collection[Article]) -> dict[str, str]:
-    """Return the patterns by the name of the folder on disk; the old configuration names them as in URLs."""
+    """Return the patterns by the name of the folder on disk; the old configuration names folders as in URLs."""
     by_folder = dict(permalinks)
     for folder in {article.path.partition("/")[0] for article in articles if "/" in article.path}:
         if pattern := permalinks.get(migration.spell(folder).lower()):

@@ -3,7 +3,9 @@
 `PageRenderer` renders the page at a path, for `feeds serve` and for the export. A page has the same bytes on any host,
 port or path that it is served from: its links are relative, or as the configuration says.
 
-The wording is in `templates/`; notes on the formats are in this module.
+The wording is in `templates/`: `article.html` is the page of an article, `feed.html` that of a feed or an archive,
+`base.html` the frame of all pages. `preview_index.html` and `preview_article.html` are the preview's (`feeds.web`),
+`stats.html` is the page of the statistics. The notes on the formats are `_FORMAT_NOTES` here.
 """
 
 import re
@@ -89,7 +91,7 @@ class PageRenderer:
         Args:
             site: the site.
             subscribe_links: templates of the links that subscribe to a feed, by the name of the feed reader.
-            queries: return the content of pages.
+            queries: returns the content of pages.
             has_archives: whether a feed's page links to its archives.
         """
         self._site = site
@@ -127,7 +129,7 @@ class PageRenderer:
         # an archive gets no new entries, so its page offers the live documents
         live_url = feed.current_url or feed.folder_url
         return self._render(
-            "page.html",
+            "feed.html",
             feed.folder_url.removeprefix(self._site.feeds_url),
             feed=feed,
             state=page.state,

@@ -1,4 +1,4 @@
-"""The HTML page of the statistics, which only the owner can see."""
+"""Renders the HTML page of the statistics, which only the owner can see."""
 
 from collections.abc import Mapping
 from typing import Any

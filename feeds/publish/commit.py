@@ -24,11 +24,11 @@ from feeds.content import Folder
 from feeds.core import syndication
 from feeds.core.lint import Problem
 from feeds.core.model import Site
-from feeds.publish.addresses import Addresses
 from feeds.publish.feed_versions import MAX_FEEDS, FeedVersions
 from feeds.publish.guard import Guard
 from feeds.publish.ids import IdRegistry
 from feeds.publish.links import Linker
+from feeds.publish.page_conflicts import PageConflicts
 from feeds.publish.renames import Rename, find_renames
 
 _PAGE_ROWS = 5_000  # articles that are decided together
@@ -57,7 +57,7 @@ class RevisionBuilder:
         self._guard = guard
         self._renames: dict[str, Rename] = {}  # by new path
         self._linker = Linker(catalog, site)
-        self._addresses = Addresses(catalog, site, self._moment)
+        self._page_conflicts = PageConflicts(catalog, site, self._moment)
         self._conflicts: dict[int, str] = {}  # key of an article that is rejected for its address -> the reason
         self._deleted_by_slug: dict[str, int] = {}  # slug -> key of the article that set it and whose file is deleted
         self._queued: list[int] = []  # keys of articles whose entries are still to be added to feeds
@@ -99,11 +99,11 @@ class RevisionBuilder:
             if any_deleted:
                 self._ids.prefetch(version.generated_id for version in versions if not version.has_good_version)
                 self._deleted_by_slug = catalog.deleted_by_slug({version.slug for version in versions if version.slug})
-            accepted, conflicts = [], self._addresses.find_edit_conflicts(versions)
+            accepted, conflicts = [], self._page_conflicts.find_edit_conflicts(versions)
             for version in versions:
                 key = self._find_article(version, freed_paths, taken)
                 if version.key is not None and version.key != key:
-                    catalog.free_path(version.key)  # another article has its path now
+                    catalog.give_up_path(version.key)  # another article has its path now
                 other = None
                 if version.explicit_id and not version.draft:
                     first = first_paths.get(version.explicit_id, version.path)
@@ -167,7 +167,7 @@ class RevisionBuilder:
 
     def _decide_pending(self, versions: FeedVersions) -> None:
         """Decide about all pending articles; first about those for which the same id would be generated."""
-        self._conflicts = self._addresses.find_conflicts()
+        self._conflicts = self._page_conflicts.find_conflicts()
         contested = self._catalog.contested_ids()
         for start in range(0, len(contested), _PAGE_ROWS):
             keys = contested[start : start + _PAGE_ROWS]

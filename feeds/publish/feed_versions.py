@@ -78,8 +78,8 @@ class FeedVersions:
     def commit(self, now: datetime, *, check_all: bool) -> list[str]:
         """Store the new feed versions and commit a revision, if any document changed.
 
-        With `check_all`, compare every feed, else those that a recorded change affects. Return the paths of the feeds
-        whose live documents changed.
+        If `check_all` is true, compare every feed, else only those that a recorded change affects. Return the paths of
+        the feeds whose live documents changed.
         """
         feeds = set(self._growth) | ({feed.path for feed in self._catalog.feeds()} if check_all else set())
         if self._catalog.feed("") is None:

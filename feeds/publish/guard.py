@@ -31,7 +31,7 @@ class Guard:
     """Counts how the published entries change, in this run and in the minutes before it."""
 
     def __init__(self, catalog: CatalogWriter, now: datetime, max_changed_share: float, *, accept: bool) -> None:
-        """`max_changed_share` (0 to 1) of the published entries may change; with `accept`, all of them."""
+        """Allow `max_changed_share` (0 to 1) of the published entries to change; if `accept` is true, all of them."""
         self._catalog = catalog
         self._max_share = max_changed_share
         self._accept = accept
@@ -58,7 +58,7 @@ class Guard:
             old_id: the id that it had until now.
             id_: its id from now on.
             live: whether it is published from now on.
-            is_intended: whether it is not published because it says so itself: a draft, or expired.
+            is_intended: whether the article itself prevents its publication: it is a draft, or expired.
         """
         if self._accept:
             return
@@ -119,7 +119,7 @@ class Guard:
         )
 
     def _recent_changes(self) -> dict[int, GuardedChange]:
-        """Return the changes of the last minutes by article key; after a stopped run, those since then too."""
+        """Return by article key the changes of the last minutes; after a stopped run, also those since that run."""
         since = self._moment - _WINDOW // timedelta(microseconds=1)
         held_since = self._catalog.state.guard_held_since
         since = since if held_since is None else min(since, held_since)  # until they are undone or accepted
@@ -128,8 +128,8 @@ class Guard:
         return {key: change for key, change in changes.items() if since <= change.at <= self._moment}
 
 
-def add_up_changes(catalog: CatalogWriter, now: datetime) -> None:
-    """After a stopped run: keep counting its changes, and those of the minutes before it, in the runs that follow."""
+def start_accumulating(catalog: CatalogWriter, now: datetime) -> None:
+    """Count the changes of later runs together with those of this stopped run and of the minutes before it."""
     if catalog.state.guard_held_since is None:
         catalog.state.guard_held_since = to_microseconds(now - _WINDOW)
 

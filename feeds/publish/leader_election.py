@@ -57,7 +57,7 @@ class LeaderElection:
         self._lock.release()
 
     def confirm(self) -> bool:
-        """Return whether this process leads; ask the holder of the lock, the file system or the database."""
+        """Return whether this process leads, as the file system or the database that has the lock reports it."""
         return self._is_leader and self._lock.is_held()
 
     def _run(self) -> None:

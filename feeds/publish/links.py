@@ -1,4 +1,4 @@
-"""Resolves links from one article's file to another's, and keeps the results in the catalog.
+"""Resolves the targets of links between article files to URLs, and keeps the results in the catalog.
 
 A link resolves to the URL of a live article. When an article goes live, is withdrawn, moves or gets another URL, the
 articles that link to it change too, and so do the feeds that show them.
@@ -32,14 +32,14 @@ class Linker:
         self._urls: dict[int, str] = {}  # key -> URL, a cache
 
     def add(self, article: PendingArticle, *, changed: bool) -> None:
-        """Add an article of this run; `changed` if its URL may have changed, or whether it is live."""
+        """Add an article of this run. `changed`: whether its URL or its live state may have changed."""
         if article.links_to or article.link_urls:
             self._linking.append(article.key)
         if changed and self._had_links and len(self._changed) <= _MAX_CHANGED:
             self._changed[article.key] = article.path
 
     def update(self, versions: FeedVersions, *, every: bool) -> None:
-        """Resolve the links of the added articles and of those that link to them; or `every` link."""
+        """Resolve the links of the added articles and of those that link to them; if `every` is true, all links."""
         keys = self._affected(every=every)
         partial = {target for page in self._pages(keys) for row in page for target in row.targets if is_partial(target)}
         by_end = self._find_by_end(partial)

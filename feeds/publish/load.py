@@ -5,8 +5,8 @@ import re
 from functools import cache
 
 from feeds.catalog import FileStamp, LoadedArticle
-from feeds.content import FileChanging, Folder, page_bundle
-from feeds.content.companions import Companions
+from feeds.content import FileChanging, Folder, public_files
+from feeds.content.related_files import RelatedFiles
 from feeds.core import syndication
 from feeds.core.errors import ArticleError, ArticleUnreadable
 from feeds.core.model import Article, Site
@@ -32,11 +32,11 @@ class ArticleLoader:
     def __init__(self, folder: Folder, site: Site) -> None:
         self._folder = folder
         self._site = site
-        self._companions = Companions(folder.root, site)
+        self._related_files = RelatedFiles(folder.root, site)
 
     def forget(self) -> None:
-        """Clear the cache of files beside articles."""
-        self._companions.clear()
+        """Clear the cache of files that complete articles."""
+        self._related_files.clear()
 
     def load(self, changed: ChangedFile) -> ParseResult:
         """Return the article in a file, why it is rejected, or that there is nothing new to publish."""
@@ -44,17 +44,17 @@ class ArticleLoader:
         stamp = FileStamp(file.mtime_ns, file.size, file.inode)
         try:
             data = self._folder.read(file, articles.MAX_FILE_BYTES)
-            companions = self._companions.authors_digest(file.path)
-            hash_ = hashlib.sha256(data + companions).hexdigest()
+            authors_digest = self._related_files.authors_digest(file.path)
+            hash_ = hashlib.sha256(data + authors_digest).hexdigest()
             if known and known.hash == hash_ and not (known.is_rejected or known.deleted or changed.ignore_hash):
                 return Unchanged(known.key, file.path, stamp)
             parsed = articles.parse_article(
-                data, file.path, site.timezone, self._companions.authors_for(file.path), site.markdown
+                data, file.path, site.timezone, self._related_files.authors_for(file.path), site.markdown
             )
-            article = self._companions.complete(parsed)
+            article = self._related_files.complete(parsed)
             if (article.enclosures, article.body) != (parsed.enclosures, parsed.body):  # other files change the article
                 added = repr((article.enclosures, article.body if article.body != parsed.body else ""))
-                hash_ = hashlib.sha256(data + companions + added.encode()).hexdigest()
+                hash_ = hashlib.sha256(data + authors_digest + added.encode()).hexdigest()
             page = syndication.page_path(article, site)
             if page is None and not article.draft and (conflict := syndication.page_conflict(article, site)):
                 raise _address_error(*conflict, data)
@@ -81,7 +81,7 @@ class ArticleLoader:
         """Return the targets of links to other articles' files, and to the files that the article's page shows."""
         site = self._site
         targets = links.find_targets(article.body, article.path, wikilinks=site.markdown == "obsidian")
-        files = map(links.file_target, page_bundle.referenced_files(article, site, _html(article, site)))
+        files = map(links.file_target, public_files.referenced_files(article, site, _html(article, site)))
         return (*targets, *files)
 
 

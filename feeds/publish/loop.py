@@ -177,7 +177,7 @@ class PublishLoop:
             self._request_scan(None)
 
     def _on_not_elected(self, error: FeedsError) -> None:
-        """Report why this process doesn't lead. While another process leads, that one reports failures."""
+        """Report why this process doesn't lead. While another process leads, that process reports failures."""
         if isinstance(error, NotLeader):
             self._failures.clear_in_memory("publish")
         else:
@@ -205,7 +205,7 @@ class PublishLoop:
             self._check_refresh_requests()
 
     def _clock_was_set(self, *, back: bool) -> None:
-        """Run what is due by the new time, and compute all times again."""
+        """Run what is due by the new time, and compute all times again. `back`: whether the new time is earlier."""
         if back and self._cron:
             self._scheduler.reschedule_job("cron", trigger=self._cron)  # else it waits until the old time comes again
         self._scheduler.wakeup()
@@ -267,7 +267,7 @@ class PublishLoop:
             self._schedule_next_change(not_before=_RETRY_AFTER if failed else timedelta(0))
 
     def _run_once(self) -> bool:
-        """Run the next scan of the queue, and publish its changes. Return whether that need not be tried again."""
+        """Run the next scan of the queue, and publish its changes. Return whether the scan need not be tried again."""
         request = self._queue.take()
         try:
             with self._catalog.lock(_LOCK_TIMEOUT_S, self._is_cancelled):

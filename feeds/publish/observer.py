@@ -17,16 +17,19 @@ class PublishObserver:
     """
 
     def on_progress(self, files: int) -> None:
-        """Receive the number of files that a scan has compared so far."""
+        """Handle the progress of a scan: the number of files that it has compared so far."""
 
     def on_recovered(self, damage: CatalogDamaged, kept_as: Path | None) -> None:
-        """Receive that a damaged catalog was created again. `kept_as`: the path of the damaged file, if it was kept."""
+        """Handle the replacement of a damaged catalog.
+
+        `kept_as`: the path of the damaged file; None if the file was not kept.
+        """
 
     def on_finished(self, outcome: "Outcome") -> None:
-        """Receive the outcome of a run that succeeded."""
+        """Handle the outcome of a run that succeeded."""
 
     def on_failed(self, error: FeedsError) -> None:
-        """Receive why a run failed, or why there was none: another process publishes."""
+        """Handle the error of a run that failed, or could not start because another process publishes."""
 
 
 class CancelToken:

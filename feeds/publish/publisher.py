@@ -20,7 +20,7 @@ from feeds.core import syndication
 from feeds.core.errors import CatalogDamaged, GuardStopped
 from feeds.core.model import Site
 from feeds.publish.commit import RevisionBuilder
-from feeds.publish.guard import Guard, add_up_changes
+from feeds.publish.guard import Guard, start_accumulating
 from feeds.publish.load_pool import LoadPool
 from feeds.publish.observer import CancelToken, PublishObserver
 from feeds.publish.outcome import Outcome
@@ -91,7 +91,7 @@ class Publisher:
             return self._commit(result, now, began, paths=paths, decide_all=read_all, accept=accept)
         except GuardStopped:
             with self._catalog.write_transaction() as catalog:
-                add_up_changes(catalog, now)
+                start_accumulating(catalog, now)
             raise
 
     def _prepare(self, *, read_all: bool) -> bool:

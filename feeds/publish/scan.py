@@ -94,9 +94,10 @@ class FolderScan:
         self._stopped_after: str | None = None  # the path after which the comparison was cancelled
 
     def run(self, paths: Iterable[str], *, read_all: bool) -> ScanResult:
-        """Stage the files at and below some paths that differ, "" for the whole folder; or all, with `read_all`.
+        """Stage the files at and below some paths that differ from the catalog; "" is the whole folder.
 
-        Raise `ScanInterrupted` if a full scan was cancelled before it found a change.
+        If `read_all` is true, stage all files there, whether they differ or not. Raise `ScanInterrupted` if a full scan
+        was cancelled before it found a change.
         """
         result = ScanResult()
         self._outdated, self._has_change = [], read_all

@@ -39,7 +39,7 @@ class ScanQueue:
 
     @property
     def is_urgent(self) -> bool:
-        """Whether a scan should begin at once: not if only the rest of an interrupted one is left."""
+        """Whether a scan should begin at once. False if only the rest of an interrupted full scan is waiting."""
         return bool(self._paths) or (self._full and not self._after)
 
     def add(self, paths: Collection[str] | None) -> None:

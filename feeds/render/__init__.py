@@ -141,18 +141,18 @@ class Documents(Generic[T]):
             path, cached, lambda: self._render(document_path, path, priority), priority, newest=newest
         )
 
-    def get_validators(self, path: str, wait_policy: WaitPolicy = WaitPolicy.RENDER) -> T | None:
-        """Return the current version of a document, perhaps without its body, if that is cached; else None.
+    def get_current(self, path: str, wait_policy: WaitPolicy = WaitPolicy.RENDER) -> T | None:
+        """Return the current version of a document if it is cached, perhaps without its body; else None.
 
-        A conditional request needs no body. Many more documents are cached without a body than with one, so this
-        answers most polls. Raise `WouldBlock` if the result takes longer than `wait_policy` allows.
+        A conditional request needs no body. Many more documents are cached without their bodies than with them, so this
+        method answers most polls. Raise `WouldBlock` if the result takes longer than `wait_policy` allows.
         """
         self.revision_watcher.poll(wait_policy)
         cached = self._cache.get(path)
         if cached is not None:
             return cached.value if cached.outdated_since is None else None
         document_path = DocumentPath.parse(path)
-        return self._cache.get_validators(document_path) if document_path else None
+        return self._cache.get_without_body(document_path) if document_path else None
 
     def delta(self, path: str, digests: Sequence[str], wait_policy: WaitPolicy = WaitPolicy.RENDER) -> T | None:
         """Return a live document without the entries that an earlier version of it has (RFC 3229).
@@ -215,7 +215,10 @@ class Documents(Generic[T]):
         *,
         newest: bool = False,
     ) -> T | None:
-        """Queue a render; return the last version if that was current a moment ago, else wait for the render."""
+        """Queue a render. Return the last version if it was current a moment ago, else wait for the render.
+
+        If `newest` is true, wait in any case.
+        """
 
         def job() -> T | None:
             cached = self._cache.get(key)
@@ -261,8 +264,8 @@ class Documents(Generic[T]):
             raise
         self._versions.record(document_path, rendered, state, min(self.site.limit, state.entries))
         entry = self._cache_entry(document_path, rendered.document, state)
-        validators = self._transform(replace(rendered.document, body=b""))
-        self._cache.put(path, entry, revision, validators)
+        without_body = self._transform(replace(rendered.document, body=b""))
+        self._cache.put(path, entry, revision, without_body)
         self._on_rendered(time.perf_counter() - started)
         return entry.value
 

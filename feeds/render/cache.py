@@ -13,8 +13,8 @@ from feeds.render.lru import LRUCache
 
 T = TypeVar("T")
 
-_MIN_VALIDATORS, _MAX_VALIDATORS = 1_000, 10_000  # documents whose validators are cached, depending on the cache's size
-_VALIDATORS_BYTES = 5_000  # memory that the validators of one document take
+_MIN_WITHOUT_BODY, _MAX_WITHOUT_BODY = 1_000, 10_000  # documents cached without body, depending on the cache's size
+_BYTES_WITHOUT_BODY = 5_000  # memory that one document without its body takes
 _MAX_STALENESS_S = 0.3  # for how long a version may be served after a newer one was committed
 
 
@@ -38,32 +38,32 @@ class DocumentCache(Generic[T]):
     """The most recently used documents; and of many more documents the validators and headers, without the body."""
 
     def __init__(self, site: Site, max_bytes: int) -> None:
-        """Use half of `max_bytes` for documents and half for validators."""
+        """Use half of `max_bytes` for documents and half for documents without their bodies."""
         self.revision = 0
         self.checked_at = 0.0  # when `revision` was last the catalog's, by the monotonic clock
         self._site = site
         self._entries = LRUCache[CacheEntry[T]](max_bytes // 2, lambda entry: entry.size)
-        self._validators: dict[str, dict[DocumentPath, T]] = {}  # by feed
-        self._max_validators = max(_MIN_VALIDATORS, min(_MAX_VALIDATORS, max_bytes // 2 // _VALIDATORS_BYTES))
+        self._without_body: dict[str, dict[DocumentPath, T]] = {}  # by feed
+        self._max_without_body = max(_MIN_WITHOUT_BODY, min(_MAX_WITHOUT_BODY, max_bytes // 2 // _BYTES_WITHOUT_BODY))
         self._lock = threading.Lock()
 
     def get(self, key: str) -> CacheEntry[T] | None:
         """Return the entry of a key, current or outdated; None if there is none."""
         return self._entries.get(key)
 
-    def get_validators(self, document_path: DocumentPath) -> T | None:
-        """Return the value of a document without its body, if that is cached and current."""
-        return self._validators.get(document_path.feed, {}).get(document_path)
+    def get_without_body(self, document_path: DocumentPath) -> T | None:
+        """Return the value of a document without its body if that value is cached and current, else None."""
+        return self._without_body.get(document_path.feed, {}).get(document_path)
 
-    def put(self, key: str, entry: CacheEntry[T], revision: int, validators: T | None = None) -> None:
+    def put(self, key: str, entry: CacheEntry[T], revision: int, without_body: T | None = None) -> None:
         """Store an entry that was rendered at a revision, and its value without the body."""
         with self._lock:
             if revision < self.revision:  # a later revision was found meanwhile, and may have changed the document
                 entry.outdated_since = time.monotonic()
-            elif validators is not None:
-                if sum(map(len, self._validators.values())) >= self._max_validators:
-                    self._validators.clear()
-                self._validators.setdefault(entry.document_path.feed, {})[entry.document_path] = validators
+            elif without_body is not None:
+                if sum(map(len, self._without_body.values())) >= self._max_without_body:
+                    self._without_body.clear()
+                self._without_body.setdefault(entry.document_path.feed, {})[entry.document_path] = without_body
             self._entries.put(key, entry)
 
     def drop(self, key: str) -> None:
@@ -71,12 +71,12 @@ class DocumentCache(Generic[T]):
         self._entries.drop(key)
 
     def advance(self, revision: int, changed: Mapping[str, FeedState] | None) -> None:
-        """Move to another revision, and mark entries of the feeds that it `changed` as outdated; None: of all feeds."""
+        """Move to another revision, and mark entries of the `changed` feeds as outdated; None: of all feeds."""
         with self._lock:
             self.revision = revision
             last_current = self.checked_at
-            for feed in list(self._validators) if changed is None else changed:
-                self._validators.pop(feed, None)
+            for feed in list(self._without_body) if changed is None else changed:
+                self._without_body.pop(feed, None)
             for entry in self._entries.items():
                 state = changed.get(entry.document_path.feed) if changed is not None else None
                 has_changed = changed is None or (

@@ -10,7 +10,7 @@ _MAX_REVALIDATION_S = 60
 
 
 class CacheControl(NamedTuple):
-    """A value of the Cache-Control header, and until when it is right, in seconds since 1970."""
+    """A value of the Cache-Control header, and the time until which it is valid, in seconds since 1970."""
 
     value: str
     valid_until: float
@@ -45,7 +45,10 @@ class CachePolicy:
 
 
 def document_cache_policy(site: Site, *, is_immutable: bool = False) -> CachePolicy:
-    """Return the policy of a document; `is_immutable`: of a full archive, which later articles don't change."""
+    """Return the policy of a document.
+
+    `is_immutable`: whether the document is a full archive, which later articles don't change.
+    """
     if is_immutable:
         return CachePolicy(7 * _DAY_S, _DAY_S, 7 * _DAY_S)
     return CachePolicy(site.max_age, min(site.max_age, _MAX_REVALIDATION_S), _DAY_S, ends_at_change=True)

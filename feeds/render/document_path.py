@@ -27,7 +27,7 @@ class DocumentPath:
 
     @classmethod
     def parse(cls, path: str) -> "DocumentPath | None":
-        """Return the document path that a path has the form of; None if no document can be at the path."""
+        """Parse a path. Return None if it doesn't have the form of a document's path."""
         parts = _PATH.fullmatch(path)
         if parts is None:
             return None

@@ -42,8 +42,8 @@ class PublishedFeeds(NamedTuple):
     changed: datetime
 
 
-class SiblingFile(NamedTuple):
-    """A file beside an article: the path of the article's file, and the file's path in the article's folder."""
+class FileOfArticle(NamedTuple):
+    """A file of an article: the path of the article's file, and the file's path in the article's own folder."""
 
     article_path: str
     name: str
@@ -121,8 +121,8 @@ class PageQueries:
         entry = self._executor.run(key, lambda: self._renderer.render_entry(record, for_page=True))
         return ArticlePage(entry, feeds, changed)
 
-    def sibling_file(self, path: str, *, live: bool) -> SiblingFile | None:
-        """Return the file beside an article that may be at a path; `live`: of published articles only."""
+    def file_of_article(self, path: str, *, live: bool) -> FileOfArticle | None:
+        """Return the file of an article that may be at a path; if `live` is true, only of a published article."""
         parts = path.split("/")[1:]
         names = dict[str, str]()
         for depth in range(len(parts) - 1, max(0, len(parts) - _MAX_DEPTH), -1):
@@ -132,10 +132,10 @@ class PageQueries:
             }
         with self._reading() as catalog:
             files = catalog.paths_by_page(list(names), live=live)
-        return next((SiblingFile(files[page], name) for page, name in names.items() if page in files), None)
+        return next((FileOfArticle(files[page], name) for page, name in names.items() if page in files), None)
 
     def is_linked(self, path: str, *, live: bool) -> bool:
-        """Return whether an article links to a file below the content folder; `live`: a published article."""
+        """Return whether an article links to a file below the content folder; if `live` is true, a published one."""
         with self._reading() as catalog:
             return catalog.is_linked(file_target(path), live=live)
 

@@ -90,7 +90,7 @@ class DocumentRenderer:
     def render_entry(self, record: EntryRecord, *, for_page: bool) -> Entry:
         """Return the entry of one article, with its full text even if feeds have summaries only.
 
-        A page shows the article's image itself, so the text doesn't contain it.
+        If `for_page` is true, the text doesn't contain the article's image, which the page shows separately.
         """
         site = replace(self._site, text="full", image_in_text=self._site.image_in_text and not for_page)
         return self._entry(record) if site == self._site else self._render_entry(record, site)[0]
@@ -105,7 +105,7 @@ class DocumentRenderer:
     ) -> Feed:
         """Return a feed, or one of its archives, with its entries.
 
-        Once the texts exceed the size limit, that text and all older ones are omitted.
+        When the texts exceed the size limit, the text that exceeds it and all older texts are omitted.
 
         Args:
             state: the feed.

@@ -13,10 +13,10 @@ _MAX_VERSIONS = 500  # in memory of all documents together, in the catalog of ea
 
 
 class DocumentVersions:
-    """Records versions in memory, and saves them to the catalog by `save`, so that no request waits for that."""
+    """Records versions in memory, and saves them to the catalog by `save`, so that no request waits for the catalog."""
 
     def __init__(self, catalog: Catalog, *, every: bool) -> None:
-        """Record `every` version, or only those of documents that are or were too large."""
+        """Record versions: all if `every` is true, else only those of documents that are or were too large."""
         self._catalog = catalog
         self._every = every
         self._recorded: deque[DocumentVersion] = deque(maxlen=_MAX_VERSIONS)

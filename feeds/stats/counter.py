@@ -208,7 +208,7 @@ def _source_counts(key: _Key, count: _Count, salt: bytes) -> SourceCounts:
 
 
 def _fold(sources: list[SourceCounts]) -> list[SourceCounts]:
-    """Return one row for each day and feed, under the name OTHER, without subscribers."""
+    """Return the sums for each day and feed, under the reader name OTHER and without subscribers."""
     folded: dict[tuple[str, str], SourceCounts] = {}
     for source in sources:
         key = source.day, source.feed

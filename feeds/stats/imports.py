@@ -1,4 +1,4 @@
-"""Counts the polls in access logs. It streams a log in bounded memory, and counts each line once.
+"""Counts the polls in access logs. A log is read as a stream, in bounded memory, and each line is counted once.
 
 A log is recognised by its first polls (their times above all, not their addresses), so it may be renamed, compressed or
 grow between two imports. Its position and the counts are written in one transaction: a run that was cut short counts
@@ -112,7 +112,7 @@ class LogImporter:
         return _Head(polls, names, end)
 
     def _poll(self, parser: LogParser, raw: bytes, result: ImportResult) -> _TimedPoll | None:
-        """Return the poll of a feed in a line, whether there is such a feed or not; None if there is none."""
+        """Return the poll of a feed in a line, whether the feed exists or not; None if the line has no poll."""
         result.lines += 1
         try:
             line = parser.parse(raw.decode("utf-8", "replace")) if len(raw) <= _MAX_LINE_BYTES else None

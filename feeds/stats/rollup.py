@@ -17,7 +17,7 @@ _SUMS = ("polls", "unchanged", "unconditional", "bytes", "saved")
 
 
 def count_day(catalog: StatsReader, day: str) -> list[DailyCounts]:
-    """Return the counts of a day that is not closed: the largest rows, and one for each feed of the others."""
+    """Return the counts of a day that is not closed: the largest rows, and for each feed the sums of the others."""
     rows: list[DailyCounts] = []
     for totals in catalog.poll_totals(day):
         subscribers = user_agents.count_subscribers(totals.reader, totals.kind, totals.sources, totals.subscribers)

@@ -1,6 +1,7 @@
 """Identifies feed readers by User-Agent, and counts the subscribers of a day. Pure functions of strings.
 
-user_agents.toml lists the readers.
+To recognise another reader, add it to user_agents.toml; no code changes. The links to subscribe with a reader are
+`READER_LINKS` in `feeds.config.values`.
 
 A client need not say the truth about itself, so its User-Agent is believed within bounds. A service that polls for many
 people states how many. A program of one person is one subscriber, and so is a client that names no known reader. Robots

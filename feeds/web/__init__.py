@@ -1,6 +1,8 @@
 """The HTTP server's application: documents, pages, files of articles, and `/healthz`.
 
-The headers that all documents or all pages have are chosen here (`document_response`, `page_response`).
+The headers that all documents or all pages have are chosen here (`document_response`, `page_response`). Exported files
+get theirs in `feeds.export.host_files` (`_document_headers`, `_page_headers`): change both. Redirects and errors have
+their own headers, in `feeds.web.middleware` and `feeds.web.routes`.
 """
 
 import os
@@ -19,7 +21,7 @@ from feeds import config
 from feeds.catalog import Catalog, Failures
 from feeds.catalog.failures import SharedMemory
 from feeds.content import Folder
-from feeds.content.page_bundle import PublicFiles
+from feeds.content.public_files import PublicFiles
 from feeds.core import policy
 from feeds.core.model import Document
 from feeds.pages import STATIC_FOLDER, PageRenderer
@@ -72,7 +74,7 @@ def create_app_from(
     Args:
         settings: the configuration.
         parent: id of the publishing process that has started this process as its worker; 0 if there is none.
-        preview_key: authorizes browsers to see unpublished articles; empty if there is no preview.
+        preview_key: authorises browsers to see unpublished articles; empty if there is no preview.
         memory: holds the failures that the publishing process reports.
         name: of this process's metrics; the next process with this name continues them. Empty: the process id.
     """

@@ -1,8 +1,8 @@
 """The HTTP responses for one document: 200, 304 and HEAD, plain or compressed, built once and kept (RFC 9110, 9111).
 
-The validators, Cache-Control and content headers are added here; `feeds.web` passes the others. Two of them depend on
-the time and are renewed: `max-age` counts down to the next scheduled change of the site, and Last-Modified is never in
-the future.
+The validators, Cache-Control and content headers are added here; `feeds.web` passes all other headers. Of those added
+here, two depend on the time and are renewed: `max-age` counts down to the next scheduled change of the site, and
+Last-Modified is never in the future.
 """
 
 from dataclasses import dataclass
@@ -73,7 +73,7 @@ class CachedResponse:
             document: the document. Its body may be empty if only its validators are known.
             policy: how long caches may use it.
             headers: sent with each response.
-            body_headers: sent with responses that have a body, in addition.
+            body_headers: additional headers of responses with a body.
             has_date: whether Last-Modified is sent and If-Modified-Since is evaluated.
         """
         self.document = document
@@ -87,7 +87,7 @@ class CachedResponse:
     def encoded(
         self, coding: str, next_change_at: float, now: float, wait_policy: WaitPolicy = WaitPolicy.RENDER
     ) -> EncodedResponse:
-        """Return the responses in a content coding, "" for none, with headers that are right at `now`.
+        """Return the responses in a content coding, "" for none, with headers that are valid at `now`.
 
         Raise `WouldBlock` if the body must be compressed first and `wait_policy` doesn't allow that.
         """

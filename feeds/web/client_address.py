@@ -1,4 +1,4 @@
-"""The address of the client that sent a request. It is never stored."""
+"""The address of the client that sent a request. The address is never stored."""
 
 import re
 

@@ -1,7 +1,7 @@
 """`/healthz`: whether documents can be served, when the last successful publish run was, and what fails at present.
 
-It is public: it names failures without paths and without the output of other programs. A publisher without workers
-serves it with a small HTTP server of its own.
+The report is public: it names failures without paths and without the output of other programs. A publisher without
+workers serves the report with a small HTTP server of its own.
 """
 
 import json
@@ -36,7 +36,7 @@ class Health:
     def __init__(
         self, catalog: Catalog, failures: Failures, publisher_state: Callable[[], PublisherState] | None = None
     ) -> None:
-        """Report on a process that serves documents; with `publisher_state`, on a publisher without workers."""
+        """Report on a process that serves documents or, if `publisher_state` is given, a publisher without workers."""
         self._catalog = catalog
         self._failures = failures
         self._publisher_state = publisher_state

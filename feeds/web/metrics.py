@@ -1,6 +1,7 @@
 """Prometheus metrics. Workers write their counts to files in a folder, and the publishing process sums them.
 
-`_CatalogCollector` has the values from the catalog, `WorkerMetrics` the counts of events, which `feeds.web` connects.
+Another gauge, which is read from the catalog: `_CatalogCollector._gauges`. Another counter: a method of
+`WorkerMetrics`, which `create_app_from` (web/__init__.py) passes to the code that counts.
 
 PROMETHEUS_MULTIPROC_DIR names the folder. It must be set before this module is imported, so import the module only if
 metrics are enabled.
@@ -148,7 +149,7 @@ class _CatalogCollector(Collector):
 
 
 def start_server(host: str, port: int, catalog: Catalog, failures: Failures, folder: Path) -> None:
-    """Serve the metrics at an address of their own, with the sums of the counts that workers write to a folder.
+    """Serve the metrics at an address of their own: the sums of the workers' counts in `folder`, and the gauges.
 
     Raise `FeedsError` if the address can't be listened on.
     """

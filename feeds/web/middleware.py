@@ -176,7 +176,7 @@ class DocumentMiddleware:
         self, path: str, request: Request, wait_policy: WaitPolicy, *, newest: bool
     ) -> CachedResponse | None:
         if request.is_conditional:
-            cached = self._documents.get_validators(path, wait_policy)
+            cached = self._documents.get_current(path, wait_policy)
             if cached is not None and (cached.document.body or self._is_unchanged(cached, request)):
                 return cached
         return self._documents.get(path, newest=newest, wait_policy=wait_policy)
@@ -195,8 +195,8 @@ class DocumentMiddleware:
     ) -> Response | None:
         """Return the response to a client that has another version than `cached`, from the newest revision.
 
-        Another worker may have served a later revision than this one has. So no client receives an older version than
-        it had before (monotonic reads).
+        Another worker may have served a later revision than this worker has. So no client receives an older version
+        than it had before (monotonic reads).
         """
         since = request.if_modified_since
         is_newest = self._revision_watcher.check_for_newer(path, request.if_none_match or since or "", wait_policy)
@@ -262,7 +262,7 @@ class DocumentMiddleware:
     def _delta_response(
         self, document: str, encoded: EncodedResponse, delta: EncodedResponse, request: Request
     ) -> Response:
-        """Return 226 with the validators of the whole document; caches must not take it for that (RFC 3229 10.8)."""
+        """Return 226 with the validators of the document; caches must not take the delta for it (RFC 3229 10.8)."""
         content_headers = {"Content-Type", "Content-Length", "Content-Encoding"}
         headers = [header for header in delta.response.headers if header[0] in content_headers]
         headers += [header for header in encoded.not_modified.headers if header[0] != "Cache-Control"]
@@ -313,7 +313,7 @@ class DocumentMiddleware:
         return self._flask_app(environ, start_recorded)
 
     def flask_response(self, request: Request, environ: WSGIEnvironment) -> Response:
-        """Return Flask's response to a request. If its body is a file that the server sends, it has the file's path.
+        """Return Flask's response to a request. If the server sends a file, `file` is its path.
 
         `environ`: the request's complete environment (PEP 3333).
         """

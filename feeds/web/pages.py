@@ -1,4 +1,4 @@
-"""HTML pages as responses: of feeds and articles, and OPML of all feeds; each is rendered once per revision."""
+"""Serves HTML pages of feeds and articles, and the OPML of all feeds; each is rendered once per revision."""
 
 import hashlib
 from collections.abc import Callable
@@ -34,9 +34,9 @@ class ServedPages:
     ) -> CachedResponse | None:
         """Return the page at a path, None if there is none.
 
-        If the page can't be rendered, return that of an earlier revision, if it is cached; with `newest`, raise
-        `RenderQueueFull` instead if the render queue is full. Raise `FeedsError` if no page is cached, and `WouldBlock`
-        if the page must be rendered and `wait_policy` doesn't allow that.
+        If the page can't be rendered, return the cached page of an earlier revision; but if `newest` is true and the
+        render queue is full, raise `RenderQueueFull`. Raise `FeedsError` if no page is cached, and `WouldBlock` if the
+        page must be rendered and `wait_policy` doesn't allow that.
         """
         if not self._pages.may_be_page(path):
             return None

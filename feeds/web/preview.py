@@ -3,8 +3,8 @@
 `/preview/` lists drafts, scheduled and rejected articles. `/preview/PATH` shows any article as readers will see it,
 with the problems that `feeds check` finds. No document and no other page contains any of this.
 
-A browser is authorized by the address that `feeds serve` prints on the terminal, which leaves a key in a cookie.
-Requests that come through a proxy, or with a host name other than this machine's own, are never authorized.
+A browser is authorised by the address that `feeds serve` prints on the terminal, which leaves a key in a cookie.
+Requests that come through a proxy, or with a host name other than this machine's own, are never authorised.
 """
 
 import hmac
@@ -15,7 +15,8 @@ from urllib.parse import urlsplit
 from werkzeug.wrappers import Request, Response
 
 from feeds.catalog import Catalog
-from feeds.content.page_bundle import PublicFiles
+from feeds.content.public_files import PublicFiles
+from feeds.core import syndication
 from feeds.core.lint import Lint, Problem
 from feeds.core.model import Article, Site
 from feeds.pages import MEDIA_TYPE, align_cells, templates, text_direction
@@ -31,7 +32,7 @@ _NEWEST = 20  # published articles that the index lists as well
 
 
 class Preview:
-    """Renders the preview's pages and authorizes browsers to see them."""
+    """Renders the preview's pages and authorises browsers to see them."""
 
     def __init__(
         self, catalog: Catalog, documents: Documents[CachedResponse], site: Site, files: PublicFiles, key: str
@@ -67,12 +68,12 @@ class Preview:
             unpublished = [(record.article, draft) for record, draft in catalog.unpublished_entries(now)]
             newest = [record.article for record in catalog.newest_entries("", _NEWEST)]
             rejected, token = catalog.rejected_articles(), catalog.change_token()
-        template = templates().get_template("unpublished.html")
+        template = templates().get_template("preview_index.html")
         return template.render(
             site=self._site,
             unpublished=unpublished,
             newest=newest,
-            refused=rejected,
+            rejected=rejected,
             token=token,
             root="../",
         )
@@ -95,12 +96,13 @@ class Preview:
         html = html.replace(f'="{self._site.url}/', '="/').replace(f", {self._site.url}/", ", /")
         lint = Lint(self._site, datetime.now(UTC), convert=self._markdown.convert, is_missing=self._is_missing)
         problems = lint.check_article(article, article.body, record.links)
-        template = templates().get_template("preview.html")
+        template = templates().get_template("preview_article.html")
         return template.render(
             site=self._site,
             article=article,
             entry=entry,
-            refused=rejected,
+            feeds=[feed.name for feed in syndication.feeds_of(article, self._site) if feed.path],
+            rejected=rejected,
             body=html,
             problems=sorted(problems, key=_severity),
             token=token,

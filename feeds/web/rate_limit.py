@@ -1,7 +1,7 @@
 """A limit for clients that request the same document repeatedly without a validator.
 
-It spares bandwidth and is no protection against attacks: it doesn't apply where the client's address is unknown, as
-behind a proxy that isn't configured. Its memory is bounded, and emptied every minute.
+The limit spares bandwidth and is no protection against attacks: it doesn't apply where the client's address is unknown,
+as behind a proxy that isn't configured. Its memory is bounded, and emptied every minute.
 """
 
 from feeds.web.client_address import ClientAddressResolver

@@ -1,4 +1,4 @@
-"""A request, independent of the server that received it, and the check that each must pass first.
+"""A request, independent of the server that received it, and the check that each request must pass first.
 
 `RsgiRequest` and `WsgiRequest` read only what is asked for: most requests are answered after a few header fields.
 """
@@ -26,7 +26,7 @@ class Request(Protocol):
     is_conditional: bool  # whether it has one of the two
 
     def header(self, name: str) -> str | None:
-        """Return the value of a header field by its name in lower case, repeated ones joined; None without it."""
+        """Return the value of a header field by its name in lower case, repeated ones joined; None if it is missing."""
 
     def has_any(self, names: Iterable[str]) -> bool:
         """Return whether a request has one of these header fields, by their names in lower case."""
@@ -47,7 +47,7 @@ class Request(Protocol):
 class RsgiRequest:
     """A request from the scope of RSGI.
 
-    A header field with "_" in its name is never taken for the one with "-", whose name is another one here.
+    RSGI keeps "_" and "-" in header names apart, so `X_Real_IP` is never mistaken for `X-Real-IP`.
     """
 
     __slots__ = ("_headers", "_scope", "if_modified_since", "if_none_match", "is_conditional", "method", "path")
@@ -93,8 +93,8 @@ class RsgiRequest:
 class WsgiRequest:
     """A request from the environment of WSGI (PEP 3333).
 
-    The server has merged header fields with "_" in their names with those that have "-": there it is up to the server
-    and the proxy to drop the former (docs/security.md).
+    WSGI doesn't distinguish "_" and "-" in header names, so the server or the proxy must drop header fields with "_" in
+    their names (docs/security.md).
     """
 
     __slots__ = ("_environ", "if_modified_since", "if_none_match", "is_conditional", "method", "path")

@@ -44,7 +44,7 @@ class RequestLog:
 
         Args:
             tasks: called with the requests since the last call.
-            is_enabled: whether requests are queued; without, the tasks are called with an empty list.
+            is_enabled: whether requests are queued; if false, tasks are still called, with an empty list.
             with_details: whether a request has the fields of the access log.
         """
         self._queue: deque[LoggedRequest] = deque(maxlen=_MAX_QUEUED)

@@ -1,4 +1,4 @@
-"""Flask's routes and error handlers: the preview, files beside articles, and 404, 405, 410 and 503."""
+"""Flask's routes and error handlers: the preview, files of articles, and 404, 405, 410 and 503."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -7,7 +7,7 @@ from flask import Flask, request, send_file
 from werkzeug.exceptions import HTTPException, NotFound
 from werkzeug.wrappers import Response
 
-from feeds.content.page_bundle import PublicFiles
+from feeds.content.public_files import PublicFiles
 from feeds.core import policy
 from feeds.core.errors import FeedsError
 from feeds.core.parse.media import media_type
@@ -28,9 +28,9 @@ def add_page_routes(
 
     Args:
         app: the application.
-        documents: tell which files published articles refer to.
+        documents: finds the files that published articles refer to.
         files: the public files of the content folder.
-        preview: its pages; authorized browsers also see the files of unpublished articles.
+        preview: its pages; authorised browsers also see the files of unpublished articles.
         headers: sent with each page of the preview.
     """
     if preview:
@@ -63,8 +63,8 @@ def _add_file_routes(
     def send_article_file(path: str) -> Response:
         live = preview is None or not preview.is_authorized(request)
         url_path = f"/{path}"
-        sibling = documents.page_queries.sibling_file(url_path, live=live) if media_type(path) else None
-        file = files.find_in_own_folder(*sibling, url_path) if sibling else None
+        of_article = documents.page_queries.file_of_article(url_path, live=live) if media_type(path) else None
+        file = files.find_in_own_folder(*of_article, url_path) if of_article else None
         if file is None and (file := files.find(path)) and not documents.page_queries.is_linked(path, live=live):
             file = None  # a file that no article refers to is not public
         if file is None or documents.page_queries.belongs_to_pages(url_path):

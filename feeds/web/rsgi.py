@@ -160,13 +160,8 @@ def create_rsgi(
 ) -> Application:
     """Return the application of a worker process.
 
-    Args:
-        settings: see `feeds.web.create_app_from`, as for the other arguments.
-        parent: see there.
-        preview_key: see there.
-        memory: see there.
-        on_ready: called before the server listens.
-        name: see there.
+    All arguments but `on_ready` are those of `feeds.web.create_app_from`. `on_ready` is called before the server
+    listens.
     """
     logs.configure()
     limit_allocator()

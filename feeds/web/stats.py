@@ -1,4 +1,4 @@
-"""`/stats`: the numbers of subscribers, for clients that have the token.
+"""Serves `/stats`: the numbers of subscribers, for clients that have the token.
 
 A thread renders the page, at most every ten seconds; meanwhile the last one is returned. Wrong tokens are not counted:
 a limit that shuts out a client also shuts out the owner behind the same proxy. The length of the token makes it
@@ -30,7 +30,7 @@ _MAX_CRAWLERS = 20  # listed
 
 
 class StatsPage:
-    """Renders the page of statistics and authorizes clients to see it."""
+    """Renders the page of statistics and authorises clients to see it."""
 
     def __init__(self, catalog: Catalog, site: str, token: str, headers: Headers) -> None:
         self._catalog = catalog

@@ -1,7 +1,7 @@
 """`POST /refresh`: clients with the secret request a publish run; the publisher finds the request in the catalog.
 
-A signature covers the body. `feeds serve` reads it without occupying a thread, within limits of size and time. Another
-server would occupy one, so there a body is read only behind a proxy, which buffers it.
+A signature covers the body. `feeds serve` reads the body without occupying a thread, within limits of size and time.
+Another server would occupy a thread, so with other servers a body is read only behind a proxy, which buffers bodies.
 
 Wrong secrets are not counted: a limit that shuts out a client also shuts out the forge behind the same proxy. The
 length of the secret makes it impossible to guess (`config.values`).
@@ -22,7 +22,7 @@ _MAX_CALLS_PER_MINUTE = 30
 
 
 class Webhook:
-    """Authorizes calls, and remembers them until they are forwarded to the catalog."""
+    """Authorises calls, and remembers them until they are forwarded to the catalog."""
 
     def __init__(self, secret: str, *, proxied: bool) -> None:
         """Accept calls with `secret`. `proxied` is whether all requests come through a proxy that buffers bodies."""

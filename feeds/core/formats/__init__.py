@@ -1,4 +1,4 @@
-"""Render a feed as RSS, Atom or JSON Feed. Each format has its own module, which is independent of the others.
+"""Renders a feed as RSS, Atom or JSON Feed. Each format has its own module, which is independent of the others.
 
 `FORMATS` lists the formats in the order in which pages show them. A format's module is imported when it is first
 used, because most runs render nothing.
@@ -32,7 +32,7 @@ class Format:
     def render_entry(self, entry: Entry, feed: Feed) -> bytes:
         """Return an entry as it stands in a document.
 
-        It is the same for every feed of a site: only fields of `feed` that all feeds of the site share are used.
+        The result is the same for every feed of a site: it uses only fields of `feed` that all feeds of the site share.
         """
         fragment: bytes = self.import_module().render_entry(entry, feed)
         return fragment

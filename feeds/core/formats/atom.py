@@ -1,4 +1,4 @@
-"""Render a feed as Atom 1.0 (RFC 4287) with feedgen."""
+"""Renders a feed as Atom 1.0 (RFC 4287) with feedgen."""
 
 from collections.abc import Iterable
 
@@ -41,7 +41,7 @@ def render_document(feed: Feed, entries: Iterable[bytes]) -> bytes:
     root.icon(feed.icon)
     root.link(href=feed.folder_url + FILENAME, rel="self", type="application/atom+xml")
     root.link(href=feed.home_url, rel="alternate", type="text/html")
-    element, tree = root._create_atom()  # noqa: SLF001  # atom_str serializes before `updated` is corrected
+    element, tree = root._create_atom()  # noqa: SLF001  # atom_str serialises before `updated` is corrected
     _child(element, "updated").text = rfc3339(feed.updated)
     for link in reversed(archive_elements(feed, FILENAME, "link")):
         element.findall("link")[-1].addnext(link)

@@ -1,7 +1,7 @@
-"""Build and serialize the XML that RSS and Atom share: namespaces, and elements that feedgen lacks.
+"""Builds and serialises the XML that RSS and Atom share: namespaces, and elements that feedgen lacks.
 
 feedgen builds the documents. Where its output is wrong (docs/decisions/003-feedgen.md), the subclasses in `rss` and
-`atom` correct the element before it is serialized. Elements of feedgen have no namespace.
+`atom` correct the element before it is serialised. Elements of feedgen have no namespace.
 """
 
 from html import escape
@@ -83,7 +83,7 @@ def archive_elements(feed: Feed, filename: str, link: str) -> list[etree._Elemen
 def browser_hint(feed: Feed) -> etree._Element:
     """Return a line of XHTML for browsers that links to the feed's page. Feed readers ignore it.
 
-    It is a `div`, the only XHTML element for which the W3C feed validator has no warning.
+    The line is a `div`, the only XHTML element for which the W3C feed validator has no warning.
     """
     line = etree.Element(f"{{{XHTML}}}div", {f"{{{XML}}}lang": "en"}, nsmap={None: XHTML})  # type: ignore[dict-item]  # the stubs lack the default namespace
     line.text = "This is a feed, for feed readers. "

@@ -1,4 +1,4 @@
-"""Read the ids of entries from a feed that another program rendered. By ids, feed readers know what they have shown."""
+"""Reads the ids of entries from a feed that another program rendered. By ids, readers know what they have shown."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""Render a feed as JSON Feed 1.1 (jsonfeed.org/version/1.1)."""
+"""Renders a feed as JSON Feed 1.1 (jsonfeed.org/version/1.1)."""
 
 import json
 from collections.abc import Iterable

@@ -1,4 +1,4 @@
-"""Render the list of a site's feeds as OPML 2.0 (opml.org/spec2.opml), for import into a feed reader."""
+"""Renders the list of a site's feeds as OPML 2.0 (opml.org/spec2.opml), for import into a feed reader."""
 
 from collections.abc import Iterable
 

@@ -1,4 +1,4 @@
-"""Render a feed as RSS 2.0, by the RSS Advisory Board's Best Practices Profile ("RSS Profile"), with feedgen."""
+"""Renders a feed as RSS 2.0, by the RSS Advisory Board's Best Practices Profile ("RSS Profile"), with feedgen."""
 
 import re
 from collections.abc import Iterable
@@ -34,7 +34,7 @@ def render_entry(entry: Entry, feed: Feed) -> bytes:
 
 def render_document(feed: Feed, entries: Iterable[bytes]) -> bytes:
     """Return a feed as an RSS document in UTF-8, with items that `render_entry` returned."""
-    _, tree = _Channel(feed)._create_rss()  # noqa: SLF001  # rss_str serializes differently from Atom
+    _, tree = _Channel(feed)._create_rss()  # noqa: SLF001  # rss_str serialises differently from Atom
     head, end, rest = escape_titles(serialize_document(tree, feed)).rpartition(b"  </channel>")
     return b"".join((head, *entries, end, rest))
 

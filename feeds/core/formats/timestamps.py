@@ -1,4 +1,4 @@
-"""Format dates for feeds: RFC 3339 for Atom and JSON Feed, RFC 822 for RSS."""
+"""Formats dates for feeds: RFC 3339 for Atom and JSON Feed, RFC 822 for RSS."""
 
 from datetime import datetime
 from email.utils import format_datetime

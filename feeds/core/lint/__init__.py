@@ -67,11 +67,11 @@ class Lint:
         """Prepare a check.
 
         Args:
-            site: The site.
-            now: The current time.
-            ignored: The names of the rules to ignore.
-            convert: Return the unsanitised HTML of a body; None: convert it in this process.
-            is_missing: Return whether a reference of an article leads to a file that does not exist.
+            site: the site.
+            now: the current time.
+            ignored: the names of the rules to ignore.
+            convert: returns the unsanitised HTML of a body; None: convert it in this process.
+            is_missing: returns whether a reference of an article leads to a file that does not exist.
         """
         self._site = site
         self._now = now

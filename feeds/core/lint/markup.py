@@ -1,7 +1,7 @@
 """The rules that check the HTML to which an article's Markdown is converted.
 
-They search the unsanitised HTML, in which code is marked up and escapes are resolved, so that neither causes false
-positives. To get line numbers, the found text is searched in the source.
+They search the unsanitised HTML, in which code can be recognised and escapes are resolved, so neither is mistaken for a
+problem. To get line numbers, the found text is searched in the source.
 """
 
 import re
@@ -162,10 +162,10 @@ def check_html(html: str, lines: BodyLines, dialect: Dialect, is_missing: Callab
     """Yield the problems of an article's HTML.
 
     Args:
-        html: The unsanitised HTML of the body.
-        lines: The lines of the body.
-        dialect: The dialect in which the body is rendered.
-        is_missing: Return whether a reference of an image leads to a file that does not exist.
+        html: the unsanitised HTML of the body.
+        lines: the lines of the body.
+        dialect: the dialect in which the body is rendered.
+        is_missing: returns whether a reference of an image leads to a file that does not exist.
     """
     text = unescape(_ATTRIBUTES.sub(r"\1>", _COMMENT.sub("", _without_code(html))))
     prose = _without_formulas(text) if "$" in text or "\\" in text else text

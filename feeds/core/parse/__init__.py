@@ -1,4 +1,4 @@
-"""Parse article files (`article`) and render their bodies to sanitized HTML (`content`).
+"""Parses article files (`article`) and renders their bodies to sanitised HTML (`content`).
 
 The two steps are separate because every article is parsed, but only the articles in requested documents are rendered.
 """

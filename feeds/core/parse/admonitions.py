@@ -1,4 +1,4 @@
-"""Convert admonitions of Docusaurus, VitePress and MkDocs to block quotes, which every feed reader shows.
+"""Converts admonitions of Docusaurus, VitePress and MkDocs to block quotes, which every feed reader shows.
 
 :::tip Title           !!! note "Title"           > **Title**
 Text.              or      Text.              ->  >
@@ -101,7 +101,7 @@ def _convert(lines: list[str], depth: int, separator: str, search: _Search) -> l
 
 
 def _match_opening(pattern: re.Pattern[str], line: str) -> re.Match[str] | None:
-    """Return the match of a line that begins an admonition, or None. A very long line never begins one."""
+    """Return the match of a line that begins an admonition, or None. A very long line never begins an admonition."""
     return pattern.match(line.rstrip()) if len(line) <= _MAX_OPENING_LENGTH else None
 
 

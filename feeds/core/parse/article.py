@@ -1,4 +1,4 @@
-"""Parse the bytes of one file into an `Article`.
+"""Parses the bytes of one file into an `Article`.
 
 A file that can't be parsed raises `ArticleError`. An unusable value of a secondary field is ignored with a warning.
 """

@@ -1,9 +1,9 @@
-"""Convert CommonMark with GitHub's extensions to HTML with comrak, GitHub's converter (cmark-gfm) in Rust.
+"""Converts CommonMark with GitHub's extensions to HTML with comrak, GitHub's converter (cmark-gfm) in Rust.
 
 This module also converts the syntax of other generators: admonitions of Docusaurus and MkDocs, callouts of GitHub and
 Obsidian, formulas, kramdown's attribute lists. Syntax that depends on tags is converted in comrak's output, where code
 is escaped and can't be mistaken for a tag. Syntax that depends on lines, such as admonitions, is converted in the
-source. The HTML is not sanitized.
+source. The HTML is not sanitised.
 """
 
 import re
@@ -103,7 +103,7 @@ class CommonMark:
     def __init__(self, dialect: CommonMarkDialect = "gfm") -> None:
         self._obsidian = dialect == "obsidian"
         self._render = comrak.RenderOptions()
-        self._render.unsafe_ = True  # `html` sanitizes
+        self._render.unsafe_ = True  # `html` sanitises
         self._render.full_info_string = True  # only the first word after a fence is its language
         self._parse = comrak.ParseOptions()
         self._parse.tasklist_in_table = True
@@ -309,7 +309,7 @@ def _has_formula(html: str) -> bool:
 
 
 def _is_tex(text: str, *, allow_symbols: bool = True) -> bool:
-    """Return whether text is a formula. With `allow_symbols`, symbols without TeX, such as `a + b`, count as one."""
+    """Return whether text is a formula; if `allow_symbols` is true, symbols such as `a + b` count as a formula."""
     if _NOT_TEX.search(text):
         return False
     return _TEX.search(text) is not None or (allow_symbols and _SYMBOLS.fullmatch(text) is not None)
@@ -329,7 +329,7 @@ def _formula(style: str, tex: str) -> str:
 def _without_nested_definitions(text: str) -> str:
     """Return a text in which footnote definitions nested in another one are at the top level.
 
-    Some formatters nest them. GitHub's converter recognizes nested definitions; comrak shows them as text.
+    Some formatters nest them. GitHub's converter recognises nested definitions; comrak shows them as text.
     """
     lines, in_definition, indent = text.split("\n"), False, ""
     for number, line in enumerate(lines):
@@ -345,7 +345,7 @@ def _without_nested_definitions(text: str) -> str:
 
 
 def _footnotes(html: str) -> str:
-    """Return HTML with footnotes in the classes by which NetNewsWire recognizes them (docs/decisions/020)."""
+    """Return HTML with footnotes in the classes by which NetNewsWire recognises them (docs/decisions/020)."""
     html = _FOOTNOTE.sub(r'<sup id="\2"><a class="footnote" href="\1">', html)
     html = _BACKLINK.sub(
         lambda match: f'<a class="reversefootnote" href="{match[1]}">↩\ufe0e{match[2] or ""}</a>', html

@@ -1,4 +1,4 @@
-"""Render an article's Markdown body to its `Content`: sanitized HTML and a summary."""
+"""Renders an article's Markdown body to its `Content`: sanitised HTML and a summary."""
 
 import re
 from html import escape, unescape
@@ -14,7 +14,7 @@ from feeds.core.text import clean, one_line, truncate
 Dialect = Literal["gfm", "obsidian", "python-markdown"]
 
 _NO_LINKS = Links()
-# marks the end of the excerpt while the HTML is sanitized
+# marks the end of the excerpt while the HTML is sanitised
 _MARK_ID = "feeds:end-of-excerpt"
 _EXCERPT_END = re.compile(
     r"<!--\s*(?:more|truncate|excerpt|read more|endexcerpt)\s*-->"
@@ -37,7 +37,7 @@ _MAX_TITLE_LENGTH = 300  # characters of a title that is taken from a heading
 
 
 class Engine(Protocol):
-    """Converts Markdown to HTML, which is not sanitized."""
+    """Converts Markdown to HTML, which is not sanitised."""
 
     def convert(self, text: str) -> str:
         """Return the HTML of a text. Raise `ArticleError` if the engine can't convert it."""
@@ -56,7 +56,7 @@ class MarkdownRenderer:
         """Do nothing. `Sandbox`, which has the same interface, starts its process here."""
 
     def convert(self, body: str) -> str:
-        """Return the HTML of a body before it is sanitized. Raise `ArticleError` if it can't be rendered."""
+        """Return the HTML of a body before it is sanitised. Raise `ArticleError` if it can't be rendered."""
         max_length = html.max_html_length(body)
         converted = _clean_html(self._engine.convert(body), max_length)
         html.require_simple(converted, max_length)
@@ -142,5 +142,5 @@ def _first_paragraph(rendered: str) -> str:
 
 
 def _text_of(rendered: str) -> str:
-    """Return the text of sanitized HTML, in which every `<` and `>` belongs to a tag."""
+    """Return the text of sanitised HTML, in which every `<` and `>` belongs to a tag."""
     return one_line(unescape(_ANY_TAG.sub("", _BLOCK_END.sub(" ", _FOOTNOTE_MARK.sub("", rendered)))))

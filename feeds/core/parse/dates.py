@@ -1,4 +1,4 @@
-"""Parse dates in front matter, file names and folders into datetimes with a zone. Ambiguous dates are rejected."""
+"""Parses dates in front matter, file names and folders into datetimes with a zone. Ambiguous dates are rejected."""
 
 import re
 from collections.abc import Iterable

@@ -1,4 +1,4 @@
-"""Convert frames and scripts that embed a player, a post or code into links to its page."""
+"""Converts frames and scripts that embed a player, a post or code into links to its page."""
 
 import re
 from html import escape, unescape

@@ -1,4 +1,4 @@
-"""Find the lines that begin and end fenced code blocks (CommonMark 0.31.2 section 4.5).
+"""Finds the lines that begin and end fenced code blocks (CommonMark 0.31.2 section 4.5).
 
 All modules that convert syntax in the source, before an engine parses it, use this module to skip code.
 """

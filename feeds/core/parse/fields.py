@@ -1,4 +1,4 @@
-"""Read the values of an article's fields from front matter, by the keys in `keys.FIELDS`.
+"""Reads the values of an article's fields from front matter, by the keys in `keys.FIELDS`.
 
 A key without a value (null, or empty text) counts as absent. In a field that identifies the article or determines its
 publication (title, slug, id, link, date, draft), an unusable value raises `ArticleError` with the line of its key. In

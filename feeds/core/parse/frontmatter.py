@@ -1,4 +1,4 @@
-"""Split the text of a file into front matter (YAML, TOML, JSON or metadata lines) and body.
+"""Splits the text of a file into front matter (YAML, TOML, JSON or metadata lines) and body.
 
 The handlers implement python-frontmatter's interface. Its own are not used: its YAML guesses types, its TOML needs an
 unmaintained library, and its `parse` strips the body's indentation and treats broken front matter as text.

@@ -1,4 +1,4 @@
-"""Sanitize the HTML of articles for feeds: no active content, no relative URLs, no characters that XML forbids.
+"""Sanitises the HTML of articles for feeds: no active content, no relative URLs, no characters that XML forbids.
 
 nh3 parses the HTML once and keeps the allowed tags and attributes. In its output every attribute is quoted and every
 element is closed, so that one regular expression finds the start tags with attributes. These are rewritten: URLs become
@@ -140,7 +140,7 @@ def max_html_length(text: str) -> int:
 
 
 def sanitize(html: str, base: str, prefix: str, links: Links = _NO_LINKS, max_length: int = _MAX_HTML_LENGTH) -> str:
-    """Return sanitized HTML with absolute URLs.
+    """Return sanitised HTML with absolute URLs.
 
     Args:
         html: the HTML of an article.

@@ -1,7 +1,11 @@
 """The keys of front matter, by field: this program's own, then those of other generators, themes and hosts.
 
-Keys are compared by `canonical_key`: `coverimage` stands for `coverImage`, `cover_image` and `Cover Image`. A field has
-the value of its first key with a usable value. A key may belong to several fields.
+Keys are compared by `canonical_key`: `coverimage` stands for `coverImage`, `cover_image` and `Cover Image`. The value
+of a field is the first usable one, in the order of its keys in `FIELDS`. A key may belong to several fields.
+
+Another field: its keys in `FIELDS` here, an attribute of `Article` in core/model.py, and its value in
+core/parse/article.py, read by a method of fields.py. If JSON can't represent the value (such as a tuple or a date),
+catalog/encoding.py converts it. For documents too: `Entry`, `build_entry` in core/syndication.py, and the formats.
 """
 
 from collections.abc import Mapping

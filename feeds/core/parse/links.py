@@ -1,4 +1,4 @@
-"""Resolve links between article files: `b.md`, `../c/index.md#part`, `[[Note]]`, `{{< relref "b" >}}`.
+"""Finds links between article files in Markdown: `b.md`, `../c/index.md#part`, `[[Note]]`, `{{< relref "b" >}}`.
 
 The target of a link is either the *name* of an article, which is its path below the content folder without suffix
 ("posts/b"), or *partial*: the last parts of that name in lower case ("*/b"), for generators that search for articles

@@ -1,4 +1,4 @@
-"""Convert MDX to Markdown without the parts that need JavaScript. Every line keeps its number.
+"""Converts MDX to Markdown without the parts that need JavaScript. Every line keeps its number.
 
 Import and export statements, the tags of components and expressions are omitted; the text between tags of components
 stays. HTML elements, which have lower-case names, stay, with Markdown in them. Code and formulas are unchanged. The

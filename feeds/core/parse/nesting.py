@@ -1,4 +1,4 @@
-"""Estimate, without parsing HTML, how long an HTML parser takes: for each tag, it searches the open elements.
+"""Estimates, without parsing HTML, how long an HTML parser takes: for each tag, it searches the open elements.
 
 The open elements here are a superset of those in a parser, in the same order, for any input: an end tag closes an
 element here only if no element in it could make a parser ignore the tag (HTML, section 13.2.6). So the depth of HTML
@@ -247,7 +247,7 @@ class _OpenElements:
             self.steps += 8 * self._root_attributes
 
     def _put_before_table(self) -> None:
-        """Add the steps for content that isn't allowed in a table: a parser searches for the table to put it before."""
+        """Add the steps for content that isn't allowed in a table: a parser searches for the table."""
         self.steps += self._markups // 4
 
     def start_tag(self, name: str, size: int, *, self_closing: bool) -> None:

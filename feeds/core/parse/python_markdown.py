@@ -1,4 +1,4 @@
-"""Convert the dialect of Python-Markdown, which Pelican and MkDocs use, to HTML.
+"""Converts the dialect of Python-Markdown, which Pelican and MkDocs use, to HTML.
 
 Besides Python-Markdown's own extensions, the most common ones of pymdown-extensions are active: code blocks in lists
 and quotes, task lists, struck text. Two rules differ from Python-Markdown:

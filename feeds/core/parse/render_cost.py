@@ -1,4 +1,4 @@
-"""Estimate whether Python-Markdown renders an article quickly.
+"""Estimates whether Python-Markdown renders an article quickly.
 
 Nearly every article is small enough in every respect that rendering takes a fraction of a second. An article that
 exceeds a limit here (20,000 brackets, 100 unclosed fences, a book in one file) may take minutes. It is rendered once

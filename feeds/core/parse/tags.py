@@ -1,4 +1,4 @@
-"""Close tags that would swallow the text after them.
+"""Closes tags that would swallow the text after them.
 
 JSX and XHTML close an element with the slash in `<iframe src="…" />`; an HTML parser ignores that slash. In the text
 "the <title> element", it takes everything after the tag for a title. Text in such elements would not be shown.

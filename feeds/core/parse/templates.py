@@ -1,4 +1,4 @@
-"""Convert the template tags that mean the same on every site to Markdown; others stay as they are.
+"""Converts the template tags that mean the same on every site to Markdown; others stay as they are.
 
 {% highlight js %} … {% endhighlight %}      -> a fenced code block; also Hexo's `codeblock` and Hugo's `highlight`
 {% raw %} … {% endraw %}                     -> …

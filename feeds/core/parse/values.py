@@ -1,4 +1,4 @@
-"""Convert values of front matter: to text, to a lower-case word, to a list, or to a value in a mapping."""
+"""Converts values of front matter: to text, to a lower-case word, to a list, or to a value in a mapping."""
 
 import re
 from collections.abc import Mapping
@@ -41,9 +41,12 @@ def as_text(value: Any) -> str:
 
 
 def describe(value: Any) -> str:
-    """Return how a message names a value: "a list", "a mapping", or the value in quotes."""
+    """Return how a message names a value: "a list", "a mapping", or the value in quotes.
+
+    None counts as a mapping too: one that lacks the key with its text.
+    """
     if value is None:
-        return "a mapping"  # that lacks the key with its text
+        return "a mapping"
     return "a list" if isinstance(value, list) else "a mapping" if isinstance(value, dict) else quoted(value)
 
 

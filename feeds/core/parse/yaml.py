@@ -1,4 +1,4 @@
-"""Load YAML safely, with scalars as text, and dump it.
+"""Loads YAML safely, with scalars as text, and dumps values as YAML.
 
 `load` reads the event stream, so that it rejects depth, aliases and duplicate keys before it builds values. (PyYAML's
 composer crashes the process on 40 kB of "[".) It resolves only null, true and false: `2024-01-02`, `12:30`, `0123`

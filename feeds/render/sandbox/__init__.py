@@ -1,4 +1,4 @@
-"""Render with Python-Markdown in a child process that limits the CPU time and memory of each article.
+"""Renders with Python-Markdown in a child process that limits the CPU time and memory of each article.
 
 An article that loops in a regular expression, recurses, exhausts memory or crashes the interpreter ends only the child,
 which is started again for the next article. A thread is not enough: it can't be ended from outside, and a running
@@ -85,7 +85,7 @@ class Sandbox:
     ) -> Content:
         """Return the content of a body; the arguments are those of `MarkdownRenderer.render`, and `budget`.
 
-        `budget` is that of the document which has the article; without one, only the sandbox's own limit applies.
+        `budget` is the budget of the document that has the article; if None, only the sandbox's own limit applies.
 
         Raise `ArticleError` if rendering fails or exceeds a limit, `FeedsError` if the process can't be started.
         """
@@ -96,7 +96,7 @@ class Sandbox:
         return Content(**_result(reply))
 
     def convert(self, body: str) -> str:
-        """Return the HTML of a body before it is sanitized. Raise the errors of `render`."""
+        """Return the HTML of a body before it is sanitised. Raise the errors of `render`."""
         html: str = _result(self._request("convert", self._cpu_limit, body))
         return html
 

@@ -1,4 +1,4 @@
-"""Confine the rendering process, after its imports, to computing and to replying through its pipes.
+"""Confines the rendering process, after its imports, to computing and to replying through its pipes.
 
 There are two layers, neither of which needs privileges:
 

@@ -1,4 +1,4 @@
-"""Files that complete articles: authors.yml, enclosures, attachments, and the same article in other languages."""
+"""Reads files that complete articles: authors.yml, enclosures, attachments, the same article in other languages."""
 
 import hashlib
 import json
@@ -36,7 +36,7 @@ _LANGUAGES = {
 }  # fmt: skip
 
 
-class Companions:
+class RelatedFiles:
     """Reads the files that complete articles. Caches each authors.yml until `clear`."""
 
     def __init__(self, root: Path, site: Site) -> None:

@@ -1,7 +1,8 @@
-"""The files that belong to articles: those in the folder of `NAME/index.md` (Hugo's page bundle), and referenced ones.
+"""Finds the files of articles: those in the article's own folder (Hugo's page bundle), and other files it references.
 
-On sites with pages, the former are published below the page's path, and the latter at their path in the content folder.
-Only files with a known suffix are published, no hidden ones, and none to which a link leads out of the content folder.
+`NAME/index.md` has a folder of its own, `NAME/`. On sites with pages, the files in it are published below the page's
+path, and other referenced files at their path in the content folder. Only files with a known suffix are published, no
+hidden ones, and none to which a link leads out of the content folder.
 """
 
 import os
@@ -22,7 +23,7 @@ _MISSING = {ENOENT, ENOTDIR, ELOOP}
 
 
 class OwnFolder(NamedTuple):
-    """The files in the folder of an article."""
+    """The files of an article in its own folder."""
 
     names: list[str]  # paths below the folder
     unreadable: list[str]  # folders in it that can't be listed
@@ -43,12 +44,12 @@ class PublicFiles:
         """Find files below the content folder.
 
         Args:
-            root: The content folder.
-            may_link_to: Returns whether a symbolic link may lead to a path below the content folder.
-            is_of_draft: Returns whether a file at a path below the content folder belongs to an article that is not
+            root: the content folder.
+            may_link_to: returns whether a symbolic link may lead to a path below the content folder.
+            is_of_draft: returns whether a file at a path below the content folder belongs to an article that is not
                 live.
-            aliases: Paths of feed aliases, at which no file can be.
-            secrets: Files that are never published, such as the configuration.
+            aliases: paths of feed aliases, at which no file can be.
+            secrets: files that are never published, such as the configuration.
         """
         self._root = root
         self._may_link_to = may_link_to
@@ -57,9 +58,9 @@ class PublicFiles:
         self._secrets = secrets
 
     def list_own_folder(self, article: str) -> OwnFolder:
-        """Return the files in the folder of an article and below, by the article's path in the content folder.
+        """Return the files in an article's own folder and below, by the article's path in the content folder.
 
-        It is empty if the article has no folder of its own. Folders of other articles are left out.
+        There are none if the article has no folder of its own. Folders of other articles are left out.
         """
         if not has_own_folder(article):
             return OwnFolder([], [])
@@ -76,14 +77,14 @@ class PublicFiles:
         return OwnFolder(names, unreadable)
 
     def find_in_own_folder(self, article: str, name: str, public_path: str) -> Path | None:
-        """Return the path of a file in an article's folder, links resolved; None if it can't be published there."""
+        """Return the path of a file in an article's own folder, links resolved; None if it can't be published."""
         if not has_own_folder(article) or not paths.may_be_article_file(public_path, self._aliases):
             return None
         folder = article.rpartition("/")[0]
         return None if self._is_of_another(folder, name) else self._find(f"{folder}/{name}", f"{folder}/")
 
     def _is_of_another(self, folder: str, name: str) -> bool:
-        """Return whether a file below an article's folder is in the folder of another article."""
+        """Return whether a file below an article's own folder is in the own folder of another article."""
         *folders, _ = name.split("/")
         for depth in range(1, len(folders) + 1):
             try:
@@ -177,9 +178,9 @@ def referenced_files(article: Article, site: Site, html: str) -> list[str]:
     The files need not exist. There are none if the article has no page on this site.
 
     Args:
-        article: The article.
-        site: The site.
-        html: The article's text before it is sanitised.
+        article: the article.
+        site: the site.
+        html: the article's text before it is sanitised.
     """
     files = syndication.files_of(article, site)
     if not files.site_url:

@@ -1,7 +1,8 @@
-"""Finds articles whose pages have conflicting addresses, within one transaction, and decides which keeps its address.
+"""Finds articles whose pages have conflicting addresses, within one transaction, and decides which one keeps its own.
 
-A live article keeps its address. Of other articles, the one with the earliest date has it, then the one with the first
-path. So for articles that were never published, a catalog that is created again from the same folder decides the same.
+A live article keeps its address. Of other articles, the one with the earliest date gets the address; of several with
+this date, the one with the first path. So for articles that were never published, the decision is the same in a catalog
+that is created again from the same folder.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -15,11 +16,11 @@ _PAGE_ROWS = 5_000  # articles that are compared together
 Claims = dict[str, list[PageClaim]]  # by page, or by the file of a page
 
 
-class Addresses:
+class PageConflicts:
     """Finds the articles that are rejected because another article has their address."""
 
     def __init__(self, catalog: CatalogWriter, site: Site, moment: int) -> None:
-        """`moment` is the time of the run, in microseconds since 1970."""
+        """Prepare to search; `moment` is the time of the run, in microseconds since 1970."""
         self._catalog = catalog
         self._has_pages = site.pages
         self._moment = moment
