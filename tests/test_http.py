@@ -535,6 +535,7 @@ def check_delta(server, name, known, whole):
         assert delta.status == 226
         assert (delta.headers["im"], delta.headers["vary"]) == ("feed", "Accept-Encoding, A-IM")
         assert delta.headers["cache-control"] == "no-store, im"
+        assert delta.headers["x-content-type-options"] == "nosniff"  # as each document has it
         assert delta.headers["etag"] == server.ask(f"/{name}", accepts).headers["etag"]
         body = DECODE[coding](delta.body)
         assert read_history(name, body)[1] == ["T8"]

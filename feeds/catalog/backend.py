@@ -1,9 +1,9 @@
 """The interface of a database that stores the catalog: everything in which SQLite and PostgreSQL differ.
 
-To support another database, implement `Database`, choose it in `feeds.catalog`, allow its URL in `feeds.config.values`,
-and write its types and migrations in `feeds.catalog.schema`. The database must support INSERT … ON CONFLICT and partial
-indexes: copy the conditions of the schema's indexes as `postgres` does. If the database has files, name them in
-`_CATALOG_SUFFIXES` (`feeds.config.schema`), so that they are never published.
+To support another database, implement `Database`, choose it in `_database` of `feeds.catalog`, allow its URL in
+`_state` of `feeds.config.values`, and write its types and migrations in `feeds.catalog.schema`. The database must
+support INSERT … ON CONFLICT and partial indexes: copy the conditions of the schema's indexes as `postgres` does. If the
+database has files, name them in `_CATALOG_SUFFIXES` (`feeds.config.schema`), so that they are never published.
 """
 
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence

@@ -84,7 +84,7 @@ class Failures:
 
     @contextlib.contextmanager
     def track(self, task: Task) -> Iterator[None]:
-        """Report whether a task fails, in a `with` statement around it."""
+        """Record that the task in the `with` block failed, or clear its failure if it succeeded."""
         try:
             yield
         except Exception as error:

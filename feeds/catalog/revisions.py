@@ -19,7 +19,7 @@ _FIRST_COMMIT = sa.select(t.revisions.c.at).order_by(t.revisions.c.number).limit
 
 
 class CurrentRevision(NamedTuple):
-    """The last committed revision, and the catalog that counts it."""
+    """The number of the last committed revision, and the id of its catalog."""
 
     catalog_id: str
     number: int  # 0 before the first run

@@ -3,7 +3,8 @@
 A text that has parts, such as an address or a command, leaves this module divided into them (`PlainValidator`).
 
 Most CDNs need no code to be purged (`feeds.export.purge`). Another form of purge begins here: a type beside
-`PurgeRequest`, and its syntax in `_purge`; then its request in `CachePurger` of `feeds.export.purge`.
+`PurgeRequest` and in `Purge`, and its syntax in `_purge`; then its request in `CachePurger` of `feeds.export.purge`,
+which chooses by type.
 """
 
 import difflib

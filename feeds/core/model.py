@@ -5,8 +5,8 @@ first, and a *document* the bytes of one feed in one format. The types hold valu
 
 A new kind of feed is added to `FeedKind` and `GROUPED_KINDS`, from which paths, lists and pages follow; to
 `group_names` in `feeds.core.syndication`, which names the feeds of an article; and to `feeds.by` in
-`feeds.config.schema`. A kind whose names are not in `Article` yet first needs a field (core/parse/keys.py). One text
-lists the kinds: `_too_many_feeds` in publish/commit.py.
+`feeds.config.schema`. A kind whose names are not in `Article` yet first needs a field (core/parse/keys.py). Texts
+that list the kinds: `_too_many_feeds` in publish/commit.py, and two rules in core/lint/rules.py.
 """
 
 from dataclasses import dataclass, field

@@ -1,4 +1,6 @@
-"""All public paths, and the rules that decide who owns a path. The only module that knows them.
+"""The fixed public paths, and the rules that decide who owns a path.
+
+`feeds.core.permalinks` builds the paths of pages, `feeds.render.document_path` parses those of documents.
 
 If several items claim a path, it belongs to the first of:
 

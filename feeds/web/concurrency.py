@@ -34,7 +34,7 @@ POOLS = {
 }
 BODY_TIMEOUT_S = 10  # for the body of a request
 STALLED_CLIENT_TIMEOUT_S = 30  # after which a client that reads nothing of its response is disconnected
-SEND_BUFFER_BYTES = 128 << 10  # of the system for a connection, which doubles it; otherwise 4 MB for each slow client
+SEND_BUFFER_BYTES = 512 << 10  # of the system for a connection, which doubles it; otherwise 4 MB for each slow client
 MAX_BODIES, MAX_TOTAL_BODY_BYTES = 20, 32 << 20  # of request bodies that are in memory at a time
 
 

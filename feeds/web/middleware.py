@@ -263,8 +263,8 @@ class DocumentMiddleware:
         self, document: str, encoded: EncodedResponse, delta: EncodedResponse, request: Request
     ) -> Response:
         """Return 226 with the validators of the document; caches must not take the delta for it (RFC 3229 10.8)."""
-        content_headers = {"Content-Type", "Content-Length", "Content-Encoding"}
-        headers = [header for header in delta.response.headers if header[0] in content_headers]
+        validators = {name for name, _ in encoded.not_modified.headers}
+        headers = [header for header in delta.response.headers if header[0] not in validators]  # of the body
         headers += [header for header in encoded.not_modified.headers if header[0] != "Cache-Control"]
         if self._record_poll:
             self._record_poll(request, response_info(document, 226, len(delta.body)))

@@ -1,4 +1,7 @@
-"""Reads the ids of entries from a feed that another program rendered. By ids, readers know what they have shown."""
+"""Reads the ids of entries from a feed that another program rendered.
+
+`feeds check` compares them with the ids of the site: a feed reader recognises by its id what it has shown.
+"""
 
 import json
 
