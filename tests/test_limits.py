@@ -6,6 +6,7 @@ import hmac
 import socket
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
 from pathlib import Path
 
@@ -259,32 +260,75 @@ def test_a_polled_document_ends_a_pause(monkeypatch):
     assert done == ["archive", "polled", "another"]
 
 
-def test_files_that_are_being_sent_are_counted(tmp_path, monkeypatch):
-    """Open files below the folder count, those that the server is about to open, and those that are being looked for."""
+@pytest.fixture
+def transfers(tmp_path, monkeypatch):
+    """Return the transfers of at most two files of a folder that is a symbolic link, and what may be started now."""
     if not Path("/proc/self/fd").exists():
         pytest.skip("the system has no list of open files")
     monkeypatch.setattr(file_transfers, "_COUNT_INTERVAL_S", 0.0)
-    folder = tmp_path / "content"
-    folder.mkdir()
-    for name in ("content/a.png", "content/b.png", "contents.png"):
-        (tmp_path / name).write_bytes(b"x")
-    transfers = FileTransfers(folder, 2)
+    monkeypatch.setattr(file_transfers, "_MAX_LOAD", 1e9)
+    monkeypatch.setattr(file_transfers, "_MAX_WAIT_S", 0.0)
+    for folder in ("one", "two", "other"):
+        (tmp_path / folder).mkdir()
+        for name in ("a.png", "b.png", "catalog.db"):
+            (tmp_path / folder / name).write_bytes(b"x")
+    (tmp_path / "current").symlink_to("one")
+    transfers = FileTransfers(tmp_path / "current", 2)
+    for _ in range(2):
+        asyncio.run(transfers.start())
+    return transfers
+
+
+def test_files_that_are_being_sent_are_counted(transfers, tmp_path):
+    """Only open files below the folder count, also after it was replaced, and no file of another kind."""
 
     def may_start():
-        with transfers.request() as allowed:
-            return allowed
+        transfers._started = 2  # so that it counts
+        return asyncio.run(transfers.start())
 
-    with (tmp_path / "contents.png").open(), (folder / "a.png").open():
+    with ExitStack() as stack:
+        for name in ("other/a.png", "other/b.png", "one/catalog.db", "one/catalog.db", "one/a.png"):
+            stack.enter_context((tmp_path / name).open())
         assert may_start()
-        with transfers.request() as allowed:
-            assert allowed
-            assert not may_start()
-        with (folder / "b.png").open():
+        with (tmp_path / "one/b.png").open():
+            (tmp_path / "one/b.png").unlink()
             assert not may_start()
         assert may_start()
-        monkeypatch.setattr(file_transfers, "_COUNT_INTERVAL_S", 3600.0)
-        transfers.note_start()
-        assert not may_start()
+        (tmp_path / "current").unlink()
+        (tmp_path / "current").symlink_to("two")
+        with (tmp_path / "two/a.png").open():
+            assert not may_start(), "one of the former folder is still being sent"
+        assert may_start()
+
+
+def test_files_wait_for_others(transfers, tmp_path, monkeypatch):
+    """A request for a file waits until another transfer ends; only so many wait."""
+    monkeypatch.setattr(file_transfers, "_MAX_WAIT_S", 60.0)
+
+    async def run():
+        with (tmp_path / "one/a.png").open(), (tmp_path / "one/b.png").open():
+            transfers._started = 2
+            waiting = [asyncio.ensure_future(transfers.start()) for _ in range(2)]
+            while not transfers.is_overloaded():  # noqa: ASYNC110  # the requests set no event
+                await asyncio.sleep(0)
+            assert not await transfers.start()
+        assert await asyncio.gather(*waiting) == [True, True]
+        assert not transfers.is_overloaded()
+
+    asyncio.run(run())
+
+
+@pytest.mark.integration
+def test_many_small_pictures_are_sent_at_once(big):
+    """A page with more pictures than files may be sent at a time gets them all."""
+    site, server = big
+    for number in range(80):
+        (site.content / f"big/{number}.png").write_bytes(b"x" * 20_000)
+    site.article("big/index.md", "[film](film.mp4) " + " ".join(f"![]({n}.png)" for n in range(80)), title="Big")
+    server.wait_for(lambda: server.get("/big/79.png").status == 200)
+    with ThreadPoolExecutor(40) as threads:
+        statuses = list(threads.map(lambda number: server.get(f"/big/{number}.png").status, range(80)))
+    assert statuses == [200] * 80
 
 
 @pytest.mark.integration
@@ -298,7 +342,7 @@ def test_slow_downloads_are_limited(big):
 
     server.wait_for(lambda: status() == (206, None))  # once the downloads of other tests have ended
     with ExitStack() as stack:
-        for _ in range(40):  # server.memory allows half as many files as it has MiB
+        for _ in range(80):  # server.memory allows half as many files as it has MiB, and as many may wait
             connected(stack, server, b"GET /big/film.mp4 HTTP/1.1\r\nHost: x\r\n\r\n")
         server.wait_for(lambda: status() == (503, "2"))
         assert server.get("/rss.xml").status == 200

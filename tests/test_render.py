@@ -18,6 +18,7 @@ from feeds.core.formats.timestamps import rfc822, rfc3339
 from feeds.publish.publisher import Publisher
 from feeds.render import (
     BulkRenderer,
+    DocumentPath,
     Documents,
     NotPublishedYet,
     WaitPolicy,
@@ -110,6 +111,43 @@ def test_a_refused_request_reads_nothing(site, documents, monkeypatch):
     monkeypatch.undo()
     assert documents.get("/tag/none/rss.xml") is None
     assert documents.get("/archive/9/rss.xml") is None
+
+
+def test_missing_documents_never_reach_the_render_queue(site, documents, monkeypatch):
+    """A path without a document is looked up once per revision, and its requests delay no render."""
+    site.article("a.md", title="A", tags=["x"])
+    site.publish()
+    monkeypatch.setattr(documents._render_queue, "run", lambda *_: pytest.fail("it was queued"))
+    paths = ("/tag/none/rss.xml", "/archive/9/rss.xml")
+    for path in paths:
+        assert documents.get(path) is None
+    monkeypatch.setattr(revision_watcher, "_POLL_INTERVAL_S", 3600.0)
+    documents.revision_watcher.poll()
+    for path in paths:
+        assert documents.get(path, wait_policy=WaitPolicy.MEMORY) is None  # such as an alias of another document
+    monkeypatch.undo()
+    site.article("b.md", title="B", tags=["none"])
+    site.publish(site.now + timedelta(hours=1))
+    documents.revision_watcher._next_check_at = 0.0
+    assert documents.get("/tag/none/rss.xml") is not None
+
+
+def test_a_crawl_leaves_polled_validators(site, documents):
+    """Many documents that are requested once don't evict the validators of one that is polled."""
+    site.article("a.md", title="A", tags=["x"])
+    site.publish()
+    documents.get("/tag/x/rss.xml")
+    documents._cache._entries.drop("/tag/x/rss.xml")
+    documents._cache._max_without_body = 3
+    documents._cache._without_body._max_size = 3
+    for number in range(9):
+        assert documents.get_current("/tag/x/rss.xml", WaitPolicy.MEMORY) is not None
+        documents._cache._entries.drop("/rss.xml")
+        documents._cache._without_body.put(DocumentPath.parse(f"/tag/{number}/rss.xml"), None)
+    site.article("b.md", title="B", tags=["x"])
+    site.publish(site.now + timedelta(hours=1))
+    documents.revision_watcher.poll()
+    assert documents.get_current("/tag/x/rss.xml", WaitPolicy.MEMORY) is None
 
 
 def test_what_was_used_outlives_what_was_not():

@@ -63,7 +63,7 @@ class ChangeCounter:
             self._connection = None
 
     def forget(self) -> None:
-        """Drop the connection in a forked process."""
+        """Drop the connection in a forked process, which closes only that process's copy."""
         self._connection, self._lock = None, threading.Lock()
 
 

@@ -42,6 +42,7 @@ T = TypeVar("T")
 
 _LOG = logging.getLogger(__name__)
 _MAX_FAILED = 10_000  # documents whose failures are cached
+_MAX_MISSING = 10_000  # paths of documents that don't exist
 _OVERHEAD_BYTES = 6_000  # memory that a document takes besides its body, such as the headers of four encodings
 
 
@@ -97,6 +98,7 @@ class Documents(Generic[T]):
         self._failed = LRUCache[syndication.DocumentRevision | None](
             _MAX_FAILED, lambda _: 1
         )  # the revisions that can't be rendered
+        self._missing = LRUCache[ServedRevision](_MAX_MISSING, lambda _: 1)  # paths without a document at a revision
         self.page_queries = PageQueries(self.revision_watcher.reading, site, self._renderer, self._render_queue)
 
     def prepare(self) -> None:
@@ -126,6 +128,9 @@ class Documents(Generic[T]):
             return None
         if self._cache.revision == 0:
             raise NotPublishedYet("the first publish run has not finished")
+        served = ServedRevision(self.revision_watcher.catalog_id, self._cache.revision)
+        if cached is None and self._missing.get(path) == served:
+            return None
         if reason := self.revision_watcher.unavailable_reason:  # a query could take until its timeout
             if cached is None:
                 raise CatalogError(reason)
@@ -137,6 +142,9 @@ class Documents(Generic[T]):
             return cached.value
         if wait_policy < WaitPolicy.RENDER:
             raise WouldBlock(priority.name.lower())
+        if cached is None and not self._exists(document_path):  # the render queue is for documents that exist
+            self._missing.put(path, served)
+            return None
         return self._render_or_last(
             path, cached, lambda: self._render(document_path, path, priority), priority, newest=newest
         )
@@ -200,6 +208,10 @@ class Documents(Generic[T]):
             raise NotPublishedYet("the first publish run has not finished")
         return ServedRevision(self.revision_watcher.catalog_id, self._cache.revision)
 
+    def _exists(self, document_path: DocumentPath) -> bool:
+        with self.revision_watcher.reading() as catalog:
+            return self._has(catalog.feed(document_path.feed), document_path)
+
     def _has(self, state: FeedState | None, document_path: DocumentPath) -> TypeGuard[FeedState]:
         """Return whether a feed's state is not None and the feed has the document."""
         if state is None:
@@ -227,9 +239,8 @@ class Documents(Generic[T]):
         try:
             if newest or last is None or not last.is_recently_current:
                 value = self._render_queue.run(key, job, priority)
-                cached = self._cache.get(key)
-                if newest and cached is not None and cached.outdated_since is not None:  # the job was queued before
-                    value = self._render_queue.run(key, job, priority)
+                if newest and (cached := self._cache.get(key)) and cached.outdated_since is not None:
+                    value = self._render_queue.run(key, job, priority)  # the job was queued before
                 return value
             self._render_queue.submit(key, job, priority)
         except Exception as error:  # the last version is better than an error

@@ -2,6 +2,7 @@
 
 import threading
 import time
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Generic, TypeVar
@@ -34,6 +35,14 @@ class CacheEntry(Generic[T]):
         return self.outdated_since is None or time.monotonic() - self.outdated_since < _MAX_STALENESS_S
 
 
+@dataclass(slots=True)
+class _WithoutBody(Generic[T]):
+    """The value of a document without its body, and how often its feed had changed when it was rendered."""
+
+    value: T
+    changes: int
+
+
 class DocumentCache(Generic[T]):
     """The most recently used documents; and of many more documents the validators and headers, without the body."""
 
@@ -43,8 +52,9 @@ class DocumentCache(Generic[T]):
         self.checked_at = 0.0  # when `revision` was last the catalog's, by the monotonic clock
         self._site = site
         self._entries = LRUCache[CacheEntry[T]](max_bytes // 2, lambda entry: entry.size)
-        self._without_body: dict[str, dict[DocumentPath, T]] = {}  # by feed
         self._max_without_body = max(_MIN_WITHOUT_BODY, min(_MAX_WITHOUT_BODY, max_bytes // 2 // _BYTES_WITHOUT_BODY))
+        self._without_body = self._empty_cache()
+        self._changes: Counter[str] = Counter()  # of each feed, since all documents were outdated
         self._lock = threading.Lock()
 
     def get(self, key: str) -> CacheEntry[T] | None:
@@ -53,7 +63,8 @@ class DocumentCache(Generic[T]):
 
     def get_without_body(self, document_path: DocumentPath) -> T | None:
         """Return the value of a document without its body if that value is cached and current, else None."""
-        return self._without_body.get(document_path.feed, {}).get(document_path)
+        cached = self._without_body.get(document_path)
+        return cached.value if cached and cached.changes == self._changes[document_path.feed] else None
 
     def put(self, key: str, entry: CacheEntry[T], revision: int, without_body: T | None = None) -> None:
         """Store an entry that was rendered at a revision, and its value without the body."""
@@ -61,10 +72,12 @@ class DocumentCache(Generic[T]):
             if revision < self.revision:  # a later revision was found meanwhile, and may have changed the document
                 entry.outdated_since = time.monotonic()
             elif without_body is not None:
-                if sum(map(len, self._without_body.values())) >= self._max_without_body:
-                    self._without_body.clear()
-                self._without_body.setdefault(entry.document_path.feed, {})[entry.document_path] = without_body
+                path = entry.document_path
+                self._without_body.put(path, _WithoutBody(without_body, self._changes[path.feed]))
             self._entries.put(key, entry)
+
+    def _empty_cache(self) -> "LRUCache[_WithoutBody[T]]":
+        return LRUCache(self._max_without_body, lambda _: 1)
 
     def drop(self, key: str) -> None:
         """Remove a document that no longer exists."""
@@ -75,8 +88,11 @@ class DocumentCache(Generic[T]):
         with self._lock:
             self.revision = revision
             last_current = self.checked_at
-            for feed in list(self._without_body) if changed is None else changed:
-                self._without_body.pop(feed, None)
+            if changed is None:
+                self._without_body = self._empty_cache()
+                self._changes.clear()
+            else:
+                self._changes.update(changed.keys())
             for entry in self._entries.items():
                 state = changed.get(entry.document_path.feed) if changed is not None else None
                 has_changed = changed is None or (

@@ -13,6 +13,7 @@ from typing import Generic, TypeVar
 T = TypeVar("T")
 
 _MAX_CHANCES = 5
+_MAX_PASSES = 100  # of one call of `put`, which holds the lock
 
 
 class _Slot(Generic[T]):
@@ -53,8 +54,10 @@ class LRUCache(Generic[T]):
             old = self._remove(key)
             self._slots[key] = _Slot(item, old.chances if old else 0)
             self._used += self._size(item)
+            passes = 0
             while self._used > self._max_size and len(self._slots) > 1:
-                self._evict_next(key)
+                passes += 1
+                self._evict_next(key, may_pass=passes <= _MAX_PASSES)
 
     def drop(self, key: Hashable) -> None:
         """Remove an item, if it is cached."""
@@ -66,10 +69,10 @@ class LRUCache(Generic[T]):
         with self._lock:
             return [slot.item for slot in self._slots.values()]
 
-    def _evict_next(self, new: Hashable) -> None:
+    def _evict_next(self, new: Hashable, *, may_pass: bool) -> None:
         """Evict the first item, or pass over it. Don't evict the item that was just stored."""
         key, slot = next(iter(self._slots.items()))
-        if key == new or slot.chances:
+        if key == new or (slot.chances and may_pass):
             slot.chances = max(0, slot.chances - 1)
             self._slots.move_to_end(key)
         else:

@@ -128,9 +128,10 @@ class RenderQueue:
             self._run(job)
             if job.priority > Priority.POLLED:
                 self._is_polled_job_queued.wait(min(_PAUSE * (time.monotonic() - started), _MAX_PAUSE_S))
-                self._is_polled_job_queued.clear()
 
     def _run(self, job: _Job) -> None:
+        if job.priority == Priority.POLLED:
+            self._is_polled_job_queued.clear()
         future = self._pending[job.key].future
         try:
             result = job.call()

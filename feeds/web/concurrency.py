@@ -25,16 +25,16 @@ class PoolLimits(NamedTuple):
 POOLS = {
     "catalog": PoolLimits(threads=2, max_requests=1_000, timeout_s=5),  # checks for a revision; compresses a body
     # renders a live document that was served in an earlier version
-    "polled": PoolLimits(threads=4, max_requests=MAX_WAITING[Priority.POLLED], timeout_s=5),
+    "polled": PoolLimits(threads=2, max_requests=MAX_WAITING[Priority.POLLED], timeout_s=5),
     # renders any other live document
-    "document": PoolLimits(threads=4, max_requests=MAX_WAITING[Priority.DOCUMENT], timeout_s=5),
+    "document": PoolLimits(threads=2, max_requests=MAX_WAITING[Priority.DOCUMENT], timeout_s=5),
     "archive": PoolLimits(threads=2, max_requests=MAX_WAITING[Priority.ARCHIVE], timeout_s=5),
     "page": PoolLimits(threads=2, max_requests=MAX_WAITING[Priority.PAGE], timeout_s=5),
     "other": PoolLimits(threads=2, max_requests=50, timeout_s=10),  # runs Flask: files, statistics, previews, errors
 }
 BODY_TIMEOUT_S = 10  # for the body of a request
 STALLED_CLIENT_TIMEOUT_S = 30  # after which a client that reads nothing of its response is disconnected
-SEND_BUFFER_BYTES = 512 << 10  # of the system for a connection, which doubles it; otherwise 4 MB for each slow client
+SEND_BUFFER_BYTES = 128 << 10  # of the system for a connection, which doubles it; otherwise 4 MB for each slow client
 MAX_BODIES, MAX_TOTAL_BODY_BYTES = 20, 32 << 20  # of request bodies that are in memory at a time
 
 

@@ -1,57 +1,84 @@
-"""How many files the server is sending, from the system's list of open files (Linux only).
+"""Limits how many files the server sends at a time, with the system's list of open files (Linux only).
 
 granian reads a file in pieces while the client receives it, which takes a quarter of a megabyte per client, and does
 not report the end. A client that reads slowly would keep that memory for as long as it likes.
 """
 
-import contextlib
+import asyncio
 import os
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
+from feeds.core.parse.media import media_type
+
 _OPEN_FILES = "/proc/self/fd"
-_COUNT_INTERVAL_S = 0.05  # between two counts: one takes some 2 µs per open connection
+_COUNT_INTERVAL_S = 0.05  # between two counts
+_MAX_LOAD = 0.1  # of the event loop by counts: one takes some 2 µs per open connection
+_MAX_WAIT_S = 2.0  # for another transfer to end
+_MAX_FOLDERS = 10  # to which the content folder has pointed: transfers may still run from an earlier one
+_DELETED = " (deleted)"  # the system appends it to the path of a deleted file
 
 
 class FileTransfers:
-    """Limits the number of files that are sent at the same time. For one thread."""
+    """Limits the number of files of the content folder that are sent at the same time. For one event loop."""
 
     def __init__(self, folder: Path, limit: int) -> None:
         """Allow `limit` files of a folder; any number if the system has no list of open files."""
-        self._folder = f"{os.path.realpath(folder)}{os.sep}"
+        self._folder = folder  # perhaps a symbolic link that is replaced, as git-sync does
+        self._folders: list[str] = []  # resolved, the latest last
         self._limit = limit
         self._open = 0  # at the last count
         self._started = 0  # since the last count: the server may not have opened them when it was made
-        self._requested = 0  # requests whose file is being looked for
-        self._counted_at = float("-inf")  # by the monotonic clock
+        self._next_count_at = float("-inf")  # by the monotonic clock
+        self._waiting = 0  # requests
 
-    @contextlib.contextmanager
-    def request(self) -> Iterator[bool]:
-        """Yield whether a file may be requested now; call `note_start` before the context ends if it is sent."""
-        now = time.monotonic()
-        if now - self._counted_at >= _COUNT_INTERVAL_S:
-            self._open, self._started, self._counted_at = self._open_files(), 0, now
-        may_start = self._open + self._started + self._requested < self._limit
-        self._requested += may_start
+    def is_overloaded(self) -> bool:
+        """Return whether another request for a file would be refused, because too many are waiting."""
+        return self._waiting >= self._limit
+
+    async def start(self) -> bool:
+        """Wait until a file may be sent, and count it. Return False if that takes too long, or too many are waiting."""
+        if self._has_room():
+            self._started += 1
+            return True
+        if self.is_overloaded():
+            return False
+        self._waiting += 1
         try:
-            yield may_start
+            until = time.monotonic() + _MAX_WAIT_S
+            while time.monotonic() < until:
+                await asyncio.sleep(_COUNT_INTERVAL_S)
+                if self._has_room():
+                    self._started += 1
+                    return True
+            return False
         finally:
-            self._requested -= may_start
+            self._waiting -= 1
 
-    def note_start(self) -> None:
-        """Count a file that the server is about to open."""
-        self._started += 1
+    def _has_room(self) -> bool:
+        now = time.monotonic()
+        if self._open + self._started >= self._limit and now >= self._next_count_at:
+            self._open, self._started = self._open_files(), 0
+            duration = time.monotonic() - now
+            self._next_count_at = now + max(_COUNT_INTERVAL_S, duration / _MAX_LOAD)
+        return self._open + self._started < self._limit
 
     def _open_files(self) -> int:
+        folder = f"{os.path.realpath(self._folder)}{os.sep}"
+        if folder not in self._folders:
+            self._folders = [*self._folders[1 - _MAX_FOLDERS :], folder]
+        folders = tuple(self._folders)
         try:
-            numbers = os.listdir(_OPEN_FILES)  # noqa: PTH208  # thousands of `Path` objects would take five times as long
+            numbers = os.listdir(_OPEN_FILES)  # noqa: PTH208  # `Path` objects would take five times as long
         except OSError:
             return 0
-        return sum(self._is_in_folder(f"{_OPEN_FILES}/{number}") for number in numbers)
+        targets = (_target(f"{_OPEN_FILES}/{number}") for number in numbers)
+        # other files may be open in the folder, such as the catalog
+        return sum(target.startswith(folders) and media_type(target.removesuffix(_DELETED)) != "" for target in targets)
 
-    def _is_in_folder(self, descriptor: str) -> bool:
-        try:
-            return os.readlink(descriptor).startswith(self._folder)  # noqa: PTH115  # see above
-        except OSError:  # closed meanwhile
-            return False
+
+def _target(descriptor: str) -> str:
+    try:
+        return os.readlink(descriptor)  # noqa: PTH115  # see above
+    except OSError:  # closed meanwhile
+        return ""

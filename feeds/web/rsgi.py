@@ -91,16 +91,13 @@ class Application:
             return middleware.too_busy(request)
 
     async def _file_or_flask_response(self, request: RsgiRequest, scope: Any, protocol: Any) -> Response:
-        """Return Flask's response, or 503 if the request is for a file and too many are being sent."""
-        if not media_type(request.path):
-            return await self._flask_response(request, scope, protocol)
-        with self._file_transfers.request() as may_start:
-            if not may_start:
-                return self._middleware.too_busy(request)
-            response = await self._flask_response(request, scope, protocol)
-            if response.file is not None:
-                self._file_transfers.note_start()
+        """Return Flask's response, or 503 if it is a file and too many are being sent."""
+        if media_type(request.path) and self._file_transfers.is_overloaded():
+            return self._middleware.too_busy(request)
+        response = await self._flask_response(request, scope, protocol)
+        if response.file is None or request.method == "HEAD" or await self._file_transfers.start():
             return response
+        return self._middleware.too_busy(request)
 
     async def _flask_response(self, request: RsgiRequest, scope: Any, protocol: Any) -> Response:
         environ = wsgi_environ(scope)
