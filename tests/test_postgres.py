@@ -354,7 +354,7 @@ def test_schemas_of_any_name(postgres, tmp_path):
         state = postgres.schema(name).replace('"', "%22")
         site.configure(state=state)
         site.article("a.md", title=name)
-        with Catalog(state).lock():
+        with contextlib.closing(Catalog(state)) as catalog, catalog.lock():
             pass
         assert site.run("build").returncode == 0
         assert [*site.items()] == [name]

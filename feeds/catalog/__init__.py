@@ -106,6 +106,7 @@ class Catalog:
         # a connection must not be used by two processes (sqlite.org/howtocorrupt.html, 2.6)
         forget = weakref.WeakMethod(self._database.forget)  # no hook can be removed: it must not keep the database
         os.register_at_fork(after_in_child=partial(_forget_connections, forget))
+        weakref.finalize(self, self._database.close).atexit = False  # for a caller that does not call `close`
 
     @property
     def name(self) -> str:
