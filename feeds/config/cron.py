@@ -123,5 +123,5 @@ def parse_cron(expression: str) -> CronSchedule:
     if not (schedule.on_either or schedule.last_day):
         first_day = schedule.days[0]
         if first_day > max(_LONGEST[number] for number in schedule.months):
-            raise ValueError(f"selects no day: none of its months has {first_day} days")
+            raise ValueError(f"selects no day: none of its months has {first_day} days; null means no schedule")
     return schedule

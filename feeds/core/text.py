@@ -19,7 +19,7 @@ _SCHEME = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]*:")
 _MAX_SLUG_BYTES = 200
 _MAX_EXCERPT_CHARACTERS = 80
 # control characters, line separators, directional marks, invisible characters (but not the joiners of scripts and
-# emoji), interlinear annotations, surrogates, tags
+# emoji), interlinear annotations, surrogates; tags, which can hide a text (flags of regions are shown as escapes)
 _UNPRINTABLE = re.compile(
     "[\x00-\x1f\x7f-\x9f\xad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f"
     "\ud800-\udfff\ufeff\ufff9-\ufffb\ufffe\uffff\U000e0000-\U000e007f]"

@@ -21,7 +21,7 @@ from feeds.core.errors import FeedsError
 T = TypeVar("T")
 
 _RENDER_TIMEOUT_S = 1.0  # from the first request for a job
-_PAUSE = 0.5  # after a job of lower priority than `POLLED`, as a fraction of the time that it took
+_PAUSE = 1.0  # after a job of lower priority than `POLLED`, as a multiple of the time that it took
 _MAX_PAUSE_S = 0.05
 
 

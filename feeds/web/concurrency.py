@@ -28,8 +28,8 @@ POOLS = {
     "polled": PoolLimits(threads=2, max_requests=MAX_WAITING[Priority.POLLED], timeout_s=5),
     # renders any other live document
     "document": PoolLimits(threads=2, max_requests=MAX_WAITING[Priority.DOCUMENT], timeout_s=5),
-    "archive": PoolLimits(threads=2, max_requests=MAX_WAITING[Priority.ARCHIVE], timeout_s=5),
-    "page": PoolLimits(threads=2, max_requests=MAX_WAITING[Priority.PAGE], timeout_s=5),
+    "archive": PoolLimits(threads=1, max_requests=MAX_WAITING[Priority.ARCHIVE], timeout_s=5),
+    "page": PoolLimits(threads=1, max_requests=MAX_WAITING[Priority.PAGE], timeout_s=5),
     "other": PoolLimits(threads=2, max_requests=50, timeout_s=10),  # runs Flask: files, statistics, previews, errors
 }
 BODY_TIMEOUT_S = 10  # for the body of a request
