@@ -1,4 +1,4 @@
-"""Counts the polls of one worker in a thread; a request only appends to a queue."""
+"""Counts the polls of one worker. Requests count equal polls as one; a thread does the rest."""
 
 import atexit
 import datetime as dt
@@ -6,7 +6,6 @@ import logging
 import os
 import threading
 import time
-from collections import Counter, deque
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
@@ -20,10 +19,10 @@ from feeds.web.client_address import MAX_ADDRESS_CHARS, ClientAddressResolver
 from feeds.web.request import Request
 
 _LOG = logging.getLogger(__name__)
-_DRAIN_INTERVAL_S = 0.2
+_CHECK_INTERVAL_S = 0.2
 _WRITE_INTERVAL_S = 10.0
-_MAX_QUEUED = 100_000  # requests; beyond that the oldest are dropped, to bound memory
-_MAX_DISTINCT = 20_000  # different requests that are held before they are classified
+_MAX_DISTINCT = 100_000  # different requests that wait for the thread; beyond that new ones are dropped
+_MANY_DISTINCT = 20_000  # which the thread classifies at once, to free memory
 _ROLLUP_TIME = dt.time(0, 5)  # by when all processes have written their counts of the day before
 _MAX_AGENT_CHARS = 500
 
@@ -31,7 +30,7 @@ _Request = tuple[str, str, ResponseInfo]  # User-Agent, raw client address, resp
 
 
 class PollRecorder:
-    """A queue of polls, and the thread that counts them and writes the counts to the catalog."""
+    """The counts of polls, and the thread that classifies them and writes them to the catalog."""
 
     def __init__(
         self, catalog: Catalog, clients: ClientAddressResolver, keep: int, on_polls: Callable[[str, int], Any]
@@ -49,10 +48,8 @@ class PollRecorder:
         self._keep = keep
         self._on_polls = on_polls
         self._counter = PollCounter(catalog)
-        self._queue: deque[_Request] = deque(maxlen=_MAX_QUEUED)
-        self._previous_queue: deque[_Request] = deque()  # a request that is just being recorded may still append here
-        self._requests: Counter[_Request] = Counter()
-        self._counting = threading.Lock()
+        self._requests: dict[_Request, int] = {}  # numbers of equal requests
+        self._lock = threading.Lock()  # of the numbers
         self._rolled_up = ""  # the day before which all days are rolled up
         self._last_error = ""
         self._stopping = threading.Event()
@@ -65,6 +62,7 @@ class PollRecorder:
         atexit.register(self.flush)
 
     def _start_thread(self) -> None:
+        self._lock = threading.Lock()  # in a fork, the old one may be held by a thread that doesn't exist there
         self._thread = threading.Thread(target=self._run, name="polls", daemon=True)
         self._thread.start()
 
@@ -77,17 +75,26 @@ class PollRecorder:
         self.flush()
 
     def record(self, request: Request, response: ResponseInfo) -> None:
-        """Record a poll. Each call or slice in it costs 1 % of the request rate."""
-        agent, address = request.header("user-agent") or "", self._clients.raw_address(request)
-        if len(agent) > _MAX_AGENT_CHARS or len(address) > MAX_ADDRESS_CHARS:
-            agent, address = agent[:_MAX_AGENT_CHARS], address[-MAX_ADDRESS_CHARS:]
-        self._queue.append((agent, address, response))
+        """Record a poll. Each call or slice in it costs 1 % of the request rate.
+
+        Equal requests are counted here: objects that a thread counts later are no longer in the processor's caches.
+        """
+        key = (request.header("user-agent") or "", self._clients.raw_address(request), response)
+        with self._lock:
+            count = self._requests.get(key)
+            if count is not None:
+                self._requests[key] = count + 1
+            elif len(self._requests) < _MAX_DISTINCT:
+                agent, address, _ = key
+                key = (agent[:_MAX_AGENT_CHARS], address[-MAX_ADDRESS_CHARS:], response)
+                self._requests[key] = self._requests.get(key, 0) + 1
 
     def _run(self) -> None:
         written_at = time.monotonic()
-        while not self._stopping.wait(_DRAIN_INTERVAL_S):
+        while not self._stopping.wait(_CHECK_INTERVAL_S):
             try:
-                self._drain()
+                if len(self._requests) > _MANY_DISTINCT:
+                    self._classify()
                 if time.monotonic() - written_at >= _WRITE_INTERVAL_S:
                     written_at = time.monotonic()
                     self._write()
@@ -101,23 +108,13 @@ class PollRecorder:
     def flush(self) -> None:
         """Write all counts to the catalog. Log an error instead of raising it."""
         try:
-            self._drain()
-            self._drain()  # the queue that was filled until now is counted by the second call
             self._write()
         except Exception as error:
             _LOG.warning("the last polls were not counted: %s", error)
 
-    def _drain(self) -> None:
-        """Count the requests of the previous queue, equal ones as one, and replace the queue."""
-        with self._counting:
-            requests, self._previous_queue = self._previous_queue, self._queue
-            self._queue = deque(maxlen=_MAX_QUEUED)
-            self._requests.update(requests)
-            if len(self._requests) > _MAX_DISTINCT:
-                self._classify()
-
     def _classify(self) -> None:
-        requests, self._requests = self._requests, Counter()
+        with self._lock:
+            requests, self._requests = self._requests, {}
         day = f"{datetime.now(UTC):%Y-%m-%d}"
         for (agent, address, response), count in requests.items():
             client = self._clients.network(address) or ""
@@ -135,8 +132,7 @@ class PollRecorder:
                 self._on_polls(kind, count)
 
     def _write(self) -> None:
-        with self._counting:
-            self._classify()
+        self._classify()
         self._counter.write()
         now = datetime.now(UTC)
         today = f"{now:%Y-%m-%d}"
