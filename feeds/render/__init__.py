@@ -101,6 +101,11 @@ class Documents(Generic[T]):
         self._missing = LRUCache[ServedRevision](_MAX_MISSING, lambda _: 1)  # paths without a document at a revision
         self.page_queries = PageQueries(self.revision_watcher.reading, site, self._renderer, self._render_queue)
 
+    @property
+    def generation(self) -> int:
+        """A number that changes whenever a document may have changed."""
+        return self._cache.generation
+
     def prepare(self) -> None:
         """Import modules and start processes that rendering needs, so that the first request need not wait for them."""
         self._renderer.prepare()

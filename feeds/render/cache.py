@@ -49,6 +49,7 @@ class DocumentCache(Generic[T]):
     def __init__(self, site: Site, max_bytes: int) -> None:
         """Use half of `max_bytes` for documents and half for documents without their bodies."""
         self.revision = 0
+        self.generation = 0  # how often the revision changed
         self.checked_at = 0.0  # when `revision` was last the catalog's, by the monotonic clock
         self._site = site
         self._entries = LRUCache[CacheEntry[T]](max_bytes // 2, lambda entry: entry.size)
@@ -87,6 +88,7 @@ class DocumentCache(Generic[T]):
         """Move to another revision, and mark entries of the `changed` feeds as outdated; None: of all feeds."""
         with self._lock:
             self.revision = revision
+            self.generation += 1
             last_current = self.checked_at
             if changed is None:
                 self._without_body = self._empty_cache()

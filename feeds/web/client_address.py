@@ -6,7 +6,6 @@ from feeds.stats.client_networks import client_network, is_public
 from feeds.web.request import Request
 
 MAX_ADDRESS_CHARS = 64  # of an address and its port
-PROXY_HEADERS = ("x-forwarded-for", "forwarded", "via", "x-real-ip")  # that proxies add
 _WITH_PORT = re.compile(r"\[([0-9a-fA-F:.]+)\](?::\d+)?|([0-9.]+)(?::\d+)?|([0-9a-fA-F:.]+)")
 
 
@@ -21,7 +20,7 @@ class ClientAddressResolver:
         """Return the header's value or the connection's address; "" if an unconfigured proxy sent the request."""
         if self._header:
             return request.header(self._header) or ""
-        return "" if request.has_any(PROXY_HEADERS) else request.address
+        return "" if request.is_forwarded else request.address
 
     def network(self, raw_address: str) -> str | None:
         """Return the IPv4 address or the /64 of the IPv6 address in a raw address; None if it has no address."""

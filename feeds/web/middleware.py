@@ -29,6 +29,7 @@ from feeds.web.cached_response import (
     response_info,
 )
 from feeds.web.health import Health
+from feeds.web.not_modified import NotModifiedFinder
 from feeds.web.rate_limit import RateLimiter
 from feeds.web.request import BAD_REQUEST, Request, WsgiRequest, has_one_host
 from feeds.web.response import Headers, Response
@@ -103,6 +104,7 @@ class DocumentMiddleware:
         self._rate_limiter = rate_limiter
         self._record_request = record_request
         self._record_poll = record_poll
+        self._not_modified = NotModifiedFinder(documents, {} if redirects_aliases else aliases)
         self.health = health
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
@@ -141,10 +143,13 @@ class DocumentMiddleware:
             if method in {"GET", "HEAD"}:
                 return self._health_response(request)
             return self._method_not_allowed(request, NO_DOCUMENT, "GET, HEAD")
-        cached = self._find(path, request, wait_policy)
+        is_read = method in {"GET", "HEAD"}
+        if is_read and (not_modified := self._not_modified.find(request, wait_policy)):
+            return self._not_modified_response(request, not_modified.response, not_modified.info)
+        cached = self._find(path, wait_policy)
         if cached is None:
             return None
-        if method in {"GET", "HEAD"}:
+        if is_read:
             if self._redirects_aliases and path in self._aliases and cached.document.path != path:
                 return self._redirect(request, cached.document.path)
             return self._conditional_response(path, cached, request, wait_policy)
@@ -162,33 +167,19 @@ class DocumentMiddleware:
         headers = [("Content-Type", "application/json"), ("Content-Length", str(len(body)))]
         return self._recorded(request, NO_DOCUMENT, status, [*headers, ("Cache-Control", "no-store")], body)
 
-    def _find(
-        self, path: str, request: Request, wait_policy: WaitPolicy, *, newest: bool = False
-    ) -> CachedResponse | None:
-        cached = self._find_document(path, request, wait_policy, newest=newest)
+    def _find(self, path: str, wait_policy: WaitPolicy, *, newest: bool = False) -> CachedResponse | None:
+        cached = self._documents.get(path, newest=newest, wait_policy=wait_policy)
         if cached is None and (alias := self._aliases.get(path)):
-            cached = self._find_document(alias, request, wait_policy, newest=newest)
+            cached = self._documents.get(alias, newest=newest, wait_policy=wait_policy)
         elif cached is None:
             cached = self._find_page(path, newest, wait_policy)
         return cached
 
-    def _find_document(
-        self, path: str, request: Request, wait_policy: WaitPolicy, *, newest: bool
-    ) -> CachedResponse | None:
-        if request.is_conditional:
-            cached = self._documents.get_current(path, wait_policy)
-            if cached is not None and (cached.document.body or self._is_unchanged(cached, request)):
-                return cached
-        return self._documents.get(path, newest=newest, wait_policy=wait_policy)
-
     def _encoded(
         self, cached: CachedResponse, request: Request, wait_policy: WaitPolicy = WaitPolicy.RENDER
     ) -> EncodedResponse:
-        coding = choose_coding(request.header("accept-encoding") or "")
+        coding = choose_coding(request.accept_encoding)
         return cached.encoded(coding, self._revision_watcher.next_change_at, time.time(), wait_policy)
-
-    def _is_unchanged(self, cached: CachedResponse, request: Request) -> bool:
-        return cached.is_unchanged(self._encoded(cached, request), request.if_none_match, request.if_modified_since)
 
     def _newest_response(
         self, path: str, cached: CachedResponse, request: Request, wait_policy: WaitPolicy
@@ -200,7 +191,7 @@ class DocumentMiddleware:
         """
         since = request.if_modified_since
         is_newest = self._revision_watcher.check_for_newer(path, request.if_none_match or since or "", wait_policy)
-        newest = self._find(path, request, wait_policy, newest=True)
+        newest = self._find(path, wait_policy, newest=True)
         if newest is cached and not is_newest and cached.is_older_than(since):
             raise CatalogError(
                 self._revision_watcher.unavailable_reason or "the catalog can't be asked for a later version"
@@ -224,16 +215,19 @@ class DocumentMiddleware:
             if seconds := self._rate_limiter.retry_after(request, document):
                 return self._too_many_requests(request, document, seconds)
         elif cached.is_unchanged(encoded, etags, request.if_modified_since):
-            if self._record_request:
-                self._record_request(request, document, "304", 0)
-            if self._record_poll:
-                self._record_poll(request, encoded.not_modified_info)
-            return encoded.not_modified
+            return self._not_modified_response(request, encoded.not_modified, encoded.not_modified_info)
         elif not is_newest:
             return self._newest_response(path, cached, request, wait_policy)
         elif self._deltas and etags and (delta := self._find_delta(cached, etags, request, wait_policy)):
             return self._delta_response(document, encoded, self._encoded(delta, request, wait_policy), request)
         return self._full_response(document, encoded, request)
+
+    def _not_modified_response(self, request: Request, response: Response, info: ResponseInfo) -> Response:
+        if self._record_request:
+            self._record_request(request, info.path, "304", 0)
+        if self._record_poll:
+            self._record_poll(request, info)
+        return response
 
     def _full_response(self, document: str, encoded: EncodedResponse, request: Request) -> Response:
         has_body = request.method == "GET"

@@ -23,7 +23,6 @@ from feeds.pages import MEDIA_TYPE, align_cells, templates, text_direction
 from feeds.render import Documents
 from feeds.render.renderer import markdown_renderer
 from feeds.web.cached_response import CachedResponse
-from feeds.web.client_address import PROXY_HEADERS
 from feeds.web.request import WsgiRequest
 
 _COOKIE = "feeds-preview"
@@ -121,7 +120,7 @@ def private_response(body: str | None, media_type: str = MEDIA_TYPE) -> Response
 
 def _is_local(request: Request) -> bool:
     """Return whether a request is from this machine, by its own name, and through no proxy."""
-    if WsgiRequest(request.environ).has_any(PROXY_HEADERS):
+    if WsgiRequest(request.environ).is_forwarded:
         return False
     try:
         host = urlsplit(f"//{request.headers.get('Host', '')}").hostname or ""  # refuses DNS rebinding
