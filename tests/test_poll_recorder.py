@@ -66,7 +66,7 @@ def test_memory_is_bounded(recorder, monkeypatch):
         recorder.recorder.record(request("x" * 10_000, "y" * 10_000), POLL)
     ((agent, address, _),) = recorder.recorder._requests
     assert (len(agent), len(address)) == (500, 64)
-    assert list(recorder.recorder._requests.values()) == [2]
+    assert list(recorder.recorder._requests.values()) == [[2]]
 
 
 def test_a_fork_counts(recorder):

@@ -48,7 +48,7 @@ class PollRecorder:
         self._keep = keep
         self._on_polls = on_polls
         self._counter = PollCounter(catalog)
-        self._requests: dict[_Request, int] = {}  # numbers of equal requests
+        self._requests: dict[_Request, list[int]] = {}  # the number of equal requests, in a list of one
         self._lock = threading.Lock()  # of the numbers
         self._rolled_up = ""  # the day before which all days are rolled up
         self._last_error = ""
@@ -83,11 +83,11 @@ class PollRecorder:
         with self._lock:
             count = self._requests.get(key)
             if count is not None:
-                self._requests[key] = count + 1
+                count[0] += 1
             elif len(self._requests) < _MAX_DISTINCT:
                 agent, address, _ = key
                 key = (agent[:_MAX_AGENT_CHARS], address[-MAX_ADDRESS_CHARS:], response)
-                self._requests[key] = self._requests.get(key, 0) + 1
+                self._requests.setdefault(key, [0])[0] += 1
 
     def _run(self) -> None:
         written_at = time.monotonic()
@@ -116,7 +116,7 @@ class PollRecorder:
         with self._lock:
             requests, self._requests = self._requests, {}
         day = f"{datetime.now(UTC):%Y-%m-%d}"
-        for (agent, address, response), count in requests.items():
+        for (agent, address, response), (count,) in requests.items():
             client = self._clients.network(address) or ""
             poll = Poll(
                 response.path,
