@@ -260,7 +260,8 @@ class Site:
         ]
         if not listed:
             raise KeyError(path)
-        return next(documents.render_documents(listed, has_archives=lambda _: False)).document.body
+        content = documents.load_feed(listed[0].feed, 0)
+        return next(documents.render_documents(content, listed, has_archives=lambda _: False)).document.body
 
     def feed(self, path="/feed.json"):
         """Return a JSON feed."""
@@ -292,8 +293,8 @@ class Site:
 def render_all(renderer, *, archives=False):
     """Render every document; yield (document path, document)."""
     listed = [document_path for document_path, _ in renderer.list_documents(has_archives=lambda _: archives)]
-    for _, group in itertools.groupby(listed, lambda document_path: (document_path.feed, document_path.archive)):
-        yield from renderer.render_documents(list(group), has_archives=lambda _: archives)
+    for key, group in itertools.groupby(listed, lambda document_path: (document_path.feed, document_path.archive)):
+        yield from renderer.render_documents(renderer.load_feed(*key), list(group), has_archives=lambda _: archives)
 
 
 @dataclass

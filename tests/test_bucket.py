@@ -116,16 +116,16 @@ def test_only_what_changed_is_uploaded(site, store):
 
 
 def test_what_is_led_to_comes_first(full, store):
-    """What others lead to is there before them: pictures, articles, archives, the live documents, the feeds' pages."""
+    """Files that others link to are written first: pictures, articles, archives, live feeds, the lists of all feeds."""
     full.configure(export={"precompressed": [], "hosts": []})
     _, written = store.build(full.root, "--output", f"s3://{store.bucket()}")
     kinds = [
         lambda key: key == MANIFEST,
         lambda key: key.startswith(("static/", "x/trip/")),
-        lambda key: key.startswith("x/") or (key.endswith("index.html") and "archive/" in key),
+        lambda key: key.startswith("x/"),
         lambda key: "archive/" in key,
-        lambda key: key.endswith(FORMATS) or key in {"index.xml", "feed"},
-        lambda key: key.endswith(("index.html", "feeds.opml")),
+        lambda key: key.endswith((*FORMATS, "/index.html")) or key in {"index.xml", "feed"},
+        lambda key: key in {"index.html", "feeds.opml"},
     ]
     order = [next(nth for nth, is_it in enumerate(kinds) if is_it(key)) for _, key in written]
     assert order[0] == order[-1] == 0

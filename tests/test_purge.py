@@ -173,15 +173,15 @@ def test_a_run_that_is_cut_short_is_told_of(built):
     """What was changed before a run ended midway is purged by the next one, though that finds it written already."""
     with cdn() as cache:
         built.configure(export={"purge": f"PURGE http://{cache.address}{{path}}"})
-        (built.root / "public/category/y/index.html").unlink()
-        (built.root / "public/category/y/index.html").mkdir()  # which can't be written over, and comes last
+        (built.root / "public/feeds.opml").unlink()
+        (built.root / "public/feeds.opml").mkdir()  # which can't be written over, and comes last
         edit(built)
         assert built.run("build").returncode == 3
         assert b"New." in (built.root / "public/rss.xml").read_bytes()
         assert cache.asked == []
-        (built.root / "public/category/y/index.html").rmdir()
+        (built.root / "public/feeds.opml").rmdir()
         assert built.run("build").returncode == 0
-        assert {path for _, path, _ in cache.asked} == OF_B
+        assert {path for _, path, _ in cache.asked} == {*OF_B, "/feeds.opml"}
 
 
 def test_the_path_is_that_of_the_url(built):

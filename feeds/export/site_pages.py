@@ -17,7 +17,7 @@ from feeds.core.article_files import has_own_folder
 from feeds.core.model import FeedState
 from feeds.core.text import digest_of
 from feeds.export import host_files
-from feeds.render import BulkRenderer
+from feeds.render import BulkRenderer, FeedPage
 
 
 class ExportFile(NamedTuple):
@@ -162,6 +162,10 @@ class SitePages:
     def encoded_paths(self, path: str) -> list[str]:
         """Return the paths at which a document or a page is exported: its own, and those of compressed copies."""
         return [path, *(path + paths.COMPRESSED[coding] for coding in self._settings.export.precompressed)]
+
+    def render_feed_page(self, content: FeedPage) -> bytes:
+        """Return the page of a feed, or of one of its archives."""
+        return self._pages.feed_page(content)
 
     def render(self, file: ExportFile) -> bytes | None:
         """Return the bytes of a file that isn't on disk; None if its article or feed was removed meanwhile."""

@@ -9,6 +9,7 @@ import contextlib
 import os
 import secrets
 import stat
+import threading
 from collections.abc import Iterable, Iterator, Sequence
 from errno import EISDIR, ELOOP, ENOENT, ENOTDIR
 from pathlib import Path
@@ -60,10 +61,11 @@ class FolderTarget(ExportTarget):
 
     def write(self, path: str, body: bytes, digest: str, *, coding: str = "", force: bool = False) -> bool:  # noqa: ARG002  # web servers infer the coding from the name
         """Write a file, unless its bytes are the same already. Return whether it was written."""
-        is_same = not force and self._stamp(path).size == len(body) and self._read(path) == body
+        stamp = self._stamp(path)
+        is_same = not force and stamp.size == len(body) and self._read(path) == body
         if not is_same:
-            self._replace(path, body)
-        self._entries[path] = ManifestEntry(digest, self._stamp(path))
+            stamp = self._replace(path, body)
+        self._entries[path] = ManifestEntry(digest, stamp)
         return not is_same
 
     def copy(self, path: str, source: Path, digest: str, *, force: bool = False) -> bool:
@@ -75,13 +77,15 @@ class FolderTarget(ExportTarget):
         """
         with source.open("rb") as stream:
             is_same = not force and self._is_same(path, stream)
-            if not is_same:
+            if is_same:
+                stamp = self._stamp(path)
+            else:
                 stream.seek(0)
                 try:
-                    self._replace(path, stream)
+                    stamp = self._replace(path, stream)
                 except _SourceError as error:
                     raise error.reason from None
-        self._entries[path] = ManifestEntry(digest, self._stamp(path))
+        self._entries[path] = ManifestEntry(digest, stamp)
         return not is_same
 
     def is_foreign(self, path: str, body: bytes) -> bool:
@@ -185,19 +189,17 @@ class FolderTarget(ExportTarget):
     def _open_folder_of(self, path: str, *, create: bool = False) -> Iterator[tuple[int, str]]:
         """Open the folder of a file; yield its descriptor and the file's name.
 
+        The folder stays open, because the next file is often in the same one.
+
         Raise `OSError` if it can't be opened, which is `NotADirectoryError` if a folder of the path is a symbolic link.
         """
         self._file(path)
         *folders, name = [part for part in path.split("/") if part and part != "."]
-        handle = os.open(self._root, _FOLDER_FLAGS)
-        try:
-            for folder in folders:
-                inner = _open_folder(handle, folder, create=create)
-                os.close(handle)
-                handle = inner
-            yield handle, name
-        finally:
-            os.close(handle)
+        key = (self._root, *folders)
+        folder: _OpenFolder | None = getattr(_LAST, "folder", None)
+        if folder is None or folder.key != key or not folder.exists():
+            folder = _LAST.folder = _OpenFolder(key, _open_folders(self._root, folders, create=create))
+        yield folder.handle, name
 
     @contextlib.contextmanager
     def _open(self, path: str) -> Iterator[BinaryIO]:
@@ -225,25 +227,27 @@ class FolderTarget(ExportTarget):
         except OSError:
             return False
 
-    def _replace(self, path: str, body: bytes | BinaryIO) -> None:
-        """Write a temporary file and rename it, so that readers get the old bytes or the new ones."""
+    def _replace(self, path: str, body: bytes | BinaryIO) -> Stamp:
+        """Write a temporary file and rename it, so that readers get the old bytes or the new ones. Return its stamp."""
         with self._translate_errors(path), self._open_folder_of(path, create=True) as (folder, name):
             temporary = f"{_TEMPORARY_PREFIX}{secrets.token_hex(8)}{_TEMPORARY_SUFFIX}"
             handle = os.open(temporary, _NEW_FILE_FLAGS, _FILE_MODE, dir_fd=folder)
             try:
-                with os.fdopen(handle, "wb") as stream:
-                    if isinstance(body, bytes):
-                        stream.write(body)
-                    else:
-                        stream.writelines(_chunks(body))
-                    stream.flush()
-                    os.fchmod(stream.fileno(), _FILE_MODE)
-                    os.fsync(stream.fileno())
+                try:
+                    for chunk in [body] if isinstance(body, bytes) else _chunks(body):
+                        _write_all(handle, chunk)
+                    status = os.fstat(handle)
+                    if stat.S_IMODE(status.st_mode) != _FILE_MODE:  # because of the umask
+                        os.fchmod(handle, _FILE_MODE)
+                    os.fsync(handle)
+                finally:
+                    os.close(handle)
                 os.replace(temporary, name, src_dir_fd=folder, dst_dir_fd=folder)
             except BaseException:
                 with contextlib.suppress(OSError):
                     os.unlink(temporary, dir_fd=folder)
                 raise
+        return Stamp(status.st_size, status.st_mtime_ns)
 
     @contextlib.contextmanager
     def _translate_errors(self, path: str) -> Iterator[None]:
@@ -256,6 +260,43 @@ class FolderTarget(ExportTarget):
         except OSError as error:
             reason = f"{error.strerror or error}; the existing file is unchanged"
             raise FeedsError(f"{self._root}{path}: can't be written: {reason}") from error
+
+
+class _OpenFolder:
+    """A folder that stays open until another one is opened in its thread, or the thread ends."""
+
+    def __init__(self, key: tuple[object, ...], handle: int) -> None:
+        """`key`: the path of the folder."""
+        self.key = key
+        self.handle = handle
+
+    def exists(self) -> bool:
+        """Return whether the folder was not removed since it was opened."""
+        return os.fstat(self.handle).st_nlink > 0
+
+    def __del__(self) -> None:
+        os.close(self.handle)
+
+
+_LAST = threading.local()  # `folder`: the folder that this thread has opened last
+
+
+def _open_folders(root: Path, folders: Sequence[str], *, create: bool) -> int:
+    """Open the folder at a path below `root`, without following symbolic links below it. Return its descriptor."""
+    handle = os.open(root, _FOLDER_FLAGS)
+    for folder in folders:
+        try:
+            inner = _open_folder(handle, folder, create=create)
+        finally:
+            os.close(handle)
+        handle = inner
+    return handle
+
+
+def _write_all(handle: int, data: bytes) -> None:
+    view = memoryview(data)
+    while view:
+        view = view[os.write(handle, view) :]
 
 
 def _open_folder(parent: int, name: str, *, create: bool) -> int:

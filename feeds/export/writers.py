@@ -1,26 +1,27 @@
 """Writes the files of an export: in this process, or in one process per core if there are many files.
 
-Threads write several files concurrently, because a disk takes milliseconds to sync each. They also render concurrently,
-because the libraries that convert Markdown and sanitise HTML release the interpreter lock. A process per core costs
-half a second of CPU before it writes anything.
+If the disk or the object store takes longer to write a file than this process to render it, several threads write. A
+process per core costs half a second of CPU before it writes anything, and renders articles that the others render too.
 
 Files are written in an order in which no link leads to a missing file, wherever the export is interrupted: assets, the
-pages of articles, archives, the live documents, which link to them, and the pages of feeds with the list of all feeds.
+pages of articles, archives, the live feeds, which link to them, and the lists of all feeds. The page of a feed is
+written after its documents, from the same content.
 """
 
 import logging
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
-from itertools import chain, groupby
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, Self, TypeVar
 
 from feeds import config
 from feeds.catalog import Catalog
 from feeds.compression import encode
+from feeds.core.paths import FeedPagePath, feed_of_page
 from feeds.export import HEAD_BYTES, ExportTarget, ManifestEntry
 from feeds.export.site_pages import AliasFiles, ExportFile, SitePages
-from feeds.parallel import map_in_threads, process_pool
+from feeds.parallel import WaitingCalls, process_pool
 from feeds.render import BulkRenderer, DocumentPath
 from feeds.render.bulk import ListedDocument
 
@@ -31,12 +32,13 @@ T = TypeVar("T")
 
 _LOG = logging.getLogger(__name__)
 
-_MAX_FILES_WITHOUT_POOL = 2_000
+_MAX_FILES_WITHOUT_POOL = 5_000
 _FEEDS_PER_TASK = 16  # in a process of the pool
 _FILES_PER_TASK = 100
 _CACHE_BYTES, _POOL_CACHE_BYTES = 96 << 20, 64 << 20  # of entries: in this process, in each process of the pool
 _FEEDS_PER_SAVE = 100  # feeds whose document versions are saved to the catalog together
-_KINDS = ({"asset", "host", "file"}, {"article", "archive"}, {"feed", "opml"})  # of files, in their order
+_KINDS = ({"asset", "host", "file"}, {"article"}, {"opml"})  # of files other than those of feeds, in their order
+_SITE_PAGE = FeedPagePath("", 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +48,16 @@ class WriteTask:
     document_path: DocumentPath
     digest: str
     paths: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class FeedTask:
+    """The documents of a feed, or of one of its archives, that are to be written, and their page, if it is too."""
+
+    feed: str
+    archive: int
+    documents: list[WriteTask]
+    page: ExportFile | None
 
 
 class WriteResult(NamedTuple):
@@ -76,6 +88,7 @@ class DocumentWriter:
         self.force = force
         self._documents = BulkRenderer(catalog, settings.site_model, max_bytes)
         self._files = SitePages(settings, self._documents)
+        self._calls = WaitingCalls(target.at_once)
 
     def list_documents(self) -> Iterator[ListedDocument]:
         """Yield all documents of the export."""
@@ -102,26 +115,30 @@ class DocumentWriter:
         """Return the paths of a file other than a document: images and the like have no compressed copies."""
         return [file.path] if file.kind in {"file", "host"} else self.encoded_paths(file.path)
 
-    def write_documents(self, tasks: list[WriteTask]) -> Iterator[WriteResult]:
-        """Render and write documents, of which those of one feed are adjacent. Yield a result for each path."""
-        for feeds in _batches_by_feed(tasks, _FEEDS_PER_SAVE):
-            for results in map_in_threads(self.target.at_once, self._write_feed, feeds):
+    def write_feeds(self, feeds: list[FeedTask]) -> Iterator[WriteResult]:
+        """Render and write documents and pages of feeds. Yield a result for each path."""
+        for batch in _batches(feeds, _FEEDS_PER_SAVE):
+            for results in self._calls.map(self._write_feed, batch):
                 yield from results
             self._documents.save_versions()
 
     def write_files(self, files: list[ExportFile]) -> Iterator[WriteResult]:
         """Render and write other files. Log those that can't be read; the next export tries them again."""
-        for results in map_in_threads(self.target.at_once, self._write_file, files):
+        for results in self._calls.map(self._write_file, files):
             yield from results
 
-    def _write_feed(self, tasks: list[WriteTask]) -> list[WriteResult]:
-        by_path = {task.document_path: task for task in tasks}
+    def _write_feed(self, task: FeedTask) -> list[WriteResult]:
+        content = self._documents.load_feed(task.feed, task.archive)
+        by_path = {document.document_path: document for document in task.documents}
         results: list[WriteResult] = []
-        rendered = self._documents.render_documents(list(by_path), has_archives=self._files.has_archives)
+        rendered = self._documents.render_documents(content, list(by_path), has_archives=self._files.has_archives)
         for document_path, document in rendered:
-            task = by_path[document_path]
-            for path in task.paths:
-                results += self._write_encoded(path, document.body, task.digest, self.encoded_paths(path))
+            for path in by_path[document_path].paths:
+                digest = by_path[document_path].digest
+                results += self._write_encoded(path, document.body, digest, self.encoded_paths(path))
+        if task.page:
+            body = self._files.render_feed_page(content)
+            results += self._write_encoded(task.page.path, body, task.page.digest, self.paths_of(task.page))
         return results
 
     def _write_file(self, file: ExportFile) -> list[WriteResult]:
@@ -169,25 +186,27 @@ class ExportPool:
 
     def write(self, tasks: list[WriteTask], files: list[ExportFile]) -> Iterator[WriteResult]:
         """Render and write documents and other files in the order of links. Raise `FeedsError` if that fails."""
-        archives, live = [
-            [task for task in tasks if bool(task.document_path.archive) is is_archive] for is_archive in (True, False)
+        assets, articles, lists = [[file for file in files if file.kind in kinds] for kinds in _KINDS]
+        pages = {feed_of_page(file.source): file for file in files if file.kind in {"feed", "archive"}}
+        if site_page := pages.pop(_SITE_PAGE, None):  # it lists all feeds
+            lists.append(site_page)
+        feeds = _by_feed(tasks, pages)
+        steps: list[tuple[list[ExportFile], list[FeedTask]]] = [
+            (assets, []),
+            (articles, []),
+            ([], [feed for feed in feeds if feed.archive]),
+            (lists, [feed for feed in feeds if not feed.archive]),
         ]
-        assets, pages, lists = [[file for file in files if file.kind in kinds] for kinds in _KINDS]
         writer = self.writer
         if len(tasks) + len(files) <= _MAX_FILES_WITHOUT_POOL:
-            for group in (assets, pages):
-                yield from writer.write_files(group)
-            for documents in (archives, live):
-                yield from writer.write_documents(documents)
-            yield from writer.write_files(lists)
+            for other_files, feed_tasks in steps:
+                yield from writer.write_feeds(feed_tasks)
+                yield from writer.write_files(other_files)
             return
         processes = self.start()
-        for group in (assets, pages):
-            yield from chain(*processes.map(_write_files, _batches(group, _FILES_PER_TASK)))
-        for documents in (archives, live):
-            batches = (list(chain(*feeds)) for feeds in _batches_by_feed(documents, _FEEDS_PER_TASK))
-            yield from chain(*processes.map(_write_documents, batches))
-        yield from chain(*processes.map(_write_files, _batches(lists, _FILES_PER_TASK)))
+        for other_files, feed_tasks in steps:
+            yield from chain(*processes.map(_write_feeds, _batches(feed_tasks, _FEEDS_PER_TASK)))
+            yield from chain(*processes.map(_write_files, _batches(other_files, _FILES_PER_TASK)))
 
     def __enter__(self) -> Self:
         return self
@@ -197,13 +216,12 @@ class ExportPool:
             self._processes.shutdown(cancel_futures=True)
 
 
-def _feed_of(task: WriteTask) -> tuple[str, int]:
-    return task.document_path.feed, task.document_path.archive
-
-
-def _batches_by_feed(tasks: list[WriteTask], size: int) -> Iterator[list[list[WriteTask]]]:
-    """Yield the tasks grouped by feed and archive, in batches of `size` groups."""
-    return _batches([list(group) for _, group in groupby(tasks, _feed_of)], size)
+def _by_feed(tasks: list[WriteTask], pages: dict[FeedPagePath | None, ExportFile]) -> list[FeedTask]:
+    """Return the documents and pages to write, grouped by feed and archive."""
+    documents: dict[FeedPagePath, list[WriteTask]] = {page: [] for page in pages if page}
+    for task in tasks:
+        documents.setdefault(FeedPagePath(task.document_path.feed, task.document_path.archive), []).append(task)
+    return [FeedTask(*key, feed_documents, pages.get(key)) for key, feed_documents in documents.items()]
 
 
 def _batches(items: list[T], size: int) -> Iterator[list[T]]:
@@ -219,8 +237,8 @@ def _start_worker(settings: config.Config, target: ExportTarget, force: bool) ->
     _WRITER = DocumentWriter(settings, Catalog(settings.catalog), target, max_bytes=_POOL_CACHE_BYTES, force=force)
 
 
-def _write_documents(tasks: list[WriteTask]) -> list[WriteResult]:
-    return list(_WRITER.write_documents(tasks))
+def _write_feeds(feeds: list[FeedTask]) -> list[WriteResult]:
+    return list(_WRITER.write_feeds(feeds))
 
 
 def _write_files(files: list[ExportFile]) -> list[WriteResult]:

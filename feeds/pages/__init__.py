@@ -111,7 +111,7 @@ class PageRenderer:
             return self._list_of_feeds()
         feed = paths.feed_of_page(path)
         if feed is not None and (feed_page := self._queries.feed(*feed)):
-            return RenderedPage(MEDIA_TYPE, self._feed_page(feed_page), feed_page.changed)
+            return RenderedPage(MEDIA_TYPE, self.feed_page(feed_page), feed_page.changed)
         may_be_article = self._site.pages and paths.owner(path, self._site) is None
         article_page = self._queries.article(path) if may_be_article else None
         if article_page is None:
@@ -124,7 +124,8 @@ class PageRenderer:
         feeds, changed = self._queries.feeds()
         return RenderedPage(opml.MEDIA_TYPE, opml.render(feeds, self._site, RSS), changed)
 
-    def _feed_page(self, page: FeedPage) -> bytes:
+    def feed_page(self, page: FeedPage) -> bytes:
+        """Return the page of a feed, or of one of its archives."""
         feed = page.feed if self._has_archives(page.state) else replace(page.feed, prev_archive_url=None)
         # an archive gets no new entries, so its page offers the live documents
         live_url = feed.current_url or feed.folder_url

@@ -12,7 +12,7 @@ from feeds.core.formats import FORMATS
 from feeds.core.model import Document, FeedState, Site
 from feeds.core.text import digest_of
 from feeds.render.document_path import DocumentPath
-from feeds.render.page_queries import PageQueries
+from feeds.render.page_queries import FeedPage, PageQueries
 from feeds.render.queue import InlineExecutor
 from feeds.render.renderer import DocumentRenderer
 from feeds.render.versions import DocumentVersions
@@ -67,19 +67,22 @@ class BulkRenderer:
                 for format_ in FORMATS:
                     yield ListedDocument(DocumentPath(state.path, format_, archive), digest)
 
-    def render_documents(
-        self, document_paths: Sequence[DocumentPath], *, has_archives: Callable[[FeedState], bool]
-    ) -> Iterator[BulkDocument]:
-        """Render listed documents of one feed, or of one of its archives.
-
-        Documents of a feed for which `has_archives` is false don't link to an archive.
-        """
-        path, archive = document_paths[0].feed, document_paths[0].archive
+    def load_feed(self, path: str, archive: int) -> FeedPage:
+        """Return the content of a feed that `list_documents` has listed, or of one of its archives."""
         with self._catalog.read_transaction() as catalog:
             state = catalog.feed(path)
             assert state is not None, "it was listed"
             content = self._renderer.load_content(catalog, state, archive)
-        feed = self._renderer.render_feed(state, content, archive)
+        return FeedPage(self._renderer.render_feed(state, content, archive), state, [], content.changed)
+
+    def render_documents(
+        self, content: FeedPage, document_paths: Sequence[DocumentPath], *, has_archives: Callable[[FeedState], bool]
+    ) -> Iterator[BulkDocument]:
+        """Render documents of a feed, or of one of its archives, from the content that `load_feed` returned.
+
+        Documents of a feed for which `has_archives` is false don't link to an archive.
+        """
+        feed, state = content.feed, content.state
         if not has_archives(state):
             feed = replace(feed, prev_archive_url=None)
         for document_path in document_paths:
