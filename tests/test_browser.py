@@ -280,7 +280,7 @@ def test_who_reads(site, tab, monkeypatch):
     credentials = {"username": "me", "password": "a secret of twenty letters"}
     with served(site) as app:
         page = tab(app, "/stats", http_credentials=credentials, viewport={"width": 320, "height": 600})
-        assert page.get_by_role("img", name="Subscribers by feed, day by day").is_visible()
+        assert page.get_by_role("img", name="Subscribers per day, by feed").is_visible()
         for summary in page.locator("summary").all():
             summary.click()
         lines = page.locator(".plot > svg .line")

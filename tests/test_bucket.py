@@ -209,7 +209,7 @@ def test_what_is_not_ours(site, store):
     store.put(bucket, "sites/rss.xml", b"a neighbour's")
     done, _ = store.build(site.root, "--output", f"s3://{bucket}/site")
     assert done.returncode == 0
-    assert done.stderr.count("exists and was not written by feeds; it is left alone") == 2
+    assert done.stderr.count("not written, because the existing file is not from feeds") == 2
     assert f"s3://{bucket}/site/category/x/index.html: exists" in done.stderr
     whole = store.objects(bucket)
     bodies = split_manifest(whole)[0]
@@ -225,7 +225,7 @@ def test_what_is_not_ours(site, store):
         else:
             store.remove(bucket, f"site/{MANIFEST}")
         done, _ = store.build(site.root, "--output", f"s3://{bucket}/site")
-        assert done.stderr.count("it is left alone") == 2
+        assert done.stderr.count("the existing file is not from feeds") == 2
         assert store.objects(bucket) == whole
     store.build(site.root, "--force", "--output", f"s3://{bucket}/site")
     assert store.objects(bucket)["site/category/x/index.html"][0].startswith(b"<!")
@@ -238,11 +238,11 @@ def test_what_is_not_ours(site, store):
         ("unreachable", 3, "the store can't be reached; check the network, and the endpoint if it is set"),
         ("refused", 3, "access is refused, 403 Forbidden (InvalidAccessKeyId); check the credentials"),
         ("no extra", 2, "the library for object stores is not installed (obstore): pip install 'feeds[s3]'"),
-        ("no account", 3, "the environment has no account; set AZURE_STORAGE_ACCOUNT_NAME"),
+        ("no account", 3, "the name of the account is missing; set AZURE_STORAGE_ACCOUNT_NAME"),
         ("key in URL", 2, "--output: must be a folder, or s3://BUCKET/PREFIX"),
         ("above", 2, "--output: must be a folder, or s3://BUCKET/PREFIX"),
         ("no scheme", 2, "AWS_ENDPOINT_URL: must begin with http:// or https://"),
-        ("no folder", 2, "config.yaml: is a file; name a folder to write to"),
+        ("no folder", 2, "config.yaml: is a file; choose a folder"),
     ],
 )
 def test_what_goes_wrong_is_said(site, store, case, code, sentence):

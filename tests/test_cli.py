@@ -102,7 +102,9 @@ def test_no_folder(site):
     site.configure(content={"path": "contnet"})
     done = site.run("build")
     assert done.returncode == 3
-    assert done.stderr.endswith("contnet: the content folder (content.path) is missing; published articles stay up\n")
+    assert done.stderr.endswith(
+        "contnet: the content folder (content.path) is missing; published articles stay published\n"
+    )
 
 
 def test_another_run_holds_the_lock(site):
@@ -170,7 +172,7 @@ def test_status(site):
     said = json.loads(site.run("status", "--json").stdout)
     assert (said["revision"], said["articles"], said["run"]["outcome"]) == (1, 1, "refused")
     assert said["refused"] == [
-        {"path": "c.md", "line": 1, "reason": "no date: give it a `date`, or a file name like 2026-01-24-a-title.md"}
+        {"path": "c.md", "line": 1, "reason": "no date: add a `date`, or use a file name like 2026-01-24-a-title.md"}
     ]
     assert said["scheduled"] == [{"path": "b.md", "at": "2099-01-01T00:00:00+00:00"}]
     text = site.run("status").stdout
@@ -200,7 +202,7 @@ def test_check_says_what_a_run_would_do(site):
     site.article("b.md", title="b", id="urn:x:1", date="2026-05-02")
     site.run("build")
     site.article("a.md", title="a", id="urn:x:1", date="2026-05-01")
-    assert site.run("check").stdout.startswith("content/a.md:1: error: id: 'urn:x:1' is the id of b.md")
+    assert site.run("check").stdout.startswith("content/a.md:1: error: id: 'urn:x:1' is also the id of b.md")
     for file in site.content.iterdir():
         file.unlink()
     done = site.run("check")
@@ -308,7 +310,7 @@ def test_the_greeting(site, serve):
     said = server.log.read_text()
     assert f"open          http://127.0.0.1:{server.port}/\n" in said
     assert f"subscribe to  http://127.0.0.1:{server.port}/rss.xml\n" in said
-    assert "the feeds contain https://test.example/ as their address" in said
+    assert "the feeds give https://test.example/ as their address" in said
 
 
 def test_help_and_version(site):

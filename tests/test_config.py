@@ -171,7 +171,7 @@ def test_mistakes(file, text, mistake):
 
 def test_no_file(tmp_path):
     """A missing or unreadable file is said, with what to do."""
-    with pytest.raises(ConfigError, match="not there; create it with `feeds init`"):
+    with pytest.raises(ConfigError, match="does not exist; create it with `feeds init`"):
         config.load(tmp_path / "none.yaml", {})
     with pytest.raises(ConfigError, match="can't be read"):
         config.load(tmp_path, {})
@@ -245,7 +245,7 @@ def test_values_are_divided_into_their_parts(tmp_path, section, value, written):
     [
         ("feeds: {max_size: big}", "feeds.max_size: must be a whole number"),
         ("feeds: {redirect_aliases: perhaps}", "feeds.redirect_aliases: must be true or false"),
-        ("feeds: {aliases: {/a.xml: /nothing}}", "feeds.aliases: /a.xml leads to /nothing, and must lead to an rss.xml, atom.xml or feed.json"),
+        ("feeds: {aliases: {/a.xml: /nothing}}", "feeds.aliases: /a.xml leads to /nothing, but must lead to an rss.xml, atom.xml or feed.json"),
         ("feeds: {aliases: {/a.xml: /b.xml, /b.xml: /rss.xml}}", "feeds.aliases: /a.xml leads to /b.xml, which is an alias itself"),
         ("feeds: {aliases: {/rss.xml: /atom.xml}}", "feeds.aliases: /rss.xml can't be an alias: it is the site's own feed"),
         ("server: {limit: many}", "server.limit: must be a whole number"),
@@ -293,7 +293,7 @@ def test_patterns_that_can_match_nothing(file, pattern, may):
         assert load(file, text).content.include[1] == pattern
     else:
         (said,) = mistakes(file, text)
-        assert said.startswith(f"c:5:7: content.include.1: {pattern} can match nothing: article files end in .md, ")
+        assert said.startswith(f"c:5:7: content.include.1: {pattern} matches no article: article files end in .md, ")
         assert ("a pattern for each ending" in said) == ("{" in pattern)
 
 

@@ -142,7 +142,7 @@ def test_a_build_leaves_what_is_behind_a_link_alone(site, tmp_path):
     site.article("b.md", title="b", category="x")
     done = site.run("build")
     assert done.returncode == 0
-    assert "/category/x/rss.xml: exists and was not written by feeds" in done.stderr
+    assert "/category/x/rss.xml: not written, because the existing file is not from feeds" in done.stderr
     assert {file: file.read_bytes() for file in (tmp_path / "theirs").rglob("*") if file.is_file()} == before
     assert b"<title>b</title>" in (public / "rss.xml").read_bytes()
 
@@ -267,7 +267,7 @@ def test_files_for_hosts(site):
     site.configure(export={"hosts": ["netlify"]})
     done = site.run("build")
     assert done.returncode == 0
-    assert "_headers: exists and was not written by feeds; it is left alone" in done.stderr
+    assert "_headers: not written, because the existing file is not from feeds" in done.stderr
     assert (public / "_headers").read_text() == "mine"
 
 

@@ -459,7 +459,7 @@ UNUSABLE = [
     ("image: [[x]]", "image: must be text, not a list", "image"),
     ("coverImage: {url: 'javascript:x'}", "coverImage: 'javascript:x' is neither", "image"),
     ("extra: {lang: '??'}", "extra.lang: '??' is not a language tag", "language"),
-    ("tags: [" + ", ".join(f"t{n}" for n in range(600)) + "]", "tags: 600 names; those after the first 100", ""),
+    ("tags: [" + ", ".join(f"t{n}" for n in range(600)) + "]", "tags: 600 names; only the first 100 are used", ""),
 ]  # fmt: skip
 
 
@@ -542,7 +542,7 @@ def test_an_article_without_a_date_is_still_refused(path, text):
     """What looks meant for publication is refused without a date; only a key that may hold one is taken for it."""
     with pytest.raises(ArticleError, match="no date") as caught:
         read(text, path)
-    assert ("did you mean" in caught.value.reason) == ("dat: " in text)
+    assert ("is `dat` meant to be the date?" in caught.value.reason) == ("dat: " in text)
 
 
 @pytest.mark.parametrize(

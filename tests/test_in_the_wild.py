@@ -61,7 +61,7 @@ def test_warnings_are_reported_once(site):
         in done.stderr
     )
     assert (
-        "warning: content/a.md:5: wip: 'true' withholds an article in other generators and has no effect here"
+        "warning: content/a.md:5: wip: 'true' would prevent publication in other generators, but has no effect here"
         in done.stderr
     )
     assert site.run("build").stderr == ""
@@ -90,7 +90,7 @@ def test_pages_without_a_date_cost_one_notice(site):
     done = site.run("build")
     assert (done.returncode, done.stderr.count("\n")) == (0, 1)
     assert done.stderr.startswith(
-        "notice: without a date, taken for pages and left out: content/README.md, content/about.md; "
+        "notice: without a date, so treated as pages and not published: content/README.md, content/about.md; "
     )
     assert set(site.items()) == {"A"}
     assert "undated-page" in site.run("check", "-v").stdout

@@ -230,7 +230,7 @@ def test_what_shows_between_articles():
     assert problems("a.md", "slug: s\ntags: [AI, e-mail, go]\n") == []
     assert problems("b.md", "slug: s\ndraft: true\n") == []
     assert problems("c.md", "slug: s\ntags: [ai, email, go]\n") == [
-        ("duplicate-slug", "has the address of a.md, https://test.example/s/")
+        ("duplicate-slug", "has the same address as a.md: https://test.example/s/")
     ]
     assert [one.message for one in look.check_spellings()] == [
         "spelled in several ways: 'AI' (a.md), 'ai' (c.md)",
@@ -256,11 +256,12 @@ def test_check_in_all_forms(site):
     assert lines[0].startswith("content/b.md:1: error: no date: ")
     assert lines[0].endswith("(refused)")
     assert (
-        "content/a.md:6: warning: an image without alternative text: ![what it shows](…) (image-without-alt)" in lines
+        "content/a.md:6: warning: an image without alternative text; write ![description](…) (image-without-alt)"
+        in lines
     )
     assert any(line.endswith("(feed-too-large)") and line.startswith("config.yaml:1: warning: ") for line in lines)
     assert any(
-        "/old.xml leads to /category/none/rss.xml, which is no feed (alias-to-nothing)" in line for line in lines
+        "/old.xml leads to /category/none/rss.xml, which is not a feed (alias-to-nothing)" in line for line in lines
     )
     assert "no-summary" not in done.stdout
     assert "1 notice (-v shows them)" in done.stderr
@@ -268,7 +269,7 @@ def test_check_in_all_forms(site):
     problems = json.loads(site.run("check", "--format", "json").stdout)
     assert {"path": "content/b.md", "line": 1, "level": "error", "rule": "refused"}.items() <= problems[0].items()
     told = site.run("check", "--format", "github", "--ignore", "refused").stdout.splitlines()
-    said = "an image without alternative text: ![what it shows](…)"
+    said = "an image without alternative text; write ![description](…)"
     assert f"::warning file=content/a.md,line=6,title=image-without-alt::{said}" in told
     assert not any(line.startswith("::error") for line in told)
     site.configure(check={"ignore": ["image-without-alt"]})
@@ -294,7 +295,7 @@ def test_check_against_an_old_feed(site, name):
     (site.root / name).write_text(OLD[name].format("https://test.example/a/", "https://test.example/b/"), "utf-8")
     done = site.run("check", "--against", name)
     assert done.returncode == 1
-    assert f"{name}:1: warning: https://test.example/b/ is the id of no article" in done.stdout
+    assert f"{name}:1: warning: https://test.example/b/ is not the id of any article" in done.stdout
     machine = site.run("check", "--against", name, "--format", "json")
     assert (machine.returncode, f"{name}: 1 of 2 ids kept" in machine.stderr) == (1, True)
     assert [one["path"] for one in json.loads(machine.stdout) if one["rule"] == "lost-id"] == [name]

@@ -126,7 +126,7 @@ def test_each_kind_is_reported_once():
     text = "import a from 'b'\n\n<A>\n{'x'} {/* y */}\n</A> <B/>\n{c}\n{d} <img src={e}/> <i style={{f: 1}}/>\n"
     assert markdown(text)[1] == [
         (1, "import and export statements are left out: import a from 'b'"),
-        (3, "components are left out, but not the text in them: <A>, <B>"),
+        (3, "components are left out, but their text is kept: <A>, <B>"),
         (6, "expressions are left out: {c}, {d}, src={e}"),
     ]
     assert markdown("<A/> " + "{a}{b}{c}{d}{e}")[1][1][1].endswith("{a}, {b}, {c}, 2 more")

@@ -312,7 +312,7 @@ def test_what_can_not_be_moved(site, generator):
     old = site.root / "old"
     old.mkdir()
     done = site.run("init", "--from", generator, "-c", "feeds.yaml", "old")
-    assert (done.returncode, f"no {generator} site" in done.stderr) == (2, True)
+    assert (done.returncode, f"not a {generator} site" in done.stderr) == (2, True)
     name = migrate.CONFIG_FILES[generator][0]
     (old / name).write_text("x = [\n" if name.endswith("toml") else "a: [\n" if name.endswith("yml") else "(", "utf-8")
     done = site.run("init", "--from", generator, "-c", "feeds.yaml", "old")
@@ -346,12 +346,12 @@ def test_what_can_not_be_moved(site, generator):
         (
             "pelican",
             "FEED_ALL_ATOM = 'all.xml'\nARTICLE_URL = 'a/{x}'\n",
-            ["{x}", "content.permalink: must begin with / and have"],
+            ["{x}", "content.permalink: must begin with / and contain"],
         ),
         ("pelican", "FEED_ALL_ATOM = 'all.xml'\nPATH = None\n", []),
         ("jekyll", "permalink: ordinal\n", [":y_day"]),
         ("jekyll", "permalink: weekdate\n", [":week", ":short_day"]),
-        ("jekyll", "permalink: /:year/\n", ["content.permalink: must begin with / and have", "it is left out"]),
+        ("jekyll", "permalink: /:year/\n", ["content.permalink: must begin with / and contain", "it is left out"]),
         ("jekyll", "author: {name: A, url: www.x.org, email: ''}\n", ["site.author.url: must be a URL like"]),
         ("jekyll", "author: {name: A, email: x}\n", ["site.author.email: is not an e-mail address; it is left out"]),
         ("jekyll", "title: 'true'\nlang: klingon_at_home!\n", ["site.language: is not a language tag"]),
@@ -429,6 +429,8 @@ def test_the_urls_of_old_sites(said, url):
     """A site's URL may lack its scheme; where nothing tells it, a note says so."""
     move = migrate.read_configuration("hugo", {"hugo.toml": f'baseURL = "{said}"\nlanguageCode = "pt_BR"\n'})
     assert move.settings["site"] == {"title": "My site", "url": url, "language": "pt-BR"}
-    assert any("URL is not in its configuration" in note for note in move.notes) == (url == "https://example.org")
+    assert any("the configuration does not contain the site's URL" in note for note in move.notes) == (
+        url == "https://example.org"
+    )
     move = migrate.read_configuration("jekyll", {"_config.yml": "url: ''\nbaseurl: /b\n"})
     assert move.settings["site"]["url"] == "https://example.org/b"

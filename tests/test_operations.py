@@ -314,7 +314,9 @@ def test_what_is_too_large_is_shortened(site):
         assert full == list(range(21 - len(full), 21))
         assert 0 < len(full) < 20
         assert {"path": f"/{name}", "entries": 20, "texts": len(full)} in said
-        line = f"shortened  /{name}: would be over 64 KiB (feeds.max_size); {len(full)} of 20 entries have their text"
+        line = (
+            f"shortened  /{name}: larger than 64 KiB (feeds.max_size); {len(full)} of 20 entries have their full text"
+        )
         assert line in lines
     site.configure(feeds={"max_size": 0})
     assert site.run("build").returncode == 0

@@ -530,10 +530,10 @@ def test_somebody_elses_files_are_left_alone(site):
     (public / "feed.json").write_text("{}")
     done = site.run("build")
     assert (done.returncode, (public / "index.html").read_text(), (public / "feed.json").read_text()) == (0, "<h1>Mine</h1>", "{}")  # fmt: skip
-    assert done.stderr.count("not written by feeds; it is left alone") == 2
+    assert done.stderr.count("the existing file is not from feeds") == 2
     (public / ".feeds-manifest.json").unlink()
     site.article("a.md", "New A.", title="A")
-    assert site.run("build").stderr.count("not written by feeds; it is left alone") == 2
+    assert site.run("build").stderr.count("the existing file is not from feeds") == 2
     assert b"New A." in (public / "rss.xml").read_bytes()
     assert b"New A." in (public / "a" / "index.html").read_bytes()
     assert site.run("build", "--force").stderr == ""

@@ -337,7 +337,7 @@ def test_a_key_may_be_said_again():
         ("---\na: !!python/name:os.system\n---\n", 2, "front matter: the tag"),
         ("---\n? [a]\n: b\n---\n", 2, "front matter: a key must be one word"),
         ("---\na: " + "[" * 40000 + "\n---\n", 2, "front matter: nested deeper than 50 levels"),
-        ("---\na: " + "x" * 70000 + "\n---\n", 1, "front matter larger than 64 KiB"),
+        ("---\na: " + "x" * 70000 + "\n---\n", 1, "the front matter is larger than 64 KiB"),
         ("+++\na = 1\na = 2\n+++\n", 3, "front matter: not TOML: Cannot overwrite"),
         ("+++\na = " + "[" * 5000 + "\n+++\n", 1, "front matter: nested too deep"),
         ("+++\na = " + "9" * 5000 + "\n+++\n", 2, "front matter: not TOML"),
@@ -349,7 +349,7 @@ def test_a_key_may_be_said_again():
         ("x".encode("utf-16"), 1, "saved as UTF-16"),
         (b"", 1, "the file is empty"),
         (b" \n\x00\n", 1, "the file is empty"),
-        (b"x" * (articles.MAX_FILE_BYTES + 1), 1, "larger than 1024 KiB"),
+        (b"x" * (articles.MAX_FILE_BYTES + 1), 1, "the file is larger than 1024 KiB"),
     ],
 )  # fmt: skip
 def test_broken_files_are_refused_with_their_line(text, line, reason):
@@ -368,8 +368,8 @@ BROKEN = [
     ("---\ntitle: *Really* good\n---\n", 2, "a text that begins with * needs quotes"),
     ("---\ntags:\n\t- x\n---\n", 3, "a tab indents this line; use spaces"),
     ("---\na:\n  b: 1\n\tc: 2\n---\n", 4, "a tab indents this line; use spaces"),
-    ("---\ntitle：全角\ndate: 2026-01-01\n---\n", 2, "the colon after a key is a full-width one"),
-    ("---\n\ntitle：全角\ndate：2026-01-01\n---\n", 3, "the colon after a key is a full-width one"),
+    ("---\ntitle：全角\ndate: 2026-01-01\n---\n", 2, "the colon after a key is a full-width colon"),
+    ("---\n\ntitle：全角\ndate：2026-01-01\n---\n", 3, "the colon after a key is a full-width colon"),
     ("---\ntitle x\ndate: 2026-01-01\n---\n", 2, "a colon and a space are missing after the key"),
     ("---\ntitle:x\ndate: 2026-01-01\n---\n", 2, "a colon and a space are missing after the key"),
     ('---\ntitle: "C:\\x"\n---\n', 2, "write a backslash in double quotes twice"),
@@ -381,10 +381,10 @@ BROKEN = [
     ('+++\ntitle: "x"\n+++\n', 2, "a key and its value are separated by ="),
     ("+++\ntitle = 'it's'\n+++\n", 2, "text follows the end of a value"),
     ("+++\ndate = {{date}}\n+++\n", 2, "{{date}} is a placeholder of a template"),
-    ("--\ntitle: x\ndraft: true\n--\nx", 1, "front matter begins and ends with a line ---, not --"),
-    ("\n----\ntitle: x\n----\nx", 2, "front matter begins and ends with a line ---, not ----"),
-    ("--\nlayout: post\ntitle: x\n\nx", 1, "front matter begins and ends with a line ---, not --"),
-    ("++++\ntitle = 'x'\n++++\nx", 1, "front matter begins and ends with a line +++, not ++++"),
+    ("--\ntitle: x\ndraft: true\n--\nx", 1, "front matter must begin and end with a line ---, not --"),
+    ("\n----\ntitle: x\n----\nx", 2, "front matter must begin and end with a line ---, not ----"),
+    ("--\nlayout: post\ntitle: x\n\nx", 1, "front matter must begin and end with a line ---, not --"),
+    ("++++\ntitle = 'x'\n++++\nx", 1, "front matter must begin and end with a line +++, not ++++"),
 ]  # fmt: skip
 
 
@@ -605,11 +605,11 @@ def test_yaml_that_we_write_is_read_back(text):
 @pytest.mark.parametrize(
     ("path", "text", "said"),
     [
-        ("a.md", "Date: 2024-01-02 10:20\nTags: a\n\nText.\n", "only with a `Title:`"),
-        ("2026-02-31-x.md", "Text.\n", "2026-02-31 in its name is not a day"),
-        ("a.md", "---\ndat: 2026-01-01\n---\nText.\n", "did you mean that by `dat`?"),
-        ("a.md", "Note: this is prose.\nAnd so on.\n", "give it a `date`, or"),
-        ("a.md", "---\ntitle: x\n---\nText.\n", "give it a `date`, or"),
+        ("a.md", "Date: 2024-01-02 10:20\nTags: a\n\nText.\n", "only if they include `Title:`"),
+        ("2026-02-31-x.md", "Text.\n", "2026-02-31 in the file name is not a valid date"),
+        ("a.md", "---\ndat: 2026-01-01\n---\nText.\n", "is `dat` meant to be the date?"),
+        ("a.md", "Note: this is prose.\nAnd so on.\n", "add a `date`, or"),
+        ("a.md", "---\ntitle: x\n---\nText.\n", "add a `date`, or"),
     ],
 )
 def test_why_there_is_no_date(path, text, said):

@@ -282,7 +282,7 @@ def test_others_tables_and_newer_ones_are_left_alone(site, postgres):
     postgres.execute(f"UPDATE {schema}.texts SET article = 'x'")
     done = site.run("build", "--output", "another")
     assert done.returncode == 3
-    assert "left as it is" in done.stderr
+    assert "the catalog is damaged and was not changed" in done.stderr
     postgres.execute(f"UPDATE {schema}.meta SET value = '99' WHERE key = 'schema'")
     done = site.run("build")
     assert (done.returncode, "newer version" in done.stderr) == (3, True)
@@ -430,7 +430,7 @@ def test_a_first_request_does_not_hold_up_a_worker(site, app, postgres, state, m
     monkeypatch.setattr(Engine, "read_transaction", noted)
     with hanging(postgres, state, "feeds", "meta", "articles"):
         assert client.get("/rss.xml").status == 503
-        eventually(lambda: "serving what is kept" in caplog.text)
+        eventually(lambda: "cached documents are served" in caplog.text)
         waited.clear()
         for path in ("/atom.xml", "/a/", "/nothing/", "/a/picture.png", *(f"/wp-{n}.php" for n in range(12))):
             sent_away = client.get(path)

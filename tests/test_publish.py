@@ -375,7 +375,7 @@ def test_the_same_given_id_twice(site):
     (refusal,) = site.publish().rejected
     assert (refusal.path, refusal.reason) == (
         "late.md",
-        "id: 'urn:x:1' is the id of early.md; give one of them another",
+        "id: 'urn:x:1' is also the id of early.md; give one of the articles another id",
     )
     assert ids(site) == {"early": "urn:x:1"}
     site.article("early.md", title="early", id="urn:x:2", date="2026-05-01")
@@ -497,7 +497,7 @@ def test_an_emptied_folder_is_held_by_the_guard(site):
     before = site.documents()
     shutil.rmtree(site.content)
     site.content.mkdir()
-    with pytest.raises(GuardStopped, match=r"of 3 entries 3 would vanish .* feeds build --accept"):
+    with pytest.raises(GuardStopped, match=r"of 3 entries, 3 would vanish .* feeds build --accept"):
         site.publish()
     assert site.documents() == before
     site.publish(accept=True)
@@ -1106,7 +1106,7 @@ def test_the_guard_adds_up_what_is_slow(site):
     (site.content / "6.md").unlink()
     before = site.documents()
     said = (
-        r"nothing more was published: of 30 entries 7 would vanish \(6.md …\), counting 6 that have already; .*--accept"
+        r"nothing more was published: of 30 entries, 7 would vanish \(6.md …\), including 6 of earlier runs; .*--accept"
     )
     for later in (1, 3600):
         site.now += timedelta(seconds=later)
@@ -1152,7 +1152,8 @@ def test_what_is_as_it_was_does_not_count(site):
         site.publish()
     site.article("4.md", title="4", id="urn:x:4")
     with pytest.raises(
-        GuardStopped, match=r"of 15 entries 4 would change their id .*, 1 would change their date, counting 4"
+        GuardStopped,
+        match=r"of 15 entries, 4 would change their id .*, 1 would change their date, including 4 of earlier runs",
     ):
         site.publish()
     site.article("4.md", title="4", date="2026-05-01T10:00:00Z")
@@ -1179,7 +1180,7 @@ def test_a_slow_script_under_serve_is_stopped(site, serve):
     server.wait_for(stopped)
     for n in range(13, 23):
         (site.content / f"{n}.md").unlink()
-    server.wait_for(lambda: "of 30 entries 17 would vanish" in site.run("status").stdout)
+    server.wait_for(lambda: "of 30 entries, 17 would vanish" in site.run("status").stdout)
     assert b"publish: the republish guard stopped the run" in server.get("/healthz").body
     assert stopped() == 1
     assert len(server.titles()) == 24

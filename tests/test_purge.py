@@ -121,7 +121,7 @@ def test_what_could_not_be_purged_is_purged_later(built):
             what = f"answers {status}" if status else "can't be reached: Connection refused"
             assert (done.returncode, done.stderr.count("\n")) == (1, 1)
             assert f"export.purge: 127.0.0.1 {what}" in done.stderr
-            assert "; 7 files to be purged with the next run" in done.stderr
+            assert "; the next run purges the remaining 7 files" in done.stderr
             assert " ;" not in done.stderr
             assert "a-secret" not in done.stderr
             assert f"New {status}.".encode() in (built.root / "public/rss.xml").read_bytes()
@@ -141,7 +141,9 @@ def test_status_says_what_is_to_be_purged(built):
     edit(built)
     assert built.run("build").returncode == 1
     (line,) = [line for line in built.run("status").stdout.splitlines() if line.startswith("unpurged")]
-    assert re.fullmatch(r"unpurged +/\S.* and 4 more: the next export has caches purge them .*", line)
+    assert re.fullmatch(
+        r"unpurged +/\S.* and 4 more: caches may have old versions; the next export purges them .*", line
+    )
     assert "/category/y/rss.xml" in json.loads(built.run("status", "--json").stdout)["unpurged"]
     built.configure(export={"purge": "true"})
     assert built.run("build").returncode == 0
@@ -156,7 +158,9 @@ def test_a_command_is_told_of_urls(built):
     edit(built)
     done = built.run("build")
     assert done.returncode == 1
-    assert "export.purge: sh failed with 1: no token; 7 files" in done.stderr
+    assert (
+        "export.purge: sh failed with exit code 1: no token; the next run purges the remaining 7 files" in done.stderr
+    )
     script.write_text("kill -9 $PPID\n")
     edit(built, "Newer.")
     assert built.process("build").returncode == -9

@@ -182,7 +182,9 @@ def test_secrets_that_are_none(site):
     site.configure(schedule={"webhook": "short"})
     done = site.run("build")
     assert done.returncode == 2
-    assert "schedule.webhook: must be a secret of at least 16 ASCII characters: openssl rand -hex 20" in done.stderr
+    assert (
+        "schedule.webhook: must have at least 16 ASCII characters; create one with: openssl rand -hex 20" in done.stderr
+    )
 
 
 def test_a_command_is_run_before(site, quick, caplog):
@@ -203,7 +205,7 @@ def test_a_command_is_run_before(site, quick, caplog):
                 (site.root / "fetched").write_text("---\ntitle: fetched\ndate: 2026-05-02\n---\nText.\n")
             site.catalog.request_refresh()
         eventually(lambda: b'"title": "fetched"' in site.documents().get("/feed.json", b""))
-    said = f"schedule.before: {sys.executable} failed with 1: FileNotFoundError: "
+    said = f"schedule.before: {sys.executable} failed with exit code 1: FileNotFoundError: "
     assert caplog.text.count(said) == 1
 
 
@@ -414,7 +416,10 @@ def test_a_command_that_takes_too_long_may_tidy_up(site, monkeypatch, script, lo
     patience = 0.3
     while not (site.root / "began").exists():  # on a busy machine it may have been ended before it began
         monkeypatch.setattr(commands, "_TIMEOUT_S", patience)
-        assert commands.HookCommand(["sh", "command.sh"], site.root).run() == f"sh was ended after {patience:g} s"
+        assert (
+            commands.HookCommand(["sh", "command.sh"], site.root).run()
+            == f"sh was stopped, because it ran longer than {patience:g} s"
+        )
         patience *= 2
     assert (site.root / "index.lock").exists() is lock_left
 

@@ -885,7 +885,7 @@ def test_the_page_before_anybody_polled(site, app, monkeypatch):
     monkeypatch.setattr("feeds.web.stats._RENDER_TIMEOUT_S", 60.0)
     publish(site, stats={"token": TOKEN})
     answer = app(site).ask("/stats", basic(TOKEN))
-    assert (answer.status, b"Nobody was counted yet" in answer.body) == (200, True)
+    assert (answer.status, b"No polls have been counted yet" in answer.body) == (200, True)
 
 
 def test_polls_at_the_workers_of_a_server(site, serve):

@@ -173,7 +173,7 @@ def test_a_mistake_changes_nothing(shared):
         (site.root / "config.yaml").write_text(whole)
     said = [line for line in two.log.read_text().splitlines() if "not reloaded" in line][-2:]
     assert "config.yaml:2:10: server.max_age: must be a whole number; config.yaml:2:22: server.memory: must" in said[0]
-    assert "state: can't change while feeds runs; restart it" in said[1]
+    assert "state: can't change while feeds runs; restart feeds" in said[1]
     assert publishes(site, two)
     assert facts(two) == before
     assert processes(two) == workers
