@@ -51,10 +51,10 @@ class HookCommand:
             process.wait(_TIMEOUT_S)
         except subprocess.TimeoutExpired:
             _terminate(process)
-            return f"{self._arguments[0]} was ended after {_TIMEOUT_S:g} s"
+            return f"{self._arguments[0]} was stopped, because it ran longer than {_TIMEOUT_S:g} s"
         if process.returncode == 0:
             return ""
-        return f"{self._arguments[0]} failed with {process.returncode}: {_last_line(output)}"
+        return f"{self._arguments[0]} failed with exit code {process.returncode}: {_last_line(output)}"
 
     def _start(self, input_: IO[bytes], output: IO[bytes]) -> subprocess.Popen[bytes] | None:
         with self._starting:

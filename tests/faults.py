@@ -93,7 +93,8 @@ def documents(root):
 class EditedSite:
     """A site that was built and then edited.
 
-    `old` has the documents of before the edit, `new` those that a build without faults writes, `calls` the calls of that build.
+    `old` has the documents before the edit, `new` those of a build without faults, `calls` the system calls of that
+    build.
     """
 
     def __init__(self, root):

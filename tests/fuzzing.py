@@ -1,6 +1,6 @@
-"""Create hostile articles for the Markdown engine and the sanitiser: of one construct each, or by random changes of others.
+"""Create hostile articles for the Markdown engine and the sanitiser: single constructs, or random changes.
 
-The tests use small articles, `benchmarks/fuzz.py` large ones and any number.
+The tests use small articles; `benchmarks/fuzz.py` uses large ones, and any number.
 """
 
 import itertools

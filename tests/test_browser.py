@@ -1,4 +1,4 @@
-"""What people see and do in a real browser: Chromium, driven as a person would, with axe-core looking for barriers."""
+"""What people see and do in a real browser: Chromium, checked for accessibility problems with axe-core."""
 
 import gzip
 import shutil
@@ -52,7 +52,7 @@ def served(site, port=0, **options):
 
 @pytest.fixture(scope="module")
 def big(tmp_path_factory):
-    """Yield a site that is at home at its own address, with 500 tags; tests do not modify it."""
+    """Yield a site served at its own address, with 500 tags; tests do not modify it."""
     site = Site(tmp_path_factory.mktemp("big"))
     port = free_port()
     site.configure(
@@ -73,7 +73,7 @@ def big(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def chromium():
-    """Yield Debian's browser and one tab: a new one costs half a second of the processor."""
+    """Yield Debian's browser and one tab, because a new tab costs half a second of CPU time."""
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as driver:
@@ -128,7 +128,7 @@ def barriers(page):
 
 
 def test_finding_one_of_many_feeds(big, tab):
-    """Somebody types a word, sees the feeds that have it, accents or not, and follows one by keyboard."""
+    """A user filters the feeds by a word, with or without accents, and opens one with the keyboard."""
     page = tab(big, "/")
     names = page.locator(".feeds .names li:visible")
     assert names.count() == MANY + 2
@@ -145,7 +145,7 @@ def test_finding_one_of_many_feeds(big, tab):
 
 
 def test_copying_an_address(big, tab):
-    """A button puts the feed's address into the clipboard, and says that it did."""
+    """A button copies the feed's address to the clipboard and reports that."""
     page = tab(big, "/")
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
     page.get_by_role("button", name="Copy the address: Atom").click()
@@ -154,7 +154,7 @@ def test_copying_an_address(big, tab):
 
 
 def test_following_a_subscribe_link(big, tab):
-    """A reader's link asks that reader for this feed; a feed: link hands the address to whatever program there is."""
+    """The link of a feed reader passes this feed to that reader; a feed: link passes the address to any program."""
     page = tab(big, "/tag/tag-001/")
     address = f"http://127.0.0.1:{big.port}/tag/tag-001/rss.xml"
     assert page.get_by_role("link", name="your reader").get_attribute("href") == f"feed:{address}"
@@ -170,7 +170,7 @@ def test_following_a_subscribe_link(big, tab):
 
 @pytest.mark.parametrize("name", ["rss.xml", "atom.xml"])
 def test_a_feed_in_the_browser(big, tab, name):
-    """RSS and Atom are readable, in light and dark, without markup in the text, and a line leads to their page."""
+    """RSS and Atom documents are readable in light and dark mode, show text without markup, and link to their page."""
     page = tab(big, f"/tag/all/{name}")
     seen = page.evaluate("document.documentElement.innerText ?? document.documentElement.textContent")
     assert "Article 3" in seen
@@ -190,9 +190,9 @@ def test_a_feed_in_the_browser(big, tab, name):
 
 @pytest.mark.parametrize("path", ["/", "/tag/all/", "/3/"])
 def test_any_screen(big, tab, path):
-    """On a phone as on a wall, in light and in dark, nothing is cut off, and axe-core finds no barrier.
+    """At all widths, in light and dark mode, nothing is cut off, and axe-core finds no problem.
 
-    axe-core looks at each size in light and at one size in dark: no layout depends on the colours, nor they on it.
+    axe-core checks each width in light mode and one width in dark mode, because layout and colours are independent.
     """
     page = tab(big, path)
     for width, height in SIZES.values():
@@ -209,7 +209,7 @@ def test_any_screen(big, tab, path):
 
 
 def test_without_javascript(big, tab):
-    """All feeds, addresses, readers' links and articles are there without JavaScript; only what needs it is not."""
+    """Feeds, addresses, reader links and articles work without JavaScript; only features that need it are missing."""
     page = tab(big, "/", java_script_enabled=False)
     assert page.locator(".feeds .names li").count() == MANY + 2
     assert page.locator(".formats code").count() == 3
@@ -223,7 +223,7 @@ def test_without_javascript(big, tab):
 
 
 def test_the_budget(big, tab):
-    """A page with all that it needs is under 30 kB compressed, asks once for CSS, and is drawn before any script."""
+    """A page with its resources is under 30 kB compressed, loads one stylesheet, and is drawn before scripts run."""
     page = tab(big, "/")
     asked = page.evaluate("performance.getEntriesByType('resource').map((one) => [one.name, one.responseEnd])")
     names = [name.rpartition("/")[2] for name, _ in asked]
@@ -236,7 +236,7 @@ def test_the_budget(big, tab):
 
 
 def test_a_preview_reloads(site, tab):
-    """The page of a draft shows what was saved a moment ago, without a hand on the keyboard."""
+    """The preview of a draft shows the newly saved text without any action of the user."""
     site.article("draft.md", "Old words.", title="Draft", draft=True)
     site.publish()
     with served(site, preview_key="the-key") as app:
@@ -252,7 +252,7 @@ def test_a_preview_reloads(site, tab):
 
 
 def test_who_reads(site, tab, monkeypatch):
-    """The owner opens the private page with its password, sees the plots, and nobody meets a barrier, at any width."""
+    """The owner opens the statistics with the password and sees the charts; axe-core finds no problem at any width."""
     monkeypatch.setattr("feeds.web.stats._RENDER_TIMEOUT_S", 120.0)  # it answers 503 if rendering takes longer
     site.configure(stats={"token": "a secret of twenty letters"})
     site.article("a.md", title="a", tags=["x"])
@@ -280,7 +280,7 @@ def test_who_reads(site, tab, monkeypatch):
     credentials = {"username": "me", "password": "a secret of twenty letters"}
     with served(site) as app:
         page = tab(app, "/stats", http_credentials=credentials, viewport={"width": 320, "height": 600})
-        assert page.get_by_role("img", name="Subscribers by feed, day by day").is_visible()
+        assert page.get_by_role("img", name="Subscribers per day, by feed").is_visible()
         for summary in page.locator("summary").all():
             summary.click()
         lines = page.locator(".plot > svg .line")

@@ -1,4 +1,4 @@
-"""The static tree in an object store: what a folder has, with its headers, and nothing written that is there already."""
+"""The export to an object store: the same files as in a folder, with headers; nothing current is written again."""
 
 import shutil
 import subprocess
@@ -23,7 +23,7 @@ XML = "application/xml; charset=utf-8"
 
 @pytest.fixture(scope="module")
 def store():
-    """Give a server."""
+    """Yield a server."""
     made = ObjectStore()
     yield made
     made.stop()
@@ -31,7 +31,7 @@ def store():
 
 @pytest.fixture(scope="module")
 def copies():
-    """Return a process that runs commands in copies of itself, which may be killed."""
+    """Return a process that runs commands in copies of itself, which tests can kill."""
     made = Copies()
     yield made
     made.close()
@@ -39,14 +39,14 @@ def copies():
 
 @pytest.fixture
 def site(site):
-    """Give an empty site with a configuration."""
+    """Return an empty site with a configuration."""
     site.configure()
     return site
 
 
 @pytest.fixture
 def full(site):
-    """Give a site with every kind of file."""
+    """Return a site with every kind of file."""
     site.configure(
         site={"pages": True},
         content={"permalink": "/{category}/{slug}"},
@@ -63,7 +63,7 @@ def full(site):
 
 
 def test_the_tree_in_a_bucket(full, store):
-    """A bucket gets the bytes of the folder, each with its type, its coding and its caching; then a run writes nothing."""
+    """A bucket gets the bytes of a folder export, with type, encoding and caching; a second run writes nothing."""
     bucket = store.bucket()
     done, _ = store.build(full.root, "--output", f"s3://{bucket}/a b/ü/")
     assert (done.returncode, done.stderr) == (0, "")
@@ -92,7 +92,7 @@ def test_the_tree_in_a_bucket(full, store):
 
 
 def test_only_what_changed_is_uploaded(site, store):
-    """After an edit, what shows it is uploaded; what is no more goes last; and with another max-age all is said anew."""
+    """After an edit, affected files are uploaded first and stale ones removed last; max-age changes all headers."""
     place = f"s3://{store.bucket()}"
     site.article("a.md", title="a", category="x")
     site.article("b.md", title="b", category="y")
@@ -135,7 +135,7 @@ def test_what_is_led_to_comes_first(full, store):
 
 @pytest.fixture(scope="module")
 def edited(store, tmp_path_factory):
-    """Give a site that was built into a bucket and then edited, the objects of before and after, and the writes between."""
+    """Return a site that was built into a bucket and edited, the objects before and after, and the writes between."""
     bucket, root = store.bucket(), tmp_path_factory.mktemp("edited")
     site = Site(root / "site")
     site.configure(feeds={"limit": 2})
@@ -156,7 +156,7 @@ def edited(store, tmp_path_factory):
 
 @pytest.mark.parametrize("part", PARTS)
 def test_killed(edited, store, copies, tmp_path, part):
-    """Ended at any write, a run has left old or new objects and forgotten none; the next makes all as undisturbed."""
+    """A run killed at any write leaves old or new objects and loses none; the next run completes the export."""
     template, old, new, writes = edited
     assert writes > 20
     bucket, place = store.bucket(), tmp_path / "site"
@@ -174,7 +174,7 @@ def test_killed(edited, store, copies, tmp_path, part):
 
 @pytest.mark.databases("postgres")
 def test_who_has_lost_the_lock_writes_no_more(site, state, store, postgres):
-    """A build whose connection to the database ends leaves the rest to whoever builds next, and says so."""
+    """A build whose database connection ends leaves the remaining work to the next build, and reports that."""
     bucket, undisturbed = store.bucket(), store.bucket()
     for number in range(8):
         site.article(f"{number}.md", title=f"T{number}", category=f"c{number}")
@@ -191,7 +191,7 @@ def test_who_has_lost_the_lock_writes_no_more(site, state, store, postgres):
     with store.on_write(3, end):
         done, written = store.build(site.root, "--output", f"s3://{bucket}")
     assert (done.returncode, done.stderr.count("\n")) == (3, 1), done.stderr
-    assert "the connection that held the lock is lost" in done.stderr
+    assert "the connection that held the lock was lost" in done.stderr
     assert store.build(site.root, "--output", f"s3://{bucket}")[0].returncode == 0
     done, everything = store.build(site.root, "--output", f"s3://{undisturbed}")
     assert done.returncode == 0
@@ -200,7 +200,7 @@ def test_who_has_lost_the_lock_writes_no_more(site, state, store, postgres):
 
 
 def test_what_is_not_ours(site, store):
-    """Foreign objects are left alone and said; what others wrote over is mended; a lost manifest harms nothing."""
+    """Foreign objects are kept and reported, overwritten ones are restored, and a lost manifest does no harm."""
     bucket = store.bucket()
     site.article("a.md", title="a", category="x")
     store.put(bucket, "site/category/x/index.html", b"theirs")
@@ -209,8 +209,8 @@ def test_what_is_not_ours(site, store):
     store.put(bucket, "sites/rss.xml", b"a neighbour's")
     done, _ = store.build(site.root, "--output", f"s3://{bucket}/site")
     assert done.returncode == 0
-    assert done.stderr.count("exists and was not written by feeds; it is left alone") == 2
-    assert f"s3://{bucket}/site/category/x/index.html: exists" in done.stderr
+    assert done.stderr.count("not written, because the existing file is not from feeds") == 2
+    assert f"s3://{bucket}/site/category/x/index.html: not written" in done.stderr
     whole = store.objects(bucket)
     bodies = split_manifest(whole)[0]
     assert (bodies["site/category/x/index.html"], bodies["site/feeds.opml"]) == (b"theirs", b"")
@@ -225,7 +225,7 @@ def test_what_is_not_ours(site, store):
         else:
             store.remove(bucket, f"site/{MANIFEST}")
         done, _ = store.build(site.root, "--output", f"s3://{bucket}/site")
-        assert done.stderr.count("it is left alone") == 2
+        assert done.stderr.count("the existing file is not from feeds") == 2
         assert store.objects(bucket) == whole
     store.build(site.root, "--force", "--output", f"s3://{bucket}/site")
     assert store.objects(bucket)["site/category/x/index.html"][0].startswith(b"<!")
@@ -238,15 +238,15 @@ def test_what_is_not_ours(site, store):
         ("unreachable", 3, "the store can't be reached; check the network, and the endpoint if it is set"),
         ("refused", 3, "access is refused, 403 Forbidden (InvalidAccessKeyId); check the credentials"),
         ("no extra", 2, "the library for object stores is not installed (obstore): pip install 'feeds[s3]'"),
-        ("no account", 3, "the environment has no account; set AZURE_STORAGE_ACCOUNT_NAME"),
+        ("no account", 3, "the name of the account is missing; set AZURE_STORAGE_ACCOUNT_NAME"),
         ("key in URL", 2, "--output: must be a folder, or s3://BUCKET/PREFIX"),
         ("above", 2, "--output: must be a folder, or s3://BUCKET/PREFIX"),
         ("no scheme", 2, "AWS_ENDPOINT_URL: must begin with http:// or https://"),
-        ("no folder", 2, "config.yaml: is a file; name a folder to write to"),
+        ("no folder", 2, "config.yaml: is a file; choose a folder"),
     ],
 )
 def test_what_goes_wrong_is_said(site, store, case, code, sentence):
-    """Whatever is wrong with a store or the way to it, one sentence says so, and the exit code what came of it."""
+    """Each problem with a store or its connection is reported in one sentence, with the right exit code."""
     bucket = store.bucket()
     site.article("a.md", title="a")
     place, environment = f"s3://{bucket}/x", {}
@@ -281,7 +281,7 @@ def test_what_goes_wrong_is_said(site, store, case, code, sentence):
 
 
 def test_a_store_that_fails_midway(site, store):
-    """Where a write is refused, one sentence says which; what is there is old or new, and the next run goes on."""
+    """A rejected write is reported in one sentence; objects are old or new, and the next run continues."""
     bucket = store.bucket()
     site.article("a.md", title="a", category="x")
     store.denied_suffix = "rss.xml"
@@ -297,7 +297,7 @@ def test_a_store_that_fails_midway(site, store):
 
 
 def test_many_files_in_a_bucket(site, store, monkeypatch):
-    """Where every core has a process of its own, the bucket has the folder's bytes too, and a run then writes nothing."""
+    """With a process per core, the bucket also gets the bytes of a folder export, and a second run writes nothing."""
     for number in range(20):
         site.article(f"{number}.md", title=str(number), tags=[f"t{number}"])
     assert site.run("build", "--output", "public").returncode == 0
@@ -317,7 +317,7 @@ def test_many_files_in_a_bucket(site, store, monkeypatch):
 
 
 def test_a_folder_needs_no_extra(site):
-    """Without the extra, everything but object stores works, and nobody imports it."""
+    """Without the optional dependency, only object stores do not work, and nothing imports it."""
     site.configure()
     site.article("a.md", title="a")
     program = "import sys; sys.modules['obstore'] = None; from feeds.cli import main; main(['build'])"

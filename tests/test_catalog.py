@@ -726,7 +726,7 @@ def test_the_guard_outlives_damage(site, monkeypatch):
     events = EventRecorder()
     for number in (150, 151):  # what differs, so that the damaged index is needed
         site.article(f"{number}.md", "Edited.", title=f"T{number}", category="c")
-        with pytest.raises(GuardStopped, match="of 200 entries 100 would vanish"):
+        with pytest.raises(GuardStopped, match="of 200 entries, 100 would vanish"):
             site.publish(observer=events)
     assert len(events.recovered) == 1
     assert worker.get("/rss.xml") is kept
@@ -755,7 +755,7 @@ def test_commands_that_only_read_migrate_nothing(site):
     for command in ("list", "status", "stats", "check"):
         done = site.run(command)
         assert done.returncode == 3
-        assert "made by an earlier version of feeds" in done.stderr
+        assert "created by an earlier version of feeds" in done.stderr
     assert file.read_bytes() == before
 
 

@@ -1,4 +1,4 @@
-"""The commands: what they say, where, and how they end."""
+"""The commands: their output, the stream that they write to, and their exit codes."""
 
 import gc
 import json
@@ -45,7 +45,7 @@ def test_a_process(published, command, code, stdout, stderr):
 
 
 def test_build_is_silent_when_all_is_well(site):
-    """A good cron citizen: no output at all, exit code 0; with -v one line."""
+    """Without problems, a build prints nothing and exits with 0; with -v, it prints one line."""
     site.article("a.md", title="a")
     done = site.run("build")
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
@@ -53,7 +53,7 @@ def test_build_is_silent_when_all_is_well(site):
 
 
 def test_build_says_what_was_refused(site):
-    """A refused article is one line on stderr, everything else is published, exit code 1."""
+    """A rejected article is one line on stderr; all others are published, and the exit code is 1."""
     site.article("a.md", title="a")
     site.write("b.md", "---\ndate: 2026-05-01\ntitle: [x]\n---\n")
     done = site.run("build")
@@ -66,13 +66,13 @@ def test_build_says_what_was_refused(site):
     "command", [["build", "--nonsense"], ["nonsense"], ["build", "--wait", "x"], ["serve", "--port", "0"]]
 )
 def test_wrong_usage(site, command):
-    """Wrong usage is exit code 2, nothing done."""
+    """Wrong usage ends with exit code 2, and nothing is done."""
     assert site.run(*command).returncode == 2
     assert not (site.root / ".feeds").exists()
 
 
 def test_wrong_config(site):
-    """A wrong configuration is exit code 2, each mistake a line on stderr, nothing done."""
+    """A wrong configuration ends with exit code 2 and a line on stderr for each mistake, and nothing is done."""
     site.configure(site={"urll": "x"}, feeds={"limit": 0})
     done = site.run("build")
     assert done.returncode == 2
@@ -84,7 +84,7 @@ def test_wrong_config(site):
 
 
 def test_the_guard_and_accept(site):
-    """The guard is exit code 5 and leaves the files; --accept publishes."""
+    """If the guard stops a run, the exit code is 5 and the files stay unchanged; --accept publishes."""
     site.article("a.md", title="a")
     site.run("build")
     before = (site.root / "public" / "rss.xml").read_bytes()
@@ -98,15 +98,17 @@ def test_the_guard_and_accept(site):
 
 
 def test_no_folder(site):
-    """A missing content folder is exit code 3 and one sentence."""
+    """A missing content folder ends with exit code 3 and one sentence."""
     site.configure(content={"path": "contnet"})
     done = site.run("build")
     assert done.returncode == 3
-    assert done.stderr.endswith("contnet: the content folder (content.path) is missing; published articles stay up\n")
+    assert done.stderr.endswith(
+        "contnet: the content folder (content.path) is missing; published articles stay published\n"
+    )
 
 
 def test_another_run_holds_the_lock(site):
-    """A run beside another is exit code 4, or waits for it."""
+    """A run beside another run ends with exit code 4, or waits for it."""
     site.article("a.md", title="a")
     with site.catalog.lock():
         assert site.run("build").returncode == 4
@@ -118,7 +120,7 @@ def test_another_run_holds_the_lock(site):
     [({"state": "sqlite:///nowhere/config.yaml/x.db"}, "catalog"), ({"export": {"path": "config.yaml/x"}}, "written")],
 )
 def test_a_run_that_fails(site, config, what):
-    """What can't be written is exit code 3 and one sentence."""
+    """A file that can't be written ends with exit code 3 and one sentence."""
     (site.root / "nowhere").mkdir()
     (site.root / "nowhere" / "config.yaml").write_text("")
     site.article("a.md", title="a")
@@ -130,7 +132,7 @@ def test_a_run_that_fails(site, config, what):
 
 
 def test_output_and_config_elsewhere(site, tmp_path):
-    """-c names a config whose paths are relative to it; --output another folder; FEEDS_CONFIG and FEEDS__ do the same."""
+    """-c selects a configuration with paths relative to it; --output, FEEDS_CONFIG and FEEDS__ override it."""
     site.article("a.md", title="a")
     site.configure()
     done = run("build", "-c", str(site.root / "config.yaml"), "--output", "out", cwd=tmp_path)
@@ -145,7 +147,7 @@ def test_output_and_config_elsewhere(site, tmp_path):
 
 
 def test_list(site):
-    """List names every feed with its entries and last change, for people and as JSON."""
+    """`list` prints every feed with its entries and last change, as text and as JSON."""
     site.article("a.md", title="a", category="X", author="Å")
     assert json.loads(site.run("list", "--json").stdout) == []
     site.run("build")
@@ -160,7 +162,7 @@ def test_list(site):
 
 
 def test_status(site):
-    """Status says what the last run came to: revision, refused articles with reasons, what is scheduled."""
+    """`status` shows the result of the last run: revision, rejected articles with reasons, and scheduled articles."""
     assert "Nothing has been published yet" in site.run("status").stdout
     assert not (site.root / ".feeds").exists()
     site.article("a.md", title="a")
@@ -170,7 +172,7 @@ def test_status(site):
     said = json.loads(site.run("status", "--json").stdout)
     assert (said["revision"], said["articles"], said["run"]["outcome"]) == (1, 1, "refused")
     assert said["refused"] == [
-        {"path": "c.md", "line": 1, "reason": "no date: give it a `date`, or a file name like 2026-01-24-a-title.md"}
+        {"path": "c.md", "line": 1, "reason": "no date: add a `date`, or use a file name like 2026-01-24-a-title.md"}
     ]
     assert said["scheduled"] == [{"path": "b.md", "at": "2099-01-01T00:00:00+00:00"}]
     text = site.run("status").stdout
@@ -179,7 +181,7 @@ def test_status(site):
 
 
 def test_check_writes_nothing(site):
-    """Check names what build would refuse, and writes nothing; --strict fails for warnings too."""
+    """`check` reports what `build` would reject, and writes nothing; --strict fails for warnings too."""
     site.article("a.md", title="a", slug="s")
     done = site.run("check")
     assert (done.returncode, done.stdout) == (0, "")
@@ -196,11 +198,11 @@ def test_check_writes_nothing(site):
 
 
 def test_check_says_what_a_run_would_do(site):
-    """Beside a catalog, check knows who has an id, and what the guard would stop; the catalog stays as it is."""
+    """With a catalog, `check` knows the owners of ids and what the guard would stop, and changes nothing."""
     site.article("b.md", title="b", id="urn:x:1", date="2026-05-02")
     site.run("build")
     site.article("a.md", title="a", id="urn:x:1", date="2026-05-01")
-    assert site.run("check").stdout.startswith("content/a.md:1: error: id: 'urn:x:1' is the id of b.md")
+    assert site.run("check").stdout.startswith("content/a.md:1: error: id: 'urn:x:1' is also the id of b.md")
     for file in site.content.iterdir():
         file.unlink()
     done = site.run("check")
@@ -210,7 +212,7 @@ def test_check_says_what_a_run_would_do(site):
 
 
 def test_status_says_what_fails(site):
-    """A run that failed since the last good one is told by status until one is good again."""
+    """`status` reports a failed run until a run succeeds."""
     site.article("a.md", title="a")
     site.run("build")
     site.content.rename(site.root / "away")
@@ -234,7 +236,7 @@ def test_an_invalid_cron_is_a_mistake_of_the_configuration(site, command):
 
 
 def test_check_names_keys_without_effect_in_variables(site):
-    """A key that has no effect is reported with its position, or with the variable that sets it."""
+    """A key without effect is reported with its position, or with the variable that sets it."""
     done = site.run("check", environment={"FEEDS__PUSH": "{hub: true}"})
     assert "config.yaml:1: warning: FEEDS__PUSH: push: has no effect in this version" in done.stdout
     done = site.run("check", environment={"FEEDS__PUSH__HUB": "true"})
@@ -274,7 +276,7 @@ def test_output_escapes_texts_of_articles(site):
 
 
 def test_init(tmp_path):
-    """Init makes a site that builds at once, and leaves alone what is there."""
+    """`init` creates a site that can be built at once, and leaves existing files unchanged."""
     done = run("init", "blog", cwd=tmp_path)
     assert done.returncode == 0
     done = run("build", cwd=tmp_path / "blog")
@@ -289,7 +291,7 @@ def test_init(tmp_path):
 
 
 def test_a_port_in_use(site):
-    """A port that somebody else listens on is said in a sentence, exit code 3."""
+    """A port that is already in use is reported in a sentence, with exit code 3."""
     site.article("a.md")
     with closing(socket.socket()) as other:
         other.bind(("127.0.0.1", 0))
@@ -301,18 +303,18 @@ def test_a_port_in_use(site):
 
 
 def test_the_greeting(site, serve):
-    """Serve says which URLs to open or subscribe to, and where the feeds say that they are."""
+    """`serve` prints the URLs to open and to subscribe to, and the address that the feeds contain."""
     site.article("a.md", title="a")
     server = serve(site)
     server.wait_for(lambda: "Ctrl-C" in server.log.read_text())
     said = server.log.read_text()
     assert f"open          http://127.0.0.1:{server.port}/\n" in said
     assert f"subscribe to  http://127.0.0.1:{server.port}/rss.xml\n" in said
-    assert "the feeds contain https://test.example/ as their address" in said
+    assert "the feeds give https://test.example/ as their address" in said
 
 
 def test_help_and_version(site):
-    """Each command explains itself; the version is said."""
+    """Each command has a help text, and --version prints the version."""
     for command in ("serve", "build", "check", "list", "status", "init"):
         assert command in site.run("--help").stdout
         done = site.run(command, "--help")
@@ -322,7 +324,7 @@ def test_help_and_version(site):
 
 
 def test_unreadable_articles_are_tried_again(site):
-    """An article that can't be opened is refused by every run, and read as soon as it can be, though its stamp is old."""
+    """An article that can't be opened is rejected by each run, and read once it can be, even if its stamp is old."""
     site.article("a.md", title="a")
     (site.content / "b.md").symlink_to(site.content / "hidden.txt")
     for _ in range(2):
@@ -333,7 +335,7 @@ def test_unreadable_articles_are_tried_again(site):
 
 
 def test_a_link_publishes_no_secret(site):
-    """With the configuration in the content folder, a symbolic link to it or to a repository's settings is no article."""
+    """A symbolic link to the configuration, or to a repository's settings, in the content folder is not an article."""
     site.configure(content={"path": ".", "exclude": ["public/"]}, stats={"token": "a-secret-that-is-long"})
     site.article("a.md", title="a")
     site.write(".git/config", "url = https://user:password@git.example")
@@ -347,13 +349,13 @@ def test_a_link_publishes_no_secret(site):
 
 
 def test_init_says_where_to_go_on(tmp_path):
-    """After `feeds init` the next steps name the configuration, and the folder that it is in."""
+    """The next steps that `feeds init` prints name the configuration and its folder."""
     said = run("init", str(tmp_path / "blog"), cwd=tmp_path).stdout
     assert f"set title and url in config.yaml, then run  cd {tmp_path / 'blog'} && feeds serve" in said
 
 
 def test_commands_in_one_process_leave_no_garbage(site):
-    """A process can run any number of commands: what a command has left is collected."""
+    """A process can run any number of commands: garbage of earlier commands is collected."""
     site.run("list")
     frozen = gc.get_freeze_count()
     for _ in range(3):

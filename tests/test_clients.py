@@ -1,4 +1,4 @@
-"""What real readers make of the served feeds: entries complete at the first poll, a 304 at the second or third."""
+"""Real feed readers with the served feeds: complete entries at the first poll, a 304 at the second or third."""
 
 import contextlib
 import email
@@ -20,7 +20,7 @@ BODY = "Some *words* and [a link](/there/)."
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory):
-    """Return a server whose access log says who asked for what."""
+    """Return a server whose access log shows the requests of each reader."""
     site = Site(tmp_path_factory.mktemp("clients") / "site")
     site.configure(server={"access_log": "access.log"})
     for number, title in enumerate(sorted(TITLES)):
@@ -35,7 +35,7 @@ def server(tmp_path_factory):
 
 @pytest.fixture
 def polled(server, tmp_path, monkeypatch):
-    """Return the server, and a home for a reader's files."""
+    """Return the server, and a home folder for a reader's files."""
     server.home = tmp_path / "home"
     server.home.mkdir()
     monkeypatch.setenv("HOME", str(server.home))
@@ -44,7 +44,7 @@ def polled(server, tmp_path, monkeypatch):
 
 
 def logged(server):
-    """Return the lines of the access log once all that was asked for so far is written."""
+    """Return the lines of the access log after all requests so far are written."""
     marker = f"marker-{next(_MARKERS)}"
     server.get("/healthz", User_Agent=marker)
     log = server.site.root / "access.log"
@@ -66,7 +66,7 @@ def run(server, *command):
 
 
 def statuses(server, agent):
-    """Return the statuses that a reader got in this test, by document."""
+    """Return the statuses that a reader received in this test, by document."""
     found = {}
     for line in logged(server)[server.logged :]:
         said = json.loads(line)
@@ -76,7 +76,7 @@ def statuses(server, agent):
 
 
 def test_feedparser(polled):
-    """feedparser, as it comes, reads every entry, is told 304 by either validator, and sees what is new."""
+    """feedparser, unmodified, reads every entry, gets a 304 with either validator, and sees new entries."""
     rss, atom = urls(polled, "rss.xml", "atom.xml")
     first = {url: feedparser.parse(url) for url in (rss, atom)}
     for url, parsed in first.items():
@@ -95,7 +95,7 @@ def test_feedparser(polled):
 
 @pytest.mark.needs("newsboat")
 def test_newsboat(polled):
-    """Newsboat has all entries with their text, and sends validators from its third poll on."""
+    """Newsboat gets all entries with their texts, and sends validators from its third poll on."""
     (polled.home / "urls").write_text("\n".join(urls(polled, "rss.xml", "atom.xml")))
     (polled.home / "config").write_text("reload-threads 1\n")
     for _ in range(3):
@@ -110,7 +110,7 @@ def test_newsboat(polled):
 
 @pytest.mark.needs("r2e")
 def test_rss2email(polled):
-    """rss2email sends one mail for each entry, once, and is told 304 at its second poll."""
+    """rss2email sends one mail per entry, and gets a 304 at its second poll."""
     mail = polled.home / "mail"
     mail.mkdir()
     (polled.home / "r2e.cfg").write_text(
@@ -135,7 +135,7 @@ def test_rss2email(polled):
 
 @pytest.mark.needs("sfeed_update", "curl")
 def test_sfeed(polled):
-    """Sfeed reads all entries; with the conditional fetch of its manual it is told 304 at its second poll."""
+    """sfeed reads all entries; with the conditional requests of its manual it gets a 304 at its second poll."""
     rss, atom = urls(polled, "rss.xml", "atom.xml")
     (polled.home / "sfeedrc").write_text(f"""
 sfeedpath="{polled.home}/sfeed"

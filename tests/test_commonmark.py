@@ -1,4 +1,4 @@
-"""The default dialect: CommonMark and GitHub's extensions, and what authors bring along from other generators."""
+"""The default dialect: CommonMark, GitHub's extensions, and the syntax of other generators."""
 
 import pytest
 
@@ -10,7 +10,7 @@ OBSIDIAN = CommonMark("obsidian")
 
 
 def quote(title, *paragraphs):
-    """Return the quote that an admonition becomes."""
+    """Return the quote to which an admonition is converted."""
     return (
         "<blockquote>\n"
         + "".join(f"<p>{text}</p>\n" for text in (f"<strong>{title}</strong>", *paragraphs))
@@ -37,14 +37,14 @@ def quote(title, *paragraphs):
     ],
 )
 def test_commonmark_and_gfm(body, expected):
-    """Lists nest as they are indented; hashtags are no headings; GitHub's extensions work; check boxes are characters."""
+    """Lists nest by indentation, hashtags are not headings, GitHub's extensions work, check boxes are characters."""
     assert GFM.convert(body) == expected
 
 
 @pytest.mark.parametrize("info", ['py title="x.py"', "py {1,3}", "py {hl_lines=[2]}", "py, echo=FALSE", "py"])
 @pytest.mark.parametrize("indent", ["", "> ", "    "])
 def test_a_fence_may_say_anything_after_its_language(info, indent):
-    """Whatever follows the language of a code block is left out, in lists and quotes too."""
+    """Text after the language of a code block is removed, also in lists and quotes."""
     lines = [f"```{info}", "a *b*", "```"]
     body = "\n".join(
         ["1. x", "", *(indent + line for line in lines)] if indent.isspace() else [indent + line for line in lines]
@@ -75,7 +75,7 @@ def test_a_fence_may_say_anything_after_its_language(info, indent):
     ],
 )
 def test_admonitions_are_quotes(body, expected):
-    """Admonitions of GitHub, Obsidian, Docusaurus, VitePress and MkDocs are quotes that begin with their title in bold."""
+    """Admonitions of GitHub, Obsidian, Docusaurus, VitePress and MkDocs become quotes that begin with a bold title."""
     assert GFM.convert(body) == expected
 
 
@@ -91,17 +91,17 @@ def test_admonitions_are_quotes(body, expected):
     ],
 )
 def test_admonitions_in_code_are_code(body):
-    """What stands in a code block is never an admonition."""
+    """Text in a code block is never an admonition."""
     assert "blockquote" not in GFM.convert(body)
 
 
 def test_backticks_that_open_no_code_block():
-    """Backticks at the beginning of a line that are closed on it are a code span, and what follows is no code."""
+    """Backticks at the start of a line that are closed on this line are a code span, not a code block."""
     assert "<strong>Note</strong>" in GFM.convert("```x``` is code.\n\n:::note\nText\n:::")
 
 
 def test_a_container_only_groups():
-    """A container that is no admonition, and one that is not closed, leave their text as it is."""
+    """A container that is not an admonition, or that is not closed, leaves its text unchanged."""
     assert GFM.convert("::: columns\n*a*\n:::") == "<p><em>a</em></p>\n"
     assert GFM.convert(":::note\n*a*") == "<p>:::note\n<em>a</em></p>\n"
 
@@ -121,7 +121,7 @@ def test_a_container_only_groups():
     ],
 )
 def test_formulas_keep_their_tex(body, expected):
-    """No rule of Markdown applies within a formula, and its marks are those of its author."""
+    """Markdown does not apply within a formula, and its delimiters stay as the author wrote them."""
     assert GFM.convert(body) == expected
 
 
@@ -144,12 +144,12 @@ def test_formulas_keep_their_tex(body, expected):
     ],
 )
 def test_brackets_and_dollars_around_text_are_no_formulas(body, expected):
-    """Escaped brackets and dollar signs around what is not TeX are characters, and Markdown between them is rendered."""
+    """Escaped brackets and dollar signs without TeX are characters, and Markdown between them is rendered."""
     assert GFM.convert(body) == f"<p>{expected}</p>\n"
 
 
 def test_brackets_in_cells_beside_a_formula_are_brackets():
-    """In a text that has a formula, escaped brackets in a table are those of its author too."""
+    """In a text with a formula, escaped brackets in a table are kept as written too."""
     shown = GFM.convert("\\(x^2\\)\n\n| \\[ |\n|---|\n| map\\[key\\]value |\n\n`\\(a\\)` [b](/\\(c\\))")
     assert "<td>map[key]value</td>" in shown
     assert "<p>\\(x^2\\)</p>" in shown
@@ -193,14 +193,14 @@ def test_attribute_lists_are_not_shown(body, expected):
 
 @pytest.mark.parametrize("attributes", ["{: .wide}", "{.wide}"])
 def test_attributes_of_a_table_are_no_row(attributes):
-    """An attribute list right after a table, which CommonMark takes for a row, shows nothing."""
+    """An attribute list directly after a table, which CommonMark parses as a row, is removed."""
     shown = GFM.convert(f"| a | b |\n|---|--:|\n| 1 | 2 |\n{attributes}\n\nA")
     assert shown == GFM.convert("| a | b |\n|---|--:|\n| 1 | 2 |\n\nA")
 
 
 @pytest.mark.parametrize("mark", ["[[TOC]]", "[[toc]]", "[[_TOC_]]", "[TOC]"])
 def test_the_place_of_a_table_of_contents_is_not_shown(mark):
-    """The mark that other generators replace by a table of contents shows nothing, except in code and within a text."""
+    """Markers for a table of contents are removed, except in code and within a sentence."""
     assert GFM.convert(f"A\n\n{mark}\n\nB") == "<p>A</p>\n<p>B</p>\n"
     assert GFM.convert(f"`{mark}`") == f"<p><code>{mark}</code></p>\n"
     assert mark in GFM.convert(f"    {mark}\n\nA {mark} B")
@@ -217,7 +217,7 @@ def test_the_place_of_a_table_of_contents_is_not_shown(mark):
     ],
 )
 def test_code_between_tags_is_code(body, language):
-    """What Jekyll, Hexo and Hugo mark as code with a tag is a code block, whatever is in it."""
+    """Code in a tag of Jekyll, Hexo or Hugo becomes a code block, whatever it contains."""
     shown = GFM.convert(body.replace("{}", "# a *b*"))
     assert f'<pre><code class="language-{language}"># a *b*\n</code></pre>' in shown
     assert "highlight" not in shown and "codeblock" not in shown
@@ -225,7 +225,7 @@ def test_code_between_tags_is_code(body, language):
 
 
 def test_tags_of_code_that_nothing_ends_are_text():
-    """A tag without its end, and one in code, stay as they are; backquotes in code need a longer fence."""
+    """An unclosed tag, and a tag in code, stay as they are; code with backquotes gets a longer fence."""
     assert GFM.convert("{% highlight js %}\n*a*") == "<p>{% highlight js %}\n<em>a</em></p>\n"
     assert GFM.convert("{% highlight md %}\n```\na\n```\n{% endhighlight %}") == (
         '<pre><code class="language-md">```\na\n```\n</code></pre>\n'
@@ -249,12 +249,12 @@ def test_tags_of_code_that_nothing_ends_are_text():
     ],
 )  # fmt: skip
 def test_addresses_in_tags(body, expected):
-    """The site's own address in a template is its root, raw text is text, and no template spoils other links."""
+    """A template for the site's address becomes its root, raw text stays text, and other links keep working."""
     assert GFM.convert(body) == f"<p>{expected}</p>\n"
 
 
 def test_footnotes_have_the_classes_that_readers_know():
-    """Each mark leads to its note and each note back to every mark, with kramdown's class names."""
+    """Each reference links to its note and each note back to all its references, with kramdown's class names."""
     shown = GFM.convert("a[^x] b[^x]\n\n[^x]: *n*")
     assert shown.count('<a class="footnote" href="#fn-x">1</a>') == 2
     assert '<div class="footnotes">' in shown
@@ -263,7 +263,7 @@ def test_footnotes_have_the_classes_that_readers_know():
 
 
 def test_a_footnote_may_be_defined_in_another():
-    """A definition that is indented below another one, as formatters leave it, is a footnote too; code is left alone."""
+    """A definition that is indented below another one, as by formatters, is a footnote too; code is unchanged."""
     shown = GFM.convert(
         "a[^x] b[^y] c[^z]\n\n[^x]: One\n\n    More\n\n    [^y]: Two\n\n        Second\n    [^z]: Three\n\nEnd"
     )
@@ -283,7 +283,7 @@ def test_a_definition_serves_any_number_of_references():
 
 
 def test_obsidian():
-    """Obsidian's marks work in its dialect: pictures, highlights, comments, links between notes."""
+    """Obsidian's syntax works in its dialect: images, highlights, comments, and links between notes."""
     shown = OBSIDIAN.convert("==a== [[Note|text]] [[Other]] ![[my pic.png|300]] x%%no%% `%%code%%`")
     assert shown == (
         '<p><mark>a</mark> <a href="note:Note">text</a> <a href="note:Other">Other</a> <img src="my%20pic.png" alt="" /> x <code>%%code%%</code></p>\n'
@@ -301,13 +301,13 @@ def test_obsidian():
     ],
 )
 def test_what_no_reader_shows_is_rejected(body, reason):
-    """A text whose HTML would be out of all proportion is rejected before it is converted."""
+    """A text that would produce disproportionately large HTML is rejected before it is converted."""
     with pytest.raises(ArticleError, match=reason):
         GFM.convert(body)
 
 
 def test_what_a_comment_hides_is_rejected():
-    """Limits hold for the text that the engine gets, from which Obsidian's comments are removed."""
+    """Limits apply to the text that the engine gets, without Obsidian's comments."""
     with pytest.raises(ArticleError, match="nested too deep"):
         OBSIDIAN.convert("[%%%%^" * 200 + "]" * 200)
 
@@ -325,12 +325,12 @@ def test_what_a_comment_hides_is_rejected():
     ],
 )
 def test_long_articles_are_not_rejected(body):
-    """Code, tables, footnotes, headings, definitions, brackets and addresses may be many, as in long articles."""
+    """Long articles with many code blocks, tables, footnotes, headings, brackets and addresses are accepted."""
     assert len(GFM.convert(body)) > len(body) // 2
 
 
 def test_many_headings_have_no_ids():
-    """Beyond a thousand headings none has an id made of its text; the ids that authors give are kept."""
+    """Beyond a thousand headings, headings get no generated ids; ids that authors set are kept."""
     shown = GFM.convert("# a\n\n## b {#own}\n\n" * 600)
     assert "<h1>a</h1>" in shown
     assert '<h2 id="own">b</h2>' in shown
@@ -347,13 +347,13 @@ def test_many_headings_have_no_ids():
     ],
 )
 def test_comments_of_obsidian_hide_everything_in_them(body, expected):
-    """A comment may hold code and blank lines, and one that begins a line hides the rest if nothing closes it."""
+    """A comment may contain code and blank lines; an unclosed one at the start of a line hides the rest of the text."""
     assert OBSIDIAN.convert(body) == expected
 
 
 @pytest.mark.parametrize("body", ["春の海を**「見た」**のは", "**“引号”**后面", "한국어**(강조)**는"])
 def test_bold_text_needs_no_spaces_in_east_asian_languages(body):
-    """Bold text that ends with a mark and goes on without a space is bold, as authors see it in their editors."""
+    """Bold text that ends with punctuation and continues without a space is bold, as in editors."""
     assert "<strong>" in GFM.convert(body)
     assert "*" not in GFM.convert(body)
 

@@ -1,4 +1,4 @@
-"""A body in a content coding: the same bytes in it, and the same bytes of it."""
+"""Encoded bodies: they decode to the original bytes, and the encoding is deterministic."""
 
 import gzip
 
@@ -16,7 +16,7 @@ DECODE = {"br": brotli.decompress, "gzip": gzip.decompress, "zstd": zstandard.Zs
 @pytest.mark.parametrize("coding", CODINGS)
 @given(body=st.binary(max_size=5000))
 def test_there_and_back(coding, body):
-    """What is encoded decodes to itself, and encodes to the same bytes whenever it is done."""
+    """Encoded bytes decode to the original, and are the same each time."""
     assert DECODE[coding](encode(body, coding)) == body
     assert encode(body, coding) == encode(body, coding)
 

@@ -1,4 +1,4 @@
-"""config.yaml and FEEDS__* become one Config, or all mistakes at once with their places."""
+"""config.yaml and FEEDS__* become one Config, or a list of all mistakes with their positions."""
 
 from pathlib import Path
 
@@ -32,7 +32,7 @@ def mistakes(file, text, **environment):
 
 
 def test_defaults(file):
-    """Title and URL are enough; everything else has the contract's default."""
+    """A title and a URL suffice; everything else has its documented default."""
     settings = load(file, GOOD)
     core = settings.site_model
     assert (core.url, core.feeds_url, core.authority, core.limit) == (
@@ -49,7 +49,7 @@ def test_defaults(file):
 
 
 def test_the_contracts_example_is_read(file):
-    """Every key of the contract is known; those without effect in this version are named."""
+    """Every documented key is known; keys without effect in this version are reported."""
     text = """
 site:
   title: Example News
@@ -86,7 +86,7 @@ push: {hub: true, hubs: [https://hub.example/], allow_private: false}
 
 
 def test_all_mistakes_at_once_each_with_its_place(file):
-    """Every mistake comes with file:line:column and key, in the file's order, with what was meant where that is likely."""
+    """Each mistake is reported with file:line:column and key, in the order of the file, with a likely correction."""
     text = """site:
   titel: x
   url: ftp://x
@@ -165,13 +165,13 @@ schedule: {cron: "*/15 25 * * *"}
     ],
 )
 def test_mistakes(file, text, mistake):
-    """Each mistake is one sentence that says where and what."""
+    """Each mistake is one sentence that names the place and the problem."""
     assert mistakes(file, text)[0].startswith(mistake)
 
 
 def test_no_file(tmp_path):
-    """A missing or unreadable file is said, with what to do."""
-    with pytest.raises(ConfigError, match="not there; create it with `feeds init`"):
+    """A missing or unreadable file is reported, with advice."""
+    with pytest.raises(ConfigError, match="does not exist; create it with `feeds init`"):
         config.load(tmp_path / "none.yaml", {})
     with pytest.raises(ConfigError, match="can't be read"):
         config.load(tmp_path, {})
@@ -181,7 +181,7 @@ def test_no_file(tmp_path):
 
 
 def test_the_environment_overrides(file):
-    """FEEDS__SECTION__KEY overrides a key, lists and mappings in YAML's flow style; null takes one away."""
+    """FEEDS__SECTION__KEY overrides a key, with lists and mappings in YAML's flow style; null removes a key."""
     settings = load(
         file,
         GOOD + "feeds: {limit: 10}",
@@ -197,7 +197,7 @@ def test_the_environment_overrides(file):
 
 
 def test_mistakes_in_the_environment_name_the_variable(file):
-    """A wrong value or key in the environment is said with the variable's name."""
+    """A wrong value or key in the environment is reported with the name of the variable."""
     assert mistakes(file, GOOD, FEEDS__SERVER__PORT="x", FEEDS__FEEDS__MIN_ENTRYS="3", FEEDS__FEEDS__BY="[a") == [
         "FEEDS__FEEDS__BY: not YAML: did not find expected ',' or ']'",
     ]
@@ -208,7 +208,7 @@ def test_mistakes_in_the_environment_name_the_variable(file):
 
 
 def test_the_demos_configuration_is_right():
-    """The config.yaml of the repository has no mistake, and says nothing that has no effect."""
+    """The config.yaml of the repository has no mistakes and no keys without effect."""
     settings = config.load(Path(__file__).parent.parent / "config.yaml", {})
     assert settings.unsupported_keys == ()
     assert (
@@ -245,7 +245,7 @@ def test_values_are_divided_into_their_parts(tmp_path, section, value, written):
     [
         ("feeds: {max_size: big}", "feeds.max_size: must be a whole number"),
         ("feeds: {redirect_aliases: perhaps}", "feeds.redirect_aliases: must be true or false"),
-        ("feeds: {aliases: {/a.xml: /nothing}}", "feeds.aliases: /a.xml leads to /nothing, and must lead to an rss.xml, atom.xml or feed.json"),
+        ("feeds: {aliases: {/a.xml: /nothing}}", "feeds.aliases: /a.xml leads to /nothing, but must lead to an rss.xml, atom.xml or feed.json"),
         ("feeds: {aliases: {/a.xml: /b.xml, /b.xml: /rss.xml}}", "feeds.aliases: /a.xml leads to /b.xml, which is an alias itself"),
         ("feeds: {aliases: {/rss.xml: /atom.xml}}", "feeds.aliases: /rss.xml can't be an alias: it is the site's own feed"),
         ("server: {limit: many}", "server.limit: must be a whole number"),
@@ -260,7 +260,7 @@ def test_values_are_divided_into_their_parts(tmp_path, section, value, written):
     ],
 )  # fmt: skip
 def test_what_is_wrong_with_serving(tmp_path, section, said):
-    """Each mistake in how feeds are served is one sentence that says where it is and what it should be."""
+    """Each mistake in `server` settings is one sentence that names the place and the expected value."""
     file = tmp_path / "c.yaml"
     file.write_text(f"site: {{title: T, url: https://t.example}}\n{section}\n")
     with pytest.raises(ConfigError) as error:
@@ -271,7 +271,7 @@ def test_what_is_wrong_with_serving(tmp_path, section, said):
 
 
 def test_the_names_of_the_sites_documents():
-    """The paths of the site's documents end in the names that the formats have."""
+    """The paths of the site's documents end in the file names of the formats."""
     from feeds.core import paths
     from feeds.core.formats import FORMATS
 
@@ -287,13 +287,13 @@ def test_the_names_of_the_sites_documents():
     ],
 )  # fmt: skip
 def test_patterns_that_can_match_nothing(file, pattern, may):
-    """A pattern of content.include that no article's ending can match is a mistake, with its place."""
+    """A pattern of content.include that matches no article's extension is a mistake with a position."""
     text = f"{GOOD}content:\n  include:\n    - '**/a.md'\n    - '{pattern}'\n"
     if may:
         assert load(file, text).content.include[1] == pattern
     else:
         (said,) = mistakes(file, text)
-        assert said.startswith(f"c:5:7: content.include.1: {pattern} can match nothing: article files end in .md, ")
+        assert said.startswith(f"c:5:7: content.include.1: {pattern} matches no article: article files end in .md, ")
         assert ("a pattern for each ending" in said) == ("{" in pattern)
 
 
@@ -412,7 +412,7 @@ def test_the_numbers_of_an_address_have_bounds(file):
 
 
 def test_a_mistake_is_a_line_of_bounded_length(tmp_path):
-    """A value of any length is not repeated in full by what is said of it."""
+    """A message about a very long value does not repeat the whole value."""
     text = f"site: {{title: T, url: 'https://t.example'}}\ncheck: {{ignore: [{'x' * 9_000}]}}\n"
     with pytest.raises(ConfigError) as error:
         load(tmp_path / "config.yaml", text)

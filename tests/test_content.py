@@ -1,4 +1,4 @@
-"""An article's body becomes HTML that is fit for a reader, and a summary; in bounded time."""
+"""The body of an article becomes HTML that is safe for feed readers, and a summary, within limited time."""
 
 import re
 from html import unescape
@@ -45,7 +45,7 @@ def html(body):
     ],
 )  # fmt: skip
 def test_a_list_right_after_a_paragraph_line_is_a_list(body, expected):
-    """Bullets interrupt a paragraph, an ordered list does if it starts with 1, as CommonMark 5.3 says; nothing else does."""
+    """Bullets, and ordered lists that start with 1 (CommonMark 5.3), interrupt a paragraph; nothing else does."""
     assert html(body) == expected
 
 
@@ -74,7 +74,7 @@ def test_a_list_right_after_a_paragraph_line_is_a_list(body, expected):
     ],
 )  # fmt: skip
 def test_every_url_is_absolute(body, expected):
-    """href, src, srcset, poster and cite are absolute, lazy images restored, frames are links to what they show."""
+    """href, src, srcset, poster and cite are absolute, lazy-loaded images are restored, and frames become links."""
     assert expected in html(body)
 
 
@@ -95,7 +95,7 @@ def test_every_url_is_absolute(body, expected):
     ],
 )  # fmt: skip
 def test_nothing_that_runs_passes(body):
-    """No script, handler, style or scheme that could run anything comes through."""
+    """No script, event handler, style or unsafe URL scheme remains."""
     rendered = html(body)
     tags = " ".join(re.findall(r"<[^>]*>", rendered)).lower()
     assert not re.search(r"<\s*(script|style|iframe|object|embed|form|input|base|meta|svg|mglyph|link)\b", tags)
@@ -123,12 +123,12 @@ def test_nothing_that_runs_passes(body):
     ],
 )  # fmt: skip
 def test_no_tag_swallows_the_text_after_it(body, expected):
-    """A self-closed element ends at once, and so does one whose end is missing; one that is only mentioned is shown."""
+    """Self-closing and unclosed elements end at once; element names in text are shown."""
     assert html(body) == expected
 
 
 def test_ids_of_footnotes_are_unique_and_linked():
-    """Footnotes' ids have the article's prefix and their links lead there; the next article begins anew."""
+    """Footnote ids have the article's prefix and links to them work; numbers start again in the next article."""
     first = html("a[^1]\n\n[^1]: note")
     assert '<sup id="e1-fnref-1"><a class="footnote" href="#e1-fn-1">1</a></sup>' in first
     assert '<li id="e1-fn-1">' in first
@@ -138,7 +138,7 @@ def test_ids_of_footnotes_are_unique_and_linked():
 
 @pytest.mark.parametrize("dialect", ["gfm", "python-markdown"])
 def test_tables_code_and_definitions_work(dialect):
-    """Tables keep their alignment, code its language, and definitions their terms, in every dialect."""
+    """Tables keep their alignment, code its language, and definition lists their terms, in every dialect."""
     body = "| a | b |\n|--:|---|\n| 1 | 2 |\n\n```python\nx < 1\n```\n\nTerm\n: def HTML"
     rendered = MarkdownRenderer(dialect).render(body, None, BASE, "e1-").html
     assert '<th style="text-align:right">a</th>' in rendered
@@ -172,7 +172,7 @@ def test_tables_code_and_definitions_work(dialect):
     ],
 )
 def test_python_markdown_has_its_own_rules(body, expected):
-    """A site that was written for Python-Markdown has the extensions that Pelican and MkDocs use, and admonitions as in other dialects."""
+    """python-markdown has the extensions of Pelican and MkDocs, and admonitions as in other dialects."""
     assert MarkdownRenderer("python-markdown").render(body, None, BASE, "e1-").html == expected
 
 
@@ -187,7 +187,7 @@ def test_python_markdown_has_its_own_rules(body, expected):
 )
 @pytest.mark.parametrize("dialect", ["gfm", "python-markdown"])
 def test_adjacent_admonitions_are_quotes_of_their_own(dialect, body, titles):
-    """Each admonition is one quote with one title, also where another admonition or a quote is next to it."""
+    """Each admonition becomes one quote with one title, also next to another admonition or quote."""
     html = MarkdownRenderer(dialect).render(body, None, BASE, "e1-").html
     quotes = [part.partition("<strong>")[2].partition("</strong>")[0] for part in html.split("<blockquote>")[1:]]
     assert (quotes, html.count("<strong>")) == (titles, len(list(filter(None, titles))))
@@ -207,7 +207,7 @@ def test_adjacent_admonitions_are_quotes_of_their_own(dialect, body, titles):
     ],
 )
 def test_the_title_is_not_shown_twice(body, title, left):
-    """A level-1 heading that opens the body and says what the title says is left out, and no other."""
+    """Only a level-1 heading at the start of the body that repeats the title is removed."""
     shown = RENDERER.render(body, None, BASE, "e1-", title)
     assert shown.html == left
 
@@ -226,7 +226,7 @@ def test_the_title_is_not_shown_twice(body, title, left):
     ],
 )
 def test_the_first_heading(body, text):
-    """The text of the first level-1 heading is what the Markdown engine reads there."""
+    """The text of the first level-1 heading is the text that the Markdown engine produces."""
     assert first_heading(body) == text
 
 
@@ -252,18 +252,18 @@ def test_the_first_heading(body, text):
     ],
 )
 def test_summary_is_plain_text(body, summary):
-    """Without a description, the summary is the text before the break, else the first paragraph, without any markup."""
+    """Without a description, the summary is the text before the break, or the first paragraph, without markup."""
     assert content(body).summary == summary
 
 
 def test_the_mark_of_the_excerpt_is_not_shown():
-    """Where the excerpt ends, nothing is left of the mark, and the text goes on."""
+    """The marker that ends the excerpt is removed from the text."""
     for mark in ("<!--more-->", "<!-- truncate -->", "{/* truncate */}"):
         assert html(f"A.\n\n{mark}\n\nB.").replace("\n", "") == "<p>A.</p><p>B.</p>"
 
 
 def test_summary_of_the_author_stays_and_long_ones_end_at_a_word():
-    """The author's own summary is kept; a long first paragraph is cut between words."""
+    """A description by the author is used as it is; a long first paragraph is cut between words."""
     assert content("x", "Mine").summary == "Mine"
     cut = content("word " * 400).summary
     assert len(cut) <= 500
@@ -271,7 +271,7 @@ def test_summary_of_the_author_stays_and_long_ones_end_at_a_word():
 
 
 def test_characters_that_xml_forbids_never_come_out():
-    """Not from the text and not from entities."""
+    """Control characters are removed, also those written as entities."""
     rendered = html("a\x01b &#1; &#x1F; &#xFFFE; &#xD800; \ufffe ]]> <p title='&#2;'>x</p>")
     assert rendered == clean(rendered)
 
@@ -293,7 +293,7 @@ HOSTILE = {
 
 @pytest.mark.parametrize("name", HOSTILE)
 def test_what_may_be_slow_is_not_ordinary(name):
-    """What Python-Markdown or the sanitiser takes long for is told apart before it is rendered."""
+    """Texts that take Python-Markdown or the sanitiser long are recognised before they are rendered."""
     assert not is_cheap_to_render(HOSTILE[name])
 
 
@@ -306,7 +306,7 @@ def test_what_may_be_slow_is_not_ordinary(name):
     ],
 )
 def test_real_articles_are_ordinary(body):
-    """Long news articles, tables and lists are ordinary."""
+    """Long news articles, tables and lists do not count as expensive."""
     assert is_cheap_to_render(body)
 
 
@@ -316,7 +316,7 @@ MARKS = st.sampled_from(["[", "]", "(", ")", "!", "*", "~", "~~", "_", "`", "```
 
 @given(st.lists(st.tuples(MARKS, st.integers(1, 400)), max_size=12), st.integers(1, 20))
 def test_whatever_comes_renders(parts, times):
-    """Any mixture of marks renders, to HTML with nothing relative or forbidden in it, or is rejected in a sentence."""
+    """Any mixture of markup renders to HTML without relative URLs or forbidden elements, or is rejected."""
     body = "".join(mark * count for mark, count in parts) * times
     try:
         rendered = html(body)
@@ -330,7 +330,7 @@ def test_whatever_comes_renders(parts, times):
 @settings(max_examples=2 * settings().max_examples)  # most marks need another mark to mean anything
 @given(st.lists(MARKS | st.text(max_size=8), max_size=40).map("".join))
 def test_plain_text_passes_unchanged(body):
-    """What is passed by without looking for inline marks comes out as if it had been looked at."""
+    """Text that is skipped in the search for inline markup renders as if it had been searched."""
     ours, theirs = python_markdown._converter(), python_markdown._converter()
     theirs.treeprocessors.register(InlineProcessor(theirs), "inline", 20)
     assert ours.convert(body) == theirs.convert(body)
@@ -350,7 +350,7 @@ VALUES = st.sampled_from(
 
 @given(st.lists(st.tuples(TAGS, VALUES), max_size=12))
 def test_rewriting_lets_nothing_through(parts):
-    """Whatever the HTML is, another run of the sanitiser with what feeds may show removes no tag and no attribute."""
+    """Sanitising HTML a second time removes no tag and no attribute."""
     fitted = html_module.sanitize("".join(tag.replace("{}", value) for tag, value in parts), BASE, "e1-")
     again = nh3.clean(
         fitted,
@@ -365,7 +365,7 @@ def test_rewriting_lets_nothing_through(parts):
 
 
 def tags(text):
-    """Return the opening tags of some HTML, however their characters are written."""
+    """Return the opening tags in some HTML, with character references resolved."""
     return set(map(unescape, re.findall(r"<[^/][^>]*>", text)))
 
 
@@ -423,7 +423,7 @@ HEAVY = {
 @pytest.mark.integration
 @pytest.mark.parametrize("name", HEAVY)
 def test_heavy_input_is_rendered_or_rejected(name):
-    """A megabyte of nesting or of one mark neither ends the process nor takes memory without bound."""
+    """A megabyte of nesting or of one character neither ends the process nor uses unlimited memory."""
     try:
         rendered = html(HEAVY[name][: 1 << 20])
     except ArticleError as refused:
@@ -454,14 +454,14 @@ def test_heavy_input_is_rendered_or_rejected(name):
     ids=["abbreviations", "references", "footnotes", "links", "pictures", "opened again", "long"],
 )
 def test_a_small_text_becomes_no_large_html(dialect, body):
-    """What is made of a text is at most ten times as long and 100,000 characters, whatever multiplies it."""
+    """The HTML of a text has at most ten times its length plus 100,000 characters, whatever multiplies it."""
     base = f"https://test.example/{'x' * 1_900}/"
     with pytest.raises(ArticleError, match=r"too large when it is rendered|nested too deep"):
         MarkdownRenderer(dialect).render(body, None, base, "e1-")
 
 
 def test_what_real_articles_need_is_allowed():
-    """A short text of links, with a long address, and a long one of code and tables, are rendered whole."""
+    """A short text of links to a long address, and a long text of code and tables, are rendered completely."""
     base = f"https://test.example/{'x' * 200}/"
     assert MarkdownRenderer().render("[a](b)\n" * 300, None, base, "e1-").html.count(base) == 300
     body = "| a | b |\n| - | - |\n" + "| `<` | &lt; [c](d) |\n" * 500 + "\n```html\n" + "<a>&</a>\n" * 8_000 + "```\n"
@@ -469,19 +469,19 @@ def test_what_real_articles_need_is_allowed():
 
 
 def test_formatting_that_every_paragraph_opens_again():
-    """Elements without others in them do not hide how much an HTML parser would open again in each paragraph."""
+    """Elements without children do not hide how many elements an HTML parser would reopen in each paragraph."""
     with pytest.raises(ArticleError, match="nested too deep"):
         html("<div>" + "<b>" * 150 + "<p>x</p>" * 2_000)
 
 
 def test_many_elements_that_are_not_nested():
-    """A list of a thousand links with text in bold is rendered whole."""
+    """A list of a thousand links with bold text is rendered completely."""
     rendered = html("- [**a** b](/c)\n" * 1_000)
     assert rendered.count("<li>") == rendered.count('<a href="https://test.example/c">') == 1_000
 
 
 def test_plain_text_is_the_last_resort():
-    """What can't be rendered is shown as it was typed."""
+    """A text that can't be rendered is shown as it was typed."""
     shown = plain_text_content("a <b>\n\nc", None)
     assert (shown.html, shown.summary) == ("<p>a &lt;b&gt;</p>\n<p>c</p>", "a <b>")
 
@@ -496,13 +496,13 @@ def test_plain_text_is_the_last_resort():
     ],
 )  # fmt: skip
 def test_a_formula_of_katex_is_shown_once(body, expected):
-    """Of a formula that KaTeX wrote as MathML and again for browsers, readers get the MathML."""
+    """A formula that KaTeX wrote as MathML and as HTML is published as MathML only."""
     assert content(body).html == expected
 
 
 @pytest.mark.parametrize("name", ["mit-Größe", "一", "a b".replace(" ", "."), "plain"])
 def test_footnotes_work_whatever_they_are_called(name):
-    """The link to a footnote and the link back lead to ids of the same text."""
+    """The link to a footnote and the link back use ids of the same article."""
     rendered = html(f"a[^{name}]\n\n[^{name}]: note")
     for href in re.findall(r'href="#([^"]+)"', rendered):
         assert f'id="{href}"' in rendered
@@ -517,12 +517,12 @@ def test_footnotes_work_whatever_they_are_called(name):
     ],
 )
 def test_titles_of_pictures_stay(body, expected):
-    """A picture in SVG, which no reader shows, leaves its title."""
+    """An SVG image is replaced by its title, because feed readers show no SVG."""
     assert html(f"x {body}").replace("x ", "", 1) == expected
 
 
 def test_ids_stay_unique_where_elements_are_opened_again():
-    """An element that a parser opens again around what follows a removed frame has its id once."""
+    """An element that a parser reopens around the text after a removed frame has its id only once."""
     rendered = html('<em id=a><object>x <div>y</div>\n\nz <b id=b>\n\n<object data="https://x.example/"></object>\n\nw')
     assert rendered.count('id="e1-a"') <= 1
     assert rendered.count('id="e1-b"') <= 1

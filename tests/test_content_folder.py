@@ -1,4 +1,4 @@
-"""The folder: a scan is the truth, a watch is a hint that comes soon."""
+"""The content folder: scans are complete, and watching gives early hints of changes."""
 
 import itertools
 import os
@@ -35,7 +35,7 @@ def put(root, *paths):
 
 
 def test_what_is_an_article(root):
-    """Markdown files at any depth; no hidden, temporary or Hugo list files, and nothing else."""
+    """Markdown files at any depth are found, without hidden, temporary or Hugo list files, and nothing else."""
     put(root, "a.md", "b/c.markdown", "b/d/index.md")
     put(
         root,
@@ -54,14 +54,14 @@ def test_what_is_an_article(root):
 
 
 def test_include_and_exclude(root):
-    """Patterns are gitignore's: with and without a slash, `**`, whole folders."""
+    """Patterns work as in gitignore: with and without a slash, with `**`, and for whole folders."""
     put(root, "a.md", "drafts/b.md", "x/drafts/c.md", "x/README.md", "posts/d.md")
     assert [f.path for f in folder(root, exclude=["drafts/", "README.md"]).scan()] == ["a.md", "posts/d.md"]
     assert [f.path for f in folder(root, include=["posts/**"]).scan()] == ["posts/d.md"]
 
 
 def test_what_can_not_be_an_article_says_why(root, tmp_path):
-    """Links that lead out, pipes, folders of that name, broken links and names that are not UTF-8 are named with a reason."""
+    """Links that lead out of the folder, pipes, broken links and invalid names are reported with a reason."""
     (tmp_path / "secret.md").write_text("x")
     (root / "out.md").symlink_to(tmp_path / "secret.md")
     (root / "broken.md").symlink_to("nowhere.md")
@@ -86,7 +86,7 @@ def test_what_can_not_be_an_article_says_why(root, tmp_path):
 
 
 def test_links_to_what_is_not_published(root, tmp_path):
-    """A symbolic link is an article only if what it leads to may be published: nothing hidden, excluded, secret or a draft's."""
+    """A symbolic link is an article only if its target may be published: not hidden, excluded, secret or a draft's."""
     put(root, ".git/config", "private/x.md", "_drafts/d.md", "a.secret.md", "settings.yaml", "post/index.md", "post/notes.txt", "post/part.md",
         "free.txt", "x/_index.md", "~$y.md")  # fmt: skip
     targets = {
@@ -107,7 +107,7 @@ def test_links_to_what_is_not_published(root, tmp_path):
 
 
 def test_folders_in_folders(root):
-    """However deep folders are nested, the scan comes back."""
+    """A scan of folders at any depth of nesting completes."""
     deep = root
     for _ in range(400):
         deep = deep / "d"
@@ -117,7 +117,7 @@ def test_folders_in_folders(root):
 
 
 def test_wrong_patterns(root):
-    """A pattern that can't be read is a mistake in the configuration."""
+    """An invalid pattern is a mistake in the configuration."""
     with pytest.raises(ConfigError, match=r"content\.exclude"):
         folder(root, exclude=["!"])
 
@@ -130,14 +130,14 @@ def test_a_folder_behind_a_link_is_a_folder(root, tmp_path):
 
 
 def test_a_folder_that_is_away(root):
-    """No folder is an error, never an empty list."""
+    """A missing folder is an error, never an empty list."""
     shutil.rmtree(root)
     with pytest.raises(ContentFolderMissing):
         list(folder(root).scan())
 
 
 def test_reading_what_is_being_written(root):
-    """A file that changed since the scan is left to the next one; one that went away can't be read."""
+    """A file that changed since the scan is left to the next scan; one that was removed can't be read."""
     put(root, "a.md", "b.md")
     look = folder(root)
     first, second = look.scan()
@@ -150,7 +150,7 @@ def test_reading_what_is_being_written(root):
 
 
 def test_what_is_expected_may_not_be_there(root):
-    """Files can be expected that went away, or are none: whoever reads them says so, and none stays open."""
+    """Files that were removed or replaced by something else are reported when they are read, and none stays open."""
     put(root, "a.md", "b.md", "c.md")
     os.mkfifo(root / "pipe.md")
     look = folder(root)
@@ -167,7 +167,7 @@ def test_what_is_expected_may_not_be_there(root):
 
 
 def test_what_is_in_memory_is_not_asked_for(root, monkeypatch):
-    """A disk is asked for files that it would have to be waited for, and not for those that were read a moment ago."""
+    """The system is asked to prefetch files that are not in the page cache, and no others."""
     put(root, *(f"{number:02d}.md" for number in range(60)))
     look = folder(root)
     found, asked = list(look.scan()), []
@@ -231,7 +231,7 @@ CHANGES = {  # one after the other
 
 
 class Watcher:
-    """A thread that watches a folder, and what it was told."""
+    """A thread that watches a folder, and the hints that it received."""
 
     def __init__(self, look, how):
         self._look = look
@@ -268,7 +268,7 @@ class Watcher:
 @pytest.mark.integration
 @pytest.mark.parametrize("how", ["events", "poll"])
 def test_every_change_is_hinted_at(root, how, monkeypatch):
-    """Whatever happens in the folder, a hint comes soon that covers it, and the scan after it sees what is there."""
+    """Every kind of change causes a hint that includes its path, and the next scan finds the change."""
     monkeypatch.setattr("feeds.content.watch._IDENTITY_CHECK_INTERVAL_MS", 50)
     monkeypatch.setattr("feeds.content.watch._SCAN_INTERVAL_S", 3600)  # seconds: no event may be missed
     monkeypatch.setattr("feeds.content.watch._POLL_INTERVAL_S", 0.05)
@@ -295,12 +295,12 @@ def test_every_change_is_hinted_at(root, how, monkeypatch):
 
 
 def above(path):
-    """Return a path and the folders that it is in."""
+    """Return a path and the folders that contain it."""
     return [path[:end] for end in range(1, len(path) + 1) if path[end : end + 1] in {"/", ""}]
 
 
 def test_the_usual_patterns_are_the_usual_files(root):
-    """What the default patterns want is told without them, and is the same."""
+    """The default patterns are checked without pathspec, with the same result."""
     put(root, "a.md", "B.MD", "c.markdown", "d/e.md", "f.md.txt", "g.Md", "h/.md", "[i].md")
     usual = folder(root, include=["**/*.md", "**/*.markdown"])
     spelled = folder(root, include=["**/*.md", "**/*.markdown"], exclude=["nothing/"])
@@ -313,7 +313,7 @@ TREES = st.recursive(st.none(), lambda inner: st.dictionaries(NAMES, inner, max_
 
 
 def plant(root, tree):
-    """Write a tree of files (None) and folders (what is in them)."""
+    """Write a tree of files (None) and folders (their contents)."""
     for name, inside in tree.items():
         if inside is None:
             (root / name).write_text("x")
@@ -324,7 +324,7 @@ def plant(root, tree):
 
 @given(st.dictionaries(NAMES, TREES, max_size=5), st.data())
 def test_a_scan_that_was_left_goes_on(tree, data):
-    """Wherever scans are left, what they gave together is what one alone gives, in the order of paths."""
+    """An interrupted and resumed scan finds the same files in the same order as an uninterrupted one."""
     with tempfile.TemporaryDirectory() as place:
         root = Path(place)
         plant(root, tree)
@@ -340,7 +340,7 @@ def test_a_scan_that_was_left_goes_on(tree, data):
 
 
 def test_a_scan_that_goes_on_lists_nothing_twice(root, monkeypatch):
-    """However often a scan of a large folder is left, its names are asked for once."""
+    """A scan of a large folder that is interrupted often lists its names only once."""
     put(root, *(f"{place}{number}.md" for place in ("", "x/", "y/") for number in range(20)))
     asked, scandir = [], os.scandir
     monkeypatch.setattr(os, "scandir", lambda path: asked.append(path) or scandir(path))
@@ -351,13 +351,13 @@ def test_a_scan_that_goes_on_lists_nothing_twice(root, monkeypatch):
 
 
 def become_link(place):
-    """Put a link that leads out of the folder in its place."""
+    """Replace the folder with a link that leads out of the content folder."""
     place.rename(place.parent.parent / "out")
     place.symlink_to(place.parent.parent / "out")
 
 
 def become_file(place):
-    """Put a file that is no article in its place."""
+    """Replace the folder with a file that is not an article."""
     shutil.rmtree(place)
     place.write_text("x")
 
@@ -365,7 +365,7 @@ def become_file(place):
 @pytest.mark.parametrize("become", [become_link, become_file])
 @pytest.mark.parametrize("gone", ["b", "c"])
 def test_what_is_no_folder_any_more_while_a_scan_is_left(root, gone, become):
-    """A folder in whose place is a link or a file since a scan was left is no folder; and no mistake."""
+    """A folder that was replaced by a link or a file after an interrupted scan is skipped without an error."""
     put(root, *(f"{place}/{number}.md" for place in "abc" for number in range(4)))
     look = folder(root)
     assert len([*itertools.islice(look.scan(), 6)]) == 6
@@ -378,7 +378,7 @@ def test_what_is_no_folder_any_more_while_a_scan_is_left(root, gone, become):
 
 @pytest.mark.parametrize("after", ["", "a/1.md"])
 def test_a_checkout_that_is_replaced_during_a_scan(root, tmp_path, after):
-    """Where the link to the folder leads to another one before a scan is over, nothing counts as gone with the first."""
+    """If the link to the folder changes its target during a scan, no file of the old target counts as deleted."""
     put(root, *(f"{place}/{number}.md" for place in "abc" for number in range(4)))
     (tmp_path / "current").symlink_to(root)
     look = folder(tmp_path / "current")
@@ -397,7 +397,7 @@ def test_a_checkout_that_is_replaced_during_a_scan(root, tmp_path, after):
 
 
 def test_a_path_is_an_article_only_if_a_scan_of_all_would_find_it(root):
-    """Asked for one path, as after a save, a scan keeps to what is included and excluded."""
+    """A scan of one path, as after a save, respects the include and exclude patterns."""
     put(root, "a.md", "b.md", "x/c.md", "y/c.md", "y/d.txt")
     for look in (folder(root, exclude=["b.md", "y/"]), folder(root, include=["a.md", "x/*.md"])):
         whole = [file.path for file in look.scan()]
@@ -408,7 +408,7 @@ def test_a_path_is_an_article_only_if_a_scan_of_all_would_find_it(root):
 
 @pytest.mark.parametrize("gone", ["b/2.md", "b", "c"])
 def test_what_goes_away_while_a_scan_is_left(root, gone):
-    """What went away since a scan was left, a file, the folder it was in or one to come, is not there, and no mistake."""
+    """A file or folder that was removed after an interrupted scan is not found, without an error."""
     put(root, *(f"{place}/{number}.md" for place in "abc" for number in range(4)))
     look = folder(root)
     first = [file.path for file in itertools.islice(look.scan(), 6)]
@@ -421,7 +421,7 @@ def test_what_goes_away_while_a_scan_is_left(root, gone):
 
 
 def test_a_file_that_goes_away_during_a_scan(root):
-    """A file that is removed after its folder was listed is not there; with its folder, the scan says so and ends."""
+    """A file removed after its folder was listed is not found; if its folder is removed too, the scan reports that."""
     put(root, "a/1.md", "a/2.md", "a/3.md")
     scan = folder(root).scan()
     assert next(scan).path == "a/1.md"
@@ -435,7 +435,7 @@ def test_a_file_that_goes_away_during_a_scan(root):
 
 
 def test_another_process_is_given_no_names(root):
-    """What is sent to each process that reads does not grow with the folder."""
+    """The data that is sent to each reading process does not grow with the folder."""
     put(root, "a.md")
     look = folder(root)
     small = len(pickle.dumps(look))
@@ -467,7 +467,7 @@ print([next(hints) for _ in range(4)])
     ],
 )
 def test_no_watches_left(tmp_path, call, error, limit):
-    """Where the system can watch no more folders, one sentence names its limit, and the folder is polled."""
+    """If the system can watch no more folders, one sentence names its limit, and the folder is polled."""
     injected = ["strace", "-f", "-qq", "-o", "/dev/null", "-e", f"trace={call}", "-e", f"inject={call}:error={error}"]
     command = [*injected, sys.executable, "-c", WATCHING, str(tmp_path)]
     done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=120)

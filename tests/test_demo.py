@@ -1,4 +1,4 @@
-"""The demo site and the sample: what a newcomer sees first is right in every document."""
+"""The demo site and the sample article are correct in every document."""
 
 import json
 import shutil
@@ -35,7 +35,7 @@ The figures are published every month. A spokesman declined to name the ships.
 
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory):
-    """Yield the demo site, published in a folder of its own, with its documents; tests do not modify it."""
+    """Yield the demo site, published in its own folder, with its documents; tests do not modify it."""
     site = Site(tmp_path_factory.mktemp("demo"))
     shutil.copytree(REPOSITORY / "content", site.content, dirs_exist_ok=True)
     shutil.copy(REPOSITORY / "config.yaml", site.root)
@@ -49,7 +49,7 @@ def demo(tmp_path_factory):
 
 
 def test_the_demo_has_nothing_to_complain_of(demo):
-    """Ten articles are published; the draft and the one that is scheduled far ahead are not; nothing is refused."""
+    """Ten articles are published; the draft and the scheduled article are not; nothing is rejected."""
     assert (demo.outcome.articles, demo.outcome.rejected, demo.outcome.warnings) == (10, (), ())
     everything = b"".join(demo.rendered.values())
     assert b"Sardine" not in everything
@@ -59,7 +59,7 @@ def test_the_demo_has_nothing_to_complain_of(demo):
 
 
 def test_every_document_of_the_demo_is_valid(demo):
-    """Atom by RFC 4287's schema, JSON Feed by its own, RSS by the rules of feed validators: not one fault."""
+    """The documents follow the schemas of Atom and JSON Feed, and the rules of RSS validators, without a violation."""
     documents = demo.rendered
     assert len(documents) > 80
     base = demo.config.site_model.feeds_url
@@ -70,7 +70,7 @@ def test_every_document_of_the_demo_is_valid(demo):
 
 
 def test_foreign_parsers_read_the_same_facts_from_all_three(demo):
-    """Feedparser from RSS and Atom, and a JSON reader, give equal entries: ids, links, dates, names, texts, files."""
+    """feedparser and a JSON parser get equal entries from all formats: ids, links, dates, names, texts and files."""
     documents = demo.rendered
     for folder in {path.rpartition("/")[0] for path in documents}:
         rss, atom, jsonfeed = (read_entries(name, documents[f"{folder}/{name}"]) for name in FILES)
@@ -81,7 +81,7 @@ def test_foreign_parsers_read_the_same_facts_from_all_three(demo):
 
 
 def test_the_demo_shows_the_dialects(demo):
-    """YAML, TOML, JSON, Jekyll's file name, a bundle, an image, several authors, a podcast, another language."""
+    """The articles cover YAML, TOML, JSON, Jekyll's names, bundles, images, several authors, podcasts, languages."""
     items = {item["title"]: item for item in json.loads(demo.rendered["/feed.json"])["items"]}
     assert items["Library Reopens After Eight Months"]["authors"][0]["name"] == "Inês Fontoura"
     assert items["Council Votes 7–6 to Repair the South Quay"]["date_published"] == "2026-06-30T18:45:00+01:00"
@@ -97,7 +97,7 @@ def test_the_demo_shows_the_dialects(demo):
 
 
 def test_a_news_article_is_right_in_every_format(site):
-    """The shape that news sites write: a real list, one category, nine tags in order, the date as each format has it."""
+    """The sample has the form that news sites use: a list, one category, nine tags in order, and correct dates."""
     site.write("news/a.md", NEWS)
     site.publish()
     documents = site.documents()

@@ -1,4 +1,4 @@
-"""The files in deploy/, each verified by its own tool, or run for real."""
+"""The files in deploy/: each is checked by its own tool, or run."""
 
 import contextlib
 import hashlib
@@ -32,7 +32,7 @@ PROGRAM = Path(sys.executable).with_name("feeds")
 
 @pytest.mark.needs("systemd-analyze")
 def test_the_units_are_what_systemd_takes(tmp_path):
-    """Systemd finds nothing to say of the units, and rates the service as well protected, also where it may pull."""
+    """systemd reports no problem of the units, and rates the services as well protected, also with the drop-in."""
     names = ["feeds.service", "feeds-build.service", "feeds-build.timer"]
     for name in names:
         text = (DEPLOY / name).read_text("utf-8").replace("/opt/feeds/bin/feeds", "/bin/true")
@@ -53,11 +53,11 @@ def test_the_units_are_what_systemd_takes(tmp_path):
 
 @pytest.mark.unmeasured
 def test_a_deployed_server(site, serve, tmp_path, monkeypatch):
-    """One server, deployed as the files in deploy/ do it, does what systemd, Docker and git-sync rely on.
+    """A server that is deployed with these files does what systemd, Docker and git-sync rely on.
 
-    It tells systemd when it is ready, what it serves and that it ends (sd_notify); the image's health check succeeds
-    beside it and fails without it; with the catalog elsewhere nothing is written into the site's folder; and a checkout
-    that git-sync shows by replacing a symbolic link, deleting the old one, is published.
+    It notifies systemd of readiness, state and end (sd_notify). The image's health check succeeds with the server, and
+    fails without it. With the catalog elsewhere, nothing is written into the site's folder. When git-sync replaces its
+    symbolic link and deletes the old checkout, the new one is published.
     """
     state = tmp_path / "state"
     state.mkdir()
@@ -97,7 +97,7 @@ def test_a_deployed_server(site, serve, tmp_path, monkeypatch):
 
 @pytest.mark.integration
 def test_the_crontab(site):
-    """Its times are times, and its command, run as cron does by sh, builds the site and says nothing."""
+    """The crontab's times are valid, and its command, run by sh as cron does, builds the site and prints nothing."""
     lines = [line for line in (DEPLOY / "crontab").read_text("utf-8").splitlines() if line and not line.startswith("#")]
     variables, (job,) = [line for line in lines if "=" in line.split()[0]], [line for line in lines if line[0] == "*"]
     assert {line.partition("=")[0] for line in variables} == {"MAILTO", "PATH"}
@@ -115,13 +115,13 @@ def test_the_crontab(site):
 
 
 def instructions(text):
-    """Give a Dockerfile's instructions as (name, rest)."""
+    """Yield the instructions of a Dockerfile as (name, rest)."""
     joined = re.sub(r"\\\n\s*", " ", re.sub(r"^#.*\n", "", text, flags=re.MULTILINE))
     return [tuple(line.split(None, 1)) for line in joined.splitlines() if line.strip()]
 
 
 def test_the_image():
-    """What it copies is there and not ignored; nobody is root, Ctrl-C reaches feeds, and its health is looked at."""
+    """All copied files exist and are not ignored; no process is root, Ctrl-C reaches feeds, and health is checked."""
     found = instructions((DEPLOY / "Dockerfile").read_text("utf-8"))
     known = {
         "FROM",
@@ -153,7 +153,7 @@ def test_the_image():
 
 
 def test_the_compose_file():
-    """It locks the container up: read-only, without rights, with the site read-only and the state in a volume."""
+    """The container is read-only and has no capabilities; the site is read-only, and the state is in a volume."""
     (service,) = yaml.safe_load((DEPLOY / "compose.yaml").read_text("utf-8"))["services"].values()
     assert service["read_only"] is True
     assert service["cap_drop"] == ["ALL"]
@@ -164,7 +164,7 @@ def test_the_compose_file():
 
 @contextlib.contextmanager
 def caddy(folder, behind):
-    """Run a real Caddy with the Caddyfile in front of a server."""
+    """Run Caddy with the Caddyfile in front of a server."""
     text = (DEPLOY / "Caddyfile").read_text("utf-8")
     port = free_port()
     text = text.replace("feeds.example.org {", f"http://:{port} {{").replace(
@@ -192,7 +192,7 @@ def caddy(folder, behind):
 
 @pytest.mark.needs("caddy")
 def test_caddy_in_front(site, serve, tmp_path):
-    """A real Caddy takes the Caddyfile, and passes validators, encodings and the webhook's calls on as they are."""
+    """Caddy accepts the Caddyfile, and passes on validators, encodings and webhook calls unchanged."""
     site.configure(server={"client_header": "X-Real-IP"}, schedule={"webhook": "a-secret-of-the-owner"})
     site.article("a.md", title="a")
     behind = serve(site)
@@ -217,9 +217,9 @@ def test_caddy_in_front(site, serve, tmp_path):
 @pytest.mark.needs("caddy")
 @pytest.mark.parametrize("server", ["granian", "wsgiref"])
 def test_the_client_is_known_behind_caddy(site, serve, tmp_path, server):
-    """The address that is limited is the one that Caddy saw, whatever a client says of itself, in either spelling.
+    """The rate limit applies to the address that Caddy saw, whatever headers a client sends, in either spelling.
 
-    Also before a WSGI server that takes X_Real_IP for X-Real-IP.
+    This also holds for a WSGI server that mistakes X_Real_IP for X-Real-IP.
     """
     site.configure(server={"client_header": "X-Real-IP", "limit": 20})
     site.article("a.md", title="a")
@@ -245,7 +245,7 @@ make_server("127.0.0.1", int(sys.argv[1]), create_app()).serve_forever()
 
 
 def test_the_workflow(site):
-    """It is a workflow; its steps that run `feeds` succeed or fail on a site as they should, by the command's exit code."""
+    """The workflow is valid, and its steps that run `feeds` succeed or fail according to the exit code."""
     workflow = yaml.safe_load((DEPLOY / "github-actions.yml").read_text("utf-8"))
     assert workflow[True]["schedule"]  # YAML 1.1 takes `on` for true, as GitHub does not
     CronTrigger.from_crontab(workflow[True]["schedule"][0]["cron"])
@@ -290,7 +290,7 @@ WORKFLOWS = [DEPLOY / "github-actions.yml", *sorted((REPOSITORY / ".github" / "w
 
 @pytest.mark.parametrize("file", WORKFLOWS, ids=lambda file: file.name)
 def test_workflows_are_bounded_and_fixed(file):
-    """Every job of a workflow ends within an hour, has no more rights than it names, and runs actions of fixed commits."""
+    """Each job of a workflow has a time limit of an hour, only the permissions that it names, and pinned actions."""
     text = file.read_text("utf-8")
     workflow = yaml.safe_load(text)
     assert "permissions" in workflow
@@ -304,7 +304,7 @@ def test_workflows_are_bounded_and_fixed(file):
 
 
 def test_images_are_fixed():
-    """Base images and those of other programs are named by digests; how the one that is not gets one is said beside it."""
+    """Images are pinned by digests; for the one that is not, a comment explains how to pin it."""
     dockerfile = (DEPLOY / "Dockerfile").read_text("utf-8")
     images = [rest.split()[0] for name, rest in instructions(dockerfile) if name == "FROM"]
     services = yaml.safe_load(CLUSTER.read_text("utf-8"))["services"]
@@ -318,7 +318,7 @@ def test_images_are_fixed():
 
 
 def test_memory_and_tasks_are_limited():
-    """Whatever runs feeds limits its memory and its processes, so that it can't take a machine down."""
+    """Everything that runs feeds limits its memory and its processes."""
     for name in ("feeds.service", "feeds-build.service"):
         unit = dict(re.findall(r"^(\w+)=(.*)$", (DEPLOY / name).read_text("utf-8"), flags=re.MULTILINE))
         assert {"MemoryMax", "TasksMax"} <= unit.keys()
@@ -330,7 +330,7 @@ def test_memory_and_tasks_are_limited():
 
 
 def test_pods_reach_only_what_they_need():
-    """Pods may ask name servers and the database, publishers the repository too, and nobody else."""
+    """Pods may connect only to name servers and the database, and publishers also to the repository."""
     allowed = {}
     for one in manifests("networkpolicy.yaml"):
         assert "Egress" in one["spec"]["policyTypes"]
@@ -340,13 +340,13 @@ def test_pods_reach_only_what_they_need():
 
 
 def manifests(*names):
-    """Give the objects in deploy/kubernetes, or in some of its files."""
+    """Yield the objects in deploy/kubernetes, or in some of its files."""
     files = [KUBERNETES / name for name in names] or sorted(KUBERNETES.glob("*.yaml"))
     return [one for file in files for one in yaml.safe_load_all(file.read_text("utf-8"))]
 
 
 def test_the_manifests_are_what_kubernetes_takes():
-    """Each is valid against the schemas of an old and a new Kubernetes, and what the kustomization names is all there is."""
+    """The manifests are valid for an old and a new Kubernetes, and the kustomization lists all of them."""
     for one in manifests():
         assert "namespace" not in one.get("metadata", {})
         if one["kind"] not in {"Kustomization", "PodMonitor"}:  # which are no part of Kubernetes itself
@@ -363,7 +363,7 @@ def test_the_manifests_are_what_kubernetes_takes():
 
 @pytest.mark.needs("kubectl")
 def test_kustomize_builds_them():
-    """Kubectl puts them together, with the image that the kustomization names."""
+    """kubectl builds the kustomization, with the image that it names."""
     done = subprocess.run(["kubectl", "kustomize", str(KUBERNETES)], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     pods = [one["spec"]["template"]["spec"] for one in yaml.safe_load_all(done.stdout) if one["kind"] == "Deployment"]
@@ -373,13 +373,13 @@ def test_kustomize_builds_them():
 
 
 def pods():
-    """Give the pods of the deployments, by component."""
+    """Return the pods of the deployments, by component."""
     found = [one for one in manifests("publisher.yaml", "web.yaml") if one["kind"] == "Deployment"]
     return {one["metadata"]["labels"]["app.kubernetes.io/component"]: one["spec"]["template"]["spec"] for one in found}
 
 
 def test_the_manifests_know_each_other():
-    """Labels, names, ports and volumes that one names are there in another; nothing is root or may write its image."""
+    """Labels, names, ports and volumes that manifests refer to exist; no pod is root or may write its image."""
     every = manifests()
     labels = [one["spec"]["template"]["metadata"]["labels"] for one in every if one["kind"] == "Deployment"]
     selectors = [
@@ -427,7 +427,7 @@ def test_the_manifests_know_each_other():
 
 
 def config_of_the_manifests(folder):
-    """Load the ConfigMap's config.yaml, with what the Secret says; gives both."""
+    """Return the configuration in the ConfigMap, with the values of the Secret, and both objects."""
     (file,) = [one["data"] for one in manifests("configmap.yaml")]
     (folder / "config.yaml").write_text(file["config.yaml"])
     (secret,) = [one["stringData"] for one in manifests("secret.yaml")]
@@ -435,7 +435,7 @@ def config_of_the_manifests(folder):
 
 
 def test_the_manifests_are_about_this_program(tmp_path):
-    """Its command lines, keys, variables, ports and folders are what `feeds` takes, listens on, reads and writes."""
+    """The command lines, keys, variables, ports and folders in the manifests are those that `feeds` uses."""
     settings, secret = config_of_the_manifests(tmp_path)
     assert settings.state == secret["FEEDS__STATE"]
     roles = []
@@ -460,7 +460,7 @@ def test_the_manifests_are_about_this_program(tmp_path):
 
 
 def test_probes_and_metrics_of_the_manifests(site, tmp_path, postgres, monkeypatch):
-    """A replica without anything to serve lives, is not ready, and is when there is; it counts what scaling goes by."""
+    """A replica without content is alive but not ready; with content it is ready, and exports the scaling metric."""
     web = pods()["web"]["containers"][0]
     config_of_the_manifests(tmp_path)
     metrics = free_port()
@@ -494,7 +494,7 @@ CLUSTER = DEPLOY / "compose.cluster.yaml"
 
 
 def test_the_cluster_compose_file():
-    """Its services are locked up and of fixed versions, its files are there, and the database is the one that is meant."""
+    """The services of the compose file are restricted and pinned, its files exist, and it uses its own database."""
     services = yaml.safe_load(CLUSTER.read_text("utf-8"))["services"]
     assert {name: service.get("deploy", {}).get("replicas", 1) for name, service in services.items()} == {
         "database": 1, "publisher": 2, "web": 3, "nginx": 1,
@@ -522,7 +522,7 @@ def test_the_cluster_compose_file():
 
 
 def balancer(root, nodes):
-    """Start nginx with the shipped configuration before some nodes, where it stands for Docker's names and folders."""
+    """Run nginx with the configuration in deploy/ in front of nodes that replace Docker's names and folders."""
     root.mkdir()
     text = (DEPLOY / "nginx.cluster.conf").read_text("utf-8").replace("/tmp/", f"{root}/")
     front = Server.__new__(Server)
@@ -546,7 +546,7 @@ def balancer(root, nodes):
 
 
 def polled(front):
-    """Return the titles in each of twelve answers to polls; None for an error, as while a document is rendered."""
+    """Return the titles in each of twelve responses to polls; None for an error, as while a document is rendered."""
     answers = [front.get("/feed.json") for _ in range(12)]
     return [
         [item["title"] for item in json.loads(answer.body)["items"]] if answer.status == 200 else None
@@ -555,16 +555,16 @@ def polled(front):
 
 
 def refuses(port):
-    """Return whether nobody listens on a port."""
+    """Return whether nothing listens on a port."""
     with socket.socket() as probe:
         return probe.connect_ex(("127.0.0.1", port)) != 0
 
 
 @pytest.mark.needs("nginx")
 def test_the_cluster(site, postgres, tmp_path, monkeypatch):
-    """What compose.cluster.yaml starts, with its command lines and settings, publishes, and polls go on without a replica.
+    """The commands and settings of compose.cluster.yaml publish, and polls succeed when a replica fails.
 
-    One publisher and two web replicas of it: that publishers stand by for each other is tested in test_roles.
+    This test starts one publisher and two web replicas; test_roles tests publishers that stand by.
     """
     services = yaml.safe_load(CLUSTER.read_text("utf-8"))["services"]
     image = dict(re.findall(r"(FEEDS__\w+)=(\S+)", (DEPLOY / "Dockerfile").read_text("utf-8")))

@@ -37,7 +37,7 @@ from feeds.core.parse import embeds, html
     ],
 )
 def test_frames(src, page, text):
-    """The link of a frame leads to the page about what it shows, and says what that is."""
+    """An embedded frame becomes a link to the page of its content, with a text that names it."""
     assert embeds.link_to_embed(src) == f'<a href="{page}">{text}</a>'
     assert embeds.link_to_embed(src, "My <title>") == f'<a href="{page}">My &lt;title&gt;</a>'
 
@@ -52,20 +52,20 @@ def test_frames(src, page, text):
     ],
 )
 def test_scripts(script, page):
-    """A script that embeds something known is a paragraph with a link to it."""
+    """A known embedding script becomes a paragraph with a link to its content."""
     assert f'<p><a href="{page}">' in embeds.replace_scripts(f"<p>a</p>{script}")
 
 
 @pytest.mark.parametrize("address", ["https%3A//%5B", "javascript%3Aalert(1)", "https%3A//a b", "%"])
 def test_an_address_within_an_address_is_checked(address):
-    """What a player is given for an address is linked only if it is one."""
+    """The address in a player's parameters is linked only if it is a URL."""
     src = f"https://w.soundcloud.com/player/?url={address}"
     assert embeds.link_to_embed(src).startswith('<a href="https://w.soundcloud.com/')
     assert "<a" not in embeds.replace_scripts(f'<script src="{src}"></script>')
 
 
 def test_other_scripts_stay_for_the_sanitiser():
-    """A script that is not known is not made a link; the sanitiser removes it."""
+    """An unknown script gets no link; the sanitiser removes it."""
     script = '<script src="https://x.example/a.js"></script>'
     assert embeds.replace_scripts(script) == script
     assert embeds.link_to_embed("javascript:alert(1)//www.youtube.com/embed/x").count("youtube.com/watch") == 0
@@ -81,5 +81,5 @@ def test_other_scripts_stay_for_the_sanitiser():
     ],
 )  # fmt: skip
 def test_components(component, link):
-    """A web component that stands for a player is a link to the video."""
+    """A web component for a video player becomes a link to the video."""
     assert html.sanitize(f"<p>a {component} b</p>", "https://x.example/", "") == f"<p>a {link} b</p>"

@@ -1,4 +1,4 @@
-"""The static tree: whole files or none, only what changed, and nothing of anybody else's."""
+"""The export to a folder: complete files or none, only changed files are written, and foreign files are kept."""
 
 import contextlib
 import gzip
@@ -28,7 +28,7 @@ from feeds.export import MANIFEST, FolderTarget, host_files
 
 
 def test_only_what_differs_is_written(tmp_path):
-    """A file with the same bytes keeps its time; one with others is replaced."""
+    """A file with the same bytes keeps its modification time; one with other bytes is replaced."""
     tree = FolderTarget(tmp_path)
     assert tree.write("/a/rss.xml", b"1", "d1")
     before = (tmp_path / "a/rss.xml").stat().st_mtime_ns
@@ -40,7 +40,7 @@ def test_only_what_differs_is_written(tmp_path):
 
 
 def test_the_manifest_says_what_each_file_shows(tmp_path):
-    """The next run knows which files show what they should, and that one was removed."""
+    """The next run recognises files that are current, and files that were removed."""
     tree = FolderTarget(tmp_path)
     tree.write("/a.xml", b"1", "d1")
     tree.finish_export(["/a.xml"])
@@ -52,7 +52,7 @@ def test_the_manifest_says_what_each_file_shows(tmp_path):
 
 
 def test_what_is_no_longer_published_goes_and_nothing_else(tmp_path):
-    """Our stale files and the folders that they leave empty are removed; what others put there stays."""
+    """Stale exported files and the folders that become empty are removed; files of others stay."""
     tree = FolderTarget(tmp_path)
     tree.write("/tag/a/rss.xml", b"1", "d")
     tree.write("/tag/b/rss.xml", b"1", "d")
@@ -64,7 +64,7 @@ def test_what_is_no_longer_published_goes_and_nothing_else(tmp_path):
 
 
 def test_a_run_that_is_cut_short_leaves_nothing_for_ever(tmp_path):
-    """Files that a run wrote before it was ended are known to the next one, which removes what is not published."""
+    """A run after an interrupted one knows the files that it wrote, and removes those that are not published."""
     tree = FolderTarget(tmp_path)
     tree.begin_export(["/tag/a/rss.xml", "/tag/b/rss.xml"], [])
     tree.write("/tag/a/rss.xml", b"1", "d")
@@ -78,13 +78,13 @@ def test_a_run_that_is_cut_short_leaves_nothing_for_ever(tmp_path):
     ["", "[]", '{"/../../etc/passwd": "x"}', '{"etc": "x"}', '{"/a": 1}', '{"/a\\u0000b": "x"}', "[" * 100_000, "\xff"],
 )
 def test_a_manifest_of_somebody_else_is_not_believed(tmp_path, manifest):
-    """A broken or hostile manifest can make us remove nothing."""
+    """A damaged or hostile manifest causes no removal of files."""
     (tmp_path / MANIFEST).write_text(manifest)
     assert FolderTarget(tmp_path).finish_export([]) == []
 
 
 def test_no_temporary_file_is_left_behind(tmp_path):
-    """A file that can't be replaced is said in a sentence; nothing of the attempt stays."""
+    """A file that can't be replaced is reported in a sentence, and no temporary file remains."""
     (tmp_path / "a.xml").mkdir()
     (tmp_path / "a.xml" / "theirs").write_text("x")
     with pytest.raises(FeedsError, match=r"a\.xml: can't be written"):
@@ -93,7 +93,7 @@ def test_no_temporary_file_is_left_behind(tmp_path):
 
 
 def test_nothing_is_written_through_a_link(tmp_path):
-    """A symbolic link in the place of a folder or a file of the tree is not followed: what it leads to stays as it is."""
+    """A symbolic link in place of a folder or file of the export is not followed, and its target stays unchanged."""
     outside, root = tmp_path / "outside", tmp_path / "tree"
     outside.mkdir()
     root.mkdir()
@@ -112,7 +112,7 @@ def test_nothing_is_written_through_a_link(tmp_path):
 
 
 def test_a_forged_manifest_removes_nothing_behind_a_link(tmp_path):
-    """Whatever a manifest names, a run removes nothing through a symbolic link in the tree, nor what is unfinished there."""
+    """Whatever a manifest lists, a run removes nothing behind a symbolic link, not even unfinished files."""
     outside, root = tmp_path / "outside", tmp_path / "tree"
     (outside / "deep").mkdir(parents=True)
     root.mkdir()
@@ -132,7 +132,7 @@ def test_a_forged_manifest_removes_nothing_behind_a_link(tmp_path):
 
 
 def test_a_build_leaves_what_is_behind_a_link_alone(site, tmp_path):
-    """A folder of the tree that was replaced by a symbolic link is reported, and everything else is written."""
+    """A folder that was replaced by a symbolic link is reported, and everything else is written."""
     site.article("a.md", title="a", category="x")
     assert site.run("build").returncode == 0
     public = site.root / "public"
@@ -142,13 +142,13 @@ def test_a_build_leaves_what_is_behind_a_link_alone(site, tmp_path):
     site.article("b.md", title="b", category="x")
     done = site.run("build")
     assert done.returncode == 0
-    assert "/category/x/rss.xml: exists and was not written by feeds" in done.stderr
+    assert "/category/x/rss.xml: not written, because the existing file is not from feeds" in done.stderr
     assert {file: file.read_bytes() for file in (tmp_path / "theirs").rglob("*") if file.is_file()} == before
     assert b"<title>b</title>" in (public / "rss.xml").read_bytes()
 
 
 def test_a_tree_behind_a_link(site, tmp_path):
-    """The folder that is exported to may itself be a symbolic link."""
+    """The export folder itself may be a symbolic link."""
     (tmp_path / "disk").mkdir()
     (site.root / "public").symlink_to(tmp_path / "disk")
     site.article("a.md", title="a")
@@ -158,7 +158,7 @@ def test_a_tree_behind_a_link(site, tmp_path):
 
 @pytest.mark.parametrize(("old", "new"), [("/x.html", "/x.html/y/"), ("/x.html/y/", "/x.html"), ("/x.html/y/", "/x")])
 def test_a_file_becomes_a_folder(site, old, new):
-    """An article whose new address needs a folder where its old file is, or the reverse, is written in one build."""
+    """An article whose new address needs a folder in place of its old file, or the reverse, is written in one build."""
     site.configure(site={"pages": True})
     for link in (old, new, old):
         site.article("a.md", f"At {link}.", title="a", link=link)
@@ -223,7 +223,7 @@ def test_an_export_leads_to_no_archive_that_is_not_exported(site):
 
 
 def test_precompressed_documents(site):
-    """Beside each document lies what is compressed of it; both go when it goes, and come back if one is missing."""
+    """Compressed copies are beside each document, disappear with it, and are restored if one is missing."""
     site.configure(export={"precompressed": ["gzip", "br", "zstd"]}, feeds={"aliases": {"/old.xml": "/rss.xml"}})
     for name in ("a", "b"):
         site.article(f"{name}.md", title=name, tags=[name])
@@ -248,7 +248,7 @@ def test_precompressed_documents(site):
 
 
 def test_files_for_hosts(site):
-    """Hosts are told of types and caching in their own files, which come and go with the setting; foreign ones stay."""
+    """Files for hosts set types and caching, appear and disappear with the setting, and foreign ones stay."""
     site.configure(export={"hosts": ["cloudflare", "netlify", "apache", "nginx"]},
                    feeds={"aliases": {"/blog/index.xml": "/rss.xml"}})  # fmt: skip
     site.article("a.md", title="a")
@@ -267,12 +267,12 @@ def test_files_for_hosts(site):
     site.configure(export={"hosts": ["netlify"]})
     done = site.run("build")
     assert done.returncode == 0
-    assert "_headers: exists and was not written by feeds; it is left alone" in done.stderr
+    assert "_headers: not written, because the existing file is not from feeds" in done.stderr
     assert (public / "_headers").read_text() == "mine"
 
 
 def test_each_host_compares_paths_as_it_does():
-    """Apache is told of an alias by its whole path, decoded; Cloudflare of a hundred rules at most, the site's first."""
+    """Apache matches an alias by its whole decoded path; Cloudflare gets at most 100 rules, the site's own first."""
     site = Site("T", "https://t.example", "https://t.example", "t.example")
     aliases = {"/index.xml": "/rss.xml", "/blog/index.xml": "/atom.xml", "/tags/l'été $1/index.xml": "/tag/x/rss.xml"}
     made = host_files.render_host_files(site, ["apache", "netlify"], aliases)
@@ -306,7 +306,7 @@ def test_each_host_compares_paths_as_it_does():
 
 
 def test_a_host_is_told_what_browsers_may_do(site, app):
-    """Pages and active files of an export are sent with the policies of `feeds serve`; a foreign site's pages are not."""
+    """Exported pages and active files get the policies of `feeds serve`; pages of another site do not."""
     site.configure(site={"pages": True}, export={"hosts": ["netlify", "apache"]})
     site.article("a/index.md", "![](x.svg) ![](p.png)", title="a")
     for name in ("x.svg", "p.png", "p.pdf"):
@@ -332,7 +332,7 @@ def test_a_host_is_told_what_browsers_may_do(site, app):
 
 
 def test_exported_pages_carry_their_policy(site, app):
-    """Every page has the policy in its head, before anything is loaded, as far as that can be said there."""
+    """Every page has the policy in its head before any resource, as far as a meta element can express it."""
     site.configure(site={"pages": True})
     site.article("a.md", title="a", tags=["t"])
     assert site.run("build").returncode == 0
@@ -345,7 +345,7 @@ def test_exported_pages_carry_their_policy(site, app):
 
 
 def test_pages_are_exported_anew_when_their_look_changes(site, monkeypatch):
-    """A version of the program with other templates, or another policy, writes every page anew, and nothing else."""
+    """A program version with other templates, or another policy, writes every page again, and nothing else."""
     site.configure(site={"pages": True})
     site.article("a.md", title="a")
     assert site.run("build").returncode == 0
@@ -362,7 +362,7 @@ def test_pages_are_exported_anew_when_their_look_changes(site, monkeypatch):
 
 
 def test_a_host_says_what_serve_says(site, app):
-    """A static host is told the same caching as `feeds serve` has in its responses."""
+    """A static host gets the same caching headers as those in the responses of `feeds serve`."""
     site.article("a.md", title="a")
     site.publish()
     answer = app(site).get("/rss.xml")
@@ -376,7 +376,7 @@ def test_a_host_says_what_serve_says(site, app):
 
 @contextlib.contextmanager
 def exported(site, tmp_path):
-    """Serve an export with nginx; yield what asks it."""
+    """Serve an export with nginx; yield a function that sends requests."""
     public, port = site.root / "public", free_port()
     user = "user root;" if os.geteuid() == 0 else ""
     temporary = "".join(
@@ -415,7 +415,7 @@ def exported(site, tmp_path):
 
 @pytest.mark.needs("nginx")
 def test_an_export_behind_nginx(site, tmp_path):
-    """With the snippet that is exported, a real nginx sends each document with its type, compressed and with CORS."""
+    """With the exported snippet, nginx sends each document with its type, compressed, and with CORS headers."""
     site.configure(
         export={"hosts": ["nginx"], "precompressed": ["gzip"]},
         feeds={"aliases": {"/index.xml": "/atom.xml", "/tags/caf%C3%A9/index.xml": "/rss.xml",
@@ -437,7 +437,7 @@ def test_an_export_behind_nginx(site, tmp_path):
 
 @pytest.mark.needs("nginx")
 def test_exported_pages_behind_nginx(site, app, tmp_path):
-    """Nginx sends the pages and files of an export with the same policies as `feeds serve`."""
+    """nginx sends exported pages and files with the same policies as `feeds serve`."""
     site.configure(site={"pages": True}, export={"hosts": ["nginx"]})
     site.article("a/index.md", "![](x.svg) ![](p.png)", title="a")
     site.article("b.md", title="b", link="/b.txt")
@@ -458,7 +458,7 @@ def test_exported_pages_behind_nginx(site, app, tmp_path):
 
 
 def test_what_somebody_else_wrote_over_is_mended(site):
-    """A file of ours that was written over by somebody else is ours again after the next build, at its own cost only."""
+    """An exported file that another program overwrote is restored by the next build, which writes only this file."""
     site.article("a.md", title="a")
     assert site.run("build").returncode == 0
     public = site.root / "public"
@@ -471,7 +471,7 @@ def test_what_somebody_else_wrote_over_is_mended(site):
 
 
 def test_a_manifest_of_an_earlier_version(site):
-    """A manifest that holds digests alone is read: nothing is written anew but the manifest, and what is gone goes."""
+    """A manifest of an older format, with only digests, is understood: only the manifest is written again."""
     site.article("a.md", title="a", category="x")
     assert site.run("build").returncode == 0
     public = site.root / "public"
@@ -485,7 +485,7 @@ def test_a_manifest_of_an_earlier_version(site):
 
 @pytest.mark.parametrize("name", ["/\\ud800", "/", "//", "/a//b", "/./a", f"/{'x' * 300}"])
 def test_a_manifest_that_names_what_no_file_can_be(site, name):
-    """A manifest with a name that no file can have is not believed, and the next build is right."""
+    """A manifest with an impossible file name is ignored, and the next build is correct."""
     site.article("a.md", title="a")
     assert site.run("build").returncode == 0
     (site.root / "public" / MANIFEST).write_text(f'{{"{name}": ["x", 1, 2]}}')
@@ -495,7 +495,7 @@ def test_a_manifest_that_names_what_no_file_can_be(site, name):
 
 @pytest.mark.skipif(not Path("/proc/self/mem").exists(), reason="of Linux")
 def test_a_file_that_can_not_be_read_is_no_failure_of_the_export(tmp_path):
-    """An error while the source of a copy is read is raised as such, and leaves nothing in the tree."""
+    """An error while the source of a copy is read is raised, and leaves no file in the export."""
     unreadable = Path("/proc/self/mem")  # opens, and reading its beginning fails with EIO
     with pytest.raises(OSError, match="Input/output error"):
         FolderTarget(tmp_path).copy("/a/x.png", unreadable, "digest")
@@ -503,7 +503,7 @@ def test_a_file_that_can_not_be_read_is_no_failure_of_the_export(tmp_path):
 
 
 def test_accepting_beside_a_server(site):
-    """--no-export regenerates and writes no file: what the guard has stopped is accepted where `feeds serve` gives out."""
+    """--no-export publishes without writing files, also changes that the guard stopped, for `feeds serve`."""
     for number in range(6):
         site.article(f"{number}.md", title=str(number))
     assert site.run("build", "--no-export").returncode == 0
@@ -518,7 +518,7 @@ def test_accepting_beside_a_server(site):
 
 @pytest.mark.integration
 def test_what_many_processes_write_is_what_one_writes(site, monkeypatch):
-    """With much to do, processes of their own render while it is decided what is published, and write the same bytes."""
+    """With many changes, worker processes render while the run decides what is published; the bytes are the same."""
     from feeds.cli.build import build
     from feeds.export import writers
 

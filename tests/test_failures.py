@@ -1,4 +1,4 @@
-"""Whatever ends a regeneration or a task around it is in /healthz, the metrics, `feeds status` and the log, until it succeeds."""
+"""Failures of runs and tasks are in /healthz, the metrics, `feeds status` and the log until the task succeeds."""
 
 import json
 import resource
@@ -24,7 +24,7 @@ SECRET = "s3cret-t0ken"
 
 
 def health(server):
-    """Return what /healthz says."""
+    """Return the content of /healthz."""
     return json.loads(server.get("/healthz").body)
 
 
@@ -42,19 +42,19 @@ def metrics(port):
 
 
 class Disk:
-    """A file system of 3 MB with a site's configuration, catalog and log; or a limit on what its server may write.
+    """A file system of 3 MB with a site's configuration, catalog and log, or a limit on the size of files.
 
-    To mount one takes the rights for it. Where they are missing, no file may become longer than a record of failures.
+    Mounting the file system needs privileges. Without them, no file may become longer than a record of failures.
     """
 
     def __init__(self, place):
-        """Make it in a folder."""
+        """Create the disk in a folder."""
         self._ballast, self._limits, self._server = place / "ballast", None, None
         command = ["mount", "-t", "tmpfs", "-o", "size=3m", "tmpfs", str(place)]
         self.mounted = subprocess.run(command, check=False, capture_output=True).returncode == 0
 
     def fill(self, server):
-        """Leave no room on it."""
+        """Fill the disk."""
         if not self.mounted:
             self._server, self._limits = server, resource.prlimit(server.process.pid, resource.RLIMIT_FSIZE)
             resource.prlimit(server.process.pid, resource.RLIMIT_FSIZE, (RECORD_BYTES, self._limits[1]))
@@ -64,7 +64,7 @@ class Disk:
                 ballast.write(bytes(4096))
 
     def free(self):
-        """Leave room on it again."""
+        """Free space on the disk."""
         if self._limits:
             resource.prlimit(self._server.process.pid, resource.RLIMIT_FSIZE, self._limits)
         self._ballast.unlink(missing_ok=True)
@@ -84,7 +84,7 @@ def disk(tmp_path):
 @pytest.mark.integration
 @pytest.mark.unmeasured
 def test_a_full_disk(tmp_path, disk):
-    """Articles that a full disk keeps from being published are reported everywhere, and published when there is room."""
+    """Articles that a full disk prevents from being published are reported, and published when there is space."""
     port = free_port()
     articles = tmp_path / "articles"
     articles.mkdir()
@@ -121,7 +121,7 @@ def test_a_full_disk(tmp_path, disk):
 @pytest.mark.unmeasured
 @pytest.mark.parametrize(("limit", "value"), [("RLIMIT_FSIZE", 0), ("RLIMIT_NOFILE", 5)])
 def test_a_failure_that_can_be_written_nowhere(site, serve, limit, value):
-    """Workers report what fails also when the publisher can write no file, or open none."""
+    """Workers report failures even if the publisher can't write or open any file."""
     site.article("a.md", title="a")
     server = serve(site)
     server.wait_for(lambda: server.titles() == ["a"])
@@ -137,7 +137,7 @@ def test_a_failure_that_can_be_written_nowhere(site, serve, limit, value):
 
 
 def test_health_is_read_only(site, app):
-    """/healthz answers GET and HEAD, is never kept by a cache, and refuses other methods."""
+    """/healthz answers GET and HEAD, forbids caching, and rejects other methods."""
     site.publish()
     server = app(site)
     answers = [server.get("/healthz", method=method) for method in ("GET", "HEAD", "POST", "OPTIONS")]
@@ -147,7 +147,7 @@ def test_health_is_read_only(site, app):
 
 
 def test_the_folder_is_missing(site, app):
-    """A missing folder is reported with its path to the owner, without it to everybody else, and no longer when it is back."""
+    """A missing folder is reported with its path to the owner, without it to the public, and until it is back."""
     site.article("a.md", title="a")
     assert site.run("build").returncode == 0
     server = app(site)
@@ -163,7 +163,7 @@ def test_the_folder_is_missing(site, app):
 
 
 def test_the_guard_stops(site):
-    """While the republish guard stops what was changed, `feeds status` ends with its exit code."""
+    """While the republish guard stops runs, `feeds status` ends with the guard's exit code."""
     for number in range(10):
         site.article(f"{number}.md", title=str(number))
     site.run("build")
@@ -176,7 +176,7 @@ def test_the_guard_stops(site):
 
 
 def test_an_export_fails(site, app):
-    """An export that fails is reported until one succeeds; that the regeneration before it succeeded changes nothing."""
+    """A failed export is reported until an export succeeds, even if the publish run before it succeeded."""
     site.configure(export={"path": "file/public"})
     site.article("a.md", title="a")
     (site.root / "file").write_text("not a folder")
@@ -192,7 +192,7 @@ def test_an_export_fails(site, app):
 
 
 def test_caches_are_not_told(site, app):
-    """A purge that fails is reported until one succeeds, and nothing that its command printed is told to everybody."""
+    """A failed purge is reported until a purge succeeds, and the output of its command is not public."""
     script = site.root / "purge.sh"
     script.write_text(f"echo {SECRET}; exit 1")
     site.configure(export={"purge": "sh purge.sh"})
@@ -208,7 +208,7 @@ def test_caches_are_not_told(site, app):
 
 
 def test_the_command_before_fails(site, serve):
-    """A command that fails before a regeneration is reported until it succeeds; its output is for the owner only."""
+    """A failed `before` command is reported until it succeeds; its output is visible to the owner only."""
     script = site.root / "pull.sh"
     script.write_text(f"echo fatal: https://user:{SECRET}@git.example/; exit 1")
     site.configure(schedule={"before": "sh pull.sh", "webhook": "a-secret-of-twenty-letters"})
@@ -216,7 +216,7 @@ def test_the_command_before_fails(site, serve):
     server = serve(site)
 
     def refresh():
-        """Ask for a regeneration."""
+        """Request a publish run."""
         return server.ask("/refresh", "Authorization: Bearer a-secret-of-twenty-letters", method="POST").status == 202
 
     server.wait_for(refresh)
@@ -230,7 +230,7 @@ def test_the_command_before_fails(site, serve):
 
 
 def test_an_unexpected_error(site):
-    """An error that nobody expected ends no thread of the publisher: it is reported, and the next run succeeds."""
+    """An unexpected error ends no thread of the publisher: it is reported, and the next run succeeds."""
     site.article("a.md", title="a")
     with running_loop(site) as running:
         running.wait_for_articles(1)
@@ -250,7 +250,7 @@ def test_an_unexpected_error(site):
 
 
 def test_an_error_while_the_lead_is_taken(site):
-    """A publisher that could not begin when it took the lead reports that, and begins as soon as it can."""
+    """A publisher that could not start its work when it became leader reports that, and starts as soon as it can."""
     site.article("a.md", title="a")
     site.publish()
     site.article("b.md", title="b")
@@ -266,7 +266,7 @@ def test_an_error_while_the_lead_is_taken(site):
 
 
 def test_nobody_can_be_told(site):
-    """Where even telling of a run fails, as with a log on a full disk, the threads of the publisher go on."""
+    """If even reporting a run fails, as with a log on a full disk, the publisher's threads continue."""
     site.article("a.md", title="a")
     tries = []
 
@@ -287,7 +287,7 @@ def test_nobody_can_be_told(site):
 
 @pytest.mark.databases("sqlite", "postgres")
 def test_failures_are_kept_for_other_processes(site):
-    """What one process reports, another reads from the catalog, with the time of the first failure for the same reason."""
+    """A failure that one process records is read by others, with the time when this failure was first recorded."""
     one, other = Failures(site.catalog), Failures(site.catalog)
     assert other.current() == {}
     one.record("export", FeedsError("disk full"))
@@ -305,7 +305,7 @@ def test_failures_are_kept_for_other_processes(site):
 
 
 def test_a_record_that_can_not_be_read(site):
-    """A record of failures that is damaged, cut short or taken away hides nothing that happens later."""
+    """A damaged, truncated or deleted record of failures does not hide later failures."""
     site.publish()
     file = Path(f"{site.config.catalog}.failures")
     assert file.stat().st_size == RECORD_BYTES
@@ -324,7 +324,7 @@ def test_a_record_that_can_not_be_read(site):
 
 
 def test_without_a_catalog():
-    """A catalog in memory keeps failures like any other."""
+    """A catalog in memory stores failures like any other catalog."""
     catalog = Catalog(None)
     catalog.set_failure("publish", Failure(datetime(2026, 1, 1, tzinfo=UTC), "a", "b", 3))
     assert catalog.failures()["publish"].reason == "a"
@@ -332,7 +332,7 @@ def test_without_a_catalog():
 
 @given(st.lists(st.text(max_size=2_000), min_size=len(TASKS), max_size=len(TASKS)), st.integers(0, RECORD_BYTES))
 def test_all_failures_fit_into_a_record(reasons, cut):
-    """Failures of all tasks, however long their reasons, fit into a record and are read back; a part of it raises nothing."""
+    """Failures of all tasks with long reasons fit into a record and are read back; a partial record raises no error."""
     record, now = b"", datetime(2026, 1, 1, tzinfo=UTC)
     expected = {}
     for task, reason in zip(TASKS, reasons, strict=True):
@@ -345,7 +345,7 @@ def test_all_failures_fit_into_a_record(reasons, cut):
 
 @pytest.mark.integration
 def test_a_publisher_alone_reloads(site):
-    """A publisher without workers uses a valid edit, or SIGHUP, and keeps the configuration after one with a mistake."""
+    """A publisher without workers reloads on an edit or SIGHUP, and keeps the old configuration after a mistake."""
     site.configure(server={"port": free_port()})
     server = Server(site.root, "--role", "publisher")
     try:

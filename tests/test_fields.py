@@ -1,4 +1,4 @@
-"""Front matter as other generators, themes and hosts write it: which keys count, and what an unusable value costs."""
+"""Front matter of other generators, themes and hosts: which keys count, and how unusable values are handled."""
 
 import json
 from datetime import UTC, datetime
@@ -46,7 +46,7 @@ def day(*parts):
     ],
 )
 def test_dates_in_words(text, moment):
-    """A date with an English month name, as people, JavaScript, Obsidian and date(1) write it, is that moment."""
+    """A date with an English month name, as written by people, JavaScript, Obsidian or date(1), is parsed."""
     assert dates.parse(text, UTC) == moment
 
 
@@ -64,7 +64,7 @@ def test_dates_in_words(text, moment):
     ],
 )
 def test_ambiguous_dates_in_words_are_refused(text):
-    """A date that could mean two days, or none, is refused."""
+    """A date that is ambiguous or invalid is rejected."""
     with pytest.raises(ValueError, match="date"):
         dates.parse(text, UTC)
 
@@ -74,7 +74,7 @@ def test_ambiguous_dates_in_words_are_refused(text):
     st.sampled_from(["%b %d %Y", "%d %B %Y", "%B %d, %Y", "%a %b %d %Y"]),
 )
 def test_every_day_in_words_round_trips(moment, pattern):
-    """Every day that is written with its month's name is read as that day."""
+    """Every day that is written with the name of its month is parsed as this day."""
     assert dates.parse(moment.strftime(pattern), UTC).date() == moment.date()
 
 
@@ -82,7 +82,7 @@ def test_every_day_in_words_round_trips(moment, pattern):
     "key", ["pubDatetime", "datePublished", "publishedAt", "published_at", "publish_date", "pub-date", "Date Created"]
 )
 def test_keys_for_the_date(key):
-    """The keys of themes and hosts give the date, after the date in a file name."""
+    """Keys of themes and hosts give the date, but a date in the file name has precedence."""
     assert read(f"---\n{key}: 2021-03-04\n---\nx").published == day(2021, 3, 4)
     assert read(f"---\n{key}: 2021-03-04\n---\nx", "2020-01-02-x.md").published == day(2020, 1, 2)
 
@@ -101,12 +101,12 @@ def test_keys_for_the_date(key):
     ],
 )
 def test_keys_for_the_update(key):
-    """The keys of themes and hosts give the date of the update."""
+    """Keys of themes and hosts give the date of the update."""
     assert with_(f"{key}: 2026-05-09").updated == day(2026, 5, 9)
 
 
 def test_dates_in_mappings():
-    """MkDocs' `date` with two parts, and Docusaurus' `last_update`, are read."""
+    """MkDocs' `date` with two parts and Docusaurus' `last_update` are parsed."""
     article = read("---\ndate:\n  created: 2020-02-03\n  updated: 2021-04-05\n---\nx")
     assert (article.published, article.updated) == (day(2020, 2, 3), day(2021, 4, 5))
     assert with_("last_update: {date: 2026-06-07, author: ann}").updated == day(2026, 6, 7)
@@ -128,7 +128,7 @@ def test_dates_in_mappings():
     ],
 )
 def test_dates_in_paths(path, front, moment):
-    """Without a date elsewhere, that in the folders or in Zola's `path` counts; the slug stays the file's name."""
+    """Without another date, the date in the folders or in Zola's `path` counts; the slug is that of the file name."""
     article = read(f"---\n{front}\n---\nx", path)
     assert article.published == moment
     assert article.slug in {"walk", "part", "2018-11-26", "2018-11-27"}
@@ -136,13 +136,13 @@ def test_dates_in_paths(path, front, moment):
 
 @pytest.mark.parametrize("path", ["2018/13/40/walk.md", "2018/11/walk.md", "12018-11-23/walk.md"])
 def test_folders_that_are_no_date(path):
-    """Folders that are no day give no date."""
+    """Folders that are not a valid date give no date."""
     with pytest.raises(ArticleError, match="no date"):
         read("---\ntitle: x\n---\nx", path)
 
 
 def test_scheduled_until_the_later_date():
-    """`publishDate` after `date` schedules an article that is dated by `date`; an earlier one changes nothing."""
+    """`publishDate` after `date` schedules an article, which keeps `date`; an earlier one has no effect."""
     article = with_("publishDate: 2030-01-01")
     assert (article.published, article.live_from) == (day(2026, 5, 1), day(2030, 1, 1))
     assert with_("publishDate: 2020-01-01\nembargo: 2030-01-01").live_from.year == 2030
@@ -169,7 +169,7 @@ def test_keys_that_withhold_an_article(front):
      "feeds: [notes]", "article: about-geese", "hide: [toc]", "members: [Ann, Bob]", "access: public", "premium: false"],
 )  # fmt: skip
 def test_keys_that_withhold_nothing(front):
-    """The same keys with other values change nothing, and are not warned of."""
+    """The same keys with other values have no effect and cause no warning."""
     article = with_(front)
     assert (article.draft, article.listed, article.warnings) == (False, True, ())
 
@@ -181,7 +181,7 @@ def test_keys_that_withhold_nothing(front):
      "visibility: unlisted", "status: unlisted", "params: {hiddenFromRss: true}", "extra: {no_feed: true}"],
 )  # fmt: skip
 def test_keys_that_keep_an_article_out_of_feeds(front):
-    """An article that says so is in no feed, and published all the same."""
+    """An article that is unlisted in its front matter is in no feed, but is published."""
     article = with_(front)
     assert (article.draft, article.listed) == (False, False)
 
@@ -190,7 +190,7 @@ def test_keys_that_keep_an_article_out_of_feeds(front):
     "front", ["wip: true", "premium: yes", "access: staff", "tier: gold", "archived: true", "visibility: oddly"]
 )
 def test_a_key_that_withholds_elsewhere_is_never_ignored_silently(front):
-    """A key that keeps an article back elsewhere, and that is not known here, produces a warning at its line."""
+    """A key that prevents publication only in other programs produces a warning at its line."""
     (warning,) = with_(f"title: T\n{front}").warnings
     assert (warning.line, warning.rule) == (4, "withholding-key")
     assert warning.message.startswith(front.partition(":")[0])
@@ -203,7 +203,7 @@ def test_a_key_that_withholds_elsewhere_is_never_ignored_silently(front):
      "published: [flase]", "eleventyExcludeFromCollections: ture", "params: {publish: flase}"],
 )  # fmt: skip
 def test_an_unknown_value_keeps_an_article_back(front):
-    """A value that is neither a known yes nor a known no withholds the article, with a warning that says what to write."""
+    """A value that is neither a known yes nor a known no prevents publication, with a warning that gives the values."""
     article = with_(f"title: T\n{front}")
     (warning,) = article.warnings
     assert (article.draft, warning.line, warning.rule) == (True, 4, "withholding-key")
@@ -216,7 +216,7 @@ def test_an_unknown_value_keeps_an_article_back(front):
      "include_in_feeds: flase", "visible: flase"],
 )  # fmt: skip
 def test_an_unknown_value_keeps_an_article_out_of_feeds(front):
-    """A misspelt yes or no of a key that concerns feeds keeps the article out of them, with a warning."""
+    """A misspelled yes or no of a key about feeds keeps the article out of feeds, with a warning."""
     article = with_(f"title: T\n{front}")
     (warning,) = article.warnings
     assert (article.draft, article.listed, warning.line, warning.rule) == (False, False, 4, "withholding-key")
@@ -224,7 +224,7 @@ def test_an_unknown_value_keeps_an_article_out_of_feeds(front):
 
 
 def test_an_unknown_value_withdraws_an_article_whose_date_is_in_its_name():
-    """`published: flase` is no unusable date, for which the last good version would stay up."""
+    """`published: flase` is not treated as an invalid date, because the last good version would stay published."""
     article = read("---\npublished: flase\n---\nx", "2026-05-01-x.md")
     assert (article.draft, [one.rule for one in article.warnings]) == (True, ["withholding-key"])
 
@@ -237,7 +237,7 @@ def test_an_unknown_value_withdraws_an_article_whose_date_is_in_its_name():
      "eleventyExcludeFromCollections: [nav]", "build: {list: ~}", "article: {section: News}", "headless: off"],
 )  # fmt: skip
 def test_other_values_of_keys_that_withhold(front):
-    """A value that such a key has where it says something else withholds nothing, and nothing is warned of."""
+    """A value with another meaning for such a key prevents nothing and causes no warning."""
     article = with_(front)
     assert (article.draft, article.listed, article.warnings) == (False, True, ())
 
@@ -259,7 +259,7 @@ def test_other_values_of_keys_that_withhold(front):
     ],
 )
 def test_a_misspelt_key_that_withholds_is_warned_of(front, meant):
-    """A key that is nearly one that would keep the article back produces a warning with the key that is meant."""
+    """A misspelling of a key that prevents publication produces a warning with the intended key."""
     (warning,) = with_(f"title: T\n{front}").warnings
     assert (warning.line, warning.rule) == (4, "withholding-key")
     assert warning.message.endswith(f"did you mean {meant!r}?")
@@ -272,7 +272,7 @@ def test_a_misspelt_key_that_withholds_is_warned_of(front, meant):
      "passwords: {a: b}", "hide_title: true", "layout: post", "weight: 1", "list: false", "draft_note: x", "headers: true", "pin: true"],
 )  # fmt: skip
 def test_other_keys_are_no_misspellings(front):
-    """Keys of other programs, and misspelt keys that would withhold nothing, are not warned of."""
+    """Keys of other programs, and misspelled keys that would prevent nothing, cause no warning."""
     assert with_(front).warnings == ()
 
 
@@ -291,7 +291,7 @@ def test_other_keys_are_no_misspellings(front):
     ],
 )
 def test_keys_for_the_image(key):
-    """The keys of themes and hosts give the image, with its alternative text."""
+    """Keys of themes and hosts give the image, with its alternative text."""
     assert with_(f"{key}: /p.webp").image == Image("/p.webp", "", "image/webp")
     assert with_(f"{key}: {{src: /p.webp, alt: A pond}}").image == Image("/p.webp", "A pond", "image/webp")
 
@@ -314,7 +314,7 @@ def test_keys_for_the_image(key):
     ],
 )
 def test_shapes_of_images(front, url):
-    """Lists, mappings and keys that also mean something else give an image only if they hold one."""
+    """Lists, mappings and keys with several meanings give an image only if they contain one."""
     article = with_(front)
     assert (article.image and article.image.url, article.warnings) == (url, ())
 
@@ -343,7 +343,7 @@ PEOPLE = {"bo": {"name": "Bo Dale", "url": "https://bo.example"}, "cy": {"name":
     ],
 )
 def test_bylines(front, authors):
-    """Bylines are names, mappings, keys of authors.yml, and Pelican's lists."""
+    """Authors are names, mappings, keys of authors.yml, or Pelican's lists."""
     article = with_(front, people=PEOPLE)
     assert (article.authors, article.warnings) == (authors, ())
 
@@ -359,7 +359,7 @@ def test_bylines(front, authors):
     ],
 )
 def test_an_author_who_is_no_key(front, message):
-    """What looks like a key of authors.yml and is none stays an author, with a warning and the closest key."""
+    """An unknown key of authors.yml is used as a name, with a warning that suggests the closest key."""
     article = with_(f"title: T\n{front}", people={**PEOPLE, "slober": {"name": "S. Lober"}})
     (warning,) = article.warnings
     assert (warning.line, warning.rule) == (4, "unusable-value")
@@ -371,7 +371,7 @@ def test_an_author_who_is_no_key(front, message):
     "front", ["authors: [bo, Eve Fox]", "author: Zed", "author: zed@x.example", "authors: [Ann, zoë x]"]
 )
 def test_authors_who_are_names(front):
-    """A name beside authors.yml is no key, and is not warned of; nor is anybody where there is no such file."""
+    """A name that is not a key of authors.yml causes no warning, and neither does a name without authors.yml."""
     assert with_(front, people=PEOPLE).warnings == ()
     assert with_("authors: [sloober]").warnings == ()
 
@@ -388,12 +388,12 @@ def test_authors_who_are_names(front):
     ],
 )
 def test_authors_as_links_of_obsidian(front, authors):
-    """A link to a note is the name that it shows."""
+    """A link to a note counts as the name that the link shows."""
     assert tuple(author.name for author in with_(front, people=PEOPLE).authors) == authors
 
 
 def test_other_properties_as_links_of_obsidian():
-    """A link is a category's or a tag's name, and the file of an image or an enclosure."""
+    """A link gives the name of a category or tag, and the file of an image or enclosure."""
     article = with_(
         'categories: ["[[Diary|My diary]]"]\ntags: "[[a]], [[b/c]]"\ncover: "[[pics/my img.png|300]]"\naudio: "![[a.mp3]]"'
     )
@@ -415,13 +415,13 @@ def test_other_properties_as_links_of_obsidian():
     ],
 )
 def test_marks_of_tags(value, tags):
-    """A number sign before a tag is no part of it, and separates tags in a text."""
+    """A number sign before a tag is not part of it, and separates tags in a text."""
     assert with_(f"tags: {value}").tags == tags
     assert read(f'{{"date": "2026-05-01", "keywords": {json.dumps(list(tags))}}}\nx').tags == tags
 
 
 def test_names_one_level_down():
-    """Zola's [taxonomies] and [extra] and Hugo's params count where the key itself is absent; they tell no identity."""
+    """Zola's [taxonomies] and [extra] and Hugo's params are used if the key itself is missing, but not for ids."""
     toml = '+++\ndate = 2024-03-01\n[taxonomies]\ntags = ["a"]\ncategories = ["b"]\n[extra]\nlang = "de"\ntitle = "No"\nlink = "https://x.example/"\n+++\nx'
     article = read(toml)
     assert (article.tags, article.categories, article.language) == (("a",), ("b",), "de")
@@ -431,14 +431,14 @@ def test_names_one_level_down():
 
 
 def test_nested_categories():
-    """Hexo's nested categories are flattened, in order and each once."""
+    """Hexo's nested categories are flattened in order, without duplicates."""
     assert with_("categories:\n- [Diary, Games]\n- Life\n- [[Diary]]").categories == ("Diary", "Games", "Life")
     assert with_("tags: [{name: a}, {slug: b}]").tags == ("a",)
 
 
 @pytest.mark.parametrize("end", ["...", "...\n---", "---", "...  "])
 def test_front_matter_that_three_dots_close(end):
-    """YAML may be closed by `...`; a rule in the body below stays."""
+    """YAML front matter may end with `...`; a thematic break in the body stays."""
     article = read(f"---\ntitle: T\ndate: 2024-01-01\n{end}\nText.\n\n---\n\nMore.\n")
     assert (article.title, article.body) == ("T", "Text.\n\n---\n\nMore.\n")
 
@@ -459,13 +459,13 @@ UNUSABLE = [
     ("image: [[x]]", "image: must be text, not a list", "image"),
     ("coverImage: {url: 'javascript:x'}", "coverImage: 'javascript:x' is neither", "image"),
     ("extra: {lang: '??'}", "extra.lang: '??' is not a language tag", "language"),
-    ("tags: [" + ", ".join(f"t{n}" for n in range(600)) + "]", "tags: 600 names; those after the first 100", ""),
+    ("tags: [" + ", ".join(f"t{n}" for n in range(600)) + "]", "tags: 600 names; only the first 100 are used", ""),
 ]  # fmt: skip
 
 
 @pytest.mark.parametrize(("front", "message", "lost"), UNUSABLE)
 def test_an_unusable_value_of_a_secondary_field_is_left_out(front, message, lost):
-    """The article is published without the value, with a warning that names line and key."""
+    """The article is published without the value, with a warning that names the line and the key."""
     article = with_(f"title: T\n{front}")
     (warning,) = article.warnings
     assert (warning.line, warning.rule) == (4, "unusable-value")
@@ -474,7 +474,7 @@ def test_an_unusable_value_of_a_secondary_field_is_left_out(front, message, lost
 
 
 def test_the_next_usable_key_counts():
-    """Where the first key of a field is unusable, the next one is read."""
+    """If the first key of a field is unusable, the next key is used."""
     article = with_("description: [x]\nsummary: S\nimage: 'x:y'\ncover: /c.png\nenclosure: [{}, /a.mp3]")
     assert (article.summary, article.image, article.enclosures) == (
         "S",
@@ -503,7 +503,7 @@ SECONDARY = sorted(
     st.dictionaries(st.sampled_from([*SECONDARY, "extra", "params"]), JSON, max_size=6), st.sampled_from([None, PEOPLE])
 )
 def test_no_value_of_a_secondary_field_rejects_an_article(values, people):
-    """Whatever stands under a secondary key, the article is read, and its title, date and slug are those that it says."""
+    """Whatever value a secondary key has, the article is published with its title, date and slug."""
     values.pop("extra", None) if not isinstance(values.get("extra"), dict) else None
     article = read(json.dumps({"title": "T", "date": "2026-05-01", **values}) + "\nx", "a.md", people)
     assert (article.title, article.published, article.slug) == ("T", day(2026, 5, 1), "a")
@@ -520,7 +520,7 @@ def test_no_value_of_a_secondary_field_rejects_an_article(values, people):
     ],
 )
 def test_pages_without_a_date_are_left_out(path, text):
-    """A page that no author would date is left out with a notice, and nothing is refused."""
+    """A page that needs no date is left out with a notice, and no file is rejected."""
     article = read(text, path)
     assert article.draft
     assert [one.rule for one in article.warnings] == ["undated-page"]
@@ -539,10 +539,10 @@ def test_pages_without_a_date_are_left_out(path, text):
     ],
 )
 def test_an_article_without_a_date_is_still_refused(path, text):
-    """What looks meant for publication is refused without a date; only a key that may hold one is taken for it."""
+    """A file that looks like an article is rejected without a date; only keys that may hold a date are suggested."""
     with pytest.raises(ArticleError, match="no date") as caught:
         read(text, path)
-    assert ("did you mean" in caught.value.reason) == ("dat: " in text)
+    assert ("is `dat` meant to be the date?" in caught.value.reason) == ("dat: " in text)
 
 
 @pytest.mark.parametrize(
@@ -556,12 +556,12 @@ def test_an_article_without_a_date_is_still_refused(path, text):
     ],
 )
 def test_no_title_is_invented_from_a_number(path, title):
-    """A note without a title, whose file is called by a number or a time, has none."""
+    """A note without a title, whose file name is a number or a time, has no title."""
     assert read("---\ncreatedAt: 2024-05-01\n---\nSaw geese.", path).title == title
 
 
 def test_other_addresses():
-    """`canonical_url` is where the article was first, `external_url` what it is about; its own address is neither."""
+    """`canonical_url` is the original address, `external_url` the subject's; the article's own address is ignored."""
     article = with_("canonical_url: https://first.example/p\nexternal_url: https://else.example/x")
     assert (article.canonical, article.external_url, article.link) == (
         "https://first.example/p",
@@ -572,5 +572,5 @@ def test_other_addresses():
 
 @pytest.mark.parametrize("front", ["status: [draft]", "publish: [false]", "public: ['no']"])
 def test_a_list_withholds_as_its_item_does(front):
-    """A key that withholds an article does so too where its value is the only item of a list."""
+    """A key that prevents publication does so too if its value is the only item of a list."""
     assert with_(front).draft

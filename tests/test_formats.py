@@ -1,4 +1,4 @@
-"""A feed becomes bytes: the same promises, held in all three formats."""
+"""Documents of a feed: the same guarantees for all three formats."""
 
 import json
 import locale
@@ -61,12 +61,12 @@ def read(format_, feed):
 
 
 class Suite:
-    """What every format promises; a class for each inherits it."""
+    """The guarantees of every format; a subclass for each inherits the tests."""
 
     format: object
 
     def test_a_full_entry_is_read_back_whole(self):
-        """Every fact of an entry is there for a foreign parser to read."""
+        """An independent parser can read every property of an entry."""
         (read_back,) = read(self.format, replace(FEED, entries=(ENTRY,)))
         whole_second = self.format.filename == "rss.xml"
         assert read_back == {
@@ -99,18 +99,18 @@ class Suite:
         ],
     )  # fmt: skip
     def test_every_shape_is_valid(self, change):
-        """Whatever is missing, the document keeps the rules of its format."""
+        """A document follows the rules of its format also if optional values are missing."""
         feed = replace(FEED, **change)
         body = self.format.render(feed)
         assert list(violations(self.format.filename, body, FEED.folder_url + self.format.filename)) == []
 
     def test_same_feed_same_bytes(self):
-        """Nothing comes from the clock, and a render leaves nothing behind for the next."""
+        """Rendering does not depend on the clock or on earlier renderings."""
         feed = replace(FEED, entries=(ENTRY, replace(ENTRY, id="tag:test.example,2025:b")))
         assert self.format.render(feed) == self.format.render(feed)
 
     def test_an_entry_is_the_same_in_every_feed_of_a_site(self):
-        """What is written of an entry once stands, byte for byte, in every document that shows it, whatever it holds."""
+        """An entry has the same bytes in every document that contains it."""
         awkward = replace(
             ENTRY, id="tag:test.example,2026:z", html="a\n</feed>\n  </channel>\n</root>\n", title="\\1 </title>"
         )
@@ -130,14 +130,14 @@ class Suite:
         assert list(violations(self.format.filename, body, FEED.folder_url + self.format.filename)) == []
 
     def test_order_is_the_feeds(self):
-        """Entries come in the feed's order."""
+        """Entries are in the order of the feed."""
         entries = tuple(replace(ENTRY, id=f"tag:test.example,2026:{n}") for n in range(3))
         assert [entry["id"] for entry in read(self.format, replace(FEED, entries=entries))] == [
             entry.id for entry in entries
         ]
 
     def test_rendering_does_not_touch_the_locale(self):
-        """Dates are English, and the locale of the process is never switched, not even for a moment."""
+        """Dates are in English, and the locale of the process is never changed."""
         seen = set()
         stop = threading.Event()
 
@@ -165,19 +165,19 @@ class TestRss(Suite):
     format = FORMATS[0]
 
     def test_authors(self):
-        """Every author is a dc:creator by name; an e-mail address, which feedparser takes apart wrongly, is not given."""
+        """Each author is a dc:creator with a name, without an e-mail address, which feedparser parses wrongly."""
         body = self.format.render(replace(FEED, entries=(ENTRY,)))
         assert b"<dc:creator>A</dc:creator>" in body
         assert b"<dc:creator>B</dc:creator>" in body
         assert b"a@test.example" not in body
 
     def test_titles_are_plain_text(self):
-        """& and < in titles are the references that the RSS Profile asks for."""
+        """& and < in titles are written as the references that the RSS Profile recommends."""
         body = self.format.render(replace(FEED, entries=(ENTRY,)))
         assert b"<title>A &#x26; &#x3C;b&gt;B&#x3C;/b&gt; &#x3C;3</title>" in body
 
     def test_dates(self):
-        """The sample's date in RFC 822 form, and the feed's own date for lastBuildDate."""
+        """The sample's date is in RFC 822 form, and lastBuildDate is the feed's own date."""
         body = self.format.render(replace(FEED, entries=(ENTRY,)))
         assert b"<pubDate>Sat, 24 Jan 2026 09:13:22 +0000</pubDate>" in body
         assert b"<lastBuildDate>Sun, 25 Jan 2026 00:00:00 +0000</lastBuildDate>" in body
@@ -189,7 +189,7 @@ class TestAtom(Suite):
     format = FORMATS[1]
 
     def test_enclosures_keep_their_attributes(self):
-        """Feedgen loses rel, type and length; we don't."""
+        """rel, type and length of links are kept, although feedgen loses them."""
         body = self.format.render(replace(FEED, entries=(ENTRY,)))
         assert b'<link href="https://test.example/a.mp3" rel="enclosure" type="audio/mpeg" length="12"/>' in body
 
@@ -200,7 +200,7 @@ class TestJsonFeed(Suite):
     format = FORMATS[2]
 
     def test_text_instead_of_html(self):
-        """A feed of summaries says content_text, since one of the two is required."""
+        """A feed of summaries has content_text, because JSON Feed requires a content key."""
         (item,) = json.loads(self.format.render(replace(FEED, entries=(replace(ENTRY, html=None),))))["items"]
         assert item["content_text"] == ENTRY.summary
         assert "content_html" not in item
@@ -219,14 +219,14 @@ class TestJsonFeed(Suite):
     ],
 )
 def test_dates_as_the_formats_write_them(moment, long, short):
-    """RFC 3339 with an upper-case Z and only the fraction that there is; RFC 822 with four digits for the year."""
+    """RFC 3339 dates have an upper-case Z and a fraction only if needed; RFC 822 dates have a year of four digits."""
     assert (rfc3339(moment), rfc822(moment)) == (long, short)
 
 
 @pytest.mark.parametrize("format_", FORMATS, ids=lambda format_: format_.filename)
 @given(st.text(), st.text(), st.text())
 def test_any_clean_text_survives(format_, title, summary, html):
-    """Any text that is fit for XML comes out of a parser as it went in."""
+    """Any text that XML allows is returned unchanged by a parser."""
     entry = replace(ENTRY, title=one_line(title) or "t", summary=one_line(summary), html=clean(html), language="en")
     body = format_.render(replace(FEED, entries=(entry,)))
     if format_.filename == "feed.json":

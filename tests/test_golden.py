@@ -15,7 +15,7 @@ CASES = sorted(path for path in (Path(__file__).parent / "golden").iterdir() if 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_golden(site, case, request):
-    """Each case gives the bytes that were looked at and found right, and they keep the rules of their format."""
+    """Each case produces exactly the reviewed documents, which follow the rules of their formats."""
     shutil.copytree(case / "content", site.content, dirs_exist_ok=True)
     if (case / "config.yaml").exists():
         shutil.copy(case / "config.yaml", site.root)

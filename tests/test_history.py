@@ -1,4 +1,4 @@
-"""Whatever happens to a folder, what is kept is what is true: archives, stamps and validators over many revisions."""
+"""Archives, stamps and validators stay consistent over many revisions, whatever happens to the content folder."""
 
 import shutil
 from datetime import timedelta
@@ -32,7 +32,7 @@ OPERATIONS = st.lists(
 
 
 class Life:
-    """A site to which things happen, and a worker that has served it all along."""
+    """A site that changes, and a worker that has served it from the beginning."""
 
     def __init__(self, root):
         self.site = Site(root)
@@ -79,7 +79,7 @@ class Life:
             (self.site.content / f"{number}.md").touch()
 
     def publish(self):
-        """Regenerate, and look at everything as an old worker and as a new one sees it."""
+        """Publish, and compare the responses of an old worker and of a new one."""
         self.site.now += timedelta(seconds=0.4)
         self.site.publish(accept=True)
         fresh = self.new_worker()
@@ -100,10 +100,7 @@ class Life:
         return fresh
 
     def compare(self, path, document):
-        """Last-Modified never goes back, and is another where the bytes are; tells of a live document's with its old bytes.
-
-        In archives it may be another all the same.
-        """
+        """Last-Modified never goes back, and changes with the bytes; in archives it may change without them."""
         last = self.told.pop(path, None)
         if document is None:
             return False
@@ -119,7 +116,7 @@ class Life:
         return False
 
     def live(self, category=None):
-        """Give the titles that the world should see."""
+        """Return the titles that should be published."""
         return {
             f"T{number}"
             for number, facts in self.articles.items()
@@ -128,7 +125,7 @@ class Life:
 
 
 def history(documents, feed, name):
-    """Give the titles that one meets on the way back from a live document."""
+    """Return the titles that a reader finds on the way back from a live document."""
     met, path, seen = [], f"{feed}{name}", set()
     while path:
         assert path not in seen, "the way back leads in a circle"
@@ -142,7 +139,7 @@ def history(documents, feed, name):
 @given(runs=st.lists(OPERATIONS, min_size=1, max_size=5))
 @settings(max_examples=settings().max_examples // 2, phases=PHASES)
 def test_what_is_kept_is_true(tmp_path_factory, runs):
-    """A worker gives what a new one would, every way back meets every entry, Last-Modified moves with the bytes."""
+    """A worker serves what a new one would, all archives are reachable, and Last-Modified changes with the bytes."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(revision_watcher, "_POLL_INTERVAL_S", 0)
         patch.setattr(cache, "_MAX_STALENESS_S", 0)
@@ -161,7 +158,7 @@ def test_what_is_kept_is_true(tmp_path_factory, runs):
 
 
 def test_full_archives_stay_as_they_are(site):
-    """Whatever is published anew, a full archive keeps its bytes and its date, in every format."""
+    """Whatever is published again, a full archive keeps its bytes and its date in every format."""
     site.configure(feeds={"limit": LIMIT})
     seen = {}
     for number in range(1, 15):
@@ -185,7 +182,7 @@ def test_full_archives_stay_as_they_are(site):
 
 @both
 def test_an_edit_moves_its_archive_alone(site):
-    """An old article edited in place changes the one archive that shows it; the others keep bytes and date."""
+    """An edit of an old article changes only the archive that contains it; others keep their bytes and dates."""
     site.configure(feeds={"limit": LIMIT})
     for number in range(1, 11):
         site.article(f"{number}.md", title=f"T{number}", date=f"2026-05-{number:02d}")
@@ -204,7 +201,7 @@ def test_an_edit_moves_its_archive_alone(site):
 
 
 def test_without_archives(site):
-    """Where the owner wants no archives there are none, and nothing leads to one."""
+    """If archives are disabled, there are none, and nothing links to one."""
     site.configure(feeds={"limit": LIMIT, "archives": False})
     for number in range(1, 8):
         site.article(f"{number}.md", title=f"T{number}", date=f"2026-05-{number:02d}")

@@ -1,6 +1,6 @@
-"""Sixty hostile articles and ten good ones: the good are published, the hostile cleaned or refused with a reason.
+"""Sixty hostile articles and ten good ones: good ones are published, hostile ones cleaned or rejected.
 
-Then a sample of the inputs of `benchmarks/fuzz.py`.
+A second part runs a sample of the inputs of `benchmarks/fuzz.py`.
 """
 
 import json
@@ -106,7 +106,7 @@ ARTICLES = {
 
 @pytest.fixture(scope="module")
 def built(tmp_path_factory):
-    """Return the site with all of them, built once."""
+    """Return the site with all articles, built once."""
     site = Site(tmp_path_factory.mktemp("hostile"))
     site.configure(feeds={"limit": 200})
     for n in range(10):
@@ -128,20 +128,20 @@ def built(tmp_path_factory):
 
 
 def test_the_run_ends_well(built):
-    """The run ends, publishes, names what it refused, and has exit code 1."""
+    """The run ends, publishes, lists the rejected articles, and has exit code 1."""
     assert built.done.returncode == 1
     assert "Traceback" not in built.done.stderr
 
 
 def test_all_good_articles_are_published(built):
-    """Not one good article suffers from the company it keeps."""
+    """No good article is affected by the hostile ones."""
     titles = [item["title"] for item in json.loads((built.root / "public" / "feed.json").read_bytes())["items"]]
     assert {f"good {n}" for n in range(10)} <= set(titles)
 
 
 @pytest.mark.parametrize("name", ARTICLES)
 def test_each_is_cleaned_or_refused(built, name):
-    """Each hostile article is published cleaned, or refused with its path, a line and a reason; never both."""
+    """Each hostile article is either published in a clean form, or rejected with its path, a line and a reason."""
     wanted = ARTICLES[name][1]
     (row,) = [line for line in built.done.stderr.splitlines() if line.startswith(f"content/{name}.md:")] or [""]
     with built.catalog.read_transaction() as catalog:
@@ -159,13 +159,13 @@ def test_each_is_cleaned_or_refused(built, name):
 
 @pytest.mark.parametrize("name", ["link-out.md", "pipe.md", "not-utf8-\\xff.md"])
 def test_what_is_no_file_of_ours_is_refused(built, name):
-    """Links out of the folder, pipes and names that are not UTF-8 are refused by name; nothing of them is read."""
+    """Links out of the folder, pipes and names that are not UTF-8 are rejected, and their content is not read."""
     assert f"content/{name}:1: " in built.done.stderr
     assert b"secret" not in (built.root / "public" / "feed.json").read_bytes()
 
 
 def test_every_document_is_valid(built):
-    """Every document that came of it keeps all rules of its format."""
+    """Every document of this site follows all rules of its format."""
     documents = [
         path for path in (built.root / "public").rglob("*") if path.suffix in (".xml", ".json") and path.name[0] != "."
     ]
@@ -179,7 +179,7 @@ def test_every_document_is_valid(built):
 
 
 def test_links_stay_on_the_site(built):
-    """Whatever slug or link an article gives, its URL is on the site."""
+    """Whatever slug or link an article sets, its URL is on the site."""
     for item in json.loads((built.root / "public" / "feed.json").read_bytes())["items"]:
         assert item["url"].startswith("https://test.example/")
         assert "/../" not in item["url"]
@@ -187,13 +187,13 @@ def test_links_stay_on_the_site(built):
 
 
 def test_a_second_run_says_the_same(built):
-    """What was refused is said again, and no document changes."""
+    """The next run reports the rejected articles again and changes no document."""
     before = {path: path.stat().st_mtime_ns for path in (built.root / "public").rglob("*.xml")}
     again = built.run("build")
     assert again.returncode == 1
 
     def refused(done):
-        """Return what was said of files, without warnings and what is said only when a document is rendered."""
+        """Return the messages about files, without warnings and messages that appear only while rendering."""
         lines = [line for line in done.stderr.splitlines() if not line.startswith("warning")]
         return {line.rpartition(": ")[0] for line in lines if "shown as plain text" not in line}
 
@@ -242,13 +242,13 @@ SEEDS = [ARTICLE, *ARTICLE.split("\n\n"), *(markdown for _, markdown, _ in EXAMP
 
 
 def test_each_construct_repeated_and_nested():
-    """No construct of Markdown or HTML, repeated and nested, makes HTML that readers or feeds can't have."""
+    """No repeated or nested construct of Markdown or HTML produces HTML that parsers or feeds do not allow."""
     for number, (name, make) in enumerate(fuzzing.structured(min(400, 20 * hypothesis.settings().max_examples))):
         assert (name, fuzzing.violations(make(), fuzzing.DIALECTS[number % 2])) == (name, [])
 
 
 def test_mutated_articles():
-    """Articles that are changed at random are rendered to HTML that readers and feeds can have, or rejected."""
+    """Randomly changed articles are rendered to HTML that parsers and feeds allow, or are rejected."""
     for number in range(50 * hypothesis.settings().max_examples):
         body = fuzzing.mutate(Random(f"mutated-{number}"), SEEDS)
         assert (body, fuzzing.violations(body, fuzzing.DIALECTS[number % 2])) == (body, [])

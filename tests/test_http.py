@@ -1,4 +1,4 @@
-"""The rules of HTTP that pollers and caches rely on, for each format; and that WSGI servers change nothing of them."""
+"""The rules of HTTP on which pollers and caches rely, for each format, also behind other WSGI servers."""
 
 import gc
 import gzip
@@ -52,7 +52,7 @@ OTHERS = {
 
 
 def make(root, **server):
-    """Return a site with a history that was published: seven articles where three make a feed."""
+    """Return a published site with a history: seven articles, with three per feed document."""
     site = Site(root)
     site.configure(
         server={"max_age": 120, **server},
@@ -73,7 +73,7 @@ def make(root, **server):
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory):
-    """Return one site for all tests that only read."""
+    """Return a site for all tests that only read."""
     site = make(tmp_path_factory.mktemp("made") / "site")
     yield site
     site.close()
@@ -81,7 +81,7 @@ def made(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def asked(made):
-    """Return its WSGI application in this process."""
+    """Return the site's WSGI application in this process."""
     application = App(made.root)
     yield application
     application.close()
@@ -105,7 +105,7 @@ def no_body(answer):
 
 @pytest.mark.parametrize("name", DOCUMENTS)
 def test_a_document(asked, name):
-    """A document comes with type, length, a strong ETag, Last-Modified, Cache-Control, Vary and CORS, each once."""
+    """A document has type, length, a strong ETag, Last-Modified, Cache-Control, Vary and CORS, each once."""
     answer = asked.ask(f"/{name}")
     headers = answer.headers
     assert answer.status == 200
@@ -123,7 +123,7 @@ def test_a_document(asked, name):
 @pytest.mark.parametrize("name", DOCUMENTS)
 @pytest.mark.parametrize("coding", DECODE)
 def test_a_304_and_a_head_say_what_the_200_says(asked, name, coding):
-    """HEAD has every header of GET; a 304 has all but those of the body, with the 200's ETag; neither has a body."""
+    """HEAD has the headers of GET; a 304 has those that do not describe a body, and the ETag of the 200."""
     accepts = [f"Accept-Encoding: {coding}"] if coding else []
     get, head = asked.ask(f"/{name}", *accepts), asked.ask(f"/{name}", *accepts, method="HEAD")
     assert (head.status, head.body) == (200, b"")
@@ -140,7 +140,7 @@ def test_a_304_and_a_head_say_what_the_200_says(asked, name, coding):
 @pytest.mark.parametrize("name", DOCUMENTS)
 @pytest.mark.parametrize("coding", DECODE)
 def test_conditions(asked, name, coding):
-    """Validators are a list, weak or strong, on one line or two, or `*`; If-None-Match beats If-Modified-Since."""
+    """Validators may be a list, weak or strong, on one or two lines, or `*`; If-None-Match has precedence."""
     accepts = [f"Accept-Encoding: {coding}"] if coding else []
     first = asked.ask(f"/{name}", *accepts)
     etag, modified = first.headers["etag"], first.headers["last-modified"]
@@ -192,7 +192,7 @@ def test_conditions(asked, name, coding):
      ("identity;q=1, gzip;q=0.5", ""), ("gzip;q=0.5", "gzip"), ("identity;q=0, gzip", "gzip"), ("deflate, nonsense;q=x", ""), (",,;;q=,", ""), ("", "")],
 )  # fmt: skip
 def test_encodings(asked, name, accepts, coding):
-    """The encoding that the client likes best is sent, each with an ETag of its own and the same bytes in it."""
+    """The client's preferred encoding is sent, each encoding with its own ETag and the same decoded bytes."""
     plain, packed = asked.ask(f"/{name}"), asked.ask(f"/{name}", f"Accept-Encoding: {accepts}")
     assert packed.headers.get("content-encoding", "") == coding
     assert DECODE[coding](packed.body) == plain.body
@@ -202,7 +202,7 @@ def test_encodings(asked, name, accepts, coding):
 
 @pytest.mark.parametrize("name", DOCUMENTS)
 def test_queries_do_not_matter(asked, name):
-    """A query string changes nothing: the same bytes, the same validators."""
+    """A query string changes neither bytes nor validators."""
     plain = asked.ask(f"/{name}")
     for query in ("?", "?a=1", "?utm_source=x&utm_medium=y", "?%00", "?/atom.xml", "?" + "x" * 3000):
         answer = asked.ask(f"/{name}{query}")
@@ -211,7 +211,7 @@ def test_queries_do_not_matter(asked, name):
 
 @pytest.mark.parametrize("name", DOCUMENTS)
 def test_methods(asked, name):
-    """GET and HEAD are answered, OPTIONS lets readers in browsers send validators, the rest is told so."""
+    """GET and HEAD are answered, OPTIONS allows validators for readers in browsers, other methods get a 405."""
     preflight = asked.ask(
         f"/{name}",
         "Origin: https://reader.example",
@@ -231,7 +231,7 @@ def test_methods(asked, name):
 
 @pytest.mark.parametrize("name", DOCUMENTS)
 def test_aliases_are_answered_with_the_feed_itself(asked, name):
-    """An old path gives the same bytes, type and validators as the feed, with the feed's own self link."""
+    """An alias has the bytes, type and validators of the feed, with the feed's own self link."""
     alias = ALIASES[name]
     old, new = asked.ask(alias), asked.ask(f"/{name}")
     assert (old.status, old.body, without_date(old)) == (200, new.body, without_date(new))
@@ -240,7 +240,7 @@ def test_aliases_are_answered_with_the_feed_itself(asked, name):
 
 @pytest.mark.parametrize("name", DOCUMENTS)
 def test_gone_and_never_there(asked, name):
-    """A feed that was is a 410 in each format, its page and its archives too; one that never was is a 404."""
+    """A feed that no longer exists is a 410 in each format, also its page and archives; an unknown one is a 404."""
     for path in (f"/category/gone/{name}", "/category/gone/", f"/category/gone/archive/1/{name}"):
         answer = asked.ask(path)
         assert answer.status == 410, path
@@ -253,7 +253,7 @@ def test_gone_and_never_there(asked, name):
 @pytest.mark.parametrize("name", DOCUMENTS)
 @pytest.mark.parametrize("feed", ["/", "/tag/x/", "/tag/%C3%A9t%C3%A9/"])
 def test_the_whole_history(asked, name, feed):
-    """From the live document back through the archives every entry is met, and each archive keeps its rules."""
+    """All entries are reachable from the live document through the archives, and each archive follows its rules."""
     links, met, path = {}, [], feed
     while path:
         assert path not in links, "the way back leads in a circle"
@@ -286,12 +286,12 @@ def test_the_whole_history(asked, name, feed):
 
 
 def self_url(name, path, feed):
-    """JSON Feed's feed_url names the feed, also in its history."""
+    """feed_url of JSON Feed is the URL of the feed, also in archives."""
     return f"https://test.example{feed if name == 'feed.json' else path}{name}"
 
 
 def read_history(name, body):
-    """Return RFC 5005's links of a document, and the titles of its entries."""
+    """Return the links of a document (RFC 5005), and the titles of its entries."""
     if name == "feed.json":
         document = json.loads(body)
         return {"prev-archive": document.get("next_url")}, [item["title"] for item in document["items"]]
@@ -306,7 +306,7 @@ def read_history(name, body):
 
 
 def requests(etag):
-    """Yield method, path and header lines of requests that reach each rule of HTTP once."""
+    """Yield the method, path and header lines of requests that test each rule of HTTP once."""
     for name in DOCUMENTS:
         for method in ("GET", "HEAD"):
             yield method, f"/{name}", []
@@ -344,7 +344,7 @@ def requests(etag):
 
 @pytest.mark.integration
 def test_servers_change_nothing(served, asked):
-    """Over a socket each answer has the status, the headers, each once, and the body that the application gave it."""
+    """Over a socket, each response has the status, headers and body that the application returned."""
     for method, path, lines in requests(asked.ask("/rss.xml").headers["etag"]):
         answers = served.ask(path, *lines, method=method), asked.ask(path, *lines, method=method)
         said = []
@@ -362,7 +362,7 @@ def test_servers_change_nothing(served, asked):
 
 @pytest.mark.integration
 def test_fields_on_two_lines_are_one_list(served):
-    """Validators and encodings on two header lines are one list (RFC 9110 5.3), whichever comes first."""
+    """Validators and encodings on two header lines form one list (RFC 9110 5.3), in any order."""
     for name in DOCUMENTS:
         first = served.ask(f"/{name}", "Accept-Encoding: gzip", "Accept-Encoding: br")
         assert first.headers["content-encoding"] == "br"
@@ -374,7 +374,7 @@ def test_fields_on_two_lines_are_one_list(served):
 
 @pytest.mark.integration
 def test_old_and_huge_requests(served, asked):
-    """HTTP/1.0 without a Host is answered; a head of a megabyte is refused or cut off, and the next request answered."""
+    """HTTP/1.0 without Host is answered; a head of a megabyte is rejected, and the next request is answered."""
     head, _, body = served.raw(b"GET /rss.xml HTTP/1.0\r\n\r\n").partition(b"\r\n\r\n")
     assert b" 200 " in head[:20]
     assert body == asked.ask("/rss.xml").body
@@ -402,7 +402,7 @@ def test_a_request_has_one_host(served, name):
 
 
 def test_hosts_in_a_wsgi_environment():
-    """A server that joins the values of Host, or passes none on, does not make one host of them; HTTP/1.0 needs none."""
+    """A server that joins several Host values, or passes on none, causes no wrong host; HTTP/1.0 needs no Host."""
     for environ, allowed in (
         ({"HTTP_HOST": "x"}, True),
         ({"HTTP_HOST": "x,y"}, False),
@@ -419,7 +419,7 @@ def wsgi_request(**environ):
 
 @pytest.mark.integration
 def test_underscores_are_no_hyphens(tmp_path):
-    """`X_Client` is no spelling of `server.client_header`, under granian and under gunicorn as it is installed."""
+    """`X_Client` is not accepted as `server.client_header`, under granian and under gunicorn's default settings."""
     site = make(tmp_path / "site", limit=3, client_header="X-Client")
     for options in ({}, {"command": GUNICORN}):
         server, said = RetryingServer(site.root, **options), itertools.count(2)
@@ -435,7 +435,7 @@ def test_underscores_are_no_hyphens(tmp_path):
 
 
 def test_many_query_strings_are_one_document(asked):
-    """Thousands of query strings on one path are answered with one document and make the worker no larger."""
+    """Thousands of query strings on one path return the same document, and the worker's memory does not grow."""
 
     def ask(numbers):
         return {asked.ask(f"/rss.xml?{number}={'x' * 50}").headers["etag"] for number in numbers}
@@ -454,7 +454,7 @@ def test_many_query_strings_are_one_document(asked):
 
 
 def test_last_modified_is_never_in_the_future(site):
-    """Of several revisions in one second each has a later date, and none is told before it has come."""
+    """Each of several revisions within a second has a later date, and no date is in the future."""
     site.now = datetime(2026, 6, 1, 12, 0, 0, 500_000, tzinfo=UTC)
     moments = []
     for number in range(4):
@@ -477,7 +477,7 @@ def test_last_modified_is_never_in_the_future(site):
 
 
 def test_fresh_until_the_next_hour_only():
-    """max-age counts down to the hour at which something goes live, and is itself again once that has come or is lost."""
+    """max-age ends when a scheduled article goes live, and returns to its normal value afterwards."""
     fresh = CachePolicy(300, 60, 900, ends_at_change=True)
     hour = 10_000.0
     for now, age, until in [
@@ -490,7 +490,7 @@ def test_fresh_until_the_next_hour_only():
 
 
 def test_fresh_until_an_article_goes_live(site, app):
-    """With an article that goes live in less than max-age no document may be kept for longer."""
+    """If an article goes live in less than max-age, no document may be cached for longer."""
     site.article("a.md", title="a")
     site.article("b.md", title="b", date=(datetime.now(UTC) + timedelta(seconds=240)).isoformat())
     site.publish(datetime.now(UTC))
@@ -500,7 +500,7 @@ def test_fresh_until_an_article_goes_live(site, app):
 
 
 def test_deltas(tmp_path, app):
-    """With deltas on, who asks for them and has a version that was given out gets what is new, with the whole's ETag."""
+    """With deltas, a client that requests one and has a known version gets the new entries, with the whole's ETag."""
     site = make(tmp_path / "site", deltas=True)
     worker = app(site)
     first = {name: worker.ask(f"/{name}") for name in DOCUMENTS}
@@ -544,7 +544,7 @@ def check_delta(server, name, known, whole):
 
 
 def test_deltas_are_off_by_default(asked):
-    """Unless it is told to, a server never answers 226."""
+    """Without `server.deltas`, a server never answers 226."""
     answer = asked.ask("/rss.xml", 'If-None-Match: "x"', "A-IM: feed")
     assert answer.status == 200
     assert "A-IM" not in answer.headers["vary"]
@@ -552,12 +552,12 @@ def test_deltas_are_off_by_default(asked):
 
 @pytest.fixture
 def minute(monkeypatch):
-    """Stop the clock of windows within a minute."""
+    """Freeze the clock of time windows within a minute."""
     monkeypatch.setattr("feeds.web.fixed_window.time", SimpleNamespace(time=lambda: 120.5))
 
 
 def test_hammering(tmp_path, app, minute):
-    """One client that asks for one document again and again without validators is told to wait; nobody else is."""
+    """A client that requests a document repeatedly without validators is limited; other clients are not."""
     server = app(make(tmp_path / "site", limit=5, client_header="X-Client"))
     statuses = [server.ask("/rss.xml", "X-Client: 192.0.2.1, 198.51.100.7").status for _ in range(8)]
     assert statuses == [200] * 5 + [429] * 3
@@ -578,7 +578,7 @@ def test_hammering(tmp_path, app, minute):
 
 
 def test_who_is_hammering(minute):
-    """Without a header of ours only a public address that comes to us directly is a client; a /64 is one."""
+    """Without `server.client_header`, only public addresses of direct connections are limited; IPv6 by /64."""
     limited = RateLimiter(1, ClientAddressResolver(None))
 
     def waits(**environ):
@@ -600,7 +600,7 @@ def test_who_is_hammering(minute):
 
 
 def test_a_window_of_a_minute(monkeypatch):
-    """Who is counted is so within one minute, and no more than there is room for."""
+    """Requests of a client are counted within one minute, in limited memory."""
     now = 120.0
     monkeypatch.setattr("time.time", lambda: now)
     window = FixedWindowCounter(2)
@@ -614,7 +614,7 @@ def test_a_window_of_a_minute(monkeypatch):
 
 
 def test_redirected_aliases(tmp_path, app):
-    """Where the owner wants it an old path is a permanent redirect, to the feed's public address."""
+    """With `feeds.redirect_aliases`, an alias is a permanent redirect to the feed's public address."""
     site = make(tmp_path / "site")
     site.configure(feeds={"redirect_aliases": True, "url": "https://feeds.test.example/f"})
     site.publish(datetime.now(UTC))
@@ -653,7 +653,7 @@ HEADERS = st.fixed_dictionaries(
 
 @pytest.fixture(scope="module")
 def numbered(tmp_path_factory):
-    """Return the application of a site with a file beside an article, for a test that only reads."""
+    """Return the application of a site with a file beside an article, for tests that only read."""
     site = Site(tmp_path_factory.mktemp("numbered") / "site")
     site.configure(site={"pages": True}, server={"deltas": True})
     site.article("big/index.md", "[text](text.txt)", title="Big")
@@ -666,7 +666,7 @@ def numbered(tmp_path_factory):
 
 @given(st.sampled_from(["/rss.xml", "/feed.json", "/", "/big/text.txt", "/static/page.css", "/nothing"]), HEADERS)
 def test_headers_of_any_numbers(numbered, path, headers):
-    """Whatever number or date a header has, documents, pages and files are answered as if it were not there, or truly."""
+    """Unusual numbers and dates in headers are ignored or used correctly, for documents, pages and files."""
     response = numbered.ask(path, *(f"{name}: {value}" for name, value in headers.items()))
     assert response.status == 404 if path == "/nothing" else response.status in {200, 206, 304, 412, 416}
 
@@ -685,5 +685,5 @@ def test_headers_of_any_numbers(numbered, path, headers):
     ],
 )
 def test_impossible_conditions_of_files_are_ignored(numbered, headers, status):
-    """A date or range that can't be read is ignored (RFC 9110 sections 13.1.3, 13.1.5 and 14.2); others count."""
+    """Invalid dates and ranges are ignored (RFC 9110 sections 13.1.3, 13.1.5 and 14.2); valid ones are used."""
     assert numbered.ask("/big/text.txt", *headers).status == status

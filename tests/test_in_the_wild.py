@@ -1,4 +1,4 @@
-"""Sites with front matter as other generators write it, published: all three formats agree."""
+"""Published sites with front matter of other generators: all three formats agree."""
 
 import json
 
@@ -11,13 +11,13 @@ FORMATS = ("rss.xml", "atom.xml", "feed.json")
 
 
 def entries(site):
-    """Return the entries of the site's feed by path of their URL, from each format."""
+    """Return the entries of the site's feed by the path of their URL, in each format."""
     documents = site.documents()
     return {name: {entry["url"]: entry for entry in read_entries(name, documents[f"/{name}"])} for name in FORMATS}
 
 
 def test_an_unlisted_article_has_a_page_only(site):
-    """It is in no feed, its page is there for who knows the address and not for search engines, and it may come back."""
+    """An unlisted article is in no feed; its page exists, hidden from search engines, and it can be listed again."""
     site.configure(site={"pages": True}, feeds={"guard": 1})
     site.article("shown.md", title="Shown", category="x")
     site.article("kept.md", title="Kept", category="x", noRSS=True)
@@ -35,7 +35,7 @@ def test_an_unlisted_article_has_a_page_only(site):
 
 
 def test_an_article_comes_out_of_its_embargo(site):
-    """Until the later of `publishDate` and `date` it is scheduled; then it is published under `date`."""
+    """An article is scheduled until the later of `publishDate` and `date`, and is then published under `date`."""
     site.article("a.md", title="A", date="2026-03-01", publishDate="2026-06-02T08:00:00Z")
     site.article("b.md", title="B")
     assert site.publish().articles == 1
@@ -52,7 +52,7 @@ def test_an_article_comes_out_of_its_embargo(site):
 
 
 def test_warnings_are_reported_once(site):
-    """A run reports what it left out of a file that it read, exits with 0, and says nothing while the file is the same."""
+    """A run warns of what it ignored in a file that it read, exits with 0, and does not repeat this for the file."""
     site.article("a.md", title="A", lang="klingon!", wip=True)
     done = site.run("build")
     assert done.returncode == 0
@@ -61,7 +61,7 @@ def test_warnings_are_reported_once(site):
         in done.stderr
     )
     assert (
-        "warning: content/a.md:5: wip: 'true' withholds an article in other generators and has no effect here"
+        "warning: content/a.md:5: wip: 'true' would prevent publication in other generators, but has no effect here"
         in done.stderr
     )
     assert site.run("build").stderr == ""
@@ -73,7 +73,7 @@ def test_warnings_are_reported_once(site):
 
 
 def test_many_warnings_are_cut_short(site, monkeypatch):
-    """A run lists so many warnings, and counts the others."""
+    """A run lists a limited number of warnings, and counts the others."""
     monkeypatch.setattr("feeds.publish.scan._MAX_WARNINGS", 3)
     for number in range(5):
         site.article(f"{number}.md", title="T", lang="?")
@@ -83,14 +83,14 @@ def test_many_warnings_are_cut_short(site, monkeypatch):
 
 
 def test_pages_without_a_date_cost_one_notice(site):
-    """about.md and README.md are left out with one line, and the exit code is 0; with a date they are articles."""
+    """about.md and README.md are omitted with one notice and exit code 0; with a date they are articles."""
     site.article("a.md", title="A")
     site.write("README.md", "# Read me\n")
     site.write("about.md", "---\ntitle: About\n---\nWe.\n")
     done = site.run("build")
     assert (done.returncode, done.stderr.count("\n")) == (0, 1)
     assert done.stderr.startswith(
-        "notice: without a date, taken for pages and left out: content/README.md, content/about.md; "
+        "notice: without a date, so treated as pages and not published: content/README.md, content/about.md; "
     )
     assert set(site.items()) == {"A"}
     assert "undated-page" in site.run("check", "-v").stdout
@@ -100,7 +100,7 @@ def test_pages_without_a_date_cost_one_notice(site):
 
 
 def test_a_note_without_a_title(site):
-    """RSS and JSON Feed leave the title out, Atom and the pages have the beginning of the text."""
+    """An untitled note has no title in RSS and JSON Feed; Atom and pages use the beginning of its text."""
     site.configure(site={"pages": True})
     site.write(
         "2026-05-01-093000.md",
@@ -120,7 +120,7 @@ def test_a_note_without_a_title(site):
 
 
 def test_the_url_by_title_of_a_note_stays(site):
-    """A pattern with {title} has the name of the file where there is no title, as before."""
+    """Without a title, {title} in a permalink is the name of the file, as in earlier versions."""
     site.configure(content={"permalink": "/{title}/"})
     site.write("2026-05-01-093000.md", "Text.\n")
     site.publish()
@@ -128,7 +128,7 @@ def test_the_url_by_title_of_a_note_stays(site):
 
 
 def test_addresses_elsewhere(site):
-    """`canonical_url` is the entry's URL in every format; `external_url` is RSS' link, and named by the others."""
+    """`canonical_url` is the entry's URL in all formats; `external_url` is the RSS link, and is in the others too."""
     site.configure(site={"pages": True})
     site.article("a.md", title="A", canonical_url="https://first.example/p")
     site.article("b.md", title="B", external_url="https://else.example/x")
@@ -146,7 +146,7 @@ def test_addresses_elsewhere(site):
 
 
 def test_authors_files(site):
-    """authors.yml beside the articles, or above, gives names; a change to it changes every entry, and no id or date."""
+    """authors.yml beside or above the articles gives names; a change of it changes entries, but no id and no date."""
     site.article("blog/a.md", title="A", authors=["fay"])
     site.article("b.md", title="B", author="fay")
     site.publish()
@@ -169,7 +169,7 @@ def test_authors_files(site):
 
 
 def test_lengths_of_enclosures(site):
-    """The length of a file beside its article is measured; one that is given, elsewhere or outside is left as it is."""
+    """The length of a file beside its article is measured; a given length, and that of other files, is kept."""
     site.write(
         "ep/index.md",
         "---\ntitle: A\ndate: 2026-05-01\nenclosures: [talk%201.mp3, ../../secret.mp3, 'https://x.example/talk 1.mp3']\n---\nx",
@@ -199,7 +199,7 @@ def test_lengths_of_enclosures(site):
     ],
 )
 def test_languages_of_file_names(site, permalink, urls):
-    """A language tag in a file name is the article's language; its address changes only with {lang} in the permalink."""
+    """A language tag in a file name is the article's language; the address contains it only through {lang}."""
     site.configure(content={"permalink": permalink})
     for path in ("walk/index.md", "walk/index.fr.md", "note.pt_BR.md", "x.md", "x.gl.md", "node.js.md"):
         site.article(path, title=path)
@@ -221,7 +221,7 @@ def test_languages_of_file_names(site, permalink, urls):
 
 
 def test_the_guard_counts_unlisted_articles(site):
-    """A folder that is suddenly empty stops a run, also where more articles were unlisted than in feeds."""
+    """A folder that is suddenly empty stops a run, also if most of its articles were unlisted."""
     site.article("a.md", title="A")
     for number in range(3):
         site.article(f"u{number}.md", title="U", unlisted=True)
@@ -234,7 +234,7 @@ def test_the_guard_counts_unlisted_articles(site):
 
 
 def test_the_image_is_in_the_text(site):
-    """`feeds.image_in_text` puts it there in all formats; the article's page, which shows it itself, shows it once."""
+    """With `feeds.image_in_text`, texts in all formats begin with the image; the article's page shows it once."""
     site.configure(site={"pages": True}, feeds={"image_in_text": True})
     site.article("a.md", "One.", title="A", image={"url": "/a.png", "alt": "A lamp"})
     site.article("b.md", "Two. ![B](/b.png?w=1)", title="B", image="/b.png?w=2")
@@ -252,7 +252,7 @@ def test_the_image_is_in_the_text(site):
 
 @pytest.mark.parametrize("own", ["", "/blog"])
 def test_paths_on_the_site(site, own):
-    """A path that begins with / is below `site.url` in every field, in all formats and on pages; a URL in the text is a browser's."""
+    """In every field, a path that begins with / is below `site.url`; a URL in the text is resolved as by a browser."""
     url = f"https://test.example{own}"
     site.configure(site={"url": url, "icon": "/icon.png", "pages": True})
     front = {
@@ -289,7 +289,7 @@ def test_paths_on_the_site(site, own):
 
 
 def test_the_cover_of_a_note_is_in_the_vault(site):
-    """A link to a picture is the image of a note: beside it, in the vault, or in its folder of attachments."""
+    """A link to an image is the image of a note: beside the note, in the vault, or in its attachments folder."""
     site.configure(site={"pages": True}, content={"markdown": "obsidian"})
     site.write(".obsidian/app.json", '{"attachmentFolderPath": "files"}')
     for place in ("files/far away.png", "notes/near.png"):

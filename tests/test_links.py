@@ -1,4 +1,4 @@
-"""Links from one article's file to another's, in the text of feeds and pages."""
+"""Links from the file of one article to that of another, in texts of feeds and pages."""
 
 import re
 
@@ -27,7 +27,7 @@ _HREF = re.compile(r'<a href="([^"]*)">')
 
 
 def find_hrefs(site, title="A"):
-    """Return the addresses of the links in an article's text, in which all three formats must agree."""
+    """Return the addresses of the links in an article's text, which must be the same in all formats."""
     documents = site.documents()
     found = []
     for name in FORMATS:
@@ -67,7 +67,7 @@ def find_hrefs(site, title="A"):
     ],
 )
 def test_targets_of_links(href, path, expected):
-    """A link to a Markdown file names the article in it, relative to its own file; other links name none."""
+    """A link to a Markdown file refers to its article, relative to the linking file; other links do not."""
     assert resolve_target(href, path) == expected
 
 
@@ -93,7 +93,7 @@ def test_targets_in_a_text(body, expected):
 
 
 def test_wikilinks_are_targets_in_one_dialect_only():
-    """`[[Note]]` names an article where the site is written for Obsidian."""
+    """`[[Note]]` refers to an article in Obsidian's dialect."""
     body = "[[A note|text]], ![[Embedded]] and [[#Part]]"
     assert find_targets(body, "a.md", wikilinks=True) == ("*/a note", "*/embedded")
     assert find_targets(body, "a.md", wikilinks=False) == ()
@@ -101,7 +101,7 @@ def test_wikilinks_are_targets_in_one_dialect_only():
 
 @given(st.text('ab/._-[]()<>{}%#" \nmd', max_size=60), st.sampled_from(["a.md", "p/q/a.md"]))
 def test_any_text_has_targets(text, path):
-    """Looking for targets fails for no text, and each target that is found is an article's name or the end of one."""
+    """The search for targets accepts any text, and each target is the name of an article or the end of one."""
     for target in find_targets(text, path, wikilinks=True):
         assert is_partial(target) or article_name(candidate_paths(target)[0]) == target
         assert len(target) < 520
@@ -109,7 +109,7 @@ def test_any_text_has_targets(text, path):
 
 @given(st.lists(st.text("abC ", min_size=1, max_size=4), min_size=1, max_size=4))
 def test_files_names_and_ends_agree(parts):
-    """The name of each file that an article may be in is the article's, and its ends are those of the name."""
+    """The names of a file give the name of its article, and the ends of that name."""
     name = "/".join(parts)
     for path in candidate_paths(name):
         assert article_name(path) == name
@@ -130,7 +130,7 @@ HOSTILE = (  # (before, repeated, after)
 
 @pytest.mark.parametrize("parts", HOSTILE)
 def test_no_text_is_searched_again_and_again(parts):
-    """Half a megabyte of what a regular expression could search from each character on, for minutes, is done at once."""
+    """Half a megabyte of text that could cost a regular expression minutes is searched at once."""
     before, repeated, after = parts
     text = before + repeated * (500_000 // len(repeated)) + after
     find_targets(text, "a.md", wikilinks=True)
@@ -138,7 +138,7 @@ def test_no_text_is_searched_again_and_again(parts):
 
 
 def test_parts_of_articles_keep_their_names():
-    """The part in a reference of Hugo's is an id, as written; that of a note's is a heading, whose id follows from it."""
+    """The fragment in Hugo's reference is an id, as written; that of a note is a heading, from which the id follows."""
     links = Links("a.md", {"*/b": "https://test.example/b/", "c": "https://test.example/c/"})
     body = (
         '[x]({{< relref "b#My_Id.x" >}}) [y]({{< ref "/c#Two_Parts" >}}) [[b#My Heading.x]] [z]({{< ref "b.md#ü" >}})'
@@ -153,7 +153,7 @@ def test_parts_of_articles_keep_their_names():
 
 
 def test_links_in_html():
-    """Links that lead to an article get its URL and keep their fragment; others stay, and unknown notes are text."""
+    """Links to an article get its URL and keep their fragment; other links stay, and unknown notes become text."""
     links = Links("p/a.md", {"p/b": "https://test.example/b/", "*/note": "https://test.example/note/?x=1&y=2"})
     body = "[b](b.md#x) [c](c.md) [[Note|n]] [[Unknown *note*]] [[#Part]] [[note#Part]] `[[Note]]`\n\n## Part"
     shown = MarkdownRenderer("obsidian").render(body, None, "https://test.example/p/a/", "e-", "", links).html
@@ -172,7 +172,7 @@ def test_links_in_html():
 
 @pytest.mark.databases("sqlite", "postgres")
 def test_links_follow_the_articles_that_they_lead_to(site):
-    """A link gets an article's URL when that goes live, and another when its URL changes, is moved or is withdrawn."""
+    """A link gets an article's URL when it goes live, and a new one when the URL changes or the article is removed."""
     site.configure(feeds={"guard": 1})
     site.article("posts/a.md", "[b](../b.md#x)", title="A", category="one")
     site.publish()
@@ -180,7 +180,7 @@ def test_links_follow_the_articles_that_they_lead_to(site):
     assert find_hrefs(site) == [seen]
 
     def expect(url):
-        """Publish, and expect all documents that show the link to be new ones if it has changed."""
+        """Publish; check that all documents with the link changed if the link changed."""
         nonlocal seen
         with site.catalog.read_transaction() as catalog:
             before = {path: catalog.feed(path).revision for path in ("", "category/one")}
@@ -218,7 +218,7 @@ def test_links_follow_the_articles_that_they_lead_to(site):
 
 @pytest.mark.databases("sqlite", "postgres")
 def test_a_note_is_found_by_the_end_of_its_name(site):
-    """Of several notes the one in the same folder is meant, else the one with the shortest path; letter case is ignored."""
+    """Of several notes, the one in the same folder is used, or that with the shortest path; letter case is ignored."""
     site.configure(content={"markdown": "obsidian"}, feeds={"guard": 1})
     site.article("deep/er/note.md", title="Deeper", slug="deeper")
     site.article("one/a.md", "[[Note]] [[er/note|x]] [[deep/note]]", title="A")
@@ -233,7 +233,7 @@ def test_a_note_is_found_by_the_end_of_its_name(site):
 
 
 def test_all_paths_are_read_once_in_a_run(site, monkeypatch):
-    """However many pages of articles link by the end of a name: one query of a run reads all paths, and only if needed."""
+    """One query of a run, only if it is needed, reads all paths for links that name the end of a path."""
     monkeypatch.setattr("feeds.publish.links._PAGE_ROWS", 2)
     asked = []
     for number in range(7):
@@ -244,7 +244,7 @@ def test_all_paths_are_read_once_in_a_run(site, monkeypatch):
         asked.append(" ".join(statement.split()))
 
     def reads():
-        """Return how many queries read the paths of all live articles in a run."""
+        """Return the number of queries that read the paths of all live articles in a run."""
         asked.clear()
         sa.event.listen(sa.Engine, "before_cursor_execute", note)
         site.publish()
@@ -270,7 +270,7 @@ def test_all_paths_are_read_once_in_a_run(site, monkeypatch):
 
 
 def test_links_of_python_markdown_sites(site):
-    """Pelican's links to files work in its dialect, whose renderer is another process."""
+    """Pelican's links to files work in its dialect, which another process renders."""
     site.configure(content={"markdown": "python-markdown"})
     site.article("a.md", "[b]({filename}/posts/b.md) [c](posts/b.md)", title="A")
     site.article("posts/b.md", title="B")
@@ -279,7 +279,7 @@ def test_links_of_python_markdown_sites(site):
 
 
 def test_unresolved_links_are_reported(site):
-    """`feeds check` names the links that lead to no published article, and those only."""
+    """`feeds check` reports exactly the links that lead to no published article."""
     site.configure(content={"markdown": "obsidian"})
     site.article("a.md", "[b](b.md) [c](c.md) [[b]] [[none]]\n\n[d](d.md)", title="A", description="d")
     site.article("b.md", title="B", description="b")
@@ -290,7 +290,7 @@ def test_unresolved_links_are_reported(site):
 
 
 def test_a_page_shows_links(site):
-    """An article's page and its preview of the exported site lead to the other article too, and change with it."""
+    """The page, the preview and the export of an article link to the other article too, and change with it."""
     site.configure(site={"pages": True})
     site.article("a.md", "[b](b.md)", title="A")
     site.article("b.md", title="B")
@@ -315,7 +315,7 @@ OPERATIONS = st.lists(
 
 @given(operations=OPERATIONS)
 def test_links_end_as_in_a_fresh_start(tmp_path_factory, operations):
-    """Whatever happened to articles that link to each other: a feed's bytes change with its stamp only, and end as new."""
+    """After any changes of linked articles, bytes of a feed change only with its stamp, and equal a fresh build's."""
     site = Site(tmp_path_factory.mktemp("site"))
     site.configure(feeds={"guard": 1})
     seen = {}

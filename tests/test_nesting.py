@@ -1,4 +1,4 @@
-"""What nesting is counted by tags is never less than a fraction of what an HTML parser makes of them."""
+"""The nesting depth that is counted from tags is at least a fraction of the depth that an HTML parser builds."""
 
 import re
 
@@ -16,7 +16,7 @@ PARSER = nh3.Cleaner(tags=set(fuzzing.ELEMENTS) - OF_TEXT, clean_content_tags=se
 
 
 def depth(html):
-    """Return how deep the elements are nested that an HTML parser builds."""
+    """Return the depth of the elements that an HTML parser builds."""
     deepest = now = 0
     for end, name in re.findall(r"<(/?)([a-zA-Z][^\s>]*)", PARSER.clean(html)):
         if name not in NOT_NESTED:
@@ -26,7 +26,7 @@ def depth(html):
 
 
 def counted(html):
-    """Return how many elements are counted as open at most."""
+    """Return the highest number of elements that are counted as open."""
     elements = nesting._OpenElements()
     return max((len(elements._names) for _ in nesting._read(html, elements)), default=0)
 
@@ -68,7 +68,7 @@ PLAIN = st.tuples(
     st.sampled_from(["", "<div>", "<svg>", "<table>", "<select>", "<math>"]), st.lists(TAGS | TAGS | OTHER, max_size=9)
 )
 def test_depth_is_not_underestimated(before, parts):
-    """However tags, comments and text are mixed and repeated, the elements that are counted are not far from the real ones."""
+    """For any mixture of tags, comments and text, the counted depth is close to the real one."""
     html = before + "".join(parts) * 40
     assert depth(html) <= 4 * counted(html) + 12
 
@@ -84,7 +84,7 @@ def test_depth_is_not_underestimated(before, parts):
     ],
 )  # fmt: skip
 def test_what_takes_a_parser_long_is_too_deep(html):
-    """Elements that are left open, whichever trick makes a parser ignore their end tags, are nested too deep."""
+    """Elements that stay open are nested too deep, whichever trick makes a parser ignore their end tags."""
     assert nesting.is_too_deep(html * 30_000)
 
 
@@ -99,7 +99,7 @@ def test_what_takes_a_parser_long_is_too_deep(html):
     ],
 )
 def test_elements_that_are_opened_again_and_again_are_too_much(html):
-    """What a parser would make of few tags is bounded: it repeats an open `<b>` with its attributes in each paragraph."""
+    """A few tags can't expand without limit: a parser repeats an open `<b>` with its attributes in each paragraph."""
     assert nesting.is_too_deep(html)
 
 
@@ -113,14 +113,14 @@ def test_elements_that_are_opened_again_and_again_are_too_much(html):
     ],
 )  # fmt: skip
 def test_well_formed_html_of_any_length_is_not(html):
-    """Articles of tens of thousands of elements that are closed, or that end by themselves, are not nested too deep."""
+    """Articles with tens of thousands of elements that are closed explicitly or implicitly are accepted."""
     assert not nesting.is_too_deep(html * 5_000)
 
 
 @settings(max_examples=10 * settings().max_examples)
 @given(st.sampled_from(["", "<div>", "<p>", "<b>"]), st.lists(PLAIN, max_size=9))
 def test_elements_around_text_may_be_left_out(before, parts):
-    """In HTML whose tags can be read in one way only, what is left out adds two levels at most."""
+    """In HTML with unambiguous tags, omitted end tags add at most two levels."""
     html = before + "".join(parts) * 40
     if not nesting._NOT_PLAIN.search(html):
         assert depth(html) <= 4 * counted(nesting._BLOCK_OR_LEAF.sub("", html)) + 14

@@ -1,4 +1,4 @@
-"""deploy/nginx.conf, with a real nginx: what comes through its cache is what we said, whoever asks in which order."""
+"""deploy/nginx.conf with a real nginx: correct responses from its cache for all clients, in any order."""
 
 import contextlib
 import gzip
@@ -25,7 +25,7 @@ pytestmark = pytest.mark.needs("nginx")
 
 
 class Nginx(RetryingServer):
-    """nginx with our configuration, on ports and in a folder of its own."""
+    """nginx with the configuration of deploy/, with its own ports and folder."""
 
     def __init__(self, root, upstream, *changes):
         self.port = free_port()
@@ -80,23 +80,23 @@ def proxied(root, behind, *changes):
 
 @pytest.fixture(scope="module")
 def behind(tmp_path_factory):
-    """Return one server for all tests but that which stops it."""
+    """Return a server for all tests except the one that stops it."""
     with served(tmp_path_factory.mktemp("behind")) as server:
         yield server
 
 
 @pytest.fixture(scope="module")
 def front(tmp_path_factory, behind):
-    """Return one nginx in front of it."""
+    """Return nginx in front of this server."""
     with proxied(tmp_path_factory.mktemp("front"), behind) as nginx:
         yield nginx
 
 
 @pytest.mark.parametrize("name", DOCUMENTS)
 def test_through_the_cache(front, behind, name):
-    """Cached, conditional and compressed answers are right for every client, in whatever order they come.
+    """Cached, conditional and compressed responses are correct for every client, in any order.
 
-    None of that leaves an error in nginx's log.
+    nginx logs no error.
     """
     direct = {coding: behind.ask(f"/{name}", f"Accept-Encoding: {coding}") for coding in DECODE}
     for _ in range(2):
@@ -128,7 +128,7 @@ def test_through_the_cache(front, behind, name):
 
 
 def test_files_are_not_written_to_the_disk(tmp_path):
-    """A large file beside an article goes to each who reads it, whole or in part, and fills no cache."""
+    """A large file beside an article is sent whole or in part to each client, and is not cached."""
     with served(tmp_path, {"pages": True}) as behind:
         film = os.urandom(4 << 20)
         behind.site.article("film/index.md", "See [the film](film.mp4).", title="Film", date="2026-05-20")
@@ -143,7 +143,7 @@ def test_files_are_not_written_to_the_disk(tmp_path):
 
 
 def test_a_change_comes_through(front, behind):
-    """What is published reaches the clients behind the cache once the copy's time is over, in each encoding."""
+    """New content reaches clients behind the cache when the copy expires, in each encoding."""
     asked = [(name, coding) for name in DOCUMENTS for coding in DECODE]
     old = {(name, coding): front.ask(f"/{name}", f"Accept-Encoding: {coding}") for name, coding in asked}
     behind.site.article("new.md", title="New", date="2026-05-30")
@@ -160,7 +160,7 @@ def test_a_change_comes_through(front, behind):
 
 
 def test_one_copy_for_all_clients(front):
-    """Who hammers what is in the cache gets the copy, and no client another encoding's."""
+    """A client with many requests for a cached document gets the copy, and no client gets another's encoding."""
     assert {front.ask(f"/rss.xml?{n}").status for n in range(70)} == {200}
     for path in ("/rss.xmlbr", "/rss.xmlgzip"):
         assert front.ask(path, "Accept-Encoding: br").status == 404
@@ -174,7 +174,7 @@ def ask_as(front, address, request):
 
 
 def test_the_client_is_known_behind_it(tmp_path, behind):
-    """Without a cache the address that is limited is the client's, whatever it says of itself, and no other's."""
+    """Without a cache, the limit applies to the client's address, whatever headers it sends, and to no other."""
     said = iter(range(1, 200))
 
     def ask(address):
@@ -187,9 +187,9 @@ def test_the_client_is_known_behind_it(tmp_path, behind):
 
 
 def test_a_signed_call_comes_through(front):
-    """A webhook's call with a long body reaches us, signature and all; other spellings and wrong ones are refused.
+    """A signed webhook call with a long body is accepted; other spellings and wrong signatures are rejected.
 
-    Wrong signatures shut nobody out.
+    Wrong signatures lock out no client.
     """
 
     def call(body, *lines):
@@ -205,7 +205,7 @@ def test_a_signed_call_comes_through(front):
 
 
 def test_the_copy_outlives_us(tmp_path):
-    """With `feeds serve` gone, the cache goes on answering with its copy, and conditional requests with a 304."""
+    """While `feeds serve` is stopped, the cache answers with its copy, and conditional requests with a 304."""
     with served(tmp_path) as server, proxied(tmp_path, server) as nginx:
         answer = nginx.ask("/rss.xml")
         server.stop()

@@ -1,4 +1,4 @@
-"""What an operator relies on: several workers as one, metrics, an access log, health, and patience with bad clients."""
+"""Operation: several workers that act as one, metrics, access log, health, and misbehaving clients."""
 
 import contextlib
 import json
@@ -22,12 +22,12 @@ DOCUMENTS = ["rss.xml", "atom.xml", "feed.json"]
 
 
 def test_all_workers_serve_the_same_revision(site, serve):
-    """Soon after a commit every worker serves it, whichever takes the connection, and none goes back."""
+    """Soon after a commit, every worker serves the new revision, and none returns to the old one."""
     site.article("a.md", title="a")
     server = serve(site, "--workers", "3")
 
     def etags(times=40):
-        """Return the ETags that connections get, each from whichever worker takes it."""
+        """Return the ETags that several connections receive from any worker."""
         return [retry_while_busy(lambda: server.ask("/rss.xml")).headers["etag"] for _ in range(times)]
 
     seen = set(etags())
@@ -44,16 +44,16 @@ def test_all_workers_serve_the_same_revision(site, serve):
 
 
 def metrics(port):
-    """Return a scrape as name{labels} -> value."""
+    """Return a scrape as a dictionary: name{labels} -> value."""
     with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=60) as answer:
         text = answer.read().decode()
     return {line.rpartition(" ")[0]: float(line.rpartition(" ")[2]) for line in text.splitlines() if line[0] != "#"}
 
 
 def test_metrics_are_the_sum_of_all_workers(site, serve):
-    """Prometheus is told on an address of its own of every request, whichever worker answered, and of the last run.
+    """Prometheus metrics, on their own address, count the requests of all workers, and describe the last run.
 
-    However many pages are asked for, they are told of under one name, but for the first and the OPML.
+    All pages share one label, except the site's page and the OPML.
     """
     port = free_port()
     site.configure(server={"metrics": f"127.0.0.1:{port}"}, feeds={"limit": 2})
@@ -90,7 +90,7 @@ def test_metrics_are_the_sum_of_all_workers(site, serve):
     }
 
     def is_all_written(now):
-        """Return whether both workers have written what they counted: each does twice a second, and not at once."""
+        """Return whether both workers have written their counts, which each does twice a second."""
         hits = 80 - now["feeds_render_seconds_count"]
         return now.items() >= expected.items() and now["feeds_cache_hits_total"] == hits
 
@@ -112,7 +112,7 @@ def test_metrics_are_the_sum_of_all_workers(site, serve):
 
 
 def test_a_render_is_no_hit_of_the_cache():
-    """A request for a document that had to be rendered is no hit, also if it is counted later than the render."""
+    """A request for a document that had to be rendered is not a cache hit, also if it is counted later."""
     from feeds.web.metrics import WorkerMetrics
 
     counters = WorkerMetrics()
@@ -127,7 +127,7 @@ def test_a_render_is_no_hit_of_the_cache():
 
 @pytest.mark.integration
 def test_an_address_for_metrics_that_is_taken(site):
-    """An address that can't be listened on is said in a sentence, before anything is served."""
+    """An address that can't be listened on is reported in a sentence, before the server starts."""
     with contextlib.closing(socket.create_server(("127.0.0.1", 0))) as taken:
         port = taken.getsockname()[1]
         site.configure(server={"metrics": f"127.0.0.1:{port}"})
@@ -137,7 +137,7 @@ def test_an_address_for_metrics_that_is_taken(site):
 
 
 def test_the_access_log_is_one_object_a_line(site, app):
-    """Each request is one line of JSON with who, what and what came of it; the log may be moved away at any time."""
+    """Each request is one line of JSON with client, request and response; the log may be rotated at any time."""
     site.configure(server={"access_log": "access.log"})
     site.article("a.md", title="a")
     site.publish()
@@ -159,9 +159,9 @@ def test_the_access_log_is_one_object_a_line(site, app):
 
 
 def test_lines_of_the_access_log_are_bounded(site, app):
-    """A line has at most 500 characters of each thing that a client says, no control character, and no preview key.
+    """A line has at most 500 characters per client value, no control characters, and no preview key.
 
-    The log is for its owner alone, whatever the umask.
+    Only its owner may read the log, whatever the umask.
     """
     site.configure(server={"access_log": "access.log"})
     site.publish()
@@ -188,7 +188,7 @@ def test_lines_of_the_access_log_are_bounded(site, app):
 
 @pytest.mark.integration
 def test_health_fails_only_when_nothing_can_be_served(site, serve):
-    """With the catalog gone /healthz says so, and stays well as long as documents are served."""
+    """Without the catalog, /healthz reports that, and stays 200 as long as documents are served."""
     site.configure(content={"watch": "off"}, schedule={"cron": None})
     site.article("a.md", title="a")
     server = serve(site)
@@ -206,7 +206,7 @@ def test_health_fails_only_when_nothing_can_be_served(site, serve):
 
 @pytest.fixture(scope="module")
 def served(tmp_path_factory):
-    """Return one server for clients that behave badly."""
+    """Return a server for misbehaving clients."""
     site = Site(tmp_path_factory.mktemp("served") / "site")
     site.configure(feeds={"limit": 2})
     for number in range(40):
@@ -219,7 +219,7 @@ def served(tmp_path_factory):
 
 @pytest.mark.integration
 def test_silent_and_slow_clients_keep_nobody_waiting(served):
-    """Behind 300 silent connections and 40 that send their head byte by byte, polls are answered; those are closed."""
+    """Polls are answered despite 300 silent and 40 very slow connections, which are then closed."""
 
     def connect():
         return contextlib.closing(socket.create_connection(("127.0.0.1", served.port), timeout=120))
@@ -247,7 +247,7 @@ def test_silent_and_slow_clients_keep_nobody_waiting(served):
 
 @pytest.mark.integration
 def test_no_flood_of_other_paths_keeps_polls_waiting(served):
-    """While clients ask for things that were never rendered, or never there, what is in memory is answered."""
+    """While clients request documents that were never rendered, or do not exist, cached documents are served."""
     stop, statuses = threading.Event(), set()
 
     def flood(kind):
@@ -271,7 +271,7 @@ def test_no_flood_of_other_paths_keeps_polls_waiting(served):
 
 
 def test_what_takes_long_to_render_keeps_no_poll_waiting(site, app, monkeypatch):
-    """While one document is being rendered, what is in memory is answered; who wants the former is told to ask again."""
+    """While a document is rendered, cached ones are served; clients that wait for it are told to try again."""
     monkeypatch.setattr("feeds.render.queue._RENDER_TIMEOUT_S", 0.1)
     site.article("a.md", title="a")
     site.publish()
@@ -298,7 +298,7 @@ def test_what_takes_long_to_render_keeps_no_poll_waiting(site, app, monkeypatch)
 
 
 def test_what_is_too_large_is_shortened(site):
-    """Beyond the size limit the oldest texts give way to summaries, entries stay, and `feeds status` says so."""
+    """Beyond the size limit, the oldest texts become summaries, entries stay, and `feeds status` reports that."""
     site.configure(feeds={"max_size": 64})
     for number in range(1, 21):
         site.article(f"{number}.md", f"Some words. {number} " * 400, title=f"T{number}", description=f"Sum {number}",
@@ -314,7 +314,9 @@ def test_what_is_too_large_is_shortened(site):
         assert full == list(range(21 - len(full), 21))
         assert 0 < len(full) < 20
         assert {"path": f"/{name}", "entries": 20, "texts": len(full)} in said
-        line = f"shortened  /{name}: would be over 64 KiB (feeds.max_size); {len(full)} of 20 entries have their text"
+        line = (
+            f"shortened  /{name}: larger than 64 KiB (feeds.max_size); {len(full)} of 20 entries have their full text"
+        )
         assert line in lines
     site.configure(feeds={"max_size": 0})
     assert site.run("build").returncode == 0
@@ -323,7 +325,7 @@ def test_what_is_too_large_is_shortened(site):
 
 
 def test_summaries_that_are_too_large(site):
-    """Where even summaries are too much the oldest entries go, and the archives still lead to each of them."""
+    """If even summaries exceed the limit, the oldest entries are left out, and archives still contain them."""
     site.configure(feeds={"max_size": 16, "limit": 10})
     for number in range(1, 31):
         site.article(f"{number}.md", "Text.", title=f"T{number} {'t' * 2000}", date=f"2026-05-{number:02d}")
@@ -346,7 +348,7 @@ def test_summaries_that_are_too_large(site):
 
 
 def test_a_served_document_that_is_too_large_is_in_status(site, app):
-    """What a worker had to shorten, `feeds status` says soon after; in each format as that one came out."""
+    """`feeds status` soon reports documents that a worker shortened, in each format with its own numbers."""
     site.configure(feeds={"max_size": 64})
     for number in range(20):
         site.article(f"{number}.md", "Some words. " * 500, title=str(number))

@@ -1,4 +1,4 @@
-"""Pages for people: what can be subscribed to, articles to read, OPML, and a preview for who writes."""
+"""HTML pages: feeds with the ways to subscribe, articles, OPML, and the preview for authors."""
 
 import json
 import re
@@ -24,7 +24,7 @@ VOID = {"meta", "link", "br", "img", "input", "hr", "source", "wbr"}
 
 
 class Page(HTMLParser):
-    """A page taken apart: its elements as (tag, attributes, text), and whether every tag is closed in its turn."""
+    """A parsed page: its elements as (tag, attributes, text), and whether all tags are closed in order."""
 
     def __init__(self, body):
         super().__init__()
@@ -46,7 +46,7 @@ class Page(HTMLParser):
             element[2] += data
 
     def all(self, tag, **attributes):
-        """Give the elements with these attributes (`class_` for class: one word of it)."""
+        """Return the elements with these attributes (`class_` for one word of class)."""
         wanted = {name.rstrip("_").replace("_", "-"): value for name, value in attributes.items()}
         return [
             one for one in self.elements
@@ -59,7 +59,7 @@ class Page(HTMLParser):
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory):
-    """Yield the application of a site with pages, with articles of several kinds; tests do not modify it."""
+    """Yield the application of a site with pages and several kinds of articles; tests do not modify it."""
     site = Site(tmp_path_factory.mktemp("home"))
     site.configure(site={"pages": True, "icon": "/icon.png", "copyright": "© Test", "description": "About <things>."})
     site.article("a.md", "First *text*.\n\n| a | b |\n|--:|:-:|\n| 1 | 2 |", title="A & <b>", category="Été", tags=["x"],
@@ -85,7 +85,7 @@ def home(tmp_path_factory):
 
 
 def page(app, path, **headers):
-    """Return the parsed page at a path, whose headers and markup allow no inline scripts or styles."""
+    """Return the parsed page at a path; check that its headers and markup allow no inline scripts or styles."""
     answer = app.get(path, **headers)
     assert answer.status == 200, path
     assert answer.headers["content-type"] == "text/html; charset=utf-8"
@@ -98,7 +98,7 @@ def page(app, path, **headers):
 
 
 def test_the_first_page(home):
-    """It says what this is, gives each format's address and a link for each reader, and shows what is newest."""
+    """The page of a feed has its name, the address of each format, a link for each reader, and the newest articles."""
     first = page(home, "/")
     assert [one[2] for one in first.all("h1")] == ["Test"]
     assert [one[2] for one in first.all("code")] == [f"https://test.example/{name}" for name in ("rss.xml", "atom.xml", "feed.json")]  # fmt: skip
@@ -122,7 +122,7 @@ def test_the_first_page(home):
 
 
 def test_an_article_has_a_page(home):
-    """Where its link leads, as the same facts: microformats say them to programs, and tables keep their columns."""
+    """An article's page has the facts of its entry, also as microformats, and tables keep their column alignment."""
     read = page(home, "/%C3%A9t%C3%A9/a/")
     assert [one[2] for one in read.all("h1", class_="p-name")] == ["A & <b>"]
     assert read.all("time", class_="dt-published")[0][1]["datetime"] == "2026-05-01T10:00:00+00:00"
@@ -135,7 +135,7 @@ def test_an_article_has_a_page(home):
 
 
 def test_a_page_speaks_its_language(home):
-    """An article in a language that is written from the right says so, and what we add says that it is English."""
+    """An article in a right-to-left language is marked as such, and texts of the template are marked as English."""
     read = page(home, "/ar/")
     assert (read.elements[0][1]["lang"], read.elements[0][1]["dir"]) == ("ar", "rtl")
     assert [one[1].get("lang") for one in read.all("p") if "Subscribe" in one[2]] == ["en"]
@@ -146,12 +146,12 @@ def test_a_page_speaks_its_language(home):
     [("en", "ltr"), ("ar", "rtl"), ("he-IL", "rtl"), ("fa", "rtl"), ("uz-Arab", "rtl"), ("ku-Latn", "ltr"), ("pt-BR", "ltr")],
 )  # fmt: skip
 def test_directions(language, direction):
-    """A language's direction is that of the script in which it is written."""
+    """The direction of a language is that of its script."""
     assert pages.text_direction(language) == direction
 
 
 def test_all_links_lead_somewhere(home):
-    """Every link to the site, from every page that can be come to, is answered."""
+    """Every link to the site, from every reachable page, leads to a response."""
     seen, left = set(), ["/"]
     while left:
         path = left.pop()
@@ -173,7 +173,7 @@ def test_all_links_lead_somewhere(home):
 
 
 def test_every_entry_has_its_page(home):
-    """The link of each entry on the site is answered with that article; only links elsewhere are not ours."""
+    """Each entry's link on the site leads to its article; only links to other sites are not served."""
     for item in json.loads(home.get("/feed.json").body)["items"]:
         if item["url"].startswith("https://test.example"):
             read = page(home, urlsplit(item["url"]).path)
@@ -183,12 +183,12 @@ def test_every_entry_has_its_page(home):
 @pytest.mark.parametrize("path", ["/draft/", "/later/", "/x/", "/tag/hidden/", "/bundle/.hidden.png", "/bundle/index.md",
                                   "/bundle/notes.txt.key", "/bundle/none.png", "/bundle/..%2fa.md", "/preview/a.md", "/preview/", "/a.png"])  # fmt: skip
 def test_nothing_else_has_a_page(home, path):
-    """Drafts, what is scheduled, sources and hidden files are a 404, and no preview is there unless it was asked for."""
+    """Drafts, scheduled articles, sources and hidden files are a 404, and so is the preview without --drafts."""
     assert home.get(path).status == 404
 
 
 def test_files_beside_an_article(home):
-    """A picture beside an article is at its page's address, with its type and validators, and can run nothing."""
+    """An image beside an article is at the page's address, with type and validators, and can't run scripts."""
     lamp = home.get("/bundle/lamp.svg")
     assert (lamp.status, lamp.headers["content-type"]) == (200, "image/svg+xml; charset=utf-8")
     assert "sandbox" in lamp.headers["content-security-policy"]
@@ -197,7 +197,7 @@ def test_files_beside_an_article(home):
 
 
 def wait_for(condition):
-    """Wait until a condition holds: the application looks for a new revision at most twenty times a second."""
+    """Wait until a condition holds: the application checks for revisions at most twenty times per second."""
     limit = time.monotonic() + 120
     while not condition():
         assert time.monotonic() < limit
@@ -205,7 +205,7 @@ def wait_for(condition):
 
 
 def test_a_page_follows_its_article(app, site):
-    """An edit shows on the page, which keeps its validators until then; a withdrawn article is a 410, an unknown one a 404."""
+    """An edit changes the page and its validators; a removed article is a 410, an unknown one a 404."""
     site.configure(site={"pages": True})
     site.article("a.md", "Old.", title="A")
     site.article("b.md", "B.", title="B")
@@ -227,7 +227,7 @@ def test_a_page_follows_its_article(app, site):
 
 
 def test_two_articles_with_one_address(site, app):
-    """The one that was published first has the page, whichever was read first."""
+    """Of two articles with one address, the earlier one gets the page, whichever was read first."""
     site.configure(site={"pages": True})
     site.article("z.md", "First.", title="First", slug="same", date="2026-01-01")
     site.article("a.md", "Second.", title="Second", slug="same", date="2026-02-01")
@@ -236,7 +236,7 @@ def test_two_articles_with_one_address(site, app):
 
 
 def test_a_site_with_another_home(app, site):
-    """Without site.pages entries lead to the site, and the page shows ten of them; no article has a page here."""
+    """Without site.pages, entries link to the website, the feed's page shows ten of them, and articles have no page."""
     for number in range(12):
         site.article(f"{number:02}.md", title=f"T{number}", date=f"2026-05-{number + 1:02}")
     site.publish()
@@ -246,7 +246,7 @@ def test_a_site_with_another_home(app, site):
 
 
 def test_readers_of_the_owner(app, site):
-    """Owners add readers by a template, and leave out some; each link is a URL with the feed's address in it."""
+    """Owners can add readers with a template and remove some; each link contains the feed's URL."""
     site.configure(
         site={"readers": {"Feedly": False, "Ours": "https://rss.example/?add={url}&x=1", "App": "app://{raw}"}}
     )
@@ -267,7 +267,7 @@ def test_readers_of_the_owner(app, site):
     "link", ["javascript:alert('{url}')", "https://x.example/", "{url}", "data:{raw}", "https://x y/{url}"]
 )
 def test_readers_are_checked(site, link):
-    """A reader's link without a place for the address, or that would run something, is a mistake in the config."""
+    """A reader link without a place for the feed's URL, or with a scheme that runs code, is a mistake."""
     site.configure(site={"readers": {"Bad": link}})
     done = site.run("check")
     assert done.returncode == 2
@@ -275,7 +275,7 @@ def test_readers_are_checked(site, link):
 
 
 def test_pages_are_where_the_site_is(site):
-    """Pages of the site can't be on the feeds' own host."""
+    """With site.pages, the feeds can't have a host of their own."""
     site.configure(site={"pages": True}, feeds={"url": "https://feeds.test.example"})
     done = site.run("check")
     assert done.returncode == 2
@@ -283,7 +283,7 @@ def test_pages_are_where_the_site_is(site):
 
 
 def test_many_feeds_are_bounded():
-    """Of thousands of tags the page lists the thousand largest by name, and says how many are left."""
+    """Of thousands of tags, the page lists the thousand largest by name, and the number of the others."""
     feeds = [FeedState("", "site", "")] + [FeedState(f"tag/{n}", "tag", f"t{n}", entries=n) for n in range(1500)]
     ((kind, heading, listed, left),) = pages._group_by_kind(feeds)
     assert (kind, heading, len(listed), left) == ("tag", "Tags", 1000, 500)
@@ -292,7 +292,7 @@ def test_many_feeds_are_bounded():
 
 
 def test_opml(home):
-    """All feeds by their kinds, each with its document and its page; it is the same as long as the feeds are."""
+    """The OPML contains all feeds by kind, each with document and page, and changes only when the feeds do."""
     answer = home.get("/feeds.opml")
     assert answer.headers["content-type"] == "text/x-opml; charset=utf-8"
     root = etree.fromstring(answer.body)
@@ -307,7 +307,7 @@ def test_opml(home):
 
 
 def test_opml_depends_on_the_list_alone():
-    """How many entries a feed has, and when it changed, does not change the OPML."""
+    """The number of entries in a feed, and the date of its change, do not change the OPML."""
     site = Facts("T & <s>", "https://test.example", "https://test.example", "test.example")
     before = [FeedState("", "site", "", 5, 7), FeedState("tag/ü", "tag", "Ü & <x>", 5, 7)]
     after = [FeedState("", "site", "", 6, 8), FeedState("tag/ü", "tag", "Ü & <x>", 6, 8)]
@@ -317,7 +317,7 @@ def test_opml_depends_on_the_list_alone():
 
 @pytest.mark.needs("newsboat")
 def test_newsboat_imports_the_opml(home, tmp_path):
-    """A real reader takes all feeds from the OPML, with the folders as tags."""
+    """A real feed reader imports all feeds from the OPML, with the folders as tags."""
     (tmp_path / "feeds.opml").write_bytes(home.get("/feeds.opml").body)
     (tmp_path / "urls").touch()
     subprocess.run(
@@ -334,7 +334,7 @@ def test_newsboat_imports_the_opml(home, tmp_path):
 
 
 def let_in(server, key):
-    """Open the address of the preview with its key; return the cookie that this sets."""
+    """Open the address of the preview with its key; return the cookie that the response sets."""
     answer = server.get(f"/preview/?{key}", Host="127.0.0.1")
     assert (answer.status, answer.headers["location"]) == (303, "/preview/")
     assert "HttpOnly" in answer.headers["set-cookie"]
@@ -344,7 +344,7 @@ def let_in(server, key):
 
 
 def test_a_preview(serve, site):
-    """`serve --drafts` prints the address of a preview of unpublished articles, with lint; nothing else ever shows them."""
+    """`serve --drafts` prints the address of a preview of unpublished articles, which are shown nowhere else."""
     site.configure(site={"pages": True})
     site.article("live.md", "![](x.png)", title="Live")
     site.article(
@@ -380,7 +380,7 @@ def test_a_preview(serve, site):
 
 
 def test_a_preview_needs_its_key(app, site):
-    """Without the key no draft is shown, nor with it through a proxy, by a foreign name or from another address."""
+    """No draft is shown without the key, nor with it through a proxy, a foreign host name or another address."""
     site.configure(site={"pages": True})
     site.article("draft/index.md", "Secret.", draft=True, title="Draft")
     site.write("draft/p.png", b"png")
@@ -406,7 +406,7 @@ def test_a_preview_needs_its_key(app, site):
 
 
 def test_a_preview_is_only_on_this_machine(site):
-    """`serve --drafts` on another address than a loopback one is a usage error."""
+    """`serve --drafts` on an address that is not a loopback address is a usage error."""
     done = site.run("serve", "--drafts", "--host", "0.0.0.0")
     assert done.returncode == 2
     assert "127.0.0.1" in done.stderr
@@ -420,14 +420,14 @@ def test_a_preview_is_only_on_this_machine(site):
      ("/a?b", None), ("https://other.example/", None), ("https://test.example/b/", "/b/")],
 )  # fmt: skip
 def test_where_pages_may_be(link, path):
-    """A page is where an article's link leads, but nowhere else in the tree, and not where something of ours is."""
+    """A page is at its article's link only, and not at a path that is used for something else."""
     site = Facts("T", "https://test.example", "https://test.example", "test.example", pages=True)
     read = articles.parse_article(f"---\ndate: 2026-01-01\nlink: '{link}'\n---\n".encode(), "x.md", UTC)
     assert syndication.page_path(read, site) == path
 
 
 def test_a_site_of_summaries_has_whole_articles(site):
-    """Where feeds carry summaries, pages have the texts, and a summary is never taken for HTML."""
+    """If feeds contain summaries, pages contain the full texts, and a summary is never treated as HTML."""
     site.configure(site={"pages": True}, feeds={"text": "summary"})
     site.article("a.md", "First.\n\nSecond.", title="A", description="<script>alert(1)</script>")
     site.article("b.md", "", title="B", description="<img src=x onerror=alert(1)>")
@@ -440,7 +440,7 @@ def test_a_site_of_summaries_has_whole_articles(site):
 
 
 def test_another_catalog_has_other_pages(app, site):
-    """A catalog that was created anew, and counts its revisions from one again, shows on pages as it does in documents."""
+    """Pages notice a catalog that was created again, with revision numbers that start at 1."""
     site.configure(site={"pages": True})
     site.article("a.md", "Old.", title="A")
     site.publish()
@@ -454,7 +454,7 @@ def test_another_catalog_has_other_pages(app, site):
 
 
 def test_a_page_links_to_feeds_that_there_are(site):
-    """When a feed begins or ends because of another article, the pages that link to it follow in the export."""
+    """If another article creates or removes a feed, the export updates the pages that link to this feed."""
     site.configure(site={"pages": True}, feeds={"min_entries": 2})
     site.article("a.md", title="A", tags=["x"])
     site.article("b.md", title="B", tags=["x"])
@@ -468,7 +468,7 @@ def test_a_page_links_to_feeds_that_there_are(site):
 
 
 def test_files_beside_articles_that_cannot_be_read(site):
-    """One that can't be read is said and does not end the build; large ones are copied, and none is compressed again."""
+    """A file that can't be read is reported and does not end the build; large files are copied, not compressed."""
     site.configure(site={"pages": True}, export={"precompressed": ["gzip"]})
     site.article("b/index.md", title="B")
     site.write("b/large.mp4", b"x" * 3_000_000)
@@ -484,7 +484,7 @@ def test_files_beside_articles_that_cannot_be_read(site):
 
 
 def test_every_feed_leads_to_its_page_in_an_export(site):
-    """Also where the site's own first page is another generator's, the page that a document leads to is exported."""
+    """The page to which a document links is exported, also if another generator owns the site's first page."""
     site.article("a.md", title="A", category="x")
     assert site.run("build").returncode == 0
     public = site.root / "public"
@@ -496,7 +496,7 @@ def test_every_feed_leads_to_its_page_in_an_export(site):
 
 
 def test_pages_are_exported(site):
-    """A site that has no other home is exported whole: pages, articles, files beside them, OPML; and only what changed."""
+    """A site without another generator is exported completely: pages, articles, files, OPML; then only changes."""
     site.configure(site={"pages": True}, export={"precompressed": ["gzip"]})
     site.article("a.md", "A.", title="A", category="x")
     site.article("b.md", "B.", title="B", link="/deep/b.html", date="2026-04-01")
@@ -521,7 +521,7 @@ def test_pages_are_exported(site):
 
 
 def test_somebody_elses_files_are_left_alone(site):
-    """A file that is there and not ours is not overwritten, and said; ours are known again when the manifest is lost."""
+    """Foreign files are reported and not overwritten; exported files are recognised when the manifest is lost."""
     site.configure(site={"pages": True})
     site.article("a.md", "A.", title="A")
     public = site.root / "public"
@@ -530,10 +530,10 @@ def test_somebody_elses_files_are_left_alone(site):
     (public / "feed.json").write_text("{}")
     done = site.run("build")
     assert (done.returncode, (public / "index.html").read_text(), (public / "feed.json").read_text()) == (0, "<h1>Mine</h1>", "{}")  # fmt: skip
-    assert done.stderr.count("not written by feeds; it is left alone") == 2
+    assert done.stderr.count("the existing file is not from feeds") == 2
     (public / ".feeds-manifest.json").unlink()
     site.article("a.md", "New A.", title="A")
-    assert site.run("build").stderr.count("not written by feeds; it is left alone") == 2
+    assert site.run("build").stderr.count("the existing file is not from feeds") == 2
     assert b"New A." in (public / "rss.xml").read_bytes()
     assert b"New A." in (public / "a" / "index.html").read_bytes()
     assert site.run("build", "--force").stderr == ""
@@ -541,7 +541,7 @@ def test_somebody_elses_files_are_left_alone(site):
 
 
 def test_the_demos_links_work(tmp_path, app):
-    """Every link of the demo's pages and entries is answered."""
+    """Every link in pages and entries of the demo site leads to a response."""
     site = Site(tmp_path / "demo")
     shutil.copytree(REPOSITORY / "content", site.content, dirs_exist_ok=True)
     shutil.copy(REPOSITORY / "config.yaml", site.root)
@@ -566,7 +566,7 @@ def test_the_demos_links_work(tmp_path, app):
 
 
 def test_older_articles_have_pages(app, site):
-    """From the first page every article is a few clicks away, served as exported; each page offers the feed that goes on."""
+    """Every article is reachable in a few clicks from the first page, in the export; each page offers its live feed."""
     site.configure(site={"pages": True}, feeds={"limit": 3, "archives": "all"})
     for number in range(1, 9):
         site.article(f"{number}.md", title=f"T{number}", date=f"2026-05-0{number}", category="x")
@@ -595,7 +595,7 @@ def test_older_articles_have_pages(app, site):
     ("link", "folder"), [("/n/lamp/", "/n/lamp/"), ("/n/lamp", "/n/lamp/"), ("/n/lamp.html", "/n/lamp/")]
 )
 def test_pictures_are_where_pages_look(app, site, link, folder):
-    """Whatever a permalink ends in, what is beside an article or below is where its page and its feeds say, also exported."""
+    """With any ending of a permalink, files beside an article are where its page and its feeds expect them."""
     site.configure(site={"pages": True})
     site.article("lamp/index.md", "![a](a.png) ![b](img/b.png)", title="L", link=link, cover="a.png")
     site.write("lamp/a.png", b"a")
@@ -621,7 +621,7 @@ def test_pictures_are_where_pages_look(app, site, link, folder):
 
 
 def test_a_page_that_cannot_be(site):
-    """Feeds check says which articles have no page where their links lead, and refuses those whose address is taken."""
+    """`feeds check` reports articles whose link can't be a page, and rejects those whose address is used otherwise."""
     site.configure(site={"pages": True})
     site.article("a.md", title="A", link="/a?b")
     site.article("hidden.md", title="H", link="/.well-known/x/")
@@ -639,7 +639,7 @@ def test_a_page_that_cannot_be(site):
 
 
 def test_readers_that_are_not_known(site):
-    """Leaving out a reader that is not there is a mistake; however a known one is spelled, it is that one."""
+    """Removing an unknown reader is a mistake; the names of known readers are case-insensitive."""
     site.configure(site={"readers": {"Feeedly": False}})
     assert "did you mean Feedly" in site.run("check").stderr
     site.settings["site"]["readers"] = {"feedly": False}
@@ -648,7 +648,7 @@ def test_readers_that_are_not_known(site):
 
 
 def test_files_of_pelican_are_where_its_addresses_say(site):
-    """`{static}` and `{attach}` before an address name a file of the content folder, which is exported."""
+    """`{static}` and `{attach}` in an address refer to a file of the content folder, which is exported."""
     site.configure(site={"pages": True}, content={"markdown": "python-markdown"})
     for name in ("images/a.png", "news/b.png", "files/c.pdf"):
         (site.content / name).parent.mkdir(exist_ok=True)

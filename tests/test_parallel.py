@@ -1,4 +1,4 @@
-"""Threads for what waits for others."""
+"""Parallel calls that wait for something."""
 
 import threading
 
@@ -8,7 +8,7 @@ from feeds.parallel import WaitingCalls, map_in_threads
 
 
 def test_results_come_in_order():
-    """Whichever call ends first, its result comes in its place."""
+    """Results have the order of the calls, whichever call ends first."""
     second_is_done = threading.Event()
 
     def call(number):

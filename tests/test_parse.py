@@ -1,4 +1,4 @@
-"""One file's text becomes an Article, or a reason with a line."""
+"""Parsing the text of one file: an Article, or a reason with a line."""
 
 import json
 from datetime import UTC, datetime, timedelta, timezone
@@ -40,7 +40,7 @@ DIALECTS = {
 @pytest.mark.parametrize("dialect", DIALECTS)
 @pytest.mark.parametrize("change", [lambda t: t, lambda t: "\ufeff" + t, lambda t: t.replace("\n", "\r\n")])
 def test_dialects_say_the_same(dialect, change):
-    """YAML, TOML and JSON, with or without BOM, with LF or CRLF, are one article."""
+    """YAML, TOML and JSON, with or without a BOM, with LF or CRLF, give the same article."""
     article = read(change(DIALECTS[dialect]))
     assert article.title == "T"
     assert article.published == datetime(2026, 1, 24, 9, 13, 22, 668000, UTC)
@@ -60,7 +60,7 @@ def test_dialects_say_the_same(dialect, change):
     ],
 )
 def test_text_keys_in_order(field, keys):
-    """Each text field reads its keys in the contract's order; empty text and null count as absent."""
+    """Each text field reads its keys in the documented order; empty text and null count as missing."""
     for first, key in enumerate(keys):
         lines = [f"{absent}: ''" for absent in keys[:first]] + [f"{present}: v-{present}" for present in keys[first:]]
         expected = f"/v-{key}" if field == "link" else f"v-{key}" if field != "language" else f"vv-{key}"
@@ -70,13 +70,13 @@ def test_text_keys_in_order(field, keys):
 
 @pytest.mark.parametrize("key", ["date", "published", "publishDate", "pubDate", "created", "publishdate"])
 def test_date_keys(key):
-    """Each key for the date is read, Hugo's lower-case spelling too."""
+    """Each key for the date is read, also Hugo's lower-case keys."""
     assert read(f"---\n{key}: 2026-05-01\n---\nx").published == datetime(2026, 5, 1, tzinfo=UTC)
 
 
 @pytest.mark.parametrize("key", ["updated", "lastmod", "modified", "last_modified_at", "date_modified"])
 def test_updated_keys(key):
-    """Each key for the update is read; without one it is the date."""
+    """Each key for the update is read; without one, the update is the date."""
     assert with_(f"{key}: 2026-05-02").updated == datetime(2026, 5, 2, tzinfo=UTC)
     assert with_("x: y").updated == datetime(2026, 5, 1, tzinfo=UTC)
 
@@ -112,7 +112,7 @@ def utc(*parts):
     ],
 )
 def test_date_spellings(text, moment):
-    """All usual spellings of ISO 8601, YAML and RFC 822 are read."""
+    """All common forms of ISO 8601, YAML and RFC 822 dates are read."""
     assert dates.parse(text, UTC) == moment
 
 
@@ -125,14 +125,14 @@ def test_date_spellings(text, moment):
     ],
 )  # fmt: skip
 def test_impossible_dates_are_refused(text):
-    """What is no date, or could mean two, is refused with the line of its key."""
+    """A value that is not a date, or is ambiguous, is rejected with the line of its key."""
     line, reason = refusal(f"---\ntitle: x\ndate: '{text}'\n---\nx")
     assert line == 3
     assert reason.startswith(f"date: {text!r} is")
 
 
 def test_dates_without_a_zone_are_the_sites():
-    """No zone means the site's, at that day's offset; a date alone is midnight there."""
+    """A date without a zone is in the site's, with that day's offset; a date without a time is midnight there."""
     assert dates.parse("2026-07-01", LISBON).isoformat() == "2026-07-01T00:00:00+01:00"
     assert dates.parse("2026-01-01 10:00", LISBON).isoformat() == "2026-01-01T10:00:00+00:00"
     assert dates.parse("1890-01-01", LISBON).utcoffset() == timedelta(0), "local mean time has seconds; UTC is written"
@@ -142,7 +142,7 @@ def test_dates_without_a_zone_are_the_sites():
     st.datetimes(timezones=st.just(UTC) | st.builds(timezone, st.integers(-23, 23).map(lambda h: timedelta(hours=h))))
 )
 def test_every_moment_round_trips(moment):
-    """Every ISO date that can be said in both years and UTC is read as the moment that it is."""
+    """Every ISO date whose year is valid locally and in UTC is read as its moment."""
     try:
         moment.astimezone(UTC)
     except OverflowError:
@@ -159,7 +159,7 @@ def test_every_moment_round_trips(moment):
     ],
 )
 def test_date_in_the_file_name(path, day, slug, name):
-    """Jekyll's file names give date and slug, a bundle's folder name too."""
+    """Jekyll's file names give date and slug, also as the folder name of a bundle."""
     article = read("Text.", path)
     assert (article.published.day, article.slug, article.name) == (day, slug, name)
 
@@ -171,7 +171,7 @@ def test_bundle_is_named_by_its_folder():
 
 
 def test_no_date_is_refused():
-    """Without a date in the front matter or in the name the article is refused: "no date"."""
+    """Without a date in the front matter or the name, the article is rejected: "no date"."""
     assert refusal("---\ntitle: x\n---\nx")[1].startswith("no date")
     assert refusal("x", "2026-13-45-x.md")[1].startswith("no date")
 
@@ -186,7 +186,7 @@ def test_no_date_is_refused():
     ],
 )
 def test_title_from_the_heading_or_the_slug(body, title):
-    """Without a title it is the first level-1 heading outside code, else the slug in words."""
+    """Without a title, the title is the first level-1 heading outside code, or the words of the slug."""
     assert with_("x: y", body, "my-first_post.md").title == title
 
 
@@ -196,7 +196,7 @@ def test_title_from_the_heading_or_the_slug(body, title):
      ("title: true", "true"), ("title: '  two\n\n  lines '", "two lines"), ("title: ''", "A"), ('title: "a\\x07b"', "ab")],
 )  # fmt: skip
 def test_titles_are_text(front, title):
-    """A title is the text that was written, on one line, whatever YAML might take it for."""
+    """A title is the text as written, on one line, whatever YAML's type of it is."""
     assert with_(front).title == title
 
 
@@ -214,7 +214,7 @@ def test_titles_are_text(front, title):
     ],
 )
 def test_wrong_shapes_are_refused_with_their_line(front, reason):
-    """An unusable value of a field that says which article it is, and when it is published, is refused with its line."""
+    """An unusable value of a field that identifies the article or its publication is rejected with its line."""
     line, said = refusal(f"---\ndate: 2026-05-01\n{front}\n---\nx")
     assert said.startswith(reason)
     assert line == 3
@@ -222,7 +222,7 @@ def test_wrong_shapes_are_refused_with_their_line(front, reason):
 
 @pytest.mark.parametrize(("dialect", "line"), [("toml", 4), ("json", 4)])
 def test_lines_in_other_dialects(dialect, line):
-    """TOML and JSON tell the line too."""
+    """Errors in TOML and JSON have a line too."""
     text = {
         "toml": '+++\ndate = 2026-05-01\n\ntitle = ["x"]\n+++\n',
         "json": '{\n"date": "2026-05-01",\n\n"title": ["x"]}\n',
@@ -231,7 +231,7 @@ def test_lines_in_other_dialects(dialect, line):
 
 
 def test_names():
-    """Categories are text or a list; tags a list, or text split at commas; each name once, in order."""
+    """Categories are text or a list, tags a list or text with commas; each name occurs once, in order."""
     article = with_('category: "a, b"\nkeywords: " Russia, drone attack ,, Russia, x"')
     assert article.categories == ("a, b",)
     assert article.tags == ("Russia", "drone attack", "x")
@@ -246,7 +246,7 @@ def test_authors():
 
 
 def test_image_and_enclosures():
-    """An image is text or url and alt; enclosures come from all their keys, with a type guessed by name."""
+    """An image is text or url and alt; enclosures come from all their keys, with types derived from file names."""
     article = with_("cover: {url: i.png, alt: An i}\naudio: a.mp3\nenclosures: [{url: b.pdf, length: 12}, c.bin]")
     assert article.image == Image("i.png", "An i", "image/png")
     assert article.enclosures == (
@@ -270,7 +270,7 @@ def test_image_and_enclosures():
      ("build: {list: always, render: link}", "a.md", False), ("build: 7", "a.md", False), ("build: {list: [x]}", "a.md", True)],
 )  # fmt: skip
 def test_drafts(front, path, draft):
-    """What any of the generators would not show makes a draft, in each one's words, and nothing else does."""
+    """Each generator's ways to prevent publication make an article a draft, and nothing else does."""
     assert with_(front, path=path).draft is draft
 
 
@@ -279,7 +279,7 @@ def test_drafts(front, path, draft):
     [("../../x", "x"), ("//evil", "evil"), ("javascript:alert(1)", "javascript:alert(1)"), ("..", "a"), ("été", "été")],
 )
 def test_slugs_stay_on_the_site(slug, expected):
-    """A slug that climbs, names a host or is nothing is made a path below the site."""
+    """A slug with "..", a host name or no text becomes a path below the site."""
     assert with_(f"slug: '{slug}'").slug == expected
 
 
@@ -293,12 +293,12 @@ def test_slugs_stay_on_the_site(slug, expected):
     ],
 )
 def test_prose_is_no_front_matter(text):
-    """A text that opens with a rule or a template mark loses none of its parts."""
+    """A text that begins with a thematic break or template code is kept completely."""
     assert read(text, "2026-01-01-x.md").body == text
 
 
 def test_metadata_without_marks():
-    """Pelican's metadata is front matter: lines of a key and a value up to a blank line, if a title is among them."""
+    """Pelican's metadata is front matter: lines of key and value up to a blank line, including a title."""
     article = read(
         "Title: A: b\nDate: 2026-02-03 04:05\nTags: c, d\nSummary: e\n    f\nLang: ?\n \nBody: *x*\n", "p.md"
     )
@@ -316,12 +316,12 @@ def test_metadata_without_marks():
     "text", ["Alice: Hello\nBob: Hi.\nAlice: How are you?\n\nx", "Date: Tuesday\nPlace: town hall\n\nx", "Title: x\nand more\n\nx", "Note:x\nTitle: y\n", "\nTitle: x\n\nx", "Title: x\nhttps://x.example\n"]
 )  # fmt: skip
 def test_prose_with_colons_is_no_metadata(text):
-    """A text whose first lines are no metadata, or metadata without a title, is an article's text."""
+    """First lines that are not metadata, or metadata without a title, are part of the text."""
     assert read(text, "2026-01-01-x.md").body == text
 
 
 def test_a_key_may_be_said_again():
-    """A key that is repeated with the same value is no contradiction."""
+    """A key that is repeated with the same value is accepted."""
     assert read("---\ntitle: x\ntags: [a, b]\ndate: 2026-01-01\ntags: [a, b]\n---\n").tags == ("a", "b")
     assert read('{"date": "2026-01-01", "title": "x", "title": "x"}\n').title == "x"
 
@@ -337,7 +337,7 @@ def test_a_key_may_be_said_again():
         ("---\na: !!python/name:os.system\n---\n", 2, "front matter: the tag"),
         ("---\n? [a]\n: b\n---\n", 2, "front matter: a key must be one word"),
         ("---\na: " + "[" * 40000 + "\n---\n", 2, "front matter: nested deeper than 50 levels"),
-        ("---\na: " + "x" * 70000 + "\n---\n", 1, "front matter larger than 64 KiB"),
+        ("---\na: " + "x" * 70000 + "\n---\n", 1, "the front matter is larger than 64 KiB"),
         ("+++\na = 1\na = 2\n+++\n", 3, "front matter: not TOML: Cannot overwrite"),
         ("+++\na = " + "[" * 5000 + "\n+++\n", 1, "front matter: nested too deep"),
         ("+++\na = " + "9" * 5000 + "\n+++\n", 2, "front matter: not TOML"),
@@ -349,11 +349,11 @@ def test_a_key_may_be_said_again():
         ("x".encode("utf-16"), 1, "saved as UTF-16"),
         (b"", 1, "the file is empty"),
         (b" \n\x00\n", 1, "the file is empty"),
-        (b"x" * (articles.MAX_FILE_BYTES + 1), 1, "larger than 1024 KiB"),
+        (b"x" * (articles.MAX_FILE_BYTES + 1), 1, "the file is larger than 1024 KiB"),
     ],
 )  # fmt: skip
 def test_broken_files_are_refused_with_their_line(text, line, reason):
-    """What is broken, hostile or half-written is refused with the line and a reason."""
+    """Damaged, hostile and incomplete files are rejected with a line and a reason."""
     said_line, said = refusal(text, "2026-01-01-x.md")
     assert said.startswith(reason)
     assert said_line == line
@@ -368,8 +368,8 @@ BROKEN = [
     ("---\ntitle: *Really* good\n---\n", 2, "a text that begins with * needs quotes"),
     ("---\ntags:\n\t- x\n---\n", 3, "a tab indents this line; use spaces"),
     ("---\na:\n  b: 1\n\tc: 2\n---\n", 4, "a tab indents this line; use spaces"),
-    ("---\ntitle：全角\ndate: 2026-01-01\n---\n", 2, "the colon after a key is a full-width one"),
-    ("---\n\ntitle：全角\ndate：2026-01-01\n---\n", 3, "the colon after a key is a full-width one"),
+    ("---\ntitle：全角\ndate: 2026-01-01\n---\n", 2, "the colon after a key is a full-width colon"),
+    ("---\n\ntitle：全角\ndate：2026-01-01\n---\n", 3, "the colon after a key is a full-width colon"),
     ("---\ntitle x\ndate: 2026-01-01\n---\n", 2, "a colon and a space are missing after the key"),
     ("---\ntitle:x\ndate: 2026-01-01\n---\n", 2, "a colon and a space are missing after the key"),
     ('---\ntitle: "C:\\x"\n---\n', 2, "write a backslash in double quotes twice"),
@@ -381,16 +381,16 @@ BROKEN = [
     ('+++\ntitle: "x"\n+++\n', 2, "a key and its value are separated by ="),
     ("+++\ntitle = 'it's'\n+++\n", 2, "text follows the end of a value"),
     ("+++\ndate = {{date}}\n+++\n", 2, "{{date}} is a placeholder of a template"),
-    ("--\ntitle: x\ndraft: true\n--\nx", 1, "front matter begins and ends with a line ---, not --"),
-    ("\n----\ntitle: x\n----\nx", 2, "front matter begins and ends with a line ---, not ----"),
-    ("--\nlayout: post\ntitle: x\n\nx", 1, "front matter begins and ends with a line ---, not --"),
-    ("++++\ntitle = 'x'\n++++\nx", 1, "front matter begins and ends with a line +++, not ++++"),
+    ("--\ntitle: x\ndraft: true\n--\nx", 1, "front matter must begin and end with a line ---, not --"),
+    ("\n----\ntitle: x\n----\nx", 2, "front matter must begin and end with a line ---, not ----"),
+    ("--\nlayout: post\ntitle: x\n\nx", 1, "front matter must begin and end with a line ---, not --"),
+    ("++++\ntitle = 'x'\n++++\nx", 1, "front matter must begin and end with a line +++, not ++++"),
 ]  # fmt: skip
 
 
 @pytest.mark.parametrize(("text", "line", "reason"), BROKEN)
 def test_broken_front_matter_says_what_to_write(text, line, reason):
-    """Usual mistakes are refused with the line where they are made, and with what to write."""
+    """Common mistakes are rejected with their line and a correction."""
     said_line, said = refusal(text, "2026-01-01-x.md")
     assert reason in said
     assert said_line == line
@@ -398,13 +398,13 @@ def test_broken_front_matter_says_what_to_write(text, line, reason):
 
 @pytest.mark.parametrize("text", ["----\n\nNote: prose.\n\n----\n", "----\nTitle: x\n", "--\nNote: prose.\n--\n", "---\n注：文。\n\n---\n", "++\nprose\n++\n"])  # fmt: skip
 def test_prose_between_other_rules_is_no_front_matter(text):
-    """A text between rules that has no known key is an article's text."""
+    """A text between thematic breaks that has no known key is part of the article's text."""
     assert read(text, "2026-01-01-x.md").body == text
 
 
 @given(st.text(max_size=300) | st.text("[]{}&*!|>-:,\"'# \n\tab", max_size=300))
 def test_any_front_matter_is_read_or_refused(text):
-    """Whatever stands between the marks, the answer is an article or a reason, never another exception."""
+    """Any text between the delimiters gives an article or a reason, never another exception."""
     for mark in ("---", "+++"):
         try:
             articles.parse_article(
@@ -423,7 +423,7 @@ JSONISH = st.recursive(st.none() | st.booleans() | st.integers() | st.floats() |
     )
 )
 def test_any_value_of_any_key_is_read_or_refused(values):
-    """No value of any shape under any key does more than refuse its article."""
+    """A value of any shape under any key can only reject its own article."""
     try:
         read(json.dumps(values) + "\nx", "2026-01-01-x.md")
     except ArticleError as refused:
@@ -431,7 +431,7 @@ def test_any_value_of_any_key_is_read_or_refused(values):
 
 
 def test_yaml_positions():
-    """Every node knows where its key and its value stand."""
+    """Every node has the position of its key and its value."""
     node = yaml.load("a:\n  b: [1,\n    two]\n").value["a"].value["b"]
     assert (node.key_line, node.key_column, node.line, node.column) == (2, 3, 2, 6)
     assert [(item.line, item.value) for item in node.value] == [(2, "1"), (3, "two")]
@@ -452,7 +452,7 @@ def test_yaml_positions():
     ids=lambda text: text[:20],
 )
 def test_no_front_matter_takes_long(text):
-    """What took minutes in one regular expression or another is read or refused at once."""
+    """Texts that once took a regular expression minutes are accepted or rejected at once."""
     try:
         read(text, "2026-01-01-x.md")
     except ArticleError as refused:
@@ -470,14 +470,14 @@ def test_no_front_matter_takes_long(text):
     ids=lambda text: text[:30],
 )
 def test_what_crashed_a_run_refuses_its_article(text):
-    """Numbers of thousands of digits, keys of thousands of parts and the like end nothing but their own article."""
+    """Numbers with thousands of digits, keys with thousands of parts and the like affect only their own article."""
     with pytest.raises(ArticleError):
         read(text)
 
 
 @pytest.mark.parametrize("word", ["no", "off", "0", "'false'", "False"])
 def test_published_no_is_a_draft(word):
-    """Whatever word for no stands under `published`, the article is not published."""
+    """Any word for "no" as the value of `published` prevents publication."""
     assert with_(f"published: {word}").draft
 
 
@@ -488,7 +488,7 @@ def test_published_no_is_a_draft(word):
      "external_url: 'file:///etc/passwd'"],
 )  # fmt: skip
 def test_only_web_addresses_go_out(front):
-    """A URL that is neither on the site nor http(s) is left out, with a warning at its line."""
+    """A URL that is neither on the site nor http(s) is ignored, with a warning at its line."""
     article = with_(front)
     assert [(one.line, one.rule) for one in article.warnings] == [(3, "unusable-value")]
     urls = [
@@ -503,12 +503,12 @@ def test_only_web_addresses_go_out(front):
 
 @pytest.mark.parametrize("link", ["http://[::1", "http://exa mple/"])
 def test_a_broken_link_is_refused(link):
-    """An article whose own address is no URL is refused."""
+    """An article whose own address is not a URL is rejected."""
     assert refusal(f"---\ndate: 2026-05-01\nlink: '{link}'\n---\nx")[0] == 3
 
 
 def test_the_title_is_the_first_heading():
-    """Without a title, the text of the first level-1 heading is the title; the body stays as it was written."""
+    """Without a title, the first level-1 heading is the title, and the body is unchanged."""
     for body, title in (("\n# A *b*\n\nText.\n", "A b"), ("A b\n===\nText.\n", "A b"), ("Text.\n\n# A\n", "A")):
         article = with_("x: y", body)
         assert (article.title, article.body) == (title, body)
@@ -516,38 +516,38 @@ def test_the_title_is_the_first_heading():
 
 
 def test_drafts_need_no_date():
-    """Jekyll's drafts have no date in their names; they are drafts, and nothing is refused."""
+    """Jekyll's drafts, without dates in their names, are drafts, and no file is rejected."""
     assert read("Text.", "_drafts/idea.md").draft
     assert read("---\ndraft: true\n---\nx", "idea.md").draft
 
 
 @pytest.mark.parametrize(("permalink", "link"), [("false", None), ("pretty", None), ("/x/", "/x/"), ("a b", "/a-b")])
 def test_permalinks_of_other_generators(permalink, link):
-    """Jekyll's styles and Eleventy's `false` are no path; a path is one."""
+    """Jekyll's permalink styles and Eleventy's `false` are not paths; other values are."""
     assert with_(f"permalink: {permalink}").link == link
 
 
 @pytest.mark.parametrize("permalink", ["'/:categories/:title/'", "'/{{ title | slug }}/'"])
 def test_templates_are_no_links(permalink):
-    """A template that another generator would fill in is refused rather than published as a dead link."""
+    """A template that another generator would expand is rejected, because it would be a dead link."""
     assert "is a template" in refusal(f"---\ndate: 2026-05-01\npermalink: {permalink}\n---\n")[1]
 
 
 def test_blank_lines_above_the_front_matter():
-    """Blank lines above the front matter don't hide it, and lines are still counted from the top."""
+    """Front matter may follow blank lines, and line numbers are those of the file."""
     assert with_("title: T").title == read("\n\n---\ndate: 2026-05-01\ntitle: T\n---\n").title
     assert refusal("\n\n---\ndate: never\n---\n")[0] == 4
 
 
 @pytest.mark.parametrize("key", ["publishDate", "publishdate", "PUBDATE", "pubDatetime", "Created_At"])
 def test_a_key_is_said_as_its_author_spells_it(key):
-    """What is wrong with a value is said by the key that stands in the file, with its line."""
+    """The message about a value names the key as written in the file, with its line."""
     line, reason = refusal(f"---\ntitle: T\n{key}: never\n---\n")
     assert (line, reason.partition(":")[0]) == (3, key)
 
 
 def test_a_blank_author_is_none():
-    """A list of blanks names nobody."""
+    """A list of blank texts gives no names."""
     assert with_("authors: [' ', ~]").authors == ()
     assert with_("link: HTTP://x.example/a").link == "HTTP://x.example/a"
 
@@ -576,7 +576,7 @@ _MATTER = (
 @example('a: "x" y')
 @example("...\na: b")
 def test_simple_front_matter_is_read_as_the_yaml_parser_reads_it(text):
-    """What `simple` reads without the YAML parser has the values and the lines that the parser gives."""
+    """The fast reader gives the same values and lines as the YAML parser."""
     read = yaml.load_simple(text)
     if read is not None:
         node = yaml.load(text)
@@ -586,7 +586,7 @@ def test_simple_front_matter_is_read_as_the_yaml_parser_reads_it(text):
 
 
 def test_most_front_matter_is_simple():
-    """The shape that generators write is read without the YAML parser."""
+    """The form that generators write is read without the YAML parser."""
     matter = 'title: "A; B: c"\ndate: 2026-01-24T09:13:22Z\ndraft: false\n\ntags: ["a b", c, \'d\']\nslug: eé-f\n'
     facts = {"title": "A; B: c", "date": "2026-01-24T09:13:22Z", "draft": False, "tags": ["a b", "c", "d"]}
     assert yaml.load_simple(matter) == facts | {"slug": "eé-f"}
@@ -597,7 +597,7 @@ def test_most_front_matter_is_simple():
     "text", ["true", "Null", "~", "a: b", "a #b", " a ", "été", "{x}", "- a", "2024-01-02", "\"'", "", "a/b.c"]
 )
 def test_yaml_that_we_write_is_read_back(text):
-    """What `dump` writes, `load` reads as the same texts; what is empty is left out."""
+    """`load` reads what `dump` writes as the same texts; empty values are omitted."""
     values = {"site": {"title": text, "more": {"deep": "x"}}, "list": [text, "b"], text or "k": "v"}
     assert yaml.load(yaml.dump(values | {"none": None, "map": {}, "empty": []})).to_value() == values
 
@@ -605,15 +605,15 @@ def test_yaml_that_we_write_is_read_back(text):
 @pytest.mark.parametrize(
     ("path", "text", "said"),
     [
-        ("a.md", "Date: 2024-01-02 10:20\nTags: a\n\nText.\n", "only with a `Title:`"),
-        ("2026-02-31-x.md", "Text.\n", "2026-02-31 in its name is not a day"),
-        ("a.md", "---\ndat: 2026-01-01\n---\nText.\n", "did you mean that by `dat`?"),
-        ("a.md", "Note: this is prose.\nAnd so on.\n", "give it a `date`, or"),
-        ("a.md", "---\ntitle: x\n---\nText.\n", "give it a `date`, or"),
+        ("a.md", "Date: 2024-01-02 10:20\nTags: a\n\nText.\n", "only if they include `Title:`"),
+        ("2026-02-31-x.md", "Text.\n", "2026-02-31 in the file name is not a valid date"),
+        ("a.md", "---\ndat: 2026-01-01\n---\nText.\n", "is `dat` meant to be the date?"),
+        ("a.md", "Note: this is prose.\nAnd so on.\n", "add a `date`, or"),
+        ("a.md", "---\ntitle: x\n---\nText.\n", "add a `date`, or"),
     ],
 )
 def test_why_there_is_no_date(path, text, said):
-    """An article without a date is refused with what its author may have meant to be one."""
+    """An article without a date is rejected, with a suggestion of the key that was meant to be the date."""
     with pytest.raises(ArticleError, match="no date: ") as refused:
         articles.parse_article(text.encode(), path, UTC)
     assert said in refused.value.reason

@@ -1,4 +1,4 @@
-"""Public paths: each belongs to one thing, in what is served and in what is exported, whatever articles ask for."""
+"""Public paths: each path has one owner, in the server and in the export, whatever articles set."""
 
 import os
 import tempfile
@@ -20,7 +20,7 @@ SITE = Facts("T", "https://test.example", "https://test.example", "test.example"
 
 
 def exported(site):
-    """Return the paths of the exported files, without those that are compressed."""
+    """Return the paths of the exported files, without compressed copies."""
     public = site.root / "public"
     return {f"/{file.relative_to(public)}" for file in public.rglob("*") if file.is_file()}
 
@@ -34,7 +34,7 @@ TAKEN = (
 
 
 def test_addresses_that_are_taken(site):
-    """An article whose address is something else's is refused with the line of its link, and all others are published."""
+    """An article whose address is already used is rejected with the line of its link; all others are published."""
     site.configure(
         site={"pages": True},
         feeds={"aliases": {"/old/": "/rss.xml", "/old.xml": "/rss.xml", "/kept/": "/atom.xml"}},
@@ -59,7 +59,7 @@ FREE = ("/static/q/", "/robots/", "/category/", "/x.html", "/a/index.html", "/ar
 
 
 def test_addresses_that_are_free(site, app):
-    """An address that only looks like one that is taken has its page, served and exported."""
+    """An address that only resembles a reserved one has a page, in the server and in the export."""
     site.configure(site={"pages": True}, feeds={"aliases": {"/old/": "/rss.xml"}})
     for number, link in enumerate(FREE):
         site.article(f"{number}.md", f"Text {number}.", title="A", link=link)
@@ -72,7 +72,7 @@ def test_addresses_that_are_free(site, app):
 
 
 def test_a_site_with_another_home_links_anywhere(site):
-    """Where articles have no pages here, their links may lead to any path of their site."""
+    """Without site.pages, the links of articles may be any path of the website."""
     site.article("a.md", title="A", link="/robots.txt")
     site.article("b.md", title="B", link="/robots.txt")
     assert site.run("build").returncode == 0
@@ -88,7 +88,7 @@ def test_a_site_with_another_home_links_anywhere(site):
 )  # fmt: skip
 @pytest.mark.parametrize("order", ["ab", "ba"])
 def test_addresses_that_exclude_each_other(site, app, first, second, order):
-    """Of two articles that can't both be exported the later is refused, whichever is read first; the other is there."""
+    """Of two articles that can't both be exported, the later one is rejected, whichever is read first."""
     site.configure(site={"pages": True}, export={"precompressed": ["gzip"]})
     site.article(f"{order[0]}.md", "First.", title="First", link=first, date="2026-01-01")
     site.article(f"{order[1]}.md", "Second.", title="Second", link=second, date="2026-02-01")
@@ -109,7 +109,7 @@ def test_addresses_that_exclude_each_other(site, app, first, second, order):
 
 @pytest.mark.databases("sqlite", "postgres")
 def test_what_is_published_keeps_its_address(site, app):
-    """A new article with an earlier date, or an edit, takes no address from an article that is live."""
+    """A new article with an earlier date, or an edited one, can't take the address of a live article."""
     site.configure(site={"pages": True})
     site.article("a.md", "Mine.", title="A", link="/x/", date="2026-03-01")
     site.article("b.md", "Before.", title="B", link="/y/", date="2026-02-01")
@@ -126,7 +126,7 @@ def test_what_is_published_keeps_its_address(site, app):
 
 @pytest.mark.databases("sqlite", "postgres")
 def test_an_edit_that_needs_a_folder(site):
-    """An edit that would need a folder where the page of a live article is a file is refused, and back."""
+    """An edit that needs a folder in place of a live article's file is rejected, and so is the reverse."""
     site.configure(site={"pages": True})
     site.article("a.md", title="A", link="/x.html", date="2026-03-01")
     site.article("b.md", title="B", link="/b/", date="2026-02-01")
@@ -142,7 +142,7 @@ def test_an_edit_that_needs_a_folder(site):
 
 
 def test_articles_may_exchange_addresses(site, app):
-    """Two articles that take each other's address in one go have them."""
+    """Two articles that exchange their addresses in one run are both published."""
     site.configure(site={"pages": True})
     for name, link in (("a", "/x/"), ("b", "/y/")):
         site.article(f"{name}.md", f"Text {name}.", title=name, link=link)
@@ -154,7 +154,7 @@ def test_articles_may_exchange_addresses(site, app):
 
 
 def test_drafts_and_what_is_over_hold_no_address(site):
-    """A draft and an article that has expired leave their address to others, and a scheduled one is refused in time."""
+    """Drafts and expired articles release their address; a scheduled article that conflicts is rejected early."""
     site.configure(site={"pages": True})
     site.article("a.md", title="A", link="/x/", date="2026-01-01", draft=True)
     site.article("b.md", title="B", link="/x/", date="2026-01-02", expires="2026-01-03")
@@ -165,7 +165,7 @@ def test_drafts_and_what_is_over_hold_no_address(site):
 
 
 def test_an_alias_that_comes_later(site, app):
-    """An alias takes its path from the page of an article: that is reported, and its entry stays in the feeds."""
+    """An alias takes its path from an article's page: this is reported, and the entry stays in the feeds."""
     site.configure(site={"pages": True})
     site.article("a.md", "Text.", title="A", link="/old.html")
     assert site.run("build").returncode == 0
@@ -183,14 +183,14 @@ def test_an_alias_that_comes_later(site, app):
 @pytest.mark.parametrize("alias", ["/preview/", "/preview", "/preview/x", "/rss.xml.gz", "/rss.xml/x", "/static/page.css", "/hub", "/_headers",
                                    "/category/x/atom.xml.br", "/.feeds-manifest.json", "/.htaccess", "/a/../b.xml", "/a\0b.xml", "/static"])  # fmt: skip
 def test_aliases_that_can_not_be(site, alias):
-    """An alias at a path that is something else's is a mistake in the configuration."""
+    """An alias at a path with another owner is a mistake in the configuration."""
     site.configure(feeds={"aliases": {alias: "/atom.xml"}})
     with pytest.raises(ConfigError):
         _ = site.config
 
 
 def test_an_alias_in_the_way_of_files(site, app):
-    """An alias that would be a file where the tree has a folder, or the reverse, is served, and left out of the export with a line."""
+    """An alias that would be a file in place of a folder of the export, or the reverse, is served and not exported."""
     site.configure(
         site={"pages": True},
         feeds={"aliases": {"/blog": "/rss.xml", "/tag": "/rss.xml", "/a": "/rss.xml", "/a/b": "/atom.xml"}},
@@ -208,7 +208,7 @@ def test_an_alias_in_the_way_of_files(site, app):
 
 
 def test_files_yield_to_pages(site, app):
-    """A file whose place in the tree a page needs is neither served nor exported, nor one that a server would take for a compressed page."""
+    """A file is neither served nor exported if a page needs its path, or if it looks like a compressed page."""
     site.configure(
         site={"pages": True}, export={"precompressed": ["gzip"]}, feeds={"aliases": {"/old.json": "/feed.json"}}
     )
@@ -249,7 +249,7 @@ PATHS = st.lists(st.sampled_from(SEGMENTS), min_size=1, max_size=3).flatmap(
 
 @given(st.lists(PATHS, min_size=1, max_size=7), st.lists(PATHS, max_size=3))
 def test_any_addresses_build(links, aliases):
-    """Whatever articles and aliases ask for, a build writes all but refused articles, and what it writes is what is served."""
+    """For any articles and aliases, a build writes all accepted articles, and the server serves the same."""
     with tempfile.TemporaryDirectory() as folder:
         site = Site(Path(folder) / "site")
         site.configure(
@@ -297,7 +297,7 @@ def test_any_addresses_build(links, aliases):
 
 @given(PATHS)
 def test_the_file_of_a_page(page):
-    """A page is one of the pages that its file may be of, and a static host finds it there."""
+    """The file of a page determines the pages that it can belong to, and a static host finds it at each."""
     file = paths.file_of_page(page)
     assert page in paths.pages_of_file(file)
     assert all(paths.file_of_page(one) == file for one in paths.pages_of_file(file))
@@ -306,7 +306,7 @@ def test_the_file_of_a_page(page):
 
 @given(st.lists(PATHS, min_size=2, max_size=6))
 def test_claimed_paths_form_a_tree(files):
-    """Files that were all accepted can be in one folder: none twice, and none where another has a folder."""
+    """Accepted files can be in one folder: none occurs twice, and none is in place of another's folder."""
     places = paths.PathRegistry(watched=files)
     taken = [file for file in (path.removesuffix("/") for path in files) if places.claim([file])]
     assert len(set(taken)) == len(taken)
@@ -316,7 +316,7 @@ def test_claimed_paths_form_a_tree(files):
 
 @contextmanager
 def somebody():
-    """Run as a user who is not root, whom permissions bind."""
+    """Run the block as a user who is not root, so that permissions apply."""
     if os.geteuid():
         yield
         return
@@ -345,7 +345,7 @@ def open_site():
 
 
 def test_an_unreadable_folder_affects_itself(open_site):
-    """What is in it stays published, it is reported once as refused, everything else goes on, and it is read as soon as it can be."""
+    """Articles in an unreadable folder stay published; the folder is reported once, and read as soon as it can be."""
     site = open_site
     site.configure(site={"pages": True}, feeds={"guard": 1.0})
     site.article("in/x/a.md", "Old.", title="A")
@@ -374,7 +374,7 @@ def test_an_unreadable_folder_affects_itself(open_site):
 
 
 def test_a_folder_that_is_nested_too_deeply_affects_itself(site):
-    """Folders below the longest path that the system opens are reported, and all other articles are published."""
+    """Folders deeper than the system's longest path are reported, and all other articles are published."""
     site.article("a.md", title="A")
     here, name = os.open(site.content, os.O_RDONLY), "d" * 200
     for _ in range(25):
@@ -392,7 +392,7 @@ def test_a_folder_that_is_nested_too_deeply_affects_itself(site):
 
 
 def test_the_owner_of_a_path_depends_on_the_feeds_that_there_are():
-    """A kind of feeds that is not published reserves no paths, nor do archives where there are none."""
+    """Kinds of feeds that are disabled reserve no paths, and neither do disabled archives."""
     link = {
         path: articles.parse_article(f"---\ndate: 2026-01-01\nlink: {path}\n---\n".encode(), "x.md", UTC)
         for path in ("/tag/x/", "/archive/3/")
@@ -404,7 +404,7 @@ def test_the_owner_of_a_path_depends_on_the_feeds_that_there_are():
 
 
 def test_a_command_reports_conflicts_from_its_own_folder(site):
-    """`feeds check` finds a conflict before anything was ever published, and writes nothing."""
+    """`feeds check` finds a conflict before the first publication, and writes nothing."""
     site.configure(site={"pages": True})
     site.article("a.md", title="A", link="/x.html", date="2026-01-01")
     site.article("b.md", title="B", link="/x.html/y/", date="2026-02-01")

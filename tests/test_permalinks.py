@@ -1,4 +1,4 @@
-"""Patterns of permalinks and ids: what an article makes of them, in each spelling."""
+"""Patterns of permalinks and ids, with their placeholders and modifiers."""
 
 from datetime import datetime
 from zoneinfo import ZoneInfo
@@ -43,12 +43,12 @@ ARTICLE = Article(
     ],
 )
 def test_parts_and_spellings(pattern, path):
-    """Each part is there, in each spelling, step by step."""
+    """Each placeholder is replaced, and each modifier applied, in order."""
     assert expand(pattern, ARTICLE, SITE) == path
 
 
 def test_parts_of_a_url():
-    """In an id what would end a path is percent-encoded, and the link is left as it is."""
+    """In an id, characters that would end a path are percent-encoded; the link itself is unchanged."""
     pattern = "https://x.example{link}?{headline:raw}"
     assert expand(pattern, ARTICLE, SITE, link="/a%20b#c", quoted=True) == (
         "https://x.example/a%20b#c?What's%20new%20in%20C++%201.2%20-%20%C3%89t%C3%A9"

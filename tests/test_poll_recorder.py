@@ -24,7 +24,7 @@ def request(agent=NETNEWSWIRE, address="192.0.2.1"):
 
 @pytest.fixture
 def recorder(site):
-    """Return a recorder without a running thread, and the polls that it reports."""
+    """Return a recorder whose thread is not running, and the polls that it reports."""
     polls = []
     recorder = PollRecorder(site.catalog, ClientAddressResolver(None), 30, lambda _kind, count: polls.append(count))
     return SimpleNamespace(recorder=recorder, polls=polls)
@@ -55,7 +55,7 @@ def test_threads_count_every_poll(recorder):
 
 
 def test_memory_is_bounded(recorder, monkeypatch):
-    """Beyond a number of different polls new ones are dropped and known ones counted; long header fields are cut."""
+    """Beyond a number of different polls, new ones are dropped and known ones counted; long headers are cut."""
     monkeypatch.setattr(poll_recorder, "_MAX_DISTINCT", 3)
     for number in range(10):
         for _ in range(2):

@@ -1,4 +1,4 @@
-"""The catalog in PostgreSQL: the same documents, one writer, whatever becomes of connections, and its neighbours."""
+"""The catalog in PostgreSQL: the same documents, one writer, lost connections, and shared databases."""
 
 import contextlib
 import random
@@ -27,7 +27,7 @@ def schema_of(state):
 
 @pytest.fixture
 def sites(tmp_path, state, postgres):
-    """Return an empty site with a catalog in PostgreSQL, and one with another in the same database."""
+    """Return an empty site with a catalog in PostgreSQL, and one with another catalog in the same database."""
     made = [Site(tmp_path / "a", state), Site(tmp_path / "b", postgres.schema("other"))]
     yield made
     for site in made:
@@ -35,7 +35,7 @@ def sites(tmp_path, state, postgres):
 
 
 class Wire:
-    """A way to the server over TCP, which can be cut."""
+    """A TCP connection to the server that can be interrupted."""
 
     def __init__(self, folder):
         self._folder = folder
@@ -67,7 +67,7 @@ class Wire:
                 end.shutdown(socket.SHUT_RDWR)
 
     def cut(self):
-        """Cut it."""
+        """Interrupt the connection."""
         for end in (self._listener, *self._ends):
             with contextlib.suppress(OSError):
                 end.shutdown(socket.SHUT_RDWR)
@@ -75,21 +75,21 @@ class Wire:
         self._ends = []
 
     def recover(self):
-        """Have it lead to the server again."""
+        """Restore the connection."""
         self._listener = socket.create_server(("127.0.0.1", self.port))
         self._start()
 
 
 @pytest.fixture
 def wire(postgres):
-    """Return a way to the server."""
+    """Return a connection to the server that can be interrupted."""
     made = Wire(postgres.folder)
     yield made
     made.cut()
 
 
 def through(wire, state):
-    """Return the same catalog's `state` at the end of a wire."""
+    """Return the catalog's `state` through this connection."""
     database = state.partition("@/")[2].partition("?")[0]
     return (
         f"postgresql://postgres:{PASSWORD}@127.0.0.1:{wire.port}/{database}?options=-csearch_path%3D{schema_of(state)}"
@@ -97,7 +97,7 @@ def through(wire, state):
 
 
 def write_all(site):
-    """Write articles whose order hangs on how text is sorted, and on nothing else."""
+    """Write articles whose order depends only on how the database sorts texts."""
     for name in ("b", "B", "a-b", "aB", "a_b", "é", "z", "Zz", "1", "10", "9", "ß", "中"):
         site.article(f"{name}.md", f"Text of {name}.", title=f"T {name}", category="C", tags=["x", name])
         site.article(f"given {name}.md", title=name, id=f"urn:x:{name}", authors=["Z", "é", "a"])
@@ -106,7 +106,7 @@ def write_all(site):
 
 
 def test_both_engines_give_the_same_bytes(tmp_path, state):
-    """The same folder gives the same documents on either engine, archives and all, also after moves and edits."""
+    """The same folder gives the same documents with both databases, including archives, also after moves and edits."""
     ours, theirs = Site(tmp_path / "a", state), Site(tmp_path / "b")
     for site in (ours, theirs):
         site.configure(feeds={"limit": 5})
@@ -126,7 +126,7 @@ def test_both_engines_give_the_same_bytes(tmp_path, state):
 
 
 def test_who_loses_the_lock_in_a_run_commits_nothing(site, postgres, state):
-    """A run whose connection ends in the middle of its commit leaves all as it was, and the next one completes."""
+    """A run that loses its connection in the middle of its commit changes nothing, and the next one completes."""
     site.article("a.md", title="a")
     site.publish()
     before = site.documents()
@@ -162,7 +162,7 @@ def test_who_loses_the_lock_in_a_run_commits_nothing(site, postgres, state):
 
 
 def test_who_lost_the_lock_writes_no_more(state, postgres):
-    """Between two of a run's transactions its lock passes to another: what the first would still write is refused."""
+    """If a run's lock passes to another run between two transactions, further writes of the first are rejected."""
     first, second = Catalog(state), Catalog(state)
     first.create()
     with first.lock():
@@ -184,7 +184,7 @@ def test_who_lost_the_lock_writes_no_more(state, postgres):
 
 
 def test_a_connection_that_ended_is_replaced(state, postgres):
-    """Who reads after the server has ended all connections, as when it was restarted, notices nothing."""
+    """A reader does not notice that the server has ended all connections, as after a restart."""
     catalog = Catalog(state)
     catalog.create()
     for _ in range(3):
@@ -200,7 +200,7 @@ def test_a_connection_that_ended_is_replaced(state, postgres):
 
 
 def test_the_database_is_away_and_comes_back(site, serve, wire, state):
-    """While it is away what is known is served and builds fail in a sentence; when it is back all goes on by itself."""
+    """During an outage, known documents are served and builds fail with one sentence; everything recovers by itself."""
     site.configure(state=through(wire, state), schedule={"cron": None})
     site.article("a.md", title="a")
     server = serve(site)
@@ -220,7 +220,7 @@ def test_the_database_is_away_and_comes_back(site, serve, wire, state):
 
 
 def test_two_sites_in_one_database(sites):
-    """Each site has a schema: nothing of one is in the other, and neither waits for the other's lock."""
+    """Each site has a schema: sites do not see each other's data, or wait for each other's locks."""
     one, other = sites
     one.article("a.md", title="a")
     other.article("b.md", title="b")
@@ -244,7 +244,7 @@ def test_two_sites_in_one_database(sites):
     ],
 )
 def test_what_is_wrong_is_said_without_the_password(site, state, change, code, said):
-    """Whatever is wrong with `state`, one sentence says so, and the password is not in it."""
+    """Each problem with `state` is reported in one sentence that does not contain the password."""
     site.article("a.md", title="a")
     for command in ("build", "status"):
         done = site.run(command, "-v", environment={"FEEDS__STATE": change(state)})
@@ -255,7 +255,7 @@ def test_what_is_wrong_is_said_without_the_password(site, state, change, code, s
 
 
 def test_a_driver_that_is_missing(site, tmp_path):
-    """Without the driver, a sentence says what to install, and nothing was done."""
+    """Without the driver, a sentence says what to install, and nothing is done."""
     hidden = tmp_path / "hidden"
     hidden.mkdir()
     (hidden / "psycopg.py").write_text("raise ModuleNotFoundError('psycopg')")
@@ -266,7 +266,7 @@ def test_a_driver_that_is_missing(site, tmp_path):
 
 
 def test_others_tables_and_newer_ones_are_left_alone(site, postgres):
-    """A schema with others' tables, a newer version's catalog and a damaged text are said in a sentence, and stay."""
+    """Schemas with foreign tables, a newer catalog or damaged texts are reported in a sentence, and not changed."""
     schema = "shared"
     site.configure(state=postgres.schema(schema))
     postgres.execute(f"CREATE TABLE {schema}.theirs (x text)")
@@ -282,7 +282,7 @@ def test_others_tables_and_newer_ones_are_left_alone(site, postgres):
     postgres.execute(f"UPDATE {schema}.texts SET article = 'x'")
     done = site.run("build", "--output", "another")
     assert done.returncode == 3
-    assert "left as it is" in done.stderr
+    assert "the catalog is damaged and was not changed" in done.stderr
     postgres.execute(f"UPDATE {schema}.meta SET value = '99' WHERE key = 'schema'")
     done = site.run("build")
     assert (done.returncode, "newer version" in done.stderr) == (3, True)
@@ -290,7 +290,7 @@ def test_others_tables_and_newer_ones_are_left_alone(site, postgres):
 
 
 def test_tables_that_were_taken_away_are_made_anew(site, postgres, state):
-    """Who publishes makes them again, with the same ids, as of a file that was taken away."""
+    """If the tables of the catalog are dropped, the next run creates them again, with the same documents."""
     site.article("a.md", title="a", category="c")
     site.publish()
     before = site.documents()
@@ -306,7 +306,7 @@ def test_tables_that_were_taken_away_are_made_anew(site, postgres, state):
 
 
 def test_what_no_index_holds_is_refused(site):
-    """An id or a slug as long as no index of PostgreSQL's holds is refused; everything else is published."""
+    """An id or a slug that is too long for an index of PostgreSQL is rejected; all other articles are published."""
     rng = random.Random(1)
     long = "".join(rng.choices("abcdefghijklmnopqrstuvwxyz0123456789", k=2_100))
     site.configure(site={"pages": True})
@@ -323,7 +323,7 @@ def test_what_no_index_holds_is_refused(site):
 
 
 def test_a_revision_is_announced(site, postgres, state):
-    """Whoever listens is told of a new revision, once, and of a run that changed nothing not at all."""
+    """Listeners are notified of a new revision once, and not of a run without changes."""
     ((number,),) = postgres.execute("SELECT %s::regnamespace::oid::int", schema_of(state))
     with postgres.connected() as listener:
         listener.execute(f"LISTEN feeds_{number}")
@@ -341,14 +341,14 @@ def visit(day, source):
 
 
 def test_an_address_that_is_none():
-    """A URL that nobody can read is an error of the configuration, and is not shown."""
+    """An invalid URL is a mistake of the configuration, and the message does not contain it."""
     with pytest.raises(ConfigError) as caught:
         Catalog(f"postgresql://a:{PASSWORD}@[::1/x")
     assert PASSWORD not in str(caught.value)
 
 
 def test_schemas_of_any_name(postgres, tmp_path):
-    """A schema whose name needs quotation marks is another than the one whose name does not."""
+    """A schema name that needs quotation marks differs from the same name without them."""
     for number, name in enumerate(('"Odd.Name"', '"odd.name"', '"16384"')):
         site = Site(tmp_path / str(number))
         state = postgres.schema(name).replace('"', "%22")
@@ -363,7 +363,7 @@ def test_schemas_of_any_name(postgres, tmp_path):
 
 
 def test_no_name_tells_a_secret():
-    """What is shown of a catalog has neither its password nor what stands behind the question mark."""
+    """The displayed name of a catalog contains neither its password nor the query of its URL."""
     for state in (
         "postgresql:///feeds?host=db&user=u&password=secret",
         "postgresql://u:secret@h/feeds?sslpassword=secret",
@@ -375,7 +375,7 @@ def test_no_name_tells_a_secret():
 
 @contextlib.contextmanager
 def hanging(postgres, state, *tables):
-    """Make everybody who asks for some tables wait."""
+    """Make all queries on some tables wait."""
     names = ", ".join(f"{schema_of(state)}.{table}" for table in tables)
     with postgres.connected() as holder, holder.transaction():
         holder.execute(f"LOCK TABLE {names} IN ACCESS EXCLUSIVE MODE")
@@ -383,7 +383,7 @@ def hanging(postgres, state, *tables):
 
 
 def test_who_must_not_wait_does_not(state, postgres):
-    """A catalog with a limit for answers raises an error when one takes longer; each of several may take as long."""
+    """A catalog with a limit for replies raises an error if one takes longer; the limit applies to each query."""
     hurried = Catalog(state, statement_timeout=0.5)
 
     def ask_twice():
@@ -412,7 +412,7 @@ def test_who_must_not_wait_does_not(state, postgres):
 
 
 def test_a_first_request_does_not_hold_up_a_worker(site, app, postgres, state, monkeypatch, caplog):
-    """While the database hangs, a first request for a document is rejected, and documents that are kept are served."""
+    """While the database hangs, a first request for a document is rejected, and cached documents are served."""
     monkeypatch.setattr("feeds.web._CATALOG_TIMEOUT_S", 1.0)
     site.configure(site={"pages": True})
     site.article("a.md", title="a")
@@ -430,7 +430,7 @@ def test_a_first_request_does_not_hold_up_a_worker(site, app, postgres, state, m
     monkeypatch.setattr(Engine, "read_transaction", noted)
     with hanging(postgres, state, "feeds", "meta", "articles"):
         assert client.get("/rss.xml").status == 503
-        eventually(lambda: "serving what is kept" in caplog.text)
+        eventually(lambda: "cached documents are served" in caplog.text)
         waited.clear()
         for path in ("/atom.xml", "/a/", "/nothing/", "/a/picture.png", *(f"/wp-{n}.php" for n in range(12))):
             sent_away = client.get(path)

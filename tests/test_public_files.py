@@ -1,4 +1,4 @@
-"""Pictures and other files that articles refer to: where they are on the site, served, exported, or missed."""
+"""Images and other files that articles refer to: their URLs, serving, export, and reports of missing ones."""
 
 import re
 
@@ -41,7 +41,7 @@ BELOW = ArticleFiles("news/a.md", f"{URL}/blog")
     ],
 )
 def test_where_a_file_beside_an_article_is(files, reference, url):
-    """It is at its path below the content folder, or at the page's address if it is in the article's own folder."""
+    """A file is at its path below the content folder, or at the page's address if it is in the article's own folder."""
     assert files.url(reference) == url
 
 
@@ -55,7 +55,7 @@ def test_where_a_file_beside_an_article_is(files, reference, url):
     ],
 )  # fmt: skip
 def test_which_file_a_reference_means(files, reference, path):
-    """A reference that is relative, from the root of the site or absolute means the same file; others mean none."""
+    """References that are relative, begin with / or are absolute mean the same file; other references mean none."""
     assert files.path(reference) == path
 
 
@@ -65,7 +65,7 @@ def test_which_file_a_reference_means(files, reference, path):
     )
 )
 def test_no_reference_leads_out(reference):
-    """Whatever a reference says, the path that it means is below the content folder, and nothing on it is hidden."""
+    """Any reference gives a path below the content folder without hidden parts, or none."""
     for files in (FLAT, OWN, BELOW):
         for path in (files.path(reference), resolve_path(files.article, reference)):
             assert path is None or not any(part in ("", "..") or part.startswith(".") for part in path.split("/"))
@@ -94,13 +94,13 @@ def test_no_reference_leads_out(reference):
     ],
 )  # fmt: skip
 def test_files_to_which_a_text_refers(body, names):
-    """They are those of the HTML that it becomes, not what stands in code, in comments or in the text itself."""
+    """References are found in the HTML of an article, not in code, comments or plain text."""
     assert sorted(file_references(MarkdownRenderer().convert(body))) == sorted(names)
     assert may_reference_files(body) or not names
 
 
 def test_files_to_which_a_note_refers():
-    """Obsidian's embedded pictures are references, but not in its comments, nor what it would open as a note."""
+    """Obsidian's embedded images are references, but not those in comments or embedded notes."""
     html = MarkdownRenderer("obsidian").convert(
         "![[e f.png|300]] ![[g.png#x]] %%![[h.png]] ![i](i.png)%% ![[j.pdf]] [[k.png]]"
     )
@@ -112,7 +112,7 @@ def test_files_to_which_a_note_refers():
 
 @pytest.fixture
 def pages(site):
-    """Yield a site with pages, and files that articles refer to or do not."""
+    """Yield a site with pages, and with files that articles refer to and others."""
     site.configure(site={"pages": True})
     site.article(
         "news/2026-05-01-a.md",
@@ -146,7 +146,7 @@ NOT_SERVED = (
 
 
 def test_texts_lead_to_files(pages):
-    """All three formats have the same URLs of files, in texts, images and enclosures."""
+    """All three formats contain the same URLs of files, in texts, images and enclosures."""
     documents = pages.documents()
     for name in ("rss.xml", "atom.xml", "feed.json"):
         read = {entry["title"]: entry for entry in read_entries(name, documents[f"/{name}"])}
@@ -164,7 +164,7 @@ def test_texts_lead_to_files(pages):
 
 
 def test_files_are_served_where_an_article_refers_to_them(pages, app):
-    """Nothing else of the content folder is: no file that is not named, or only by a draft, of another kind, hidden, or outside."""
+    """Other files are not public: unreferenced, only in drafts, of other types, hidden, or outside of the folder."""
     server = app(pages)
     for path in SERVED:
         assert server.get(path).status == 200, path
@@ -178,7 +178,7 @@ def test_files_are_served_where_an_article_refers_to_them(pages, app):
 
 
 def test_a_file_is_not_served_after_its_article(pages, app):
-    """A file is gone with the last article that refers to it, and so is one that an edit no longer names."""
+    """A file is removed with the last article that refers to it, or with the last reference in an edit."""
     server = app(pages)
     assert server.get("/news/y.pdf").status == server.get("/news/images/x.png").status == 200
     pages.article("news/2026-05-01-a.md", "Edited.", title="A")
@@ -191,7 +191,7 @@ def test_a_file_is_not_served_after_its_article(pages, app):
 
 
 def test_no_link_leads_out(pages, app):
-    """A symbolic link that leads out of the content folder is not served, and one within is."""
+    """A symbolic link that leads out of the content folder is not served; one within the folder is."""
     pages.article("links.md", "![a](inner.png) ![b](outer.png) ![c](circle.png)", title="Links")
     for name, target in (("inner", "content/up.png"), ("outer", "out.png"), ("circle", "content/circle.png")):
         (pages.content / f"{name}.png").symlink_to(pages.root / target)
@@ -201,7 +201,7 @@ def test_no_link_leads_out(pages, app):
 
 
 def test_no_link_makes_public_what_may_not_be_seen(site, app):
-    """A symbolic link to a hidden file, to one in a hidden folder or to an article is neither served nor exported."""
+    """A symbolic link to a hidden file, into a hidden folder or to an article is neither served nor exported."""
     site.configure(site={"pages": True})
     names = {
         "hidden": ".hidden.png",
@@ -230,7 +230,7 @@ def test_no_link_makes_public_what_may_not_be_seen(site, app):
 
 
 def test_files_that_are_referred_to_are_exported(pages):
-    """A build writes the files that articles refer to and those of their own folders; it removes one that is no longer named."""
+    """A build writes files that articles refer to, and those of their own folders; it removes unreferenced ones."""
     assert pages.run("build").returncode == 0
     public = pages.root / "public"
     kinds = {".png", ".jpg", ".pdf", ".mp3", ".exe"}
@@ -249,7 +249,7 @@ HIDDEN_IN_TEXT = "```\n![x](secret/notes.txt)\n```\n\n`<meta data-x='backup.zip'
 
 @pytest.mark.parametrize("dialect", ["gfm", "obsidian", "python-markdown"])
 def test_code_and_comments_make_no_file_public(site, app, dialect):
-    """What a text names in code, in a comment or without a tag is neither served nor exported, in any dialect."""
+    """A file that is named only in code, a comment or plain text is neither served nor exported, in any dialect."""
     site.configure(site={"pages": True}, content={"markdown": dialect})
     site.article("a.md", f"{HIDDEN_IN_TEXT}\n\n![x](shown.png)" if dialect == "obsidian" else
                  f"{HIDDEN_IN_TEXT.partition(' %%')[0]}\n\n![x](shown.png)", title="A")  # fmt: skip
@@ -266,7 +266,7 @@ def test_code_and_comments_make_no_file_public(site, app, dialect):
 
 
 def test_files_at_addresses_that_templates_make(site, app):
-    """A picture whose address names the site in Jekyll's way is served and exported."""
+    """An image whose address contains Jekyll's variable for the site is served and exported."""
     site.configure(site={"pages": True})
     site.article("a.md", '![a]({{ site.url }}/images/a.png) ![b]({{ "/images/b.png" | relative_url }})', title="A")
     for name in "ab":
@@ -278,7 +278,7 @@ def test_files_at_addresses_that_templates_make(site, app):
 
 
 def test_a_text_that_can_not_be_rendered_refers_to_no_file(site):
-    """An article whose text is shown as it was typed shows no picture, so that it makes none public."""
+    """An article that is shown as plain text refers to no image, so it makes none public."""
     site.configure(site={"pages": True})
     site.article("a.md", "> " * 200 + "x\n\n![x](a.png)", title="A", image="b.png")
     site.publish()
@@ -287,7 +287,7 @@ def test_a_text_that_can_not_be_rendered_refers_to_no_file(site):
 
 
 def test_an_article_may_refer_to_many_files(pages):
-    """All of more than a thousand files and articles to which one article refers are known."""
+    """More than a thousand files and articles to which one article refers are all found."""
     text = "\n".join(f"![x](/m/{number}.png) [y](n/{number}.md)" for number in range(1_200))
     pages.article("many.md", text, title="Many")
     pages.article("n/1199.md", title="Last")
@@ -299,7 +299,7 @@ def test_an_article_may_refer_to_many_files(pages):
 
 @pytest.mark.databases("sqlite", "postgres")
 def test_a_reference_may_be_of_any_length(site):
-    """A reference that is longer than the path of any file is no file, and an index of the catalog need not hold it."""
+    """A reference that is longer than any file path is ignored, and not stored in the catalog's index."""
     site.configure(site={"pages": True})
     site.article("a.md", f"![x](/{'ü/' * 3_000}a.png) ![y](b.png)", title="A")
     site.publish()
@@ -309,14 +309,14 @@ def test_a_reference_may_be_of_any_length(site):
 
 @pytest.mark.parametrize("pages_here", [True, False])
 def test_references_that_no_file_can_have(site, pages_here):
-    """A reference with a character that no name can hold is missing like any other."""
+    """A reference with a character that no file name can contain is reported as missing."""
     site.configure(site={"pages": pages_here})
     site.article("a.md", f"![x](a%00.png) ![y]({'n' * 300}.png)", title="A")
     assert site.run("check").stdout.count("(missing-image)") == 2
 
 
 def test_a_site_with_another_home_serves_no_files(site, app):
-    """Without pages the URLs of relative references are relative to the article's address, and no file is served."""
+    """Without pages, relative references are relative to the article's address, and no file is served."""
     site.article("a.md", "![x](x.png)", title="A")
     site.write("x.png", "x")
     site.publish()
@@ -325,7 +325,7 @@ def test_a_site_with_another_home_serves_no_files(site, app):
 
 
 def test_check_knows_what_is_served(pages):
-    """With pages, every picture of the site that is not below the content folder, or can't be served, is reported."""
+    """With pages, every image of the site that is missing, or that can't be served, is reported."""
     pages.article(
         "b.md", "![a](/static/none.png) ![b](https://test.example/none.png) ![c](https://x.example/none.png)", title="B"
     )
@@ -343,7 +343,7 @@ def test_check_knows_what_is_served(pages):
 
 
 def test_pictures_in_a_vault(site, app):
-    """Obsidian's embedded pictures are found beside the note, by their path in the vault, and in its attachments."""
+    """Obsidian's embedded images are found beside the note, by their path in the vault, and in attachments."""
     site.configure(site={"pages": True}, content={"markdown": "obsidian"})
     site.write(".obsidian/app.json", '{"attachmentFolderPath": "files"}')
     site.article(
@@ -365,7 +365,7 @@ def test_pictures_in_a_vault(site, app):
 
 @pytest.mark.parametrize("settings", ["{", "[]", '{"attachmentFolderPath": 1}', '{"attachmentFolderPath": "./files"}'])
 def test_settings_of_a_vault(site, settings):
-    """Settings that can't be read say nothing, and a folder of attachments may be beside each note."""
+    """Unreadable settings of Obsidian are ignored, and attachments may be in a folder beside each note."""
     site.configure(site={"pages": True}, content={"markdown": "obsidian"})
     site.write(".obsidian/app.json", settings)
     site.article("notes/a.md", "![[kept.png]]", title="A")
@@ -376,7 +376,7 @@ def test_settings_of_a_vault(site, settings):
 
 
 def test_what_a_page_says_of_its_article(site):
-    """Headings have ids to which links on the page lead, and the page names the address where the article was first published."""
+    """Headings have ids for links on the page, and the page names the article's original address."""
     site.configure(site={"pages": True})
     site.article("a.md", "[up](#part)\n\n## Part", title="A", canonical_url="https://first.example/a")
     assert site.run("build").returncode == 0
@@ -387,7 +387,7 @@ def test_what_a_page_says_of_its_article(site):
 
 
 def test_a_link_makes_nothing_public_that_is_not(site, app):
-    """A symbolic link to a file that is excluded, of a draft, or one of the program's own, is neither served nor exported."""
+    """Symbolic links to files that are excluded, a draft's, or the program's own, are neither served nor exported."""
     site.configure(
         site={"pages": True},
         content={"path": ".", "exclude": ["content/private/", "*.secret.txt", "public/"]},
@@ -432,7 +432,7 @@ def test_a_link_makes_nothing_public_that_is_not(site, app):
 
 @pytest.mark.databases("sqlite", "postgres")
 def test_a_link_leads_to_a_drafts_files_when_it_is_live(site, app):
-    """What a symbolic link leads to is public as soon as its article is published, and no longer than that."""
+    """The target of a symbolic link is public only while its article is published."""
     site.configure(site={"pages": True}, feeds={"guard": 1.0})
     site.article("live/index.md", "Live.", title="Live")
     site.article("other/index.md", "Other.", title="Other", draft=True)
@@ -448,7 +448,7 @@ def test_a_link_leads_to_a_drafts_files_when_it_is_live(site, app):
 
 
 def test_files_of_a_draft_below_a_live_article(site, app):
-    """A live article's folder shows no file of a draft whose own folder is in it, and all others."""
+    """The folder of a live article exposes no file of a draft whose own folder is in it, but all other files."""
     site.configure(site={"pages": True})
     site.article("live/index.md", "Live.", title="Live")
     site.article("live/draft/index.md", "Draft.", title="Draft", draft=True)

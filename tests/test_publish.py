@@ -1,4 +1,4 @@
-"""What changed in the folder becomes one committed revision; ids and last good versions are never lost."""
+"""A publish run commits the changes of the folder as one revision, and never loses ids or last good versions."""
 
 import itertools
 import os
@@ -30,7 +30,7 @@ ID = "tag:test.example,2026:a"
 
 @pytest.fixture
 def small_pages(monkeypatch):
-    """Handle three articles at a time where hundreds or thousands are, so that a few test what happens in between."""
+    """Use batches of three articles instead of hundreds or thousands, so that few articles test several batches."""
     for module, name in [
         (commit, "_PAGE_ROWS"), (commit, "_MAX_QUEUED_ENTRIES"), (scan, "_PAGE_ROWS"), (scan, "_BATCH_FILES"), (schema, "_MAX_PARAMETERS"),
     ]:  # fmt: skip
@@ -50,7 +50,7 @@ def test_newest_first_by_date_then_id(site):
 
 
 def test_nothing_changed_is_no_revision(site):
-    """A run that finds nothing new commits no revision, whatever the files' times say."""
+    """A run without changes commits no revision, whatever the modification times of files are."""
     file = site.article("a.md", title="a")
     assert site.publish().revision == 1
     file.touch()
@@ -59,7 +59,7 @@ def test_nothing_changed_is_no_revision(site):
 
 
 def test_content_decides_and_not_the_time(site):
-    """A rewrite with an older time, or the same size, is seen."""
+    """A rewritten file with an older time, or with the same size, is noticed."""
     site.article("a.md", title="aaaa")
     site.publish()
     file = site.article("a.md", title="bbbb")
@@ -71,7 +71,7 @@ def test_content_decides_and_not_the_time(site):
 
 @pytest.mark.databases("sqlite", "postgres")
 def test_a_site_has_so_many_feeds_and_no_more(site, monkeypatch):
-    """Beyond the number of feeds that a site may have, those with fewest entries get none; what exists stays as it is."""
+    """Beyond the limit on feeds, those with the fewest entries are not created; existing feeds stay."""
     monkeypatch.setattr(feed_versions, "MAX_FEEDS", 4)
     site.configure(feeds={"by": ["tag"]})
     site.article("a.md", title="a", tags=["common", "one", "two", "three"])
@@ -92,7 +92,7 @@ def test_a_site_has_so_many_feeds_and_no_more(site, monkeypatch):
 
 
 def test_only_touched_feeds_are_stamped(site):
-    """A change stamps the feeds that show it, and no other."""
+    """A change gives new stamps to the feeds that show it, and to no others."""
     site.article("a.md", title="a", category="x", tags=["t"])
     site.article("b.md", title="b", category="y")
     site.publish()
@@ -103,7 +103,7 @@ def test_only_touched_feeds_are_stamped(site):
 
 
 def test_an_entry_beyond_the_limit_stamps_nothing(site):
-    """An edit to an article that no live document shows leaves all validators alone."""
+    """An edit of an article that is in no live document changes no validator."""
     site.configure(feeds={"limit": 2})
     for day in range(1, 5):
         site.article(f"{day}.md", title=str(day), date=f"2026-05-0{day}")
@@ -124,7 +124,7 @@ def test_an_entry_beyond_the_limit_stamps_nothing(site):
     ],
 )
 def test_ids_outlive_every_edit(site, fields):
-    """Title, date, slug, category, link: whatever changes, the id stays."""
+    """The id stays the same when the title, date, slug, category or link changes."""
     site.article("a.md", title="a")
     site.publish()
     site.article("a.md", **{"title": "a", **fields})
@@ -141,7 +141,7 @@ def test_ids_outlive_every_edit(site, fields):
     ],
 )
 def test_ids_outlive_the_sites_moves(site, section):
-    """A new site.url, permalink or authority changes no id that was ever published."""
+    """A new site.url, permalink or authority changes no published id."""
     site.article("a.md", title="a")
     site.publish()
     site.configure(**section)
@@ -151,7 +151,7 @@ def test_ids_outlive_the_sites_moves(site, section):
 
 @pytest.mark.parametrize("seen_between", [False, True])
 def test_a_moved_file_keeps_its_id(site, seen_between):
-    """A file that was renamed or moved with the same text keeps its id, even if a run saw the gap between."""
+    """A renamed or moved file with the same text keeps its id, even if a run took place while it was missing."""
     site.article("a.md", title="a")
     site.article("other.md", title="other")
     site.publish()
@@ -166,7 +166,7 @@ def test_a_moved_file_keeps_its_id(site, seen_between):
 
 
 def test_a_moved_file_shows_its_new_link(site):
-    """A move that changes the link stamps the feeds, although text and id are the same."""
+    """A move that changes the link gives new stamps to the feeds, although text and id are the same."""
     site.article("a.md", title="a")
     site.publish()
     (site.content / "a.md").rename(site.content / "b.md")
@@ -177,7 +177,7 @@ def test_a_moved_file_shows_its_new_link(site):
 
 @both
 def test_a_moved_and_edited_file_keeps_its_id_by_slug(site):
-    """A renamed file whose text changed too is known by the slug or the id that it gives."""
+    """A renamed file with a changed text is recognised by the slug or the id in its front matter."""
     site.article("a.md", title="a", slug="s")
     site.article("b.md", title="b", id="urn:x:b")
     site.article("c.md", title="c")
@@ -201,7 +201,7 @@ def test_a_moved_and_edited_file_keeps_its_id_by_slug(site):
     ],
 )
 def test_renumbered_files_keep_their_ids(site, moves):
-    """Chains, swaps and circles of renames in one run: every article keeps its own id."""
+    """After chains, swaps and circles of renames in one run, every article keeps its own id."""
     for name in "abc":
         site.article(f"{name}.md", title=name)
     site.publish()
@@ -213,7 +213,7 @@ def test_renumbered_files_keep_their_ids(site, moves):
 
 
 def test_a_copy_is_another_article(site):
-    """Of a copy and its edited original, the original stays what it was."""
+    """If a file is copied and the original is edited, the original keeps its id."""
     site.article("a.md", "Text.", title="a")
     site.publish()
     shutil.copy(site.content / "a.md", site.content / "b.md")
@@ -223,7 +223,7 @@ def test_a_copy_is_another_article(site):
 
 
 def test_a_file_put_over_another(site):
-    """`rm a; mv b a`, seen by one run or by two: b's article goes on, a's is gone."""
+    """After `rm a; mv b a`, in one or two runs, b's article continues, and a's is deleted."""
     for name in "abc":
         site.article(f"{name}.md", title=name)
     site.publish()
@@ -251,7 +251,7 @@ def test_a_file_that_becomes_a_bundle_keeps_its_id(site, new):
 
 
 def test_only_one_file_continues_a_deleted_article(site):
-    """Of two new files with the slug of one that is gone, one goes on with its id and the other is new."""
+    """Of two new files with the slug of a deleted article, one continues it, and the other gets a new id."""
     site.article("a.md", title="a", slug="s")
     site.article("z.md", title="z")
     site.publish()
@@ -266,7 +266,7 @@ def test_only_one_file_continues_a_deleted_article(site):
 
 @both
 def test_ids_can_be_swapped(site):
-    """Two articles that exchange the ids that they give are told apart by them at once."""
+    """Two articles that exchange their explicit ids in one run are recognised by these ids."""
     site.article("a.md", title="a", id="urn:x:1")
     site.article("b.md", title="b", id="urn:x:2")
     site.publish()
@@ -278,7 +278,7 @@ def test_ids_can_be_swapped(site):
 
 @both
 def test_an_id_minted_apart_is_free(site):
-    """An id with the path appended, whose article has moved on since, is not minted a second time."""
+    """An id with an appended path is not generated twice, even if its article has moved since."""
     site.article("a.md", title="a", slug="s", date="2026-05-01")
     site.article("b.md", "B.", title="b", slug="s", date="2026-05-02")
     site.publish()
@@ -291,7 +291,7 @@ def test_an_id_minted_apart_is_free(site):
 
 
 def test_ids_given_up_for_one_that_is_taken(site):
-    """Who gives up an id for one that a third article keeps gives up nothing; every run goes on, and nothing is lost."""
+    """An article can't take an id that a third article keeps; its old id stays, and later runs succeed."""
     site.article("a.md", title="a", id="urn:x:1", date="2026-05-03")
     site.article("b.md", title="b", id="urn:x:3", date="2026-05-01")
     site.article("c.md", title="c", id="urn:x:2", date="2026-05-02")
@@ -304,7 +304,7 @@ def test_ids_given_up_for_one_that_is_taken(site):
 
 @both
 def test_other_bytes_have_another_last_modified(site):
-    """Two changes within a second are two seconds to Last-Modified, which knows no fraction."""
+    """Two changes within a second get two seconds in Last-Modified, which has no fractions."""
     site.article("a.md", "One.", title="a")
     site.publish()
     site.article("a.md", "Two.", title="a")
@@ -314,7 +314,7 @@ def test_other_bytes_have_another_last_modified(site):
 
 
 def test_nothing_of_a_refused_edit_goes_out(site):
-    """Of two edits that give one new id the second is refused whole: its text too stays as it was."""
+    """Of two edits that set the same new id, the second is rejected completely, including its text."""
     site.article("a.md", "Old.", title="a", date="2026-05-01")
     site.article("b.md", "Old.", title="b", date="2026-05-02")
     site.publish()
@@ -326,7 +326,7 @@ def test_nothing_of_a_refused_edit_goes_out(site):
 
 
 def test_a_withdrawn_article_stays_withdrawn(site):
-    """A deleted article does not come back because a broken file has its name now."""
+    """A deleted article does not return because a broken file with its name appears."""
     site.article("a.md", title="a")
     site.article("b.md", title="b")
     site.publish()
@@ -340,7 +340,7 @@ def test_a_withdrawn_article_stays_withdrawn(site):
 
 
 def test_a_deleted_article_is_gone_and_comes_back_the_same(site):
-    """A deleted article leaves all feeds; put back, it has its old id."""
+    """A deleted article leaves all feeds; restored, it has its old id."""
     site.article("a.md", title="a", tags=["t"])
     file = site.article("b.md", title="b")
     site.publish()
@@ -356,7 +356,7 @@ def test_a_deleted_article_is_gone_and_comes_back_the_same(site):
 @both
 @pytest.mark.parametrize("order", list(itertools.permutations(["2026-05-01", "2026-05-02", "2026-05-03"], 3))[:3])
 def test_same_slug_mints_apart(site, order):
-    """Of articles that would mint one id the earliest has it; the others get their path appended, with a warning."""
+    """If several articles would get the same id, the earliest gets it; the others get their path appended."""
     for name, day in zip("abc", order, strict=True):
         site.article(f"{name}.md", title=day, slug="same", date=day)
     outcome = site.publish()
@@ -369,13 +369,13 @@ def test_same_slug_mints_apart(site, order):
 
 @both
 def test_the_same_given_id_twice(site):
-    """Of two articles that give one id themselves the one published first keeps it, the other is refused until it differs."""
+    """Of two articles with the same explicit id, the one published first keeps it; the other is rejected."""
     site.article("late.md", title="late", id="urn:x:1", date="2026-05-02")
     site.article("early.md", title="early", id="urn:x:1", date="2026-05-01")
     (refusal,) = site.publish().rejected
     assert (refusal.path, refusal.reason) == (
         "late.md",
-        "id: 'urn:x:1' is the id of early.md; give one of them another",
+        "id: 'urn:x:1' is also the id of early.md; give one of the articles another id",
     )
     assert ids(site) == {"early": "urn:x:1"}
     site.article("early.md", title="early", id="urn:x:2", date="2026-05-01")
@@ -385,7 +385,7 @@ def test_the_same_given_id_twice(site):
 
 
 def test_a_published_article_that_takes_anothers_id_stays_as_it_was(site):
-    """An edit that gives another article's id is refused, and the last good version stays up under its own id."""
+    """An edit that sets the id of another article is rejected, and the last good version stays published."""
     site.article("a.md", "Old.", title="a")
     site.article("b.md", title="b", id="urn:x:b")
     site.publish()
@@ -399,7 +399,7 @@ def test_a_published_article_that_takes_anothers_id_stays_as_it_was(site):
     "broken", [b"", b"---\ntitle: a\n", b"---\ntitle: [\n---\n", b"\xff\xfe", b"---\ndate: soon\n---\nx"]
 )
 def test_a_broken_file_leaves_its_last_good_version_up(site, broken):
-    """A half-written, emptied or broken file is refused with a reason; what was published of it stays."""
+    """An incomplete, empty or damaged file is rejected with a reason; its published version stays."""
     site.article("a.md", "Good.", title="a")
     site.publish()
     site.write("a.md", broken)
@@ -415,7 +415,7 @@ def test_a_broken_file_leaves_its_last_good_version_up(site, broken):
 
 @both
 def test_a_refused_file_that_goes_away_takes_its_article_along(site):
-    """Deleting a broken file withdraws the article, and nothing is refused any more."""
+    """Deleting a broken file removes the article, and nothing is rejected any more."""
     site.article("a.md", title="a")
     site.article("b.md", title="b")
     site.publish()
@@ -427,7 +427,7 @@ def test_a_refused_file_that_goes_away_takes_its_article_along(site):
 
 
 def test_drafts_never_show(site):
-    """A draft is nowhere; an article that becomes one is gone from everywhere."""
+    """A draft is published nowhere; an article that becomes a draft is removed everywhere."""
     site.article("a.md", title="a", draft=True, tags=["secret"])
     site.article("b.md", title="b")
     site.publish()
@@ -449,7 +449,7 @@ def test_drafts_never_show(site):
     ],
 )
 def test_the_microsecond_at_which_an_article_is_live(site, fields, live):
-    """An article is live from its date on until it expires, unless it is a draft."""
+    """An article is live from its date until it expires, unless it is a draft."""
     site.article("a.md", title="a", **{"date": "2026-06-01T12:00:00Z", **fields})
     site.publish(datetime(2026, 6, 1, 12, tzinfo=UTC))
     with site.catalog.read_transaction() as catalog:
@@ -458,7 +458,7 @@ def test_the_microsecond_at_which_an_article_is_live(site, fields, live):
 
 @both
 def test_scheduled_articles_come_and_go_at_their_hour(site):
-    """An article is in the feeds from its date on and until it expires, without a change to its file."""
+    """An article enters the feeds at its date and leaves them when it expires, without a change of its file."""
     site.article("a.md", title="a", date="2026-06-01T13:00:00Z", expires="2026-06-01T14:00:00Z", tags=["later"])
     site.article("b.md", title="b")
     first = site.publish()
@@ -477,7 +477,7 @@ def test_scheduled_articles_come_and_go_at_their_hour(site):
 
 
 def test_the_folder_that_is_not_there_changes_nothing(site):
-    """Without its folder a run fails, and everything stays up; with it back, all is as before."""
+    """Without the content folder, a run fails and everything stays published; afterwards it continues as before."""
     site.article("a.md", title="a")
     site.publish()
     before = site.documents()
@@ -490,14 +490,14 @@ def test_the_folder_that_is_not_there_changes_nothing(site):
 
 
 def test_an_emptied_folder_is_held_by_the_guard(site):
-    """If everything vanishes at once – an unmounted folder – nothing is published until somebody says that it is meant."""
+    """If all articles disappear at once, as with an unmounted folder, nothing is published without --accept."""
     for n in range(3):
         site.article(f"{n}.md", title=str(n))
     site.publish()
     before = site.documents()
     shutil.rmtree(site.content)
     site.content.mkdir()
-    with pytest.raises(GuardStopped, match=r"of 3 entries 3 would vanish .* feeds build --accept"):
+    with pytest.raises(GuardStopped, match=r"of 3 entries, 3 would vanish .* feeds build --accept"):
         site.publish()
     assert site.documents() == before
     site.publish(accept=True)
@@ -505,7 +505,7 @@ def test_an_emptied_folder_is_held_by_the_guard(site):
 
 
 def test_the_first_example_may_be_replaced(site):
-    """Where a site has a few articles, and as many come as vanish, its owner is at work: nothing is held."""
+    """On a site with few articles, replacing them by as many new ones is not stopped."""
     site.article("hello.md", title="Hello")
     site.publish()
     (site.content / "hello.md").unlink()
@@ -530,7 +530,7 @@ def test_the_first_example_may_be_replaced(site):
     ],
 )
 def test_the_guard_stops_what_readers_would_show_again(site, many, change, stops):
-    """Five of twenty that change id or date or vanish are too many; edits, expiry and four of them are not."""
+    """Five of twenty articles that change id or date or vanish are too many; edits, expiry and four changes are not."""
     for n in range(20):
         site.article(f"{n}.md", title=str(n))
     site.publish()
@@ -564,7 +564,7 @@ def test_the_guard_stops_what_changes_all(site, entries, many, stops, change):
 
 
 def test_last_modified_never_goes_back(site):
-    """A clock that jumps back does not take the feeds' times along."""
+    """When the clock is set back, the dates of feeds do not go back."""
     site.article("a.md", title="a")
     site.publish()
     site.article("b.md", title="b")
@@ -574,7 +574,7 @@ def test_last_modified_never_goes_back(site):
 
 
 def test_a_feeds_name_is_its_earliest_entrys(site):
-    """Two spellings of one category are one feed, named as the earliest article spells it."""
+    """Two spellings of a category are one feed, with the name that the earliest article uses."""
     site.article("a.md", title="a", category="AI", date="2026-05-02")
     site.article("b.md", title="b", category="Ai", date="2026-05-01")
     site.publish()
@@ -583,7 +583,7 @@ def test_a_feeds_name_is_its_earliest_entrys(site):
 
 @both
 def test_a_new_setting_reads_everything_again(site):
-    """A new time zone moves the dates that name none, although no file changed."""
+    """A new time zone changes the dates without a zone, although no file changed."""
     site.article("a.md", title="a", date="2026-05-01 10:00")
     site.publish()
     site.configure(site={"timezone": "Asia/Tokyo"})
@@ -593,7 +593,7 @@ def test_a_new_setting_reads_everything_again(site):
 
 @both
 def test_one_writer_at_a_time(site):
-    """A second run is told that the lock is held, or waits for it."""
+    """A second run is told that another run holds the lock, or waits for it."""
     site.article("a.md", title="a")
     catalog = site.catalog
     with catalog.lock(), pytest.raises(CatalogLocked):
@@ -603,7 +603,7 @@ def test_one_writer_at_a_time(site):
 
 
 def test_same_folder_same_bytes(site, tmp_path):
-    """Built anew elsewhere, at another time, with other file times and in another order: byte-identical."""
+    """A catalog built elsewhere, at another time and in another order gives the same bytes."""
     for n in range(12):
         site.article(
             f"d{n % 3}/{n}.md",
@@ -625,7 +625,7 @@ def test_same_folder_same_bytes(site, tmp_path):
 @pytest.mark.sandbox
 @pytest.mark.integration
 def test_many_articles_are_read_by_many_processes(site, monkeypatch):
-    """Articles that other processes read are as if one had read all, rejected ones too; also if the processes die."""
+    """Articles read by other processes give the same result, also rejected ones, and if the processes are killed."""
     monkeypatch.setattr("feeds.publish.publisher._TRIAL_TIMEOUT_S", 0.2)
     monkeypatch.setattr("feeds.parallel.cpu_count", lambda: 2)
     site.configure(content={"markdown": "python-markdown"})  # of which an article may be too slow
@@ -654,7 +654,7 @@ def test_many_articles_are_read_by_many_processes(site, monkeypatch):
 
 @both
 def test_a_first_run_that_was_cut_short_is_made_up_for(site, monkeypatch):
-    """A first run that was ended midway leaves the catalog to the next one, which makes all that finds articles."""
+    """A first run that was interrupted leaves a usable catalog, and the next run creates all indexes."""
     monkeypatch.setattr(scan, "_BATCH_FILES", 1)
     for name in ("a", "b", "c"):
         site.article(f"{name}.md", f"Text {name}.", title=name)
@@ -687,7 +687,7 @@ def test_a_first_run_that_was_cut_short_is_made_up_for(site, monkeypatch):
 
 @both
 def test_a_bulk_edit_is_one_revision(site, small_pages):
-    """Edits, moves and deletions of many times as many articles as are handled at once are one revision."""
+    """Edits, moves and deletions of several batches of articles are one revision."""
     for n in range(120):
         site.article(f"{n}.md", title=f"T{n}", date="2026-05-01", category=f"c{n % 5}")
     site.publish()
@@ -710,7 +710,7 @@ def test_a_bulk_edit_is_one_revision(site, small_pages):
 
 @both
 def test_only_what_is_named_is_looked_at(site):
-    """With `only`, files that are not named are left as they are; folders stand for what is in them."""
+    """With `only`, files that are not named stay unchanged; a folder stands for its content."""
     for path in ("a.md", "b.md", "sub/c.md", "sub-d.md"):
         site.article(path, title=path)
     site.publish()
@@ -747,7 +747,7 @@ OPERATIONS = st.lists(
 
 @given(operations=OPERATIONS)
 def test_any_history_ends_as_a_fresh_start(tmp_path_factory, small_pages, operations):
-    """Whatever was written, moved, broken and deleted between runs: feeds, entries and counts are those of a first run."""
+    """After any changes between runs, feeds, entries and counts equal those of a first run."""
     site = Site(tmp_path_factory.mktemp("site"))
     site.configure(feeds={"limit": 4})
     touched = set()
@@ -787,7 +787,7 @@ def test_any_history_ends_as_a_fresh_start(tmp_path_factory, small_pages, operat
 
 
 def told_by(site):
-    """Give what each feed tells, by title and date; each feed's count must be that of its entries."""
+    """Return the content of each feed by title and date; check that its count is that of its entries."""
     with site.catalog.read_transaction() as catalog:
         told = {}
         for feed in catalog.feeds():
@@ -800,7 +800,7 @@ def told_by(site):
 
 
 def interrupted(site):
-    """Publish, interrupted as often as can be; gives the outcome, and the paths after which it went on."""
+    """Publish with as many interruptions as possible; return the outcome, and the paths after which it resumed."""
     paths = [""]
     while True:
         try:
@@ -810,7 +810,7 @@ def interrupted(site):
 
 
 def test_a_look_at_all_can_be_interrupted_and_goes_on(site, monkeypatch):
-    """A look that has found nothing yet gives way, and goes on where it was: what changed is found, wherever it is."""
+    """An interrupted scan without changes resumes where it stopped, and finds a change anywhere in the folder."""
     monkeypatch.setattr(scan, "_FILES_PER_CHECK", 4)
     for n in range(40):
         site.article(f"{n // 10}/{n:02d}.md", title=f"T{n}")
@@ -827,7 +827,7 @@ def test_a_look_at_all_can_be_interrupted_and_goes_on(site, monkeypatch):
 
 @both
 def test_what_came_while_a_look_gave_way_stays(site, monkeypatch):
-    """What is published between two parts of a look at all is not withdrawn by the second, wherever it is."""
+    """Articles published between two parts of a scan are not removed by the second part, wherever they are."""
     monkeypatch.setattr(scan, "_FILES_PER_CHECK", 4)
     for n in range(12):
         site.article(f"{n % 2}/{n:02d}.md", title=f"T{n}")
@@ -846,7 +846,7 @@ def test_what_came_while_a_look_gave_way_stays(site, monkeypatch):
 @both
 @pytest.mark.parametrize("page", [1, 5000])
 def test_an_id_changes_hands(site, monkeypatch, page):
-    """Who takes the id that another gives up is in the feeds, in its place even, however many are decided of at once."""
+    """An article that takes the id of another one gets its place in the feeds, in batches of any size."""
     monkeypatch.setattr(commit, "_PAGE_ROWS", page)
     monkeypatch.setattr(commit, "_MAX_QUEUED_ENTRIES", page)
     site.article("a.md", title="A", id="urn:x:a", tags=["t"])
@@ -862,7 +862,7 @@ def test_an_id_changes_hands(site, monkeypatch, page):
 
 
 def test_a_look_at_another_checkout_gives_way(site, monkeypatch):
-    """Where all files are others with the same texts, a look gives way too, and reads none of them twice."""
+    """A scan of files that were replaced by others with the same texts can be interrupted, and reads none twice."""
     monkeypatch.setattr(scan, "_FILES_PER_CHECK", 4)
     for n in range(40):
         site.article(f"{n // 10}/{n:02d}.md", title=f"T{n}")
@@ -884,7 +884,7 @@ def test_a_look_at_another_checkout_gives_way(site, monkeypatch):
 
 @pytest.mark.integration
 def test_a_look_that_gives_way_loses_nothing_that_is_under_way(site, monkeypatch):
-    """What other processes are reading when a look is to give way is waited for; if it is news, the look goes on."""
+    """An interrupted scan waits for files that other processes are reading; if one changed, the scan continues."""
     for n in range(40):
         site.article(f"{n:02d}.md", title=f"T{n}")
     site.publish()
@@ -904,7 +904,7 @@ def test_a_look_that_gives_way_loses_nothing_that_is_under_way(site, monkeypatch
 
 
 class Gate:
-    """In another process this is an open named pipe: who receives it there waits until the pipe is opened here."""
+    """A named pipe: a process that receives this object waits until the pipe is opened in the test."""
 
     def __init__(self, path):
         self._path = path
@@ -914,13 +914,13 @@ class Gate:
         return open, (self._path, "rb")
 
     def open(self):
-        """Let the other processes go on; return the handle."""
+        """Let the other processes continue; return the handle."""
         return os.open(self._path, os.O_RDWR)
 
 
 @pytest.mark.integration
 def test_files_are_asked_for_before_their_turn(site, monkeypatch):
-    """The disk is asked early for what processes will read; until they have started, files are read here; none is lost."""
+    """Files are prefetched early, and read by this process until other processes have started; none is lost."""
     for number in range(60):
         site.article(f"{number:02d}.md", title=f"T{number}")
     site.configure()
@@ -966,14 +966,14 @@ AT = "{http://purl.org/atompub/tombstones/1.0}deleted-entry"
 
 
 def buried(site, path="/atom.xml"):
-    """Give the tombstones of an Atom document as (id, when)."""
+    """Return the tombstones of an Atom document as (id, time)."""
     root = etree.fromstring(site.document(path))
     return [(element.get("ref"), element.get("when")) for element in root.iter(AT)]
 
 
 @pytest.mark.parametrize("how", ["deleted", "draft", "expired", "later"])
 def test_what_is_withdrawn_leaves_a_tombstone(site, how):
-    """A withdrawn entry leaves all documents; Atom says which it was and when (RFC 6721), until it is back."""
+    """A withdrawn entry leaves all documents; Atom has a tombstone with its time (RFC 6721) until it returns."""
     for name in ("a", "b", "c", "d", "e", "f"):
         site.article(f"{name}.md", title=name, category="x")
     site.publish()
@@ -999,7 +999,7 @@ def test_what_is_withdrawn_leaves_a_tombstone(site, how):
 
 @both
 def test_tombstones_are_told_for_a_while(site):
-    """After `feeds.tombstones` days a feed that changes tells no more of what was withdrawn; with 0, never."""
+    """After `feeds.tombstones` days, a feed that changes no longer contains a tombstone; with 0 it never does."""
     site.configure(feeds={"tombstones": 10})
     for name in ("a", "b", "c"):
         site.article(f"{name}.md", title=name)
@@ -1021,7 +1021,7 @@ def test_tombstones_are_told_for_a_while(site):
 
 
 def test_ids_by_a_pattern_are_minted_once(site):
-    """With content.id a new article gets the id that the old site would have given it, and keeps it whatever changes."""
+    """With content.id, a new article gets the id of the old site's pattern, and keeps it through all changes."""
     site.configure(content={"permalink": "/{category}/{slug}/", "id": "https://old.example{link}"})
     site.article("a.md", title="a", category="X y")
     site.publish()
@@ -1036,7 +1036,7 @@ def test_ids_by_a_pattern_are_minted_once(site):
 
 
 def test_whatever_moves_ids_stay_in_all_formats(site):
-    """Slug, title, category, permalink, site.url and https, changed one after the other: no reader sees anything anew."""
+    """Changes of slug, title, category, permalink, site.url and https, in turn, show no entry as new."""
     names = [f"a{number}" for number in range(9)]
     fields = {name: {"title": name, "category": "x"} for name in names}
 
@@ -1064,7 +1064,7 @@ def test_whatever_moves_ids_stay_in_all_formats(site):
 
 @both
 def test_what_is_there_again_has_no_tombstone(site):
-    """An entry that is published again loses its tombstone in every feed, also where it is too old to be shown there."""
+    """An entry that is published again loses its tombstone in every feed, even if it is too old to be shown there."""
     site.configure(feeds={"limit": 2})
     for day in range(1, 6):
         site.article(f"{day}.md", title=str(day), date=f"2026-05-0{day}", category="x")
@@ -1083,7 +1083,7 @@ def test_what_is_there_again_has_no_tombstone(site):
 
 
 def test_an_id_that_changes_hands_has_no_tombstone(site):
-    """An id that another article gives itself, while the one that had it goes, was not withdrawn."""
+    """If another article takes the id of a deleted one, the id gets no tombstone."""
     site.article("a.md", title="a", id="urn:x:1")
     site.article("b.md", title="b")
     site.publish()
@@ -1095,7 +1095,7 @@ def test_an_id_that_changes_hands_has_no_tombstone(site):
 
 @both
 def test_the_guard_adds_up_what_is_slow(site):
-    """Articles that go one after the other are as many as those that go at once, and what was stopped stays stopped."""
+    """Articles that are removed one by one count like those removed at once, and a stopped run stays stopped."""
     for n in range(30):
         site.article(f"{n}.md", title=str(n))
     site.publish()
@@ -1106,7 +1106,7 @@ def test_the_guard_adds_up_what_is_slow(site):
     (site.content / "6.md").unlink()
     before = site.documents()
     said = (
-        r"nothing more was published: of 30 entries 7 would vanish \(6.md …\), counting 6 that have already; .*--accept"
+        r"nothing more was published: of 30 entries, 7 would vanish \(6.md …\), including 6 of earlier runs; .*--accept"
     )
     for later in (1, 3600):
         site.now += timedelta(seconds=later)
@@ -1130,7 +1130,7 @@ def test_the_guard_adds_up_what_is_slow(site):
 
 
 def test_what_is_as_it_was_does_not_count(site):
-    """An article counts once for the guard however often it changes, and not at all when it is again what it was."""
+    """An article counts once for the guard, however often it changes, and not at all if it returns to its old state."""
     for n in range(20):
         site.article(f"{n}.md", title=str(n))
     site.publish()
@@ -1152,7 +1152,8 @@ def test_what_is_as_it_was_does_not_count(site):
         site.publish()
     site.article("4.md", title="4", id="urn:x:4")
     with pytest.raises(
-        GuardStopped, match=r"of 15 entries 4 would change their id .*, 1 would change their date, counting 4"
+        GuardStopped,
+        match=r"of 15 entries, 4 would change their id .*, 1 would change their date, including 4 of earlier runs",
     ):
         site.publish()
     site.article("4.md", title="4", date="2026-05-01T10:00:00Z")
@@ -1161,7 +1162,7 @@ def test_what_is_as_it_was_does_not_count(site):
 
 
 def test_a_slow_script_under_serve_is_stopped(site, serve):
-    """Under `feeds serve` a script that removes file after file is stopped, once and clearly; accepted, it is published."""
+    """Under `feeds serve`, a script that removes many files is stopped and reported once; --accept publishes it."""
     for n in range(30):
         site.article(f"{n}.md", title=str(n))
     site.configure(schedule={"cron": None}, feeds={"limit": 100})
@@ -1179,7 +1180,7 @@ def test_a_slow_script_under_serve_is_stopped(site, serve):
     server.wait_for(stopped)
     for n in range(13, 23):
         (site.content / f"{n}.md").unlink()
-    server.wait_for(lambda: "of 30 entries 17 would vanish" in site.run("status").stdout)
+    server.wait_for(lambda: "of 30 entries, 17 would vanish" in site.run("status").stdout)
     assert b"publish: the republish guard stopped the run" in server.get("/healthz").body
     assert stopped() == 1
     assert len(server.titles()) == 24

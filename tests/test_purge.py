@@ -1,4 +1,4 @@
-"""Caches in front of the tree are told of what changed, and only of that, until they were told."""
+"""Purging caches in front of the export: exactly the changed files, repeated until it succeeds."""
 
 import json
 import re
@@ -21,7 +21,7 @@ OF_B = {f"/{name}" for name in DOCUMENTS} | {f"/category/y/{name}" for name in (
 
 @contextmanager
 def cdn():
-    """Run a cache that notes what it is asked to purge: method, target, Host; its `status` is what it answers."""
+    """Run a cache that records purge requests (method, target, Host) and answers with `status`."""
     asked = []
 
     class Handler(BaseHTTPRequestHandler):
@@ -50,7 +50,7 @@ def cdn():
 
 @pytest.fixture
 def built(site):
-    """Give a site with two articles that was built."""
+    """Return a site with two articles that was built."""
     site.article("a.md", title="a", category="x")
     site.article("b.md", title="b", category="y")
     assert site.run("build").returncode == 0
@@ -62,7 +62,7 @@ def edit(site, text="New."):
 
 
 def test_the_url_itself_is_purged(built):
-    """PURGE of each URL, sent to where the cache listens and under the site's name, once, and for what changed alone."""
+    """PURGE is sent for each changed URL, once, to the cache's address and with the site's host name."""
     with cdn() as cache:
         built.configure(export={"purge": f"PURGE http://{cache.address}{{path}}"})
         assert built.run("build").returncode == 0
@@ -79,7 +79,7 @@ def test_the_url_itself_is_purged(built):
 
 
 def test_what_was_not_written_is_not_purged(built):
-    """Files that a run looked into and found as they should be are no news to anybody, then and with the next run."""
+    """Files that a run compared and found current are not purged, then or by the next run."""
     with cdn() as cache:
         built.configure(export={"purge": f"PURGE http://{cache.address}{{path}}"})
         manifest = built.root / "public" / MANIFEST
@@ -91,7 +91,7 @@ def test_what_was_not_written_is_not_purged(built):
 
 
 def test_urls_in_the_request(built):
-    """A URL goes into a template encoded, or as it is; names are as they are in links; compressed files are not told of."""
+    """A template gets the URL encoded or raw; file names are encoded as in links; compressed copies are not purged."""
     with cdn() as cache:
         built.configure(export={"purge": f"POST http://{cache.address}/purge?url={{url}}", "precompressed": ["gzip"]})
         built.article("c.md", title="c", tags=["é & ü"])
@@ -110,7 +110,7 @@ def test_urls_in_the_request(built):
 
 
 def test_what_could_not_be_purged_is_purged_later(built):
-    """A purge that fails is said in a sentence without the URL's secrets, undoes nothing, and is made up for."""
+    """A failed purge is reported in a sentence without secrets, changes no file, and is repeated by the next run."""
     with cdn() as cache:
         for status in (301, 403, 500, 599, None):  # 599: without a reason; None: nobody listens
             cache.status = status
@@ -121,7 +121,7 @@ def test_what_could_not_be_purged_is_purged_later(built):
             what = f"answers {status}" if status else "can't be reached: Connection refused"
             assert (done.returncode, done.stderr.count("\n")) == (1, 1)
             assert f"export.purge: 127.0.0.1 {what}" in done.stderr
-            assert "; 7 files to be purged with the next run" in done.stderr
+            assert "; the next run purges the remaining 7 files" in done.stderr
             assert " ;" not in done.stderr
             assert "a-secret" not in done.stderr
             assert f"New {status}.".encode() in (built.root / "public/rss.xml").read_bytes()
@@ -136,12 +136,14 @@ def test_what_could_not_be_purged_is_purged_later(built):
 
 
 def test_status_says_what_is_to_be_purged(built):
-    """`feeds status` names what caches are still to be told of, for people and for programs, until they were told."""
+    """`feeds status` lists files that are not purged yet, as text and as JSON, until they are purged."""
     built.configure(export={"purge": f"PURGE http://127.0.0.1:{free_port()}{{path}}"})
     edit(built)
     assert built.run("build").returncode == 1
     (line,) = [line for line in built.run("status").stdout.splitlines() if line.startswith("unpurged")]
-    assert re.fullmatch(r"unpurged +/\S.* and 4 more: the next export has caches purge them .*", line)
+    assert re.fullmatch(
+        r"unpurged +/\S.* and 4 more: caches may have old versions; the next export purges them .*", line
+    )
     assert "/category/y/rss.xml" in json.loads(built.run("status", "--json").stdout)["unpurged"]
     built.configure(export={"purge": "true"})
     assert built.run("build").returncode == 0
@@ -149,14 +151,16 @@ def test_status_says_what_is_to_be_purged(built):
 
 
 def test_a_command_is_told_of_urls(built):
-    """A command has the URLs as its input, one a line; what it failed at, or what ended the run, is told again."""
+    """A command receives the URLs on standard input, one per line; after a failure they are passed again."""
     script = built.root / "purge.sh"
     built.configure(export={"purge": "sh purge.sh"})
     script.write_text("echo no token >&2\nexit 1\n")
     edit(built)
     done = built.run("build")
     assert done.returncode == 1
-    assert "export.purge: sh failed with 1: no token; 7 files" in done.stderr
+    assert (
+        "export.purge: sh failed with exit code 1: no token; the next run purges the remaining 7 files" in done.stderr
+    )
     script.write_text("kill -9 $PPID\n")
     edit(built, "Newer.")
     assert built.process("build").returncode == -9
@@ -170,7 +174,7 @@ def test_a_command_is_told_of_urls(built):
 
 
 def test_a_run_that_is_cut_short_is_told_of(built):
-    """What was changed before a run ended midway is purged by the next one, though that finds it written already."""
+    """Files that an interrupted run changed are purged by the next run, although it finds them written already."""
     with cdn() as cache:
         built.configure(export={"purge": f"PURGE http://{cache.address}{{path}}"})
         (built.root / "public/feeds.opml").unlink()
@@ -185,7 +189,7 @@ def test_a_run_that_is_cut_short_is_told_of(built):
 
 
 def test_the_path_is_that_of_the_url(built):
-    """Where the feeds' address has a path, a cache behind it is asked for that."""
+    """If the feeds' URL has a path, purge requests contain it."""
     with cdn() as cache:
         built.configure(
             feeds={"url": "https://test.example/some"}, export={"purge": f"PURGE http://{cache.address}{{path}}"}

@@ -1,7 +1,7 @@
-"""No regular expression takes more than linear time for a text that somebody else wrote.
+"""No regular expression takes more than linear time for a text from outside.
 
-All of them are found: those that modules and classes hold, and those that stand in calls of `re`. Each is applied to
-texts that repeat what it looks for, in the way in which the package applies it.
+The tests find all patterns: those of modules and classes, and those in calls of `re`. Each is applied, in the way in
+which the package applies it, to texts that repeat what it matches.
 """
 
 import ast
@@ -64,7 +64,7 @@ def held(value, depth=3):
 
 
 def text_of(node):
-    """Return the pattern in a node of the syntax tree, with "3" for what is filled in; None for what is no text."""
+    """Return the pattern in a node of the syntax tree, with "3" for inserted values; None if it is no text."""
     if isinstance(node, ast.Constant) and isinstance(node.value, str | bytes):
         return node.value
     if isinstance(node, ast.JoinedStr):
@@ -73,7 +73,7 @@ def text_of(node):
 
 
 def uses(tree):
-    """Return how each name of a module is applied: `_NAME.search(…)` is {"_NAME": {"search"}}."""
+    """Return how each name of a module is used: `_NAME.search(…)` is {"_NAME": {"search"}}."""
     found = defaultdict(set)
     for node in ast.walk(tree):
         if isinstance(node, ast.Attribute) and node.attr in METHODS:
@@ -84,7 +84,7 @@ def uses(tree):
 
 
 def named(module):
-    """Yield (name, pattern) for all patterns that a module and its classes hold."""
+    """Yield (name, pattern) for all patterns in the variables of a module and its classes."""
     for name, value in list(vars(module).items()):
         for pattern in held(value):
             yield name, pattern
@@ -95,7 +95,7 @@ def named(module):
 
 
 def inline(tree):
-    """Yield (line, method, pattern) for all patterns in calls of `re`, but for those that a module or a class holds."""
+    """Yield (line, method, pattern) for all patterns in calls of `re`, except those in variables."""
     bodies = [tree.body, *(node.body for node in ast.walk(tree) if isinstance(node, ast.ClassDef))]
     kept = {id(node.value) for body in bodies for node in body if isinstance(node, ast.Assign | ast.AnnAssign)}
     for node in ast.walk(tree):
@@ -109,7 +109,7 @@ def inline(tree):
 
 @cache
 def collected():
-    """Return all patterns of the package: {(pattern, flags): (where, whether it is only applied at one place)}."""
+    """Return all patterns of the package: {(pattern, flags): (place, whether it is only applied at one position)}."""
     found = {}
 
     def add(where, pattern, methods):
@@ -136,7 +136,7 @@ def collected():
 
 
 def letters(node, flags):
-    """Return a few characters that a set or a category of a pattern has."""
+    """Return a few characters that a set or a category of a pattern matches."""
     sample = [*"a1 \n\t_-.,:;'\"<>/=&|{}[]()*#@%+!?\\~^$`Zé\r\0"]
     pattern = sre.SubPattern(sre.State())
     pattern.append(node)
@@ -145,7 +145,7 @@ def letters(node, flags):
 
 
 def _source(node):
-    """Write a set of characters as a pattern again."""
+    """Return a set of characters as a pattern."""
     kind, value = node
     if kind is ops.LITERAL:
         return re.escape(chr(value))
@@ -172,7 +172,7 @@ def _source(node):
 
 
 def sample(parsed, flags, groups, choice=0):
-    """Return a text that a parsed pattern is likely to match, and all beginnings and repeated parts of it."""
+    """Return a text that a parsed pattern probably matches, and all its beginnings and repeated parts."""
     text, units = "", []
     for node in parsed:
         kind, value = node
@@ -210,7 +210,7 @@ def sample(parsed, flags, groups, choice=0):
 
 
 def hostile(pattern):
-    """Yield texts that repeat what a pattern looks for, and then end in another way."""
+    """Yield texts that repeat what a pattern searches for, and then end differently."""
     source = pattern.pattern if isinstance(pattern.pattern, str) else pattern.pattern.decode("latin-1")
     flags = pattern.flags & ~re.UNICODE if isinstance(pattern.pattern, bytes) else pattern.flags
     parsed = sre.parse(source, flags)
@@ -231,12 +231,12 @@ def hostile(pattern):
 
 
 class TooLong(Exception):
-    """A search was ended."""
+    """A search was stopped."""
 
 
 @contextmanager
 def ended():
-    """End what runs in here after half a second of CPU."""
+    """Stop the block after half a second of CPU time."""
     began = time.process_time()
 
     def stop(*_):
@@ -254,7 +254,7 @@ def ended():
 
 
 def applied(pattern, anchored) -> Callable[[str], None]:
-    """Return what applies a pattern as the package does: at one place, or everywhere in a text."""
+    """Return a function that applies a pattern as the package does: at one position, or everywhere in a text."""
 
     def everywhere(text):
         subject = text.encode("utf-8") if isinstance(pattern.pattern, bytes) else text
@@ -269,7 +269,7 @@ def applied(pattern, anchored) -> Callable[[str], None]:
 
 
 def seconds(apply, start, unit, end, length, times=1):
-    """Return the CPU time that a pattern takes for a text of some length."""
+    """Return the CPU time of a pattern for a text of a length."""
     text = start + unit * (length // len(unit)) + end
     spent = []
     for _ in range(times):
@@ -280,7 +280,7 @@ def seconds(apply, start, unit, end, length, times=1):
 
 
 def is_slow(pattern, anchored, start, unit, end):
-    """Return whether eight times the text takes a pattern much more than eight times the time."""
+    """Return whether a text of eight times the length takes a pattern much more than eight times as long."""
     apply = applied(pattern, anchored)
     try:
         with ended():
@@ -293,7 +293,7 @@ def is_slow(pattern, anchored, start, unit, end):
 
 
 def slow_case(pattern, anchored=False):
-    """Return a text for which a pattern is slow: how it begins, what it repeats, how it ends; None if there is none."""
+    """Return a text for which a pattern is slow (its start, repeated part and end); None if there is none."""
     for case in hostile(pattern):
         if all(is_slow(pattern, anchored, *case) for _ in range(2)):  # on a busy machine any measurement may be wrong
             return case
@@ -302,18 +302,18 @@ def slow_case(pattern, anchored=False):
 
 @pytest.mark.parametrize("pattern", [r"\s+$", r"<img .*?alt", r"\{% .*%\}", r"(?:a|ab|b)*c", r"a*b?a*x", r"\w+:\w+;"])
 def test_slow_patterns_are_found(pattern):
-    """Patterns that are known to take quadratic time are found, so that the next test can fail."""
+    """Patterns that take quadratic time are found, which shows that the next test can fail."""
     assert slow_case(re.compile(pattern))
 
 
 @pytest.mark.parametrize("pattern", [r"\s++\S", r"<img\s[^<>]*>", r"[a-z]{1,20}:", r"(?<!a)a++b"])
 def test_fast_patterns_are_not_found(pattern):
-    """Patterns that take linear time are not found."""
+    """Patterns that take linear time are not reported."""
     assert slow_case(re.compile(pattern)) is None
 
 
 def test_all_patterns_are_collected():
-    """The patterns are those of all parts of the package: none is overlooked because of where it stands."""
+    """Patterns are collected from all parts of the package."""
     places = " ".join(where for where, _, _ in collected())
     for name in (
         "parse.html._START_TAG",
@@ -330,7 +330,7 @@ def test_all_patterns_are_collected():
 @pytest.mark.integration
 @pytest.mark.parametrize("part", range(8))
 def test_every_pattern_takes_linear_time(part):
-    """No pattern of the package takes more than linear time, whatever it looks for is repeated."""
+    """No pattern of the package takes more than linear time for texts that repeat what it matches."""
     slow = []
     for where, anchored, pattern in collected()[part::8]:
         if found := slow_case(pattern, anchored=anchored or where in AT_ONE_PLACE):

@@ -1,4 +1,4 @@
-"""A document is rendered when it is first asked for, and kept while its feed's stamp stands."""
+"""Rendering of documents at their first request, and caching until the stamp of their feed changes."""
 
 import json
 import threading
@@ -45,7 +45,7 @@ def html(documents):
 
 @both
 def test_an_empty_feed_is_as_old_as_the_site(site, documents):
-    """A feed without entries is dated by the first revision of its site, in the document and in Last-Modified."""
+    """A feed without entries has the date of the site's first revision, in the document and in Last-Modified."""
     site.publish()
     first = [documents.get(path) for path in ("/rss.xml", "/atom.xml", "/feed.json")]
     assert f"<lastBuildDate>{rfc822(site.now)}<" in first[0].body.decode()
@@ -63,7 +63,7 @@ def test_an_empty_feed_is_as_old_as_the_site(site, documents):
 
 
 def test_an_unchanged_catalog_is_read_once_a_second(site, documents, monkeypatch):
-    """A check reads the catalog only if it has changed, a scheduled time has come or the last read is a second old."""
+    """A check reads the catalog only if it changed, a scheduled time has passed, or the last read is a second old."""
     site.article("a.md", title="A")
     site.publish()
     watcher = documents.revision_watcher
@@ -91,7 +91,7 @@ def test_an_unchanged_catalog_is_read_once_a_second(site, documents, monkeypatch
 
 
 def test_a_refused_request_reads_nothing(site, documents, monkeypatch):
-    """Whether a document exists is looked up by the thread that renders it: a request beyond the limits costs nothing."""
+    """The rendering thread checks whether a document exists, so a request beyond the limits causes no query."""
     site.article("a.md", title="A", tags=["x"])
     site.publish()
     documents.revision_watcher.poll()
@@ -151,7 +151,7 @@ def test_a_crawl_leaves_polled_validators(site, documents):
 
 
 def test_what_was_used_outlives_what_was_not():
-    """Many items that are used once don't evict one that is used often; the size is bounded at every moment."""
+    """Many items that are used once don't evict one that is used often; the size never exceeds its limit."""
     items = LRUCache[int](100, lambda _item: 10)
     items.put("polled", 0)
     for number in range(1, 1_000):
@@ -168,7 +168,7 @@ def test_what_was_used_outlives_what_was_not():
 
 @given(st.lists(st.tuples(st.sampled_from("abcdef"), st.integers(0, 40), st.booleans())))
 def test_a_cache_is_bounded(steps):
-    """Whatever is stored and used: the total is within the limit, or one item is alone; the last one is there."""
+    """After any operations, the total size is within the limit, or there is one item; the last item is stored."""
     items = LRUCache[int](50, lambda item: item)
     for key, size, is_read in steps:
         if is_read:
@@ -181,7 +181,7 @@ def test_a_cache_is_bounded(steps):
 
 
 def test_an_article_that_failed_is_not_rendered_again(site, caplog):
-    """An article that can't be rendered is tried once, in whichever document it is shown, until it changes."""
+    """An article that can't be rendered is tried once for all documents, until it changes."""
     site.article("a.md", "[^a] " * 5_000 + "\n\n[^a]: x", title="A", tags=["x"])
     site.publish()
     documents = Documents(site.catalog, site.config.site_model, max_bytes=0)  # nothing but the last entry is kept
@@ -225,7 +225,7 @@ def test_a_document_that_failed_is_not_rendered_again(site, documents, monkeypat
 
 @pytest.mark.parametrize("path", ["/rss.xml", "/atom.xml", "/feed.json", "/archive/1/rss.xml", "/archive/1/feed.json"])
 def test_a_document_of_large_articles_is_bounded(site, documents, monkeypatch, path):
-    """Where the site sets no limit, and in archives, texts for which there is no room give way to summaries."""
+    """Without a limit by the site, and in archives, texts beyond the program's limit become summaries."""
     monkeypatch.setattr(renderer, "_MAX_DOCUMENT_BYTES", 200_000)
     site.configure(feeds={"max_size": 0, "limit": 6})
     for number in range(12):
@@ -243,7 +243,7 @@ def test_a_document_of_large_articles_is_bounded(site, documents, monkeypatch, p
 
 
 def test_articles_share_the_time_of_their_document(site, monkeypatch, caplog):
-    """Of articles so long that they may take long, those for which their document has no time are shown as plain text."""
+    """If a document's time is used up by its other articles, a very long article is shown as plain text."""
     monkeypatch.setattr(renderer, "_SHARED_CPU_S", 0.05)
     monkeypatch.setattr(renderer, "_CPU_S_PER_ARTICLE", 0.01)
     site.article("long.md", "- - - a\n" * 4_000, title="Long", date="2026-05-02")
@@ -256,7 +256,7 @@ def test_articles_share_the_time_of_their_document(site, monkeypatch, caplog):
 
 
 def test_the_archive_is_not_searched_for_what_changed(site):
-    """One article and the documents that show it are found by indexes: no statement looks at every article or entry."""
+    """Articles and documents are found by indexes: no statement reads every article or entry."""
     site.configure(feeds={"limit": 2}, content={"permalink": "/{slug}/"}, site={"pages": True})
     for number in range(5):
         site.article(f"{number}.md", title=f"T{number}", date=f"2026-05-0{number + 1}", tags=["x"])
@@ -289,13 +289,13 @@ def test_the_archive_is_not_searched_for_what_changed(site):
 
 @both
 def test_nothing_before_the_first_revision(documents):
-    """Before the first regeneration there is no empty feed that a reader could take for the truth."""
+    """Before the first publish run, no empty feed is served."""
     with pytest.raises(NotPublishedYet):
         documents.get("/rss.xml")
 
 
 def test_kept_until_the_stamp_moves(site, documents):
-    """A document of any format is the same object until its own feed changes; another feed's change leaves it."""
+    """A document of any format is the same object until its own feed changes; changes of other feeds do not matter."""
     site.article("a.md", title="a", category="x")
     site.article("b.md", title="b", category="y")
     site.publish()
@@ -313,7 +313,7 @@ def test_kept_until_the_stamp_moves(site, documents):
 
 
 def test_other_paths_are_nothing(site, documents):
-    """What is no document's path gives nothing."""
+    """A path that is not a document's returns None."""
     site.article("a.md", category="x")
     site.publish()
     assert documents.get("/category/x/rss.xml")
@@ -330,7 +330,7 @@ def test_other_paths_are_nothing(site, documents):
 
 
 def test_a_feed_that_goes_away_is_gone(site, documents):
-    """The last entry gone, the feed's documents are gone too."""
+    """When the last entry is removed, the documents of the feed are removed too."""
     site.article("a.md", title="a", category="x")
     site.article("b.md", title="b")
     site.publish()
@@ -341,7 +341,7 @@ def test_a_feed_that_goes_away_is_gone(site, documents):
 
 
 def test_what_is_kept_is_bounded(site):
-    """However many documents are asked for, only so many bytes are kept."""
+    """However many documents are requested, the cache has a limit in bytes."""
     documents = Documents(site.catalog, site.config.site_model, max_bytes=100_000)
     for n in range(30):
         site.article(f"{n}.md", "Text. " * 500, title=str(n), category=f"c{n}")
@@ -353,7 +353,7 @@ def test_what_is_kept_is_bounded(site):
 
 
 def test_a_catalog_that_is_away_costs_nothing_that_is_kept(site, documents):
-    """With the database gone, what was served is served on."""
+    """Without the database, documents that were served before are still served."""
     site.article("a.md", title="a")
     site.publish()
     first = documents.get("/rss.xml")
@@ -368,7 +368,7 @@ def test_a_catalog_that_is_away_costs_nothing_that_is_kept(site, documents):
 @pytest.mark.sandbox
 @pytest.mark.integration
 def test_an_article_that_renders_too_slowly_is_shown_as_typed(site, monkeypatch):
-    """An article that passed as ordinary and renders too slowly is shown as plain text; the others as ever."""
+    """An article that seemed cheap but renders too slowly is shown as plain text; others are not affected."""
     monkeypatch.setattr("feeds.publish.load.is_cheap_to_render", lambda body: True)
     monkeypatch.setattr("feeds.render.renderer._SANDBOX_CPU_S", 0.2)
     documents = BulkRenderer(site.catalog, site.config.site_model)
@@ -380,7 +380,7 @@ def test_an_article_that_renders_too_slowly_is_shown_as_typed(site, monkeypatch)
 
 
 def test_threads_never_mix_articles(site, documents):
-    """Pages and documents asked for at once, with nothing rendered yet, show every article with its own text."""
+    """Pages and documents that are first requested at the same time show every article with its own text."""
     for n in range(30):
         site.article(f"{n}.md", f"P{n}[^1]\n\n```\ncode {n}\n```\n\n<div>raw {n}</div>\n\n[^1]: F{n}", title=str(n))
     site.publish()
@@ -397,7 +397,7 @@ def test_threads_never_mix_articles(site, documents):
 
 
 def test_many_threads_get_one_document(site, documents):
-    """Threads that ask at once get the same document, rendered once."""
+    """Threads that request a document at the same time get the same one, rendered once."""
     site.article("a.md", title="a")
     site.publish()
     got = []
@@ -411,7 +411,7 @@ def test_many_threads_get_one_document(site, documents):
 
 @both
 def test_what_has_no_room_is_still_known(site, monkeypatch):
-    """Of far more documents than there is room for, each is known by its validators until it changes."""
+    """With far more documents than fit into memory, the validators of each stay cached until it changes."""
     monkeypatch.setattr(revision_watcher, "_POLL_INTERVAL_S", 0)
     documents = Documents(site.catalog, site.config.site_model, max_bytes=60_000)
     for n in range(20):
@@ -432,7 +432,7 @@ def test_what_has_no_room_is_still_known(site, monkeypatch):
 
 @both
 def test_the_hour_is_known_before_anything_changes(site, documents):
-    """An article that will go live is known to whoever asks for freshness, though no feed shows it yet."""
+    """The time at which a scheduled article goes live limits max-age, although no feed shows the article yet."""
     site.article("a.md", title="a")
     site.publish()
     assert documents.get("/rss.xml")

@@ -1,4 +1,4 @@
-"""Rendering in a process of its own: whatever an article does, it does to that process."""
+"""Rendering in a separate process, which articles can't escape from."""
 
 import contextlib
 import itertools
@@ -26,18 +26,18 @@ BASE = ("https://test.example/a/", "e1-")
 
 @pytest.fixture(scope="module")
 def sandbox():
-    """Return one sandbox for all tests; it starts another process after each that ended."""
+    """Return one sandbox for all tests; it replaces its process if that ends."""
     return Sandbox(1.0)
 
 
 @pytest.fixture(scope="module")
 def impatient():
-    """Return one with little time, where it is certain that an article takes more."""
+    """Return a sandbox with a short time limit, for articles that certainly exceed it."""
     return Sandbox(0.3)
 
 
 def test_it_renders_as_the_renderer_does(sandbox):
-    """What comes out is what the renderer makes, any character included, request after request."""
+    """The sandbox returns what the renderer produces, with any characters, request after request."""
     for n in range(3):
         content = sandbox.render(f"*{n}* é \u2028 😀\n\nmore", None, *BASE)
         assert content.html.startswith(f"<p><em>{n}</em> é")
@@ -45,7 +45,7 @@ def test_it_renders_as_the_renderer_does(sandbox):
 
 
 def test_it_converts_as_the_renderer_does(sandbox):
-    """The HTML before it is sanitised comes out too, and what can't be rendered is refused."""
+    """The unsanitised HTML is returned too, and an article that can't be rendered is rejected."""
     assert sandbox.convert("*a* <script>b</script>") == "<p><em>a</em> <script>b</script></p>"
     with pytest.raises(ArticleError, match="nested too deep"):
         sandbox.convert("<div>" * 60_000)
@@ -62,34 +62,34 @@ def test_it_converts_as_the_renderer_does(sandbox):
     ],
 )
 def test_what_takes_too_much_is_refused_and_the_next_is_rendered(impatient, body, reason):
-    """Time, depth and memory are bounded; the next article is rendered as if nothing had been."""
+    """Time, depth and memory are limited, and the next article is rendered normally."""
     with pytest.raises(ArticleError, match=reason or "."):
         impatient.render(body, None, *BASE)
     assert impatient.render("*a*", None, *BASE).html == "<p><em>a</em></p>"
 
 
 def test_memory_is_bounded(sandbox):
-    """The process that renders may have 320 MiB of address space, whatever an article would take."""
+    """The process may use 320 MiB of address space, whatever the article is."""
     sandbox.render("a", None, *BASE)
     assert resource.prlimit(sandbox._process.pid, resource.RLIMIT_AS)[0] == 320 << 20
 
 
 def test_abbreviations_take_no_memory_without_bound(sandbox):
-    """A text of 27 kB that would become 76 MB of HTML is refused, and the next one is rendered."""
+    """A text of 27 kB that would become 76 MB of HTML is rejected, and the next one is rendered."""
     with pytest.raises(ArticleError, match=r"too large|too much memory"):
         sandbox.render(f"*[A]: {'x' * 13_000}\n\n" + "A " * 7_000, None, *BASE)
     assert sandbox.render("*a*", None, *BASE).html == "<p><em>a</em></p>"
 
 
 def test_a_large_text_has_room():
-    """A third of a megabyte of ordinary text does not need more memory than the process may have."""
+    """A third of a megabyte of ordinary text can be rendered within the memory limit."""
     patient = Sandbox(60.0)
     line = "The quick brown fox jumps over *the* lazy dog, with [a link](https://example.com/x) and `code`. "
     assert patient.render((line * 5 + "\n\n") * 700, None, *BASE).html.count("<p>") == 700
 
 
 def test_articles_share_the_time_of_a_document():
-    """Once slow articles have used the budget of their document, each may take what every article may, and no more."""
+    """When slow articles have used the budget of their document, each other one gets the normal limit, and no more."""
     budget = CpuBudget(per_article=0.3, shared=0.5)
     slow, patient = "[" * 20_000, Sandbox(20.0)
     for _ in range(3):
@@ -100,7 +100,7 @@ def test_articles_share_the_time_of_a_document():
 
 
 def test_what_is_nested_too_deep_is_refused():
-    """Depth is bounded by itself, with time enough for it on a slow machine too; the next article is rendered."""
+    """Depth is limited independently of time, also on a slow machine, and the next article is rendered."""
     patient = Sandbox(8.0)
     with pytest.raises(ArticleError, match="nested too deep"):
         patient.render("a\n: b\n" * 3_000, None, *BASE)
@@ -108,7 +108,7 @@ def test_what_is_nested_too_deep_is_refused():
 
 
 def test_a_process_that_died_is_started_again(sandbox):
-    """A renderer that is killed from outside costs nothing but one start; no article is blamed for it."""
+    """If another program kills the renderer, it is restarted, and no article is rejected."""
     sandbox.render("a", None, *BASE)
     sandbox._process.kill()
     sandbox._process.wait()
@@ -116,7 +116,7 @@ def test_a_process_that_died_is_started_again(sandbox):
 
 
 def test_many_open_files_do_not_matter(sandbox):
-    """With more than a thousand descriptors in use, as a busy server has, articles are rendered all the same."""
+    """Articles are rendered with over a thousand open descriptors, as on a busy server."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     with contextlib.ExitStack() as opened:
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
@@ -127,7 +127,7 @@ def test_many_open_files_do_not_matter(sandbox):
 
 
 def test_threads_share_it(sandbox):
-    """Many threads at once get each its own answer."""
+    """Each of many concurrent threads gets its own result."""
     got = {}
 
     def ask(n):
@@ -142,13 +142,13 @@ def test_threads_share_it(sandbox):
 
 
 def status_of(process):
-    """Return what the kernel says of a process."""
+    """Return the kernel's data about a process."""
     lines = Path(f"/proc/{process.pid}/status").read_text("ascii").splitlines()
     return {name: value.strip() for name, _, value in (line.partition(":") for line in lines)}
 
 
 def test_it_has_no_secrets(monkeypatch):
-    """The process gets none of the environment but what an interpreter needs to start."""
+    """The process gets only the environment variables that the interpreter needs."""
     monkeypatch.setenv("FEEDS__STATS__TOKEN", "a-secret-of-the-owner")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "a-secret-of-the-owner")
     fresh = Sandbox(1.0)
@@ -158,7 +158,7 @@ def test_it_has_no_secrets(monkeypatch):
 
 
 def test_it_is_confined(sandbox):
-    """The process has its three pipes and may open nothing else; the kernel refuses all but a few system calls."""
+    """The process has three pipes and may open nothing else; the kernel rejects all but a few system calls."""
     sandbox.render("a", None, *BASE)
     pid = sandbox._process.pid
     for limit in (resource.RLIMIT_NOFILE, resource.RLIMIT_FSIZE, resource.RLIMIT_NPROC, resource.RLIMIT_CORE):
@@ -168,7 +168,7 @@ def test_it_is_confined(sandbox):
 
 
 def test_it_is_the_first_to_end_where_memory_runs_out(sandbox):
-    """The kernel ends the process that renders before any other of the service."""
+    """If memory runs out, the kernel kills the rendering process before any other process of the service."""
     sandbox.render("a", None, *BASE)
     assert Path(f"/proc/{sandbox._process.pid}/oom_score_adj").read_text("ascii") == "1000\n"
 
@@ -210,7 +210,7 @@ resource.setrlimit(resource.RLIMIT_CPU, (50, 100))
 @pytest.mark.unmeasured  # a process without files can't write what was measured
 @pytest.mark.parametrize("layers", ["confine", "limit_resources", "filter_calls"])
 def test_what_a_confined_process_can_do(tmp_path, layers):
-    """It reaches no file, no network and no other process. The limits alone keep it from opening and from writing."""
+    """The process can't reach files, the network or other processes; limits alone prevent opening and writing."""
     (tmp_path / "old").touch()
     names = {"confine": ATTEMPTS.keys(), "limit_resources": OF_THE_LIMITS, "filter_calls": OF_THE_FILTER}[layers]
     wanted = {name: ATTEMPTS[name].format(folder=tmp_path) for name in sorted(names)}
@@ -223,7 +223,7 @@ def test_what_a_confined_process_can_do(tmp_path, layers):
 
 
 def test_confined_it_renders_everything(sandbox):
-    """Nothing that a text may need is missing after the process has given up its files: it renders as others do."""
+    """After the process has given up access to files, it still renders everything as other processes do."""
     ours = MarkdownRenderer("python-markdown")
     for name, make in itertools.islice(fuzzing.structured(200), 0, None, 25):
         try:
@@ -238,7 +238,7 @@ def test_confined_it_renders_everything(sandbox):
 
 
 def decided(program, architecture, call, first_argument=0):
-    """Return what a filter of the kernel answers for a system call: a small machine for classic BPF."""
+    """Return the kernel filter's answer for a system call, computed by a small interpreter of classic BPF."""
     data = {0: call, 4: architecture, 16: first_argument}
     at = value = 0
     while True:
@@ -255,7 +255,7 @@ def decided(program, architecture, call, first_argument=0):
 
 @pytest.mark.parametrize("machine", confinement._MACHINES)
 def test_the_filter_of_each_machine(machine):
-    """On every machine the listed calls are allowed and no others, and limits only of the process itself."""
+    """On every architecture, only the listed calls are allowed, and limits may be set only for the process itself."""
     column, architecture = confinement._MACHINES[machine]
     program = confinement._program(column, architecture)
     allowed = {numbers[column] for numbers in confinement._CALLS.values()}
@@ -271,7 +271,7 @@ def test_the_filter_of_each_machine(machine):
 
 @pytest.fixture
 def limits():
-    """Put the limit of this process's CPU time back, which the answer to a request sets."""
+    """Restore the limit on this process's CPU time, which responding to a request changes."""
     before = resource.getrlimit(resource.RLIMIT_CPU)
     yield
     resource.setrlimit(resource.RLIMIT_CPU, before)
@@ -286,14 +286,14 @@ def limits():
     ],
 )
 def test_what_the_process_answers(limits, method, body, answer):
-    """A request is answered with what was rendered, or with why not."""
+    """The response to a request is the rendered text, or the reason for a rejection."""
     arguments = [body] if method == "convert" else [body, None, *BASE]
     said = sandbox_process._reply(MarkdownRenderer("python-markdown"), method, arguments, 60.0)
     assert {**said, **(said.get("result", {}) if method == "render" else {})}.items() >= answer.items()
 
 
 def test_what_cannot_be_rendered_is_refused_with_its_reason(limits):
-    """Whatever the library raises is a refusal: running out of time or memory, or an error of its own."""
+    """Any exception is a rejection: out of time, out of memory, or an error of the library."""
 
     class Failing:
         def __init__(self, error):
@@ -312,7 +312,7 @@ def test_what_cannot_be_rendered_is_refused_with_its_reason(limits):
 
 
 def test_a_budget_is_whole_until_an_article_takes_more_than_its_part():
-    """What a document has left for one of its articles says whether others have taken from it."""
+    """The budget of a document knows whether other articles have used a part of it."""
     budget = CpuBudget(0.25, 5)
     budget.spend(0.25)
     assert (budget.seconds, budget.is_untouched) == (5.25, True)

@@ -1,4 +1,4 @@
-"""When feeds are regenerated: by the webhook, after a command, at an article's hour, and beside any number of builds."""
+"""What starts publish runs: the webhook, commands, scheduled articles; and runs beside any number of builds."""
 
 import hashlib
 import hmac
@@ -36,14 +36,14 @@ VALIDATORS = ("etag", "last-modified")
 
 @pytest.fixture
 def quick(monkeypatch):
-    """Look for calls of the webhook all the time."""
+    """Check for webhook calls continuously."""
     monkeypatch.setattr(loop, "_TICK_S", 0.02)
     monkeypatch.setattr(request_log, "_INTERVAL_S", 0.02)
 
 
 @pytest.fixture
 def minute(monkeypatch):
-    """Stop the clock by which calls are counted; return a list that holds its time."""
+    """Freeze the clock by which calls are counted; return a list that contains its time."""
     now = [6_000_000.0]
     monkeypatch.setattr(fixed_window, "time", SimpleNamespace(time=lambda: now[0]))
     return now
@@ -70,7 +70,7 @@ def post_to(server, *headers, body=b""):
 
 
 def asked(site):
-    """Return how often the webhook was called, as the catalog knows it."""
+    """Return the number of webhook calls that the catalog has recorded."""
     with site.catalog.read_transaction() as reader:
         return reader.state.refresh_requests
 
@@ -81,7 +81,7 @@ def signed(body, secret=SECRET):
 
 
 def test_the_webhook_regenerates(site, called):
-    """A call with the secret, in any of three ways, gets a 202, and what was changed is published; no event told of it."""
+    """A call with the secret, in one of three forms, gets a 202, and changes are published without a file event."""
     body = json.dumps({"ref": "refs/heads/main", "pad": "x" * 30_000}).encode()
     with running_loop(site, has_webhook=True) as running:
         running.wait_for_articles(1)
@@ -95,7 +95,7 @@ def test_the_webhook_regenerates(site, called):
 
 
 def test_the_webhook_refuses(site, called):
-    """Without the secret a call is answered with 401, and nobody is asked to regenerate."""
+    """A call without the secret gets a 401, and no run is requested."""
     for headers in (
         [],
         ["Authorization: Bearer wrong"],
@@ -112,7 +112,7 @@ def test_the_webhook_refuses(site, called):
 
 
 def test_the_webhook_and_other_methods(site, called, app):
-    """Only POST is known; without a secret in the configuration there is no webhook at all."""
+    """Only POST is accepted; without a secret in the configuration, there is no webhook."""
     assert called.get("/refresh").status == 405
     assert "no-store" in called.get("/refresh").headers["cache-control"]
     site.configure(schedule={"webhook": None})
@@ -120,7 +120,7 @@ def test_the_webhook_and_other_methods(site, called, app):
 
 
 def test_the_webhook_is_rate_limited(called, minute):
-    """Thirty regenerations a minute are enough, also for who has the secret."""
+    """Thirty calls per minute are accepted, also from clients with the secret."""
     token = f"Authorization: Bearer {SECRET}"
     assert [post(called, token) for _ in range(31)] == [202] * 30 + [429]
     minute[0] += 60
@@ -129,7 +129,7 @@ def test_the_webhook_is_rate_limited(called, minute):
 
 @pytest.mark.parametrize("client_header", ["X-Real-IP", None])
 def test_wrong_secrets_lock_nobody_out(site, app, client_header):
-    """Who signs rightly is heard, after any number of wrong signatures from the same address."""
+    """A correct signature is accepted after any number of wrong ones from the same address."""
     site.configure(schedule={"webhook": SECRET}, server={"client_header": client_header})
     site.article("a.md", title="a")
     site.publish()
@@ -145,9 +145,9 @@ def test_wrong_secrets_lock_nobody_out(site, app, client_header):
 
 @pytest.mark.integration
 def test_the_webhook_of_a_server(site, serve):
-    """A served site is regenerated on a call, after its command was run; the command ends with the server.
+    """A call makes the server run its command and publish; the command ends with the server.
 
-    A body that stays away keeps no poller waiting, and is answered when its time is over.
+    A body that never arrives delays no other request, and gets a response at its time limit.
     """
     command = "echo $$ >pid; test -e hang && exec sleep 3600; test -e fetched && mv fetched content/f.md"
     (site.root / "fetch.sh").write_text(command)
@@ -178,15 +178,17 @@ def test_the_webhook_of_a_server(site, serve):
 
 
 def test_secrets_that_are_none(site):
-    """A secret that could be guessed is refused, in a sentence that says how to make one."""
+    """A secret that is too short is rejected, with a command that creates one."""
     site.configure(schedule={"webhook": "short"})
     done = site.run("build")
     assert done.returncode == 2
-    assert "schedule.webhook: must be a secret of at least 16 ASCII characters: openssl rand -hex 20" in done.stderr
+    assert (
+        "schedule.webhook: must have at least 16 ASCII characters; create one with: openssl rand -hex 20" in done.stderr
+    )
 
 
 def test_a_command_is_run_before(site, quick, caplog):
-    """schedule.before brings what the call is about, without a shell; and if it fails, that is said once."""
+    """schedule.before runs without a shell and updates the folder; a failure is reported once."""
     fetch, runs = site.root / "fetch.py", site.root / "runs"
     fetch.write_text(
         "import pathlib, sys\n"
@@ -203,12 +205,12 @@ def test_a_command_is_run_before(site, quick, caplog):
                 (site.root / "fetched").write_text("---\ntitle: fetched\ndate: 2026-05-02\n---\nText.\n")
             site.catalog.request_refresh()
         eventually(lambda: b'"title": "fetched"' in site.documents().get("/feed.json", b""))
-    said = f"schedule.before: {sys.executable} failed with 1: FileNotFoundError: "
+    said = f"schedule.before: {sys.executable} failed with exit code 1: FileNotFoundError: "
     assert caplog.text.count(said) == 1
 
 
 def test_a_command_that_hangs(site):
-    """A command that hangs does not keep the folder from being published, and is ended with the publisher."""
+    """A command that hangs does not prevent publication, and is ended with the publisher."""
     (site.root / "hang.sh").write_text("echo $$ >pid.new; mv pid.new pid; exec sleep 3600")
     pid = site.root / "pid"
     site.article("a.md", title="a")
@@ -229,7 +231,7 @@ def test_a_command_that_is_none(site):
 
 
 def observable(server):
-    """Return all that a client can see of a site: documents with their validators, archives, pages, counts."""
+    """Return everything that clients can see of a site: documents with validators, archives, pages and counts."""
     seen = {}
     for path in ("/rss.xml", "/atom.xml", "/feed.json", "/", "/category/x/feed.json", "/tag/soon/rss.xml", "/tag/soon/",
                  "/archive/1/feed.json", "/archive/2/feed.json", "/archive/2/atom.xml"):  # fmt: skip
@@ -239,18 +241,18 @@ def observable(server):
 
 
 def max_age(server):
-    """Return for how many seconds the site's feed may be kept."""
+    """Return the seconds for which the site's feed may be cached."""
     return int(re.search(r"max-age=(\d+)", server.get("/rss.xml").headers["cache-control"])[1])
 
 
 def seconds_until(hour):
-    """Return the seconds that are left."""
+    """Return the remaining seconds."""
     return (hour - datetime.now(UTC)).total_seconds()
 
 
 @pytest.mark.integration
 def test_nothing_shows_before_the_hour_and_everything_right_after(site, app):
-    """A scheduled article appears right after its hour; until then no byte and no validator tells of it."""
+    """A scheduled article appears right after its time; before, no document or validator changes."""
     site.configure(feeds={"limit": 2}, server={"max_age": 60})
     for number in range(3):
         site.article(f"{number}.md", title=str(number), category="x", date=f"2026-05-0{number + 1}")
@@ -282,7 +284,7 @@ def test_nothing_shows_before_the_hour_and_everything_right_after(site, app):
 
 
 def test_an_hour_that_comes_during_a_run(site):
-    """An article whose hour comes after a run has read the clock, and before the alarm is set, is published at once."""
+    """An article whose time comes between a run's reading of the clock and the timer is published at once."""
     now = datetime.now(UTC)
     site.article("a.md", title="a", date=(now - timedelta(hours=1)).isoformat())
     site.publish(now - timedelta(hours=2))
@@ -296,7 +298,7 @@ def test_an_hour_that_comes_during_a_run(site):
 
 
 def test_the_clock_jumps(site, quick):
-    """An article whose hour comes while the machine sleeps, or by a set clock, is published right afterwards."""
+    """An article whose time passed while the machine slept, or by a changed clock, is published right afterwards."""
     now = datetime.now(UTC)
     site.article("a.md", title="a", date=(now - timedelta(hours=1)).isoformat())
     site.article("b.md", title="b", date=(now + timedelta(hours=30)).isoformat())
@@ -307,7 +309,7 @@ def test_the_clock_jumps(site, quick):
 
 
 def test_the_clock_is_set_back(site, quick):
-    """After the clock was set back by two days, a call of the webhook regenerates at once, not in two days."""
+    """After the clock was set back by two days, a webhook call publishes at once."""
     now = datetime.now(UTC)
     site.article("a.md", title="a", date=(now - timedelta(hours=1)).isoformat())
     with time_machine.travel(now + timedelta(days=2)) as clock, running_loop(site, has_webhook=True) as running:
@@ -320,7 +322,7 @@ def test_the_clock_is_set_back(site, quick):
 
 
 def test_the_cron_after_the_clock_was_set_back(site):
-    """What the cron is to run does not wait until the time comes again from which the clock was set back."""
+    """After the clock was set back, the cron schedule follows the new time, instead of waiting for the old one."""
     running = RunningLoop(site, site.catalog, cron=loop.create_trigger(parse_cron("* * * * *"), UTC))
     running.publish_loop._scheduler.start(paused=True)
     try:
@@ -334,7 +336,7 @@ def test_the_cron_after_the_clock_was_set_back(site):
 
 @pytest.mark.integration
 def test_many_builds_beside_a_server(site, serve):
-    """Builds as from a cron, overlapping each other and a server, lose no edit and tear no file; the lock is kept."""
+    """Builds that overlap each other and a server lose no edit, damage no file and respect the lock."""
     chance = random.Random(1)
     site.configure(schedule={"cron": None}, feeds={"limit": 5})
     expected = {}
@@ -392,7 +394,7 @@ def test_many_builds_beside_a_server(site, serve):
 
 
 def test_a_command_that_leaves_something_behind_is_over_all_the_same(site):
-    """What a command has started and left keeps nobody waiting, though it holds the command's output open."""
+    """Processes that a command started and left running delay nothing, even if they hold its output open."""
     assert commands.HookCommand(["sh", "-c", "sleep 3600 & echo $! >pid"], site.root).run() == ""
     left = int((site.root / "pid").read_text())
     os.kill(left, signal.SIGKILL)  # it is still there
@@ -408,19 +410,22 @@ def test_a_command_that_leaves_something_behind_is_over_all_the_same(site):
     ids=["polite", "deaf"],
 )
 def test_a_command_that_takes_too_long_may_tidy_up(site, monkeypatch, script, lock_left):
-    """After its time a command is asked to end, so that it leaves no lock; and is ended if it does not."""
+    """A command that exceeds its time gets SIGTERM, so that it can remove its lock, and SIGKILL if it does not end."""
     monkeypatch.setattr(commands, "_TERMINATE_TIMEOUT_S", 60.0 if "exit" in script else 0.3)
     (site.root / "command.sh").write_text(script)
     patience = 0.3
     while not (site.root / "began").exists():  # on a busy machine it may have been ended before it began
         monkeypatch.setattr(commands, "_TIMEOUT_S", patience)
-        assert commands.HookCommand(["sh", "command.sh"], site.root).run() == f"sh was ended after {patience:g} s"
+        assert (
+            commands.HookCommand(["sh", "command.sh"], site.root).run()
+            == f"sh was stopped, because it ran longer than {patience:g} s"
+        )
         patience *= 2
     assert (site.root / "index.lock").exists() is lock_left
 
 
 def test_a_call_while_the_command_runs_is_heard(site, quick):
-    """A push that comes while the command is fetching the one before is fetched too: the command runs once more."""
+    """A call during the command runs it again, so that the newest push is fetched too."""
     (site.root / "fetch.sh").write_text(
         "cp origin fetched; echo . >>began; until [ -e go ]; do sleep 0.05; done; mv fetched content/f.md"
     )
@@ -443,7 +448,7 @@ def test_a_call_while_the_command_runs_is_heard(site, quick):
 
 
 def test_a_call_is_kept_until_the_catalog_takes_it():
-    """A call that was answered is handed on again if the catalog could not be written, and then once."""
+    """An accepted call is forwarded again if the catalog could not be written, and then once."""
     hook = Webhook(SECRET, proxied=False)
     request = Request.from_values(method="POST", headers={"Authorization": f"Bearer {SECRET}"})
     assert hook.respond(request).status_code == 202
@@ -461,7 +466,7 @@ def test_a_call_is_kept_until_the_catalog_takes_it():
 
 
 def test_a_run_that_fails_is_not_tried_again_at_once(site, monkeypatch):
-    """Where an article's time is over and no run can succeed, what waits for its hour does not wake without end."""
+    """If an article's time has passed and no run can succeed, the publisher does not retry in a tight loop."""
     monkeypatch.setattr(loop, "_RETRY_AFTER", timedelta(seconds=2))
     site.article("a.md", title="a", expires="2026-06-02T00:00:00Z")
     site.article("b.md", title="b")

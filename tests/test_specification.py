@@ -1,7 +1,7 @@
-"""Examples of every section of CommonMark 0.31 and GFM, through the whole program: an article in, three feeds out.
+"""Examples for every section of CommonMark 0.31 and GFM, as articles in all three formats.
 
 The examples are our own. `benchmarks/specification.py` runs those of the specifications in the same way, and
-docs/commonmark.md lists what differs.
+docs/commonmark.md lists the differences.
 """
 
 import json
@@ -83,7 +83,7 @@ EXAMPLES = [
 
 @pytest.fixture(scope="module")
 def published(tmp_path_factory):
-    """Return the HTML of each entry in each format, the id and the URL of each, from one build of all examples."""
+    """Return the HTML of each entry in each format, and the id and the URL of each, from a build of all examples."""
     site = Site(tmp_path_factory.mktemp("specification"))
     site.configure(feeds={"limit": len(EXAMPLES), "max_size": 0, "archives": False})
     for number, (_, markdown, _) in enumerate(EXAMPLES):
@@ -107,7 +107,7 @@ def published(tmp_path_factory):
     "number", range(len(EXAMPLES)), ids=[f"{number}-{section}" for number, (section, *_) in enumerate(EXAMPLES)]
 )
 def test_an_example_is_published_as_specified(published, number):
-    """The HTML of an entry is what CommonMark and GFM say of its article, the same in RSS, Atom and JSON Feed."""
+    """The HTML of an entry is that of CommonMark and GFM, the same in RSS, Atom and JSON Feed."""
     found, ids = published
     url = f"https://test.example/{number}/"
     expected = EXAMPLES[number][2].replace("{id}", anchor_prefix(ids[url])).replace("{url}", url)

@@ -1,4 +1,4 @@
-"""Where statistics are stored: a closed day leaves nothing that identifies a poller, and a damaged file costs little."""
+"""Storage of the statistics: closed days contain nothing that identifies a client; damaged files lose little."""
 
 import contextlib
 import random
@@ -35,7 +35,7 @@ def query(site, statement):
 
 
 def count_pollers(site, seed):
-    """Count the pollers of two days, whose rows share pages since the days grow side by side."""
+    """Count the clients of two days, whose rows share pages of the file."""
     site.article("a.md", tags=["x"])
     site.publish()
     chosen = random.Random(seed)
@@ -49,13 +49,13 @@ def count_pollers(site, seed):
 
 
 def secrets_of(site, day):
-    """Return the hashes and the key of a day, as they are stored."""
+    """Return the stored hashes and the key of a day."""
     sources = [source.encode() for (source,) in query(site, f"SELECT source FROM visits WHERE day = '{day}'")]
     return sources + [bytes(salt) for (salt,) in query(site, f"SELECT salt FROM salts WHERE day = '{day}'")]
 
 
 def stored(site, postgres=None):
-    """Return every byte of the database's files, but for PostgreSQL's write-ahead log."""
+    """Return all bytes of the database's files, except PostgreSQL's write-ahead log."""
     if postgres is None:
         return b"".join(file.read_bytes() for file in site.config.catalog.parent.glob(f"{site.config.catalog.name}*"))
     postgres.execute("CHECKPOINT")
@@ -66,14 +66,14 @@ def stored(site, postgres=None):
 
 
 def left_of(secrets, content):
-    """Return the secrets that occur in some bytes; hashes are found all at once, by what they look like."""
+    """Return the secrets that occur in some bytes; all hashes are found by one pattern."""
     hashes = {match[1] for match in _HASH.finditer(content)}
     return [secret for secret in secrets if secret in hashes or (len(secret) != 16 and secret in content)]
 
 
 @pytest.mark.parametrize("seed", range(3))
 def test_nothing_of_a_closed_day_identifies_a_poller(site, seed):
-    """Once a closed day is erased, no file of the catalog has an address, a hash of that day or its key."""
+    """After a closed day is erased, no file of the catalog contains an address, a hash or the key of that day."""
     count_pollers(site, seed)
     closed, open_ = secrets_of(site, BEFORE), secrets_of(site, DAY)
     assert len(closed) > 1500
@@ -90,7 +90,7 @@ def test_nothing_of_a_closed_day_identifies_a_poller(site, seed):
 
 @pytest.mark.databases("postgres")
 def test_nothing_of_a_closed_day_is_left_in_postgresql(site, postgres):
-    """Tables, indexes and samples of ANALYZE have nothing of an erased day, though a transaction is still open."""
+    """Tables, indexes and ANALYZE samples contain nothing of an erased day, even if a transaction is open."""
     count_pollers(site, 1)
     query(site, "SELECT 1")
     with contextlib.closing(psycopg.connect(site.config.catalog, autocommit=True)) as raw:
@@ -109,7 +109,7 @@ def test_nothing_of_a_closed_day_is_left_in_postgresql(site, postgres):
 
 @pytest.mark.databases("sqlite", "postgres")
 def test_an_erasure_that_was_prevented_is_done_later(site):
-    """While somebody reads the statistics a closed day is not erased, and another process may do it afterwards."""
+    """While the statistics are being read, a closed day is not erased; another process may erase it later."""
     count_pollers(site, 1)
     with site.catalog.read_stats() as reader:
         assert len(list(reader.poll_totals(BEFORE))) == 2
@@ -141,7 +141,7 @@ def test_counting_and_publishing_do_not_wait_for_each_other(state):
 
 @pytest.mark.parametrize("damage", ["header", "page", "garbage"])
 def test_a_damaged_file_of_statistics_costs_the_open_days(site, damage):
-    """The totals of closed days that can be read go on in a new file; nothing else of the old one is kept."""
+    """Readable totals of closed days are copied to a new file; nothing else of the damaged file is kept."""
     count_pollers(site, 1)
     roll_up_finished_days(site.catalog, TODAY, 400)
     site.catalog.erase_closed_days()
@@ -166,7 +166,7 @@ def test_a_damaged_file_of_statistics_costs_the_open_days(site, damage):
 
 
 def test_statistics_are_never_written_without_a_catalog(site):
-    """Where the catalog is away, with its folder perhaps, no statistics are created in its place."""
+    """If the catalog is missing, perhaps with its folder, no statistics are created."""
     site.publish()
     catalog, tally = site.catalog, PollCounter(site.catalog)
     site.config.catalog.rename(f"{site.config.catalog}.away")
@@ -181,7 +181,7 @@ def test_statistics_are_never_written_without_a_catalog(site):
 
 
 def test_reading_statistics_creates_no_file(site):
-    """Commands that only look create no file for statistics that do not exist."""
+    """Commands that only read create no statistics file."""
     site.article("a.md")
     assert site.run("build").returncode == 0
     for command in ("list", "stats", "status", "check"):
@@ -190,7 +190,7 @@ def test_reading_statistics_creates_no_file(site):
 
 
 def test_a_write_ahead_log_that_is_left_never_meets_a_new_file(site):
-    """Who deletes the file of statistics gets an empty one, whatever SQLite has left beside it."""
+    """If the statistics file is deleted, a new empty one is created, whatever SQLite left beside the old one."""
     count_pollers(site, 1)
     file = Path(f"{site.config.catalog}.stats")
     log = file.with_name(f"{file.name}-wal")
@@ -206,7 +206,7 @@ def test_a_write_ahead_log_that_is_left_never_meets_a_new_file(site):
 
 
 def test_threads_read_statistics_that_do_not_exist(site):
-    """Before anything was counted, any number of threads reads that there is nothing."""
+    """Before the first count, any number of threads can read empty statistics."""
     site.publish()
     with contextlib.closing(Catalog(site.config.catalog)) as catalog, ThreadPoolExecutor(4) as threads:
 
@@ -218,7 +218,7 @@ def test_threads_read_statistics_that_do_not_exist(site):
 
 
 def test_statistics_of_an_earlier_version_move_to_their_own_file(site):
-    """Statistics that schema 8 kept in the catalog are in their own file afterwards, and no byte of them in the old."""
+    """Statistics that schema 8 stored in the catalog are moved to a file of their own, without a trace in the old."""
     file = site.config.catalog
     file.parent.mkdir()
     with contextlib.closing(sqlite3.connect(file)) as raw:
@@ -240,7 +240,7 @@ def test_statistics_of_an_earlier_version_move_to_their_own_file(site):
 
 
 def test_a_file_that_was_left_half_created_is_replaced(site):
-    """What a killed process left of a new file of statistics does not keep the next one from creating it."""
+    """Leftovers of a killed process that was creating a statistics file do not prevent the creation of a new one."""
     site.publish()
     Path(f"{site.config.catalog}.stats.new").write_bytes(b"half a file")
     tally = PollCounter(site.catalog)

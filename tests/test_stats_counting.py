@@ -1,4 +1,4 @@
-"""Who reads: polls become subscribers, exactly as many as there are, and nothing that tells who somebody is remains."""
+"""Counting: polls become the exact number of subscribers, without data that identifies a person."""
 
 import base64
 import contextlib
@@ -41,14 +41,14 @@ TOKEN = "a secret of twenty letters"
 
 
 def agents():
-    """Return (User-Agent, name, kind, subscribers, feed id) of the recorded ones."""
+    """Return (User-Agent, name, kind, subscribers, feed id) of the recorded User-Agents."""
     lines = (REPOSITORY / "tests" / "agents.tsv").read_text("utf-8").splitlines()[1:]
     for agent, name, kind, said, feed_id, _ in (line.split("\t") for line in lines):
         yield agent, name, kind, None if said == "-" else int(said), "" if feed_id == "-" else feed_id
 
 
 def poll(agent=NETNEWSWIRE, client="192.0.2.1", document="/rss.xml", status=200, **facts):
-    """Make a poll."""
+    """Return a poll."""
     return Poll(
         document,
         agent,
@@ -82,7 +82,7 @@ def publish(site, /, **settings):
 
 
 def test_a_day_of_many_pollers(site, app):
-    """Pollers of every recorded kind, in all formats, again and again, at workers that are restarted: all count once."""
+    """Clients of every recorded kind that poll all formats repeatedly, with workers that restart, count once each."""
     publish(site, server={"client_header": "X-Client", "limit": 0}, feeds={"limit": 2})
     chosen = random.Random(6)
     known = list(agents())
@@ -131,7 +131,7 @@ def test_a_day_of_many_pollers(site, app):
 
 @pytest.mark.databases("sqlite", "postgres")
 def test_what_is_counted(site):
-    """A person is one by address and program, a service what it says for each id, an archive or a robot nobody."""
+    """A person is one per address and program, a service its number per id; archives and robots count nobody."""
     publish(site)
     tally = PollCounter(site.catalog)
     for one in (
@@ -154,7 +154,7 @@ def test_what_is_counted(site):
 
 @pytest.mark.databases("sqlite", "postgres")
 def test_order_does_not_matter(site):
-    """Polls in any order, some of them again, at two workers and told in parts, are the same subscribers."""
+    """Repeated polls in any order, at two workers and written in parts, give the same subscribers."""
     publish(site)
     chosen = random.Random(4)
     known = list(agents())
@@ -182,7 +182,7 @@ def test_order_does_not_matter(site):
 
 @pytest.mark.databases("sqlite", "postgres")
 def test_the_database_counts(site):
-    """Of a day with many visits no more than one row for each feed, reader and kind is looked at."""
+    """On a day with many polls, only one row per feed, reader and kind is read."""
     publish(site)
     tally = PollCounter(site.catalog)
     for number in range(5000):
@@ -194,7 +194,7 @@ def test_the_database_counts(site):
 
 
 def test_a_service_without_ids_in_several_formats(site):
-    """Who follows RSS by way of a service and who follows Atom are others: what it says of each format is added."""
+    """Subscribers of RSS and of Atom by one service differ, so their numbers are added."""
     publish(site)
     tally = PollCounter(site.catalog)
     for document, said in {"rss.xml": 100, "atom.xml": 50, "feed.json": 30, "archive/1/rss.xml": 100}.items():
@@ -207,7 +207,7 @@ def test_a_service_without_ids_in_several_formats(site):
 
 
 def test_who_shares_an_address():
-    """An IPv4 address is itself, also where it comes to an IPv6 socket; an IPv6 address is its /64."""
+    """An IPv4 address counts as itself, also on an IPv6 socket; an IPv6 address counts as its /64."""
     for address, expected in {
         "192.0.2.1": "192.0.2.1",
         "::ffff:192.0.2.1": "192.0.2.1",
@@ -223,7 +223,7 @@ def test_who_shares_an_address():
 
 @pytest.mark.databases("sqlite", "postgres")
 def test_today_or_yesterday(site):
-    """While a day is young, a feed has the subscribers of the day before; older days are no more than history."""
+    """Early in a day, a feed has the subscribers of the day before; earlier days do not count."""
     publish(site)
     tally = PollCounter(site.catalog)
     for number in range(5):
@@ -245,7 +245,7 @@ def test_today_or_yesterday(site):
 
 @pytest.mark.parametrize("command", ["build", "serve"])
 def test_days_are_closed_where_nobody_counts_any_more(site, command):
-    """Whoever publishes closes the days that are over, also those of logs, and wipes who asked then."""
+    """Each publisher closes finished days, also those of imported logs, and deletes their clients."""
     publish(site, stats={"count": False})
     now = datetime.now(UTC)
     yesterday, today = f"{now - timedelta(days=1):%Y-%m-%d}", f"{now:%Y-%m-%d}"
@@ -279,7 +279,7 @@ def test_days_are_closed_where_nobody_counts_any_more(site, command):
 
 @pytest.mark.integration
 def test_a_build_with_no_day_to_close_imports_nothing_for_it(site):
-    """Whether there is a day to close is one question; what closing needs is imported where there is one."""
+    """One query finds whether a day must be closed, and the code for that is imported only if needed."""
     publish(site)
     tally = PollCounter(site.catalog)
     tally.add(f"{datetime.now(UTC):%Y-%m-%d}", poll())
@@ -299,7 +299,7 @@ def test_a_build_with_no_day_to_close_imports_nothing_for_it(site):
 
 @pytest.mark.databases("sqlite", "postgres")
 def test_days_are_closed_once_and_kept_for_a_while(site):
-    """Whoever comes first closes a day, two minutes after it is over; what comes late adds to it; old ones are forgotten."""
+    """A day is closed two minutes after its end, once; late counts are added, and old days are deleted."""
     publish(site)
     tally = PollCounter(site.catalog)
     tally.add(DAY, poll(FEEDLY.format(5)))
@@ -325,7 +325,7 @@ def test_days_are_closed_once_and_kept_for_a_while(site):
 
 @pytest.mark.databases("sqlite", "postgres")
 def test_a_flood_is_bounded(site):
-    """However many programs and addresses come, memory and catalog hold so many; all polls are counted, some as others."""
+    """With very many programs and addresses, memory and catalog stay bounded; all polls count, some as "others"."""
     publish(site)
     tally = PollCounter(site.catalog, max_sources=300, max_sources_a_day=400)
     for number in range(2000):
@@ -349,7 +349,7 @@ def test_a_flood_is_bounded(site):
 
 
 def test_a_day_has_so_many_rows(site):
-    """Of a day with very many readers the largest are kept by name, and the subscribers of all."""
+    """On a day with very many readers, the largest ones are kept by name, and the subscribers of all."""
     publish(site)
     tally = PollCounter(site.catalog, max_sources_a_day=10_000)
     for number in range(3000):
@@ -365,7 +365,7 @@ def test_a_day_has_so_many_rows(site):
 
 @pytest.mark.integration
 def test_a_catalog_that_is_busy_or_away(site):
-    """What can't be told to the catalog now is told later, and nothing is lost meanwhile."""
+    """Counts that can't be written to the catalog now are written later, and none is lost."""
     publish(site)
     catalog, tally = site.catalog, PollCounter(site.catalog)
     tally.add(DAY, poll())
@@ -389,7 +389,7 @@ def test_a_catalog_that_is_busy_or_away(site):
 
 @pytest.mark.integration
 def test_requests_go_on_while_the_catalog_is_busy(site, app, monkeypatch, caplog):
-    """While somebody else writes to the catalog, documents are served all the same, and polls are counted afterwards."""
+    """While another process writes to the catalog, documents are served, and polls are counted later."""
     monkeypatch.setattr("feeds.web.poll_recorder._WRITE_INTERVAL_S", 0.0)
     publish(site, server={"client_header": "X-Client", "limit": 0})
     tally = PollCounter(site.catalog)
@@ -423,7 +423,7 @@ COMBINED = [
 
 
 def of(**names):
-    """Return the same requests as a JSON log that has these names for things; a dot leads into an object."""
+    """Return the same requests as a JSON log with other names of fields; a dot separates levels."""
 
     def line(client, at, method, target, status, size, agent):
         said = {}
@@ -459,7 +459,7 @@ AT = datetime(2026, 6, 3, 8, tzinfo=UTC)
 
 
 def combined(prefix=""):
-    """Return a log as nginx and Apache write it."""
+    """Return a log in the format of nginx and Apache."""
     filled = [line.format(netnewswire=NETNEWSWIRE, feedly=FEEDLY.format(9)) for line in COMBINED]
     return "".join(f"{prefix}{line}\n" for line in filled)
 
@@ -473,7 +473,7 @@ def as_json(line, at):
 
 
 def cloudfront():
-    """Return a log as CloudFront writes it: tabs, and User-Agents encoded twice."""
+    """Return a log of CloudFront, with tabs and User-Agents that are encoded twice."""
     names = (
         "date time x-edge-location sc-bytes c-ip cs-method cs(Host) cs-uri-stem sc-status cs(Referer) cs(User-Agent)"
     )
@@ -570,7 +570,7 @@ def in_june(monkeypatch):
 
 @pytest.mark.parametrize("kind", LOGS)
 def test_logs_of_other_servers(site, in_june, kind):
-    """Each kind of log tells the same: who polled which feed of ours, what was sent, and what a 304 saved."""
+    """All log formats give the same result: who polled which feed, the bytes sent, and the bytes saved by 304s."""
     publish(site)
     log = site.root / "access.log"
     log.write_text(LOGS[kind])
@@ -584,7 +584,7 @@ def test_logs_of_other_servers(site, in_june, kind):
 
 @pytest.mark.databases("sqlite", "postgres")
 def test_a_log_is_counted_once(site):
-    """A log that is read again, has grown, was renamed and compressed, or comes by a pipe, never counts a line twice."""
+    """A log that is imported again, has grown, was renamed or compressed, or comes from a pipe, counts once."""
     publish(site, site={"url": "https://test.example/blog"}, feeds={"aliases": {"/feed/": "/rss.xml"}})
     now = datetime.now(UTC)
     text = combined().replace("GET /", "GET /blog/").replace("/blog/rss.xml", "/blog/feed/")
@@ -615,7 +615,7 @@ def test_a_log_is_counted_once(site):
 
 
 def test_logs_of_two_servers_that_begin_alike(site, in_june):
-    """Short logs of the same readers on one day, from two servers, are two logs, though their first polls differ in time only."""
+    """Short logs of the same readers from two servers are different logs, although only the times differ."""
     publish(site)
     line = '192.0.2.{} - - [03/Jun/2026:10:00:{:02} +0000] "GET /rss.xml HTTP/1.1" 304 0 "-" "' + NETNEWSWIRE + '"\n'
     (site.root / "a.log").write_text(line.format(1, 0))
@@ -627,7 +627,7 @@ def test_logs_of_two_servers_that_begin_alike(site, in_june):
 
 
 def test_a_log_is_known_when_its_first_feeds_are_gone(site, in_june):
-    """A log whose first polls were of a feed that is no more, or not yet there, is still the same log."""
+    """A log whose first polls are of a feed that was deleted or does not exist yet is recognised again."""
     publish(site)
     line = '192.0.2.1 - - [03/Jun/2026:10:00:{:02} +0000] "GET {} HTTP/1.1" 200 9 "-" "' + NETNEWSWIRE + '"\n'
     (site.root / "a.log").write_text(line.format(1, "/tag/x/rss.xml") + line.format(2, "/rss.xml"))
@@ -639,7 +639,7 @@ def test_a_log_is_known_when_its_first_feeds_are_gone(site, in_june):
 
 
 def test_days_of_a_log(site):
-    """A log's last day stays open until the next log brings the rest of it; those before it are closed."""
+    """The last day of a log stays open until the next log completes it; earlier days are closed."""
     publish(site)
     today = datetime.now(UTC)
     line = '192.0.2.{} - - [{:%d/%b/%Y}:10:00:00 +0000] "GET /rss.xml HTTP/1.1" 200 9 "-" "' + NETNEWSWIRE + '"\n'
@@ -657,7 +657,7 @@ def test_days_of_a_log(site):
 
 
 def test_garbage_for_a_log(site, in_june):
-    """Whatever bytes come for a log: bad lines are counted, and nothing else happens."""
+    """In a log of any bytes, unreadable lines are counted, and no error occurs."""
     publish(site)
     chosen = random.Random(3)
     lines = ["{", "[]", '{"status": 200}', '{"path": "/rss.xml", "status": {}}', '{"path": 1, "status": 200, "time": 1e300}',
@@ -698,7 +698,7 @@ FIELD_LINES = st.builds(
 
 @given(st.lists(COMBINED_LINES | JSON_LINES | FIELD_LINES, max_size=30))
 def test_logs_of_any_numbers(lines):
-    """Whatever number stands in a log, a line is a request of a possible size and time, or it can't be read."""
+    """Whatever numbers a log contains, a line is a plausible request, or it can't be read."""
     log = LogParser()
     for line in lines:
         try:
@@ -710,7 +710,7 @@ def test_logs_of_any_numbers(lines):
 
 
 def test_a_log_of_impossible_numbers_is_counted(site, in_june):
-    """Lines with numbers that nothing has are counted as unreadable, days before the web are none, and the rest counts."""
+    """Lines with impossible numbers or dates count as unreadable, and the other lines are counted."""
     publish(site)
     line = '192.0.2.1 - - [03/Jun/{}:10:00:00 {}] "GET /rss.xml HTTP/1.1" 200 {} "-" "' + NETNEWSWIRE + '"\n'
     odd = [("0001", "+0000", 9), ("0001", "+1400", 9), ("2026", "+0000", 10**30), ("2026", "+0000", "9" * 5_000)]
@@ -720,7 +720,7 @@ def test_a_log_of_impossible_numbers_is_counted(site, in_june):
 
 
 def test_invented_numbers_of_subscribers(site):
-    """However many requests claim however many subscribers, a service has no more than its ceiling, and that is said."""
+    """If many requests claim many subscribers, a service's number is limited, and marked as doubtful."""
     publish(site)
     tally, today = PollCounter(site.catalog), f"{datetime.now(UTC):%Y-%m-%d}"
     for number in range(300):
@@ -740,7 +740,7 @@ def test_invented_numbers_of_subscribers(site):
 
 
 def test_the_text_for_people(site):
-    """`feeds stats` is a table of feeds and their readers, with robots apart; before anybody polled it says what to do."""
+    """`feeds stats` prints feeds and readers, and robots apart; without polls, it says how to count them."""
     publish(site)
     assert site.run("stats").stdout.startswith("No polls have been counted yet.")
     tally = PollCounter(site.catalog)
@@ -762,14 +762,14 @@ def test_the_text_for_people(site):
 
 
 def basic(token, user="me"):
-    """Return the header of a browser that was told a password."""
+    """Return the Authorization header of a browser with a password."""
     return f"Authorization: Basic {base64.b64encode(f'{user}:{token}'.encode()).decode()}"
 
 
 @pytest.mark.parametrize("number", ["9" * 30, "9" * 5_000, "1e308", "Infinity", "-1e999", "NaN"])
 @pytest.mark.parametrize("what", ["ts", "status", "size"])
 def test_no_number_of_a_log_ends_the_import(site, what, number):
-    """A line with a number that nothing can be made of is one that can't be read, and the next one is counted."""
+    """A line with a number that can't be parsed is unreadable, and the next line is counted."""
     site.article("a.md", title="a")
     site.publish()
     good = {"ts": "1767000000", "status": "200", "size": "5000"}
@@ -782,7 +782,7 @@ def test_no_number_of_a_log_ends_the_import(site, what, number):
 
 
 def test_the_private_page(site, app, monkeypatch):
-    """`/stats` is for who has the token, as a password or a bearer token; nobody keeps it."""
+    """`/stats` requires the token, as a password or a bearer token, and may not be cached."""
     monkeypatch.setattr("feeds.web.stats._RENDER_TIMEOUT_S", 60.0)
     publish(site, stats={"token": TOKEN})
     tally = PollCounter(site.catalog)
@@ -813,7 +813,7 @@ def test_the_private_page(site, app, monkeypatch):
 
 
 def test_wrong_tokens_lock_nobody_out(site, app, monkeypatch):
-    """Who has the token sees the page, after any number of wrong tokens from the same address and from many others."""
+    """A client with the token sees the page after any number of wrong tokens, from any addresses."""
     monkeypatch.setattr("feeds.web.stats._RENDER_TIMEOUT_S", 60.0)
     for client_header in ("X-Client", None):
         publish(site, stats={"token": TOKEN}, server={"client_header": client_header})
@@ -826,7 +826,7 @@ def test_wrong_tokens_lock_nobody_out(site, app, monkeypatch):
 
 
 def test_a_page_that_takes_long(site, monkeypatch):
-    """A request for the page waits a while, then is told to ask again; while a new one is made, the last is served."""
+    """A request waits a limited time for the page, then gets 503; while a new page is rendered, the last is served."""
     publish(site)
     now, slow, made, wrong = [1000.0], threading.Event(), [], []
 
@@ -868,7 +868,7 @@ def test_a_page_that_takes_long(site, monkeypatch):
 
 
 def test_without_a_token_there_is_no_page(site, app):
-    """`/stats` is not there if nobody may see it, and a token that is easy to guess is refused."""
+    """`/stats` does not exist without a token, and a short token is rejected."""
     publish(site, stats={"count": False})
     server = app(site)
     assert server.ask("/stats").status == 404
@@ -881,17 +881,17 @@ def test_without_a_token_there_is_no_page(site, app):
 
 
 def test_the_page_before_anybody_polled(site, app, monkeypatch):
-    """The page says so when there is nothing to show."""
+    """Without counts, the page says that there are none."""
     monkeypatch.setattr("feeds.web.stats._RENDER_TIMEOUT_S", 60.0)
     publish(site, stats={"token": TOKEN})
     answer = app(site).ask("/stats", basic(TOKEN))
-    assert (answer.status, b"Nobody was counted yet" in answer.body) == (200, True)
+    assert (answer.status, b"No polls have been counted yet" in answer.body) == (200, True)
 
 
 def test_polls_at_the_workers_of_a_server(site, serve):
-    """Polls at several workers are counted once: in metrics by who polls, in the access log, and in the catalog at the end.
+    """Polls at several workers are counted once in the metrics, the access log and the catalog.
 
-    Prometheus is told of the subscribers of each feed, too.
+    Prometheus also gets the subscribers of each feed.
     """
     port = free_port()
     publish(
@@ -923,7 +923,7 @@ def test_polls_at_the_workers_of_a_server(site, serve):
 
 
 def test_a_catalog_made_anew_keeps_the_history(site, in_june):
-    """What closed days came to, and which logs were read, is saved from a damaged catalog: no line counts twice."""
+    """Totals of closed days, and positions in imported logs, are saved from a damaged catalog: no line counts twice."""
     publish(site)
     (site.root / "access.log").write_text(combined())
     assert "3 polls" in site.run("stats", "--import", "access.log").stderr
@@ -948,7 +948,7 @@ def test_a_catalog_made_anew_keeps_the_history(site, in_june):
 
 
 def test_logs_that_say_nothing(site, in_june):
-    """A line of a day that has not come is no poll, so that it is never "today"; a file that is no log at all is an error."""
+    """A line with a future date is not a poll; a file that is not a log is an error."""
     publish(site)
     line = '198.51.100.1 - - [{} +0000] "GET /rss.xml HTTP/1.1" 200 9 "-" "NetNewsWire"\n'
     (site.root / "a.log").write_text(line.format("22/Nov/2999:10:00:00") + line.format("02/Jun/2026:10:00:00"))
@@ -961,7 +961,7 @@ def test_logs_that_say_nothing(site, in_june):
 
 @pytest.mark.databases("sqlite", "postgres")
 def test_counting_and_closing_at_once(state):
-    """Of polls that many tell while others close the day, each is counted, once, on either engine."""
+    """While processes write polls and others close the day, each poll counts once, in both databases."""
     catalogs = [Catalog(state) for _ in range(5)]
     catalogs[0].create()
     day, over = "2026-05-01", datetime(2026, 5, 3, tzinfo=UTC)

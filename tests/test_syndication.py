@@ -1,4 +1,4 @@
-"""Which feeds there are, what each is called, and what an entry says."""
+"""The set of feeds, their names, and the content of entries."""
 
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -25,7 +25,7 @@ ARTICLE = Article(
 
 
 def test_feeds_of_an_article():
-    """The site's, and one for each category, tag and author; two names with one slug are one feed; no slug, no feed."""
+    """Feeds are the site's and one per category, tag and author; names with one slug share a feed."""
     paths = [feed.path for feed in syndication.feeds_of(ARTICLE, SITE)]
     assert paths == ["", "category/town-hall", "category/second", "tag/c", "tag/c-plus-plus", "author/desk"]
     assert [feed.path for feed in syndication.feeds_of(ARTICLE, replace(SITE, by=("tag",)))] == [
@@ -44,7 +44,7 @@ def test_feeds_of_an_article():
     ],
 )
 def test_minted_ids(change, id_):
-    """An id is `tag:AUTHORITY,YEAR:NAME`: the slug if the front matter gives one, else the path."""
+    """An id is `tag:AUTHORITY,YEAR:NAME`; NAME is the slug of the front matter, or else the path."""
     assert syndication.generate_id(replace(ARTICLE, **change), replace(SITE, authority="test.example")) == id_
 
 
@@ -62,12 +62,12 @@ def test_minted_ids(change, id_):
     ],
 )
 def test_links(pattern, change, url):
-    """A link is the front matter's, else the permalink filled in, with parts without a value left out."""
+    """A link is that of the front matter, or else the permalink without the parts that have no value."""
     assert syndication.article_url(replace(ARTICLE, **change), replace(SITE, permalink=pattern)) == url
 
 
 def test_entry_of_a_site_of_summaries():
-    """With `feeds.text: summary` an entry has no HTML; relative image and author URLs are the article's."""
+    """With `feeds.text: summary` an entry has no HTML; relative URLs of image and author use the article's address."""
     article = replace(ARTICLE, image=Image("i.png"), authors=(Author("A", None, "/a"),), language="pt")
     entry = syndication.build_entry(article, "tag:x,2026:a", Content("<p>x</p>", "x"), replace(SITE, text="summary"))
     assert entry.html is None
@@ -77,7 +77,7 @@ def test_entry_of_a_site_of_summaries():
 
 
 def test_feed_of_a_category():
-    """A feed's id depends on the authority alone; its address is where it is served; an empty one has a date too."""
+    """The id of a feed depends only on the authority; its URL is where it is served; an empty feed has a date too."""
     feed = syndication.build_feed(FeedState("category/été", "category", "Été"), [], SITE, began=BEGAN)
     assert feed.id == "tag:test.example,2005:/category/%C3%A9t%C3%A9/"
     assert feed.folder_url == feed.home_url == "https://feeds.test.example/category/%C3%A9t%C3%A9/"
@@ -88,7 +88,7 @@ def test_feed_of_a_category():
 
 
 def test_feeds_exist_from_min_entries_on():
-    """A feed of a category exists from `min_entries` entries on, and while `by` names it; the site's always."""
+    """A category's feed exists from `min_entries` entries on, if `by` includes categories; the site's always exists."""
     one = FeedState("tag/a", "tag", "A", entries=1)
     assert syndication.exists(one, SITE)
     assert not syndication.exists(one, replace(SITE, min_entries=2))
@@ -115,7 +115,7 @@ SHOWN = '<p><img src="https://test.example/img/a&amp;b.png?v=2" alt="A &quot;lam
     ],
 )  # fmt: skip
 def test_the_image_in_the_text(html, added):
-    """With `feeds.image_in_text` a text begins with the article's image, unless it shows that image in any size."""
+    """With `feeds.image_in_text` a text begins with the article's image, unless it contains the image in any size."""
     article, content = replace(ARTICLE, image=PICTURE), Content(html, "x")
     site = replace(SITE, image_in_text=True)
     assert syndication.build_entry(article, "tag:x,2026:a", content, site).html == (SHOWN + html if added else html)

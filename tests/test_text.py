@@ -1,4 +1,4 @@
-"""Strings on their way out."""
+"""Text for documents: cleaning, slugs, URLs and truncation."""
 
 import json
 import re
@@ -16,7 +16,7 @@ ANYTHING = st.text(st.characters(codec=None), max_size=200)
 
 @given(ANYTHING)
 def test_clean_text_fits_into_xml(text):
-    """Whatever is cleaned can be written as XML and read back, and encoded as UTF-8."""
+    """A cleaned text can be written as XML, read back, and encoded as UTF-8."""
     element = etree.Element("a")
     element.text = clean(text)
     assert (etree.fromstring(etree.tostring(element, encoding="UTF-8")).text or "") == clean(text)
@@ -24,13 +24,13 @@ def test_clean_text_fits_into_xml(text):
 
 @pytest.mark.parametrize("forbidden", ["\x00", "\x08", "\x0b", "\x1f", "\x7f", "\x92", "\ud800", "\udfff", "￾", "￿"])
 def test_forbidden_characters_go(forbidden):
-    """Every character that XML 1.0 section 2.2 forbids or discourages is dropped, its neighbours stay."""
+    """Every character that XML 1.0 section 2.2 forbids or discourages is removed, and its neighbours stay."""
     assert clean(f"a{forbidden}b") == "ab"
 
 
 @pytest.mark.parametrize("beside", ["x", "\n", "é", "日\n", "a\xa0\n"])
 def test_clean_drops_nothing_else(beside):
-    """Every other character of the Basic Multilingual Plane stays, whatever it stands beside."""
+    """Every other character of the Basic Multilingual Plane stays, whatever is next to it."""
     forbidden = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
     others = set(map(chr, range(0x10000))) - set("\r\x85\u2028\u2029")
     for character in sorted(others):
@@ -38,7 +38,7 @@ def test_clean_drops_nothing_else(beside):
 
 
 def test_line_breaks_become_lf():
-    """CR and CRLF become LF; the breaks that only YAML knows become spaces; tabs stay."""
+    """CR and CRLF become LF; line breaks that only YAML knows become spaces; tabs stay."""
     assert clean("a\r\nb\rc\x85d\u2028e\tf") == "a\nb\nc d e\tf"
 
 
@@ -74,13 +74,13 @@ def test_one_line_is_one_line(text):
     ],
 )
 def test_slugs(name, slug):
-    """A name's slug is lower case, keeps letters of any script, and tells C, C++ and C# apart."""
+    """A slug is in lower case, keeps letters of any script, and distinguishes C, C++ and C#."""
     assert slugify(name) == slug
 
 
 @given(ANYTHING)
 def test_slug_is_a_folder_name(name):
-    """A slug is a name that any file system takes, and is its own slug's prefix for ever."""
+    """A slug is a valid file name on any file system, and the slug of a slug is its beginning."""
     slug = slugify(name)
     assert "/" not in slug
     assert slug not in (".", "..")
@@ -100,13 +100,13 @@ def test_slug_is_a_folder_name(name):
     ],
 )
 def test_safe_path_stays_below(given_, safe):
-    """A slug that climbs, starts at the root or names a host is only a path below the site."""
+    """A slug with "..", a leading slash or a host name becomes a path below the site."""
     assert to_safe_path(given_) == safe
 
 
 @given(ANYTHING)
 def test_safe_path_never_climbs(text):
-    """No text makes a path with an empty, "." or ".." part."""
+    """No text gives a path with an empty, "." or ".." part."""
     assert all(part.strip(".") for part in to_safe_path(text).split("/")) or to_safe_path(text) == ""
 
 
@@ -132,13 +132,13 @@ def test_safe_path_never_climbs(text):
     ],
 )
 def test_absolute(url, expected):
-    """A reference is resolved as RFC 3986 section 5 says, and written in ASCII."""
+    """A reference is resolved according to RFC 3986 section 5, and written in ASCII."""
     assert absolute_url(url, "https://a.example/x/") == expected
 
 
 @given(ANYTHING)
 def test_absolute_is_ascii_or_nothing(url):
-    """Whatever an author writes as a URL becomes an absolute ASCII URL or none at all."""
+    """Any text that an author writes as a URL becomes an absolute ASCII URL or none."""
     made = absolute_url(url, "https://a.example/x/")
     if made is not None:
         assert made.isascii()
@@ -148,7 +148,7 @@ def test_absolute_is_ascii_or_nothing(url):
 
 @given(ANYTHING)
 def test_quoted_path_is_a_path(text):
-    """A quoted path is all path: no query, no fragment."""
+    """A quoted path contains no query and no fragment."""
     quoted = quote_path("/" + clean(text).replace("/", ""))
     assert urlsplit(f"https://a.example{quoted}").path == quoted
 
@@ -170,13 +170,13 @@ def test_quoted_path_is_a_path(text):
     ],
 )
 def test_a_text_is_shortened_between_characters(text, expected):
-    """A text is cut at a space or a mark near the limit, else at the limit, and never inside a character."""
+    """A text is cut at a space or punctuation near the limit, or at the limit, never within a character."""
     assert truncate(text, 10) == expected
 
 
 @given(st.text("ab 天。é\u0301👨\u200d👩🇩🇪한", max_size=300), st.integers(1, 100))
 def test_any_text_is_shortened(text, limit):
-    """What is left is the beginning of the text, on one line, at most as long as asked for."""
+    """The result is the beginning of the text, on one line, and not longer than the limit."""
     short = truncate(text, limit)
     line = one_line(text)
     assert short == line if len(line) <= limit else len(short) <= limit + 1

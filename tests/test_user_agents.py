@@ -1,4 +1,4 @@
-"""What User-Agents say, held against those that are really sent (agents.tsv), and the counting of a day's subscribers."""
+"""User-Agents: real ones (agents.tsv) are recognised, and a day's subscribers are counted."""
 
 import csv
 import hashlib
@@ -28,7 +28,7 @@ KINDS = get_args(Kind)
 
 
 def said(row):
-    """Give the reader that a line of agents.tsv promises."""
+    """Return the reader that a line of agents.tsv describes."""
     subscribers, feed_id = row["subscribers"], row["feed id"]
     return FeedReader(
         row["name"],
@@ -40,19 +40,19 @@ def said(row):
 
 @pytest.mark.parametrize("row", AGENTS, ids=[row["user agent"][:60] for row in AGENTS])
 def test_published_strings(row):
-    """Each string that its maker, a log or a list published is told for who sends it, for how many and by which id."""
+    """Each published string gives the right reader, number of subscribers and id."""
     assert identify(row["user agent"]) == said(row)
 
 
 def test_the_table_is_worth_its_name():
-    """It has at least 150 different strings, some of each kind, and every one with its source."""
+    """The list has at least 150 different strings, some of each kind, and each has a source."""
     assert len({row["user agent"] for row in AGENTS}) == len(AGENTS) >= 150
     assert {row["kind"] for row in AGENTS} == set(KINDS)
     assert all(row["source"] for row in AGENTS)
 
 
 def test_no_name_stands_twice():
-    """What a User-Agent may have means one reader, so that no list hides a line of another."""
+    """Each known string matches one reader only, so no list hides a line of another."""
     parts = [
         part
         for kind in ("crawler", "person", "service")
@@ -86,7 +86,7 @@ def test_no_name_stands_twice():
     ],
 )
 def test_names(agent, name, kind):
-    """Programs whose strings are not published are known by their name; unknown ones get a clean one."""
+    """Programs without published strings are recognised by name; unknown programs get a clean name."""
     assert (identify(agent).name, identify(agent).kind) == (name, kind)
 
 
@@ -111,7 +111,7 @@ def test_names(agent, name, kind):
     ],
 )
 def test_numbers(agent, subscribers):
-    """A number of subscribers is believed, whoever says it, up to a ceiling; other numbers are not taken for one."""
+    """A number of subscribers is accepted from any service up to a limit; other numbers are ignored."""
     assert identify(agent).subscribers == subscribers
     assert (identify(agent).kind == "service") == (subscribers is not None)
 
@@ -124,7 +124,7 @@ def test_numbers(agent, subscribers):
     )
 )
 def test_whatever_is_sent(agent):
-    """Nothing that can be sent makes reading fail, and what comes of it is bounded, clean and always the same."""
+    """Any User-Agent can be parsed, and the result is bounded, clean and deterministic."""
     reader = identify(agent)
     assert identify(agent[:500]) == reader
     assert reader.kind in KINDS
@@ -138,7 +138,7 @@ def test_whatever_is_sent(agent):
 
 
 class Poll(NamedTuple):
-    """A request, as much of it as the catalog keeps."""
+    """The part of a request that the catalog stores."""
 
     feed: str
     reader: str
@@ -148,7 +148,7 @@ class Poll(NamedTuple):
 
 
 def count(polls):
-    """Count as is done in the catalog: sources apart, the largest number of each."""
+    """Count as the catalog does: each source separately, with its largest number."""
     groups = defaultdict(lambda: defaultdict(list))
     for one in polls:
         groups[one.feed, one.reader, one.kind][one.source] += [] if one.subscribers is None else [one.subscribers]
@@ -184,13 +184,13 @@ def count(polls):
     ],
 )
 def test_rules_of_counting(day, expected):
-    """Ids of a service add up, each by its largest number; the silent are one; persons are as many as they are."""
+    """Ids of a service are added, each with its largest number; requests without one count once; persons by source."""
     counted = count(Poll("", *facts) for facts in day)
     assert counted == ({"": {day[0][0]: expected}} if expected else {})
 
 
 def asked(path, agent, address):
-    """Make a poll of a request, as a server would: a service known by its id or the format, a person's address hashed."""
+    """Return a poll of a request, as a server records it: a service by id or format, a person by hashed address."""
     reader = identify(agent)
     feed, _, name = path.rpartition("/")
     source = hashlib.sha256(f"{address} {agent}".encode()).hexdigest()
@@ -199,7 +199,7 @@ def asked(path, agent, address):
 
 
 def filled(row, subscribers, feed_id):
-    """Give a published string with another number of subscribers and another id."""
+    """Return a published string with another number of subscribers and another id."""
     agent = re.sub(
         rf"\b{row['subscribers']}(?= subscriber| reader|;)",
         str(subscribers),
@@ -213,7 +213,7 @@ def filled(row, subscribers, feed_id):
 @settings(max_examples=max(1, settings().max_examples // 10))  # of a thousand pollers each
 @given(st.integers(0))
 def test_a_day(seed):
-    """A thousand pollers, from many addresses and over and over, give exactly the subscribers that were put in."""
+    """A thousand clients that poll repeatedly from many addresses give exactly the expected subscribers."""
     chance = random.Random(seed)
     rows = defaultdict(list)
     for row in AGENTS:

@@ -1,4 +1,4 @@
-"""The feeds over HTTP: what pollers, browsers and attackers get, and a server that publishes while it answers."""
+"""Feeds over HTTP: responses to pollers, browsers and attackers, and a server that publishes meanwhile."""
 
 import contextlib
 import json
@@ -39,7 +39,7 @@ def asked(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def live(tmp_path_factory):
-    """Return a server that watches its folder, for all tests that change articles of their own and take them back."""
+    """Return a server that watches its folder, for tests that change only articles of their own and restore them."""
     site = Site(tmp_path_factory.mktemp("live") / "site")
     site.configure(schedule={"cron": None})
     for number in range(20):
@@ -64,19 +64,19 @@ def check_forged(client, path):
 
 @pytest.mark.parametrize("path", FORGEABLE)
 def test_forged_hosts_change_no_byte(asked, path):
-    """Behind a forged Host or forwarding header no byte of any document, page or error changes."""
+    """A forged Host or forwarding header changes no byte of documents, pages and errors."""
     check_forged(asked, path)
 
 
 @pytest.mark.integration
 def test_forged_hosts_change_no_byte_of_a_server(live):
-    """Nor do they where a server makes the environment of the request."""
+    """The same holds if a server creates the environment of the request."""
     for path in FORGEABLE:
         check_forged(live, path)
 
 
 def test_pages(asked):
-    """The index leads to every feed in every format; a feed has a page; both show what is published and nothing else."""
+    """The index links to every feed in every format; a feed has a page; both show only published articles."""
     for path in ("/", "/category/%C3%A9t%C3%A9/"):
         page = asked.get(path)
         assert page.status == 200
@@ -98,14 +98,14 @@ def test_pages(asked):
      ("/../../etc/passwd", 404), ("/static/..%2f..%2fconfig.yaml", 404), ("/%00", 404), ("/%ff%fe", 404), ("/" + "x" * 4000, 404), ("/category/%C3%A9t%C3%A9", 404)],
 )  # fmt: skip
 def test_what_is_not_there(asked, path, status):
-    """Every other path is a plain 404, never an error of ours and never a redirect."""
+    """Every other path is a plain 404, never a server error or a redirect."""
     answer = asked.get(path)
     assert answer.status == status
     assert answer.headers["content-type"] == "text/plain; charset=utf-8"
 
 
 def test_health(asked):
-    """/healthz says that all is well and how old the last regeneration is."""
+    """/healthz reports "ok" and the age of the last publish run."""
     answer = asked.get("/healthz")
     said = json.loads(answer.body)
     assert (answer.status, said["status"], said["revision"]) == (200, "ok", 1)
@@ -115,7 +115,7 @@ def test_health(asked):
 
 @pytest.mark.integration
 def test_saved_is_served(live):
-    """A saved article is in the served feeds soon; a broken one leaves its last good version and is named."""
+    """A saved article is soon in the feeds; a broken one is reported, and its last good version stays."""
     for text in ("One.", "Two.", "Good."):
         live.site.article("b.md", text, title="b")
         live.wait_for(lambda text=text: text.encode() in live.get("/feed.json").body)
@@ -130,7 +130,7 @@ def test_saved_is_served(live):
 
 @pytest.mark.integration
 def test_a_thousand_files_at_once(live):
-    """A thousand files that appear at once are all in the feeds."""
+    """A thousand files that appear at the same time are all in the feeds."""
     for n in range(1000):
         live.site.article(f"new/{n}.md", title=f"t{n}", category="new", date="2026-04-01")
     live.wait_for(lambda: ">1000<" in live.get("/").body.decode().partition("category/new")[2][:200])
@@ -138,7 +138,7 @@ def test_a_thousand_files_at_once(live):
 
 @pytest.mark.integration
 def test_goes_live_at_its_hour(live):
-    """A scheduled article appears by itself at its hour, and nothing of it shows before."""
+    """A scheduled article appears at its time, and nothing of it is visible before."""
     hour = datetime.now(UTC) + timedelta(seconds=2)
     live.site.article("hour.md", title="hour", date=hour.isoformat())
     live.wait_for(lambda: "hour" in live.titles())
@@ -150,7 +150,7 @@ def test_goes_live_at_its_hour(live):
 
 @pytest.mark.integration
 def test_a_build_beside_a_server_is_served(live):
-    """What `feeds build` commits, a running server serves."""
+    """A running server serves what `feeds build` commits."""
     live.site.article("built.md", title="built")
     assert live.site.run("build", "--wait", "60").returncode == 0
     live.wait_for(lambda: "built" in live.titles())
@@ -160,7 +160,7 @@ def test_a_build_beside_a_server_is_served(live):
 
 @pytest.mark.integration
 def test_the_folder_goes_and_comes_back(live):
-    """Without its content folder the feeds stay up; with it back they are live again by themselves."""
+    """Without the content folder, the feeds are still served; when it returns, they are updated again."""
 
     def said(text):
         return len(re.findall(text, live.log.read_text()))
@@ -191,17 +191,17 @@ def test_the_folder_goes_and_comes_back(live):
 
 
 def workers(server):
-    """Return how many workers of a server have begun: each is a process group of its own then."""
+    """Return the number of workers that have started; each then has its own process group."""
     children = Path(f"/proc/{server.process.pid}/task/{server.process.pid}/children").read_text().split()
     return sum(os.getpgid(int(child)) == int(child) for child in children)
 
 
 @pytest.mark.integration
 def test_ends_and_begins_again(site, serve):
-    """A server ends well on Ctrl-C and SIGTERM, its workers end with it also if it is killed; validators stay the same.
+    """A server ends on Ctrl-C and SIGTERM, its workers end with it even if it is killed, and validators stay.
 
-    Its end has exit code 0 and no traceback. However it ended, its port is free for the next, which gives an unchanged
-    document the validators that it had.
+    Its exit code is 0, without a traceback. Afterwards its port is free for the next server, which sends unchanged
+    documents with the same validators.
     """
     site.article("a.md", title="a")
     seen = set()
@@ -230,7 +230,7 @@ def test_ends_and_begins_again(site, serve):
 @pytest.mark.integration
 @pytest.mark.parametrize("looks", [False, True])
 def test_the_hours_need_no_folder(site, app, looks):
-    """With neither watch nor cron, and the folder away, articles go live at their hours, also if a look at it has failed."""
+    """Without watching, cron and content folder, scheduled articles go live, even after a failed scan."""
     site.configure(content={"watch": "off"}, schedule={"cron": None})
     settings, catalog, events = site.config, site.catalog, EventRecorder()
     folder = Folder(settings.content_root, settings.content.include, settings.content.exclude)
@@ -264,7 +264,7 @@ def test_the_hours_need_no_folder(site, app, looks):
 
 @pytest.mark.integration
 def test_what_a_build_writes_wakes_no_watch(site):
-    """With the articles beside the catalog and the exported files, only changes of articles are hinted at."""
+    """If articles are beside the catalog and the export, only changes of articles cause hints."""
     site.configure(content={"path": "."}, server={"access_log": ".access.log"})
 
     def article(name, text):

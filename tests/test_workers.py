@@ -23,13 +23,13 @@ TOKEN = "a-token-that-only-the-owner-knows"
 
 
 def processes(server):
-    """Return the ids of a server's workers: of the processes that it has started, those that are a group of their own."""
+    """Return the ids of a server's workers: its child processes that have their own process group."""
     children = Path(f"/proc/{server.process.pid}/task/{server.process.pid}/children").read_text().split()
     return {int(child) for child in children if Path(f"/proc/{child}").exists() and group(child) == int(child)}
 
 
 def group(pid):
-    """Return the process group of a process; 0 if it is over."""
+    """Return the process group of a process; 0 if the process has ended."""
     try:
         return os.getpgid(int(pid))
     except ProcessLookupError:
@@ -37,7 +37,7 @@ def group(pid):
 
 
 def kill_one(server, count):
-    """Kill a worker, and wait until there are `count` again that are not that one."""
+    """Kill a worker, and wait until there are `count` workers again without it."""
     eventually(lambda: len(processes(server)) == count)
     victim = min(processes(server))
     os.kill(victim, signal.SIGKILL)
@@ -45,7 +45,7 @@ def kill_one(server, count):
 
 
 def facts(server, connections=20):
-    """Return what connections are told, each by whichever worker takes it: the site's title, and for how long it is valid."""
+    """Return the title of the site and max-age that several connections receive, from any worker."""
     seen = set()
     for _ in range(connections):
         answer = retry_while_busy(lambda: server.ask("/feed.json"))
@@ -54,13 +54,13 @@ def facts(server, connections=20):
 
 
 def health(server):
-    """Return what /healthz says."""
+    """Return the content of /healthz."""
     return json.loads(server.get("/healthz").body)
 
 
 @contextmanager
 def logged(server, words):
-    """Wait, after what is done in here, until the log of a server has another line with some words."""
+    """Run the block, then wait until the server's log has a new line with these words."""
     count = server.log.read_text().count(words)
     yield
     server.wait_for(lambda: server.log.read_text().count(words) > count)
@@ -88,21 +88,21 @@ def two(site, serve):
 
 @pytest.fixture(scope="module")
 def shared(tmp_path_factory):
-    """Yield a site and its server with two workers, for tests that leave both as they were."""
+    """Yield a site and its server with two workers, for tests that leave both unchanged."""
     site = Site(tmp_path_factory.mktemp("shared"))
     with serving() as serve:
         yield site, start(serve, site)
 
 
 def sound(site):
-    """Return a copy of the configuration as it was before a mistake was made."""
+    """Return a copy of the configuration without the mistake."""
     beside = site.root / "sound.yaml"
     beside.write_text(yaml.safe_dump(site.settings))
     return beside
 
 
 def publishes(site, server):
-    """Return whether an article that is saved is served."""
+    """Return whether an article that is saved now is served."""
     title = f"article {len(list(site.content.iterdir()))}"
     site.article(f"{title}.md", title=title, date="2026-05-02")
     server.wait_for(lambda: title in server.titles())
@@ -110,9 +110,9 @@ def publishes(site, server):
 
 
 def test_a_half_written_configuration(shared):
-    """While the configuration is half written, at any byte, a killed worker comes back with the one that was read.
+    """While the configuration is incomplete, a killed worker restarts with the last valid one.
 
-    The mistake is in the log, in /healthz and told by every command.
+    The mistake is in the log and in /healthz, and all commands report it.
     """
     site, two = shared
     file = site.root / "config.yaml"
@@ -140,7 +140,7 @@ def test_a_half_written_configuration(shared):
 
 
 def test_an_edit_takes_effect(site, two):
-    """A changed configuration takes effect in all workers, also in those that are restarted, and the server serves on."""
+    """A changed configuration takes effect in all workers, also in restarted ones, without interruption."""
     assert facts(two) == {("Test", "max-age=200")}
     with logged(two, RELOADED):
         site.configure(site={"title": "Other"}, server={"max_age": 100})
@@ -151,7 +151,7 @@ def test_an_edit_takes_effect(site, two):
 
 
 def test_a_signal_without_an_edit(shared):
-    """SIGHUP replaces all workers also if the configuration is what it was."""
+    """SIGHUP replaces all workers even if the configuration is unchanged."""
     _, two = shared
     workers, before = processes(two), facts(two)
     with logged(two, RELOADED):
@@ -162,7 +162,7 @@ def test_a_signal_without_an_edit(shared):
 
 
 def test_a_mistake_changes_nothing(shared):
-    """After an edit with a mistake the workers are the same processes, publishing goes on, and one line says why."""
+    """After an edit with a mistake, the workers stay the same, publishing continues, and one line says why."""
     site, two = shared
     workers, before = processes(two), facts(two)
     whole = (site.root / "config.yaml").read_text()
@@ -173,14 +173,14 @@ def test_a_mistake_changes_nothing(shared):
         (site.root / "config.yaml").write_text(whole)
     said = [line for line in two.log.read_text().splitlines() if "not reloaded" in line][-2:]
     assert "config.yaml:2:10: server.max_age: must be a whole number; config.yaml:2:22: server.memory: must" in said[0]
-    assert "state: can't change while feeds runs; restart it" in said[1]
+    assert "state: can't change while feeds runs; restart feeds" in said[1]
     assert publishes(site, two)
     assert facts(two) == before
     assert processes(two) == workers
 
 
 def test_a_valid_edit(site, two):
-    """After a valid edit, publisher and workers use it; requests are answered meanwhile."""
+    """After a valid edit, publisher and workers use it, and requests are answered meanwhile."""
     other = site.root / "other"
     other.mkdir()
     (other / "c.md").write_text("---\ntitle: c\ndate: 2026-05-01\n---\n\nText.\n")
@@ -222,7 +222,7 @@ def test_a_valid_edit(site, two):
 
 
 def test_workers_that_do_not_start(shared):
-    """After an edit with which no worker starts, the old workers and the publisher stay."""
+    """If no worker can start after an edit, the old workers and the publisher continue."""
     site, two = shared
     workers, before = processes(two), facts(two)
     whole = (site.root / "config.yaml").read_bytes()
@@ -239,12 +239,12 @@ def test_workers_that_do_not_start(shared):
 
 
 def open_files(server):
-    """Return the highest descriptor that a server has open."""
+    """Return the highest file descriptor that a server has open."""
     return max(int(file.name) for file in Path(f"/proc/{server.process.pid}/fd").iterdir())
 
 
 def test_a_worker_that_is_killed_again_and_again(site, two):
-    """A worker that is killed five times within seconds comes back each time; others serve and the publisher publishes."""
+    """A worker that is killed five times within seconds restarts each time; serving and publishing continue."""
     for number in range(5):
         kill_one(two, 2)
         site.article(f"b{number}.md", title=f"b{number}")
@@ -254,7 +254,7 @@ def test_a_worker_that_is_killed_again_and_again(site, two):
 
 
 def test_a_worker_that_is_restarted_counts_on(site, serve):
-    """What a worker has counted stays counted when another replaces it, and no file is left behind each time."""
+    """The counts of a worker are kept when another replaces it, and no file is left behind."""
     port = free_port()
     site.configure(server={"metrics": f"127.0.0.1:{port}"})
     server = serve(site)
@@ -274,7 +274,7 @@ def test_a_worker_that_is_restarted_counts_on(site, serve):
 
 
 def test_workers_that_can_not_be_restarted(site, serve):
-    """While no process can be started, the publisher goes on; a worker comes back as soon as one can."""
+    """While no process can be started, the publisher continues; a worker returns as soon as one can be started."""
     site.article("a.md", title="a")
     server = serve(site)
     server.wait_for(lambda: server.titles() == ["a"])
@@ -289,7 +289,7 @@ def test_workers_that_can_not_be_restarted(site, serve):
 
 
 def test_no_secret_is_shown_to_other_processes(shared):
-    """Neither the command line nor the environment of a worker has a secret of the configuration."""
+    """Neither the command line nor the environment of a worker contains a secret of the configuration."""
     _, two = shared
     for pid in processes(two):
         for file in ("cmdline", "environ"):
@@ -299,7 +299,7 @@ def test_no_secret_is_shown_to_other_processes(shared):
 
 
 def test_another_server_reads_it_once(site, app):
-    """The WSGI application reads the configuration when it is created, and never again."""
+    """The WSGI application reads the configuration only when it is created."""
     site.configure(server={"max_age": 200})
     site.article("a.md", title="a")
     site.publish()
@@ -312,7 +312,7 @@ def test_another_server_reads_it_once(site, app):
 
 
 def test_a_signal_while_it_ends(site, two):
-    """SIGTERM during a reload ends the server in good order."""
+    """SIGTERM during a reload ends the server normally."""
     site.configure(site={"title": "Other"})
     two.process.send_signal(signal.SIGHUP)
     assert two.stop() == 0

@@ -138,7 +138,7 @@ class Catalog:
     def require_current(self) -> None:
         """Raise `CatalogError` for a catalog of an earlier version, which only commands that write migrate."""
         if self._schema() not in {None, SCHEMA}:
-            reason = "made by an earlier version of feeds; `feeds serve` or `feeds build` migrates it"
+            reason = "created by an earlier version of feeds; run `feeds serve` or `feeds build` to migrate it"
             raise CatalogError(f"{self._database.name}: {reason}")
 
     @property
@@ -193,7 +193,7 @@ class Catalog:
         if tables and schema is None:
             raise self._database.foreign_error()
         if schema and schema > SCHEMA:
-            reason = "written by a newer version of feeds; upgrade, or set another `state`"
+            reason = "written by a newer version of feeds; upgrade feeds, or set `state` to another catalog"
             raise CatalogError(f"{self._database.name}: {reason}")
         return schema
 
@@ -280,7 +280,7 @@ class Catalog:
     def require_lock(self) -> None:
         """Raise `CatalogError` if this thread lost the lock with its connection: another process may hold it now."""
         if not self._database.is_held(RUN):
-            raise CatalogError(f"{self.name}: the connection that held the lock is lost, and nothing more is written")
+            raise CatalogError(f"{self.name}: the connection that held the lock was lost, so nothing more was written")
 
     def leader_lock(self) -> LeaderLock:
         """Return the lock of the one leader among several publishers, which is not acquired yet."""

@@ -202,4 +202,4 @@ def unusable_error(name: str, reason: object, kind: type[CatalogError] = Catalog
 
 def locked_error() -> CatalogLocked:
     """Return the error for a lock that another run holds."""
-    return CatalogLocked("another run is publishing these feeds; nothing was done (--wait SECONDS waits for it)")
+    return CatalogLocked("another run is publishing these feeds; nothing was done (to wait, use --wait SECONDS)")

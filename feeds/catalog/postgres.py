@@ -120,8 +120,8 @@ class Postgres:
 
     def foreign_error(self) -> CatalogError:
         """Return an error that says how to share a database; this program never drops others' tables."""
-        reason = "has tables of another program; choose a schema for feeds with ?options=-csearch_path%3DNAME"
-        return CatalogError(f"{self.name}: {reason} (`state`)")
+        reason = "has tables of another program; add ?options=-csearch_path%3DNAME to `state` to use another schema"
+        return CatalogError(f"{self.name}: {reason}")
 
     @contextlib.contextmanager
     def read_transaction(self) -> Iterator[sa.Connection]:
@@ -138,7 +138,7 @@ class Postgres:
             assert connection is not None
             if connection.invalidated:  # SQLAlchemy would connect again, without the lock
                 raise unusable_error(
-                    self.name, "the connection that held the lock is lost, and nothing more was written"
+                    self.name, "the connection that held the lock was lost, so nothing more was written"
                 )
             with _locked(connection, "write", WRITE_TIMEOUT_S):
                 yield connection
@@ -287,7 +287,7 @@ class Postgres:
 
     def _repair_error(self) -> CatalogError:
         return CatalogError(
-            f"{self.name}: the catalog is damaged, and left as it is: restore a backup, or empty the schema"
+            f"{self.name}: the catalog is damaged and was not changed; restore a backup, or drop the schema's tables"
         )
 
     def copy_to(self, memory: sa.Engine) -> None:

@@ -113,7 +113,7 @@ class Sqlite:
 
     def foreign_error(self) -> CatalogError:
         """Return `CatalogDamaged`, so that the file is kept aside."""
-        return CatalogDamaged(f"{self.name}: a database of another program, not a catalog (`state` names it)")
+        return CatalogDamaged(f"{self.name}: not a catalog, but a database of another program (check `state`)")
 
     @contextlib.contextmanager
     def read_transaction(self) -> Iterator[sa.Connection]:

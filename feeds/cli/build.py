@@ -36,12 +36,22 @@ from feeds.stats.housekeeping import StatsHousekeeping
 
 
 @command
-@click.option("--output", metavar="PATH", help="Write to this folder, or to s3://BUCKET/PREFIX [export.path].")
-@click.option("--force", is_flag=True, help="Read every article and write every file again.")
-@click.option("--accept", is_flag=True, help="Publish even if the republish guard would stop the run.")
-@click.option("--no-export", is_flag=True, help="Write no static files; `feeds serve` serves the feeds.")
+@click.option("--output", metavar="PATH", help="Write to this folder, or to s3://BUCKET/PREFIX [default: export.path].")
 @click.option(
-    "--wait", type=click.FloatRange(0), default=0.0, metavar="SECONDS", help="Wait until another run has ended."
+    "--force",
+    is_flag=True,
+    help="Read all articles and write all files again, even over files that feeds did not write.",
+)
+@click.option("--accept", is_flag=True, help="Publish even if the republish guard would stop the run.")
+@click.option(
+    "--no-export", is_flag=True, help="Publish without writing static files, for sites that use `feeds serve`."
+)
+@click.option(
+    "--wait",
+    type=click.FloatRange(0),
+    default=0.0,
+    metavar="SECONDS",
+    help="If another run is active, wait for its end up to this time.",
 )
 def build(context: CommandContext, output: str | None, force: bool, accept: bool, no_export: bool, wait: float) -> int:
     """Publish once and write the feeds as static files. Print nothing if there is no problem."""

@@ -64,11 +64,11 @@ def _print_config_mistakes(error: ConfigError, output_format: str, **_options: o
 
 
 @partial(command, on_config_error=_print_config_mistakes)
-@click.option("--strict", is_flag=True, help="Exit with 1 for warnings too.")
+@click.option("--strict", is_flag=True, help="Exit with code 1 if there are warnings.")
 @click.option("--format", "output_format", type=click.Choice(["text", "json", "github"]), default="text",
               help="Print text, JSON, or annotations for GitHub Actions.")  # fmt: skip
 @click.option("--ignore", multiple=True, type=click.Choice(sorted(RULES)), metavar="RULE",
-              help="Switch a rule off; may be repeated [check.ignore].")  # fmt: skip
+              help="Ignore a rule, in addition to check.ignore; may be repeated.")  # fmt: skip
 @click.option("--against", type=click.Path(path_type=Path, dir_okay=False),
               help="Check that all ids in a saved feed of the old site are kept.")  # fmt: skip
 def check(
@@ -76,7 +76,7 @@ def check(
 ) -> int:
     """List problems of the configuration and the articles.
 
-    Nothing is written. Also reports whether the republish guard would stop a run.
+    Write nothing. Also report whether the republish guard would stop a run.
 
     Each problem is one line: path:line: level: message (rule). docs/articles.md lists the rules.
     """
@@ -102,7 +102,9 @@ def check(
     if comparison:
         problems += lint.check_lost_ids(str(against), comparison.lost)
     if stopped and output_format != "text":
-        guard_problem = Problem(str(context.config_file), 1, "guard", f"a run would stop: {stopped}")
+        guard_problem = Problem(
+            str(context.config_file), 1, "guard", f"the republish guard would stop a run: {stopped}"
+        )
         problems += lint.without_ignored([guard_problem])
     problems.sort(key=lambda problem: problem.level != "error")
     shows_notices = output_format != "text" or context.verbose
@@ -203,12 +205,12 @@ def _configuration_problems(settings: Config, catalog: Catalog, file: Path) -> I
         yield Problem(str(file), 1, "configuration", message)
     if omitted := host_files.omitted_aliases(settings.site_model, settings.export.hosts, settings.feeds.aliases):
         message = (
-            f"export.hosts: Cloudflare allows 100 rules, so {len(omitted)} of feeds.aliases have no media type there, "
-            f"the first is {omitted[0]}"
+            f"export.hosts: Cloudflare allows 100 rules, so {len(omitted)} aliases (feeds.aliases) get no media type "
+            f"there, such as {omitted[0]}"
         )
         yield Problem(str(file), 1, "configuration", message)
     for alias in unexported_aliases(settings, catalog):
-        reason = "is not exported: a page, a file or a folder has its path; `feeds serve` serves it"
+        reason = "is not exported: a page, a file or a folder has its path; only `feeds serve` serves the alias"
         yield Problem(str(file), 1, "configuration", f"feeds.aliases: {alias} {reason}")
 
 

@@ -74,7 +74,7 @@ def command(function: Callable[..., int], on_config_error: Callable[..., object]
             envvar="FEEDS_CONFIG",
             default="config.yaml",
             show_default=True,
-            help="The configuration file (FEEDS_CONFIG).",
+            help="The configuration file [env: FEEDS_CONFIG].",
         ),
         click.option("-q", "--quiet", is_flag=True, help="Print errors only."),
         click.option("-v", "--verbose", is_flag=True, help="Print more."),
@@ -150,7 +150,7 @@ class BuildObserver(ProgressObserver):
 
 def report_recovery(damage: CatalogDamaged, kept_as: Path | None) -> None:
     """Print that a damaged catalog was replaced."""
-    kept = f"it is kept as {kept_as}, and " if kept_as else ""
+    kept = f"it is kept as {kept_as}; " if kept_as else ""
     print_message(f"{damage}; {kept}a new one is created from the articles, with the same ids")
 
 
@@ -173,8 +173,8 @@ def warning_lines(outcome: "Outcome", settings: config.Config) -> list[str]:
              for warning in outcome.warnings if warning.rule != "undated-page"]  # fmt: skip
     if pages:
         named = ", ".join(pages[:_MAX_NAMED_PAGES]) + (" …" if len(pages) > _MAX_NAMED_PAGES else "")
-        lines.append(f"notice: without a date, taken for pages and left out: {named}; "
-                     "give them a `date`, or name them in content.exclude")  # fmt: skip
+        lines.append(f"notice: without a date, so treated as pages and not published: {named}; "
+                     "add a `date`, or list them in content.exclude")  # fmt: skip
     if outcome.omitted_warnings:
         lines.append(f"warning: {plural(outcome.omitted_warnings, 'more warning')}; `feeds check` lists them")
     return lines

@@ -19,18 +19,24 @@ _GENERATORS = ("hugo", "jekyll", "eleventy", "pelican")
 
 @click.command()
 @click.option(
-    "-c", "--config", "config_file", type=click.Path(path_type=Path), help="The file to create [DIR/config.yaml]."
+    "-c",
+    "--config",
+    "config_file",
+    type=click.Path(path_type=Path),
+    help="The file to create [default: DIR/config.yaml].",
 )
-@click.option("--from", "generator", type=click.Choice(_GENERATORS), help="Migrate the site of this generator in DIR.")
+@click.option(
+    "--from", "generator", type=click.Choice(_GENERATORS), help="Migrate the site in DIR from this generator."
+)
 @click.option("-q", "--quiet", is_flag=True, help="Print errors only.")
 @click.option("-v", "--verbose", is_flag=True, help="Print more.")
 @click.argument("folder", type=click.Path(path_type=Path, file_okay=False), default=".", metavar="[DIR]")
 def init(folder: Path, config_file: Path | None, generator: "Generator | None", quiet: bool, verbose: bool) -> None:
     """Create a config.yaml and a first article.
 
-    Existing articles are left alone. If there is a config.yaml, nothing is done.
+    Existing articles are not changed. If config.yaml exists already, nothing is changed, and the exit code is 2.
 
-    With --from, the config.yaml keeps the permalinks, the ids and the paths of the feeds of the old site.
+    With --from, the new config.yaml preserves the permalinks, ids and feed paths of the old site.
     """
     with report_errors():
         file = config_file or folder / "config.yaml"
@@ -43,7 +49,7 @@ def init(folder: Path, config_file: Path | None, generator: "Generator | None", 
         for line in lines:
             print_line(line)
         if verbose:
-            print_line("every key has a default; README and docs/config.md list all keys")
+            print_line("docs/config.md lists all keys and their defaults")
         cd = "" if file.parent == Path() else f"cd {file.parent} && "
         option = "" if file.name == "config.yaml" else f" -c {file.name}"
         first_step = "review" if generator else "set title and url in"
@@ -72,7 +78,7 @@ def _migrate(generator: "Generator", folder: Path, file: Path) -> list[str]:
              for path in sorted(folder.glob(pattern)) if path.is_file()]  # fmt: skip
     if not names:
         patterns = ", ".join(migrate.CONFIG_FILES[generator])
-        raise UsageError(f"{folder}: no {generator} site: there is none of {patterns}")
+        raise UsageError(f"{folder}: not a {generator} site: it has none of these files: {patterns}")
     texts = {name: (folder / name).read_text("utf-8-sig", errors="replace") for name in names}
     try:
         migration = migrate.read_configuration(generator, texts)
@@ -124,11 +130,11 @@ _FIRST_CONFIG = """\
 # All keys and their defaults: docs/config.md
 site:
   title: My site
-  url: http://127.0.0.1:8000        # where your articles are, like https://example.org
+  url: http://127.0.0.1:8000        # the address of your site, such as https://example.org
   description: What it is about, in a sentence.
   language: en
-  pages: true                       # articles have pages here; remove this if another program builds the site
-  # authority: example.org          # part of all ids; set it once, and keep it when the site moves
+  pages: true                       # feeds also serves the pages; remove this line if another program builds them
+  # authority: example.org          # part of all ids; set it before you publish, and keep it when the site moves
 content:
   path: content
   permalink: /{category}/{slug}/

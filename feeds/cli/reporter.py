@@ -75,7 +75,7 @@ class ConsoleReporter(PublishObserver):
         elif now - self._printed_at > _PROGRESS_INTERVAL_S and not self._quiet:
             self._printed_at = now
             rate = files / (now - self._started_at)
-            remaining = f"; {(self._total - files) / rate:,.0f} s to go" if self._total > files else ""
+            remaining = f"; {(self._total - files) / rate:,.0f} s left" if self._total > files else ""
             self._print(f"scanned {files:,} articles, {rate:,.0f}/s{remaining}")
             if not self._is_counting:  # in a thread, so that it doesn't delay the run
                 self._is_counting = True
@@ -106,7 +106,7 @@ class ConsoleReporter(PublishObserver):
             notify_systemd(f"READY=1\nSTATUS={self._state(outcome)}")
             self._print_rejected(outcome)
             if self._error and outcome.is_full_scan:  # a run for one saved file doesn't show that the error is over
-                self._print("leading now" if self._was_standby else "recovered: the last run succeeded")
+                self._print("this publisher leads now" if self._was_standby else "recovered: the last run succeeded")
                 self._error = ""
             for line in warning_lines(outcome, self._settings):
                 self._print(line)
@@ -137,7 +137,7 @@ class ConsoleReporter(PublishObserver):
             self._print_urls()
         for line in advice(self._settings):
             self._print(f"  {line}")
-        self._print("  Stop with Ctrl-C")
+        self._print("  Press Ctrl-C to stop")
 
     def _print_urls(self) -> None:
         public_url = self._settings.site_model.feeds_url
@@ -147,7 +147,9 @@ class ConsoleReporter(PublishObserver):
         for path in ("/rss.xml", "/atom.xml", "/feed.json"):
             self._print(f"  subscribe to  {self._url}{path}")
         if public_url != self._url:
-            self._print(f"  the feeds contain {public_url}/ as their address (site.url, feeds.url): make it lead here")
+            self._print(
+                f"  note: the feeds give {public_url}/ as their address (site.url, feeds.url); route it to this server"
+            )
 
     def _print(self, line: str) -> None:
         if not self._quiet:

@@ -66,26 +66,27 @@ _NOT_RELOADED = "the configuration is not reloaded"
     default="all",
     show_default=True,
     envvar="FEEDS_ROLE",
-    help="Publish and serve, or only one of them (FEEDS_ROLE).",
+    help="Publish and serve, or do only one of them [env: FEEDS_ROLE].",
 )
-@click.option("--host", help="The address to listen on [server.host].")
-@click.option("--port", type=click.IntRange(1, 65535), help="The port to listen on [server.port].")
+@click.option("--host", help="The address to listen on [default: server.host].")
+@click.option("--port", type=click.IntRange(1, 65535), help="The port to listen on [default: server.port].")
 @click.option("--drafts", is_flag=True, help="Show a preview of unpublished articles, on this machine only.")
-@click.option("--workers", type=click.IntRange(1, 64), help="The number of worker processes [server.workers].")
+@click.option("--workers", type=click.IntRange(1, 64), help="The number of worker processes [default: server.workers].")
 def serve(
     context: CommandContext, role: str, host: str | None, port: int | None, workers: int | None, drafts: bool
 ) -> int:
-    """Watch the content folder, publish its changes, and serve the feeds.
+    """Publish changes of the content folder, and serve the feeds.
 
-    Runs until Ctrl-C or SIGTERM. A changed configuration takes effect if it has no mistake; SIGHUP reads it again.
-    Several processes may share one catalog: those with the role `web` serve and need no content folder; of those with
-    the role `publisher`, one leads and publishes, and the others stand by. They serve /healthz only.
+    Runs until Ctrl-C or SIGTERM. A changed configuration file takes effect automatically, unless it has mistakes;
+    SIGHUP reads the file again. Several processes may share one catalog. Those with the role `web` serve the feeds and
+    need no content folder. Of those with the role `publisher`, one leads and publishes, and the others stand by;
+    publishers serve only /healthz.
     """
     settings = context.settings
     overrides = _Overrides(host, port, workers)
     host, port = overrides.host_of(settings), overrides.port_of(settings)
     if drafts and not _is_loopback(host):
-        raise UsageError(f"--drafts shows unpublished articles, so it needs --host 127.0.0.1 and not {host}")
+        raise UsageError(f"--drafts shows unpublished articles, so use --host 127.0.0.1 instead of {host}")
     if drafts and role != "all":
         raise UsageError("--drafts shows unpublished articles, so it needs the content folder: use --role all")
     _require_separate_metrics(settings, port)
@@ -332,13 +333,15 @@ class _Service:
         changed = [key for key in old if old[key] != new[key]]
         if changed:
             file = self._context.config_file
-            raise ConfigError([f"{file}: {key}: can't change while feeds runs; restart it" for key in changed])
+            raise ConfigError([f"{file}: {key}: can't change while feeds runs; restart feeds" for key in changed])
         return settings
 
 
 def _require_separate_metrics(settings: config.Config, port: int) -> None:
     if settings.server.metrics and settings.server.metrics.port == port:
-        raise FeedsError(f"server.metrics: {settings.server.metrics} has the port of the feeds; choose another port")
+        raise FeedsError(
+            f"server.metrics: {settings.server.metrics} is the port on which feeds are served; choose another port"
+        )
 
 
 def _is_loopback(host: str) -> bool:

@@ -32,16 +32,20 @@ _DOUBTFUL = " (doubtful: limited to a plausible number)"
 
 @command
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-@click.option("--days", type=click.IntRange(1, 10_000), default=30, show_default=True, help="Days of polls to add up.")
-@click.option("--import", "logs", multiple=True, metavar="LOG", help="First import an access log; - for stdin.")
+@click.option(
+    "--days", type=click.IntRange(1, 10_000), default=30, show_default=True, help="Add up the polls of this many days."
+)
+@click.option(
+    "--import", "logs", multiple=True, metavar="LOG", help="Import an access log first; - reads standard input."
+)
 @click.argument("more_logs", nargs=-1, metavar="[LOG]...")
 def stats(context: CommandContext, as_json: bool, days: int, logs: tuple[str, ...], more_logs: tuple[str, ...]) -> int:
     """Show the subscribers by feed and feed reader, and their polls.
 
-    After --import several logs may be named.
+    To import several logs, name them after --import.
     """
     if more_logs and not logs:
-        raise click.UsageError("logs must follow --import")
+        raise click.UsageError("logs can only be named after --import")
     now = datetime.now(UTC)
     has_unreadable_log = _import(context, [*logs, *more_logs], now) if logs else False
     catalog = open_catalog_to_read(context.settings)
@@ -68,7 +72,7 @@ def _import(context: CommandContext, logs: Iterable[str], now: datetime) -> bool
             with sys.stdin.buffer if name == _STDIN else Path(name).open("rb") as file:
                 result = importer.read(file, now)
         except OSError as error:
-            raise FeedsError(f"{name}: {error.strerror}") from None
+            raise FeedsError(f"{name}: can't be read: {error.strerror}") from None
         roll_up_finished_days(catalog, now, settings.stats.keep, more_logs=True)
         if not context.quiet:
             known = f", {result.known:,} bytes were imported before" if result.known else ""
@@ -138,7 +142,9 @@ def _print_report(report: Report, days: int) -> None:
         if len(report.robots) > _MAX_CRAWLERS:
             click.echo(f"{'':>48}  and {len(report.robots) - _MAX_CRAWLERS:,} others")
     click.echo(f"\nSubscribers: on {report.day} so far, or on the day before if there were more. Days are UTC.")
-    click.echo(f"Polls: of {plural(days, 'day')}; the share answered with 304, bytes sent, and bytes that 304s saved.")
+    click.echo(
+        f"Polls: of {plural(days, 'day')}; 304: the share answered with 304; saved: bytes that 304s made unnecessary."
+    )
 
 
 def _columns(totals: ReportTotals) -> str:

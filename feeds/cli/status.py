@@ -24,8 +24,8 @@ def status(context: CommandContext, as_json: bool) -> int:
     """Show the result of the last successful run.
 
     Also show rejected articles with reasons, scheduled articles, documents over the size limit, current failures, and
-    documents that caches have not purged yet. If something fails, the exit code is that of the failure: 3, or 1, 2, 4
-    or 5 as of any other command.
+    documents that caches have not purged yet. If a task is failing, the exit code is that of its failure, or the
+    highest of several (feeds --help lists the codes).
     """
     settings = context.settings
     catalog = open_catalog_to_read(settings)
@@ -72,12 +72,14 @@ def status(context: CommandContext, as_json: bool) -> int:
         print_line(f"rejected   {rejected_line(item, settings)}")
     for path, date in scheduled:
         print_line(f"scheduled  {settings.content.path}/{path}: {date:%Y-%m-%d %H:%M:%S} UTC")
-    limit = f"would be over {settings.feeds.max_size} KiB (feeds.max_size)"
+    limit = f"larger than {settings.feeds.max_size} KiB (feeds.max_size)"
     for document in oversized:
-        texts = f"{document.texts} of {document.entries} entries have their text"
+        texts = f"{document.texts} of {document.entries} entries have their full text"
         print_line(f"shortened  {quote_path(document.path)}: {limit}; {texts}")
     if unpurged:
         named = ", ".join(map(quote_path, unpurged[:_MAX_NAMED_FILES]))
         more = f" and {len(unpurged) - _MAX_NAMED_FILES:,} more" if len(unpurged) > _MAX_NAMED_FILES else ""
-        print_line(f"unpurged   {named}{more}: the next export has caches purge them (export.purge)")
+        print_line(
+            f"unpurged   {named}{more}: caches may have old versions; the next export purges them (export.purge)"
+        )
     return code

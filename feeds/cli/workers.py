@@ -135,7 +135,7 @@ class Workers(MPServer):
                 new_workers.append(self._spawn_worker(number, self._spawn_rsgi_worker, None))
                 new_workers[-1].start()
             have_started = self._wait_until_started(new_workers)
-            reason = "the server is stopping" if self.interrupt_signal else "they end while they start"
+            reason = "the server is stopping" if self.interrupt_signal else "they ended during their start"
         except OSError as error:
             have_started, reason = False, str(error.strerror)
         if have_started:

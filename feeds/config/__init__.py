@@ -41,7 +41,9 @@ def load(file: Path, environment: Mapping[str, str]) -> Config:
     try:
         text = clean(file.read_bytes().decode("utf-8-sig"))
     except FileNotFoundError:
-        raise ConfigError([f"{file}: not there; create it with `feeds init`, or choose another with -c FILE"]) from None
+        raise ConfigError(
+            [f"{file}: does not exist; create it with `feeds init`, or name another with -c FILE"]
+        ) from None
     except OSError as error:
         raise ConfigError([f"{file}: can't be read: {error.strerror}"]) from None
     except UnicodeDecodeError:

@@ -66,7 +66,7 @@ class _Field:
             elif not match["step"]:
                 last = first
         if last < first and not self.wraps:
-            raise ValueError(f"{self.name}: {_quoted(part)} ends before it begins")
+            raise ValueError(f"{self.name}: {_quoted(part)} is a range that ends before it begins")
         span = self.maximum - self.minimum + 1
         for number in range(first, last + 1 if last >= first else last + span + 1, step):
             yield (number - self.minimum) % span + self.minimum
@@ -123,5 +123,5 @@ def parse_cron(expression: str) -> CronSchedule:
     if not (schedule.on_either or schedule.last_day):
         first_day = schedule.days[0]
         if first_day > max(_LONGEST[number] for number in schedule.months):
-            raise ValueError(f"selects no day: none of its months has {first_day} days; null means no schedule")
+            raise ValueError(f"selects no day: none of its months has {first_day} days; use null for no schedule")
     return schedule

@@ -79,8 +79,8 @@ def _include(value: str) -> str:
     value = _text(value)
     if value.startswith("!") or may_match_articles(value):
         return value
-    hint = "; write a pattern for each ending, gitignore has no {a,b}" if "{" in value else ""
-    raise ValueError(f"{printable_excerpt(value)} can match nothing: article files end in {', '.join(SUFFIXES)}{hint}")
+    hint = "; write a pattern for each ending, because gitignore patterns have no {a,b}" if "{" in value else ""
+    raise ValueError(f"{printable_excerpt(value)} matches no article: article files end in {', '.join(SUFFIXES)}{hint}")
 
 
 def _http_url(value: str) -> str:
@@ -129,7 +129,7 @@ def _authority(value: str) -> str:
 def _permalink(value: str) -> str:
     _require_parts(value, PLACEHOLDERS)
     if not value.startswith("/") or not _NAMING.search(value):
-        raise ValueError("must begin with / and have {slug}, {path}, {file}, {name}, {title} or {headline}")
+        raise ValueError("must begin with / and contain {slug}, {path}, {file}, {name}, {title} or {headline}")
     return value
 
 
@@ -137,7 +137,7 @@ def _id_pattern(value: str) -> str:
     _require_parts(value, (*PLACEHOLDERS, "link"))
     if not url_scheme(value) or not (re.search(r"\{link[:}]", value) or _NAMING.search(value)):
         raise ValueError(
-            "must be an absolute IRI like https://old.example{link}, with {link}, {slug}, {path} or {file}"
+            "must be an absolute IRI like https://old.example{link}, and contain {link}, {slug}, {path} or {file}"
         )
     return value
 
@@ -179,7 +179,7 @@ def export_path(value: Any) -> Path | str:
         text
     ):  # the value is not quoted: it may have a secret key
         raise ValueError(
-            "must be a folder, or s3://BUCKET/PREFIX, gs://… or az://…; credentials go into the environment"
+            "must be a folder, or s3://BUCKET/PREFIX, gs://… or az://…; put credentials into environment variables"
         )
     text = _text(text)
     return text if "://" in text else Path(text)
@@ -216,7 +216,7 @@ def _aliases(value: dict[str, str]) -> dict[str, str]:
         if path in aliases:
             raise ValueError(f"{shown} leads to {shown_path}, which is an alias itself")
         if not any(path.endswith(document) for document in SITE_DOCUMENTS):
-            raise ValueError(f"{shown} leads to {shown_path}, and must lead to an rss.xml, atom.xml or feed.json")
+            raise ValueError(f"{shown} leads to {shown_path}, but must lead to an rss.xml, atom.xml or feed.json")
     return aliases
 
 
@@ -224,7 +224,7 @@ def _command(value: Any) -> tuple[str, ...]:
     """Return the words of a command."""
     value = _require_text(value)
     if len(value) > MAX_COMMAND_LENGTH:  # `shlex` takes quadratic time
-        raise ValueError(f"must have at most {MAX_COMMAND_LENGTH:,} characters; write a script, and run that")
+        raise ValueError(f"must have at most {MAX_COMMAND_LENGTH:,} characters; put the command into a script")
     try:
         words = shlex.split(value)
     except ValueError as error:
@@ -236,7 +236,9 @@ def _command(value: Any) -> tuple[str, ...]:
 
 def _secret(value: str) -> str:
     if len(value) < _MIN_SECRET_LENGTH or not value.isascii() or not value.isprintable():
-        raise ValueError(f"must be a secret of at least {_MIN_SECRET_LENGTH} ASCII characters: openssl rand -hex 20")
+        raise ValueError(
+            f"must have at least {_MIN_SECRET_LENGTH} ASCII characters; create one with: openssl rand -hex 20"
+        )
     return value
 
 

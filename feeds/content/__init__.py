@@ -65,21 +65,23 @@ class Folder:
                 finally:  # also if the scan is interrupted, to continue later
                     self._scan_duration = time.monotonic() - began
             if os.path.realpath(self.root) != root:  # another checkout, which may have the files that were missing
-                raise ContentFolderMissing(f"{self.root}: was replaced while it was listed; trying again later")
+                raise ContentFolderMissing(
+                    f"{self.root}: was replaced while it was listed; the next run lists it again"
+                )
             if not self.root.is_dir():
                 raise FileNotFoundError  # noqa: TRY301
         except FileNotFoundError as error:
             if not self.root.is_dir():
                 raise ContentFolderMissing(
-                    f"{self.root}: the content folder (content.path) is missing; published articles stay up"
+                    f"{self.root}: the content folder (content.path) is missing; published articles stay published"
                 ) from None
             raise ContentFolderMissing(
-                f"{error.filename}: was deleted while it was listed; trying again later"
+                f"{error.filename}: was deleted while it was listed; the next run lists the content folder again"
             ) from None
         except OSError as error:
             raise ContentFolderMissing(
-                f"{error.filename or self.root}: can't be listed: {error.strerror}; nothing was changed, since its "
-                "articles would be deleted. Correct that, or exclude the folder with content.exclude"
+                f"{error.filename or self.root}: can't be listed: {error.strerror}; nothing was published, because "
+                "its articles would be removed; correct the cause, or exclude the folder with content.exclude"
             ) from None
 
     def may_contain_articles(self, path: str) -> bool:

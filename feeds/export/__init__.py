@@ -28,7 +28,7 @@ def open_target(target: Path | str, headers: Callable[[str], Mapping[str, str]])
     if isinstance(target, Path):
         folder = target.absolute()
         if folder.exists() and not folder.is_dir():
-            raise UsageError(f"{target}: is a file; name a folder to write to")
+            raise UsageError(f"{target}: is a file; choose a folder")
         return FolderTarget(folder)
     try:
         from feeds.export.bucket import BucketTarget  # an optional dependency

@@ -39,8 +39,11 @@ _REASONS = (  # (a pattern of errors of the library or the stores, the message o
         r"NoSuchBucket|BucketNotFound|ContainerNotFound|bucket does not exist",
         "the bucket does not exist; create it first",
     ),
-    (r"169\.254\.169\.254|metadata\.google", "the environment has no credentials, such as AWS_ACCESS_KEY_ID"),
-    (r"Account must be specified", "the environment has no account; set AZURE_STORAGE_ACCOUNT_NAME"),
+    (
+        r"169\.254\.169\.254|metadata\.google",
+        "no credentials were found; set environment variables such as AWS_ACCESS_KEY_ID",
+    ),
+    (r"Account must be specified", "the name of the account is missing; set AZURE_STORAGE_ACCOUNT_NAME"),
     (r"without LOCATION", "the bucket is in another region; set AWS_REGION"),
     (
         r"error sending request|operation timed out",

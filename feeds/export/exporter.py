@@ -105,7 +105,7 @@ class Exporter:
         if re.search(rb'"items":\s*\[\s*\{', self._target.read_exported("/feed.json")):
             raise GuardStopped(
                 f"nothing was written: {self._target.name} has entries, but the catalog is new and has no article. "
-                "Check that both are at the configured places. To remove the entries: feeds build --accept"
+                "Check content.path and `state`. To remove the entries, run feeds build --accept"
             )
 
     def _plan(self) -> _Plan:
@@ -161,7 +161,7 @@ class Exporter:
             self._catalog.require_lock()
             if entry is None:
                 self._on_warning(
-                    f"{self._target.name}{path}: exists and was not written by feeds; it is left alone "
+                    f"{self._target.name}{path}: not written, because the existing file is not from feeds "
                     "(--force overwrites it)"
                 )
                 continue

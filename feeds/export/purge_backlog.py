@@ -40,7 +40,7 @@ class PurgeBacklog:
         message = ""
         if result.error:
             files = f"{len(result.failed)} file{'' if len(result.failed) == 1 else 's'}"
-            message = f"export.purge: {result.error}; {files} to be purged with the next run"
+            message = f"export.purge: {result.error}; the next run purges the remaining {files}"
             self._failures.record("purge", TaskFailed(message, "caches still have old files", ArticleError.exit_code))
         else:
             self._failures.clear("purge")

@@ -39,6 +39,6 @@ def read_configuration(generator: Generator, files: Mapping[str, str]) -> Migrat
     """
     migration = _CONVERTERS[generator](files)
     if migration.settings["site"]["url"].startswith(UNKNOWN_URL):
-        note = "the site's URL is not in its configuration: set site.url and content.id before the first publication"
+        note = "the configuration does not contain the site's URL: set site.url and content.id before you publish"
         return replace(migration, notes=(*migration.notes, note))
     return migration

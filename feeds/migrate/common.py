@@ -77,7 +77,7 @@ def translate_pattern(pattern: str, placeholders: Mapping[str, str], notes: list
 
     translated = re.sub(r":\w+(?:\[[^\]]*\])?", placeholder, pattern)
     if ":" in re.sub(r"\{[^{}]*\}", "", translated) or "[" in translated:
-        notes.append(f"permalink {pattern}: only a part of it was understood; check content.permalink")
+        notes.append(f"permalink {pattern}: only a part of it could be converted; check content.permalink")
     return "/" + translated.lstrip("/")
 
 

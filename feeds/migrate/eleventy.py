@@ -47,5 +47,5 @@ def convert(files: Mapping[str, str]) -> Migration:
     kind = str(values.get("type") or "atom")
     path = str(values.get("outputPath") or "/feed/feed.xml")
     settings["feeds"] = {"aliases": {"/" + path.lstrip("/"): f"/{DOCUMENT_NAMES.get(kind, 'atom.xml')}"}}
-    note = "the configuration is a program: check title, url, content.path and feeds.aliases, which are guesses"
+    note = "the configuration is a program: title, url, content.path and feeds.aliases are guesses; check them"
     return Migration(settings, (), lambda name: name, (note,))

@@ -87,7 +87,7 @@ def _permalinks(values: Settings, modifiers: list[str], notes: list[str]) -> Set
     for section, pattern in sections.items():
         if ":sections" in str(pattern).lower():
             notes.append(
-                f"permalink {pattern}: Hugo's :sections are folders with an _index.md, {{folder}} is all of them"
+                f"permalink {pattern}: :sections in Hugo are only folders with an _index.md, {{folder}} is all folders"
             )
         # Hugo makes a folder of any pattern
         patterns[section] = translate_pattern(str(pattern), placeholders, notes).rstrip("/") + end

@@ -66,7 +66,7 @@ def convert(files: Mapping[str, str]) -> Migration:
         feeds.append(LegacyFeed("tag", f"/{str(path or 'feed/by_tag/').strip('/')}/{{name}}.xml", "atom.xml"))
     if settings["site"].get("timezone", "UTC") != "UTC":
         notes.append(
-            "timezone: Jekyll reads dates with a time and without a zone as UTC; here they are in site.timezone"
+            "timezone: Jekyll reads dates that have a time but no zone as UTC; feeds reads them in site.timezone"
         )
     if values.get("defaults"):
         notes.append("defaults are ignored; write their values into the front matter of the articles")

@@ -36,9 +36,9 @@ _NOT_PAGES = {*paths.ENDPOINTS, *paths.ASSETS}
 _MAX_ENTRIES = 10  # on the page of a feed, if the articles have no pages here
 _MAX_FEEDS = 1_000  # of each kind, on the site's page
 _FORMAT_NOTES = {
-    "RSS": "What every reader understands, and podcast apps too.",
-    "Atom": "The stricter standard: it also says what was edited or withdrawn.",
-    "JSON Feed": "The same for programs, and for readers of today.",
+    "RSS": "Works with every feed reader and every podcast app.",
+    "Atom": "Defined by a stricter standard. Also lists updates and removed entries.",
+    "JSON Feed": "The same content as JSON, for programs and modern feed readers.",
 }
 _ALIGNMENT = re.compile(r' style="text-align: ?(left|right|center);?"')  # the only style in sanitised HTML
 _RIGHT_TO_LEFT = {

@@ -74,8 +74,8 @@ def plot(title: str, until: str, length: int, counts: Mapping[str, Mapping[str, 
     rows = tuple(Tick(_y(value, top), f"{value:,.0f}") for value in range(0, top + 1, step))
     interval = max(1, len(days) // 6)
     columns = tuple(Tick(_x(index, len(days)), days[index][5:]) for index in range(len(days) - 1, -1, -interval))[::-1]
-    last_values = ", ".join(f"{line.name} {line.last:,}" for line in lines) or "nobody yet"
-    return Chart(title, f"{days[0]} to {days[-1]}; at the end: {last_values}.", lines, days, rows, columns)
+    last_values = ", ".join(f"{line.name} {line.last:,}" for line in lines) or "none yet"
+    return Chart(title, f"{days[0]} to {days[-1]}; last values: {last_values}.", lines, days, rows, columns)
 
 
 def _line(name: str, values: Sequence[int | None], top: float) -> ChartLine:

@@ -38,8 +38,8 @@ def stats_page(
     if day:
         # the counts of the current day are incomplete, and would look like a fall
         until = max((counted for counted in by_feed if counted < today), default=day)
-        charts["by_feed"] = plot("Subscribers by feed, day by day", until, days, by_path)
-        charts["by_reader"] = plot("Subscribers by reader, day by day", until, days, by_reader)
+        charts["by_feed"] = plot("Subscribers per day, by feed", until, days, by_path)
+        charts["by_reader"] = plot("Subscribers per day, by reader", until, days, by_reader)
     return (
         templates()
         .get_template("stats.html")

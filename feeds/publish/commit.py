@@ -243,7 +243,9 @@ class RevisionBuilder:
         """Return the explicit id of an article, else its old id, else a new one; None if the article is rejected."""
         ids = self._ids
         if article.explicit_id and not syndication.is_iri(article.explicit_id):
-            self._warn(article, f"its id {article.explicit_id!r} is no absolute IRI, as Atom wants it (RFC 4287)")
+            self._warn(
+                article, f"its id {article.explicit_id!r} is not an absolute IRI, which Atom requires (RFC 4287)"
+            )
         if article.explicit_id and article.explicit_id != old_id:
             owner = ids.owner(article.explicit_id)
             if owner is None or owner.key == article.key:
@@ -260,7 +262,7 @@ class RevisionBuilder:
         number = 2
         while not ids.is_available(unique, article.key):  # of an article that had this path before it moved
             unique, number = f"{base}-{number}", number + 1
-        self._warn(article, f"its id would be that of {owner.path}; it is {unique}")
+        self._warn(article, f"its generated id is already used by {owner.path}, so it gets the id {unique}")
         return unique
 
     def _warn(self, article: PendingArticle, message: str) -> None:
@@ -277,7 +279,7 @@ _names_by_feed = lru_cache(maxsize=4096)(names_by_feed)
 
 
 def _id_taken(path: str, id_: str | None, owner: str) -> RejectedArticle:
-    return RejectedArticle(path, 1, f"id: {id_!r} is the id of {owner}; give one of them another")
+    return RejectedArticle(path, 1, f"id: {id_!r} is also the id of {owner}; give one of the articles another id")
 
 
 def _too_many_feeds(omitted: list[str]) -> Problem:
@@ -286,5 +288,5 @@ def _too_many_feeds(omitted: list[str]) -> Problem:
         1,
         "too-many-feeds",
         f"feeds.by: {len(omitted)} categories, tags or authors have no feed, such as {omitted[0]}:"
-        f" a site has {MAX_FEEDS:,} feeds at most; use fewer, or change feeds.by",
+        f" a site can have at most {MAX_FEEDS:,} feeds; use fewer names, or change feeds.by",
     )

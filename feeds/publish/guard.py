@@ -98,8 +98,8 @@ class Guard:
             if self._recovered == 0 and not self._catalog.count_live():
                 raise GuardStopped(
                     "nothing was published: the catalog was damaged, and there is no article in the content folder. "
-                    "Are both where they should be? If that is meant: "
-                    "feeds build --accept (with --no-export beside feeds serve)"
+                    "Check content.path and `state`. To publish anyway, run "
+                    "feeds build --accept (with --no-export if you use feeds serve)"
                 )
         self._catalog.state.guard_changes = {str(key): list(change) for key, change in self._changes.items()}
         self._catalog.state.guard_held_since = None
@@ -112,10 +112,10 @@ class Guard:
         )
         start, earlier = "nothing was published", ""
         if self._earlier:
-            start, earlier = "nothing more was published", f", counting {len(self._earlier)} that have already"
+            start, earlier = "nothing more was published", f", including {len(self._earlier)} of earlier runs"
         return (
-            f"{start}: of {self._base} entries {changes}{earlier}; readers would show them as new, or lose them. "
-            "If that is meant: feeds build --accept (with --no-export beside feeds serve)"
+            f"{start}: of {self._base} entries, {changes}{earlier}; feed readers would show them as new or lose them. "
+            "To publish anyway, run feeds build --accept (with --no-export if you use feeds serve)"
         )
 
     def _recent_changes(self) -> dict[int, GuardedChange]:

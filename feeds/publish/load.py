@@ -115,4 +115,4 @@ def _line_of_address(data: bytes) -> int:
 def _require_short(*keys: tuple[str, str | None]) -> None:
     for name, key in keys:
         if key and len(key.encode()) > _MAX_KEY_BYTES:
-            raise ArticleError(f"{name} {key[:60]!r}… is longer than {_MAX_KEY_BYTES} bytes")
+            raise ArticleError(f"{name} {key[:60]!r}… is longer than {_MAX_KEY_BYTES} bytes; shorten it")

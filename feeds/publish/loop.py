@@ -156,7 +156,7 @@ class PublishLoop:
             except Exception as error:
                 with suppress(Exception):  # an error in here must not end the thread
                     self._failures.record("publish", error)
-                    _LOG.exception("an unexpected error")
+                    _LOG.exception("an unexpected error in the publish loop")
                 self._stop.wait(_RESTART_AFTER_S)
                 self._request_scan(None)
 
@@ -315,7 +315,7 @@ class PublishLoop:
             if outcome.changed:
                 self._observer.on_finished(outcome)
         except FeedsError as error:
-            _LOG.info("articles that are due were not published: %s", error)
+            _LOG.info("scheduled articles were not published on time: %s", error)
 
     def _report_failure(self, error: FeedsError) -> None:
         self._failures.record("publish", error)

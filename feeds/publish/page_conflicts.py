@@ -125,9 +125,9 @@ def _rivals(page: str, claims: Claims, below: Claims) -> Iterator[PageClaim]:
 
 def _reason(page: str, other: PageClaim) -> str:
     if page == other.page:
-        conflict = f"its address {page} is that of {other.path}"
+        conflict = f"its address {page} is also the address of {other.path}"
     elif paths.file_of_page(page) == paths.file_of_page(other.page):
         conflict = f"its address {page} would be the same file as {other.page} of {other.path}"
     else:
-        conflict = f"its address {page} and {other.page} of {other.path} can't both be files of one folder"
-    return f"{conflict}; give one of them another link or slug"
+        conflict = f"its address {page} and {other.page} of {other.path} conflict: a path can't be a file and a folder"
+    return f"{conflict}; give one of the articles another link or slug"

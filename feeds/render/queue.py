@@ -90,7 +90,7 @@ class RenderQueue:
         try:
             result: T = pending.future.result(max(0.0, pending.requested_at + _RENDER_TIMEOUT_S - time.monotonic()))
         except TimeoutError:
-            raise RenderQueueFull("this takes long to render") from None
+            raise RenderQueueFull("rendering takes too long") from None
         return result
 
     def submit(self, key: str, job: Callable[[], Any], priority: Priority = Priority.PAGE) -> None:
@@ -102,7 +102,7 @@ class RenderQueue:
             pending = self._pending.get(key)
             if pending is None:
                 if self._waiting[priority] >= MAX_WAITING[priority]:
-                    raise RenderQueueFull("too much is to be rendered")
+                    raise RenderQueueFull("too many documents are waiting to be rendered")
                 self._waiting[priority] += 1
                 pending = self._pending[key] = _PendingResult(time.monotonic(), Future())
                 self._jobs.put(_Job(priority, next(self._numbers), key, job))

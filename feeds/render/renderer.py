@@ -138,7 +138,7 @@ class DocumentRenderer:
         while max(sum(sizes), len(body)) > max_bytes:
             smaller = syndication.shrink_to_fit(feed.entries, max(sum(sizes), len(body)) - max_bytes, sizes)
             if smaller == feed.entries or (document_path.archive and len(smaller) < len(feed.entries)):
-                _LOG.warning("%s: larger than allowed, though it has summaries only", document_path.path)
+                _LOG.warning("%s: larger than allowed, although it has only summaries", document_path.path)
                 body = body or format_.render_document(feed, entries)
                 break
             prev_archive_url = feed.prev_archive_url
@@ -210,7 +210,7 @@ class DocumentRenderer:
         if isinstance(self._markdown, Sandbox):
             return self._markdown.render(article.body, article.summary, url, prefix, article.title, links, budget)
         if budget and len(article.body) * _MAX_CPU_S_PER_CHAR > budget.seconds:
-            raise ArticleError(f"{TOO_LONG}, with the other articles of its feed; split it")
+            raise ArticleError(f"{TOO_LONG} together with the other articles of its feed; split the article")
         started = time.thread_time()
         content = self._markdown.render(article.body, article.summary, url, prefix, article.title, links)
         if budget:

@@ -62,7 +62,7 @@ class RevisionWatcher:
     def unavailable_reason(self) -> str:
         """Why the catalog can't be read, as far as is known; empty if it can."""
         is_unresponsive = time.monotonic() - self._check_started_at > _UNRESPONSIVE_AFTER_S
-        return "it does not answer" if is_unresponsive else self._check_failure
+        return "the catalog does not answer" if is_unresponsive else self._check_failure
 
     @contextlib.contextmanager
     def reading(self) -> Iterator[CatalogReader]:
@@ -221,7 +221,7 @@ class RevisionWatcher:
             self._last_change_counter, self._last_read_at = change_counter, self._check_started_at
         except CatalogError as error:
             if not self._check_failure:
-                _LOG.warning("serving what is kept: %s", error)
+                _LOG.warning("cached documents are served, because the catalog can't be read: %s", error)
             self._check_failure = str(error)
         finally:
             self._check_started_at = float("inf")

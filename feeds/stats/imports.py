@@ -180,6 +180,6 @@ def _lines(file: BinaryIO) -> Iterator[tuple[bytes, int]]:
                 is_complete = more.endswith(b"\n")
             yield line, end
     except (OSError, EOFError, zlib.error) as error:
-        raise FeedsError(f"the log can't be read to its end: {error}") from None
+        raise FeedsError(f"{getattr(file, 'name', 'the log')}: can't be read to its end: {error}") from None
     finally:
         buffered.detach()  # the caller closes the file

@@ -44,7 +44,7 @@ class WorkerMetrics:
         self._requests = counter("feeds_requests", "Requests.", ["document", "status"], registry=registry)
         self._bytes = counter("feeds_response_bytes", "Bytes of response bodies.", ["document"], registry=registry)
         self._hits = counter(
-            "feeds_cache_hits", "Requests for documents and pages, less the documents rendered.", registry=registry
+            "feeds_cache_hits", "Requests for documents and pages that needed no rendering.", registry=registry
         )
         self._render = histogram("feeds_render_seconds", "Time to render a document.", registry=registry)
         self._polls = counter("feeds_polls", "Polls of feeds.", ["kind"], registry=registry)
@@ -104,17 +104,21 @@ class _CatalogCollector(Collector):
         except CatalogError:
             gauges = []
         yield GaugeMetricFamily("feeds_catalog_up", "Whether the catalog can be read.", float(bool(gauges)))
-        help_text = "Whether the last publish runs failed."
+        help_text = "Whether the last publish run failed."
         yield GaugeMetricFamily("feeds_regeneration_failing", help_text, float("publish" in failures))
-        state = GaugeMetricFamily("feeds_failing", "Whether a task failed the last time.", labels=["task"])
-        since = GaugeMetricFamily("feeds_failing_since_timestamp_seconds", "Since when a task fails.", labels=["task"])
+        state = GaugeMetricFamily("feeds_failing", "Whether the last run of a task failed.", labels=["task"])
+        since = GaugeMetricFamily(
+            "feeds_failing_since_timestamp_seconds", "Unix time at which a task began to fail.", labels=["task"]
+        )
         for task in TASKS:
             state.add_metric([task], float(task in failures))
             if task in failures:
                 since.add_metric([task], failures[task].since.timestamp())
         yield from (state, since)
         yield from gauges
-        family = GaugeMetricFamily("feeds_subscribers", "Subscribers, today or yesterday.", labels=["feed"])
+        family = GaugeMetricFamily(
+            "feeds_subscribers", "Subscribers of today, or of yesterday if there were more.", labels=["feed"]
+        )
         for feed, count in self._top_feeds():
             family.add_metric([f"/{feed}/" if feed else "/"], count)
         yield family
@@ -140,9 +144,9 @@ class _CatalogCollector(Collector):
             age = (now - run.at).total_seconds()
             help_text = "Time since the last successful publish run."
             yield GaugeMetricFamily("feeds_regeneration_age_seconds", help_text, age)
-            help_text = "When the last successful publish run was."
+            help_text = "Unix time of the last successful publish run."
             yield GaugeMetricFamily("feeds_regeneration_success_timestamp_seconds", help_text, run.at.timestamp())
-            help_text = "How long the last successful publish run took."
+            help_text = "Duration of the last successful publish run."
             yield GaugeMetricFamily("feeds_regeneration_seconds", help_text, run.seconds)
         yield GaugeMetricFamily("feeds_refused_articles", "Rejected articles.", len(rejected))
         yield GaugeMetricFamily("feeds_scheduled_articles", "Articles with a date in the future.", len(scheduled))

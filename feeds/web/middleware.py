@@ -194,7 +194,7 @@ class DocumentMiddleware:
         newest = self._find(path, wait_policy, newest=True)
         if newest is cached and not is_newest and cached.is_older_than(since):
             raise CatalogError(
-                self._revision_watcher.unavailable_reason or "the catalog can't be asked for a later version"
+                self._revision_watcher.unavailable_reason or "can't check the catalog for a later version"
             )
         if newest is None:
             return None
@@ -271,7 +271,7 @@ class DocumentMiddleware:
         return self._recorded(request, document, 308, [*headers, ("Content-Length", "0")])
 
     def _too_many_requests(self, request: Request, document: str, seconds: int) -> Response:
-        text = "Too many requests without If-None-Match or If-Modified-Since. Store the ETag, and send it.\n"
+        text = "Too many requests without If-None-Match or If-Modified-Since. Store the ETag, and send it next time.\n"
         headers = [("Retry-After", str(seconds)), ("Cache-Control", "no-store"), CORS]
         return self._text(request, document, 429, text, headers)
 

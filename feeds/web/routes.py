@@ -101,8 +101,10 @@ def add_error_handlers(app: Flask, documents: Documents[CachedResponse], aliases
             return unavailable(catalog_error)
         if is_removed:
             cache_control = f"public, max-age={documents.site.max_age}"
-            return _plain("This was removed. / lists the articles and feeds.\n", 410, cache_control)
-        response = _plain(f"{error.name}. / lists the articles and feeds.\n", error.code or 500)
+            return _plain(
+                "This page or feed was removed. The page / lists the articles and feeds.\n", 410, cache_control
+            )
+        response = _plain(f"{error.name}. The page / lists the articles and feeds.\n", error.code or 500)
         response.headers.extend((name, value) for name, value in error.get_headers() if name == "Allow")
         return response
 

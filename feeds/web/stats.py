@@ -48,7 +48,7 @@ class StatsPage:
         if token is None:
             return self._unauthorized("Log in with stats.token as the password, and any user name.")
         if not hmac.compare_digest(token, self._token):
-            return self._unauthorized("The password is not stats.token.")
+            return self._unauthorized("The password is wrong: use the value of stats.token.")
         page = self._page.get()
         if page is None:
             response = _plain("The page is being rendered; try again in a few seconds.", 503)

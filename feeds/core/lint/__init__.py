@@ -140,14 +140,16 @@ class Lint:
                 config_file,
                 1,
                 "feed-too-large",
-                f"/{path}: {size >> 10} KiB of texts, at most {max_size >> 10} fit (feeds.max_size): "
-                "its oldest entries have summaries only",
+                f"/{path}: {size >> 10} KiB of texts exceed the limit of {max_size >> 10} KiB (feeds.max_size), "
+                "so the oldest entries have only summaries",
             )
             for path, size in feeds.items()
             if 0 < max_size < size
         ]
         problems += (
-            Problem(config_file, 1, "alias-to-nothing", f"feeds.aliases: {alias} leads to {document}, which is no feed")
+            Problem(
+                config_file, 1, "alias-to-nothing", f"feeds.aliases: {alias} leads to {document}, which is not a feed"
+            )
             for alias, document in aliases.items()
             if document.rpartition("/")[0].strip("/") not in feeds
         )
@@ -155,7 +157,7 @@ class Lint:
 
     def check_lost_ids(self, feed_file: str, lost_ids: Iterable[str]) -> list[Problem]:
         """Return a problem for each id of a saved feed that no article has."""
-        message = "is the id of no article: subscribers would see this entry again"
+        message = "is not the id of any article, so feed readers would show this entry again as new"
         return self.without_ignored(Problem(feed_file, 1, "lost-id", f"{id_} {message}") for id_ in lost_ids)
 
     def check_spellings(self) -> list[Problem]:
@@ -184,7 +186,7 @@ class Lint:
             yield _KeyFinding("title", "unlisted", "in no feed, because of its front matter")
         size = len(article.body.encode())
         if size > _MAX_TEXT_BYTES:
-            message = f"{size // 1024} KiB of text: feeds that contain it contain summaries instead of texts"
+            message = f"{size // 1024} KiB of text: feeds may have no space for full texts and show summaries instead"
             yield _KeyFinding("title", "huge-text", message)
 
     def _check_dates(self, article: Article) -> Iterator[_KeyFinding]:
@@ -194,10 +196,10 @@ class Lint:
         if live_from > self._now:
             yield _KeyFinding("date", "future-date", f"goes live at {live_from.isoformat(sep=' ')}")
         elif article.updated > self._now + timedelta(days=1):
-            message = f"the date of its update is in the future, {article.updated.date()}"
+            message = f"the date of the update is in the future: {article.updated.date()}"
             yield _KeyFinding("updated", "ambiguous-date", message)
         if article.updated < article.published - _MAX_DATE_DIFFERENCE:
-            message = f"updated {article.updated.date()}, before it was published"
+            message = f"the date of the update, {article.updated.date()}, is before the date of publication"
             yield _KeyFinding("updated", "ambiguous-date", message)
         if match := _DATE_IN_NAME.search(article.name):
             date = f"{match[1]}-{match[2]}-{match[3]}"
@@ -214,7 +216,7 @@ class Lint:
         first = self._paths_by_url.setdefault(url, article.path)
         page = syndication.page_path(article, self._site)
         if first != article.path and page is None:  # of two articles with pages, the run rejects the later one
-            yield _KeyFinding("slug", "duplicate-slug", f"has the address of {first}, {url}")
+            yield _KeyFinding("slug", "duplicate-slug", f"has the same address as {first}: {url}")
         is_on_site = self._site.pages and url.startswith(f"{self._site.url}/")
         if is_on_site and page is None and syndication.page_conflict(article, self._site) is None:
             yield _KeyFinding("slug", "no-page", f"{url} can't be the address of a page")
@@ -272,13 +274,13 @@ def _without_code(line: str) -> str:
 def _check_line(line: str) -> Iterator[tuple[str, str]]:
     """Yield (rule, message)."""
     if _MARKDOWN_IMAGE.search(line) or _HTML_IMAGE.search(line):
-        yield "image-without-alt", "an image without alternative text: ![what it shows](…)"
+        yield "image-without-alt", "an image without alternative text; write ![description](…)"
     if "{{" in line or "{%" in line:
         return
     for match in _LINK.finditer(line):
         url = match[1] or match[2]
         if not url_scheme(url) and url.startswith("../") and not resolve_target(url, ""):
-            yield "relative-link", f"{url[:80]!r} depends on the article's address; begin it with /"
+            yield "relative-link", f"{url[:80]!r} is relative to the article's address; begin it with /"
 
 
 def _check_links(line: str, links: Links, *, wikilinks: bool) -> Iterator[tuple[str, str]]:

@@ -216,9 +216,11 @@ def _check_templates(html: str, prose: str, lines: BodyLines) -> Iterator[Findin
     for url in _URL_ATTRIBUTE.findall(html) if "%7B" in html or "{" in html or "|" in html or "%7C" in html else ():
         source = unquote(unescape(url))
         if "{{" in source or "{%" in source:
-            yield Finding(lines.line_of(source), "template-code", f"{_quoted(source)} would be the address")
+            yield Finding(
+                lines.line_of(source), "template-code", f"{_quoted(source)} would be used unchanged as the address"
+            )
         elif _LINK_TEMPLATE.match(source) and resolve_target(source, "") is None:
-            message = f"{_quoted(source)} would be the address; only Pelican resolves it"
+            message = f"{_quoted(source)} would be used unchanged as the address; only Pelican resolves it"
             yield Finding(lines.line_of(source), "template-code", message)
 
 

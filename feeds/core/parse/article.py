@@ -33,7 +33,7 @@ _PAGE_LAYOUTS = frozenset(
 _LAYOUT_KEYS = frozenset({"layout", "type", "template"})
 _ARTICLE_KEYS = frozenset({"tags", "categories", "category", "draft", "keywords"})
 _NUMBER = re.compile(r"[\d\W_]*(?:\d[tT]\d[\d\W_]*[zZ]?)?")  # or a time, such as 20240501T101500Z
-_NO_DATE = "no date, so it is taken for a page and not published; give it a `date`, or name it in content.exclude"
+_NO_DATE = "no date, so it is treated as a page and not published; add a `date`, or list it in content.exclude"
 _CLEAN_ASCII = bytes(range(0x20, 0x7F)) + b"\n\t"  # which `clean` never changes
 _BOMS = {b"\xff\xfe": "UTF-16", b"\xfe\xff": "UTF-16"}
 _DATE_OF_UNDATED = datetime(1970, 1, 1, tzinfo=UTC)  # of a draft without a date
@@ -138,12 +138,12 @@ def _is_page(matter: frontmatter.FrontMatter, name: str, *, is_jekyll: bool) -> 
 def _explain_missing_date(matter: frontmatter.FrontMatter, body: str, name: str) -> str:
     """Return how to add the missing date, and which text the author may have meant as the date."""
     if _METADATA.match(body):
-        return "the lines at its beginning count as metadata only with a `Title:`, or between two lines ---"
+        return "the first lines are metadata only if they include `Title:`, or are between two lines ---"
     if date := _DATE_IN_NAME.match(name.rpartition("/")[2]):
-        return f"{date[0]} in its name is not a day"
+        return f"{date[0]} in the file name is not a valid date"
     close = _close_to_date(matter)
-    suggestion = f" (did you mean that by `{close[0]}`?)" if close else ""
-    return f"give it a `date`{suggestion}, or a file name like 2026-01-24-a-title.md"
+    suggestion = f" (is `{close[0]}` meant to be the date?)" if close else ""
+    return f"add a `date`{suggestion}, or use a file name like 2026-01-24-a-title.md"
 
 
 def _close_to_date(matter: frontmatter.FrontMatter) -> list[str]:
@@ -153,7 +153,7 @@ def _close_to_date(matter: frontmatter.FrontMatter) -> list[str]:
 
 def _decode(data: bytes) -> str:
     if len(data) > MAX_FILE_BYTES:
-        raise ArticleError(f"larger than {MAX_FILE_BYTES // 1024} KiB")
+        raise ArticleError(f"the file is larger than {MAX_FILE_BYTES // 1024} KiB")
     if coding := _BOMS.get(data[:2]):
         raise ArticleError(f"saved as {coding}; save it as UTF-8")
     if data.isascii() and not data.translate(None, _CLEAN_ASCII):  # most English texts: decoding takes microseconds
@@ -177,7 +177,7 @@ def _link(fields: FrontMatterFields) -> str | None:
     if link is None or (key.lower() == "permalink" and link in _PERMALINK_STYLES):
         return None
     if _TEMPLATE.search(link):
-        reason = f"{link[:60]!r} is a template; write the path out, or leave it to content.permalink"
+        reason = f"{link[:60]!r} is a template; write the full path, or remove the key to use content.permalink"
         raise fields.error(key, reason)
     is_web = url_scheme(link) in ("http", "https")
     if (

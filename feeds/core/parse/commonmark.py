@@ -154,7 +154,7 @@ class CommonMark:
             )
         except BaseException as error:
             if type(error).__name__ == "PanicException":  # a panic in Rust; its class can't be imported
-                raise ArticleError("the Markdown engine fails on it") from None
+                raise ArticleError("the Markdown engine failed") from None
             raise
 
 

@@ -32,8 +32,8 @@ _MAX_LENGTH_DIGITS = 15
 _WITHHOLDING = frozenset({"draft", "private", "public", "password", "visibility", "status", "elsewhere", "unsupported"})
 _LISTING = frozenset({"unlisted", "listed", "outputs", "visibility", "status"})
 _UNSUPPORTED = (
-    "withholds an article in other generators and has no effect here; write draft: true, "
-    "or unlisted: true to keep it out of feeds only"
+    "would prevent publication in other generators, but has no effect here; write draft: true, "
+    "or unlisted: true to exclude the article only from feeds"
 )
 _FEEDS = re.compile(r"rss|atom|feed", re.IGNORECASE)
 
@@ -227,7 +227,7 @@ class FrontMatterFields:
     def _warn_of_unknown_key(self, key: str, author_key: str) -> None:
         close = get_close_matches(author_key.lower(), self._profiles, 1)
         suggestion = f" (did you mean {close[0]!r}?)" if close else ""
-        self._warn(key, f"{values.quoted(author_key)} is not in authors.yml{suggestion}; the key stands for the name")
+        self._warn(key, f"{values.quoted(author_key)} is not in authors.yml{suggestion}; the key is used as the name")
 
     def _author(self, key: str, value: Any) -> Author | None:
         if isinstance(value, bool):
@@ -433,7 +433,7 @@ class FrontMatterFields:
 
     def _limit(self, key: str, names: tuple[T, ...]) -> tuple[T, ...]:
         if len(names) > _MAX_NAMES:
-            self._warn(key, f"{len(names)} names; those after the first {_MAX_NAMES} are ignored")
+            self._warn(key, f"{len(names)} names; only the first {_MAX_NAMES} are used")
         return names[:_MAX_NAMES]
 
 

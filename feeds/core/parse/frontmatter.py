@@ -51,7 +51,7 @@ def split_front_matter(text: str) -> ArticleText:
         return _metadata(text) or ArticleText(FrontMatter({}, _first_line), text)
     head, body = handler.split(trimmed)
     if len(head) > _MAX_LENGTH:
-        raise ArticleError(f"front matter larger than {_MAX_LENGTH // 1024} KiB")
+        raise ArticleError(f"the front matter is larger than {_MAX_LENGTH // 1024} KiB")
     above = text.count("\n", 0, len(text) - len(trimmed) + trimmed.index(head)) if head else 0
     try:
         matter = handler.load(head)
@@ -81,7 +81,7 @@ def _reject_wrong_delimiters(text: str, line: int) -> None:
     keys = _KEY.findall(text, opening.end(), closing.start() if closing else _MAX_LENGTH)
     if _KEY.match(text, opening.end()) and any(canonical_key(key) in FIELDS_BY_KEY for key in keys):
         delimiter = "+++" if mark[0] == "+" else "---"
-        raise ArticleError(f"front matter begins and ends with a line {delimiter}, not {mark[:10]}", line)
+        raise ArticleError(f"front matter must begin and end with a line {delimiter}, not {mark[:10]}", line)
 
 
 def _metadata(text: str) -> ArticleText | None:
@@ -129,7 +129,7 @@ class _Delimited(BaseHandler):
         assert opening is not None
         closing = (self.CLOSING or self.FM_BOUNDARY).search(text, opening.end())
         if closing is None:
-            raise ArticleError(f"front matter: not closed, there is no second {self.START_DELIMITER}")
+            raise ArticleError(f"front matter: not closed; add a second line {self.START_DELIMITER}")
         return text[opening.end() + 1 : closing.start()], text[closing.end() + 1 :]
 
 
@@ -193,7 +193,7 @@ class _Json(BaseHandler):
             _, end = _JSON.raw_decode(text[:_MAX_LENGTH])
         except json.JSONDecodeError as error:
             if len(text) > _MAX_LENGTH <= error.pos + 1:
-                raise ArticleError(f"front matter larger than {_MAX_LENGTH // 1024} KiB") from None
+                raise ArticleError(f"the front matter is larger than {_MAX_LENGTH // 1024} KiB") from None
             raise ArticleError(f"front matter: not JSON: {error.msg}", error.lineno) from None
         except ValueError as error:
             raise ArticleError(f"front matter: not JSON: {error}") from None
@@ -251,7 +251,7 @@ def _toml_hint(line: str, message: str) -> str:
     if message.startswith("Invalid value"):
         return 'a text needs straight quotes, as in title = "…"'
     if message.startswith("Expected newline"):
-        return "text follows the end of a value; put a text in one pair of quotes, and write a date like 2026-01-24"
+        return "text follows the end of a value; put the whole text in quotes, and write a date like 2026-01-24"
     return ""
 
 
@@ -262,7 +262,7 @@ def placeholder_reason(text: str) -> str:
         return ""
     return (
         f"{placeholder[0][:40]} is a placeholder of a template; write the value, "
-        "or name the folder of templates in content.exclude"
+        "or list the folder of templates in content.exclude"
     )
 
 
@@ -305,7 +305,7 @@ _YAML_KEY = re.compile(r"[\"']?\w[\w -]{0,60}[\"']?[ \t]*:(?:\s|$)")
 _KEY = re.compile(r"^(\w[\w-]{0,60})[ \t]*[:=]", re.MULTILINE)
 _NEARLY_DELIMITER = re.compile(r"(--|-{4,}|\+\+|\+{4,})[ \t]*\n\s*")
 _WIDE_COLON = re.compile(r"[ \t]*(\w[\w-]{0,60})[ \t]*：")
-_WIDE_COLON_REASON = "the colon after a key is a full-width one; write : and a space"
+_WIDE_COLON_REASON = "the colon after a key is a full-width colon; write : and a space"
 _RESERVED = re.compile(r"[ \t]*+(?:-|[^:#]{1,60}:)[ \t]+([@`%].*|\*[^*\s]+\*.*)")
 _NO_COLON = re.compile(r"\w(?:[^:]|:(?! ))*(?<!:)")
 _PLACEHOLDER = re.compile(r"\{\{[^{}\n]{0,80}\}\}|<%[^%\n]{0,80}%>")

@@ -62,7 +62,7 @@ _MAX_NAMES = 3  # in a message
 _MAX_NAME_LENGTH = 40  # characters
 _MESSAGES = {
     "statement": "import and export statements are left out: {}",
-    "component": "components are left out, but not the text in them: {}",
+    "component": "components are left out, but their text is kept: {}",
     "expression": "expressions are left out: {}",
 }
 

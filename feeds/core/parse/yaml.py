@@ -145,7 +145,7 @@ def _events(text: str) -> Iterator[Any]:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
-        hint = "; quote a text that holds a colon" if "mapping values" in (error.problem or "") else ""
+        hint = "; put text that contains a colon in quotes" if "mapping values" in (error.problem or "") else ""
         raise YamlError(f"not YAML: {error.problem or error.context}{hint}", line, column) from None
     except yaml.YAMLError as error:
         raise YamlError(f"not YAML: {str(error).splitlines()[0]}", 1) from None

@@ -1,4 +1,4 @@
-// What a page can do beyond its text: copy an address, filter many feeds, and reload a preview when its file was saved.
+// Adds buttons that copy addresses and a filter for long lists of feeds, and reloads a preview when its file is saved.
 "use strict";
 
 for (const code of document.querySelectorAll(".formats code")) {
@@ -13,7 +13,7 @@ for (const code of document.querySelectorAll(".formats code")) {
     try {
       await navigator.clipboard.writeText(code.textContent);
       label.textContent = "Copied";
-    } catch {  // not allowed, as on a page without https: it is selected, for Ctrl-C
+    } catch {  // not allowed, for example without https: select the address, so that the user can press Ctrl-C
       getSelection().selectAllChildren(code);
       label.textContent = "Selected";
     }
@@ -23,7 +23,7 @@ for (const code of document.querySelectorAll(".formats code")) {
   code.closest("li").append(button);
 }
 
-const said = document.createElement("p");  // what a screen reader is told
+const said = document.createElement("p");  // read out by screen readers
 said.className = "skip";
 said.setAttribute("role", "status");
 document.body.append(said);
@@ -55,7 +55,7 @@ if (names.length > 20) {
     none.hidden = found > 0;
   });
   const none = document.createElement("span");
-  none.textContent = "No feed has that in its name.";
+  none.textContent = "No name of a feed contains this text.";
   none.hidden = true;
   box.append(label, input, none);
   feeds.querySelector("h2").after(box);
@@ -69,7 +69,7 @@ if (preview) {
       if (answer.ok && (await answer.text()) !== preview.dataset.preview) {
         location.reload();
       }
-    } catch {  // the server is away: it may come back
+    } catch {  // the server is not running: try again later
     }
   }, 1000);
 }

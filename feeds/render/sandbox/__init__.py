@@ -27,7 +27,7 @@ _RENDER_TIMEOUT_S = 20.0  # wall time after which the child is killed
 _EXIT_TIMEOUT_S = 0.2
 _ENVIRONMENT = ("LD_LIBRARY_PATH", "PYTHONHOME", "PYTHONPATH")  # the variables that an interpreter may need to start
 TOO_LONG = "takes too long to render"
-TOO_SLOW = f"{TOO_LONG}; split it, or simplify its Markdown"
+TOO_SLOW = f"{TOO_LONG}; split the article, or simplify its Markdown"
 
 
 class CpuBudget:
