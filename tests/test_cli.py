@@ -2,13 +2,19 @@
 
 import gc
 import json
+import os
 import re
 import socket
+import subprocess
+import sys
 from contextlib import closing
 
+import click
 import pytest
 from conftest import Site, run
 
+from feeds import cli
+from feeds.cli import main
 from feeds.core.text import escape_unprintable
 
 
@@ -321,6 +327,52 @@ def test_help_and_version(site):
         assert done.returncode == 0
         assert "Usage" in done.stdout
     assert "feeds, version" in site.run("--version").stdout
+
+
+def test_the_list_of_commands_has_their_summaries():
+    """The list of commands, which imports none of them, shows the summary of each."""
+    context = click.Context(main)
+    for name, source in cli._COMMANDS.items():
+        found = main.get_command(context, name)
+        assert found.name == name
+        assert found.get_short_help_str(limit=200) == source.summary
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["--version"]])
+def test_help_imports_nothing_that_it_does_not_use(arguments):
+    """`feeds --help` and `feeds --version` import click and the command line, but none of the other packages."""
+    code = "import sys, feeds.cli\ntry: feeds.cli.main()\nfinally: print(*sys.modules, sep='\\n', file=sys.stderr)"
+    done = subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=True)
+    modules = done.stderr.splitlines()
+    assert {name for name in modules if name.startswith("feeds")} == {"feeds", "feeds.cli"}
+    assert not {"sqlalchemy", "pydantic", "yaml", "flask"} & set(modules)
+
+
+@pytest.mark.parametrize(
+    ("word", "advice"),
+    [
+        ("buidl", "No such command 'buidl'. Did you mean 'build'?"),
+        ("Check", "No such command 'Check'. Did you mean 'check'?"),
+        ("xyz", "No such command 'xyz'. Commands: build, check, init, list, stats, serve, status."),
+        ("\x1b[1m", r"No such command '\x1b[1m'. Commands: "),
+    ],
+)
+def test_a_misspelt_command(site, word, advice):
+    """A word that is no command is a usage error, which suggests a similar command or lists all."""
+    done = site.run(word)
+    assert done.returncode == 2
+    assert advice in done.stderr
+
+
+def test_commands_are_completed():
+    """The shell completes the names of commands."""
+    for words, completed in [("feeds s", ["stats", "serve", "status"]), ("feeds --v", ["--version"])]:
+        variables = {"_FEEDS_COMPLETE": "bash_complete", "COMP_WORDS": words, "COMP_CWORD": "1"}
+        program = "import feeds.cli; feeds.cli.main(prog_name='feeds')"
+        done = subprocess.run(
+            [sys.executable, "-c", program], env=os.environ | variables, capture_output=True, text=True, check=False
+        )
+        assert done.stdout.split() == [f"plain,{word}" for word in completed]
 
 
 def test_unreadable_articles_are_tried_again(site):

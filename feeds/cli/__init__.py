@@ -3,19 +3,36 @@
 import gc
 import importlib
 import sys
+from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
 from feeds import __version__
 
-_COMMANDS = {  # name: (module, attribute)
-    "build": ("feeds.cli.build", "build"),
-    "check": ("feeds.cli.check", "check"),
-    "init": ("feeds.cli.init", "init"),
-    "list": ("feeds.cli.list", "list_feeds"),
-    "stats": ("feeds.cli.stats", "stats"),
-    "serve": ("feeds.cli.serve", "serve"),
-    "status": ("feeds.cli.status", "status"),
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+
+
+class _CommandSource(NamedTuple):
+    """Where a command is defined, and its summary, so that the list of commands imports none of them."""
+
+    module: str
+    attribute: str
+    summary: str
+
+
+_COMMANDS = {
+    "build": _CommandSource("feeds.cli.build", "build", "Publish once and write the feeds as static files."),
+    "check": _CommandSource("feeds.cli.check", "check", "List problems of the configuration and the articles."),
+    "init": _CommandSource("feeds.cli.init", "init", "Create a config.yaml and a first article."),
+    "list": _CommandSource(
+        "feeds.cli.list", "list_feeds", "List the feeds: path, entries, subscribers, last change, name."
+    ),
+    "stats": _CommandSource(
+        "feeds.cli.stats", "stats", "Show the subscribers by feed and feed reader, and their polls."
+    ),
+    "serve": _CommandSource("feeds.cli.serve", "serve", "Publish changes of the content folder, and serve the feeds."),
+    "status": _CommandSource("feeds.cli.status", "status", "Show the result of the last successful run."),
 }
 
 
@@ -26,11 +43,39 @@ class _LazyGroup(click.Group):
         """Return the names of all commands."""
         return [*_COMMANDS]  # `list` is a module of this package
 
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002  # click's interface
+        """Write the names and summaries of the commands."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, source.summary) for name, source in _COMMANDS.items()])
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> "list[CompletionItem]":
+        """Return the commands and options that begin like a word."""
+        from click.shell_completion import CompletionItem
+
+        commands = [
+            CompletionItem(name, help=source.summary)
+            for name, source in _COMMANDS.items()
+            if name.startswith(incomplete)
+        ]
+        return commands + click.Command.shell_complete(self, ctx, incomplete)
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Return a command by the first argument. Suggest a similar one if there is none."""
+        if args and args[0] not in _COMMANDS and not args[0].startswith("-"):
+            from difflib import get_close_matches
+
+            similar = get_close_matches(args[0], _COMMANDS, n=1)
+            advice = f"Did you mean {similar[0]!r}?" if similar else f"Commands: {', '.join(_COMMANDS)}."
+            raise click.UsageError(f"No such command {args[0]!r}. {advice}", ctx)
+        return super().resolve_command(ctx, args)
+
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002  # click's interface
         """Return the command with a name, None if there is none."""
         if cmd_name not in _COMMANDS:
             return None
-        module, attribute = _COMMANDS[cmd_name]
+        module, attribute, _ = _COMMANDS[cmd_name]
         if module not in sys.modules:
             gc.disable()  # modules stay in memory: collecting garbage during imports would take a tenth of their time
             importlib.import_module(module)
