@@ -366,8 +366,12 @@ def test_a_misspelt_command(site, word, advice):
 
 def test_commands_are_completed():
     """The shell completes the names of commands."""
-    for words, completed in [("feeds s", ["stats", "serve", "status"]), ("feeds --v", ["--version"])]:
-        variables = {"_FEEDS_COMPLETE": "bash_complete", "COMP_WORDS": words, "COMP_CWORD": "1"}
+    for words, completed in [
+        ("feeds s", ["stats", "serve", "status"]),
+        ("feeds --v", ["--version"]),
+        ("feeds xyz b", ["build"]),
+    ]:
+        variables = {"_FEEDS_COMPLETE": "bash_complete", "COMP_WORDS": words, "COMP_CWORD": str(words.count(" "))}
         program = "import feeds.cli; feeds.cli.main(prog_name='feeds')"
         done = subprocess.run(
             [sys.executable, "-c", program], env=os.environ | variables, capture_output=True, text=True, check=False

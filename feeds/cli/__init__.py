@@ -59,22 +59,16 @@ class _LazyGroup(click.Group):
         ]
         return commands + click.Command.shell_complete(self, ctx, incomplete)
 
-    def resolve_command(
-        self, ctx: click.Context, args: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Return a command by the first argument. Suggest a similar one if there is none."""
-        if args and args[0] not in _COMMANDS and not args[0].startswith("-"):
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Return the command with a name. If there is none, raise `click.UsageError` that suggests a similar one."""
+        if cmd_name not in _COMMANDS:
+            if ctx.resilient_parsing or cmd_name.startswith("-"):  # for completion; an unknown option
+                return None
             from difflib import get_close_matches
 
-            similar = get_close_matches(args[0], _COMMANDS, n=1)
+            similar = get_close_matches(cmd_name, _COMMANDS, n=1)
             advice = f"Did you mean {similar[0]!r}?" if similar else f"Commands: {', '.join(_COMMANDS)}."
-            raise click.UsageError(f"No such command {args[0]!r}. {advice}", ctx)
-        return super().resolve_command(ctx, args)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002  # click's interface
-        """Return the command with a name, None if there is none."""
-        if cmd_name not in _COMMANDS:
-            return None
+            raise click.UsageError(f"No such command {cmd_name!r}. {advice}", ctx)
         module, attribute, _ = _COMMANDS[cmd_name]
         if module not in sys.modules:
             gc.disable()  # modules stay in memory: collecting garbage during imports would take a tenth of their time
