@@ -3,11 +3,13 @@
 import gc
 import json
 import os
+import pty
 import re
 import socket
 import subprocess
 import sys
-from contextlib import closing
+from contextlib import closing, suppress
+from datetime import UTC, datetime
 
 import click
 import pytest
@@ -16,6 +18,7 @@ from conftest import Site, run
 from feeds import cli
 from feeds.cli import main
 from feeds.core.text import escape_unprintable
+from feeds.stats.counter import Poll, PollCounter
 
 
 @pytest.fixture(scope="module")
@@ -164,7 +167,85 @@ def test_list(site):
         ("/category/x/", "category", "X", 1),
     ]
     assert set(listed[0]) == {"path", "kind", "name", "entries", "changed", "subscribers"}
-    assert site.run("list").stdout.count("\n") == 3
+    assert site.run("list").stdout.splitlines() == [
+        "PATH             ENTRIES  SUBSCRIBERS  LAST CHANGE (UTC)    NAME",
+        f"/                      1            0  {listed[0]['changed'][:19].replace('T', ' ')}  Test",
+        f"/author/%C3%A5/        1            0  {listed[1]['changed'][:19].replace('T', ' ')}  Å",
+        f"/category/x/           1            0  {listed[2]['changed'][:19].replace('T', ' ')}  X",
+    ]
+
+
+def test_list_selects_and_sorts(site):
+    """`list` shows feeds of one kind, with a number of entries, in the order that is asked for."""
+    assert "There are no feeds yet" in site.run("list").stderr
+    for number, tags in enumerate([["b", "c"], ["b", "a"], ["b"]]):
+        site.article(f"{number}.md", title=str(number), tags=tags, category="K", date=f"2026-05-0{number + 1}")
+    site.run("build")
+
+    def paths(*arguments):
+        return [feed["path"] for feed in json.loads(site.run("list", "--json", *arguments).stdout)]
+
+    assert paths("tag") == ["/tag/a/", "/tag/b/", "/tag/c/"]
+    assert paths("site") == ["/"]
+    assert paths("author") == []
+    assert paths("--min", "2") == ["/", "/category/k/", "/tag/b/"]
+    assert paths("tag", "--sort", "entries") == ["/tag/b/", "/tag/a/", "/tag/c/"]
+    assert paths("tag", "--sort", "name", "--min", "1") == ["/tag/a/", "/tag/b/", "/tag/c/"]
+    site.article("3.md", title="3", tags=["c"], date="2026-05-04")
+    site.run("build")
+    assert paths("tag", "--sort", "changed")[0] == "/tag/c/"
+    count_polls(site, "tag/a", 2)
+    assert paths("tag", "--sort", "subscribers")[0] == "/tag/a/"
+    none = site.run("list", "author")
+    assert (none.returncode, none.stdout, none.stderr) == (0, "", "No feed matches; there are 5.\n")
+    for wrong in (["tags"], ["--min", "-1"], ["--sort", "size"]):
+        assert site.run("list", *wrong).returncode == 2
+
+
+def count_polls(site, feed, number):
+    """Count polls of a feed by clients of their own."""
+    counter = PollCounter(site.catalog)
+    agent = "NetNewsWire (RSS Reader; https://netnewswire.com/)"
+    for client in range(number):
+        poll = Poll(f"/{feed}/rss.xml", agent, f"192.0.2.{client}", 200, False, 0, 0)
+        counter.add(f"{datetime.now(UTC):%Y-%m-%d}", poll)
+    counter.write()
+
+
+def test_a_long_list_is_paged_on_a_terminal(site):
+    """On a terminal, a list that doesn't fit is passed to the pager; elsewhere it is printed."""
+    for number in range(30):
+        site.article(f"{number}.md", title=str(number), tags=[f"t{number}"], date="2026-05-01")
+    site.run("build")
+    command = [sys.executable, "-m", "feeds", "list"]
+    printed = subprocess.run(command, cwd=site.root, capture_output=True, text=True, check=True).stdout
+    assert printed.count("\n") == 32
+    controller, terminal = pty.openpty()
+    pager = f"{sys.executable} -c \"import sys; print('paged', len(sys.stdin.readlines()))\""
+    environment = os.environ | {"PAGER": pager, "TERM": "xterm", "LINES": "20", "COLUMNS": "80"}
+    process = subprocess.Popen(command, cwd=site.root, stdin=terminal, stdout=terminal, env=environment)
+    os.close(terminal)
+    shown = b""
+    with suppress(OSError):  # EIO: the process has ended
+        while part := os.read(controller, 4096):
+            shown += part
+    os.close(controller)
+    assert process.wait(60) == 0
+    assert b"paged 32" in shown
+
+
+def test_check_suggests_min_entries(site):
+    """If a site has twenty feeds or more and most have one entry, `check -v` suggests feeds.min_entries."""
+    for number in range(18):
+        site.article(f"{number}.md", title=str(number), tags=[f"t{number}"], date="2026-05-01")
+    assert "small-feeds" not in site.run("check", "-v").stdout
+    site.article("19.md", title="19", tags=["t19"], category="k", date="2026-05-01")
+    done = site.run("check", "-v")
+    assert "20 of 21 feeds have one entry; feeds.min_entries: 2 omits them" in done.stdout
+    assert site.run("check", "--strict", "-v").returncode == 0
+    assert "small-feeds" not in site.run("check", "-v", "--ignore", "small-feeds").stdout
+    site.configure(feeds={"min_entries": 2})
+    assert "small-feeds" not in site.run("check", "-v").stdout
 
 
 def test_status(site):

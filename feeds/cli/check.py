@@ -34,7 +34,7 @@ from feeds.content.related_files import RelatedFiles
 from feeds.core import syndication
 from feeds.core.errors import ArticleError, ConfigError, FeedsError, GuardStopped, UsageError
 from feeds.core.lint import RULES, Lint, Problem
-from feeds.core.model import Article, Site
+from feeds.core.model import Article, FeedState, Site
 from feeds.core.parse import article as articles
 from feeds.core.parse.links import Links, find_targets
 from feeds.core.text import escape_unprintable
@@ -43,6 +43,7 @@ from feeds.export.site_pages import unexported_aliases
 from feeds.publish.outcome import Outcome
 from feeds.render.renderer import markdown_renderer
 
+_MANY_FEEDS = 20
 _CONFIG_MISTAKE = re.compile(r"(.*?):(\d+):\d+: (.*)", re.DOTALL)
 
 
@@ -217,10 +218,22 @@ def _configuration_problems(settings: Config, catalog: Catalog, file: Path) -> I
 def _feed_problems(settings: Config, catalog: Catalog, lint: Lint, file: Path) -> list[Problem]:
     site = settings.site_model
     with catalog.read_transaction() as reader:
-        paths = [state.path for state in reader.feeds() if syndication.exists(state, site)]
-        sizes = {path: sum(len(record.article.body.encode()) for record in reader.newest_entries(path, site.limit))
-                 if site.max_size else 0 for path in paths}  # fmt: skip
-    return lint.check_feeds(str(file), sizes, settings.feeds.aliases)
+        states = [state for state in reader.feeds() if syndication.exists(state, site)]
+        sizes = {state.path: sum(len(record.article.body.encode())
+                                 for record in reader.newest_entries(state.path, site.limit))
+                 if site.max_size else 0 for state in states}  # fmt: skip
+    problems = list(lint.without_ignored(_small_feeds(states, file)))
+    return problems + lint.check_feeds(str(file), sizes, settings.feeds.aliases)
+
+
+def _small_feeds(states: list[FeedState], file: Path) -> Iterator[Problem]:
+    """Yield a problem if a site has many feeds, and most of them have one entry."""
+    small = sum(state.entries == 1 for state in states)
+    if len(states) >= _MANY_FEEDS and small > len(states) / 2:
+        message = (
+            f"{small} of {len(states)} feeds have one entry; feeds.min_entries: 2 omits them, feeds list shows them"
+        )
+        yield Problem(str(file), 1, "small-feeds", message)
 
 
 class _IdComparison(NamedTuple):

@@ -32,6 +32,7 @@ RULES = {
     "near-duplicate-tags": Rule("warning", "a category, tag or author with several spellings"),
     "feed-too-large": Rule("warning", "a feed larger than feeds.max_size"),
     "too-many-feeds": Rule("warning", "more categories, tags or authors than a site may have feeds"),
+    "small-feeds": Rule("notice", "most feeds have one entry, which feeds.min_entries would omit"),
     "alias-to-nothing": Rule("warning", "an alias of a feed that does not exist"),
     "lost-id": Rule("warning", "an id of the feed given with --against that no article has"),
     "doubtful-id": Rule("warning", "an id that is not an absolute IRI, or that belongs to another article"),
