@@ -14,7 +14,7 @@ CODINGS = ("br", "zstd", "gzip")  # smallest first
 _BROTLI_LEVEL, _ZSTD_LEVEL, _GZIP_LEVEL = 5, 9, 6
 _STORAGE_LEVEL = 1  # a third of the size for a few microseconds; stored texts are rarely read
 _MAX_TEXT_BYTES = 1 << 26
-_LOCAL = threading.local()  # a compressor must not be used by two threads at once
+_LOCAL = threading.local()  # none of these objects must be used by two threads at once
 
 
 def encode(body: bytes, coding: str) -> bytes:
@@ -37,6 +37,8 @@ def compress_text(text: str) -> bytes:
 def decompress_text(data: bytes) -> str:
     """Return the text that `compress_text` compressed. Raise `ValueError` if the data is invalid."""
     try:
-        return zstandard.ZstdDecompressor().decompress(data, max_output_size=_MAX_TEXT_BYTES).decode()
+        if not hasattr(_LOCAL, "decompressor"):
+            _LOCAL.decompressor = zstandard.ZstdDecompressor()
+        return bytes(_LOCAL.decompressor.decompress(data, max_output_size=_MAX_TEXT_BYTES)).decode()
     except zstandard.ZstdError as error:
         raise ValueError(str(error)) from error

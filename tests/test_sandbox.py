@@ -9,6 +9,7 @@ import struct
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 
 import fuzzing
@@ -320,3 +321,27 @@ def test_a_budget_is_whole_until_an_article_takes_more_than_its_part():
     assert (budget.seconds, budget.is_untouched) == (4.25, False)
     budget.spend(100)
     assert (budget.seconds, budget.is_untouched) == (0.25, False)
+
+
+def compute(seconds):
+    """Use the processor for some time of this thread."""
+    until = time.thread_time() + seconds
+    while time.thread_time() < until:
+        pass
+
+
+def test_a_budget_measures_cpu_time():
+    """An article is charged with its CPU time beyond its own part, also if it fails, but never for waiting."""
+    budget = CpuBudget(0.02, 5)
+    with budget.measure():
+        threading.Event().wait(0.1)
+    assert budget.seconds > 4.95  # less than the CPU time of a wait
+    with pytest.raises(ValueError, match="no"), budget.measure():
+        compute(0.3)
+        raise ValueError("no")
+    assert 4.5 < budget.seconds <= 4.74
+    before = budget.seconds
+    for _ in range(100):
+        with budget.measure():
+            pass
+    assert budget.seconds == before

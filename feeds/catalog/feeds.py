@@ -17,6 +17,7 @@ from feeds.core.errors import CatalogError
 from feeds.core.model import FeedState
 
 _FEED = sa.select(t.feeds).where(t.feeds.c.path == sa.bindparam("feed", type_=sa.Text))  # built once, executed per feed
+_BY_PATH = sa.select(t.feeds).where(t.feeds.c.path.in_(sa.bindparam("paths", type_=sa.Text, expanding=True)))
 _FEED_COLUMNS = tuple(field.name for field in fields(FeedState))
 
 
@@ -39,8 +40,8 @@ class FeedStateReader(StateReader):
 
     def feeds_by_path(self, paths: Sequence[str]) -> list[FeedState]:
         """Return the feeds at these paths, in their order; paths without a feed are left out."""
-        statements = (sa.select(t.feeds).where(t.feeds.c.path.in_(chunk)) for chunk in t.chunks(list(paths)))
-        states = {row.path: _feed_state(row) for chosen in statements for row in self._connection.execute(chosen)}
+        chunks = (self._connection.execute(_BY_PATH, {"paths": chunk}) for chunk in t.chunks(list(paths)))
+        states = {row.path: _feed_state(row) for rows in chunks for row in rows}
         return [states[path] for path in paths if path in states]
 
     def changed_since(self, revision: int) -> dict[str, FeedState]:

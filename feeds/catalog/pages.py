@@ -52,6 +52,14 @@ _IS_INDEX = sa.or_(t.articles.c.page.like("%/index"), t.articles.c.page.like("%/
 _IS_PENDING = sa.and_(t.articles.c.pending > 0, t.articles.c.page.isnot(None))
 
 
+def _first_at_page(*, live: bool) -> sa.Select[Any]:
+    at_page = RECORDS.where(t.articles.c.page == sa.bindparam("page", type_=sa.Text), is_live_or_has_file(live=live))
+    return at_page.order_by(t.articles.c.published, t.articles.c.id.nulls_first()).limit(1)
+
+
+_AT_PAGE = {live: _first_at_page(live=live) for live in (True, False)}  # built once, executed per page
+
+
 class PageReader(ReadAccess):
     """Queries on the pages of articles."""
 
@@ -60,9 +68,7 @@ class PageReader(ReadAccess):
 
         Only live articles count or, if `live` is false, all articles whose files exist.
         """
-        chosen = RECORDS.where(t.articles.c.page == path, is_live_or_has_file(live=live))
-        first = chosen.order_by(t.articles.c.published, t.articles.c.id.nulls_first()).limit(1)
-        row = self._connection.execute(first).one_or_none()
+        row = self._connection.execute(_AT_PAGE[live], {"page": path}).one_or_none()
         return entry_record(row) if row else None
 
     def paths_by_page(self, pages: Sequence[str], *, live: bool) -> dict[str, str]:

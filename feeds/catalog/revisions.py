@@ -15,6 +15,7 @@ from feeds.catalog.access import WriteAccess
 from feeds.catalog.encoding import from_microseconds, to_microseconds
 from feeds.catalog.state import CatalogState, StateReader
 
+_COMMITTED = sa.select(t.revisions.c.at).where(t.revisions.c.number == sa.bindparam("number", type_=sa.BigInteger))
 _FIRST_COMMIT = sa.select(t.revisions.c.at).order_by(t.revisions.c.number).limit(1)
 
 
@@ -50,7 +51,7 @@ class RevisionReader(StateReader):
 
     def committed_at(self, revision: int) -> datetime:
         """Return when a revision was committed. No two revisions share a second."""
-        at = self._connection.execute(sa.select(t.revisions.c.at).where(t.revisions.c.number == revision)).scalar()
+        at = self._connection.execute(_COMMITTED, {"number": revision}).scalar()
         return from_microseconds(at or 0)
 
     def first_committed_at(self) -> datetime:

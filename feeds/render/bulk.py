@@ -51,7 +51,9 @@ class BulkRenderer:
         self._site = site
         self._versions = DocumentVersions(catalog, every=False)
         self._renderer = DocumentRenderer(site, max_bytes)
-        self.page_queries = PageQueries(catalog.read_transaction, site, self._renderer, InlineExecutor())
+        self.page_queries = PageQueries(
+            catalog.read_transaction, site, self._renderer, InlineExecutor(), is_unchanging=True
+        )
 
     def list_documents(self, *, has_archives: Callable[[FeedState], bool]) -> Iterator[ListedDocument]:
         """Yield all documents, those of one feed together; archives only of feeds for which `has_archives` is true."""

@@ -14,6 +14,7 @@ from feeds.render.document_path import DocumentPath
 from feeds.render.queue import InlineExecutor, Priority, RenderQueue
 from feeds.render.renderer import DocumentRenderer
 
+_MAX_CACHED_FEEDS = 10_000
 _MAX_DEPTH = 6  # folders below an article's own folder, with the file's name
 
 
@@ -66,6 +67,8 @@ class PageQueries:
         site: Site,
         renderer: DocumentRenderer,
         executor: RenderQueue | InlineExecutor,
+        *,
+        is_unchanging: bool = False,
     ) -> None:
         """Prepare queries.
 
@@ -74,11 +77,14 @@ class PageQueries:
             site: the site.
             renderer: renders entries.
             executor: runs the renderer.
+            is_unchanging: whether the catalog doesn't change meanwhile, so that the feeds of articles can be cached.
         """
         self._reading = reading
         self._site = site
         self._renderer = renderer
         self._executor = executor
+        self._is_unchanging = is_unchanging
+        self._states: dict[str, FeedState | None] = {}  # by path; None if there is no such feed
 
     def is_removed(self, path: str) -> bool:
         """Return whether a document or a page at a path was published once and no longer is."""
@@ -175,4 +181,9 @@ class PageQueries:
 
     def _feeds_of(self, catalog: CatalogReader, article: Article) -> list[FeedState]:
         feed_paths = [feed.path for feed in syndication.feeds_of(article, self._site)]
-        return [state for state in catalog.feeds_by_path(feed_paths) if syndication.exists(state, self._site)]
+        states = self._states if self._is_unchanging and len(self._states) < _MAX_CACHED_FEEDS else {}
+        if missing := [path for path in feed_paths if path not in states]:
+            found = {state.path: state for state in catalog.feeds_by_path(missing)}
+            states.update({path: found.get(path) for path in missing})
+        feeds = [states[path] for path in feed_paths]
+        return [state for state in feeds if state and syndication.exists(state, self._site)]

@@ -3,8 +3,8 @@
 import hashlib
 import logging
 import sys
-import time
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import NamedTuple
@@ -211,11 +211,8 @@ class DocumentRenderer:
             return self._markdown.render(article.body, article.summary, url, prefix, article.title, links, budget)
         if budget and len(article.body) * _MAX_CPU_S_PER_CHAR > budget.seconds:
             raise ArticleError(f"{TOO_LONG} together with the other articles of its feed; split the article")
-        started = time.thread_time()
-        content = self._markdown.render(article.body, article.summary, url, prefix, article.title, links)
-        if budget:
-            budget.spend(time.thread_time() - started)
-        return content
+        with budget.measure() if budget else nullcontext():
+            return self._markdown.render(article.body, article.summary, url, prefix, article.title, links)
 
 
 def _key(record: EntryRecord) -> tuple[str, str, str]:
