@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 if TYPE_CHECKING:
     from concurrent.futures import Future, ProcessPoolExecutor
 
-_MEASURED_CALLS = 16
+_MEASURED_CALLS = 4
 
 S = TypeVar("S")
 T = TypeVar("T")
@@ -96,39 +96,24 @@ def map_in_threads(max_threads: int, call: Callable[[S], T], items: Iterable[S])
         yield from threads.map(call, items)
 
 
-class WaitingCalls:
-    """Makes calls from several threads if they mostly wait, for example for a disk; else from the current thread.
+def map_while_waiting(max_threads: int, call: Callable[[S], T], items: Iterable[S]) -> Iterator[T]:
+    """Yield the results of a call for each item, in order, from several threads only if the calls mostly wait.
 
-    Threads that compute in turn would take longer than one thread, because each waits for the interpreter's lock.
+    The current thread makes the first calls. If it mostly computes meanwhile, it makes the others too: threads that
+    compute in turn take longer than one thread, because each waits for the interpreter's lock.
     """
-
-    def __init__(self, max_threads: int) -> None:
-        self._max_threads = max_threads
-        self._measured = 0  # calls
-        self._waited_s = self._computed_s = 0.0  # the time that these calls have waited and computed
-
-    @property
-    def threads(self) -> int:
-        """The number of threads that make the next calls."""
-        mostly_wait = self._measured >= _MEASURED_CALLS and self._waited_s > self._computed_s
-        return self._max_threads if mostly_wait else 1
-
-    def map(self, call: Callable[[S], T], items: Iterable[S]) -> Iterator[T]:
-        """Yield the results of a call for each item, in order, as `map_in_threads` does."""
-        rest = iter(items)
-        if self._max_threads > 1:
-            for item in islice(rest, max(0, _MEASURED_CALLS - self._measured)):
-                yield self._measure(call, item)
-        yield from map_in_threads(self.threads, call, rest)
-
-    def _measure(self, call: Callable[[S], T], item: S) -> T:
-        wall, cpu = time.monotonic(), time.thread_time()
-        result = call(item)
-        wall, cpu = time.monotonic() - wall, time.thread_time() - cpu
-        self._measured += 1
-        self._waited_s += wall - cpu
-        self._computed_s += cpu
-        return result
+    rest = iter(items)
+    if max_threads > 1:
+        computed, waited = 0.0, 0.0
+        for item in islice(rest, _MEASURED_CALLS):
+            wall, cpu = time.monotonic(), time.thread_time()
+            result = call(item)
+            cpu = time.thread_time() - cpu
+            waited += time.monotonic() - wall - cpu
+            computed += cpu
+            yield result
+        max_threads = max_threads if waited > computed else 1
+    yield from map_in_threads(max_threads, call, rest)
 
 
 def _initialize(initializer: Callable[..., object], arguments: tuple[Any, ...]) -> None:

@@ -111,6 +111,23 @@ def test_nothing_is_written_through_a_link(tmp_path):
     assert (not (root / "atom.xml").is_symlink(), (root / "atom.xml").read_text()) == (True, "ours")
 
 
+@pytest.mark.parametrize("is_linked", [False, True])
+def test_a_folder_is_moved_during_an_export(tmp_path, is_linked):
+    """If another program moves a folder of the export away, nothing more is written there, even if a link leads there."""
+    target = FolderTarget(tmp_path / "public")
+    target.begin_export(["/x/a", "/x/b"], [])
+    target.write("/x/a", b"a", "1")
+    (tmp_path / "public/x").rename(tmp_path / "moved")
+    if is_linked:
+        (tmp_path / "public/x").symlink_to(tmp_path / "moved")
+        with pytest.raises(FeedsError, match="symbolic link"):
+            target.write("/x/b", b"b", "1")
+    else:
+        target.write("/x/b", b"b", "1")
+        assert (tmp_path / "public/x/b").read_bytes() == b"b"
+    assert [file.name for file in (tmp_path / "moved").iterdir()] == ["a"]
+
+
 def test_a_forged_manifest_removes_nothing_behind_a_link(tmp_path):
     """Whatever a manifest lists, a run removes nothing behind a symbolic link, not even unfinished files."""
     outside, root = tmp_path / "outside", tmp_path / "tree"

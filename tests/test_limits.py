@@ -20,7 +20,7 @@ from feeds.render.queue import Priority, RenderQueue
 from feeds.web import concurrency, file_transfers, rsgi
 from feeds.web.concurrency import PoolFull, PoolLimits, ThreadPools
 from feeds.web.file_transfers import FileTransfers
-from feeds.web.request import RsgiRequest, WsgiRequest, has_one_host
+from feeds.web.request import PROXY_HEADERS, RsgiRequest, WsgiRequest, has_one_host
 
 SECRET = "a-secret-of-the-owner"
 MANY = 40  # clients; more than any thread pool has threads
@@ -150,7 +150,10 @@ def test_header_names_with_underscores_are_dropped():
     request = RsgiRequest(scope)
     assert request.header("accept") == "a,b"
     assert not request.is_forwarded
-    assert RsgiRequest(rsgi_scope("GET", "/", [("host", "x"), ("x-real-ip", "192.0.2.1")])).is_forwarded
+    for name in PROXY_HEADERS:
+        scope = rsgi_scope("GET", "/", [("host", "x"), (name, "192.0.2.1")])
+        assert RsgiRequest(scope).is_forwarded
+        assert WsgiRequest(rsgi.wsgi_environ(scope)).is_forwarded
 
 
 @pytest.mark.parametrize("path", ["/", "/a%20b", "/%E3%82%AB", "/カ", "/%ff", "/a%2fb", "/a%", "/%zz"])

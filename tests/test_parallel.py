@@ -1,10 +1,13 @@
 """Parallel calls that wait for something."""
 
 import threading
+import time
+from types import SimpleNamespace
 
 import pytest
 
-from feeds.parallel import WaitingCalls, map_in_threads
+from feeds import parallel
+from feeds.parallel import map_in_threads, map_while_waiting
 
 
 def test_results_come_in_order():
@@ -47,28 +50,29 @@ def test_nothing_is_begun_after_an_error(at_once):
 
 
 def test_calls_that_wait_are_made_by_several_threads():
-    """After the first calls, which measure, calls that wait overlap; results come in order."""
-    calls, together = WaitingCalls(2), threading.Barrier(2)
+    """After the first calls, which are measured, calls that wait overlap; results come in order."""
+    together = threading.Barrier(2)
 
     def call(number):
-        if number < 16:
+        if number < 4:
             threading.Event().wait(0.01)
         else:
             together.wait(30)  # until another call waits at the same time
         return number
 
-    assert calls.threads == 1
-    assert list(calls.map(call, range(10))) == list(range(10))
-    assert list(calls.map(call, range(10, 30))) == list(range(10, 30))
-    assert calls.threads == 2
+    assert list(map_while_waiting(2, call, range(30))) == list(range(30))
 
 
-def test_calls_that_compute_are_made_by_one_thread():
-    """Calls that never wait are made by the current thread, and so is every call if there is only one thread."""
-    calls, made = WaitingCalls(4), set()
-    calls._measured, calls._computed_s, calls._waited_s = 16, 0.2, 0.1
-    assert list(calls.map(lambda _: made.add(threading.get_ident()), range(50))) == [None] * 50
+def test_calls_that_compute_are_made_by_one_thread(monkeypatch):
+    """Calls that compute are made by the current thread, and so is every call if there is only one thread."""
+    made = set()
+
+    def call(number):
+        made.add(threading.get_ident())
+        return number
+
+    # the clocks say that no time was waited
+    monkeypatch.setattr(parallel, "time", SimpleNamespace(monotonic=lambda: 0.0, thread_time=time.thread_time))
+    assert list(map_while_waiting(4, call, range(50))) == list(range(50))
+    assert list(map_while_waiting(1, call, range(50))) == list(range(50))
     assert made == {threading.get_ident()}
-    calls = WaitingCalls(1)
-    calls._measured, calls._computed_s, calls._waited_s = 16, 0.1, 0.2
-    assert calls.threads == 1

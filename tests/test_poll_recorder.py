@@ -1,6 +1,7 @@
 """The counts of a worker's polls are exact, whichever threads and processes record them, and bounded in memory."""
 
 import os
+import signal
 import threading
 from types import SimpleNamespace
 
@@ -70,11 +71,41 @@ def test_memory_is_bounded(recorder, monkeypatch):
 
 
 def test_a_fork_counts(recorder):
-    """A process that is forked while a thread holds the lock counts its own polls."""
-    with recorder.recorder._lock:
-        child = os.fork()
-        if child == 0:
-            recorder.recorder._start_thread()
-            recorder.recorder.record(request(), POLL)
-            os._exit(len(recorder.recorder._requests))
-    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 1
+    """A process that is forked while a thread holds the locks counts its own polls, and not its parent's again."""
+    recorder.recorder.start()
+    try:
+        recorder.recorder.record(request(address="192.0.2.9"), POLL)
+        with recorder.recorder._lock, recorder.recorder._classifying:
+            child = os.fork()
+            if child == 0:
+                signal.alarm(60)
+                recorder.recorder.record(request(), POLL)
+                os._exit(len(recorder.recorder._requests))
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 1
+    finally:
+        recorder.recorder.stop()
+
+
+def test_flush_waits_for_a_thread_that_classifies(recorder):
+    """When a process ends while its thread classifies polls, their counts are written too."""
+    started, go = threading.Event(), threading.Event()
+
+    def on_polls(_kind, count):
+        recorder.polls.append(count)
+        started.set()
+        go.wait(30)
+
+    recorder.recorder._on_polls = on_polls
+    for number in range(3):
+        recorder.recorder.record(request(address=f"192.0.2.{number}"), POLL)
+    thread = threading.Thread(target=recorder.recorder._classify)
+    thread.start()
+    started.wait(30)
+    flush = threading.Thread(target=recorder.recorder.flush)
+    flush.start()
+    flush.join(0.1)
+    assert flush.is_alive()
+    go.set()
+    flush.join(30)
+    thread.join(30)
+    assert recorder.polls == [1, 1, 1]

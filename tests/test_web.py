@@ -182,7 +182,7 @@ def test_the_folder_goes_and_comes_back(live):
     assert "new" in live.titles()
     well = said("recovered: the last run succeeded")
     site.content.mkdir()
-    live.wait_for(lambda: said(r"of ([\d,]+) entries \1 would vanish") == 1)
+    live.wait_for(lambda: said(r"of ([\d,]+) entries, \1 would vanish") == 1)
     assert "new" in live.titles()
     (away / "new.md").unlink()
     shutil.copytree(away, site.content, dirs_exist_ok=True)

@@ -39,6 +39,7 @@ class ExportTarget(ABC):
     """The folder or object store that an export writes to."""
 
     at_once = 1  # files that may be written concurrently
+    is_slow = False  # whether a file takes longer to write than to render, on any machine
 
     def __init__(self, name: str) -> None:
         """Read the manifest. `name` is the target's name in messages."""

@@ -9,7 +9,6 @@ import contextlib
 import os
 import secrets
 import stat
-import threading
 from collections.abc import Iterable, Iterator, Sequence
 from errno import EISDIR, ELOOP, ENOENT, ENOTDIR
 from pathlib import Path
@@ -189,17 +188,19 @@ class FolderTarget(ExportTarget):
     def _open_folder_of(self, path: str, *, create: bool = False) -> Iterator[tuple[int, str]]:
         """Open the folder of a file; yield its descriptor and the file's name.
 
-        The folder stays open, because the next file is often in the same one.
-
         Raise `OSError` if it can't be opened, which is `NotADirectoryError` if a folder of the path is a symbolic link.
         """
         self._file(path)
         *folders, name = [part for part in path.split("/") if part and part != "."]
-        key = (self._root, *folders)
-        folder: _OpenFolder | None = getattr(_LAST, "folder", None)
-        if folder is None or folder.key != key or not folder.exists():
-            folder = _LAST.folder = _OpenFolder(key, _open_folders(self._root, folders, create=create))
-        yield folder.handle, name
+        handle = os.open(self._root, _FOLDER_FLAGS)
+        try:
+            for folder in folders:
+                inner = _open_folder(handle, folder, create=create)
+                os.close(handle)
+                handle = inner
+            yield handle, name
+        finally:
+            os.close(handle)
 
     @contextlib.contextmanager
     def _open(self, path: str) -> Iterator[BinaryIO]:
@@ -260,37 +261,6 @@ class FolderTarget(ExportTarget):
         except OSError as error:
             reason = f"{error.strerror or error}; the existing file is unchanged"
             raise FeedsError(f"{self._root}{path}: can't be written: {reason}") from error
-
-
-class _OpenFolder:
-    """A folder that stays open until another one is opened in its thread, or the thread ends."""
-
-    def __init__(self, key: tuple[object, ...], handle: int) -> None:
-        """`key`: the path of the folder."""
-        self.key = key
-        self.handle = handle
-
-    def exists(self) -> bool:
-        """Return whether the folder was not removed since it was opened."""
-        return os.fstat(self.handle).st_nlink > 0
-
-    def __del__(self) -> None:
-        os.close(self.handle)
-
-
-_LAST = threading.local()  # `folder`: the folder that this thread has opened last
-
-
-def _open_folders(root: Path, folders: Sequence[str], *, create: bool) -> int:
-    """Open the folder at a path below `root`, without following symbolic links below it. Return its descriptor."""
-    handle = os.open(root, _FOLDER_FLAGS)
-    for folder in folders:
-        try:
-            inner = _open_folder(handle, folder, create=create)
-        finally:
-            os.close(handle)
-        handle = inner
-    return handle
 
 
 def _write_all(handle: int, data: bytes) -> None:

@@ -46,7 +46,7 @@ class RevisionWatcher:
         self._catalog = catalog
         self._cache = cache
         self._max_age = max_age
-        self._next_check_at = 0.0
+        self.next_check_at = 0.0  # by the monotonic clock
         self._checking = threading.Lock()
         self._last_change_counter: Hashable | None = None  # before the last check that has read the catalog
         self._last_read_at = 0.0  # when that was, by the monotonic clock
@@ -113,7 +113,7 @@ class RevisionWatcher:
 
         With `WaitPolicy.MEMORY` return if the last check is less than half a second old, else raise `WouldBlock`.
         """
-        if time.monotonic() < self._next_check_at:
+        if time.monotonic() < self.next_check_at:
             return
         if wait_policy < WaitPolicy.CATALOG:
             if self._cache.revision and (self._checking.locked() or self._wake_checker()):
@@ -122,7 +122,7 @@ class RevisionWatcher:
         if not self._checking.acquire(blocking=self._cache.revision == 0):
             return
         try:
-            if time.monotonic() >= self._next_check_at:
+            if time.monotonic() >= self.next_check_at:
                 self._check()
         finally:
             self._checking.release()
@@ -225,7 +225,7 @@ class RevisionWatcher:
             self._check_failure = str(error)
         finally:
             self._check_started_at = float("inf")
-            self._next_check_at = time.monotonic() + (_LISTENER_TIMEOUT_S if self._is_listening else _POLL_INTERVAL_S)
+            self.next_check_at = time.monotonic() + (_LISTENER_TIMEOUT_S if self._is_listening else _POLL_INTERVAL_S)
 
     def _is_up_to_date(self, change_counter: Hashable | None) -> bool:
         """Return whether a check would find nothing, judging by the catalog's counter of changes."""

@@ -4,7 +4,7 @@ import time
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from feeds.render import Documents, WaitPolicy
+from feeds.render import DocumentPath, Documents, WaitPolicy
 from feeds.web.cached_response import CachedResponse, ResponseInfo, choose_coding
 from feeds.web.request import Request
 from feeds.web.response import Response
@@ -59,7 +59,8 @@ class NotModifiedFinder:
         path, etags, accept_encoding = request.path, request.if_none_match, request.accept_encoding
         generation = self._documents.generation  # read first: a document that is found may be of a later one
         cached = self._documents.get_current(path, wait_policy)
-        if cached is None and (alias := self._aliases.get(path)):
+        # whether there is a document at the path of an alias that looks like a document's is not known here
+        if cached is None and (alias := self._aliases.get(path)) and DocumentPath.parse(path) is None:
             cached = self._documents.get_current(alias, wait_policy)
         if cached is None:
             return None
@@ -72,6 +73,9 @@ class NotModifiedFinder:
         if etags == encoded.etag and len(accept_encoding) <= _MAX_ACCEPT_ENCODING_CHARS:
             if len(self._repeated) >= _MAX_REPEATED:
                 self._repeated.clear()
-            valid_until = time.monotonic() + min(_MAX_AGE_S, encoded.valid_until - now)
+            valid_until = min(
+                time.monotonic() + min(_MAX_AGE_S, encoded.valid_until - now),
+                self._documents.revision_watcher.next_check_at,
+            )
             self._repeated[path, etags, accept_encoding] = _Repeated(not_modified, generation, valid_until)
         return not_modified

@@ -50,6 +50,7 @@ class PollRecorder:
         self._counter = PollCounter(catalog)
         self._requests: dict[_Request, list[int]] = {}  # the number of equal requests, in a list of one
         self._lock = threading.Lock()  # of the numbers
+        self._classifying = threading.Lock()
         self._rolled_up = ""  # the day before which all days are rolled up
         self._last_error = ""
         self._stopping = threading.Event()
@@ -62,7 +63,8 @@ class PollRecorder:
         atexit.register(self.flush)
 
     def _start_thread(self) -> None:
-        self._lock = threading.Lock()  # in a fork, the old one may be held by a thread that doesn't exist there
+        # in a fork, the old locks may be held by threads that don't exist there, and the numbers are the parent's
+        self._lock, self._classifying, self._requests = threading.Lock(), threading.Lock(), {}
         self._thread = threading.Thread(target=self._run, name="polls", daemon=True)
         self._thread.start()
 
@@ -79,15 +81,16 @@ class PollRecorder:
 
         Equal requests are counted here: objects that a thread counts later are no longer in the processor's caches.
         """
-        key = (request.header("user-agent") or "", self._clients.raw_address(request), response)
+        agent, address = request.header("user-agent") or "", self._clients.raw_address(request)
+        if len(agent) > _MAX_AGENT_CHARS or len(address) > MAX_ADDRESS_CHARS:
+            agent, address = agent[:_MAX_AGENT_CHARS], address[-MAX_ADDRESS_CHARS:]
+        key = (agent, address, response)
         with self._lock:
             count = self._requests.get(key)
             if count is not None:
                 count[0] += 1
             elif len(self._requests) < _MAX_DISTINCT:
-                agent, address, _ = key
-                key = (agent[:_MAX_AGENT_CHARS], address[-MAX_ADDRESS_CHARS:], response)
-                self._requests.setdefault(key, [0])[0] += 1
+                self._requests[key] = [1]
 
     def _run(self) -> None:
         written_at = time.monotonic()
@@ -113,23 +116,25 @@ class PollRecorder:
             _LOG.warning("the last polls were not counted: %s", error)
 
     def _classify(self) -> None:
-        with self._lock:
-            requests, self._requests = self._requests, {}
-        day = f"{datetime.now(UTC):%Y-%m-%d}"
-        for (agent, address, response), (count,) in requests.items():
-            client = self._clients.network(address) or ""
-            poll = Poll(
-                response.path,
-                agent,
-                client,
-                response.status,
-                response.is_conditional,
-                response.size,
-                response.saved,
-            )
-            kind = self._counter.add(day, poll, count)
-            if kind:
-                self._on_polls(kind, count)
+        """Classify the requests until now; return when no other thread is still classifying either."""
+        with self._classifying:
+            with self._lock:
+                requests, self._requests = self._requests, {}
+            day = f"{datetime.now(UTC):%Y-%m-%d}"
+            for (agent, address, response), (count,) in requests.items():
+                client = self._clients.network(address) or ""
+                poll = Poll(
+                    response.path,
+                    agent,
+                    client,
+                    response.status,
+                    response.is_conditional,
+                    response.size,
+                    response.saved,
+                )
+                kind = self._counter.add(day, poll, count)
+                if kind:
+                    self._on_polls(kind, count)
 
     def _write(self) -> None:
         self._classify()
