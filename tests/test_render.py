@@ -128,7 +128,7 @@ def test_missing_documents_never_reach_the_render_queue(site, documents, monkeyp
     monkeypatch.undo()
     site.article("b.md", title="B", tags=["none"])
     site.publish(site.now + timedelta(hours=1))
-    documents.revision_watcher._next_check_at = 0.0
+    documents.revision_watcher.next_check_at = 0.0
     assert documents.get("/tag/none/rss.xml") is not None
 
 
