@@ -39,7 +39,9 @@ RULES = {
     "mistake": Rule("error", "an invalid config.yaml"),
     "guard": Rule("error", "the republish guard would stop the run"),
     "unusable-value": Rule("warning", "a value of front matter that is invalid, and ignored"),
-    "withholding-key": Rule("warning", "an unknown value that withholds an article, or a key that withholds it in other programs"),
+    "withholding-key": Rule(
+        "warning", "an unknown value that withholds an article, or a key that withholds it in other programs"
+    ),
     "mdx": Rule("warning", "statements, components or expressions of MDX, which are removed"),
     "undated-page": Rule("notice", "a page without a date, such as about.md, which is not published"),
     "unlisted": Rule("notice", "an article that is in no feed because of its front matter"),
