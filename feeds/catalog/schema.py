@@ -262,7 +262,7 @@ _COLUMN_RENAMES = (
     "CREATE INDEX articles_rejected ON articles (path) WHERE rejection IS NOT NULL",
     "DROP INDEX feeds_by_history",
     "CREATE INDEX feeds_by_archive_revision ON feeds (archive_revision)",
-    "UPDATE meta SET key = 'recovered' WHERE key = 'mended'",  # the stored name until schema 11
+    "UPDATE meta SET key = 'recovered' WHERE key = 'mended'",  # the name that catalogs before schema 11 have stored
 )
 FORMER_TABLES = {"readings": "staged_files", "renditions": "document_versions"}  # until schema 12, and from 13
 _TABLE_RENAMES = tuple(f"ALTER TABLE {old} RENAME TO {new}" for old, new in FORMER_TABLES.items())
