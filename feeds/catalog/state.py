@@ -80,7 +80,8 @@ class CatalogState:
     Raise `CatalogError`, or `ValueError` for a row that another program wrote.
     """
 
-    CATALOG_ID, RECOVERED, LAST_RUN = "born", "recovered", "run"  # keys of rows that other queries read too
+    # keys of rows that other queries read too; the last two: `feeds.last_build`
+    CATALOG_ID, RECOVERED, LAST_RUN, LAST_BUILD = "born", "recovered", "run", "last build"
 
     catalog_id = _text(CATALOG_ID)  # a catalog that is created again has another
     schema_version = _number("schema")
@@ -88,6 +89,7 @@ class CatalogState:
     last_run = _Value[LastRun | None](
         LAST_RUN, lambda stored: LastRun.from_json(stored) if stored else None, lambda run: run.to_json() if run else ""
     )
+    last_build = _text(LAST_BUILD)  # the record of a build, which the next publish run deletes
     recovered_articles = _number(RECOVERED)  # live articles of a damaged catalog, until a run has decided about them
     lacks_hash_index = _flag("filling")  # in a new catalog, until its first run ends
     site_fingerprint = _text("fingerprint")  # of the settings with which articles were published

@@ -36,6 +36,15 @@ _COMMANDS = {
 }
 
 
+def import_without_collecting(module: str) -> None:
+    """Import a module and what it imports. Collect garbage rarely from then on."""
+    gc.disable()  # modules stay in memory: collecting garbage during imports would take a tenth of their time
+    importlib.import_module(module)
+    gc.freeze()  # only after the first import of a module: the garbage of an earlier command would never be collected
+    gc.enable()
+    gc.set_threshold(50_000, 20, 50)  # a run creates many objects and little garbage
+
+
 class _LazyGroup(click.Group):
     """A group of commands that imports a command's module when the command is needed."""
 
@@ -71,11 +80,7 @@ class _LazyGroup(click.Group):
             raise click.UsageError(f"No such command {cmd_name!r}. {advice}", ctx)
         module, attribute, _ = _COMMANDS[cmd_name]
         if module not in sys.modules:
-            gc.disable()  # modules stay in memory: collecting garbage during imports would take a tenth of their time
-            importlib.import_module(module)
-            gc.freeze()  # not for each command of a process: the garbage of the last one would never be collected
-            gc.enable()
-            gc.set_threshold(50_000, 20, 50)  # a run creates many objects and little garbage: collect rarely
+            import_without_collecting(module)
         command: click.Command = getattr(sys.modules[module], attribute)
         return command
 

@@ -1,41 +1,27 @@
-"""`feeds build`: one publish run and the export of static files, for cron and CI."""
+"""`feeds build`: one publish run and the export of static files, for cron and CI.
 
-from contextlib import suppress
+A build that would change nothing ends before it imports what a complete one needs.
+"""
+
+import os
+import sqlite3
+import sys
+import time
 from datetime import UTC, datetime
 from pathlib import Path
 
 import click
 
-from feeds import config, export
-from feeds.catalog import Catalog, Failures
-from feeds.cli.common import (
-    EXIT_INCOMPLETE,
-    BuildObserver,
-    CommandContext,
-    command,
-    create_publisher,
-    open_catalog,
-    outcome_summary,
-    print_message,
-    progress_bar,
-    rejected_line,
-    report_recovery,
-    warn_of_unused_keys,
-    warning_lines,
-)
-from feeds.config.values import export_path
-from feeds.content import Folder
-from feeds.core.errors import CatalogDamaged, UsageError
-from feeds.export import host_files
-from feeds.export.exporter import Exporter, ExportResult
-from feeds.export.purge_backlog import PurgeBacklog
-from feeds.parallel import cpu_count, preload
-from feeds.publish.load_pool import MAX_INLINE_FILES
-from feeds.publish.outcome import Outcome
-from feeds.stats.housekeeping import StatsHousekeeping
+from feeds import last_build
+from feeds.cli import import_without_collecting
+from feeds.cli.common import command_errors, load_context, shared_options
+from feeds.core.errors import FeedsError
+
+_COMPLETE_BUILD = "feeds.cli.build_site"
 
 
-@command
+@click.command
+@shared_options
 @click.option("--output", metavar="PATH", help="Write to this folder, or to s3://BUCKET/PREFIX [default: export.path].")
 @click.option(
     "--force",
@@ -53,65 +39,47 @@ from feeds.stats.housekeeping import StatsHousekeeping
     metavar="SECONDS",
     help="If another run is active, wait for its end up to this time.",
 )
-def build(context: CommandContext, output: str | None, force: bool, accept: bool, no_export: bool, wait: float) -> int:
+def build(
+    config_file: Path,
+    quiet: bool,
+    verbose: bool,
+    output: str | None,
+    force: bool,
+    accept: bool,
+    no_export: bool,
+    wait: float,
+) -> None:
     """Publish once and write the feeds as static files. Print nothing if there is no problem."""
-    settings = context.settings
-    target = _parse_target(output) if output else settings.export_target
+    with command_errors(quiet=quiet, verbose=verbose):
+        inputs = _read_inputs(config_file, output, no_export)
+        if inputs and not (force or accept or verbose) and _record_unchanged_run(inputs, config_file):
+            return
+        if _COMPLETE_BUILD not in sys.modules:
+            import_without_collecting(_COMPLETE_BUILD)
+        from feeds.cli.build_site import build_site
 
-    if context.verbose:
-        warn_of_unused_keys(settings)
-    catalog = open_catalog(settings)
-    failures = Failures(catalog)
-    publisher = create_publisher(settings, catalog)
-    folder = publisher.folder
-    StatsHousekeeping(catalog, settings.stats.keep).run()
-    with catalog.lock(wait):
-        _prepare_processes(catalog, folder)
-        now, purge_error = datetime.now(UTC), ""
-        exported = ExportResult([], [])
-
-        with failures.track("publish"), progress_bar("reading", folder, quiet=context.quiet) as progress:
-            outcome = publisher.run(now, read_all=force, accept=accept, observer=BuildObserver(progress))
-        if not no_export:
-            with failures.track("export"):
-                tree = export.open_target(target, host_files.ObjectHeaders(settings.site_model, settings.feeds.aliases))
-                backlog = PurgeBacklog(settings, catalog, failures)
-                with Exporter(settings, catalog, tree, backlog, force=force, on_warning=print_message) as exporter:
-                    if not accept:
-                        exporter.require_catalog_with_ids()
-                    try:
-                        exported = exporter.run()
-                    except CatalogDamaged as damage:  # damaged pages that only the export has read
-                        report_recovery(damage, catalog.recover())
-                        outcome = publisher.run(datetime.now(UTC), accept=accept)
-                        exported = exporter.run()
-            purge_error = backlog.purge([*exported.written, *exported.removed])
-            if purge_error:
-                print_message(purge_error)
-    _report(outcome, settings)
-    if context.verbose and not no_export:
-        files = f"{len(exported.written)} files written, {len(exported.removed)} removed"
-        print_message(f"{outcome_summary(outcome)}; {files}, in {outcome.seconds:.2f} s")
-    return EXIT_INCOMPLETE if purge_error or outcome.rejected else 0
+        context = load_context(config_file, quiet=quiet, verbose=verbose)
+        sys.exit(build_site(context, inputs, output=output, force=force, accept=accept, no_export=no_export, wait=wait))
 
 
-def _prepare_processes(catalog: Catalog, folder: Folder) -> None:
-    """Start to import what worker processes need, if there are enough new articles to use them."""
-    with suppress(CatalogDamaged), catalog.read_transaction() as reader:  # the run finds the damage too, and recovers
-        needed = MAX_INLINE_FILES + 1
-        if not reader.has_articles() and cpu_count() > 1 and folder.count(limit=needed) >= needed:
-            preload("feeds.publish.load")
-
-
-def _parse_target(output: str) -> Path | str:
+def _read_inputs(config_file: Path, output: str | None, no_export: bool) -> last_build.Inputs | None:
+    """Return the inputs of this build; None if a file can't be read, which the complete build reports."""
     try:
-        return export_path(output)
-    except ValueError as error:
-        raise UsageError(f"--output: {error}") from None
+        return last_build.Inputs.read(config_file, os.environ, output, no_export)
+    except OSError:
+        return None
 
 
-def _report(outcome: Outcome, settings: config.Config) -> None:
-    for rejected in outcome.rejected:
-        print_message(rejected_line(rejected, settings))
-    for line in warning_lines(outcome, settings):
-        print_message(line)
+def _record_unchanged_run(inputs: last_build.Inputs, config_file: Path) -> bool:
+    """Return whether nothing has changed since the last build, and record the run if so."""
+    now, began = datetime.now(UTC), time.monotonic()
+    try:
+        with last_build.open_records(config_file, os.environ) as records:
+            last = records and records.last_build()
+            if not records or not last or not last.is_current(inputs, now.timestamp()):
+                return False
+            records.record_run(now, time.monotonic() - began)
+            return True
+    except (OSError, ValueError, TypeError, KeyError, RuntimeError, sqlite3.Error, FeedsError):
+        # a broken configuration or catalog, which the complete build reports, or the record of another version
+        return False

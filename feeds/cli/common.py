@@ -14,20 +14,23 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from feeds import config, logs
+from feeds import logs
 from feeds.core.errors import CatalogDamaged, CatalogError, ConfigError, FeedsError
 from feeds.core.text import escape_unprintable, quote_path
 from feeds.publish.observer import PublishObserver
 
 if TYPE_CHECKING:
+    from feeds import config
     from feeds.catalog import Catalog, RejectedArticle
     from feeds.content import Folder
     from feeds.publish.outcome import Outcome
     from feeds.publish.publisher import Publisher
+
+F = TypeVar("F", bound=Callable[..., None])
 
 EXIT_INCOMPLETE = 1  # exit code: done, but some articles were rejected, or something else is left to do
 _MAX_NAMED_PAGES = 5
@@ -38,7 +41,7 @@ _LOG = logging.getLogger("feeds")
 class CommandContext:
     """The configuration and the options that all commands have."""
 
-    settings: config.Config
+    settings: "config.Config"
     config_file: Path
     quiet: bool
     verbose: bool
@@ -55,17 +58,21 @@ def command(function: Callable[..., int], on_config_error: Callable[..., object]
 
     @wraps(function)
     def run(config_file: Path, quiet: bool, verbose: bool, **options: Any) -> None:
-        _set_up_logging(quiet=quiet, verbose=verbose)
-        with report_errors():
+        with command_errors(quiet=quiet, verbose=verbose):
             try:
-                settings = config.load(config_file, os.environ)
+                context = load_context(config_file, quiet=quiet, verbose=verbose)
             except ConfigError as error:
                 if on_config_error:
                     on_config_error(error, **options)
                 raise
-            sys.exit(function(CommandContext(settings, config_file, quiet, verbose), **options))
+            sys.exit(function(context, **options))
 
-    shared_options = [
+    return click.command(function.__name__.partition("_")[0])(shared_options(run))
+
+
+def shared_options(function: F) -> F:
+    """Add the options that all commands with a configuration have."""
+    options = [
         click.option(
             "-c",
             "--config",
@@ -79,12 +86,19 @@ def command(function: Callable[..., int], on_config_error: Callable[..., object]
         click.option("-q", "--quiet", is_flag=True, help="Print errors only."),
         click.option("-v", "--verbose", is_flag=True, help="Print more."),
     ]
-    for option in reversed(shared_options):
-        run = option(run)
-    return click.command(function.__name__.partition("_")[0])(run)
+    for option in reversed(options):
+        function = option(function)
+    return function
 
 
-def create_publisher(settings: config.Config, catalog: "Catalog") -> "Publisher":
+def load_context(config_file: Path, *, quiet: bool, verbose: bool) -> CommandContext:
+    """Load the configuration. Raise `ConfigError`."""
+    from feeds import config  # it takes a tenth of a second, and an unchanged build does not need it
+
+    return CommandContext(config.load(config_file, os.environ), config_file, quiet, verbose)
+
+
+def create_publisher(settings: "config.Config", catalog: "Catalog") -> "Publisher":
     """Return the publisher of a configuration."""
     from feeds.content import Folder
     from feeds.publish.publisher import Publisher
@@ -93,7 +107,7 @@ def create_publisher(settings: config.Config, catalog: "Catalog") -> "Publisher"
     return Publisher(folder, catalog, settings.site_model, settings.feeds.guard)
 
 
-def open_catalog(settings: config.Config) -> "Catalog":
+def open_catalog(settings: "config.Config") -> "Catalog":
     """Open the catalog for a command that writes. Create it if there is none, and recover a damaged one."""
     from feeds.catalog import Catalog, Failures
 
@@ -110,7 +124,7 @@ def open_catalog(settings: config.Config) -> "Catalog":
     return catalog
 
 
-def open_catalog_to_read(settings: config.Config) -> "Catalog":
+def open_catalog_to_read(settings: "config.Config") -> "Catalog":
     """Open the catalog for a command that only reads. If there is none, return an empty one in memory."""
     from feeds.catalog import Catalog
 
@@ -154,18 +168,18 @@ def report_recovery(damage: CatalogDamaged, kept_as: Path | None) -> None:
     print_message(f"{damage}; {kept}a new one is created from the articles, with the same ids")
 
 
-def warn_of_unused_keys(settings: config.Config) -> None:
+def warn_of_unused_keys(settings: "config.Config") -> None:
     """Log a warning for each key of the configuration that has no effect in this version."""
     for note in settings.unsupported_keys:
         _LOG.warning("%s", note)
 
 
-def rejected_line(rejected: "RejectedArticle", settings: config.Config) -> str:
+def rejected_line(rejected: "RejectedArticle", settings: "config.Config") -> str:
     """Return the line that reports a rejected article: path, line number and reason."""
     return f"{settings.content.path}/{rejected.path}:{rejected.line}: {rejected.reason}"
 
 
-def warning_lines(outcome: "Outcome", settings: config.Config) -> list[str]:
+def warning_lines(outcome: "Outcome", settings: "config.Config") -> list[str]:
     """Return the lines that report a run's warnings; all pages without a date share one notice."""
     content = settings.content.path
     pages = [f"{content}/{warning.path}" for warning in outcome.warnings if warning.rule == "undated-page"]
@@ -196,7 +210,7 @@ def plural(count: int, noun: str) -> str:
     return f"{count} {noun}{'' if count == 1 else 's'}"
 
 
-def advice(settings: config.Config) -> list[str]:
+def advice(settings: "config.Config") -> list[str]:
     """Return what the owner should change before the first run; empty if there is nothing."""
     host = settings.site_model.authority
     if host == "localhost" or host.replace(".", "").isdecimal():
@@ -227,6 +241,14 @@ def _set_up_logging(*, quiet: bool, verbose: bool) -> None:
     level = logging.ERROR if quiet else logging.INFO if verbose else logging.WARNING
     logs.configure()
     _LOG.setLevel(level)
+
+
+@contextmanager
+def command_errors(*, quiet: bool, verbose: bool) -> Iterator[None]:
+    """Set up logging for a command, and report its errors; see `report_errors`."""
+    _set_up_logging(quiet=quiet, verbose=verbose)
+    with report_errors():
+        yield
 
 
 @contextmanager

@@ -165,6 +165,7 @@ class Publisher:
             guard.check()
             self._record_settings(catalog)
             catalog.state.must_read_again = False
+            catalog.state.last_build = ""
             rejected = tuple(catalog.rejected_articles())
             seconds = time.monotonic() - began
             catalog.state.last_run = LastRun(now, seconds, "refused" if rejected else "ok")
