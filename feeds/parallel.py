@@ -59,15 +59,28 @@ def is_preloaded() -> bool:
     return _is_preloaded
 
 
-def process_pool(initializer: Callable[..., object], *arguments: Any) -> "ProcessPoolExecutor":
+def can_fork() -> bool:
+    """Return whether a process can be forked from this one: on Linux, if this process has one thread.
+
+    A fork has no copies of other threads, so locks that they hold stay locked. The system libraries of macOS may have
+    threads at any time.
+    """
+    try:
+        return len(os.listdir("/proc/self/task")) == 1  # noqa: PTH208  # also threads that Python does not know
+    except OSError:
+        return False
+
+
+def process_pool(initializer: Callable[..., object], *arguments: Any, fork: bool = False) -> "ProcessPoolExecutor":
     """Return a pool of `cpu_count` processes, each of which calls an initializer first.
 
-    No process is forked from this one, which may have threads.
+    If `fork` is true, they are forked from this process, in milliseconds and with all that it has imported; see
+    `can_fork`. Otherwise, they import what they need.
     """
     import multiprocessing  # not needed by most runs
     from concurrent.futures import ProcessPoolExecutor
 
-    context = multiprocessing.get_context("forkserver" if _is_preloaded else "spawn")
+    context = multiprocessing.get_context("fork" if fork else "forkserver" if _is_preloaded else "spawn")
     return ProcessPoolExecutor(cpu_count(), context, initializer=_initialize, initargs=(initializer, arguments))
 
 

@@ -1,8 +1,10 @@
 """Inject faults into commands: strace kills a process at a system call, or makes calls fail."""
 
+import os
 import re
 import shutil
 import subprocess
+import time
 from contextlib import contextmanager
 
 from copies import Copies
@@ -128,9 +130,12 @@ class EditedSite:
         assert {path for path in self.new if self.old.get(path) != self.new[path]} >= {"tag/new/rss.xml", "rss.xml"}
 
     def _write(self, number, text, tag):
-        (self._template / "content" / f"{number}.md").write_text(
+        file = self._template / "content" / f"{number}.md"
+        file.write_text(
             f"---\ntitle: T{number}\ndate: 2026-05-{number:02d}\ncategory: c{number % 2}\ntags: [{tag}]\n---\n\n{text}\n"
         )
+        # only builds of files that did not change just now are recorded, and each build is to do the same calls
+        os.utime(file, (time.time() - 3600, time.time() - 3600))
 
     def copy(self, folder):
         """Copy the edited site to a folder; return the folder."""

@@ -7,6 +7,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 import time
 import urllib.error
 import urllib.request
@@ -548,6 +549,9 @@ def test_what_many_processes_write_is_what_one_writes(site, monkeypatch):
         with pytest.raises(SystemExit) as ended:
             build.main(["-c", "config.yaml", "--output", path])
         assert ended.value.code == 0
+        return files_in(path)
+
+    def files_in(path):
         root = site.root / path
         return {str(file.relative_to(root)): file.read_bytes() for file in root.rglob("*.*") if file.name[0] != "."}
 
@@ -555,3 +559,14 @@ def test_what_many_processes_write_is_what_one_writes(site, monkeypatch):
     shutil.rmtree(site.root / ".feeds")
     monkeypatch.setattr(writers, "_MAX_FILES_WITHOUT_POOL", 0)
     assert built("many") == alone
+    shutil.rmtree(site.root / ".feeds")
+    code = (
+        "from feeds.cli import main\nfrom feeds.export import writers\nprocess_pool = writers.process_pool\n"
+        "def traced(*arguments, **options):\n    print(options)\n    return process_pool(*arguments, **options)\n"
+        "writers.process_pool, writers._MAX_FILES_WITHOUT_FORK = traced, 0\nmain(['build', '--output', 'forked'])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=site.root, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    if sys.platform == "linux":
+        assert done.stdout.strip() == "{'fork': True}"
+    assert files_in("forked") == alone

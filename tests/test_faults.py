@@ -290,12 +290,16 @@ def test_what_was_read_before_a_kill_is_not_read_again(edited_site, tmp_path):
     assert sum('.md"' in call for call in edited_site.trace_build(place, "openat", constants=batches)) == 5
 
 
-@pytest.mark.parametrize("prepared", ["", "preload('feeds.publish.load')\n"], ids=["new", "copied"])
-def test_a_killed_process_leaves_no_children(tmp_path, prepared):
+@pytest.mark.parametrize(
+    "prepared, options",
+    [("", ""), ("preload('feeds.publish.load')\n", ""), ("", ", fork=True")],
+    ids=["new", "copied", "forked"],
+)
+def test_a_killed_process_leaves_no_children(tmp_path, prepared, options):
     """The processes of a pool end when the process that started them is killed."""
     code = (
         f"import os, signal\nfrom feeds.parallel import preload, process_pool\n{prepared}"
-        "processes = process_pool(int)\nwork = [processes.submit(bytes, 1_000_000) for _ in range(9)]\nwork[0].result()\n"
+        f"processes = process_pool(int{options})\nwork = [processes.submit(bytes, 1_000_000) for _ in range(9)]\nwork[0].result()\n"
         "print(*processes._processes, file=open('pids', 'w'), flush=True)\nos.kill(os.getpid(), signal.SIGKILL)"
     )
     with tempfile.TemporaryDirectory() as temporary:  # in which one that is killed leaves its socket

@@ -300,6 +300,10 @@ class Catalog:
         """
         return self._database.change_counter()
 
+    def wait_for_threads(self) -> None:
+        """Wait until the catalog uses no thread of its own, before this process is forked."""
+        self._database.wait_for_threads()
+
     def close(self) -> None:
         """Close all connections."""
         self._database.close()

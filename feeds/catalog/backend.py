@@ -175,6 +175,9 @@ class Database(Protocol):
     def copy_to(self, memory: sa.Engine) -> None:
         """Copy everything into an empty SQLite database in memory."""
 
+    def wait_for_threads(self) -> None:
+        """Wait until the database uses no thread of its own."""
+
     def close(self) -> None:
         """Close all connections."""
 

@@ -299,6 +299,9 @@ class Postgres:
                 for batch in rows.mappings().partitions():
                     target.execute(table.insert(), [dict(row) for row in batch])
 
+    def wait_for_threads(self) -> None:
+        """Do nothing: there are none."""
+
     def close(self) -> None:
         """Close all connections."""
         self.engine.dispose()

@@ -36,10 +36,10 @@ from feeds.catalog.backend import (
     unusable_error,
 )
 from feeds.catalog.change_counter import ChangeCounter, FileIdentity, file_identity
-from feeds.catalog.encoding import pack_text
 from feeds.catalog.failures import RECORD_BYTES
 from feeds.catalog.leader_lock import FileLeaderLock, NullLeaderLock, open_private, try_lock
 from feeds.catalog.schema import SQLITE_MIGRATIONS, STATS_METADATA, daily_counts, imports
+from feeds.catalog.sqlite_engine import PRAGMAS, create_engine
 from feeds.core.errors import CatalogDamaged, CatalogError
 
 if TYPE_CHECKING:
@@ -162,6 +162,7 @@ class Sqlite:
                 with contextlib.closing(self._stats.engine.raw_connection()) as raw:
                     cursor = cast("Any", raw.cursor())
                     cursor.execute(f"PRAGMA busy_timeout={SHORT_TIMEOUT_S * 1000:.0f}")
+                    raw.info.pop(PRAGMAS, None)
                     cursor.execute("VACUUM")
                     return not cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
         except CatalogError as error:
@@ -188,6 +189,8 @@ class Sqlite:
 
     def finish_migration(self, schema: int | None) -> None:
         """Truncate the write-ahead log, which still has the pages of dropped tables."""
+        if self._file and schema is not None:
+            self.engine.dispose()  # a migration may have changed pragmas of its connection
         if self._file and schema in _STATS_IN_CATALOG:
             with _translated(self.name), contextlib.closing(self.engine.raw_connection()) as raw:
                 raw.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)")
@@ -337,10 +340,14 @@ class Sqlite:
             from_, to = source.driver_connection, target.driver_connection
             cast("sqlite3.Connection", from_).backup(cast("sqlite3.Connection", to))
 
-    def close(self) -> None:
-        """Close all connections, after the thread that copies the write-ahead log has ended."""
+    def wait_for_threads(self) -> None:
+        """Wait for the thread that copies the write-ahead log."""
         if self._checkpointing:
             self._checkpointing.join()
+
+    def close(self) -> None:
+        """Close all connections, after the thread that copies the write-ahead log has ended."""
+        self.wait_for_threads()
         for file in (self._catalog, self._stats):
             file.engine.dispose()
         self._changes.close()
@@ -391,7 +398,7 @@ class _File:
 
     def __init__(self, path: Path | None, read_cache_kib: int = _READ_CACHE_KIB) -> None:
         self.name = str(path)
-        self.engine = _engine(path, read_cache_kib)
+        self.engine = create_engine(path, read_cache_kib)
         self._path = path
         self._inode: FileIdentity | None = None
         self.created = False  # of a database in memory: whether it has its tables
@@ -467,34 +474,3 @@ def _translated(name: str) -> Iterator[None]:
         if getattr(cause, "sqlite_errorcode", 0) & 0xFF in _DAMAGE_CODES:
             raise CatalogDamaged(f"{name}: the catalog is damaged: {cause}") from error
         raise unusable_error(name, cause) from error
-
-
-def _engine(file: Path | None, read_cache_kib: int) -> sa.Engine:
-    if file is None:
-        engine = sa.create_engine("sqlite://", poolclass=sa.StaticPool, connect_args={"check_same_thread": False})
-    else:
-        engine = sa.create_engine(
-            sa.URL.create("sqlite", database=str(file)), connect_args={"timeout": WRITE_TIMEOUT_S}
-        )
-
-    def begin(connection: sa.Connection) -> None:
-        options = connection.get_execution_options()
-        is_writing = "log_pages" in options
-        connection.exec_driver_sql(f"PRAGMA cache_size=-{options.get('cache_kib', read_cache_kib)}")
-        connection.exec_driver_sql("PRAGMA secure_delete=OFF")
-        connection.exec_driver_sql(f"PRAGMA busy_timeout={options.get('timeout', WRITE_TIMEOUT_S) * 1000:.0f}")
-        if is_writing:
-            connection.exec_driver_sql(f"PRAGMA wal_autocheckpoint={options['log_pages']}")
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if is_writing else "BEGIN")
-
-    def connected(connection: Any, _record: Any) -> None:
-        connection.create_function("packed", 2, pack_text, deterministic=True)  # for a migration
-        connection.isolation_level = None  # `begin` opens transactions; pysqlite would open them late
-        connection.execute("PRAGMA foreign_keys=ON")
-        connection.execute("PRAGMA synchronous=NORMAL")
-        connection.execute("PRAGMA temp_store=MEMORY")
-        connection.execute("PRAGMA journal_size_limit=67108864")
-
-    sa.event.listen(engine, "connect", connected)
-    sa.event.listen(engine, "begin", begin)
-    return engine

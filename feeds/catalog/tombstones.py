@@ -31,6 +31,10 @@ class TombstoneReader(ReadAccess):
         latest = self._connection.execute(_TOMBSTONES, {"feed": feed, "limit": limit})
         return [Tombstone(row.id, from_microseconds(row.at)) for row in latest]
 
+    def feeds_with_tombstones(self) -> set[str]:
+        """Return the paths of the feeds that have tombstones."""
+        return set(self._connection.scalars(sa.select(t.tombstones.c.feed).distinct()))
+
 
 class TombstoneWriter(TombstoneReader, ArticleReader, WriteAccess):
     """Adds and deletes tombstones."""

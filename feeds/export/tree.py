@@ -17,6 +17,7 @@ from typing import BinaryIO
 from feeds.core.errors import FeedsError
 from feeds.export.target import HEAD_BYTES, MANIFEST, NO_FILE, ExportTarget, ManifestEntry, Stamp
 
+_MAX_REAL_FOLDERS = 100_000
 _UNFINISHED = "/.feeds-unfinished"  # exists while an export is running, and after one that was interrupted
 _MANIFEST = f"/{MANIFEST}"
 _TEMPORARY_PREFIX, _TEMPORARY_SUFFIX = ".feeds-", ".tmp"
@@ -55,6 +56,7 @@ class FolderTarget(ExportTarget):
 
     def __init__(self, root: Path) -> None:
         self._root = root
+        self._real_folders = set[str]()  # that were not behind a symbolic link; `_replace` finds out if one is now
         super().__init__(str(root))
         self._was_interrupted = self._exists(_UNFINISHED)
 
@@ -89,17 +91,23 @@ class FolderTarget(ExportTarget):
 
     def is_foreign(self, path: str, body: bytes) -> bool:
         """Return whether a file at the path isn't part of the export, or a folder of the path is a symbolic link."""
-        return self._is_behind_link(path) or super().is_foreign(path, body)
+        folder = path.rpartition("/")[0]
+        if folder not in self._real_folders:
+            if self._is_behind_link(path):
+                return True
+            if len(self._real_folders) < _MAX_REAL_FOLDERS:
+                self._real_folders.add(folder)
+        return super().is_foreign(path, body)
 
     def _stamp(self, path: str) -> Stamp:
         try:
-            status = self._file(path).lstat()
+            status = os.lstat(self._name(path))
         except OSError:
             return NO_FILE
         return Stamp(status.st_size, status.st_mtime_ns) if stat.S_ISREG(status.st_mode) else NO_FILE
 
     def _exists(self, path: str) -> bool:
-        return os.path.lexists(self._file(path))
+        return os.path.lexists(self._name(path))
 
     def _read(self, path: str) -> bytes:
         try:
@@ -180,9 +188,13 @@ class FolderTarget(ExportTarget):
 
     def _file(self, path: str) -> Path:
         """Return the path on disk of a file, for reading its status; writes and removals open folder by folder."""
+        return Path(self._name(path))
+
+    def _name(self, path: str) -> str:
+        """Return the same as a text: creating a `Path` takes longer than reading the status."""
         if ".." in path.split("/"):
             raise FeedsError(f"{path}: is outside {self._root}")
-        return self._root / path.lstrip("/")
+        return f"{self._root}/{path.lstrip('/')}"
 
     @contextlib.contextmanager
     def _open_folder_of(self, path: str, *, create: bool = False) -> Iterator[tuple[int, str]]:

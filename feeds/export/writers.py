@@ -21,7 +21,7 @@ from feeds.compression import encode
 from feeds.core.paths import FeedPagePath, feed_of_page
 from feeds.export import HEAD_BYTES, ExportTarget, ManifestEntry
 from feeds.export.site_pages import AliasFiles, ExportFile, SitePages
-from feeds.parallel import map_in_threads, map_while_waiting, process_pool
+from feeds.parallel import can_fork, cpu_count, map_in_threads, map_while_waiting, process_pool
 from feeds.render import BulkRenderer, DocumentPath
 from feeds.render.bulk import ListedDocument
 
@@ -32,7 +32,8 @@ T = TypeVar("T")
 
 _LOG = logging.getLogger(__name__)
 
-_MAX_FILES_WITHOUT_POOL = 5_000
+_MAX_FILES_WITHOUT_FORK = 200  # forking takes as long as writing these
+_MAX_FILES_WITHOUT_POOL = 5_000  # where no process can be forked
 _FEEDS_PER_TASK = 16  # in a process of the pool
 _FILES_PER_TASK = 100
 _CACHE_BYTES, _POOL_CACHE_BYTES = 96 << 20, 64 << 20  # of entries: in this process, in each process of the pool
@@ -178,12 +179,21 @@ class ExportPool:
 
     def __init__(self, settings: config.Config, catalog: Catalog, target: ExportTarget, *, force: bool) -> None:
         self.writer = DocumentWriter(settings, catalog, target, max_bytes=_CACHE_BYTES, force=force)
+        self._catalog = catalog
         self._arguments = settings, target, force
         self._processes: ProcessPoolExecutor | None = None
 
-    def start(self) -> "ProcessPoolExecutor":
-        """Return the processes; start them if they don't run."""
-        self._processes = self._processes or process_pool(_start_worker, *self._arguments)
+    def start(self, files: int) -> "ProcessPoolExecutor | None":
+        """Return the processes, and start them if needed; None if this process alone writes as many files faster."""
+        if self._processes or cpu_count() == 1:
+            return self._processes
+        if files > _MAX_FILES_WITHOUT_FORK:
+            self._catalog.wait_for_threads()
+            if can_fork():
+                self._processes = process_pool(_continue_as_worker, self.writer, fork=True)
+                return self._processes
+        if files > _MAX_FILES_WITHOUT_POOL:
+            self._processes = process_pool(_start_worker, *self._arguments)
         return self._processes
 
     def write(self, tasks: list[WriteTask], files: list[ExportFile]) -> Iterator[WriteResult]:
@@ -200,12 +210,12 @@ class ExportPool:
             (lists, [feed for feed in feeds if not feed.archive]),
         ]
         writer = self.writer
-        if len(tasks) + len(files) <= _MAX_FILES_WITHOUT_POOL:
+        processes = self.start(len(tasks) + len(files))
+        if processes is None:
             for other_files, feed_tasks in steps:
                 yield from writer.write_feeds(feed_tasks)
                 yield from writer.write_files(other_files)
             return
-        processes = self.start()
         for other_files, feed_tasks in steps:
             yield from chain(*processes.map(_write_feeds, _batches(feed_tasks, _FEEDS_PER_TASK)))
             yield from chain(*processes.map(_write_files, _batches(other_files, _FILES_PER_TASK)))
@@ -237,6 +247,11 @@ _WRITER: DocumentWriter  # of a process of the pool
 def _start_worker(settings: config.Config, target: ExportTarget, force: bool) -> None:
     global _WRITER  # noqa: PLW0603  # the functions that a pool calls have no other state
     _WRITER = DocumentWriter(settings, Catalog(settings.catalog), target, max_bytes=_POOL_CACHE_BYTES, force=force)
+
+
+def _continue_as_worker(writer: DocumentWriter) -> None:
+    global _WRITER  # noqa: PLW0603
+    _WRITER = writer
 
 
 def _write_feeds(feeds: list[FeedTask]) -> list[WriteResult]:

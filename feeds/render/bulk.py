@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from datetime import datetime
 from itertools import groupby
 from operator import attrgetter
 from typing import NamedTuple
@@ -42,13 +43,22 @@ class ListedArticlePage(NamedTuple):
     digest: str
 
 
+class _Unchanging(NamedTuple):
+    """Values that are the same for all documents of an export, since the catalog does not change during it."""
+
+    began: datetime  # when the site's first revision was committed
+    feeds_with_tombstones: set[str]
+
+
 class BulkRenderer:
-    """Lists and renders all documents of a catalog. For any number of threads."""
+    """Lists and renders all documents of a catalog, which must not change meanwhile. For any number of threads."""
 
     def __init__(self, catalog: Catalog, site: Site, max_bytes: int = 40 << 20) -> None:
         """Cache up to `max_bytes` of entries, and as many bytes of entries in the syntax of a format."""
         self._catalog = catalog
         self._site = site
+        self._states: dict[str, FeedState] = {}  # of the listed feeds
+        self._unchanging: _Unchanging | None = None
         self._versions = DocumentVersions(catalog, every=False)
         self._renderer = DocumentRenderer(site, max_bytes)
         self.page_queries = PageQueries(
@@ -60,6 +70,7 @@ class BulkRenderer:
         with self._catalog.read_transaction() as catalog:
             identity = f"{catalog.catalog_id()} {syndication.site_fingerprint(self._site)}"
             feeds = [state for state in catalog.feeds() if syndication.exists(state, self._site)]
+        self._states = {state.path: state for state in feeds}
         for state in feeds:
             last = syndication.archive_count(state, self._site) if has_archives(state) else 0
             for archive in range(last + 1):
@@ -72,9 +83,12 @@ class BulkRenderer:
     def load_feed(self, path: str, archive: int) -> FeedPage:
         """Return the content of a feed that `list_documents` has listed, or of one of its archives."""
         with self._catalog.read_transaction() as catalog:
-            state = catalog.feed(path)
+            state = self._states.get(path) or catalog.feed(path)  # another process may have listed it
             assert state is not None, "it was listed"
-            content = self._renderer.load_content(catalog, state, archive)
+            if self._unchanging is None:
+                self._unchanging = _Unchanging(catalog.first_committed_at(), catalog.feeds_with_tombstones())
+            began, has_tombstones = self._unchanging.began, path in self._unchanging.feeds_with_tombstones
+            content = self._renderer.load_content(catalog, state, archive, began=began, has_tombstones=has_tombstones)
         return FeedPage(self._renderer.render_feed(state, content, archive), state, [], content.changed)
 
     def render_documents(

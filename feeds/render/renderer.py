@@ -72,13 +72,30 @@ class DocumentRenderer:
         for format_ in FORMATS:
             format_.import_module()
 
-    def load_content(self, catalog: CatalogReader, state: FeedState, archive: int = 0) -> DocumentContent:
-        """Return the content of a feed's live document, or of one of its archives."""
-        began = catalog.first_committed_at()
+    def load_content(
+        self,
+        catalog: CatalogReader,
+        state: FeedState,
+        archive: int = 0,
+        *,
+        began: datetime | None = None,
+        has_tombstones: bool = True,
+    ) -> DocumentContent:
+        """Return the content of a feed's live document, or of one of its archives.
+
+        Args:
+            catalog: the catalog.
+            state: the feed.
+            archive: the archive, or 0 for the live document.
+            began: when the site's first revision was committed, if that is known already.
+            has_tombstones: whether the feed may have tombstones; if it is false, they are not queried.
+        """
+        began = began or catalog.first_committed_at()
         if archive == 0:
             limit = self._site.limit
             records = catalog.newest_entries(state.path, limit)
-            return DocumentContent(records, state.changed, began, catalog.tombstones(state.path, limit))
+            tombstones = catalog.tombstones(state.path, limit) if has_tombstones else ()
+            return DocumentContent(records, state.changed, began, tombstones)
         skip = (archive - 1) * self._site.limit
         if not syndication.is_full_archive(state, archive, self._site):
             records = catalog.oldest_entries(state.path, state.entries, state.entries - skip, skip)
