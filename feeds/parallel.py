@@ -23,42 +23,6 @@ def cpu_count() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-_is_preloaded = False
-
-
-def preload(*modules: str) -> None:
-    """Start a server process that imports modules and that later processes are forked from.
-
-    They start in milliseconds then, instead of a second. Call this in the main thread of a short-lived program: the
-    server needs memory until this process ends. It listens on a socket in the temporary folder; if it can't, processes
-    start as without this call.
-    """
-    global _is_preloaded  # noqa: PLW0603  # a property of the process
-    if not hasattr(os, "fork"):
-        return
-    from multiprocessing import forkserver
-
-    # The server inherits these settings: no import from the current folder, and Ctrl-C is handled by this process.
-    environment = dict(os.environ)
-    os.environ["PYTHONSAFEPATH"] = "1"
-    interrupt = signal.signal(signal.SIGINT, signal.SIG_IGN)
-    try:
-        forkserver.set_forkserver_preload(list(modules))
-        forkserver.ensure_running()
-        _is_preloaded = True
-    except OSError:
-        pass
-    finally:
-        signal.signal(signal.SIGINT, interrupt)
-        del os.environ["PYTHONSAFEPATH"]
-        os.environ.update(environment)
-
-
-def is_preloaded() -> bool:
-    """Return whether processes start in milliseconds, because `preload` has imported their modules."""
-    return _is_preloaded
-
-
 def can_fork() -> bool:
     """Return whether a process can be forked from this one: on Linux, if this process has one thread.
 
@@ -75,12 +39,12 @@ def process_pool(initializer: Callable[..., object], *arguments: Any, fork: bool
     """Return a pool of `cpu_count` processes, each of which calls an initializer first.
 
     If `fork` is true, they are forked from this process, in milliseconds and with all that it has imported; see
-    `can_fork`. Otherwise, they import what they need.
+    `can_fork`. Otherwise, they are new ones, which takes half a second of CPU each.
     """
     import multiprocessing  # not needed by most runs
     from concurrent.futures import ProcessPoolExecutor
 
-    context = multiprocessing.get_context("fork" if fork else "forkserver" if _is_preloaded else "spawn")
+    context = multiprocessing.get_context("fork" if fork else "spawn")
     return ProcessPoolExecutor(cpu_count(), context, initializer=_initialize, initargs=(initializer, arguments))
 
 

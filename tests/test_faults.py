@@ -290,15 +290,11 @@ def test_what_was_read_before_a_kill_is_not_read_again(edited_site, tmp_path):
     assert sum('.md"' in call for call in edited_site.trace_build(place, "openat", constants=batches)) == 5
 
 
-@pytest.mark.parametrize(
-    "prepared, options",
-    [("", ""), ("preload('feeds.publish.load')\n", ""), ("", ", fork=True")],
-    ids=["new", "copied", "forked"],
-)
-def test_a_killed_process_leaves_no_children(tmp_path, prepared, options):
+@pytest.mark.parametrize("options", ["", ", fork=True"], ids=["new", "forked"])
+def test_a_killed_process_leaves_no_children(tmp_path, options):
     """The processes of a pool end when the process that started them is killed."""
     code = (
-        f"import os, signal\nfrom feeds.parallel import preload, process_pool\n{prepared}"
+        "import os, signal\nfrom feeds.parallel import process_pool\n"
         f"processes = process_pool(int{options})\nwork = [processes.submit(bytes, 1_000_000) for _ in range(9)]\nwork[0].result()\n"
         "print(*processes._processes, file=open('pids', 'w'), flush=True)\nos.kill(os.getpid(), signal.SIGKILL)"
     )
@@ -316,23 +312,6 @@ def test_a_killed_process_leaves_no_children(tmp_path, prepared, options):
                 os.kill(int(pid), signal.SIGKILL)
             raise AssertionError(left)
         time.sleep(0.05)
-
-
-@pytest.mark.parametrize("room", [True, False])
-def test_processes_are_forked_if_possible(tmp_path, room):
-    """Pool processes are forked from a server that imports nothing from the current folder; without a socket they are new."""
-    (tmp_path / "yaml.py").write_text("raise SystemExit('this is not for you')")
-    too_long = tmp_path / ("x" * 120)  # for a socket's name
-    too_long.mkdir()
-    code = (
-        "import os\nfrom feeds.parallel import preload, process_pool\nbefore = dict(os.environ)\npreload('feeds.publish.load')\n"
-        "with process_pool(int) as processes:\n    print(processes.submit(os.getppid).result() != os.getpid(), os.environ == before)"
-    )
-    environment = os.environ | {"TMPDIR": tempfile.gettempdir() if room else str(too_long)}
-    command = [sys.executable, "-P", "-c", code]
-    done = subprocess.run(command, cwd=tmp_path, check=True, env=environment, capture_output=True, text=True)
-    assert done.stdout.split() == [str(room), "True"]
-    assert done.stderr == ""
 
 
 def command_of(pid):

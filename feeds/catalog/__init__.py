@@ -300,9 +300,9 @@ class Catalog:
         """
         return self._database.change_counter()
 
-    def wait_for_threads(self) -> None:
-        """Wait until the catalog uses no thread of its own, before this process is forked."""
-        self._database.wait_for_threads()
+    def prepare_for_fork(self) -> None:
+        """Leave no thread and no idle connection, which a forked process must not have."""
+        self._database.prepare_for_fork()
 
     def close(self) -> None:
         """Close all connections."""

@@ -175,8 +175,8 @@ class Database(Protocol):
     def copy_to(self, memory: sa.Engine) -> None:
         """Copy everything into an empty SQLite database in memory."""
 
-    def wait_for_threads(self) -> None:
-        """Wait until the database uses no thread of its own."""
+    def prepare_for_fork(self) -> None:
+        """Leave no thread and no idle connection."""
 
     def close(self) -> None:
         """Close all connections."""

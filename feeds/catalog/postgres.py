@@ -299,8 +299,8 @@ class Postgres:
                 for batch in rows.mappings().partitions():
                     target.execute(table.insert(), [dict(row) for row in batch])
 
-    def wait_for_threads(self) -> None:
-        """Do nothing: there are none."""
+    def prepare_for_fork(self) -> None:
+        """Do nothing: there is no thread, and `forget` drops the connections."""
 
     def close(self) -> None:
         """Close all connections."""

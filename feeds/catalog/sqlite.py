@@ -340,14 +340,21 @@ class Sqlite:
             from_, to = source.driver_connection, target.driver_connection
             cast("sqlite3.Connection", from_).backup(cast("sqlite3.Connection", to))
 
-    def wait_for_threads(self) -> None:
-        """Wait for the thread that copies the write-ahead log."""
+    def prepare_for_fork(self) -> None:
+        """Wait for the thread that copies the write-ahead log, and close connections that no transaction uses.
+
+        A connection that a forked process inherits is closed when it is collected there, which may damage the database.
+        """
         if self._checkpointing:
             self._checkpointing.join()
+        if self._file:
+            for file in (self._catalog, self._stats):
+                file.engine.dispose()
 
     def close(self) -> None:
         """Close all connections, after the thread that copies the write-ahead log has ended."""
-        self.wait_for_threads()
+        if self._checkpointing:
+            self._checkpointing.join()
         for file in (self._catalog, self._stats):
             file.engine.dispose()
         self._changes.close()

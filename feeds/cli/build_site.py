@@ -22,14 +22,11 @@ from feeds.cli.common import (
     warning_lines,
 )
 from feeds.config.values import export_path
-from feeds.content import Folder
 from feeds.core.errors import CatalogDamaged, CatalogError, UsageError
 from feeds.export import host_files
 from feeds.export.exporter import Exporter, ExportResult
 from feeds.export.purge_backlog import PurgeBacklog
 from feeds.last_build import Inputs, LastBuild, end_of_validity, export_digest, folder_digest
-from feeds.parallel import cpu_count, preload
-from feeds.publish.load_pool import MAX_INLINE_FILES
 from feeds.publish.outcome import Outcome
 from feeds.stats.housekeeping import StatsHousekeeping
 
@@ -72,7 +69,6 @@ def build_site(
     folder = publisher.folder
     StatsHousekeeping(catalog, settings.stats.keep).run()
     with catalog.lock(wait):
-        _prepare_processes(catalog, folder)
         recorder = _Recorder(settings, inputs, folder.root, None if no_export else target)
         now, purge_error = datetime.now(UTC), ""
         exported = ExportResult([], [])
@@ -103,14 +99,6 @@ def build_site(
         files = f"{len(exported.written)} files written, {len(exported.removed)} removed"
         print_message(f"{outcome_summary(outcome)}; {files}, in {outcome.seconds:.2f} s")
     return EXIT_INCOMPLETE if purge_error or outcome.rejected else 0
-
-
-def _prepare_processes(catalog: Catalog, folder: Folder) -> None:
-    """Start to import what worker processes need, if there are enough new articles to use them."""
-    with suppress(CatalogDamaged), catalog.read_transaction() as reader:  # the run finds the damage too, and recovers
-        needed = MAX_INLINE_FILES + 1
-        if not reader.has_articles() and cpu_count() > 1 and folder.count(limit=needed) >= needed:
-            preload("feeds.publish.load")
 
 
 def _parse_target(output: str) -> Path | str:

@@ -188,7 +188,7 @@ class ExportPool:
         if self._processes or cpu_count() == 1:
             return self._processes
         if files > _MAX_FILES_WITHOUT_FORK:
-            self._catalog.wait_for_threads()
+            self._catalog.prepare_for_fork()
             if can_fork():
                 self._processes = process_pool(_continue_as_worker, self.writer, fork=True)
                 return self._processes

@@ -4,9 +4,9 @@ Results are returned in the order of the files. A few thousand files are in prog
 """
 
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import cached_property
-from itertools import islice
+from itertools import chain, islice
 from typing import TYPE_CHECKING
 
 from feeds.catalog import LoadedArticle
@@ -14,7 +14,7 @@ from feeds.content import Folder
 from feeds.core.errors import ArticleError
 from feeds.core.model import Site
 from feeds.core.text import one_line
-from feeds.parallel import cpu_count, is_preloaded, process_pool, try_submit
+from feeds.parallel import can_fork, cpu_count, process_pool, try_submit
 from feeds.publish.load_results import ChangedFile, LoadResult, NeedsTrialRender, ParseResult
 from feeds.render.sandbox import Sandbox
 
@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 
     from feeds.publish.load import ArticleLoader
 
-MAX_INLINE_FILES = 3_000  # that this process loads alone: to start other processes takes a second of CPU
+MAX_INLINE_FILES = 3_000  # that this process loads alone, as new processes take a second of CPU
+MAX_FILES_WITHOUT_FORK = 500  # that this process loads alone if others can be forked from it
 _BATCH_FILES = 100  # that a process loads at a time
 _MAX_BATCH_BYTES = 4 << 20  # of files
 _MAX_BATCHES = max(20, 3 * cpu_count())  # in progress: the disk may delay the process that stages them for a second
@@ -33,7 +34,11 @@ _MAX_BATCHES_AT_START = _MAX_BATCHES + 30  # while processes start
 class LoadPool:
     """Loads files for a site."""
 
-    def __init__(self, folder: Folder, site: Site, sandbox: Sandbox) -> None:
+    def __init__(
+        self, folder: Folder, site: Site, sandbox: Sandbox, *, before_fork: Callable[[], object] = lambda: None
+    ) -> None:
+        """Load files of `folder` for `site`; `before_fork` is called before processes are forked from this one."""
+        self._before_fork = before_fork
         self._folder = folder
         self._site = site
         self._sandbox = sandbox
@@ -47,23 +52,30 @@ class LoadPool:
     def load(self, changed: Iterable[ChangedFile]) -> Iterator[LoadResult]:
         """Yield a result for each file, in order. Raise `FeedsError` if no trial render is possible."""
         files = iter(changed)
+        may_fork = cpu_count() > 1 and can_fork()
+        first = list(islice(files, MAX_FILES_WITHOUT_FORK + 1)) if may_fork else []
+        if len(first) > MAX_FILES_WITHOUT_FORK:
+            yield from self._load_in_processes(chain(first, files), fork=True)
+            return
         may_be_stale = True  # whether files beside articles may have changed since the loader has read them
-        for file in islice(files, 0 if is_preloaded() else MAX_INLINE_FILES):
+        for file in chain(first, islice(files, MAX_INLINE_FILES)):
             if may_be_stale:
                 self._loader.forget()
                 may_be_stale = False
             yield self._try_to_render(self._loader.load(file))
-        if first := _next_batch(files):
-            if may_be_stale:
-                self._loader.forget()
-            yield from self._load_in_processes(first, files)
+        yield from self._load_in_processes(files, fork=False)
 
-    def _load_in_processes(self, first: list[ChangedFile], files: Iterator[ChangedFile]) -> Iterator[LoadResult]:
+    def _load_in_processes(self, files: Iterator[ChangedFile], *, fork: bool) -> Iterator[LoadResult]:
         """Load batches in other processes; in this process too until those have started."""
+        batch = _next_batch(files)
+        if not batch:
+            return
+        self._loader.forget()
+        if fork:
+            self._before_fork()
         in_progress: deque[tuple[list[ChangedFile], Future[list[ParseResult]] | None]] = deque()
         have_started = False
-        with process_pool(_initialize, self._loader) as processes:
-            batch = first
+        with process_pool(_initialize, self._loader, fork=fork) as processes:
             while batch or in_progress:
                 if batch and len(in_progress) < _MAX_BATCHES:
                     self._folder.prefetch(changed.file for changed in batch)

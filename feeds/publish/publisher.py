@@ -42,7 +42,7 @@ class Publisher:
         self._max_changed_share = max_changed_share
         self._fingerprint = syndication.site_fingerprint(site)
         self._aliases = "\n".join(site.aliases) if site.pages else ""  # articles can't have their paths
-        self._pool = LoadPool(folder, site, Sandbox(_TRIAL_TIMEOUT_S))
+        self._pool = LoadPool(folder, site, Sandbox(_TRIAL_TIMEOUT_S), before_fork=catalog.prepare_for_fork)
 
     def run(
         self,
