@@ -24,6 +24,7 @@ from feeds.export.site_pages import AliasFiles, ExportFile, SitePages
 from feeds.parallel import can_fork, cpu_count, map_in_threads, map_while_waiting, process_pool
 from feeds.render import BulkRenderer, DocumentPath
 from feeds.render.bulk import ListedDocument
+from feeds.render.shared_entries import SharedEntries
 
 if TYPE_CHECKING:
     from concurrent.futures import ProcessPoolExecutor
@@ -91,6 +92,11 @@ class DocumentWriter:
         self._files = SitePages(settings, self._documents)
         # a folder on a fast disk is written fastest by one thread
         self._map = map_in_threads if target.is_slow else map_while_waiting
+
+    def share_entries(self) -> None:
+        """Share rendered entries with the processes that are forked from this one."""
+        if entries := SharedEntries.create():
+            self._documents.share_entries(entries)
 
     def list_documents(self) -> Iterator[ListedDocument]:
         """Yield all documents of the export."""
@@ -190,6 +196,7 @@ class ExportPool:
         if files > _MAX_FILES_WITHOUT_FORK:
             self._catalog.prepare_for_fork()
             if can_fork():
+                self.writer.share_entries()
                 self._processes = process_pool(_continue_as_worker, self.writer, fork=True)
                 return self._processes
         if files > _MAX_FILES_WITHOUT_POOL:

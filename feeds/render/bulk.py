@@ -16,6 +16,7 @@ from feeds.render.document_path import DocumentPath
 from feeds.render.page_queries import FeedPage, PageQueries
 from feeds.render.queue import InlineExecutor
 from feeds.render.renderer import DocumentRenderer
+from feeds.render.shared_entries import SharedEntries
 from feeds.render.versions import DocumentVersions
 
 _BATCH = 5_000  # rows that are read from the catalog at a time
@@ -64,6 +65,10 @@ class BulkRenderer:
         self.page_queries = PageQueries(
             catalog.read_transaction, site, self._renderer, InlineExecutor(), is_unchanging=True
         )
+
+    def share_entries(self, entries: SharedEntries) -> None:
+        """Share rendered entries with the processes that are forked from this one."""
+        self._renderer.share(entries)
 
     def list_documents(self, *, has_archives: Callable[[FeedState], bool]) -> Iterator[ListedDocument]:
         """Yield all documents, those of one feed together; archives only of feeds for which `has_archives` is true."""

@@ -19,6 +19,7 @@ from feeds.core.parse.links import Links
 from feeds.render.document_path import DocumentPath
 from feeds.render.lru import LRUCache
 from feeds.render.sandbox import TOO_LONG, CpuBudget, Sandbox
+from feeds.render.shared_entries import SharedEntries
 
 _LOG = logging.getLogger(__name__)
 _SANDBOX_CPU_S = 5.0  # per article: five times the limit of the publisher, so that published articles pass
@@ -65,6 +66,11 @@ class DocumentRenderer:
         )
         self._failed = LRUCache[str](_MAX_FAILED, lambda _: 1)  # the reasons, until the article changes
         self._formatted = LRUCache[tuple[Entry, bytes]](max_bytes, lambda formatted: len(formatted[1]))
+        self._shared: SharedEntries | None = None
+
+    def share(self, entries: SharedEntries) -> None:
+        """Share rendered entries with the processes that are forked from this one, while the catalog doesn't change."""
+        self._shared = entries
 
     def prepare(self) -> None:
         """Start the process of the sandbox, if there is one, and import the modules of the formats."""
@@ -184,17 +190,29 @@ class DocumentRenderer:
         cached = self._formatted.get(key)
         if cached is not None and cached[0] == entry:
             return cached[1]
-        formatted = format_.render_entry(entry, feed)
+        # forked processes have the same hashes of strings
+        shared_key = f"{format_.name} {entry.id} {hash((entry.html, entry.summary))}"
+        formatted: bytes | None = self._shared.get(shared_key) if self._shared else None
+        if formatted is None:
+            formatted = format_.render_entry(entry, feed)
+            if self._shared:
+                self._shared.put(shared_key, formatted)
         self._formatted.put(key, (entry, formatted))
         return formatted
 
     def _entry(self, record: EntryRecord, budget: CpuBudget | None = None) -> Entry:
         key = _key(record)
         entry = self._entries.get(key)
+        if entry is None and self._shared:
+            entry = self._shared.get(" ".join(key))
+            if entry is not None:
+                self._entries.put(key, entry)
         if entry is None:  # two threads seldom render the same entry, and that costs less than to wait
             entry, is_cacheable = self._render_entry(record, self._site, budget)
             if is_cacheable:
                 self._entries.put(key, entry)
+                if self._shared:
+                    self._shared.put(" ".join(key), entry)
         return entry
 
     def _render_entry(self, record: EntryRecord, site: Site, budget: CpuBudget | None = None) -> tuple[Entry, bool]:
