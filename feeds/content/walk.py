@@ -5,12 +5,10 @@ import os
 import re
 import stat
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
-
-import pathspec
 
 from feeds.core.article_files import DEFAULT_INCLUDE, DEFAULT_SUFFIXES, SUFFIXES
 from feeds.core.errors import ConfigError
@@ -39,9 +37,9 @@ class Walk:
     def __init__(self, include: Sequence[str], exclude: Sequence[str], secrets: Sequence[Path] = ()) -> None:
         """Walk files that match the patterns of gitignore. No symbolic link may lead to one of `secrets`."""
         self._secrets = secrets
-        self._include = _patterns("include", include)
-        self._exclude = _patterns("exclude", exclude)
         self._has_default_patterns = set(include) == set(DEFAULT_INCLUDE) and not exclude  # as nearly always
+        self._is_matched = _patterns("include", () if self._has_default_patterns else include)
+        self._is_excluded = _patterns("exclude", exclude)
         self.authors_files: set[str] = set()  # that the last full walk found
         self._unlisted: set[str] = set()  # printable paths of folders that could not be listed, ending in "/"
         self._open_dirs: dict[str, list[str]] = {}  # listings of the folders in which the last walk is, or stopped
@@ -107,7 +105,7 @@ class Walk:
 
     def may_link_to(self, target: str) -> bool:
         """Return whether a symbolic link may lead to a path below the folder: nothing hidden, excluded or secret."""
-        if not self.is_included(target) or self._exclude.match_file(target):
+        if not self.is_included(target) or self._is_excluded(target):
             return False
         return "_drafts" not in target.split("/")  # the files in Jekyll's folder of drafts
 
@@ -115,7 +113,7 @@ class Walk:
         """Return whether a walk would reach a path."""
         parts = path.split("/")
         above = ("/".join(parts[:depth]) + "/" for depth in range(1, len(parts)))
-        return not any(map(_is_ignored, parts)) and not any(map(self._exclude.match_file, above))
+        return not any(map(_is_ignored, parts)) and not any(map(self._is_excluded, above))
 
     def _walk(self, root: str, prefix: str, after: str, open_dirs: dict[str, list[str]]) -> Iterator[ScannedFile]:
         """Yield the articles in a folder ("" or ending in "/") and below it, by printable path."""
@@ -129,7 +127,7 @@ class Walk:
             for name in names:
                 path = prefix + name
                 if name[-1] == "/":
-                    if self._exclude.match_file(path):
+                    if self._is_excluded(path):
                         continue
                     entered = self._enter(root, path, after, open_dirs)
                     if not isinstance(entered, ScannedFile):
@@ -199,7 +197,7 @@ class Walk:
     def _wanted(self, path: str) -> bool:
         if self._has_default_patterns:  # a fifth of the time that the scan of a file takes
             return path.endswith(DEFAULT_SUFFIXES)
-        return self._include.match_file(path) and not self._exclude.match_file(path)
+        return self._is_matched(path) and not self._is_excluded(path)
 
 
 def _names(root: str, prefix: str, after: str, open_dirs: dict[str, list[str]]) -> Iterator[str]:
@@ -257,11 +255,20 @@ def _is_in_own_folder(root: str, path: str) -> bool:
     return any(os.path.lexists(f"{folder}/index{suffix}") for folder in folders for suffix in SUFFIXES)
 
 
-def _patterns(key: str, patterns: Sequence[str]) -> "pathspec.PathSpec[pathspec.Pattern]":
+def _patterns(key: str, patterns: Sequence[str]) -> Callable[[str], bool]:
+    """Return a function that returns whether a path matches patterns of gitignore. Raise `ConfigError`."""
+    if not patterns:
+        return _matches_nothing
+    import pathspec  # not needed by most sites
+
     try:
-        return pathspec.PathSpec.from_lines("gitignore", patterns)
+        return pathspec.PathSpec.from_lines("gitignore", patterns).match_file
     except (ValueError, re.error) as error:
         raise ConfigError([f"content.{key}: {error}"]) from None
+
+
+def _matches_nothing(_path: str) -> bool:
+    return False
 
 
 def _is_ignored(name: str) -> bool:

@@ -89,7 +89,9 @@ class FeedVersions:
         returned = (
             self._catalog.remove_tombstones(self._site.limit) - set(self.omitted_feeds) if self._any_added else set()
         )
-        changes = [self._change_of(path, returned) for path in sorted(feeds | returned)]
+        paths = sorted(feeds | returned)
+        before = {state.path: state for state in self._catalog.feeds_by_path(paths)}
+        changes = [self._change_of(path, before.get(path), returned) for path in paths]
         if not any(change.live or change.archived for change in changes):
             self._catalog.save_feeds(change.state for change in changes)
             return []
@@ -125,10 +127,12 @@ class FeedVersions:
         self.omitted_feeds = by_size[max(capacity, int("" in new)) :]
         return set(self.omitted_feeds)
 
-    def _change_of(self, path: str, returned: AbstractSet[str]) -> _FeedChange:
-        old = self._catalog.feed(path)
-        # a new feed may have entries from before: it was omitted then
-        entries = old.entries + self._growth[path] if old else self._catalog.count_entries(path)
+    def _change_of(self, path: str, old: FeedState | None, returned: AbstractSet[str]) -> _FeedChange:
+        """Return the change of a feed from its `old` state; None: it is new."""
+        if old or self.next_revision == 1:
+            entries = (old.entries if old else 0) + self._growth[path]
+        else:
+            entries = self._catalog.count_entries(path)  # it may have entries from before: it was omitted then
         name = self._catalog.feed_name(path)
         kind: FeedKind = path.partition("/")[0] or "site"  # type: ignore[assignment]  # feeds_of created the path
         state = replace(old or FeedState(path, kind, name), entries=entries)
