@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from feeds import config, logs
+from feeds.config.values import expand_home
 from feeds.core.errors import CatalogDamaged, CatalogError, ConfigError, FeedsError
 from feeds.core.text import escape_unprintable, quote_path
 from feeds.publish.observer import PublishObserver
@@ -42,6 +43,20 @@ class CommandContext:
     config_file: Path
     quiet: bool
     verbose: bool
+
+
+class PathType(click.Path):
+    """The type of a path on the command line; "~" at its beginning is the home folder, as in a shell.
+
+    A shell expands it only at the beginning of a word, so not in `--config=~/blog/config.yaml`, nor in FEEDS_CONFIG.
+    """
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return the path. Raise `click.BadParameter` if it is invalid."""
+        try:
+            return super().convert(expand_home(os.fspath(value)), param, ctx)
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
 
 
 def command(function: Callable[..., int], on_config_error: Callable[..., object] | None = None) -> click.Command:
@@ -70,7 +85,7 @@ def command(function: Callable[..., int], on_config_error: Callable[..., object]
             "-c",
             "--config",
             "config_file",
-            type=click.Path(path_type=Path),
+            type=PathType(path_type=Path),
             envvar="FEEDS_CONFIG",
             default="config.yaml",
             show_default=True,

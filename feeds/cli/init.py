@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, get_args
 
 import click
 
-from feeds.cli.common import plural, print_line, report_errors
+from feeds.cli.common import PathType, plural, print_line, report_errors
 from feeds.core.errors import FeedsError, UsageError
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ _GENERATORS = ("hugo", "jekyll", "eleventy", "pelican")
     "-c",
     "--config",
     "config_file",
-    type=click.Path(path_type=Path),
+    type=PathType(path_type=Path),
     help="The file to create [default: DIR/config.yaml].",
 )
 @click.option(
@@ -30,7 +30,7 @@ _GENERATORS = ("hugo", "jekyll", "eleventy", "pelican")
 )
 @click.option("-q", "--quiet", is_flag=True, help="Print errors only.")
 @click.option("-v", "--verbose", is_flag=True, help="Print more.")
-@click.argument("folder", type=click.Path(path_type=Path, file_okay=False), default=".", metavar="[DIR]")
+@click.argument("folder", type=PathType(path_type=Path, file_okay=False), default=".", metavar="[DIR]")
 def init(folder: Path, config_file: Path | None, generator: "Generator | None", quiet: bool, verbose: bool) -> None:
     """Create a config.yaml and a first article.
 

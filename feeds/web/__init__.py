@@ -20,9 +20,11 @@ from flask import Flask
 from feeds import config
 from feeds.catalog import Catalog, Failures
 from feeds.catalog.failures import SharedMemory
+from feeds.config.values import expand_home
 from feeds.content import Folder
 from feeds.content.public_files import PublicFiles
 from feeds.core import policy
+from feeds.core.errors import ConfigError
 from feeds.core.model import Document
 from feeds.pages import STATIC_FOLDER, PageRenderer
 from feeds.render import Documents
@@ -58,7 +60,12 @@ def create_app(config_file: str | os.PathLike[str] | None = None) -> Flask:
     config.yaml. The application reads the catalog that `feeds serve` or `feeds build` writes; of the content folder it
     reads only files of articles, such as pictures.
     """
-    return create_app_from(config.load(Path(config_file or os.environ.get("FEEDS_CONFIG", "config.yaml")), os.environ))
+    file = os.fspath(config_file or os.environ.get("FEEDS_CONFIG", "config.yaml"))
+    try:
+        file = expand_home(file)
+    except ValueError as error:
+        raise ConfigError([f"{file}: {error}"]) from None
+    return create_app_from(config.load(Path(file), os.environ))
 
 
 def create_app_from(
