@@ -63,7 +63,7 @@ def test_the_configuration_in_a_home_folder(site, monkeypatch):
     finally:
         application.extensions["feeds.close"]()
     monkeypatch.setenv("FEEDS_CONFIG", "~nobody-here/config.yaml")
-    with pytest.raises(ConfigError, match="^~nobody-here/config.yaml: the home folder ~nobody-here is unknown"):
+    with pytest.raises(ConfigError, match=r"^~nobody-here/config\.yaml: the home folder ~nobody-here is unknown"):
         create_app()
 
 
