@@ -3,6 +3,7 @@
 Results go to stdout. Messages go to stderr.
 """
 
+import ipaddress
 import json
 import logging
 import os
@@ -15,6 +16,7 @@ from dataclasses import dataclass
 from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import click
 
@@ -212,11 +214,25 @@ def plural(count: int, noun: str) -> str:
 
 
 def advice(settings: config.Config) -> list[str]:
-    """Return what the owner should change before the first run; empty if there is nothing."""
-    host = settings.site_model.authority
-    if host == "localhost" or host.replace(".", "").isdecimal():
+    """Return what the owner should change before the site is online; empty if there is nothing."""
+    if not names_owner(host := settings.site_model.authority):
         return [f"ids will contain {host} permanently: set site.url, or site.authority, before the first run"]
+    if is_loopback(urlsplit(settings.site.url).hostname or ""):
+        return [f"links to {settings.site.url} work on this machine only: set site.url before you publish"]
     return []
+
+
+def names_owner(host: str) -> bool:
+    """Return whether a host distinguishes its owner's ids from all others: a domain name, not an address."""
+    return host != "localhost" and ":" not in host and not host.replace(".", "").isdecimal()
+
+
+def is_loopback(host: str) -> bool:
+    """Return whether only this machine can reach a host."""
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def print_line(line: str) -> None:

@@ -121,7 +121,8 @@ def base_url(value: str) -> str:
     return _http_url(value).rstrip("/")
 
 
-def _timezone(value: str) -> str:
+def timezone(value: str) -> str:
+    """Return the name of a time zone. Raise `ValueError` if the IANA database doesn't have it."""
     try:
         zoneinfo.ZoneInfo(value)
     except (ValueError, OSError, zoneinfo.ZoneInfoNotFoundError):
@@ -142,7 +143,8 @@ def _email(value: str) -> str:
     return value
 
 
-def _authority(value: str) -> str:
+def authority(value: str) -> str:
+    """Return the authority of ids. Raise `ValueError` if RFC 4151 doesn't allow it."""
     if not re.fullmatch(r"([\w.+-]+@)?[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?", value):
         raise ValueError("must be a domain name or an e-mail address (RFC 4151)")
     return value
@@ -334,10 +336,10 @@ Url = Annotated[str, AfterValidator(_http_url)]
 BaseUrl = Annotated[str, AfterValidator(base_url)]
 UrlPath = Annotated[str, Field(pattern="^/")]
 Icon = Annotated[str, AfterValidator(_icon)]
-TimeZone = Annotated[str, AfterValidator(_timezone)]
+TimeZone = Annotated[str, AfterValidator(timezone)]
 Language = Annotated[str, AfterValidator(language_tag)]
 Email = Annotated[str, AfterValidator(_email)]
-Authority = Annotated[str, AfterValidator(_authority)]
+Authority = Annotated[str, AfterValidator(authority)]
 Permalink = Annotated[str, AfterValidator(_permalink)]
 Permalinks = Annotated[dict[Text, Permalink], AfterValidator(_permalinks)]
 IdPattern = Annotated[str, AfterValidator(_id_pattern)]
