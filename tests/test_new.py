@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 from datetime import UTC, datetime
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -117,11 +118,11 @@ def test_the_printed_path_can_be_opened(site):
     config = ["-c", str(site.root / "config.yaml")]
     inside = run("new", "a", *config, cwd=site.root.parent).stdout.strip()
     assert (site.root.parent / inside).is_file()
-    assert not os.path.isabs(inside)
+    assert not Path(inside).is_absolute()
     outside = run("new", "b", *config, cwd=site.content / ".." / "..").stdout.strip()
     assert (site.root.parent / outside).is_file()
     (site.root / "elsewhere").mkdir()
-    assert os.path.isabs(run("new", "c", *config, cwd=site.root / "elsewhere").stdout.strip())
+    assert Path(run("new", "c", *config, cwd=site.root / "elsewhere").stdout.strip()).is_absolute()
 
 
 def test_files_that_cannot_be_written(site):
