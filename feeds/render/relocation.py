@@ -9,7 +9,7 @@ from dataclasses import replace
 from functools import lru_cache
 from html import escape
 
-from feeds.core.model import Entry, Site
+from feeds.core.model import Author, Entry, Site
 
 _TAG = re.compile(r'<[a-z][^<>"]*(?:"[^"]*"[^<>"]*)+>')  # sanitised HTML has all values in double quotes
 _URLS = re.compile(r' (?:href|src|srcset|poster|cite|data)="[^"]*"')
@@ -23,7 +23,8 @@ def relocate_site(site: Site, address: str) -> Site:
     if not site.pages:
         return replace(site, feeds_url=address)
     icon = site.icon and move_url(site.icon, site.url, address)
-    return replace(site, url=address, feeds_url=address, icon=icon)
+    author = site.author and _move_author(site.author, site.url, address)
+    return replace(site, url=address, feeds_url=address, icon=icon, author=author)
 
 
 def move_url(url: str, base: str, to: str) -> str:
@@ -59,11 +60,13 @@ def move_entry(entry: Entry, base: str, to: str) -> Entry:
     return replace(
         entry,
         url=move_url(entry.url, base, to),
-        authors=tuple(
-            replace(author, url=move_url(author.url, base, to)) if author.url else author for author in entry.authors
-        ),
+        authors=tuple(_move_author(author, base, to) for author in entry.authors),
         html=entry.html and move_html(entry.html, base, to),
         image=entry.image and replace(entry.image, url=move_url(entry.image.url, base, to)),
         enclosures=tuple(replace(file, url=move_url(file.url, base, to)) for file in entry.enclosures),
         external_url=entry.external_url and move_url(entry.external_url, base, to),
     )
+
+
+def _move_author(author: Author, base: str, to: str) -> Author:
+    return replace(author, url=move_url(author.url, base, to)) if author.url else author
