@@ -305,7 +305,7 @@ description: The first article, to see that everything works.
 This is an article in Markdown. Save it, and it is in the feeds within a second.
 
 Three things to try:
-- change this text and open /rss.xml again,
+- change this text and save it: the page and the feeds show the new one,
 - write another article: `feeds new "My second article"`,
 - run `feeds check`.
 """

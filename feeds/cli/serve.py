@@ -70,13 +70,22 @@ _NOT_RELOADED = "the configuration is not reloaded"
 )
 @click.option("--host", help="The address to listen on [default: server.host].")
 @click.option("--port", type=click.IntRange(1, 65535), help="The port to listen on [default: server.port].")
-@click.option("--open", "opens_browser", is_flag=True, help="Open the site in a browser; implies --preview here.")
+@click.option(
+    "--open",
+    "opens_browser",
+    is_flag=True,
+    help="Open the site in your browser. Implies --preview, unless other machines can reach the server.",
+)
 @click.option(
     "--preview",
     is_flag=True,
     help="Let links lead to this server instead of site.url, and pages reload when you save; on this machine only.",
 )
-@click.option("--drafts", is_flag=True, help="Show unpublished articles at a secret address; implies --preview.")
+@click.option(
+    "--drafts",
+    is_flag=True,
+    help="Show unpublished articles at a secret address, on this machine only. Implies --preview.",
+)
 @click.option("--workers", type=click.IntRange(1, 64), help="The number of worker processes [default: server.workers].")
 def serve(
     context: CommandContext,
