@@ -16,3 +16,8 @@ async function check(cache) {
 }
 
 check("force-cache").then(() => setInterval(() => check("no-cache"), 1000));
+document.addEventListener("visibilitychange", () => {  // browsers delay the timers of hidden tabs by up to a minute
+  if (!document.hidden) {
+    check("no-cache");
+  }
+});
