@@ -25,6 +25,7 @@ from urllib.parse import quote
 from feeds import __version__
 from feeds.core.parse import yaml
 from feeds.core.text import clean
+from feeds.home import expand_home
 
 ROW, LAST_RUN_ROW = "last build", "run"  # of the table `meta`; `CatalogState` has both as attributes
 CONFIG_PREFIX = "FEEDS__"
@@ -180,7 +181,7 @@ def _catalog_file(config_file: Path, environment: Mapping[str, str]) -> Path | N
     state = state or f"sqlite:///{_DEFAULT_CATALOG}"
     if not (isinstance(state, str) and state.startswith("sqlite:///")):
         return None
-    file = config_file.absolute().parent / Path(state.removeprefix("sqlite:///")).expanduser()
+    file = config_file.absolute().parent / expand_home(state.removeprefix("sqlite:///"))
     return file if file.exists() else None
 
 

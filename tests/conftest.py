@@ -523,12 +523,10 @@ class Client:
 class App(Client):
     """The WSGI application of a site, in this process; it serves what `feeds build` or `Site.publish` committed."""
 
-    def __init__(self, root: Path, preview_key: str = "") -> None:
-        """Create the application of the site in the folder `root`. With a preview key, it serves previews."""
+    def __init__(self, root: Path, **options: str) -> None:
+        """Create the application of the site in the folder `root`; options such as `preview_url` serve a preview."""
         file = root / "config.yaml"
-        self._app = (
-            create_app_from(config.load(file, os.environ), preview_key=preview_key) if preview_key else create_app(file)
-        )
+        self._app = create_app_from(config.load(file, os.environ), **options) if options else create_app(file)
 
     def get(self, path, method="GET", body=None, **headers):
         """Send a request, with headers given as keyword arguments (`If_None_Match`)."""

@@ -5,9 +5,11 @@ import shutil
 import threading
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
+from urllib.parse import urlsplit
 
 import pytest
-from conftest import App, InProcessSandbox, Site, free_port
+from conftest import App, InProcessSandbox, Site, free_port, run
 from werkzeug.serving import WSGIRequestHandler, make_server
 
 from feeds.stats.counter import Poll, PollCounter
@@ -249,6 +251,64 @@ def test_a_preview_reloads(site, tab):
         page.get_by_role("article").get_by_text("New words.").wait_for()
         assert barriers(page) == []
         page.goto("about:blank")  # it asks for news as long as it is open
+
+
+def test_the_first_five_minutes(tmp_path, tab, serve):
+    """Every link of a new site works before its address does, and an open page shows each article that is saved."""
+    assert run("init", ".", "--title", "My blog", "--url", "https://blog.example", cwd=tmp_path).returncode == 0
+    server = serve(SimpleNamespace(root=tmp_path), "--preview", "--workers", "2")
+    page = tab(server, "/")
+    here, seen, waiting = f"http://127.0.0.1:{server.port}/", set(), ["/"]
+    while waiting:
+        page.goto(f"{here}{waiting.pop()}".replace("//", "/").replace(":/", "://"))
+        assert barriers(page) == []
+        links = page.evaluate("[...document.querySelectorAll('a')].map((one) => one.href.replace(/#.*/, ''))")
+        outside = {link for link in links if not link.startswith(here) and urlsplit(link).scheme != "feed"}
+        assert not {link for link in outside if "blog.example" in link}
+        for link in {link for link in links if link.startswith(here)} - seen:
+            seen.add(link)
+            response = server.get(link.removeprefix(here[:-1]))
+            assert response.status == 200, link
+            if response.headers["Content-Type"].startswith("text/html"):
+                waiting.append(link.removeprefix(here))
+    assert {f"{here}rss.xml", f"{here}feeds.opml", f"{here}category/news/", f"{here}tag/hello/"} <= seen
+    page.goto(here)
+    page.get_by_text("Hello, readers").wait_for()
+    path = run("new", "Second words", "--category", "News", cwd=tmp_path).stdout.strip()
+    page.get_by_role("link", name="Second words").click()
+    assert page.url == f"{here}news/second-words/"
+    with (tmp_path / path).open("a") as article:
+        article.write("It was *saved*.\n")
+    page.get_by_role("article").get_by_text("It was saved.").wait_for()
+    page.goto("about:blank")  # the page asks the server as long as it is open
+
+
+def test_a_changed_configuration_in_a_preview(site, tab, serve):
+    """An open page shows the new title of the site without any action of the user."""
+    site.configure(site={"pages": True})
+    site.article("a.md", title="a")
+    server = serve(site, "--preview")
+    page = tab(server, "/a/")
+    page.get_by_role("link", name="Test", exact=True).wait_for()
+    site.configure(site={"title": "Renamed"})
+    page.get_by_role("link", name="Renamed", exact=True).wait_for()
+    page.goto("about:blank")
+
+
+def test_a_feed_in_a_preview(site, tab):
+    """A feed opened in a browser has its style, and its link leads to the page on the server."""
+    site.configure(site={"pages": True})
+    site.article("a.md", title="a")
+    site.publish()
+    port = free_port()
+    with served(site, port, preview_url=f"http://127.0.0.1:{port}") as app:
+        page = tab(app, "/rss.xml")
+        link = page.get_by_role("link", name="What it brings, and how to subscribe")
+        assert page.evaluate("document.styleSheets.length") == 1
+        link.click()
+        page.wait_for_url(f"http://127.0.0.1:{port}/")
+        page.get_by_role("heading", name="Newest articles").wait_for()
+        page.goto("about:blank")
 
 
 def test_who_reads(site, tab, monkeypatch):

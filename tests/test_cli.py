@@ -5,6 +5,7 @@ import json
 import os
 import pty
 import re
+import shutil
 import socket
 import subprocess
 import sys
@@ -377,6 +378,26 @@ def test_init(tmp_path):
     assert list((tmp_path / "mine" / "content").iterdir()) == []
 
 
+def test_home_folders_in_arguments(site):
+    """In paths on the command line and in FEEDS_CONFIG, "~" is the home folder; an unknown one is a usage error."""
+    site.article("a.md", title="a")
+    site.configure()
+    home = {"HOME": str(site.root)}
+    elsewhere = site.content
+    for arguments, environment in ((["--config=~/config.yaml"], home), ([], home | {"FEEDS_CONFIG": "~/config.yaml"})):
+        done = run("build", "--output=~/out", *arguments, cwd=elsewhere, environment=environment)
+        assert (done.returncode, done.stderr) == (0, "")
+        assert (site.root / "out" / "rss.xml").exists()
+        shutil.rmtree(site.root / "out")
+    reason = "the home folder ~nobody-here is unknown"
+    for arguments in (["check", "-c", "~nobody-here/c.yaml"], ["check", "--against", "~nobody-here/f.xml"],
+                      ["stats", "--import", "~nobody-here/log"], ["build", "--output", "~nobody-here"],
+                      ["init", "~nobody-here/blog"]):  # fmt: skip
+        done = site.run(*arguments)
+        assert done.returncode == 2
+        assert reason in done.stderr
+
+
 def test_a_port_in_use(site):
     """A port that is already in use is reported in a sentence, with exit code 3."""
     site.article("a.md")
@@ -402,7 +423,7 @@ def test_the_greeting(site, serve):
 
 def test_help_and_version(site):
     """Each command has a help text, and --version prints the version."""
-    for command in ("serve", "build", "check", "list", "status", "init"):
+    for command in ("serve", "build", "check", "list", "status", "init", "new"):
         assert command in site.run("--help").stdout
         done = site.run(command, "--help")
         assert done.returncode == 0
@@ -434,7 +455,7 @@ def test_help_imports_nothing_that_it_does_not_use(arguments):
     [
         ("buidl", "No such command 'buidl'. Did you mean 'build'?"),
         ("Check", "No such command 'Check'. Did you mean 'check'?"),
-        ("xyz", "No such command 'xyz'. Commands: build, check, init, list, stats, serve, status."),
+        ("xyz", "No such command 'xyz'. Commands: build, check, init, list, new, stats, serve, status."),
         ("\x1b[1m", r"No such command '\x1b[1m'. Commands: "),
     ],
 )

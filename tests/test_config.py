@@ -1,5 +1,6 @@
 """config.yaml and FEEDS__* become one Config, or a list of all mistakes with their positions."""
 
+import pwd
 from pathlib import Path
 
 import annotated_types
@@ -167,6 +168,41 @@ schedule: {cron: "*/15 25 * * *"}
 def test_mistakes(file, text, mistake):
     """Each mistake is one sentence that names the place and the problem."""
     assert mistakes(file, text)[0].startswith(mistake)
+
+
+def test_home_folders(file, monkeypatch):
+    """In paths, "~" is the home folder and "~USER" a user's, as in a shell; in other values "~" stays as it is."""
+    monkeypatch.setenv("HOME", "/home/ann")
+    settings = load(
+        file,
+        "site: {title: ~ann, url: https://a.example/~ann, icon: /~ann/i.png}\n"
+        "content: {path: ~/blog}\nstate: sqlite:///~/c.db\nexport: {path: ~/out}\n"
+        "server: {access_log: ~/log}\n",
+    )
+    assert settings.content_root == Path("/home/ann/blog")
+    assert settings.catalog == Path("/home/ann/c.db")
+    assert settings.export_target == Path("/home/ann/out")
+    assert Path("/home/ann/log") in settings.secrets
+    assert (settings.site.title, settings.site.url) == ("~ann", "https://a.example/~ann")
+    root = pwd.getpwuid(0)
+    assert load(file, f"{GOOD}content: {{path: ~{root.pw_name}/blog}}").content_root == Path(root.pw_dir) / "blog"
+    for path in ("./~x", "a/~/b"):
+        assert load(file, f"{GOOD}content: {{path: {path}}}").content_root == file.parent / path
+    assert load(file, GOOD, FEEDS__EXPORT__PATH="~/x").export_target == Path("/home/ann/x")
+
+
+@pytest.mark.parametrize(
+    ("section", "key"),
+    [
+        ("content: {path: ~nobody-here/x}", "content.path"), ("state: sqlite:///~nobody-here", "state"),
+        ("export: {path: ~nobody-here/x}", "export.path"), ("server: {access_log: ~nobody-here}", "server.access_log"),
+    ],
+)  # fmt: skip
+def test_unknown_home_folders(file, section, key):
+    """The home folder of an unknown user is a mistake in one sentence."""
+    [mistake] = mistakes(file, f"{GOOD}{section}")
+    reason = "the home folder ~nobody-here is unknown; write the whole path (./~nobody-here is a folder of that name)"
+    assert mistake.endswith(f"{key}: {reason}")
 
 
 def test_no_file(tmp_path):

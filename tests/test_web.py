@@ -18,9 +18,10 @@ from waiting import eventually, retry_while_busy
 
 from feeds.catalog import Failures
 from feeds.content import Folder
-from feeds.core.errors import ContentFolderMissing
+from feeds.core.errors import ConfigError, ContentFolderMissing
 from feeds.publish.loop import PublishLoop
 from feeds.publish.publisher import Publisher
+from feeds.web import create_app
 
 DOCUMENTS = ["rss.xml", "atom.xml", "feed.json"]
 
@@ -48,6 +49,22 @@ def live(tmp_path_factory):
     server.site = site
     yield server
     assert server.stop() == 0
+
+
+def test_the_configuration_in_a_home_folder(site, monkeypatch):
+    """`create_app` reads the file that FEEDS_CONFIG names, with "~" as the home folder; an unknown one is a mistake."""
+    site.configure()
+    site.publish()
+    monkeypatch.setenv("HOME", str(site.root))
+    monkeypatch.setenv("FEEDS_CONFIG", "~/config.yaml")
+    application = create_app()
+    try:
+        assert application.test_client().get("/rss.xml").status_code == 200
+    finally:
+        application.extensions["feeds.close"]()
+    monkeypatch.setenv("FEEDS_CONFIG", "~nobody-here/config.yaml")
+    with pytest.raises(ConfigError, match=r"^~nobody-here/config\.yaml: the home folder ~nobody-here is unknown"):
+        create_app()
 
 
 FORGED = {"Host": "evil.example", "X_Forwarded_Host": "evil.example", "X_Forwarded_Proto": "gopher", "Forwarded": "host=evil.example",

@@ -28,6 +28,7 @@ _COMMANDS = {
     "list": _CommandSource(
         "feeds.cli.list", "list_feeds", "List the feeds: path, entries, subscribers, last change, name."
     ),
+    "new": _CommandSource("feeds.cli.new", "new", "Create an article, and print its path."),
     "stats": _CommandSource(
         "feeds.cli.stats", "stats", "Show the subscribers by feed and feed reader, and their polls."
     ),

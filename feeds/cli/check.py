@@ -16,6 +16,7 @@ from feeds.catalog import Catalog
 from feeds.cli.common import (
     EXIT_INCOMPLETE,
     CommandContext,
+    PathType,
     ProgressObserver,
     advice,
     command,
@@ -70,7 +71,7 @@ def _print_config_mistakes(error: ConfigError, output_format: str, **_options: o
               help="Print text, JSON, or annotations for GitHub Actions.")  # fmt: skip
 @click.option("--ignore", multiple=True, type=click.Choice(sorted(RULES)), metavar="RULE",
               help="Ignore a rule, in addition to check.ignore; may be repeated.")  # fmt: skip
-@click.option("--against", type=click.Path(path_type=Path, dir_okay=False),
+@click.option("--against", type=PathType(path_type=Path, dir_okay=False),
               help="Check that all ids in a saved feed of the old site are kept.")  # fmt: skip
 def check(
     context: CommandContext, strict: bool, output_format: str, ignore: tuple[str, ...], against: Path | None

@@ -3,6 +3,7 @@
 Results go to stdout. Messages go to stderr.
 """
 
+import ipaddress
 import json
 import logging
 import os
@@ -15,12 +16,14 @@ from dataclasses import dataclass
 from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
+from urllib.parse import urlsplit
 
 import click
 
 from feeds import logs
 from feeds.core.errors import CatalogDamaged, CatalogError, ConfigError, FeedsError
 from feeds.core.text import escape_unprintable, quote_path
+from feeds.home import expand_home
 from feeds.publish.observer import PublishObserver
 
 if TYPE_CHECKING:
@@ -45,6 +48,20 @@ class CommandContext:
     config_file: Path
     quiet: bool
     verbose: bool
+
+
+class PathType(click.Path):
+    """The type of a path on the command line; "~" at its beginning is the home folder, as in a shell.
+
+    A shell expands it only at the beginning of a word, so not in `--config=~/blog/config.yaml`, nor in FEEDS_CONFIG.
+    """
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return the path. Raise `click.BadParameter` if it is invalid."""
+        try:
+            return super().convert(expand_home(os.fspath(value)), param, ctx)
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
 
 
 def command(function: Callable[..., int], on_config_error: Callable[..., object] | None = None) -> click.Command:
@@ -77,7 +94,7 @@ def shared_options(function: F) -> F:
             "-c",
             "--config",
             "config_file",
-            type=click.Path(path_type=Path),
+            type=PathType(path_type=Path),
             envvar="FEEDS_CONFIG",
             default="config.yaml",
             show_default=True,
@@ -211,11 +228,25 @@ def plural(count: int, noun: str) -> str:
 
 
 def advice(settings: "config.Config") -> list[str]:
-    """Return what the owner should change before the first run; empty if there is nothing."""
-    host = settings.site_model.authority
-    if host == "localhost" or host.replace(".", "").isdecimal():
+    """Return what the owner should change before the site is online; empty if there is nothing."""
+    if not names_owner(host := settings.site_model.authority):
         return [f"ids will contain {host} permanently: set site.url, or site.authority, before the first run"]
+    if is_loopback(urlsplit(settings.site.url).hostname or ""):
+        return [f"links to {settings.site.url} work on this machine only: set site.url before you publish"]
     return []
+
+
+def names_owner(host: str) -> bool:
+    """Return whether a host distinguishes its owner's ids from all others: a domain name, not an address."""
+    return host != "localhost" and ":" not in host and not host.replace(".", "").isdecimal()
+
+
+def is_loopback(host: str) -> bool:
+    """Return whether only this machine can reach a host."""
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def print_line(line: str) -> None:

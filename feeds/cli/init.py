@@ -1,20 +1,69 @@
-"""`feeds init`: a config.yaml and a first article for a new site, or the migration of another generator's site."""
+"""`feeds init`: a config.yaml and a first article for a new site, or the migration of another generator's site.
+
+On a terminal, three questions ask for what is hard to change later or easily forgotten: the title, the address, on
+which the ids depend, and the language. The options answer them for scripts.
+"""
 
 import os
+import re
+import secrets
+import shlex
+import signal
+import sys
+from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, get_args
+from typing import TYPE_CHECKING, NamedTuple, get_args
+from urllib.parse import urlsplit
 
 import click
 
-from feeds.cli.common import plural, print_line, report_errors
+from feeds.cli.common import (
+    PathType,
+    is_loopback,
+    names_owner,
+    plural,
+    print_line,
+    print_message,
+    report_errors,
+)
+from feeds.config import values
 from feeds.core.errors import FeedsError, UsageError
+from feeds.core.parse import yaml
+from feeds.core.text import humanize
 
 if TYPE_CHECKING:
     from feeds.core.model import Article
     from feeds.migrate import Generator, Migration
 
 _GENERATORS = ("hugo", "jekyll", "eleventy", "pelican")
+_LOCAL_URL = "http://127.0.0.1:8000"  # of `feeds serve`, until the site has an address
+
+
+class _NewSite(NamedTuple):
+    """The facts about a new site that a question or an option answers."""
+
+    title: str
+    url: str  # "" if it is not known yet
+    language: str
+    timezone: str
+
+
+def _answer(parse: Callable[[str], str]) -> Callable[[str], str]:
+    """Return a function that parses an answer or the value of an option, or raises `click.BadParameter`."""
+
+    def parse_answer(answer: str) -> str:
+        try:
+            return parse(answer)
+        except ValueError as error:
+            raise click.BadParameter(f"it {error}") from None
+
+    return parse_answer
+
+
+def _option(parse: Callable[[str], str]) -> Callable[[click.Context, click.Parameter, str | None], str | None]:
+    return lambda _context, _parameter, value: None if value is None else _answer(parse)(value)
 
 
 @click.command()
@@ -22,19 +71,33 @@ _GENERATORS = ("hugo", "jekyll", "eleventy", "pelican")
     "-c",
     "--config",
     "config_file",
-    type=click.Path(path_type=Path),
+    type=PathType(path_type=Path),
     help="The file to create [default: DIR/config.yaml].",
 )
 @click.option(
     "--from", "generator", type=click.Choice(_GENERATORS), help="Migrate the site in DIR from this generator."
 )
+@click.option("--title", callback=_option(values.text), help="The title of the site.")
+@click.option("--url", callback=_option(values.base_url), help="Its address, such as https://example.org.")
+@click.option("--language", callback=_option(values.language_tag), help="Its language, such as en or pt-BR.")
 @click.option("-q", "--quiet", is_flag=True, help="Print errors only.")
 @click.option("-v", "--verbose", is_flag=True, help="Print more.")
-@click.argument("folder", type=click.Path(path_type=Path, file_okay=False), default=".", metavar="[DIR]")
-def init(folder: Path, config_file: Path | None, generator: "Generator | None", quiet: bool, verbose: bool) -> None:
+@click.argument("folder", type=PathType(path_type=Path, file_okay=False), default=".", metavar="[DIR]")
+def init(
+    folder: Path,
+    config_file: Path | None,
+    generator: "Generator | None",
+    title: str | None,
+    url: str | None,
+    language: str | None,
+    quiet: bool,
+    verbose: bool,
+) -> None:
     """Create a config.yaml and a first article.
 
-    Existing articles are not changed. If config.yaml exists already, nothing is changed, and the exit code is 2.
+    On a terminal, the command asks for the title, the address and the language of the site, unless an option names one
+    of them. Existing articles are not changed. If config.yaml exists already, nothing is changed, and the exit code is
+    2.
 
     With --from, the new config.yaml preserves the permalinks, ids and feed paths of the old site.
     """
@@ -43,35 +106,111 @@ def init(folder: Path, config_file: Path | None, generator: "Generator | None", 
         if file.exists():
             hint = "; create another file with -c feeds.yaml" if generator else ""
             raise UsageError(f"{file}: already exists; nothing was done{hint}")
-        lines = _migrate(generator, folder, file) if generator else _create_site(file)
+        site = None
+        if title or url or language:
+            if generator:
+                raise UsageError("--title, --url and --language: the old site has them; edit config.yaml after --from")
+            site = _NewSite(title or _default_title(folder), url or "", language or "en", "UTC")
+        elif not (generator or quiet) and sys.stdin.isatty() and sys.stdout.isatty():
+            site = _ask(folder)
+        lines = _migrate(generator, folder, file) if generator else _create_site(file, site)
         if quiet:
             return
         for line in lines:
             print_line(line)
         if verbose:
             print_line("docs/config.md lists all keys and their defaults")
-        cd = "" if file.parent == Path() else f"cd {file.parent} && "
-        option = "" if file.name == "config.yaml" else f" -c {file.name}"
-        first_step = "review" if generator else "set title and url in"
-        print_line(f"Next: {first_step} {file.name}, then run  {cd}feeds serve{option}")
+        cd = "" if file.parent == Path() else f"cd {shlex.quote(str(file.parent))} && "
+        option = "" if file.name == "config.yaml" else f" -c {shlex.quote(file.name)}"
+        if site:
+            print_line(f"Next: {cd}feeds serve --open{option}")
+        else:
+            first_step = "review" if generator else "set title and url in"
+            print_line(f"Next: {first_step} {file.name}, then run  {cd}feeds serve{option}")
 
 
-def _create_site(file: Path) -> list[str]:
-    """Write a configuration, and an article if there is no content folder. Return the lines to print."""
+def _ask(folder: Path) -> _NewSite:
+    """Return the answers to three questions on the terminal. If the user ends them, end the process."""
+    print_line("Three questions about the new site. Enter accepts the value in brackets.")
+    try:
+        title = click.prompt("Title", _default_title(folder), value_proc=_answer(values.text))
+        url = click.prompt(
+            "Address, such as https://example.org (empty if it has none yet)",
+            "",
+            show_default=False,
+            value_proc=_answer(lambda answer: values.base_url(answer) if answer.strip() else ""),
+        )
+        language = click.prompt("Language", _system_language(), value_proc=_answer(values.language_tag))
+    except click.Abort:
+        print_message("\nnothing was created")
+        sys.exit(128 + signal.SIGINT)
+    return _NewSite(title, url, language, _system_timezone())
+
+
+def _default_title(folder: Path) -> str:
+    with suppress(OSError):
+        return humanize(folder.resolve().name) or "My site"
+    return "My site"
+
+
+def _system_language() -> str:
+    """Return the language of the user's locale (environ(7)); English if it has none."""
+    locale = next(filter(None, map(os.environ.get, ("LC_ALL", "LC_MESSAGES", "LANG"))), "")
+    language = locale.partition(".")[0].partition("@")[0].replace("_", "-")
+    return language if re.fullmatch(r"[a-z]{2,3}(-[A-Z]{2})?", language) else "en"
+
+
+def _system_timezone() -> str:
+    """Return the IANA name of the system's time zone (localtime(5)), UTC if it is unknown."""
+    with suppress(OSError, ValueError):
+        path = Path("/etc/localtime").resolve().as_posix()
+        return values.timezone(os.environ.get("TZ") or path.partition("/zoneinfo/")[2])
+    return "UTC"
+
+
+def _create_site(file: Path, site: _NewSite | None) -> list[str]:
+    """Write a configuration, and an article if there is no content folder. Return the lines to print.
+
+    `site`: the facts to write; None: placeholders.
+    """
     now = datetime.now(UTC).replace(microsecond=0)
     content = file.parent / "content"
-    texts = {file: _FIRST_CONFIG}
+    texts = {file: _configuration(site) if site else _FIRST_CONFIG}
     if not content.exists():
         texts[content / f"{now:%Y-%m-%d}-hello.md"] = _FIRST_ARTICLE.format(date=now.isoformat())
     for path, text in texts.items():
         _write(path, text)
-    return [f"created {path}" for path in texts]
+    lines = [f"created {path}" for path in texts]
+    if site and not site.url:
+        lines.append(f"Set site.url in {file.name} when the site has an address; the ids stay the same")
+    return lines
+
+
+def _configuration(site: _NewSite) -> str:
+    """Return the text of config.yaml.
+
+    The ids contain `site.authority` for ever. So it is written down, and is never the name of the user's machine, which
+    the ids of other sites may contain too.
+    """
+    authority = urlsplit(site.url).hostname or ""
+    try:
+        has_domain = names_owner(values.authority(authority)) and not is_loopback(authority)
+    except ValueError:
+        has_domain = False
+    if not has_domain:
+        authority = f"{secrets.token_hex(8)}.invalid"  # a domain that never exists (RFC 2606), so the ids are unique
+    title, url, language = (
+        yaml.dump({key: value}).rstrip("\n")
+        for key, value in (("title", site.title), ("url", site.url or _LOCAL_URL), ("language", site.language))
+    )
+    if not site.url:
+        url += "  # the address of your site, such as https://example.org"
+    return _CONFIG.format(title=title, url=url, language=language, timezone=site.timezone, authority=authority)
 
 
 def _migrate(generator: "Generator", folder: Path, file: Path) -> list[str]:
     """Write the configuration that continues the site of another generator. Return the lines to print."""
     from feeds import config, migrate
-    from feeds.core.parse import yaml
 
     assert set(_GENERATORS) == set(get_args(migrate.Generator))
     names = [path.relative_to(folder).as_posix() for pattern in migrate.CONFIG_FILES[generator]
@@ -139,6 +278,21 @@ content:
   path: content
   permalink: /{category}/{slug}/
 """
+_CONFIG = """\
+# All keys and their defaults: docs/config.md
+site:
+  {title}
+  {url}
+  {language}
+  timezone: {timezone}  # of dates without a zone
+  authority: {authority}  # part of all ids: never change it, even if the site moves
+  pages: true  # feeds also serves the pages; remove this line if another program builds them
+  # description: What it is about, in a sentence.
+  # author: Your name
+content:
+  path: content
+  permalink: /{{category}}/{{slug}}/
+"""
 _FIRST_ARTICLE = """\
 ---
 title: Hello, readers
@@ -151,7 +305,7 @@ description: The first article, to see that everything works.
 This is an article in Markdown. Save it, and it is in the feeds within a second.
 
 Three things to try:
-- change this text and open /rss.xml again,
-- write another file beside this one,
+- change this text and save it: the page and the feeds show the new one,
+- write another article: `feeds new "My second article"`,
 - run `feeds check`.
 """

@@ -29,16 +29,16 @@ class ConsoleReporter(PublishObserver):
     """Prints what a run has changed since the last one, and reports the state to systemd."""
 
     def __init__(
-        self, settings: config.Config, role: str, host: str, port: int, *, quiet: bool, preview_key: str
+        self, settings: config.Config, role: str, url: str, *, quiet: bool, is_preview: bool, preview_key: str
     ) -> None:
         """Prepare to report.
 
         Args:
             settings: the configuration.
             role: "all", "publisher" or "web".
-            host: the address that the server listens on.
-            port: its port.
+            url: the address of the server, as a browser on this machine needs it.
             quiet: whether to print errors only.
+            is_preview: whether links lead to the server instead of `site.url`.
             preview_key: authorises browsers to see unpublished articles; empty if there is no preview.
         """
         self._settings = settings
@@ -49,8 +49,8 @@ class ConsoleReporter(PublishObserver):
         self._total = 0  # articles in the folder, once they are counted
         self._is_counting = False
         self._quiet = quiet
-        browser_host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104  # all addresses
-        self._url = f"http://{f'[{browser_host}]' if ':' in browser_host else browser_host}:{port}"
+        self._url = url
+        self._is_preview = is_preview
         self._preview_key = preview_key
         self._has_greeted = False
         self._rejected: set[str] = set()
@@ -146,7 +146,9 @@ class ConsoleReporter(PublishObserver):
             self._print(f"  drafts        {self._url}/preview/?{self._preview_key}")
         for path in ("/rss.xml", "/atom.xml", "/feed.json"):
             self._print(f"  subscribe to  {self._url}{path}")
-        if public_url != self._url:
+        if self._is_preview:
+            self._print("  preview: links lead to this server, and pages reload when you save")
+        elif public_url != self._url:
             self._print(
                 f"  note: the feeds give {public_url}/ as their address (site.url, feeds.url); route it to this server"
             )

@@ -6,7 +6,6 @@ workers receive the one that this process has read (`workers`), and a new one ta
 
 import atexit
 import ctypes
-import ipaddress
 import multiprocessing
 import os
 import secrets
@@ -29,6 +28,7 @@ from feeds.cli.common import (
     CommandContext,
     command,
     create_publisher,
+    is_loopback,
     open_catalog,
     print_message,
     warn_of_unused_keys,
@@ -70,10 +70,32 @@ _NOT_RELOADED = "the configuration is not reloaded"
 )
 @click.option("--host", help="The address to listen on [default: server.host].")
 @click.option("--port", type=click.IntRange(1, 65535), help="The port to listen on [default: server.port].")
-@click.option("--drafts", is_flag=True, help="Show a preview of unpublished articles, on this machine only.")
+@click.option(
+    "--open",
+    "opens_browser",
+    is_flag=True,
+    help="Open the site in your browser. Implies --preview, unless other machines can reach the server.",
+)
+@click.option(
+    "--preview",
+    is_flag=True,
+    help="Let links lead to this server instead of site.url, and pages reload when you save; on this machine only.",
+)
+@click.option(
+    "--drafts",
+    is_flag=True,
+    help="Show unpublished articles at a secret address, on this machine only. Implies --preview.",
+)
 @click.option("--workers", type=click.IntRange(1, 64), help="The number of worker processes [default: server.workers].")
 def serve(
-    context: CommandContext, role: str, host: str | None, port: int | None, workers: int | None, drafts: bool
+    context: CommandContext,
+    role: str,
+    host: str | None,
+    port: int | None,
+    workers: int | None,
+    opens_browser: bool,
+    preview: bool,
+    drafts: bool,
 ) -> int:
     """Publish changes of the content folder, and serve the feeds.
 
@@ -85,15 +107,27 @@ def serve(
     settings = context.settings
     overrides = _Overrides(host, port, workers)
     host, port = overrides.host_of(settings), overrides.port_of(settings)
-    if drafts and not _is_loopback(host):
+    if drafts and not is_loopback(host):
         raise UsageError(f"--drafts shows unpublished articles, so use --host 127.0.0.1 instead of {host}")
     if drafts and role != "all":
         raise UsageError("--drafts shows unpublished articles, so it needs the content folder: use --role all")
+    if preview and not is_loopback(host):
+        raise UsageError(f"--preview lets links lead to this machine, so use --host 127.0.0.1 instead of {host}")
+    if (preview or opens_browser) and role == "publisher":
+        option = "--preview" if preview else "--open"
+        raise UsageError(f"{option} needs the pages, which publishers do not serve: use --role all or --role web")
     _require_separate_metrics(settings, port)
     _require_free(host, port)
     warn_of_unused_keys(settings)
     multiprocessing.set_start_method("spawn", force=True)  # a process with threads must not be forked
-    service = _Service(context, role, overrides, preview_key=secrets.token_urlsafe(16) if drafts else "")
+    service = _Service(
+        context,
+        role,
+        overrides,
+        is_preview=preview or drafts or (opens_browser and is_loopback(host)),
+        preview_key=secrets.token_urlsafe(16) if drafts else "",
+        opens_browser=opens_browser,
+    )
     try:
         service.run()
     finally:
@@ -182,17 +216,30 @@ class _ConfigFile:
 class _Service:
     """A publisher, workers, or both, which use one configuration at a time."""
 
-    def __init__(self, context: CommandContext, role: str, overrides: _Overrides, *, preview_key: str) -> None:
+    def __init__(
+        self,
+        context: CommandContext,
+        role: str,
+        overrides: _Overrides,
+        *,
+        is_preview: bool = False,
+        preview_key: str = "",
+        opens_browser: bool = False,
+    ) -> None:
         self._context = context
         self._role = role
         self._overrides = overrides
         self._preview_key = preview_key
+        self._opens_browser = opens_browser
         settings = self._settings = context.settings
         self._config_file = _ConfigFile(context.config_file)
         self._is_config_rejected = False  # whether the last reload found a mistake
-        host, port = overrides.host_of(settings), overrides.port_of(settings)
+        self._url = _server_url(overrides.host_of(settings), overrides.port_of(settings))
+        self._preview_url = self._url if is_preview else ""
         self._memory = cast("SharedMemory", multiprocessing.get_context("spawn").RawArray(ctypes.c_char, RECORD_BYTES))
-        self._reporter = ConsoleReporter(settings, role, host, port, quiet=context.quiet, preview_key=preview_key)
+        self._reporter = ConsoleReporter(
+            settings, role, self._url, quiet=context.quiet, is_preview=is_preview, preview_key=preview_key
+        )
         self._catalog = Catalog(settings.catalog) if role == "web" else self._open_catalog(settings)
         self._reporter.catalog_name = self._catalog.name
         self._failures = Failures(self._catalog, self._memory)
@@ -262,7 +309,7 @@ class _Service:
         """Run the workers until a signal arrives, and publish too, unless the role is `web`."""
         overrides, settings = self._overrides, self._settings
         workers = Workers(
-            create_loader(settings, os.getpid(), self._preview_key, self._memory),
+            create_loader(settings, os.getpid(), self._preview_url, self._preview_key, self._memory),
             overrides.host_of(settings),
             overrides.port_of(settings),
             overrides.workers_of(settings),
@@ -280,6 +327,10 @@ class _Service:
 
     def _start(self) -> None:
         self._failures.clear("reload")  # this process has loaded the configuration
+        if self._opens_browser:
+            from feeds.cli.browser import open_when_ready  # few commands need it
+
+            open_when_ready(f"{self._url}/")
         if self._publish_loop:
             self._publish_loop.start()
         else:
@@ -344,11 +395,10 @@ def _require_separate_metrics(settings: config.Config, port: int) -> None:
         )
 
 
-def _is_loopback(host: str) -> bool:
-    try:
-        return host == "localhost" or ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
+def _server_url(host: str, port: int) -> str:
+    """Return the URL of the server, without a trailing slash, as a browser on this machine needs it."""
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104  # all addresses
+    return f"http://{f'[{host}]' if ':' in host else host}:{port}"
 
 
 def _start_metrics_server(address: NetworkAddress, catalog: Catalog, failures: Failures) -> None:

@@ -10,6 +10,7 @@ import click
 from feeds.cli.common import (
     EXIT_INCOMPLETE,
     CommandContext,
+    PathType,
     command,
     open_catalog,
     open_catalog_to_read,
@@ -36,9 +37,14 @@ _DOUBTFUL = " (doubtful: limited to a plausible number)"
     "--days", type=click.IntRange(1, 10_000), default=30, show_default=True, help="Add up the polls of this many days."
 )
 @click.option(
-    "--import", "logs", multiple=True, metavar="LOG", help="Import an access log first; - reads standard input."
+    "--import",
+    "logs",
+    type=PathType(),
+    multiple=True,
+    metavar="LOG",
+    help="Import an access log first; - reads standard input.",
 )
-@click.argument("more_logs", nargs=-1, metavar="[LOG]...")
+@click.argument("more_logs", type=PathType(), nargs=-1, metavar="[LOG]...")
 def stats(context: CommandContext, as_json: bool, days: int, logs: tuple[str, ...], more_logs: tuple[str, ...]) -> int:
     """Show the subscribers by feed and feed reader, and their polls.
 

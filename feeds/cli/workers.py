@@ -45,6 +45,7 @@ class ApplicationLoader:
 
     settings: config.Config
     parent: int
+    preview_url: str
     preview_key: str
     memory: SharedMemory
     ready: Semaphore  # released by each worker that is about to listen
@@ -61,6 +62,7 @@ class ApplicationLoader:
         return create_rsgi(
             self.settings,
             parent=self.parent,
+            preview_url=self.preview_url,
             preview_key=self.preview_key,
             memory=self.memory,
             on_ready=self.ready.release,
@@ -231,9 +233,11 @@ class Workers(MPServer):
         self.wrks = current
 
 
-def create_loader(settings: config.Config, parent: int, preview_key: str, memory: SharedMemory) -> ApplicationLoader:
+def create_loader(
+    settings: config.Config, parent: int, preview_url: str, preview_key: str, memory: SharedMemory
+) -> ApplicationLoader:
     """Return the loader of the first workers; the arguments are those of `feeds.web.create_app_from`."""
-    return ApplicationLoader(settings, parent, preview_key, memory, _semaphore())
+    return ApplicationLoader(settings, parent, preview_url, preview_key, memory, _semaphore())
 
 
 def _semaphore() -> Semaphore:

@@ -19,6 +19,7 @@ from feeds.config.values import (
     Cron,
     Email,
     ExportPath,
+    FilePath,
     Header,
     Host,
     Icon,
@@ -84,7 +85,7 @@ class SiteSection(_Section):
 class ContentSection(_Section):
     """The content folder, and the articles in it."""
 
-    path: Text = "content"
+    path: FilePath = "content"
     include: Include = DEFAULT_INCLUDE
     exclude: Texts = ()
     permalink: Permalink = "/{category}/{slug}/"
@@ -122,7 +123,7 @@ class ServerSection(_Section):
     limit: int = Field(60, ge=0, le=1_000_000)
     client_header: Header | None = None
     deltas: bool = False
-    access_log: Text | None = None
+    access_log: FilePath | None = None
     metrics: Address | None = None
 
 

@@ -24,6 +24,7 @@ from feeds.core.article_files import SUFFIXES, may_match_articles
 from feeds.core.paths import SITE_DOCUMENTS, alias_conflict
 from feeds.core.permalinks import MODIFIERS, PLACEHOLDERS, UNIQUE_PLACEHOLDERS
 from feeds.core.text import absolute_url, one_line, printable_excerpt, url_scheme
+from feeds.home import expand_home
 
 _NAMING = re.compile(rf"\{{({'|'.join(UNIQUE_PLACEHOLDERS)})(:\w+)*\}}")
 READER_LINKS = {  # links that subscribe with a feed reader; {url}: the feed's URL, percent-encoded; {raw}: as it is
@@ -68,15 +69,20 @@ def did_you_mean(word: str, words: Iterable[str]) -> str:
     return f"; did you mean {close[0]}?" if close else ""
 
 
-def _text(value: str) -> str:
+def text(value: str) -> str:
+    """Return a text on one line. Raise `ValueError` if it is empty."""
     value = one_line(value)
     if not value:
         raise ValueError("must not be empty")
     return value
 
 
+def _file_path(value: str) -> str:
+    return expand_home(text(value))
+
+
 def _include(value: str) -> str:
-    value = _text(value)
+    value = text(value)
     if value.startswith("!") or may_match_articles(value):
         return value
     hint = "; write a pattern for each ending, because gitignore patterns have no {a,b}" if "{" in value else ""
@@ -96,11 +102,13 @@ def _icon(value: str) -> str:
     return one_line(value)
 
 
-def _base_url(value: str) -> str:
+def base_url(value: str) -> str:
+    """Return the URL of a site without a slash at its end. Raise `ValueError` if it can't be one."""
     return _http_url(value).rstrip("/")
 
 
-def _timezone(value: str) -> str:
+def timezone(value: str) -> str:
+    """Return the name of a time zone. Raise `ValueError` if the IANA database doesn't have it."""
     try:
         zoneinfo.ZoneInfo(value)
     except (ValueError, OSError, zoneinfo.ZoneInfoNotFoundError):
@@ -108,7 +116,8 @@ def _timezone(value: str) -> str:
     return value
 
 
-def _language(value: str) -> str:
+def language_tag(value: str) -> str:
+    """Return a language tag. Raise `ValueError` if the text is none."""
     if not re.fullmatch(r"[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*", value):
         raise ValueError("is not a language tag; write it like en or pt-BR")
     return value
@@ -120,7 +129,8 @@ def _email(value: str) -> str:
     return value
 
 
-def _authority(value: str) -> str:
+def authority(value: str) -> str:
+    """Return the authority of ids. Raise `ValueError` if RFC 4151 doesn't allow it."""
     if not re.fullmatch(r"([\w.+-]+@)?[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?", value):
         raise ValueError("must be a domain name or an e-mail address (RFC 4151)")
     return value
@@ -169,20 +179,20 @@ def _cron(value: Any) -> CronSchedule:
 def _state(value: str) -> str:
     if not re.match(r"sqlite:///.|postgresql://.", value):  # the value is not quoted: it may have a password
         raise ValueError("must be sqlite:///PATH or postgresql://USER@HOST/DATABASE")
-    return value
+    prefix = "sqlite:///"
+    return prefix + expand_home(value.removeprefix(prefix)) if value.startswith(prefix) else value
 
 
 def export_path(value: Any) -> Path | str:
     """Return the path of a folder, or the URL of an object store as a text. Raise `ValueError` for an invalid URL."""
-    text = _require_text(value)
-    if ("://" in text or _STORE_TYPO.match(text)) and not _STORE_URL.fullmatch(
-        text
+    target = _require_text(value)
+    if ("://" in target or _STORE_TYPO.match(target)) and not _STORE_URL.fullmatch(
+        target
     ):  # the value is not quoted: it may have a secret key
         raise ValueError(
             "must be a folder, or s3://BUCKET/PREFIX, gs://… or az://…; put credentials into environment variables"
         )
-    text = _text(text)
-    return text if "://" in text else Path(text)
+    return text(target) if "://" in target else Path(_file_path(target))
 
 
 def _require_text(value: Any) -> str:
@@ -277,7 +287,7 @@ def _header(value: str) -> str:
 
 
 def _host(value: str) -> str:
-    value = _text(value)
+    value = text(value)
     try:
         value.encode("idna")  # as the socket module does
     except UnicodeError:
@@ -304,17 +314,18 @@ def _one_or_many(value: Any) -> Any:
     return [value] if isinstance(value, str) else value
 
 
-Text = Annotated[str, AfterValidator(_text)]
+Text = Annotated[str, AfterValidator(text)]
 Texts = Annotated[tuple[Text, ...], BeforeValidator(_one_or_many)]
+FilePath = Annotated[str, AfterValidator(_file_path)]
 Include = Annotated[tuple[Annotated[str, AfterValidator(_include)], ...], BeforeValidator(_one_or_many)]
 Url = Annotated[str, AfterValidator(_http_url)]
-BaseUrl = Annotated[str, AfterValidator(_base_url)]
+BaseUrl = Annotated[str, AfterValidator(base_url)]
 UrlPath = Annotated[str, Field(pattern="^/")]
 Icon = Annotated[str, AfterValidator(_icon)]
-TimeZone = Annotated[str, AfterValidator(_timezone)]
-Language = Annotated[str, AfterValidator(_language)]
+TimeZone = Annotated[str, AfterValidator(timezone)]
+Language = Annotated[str, AfterValidator(language_tag)]
 Email = Annotated[str, AfterValidator(_email)]
-Authority = Annotated[str, AfterValidator(_authority)]
+Authority = Annotated[str, AfterValidator(authority)]
 Permalink = Annotated[str, AfterValidator(_permalink)]
 Permalinks = Annotated[dict[Text, Permalink], AfterValidator(_permalinks)]
 IdPattern = Annotated[str, AfterValidator(_id_pattern)]

@@ -92,6 +92,10 @@ class Folder:
             return False
         return path.lower().endswith(SUFFIXES) or os.path.isdir(f"{self._root}/{path}")  # noqa: PTH112  # raises nothing
 
+    def selects(self, path: str) -> bool:
+        """Return whether a file at a path would be an article, by its name and the patterns."""
+        return self._walk.selects(path)
+
     def was_scanned(self, path: str) -> bool:
         """Return whether the last scan could list the folder of a path, and so would have found a file there."""
         return self._walk.was_listed(path)

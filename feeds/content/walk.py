@@ -109,6 +109,10 @@ class Walk:
             return False
         return "_drafts" not in target.split("/")  # the files in Jekyll's folder of drafts
 
+    def selects(self, path: str) -> bool:
+        """Return whether a walk would yield a file at a path."""
+        return self.is_included(path) and self._wanted(path)
+
     def is_included(self, path: str) -> bool:
         """Return whether a walk would reach a path."""
         parts = path.split("/")

@@ -1,7 +1,8 @@
 """HTML pages for people: the page of each feed, with the ways to subscribe, and the page of each article.
 
 `PageRenderer` renders the page at a path, for `feeds serve` and for the export. A page has the same bytes on any host,
-port or path that it is served from: its links are relative, or as the configuration says.
+port or path that it is served from: its links within the site are relative. Absolute are only the addresses for feed
+readers, search engines and social media.
 
 The wording is in `templates/`: `article.html` is the page of an article, `feed.html` that of a feed or an archive,
 `base.html` the frame of all pages. `preview_index.html` and `preview_article.html` are the preview's (`feeds.web`),
@@ -19,11 +20,12 @@ from urllib.parse import quote
 
 from feeds.core import paths, policy, syndication
 from feeds.core.formats import FORMATS
-from feeds.core.model import GROUPED_KINDS, Feed, FeedState, Site
+from feeds.core.model import GROUPED_KINDS, FeedState, Site
 from feeds.core.paths import OPML, RSS
 from feeds.core.text import digest_of, quote_path
 from feeds.render import FeedPage, PageQueries
 from feeds.render.page_queries import ArticlePage
+from feeds.render.relocation import move_html, move_url
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -85,6 +87,7 @@ class PageRenderer:
         queries: PageQueries,
         *,
         has_archives: Callable[[FeedState], bool] = lambda _state: True,
+        reloads: bool = False,
     ) -> None:
         """Prepare to render.
 
@@ -93,11 +96,13 @@ class PageRenderer:
             subscribe_links: templates of the links that subscribe to a feed, by the name of the feed reader.
             queries: returns the content of pages.
             has_archives: whether a feed's page links to its archives.
+            reloads: whether pages reload themselves when they have changed.
         """
         self._site = site
         self._subscribe_links = subscribe_links
         self._queries = queries
         self._has_archives = has_archives
+        self._reloads = reloads
 
     def may_be_page(self, path: str) -> bool:
         """Return whether a page can be at a path; without I/O."""
@@ -153,7 +158,7 @@ class PageRenderer:
             "article.html",
             path,
             entry=entry,
-            body=body,
+            body=move_html(body, self._site.url, root_of(path).removesuffix("/")),
             image=entry.image if entry.image and not syndication.shows_image(body, entry.image.url) else None,
             feeds=[feed for feed in page.feeds if feed.path],
             listed=bool(page.feeds),  # no feed contains an unlisted article, and search engines must not show it
@@ -162,9 +167,17 @@ class PageRenderer:
         )
 
     def _render(self, template: str, path: str, **variables: Any) -> bytes:
-        root = "../" * (path.count("/") - 1) or "./"  # relative, so that links work on any host, port and path
+        root = root_of(path)
+        articles_url = self._site.url if self._site.pages else None  # else another program serves the articles
         page = templates().get_template(template)
-        return page.render(site=self._site, formats=FORMATS, root=root, **variables).encode()
+        return page.render(
+            site=self._site,
+            formats=FORMATS,
+            root=root,
+            articles_url=articles_url,
+            reloads=self._reloads,
+            **variables,
+        ).encode()
 
 
 @cache
@@ -192,10 +205,18 @@ def templates_digest() -> str:
     return digest_of(policy.PAGE, [(file.name, file.read_bytes()) for file in files if file.suffix == ".html"])
 
 
-def _relative_link(url: str, feed: Feed, root: str) -> str:
-    """Return a URL below feeds.url as a link relative to the page of a feed, whose path to the top is `root`."""
-    base = feed.page_url.removesuffix(f"{quote_path(feed.path)}/") if feed.path else feed.page_url
-    return root + url.removeprefix(base)
+def root_of(path: str) -> str:
+    """Return the relative link, with a trailing slash, from the page at a path to the top of the site."""
+    return "../" * (path.count("/") - 1) or "./"
+
+
+def _relative_link(url: str, root: str, base: str | None) -> str:
+    """Return a URL below `base` as a link relative to a page, and any other URL, or all without `base`, as it is.
+
+    `root`: the relative link from the page to `base`.
+    """
+    link = move_url(url, base, root.removesuffix("/")) if base else url
+    return root if link == root.removesuffix("/") else link
 
 
 def text_direction(language: str) -> str:

@@ -22,6 +22,7 @@ from feeds.render.document_path import DocumentPath
 from feeds.render.lru import LRUCache
 from feeds.render.page_queries import FeedPage, PageQueries
 from feeds.render.queue import Priority, RenderQueue, RenderQueueFull
+from feeds.render.relocation import relocate_site
 from feeds.render.renderer import DocumentRenderer
 from feeds.render.revision_watcher import RevisionWatcher
 from feeds.render.versions import DocumentVersions
@@ -36,6 +37,7 @@ __all__ = [
     "RenderQueueFull",
     "WaitPolicy",
     "WouldBlock",
+    "relocate_site",
 ]
 
 T = TypeVar("T")
@@ -73,6 +75,7 @@ class Documents(Generic[T]):
         transform: Callable[[Document], T] = lambda document: document,  # type: ignore[assignment,return-value]
         *,
         max_bytes: int = 64 << 20,
+        served_site: Site | None = None,
         deltas: bool = False,
         on_rendered: Callable[[float], Any] = lambda _seconds: None,
     ) -> None:
@@ -84,14 +87,15 @@ class Documents(Generic[T]):
             transform: returns what is cached and returned for a rendered document.
             max_bytes: the memory to use: three sevenths for documents with their encodings, two sevenths each for
                 entries and for entries in a format.
+            served_site: the site with the URLs to which documents and pages link, if they differ (`relocate_site`).
             deltas: whether to record versions, which `delta` needs.
             on_rendered: called with the seconds that each render took.
         """
-        self.site = site
+        self.site = served_site or site
         self._transform = transform
         self._versions = DocumentVersions(catalog, every=deltas)
         self._on_rendered = on_rendered
-        self._renderer = DocumentRenderer(site, max_bytes * 2 // 7)
+        self._renderer = DocumentRenderer(site, max_bytes * 2 // 7, served_site)
         self._cache = DocumentCache[T](site, max_bytes * 3 // 7)
         self.revision_watcher = RevisionWatcher(catalog, self._cache, site.max_age)
         self._render_queue = RenderQueue()

@@ -18,6 +18,7 @@ from feeds.core.parse.content import MarkdownRenderer, plain_text_content
 from feeds.core.parse.links import Links
 from feeds.render.document_path import DocumentPath
 from feeds.render.lru import LRUCache
+from feeds.render.relocation import move_entry
 from feeds.render.sandbox import TOO_LONG, CpuBudget, Sandbox
 from feeds.render.shared_entries import SharedEntries
 
@@ -57,9 +58,16 @@ def markdown_renderer(site: Site) -> Sandbox | MarkdownRenderer:
 class DocumentRenderer:
     """Renders documents, and caches entries, which several feeds share. For any number of threads."""
 
-    def __init__(self, site: Site, max_bytes: int) -> None:
-        """Cache up to `max_bytes` of entries, and as many bytes of entries in the syntax of a format."""
+    def __init__(self, site: Site, max_bytes: int, served_site: Site | None = None) -> None:
+        """Prepare to render.
+
+        Args:
+            site: the site.
+            max_bytes: the memory for entries, and also for entries in the syntax of a format.
+            served_site: the site with the URLs to which feeds and pages link, if they differ (`relocate_site`).
+        """
         self._site = site
+        self._served_site = served_site or site
         self._markdown = markdown_renderer(site)
         self._entries = LRUCache[Entry](
             max_bytes, lambda entry: sys.getsizeof(entry.html) + len(entry.summary) + _ENTRY_OVERHEAD_BYTES
@@ -113,10 +121,16 @@ class DocumentRenderer:
     def render_entry(self, record: EntryRecord, *, for_page: bool) -> Entry:
         """Return the entry of one article, with its full text even if feeds have summaries only.
 
-        If `for_page` is true, the text doesn't contain the article's image, which the page shows separately.
+        If `for_page` is true, the entry has the URLs at which the site is served, and its text doesn't contain the
+        article's image, which the page shows separately.
         """
         site = replace(self._site, text="full", image_in_text=self._site.image_in_text and not for_page)
-        return self._entry(record) if site == self._site else self._render_entry(record, site)[0]
+        entry = self._entry(record) if site == self._site else self._render_entry(record, site)[0]
+        return self._relocated(entry) if for_page else entry
+
+    def _relocated(self, entry: Entry) -> Entry:
+        """Return an entry with the URLs at which the site is served."""
+        return move_entry(entry, self._site.url, self._served_site.url)
 
     def render_feed(
         self,
@@ -147,14 +161,16 @@ class DocumentRenderer:
             if entry.html is not None:
                 bytes_left -= len(entry.html)
                 entry = replace(entry, html=None) if bytes_left < 0 else entry
-            entries.append(entry)
-        return syndication.build_feed(state, entries, self._site, archive, content.tombstones, began=content.began)
+            entries.append(self._relocated(entry))
+        return syndication.build_feed(
+            state, entries, self._served_site, archive, content.tombstones, began=content.began
+        )
 
     def render_document(
         self, document_path: DocumentPath, feed: Feed, state: FeedState, changed: datetime
     ) -> RenderedDocument:
         """Return a document of at most the allowed size, which is checked before its entries are joined."""
-        site, max_bytes, format_ = self._site, self._max_bytes(document_path.archive), document_path.format
+        site, max_bytes, format_ = self._served_site, self._max_bytes(document_path.archive), document_path.format
         entries = self._format_entries(format_, feed)
         sizes = list(map(len, entries))
         body = format_.render_document(feed, entries) if sum(sizes) <= max_bytes else b""

@@ -1,8 +1,9 @@
 """The HTTP server's application: documents, pages, files of articles, and `/healthz`.
 
-The headers that all documents or all pages have are chosen here (`document_response`, `page_response`). Exported files
-get theirs in `feeds.export.host_files` (`_document_headers`, `_page_headers`): change both. Redirects and errors have
-their own headers, in `feeds.web.middleware` and `feeds.web.routes`.
+The headers that all documents or all pages have are chosen here (`_document_response_factory`,
+`_page_response_factory`). Exported files get theirs in `feeds.export.host_files` (`_document_headers`,
+`_page_headers`): change both. Redirects and errors have their own headers, in `feeds.web.middleware` and
+`feeds.web.routes`.
 """
 
 import os
@@ -23,9 +24,11 @@ from feeds.catalog.failures import SharedMemory
 from feeds.content import Folder
 from feeds.content.public_files import PublicFiles
 from feeds.core import policy
-from feeds.core.model import Document
+from feeds.core.errors import ConfigError
+from feeds.core.model import Document, Site
+from feeds.home import expand_home
 from feeds.pages import STATIC_FOLDER, PageRenderer
-from feeds.render import Documents
+from feeds.render import Documents, relocate_site
 from feeds.render.cache_policy import CachePolicy, document_cache_policy
 from feeds.web.cached_response import CachedResponse
 from feeds.web.client_address import ClientAddressResolver
@@ -46,6 +49,7 @@ if TYPE_CHECKING:
 _CATALOG_TIMEOUT_S = 10.0  # for a reply of the database: a request that waits for it occupies a thread
 _READ_CACHE_KIB = 2 << 10  # of a connection to the catalog; the system caches the file too
 _PAGE_POLICY = CachePolicy(60, 60, 86_400)
+_PREVIEW_POLICY = CachePolicy(0, 0, 0)  # the browser asks for each page again, so that it shows what was saved
 _SWITCH_INTERVAL_S = 0.0005  # after which a thread that renders lets a waiting request continue
 _NOSNIFF = ("X-Content-Type-Options", "nosniff")
 _CSP = ("Content-Security-Policy", policy.PAGE_HEADER)
@@ -58,13 +62,19 @@ def create_app(config_file: str | os.PathLike[str] | None = None) -> Flask:
     config.yaml. The application reads the catalog that `feeds serve` or `feeds build` writes; of the content folder it
     reads only files of articles, such as pictures.
     """
-    return create_app_from(config.load(Path(config_file or os.environ.get("FEEDS_CONFIG", "config.yaml")), os.environ))
+    file = os.fspath(config_file or os.environ.get("FEEDS_CONFIG", "config.yaml"))
+    try:
+        file = expand_home(file)
+    except ValueError as error:
+        raise ConfigError([f"{file}: {error}"]) from None
+    return create_app_from(config.load(Path(file), os.environ))
 
 
 def create_app_from(
     settings: config.Config,
     *,
     parent: int = 0,
+    preview_url: str = "",
     preview_key: str = "",
     memory: SharedMemory | None = None,
     name: str = "",
@@ -74,7 +84,9 @@ def create_app_from(
     Args:
         settings: the configuration.
         parent: id of the publishing process that has started this process as its worker; 0 if there is none.
-        preview_key: authorises browsers to see unpublished articles; empty if there is no preview.
+        preview_url: the address of this server, to which documents and pages link instead of `site.url`, and whose
+            pages reload themselves after a change; empty outside of a preview.
+        preview_key: authorises browsers to see unpublished articles; empty if nobody may.
         memory: holds the failures that the publishing process reports.
         name: of this process's metrics; the next process with this name continues them. Empty: the process id.
     """
@@ -86,16 +98,9 @@ def create_app_from(
     server, site = settings.server, settings.site_model
     catalog = Catalog(settings.catalog, statement_timeout=_CATALOG_TIMEOUT_S, read_cache_kib=_READ_CACHE_KIB)
 
-    vary = ("Vary", "Accept-Encoding, A-IM" if server.deltas else "Accept-Encoding")
-
-    def document_response(document: Document) -> CachedResponse:
-        cache_policy = document_cache_policy(site, is_immutable=document.is_immutable)
-        return CachedResponse(document, cache_policy, [vary, CORS], [_NOSNIFF])
-
-    def page_response(document: Document) -> CachedResponse:
-        headers, body_headers = [("Vary", "Accept-Encoding")], [_CSP, _NOSNIFF]
-        return CachedResponse(document, _PAGE_POLICY, headers, body_headers, has_date=False)
-
+    cache_policy = _PREVIEW_POLICY if preview_url else None
+    document_response = _document_response_factory(site, deltas=server.deltas, cache_policy=cache_policy)
+    page_response = _page_response_factory(cache_policy or _PAGE_POLICY)
     app = Flask("feeds.web", static_folder=str(STATIC_FOLDER), static_url_path="/static")
     app.config["SEND_FILE_MAX_AGE_DEFAULT"] = ASSET_MAX_AGE_S
     app.url_map.strict_slashes = app.url_map.merge_slashes = False  # a redirect would carry the request's Host
@@ -108,6 +113,7 @@ def create_app_from(
         site,
         document_response,
         max_bytes=(server.memory << 20) * 7 // 8,
+        served_site=relocate_site(site, preview_url) if preview_url else None,
         deltas=server.deltas,
         on_rendered=metrics.count_render if metrics else _ignore,
     )
@@ -127,7 +133,7 @@ def create_app_from(
     preview = Preview(catalog, documents, site, files, preview_key) if preview_key else None
     pages = ServedPages(
         documents,
-        PageRenderer(site, settings.site.readers, documents.page_queries),
+        PageRenderer(documents.site, settings.site.readers, documents.page_queries, reloads=bool(preview_url)),
         page_response,
         max_bytes=(server.memory << 20) // 8,
     )
@@ -137,16 +143,15 @@ def create_app_from(
         webhook = Webhook(settings.schedule.webhook, proxied=bool(server.client_header))
         _add_webhook_route(app, webhook)
         tasks.append(lambda _requests: webhook.forward(catalog.request_refresh))
-    add_page_routes(app, documents, files, preview, [_CSP, _NOSNIFF])
+    file_max_age = 0 if preview_url else ASSET_MAX_AGE_S
+    add_page_routes(app, documents, files, preview, [_CSP, _NOSNIFF], max_age=file_max_age)
     add_error_handlers(app, documents, settings.feeds.aliases)
-    tasks.append(lambda _requests: documents.save_versions())
+    if not preview_url:  # its documents are not the published ones
+        tasks.append(lambda _requests: documents.save_versions())
     request_log = RequestLog(tasks, is_enabled=bool(server.access_log or metrics), with_details=bool(server.access_log))
     request_log.start()
-    polls = None
-    if settings.stats.count and not preview:
-        polls = PollRecorder(catalog, clients, settings.stats.keep, metrics.count_polls if metrics else _ignore)
-        polls.start()
-        on_exit.append(polls.flush)
+    is_counting = settings.stats.count and not (preview or preview_url)
+    polls = _start_to_count(catalog, clients, settings.stats.keep, metrics, on_exit) if is_counting else None
     middleware = DocumentMiddleware(
         documents,
         pages.get,
@@ -163,6 +168,47 @@ def create_app_from(
     app.extensions["feeds.middleware"] = middleware
     app.extensions["feeds.close"] = partial(_close, documents, request_log, polls, catalog)
     return app
+
+
+def _document_response_factory(
+    site: Site, *, deltas: bool, cache_policy: CachePolicy | None
+) -> Callable[[Document], CachedResponse]:
+    """Return a function that creates the response for a document; `cache_policy` replaces that of the document."""
+    headers = [("Vary", "Accept-Encoding, A-IM" if deltas else "Accept-Encoding"), CORS]
+
+    def create(document: Document) -> CachedResponse:
+        chosen = cache_policy or document_cache_policy(site, is_immutable=document.is_immutable)
+        return CachedResponse(document, chosen, headers, [_NOSNIFF])
+
+    return create
+
+
+def _page_response_factory(cache_policy: CachePolicy) -> Callable[[Document], CachedResponse]:
+    """Return a function that creates the response for a page."""
+    headers, body_headers = [("Vary", "Accept-Encoding")], [_CSP, _NOSNIFF]
+    return lambda document: CachedResponse(document, cache_policy, headers, body_headers, has_date=False)
+
+
+def _start_to_count(
+    catalog: Catalog,
+    clients: ClientAddressResolver,
+    keep: int,
+    metrics: "WorkerMetrics | None",
+    on_exit: list[Callable[[], Any]],
+) -> PollRecorder:
+    """Return a recorder of polls that was started; append the function that writes its last counts to `on_exit`.
+
+    Args:
+        catalog: the catalog to which counts are written.
+        clients: finds the addresses of clients.
+        keep: the number of days for which daily totals are kept.
+        metrics: also counts the polls.
+        on_exit: the functions that are called when the process ends.
+    """
+    polls = PollRecorder(catalog, clients, keep, metrics.count_polls if metrics else _ignore)
+    polls.start()
+    on_exit.append(polls.flush)
+    return polls
 
 
 def _close(

@@ -21,6 +21,7 @@ from feeds.core.lint import Lint, Problem
 from feeds.core.model import Article, Site
 from feeds.pages import MEDIA_TYPE, align_cells, templates, text_direction
 from feeds.render import Documents
+from feeds.render.relocation import move_html
 from feeds.render.renderer import markdown_renderer
 from feeds.web.cached_response import CachedResponse
 from feeds.web.request import WsgiRequest
@@ -92,7 +93,9 @@ class Preview:
         with self._catalog.read_transaction() as catalog:
             rejected = next((article for article in catalog.rejected_articles() if article.path == path), None)
         html = align_cells(entry.html or "")
-        html = html.replace(f'="{self._site.url}/', '="/').replace(f", {self._site.url}/", ", /")
+        root = "../" * (1 + path.count("/"))
+        articles_url = self._site.url if self._site.pages else None
+        body = move_html(html, articles_url, root.removesuffix("/")) if articles_url else html
         lint = Lint(self._site, datetime.now(UTC), convert=self._markdown.convert, is_missing=self._is_missing)
         problems = lint.check_article(article, article.body, record.links)
         template = templates().get_template("preview_article.html")
@@ -102,10 +105,11 @@ class Preview:
             entry=entry,
             feeds=[feed.name for feed in syndication.feeds_of(article, self._site) if feed.path],
             rejected=rejected,
-            body=html,
+            body=body,
             problems=sorted(problems, key=_severity),
             token=token,
-            root="../" * (1 + path.count("/")),
+            root=root,
+            articles_url=articles_url,
             direction=text_direction(entry.language),
         )
 

@@ -22,7 +22,13 @@ _PDF = "application/pdf"  # Chrome doesn't show it in a sandbox; its scripts run
 
 
 def add_page_routes(
-    app: Flask, documents: Documents[CachedResponse], files: PublicFiles, preview: Preview | None, headers: Headers
+    app: Flask,
+    documents: Documents[CachedResponse],
+    files: PublicFiles,
+    preview: Preview | None,
+    headers: Headers,
+    *,
+    max_age: int,
 ) -> None:
     """Add the routes of the preview, if there is one, and of the files of articles.
 
@@ -32,11 +38,12 @@ def add_page_routes(
         files: the public files of the content folder.
         preview: its pages; authorised browsers also see the files of unpublished articles.
         headers: sent with each page of the preview.
+        max_age: seconds for which caches may use a file of an article without revalidation.
     """
     if preview:
         _add_preview_routes(app, preview, headers)
     if documents.site.pages:
-        _add_file_routes(app, documents, files, preview)
+        _add_file_routes(app, documents, files, preview, max_age)
 
 
 def _add_preview_routes(app: Flask, preview: Preview, headers: Headers) -> None:
@@ -55,7 +62,7 @@ def _add_preview_routes(app: Flask, preview: Preview, headers: Headers) -> None:
 
 
 def _add_file_routes(
-    app: Flask, documents: Documents[CachedResponse], files: PublicFiles, preview: Preview | None
+    app: Flask, documents: Documents[CachedResponse], files: PublicFiles, preview: Preview | None, max_age: int
 ) -> None:
     """Add the routes of the files of articles, which are read from the content folder and sent unchanged."""
 
@@ -69,7 +76,7 @@ def _add_file_routes(
             file = None  # a file that no article refers to is not public
         if file is None or documents.page_queries.belongs_to_pages(url_path):
             raise NotFound
-        response = send_file(file, mimetype=media_type(path), conditional=True, max_age=ASSET_MAX_AGE_S)
+        response = send_file(file, mimetype=media_type(path), conditional=True, max_age=max_age)
         response.headers["X-Content-Type-Options"] = "nosniff"
         if response.mimetype != _PDF:
             response.headers["Content-Security-Policy"] = policy.FILE

@@ -150,6 +150,7 @@ def create_rsgi(
     settings: config.Config,
     *,
     parent: int,
+    preview_url: str,
     preview_key: str,
     memory: SharedMemory,
     on_ready: Callable[[], object],
@@ -162,7 +163,9 @@ def create_rsgi(
     """
     logs.configure()
     limit_allocator()
-    app = create_app_from(settings, parent=parent, preview_key=preview_key, memory=memory, name=name)
+    app = create_app_from(
+        settings, parent=parent, preview_url=preview_url, preview_key=preview_key, memory=memory, name=name
+    )
     gc.collect()
     gc.freeze()  # a full collection visits each object that is not frozen, and blocks all threads meanwhile
     file_transfers = FileTransfers(settings.content_root, max(_MIN_FILE_TRANSFERS, settings.server.memory // 2))

@@ -32,7 +32,8 @@ _SIMPLE_LINES = re.compile(
     rf"|\[[ ]*(?P<items>{_IN_FLOW}(?:,[ ]*{_IN_FLOW})*)[ ]*\])[ ]*)?$",
     re.MULTILINE,
 )
-_UNQUOTED = re.compile(r"[A-Za-z0-9/._](?:[A-Za-z0-9 /._-]*[A-Za-z0-9/._-])?")  # text that YAML reads as the same text
+# text that YAML reads as the same text, such as a URL without a port
+_UNQUOTED = re.compile(r"[A-Za-z0-9/._](?:(?:[A-Za-z0-9 /._-]|:(?=//))*[A-Za-z0-9/._-])?")
 _ITEM = re.compile(_IN_FLOW)
 _HARMLESS_TAGS = {f"tag:yaml.org,2002:{name}" for name in ("str", "int", "float", "timestamp", "seq", "map")}
 
