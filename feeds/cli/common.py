@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from functools import wraps
+from functools import partial, wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -42,28 +42,35 @@ class CommandContext:
     config_file: Path
     quiet: bool
     verbose: bool
+    started_at: float  # monotonic time
 
 
-def command(function: Callable[..., int], on_config_error: Callable[..., object] | None = None) -> click.Command:
+def command(
+    function: Callable[..., int],
+    on_config_error: Callable[..., object] | None = None,
+    print_error: Callable[..., object] | None = None,
+) -> click.Command:
     """Return the command that loads the configuration, calls a function, and prints its errors as messages.
 
     Args:
         function: takes a `CommandContext` and the command's own options, and returns the exit code. Its name up to the
             first "_" is the name of the command.
         on_config_error: called with the `ConfigError` and the command's own options, before the error is printed.
+        print_error: called with the message of an error and the command's own options, instead of `print_message`.
     """
 
     @wraps(function)
     def run(config_file: Path, quiet: bool, verbose: bool, **options: Any) -> None:
+        started_at = time.monotonic()
         _set_up_logging(quiet=quiet, verbose=verbose)
-        with report_errors():
+        with report_errors(partial(print_error, **options) if print_error else print_message):
             try:
                 settings = config.load(config_file, os.environ)
             except ConfigError as error:
                 if on_config_error:
                     on_config_error(error, **options)
                 raise
-            sys.exit(function(CommandContext(settings, config_file, quiet, verbose), **options))
+            sys.exit(function(CommandContext(settings, config_file, quiet, verbose, started_at), **options))
 
     shared_options = [
         click.option(
@@ -93,8 +100,24 @@ def create_publisher(settings: config.Config, catalog: "Catalog") -> "Publisher"
     return Publisher(folder, catalog, settings.site_model, settings.feeds.guard)
 
 
-def open_catalog(settings: config.Config) -> "Catalog":
-    """Open the catalog for a command that writes. Create it if there is none, and recover a damaged one."""
+def report_recovery(damage: CatalogDamaged, kept_as: Path | None) -> None:
+    """Print that a damaged catalog was replaced."""
+    print_message(recovery_message(damage, kept_as))
+
+
+def recovery_message(damage: CatalogDamaged, kept_as: Path | None) -> str:
+    """Return the message that a damaged catalog was replaced, and the path of the damaged one, if it was kept."""
+    kept = f"it is kept as {kept_as}; " if kept_as else ""
+    return f"{damage}; {kept}a new one is created from the articles, with the same ids"
+
+
+def open_catalog(
+    settings: config.Config, on_recovered: Callable[[CatalogDamaged, Path | None], object] = report_recovery
+) -> "Catalog":
+    """Open the catalog for a command that writes. Create it if there is none, and recover a damaged one.
+
+    `on_recovered` is called with the damage and the path of the damaged catalog, if it was kept.
+    """
     from feeds.catalog import Catalog, Failures
 
     catalog = Catalog(settings.catalog)
@@ -103,7 +126,7 @@ def open_catalog(settings: config.Config) -> "Catalog":
         catalog.create()
     except CatalogDamaged as damage:
         with catalog.lock():
-            report_recovery(damage, catalog.recover())
+            on_recovered(damage, catalog.recover())
     except CatalogError as error:
         Failures(catalog).record("publish", error)
         raise
@@ -148,12 +171,6 @@ class BuildObserver(ProgressObserver):
         report_recovery(damage, kept_as)
 
 
-def report_recovery(damage: CatalogDamaged, kept_as: Path | None) -> None:
-    """Print that a damaged catalog was replaced."""
-    kept = f"it is kept as {kept_as}; " if kept_as else ""
-    print_message(f"{damage}; {kept}a new one is created from the articles, with the same ids")
-
-
 def warn_of_unused_keys(settings: config.Config) -> None:
     """Log a warning for each key of the configuration that has no effect in this version."""
     for note in settings.unsupported_keys:
@@ -183,7 +200,7 @@ def warning_lines(outcome: "Outcome", settings: config.Config) -> list[str]:
 def outcome_summary(outcome: "Outcome", published: str = "published") -> str:
     """Return the numbers of published and rejected articles as text."""
     articles = f"{plural(outcome.articles, 'article')} {published}"
-    return articles + (f", {len(outcome.rejected)} rejected" if outcome.rejected else "")
+    return articles + (f", {outcome.rejected_count:,} rejected" if outcome.rejected_count else "")
 
 
 def page_path(feed: str) -> str:
@@ -193,7 +210,7 @@ def page_path(feed: str) -> str:
 
 def plural(count: int, noun: str) -> str:
     """Return a number and a noun, with a plural "s" where it needs one."""
-    return f"{count} {noun}{'' if count == 1 else 's'}"
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
 def advice(settings: config.Config) -> list[str]:
@@ -230,16 +247,16 @@ def _set_up_logging(*, quiet: bool, verbose: bool) -> None:
 
 
 @contextmanager
-def report_errors() -> Iterator[None]:
+def report_errors(print_error: Callable[[str], object] = print_message) -> Iterator[None]:
     """Print an error of the block as a message, and end the process with the error's exit code."""
     try:
         yield
     except FeedsError as error:
-        print_message(str(error))
+        print_error(str(error))
         sys.exit(error.exit_code)
     except OSError as error:  # such as no file descriptor left to import a module
         file = f"{error.filename}: " if error.filename else ""
-        print_message(f"{file}{error.strerror or error}")
+        print_error(f"{file}{error.strerror or error}")
         sys.exit(FeedsError.exit_code)
     except KeyboardInterrupt:
         sys.exit(128 + signal.SIGINT)
