@@ -14,7 +14,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Literal
 
-from feeds.core.text import escape_unprintable, truncate
+from feeds.core.text import escape_unprintable
 
 LogFormat = Literal["text", "json"]
 Level = Literal["info", "warning", "error"]
@@ -118,7 +118,8 @@ class _Handler(logging.Handler):
 
 
 def _clean(message: str) -> str:
-    return truncate(escape_unprintable(message), _MAX_MESSAGE_CHARS)
+    text = escape_unprintable(message)
+    return text if len(text) <= _MAX_MESSAGE_CHARS else f"{text[:_MAX_MESSAGE_CHARS]}…"
 
 
 def _coloured(text: str, colour: str) -> str:

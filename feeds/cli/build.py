@@ -1,5 +1,7 @@
 """`feeds build`: one publish run and the export of static files, for cron and CI."""
 
+import sys
+import time
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,24 +12,26 @@ from feeds import config, export
 from feeds.catalog import Catalog, Failures
 from feeds.cli.common import (
     EXIT_INCOMPLETE,
-    BuildObserver,
     CommandContext,
     command,
     create_publisher,
+    duration,
     open_catalog,
     outcome_summary,
+    plural,
     print_message,
-    progress_bar,
     rejected_line,
-    report_recovery,
     warn_of_unused_keys,
     warning_lines,
 )
+from feeds.cli.problems import ProblemReport
+from feeds.cli.progress import ProgressDisplay, RunProgress
 from feeds.config.values import export_path
 from feeds.content import Folder
 from feeds.core.errors import CatalogDamaged, UsageError
 from feeds.export import host_files
 from feeds.export.exporter import Exporter, ExportResult
+from feeds.export.observer import ExportObserver
 from feeds.export.purge_backlog import PurgeBacklog
 from feeds.parallel import cpu_count, preload
 from feeds.publish.load_pool import MAX_INLINE_FILES
@@ -57,6 +61,7 @@ def build(context: CommandContext, output: str | None, force: bool, accept: bool
     """Publish once and write the feeds as static files. Print nothing if there is no problem."""
     settings = context.settings
     target = _parse_target(output) if output else settings.export_target
+    is_folder = isinstance(target, Path)
 
     if context.verbose:
         warn_of_unused_keys(settings)
@@ -65,34 +70,65 @@ def build(context: CommandContext, output: str | None, force: bool, accept: bool
     publisher = create_publisher(settings, catalog)
     folder = publisher.folder
     StatsHousekeeping(catalog, settings.stats.keep).run()
-    with catalog.lock(wait):
+    shows_all = context.verbose or sys.stderr.isatty()
+    exported, purge_error = ExportResult([], []), ""
+    with (
+        catalog.lock(wait),
+        ProgressDisplay(quiet=context.quiet) as display,
+        ProblemReport(catalog, display.print_message, print_all=shows_all) as problems,
+    ):
         _prepare_processes(catalog, folder)
-        now, purge_error = datetime.now(UTC), ""
-        exported = ExportResult([], [])
-
-        with failures.track("publish"), progress_bar("reading", folder, quiet=context.quiet) as progress:
-            outcome = publisher.run(now, read_all=force, accept=accept, observer=BuildObserver(progress))
+        observer = RunProgress(display, "reading", folder.count)
+        with failures.track("publish"), problems.step("publish"):
+            outcome = publisher.run(datetime.now(UTC), read_all=force, accept=accept, observer=observer)
+            _report(outcome, settings, problems)
         if not no_export:
-            with failures.track("export"):
-                tree = export.open_target(target, host_files.ObjectHeaders(settings.site_model, settings.feeds.aliases))
-                backlog = PurgeBacklog(settings, catalog, failures)
-                with Exporter(settings, catalog, tree, backlog, force=force, on_warning=print_message) as exporter:
-                    if not accept:
-                        exporter.require_catalog_with_ids()
-                    try:
-                        exported = exporter.run()
-                    except CatalogDamaged as damage:  # damaged pages that only the export has read
-                        report_recovery(damage, catalog.recover())
-                        outcome = publisher.run(datetime.now(UTC), accept=accept)
-                        exported = exporter.run()
-            purge_error = backlog.purge([*exported.written, *exported.removed])
-            if purge_error:
-                print_message(purge_error)
-    _report(outcome, settings)
-    if context.verbose and not no_export:
-        files = f"{len(exported.written)} files written, {len(exported.removed)} removed"
-        print_message(f"{outcome_summary(outcome)}; {files}, in {outcome.seconds:.2f} s")
+            with problems.step(str(target)):
+                with failures.track("export"):
+                    headers = host_files.ObjectHeaders(settings.site_model, settings.feeds.aliases)
+                    tree = export.open_target(target, headers)
+                    backlog = PurgeBacklog(settings, catalog, failures)
+                    progress = _ExportProgress(display, problems, "writing" if is_folder else "uploading")
+                    with Exporter(settings, catalog, tree, backlog, force=force, observer=progress) as exporter:
+                        if not accept:
+                            exporter.require_catalog_with_ids()
+                        try:
+                            exported = exporter.run()
+                        except CatalogDamaged as damage:  # damaged pages that only the export has read
+                            observer.on_recovered(damage, catalog.recover())
+                            outcome = publisher.run(datetime.now(UTC), accept=accept, observer=observer)
+                            exported = exporter.run()
+                display.begin("purging")
+                purge_error = backlog.purge([*exported.written, *exported.removed])
+                if purge_error:
+                    problems.add(purge_error, "export.purge")  # its text contains the number of files
+    if shows_all and not context.quiet:
+        seconds = time.monotonic() - context.started_at
+        verb = "written" if is_folder else "uploaded"
+        print_message(_summary(outcome, None if no_export else exported, verb, seconds))
     return EXIT_INCOMPLETE if purge_error or outcome.rejected else 0
+
+
+class _ExportProgress(ExportObserver):
+    """Shows the steps of an export, and prints its problems."""
+
+    def __init__(self, display: ProgressDisplay, problems: ProblemReport, label: str) -> None:
+        self._display = display
+        self._problems = problems
+        self._label = label
+
+    def on_compared(self, files: int) -> None:
+        if not files:
+            self._display.begin("comparing", "files")
+        self._display.done = files
+
+    def on_written(self, files: int, total: int) -> None:
+        if files == 1:
+            self._display.begin(self._label, "files", total)
+        self._display.done = files
+
+    def on_warning(self, message: str) -> None:
+        self._problems.add(message)
 
 
 def _prepare_processes(catalog: Catalog, folder: Folder) -> None:
@@ -110,8 +146,25 @@ def _parse_target(output: str) -> Path | str:
         raise UsageError(f"--output: {error}") from None
 
 
-def _report(outcome: Outcome, settings: config.Config) -> None:
+def _report(outcome: Outcome, settings: config.Config, problems: ProblemReport) -> None:
     for rejected in outcome.rejected:
-        print_message(rejected_line(rejected, settings))
+        problems.add(rejected_line(rejected, settings))
+    if more := outcome.rejected_count - len(outcome.rejected):
+        problems.add(f"{plural(more, 'more article')} rejected; `feeds status` lists them")
     for line in warning_lines(outcome, settings):
-        print_message(line)
+        problems.add(line)
+
+
+def _summary(outcome: Outcome, exported: ExportResult | None, verb: str, seconds: float) -> str:
+    """Return the last line: what was published, read, written and removed, and the time that all of it took.
+
+    `verb` is what was done with exported files: "written" or "uploaded".
+    """
+    changes = [f"{outcome.files_read:,} read"] if outcome.files_read else []
+    if exported is None and outcome.changed:
+        changes.append(f"{plural(len(outcome.changed), 'feed')} changed")
+    if exported and exported.written:
+        changes.append(f"{plural(len(exported.written), 'file')} {verb}")
+    if exported and exported.removed:
+        changes.append(f"{len(exported.removed):,} removed")
+    return f"{outcome_summary(outcome)}; {', '.join(changes) or 'nothing changed'}; {duration(seconds)}"

@@ -16,7 +16,6 @@ from feeds.catalog import Catalog
 from feeds.cli.common import (
     EXIT_INCOMPLETE,
     CommandContext,
-    ProgressObserver,
     advice,
     command,
     create_publisher,
@@ -25,8 +24,8 @@ from feeds.cli.common import (
     plural,
     print_line,
     print_message,
-    progress_bar,
 )
+from feeds.cli.progress import ProgressDisplay, RunProgress
 from feeds.config import Config
 from feeds.content import Folder
 from feeds.content.public_files import PublicFiles
@@ -88,16 +87,17 @@ def check(
     publisher = create_publisher(settings, catalog)
     folder = publisher.folder
     stopped = None
-    with progress_bar("checking", folder, quiet=context.quiet) as progress:
+    with ProgressDisplay(quiet=context.quiet) as display:
+        observer = RunProgress(display, "checking", folder.count)
         try:
-            outcome = publisher.run(now, read_all=True, observer=ProgressObserver(progress))
+            outcome = publisher.run(now, read_all=True, observer=observer)
         except GuardStopped as error:
             stopped = error
             outcome = publisher.run(now, read_all=True, accept=True)
     lint = _create_lint(settings, now, folder, catalog, {*ignore, *settings.check.ignore})
     problems = lint.without_ignored(_configuration_problems(settings, catalog, context.config_file))
     problems += _feed_problems(settings, catalog, lint, context.config_file)
-    problems += _with_relative_paths(content, lint.without_ignored(_run_problems(outcome)))
+    problems += _with_relative_paths(content, lint.without_ignored(_run_problems(outcome, catalog)))
     problems += _with_relative_paths(content, _article_problems(folder, catalog, lint, settings.site_model))
     comparison = _compare_ids(catalog, against) if against else None
     if comparison:
@@ -148,8 +148,10 @@ def _with_relative_paths(content: Path, problems: Iterable[Problem]) -> list[Pro
     ]
 
 
-def _run_problems(outcome: Outcome) -> Iterator[Problem]:
-    for rejected in outcome.rejected:
+def _run_problems(outcome: Outcome, catalog: Catalog) -> Iterator[Problem]:
+    with catalog.read_transaction() as reader:
+        all_rejected = reader.rejected_articles()
+    for rejected in all_rejected:
         yield Problem(rejected.path, rejected.line, "refused", rejected.reason)
     # _article_problems finds the other warnings
     yield from (problem for problem in outcome.warnings if problem.rule == "doubtful-id")

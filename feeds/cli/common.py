@@ -21,16 +21,15 @@ import click
 from feeds import config, logs
 from feeds.core.errors import CatalogDamaged, CatalogError, ConfigError, FeedsError
 from feeds.core.text import escape_unprintable, quote_path
-from feeds.publish.observer import PublishObserver
 
 if TYPE_CHECKING:
     from feeds.catalog import Catalog, RejectedArticle
-    from feeds.content import Folder
     from feeds.publish.outcome import Outcome
     from feeds.publish.publisher import Publisher
 
 EXIT_INCOMPLETE = 1  # exit code: done, but some articles were rejected, or something else is left to do
 _MAX_NAMED_PAGES = 5
+_MAX_DECIMAL_S = 9.95  # a duration below is given with a decimal
 _LOG = logging.getLogger("feeds")
 
 
@@ -151,26 +150,6 @@ def _close_with_command(catalog: "Catalog") -> None:
     click.get_current_context().call_on_close(catalog.close)
 
 
-class ProgressObserver(PublishObserver):
-    """Shows the progress of a run."""
-
-    def __init__(self, show: Callable[[int], None]) -> None:
-        """Call `show` with the number of files that were compared."""
-        self._show = show
-
-    def on_progress(self, files: int) -> None:
-        """Show the progress."""
-        self._show(files)
-
-
-class BuildObserver(ProgressObserver):
-    """Shows the progress of a run, and reports when a damaged catalog was replaced."""
-
-    def on_recovered(self, damage: CatalogDamaged, kept_as: Path | None) -> None:
-        """Print the damage, and where the damaged catalog is."""
-        report_recovery(damage, kept_as)
-
-
 def warn_of_unused_keys(settings: config.Config) -> None:
     """Log a warning for each key of the configuration that has no effect in this version."""
     for note in settings.unsupported_keys:
@@ -211,6 +190,18 @@ def page_path(feed: str) -> str:
 def plural(count: int, noun: str) -> str:
     """Return a number and a noun, with a plural "s" where it needs one."""
     return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
+def duration(seconds: float) -> str:
+    """Return a duration with its two largest units, such as "3 h 12 min", or "1.2 s"."""
+    if seconds < _MAX_DECIMAL_S:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    days, hours = divmod(hours, 24)
+    units = [(days, "d"), (hours, "h"), (minutes, "min"), (rest, "s")]
+    first = next(number for number, (count, _) in enumerate(units) if count)
+    return " ".join(f"{count} {unit}" for count, unit in units[first : first + 2] if count)
 
 
 def advice(settings: config.Config) -> list[str]:
@@ -260,21 +251,3 @@ def report_errors(print_error: Callable[[str], object] = print_message) -> Itera
         sys.exit(FeedsError.exit_code)
     except KeyboardInterrupt:
         sys.exit(128 + signal.SIGINT)
-
-
-@contextmanager
-def progress_bar(label: str, folder: "Folder", *, quiet: bool) -> Iterator[Callable[[int], None]]:
-    """Show a progress bar with a rate and an estimate, if stderr is a terminal. Yield the function that updates it."""
-    if quiet or not sys.stderr.isatty():
-        yield lambda _files: None
-        return
-    started_at = time.monotonic()
-    with click.progressbar(
-        length=folder.count(), label=label, file=sys.stderr, show_pos=True, item_show_func=lambda rate: rate
-    ) as bar:
-
-        def show(files: int) -> None:
-            bar.update(files - bar.pos, f"{files / (time.monotonic() - started_at):,.0f}/s")
-
-        yield show
-        bar.update((bar.length or 0) - bar.pos)

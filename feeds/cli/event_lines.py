@@ -48,9 +48,8 @@ def feeds_text(changed: Sequence[str], end: str, columns: int | None = None) -> 
 
 
 def counts_text(counts: Mapping[EventKind, int]) -> str:
-    """Return numbers of articles by kind of event: "480 more added, 12 edited"."""
-    parts = [f"{counts[kind]:,} {{more}}{kind}" for kind in EVENT_KINDS if counts.get(kind)]
-    return ", ".join(part.format(more="" if number else "more ") for number, part in enumerate(parts))
+    """Return numbers of articles by kind of event: "480 added, 12 edited"."""
+    return ", ".join(f"{counts[kind]:,} {kind}" for kind in EVENT_KINDS if counts.get(kind))
 
 
 def display_width(text: str) -> int:
@@ -84,7 +83,7 @@ def _state(event: ArticleEvent) -> str:
     if event.kind == "published":
         return "on schedule"
     if event.reason == "draft":
-        return "draft" if event.kind == "withdrawn" else "draft, not published"
+        return "now a draft" if event.kind == "withdrawn" else "draft, not published"
     if event.reason == "expired":
         return "expired" if event.kind == "withdrawn" else "expired, not published"
     return event.reason

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from feeds import __version__, config
-from feeds.cli.common import advice, outcome_summary, page_path, recovery_message, warning_lines
+from feeds.cli.common import advice, duration, outcome_summary, page_path, recovery_message, warning_lines
 from feeds.cli.event_lines import MAX_FEEDS, MAX_TITLE_CHARS, article_text, counts_text, feeds_text
 from feeds.core.errors import CatalogDamaged, FeedsError, GuardStopped, NotLeader
 from feeds.core.text import truncate
@@ -67,7 +67,7 @@ class ConsoleReporter(PublishObserver):
     def report_stopped(self) -> None:
         """Report that the server has stopped."""
         if self._has_greeted:
-            self._log.write("stopped", f"after {_duration(time.monotonic() - self._created_at)}")
+            self._log.write("stopped", f"after {duration(time.monotonic() - self._created_at)}")
 
     def on_progress(self, files: int) -> None:
         """Report the progress of a long run every few seconds."""
@@ -78,7 +78,7 @@ class ConsoleReporter(PublishObserver):
         elif now - self._reported_at > _PROGRESS_INTERVAL_S:
             self._reported_at = now
             rate = files / (now - self._started_at)
-            remaining = f", {_duration((self._total - files) / rate)} left" if self._total > files else ""
+            remaining = f", {duration((self._total - files) / rate)} left" if self._total > files else ""
             total = f" of about {self._total:,}" if self._total > files else ""
             message = f"{files:,}{total} files scanned, {rate:,.0f}/s{remaining}"
             self._log.write("progress", message, files=files, total=self._total)
@@ -230,16 +230,6 @@ class ConsoleReporter(PublishObserver):
         for note in notes:
             self._log.write_text(f"  {note}")
         self._log.write_text("  Press Ctrl-C to stop")
-
-
-def _duration(seconds: float) -> str:
-    """Return a duration with its two largest units: "3 h 12 min"."""
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    days, hours = divmod(hours, 24)
-    units = [(days, "d"), (hours, "h"), (minutes, "min"), (rest, "s")]
-    first = next((number for number, (count, _) in enumerate(units) if count), len(units) - 1)
-    return " ".join(f"{count} {unit}" for count, unit in units[first : first + 2] if count) or "0 s"
 
 
 def notify_systemd(state: str) -> None:

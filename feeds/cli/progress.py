@@ -1,0 +1,137 @@
+"""The progress display of `feeds build` and `feeds check`: one line on the terminal, for all steps."""
+
+import contextlib
+import os
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Self
+
+from feeds.cli.common import duration, print_message, recovery_message
+from feeds.core.errors import CatalogDamaged
+from feeds.publish.observer import PublishObserver
+
+_FIRST_DRAW_S = 0.3  # after the start: a short run shows nothing
+_INTERVAL_S = 0.1  # between two draws
+_MIN_ESTIMATE_S = 1.0  # of a step, before the remaining time is estimated
+_BAR_COLUMNS = 20
+_COLUMNS_WITH_BAR = 75  # of a terminal that has space for it
+_CLEAR = "\r\x1b[K"  # the line of the terminal
+
+
+class ProgressDisplay:
+    """Shows the current step with its count, rate and remaining time, if standard error is a terminal.
+
+    A thread draws it, so that a step costs nothing but the assignment of a number. Use it in a `with` statement, which
+    clears it at the end.
+    """
+
+    def __init__(self, *, quiet: bool) -> None:
+        """Show nothing if `quiet` is true, or if the terminal can't clear a line."""
+        self._is_shown = not quiet and sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
+        self._label, self._noun, self._started_at = "", "", time.monotonic()
+        self._total: int | None = None
+        self._count_total: Callable[[], int] | None = None
+        self.done = 0  # of the step
+        self._drawing = threading.Lock()
+        self._stop = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._has_drawn = False
+
+    def __enter__(self) -> Self:
+        if self._is_shown:
+            self._thread = threading.Thread(target=self._run, name="progress", daemon=True)
+            self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        if self._thread:
+            self._thread.join()
+        self._clear()
+
+    def begin(
+        self, label: str, noun: str = "", total: int | None = None, count_total: Callable[[], int] | None = None
+    ) -> None:
+        """Begin a step.
+
+        Args:
+            label: what happens in the step, such as "reading".
+            noun: what is counted, in the plural; "" if nothing is.
+            total: how many there are, if that is known.
+            count_total: returns how many there are. It is called in another thread, if the step takes longer.
+        """
+        self._label, self._noun, self._started_at = label, noun, time.monotonic()
+        self.done, self._total, self._count_total = 0, total, count_total
+
+    def print_message(self, message: str) -> None:
+        """Print a message above the display."""
+        with self._drawing:
+            self._clear()
+            print_message(message)
+
+    def _run(self) -> None:
+        self._stop.wait(_FIRST_DRAW_S)
+        while not self._stop.is_set():
+            with self._drawing:
+                self._write(f"{_CLEAR}{self._line(os.get_terminal_size(sys.stderr.fileno()).columns)}")
+                self._has_drawn = True
+            count, self._count_total = self._count_total, None
+            if count:
+                threading.Thread(target=self._count, args=(count,), name="count", daemon=True).start()
+            self._stop.wait(_INTERVAL_S)
+
+    def _count(self, count: Callable[[], int]) -> None:
+        label, total = self._label, count()
+        if label == self._label:
+            self._total = total
+
+    def _line(self, columns: int) -> str:
+        """Return the text of the display. It leaves the last column free, after which a terminal begins another line."""
+        elapsed, done, total = time.monotonic() - self._started_at, self.done, self._total
+        if not (self._noun and done):
+            return f"{self._label:<10}  {duration(elapsed)}"[: columns - 1]
+        rate = done / elapsed if elapsed else 0.0
+        if total is None or done > total:
+            return f"{self._label:<10}  {done:,} {self._noun}, {rate:,.0f}/s"[: columns - 1]
+        filled = _BAR_COLUMNS * done // total
+        bar = f"[{'#' * filled}{'-' * (_BAR_COLUMNS - filled)}]  " if columns >= _COLUMNS_WITH_BAR else ""
+        remaining = f", {duration((total - done) / rate)} left" if elapsed >= _MIN_ESTIMATE_S and rate else ""
+        return f"{self._label:<10}  {bar}{done:,} of {total:,} {self._noun}, {rate:,.0f}/s{remaining}"[: columns - 1]
+
+    def _clear(self) -> None:
+        if self._has_drawn:
+            self._has_drawn = False
+            self._write(_CLEAR)
+
+    @staticmethod
+    def _write(text: str) -> None:
+        with contextlib.suppress(OSError, ValueError):
+            sys.stderr.write(text)
+            sys.stderr.flush()
+
+
+class RunProgress(PublishObserver):
+    """Shows the steps of a publish run."""
+
+    def __init__(self, display: ProgressDisplay, label: str, count_files: Callable[[], int]) -> None:
+        """Show the scan as `label`; `count_files` returns about how many article files there are."""
+        self._display = display
+        self._label = label
+        self._count_files = count_files
+
+    def on_progress(self, files: int) -> None:
+        """Show how many files were compared."""
+        if not files:
+            self._display.begin(self._label, "files", count_total=self._count_files)
+        self._display.done = files
+
+    def on_commit(self) -> None:
+        """Show that the results are being committed."""
+        self._display.begin("publishing")
+
+    def on_recovered(self, damage: CatalogDamaged, kept_as: Path | None) -> None:
+        """Print the damage, and where the damaged catalog is."""
+        self._display.print_message(recovery_message(damage, kept_as))
