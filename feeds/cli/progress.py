@@ -15,7 +15,7 @@ from feeds.publish.observer import PublishObserver
 
 _FIRST_DRAW_S = 0.3  # after the start: a short run shows nothing
 _INTERVAL_S = 0.1  # between two draws
-_MIN_ESTIMATE_S = 1.0  # of a step, before the remaining time is estimated
+_MIN_ESTIMATE_S, _MIN_ESTIMATE_SHARE = 1.0, 0.01  # of a step, before the remaining time is estimated
 _BAR_COLUMNS = 20
 _COLUMNS_WITH_BAR = 75  # of a terminal that has space for it
 _CLEAR = "\r\x1b[K"  # the line of the terminal
@@ -89,7 +89,7 @@ class ProgressDisplay:
             self._total = total
 
     def _line(self, columns: int) -> str:
-        """Return the text of the display. It leaves the last column free, after which a terminal begins another line."""
+        """Return the text of the display. It leaves the last column free, to stay on one line."""
         elapsed, done, total = time.monotonic() - self._started_at, self.done, self._total
         if not (self._noun and done):
             return f"{self._label:<10}  {duration(elapsed)}"[: columns - 1]
@@ -98,7 +98,8 @@ class ProgressDisplay:
             return f"{self._label:<10}  {done:,} {self._noun}, {rate:,.0f}/s"[: columns - 1]
         filled = _BAR_COLUMNS * done // total
         bar = f"[{'#' * filled}{'-' * (_BAR_COLUMNS - filled)}]  " if columns >= _COLUMNS_WITH_BAR else ""
-        remaining = f", {duration((total - done) / rate)} left" if elapsed >= _MIN_ESTIMATE_S and rate else ""
+        can_estimate = elapsed >= _MIN_ESTIMATE_S and done >= total * _MIN_ESTIMATE_SHARE
+        remaining = f", {duration((total - done) / rate)} left" if can_estimate else ""
         return f"{self._label:<10}  {bar}{done:,} of {total:,} {self._noun}, {rate:,.0f}/s{remaining}"[: columns - 1]
 
     def _clear(self) -> None:

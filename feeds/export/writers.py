@@ -210,8 +210,8 @@ class ExportPool:
             return
         processes = self.start()
         for other_files, feed_tasks in steps:
-            yield from chain(*processes.map(_write_feeds, _batches(feed_tasks, _FEEDS_PER_TASK)))
-            yield from chain(*processes.map(_write_files, _batches(other_files, _FILES_PER_TASK)))
+            yield from chain.from_iterable(processes.map(_write_feeds, _batches(feed_tasks, _FEEDS_PER_TASK)))
+            yield from chain.from_iterable(processes.map(_write_files, _batches(other_files, _FILES_PER_TASK)))
 
     def __enter__(self) -> Self:
         return self
