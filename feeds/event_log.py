@@ -22,6 +22,7 @@ Level = Literal["info", "warning", "error"]
 _EVENT_COLUMNS = 9  # the longest names: scheduled, published, withdrawn
 _MAX_MESSAGE_CHARS = 1_000
 _MIN_COLUMNS = 20  # of a message on a narrow terminal
+_COLUMNS_WITH_DATE = 100  # of a terminal that has space for the date
 _LEVELS: dict[Level, int] = {"info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
 _COLOURS = {"warning": "33", "error": "31"}  # by level (ECMA-48, SGR)
 _EVENT_COLOURS = dict.fromkeys(("added", "published", "fixed", "recovered"), "32") | dict.fromkeys(
@@ -83,8 +84,9 @@ class EventLog:
         logging.basicConfig(level=logging.WARNING, handlers=[_Handler(self)], force=True)
 
     def _text(self, now: datetime, event: str, message: str, level: Level, layout: Callable[[int], str] | None) -> str:
-        time, label = f"{now:%Y-%m-%d %H:%M:%SZ}", f"{event:<{_EVENT_COLUMNS}}"
         columns = _terminal_columns()
+        is_narrow = columns is not None and columns < _COLUMNS_WITH_DATE
+        time, label = f"{now:%H:%M:%SZ}" if is_narrow else f"{now:%Y-%m-%d %H:%M:%SZ}", f"{event:<{_EVENT_COLUMNS}}"
         if columns is None:
             return f"{time}  {label}  {_clean(message)}"
         if layout:

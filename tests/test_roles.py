@@ -117,7 +117,7 @@ def test_roles_on_one_machine(site, node):
         assert one.stop() == 0
         assert "Traceback" not in one.log.read_text()
     said = other.log.read_text()
-    assert (said.count("standing by: another publisher leads"), said.count("this publisher leads now")) == (1, 1)
+    assert (said.count("another process publishes this site"), said.count("this process publishes the site now")) == (1, 1)
 
 
 def test_the_end_does_not_wait_for_another_run(site, monkeypatch):

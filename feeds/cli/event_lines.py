@@ -27,7 +27,7 @@ def article_text(event: ArticleEvent, content: str, columns: int | None = None) 
         return f"{path}:{event.line}: {event.rejection}"
     if event.kind == "renamed":
         path = f"{content}/{event.old_path} {_ARROW} {path}"
-    parts = [f'"{truncate(event.title, MAX_TITLE_CHARS)}"' if event.title else "", _state(event)]
+    parts = [f'"{truncate(escape_unprintable(event.title), MAX_TITLE_CHARS)}"' if event.title else "", _state(event)]
     feeds = [page_path(feed) for feed in event.feeds[:MAX_FEEDS]]
     text = "  ".join(escape_unprintable(part) for part in (path, *parts) if part)
     if columns is None:

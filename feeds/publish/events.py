@@ -1,4 +1,4 @@
-"""What a run changed, article by article: events for logs, and the number of articles of each kind of event.
+"""Events of a publish run for the log: what it did with each article, and the number of articles by kind of event.
 
 A run can change a million articles. It counts all events, and keeps a few of them.
 """
@@ -33,7 +33,7 @@ Reason = Literal["", "deleted", "draft", "expired", "scheduled"]  # why an artic
 
 @dataclass(frozen=True, slots=True)
 class ArticleEvent:
-    """What a run did with one article."""
+    """An article that a run added, edited, withdrew, rejected and so on."""
 
     kind: EventKind
     path: str
