@@ -63,12 +63,12 @@ def test_logging_becomes_events(capsys, root_logger):
     assert "100%% of %d" in capsys.readouterr().err
     EventLog("json").capture_logging()
     try:
-        raise ValueError("wrong")
+        int("wrong")
     except ValueError:
         logging.getLogger("feeds.x").exception("it failed")
     values = json.loads(capsys.readouterr().err)
     assert (values["event"], values["message"], values["logger"]) == ("error", "it failed", "feeds.x")
-    assert values["details"].endswith("ValueError: wrong")
+    assert values["details"].endswith("invalid literal for int() with base 10: 'wrong'")
 
 
 def test_a_broken_stream_is_ignored(monkeypatch):

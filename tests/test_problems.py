@@ -129,10 +129,13 @@ def test_the_number_of_remembered_steps_is_limited(site):
 def test_a_step_that_fails_is_not_forgotten(site):
     """If a step fails before it found all of its problems, those of the last build are still known."""
     report(site, {"export": ["a", "b"]})
-    with contextlib.suppress(ValueError), ProblemReport(site.catalog, print, print_all=False) as problems:
-        with problems.step("export"):
-            problems.add("b")
-            raise ValueError
+    with (
+        contextlib.suppress(ValueError),
+        ProblemReport(site.catalog, print, print_all=False) as problems,
+        problems.step("export"),
+    ):
+        problems.add("b")
+        raise ValueError
     assert report(site, {"export": ["a", "b", "c"]}) == ["c"]
     assert report(site, {"export": []}) == []
     assert report(site, {"export": ["a"]}) == ["a"]
