@@ -199,6 +199,11 @@ class StagingReader(ReadAccess):
         row = self._connection.execute(sa.select(s.explicit_id).where(s.path == path, s.hash.isnot(None))).one_or_none()
         return StagedId(row is not None, row.explicit_id if row else None)
 
+    def has_staged_rejections(self) -> bool:
+        """Return whether a staged file can't be published."""
+        chosen = sa.select(t.staged_files.c.path).where(t.staged_files.c.rejection.isnot(None)).limit(1)
+        return self._connection.execute(chosen).scalar() is not None
+
     def new_rejections(self, limit: int, *, changed_only: bool) -> NewRejections:
         """Return staged files that can't be published: at most `limit` of them, and their number.
 

@@ -101,8 +101,9 @@ class RevisionBuilder:
         catalog = self._catalog
         if catalog.revision() == 0:
             self.events.record_rejections(catalog.rejected_articles(MAX_EVENTS), catalog.count_rejected())
-        self.events.record_rejections(*catalog.new_rejections(MAX_EVENTS, changed_only=changed_only))
-        catalog.reject_staged()
+        if catalog.has_staged_rejections():
+            self.events.record_rejections(*catalog.new_rejections(MAX_EVENTS, changed_only=changed_only))
+            catalog.reject_staged()
 
     def _reject(self, key: int | None, rejected: RejectedArticle) -> None:
         """Reject a file because of another article. Every full scan does it again, until the conflict is resolved."""

@@ -5,7 +5,6 @@ A run can change a million articles. It counts all events, and keeps a few of th
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, NamedTuple, get_args
 
@@ -31,8 +30,7 @@ EVENT_KINDS: tuple[EventKind, ...] = get_args(EventKind)
 Reason = Literal["", "deleted", "draft", "expired", "scheduled"]  # why an article is not published
 
 
-@dataclass(frozen=True, slots=True)
-class ArticleEvent:
+class ArticleEvent(NamedTuple):
     """An article that a run added, edited, withdrew, rejected and so on."""
 
     kind: EventKind
