@@ -58,7 +58,11 @@ from feeds.stats.housekeeping import StatsHousekeeping
     help="If another run is active, wait for its end up to this time.",
 )
 def build(context: CommandContext, output: str | None, force: bool, accept: bool, no_export: bool, wait: float) -> int:
-    """Publish once and write the feeds as static files. Print nothing if there is no problem."""
+    """Publish once and write the feeds as static files.
+
+    In a terminal, show the progress, all problems, and what was done. Elsewhere, such as in cron, print only problems
+    that the last build did not have: nothing, if there are none; with -v, the same as in a terminal.
+    """
     settings = context.settings
     target = _parse_target(output) if output else settings.export_target
     is_folder = isinstance(target, Path)

@@ -75,11 +75,8 @@ def shorten(text: str, columns: int) -> str:
 def _state(event: ArticleEvent) -> str:
     """Return why an article is not published, or when it is."""
     if event.at:
-        return (
-            f"until {event.at:%Y-%m-%d %H:%M:%SZ}"
-            if event.kind == "withdrawn"
-            else f"for {event.at:%Y-%m-%d %H:%M:%SZ}"
-        )
+        before = {"scheduled": "for", "withdrawn": "until"}.get(event.kind, "scheduled for")
+        return f"{before} {event.at:%Y-%m-%d %H:%M:%SZ}"
     if event.kind == "published":
         return "on schedule"
     if event.reason == "draft":

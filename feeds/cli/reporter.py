@@ -120,8 +120,8 @@ class ConsoleReporter(PublishObserver):
                     self._log.write("recovered", "the last run succeeded")
                 self._error = ""
             for line in warning_lines(outcome, self._settings):
-                level, _, message = line.partition(": ")
-                self._log.write("warning" if level == "warning" else "info", message, level="warning")
+                event, _, message = line.partition(": ")  # "warning" or "notice"
+                self._log.write(event, message, level="warning" if event == "warning" else "info")
             if outcome.changed or not self._has_finished:
                 self._report_feeds(outcome)
             self._has_finished = True
