@@ -112,13 +112,13 @@ class ConsoleReporter(PublishObserver):
         with self._reporting:
             self._greet()
             notify_systemd(f"READY=1\nSTATUS={self._state(outcome)}")
-            self._report_articles(outcome)
             if self._error and outcome.is_full_scan:  # a run for one saved file doesn't show that the error is over
                 if self._was_standby:
                     self._log.write("leading", "this process publishes the site now")
                 else:
                     self._log.write("recovered", "the last run succeeded")
                 self._error = ""
+            self._report_articles(outcome)
             for line in warning_lines(outcome, self._settings):
                 event, _, message = line.partition(": ")  # "warning" or "notice"
                 self._log.write(event, message, level="warning" if event == "warning" else "info")

@@ -5,6 +5,7 @@ A worker that ends is replaced as long as the server runs.
 """
 
 import contextlib
+import logging
 import multiprocessing
 import resource
 import signal
@@ -106,6 +107,8 @@ class Workers(MPServer):
             log_level=LogLevels.info if verbose else LogLevels.error,
             log_dictconfig=_LOGGING,
         )
+        # `_note_end` reports it
+        logging.getLogger("_granian").addFilter(lambda record: not record.msg.startswith("Unexpected exit"))
         self._loader = loader
         self._log = log
         self._reload_configuration: ReloadFunction = lambda *, is_requested: None  # noqa: ARG005
