@@ -88,17 +88,19 @@ def check(
     folder = publisher.folder
     stopped = None
     with ProgressDisplay(quiet=context.quiet) as display:
-        observer = RunProgress(display, "checking", folder.count)
+        observer = RunProgress(display, "reading", folder.count)
         try:
             outcome = publisher.run(now, read_all=True, observer=observer)
         except GuardStopped as error:
             stopped = error
-            outcome = publisher.run(now, read_all=True, accept=True)
-    lint = _create_lint(settings, now, folder, catalog, {*ignore, *settings.check.ignore})
-    problems = lint.without_ignored(_configuration_problems(settings, catalog, context.config_file))
-    problems += _feed_problems(settings, catalog, lint, context.config_file)
-    problems += _with_relative_paths(content, lint.without_ignored(_run_problems(outcome, catalog)))
-    problems += _with_relative_paths(content, _article_problems(folder, catalog, lint, settings.site_model))
+            outcome = publisher.run(now, read_all=True, accept=True, observer=observer)
+        display.begin("checking", "files", outcome.files_read)
+        lint = _create_lint(settings, now, folder, catalog, {*ignore, *settings.check.ignore})
+        problems = lint.without_ignored(_configuration_problems(settings, catalog, context.config_file))
+        problems += _feed_problems(settings, catalog, lint, context.config_file)
+        problems += _with_relative_paths(content, lint.without_ignored(_run_problems(outcome, catalog)))
+        of_articles = _article_problems(folder, catalog, lint, settings.site_model, display)
+        problems += _with_relative_paths(content, of_articles)
     comparison = _compare_ids(catalog, against) if against else None
     if comparison:
         problems += lint.check_lost_ids(str(against), comparison.lost)
@@ -179,9 +181,11 @@ def _is_missing(related_files: RelatedFiles, files: PublicFiles, site: Site, art
     return not (in_vault and related_files.has_embedded(article.path, unquote(reference)))
 
 
-def _article_problems(folder: Folder, catalog: Catalog, lint: Lint, site: Site) -> Iterator[Problem]:
+def _article_problems(
+    folder: Folder, catalog: Catalog, lint: Lint, site: Site, display: ProgressDisplay
+) -> Iterator[Problem]:
     related_files = RelatedFiles(folder.root, site)
-    for file in folder.scan():
+    for display.done, file in enumerate(folder.scan()):
         try:
             source = folder.read(file, articles.MAX_FILE_BYTES)
             authors = related_files.authors_for(file.path)

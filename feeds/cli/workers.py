@@ -108,7 +108,7 @@ class Workers(MPServer):
             log_dictconfig=_LOGGING,
         )
         # `_note_end` reports it
-        logging.getLogger("_granian").addFilter(lambda record: not record.msg.startswith("Unexpected exit"))
+        logging.getLogger("_granian").addFilter(lambda record: "Unexpected exit" not in str(record.msg))
         self._loader = loader
         self._log = log
         self._reload_configuration: ReloadFunction = lambda *, is_requested: None  # noqa: ARG005
