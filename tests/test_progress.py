@@ -1,5 +1,6 @@
 """The progress display and the last line of `feeds build`, on a terminal and elsewhere."""
 
+import logging
 import os
 import pty
 import re
@@ -103,6 +104,23 @@ def test_an_unknown_total(terminal):
     drawn = re.split(r"\r\x1b\[K", screen.shown())
     assert max(map(len, drawn)) < 40
     assert drawn[-1] == ""
+
+
+def test_messages_of_logging(terminal):
+    """A message of the logging module is printed on a line of its own."""
+    screen = terminal()
+    handler = logging.StreamHandler(screen.stream)
+    logging.root.addHandler(handler)
+    try:
+        with ProgressDisplay(quiet=False) as display:
+            display.begin("writing", "files", 10)
+            display.done = 5
+            eventually(lambda: "5 of 10 files" in screen.shown())
+            logging.getLogger("feeds").warning("content/a.md: shown as plain text")
+    finally:
+        logging.root.removeHandler(handler)
+    assert "\r\x1b[Kcontent/a.md: shown as plain text\r\n" in screen.shown()
+    assert not handler.filters
 
 
 @pytest.mark.parametrize("options", [{"quiet": True}, {"name": "dumb"}])

@@ -1,6 +1,7 @@
 """The progress display of `feeds build` and `feeds check`: one line on the terminal, for all steps."""
 
 import contextlib
+import logging
 import os
 import sys
 import threading
@@ -44,12 +45,16 @@ class ProgressDisplay:
         if self._is_shown:
             self._thread = threading.Thread(target=self._run, name="progress", daemon=True)
             self._thread.start()
+            for handler in logging.root.handlers:
+                handler.addFilter(self._clear_before)
         return self
 
     def __exit__(self, *_: object) -> None:
         self._stop.set()
         if self._thread:
             self._thread.join()
+            for handler in logging.root.handlers:
+                handler.removeFilter(self._clear_before)
         self._clear()
 
     def begin(
@@ -101,6 +106,12 @@ class ProgressDisplay:
         can_estimate = elapsed >= _MIN_ESTIMATE_S and done >= total * _MIN_ESTIMATE_SHARE
         remaining = f", {duration((total - done) / rate)} left" if can_estimate else ""
         return f"{self._label:<10}  {bar}{done:,} of {total:,} {self._noun}, {rate:,.0f}/s{remaining}"[: columns - 1]
+
+    def _clear_before(self, _record: logging.LogRecord) -> bool:
+        """Clear the line before a message of the `logging` module is printed."""
+        with self._drawing:
+            self._clear()
+        return True
 
     def _clear(self) -> None:
         if self._has_drawn:
