@@ -60,13 +60,13 @@ class EventLog:
             layout: returns the message for a terminal, given the number of columns that it may have. Without it, a
                 long message takes several lines of the terminal.
             details: lines of text to follow the message, such as a traceback.
-            fields: further values of the JSON object; those that are None or empty are left out.
+            fields: further values of the JSON object, of limited length; those that are None or empty are left out.
         """
         if _LEVELS[level] < self._min_level:
             return
         now = datetime.now(UTC)
         if self.is_json:
-            values = {"message": message, **fields, "details": details}
+            values = {"message": _cut(message), **fields, "details": details}
             kept = {name: value for name, value in values.items() if value not in (None, "", [], ())}
             line = json.dumps({"time": now.isoformat(timespec="milliseconds"), "level": level, "event": event, **kept})
         else:
@@ -120,7 +120,10 @@ class _Handler(logging.Handler):
 
 
 def _clean(message: str) -> str:
-    text = escape_unprintable(message)
+    return _cut(escape_unprintable(message))
+
+
+def _cut(text: str) -> str:
     return text if len(text) <= _MAX_MESSAGE_CHARS else f"{text[:_MAX_MESSAGE_CHARS]}…"
 
 

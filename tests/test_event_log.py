@@ -42,6 +42,14 @@ def test_a_line_of_json(capsys):
     assert values == {"level": "error", "event": "rejected", "message": "a\nb", "path": "a.md", "line": 0}
 
 
+def test_a_long_message_is_cut(capsys):
+    """A message has at most 1,000 characters in both formats."""
+    EventLog().write("failed", "x" * 5_000)
+    assert capsys.readouterr().err.endswith(f"  {'x' * 1_000}…\n")
+    EventLog("json").write("failed", "x" * 5_000)
+    assert json.loads(capsys.readouterr().err)["message"] == f"{'x' * 1_000}…"
+
+
 @pytest.mark.parametrize("log_format", ["text", "json"])
 def test_quiet(capsys, log_format):
     """A quiet log has errors only, and no plain lines."""

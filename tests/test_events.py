@@ -58,6 +58,27 @@ def test_renamed(site):
 
 
 @BOTH
+def test_a_file_that_replaces_another(site):
+    """If a file moves to the path of another article, it is renamed, and the other article is withdrawn."""
+    for name in "abc":
+        site.article(f"{name}.md", title=name)
+    site.publish()
+    (site.content / "a.md").replace(site.content / "b.md")
+    outcome = site.publish(accept=True)
+    assert [(event.kind, event.old_path, event.path, event.title) for event in outcome.events] == [
+        ("withdrawn", "", "b.md", "b"),
+        ("renamed", "a.md", "b.md", "a"),
+    ]
+    (site.content / "b.md").rename(site.content / "x")
+    (site.content / "c.md").rename(site.content / "b.md")
+    (site.content / "x").rename(site.content / "c.md")
+    assert {(event.kind, event.old_path, event.path) for event in site.publish().events} == {
+        ("renamed", "b.md", "c.md"),
+        ("renamed", "c.md", "b.md"),
+    }
+
+
+@BOTH
 def test_scheduled_and_published(site):
     """An article with a future date is scheduled once, and published when its time comes."""
     site.article("a.md", title="A", date="2026-06-01T18:00:00Z")

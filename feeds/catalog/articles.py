@@ -65,7 +65,7 @@ _PUBLISHED_PARAMETERS = tuple(f"_{name}" for name in PublishedState._fields)
 
 @dataclass(frozen=True, slots=True)
 class IdOwner:
-    """The article that has an id."""
+    """The article that has an id or a slug."""
 
     key: int
     path: str

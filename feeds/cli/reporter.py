@@ -20,6 +20,7 @@ from feeds.publish.observer import PublishObserver
 from feeds.publish.outcome import Outcome
 
 _PROGRESS_INTERVAL_S = 5.0
+_MAX_REASON_CHARS = 1_000
 
 
 class ConsoleReporter(PublishObserver):
@@ -159,7 +160,7 @@ class ConsoleReporter(PublishObserver):
             old_path=f"{content}/{event.old_path}" if event.old_path else None,
             title=truncate(event.title, MAX_TITLE_CHARS),
             feeds=[page_path(feed) for feed in event.feeds[:MAX_FEEDS]],
-            reason=event.rejection or event.reason,
+            reason=truncate(event.rejection, _MAX_REASON_CHARS) or event.reason,
             line=event.line or None,
             at=event.at and event.at.isoformat(timespec="seconds"),
         )

@@ -64,6 +64,7 @@ class RevisionBuilder:
         self._conflicts: dict[int, str] = {}  # key of an article that is rejected for its address -> the reason
         self._deleted_by_slug: dict[str, IdOwner] = {}  # slug -> the article that set it and whose file is deleted
         self._old_paths: dict[int, str] = {}  # key of an article whose file moved and changed -> the path until now
+        self._lost_paths: dict[int, str] = {}  # key of an article whose path another article has now -> the path
         self._old_rejections: dict[str, str] = {}  # path of a file that is no longer rejected -> why it was
         self._rejected: set[int] = set()  # keys of articles that this run rejects when it decides about them
         self._is_full_scan = True
@@ -131,6 +132,7 @@ class RevisionBuilder:
                 key = self._find_article(version, freed_paths, taken)
                 if version.key is not None and version.key != key:
                     catalog.give_up_path(version.key)  # another article has its path now
+                    self._lost_paths[version.key] = version.path
                 other = None
                 if version.explicit_id and not version.draft:
                     first = first_paths.get(version.explicit_id, version.path)
@@ -247,6 +249,8 @@ class RevisionBuilder:
             return
         rename = self._renames.get(article.path)
         old_path = rename.old_path if rename else self._old_paths.get(article.key)
+        if article.path.startswith("/"):  # of an article that gave up its path, which no file has
+            article = article._replace(path=self._lost_paths.get(article.key, article.path))
         was_rejected = self._old_rejections.pop(article.path, None) is not None
         self.events.record(article, live=live, scheduled=scheduled, old_path=old_path, was_rejected=was_rejected)
 
