@@ -67,6 +67,8 @@ class LastBuild:
         export: the path of the folder of the export; "" if the build exported nothing.
         export_digest: a digest of its files after the build.
         at, until: the time of the build, and the time at which a complete build is needed; seconds since 1970.
+        articles, rejected: the numbers of published and of rejected articles.
+        problems: the number of problems that the build reported, which include the rejected articles.
     """
 
     inputs: Inputs
@@ -76,6 +78,9 @@ class LastBuild:
     export_digest: str
     at: float
     until: float
+    articles: int
+    rejected: int
+    problems: int
 
     @classmethod
     def from_json(cls, stored: str) -> "LastBuild":
@@ -163,9 +168,10 @@ class Records:
         rows = self._connection.execute("SELECT value FROM meta WHERE key = ?", (ROW,)).fetchall()
         return LastBuild.from_json(rows[0][0]) if rows and rows[0][0] else None
 
-    def record_run(self, now: datetime, seconds: float) -> None:
-        """Record a run that changed nothing, so that monitoring sees that it took place."""
-        run = json.dumps({"at": now.isoformat(), "seconds": seconds, "outcome": "ok"})
+    def record_run(self, now: datetime, seconds: float, last: LastBuild) -> None:
+        """Record a run that changed nothing since the last build, so that monitoring sees that it took place."""
+        outcome = "refused" if last.rejected else "ok"
+        run = json.dumps({"at": now.isoformat(), "seconds": seconds, "outcome": outcome})
         self._connection.execute("UPDATE meta SET value = ? WHERE key = ?", (run, LAST_RUN_ROW))
 
 

@@ -6,8 +6,9 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from itertools import islice
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 if TYPE_CHECKING:
     from concurrent.futures import Future, ProcessPoolExecutor
@@ -23,6 +24,32 @@ def cpu_count() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
+class PausableThreads(Protocol):
+    """Threads that can end before this process is forked, and be started again afterwards."""
+
+    def count(self) -> int:
+        """Return how many threads run."""
+
+    def pause(self) -> None:
+        """End all threads."""
+
+    def resume(self) -> None:
+        """Start them again."""
+
+
+_pausable: list[PausableThreads] = []
+
+
+@contextmanager
+def pausable_threads(threads: PausableThreads) -> Iterator[None]:
+    """Let this process be forked, in the block, although some threads run: they are paused meanwhile."""
+    _pausable.append(threads)
+    try:
+        yield
+    finally:
+        _pausable.remove(threads)
+
+
 def can_fork() -> bool:
     """Return whether a process can be forked from this one: on Linux, if this process has one thread.
 
@@ -30,9 +57,10 @@ def can_fork() -> bool:
     threads at any time.
     """
     try:
-        return len(os.listdir("/proc/self/task")) == 1  # noqa: PTH208  # also threads that Python does not know
+        threads = len(os.listdir("/proc/self/task"))  # noqa: PTH208  # also threads that Python does not know
     except OSError:
         return False
+    return threads == 1 + sum(group.count() for group in _pausable)
 
 
 def process_pool(initializer: Callable[..., object], *arguments: Any, fork: bool = False) -> "ProcessPoolExecutor":
@@ -45,7 +73,16 @@ def process_pool(initializer: Callable[..., object], *arguments: Any, fork: bool
     from concurrent.futures import ProcessPoolExecutor
 
     context = multiprocessing.get_context("fork" if fork else "spawn")
-    return ProcessPoolExecutor(cpu_count(), context, initializer=_initialize, initargs=(initializer, arguments))
+    pool = ProcessPoolExecutor(cpu_count(), context, initializer=_initialize, initargs=(initializer, arguments))
+    if fork:
+        for group in _pausable:
+            group.pause()
+        try:
+            pool.submit(int)  # which starts all processes
+        finally:
+            for group in _pausable:
+                group.resume()
+    return pool
 
 
 def try_submit(processes: "ProcessPoolExecutor", call: Callable[..., T], *arguments: Any) -> "Future[T] | None":

@@ -94,7 +94,7 @@ def test_addresses_that_exclude_each_other(site, app, first, second, order):
     site.article(f"{order[1]}.md", "Second.", title="Second", link=second, date="2026-02-01")
     site.article("c.md", title="Third")
     for _ in range(2):
-        done = site.run("build")
+        done = site.run("build", "-v")
         assert done.returncode == 1
         assert done.stderr.startswith(f"content/{order[1]}.md:"), done.stderr
         assert f"{order[0]}.md" in done.stderr
@@ -357,7 +357,7 @@ def test_an_unreadable_folder_affects_itself(open_site):
     (site.content / "own/pictures").chmod(0)
     site.article("z.md", "New.", title="Z2")
     for _ in range(2):
-        done = site.run("build")
+        done = site.run("build", "-v")
         assert done.returncode == 1
         assert "content/in/:1: can't be listed: Permission denied" in done.stderr
         assert site.items().keys() == {"A", "Own", "Z2"}

@@ -98,7 +98,7 @@ def test_a_preview_changes_nothing_else(app, previewed):
     server.close()
     assert rows() == stored
     assert previewed.documents(archives=True) == before
-    assert "0 files written, 0 removed" in previewed.run("build", "-v").stderr
+    assert "nothing changed" in previewed.run("build", "-v").stderr
 
 
 def test_browsers_ask_again(app, previewed):

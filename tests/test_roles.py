@@ -117,7 +117,10 @@ def test_roles_on_one_machine(site, node):
         assert one.stop() == 0
         assert "Traceback" not in one.log.read_text()
     said = other.log.read_text()
-    assert (said.count("standing by: another publisher leads"), said.count("this publisher leads now")) == (1, 1)
+    assert (said.count("another process publishes this site"), said.count("this process publishes the site now")) == (
+        1,
+        1,
+    )
 
 
 def test_the_end_does_not_wait_for_another_run(site, monkeypatch):
@@ -485,7 +488,7 @@ def test_many_replicas_are_as_one(site, state, postgres, node):
     }
     revisions = postgres.execute("SELECT count(*), max(number), count(DISTINCT number) FROM feeds.revisions")
     assert revisions == [(number - 3,) * 3]
-    assert standby.log.read_text().count("this publisher leads now") == 1
+    assert standby.log.read_text().count("this process publishes the site now") == 1
 
 
 @contextmanager

@@ -29,7 +29,7 @@ from feeds.catalog.articles import (
 )
 from feeds.catalog.backend import RUN, WRITE_TIMEOUT_S, Database, LeaderLock
 from feeds.catalog.document_versions import DocumentVersion
-from feeds.catalog.encoding import names_by_feed, to_microseconds
+from feeds.catalog.encoding import from_microseconds, names_by_feed, to_microseconds
 from feeds.catalog.entries import EntryKey, EntryPosition, EntryRecord
 from feeds.catalog.failures import Failure, Failures, decode, with_failure
 from feeds.catalog.files import FileStamp, KnownFile, NewStamp, RejectedArticle
@@ -37,7 +37,15 @@ from feeds.catalog.links import LinkingArticle
 from feeds.catalog.pages import PageClaim, PendingPage, PublishedPage
 from feeds.catalog.revisions import CurrentRevision
 from feeds.catalog.schema import METADATA, SCHEMA
-from feeds.catalog.staging import AcceptedVersion, FileVersion, LoadedArticle, SameText, StagedFile, StagedId
+from feeds.catalog.staging import (
+    AcceptedVersion,
+    FileVersion,
+    LoadedArticle,
+    NewRejections,
+    SameText,
+    StagedFile,
+    StagedId,
+)
 from feeds.catalog.state import CatalogState, LastRun
 from feeds.catalog.stats import DailyCounts, ImportedLog, PollTotals, SourceCounts, StatsReader, StatsWriter
 from feeds.catalog.transactions import CatalogReader, CatalogWriter
@@ -66,6 +74,7 @@ __all__ = [
     "LinkingArticle",
     "LiveArticle",
     "LoadedArticle",
+    "NewRejections",
     "NewStamp",
     "PageClaim",
     "PendingArticle",
@@ -83,6 +92,7 @@ __all__ = [
     "StatsWriter",
     "StoredArticle",
     "UnpublishedEntry",
+    "from_microseconds",
     "names_by_feed",
     "to_microseconds",
 ]

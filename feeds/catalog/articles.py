@@ -42,6 +42,7 @@ class PendingArticle(NamedTuple):
     edited: bool
     id: str | None
     live: bool
+    scheduled: bool
     revision: int  # the last revision that changed the published state
     entry_published: int  # `published` of its entries, if it is live
     entry_feeds: str  # the feeds of its entries, if it is live
@@ -64,7 +65,7 @@ _PUBLISHED_PARAMETERS = tuple(f"_{name}" for name in PublishedState._fields)
 
 @dataclass(frozen=True, slots=True)
 class IdOwner:
-    """The article that has an id."""
+    """The article that has an id or a slug."""
 
     key: int
     path: str
@@ -194,15 +195,15 @@ class ArticleReader(ReadAccess):
         chosen = sa.select(a.key).where(is_new, a.generated_id.in_(contested)).order_by(a.published, a.path)
         return list(self._connection.execute(chosen).scalars())
 
-    def deleted_by_slug(self, slugs: Iterable[str]) -> dict[str, int]:
-        """Return by slug the key of the deleted article whose front matter set the slug, if there is just one."""
+    def deleted_by_slug(self, slugs: Iterable[str]) -> dict[str, IdOwner]:
+        """Return by slug the deleted article whose front matter set the slug, if there is just one."""
         a = t.articles.c
-        keys: dict[str, list[int]] = {}
+        articles: dict[str, list[IdOwner]] = {}
         for chunk in t.chunks(list(slugs)):
-            chosen = sa.select(a.slug, a.key).where(a.deleted.is_(True), a.hash.isnot(None), a.slug.in_(chunk))
-            for slug, key in self._connection.execute(chosen):
-                keys.setdefault(slug, []).append(key)
-        return {slug: of_slug[0] for slug, of_slug in keys.items() if len(of_slug) == 1}
+            chosen = sa.select(a.slug, a.key, a.path).where(a.deleted.is_(True), a.hash.isnot(None), a.slug.in_(chunk))
+            for row in self._connection.execute(chosen):
+                articles.setdefault(row.slug, []).append(IdOwner(row.key, row.path, deleted=True))
+        return {slug: of_slug[0] for slug, of_slug in articles.items() if len(of_slug) == 1}
 
     def pending_articles(self, limit: int, among: Iterable[int] | None = None) -> list[PendingArticle]:
         """Return up to `limit` articles that the run must decide about.

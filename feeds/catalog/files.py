@@ -91,11 +91,23 @@ class FileReader(ReadAccess):
         chosen = sa.select(t.articles.c.slug).where(t.articles.c.deleted.is_(True)).limit(1)  # uses the partial index
         return self._connection.execute(chosen).one_or_none() is not None
 
-    def rejected_articles(self) -> list[RejectedArticle]:
-        """Return the rejected articles, by path."""
+    def rejected_articles(self, limit: int | None = None) -> list[RejectedArticle]:
+        """Return up to `limit` rejected articles, by path."""
         a = t.articles.c
         chosen = sa.select(a.path, a.rejection_line, a.rejection).where(a.rejection.isnot(None)).order_by(a.path)
-        return [RejectedArticle(*row) for row in self._connection.execute(chosen)]
+        return [RejectedArticle(*row) for row in self._connection.execute(chosen.limit(limit))]
+
+    def count_rejected(self) -> int:
+        """Return the number of rejected articles."""
+        counted = sa.select(sa.func.count()).select_from(t.articles).where(t.articles.c.rejection.isnot(None))
+        return self._connection.execute(counted).scalar_one()
+
+    def rejected_only(self, keys: Iterable[int]) -> list[str]:
+        """Return the paths of those of some articles that are rejected and never had a good version."""
+        a = t.articles.c
+        is_rejected_only = sa.and_(a.rejection.isnot(None), a.hash.is_(None))
+        statements = (sa.select(a.path).where(a.key.in_(chunk), is_rejected_only) for chunk in t.chunks(list(keys)))
+        return [path for chosen in statements for path in self._connection.scalars(chosen)]
 
 
 class FileWriter(FileReader, WriteAccess):

@@ -14,7 +14,7 @@ from pydantic_core import to_json
 from feeds.catalog import schema as t
 from feeds.catalog.access import ReadAccess
 from feeds.catalog.encoding import pack_article, to_microseconds
-from feeds.catalog.files import FileStamp, paths_below
+from feeds.catalog.files import FileStamp, RejectedArticle, paths_below
 from feeds.catalog.state import StateWriter
 from feeds.core.model import Article, ArticleWarning, FeedKey
 
@@ -113,6 +113,7 @@ class FileVersion(NamedTuple):
     has_good_version: bool  # whether that article ever had one
     deleted: bool
     live_page: str | None  # of that article, if it is live
+    rejection: str | None  # why the previous version of the file is rejected
 
 
 class AcceptedVersion(NamedTuple):
@@ -127,6 +128,13 @@ class StagedId(NamedTuple):
 
     is_staged: bool
     explicit_id: str | None
+
+
+class NewRejections(NamedTuple):
+    """Staged files that can't be published, for a reason that was not reported yet."""
+
+    articles: list[RejectedArticle]  # the first ones, by path
+    total: int  # number of all of them
 
 
 class SameText(NamedTuple):
@@ -155,6 +163,7 @@ class StagingReader(ReadAccess):
             sa.func.coalesce(a.hash.isnot(None), sa.false()),
             sa.func.coalesce(a.deleted, sa.false()),
             sa.case((a.live.is_(True), a.page), else_=sa.null()),
+            a.rejection,
         ]
         chosen = (
             sa.select(s.path, s.hash, s.slug, s.explicit_id, s.generated_id, s.draft, s.page, *of_article)
@@ -189,6 +198,31 @@ class StagingReader(ReadAccess):
         s = t.staged_files.c
         row = self._connection.execute(sa.select(s.explicit_id).where(s.path == path, s.hash.isnot(None))).one_or_none()
         return StagedId(row is not None, row.explicit_id if row else None)
+
+    def has_staged_rejections(self) -> bool:
+        """Return whether a staged file can't be published."""
+        chosen = sa.select(t.staged_files.c.path).where(t.staged_files.c.rejection.isnot(None)).limit(1)
+        return self._connection.execute(chosen).scalar() is not None
+
+    def new_rejections(self, limit: int, *, changed_only: bool) -> NewRejections:
+        """Return staged files that can't be published: at most `limit` of them, and their number.
+
+        A file that is rejected for the same reason as before counts as long as it was saved since. If `changed_only` is
+        true, it doesn't: the files were read again for another reason. Call this before `reject_staged`.
+        """
+        s, a = t.staged_files.c, t.articles.c
+        is_new = sa.or_(a.rejection.is_(None), a.rejection != s.rejection, a.rejection_line != s.rejection_line)
+        if not changed_only:
+            is_new = sa.or_(is_new, s.mtime_ns != 0)  # without a stamp, every run reads the file again
+        chosen = (
+            sa.select(s.path, s.rejection_line, s.rejection, sa.func.count().over())
+            .outerjoin(t.articles, a.path == s.path)
+            .where(s.rejection.isnot(None), is_new)
+            .order_by(s.path)
+            .limit(limit)
+        )
+        rows = self._connection.execute(chosen).all()
+        return NewRejections([RejectedArticle(*row[:3]) for row in rows], rows[0][3] if rows else 0)
 
     def same_texts(self) -> list[SameText]:
         """Return the staged files that have the text of an article at another path."""

@@ -14,7 +14,15 @@ import click
 
 from feeds import last_build
 from feeds.cli import import_without_collecting
-from feeds.cli.common import command_errors, load_context, shared_options
+from feeds.cli.common import (
+    EXIT_INCOMPLETE,
+    articles_summary,
+    command_errors,
+    duration,
+    load_context,
+    print_message,
+    shared_options,
+)
 from feeds.core.errors import FeedsError
 
 _COMPLETE_BUILD = "feeds.cli.build_site"
@@ -49,16 +57,26 @@ def build(
     no_export: bool,
     wait: float,
 ) -> None:
-    """Publish once and write the feeds as static files. Print nothing if there is no problem."""
+    """Publish once and write the feeds as static files.
+
+    In a terminal, show the progress, all problems, and what was done. Elsewhere, such as in cron, print only problems
+    that the last build did not have: nothing, if there are none; with -v, the same as in a terminal.
+    """
+    started_at = time.monotonic()
     with command_errors(quiet=quiet, verbose=verbose):
         inputs = _read_inputs(config_file, output, no_export)
-        if inputs and not (force or accept or verbose) and _record_unchanged_run(inputs, config_file):
-            return
+        if inputs and not (force or accept or verbose):
+            last = _record_unchanged_run(inputs, config_file, shows_all=sys.stderr.isatty())
+            if last:
+                if sys.stderr.isatty() and not quiet:
+                    seconds = time.monotonic() - started_at
+                    print_message(f"{articles_summary(last.articles, 0)}; nothing changed; {duration(seconds)}")
+                sys.exit(EXIT_INCOMPLETE if last.rejected else 0)
         if _COMPLETE_BUILD not in sys.modules:
             import_without_collecting(_COMPLETE_BUILD)
         from feeds.cli.build_site import build_site
 
-        context = load_context(config_file, quiet=quiet, verbose=verbose)
+        context = load_context(config_file, started_at, quiet=quiet, verbose=verbose)
         sys.exit(build_site(context, inputs, output=output, force=force, accept=accept, no_export=no_export, wait=wait))
 
 
@@ -70,16 +88,23 @@ def _read_inputs(config_file: Path, output: str | None, no_export: bool) -> last
         return None
 
 
-def _record_unchanged_run(inputs: last_build.Inputs, config_file: Path) -> bool:
-    """Return whether nothing has changed since the last build, and record the run if so."""
+def _record_unchanged_run(
+    inputs: last_build.Inputs, config_file: Path, *, shows_all: bool
+) -> last_build.LastBuild | None:
+    """Record a run if nothing has changed since the last build. Return that build, or None if a complete one is needed.
+
+    If `shows_all` is true, the problems of the last build are reported again, which needs a complete one.
+    """
     now, began = datetime.now(UTC), time.monotonic()
     try:
         with last_build.open_records(config_file, os.environ) as records:
             last = records and records.last_build()
-            if not records or not last or not last.is_current(inputs, now.timestamp()):
-                return False
-            records.record_run(now, time.monotonic() - began)
-            return True
+            if not records or not last or (last.problems and shows_all):
+                return None
+            if not last.is_current(inputs, now.timestamp()):
+                return None
+            records.record_run(now, time.monotonic() - began, last)
+            return last
     except (OSError, ValueError, TypeError, KeyError, RuntimeError, sqlite3.Error, FeedsError):
         # a broken configuration or catalog, which the complete build reports, or the record of another version
-        return False
+        return None

@@ -1,5 +1,7 @@
 """The complete build: one publish run and the export of static files."""
 
+import sys
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -9,22 +11,24 @@ from feeds import config, export
 from feeds.catalog import Catalog, Failures
 from feeds.cli.common import (
     EXIT_INCOMPLETE,
-    BuildObserver,
     CommandContext,
+    articles_summary,
     create_publisher,
+    duration,
     open_catalog,
-    outcome_summary,
+    plural,
     print_message,
-    progress_bar,
     rejected_line,
-    report_recovery,
     warn_of_unused_keys,
     warning_lines,
 )
+from feeds.cli.problems import ProblemReport
+from feeds.cli.progress import ProgressDisplay, RunProgress
 from feeds.config.values import export_path
 from feeds.core.errors import CatalogDamaged, CatalogError, UsageError
 from feeds.export import host_files
 from feeds.export.exporter import Exporter, ExportResult
+from feeds.export.observer import ExportObserver
 from feeds.export.purge_backlog import PurgeBacklog
 from feeds.last_build import Inputs, LastBuild, end_of_validity, export_digest, folder_digest
 from feeds.publish.outcome import Outcome
@@ -53,13 +57,8 @@ def build_site(
         wait: seconds to wait for the end of another run.
     """
     settings = context.settings
-    problems = list[str]()
-
-    def report(problem: str) -> None:
-        problems.append(problem)
-        print_message(problem)
-
     target = _parse_target(output) if output else settings.export_target
+    is_folder = isinstance(target, Path)
 
     if context.verbose:
         warn_of_unused_keys(settings)
@@ -68,37 +67,68 @@ def build_site(
     publisher = create_publisher(settings, catalog)
     folder = publisher.folder
     StatsHousekeeping(catalog, settings.stats.keep).run()
-    with catalog.lock(wait):
+    shows_all = context.verbose or sys.stderr.isatty()
+    exported, purge_error = ExportResult([], []), ""
+    with (
+        catalog.lock(wait),
+        ProgressDisplay(quiet=context.quiet) as display,
+        ProblemReport(catalog, display.print_message, print_all=shows_all) as problems,
+    ):
+        now = datetime.now(UTC)
         recorder = _Recorder(settings, inputs, folder.root, None if no_export else target)
-        now, purge_error = datetime.now(UTC), ""
-        exported = ExportResult([], [])
-
-        with failures.track("publish"), progress_bar("reading", folder, quiet=context.quiet) as progress:
-            outcome = publisher.run(now, read_all=force, accept=accept, observer=BuildObserver(progress))
+        observer = RunProgress(display, "reading", folder.count)
+        with failures.track("publish"), problems.step("publish"):
+            outcome = publisher.run(now, read_all=force, accept=accept, observer=observer)
+            _report(outcome, settings, problems)
         if not no_export:
-            with failures.track("export"):
-                tree = export.open_target(target, host_files.ObjectHeaders(settings.site_model, settings.feeds.aliases))
-                backlog = PurgeBacklog(settings, catalog, failures)
-                with Exporter(settings, catalog, tree, backlog, force=force, on_warning=report) as exporter:
-                    if not accept:
-                        exporter.require_catalog_with_ids()
-                    try:
-                        exported = exporter.run()
-                    except CatalogDamaged as damage:  # damaged pages that only the export has read
-                        report_recovery(damage, catalog.recover())
-                        outcome = publisher.run(datetime.now(UTC), accept=accept)
-                        exported = exporter.run()
-            purge_error = backlog.purge([*exported.written, *exported.removed])
-            if purge_error:
-                report(purge_error)
-        for problem in _problems(outcome, settings):
-            report(problem)
-        if not problems and not outcome.being_written:
-            recorder.record(catalog, now)
-    if context.verbose and not no_export:
-        files = f"{len(exported.written)} files written, {len(exported.removed)} removed"
-        print_message(f"{outcome_summary(outcome)}; {files}, in {outcome.seconds:.2f} s")
+            with problems.step(str(target)):
+                with failures.track("export"):
+                    headers = host_files.ObjectHeaders(settings.site_model, settings.feeds.aliases)
+                    tree = export.open_target(target, headers)
+                    backlog = PurgeBacklog(settings, catalog, failures)
+                    progress = _ExportProgress(display, problems, "writing" if is_folder else "uploading")
+                    with Exporter(settings, catalog, tree, backlog, force=force, observer=progress) as exporter:
+                        if not accept:
+                            exporter.require_catalog_with_ids()
+                        try:
+                            exported = exporter.run()
+                        except CatalogDamaged as damage:  # damaged pages that only the export has read
+                            observer.on_recovered(damage, catalog.recover())
+                            outcome = publisher.run(datetime.now(UTC), accept=accept, observer=observer)
+                            exported = exporter.run()
+                display.begin("purging")
+                purge_error = backlog.purge([*exported.written, *exported.removed])
+                if purge_error:
+                    problems.add(purge_error, "export.purge")  # its text contains the number of files
+        if not purge_error and not outcome.being_written:
+            recorder.record(catalog, now, outcome, problems.count)
+    if shows_all and not context.quiet:
+        seconds = time.monotonic() - context.started_at
+        verb = "written" if is_folder else "uploaded"
+        print_message(_summary(outcome, None if no_export else exported, verb, seconds))
     return EXIT_INCOMPLETE if purge_error or outcome.rejected else 0
+
+
+class _ExportProgress(ExportObserver):
+    """Shows the steps of an export, and prints its problems."""
+
+    def __init__(self, display: ProgressDisplay, problems: ProblemReport, label: str) -> None:
+        self._display = display
+        self._problems = problems
+        self._label = label
+
+    def on_compared(self, files: int) -> None:
+        if not files:
+            self._display.begin("comparing", "files")
+        self._display.done = files
+
+    def on_written(self, files: int, total: int) -> None:
+        if files == 1:
+            self._display.begin(self._label, "files", total)
+        self._display.done = files
+
+    def on_warning(self, message: str) -> None:
+        self._problems.add(message)
 
 
 def _parse_target(output: str) -> Path | str:
@@ -108,9 +138,29 @@ def _parse_target(output: str) -> Path | str:
         raise UsageError(f"--output: {error}") from None
 
 
-def _problems(outcome: Outcome, settings: config.Config) -> list[str]:
-    """Return the lines that report a run's rejected articles and warnings."""
-    return [*(rejected_line(rejected, settings) for rejected in outcome.rejected), *warning_lines(outcome, settings)]
+def _report(outcome: Outcome, settings: config.Config, problems: ProblemReport) -> None:
+    for rejected in outcome.rejected:
+        problems.add(rejected_line(rejected, settings))
+    if more := outcome.rejected_count - len(outcome.rejected):
+        problems.add(f"{plural(more, 'more article')} rejected; `feeds status` lists them")
+    for line in warning_lines(outcome, settings):
+        problems.add(line)
+
+
+def _summary(outcome: Outcome, exported: ExportResult | None, verb: str, seconds: float) -> str:
+    """Return the last line: what was published, read, written and removed, and the time that all of it took.
+
+    `verb` is what was done with exported files: "written" or "uploaded".
+    """
+    changes = [f"{outcome.files_read:,} read"] if outcome.files_read else []
+    if exported is None and outcome.changed:
+        changes.append(f"{plural(len(outcome.changed), 'feed')} changed")
+    if exported and exported.written:
+        changes.append(f"{plural(len(exported.written), 'file')} {verb}")
+    if exported and exported.removed:
+        changes.append(f"{len(exported.removed):,} removed")
+    articles = articles_summary(outcome.articles, outcome.rejected_count)
+    return f"{articles}; {', '.join(changes) or 'nothing changed'}; {duration(seconds)}"
 
 
 class _Recorder:
@@ -133,7 +183,7 @@ class _Recorder:
         self._export = export
         self._content_digest = _digest(folder_digest, content) if self._inputs else None
 
-    def record(self, catalog: Catalog, now: datetime) -> None:
+    def record(self, catalog: Catalog, now: datetime, outcome: Outcome, problems: int) -> None:
         """Record the build that began at `now`. Do nothing if the next one could not rely on the record."""
         export_files = _digest(export_digest, Path(self._export)) if self._export else ""
         if not self._inputs or not self._content_digest or export_files is None:
@@ -147,6 +197,9 @@ class _Recorder:
                 export_digest=export_files,
                 at=now.timestamp(),
                 until=end_of_validity(now, writer.next_change()),
+                articles=outcome.articles,
+                rejected=outcome.rejected_count,
+                problems=problems,
             )
             writer.state.last_build = record.to_json()
 

@@ -17,17 +17,16 @@ from feeds.cli.common import (
     EXIT_INCOMPLETE,
     CommandContext,
     PathType,
-    ProgressObserver,
     advice,
+    articles_summary,
     command,
     create_publisher,
     open_catalog_to_read,
-    outcome_summary,
     plural,
     print_line,
     print_message,
-    progress_bar,
 )
+from feeds.cli.progress import ProgressDisplay, RunProgress
 from feeds.config import Config
 from feeds.content import Folder
 from feeds.content.public_files import PublicFiles
@@ -89,17 +88,20 @@ def check(
     publisher = create_publisher(settings, catalog)
     folder = publisher.folder
     stopped = None
-    with progress_bar("checking", folder, quiet=context.quiet) as progress:
+    with ProgressDisplay(quiet=context.quiet) as display:
+        observer = RunProgress(display, "reading", folder.count)
         try:
-            outcome = publisher.run(now, read_all=True, observer=ProgressObserver(progress))
+            outcome = publisher.run(now, read_all=True, observer=observer)
         except GuardStopped as error:
             stopped = error
-            outcome = publisher.run(now, read_all=True, accept=True)
-    lint = _create_lint(settings, now, folder, catalog, {*ignore, *settings.check.ignore})
-    problems = lint.without_ignored(_configuration_problems(settings, catalog, context.config_file))
-    problems += _feed_problems(settings, catalog, lint, context.config_file)
-    problems += _with_relative_paths(content, lint.without_ignored(_run_problems(outcome)))
-    problems += _with_relative_paths(content, _article_problems(folder, catalog, lint, settings.site_model))
+            outcome = publisher.run(now, read_all=True, accept=True, observer=observer)
+        display.begin("checking", "files", outcome.files_read)
+        lint = _create_lint(settings, now, folder, catalog, {*ignore, *settings.check.ignore})
+        problems = lint.without_ignored(_configuration_problems(settings, catalog, context.config_file))
+        problems += _feed_problems(settings, catalog, lint, context.config_file)
+        problems += _with_relative_paths(content, lint.without_ignored(_run_problems(outcome, catalog)))
+        of_articles = _article_problems(folder, catalog, lint, settings.site_model, display)
+        problems += _with_relative_paths(content, of_articles)
     comparison = _compare_ids(catalog, against) if against else None
     if comparison:
         problems += lint.check_lost_ids(str(against), comparison.lost)
@@ -120,7 +122,8 @@ def check(
     if not context.quiet:
         hidden = len(problems) - len(shown)
         notices = f", {plural(hidden, 'notice')} (-v shows them)" if hidden else ""
-        print_message(f"{outcome_summary(outcome, 'to publish')}, {plural(warnings, 'warning')}{notices}")
+        articles = articles_summary(outcome.articles, outcome.rejected_count, "to publish")
+        print_message(f"{articles}, {plural(warnings, 'warning')}{notices}")
     if stopped:
         if output_format == "text":
             raise stopped
@@ -149,8 +152,10 @@ def _with_relative_paths(content: Path, problems: Iterable[Problem]) -> list[Pro
     ]
 
 
-def _run_problems(outcome: Outcome) -> Iterator[Problem]:
-    for rejected in outcome.rejected:
+def _run_problems(outcome: Outcome, catalog: Catalog) -> Iterator[Problem]:
+    with catalog.read_transaction() as reader:
+        all_rejected = reader.rejected_articles()
+    for rejected in all_rejected:
         yield Problem(rejected.path, rejected.line, "refused", rejected.reason)
     # _article_problems finds the other warnings
     yield from (problem for problem in outcome.warnings if problem.rule == "doubtful-id")
@@ -178,9 +183,11 @@ def _is_missing(related_files: RelatedFiles, files: PublicFiles, site: Site, art
     return not (in_vault and related_files.has_embedded(article.path, unquote(reference)))
 
 
-def _article_problems(folder: Folder, catalog: Catalog, lint: Lint, site: Site) -> Iterator[Problem]:
+def _article_problems(
+    folder: Folder, catalog: Catalog, lint: Lint, site: Site, display: ProgressDisplay
+) -> Iterator[Problem]:
     related_files = RelatedFiles(folder.root, site)
-    for file in folder.scan():
+    for display.done, file in enumerate(folder.scan()):
         try:
             source = folder.read(file, articles.MAX_FILE_BYTES)
             authors = related_files.authors_for(file.path)

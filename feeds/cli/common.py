@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from functools import wraps
+from functools import partial, wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
@@ -24,12 +24,10 @@ from feeds import logs
 from feeds.core.errors import CatalogDamaged, CatalogError, ConfigError, FeedsError
 from feeds.core.text import escape_unprintable, quote_path
 from feeds.home import expand_home
-from feeds.publish.observer import PublishObserver
 
 if TYPE_CHECKING:
     from feeds import config
     from feeds.catalog import Catalog, RejectedArticle
-    from feeds.content import Folder
     from feeds.publish.outcome import Outcome
     from feeds.publish.publisher import Publisher
 
@@ -37,6 +35,7 @@ F = TypeVar("F", bound=Callable[..., None])
 
 EXIT_INCOMPLETE = 1  # exit code: done, but some articles were rejected, or something else is left to do
 _MAX_NAMED_PAGES = 5
+_MAX_DECIMAL_S = 9.95  # a duration below is given with a decimal
 _LOG = logging.getLogger("feeds")
 
 
@@ -48,6 +47,7 @@ class CommandContext:
     config_file: Path
     quiet: bool
     verbose: bool
+    started_at: float  # monotonic time
 
 
 class PathType(click.Path):
@@ -64,20 +64,27 @@ class PathType(click.Path):
             self.fail(str(error), param, ctx)
 
 
-def command(function: Callable[..., int], on_config_error: Callable[..., object] | None = None) -> click.Command:
+def command(
+    function: Callable[..., int],
+    on_config_error: Callable[..., object] | None = None,
+    print_error: Callable[..., object] | None = None,
+) -> click.Command:
     """Return the command that loads the configuration, calls a function, and prints its errors as messages.
 
     Args:
         function: takes a `CommandContext` and the command's own options, and returns the exit code. Its name up to the
             first "_" is the name of the command.
         on_config_error: called with the `ConfigError` and the command's own options, before the error is printed.
+        print_error: called with the message of an error and the command's own options, instead of `print_message`.
     """
 
     @wraps(function)
     def run(config_file: Path, quiet: bool, verbose: bool, **options: Any) -> None:
-        with command_errors(quiet=quiet, verbose=verbose):
+        started_at = time.monotonic()
+        report_error = partial(print_error, **options) if print_error else print_message
+        with command_errors(report_error, quiet=quiet, verbose=verbose):
             try:
-                context = load_context(config_file, quiet=quiet, verbose=verbose)
+                context = load_context(config_file, started_at, quiet=quiet, verbose=verbose)
             except ConfigError as error:
                 if on_config_error:
                     on_config_error(error, **options)
@@ -108,11 +115,11 @@ def shared_options(function: F) -> F:
     return function
 
 
-def load_context(config_file: Path, *, quiet: bool, verbose: bool) -> CommandContext:
-    """Load the configuration. Raise `ConfigError`."""
+def load_context(config_file: Path, started_at: float, *, quiet: bool, verbose: bool) -> CommandContext:
+    """Load the configuration for a command that started at a monotonic time. Raise `ConfigError`."""
     from feeds import config  # it takes a tenth of a second, and an unchanged build does not need it
 
-    return CommandContext(config.load(config_file, os.environ), config_file, quiet, verbose)
+    return CommandContext(config.load(config_file, os.environ), config_file, quiet, verbose, started_at)
 
 
 def create_publisher(settings: "config.Config", catalog: "Catalog") -> "Publisher":
@@ -124,8 +131,24 @@ def create_publisher(settings: "config.Config", catalog: "Catalog") -> "Publishe
     return Publisher(folder, catalog, settings.site_model, settings.feeds.guard)
 
 
-def open_catalog(settings: "config.Config") -> "Catalog":
-    """Open the catalog for a command that writes. Create it if there is none, and recover a damaged one."""
+def report_recovery(damage: CatalogDamaged, kept_as: Path | None) -> None:
+    """Print that a damaged catalog was replaced."""
+    print_message(recovery_message(damage, kept_as))
+
+
+def recovery_message(damage: CatalogDamaged, kept_as: Path | None) -> str:
+    """Return the message that a damaged catalog was replaced, and the path of the damaged one, if it was kept."""
+    kept = f"it is kept as {kept_as}; " if kept_as else ""
+    return f"{damage}; {kept}a new one is created from the articles, with the same ids"
+
+
+def open_catalog(
+    settings: "config.Config", on_recovered: Callable[[CatalogDamaged, Path | None], object] = report_recovery
+) -> "Catalog":
+    """Open the catalog for a command that writes. Create it if there is none, and recover a damaged one.
+
+    `on_recovered` is called with the damage and the path of the damaged catalog, if it was kept.
+    """
     from feeds.catalog import Catalog, Failures
 
     catalog = Catalog(settings.catalog)
@@ -134,7 +157,7 @@ def open_catalog(settings: "config.Config") -> "Catalog":
         catalog.create()
     except CatalogDamaged as damage:
         with catalog.lock():
-            report_recovery(damage, catalog.recover())
+            on_recovered(damage, catalog.recover())
     except CatalogError as error:
         Failures(catalog).record("publish", error)
         raise
@@ -157,32 +180,6 @@ def open_catalog_to_read(settings: "config.Config") -> "Catalog":
 def _close_with_command(catalog: "Catalog") -> None:
     """Close the catalog's connections when the command ends: one process may run several commands."""
     click.get_current_context().call_on_close(catalog.close)
-
-
-class ProgressObserver(PublishObserver):
-    """Shows the progress of a run."""
-
-    def __init__(self, show: Callable[[int], None]) -> None:
-        """Call `show` with the number of files that were compared."""
-        self._show = show
-
-    def on_progress(self, files: int) -> None:
-        """Show the progress."""
-        self._show(files)
-
-
-class BuildObserver(ProgressObserver):
-    """Shows the progress of a run, and reports when a damaged catalog was replaced."""
-
-    def on_recovered(self, damage: CatalogDamaged, kept_as: Path | None) -> None:
-        """Print the damage, and where the damaged catalog is."""
-        report_recovery(damage, kept_as)
-
-
-def report_recovery(damage: CatalogDamaged, kept_as: Path | None) -> None:
-    """Print that a damaged catalog was replaced."""
-    kept = f"it is kept as {kept_as}; " if kept_as else ""
-    print_message(f"{damage}; {kept}a new one is created from the articles, with the same ids")
 
 
 def warn_of_unused_keys(settings: "config.Config") -> None:
@@ -211,10 +208,9 @@ def warning_lines(outcome: "Outcome", settings: "config.Config") -> list[str]:
     return lines
 
 
-def outcome_summary(outcome: "Outcome", published: str = "published") -> str:
+def articles_summary(articles: int, rejected: int, published: str = "published") -> str:
     """Return the numbers of published and rejected articles as text."""
-    articles = f"{plural(outcome.articles, 'article')} {published}"
-    return articles + (f", {len(outcome.rejected)} rejected" if outcome.rejected else "")
+    return f"{plural(articles, 'article')} {published}" + (f", {rejected:,} rejected" if rejected else "")
 
 
 def page_path(feed: str) -> str:
@@ -224,7 +220,19 @@ def page_path(feed: str) -> str:
 
 def plural(count: int, noun: str) -> str:
     """Return a number and a noun, with a plural "s" where it needs one."""
-    return f"{count} {noun}{'' if count == 1 else 's'}"
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
+def duration(seconds: float) -> str:
+    """Return a duration with its two largest units, such as "3 h 12 min", or "1.2 s"."""
+    if seconds < _MAX_DECIMAL_S:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    days, hours = divmod(hours, 24)
+    units = [(days, "d"), (hours, "h"), (minutes, "min"), (rest, "s")]
+    first = next(number for number, (count, _) in enumerate(units) if count)
+    return " ".join(f"{count} {unit}" for count, unit in units[first : first + 2] if count)
 
 
 def advice(settings: "config.Config") -> list[str]:
@@ -275,42 +283,26 @@ def _set_up_logging(*, quiet: bool, verbose: bool) -> None:
 
 
 @contextmanager
-def command_errors(*, quiet: bool, verbose: bool) -> Iterator[None]:
+def command_errors(
+    print_error: Callable[[str], object] = print_message, *, quiet: bool, verbose: bool
+) -> Iterator[None]:
     """Set up logging for a command, and report its errors; see `report_errors`."""
     _set_up_logging(quiet=quiet, verbose=verbose)
-    with report_errors():
+    with report_errors(print_error):
         yield
 
 
 @contextmanager
-def report_errors() -> Iterator[None]:
+def report_errors(print_error: Callable[[str], object] = print_message) -> Iterator[None]:
     """Print an error of the block as a message, and end the process with the error's exit code."""
     try:
         yield
     except FeedsError as error:
-        print_message(str(error))
+        print_error(str(error))
         sys.exit(error.exit_code)
     except OSError as error:  # such as no file descriptor left to import a module
         file = f"{error.filename}: " if error.filename else ""
-        print_message(f"{file}{error.strerror or error}")
+        print_error(f"{file}{error.strerror or error}")
         sys.exit(FeedsError.exit_code)
     except KeyboardInterrupt:
         sys.exit(128 + signal.SIGINT)
-
-
-@contextmanager
-def progress_bar(label: str, folder: "Folder", *, quiet: bool) -> Iterator[Callable[[int], None]]:
-    """Show a progress bar with a rate and an estimate, if stderr is a terminal. Yield the function that updates it."""
-    if quiet or not sys.stderr.isatty():
-        yield lambda _files: None
-        return
-    started_at = time.monotonic()
-    with click.progressbar(
-        length=folder.count(), label=label, file=sys.stderr, show_pos=True, item_show_func=lambda rate: rate
-    ) as bar:
-
-        def show(files: int) -> None:
-            bar.update(files - bar.pos, f"{files / (time.monotonic() - started_at):,.0f}/s")
-
-        yield show
-        bar.update((bar.length or 0) - bar.pos)

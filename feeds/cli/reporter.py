@@ -1,59 +1,58 @@
-"""The messages of `feeds serve`: on the terminal, each one once, and to systemd."""
+"""The events of `feeds serve`: to the log, each failure once, and to systemd."""
 
 import contextlib
 import os
 import socket
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
-from feeds import config
-from feeds.cli.common import (
-    advice,
-    outcome_summary,
-    plural,
-    print_message,
-    rejected_line,
-    report_recovery,
-    warning_lines,
-)
+from feeds import __version__, config
+from feeds.cli.common import advice, articles_summary, duration, page_path, recovery_message, warning_lines
+from feeds.cli.event_lines import MAX_FEEDS, MAX_TITLE_CHARS, article_text, counts_text, feeds_text
 from feeds.core.errors import CatalogDamaged, FeedsError, GuardStopped, NotLeader
+from feeds.core.text import truncate
+from feeds.event_log import EventLog
+from feeds.publish.events import MAX_EVENTS, ArticleEvent
 from feeds.publish.observer import PublishObserver
 from feeds.publish.outcome import Outcome
 
 _PROGRESS_INTERVAL_S = 5.0
+_MAX_REASON_CHARS = 1_000
 
 
 class ConsoleReporter(PublishObserver):
-    """Prints what a run has changed since the last one, and reports the state to systemd."""
+    """Reports to the log what each run has changed, and the state to systemd."""
 
     def __init__(
-        self, settings: config.Config, role: str, url: str, *, quiet: bool, is_preview: bool, preview_key: str
+        self, settings: config.Config, log: EventLog, role: str, url: str, *, is_preview: bool, preview_key: str
     ) -> None:
         """Prepare to report.
 
         Args:
             settings: the configuration.
+            log: where events are written.
             role: "all", "publisher" or "web".
             url: the address of the server, as a browser on this machine needs it.
-            quiet: whether to print errors only.
             is_preview: whether links lead to the server instead of `site.url`.
             preview_key: authorises browsers to see unpublished articles; empty if there is no preview.
         """
         self._settings = settings
+        self._log = log
         self._role = role
+        self._created_at = time.monotonic()
         self.catalog_name = ""
         self.count_articles: Callable[[], int] = lambda: 0  # returns about how many articles the folder has
-        self._started_at, self._printed_at = 0.0, 0.0  # of the current run, and of its last message
+        self._started_at, self._reported_at = 0.0, 0.0  # of the current run, and of its last message
         self._total = 0  # articles in the folder, once they are counted
         self._is_counting = False
-        self._quiet = quiet
         self._url = url
         self._is_preview = is_preview
-        self._preview_key = preview_key
+        self._preview_url = f"{url}/preview/?{preview_key}" if preview_key else None
         self._has_greeted = False
-        self._rejected: set[str] = set()
+        self._has_finished = False  # whether a run has
         self._error, self._was_standby = "", False
         self._reporting = threading.Lock()  # the threads of the leader election and of the runs both report
 
@@ -66,17 +65,24 @@ class ConsoleReporter(PublishObserver):
         self._greet()
         notify_systemd("READY=1\nSTATUS=serving")
 
+    def report_stopped(self) -> None:
+        """Report that the server has stopped."""
+        if self._has_greeted:
+            self._log.write("stopped", f"after {duration(time.monotonic() - self._created_at)}")
+
     def on_progress(self, files: int) -> None:
-        """Print the progress of a long run every few seconds."""
+        """Report the progress of a long run every few seconds."""
         notify_systemd("READY=1")  # published documents are served meanwhile
         now = time.monotonic()
         if not files:
-            self._started_at = self._printed_at = now
-        elif now - self._printed_at > _PROGRESS_INTERVAL_S and not self._quiet:
-            self._printed_at = now
+            self._started_at = self._reported_at = now
+        elif now - self._reported_at > _PROGRESS_INTERVAL_S:
+            self._reported_at = now
             rate = files / (now - self._started_at)
-            remaining = f"; {(self._total - files) / rate:,.0f} s left" if self._total > files else ""
-            self._print(f"scanned {files:,} articles, {rate:,.0f}/s{remaining}")
+            remaining = f", {duration((self._total - files) / rate)} left" if self._total > files else ""
+            total = f" of about {self._total:,}" if self._total > files else ""
+            message = f"{files:,}{total} files scanned, {rate:,.0f}/s{remaining}"
+            self._log.write("progress", message, files=files, total=self._total)
             if not self._is_counting:  # in a thread, so that it doesn't delay the run
                 self._is_counting = True
                 threading.Thread(target=self._count, name="count", daemon=True).start()
@@ -85,77 +91,148 @@ class ConsoleReporter(PublishObserver):
         self._total = self.count_articles()
 
     def on_recovered(self, damage: CatalogDamaged, kept_as: Path | None) -> None:
-        """Print that a damaged catalog was replaced."""
-        report_recovery(damage, kept_as)
+        """Report that a damaged catalog was replaced."""
+        self._log.write("warning", recovery_message(damage, kept_as), level="warning")
 
     def on_failed(self, error: FeedsError) -> None:
-        """Print why a run failed, unless the last run failed for the same reason."""
+        """Report why a run failed, unless the last run failed for the same reason."""
         with self._reporting:
             self._greet()
             notify_systemd(f"READY=1\nSTATUS={error}")
-            # the guard's message changes with each file that a script writes: print it once
+            # the guard's message changes with each file that a script writes: report it once
             reason = type(error).__name__ if isinstance(error, GuardStopped) else str(error)
-            if reason != self._error:
-                print_message(str(error))
-            self._error, self._was_standby = reason, isinstance(error, NotLeader)
+            is_standby = isinstance(error, NotLeader)
+            if reason != self._error and is_standby:
+                self._log.write("standby", str(error))
+            elif reason != self._error:
+                self._log.write("failed", str(error), level="error")
+            self._error, self._was_standby = reason, is_standby
 
     def on_finished(self, outcome: Outcome) -> None:
-        """Print what has changed since the last run."""
+        """Report what a run has changed."""
         with self._reporting:
             self._greet()
             notify_systemd(f"READY=1\nSTATUS={self._state(outcome)}")
-            self._print_rejected(outcome)
             if self._error and outcome.is_full_scan:  # a run for one saved file doesn't show that the error is over
-                self._print("this publisher leads now" if self._was_standby else "recovered: the last run succeeded")
+                if self._was_standby:
+                    self._log.write("leading", "this process publishes the site now")
+                else:
+                    self._log.write("recovered", "the last run succeeded")
                 self._error = ""
+            self._report_articles(outcome)
             for line in warning_lines(outcome, self._settings):
-                self._print(line)
-            if outcome.changed:
-                self._print(f"{self._state(outcome)}; {plural(len(outcome.changed), 'feed')} changed")
+                event, _, message = line.partition(": ")  # "warning" or "notice"
+                self._log.write(event, message, level="warning" if event == "warning" else "info")
+            if outcome.changed or not self._has_finished:
+                self._report_feeds(outcome)
+            self._has_finished = True
 
     @staticmethod
     def _state(outcome: Outcome) -> str:
-        return f"revision {outcome.revision}: {outcome_summary(outcome)}"
+        return f"revision {outcome.revision}: {articles_summary(outcome.articles, outcome.rejected_count)}"
 
-    def _print_rejected(self, outcome: Outcome) -> None:
-        lines = {rejected_line(rejected, self._settings) for rejected in outcome.rejected}
-        for line in sorted(lines - self._rejected):
-            print_message(line)
-        self._rejected = lines
+    def _report_articles(self, outcome: Outcome) -> None:
+        """Report the events of a run; after the first one of this process also the articles that are still rejected."""
+        events, counts = list(outcome.events), Counter(outcome.event_counts)
+        if not self._has_finished:
+            reported = {event.path for event in events if event.kind == "rejected"}
+            earlier = [rejected for rejected in outcome.rejected if rejected.path not in reported]
+            events += [
+                ArticleEvent("rejected", rejected.path, line=rejected.line, rejection=rejected.reason)
+                for rejected in earlier[: MAX_EVENTS - len(reported)]
+            ]
+            counts["rejected"] = max(counts["rejected"], outcome.rejected_count)
+        for event in events:
+            self._report_article(event)
+        counts.subtract(event.kind for event in events)
+        if more := {kind: count for kind, count in counts.items() if count > 0}:
+            self._log.write("more", counts_text(more), counts=more)
+
+    def _report_article(self, event: ArticleEvent) -> None:
+        content = self._settings.content.path
+        is_rejected = event.kind == "rejected"
+        self._log.write(
+            event.kind,
+            article_text(event, content),
+            level="error" if is_rejected else "info",
+            layout=None if is_rejected else lambda columns: article_text(event, content, columns),
+            path=f"{content}/{event.path}",
+            old_path=f"{content}/{event.old_path}" if event.old_path else None,
+            title=truncate(event.title, MAX_TITLE_CHARS),
+            feeds=[page_path(feed) for feed in event.feeds[:MAX_FEEDS]],
+            reason=truncate(event.rejection, _MAX_REASON_CHARS) or event.reason,
+            line=event.line or None,
+            at=event.at and event.at.isoformat(timespec="seconds"),
+        )
+
+    def _report_feeds(self, outcome: Outcome) -> None:
+        changed, state = outcome.changed, articles_summary(outcome.articles, outcome.rejected_count)
+
+        def text(columns: int | None = None) -> str:
+            if not changed:
+                return f"unchanged; {state}"
+            return feeds_text(changed, f"; {state}", columns)
+
+        self._log.write(
+            "feeds",
+            text(),
+            layout=text,
+            revision=outcome.revision,
+            articles=outcome.articles,
+            rejected=outcome.rejected_count,
+            changed=len(changed),
+            feeds=[page_path(feed) for feed in changed[:MAX_FEEDS]],
+            seconds=round(outcome.seconds, 3),
+        )
 
     def _greet(self) -> None:
+        """Report once that this process works, and its URLs."""
         if self._has_greeted:
             return
         self._has_greeted = True
-        if self._role == "web":
-            self._print(f"{self._settings.site.title}, serving from {self.catalog_name}")
-        else:
-            self._print(f"{self._settings.site.title}, watching {self._settings.content_root}")
-        if self._role == "publisher":
-            self._print(f"  health        {self._url}/healthz")
-        else:
-            self._print_urls()
-        for line in advice(self._settings):
-            self._print(f"  {line}")
-        self._print("  Press Ctrl-C to stop")
-
-    def _print_urls(self) -> None:
         public_url = self._settings.site_model.feeds_url
-        self._print(f"  open          {self._url}/")
-        if self._preview_key:
-            self._print(f"  drafts        {self._url}/preview/?{self._preview_key}")
-        for path in ("/rss.xml", "/atom.xml", "/feed.json"):
-            self._print(f"  subscribe to  {self._url}{path}")
+        notes = advice(self._settings)
         if self._is_preview:
-            self._print("  preview: links lead to this server, and pages reload when you save")
-        elif public_url != self._url:
-            self._print(
-                f"  note: the feeds give {public_url}/ as their address (site.url, feeds.url); route it to this server"
-            )
+            notes.insert(0, "preview: links lead to this server, and pages reload when you save")
+        elif self._role != "publisher" and public_url != self._url:
+            address = f"the feeds give {public_url}/ as their address (site.url, feeds.url)"
+            notes.insert(0, f"note: {address}; route it to this server")
+        if self._log.is_json:
+            self._greet_as_json(public_url, notes)
+        else:
+            self._greet_as_text(notes)
 
-    def _print(self, line: str) -> None:
-        if not self._quiet:
-            print_message(line)
+    def _greet_as_json(self, public_url: str, notes: list[str]) -> None:
+        self._log.write(
+            "started",
+            f"{self._settings.site.title}: {self._url}/",
+            version=__version__,
+            role=self._role,
+            url=f"{self._url}/",
+            public_url=f"{public_url}/",
+            preview=self._preview_url,
+            content=None if self._role == "web" else str(self._settings.content_root),
+            catalog=self.catalog_name,
+        )
+        for note in notes:
+            self._log.write("warning", note.removeprefix("note: "), level="warning")
+
+    def _greet_as_text(self, notes: list[str]) -> None:
+        if self._role == "web":
+            self._log.write_text(f"{self._settings.site.title}, serving from {self.catalog_name}")
+        else:
+            self._log.write_text(f"{self._settings.site.title}, watching {self._settings.content_root}")
+        if self._role == "publisher":
+            self._log.write_text(f"  health        {self._url}/healthz")
+        else:
+            self._log.write_text(f"  open          {self._url}/")
+            if self._preview_url:
+                self._log.write_text(f"  drafts        {self._preview_url}")
+            for path in ("/rss.xml", "/atom.xml", "/feed.json"):
+                self._log.write_text(f"  subscribe to  {self._url}{path}")
+        for note in notes:
+            self._log.write_text(f"  {note}")
+        self._log.write_text("  Press Ctrl-C to stop")
 
 
 def notify_systemd(state: str) -> None:

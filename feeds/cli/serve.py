@@ -15,7 +15,7 @@ import socket
 import tempfile
 import threading
 from collections.abc import Callable
-from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, cast
 
@@ -46,6 +46,7 @@ from feeds.core.errors import (
     UsageError,
 )
 from feeds.core.text import one_line
+from feeds.event_log import EventLog, LogFormat
 from feeds.hooks import HookCommand
 from feeds.publish import loop
 from feeds.publish.observer import PublishObserver
@@ -59,7 +60,15 @@ _POLL_INTERVAL_S = 0.5  # between two checks for signals and a changed configura
 _NOT_RELOADED = "the configuration is not reloaded"
 
 
-@command
+def _print_error(message: str, *, log_format: LogFormat, **_: object) -> None:
+    """Print an error that ends the command."""
+    if log_format == "json":
+        EventLog(log_format).write("error", message, level="error")
+    else:
+        print_message(message)
+
+
+@partial(command, print_error=_print_error)
 @click.option(
     "--role",
     type=click.Choice(["all", "publisher", "web"]),
@@ -87,6 +96,14 @@ _NOT_RELOADED = "the configuration is not reloaded"
     help="Show unpublished articles at a secret address, on this machine only. Implies --preview.",
 )
 @click.option("--workers", type=click.IntRange(1, 64), help="The number of worker processes [default: server.workers].")
+@click.option(
+    "--log-format",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    show_default=True,
+    envvar="FEEDS_LOG_FORMAT",
+    help="Log events as text, or as one JSON object a line [env: FEEDS_LOG_FORMAT].",
+)
 def serve(
     context: CommandContext,
     role: str,
@@ -96,6 +113,7 @@ def serve(
     opens_browser: bool,
     preview: bool,
     drafts: bool,
+    log_format: LogFormat,
 ) -> int:
     """Publish changes of the content folder, and serve the feeds.
 
@@ -118,10 +136,13 @@ def serve(
         raise UsageError(f"{option} needs the pages, which publishers do not serve: use --role all or --role web")
     _require_separate_metrics(settings, port)
     _require_free(host, port)
+    log = EventLog(log_format, quiet=context.quiet)
+    log.capture_logging()
     warn_of_unused_keys(settings)
     multiprocessing.set_start_method("spawn", force=True)  # a process with threads must not be forked
     service = _Service(
         context,
+        log,
         role,
         overrides,
         is_preview=preview or drafts or (opens_browser and is_loopback(host)),
@@ -163,7 +184,7 @@ class _Overrides(NamedTuple):
 
 
 class _RunObserver(PublishObserver):
-    """Reports runs on the console, and rolls up finished days of statistics after each."""
+    """Reports runs to the log, and rolls up finished days of statistics after each."""
 
     def __init__(self, reporter: ConsoleReporter, housekeeping: StatsHousekeeping) -> None:
         self._reporter = reporter
@@ -219,6 +240,7 @@ class _Service:
     def __init__(
         self,
         context: CommandContext,
+        log: EventLog,
         role: str,
         overrides: _Overrides,
         *,
@@ -227,6 +249,7 @@ class _Service:
         opens_browser: bool = False,
     ) -> None:
         self._context = context
+        self._log = log
         self._role = role
         self._overrides = overrides
         self._preview_key = preview_key
@@ -237,9 +260,7 @@ class _Service:
         self._url = _server_url(overrides.host_of(settings), overrides.port_of(settings))
         self._preview_url = self._url if is_preview else ""
         self._memory = cast("SharedMemory", multiprocessing.get_context("spawn").RawArray(ctypes.c_char, RECORD_BYTES))
-        self._reporter = ConsoleReporter(
-            settings, role, self._url, quiet=context.quiet, is_preview=is_preview, preview_key=preview_key
-        )
+        self._reporter = ConsoleReporter(settings, log, role, self._url, is_preview=is_preview, preview_key=preview_key)
         self._catalog = Catalog(settings.catalog) if role == "web" else self._open_catalog(settings)
         self._reporter.catalog_name = self._catalog.name
         self._failures = Failures(self._catalog, self._memory)
@@ -257,10 +278,11 @@ class _Service:
     def close(self) -> None:
         """Close the catalog."""
         self._catalog.close()
+        self._reporter.report_stopped()
 
     def _open_catalog(self, settings: config.Config) -> Catalog:
         try:
-            return open_catalog(settings)
+            return open_catalog(settings, self._reporter.on_recovered)
         except (CatalogUnavailable, CatalogLocked) as error:  # the publish loop tries again
             self._reporter.on_failed(error)
             return Catalog(settings.catalog)
@@ -309,7 +331,16 @@ class _Service:
         """Run the workers until a signal arrives, and publish too, unless the role is `web`."""
         overrides, settings = self._overrides, self._settings
         workers = Workers(
-            create_loader(settings, os.getpid(), self._preview_url, self._preview_key, self._memory),
+            create_loader(
+                settings,
+                os.getpid(),
+                self._preview_url,
+                self._preview_key,
+                self._memory,
+                log_format="json" if self._log.is_json else "text",
+                quiet=self._context.quiet,
+            ),
+            self._log,
             overrides.host_of(settings),
             overrides.port_of(settings),
             overrides.workers_of(settings),
@@ -366,15 +397,15 @@ class _Service:
             code = error.exit_code if isinstance(error, FeedsError) else FeedsError.exit_code
             self._failures.record("reload", TaskFailed(message, _NOT_RELOADED, code))
             self._is_config_rejected = True
-            print_message(message)
+            self._log.write("config", message, level="error")
             return
         self._report_reloaded("reloaded")
 
     def _report_reloaded(self, result: str) -> None:
-        """Record that the configuration has no mistake. Print it if the configuration is new or had a mistake."""
+        """Record that the configuration has no mistake. Log it if the configuration is new or had a mistake."""
         self._failures.clear("reload")
-        if not self._context.quiet and (result == "reloaded" or self._is_config_rejected):
-            print_message(f"the configuration is {result} ({datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC)")
+        if result == "reloaded" or self._is_config_rejected:
+            self._log.write("config", f"the configuration is {result}")
         self._is_config_rejected = False
 
     def _load_configuration(self) -> config.Config:

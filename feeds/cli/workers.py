@@ -5,6 +5,7 @@ A worker that ends is replaced as long as the server runs.
 """
 
 import contextlib
+import logging
 import multiprocessing
 import resource
 import signal
@@ -23,8 +24,8 @@ from granian.server.mp import MPServer
 
 from feeds import config
 from feeds.catalog.failures import SharedMemory
-from feeds.cli.common import print_message
 from feeds.core.errors import FeedsError
+from feeds.event_log import EventLog, LogFormat
 
 if TYPE_CHECKING:
     from feeds.web.rsgi import Application
@@ -36,6 +37,7 @@ _POLL_INTERVAL_S = 0.5  # a signal that another thread receives does not end the
 _LONG_RUN_S = 60.0  # a worker that ends after this time is replaced at once
 _MIN_DELAY_S, _MAX_DELAY_S = 0.5, 30.0  # before a worker that ended sooner is replaced; doubled each time
 _START_TIMEOUT_S = 60.0  # for all workers of a new configuration
+_LOGGING = {"handlers": {}, "loggers": {"_granian": {"propagate": True}}}  # granian's messages go to `EventLog`
 _LISTEN_DELAY_S = 0.5  # between a worker's `on_ready` and its first accepted connection
 
 
@@ -48,6 +50,8 @@ class ApplicationLoader:
     preview_url: str
     preview_key: str
     memory: SharedMemory
+    log_format: LogFormat
+    quiet: bool
     ready: Semaphore  # released by each worker that is about to listen
     generation: int = 0  # 0 or 1: workers of the two run side by side while one replaces the other
     number: int = 0  # of the worker
@@ -66,6 +70,8 @@ class ApplicationLoader:
             preview_key=self.preview_key,
             memory=self.memory,
             on_ready=self.ready.release,
+            log_format=self.log_format,
+            quiet=self.quiet,
             name=f"{self.generation}-{self.number}",
         )
 
@@ -84,7 +90,9 @@ class Workers(MPServer):
     SIGHUP without a check of the configuration. `_serve_loop` overrides that part.
     """
 
-    def __init__(self, loader: ApplicationLoader, host: str, port: int, count: int, *, verbose: bool) -> None:
+    def __init__(
+        self, loader: ApplicationLoader, log: EventLog, host: str, port: int, count: int, *, verbose: bool
+    ) -> None:
         super().__init__(
             "feeds.web.rsgi",
             address=host,
@@ -99,8 +107,12 @@ class Workers(MPServer):
             workers_kill_timeout=5,
             websockets=False,
             log_level=LogLevels.info if verbose else LogLevels.error,
+            log_dictconfig=_LOGGING,
         )
+        # `_note_end` reports it
+        logging.getLogger("_granian").addFilter(lambda record: "Unexpected exit" not in str(record.msg))
         self._loader = loader
+        self._log = log
         self._reload_configuration: ReloadFunction = lambda *, is_requested: None  # noqa: ARG005
         self._has_changed: Callable[[], bool] = lambda: False
         self._on_started: Callable[[], object] = lambda: None
@@ -197,8 +209,9 @@ class Workers(MPServer):
         delay = 0.0 if ran_long else self._delays.get(number, 0.0)
         self._delays[number] = min(max(2 * delay, _MIN_DELAY_S), _MAX_DELAY_S)
         self._restart_times[number] = time.monotonic() + delay
-        print_message(f"worker {number + 1} ended unexpectedly ({_reason(worker.inner.exitcode)}); "
-                      f"another one is started {f'in {delay:g} s' if delay else 'now'}")  # fmt: skip
+        reason, when = _reason(worker.inner.exitcode), f"in {delay:g} s" if delay else "now"
+        message = f"worker {number + 1} ended unexpectedly ({reason}); another one is started {when}"
+        self._log.write("worker", message, level="error", worker=number + 1)
 
     def _restart(self, number: int, target: Any) -> None:
         worker = self._spawn_worker(number, target, None)
@@ -207,7 +220,8 @@ class Workers(MPServer):
         except OSError as error:
             self._restart_times[number] = time.monotonic() + self._delays[number]
             delay = self._delays[number]
-            print_message(f"worker {number + 1} can't be started: {error.strerror}; next attempt in {delay:g} s")
+            message = f"worker {number + 1} can't be started: {error.strerror}; next attempt in {delay:g} s"
+            self._log.write("worker", message, level="error", worker=number + 1)
             self._delays[number] = min(2 * self._delays[number], _MAX_DELAY_S)
             return
         self.wrks[number] = worker
@@ -234,10 +248,17 @@ class Workers(MPServer):
 
 
 def create_loader(
-    settings: config.Config, parent: int, preview_url: str, preview_key: str, memory: SharedMemory
+    settings: config.Config,
+    parent: int,
+    preview_url: str,
+    preview_key: str,
+    memory: SharedMemory,
+    *,
+    log_format: LogFormat,
+    quiet: bool,
 ) -> ApplicationLoader:
-    """Return the loader of the first workers; the arguments are those of `feeds.web.create_app_from`."""
-    return ApplicationLoader(settings, parent, preview_url, preview_key, memory, _semaphore())
+    """Return the loader of the first workers; the arguments are those of `feeds.web.rsgi.create_rsgi`."""
+    return ApplicationLoader(settings, parent, preview_url, preview_key, memory, log_format, quiet, _semaphore())
 
 
 def _semaphore() -> Semaphore:

@@ -4,18 +4,23 @@
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Self
+from typing import Self, TypeVar
 
 from feeds import config
 from feeds.catalog import Catalog
 from feeds.core.errors import GuardStopped
+from feeds.export.observer import ExportObserver
 from feeds.export.purge_backlog import PurgeBacklog
 from feeds.export.site_pages import ExportFile
 from feeds.export.target import ExportTarget
 from feeds.export.writers import ExportPool, WriteTask
 from feeds.render import DocumentPath
+
+T = TypeVar("T")
+
+_FILES_PER_REPORT = 100  # that are compared between two calls of the observer
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,14 +38,14 @@ class _Plan:
     Attributes:
         tasks: documents to write.
         files: other files to write.
-        paths_by_document: the paths at which each document is exported.
         owned: the paths of all files of the export once it is finished.
+        changed: the paths of the files to write.
     """
 
     tasks: list[WriteTask]
     files: list[ExportFile]
-    paths_by_document: dict[DocumentPath, list[str]]
     owned: list[str]
+    changed: list[str]
 
 
 class Exporter:
@@ -54,7 +59,7 @@ class Exporter:
         backlog: PurgeBacklog,
         *,
         force: bool,
-        on_warning: Callable[[str], None],
+        observer: ExportObserver,
     ) -> None:
         """Prepare an export.
 
@@ -64,13 +69,14 @@ class Exporter:
             target: the folder or the object store.
             backlog: records the paths to purge before anything is written.
             force: whether to overwrite foreign files, and to write the same bytes again.
-            on_warning: called with a message for each file that is not exported.
+            observer: receives the events of the export.
         """
         self._catalog = catalog
         self._target = target
         self._backlog = backlog
         self._force = force
-        self._on_warning = on_warning
+        self._observer = observer
+        self._compared = 0  # files so far
         self._pool = ExportPool(settings, catalog, target, force=force)
 
     def __enter__(self) -> Self:
@@ -111,8 +117,9 @@ class Exporter:
     def _plan(self) -> _Plan:
         """Compare the published content with the manifest of the target."""
         writer, target = self._pool.writer, self._target
-        digests = dict(writer.list_documents())
-        others = list(writer.list_other_files())
+        self._compared = 0
+        digests = dict(self._counted(writer.list_documents()))
+        others = list(self._counted(writer.list_other_files()))
         paths = self._with_aliases(list(digests))
         paths_by_document = {
             document_path: [encoded for path in document_paths for encoded in writer.encoded_paths(path)]
@@ -125,13 +132,23 @@ class Exporter:
         ]
         owned = [path for document_paths in paths_by_document.values() for path in document_paths]
         owned += target.owned_below(writer.unreadable)
+        changed = [path for task in tasks for path in paths_by_document[task.document_path]]
         files = []
         for file in others:
             file_paths = writer.paths_of(file)
             owned += file_paths
             if self._differs(file_paths, file.digest):
                 files.append(file)
-        return _Plan(tasks, files, paths_by_document, owned)
+                changed += file_paths
+        return _Plan(tasks, files, owned, changed)
+
+    def _counted(self, listed: Iterable[T]) -> Iterator[T]:
+        """Yield the listed files, and report how many there were."""
+        for item in listed:
+            if not self._compared % _FILES_PER_REPORT:
+                self._observer.on_compared(self._compared)
+            self._compared += 1
+            yield item
 
     def _with_aliases(self, document_paths: list[DocumentPath]) -> dict[DocumentPath, list[str]]:
         """Return the paths of each document: its own, and those of its aliases."""
@@ -141,7 +158,9 @@ class Exporter:
         for alias, path in aliases.exported.items():
             paths[by_path[path]].append(alias)
         for alias in aliases.occupied:
-            self._on_warning(f"feeds.aliases: {alias} is not exported: a page, a file or a folder is at its path")
+            self._observer.on_warning(
+                f"feeds.aliases: {alias} is not exported: a page, a file or a folder is at its path"
+            )
         return paths
 
     def _differs(self, paths: list[str], digest: str) -> bool:
@@ -149,23 +168,19 @@ class Exporter:
 
     def _record_plan(self, plan: _Plan) -> None:
         """Record which files will change, in the backlog and in the manifest, in case the export is interrupted."""
-        changed = [path for task in plan.tasks for path in plan.paths_by_document[task.document_path]]
-        changed += [path for file in plan.files for path in self._pool.writer.paths_of(file)]
-        self._backlog.remember([*changed, *self._target.stale_files(plan.owned)])
-        self._target.begin_export(plan.owned, changed)
+        self._backlog.remember([*plan.changed, *self._target.stale_files(plan.owned)])
+        self._target.begin_export(plan.owned, plan.changed)
 
     def _write(self, plan: _Plan) -> list[str]:
         """Write the files of a plan; return the paths of those whose bytes changed."""
         written = []
-        for path, entry, is_changed in self._pool.write(plan.tasks, plan.files):
+        for number, result in enumerate(self._pool.write(plan.tasks, plan.files), 1):
             self._catalog.require_lock()
-            if entry is None:
-                self._on_warning(
-                    f"{self._target.name}{path}: not written, because the existing file is not from feeds "
-                    "(--force overwrites it)"
-                )
+            self._observer.on_written(number, len(plan.changed))
+            if result.entry is None:
+                self._observer.on_warning(result.problem)
                 continue
-            self._target.record(path, entry)
-            if is_changed:
-                written.append(path)
+            self._target.record(result.path, result.entry)
+            if result.is_changed:
+                written.append(result.path)
         return written

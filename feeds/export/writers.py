@@ -8,7 +8,6 @@ pages of articles, archives, the live feeds, and the lists of all feeds. The pag
 documents, from the same content.
 """
 
-import logging
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from itertools import chain
@@ -30,8 +29,6 @@ if TYPE_CHECKING:
     from concurrent.futures import ProcessPoolExecutor
 
 T = TypeVar("T")
-
-_LOG = logging.getLogger(__name__)
 
 _MAX_FILES_WITHOUT_FORK = 200  # forking takes as long as writing these
 _MAX_FILES_WITHOUT_POOL = 5_000  # where no process can be forked
@@ -63,11 +60,12 @@ class FeedTask:
 
 
 class WriteResult(NamedTuple):
-    """A path that was to be written; `entry` is None if a foreign file is there, which was left alone."""
+    """A path that was to be written; `entry` is None if it could not be."""
 
     path: str
     entry: ManifestEntry | None
     is_changed: bool  # whether the bytes were written; False: they were the same already
+    problem: str = ""  # why it could not be written
 
 
 class DocumentWriter:
@@ -131,7 +129,7 @@ class DocumentWriter:
             self._documents.save_versions()
 
     def write_files(self, files: list[ExportFile]) -> Iterator[WriteResult]:
-        """Render and write other files. Log those that can't be read; the next export tries them again."""
+        """Render and write other files. Yield a result for each path; the next export tries those again that failed."""
         for batch in _batches(files, _FILES_PER_TASK):
             for results in self._map(self.target.at_once, self._write_file, batch):
                 yield from results
@@ -161,17 +159,22 @@ class DocumentWriter:
         try:
             with source.open("rb") as stream:
                 if not self.force and self.target.is_foreign(file.path, stream.read(HEAD_BYTES)):
-                    return [WriteResult(file.path, None, is_changed=False)]
+                    return [self._foreign(file.path)]
             is_changed = self.target.copy(file.path, source, file.digest, force=self.force)
             return [WriteResult(file.path, self.target.entry(file.path), is_changed)]
         except OSError as error:
-            _LOG.warning("%s: can't be read: %s; it is not exported", source, error.strerror)
-            return []
+            problem = f"{source}: can't be read: {error.strerror}; it is not exported"
+            return [WriteResult(file.path, None, is_changed=False, problem=problem)]
+
+    def _foreign(self, path: str) -> WriteResult:
+        reason = "the existing file is not from feeds (--force overwrites it)"
+        problem = f"{self.target.name}{path}: not written, because {reason}"
+        return WriteResult(path, None, is_changed=False, problem=problem)
 
     def _write_encoded(self, path: str, body: bytes, digest: str, paths: list[str]) -> list[WriteResult]:
         """Write a file and its compressed copies to `paths`, unless a foreign file is at its path."""
         if not self.force and self.target.is_foreign(path, body):
-            return [WriteResult(path, None, is_changed=False)]
+            return [self._foreign(path)]
         results: list[WriteResult] = []
         for encoded_path, coding in zip(paths, ["", *self.settings.export.precompressed], strict=False):
             encoded = encode(body, coding) if coding else body
@@ -224,8 +227,8 @@ class ExportPool:
                 yield from writer.write_files(other_files)
             return
         for other_files, feed_tasks in steps:
-            yield from chain(*processes.map(_write_feeds, _batches(feed_tasks, _FEEDS_PER_TASK)))
-            yield from chain(*processes.map(_write_files, _batches(other_files, _FILES_PER_TASK)))
+            yield from chain.from_iterable(processes.map(_write_feeds, _batches(feed_tasks, _FEEDS_PER_TASK)))
+            yield from chain.from_iterable(processes.map(_write_files, _batches(other_files, _FILES_PER_TASK)))
 
     def __enter__(self) -> Self:
         return self

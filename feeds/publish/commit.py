@@ -14,6 +14,7 @@ from feeds.catalog import (
     EntryKey,
     EntryPosition,
     FileVersion,
+    IdOwner,
     PendingArticle,
     PublishedState,
     RejectedArticle,
@@ -24,6 +25,7 @@ from feeds.content import Folder
 from feeds.core import syndication
 from feeds.core.lint import Problem
 from feeds.core.model import Site
+from feeds.publish.events import MAX_EVENTS, ArticleEvents
 from feeds.publish.feed_versions import MAX_FEEDS, FeedVersions
 from feeds.publish.guard import Guard
 from feeds.publish.ids import IdRegistry
@@ -48,6 +50,7 @@ class RevisionBuilder:
 
     def __init__(self, catalog: CatalogWriter, site: Site, folder: Folder, now: datetime, guard: Guard) -> None:
         self.warnings: list[Problem] = []
+        self.events = ArticleEvents(to_microseconds(now))
         self._catalog = catalog
         self._site = site
         self._folder = folder
@@ -59,21 +62,29 @@ class RevisionBuilder:
         self._linker = Linker(catalog, site)
         self._page_conflicts = PageConflicts(catalog, site, self._moment)
         self._conflicts: dict[int, str] = {}  # key of an article that is rejected for its address -> the reason
-        self._deleted_by_slug: dict[str, int] = {}  # slug -> key of the article that set it and whose file is deleted
+        self._deleted_by_slug: dict[str, IdOwner] = {}  # slug -> the article that set it and whose file is deleted
+        self._old_paths: dict[int, str] = {}  # key of an article whose file moved and changed -> the path until now
+        self._lost_paths: dict[int, str] = {}  # key of an article whose path another article has now -> the path
+        self._old_rejections: dict[str, str] = {}  # path of a file that is no longer rejected -> why it was
+        self._rejected: set[int] = set()  # keys of articles that this run rejects when it decides about them
+        self._is_full_scan = True
         self._queued: list[int] = []  # keys of articles whose entries are still to be added to feeds
         self._queued_entries = 0
 
-    def build(self, deleted: list[int], *, decide_all: bool) -> list[str]:
+    def build(self, deleted: list[int], *, decide_all: bool, is_full_scan: bool) -> list[str]:
         """Publish what is staged. Return the paths of the feeds whose live documents changed.
 
         Args:
             deleted: keys of the articles whose files no longer exist.
             decide_all: whether to decide about every article, also those that did not change.
+            is_full_scan: whether the whole folder was scanned, not only files that were saved.
         """
         catalog = self._catalog
+        self._is_full_scan = is_full_scan
         catalog.create_hash_index()
+        self.events.record_deleted(catalog.rejected_only(deleted))
         catalog.mark_deleted(deleted)
-        catalog.reject_staged()
+        self._reject_staged(changed_only=decide_all)
         self._save_versions()
         catalog.queue_for_decision(None if decide_all else self._now)
         settings_changed = catalog.state.site_fingerprint != syndication.site_fingerprint(self._site)
@@ -85,6 +96,21 @@ class RevisionBuilder:
         if versions.omitted_feeds:
             self.warnings.append(_too_many_feeds(versions.omitted_feeds))
         return changed
+
+    def _reject_staged(self, *, changed_only: bool) -> None:
+        """Store the rejections of staged files. The first run stages files as articles, with their rejections."""
+        catalog = self._catalog
+        if catalog.revision() == 0:
+            self.events.record_rejections(catalog.rejected_articles(MAX_EVENTS), catalog.count_rejected())
+        if catalog.has_staged_rejections():
+            self.events.record_rejections(*catalog.new_rejections(MAX_EVENTS, changed_only=changed_only))
+            catalog.reject_staged()
+
+    def _reject(self, key: int | None, rejected: RejectedArticle) -> None:
+        """Reject a file because of another article. Every full scan does it again, until the conflict is resolved."""
+        self._catalog.reject(key, rejected)
+        if self._old_rejections.pop(rejected.path, None) != rejected.reason or not self._is_full_scan:
+            self.events.record_rejected(rejected)
 
     def _save_versions(self) -> None:
         """Save each staged version under its article; reject versions whose id or address another article has."""
@@ -101,17 +127,20 @@ class RevisionBuilder:
                 self._deleted_by_slug = catalog.deleted_by_slug({version.slug for version in versions if version.slug})
             accepted, conflicts = [], self._page_conflicts.find_edit_conflicts(versions)
             for version in versions:
+                if version.rejection is not None:
+                    self._old_rejections[version.path] = version.rejection
                 key = self._find_article(version, freed_paths, taken)
                 if version.key is not None and version.key != key:
                     catalog.give_up_path(version.key)  # another article has its path now
+                    self._lost_paths[version.key] = version.path
                 other = None
                 if version.explicit_id and not version.draft:
                     first = first_paths.get(version.explicit_id, version.path)
                     other = first if first != version.path else self._find_other_owner(version.explicit_id, key)
                 if other:
-                    catalog.reject(key, _id_taken(version.path, version.explicit_id, other))
+                    self._reject(key, _id_taken(version.path, version.explicit_id, other))
                 elif version.path in conflicts:
-                    catalog.reject(key, RejectedArticle(version.path, 1, conflicts[version.path]))
+                    self._reject(key, RejectedArticle(version.path, 1, conflicts[version.path]))
                 else:
                     accepted.append(AcceptedVersion(key, version.path))
             catalog.save_versions(accepted)
@@ -131,18 +160,21 @@ class RevisionBuilder:
             return None
         if version.has_good_version and not version.deleted:
             return version.key
-        key = version.key if version.has_good_version else self._find_deleted_article(version)
+        deleted = None if version.has_good_version else self._find_deleted_article(version)
+        key = deleted.key if deleted else version.key if version.has_good_version else None
         if key is None or key in taken:
             return None
         taken.add(key)
+        if deleted:
+            self._old_paths[key] = deleted.path
         return key
 
-    def _find_deleted_article(self, version: FileVersion) -> int | None:
-        """Return the key of the deleted article that a new file continues: it has the same id, or the same slug."""
+    def _find_deleted_article(self, version: FileVersion) -> IdOwner | None:
+        """Return the deleted article that a new file continues: it has the same id, or the same slug."""
         for id_ in (version.explicit_id, version.generated_id):
             owner = self._ids.cached_owner(id_)
             if owner and owner.deleted:
-                return owner.key
+                return owner
         return self._deleted_by_slug.get(version.slug) if version.slug else None
 
     def _find_other_owner(self, id_: str, key: int | None) -> str | None:
@@ -186,6 +218,7 @@ class RevisionBuilder:
         for article in articles:
             old_id = self._ids.previous_id(article)
             id_, live, scheduled = self._decide(article, old_id)
+            self._record_event(article, live=live, scheduled=scheduled)
             if live and id_ and not article.live:
                 feeds = _names_by_feed(article.feeds)
                 versions.record_published(feeds, EntryPosition(article.published, id_))
@@ -211,6 +244,16 @@ class RevisionBuilder:
             self._add_queued_entries()
         self._ids.forget()
 
+    def _record_event(self, article: PendingArticle, *, live: bool, scheduled: bool) -> None:
+        if article.key in self._rejected:
+            return
+        rename = self._renames.get(article.path)
+        old_path = rename.old_path if rename else self._old_paths.get(article.key)
+        if article.path.startswith("/"):  # of an article that gave up its path, which no file has
+            article = article._replace(path=self._lost_paths.get(article.key, article.path))
+        was_rejected = self._old_rejections.pop(article.path, None) is not None
+        self.events.record(article, live=live, scheduled=scheduled, old_path=old_path, was_rejected=was_rejected)
+
     def _queue_entries(self, article: PendingArticle, count: int) -> None:
         """Queue an article to be added to its feeds, after its published state was stored."""
         if count:
@@ -227,7 +270,8 @@ class RevisionBuilder:
         expired = article.expires is not None and article.expires <= self._moment
         is_publishable = not article.deleted and not article.draft and not expired
         if is_publishable and (reason := self._conflicts.get(article.key)):
-            self._catalog.reject(article.key, RejectedArticle(article.path, 1, reason))
+            self._reject(article.key, RejectedArticle(article.path, 1, reason))
+            self._rejected.add(article.key)
             is_publishable = article.live  # the published version stays
         live = is_publishable and article.live_from <= self._moment
         id_ = self._choose_id(article, old_id) if live else article.id
@@ -250,7 +294,8 @@ class RevisionBuilder:
             owner = ids.owner(article.explicit_id)
             if owner is None or owner.key == article.key:
                 return article.explicit_id
-            self._catalog.reject(article.key, _id_taken(article.path, article.explicit_id, owner.path))
+            self._reject(article.key, _id_taken(article.path, article.explicit_id, owner.path))
+            self._rejected.add(article.key)
             if old_id is None or ids.is_available(old_id, article.key):
                 return old_id
         if old_id and ids.is_available(old_id, article.key):

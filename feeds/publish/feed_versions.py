@@ -28,6 +28,7 @@ class _FeedChange(NamedTuple):
     live: bool
     archived: bool
     renumbered: bool
+    visible: bool  # whether the feed is published now, or was until now
 
 
 class FeedVersions:
@@ -79,7 +80,7 @@ class FeedVersions:
         """Store the new feed versions and commit a revision, if any document changed.
 
         If `check_all` is true, compare every feed, else only those that a recorded change affects. Return the paths of
-        the feeds whose live documents changed.
+        the published feeds whose live documents changed.
         """
         feeds = set(self._growth) | ({feed.path for feed in self._catalog.feeds()} if check_all else set())
         if self._catalog.feed("") is None:
@@ -113,9 +114,9 @@ class FeedVersions:
                 archive_revision=number if archived else state.archive_revision,
                 renumbered_revision=number if renumbered else state.renumbered_revision,
             )
-            for state, live, archived, renumbered in changes
+            for state, live, archived, renumbered, _ in changes
         )
-        return changed
+        return [change.state.path for change in changes if change.live and change.visible]
 
     def _choose_omitted(self, feeds: set[str]) -> set[str]:
         """Return the new feeds that exceed MAX_FEEDS: those with the fewest entries."""
@@ -142,11 +143,13 @@ class FeedVersions:
         digest = syndication.feed_digest(state, newest, self._site)
         state = replace(state, digest=digest, published=exists or state.published)
         if old is None:
-            return _FeedChange(state, live=True, archived=False, renumbered=False)
-        renamed = self._settings_changed or state.name != old.name or exists != syndication.exists(old, self._site)
+            return _FeedChange(state, live=True, archived=False, renumbered=False, visible=exists)
+        existed = syndication.exists(old, self._site)
+        renamed = self._settings_changed or state.name != old.name or exists != existed
         renumbered = renamed or self._is_archived(self._lowest_shift, old, entries)
         archived = renumbered or self._is_archived(self._lowest_edit, old, entries)
-        return _FeedChange(state, state.digest != old.digest or path in returned, archived, renumbered)
+        is_changed = state.digest != old.digest or path in returned
+        return _FeedChange(state, is_changed, archived, renumbered, exists or existed)
 
     def _is_archived(self, lowest: dict[str, EntryPosition], old: FeedState, entries: int) -> bool:
         """Return whether the lowest change of a feed is in an archive that was full before this run."""

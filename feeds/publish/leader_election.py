@@ -11,6 +11,7 @@ from feeds.core.errors import CatalogDamaged, CatalogError, CatalogLocked, Feeds
 _LOG = logging.getLogger(__name__)
 _INTERVAL_S = 1.0  # between two attempts to lead, and between two checks whether this process still leads
 _STOP_TIMEOUT_S = 3.0
+_STANDBY = "another process publishes this site; this one takes over when that process ends"
 
 
 class LeaderElection:
@@ -83,7 +84,7 @@ class LeaderElection:
             self._is_created = True
         if not self._lock.acquire():
             self._another_led = True
-            self._on_not_elected(NotLeader("standing by: another publisher leads"))
+            self._on_not_elected(NotLeader(_STANDBY))
             return
         self._is_leader = True
         another_led, self._another_led = self._another_led, False

@@ -19,6 +19,9 @@ class PublishObserver:
     def on_progress(self, files: int) -> None:
         """Handle the progress of a scan: the number of files that it has compared so far."""
 
+    def on_commit(self) -> None:
+        """Handle the end of the scan: the run now publishes its results in one transaction, without progress."""
+
     def on_recovered(self, damage: CatalogDamaged, kept_as: Path | None) -> None:
         """Handle the replacement of a damaged catalog.
 

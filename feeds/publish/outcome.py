@@ -1,9 +1,13 @@
 """The result of a publish run."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from feeds.catalog import RejectedArticle
 from feeds.core.lint import Problem
+from feeds.publish.events import ArticleEvent, EventKind
+
+MAX_REJECTED = 1_000  # articles that an outcome lists
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,7 +17,11 @@ class Outcome:
     revision: int  # the newest one; an older run committed it if nothing changed
     changed: tuple[str, ...]  # paths of the feeds whose live documents changed
     articles: int  # that are published
-    rejected: tuple[RejectedArticle, ...]
+    files_read: int  # number of article files that this run has read
+    events: tuple[ArticleEvent, ...]  # what happened to articles: some of many events
+    event_counts: Mapping[EventKind, int]  # the number of all events
+    rejected: tuple[RejectedArticle, ...]  # all that are rejected now, at most `MAX_REJECTED`, by path
+    rejected_count: int  # number of all
     warnings: tuple[Problem, ...]  # about ids, and about files that this run has loaded
     omitted_warnings: int  # number of warnings about files beyond those listed
     being_written: tuple[str, ...]  # paths of files that were being written; run again soon

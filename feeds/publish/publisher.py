@@ -23,7 +23,7 @@ from feeds.publish.commit import RevisionBuilder
 from feeds.publish.guard import Guard, start_accumulating
 from feeds.publish.load_pool import LoadPool
 from feeds.publish.observer import CancelToken, PublishObserver
-from feeds.publish.outcome import Outcome
+from feeds.publish.outcome import MAX_REJECTED, Outcome
 from feeds.publish.scan import FolderScan, ScanResult
 from feeds.render.sandbox import Sandbox
 
@@ -74,19 +74,27 @@ class Publisher:
         with self._catalog.lock():
             try:
                 scan = FolderScan(self.folder, self._catalog, self._pool, after=after, cancel=cancel, observer=observer)
-                return self._run(now, only, scan, read_all=read_all, accept=accept)
+                return self._run(now, only, scan, observer, read_all=read_all, accept=accept)
             except CatalogDamaged as damage:
                 observer.on_recovered(damage, self._catalog.recover())
                 scan = FolderScan(self.folder, self._catalog, self._pool, observer=observer)
-                return self._run(now, None, scan, read_all=False, accept=accept)
+                return self._run(now, None, scan, observer, read_all=False, accept=accept)
 
     def _run(
-        self, now: datetime, only: Iterable[str] | None, scan: FolderScan, *, read_all: bool, accept: bool
+        self,
+        now: datetime,
+        only: Iterable[str] | None,
+        scan: FolderScan,
+        observer: PublishObserver,
+        *,
+        read_all: bool,
+        accept: bool,
     ) -> Outcome:
         began = time.monotonic()
         read_all = self._prepare(read_all=read_all)
         paths = _WHOLE_FOLDER if only is None or read_all else self._paths_to_scan(only)
         result = self._scan(scan, paths, read_all=read_all)
+        observer.on_commit()
         try:
             return self._commit(result, now, began, paths=paths, decide_all=read_all, accept=accept)
         except GuardStopped:
@@ -141,6 +149,7 @@ class Publisher:
                 return result
         if not (read_all or result.initial_files):
             first, result = result, scan.run(_WHOLE_FOLDER, read_all=True)
+            result.files_read += first.files_read
             result.warnings[:0] = first.warnings
             result.omitted_warnings += first.omitted_warnings
         with self._catalog.write_transaction() as catalog:
@@ -161,24 +170,30 @@ class Publisher:
         with self._catalog.write_transaction(bulk=scanned.initial_files > 0) as catalog:
             guard = Guard(catalog, now, self._max_changed_share, accept=accept)
             builder = RevisionBuilder(catalog, self._site, self.folder, now, guard)
-            changed = builder.build(scanned.deleted, decide_all=decide_all)
+            is_full_scan = paths == _WHOLE_FOLDER
+            changed = builder.build(scanned.deleted, decide_all=decide_all, is_full_scan=is_full_scan)
             guard.check()
             self._record_settings(catalog)
             catalog.state.must_read_again = False
             catalog.state.last_build = ""
-            rejected = tuple(catalog.rejected_articles())
+            rejected = tuple(catalog.rejected_articles(MAX_REJECTED))
+            events = builder.events.describe(catalog, self._site)
             seconds = time.monotonic() - began
             catalog.state.last_run = LastRun(now, seconds, "refused" if rejected else "ok")
             return Outcome(
                 revision=catalog.revision(),
                 changed=tuple(changed),
                 articles=catalog.count_live(),
+                files_read=scanned.files_read,
+                events=events,
+                event_counts=builder.events.counts,
                 rejected=rejected,
+                rejected_count=catalog.count_rejected() if len(rejected) == MAX_REJECTED else len(rejected),
                 warnings=(*scanned.warnings, *builder.warnings),
                 omitted_warnings=scanned.omitted_warnings,
                 being_written=tuple(scanned.being_written),
                 seconds=seconds,
-                is_full_scan=paths == _WHOLE_FOLDER,
+                is_full_scan=is_full_scan,
             )
 
     @property

@@ -31,6 +31,7 @@ class ScanResult:
 
     deleted: list[int] = field(default_factory=list)  # keys of articles whose files no longer exist
     being_written: list[str] = field(default_factory=list)  # paths of files that were being written
+    files_read: int = 0  # number of files that were read, whether their content changed or not
     initial_files: int = 0  # number of files that were read into a catalog without articles
     warnings: list[Problem] = field(default_factory=list)  # about the files that were read, at most _MAX_WARNINGS
     omitted_warnings: int = 0  # number of warnings beyond those
@@ -117,6 +118,7 @@ class FolderScan:
         batch: list[LoadResult] = []
         for loaded in self._pool.load(self._changed_files(path, after, result, read_all=read_all)):
             batch.append(loaded)
+            result.files_read += 1
             result.initial_files += self._is_initial
             self._has_change |= not isinstance(loaded, Unchanged)
             if isinstance(loaded, LoadedArticle) and loaded.warnings:
@@ -134,10 +136,10 @@ class FolderScan:
         staged = self._rows(after, lambda catalog, after: catalog.staged_files(below, after, _PAGE_ROWS))
         last = after
         for number, comparison in enumerate(_join_by_path(self._folder.scan(below, after), known, staged)):
-            if not number % _BATCH_FILES:
+            is_due = not number % _FILES_PER_CHECK
+            if is_due:
                 self._observer.on_progress(number)
-            is_due = number and not number % _FILES_PER_CHECK
-            may_stop = is_due and not (self._has_change or self._outdated or result.deleted or below)
+            may_stop = is_due and number and not (self._has_change or self._outdated or result.deleted or below)
             if may_stop and self._cancel.cancelled:
                 self._stopped_after = last
                 return

@@ -18,9 +18,10 @@ from typing import Any
 from urllib.parse import unquote_to_bytes
 from wsgiref.types import WSGIEnvironment
 
-from feeds import config, logs
+from feeds import config
 from feeds.catalog.failures import SharedMemory
 from feeds.core.parse.media import media_type
+from feeds.event_log import EventLog, LogFormat
 from feeds.render import WaitPolicy, WouldBlock
 from feeds.web import create_app_from
 from feeds.web.concurrency import (
@@ -155,13 +156,15 @@ def create_rsgi(
     memory: SharedMemory,
     on_ready: Callable[[], object],
     name: str,
+    log_format: LogFormat,
+    quiet: bool,
 ) -> Application:
     """Return the application of a worker process.
 
-    All arguments but `on_ready` are those of `feeds.web.create_app_from`. `on_ready` is called before the server
-    listens.
+    The first three arguments and `name` are those of `feeds.web.create_app_from`. `on_ready` is called before the
+    server listens. `log_format` and `quiet` are those of `EventLog`.
     """
-    logs.configure()
+    EventLog(log_format, quiet=quiet).capture_logging()
     limit_allocator()
     app = create_app_from(
         settings, parent=parent, preview_url=preview_url, preview_key=preview_key, memory=memory, name=name

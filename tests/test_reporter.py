@@ -1,0 +1,220 @@
+"""The log of `feeds serve`: what is reported of runs, failures and the configuration."""
+
+import json
+import signal
+
+import pytest
+
+from feeds.cli.reporter import ConsoleReporter
+from feeds.core.errors import ContentFolderMissing, GuardStopped, NotLeader
+from feeds.event_log import EventLog
+
+
+class Reported:
+    """A reporter of a site, and the events that it has written."""
+
+    def __init__(self, site, capsys, *, log_format="json", role="all", quiet=False, preview_key=""):
+        """Create the reporter."""
+        log = EventLog(log_format, quiet=quiet)
+        self._capsys = capsys
+        self._log_format = log_format
+        self.reporter = ConsoleReporter(
+            site.config, log, role, "http://127.0.0.1:8000", is_preview=bool(preview_key), preview_key=preview_key
+        )
+        self.reporter.catalog_name = "the catalog"
+
+    def text(self):
+        """Return the text that was written since the last call."""
+        return self._capsys.readouterr().err
+
+    def events(self):
+        """Return the events that were written since the last call."""
+        return [json.loads(line) for line in self.text().splitlines()]
+
+    def names(self):
+        """Return the names of the events that were written since the last call."""
+        return [event["event"] for event in self.events()]
+
+
+@pytest.fixture
+def reported(site, capsys):
+    """Return a function that creates a reporter of the site."""
+
+    def create(**options):
+        return Reported(site, capsys, **options)
+
+    return create
+
+
+def test_events_as_json(site, reported):
+    """Each article is an object with its path, title and feeds; the feeds that changed are another."""
+    log = reported()
+    site.article("a.md", title="Hello", tags=["x"])
+    site.write("b.md", "b")
+    log.reporter.on_finished(site.publish())
+    started, warning, rejected, added, feeds = log.events()
+    assert (started["event"], started["role"], started["url"]) == ("started", "all", "http://127.0.0.1:8000/")
+    assert (started["public_url"], started["catalog"]) == ("https://test.example/", "the catalog")
+    assert (warning["event"], "route it to this server" in warning["message"]) == ("warning", True)
+    assert rejected["message"].startswith("content/b.md:1: no date")
+    del rejected["time"], rejected["message"], added["time"], feeds["time"], feeds["seconds"]
+    reason = rejected.pop("reason")
+    assert reason.startswith("no date")
+    assert rejected == {"level": "error", "event": "rejected", "path": "content/b.md", "line": 1}
+    assert added == {
+        "level": "info",
+        "event": "added",
+        "message": 'content/a.md  "Hello"  → /, /tag/x/',
+        "path": "content/a.md",
+        "title": "Hello",
+        "feeds": ["/", "/tag/x/"],
+    }
+    assert feeds == {
+        "level": "info",
+        "event": "feeds",
+        "message": "2 feeds changed: /, /tag/x/; 1 article published, 1 rejected",
+        "revision": 1,
+        "articles": 1,
+        "rejected": 1,
+        "changed": 2,
+        "feeds": ["/", "/tag/x/"],
+    }
+
+
+def test_the_greeting(site, reported):
+    """The first lines of the text name the site and the URLs; JSON has them in one object."""
+    site.article("a.md", title="A")
+    outcome = site.publish()
+    for role, expected in (
+        ("all", ["watching", "open          http://127.0.0.1:8000/", "subscribe to  http://127.0.0.1:8000/atom.xml"]),
+        ("publisher", ["watching", "health        http://127.0.0.1:8000/healthz"]),
+    ):
+        log = reported(log_format="text", role=role)
+        log.reporter.on_finished(outcome)
+        text = log.text()
+        assert all(words in text for words in [*expected, "Press Ctrl-C to stop"])
+        log.reporter.on_finished(outcome)
+        assert "Ctrl-C" not in log.text()
+    log = reported(log_format="text", role="web", preview_key="key")
+    log.reporter.report_serving()
+    assert "serving from the catalog" in (text := log.text())
+    assert "drafts        http://127.0.0.1:8000/preview/?key" in text
+    log = reported(role="web", preview_key="key")
+    log.reporter.report_serving()
+    assert log.events()[0]["preview"] == "http://127.0.0.1:8000/preview/?key"
+
+
+def test_a_restart_lists_what_is_still_rejected(site, reported):
+    """The first run of a process reports all rejected articles and the state; later runs only what is new."""
+    site.article("a.md", title="A")
+    site.write("b.md", "b")
+    site.publish()
+    log = reported()
+    log.reporter.on_finished(site.publish())
+    *_, rejected, feeds = log.events()
+    assert (rejected["event"], rejected["path"]) == ("rejected", "content/b.md")
+    assert (feeds["event"], feeds["message"]) == ("feeds", "unchanged; 1 article published, 1 rejected")
+    log.reporter.on_finished(site.publish())
+    assert log.names() == []
+
+
+def test_many_articles_are_counted(site, reported):
+    """A run that changes many articles reports twenty of them, and the number of the others by kind."""
+    for number in range(40):
+        site.article(f"{number}.md", title=str(number))
+        site.write(f"broken-{number}.md", "b")
+    log = reported()
+    log.reporter.on_finished(site.publish())
+    names = log.names()
+    assert (names.count("rejected"), names[-2:]) == (20, ["more", "feeds"])
+    log = reported()
+    log.reporter.on_finished(site.publish())
+    *_, more, feeds = log.events()
+    assert (more["message"], more["counts"], feeds["rejected"]) == ("20 rejected", {"rejected": 20}, 40)
+
+
+def test_failures_and_recovery(site, reported):
+    """A failure is reported once, until a full scan succeeds; the guard's is, although its text changes."""
+    site.article("a.md", title="A")
+    log = reported()
+    log.reporter.on_finished(outcome := site.publish())
+    log.events()
+    for _ in range(2):
+        log.reporter.on_failed(ContentFolderMissing("the folder is missing"))
+    (failed,) = log.events()
+    assert (failed["event"], failed["level"], failed["message"]) == ("failed", "error", "the folder is missing")
+    log.reporter.on_failed(GuardStopped("17 would vanish"))
+    log.reporter.on_failed(GuardStopped("18 would vanish"))
+    assert log.names() == ["failed"]
+    log.reporter.on_finished(outcome)
+    assert "recovered" in log.names()
+    log.reporter.on_finished(outcome)
+    assert "recovered" not in log.names()
+
+
+def test_standing_by(site, reported):
+    """A publisher that waits for another one reports it once, and that it publishes when the other one has ended."""
+    site.article("a.md", title="A")
+    log = reported()
+    for _ in range(2):
+        log.reporter.on_failed(NotLeader("another process publishes this site"))
+    assert log.names()[-1:] == ["standby"]
+    log.reporter.on_finished(site.publish())
+    assert "leading" in log.names()
+
+
+def test_warnings(site, reported):
+    """Warnings about front matter are events, also in text."""
+    site.article("a.md", title="A", lang="no such language")
+    log = reported(log_format="text")
+    log.reporter.on_finished(site.publish())
+    assert "Z  warning    content/a.md:" in log.text()
+
+
+def test_progress(site, reported, monkeypatch):
+    """A long run reports its progress: files, rate, and the remaining time once the folder is counted."""
+    monkeypatch.setattr("feeds.cli.reporter._PROGRESS_INTERVAL_S", -1.0)
+    log = reported()
+    log.reporter.count_articles = lambda: 5_000
+    log.reporter.on_progress(0)
+    assert log.names() == []
+    log.reporter.on_progress(1_000)
+    (progress,) = log.events()
+    assert (progress["event"], progress["files"]) == ("progress", 1_000)
+    log.reporter._count()
+    log.reporter.on_progress(2_000)
+    assert "2,000 of about 5,000 files scanned" in log.events()[0]["message"]
+
+
+@pytest.mark.parametrize("mistake", ["site.titel: unknown key", "no such port"])
+def test_errors_at_the_start_are_json_too(site, mistake):
+    """With --log-format json, an error that ends the command is an object as well."""
+    if mistake == "no such port":
+        done = site.run("serve", "--log-format", "json", "--host", "no such host")
+    else:
+        site.configure(site={"titel": "x"})
+        done = site.run("serve", "--log-format", "json")
+    assert done.returncode in {2, 3}
+    event = json.loads(done.stderr)
+    assert (event["event"], event["level"], event["message"].count("\n")) == ("error", "error", 0)
+
+
+def test_a_server_logs_json(site, serve, monkeypatch):
+    """A server logs only JSON objects: articles, the configuration, warnings of the logging module, and its end."""
+    monkeypatch.setenv("FEEDS_LOG_FORMAT", "json")
+    site.configure(schedule={"before": "false", "webhook": "a-secret-that-is-long-enough"})
+    site.article("a.md", title="A", date="2026-05-01")
+    server = serve(site)
+    server.wait_for(lambda: server.titles() == ["A"])
+
+    def logged(name):
+        return [event for event in map(json.loads, server.log.read_text().splitlines()) if event["event"] == name]
+
+    server.wait_for(lambda: [event for event in logged("warning") if event["message"].startswith("schedule.before: ")])
+    site.configure(site={"title": "Other"})
+    server.wait_for(lambda: [event["message"] for event in logged("config")] == ["the configuration is reloaded"])
+    site.configure(site={"titel": "Other"})
+    server.wait_for(lambda: logged("config")[-1]["level"] == "error")
+    assert server.stop(signal.SIGINT) == 0
+    assert [event["path"] for event in logged("added")] == ["content/a.md"]
+    assert len(logged("stopped")) == 1
