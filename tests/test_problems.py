@@ -47,6 +47,18 @@ def test_a_new_catalog_knows_no_problem(site):
     assert len(first[1]) == 1
 
 
+def test_many_rejected_articles(site, monkeypatch):
+    """Of very many rejected articles, the first are listed, and the others are counted, also in the last line."""
+    monkeypatch.setattr("feeds.publish.publisher.MAX_REJECTED", 2)
+    for name in "abcde":
+        site.write(f"{name}.md", "x")
+    code, lines = build(site, "-v")
+    assert (code, len(lines)) == (1, 4)
+    assert lines[2] == "3 more articles rejected; `feeds status` lists them"
+    assert lines[3].startswith("0 articles published, 5 rejected; 5 read, ")
+    assert site.run("check").stdout.count("no date") == 5
+
+
 def test_warnings_of_each_export_are_printed_once(site, tmp_path):
     """Problems of exports to several targets are remembered for each target."""
     site.article("a.md", title="A")

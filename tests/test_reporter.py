@@ -199,6 +199,7 @@ def test_errors_at_the_start_are_json_too(site, mistake):
     assert (event["event"], event["level"], event["message"].count("\n")) == ("error", "error", 0)
 
 
+@pytest.mark.unmeasured  # coverage would print warnings
 def test_a_server_logs_json(site, serve, monkeypatch):
     """A server logs only JSON objects: articles, the configuration, warnings of the logging module, and its end."""
     monkeypatch.setenv("FEEDS_LOG_FORMAT", "json")

@@ -25,6 +25,7 @@ from feeds.catalog import Catalog, SourceCounts
 from feeds.cli.common import CommandContext
 from feeds.cli.serve import _Overrides, _Service
 from feeds.core.errors import CatalogError, ConfigError
+from feeds.event_log import EventLog
 from feeds.stats.access_logs import LogParser, UnknownLog
 from feeds.stats.client_networks import client_network
 from feeds.stats.counter import OTHER, Poll, PollCounter
@@ -262,9 +263,9 @@ def test_days_are_closed_where_nobody_counts_any_more(site, command):
         assert site.run("build").stderr == ""
     else:
         settings = site.config
-        call = CommandContext(settings, site.root / "config.yaml", quiet=True, verbose=False)
+        call = CommandContext(settings, site.root / "config.yaml", quiet=True, verbose=False, started_at=0.0)
         with click.Context(click.Command("serve")):  # which closes the catalog at its end
-            service = _Service(call, "publisher", _Overrides(None, None, None), preview_key="")
+            service = _Service(call, EventLog(quiet=True), "publisher", _Overrides(None, None, None), preview_key="")
             keeper = service._create_publish_loop(settings)
             keeper.start()
             eventually(lambda: rows(site, "SELECT day FROM salts") == [(today,)])
