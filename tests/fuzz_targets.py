@@ -234,7 +234,7 @@ class Configuration:
         site = settings.site_model
         if trigger := loop.create_trigger(settings.schedule.cron, site.timezone):
             assert trigger.get_next_fire_time(None, NOW)
-        host_files.render_host_files(site, ["netlify", "cloudflare", "apache", "nginx"], settings.feeds.aliases)
+        host_files.render_host_files(site, ["netlify", "cloudflare", "apache", "nginx"], settings.feeds.aliases, {})
         settings.server.host.encode("idna")
         _ = settings.catalog, settings.content_root
         return []
