@@ -6,13 +6,9 @@ their own headers, in `feeds.web.middleware` and `feeds.web.routes`.
 """
 
 import os
-import sys
-import threading
-import time
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import flask
 from flask import Flask
@@ -46,7 +42,6 @@ if TYPE_CHECKING:
 _CATALOG_TIMEOUT_S = 10.0  # for a reply of the database: a request that waits for it occupies a thread
 _READ_CACHE_KIB = 2 << 10  # of a connection to the catalog; the system caches the file too
 _PAGE_POLICY = CachePolicy(60, 60, 86_400)
-_SWITCH_INTERVAL_S = 0.0005  # after which a thread that renders lets a waiting request continue
 _NOSNIFF = ("X-Content-Type-Options", "nosniff")
 _CSP = ("Content-Security-Policy", policy.PAGE_HEADER)
 
@@ -58,31 +53,42 @@ def create_app(config_file: str | os.PathLike[str] | None = None) -> Flask:
     config.yaml. The application reads the catalog that `feeds serve` or `feeds build` writes; of the content folder it
     reads only files of articles, such as pictures.
     """
-    return create_app_from(config.load(Path(config_file or os.environ.get("FEEDS_CONFIG", "config.yaml")), os.environ))
+    settings = config.load(Path(config_file or os.environ.get("FEEDS_CONFIG", "config.yaml")), os.environ)
+    return create_app_from(settings)
 
 
-def create_app_from(
+def create_app_from(settings: config.Config, *, preview_key: str = "") -> Flask:
+    """Return the WSGI application for a configuration; with a preview key, it serves previews."""
+    return create_application(settings, preview_key=preview_key, metrics=create_metrics("")).app
+
+
+class ServedApplication(NamedTuple):
+    """An application, and the parts that the server of `feeds serve` uses directly."""
+
+    settings: config.Config
+    app: Flask
+    middleware: DocumentMiddleware
+    documents: Documents[CachedResponse]
+    close: Callable[[], None]  # ends the threads, writes what they have queued, and closes the catalog
+    flush: Callable[[], object]  # writes the polls that were counted
+
+
+def create_application(
     settings: config.Config,
     *,
-    parent: int = 0,
     preview_key: str = "",
     memory: SharedMemory | None = None,
-    name: str = "",
-) -> Flask:
-    """Return the WSGI application for a configuration.
+    metrics: "WorkerMetrics | None" = None,
+) -> ServedApplication:
+    """Return the application for a configuration.
 
     Args:
         settings: the configuration.
-        parent: id of the publishing process that has started this process as its worker; 0 if there is none.
         preview_key: authorises browsers to see unpublished articles; empty if there is no preview.
         memory: holds the failures that the publishing process reports.
-        name: of this process's metrics; the next process with this name continues them. Empty: the process id.
+        metrics: the counters of this process, if metrics are on.
     """
-    on_exit: list[Callable[[], Any]] = []
     clients = ClientAddressResolver(settings.server.client_header)
-    if parent:
-        os.setpgrp()  # Ctrl-C signals only the publishing process, which ends its workers in order
-        threading.Thread(target=_exit_with, args=(parent, on_exit), daemon=True).start()
     server, site = settings.server, settings.site_model
     catalog = Catalog(settings.catalog, statement_timeout=_CATALOG_TIMEOUT_S, read_cache_kib=_READ_CACHE_KIB)
 
@@ -100,7 +106,6 @@ def create_app_from(
     app.config["SEND_FILE_MAX_AGE_DEFAULT"] = ASSET_MAX_AGE_S
     app.url_map.strict_slashes = app.url_map.merge_slashes = False  # a redirect would carry the request's Host
     tasks: list[Callable[[list[LoggedRequest]], Any]] = []
-    metrics = _create_metrics(name)
     if metrics:
         tasks.append(metrics.count_requests)
     documents = Documents(
@@ -114,9 +119,6 @@ def create_app_from(
     documents.revision_watcher.start()
     if server.access_log:
         tasks.append(access_log_writer(server.access_log, settings.root, preview_key))
-    if parent:
-        sys.setswitchinterval(_SWITCH_INTERVAL_S)
-        documents.prepare()
     files = PublicFiles(
         settings.content_root,
         may_link_to=Folder(settings.content_root, settings.content.include, settings.content.exclude).may_link_to,
@@ -146,7 +148,7 @@ def create_app_from(
     if settings.stats.count and not preview:
         polls = PollRecorder(catalog, clients, settings.stats.keep, metrics.count_polls if metrics else _ignore)
         polls.start()
-        on_exit.append(polls.flush)
+    health = Health(catalog, Failures(catalog, memory))
     middleware = DocumentMiddleware(
         documents,
         pages.get,
@@ -157,26 +159,20 @@ def create_app_from(
         rate_limiter=RateLimiter(server.limit, clients),
         record_request=request_log.record,
         record_poll=polls.record if polls else None,
-        health=Health(catalog, Failures(catalog, memory)),
+        health=health,
     )
     app.wsgi_app = middleware  # type: ignore[method-assign]
-    app.extensions["feeds.middleware"] = middleware
-    app.extensions["feeds.close"] = partial(_close, documents, request_log, polls, catalog)
-    return app
 
+    def close() -> None:
+        documents.close()
+        health.stop_polling()
+        request_log.stop()
+        if polls:
+            polls.stop()
+        catalog.close()
 
-def _close(
-    documents: Documents[CachedResponse], request_log: RequestLog, polls: PollRecorder | None, catalog: Catalog
-) -> None:
-    """End the application's threads, write what they have queued, and close the catalog.
-
-    For a program that outlives the application, such as a test.
-    """
-    documents.revision_watcher.stop()
-    request_log.stop()
-    if polls:
-        polls.stop()
-    catalog.close()
+    app.extensions["feeds.close"] = close  # for a program that outlives the application, such as a test
+    return ServedApplication(settings, app, middleware, documents, close, polls.flush if polls else _ignore)
 
 
 def _add_stats_route(app: Flask, page: StatsPage) -> None:
@@ -191,19 +187,10 @@ def _ignore(*_values: object) -> None:
     """Do nothing: metrics are off."""
 
 
-def _create_metrics(name: str) -> "WorkerMetrics | None":
-    """Return the counters of this process; None if metrics are off."""
+def create_metrics(name: str) -> "WorkerMetrics | None":
+    """Return the counters of this process, which has this name or else its id; None if metrics are off."""
     if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
         return None
     from feeds.web.metrics import WorkerMetrics
 
     return WorkerMetrics(name)
-
-
-def _exit_with(parent: int, on_exit: list[Callable[[], Any]]) -> None:
-    """End this worker when the publishing process has ended unexpectedly, so that its port becomes free."""
-    while os.getppid() == parent:
-        time.sleep(1)
-    for function in on_exit:
-        function()
-    os._exit(1)
