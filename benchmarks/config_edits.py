@@ -7,10 +7,11 @@ first and written later, as editors do. Every fifth edit is broken: invalid YAML
 empty file for two seconds.
 
 Prints, for each number of workers, how long it took from the end of the write until a poll showed the effect, and until
-no poll showed the old state any more, over new and kept connections. Counts failed polls (no response, or another
-status than 200 and 304), and wrong responses (of the old configuration after two seconds, or of a broken one). A
-request over a kept connection that the server closes before it responds is repeated once, as all clients do (RFC 9112
-section 9.3.1). Ends with 1 if a poll failed, a response was wrong, or an edit took longer than two seconds.
+no poll showed the old state any more, over new and kept connections, and the memory of the largest worker. Counts
+failed polls (no response, or another status than 200 and 304), and wrong responses (of the old configuration after two
+seconds, or of a broken one). A request over a kept connection that the server closes before it responds is repeated
+once, as all clients do (RFC 9112 section 9.3.1). Ends with 1 if a poll failed, a response was wrong, or an edit took
+longer than two seconds.
 """
 
 import argparse
@@ -31,7 +32,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from abuse import free_port
+from abuse import free_port, memory
 
 ARTICLES, CATEGORIES = 300, 5
 POLLERS, POLL_INTERVAL_S = 16, 0.05
@@ -208,7 +209,7 @@ async def observe(
     return seen
 
 
-async def write(file: Path, text: str, how: str) -> None:
+def write(file: Path, text: str, how: str) -> None:
     """Write the configuration as an editor does."""
     if how == "rename":
         temporary = file.with_name(".config.yaml.tmp")
@@ -218,11 +219,11 @@ async def write(file: Path, text: str, how: str) -> None:
         file.write_text(text)
     else:
         file.write_text("")
-        await asyncio.sleep(0.05)
+        time.sleep(0.05)
         with file.open("a") as stream:
             stream.write(text[: len(text) // 2])
             stream.flush()
-            await asyncio.sleep(0.05)
+            time.sleep(0.05)
             stream.write(text[len(text) // 2 :])
 
 
@@ -233,7 +234,7 @@ async def edit_validly(port: int, file: Path, settings: Settings, number: int, r
     expected = edit.expect(settings)
     observers = [observe(port, edit, number, OBSERVED_S, results, keep=keep) for keep in (False, True)]
     observed = asyncio.gather(*observers)
-    await write(file, json.dumps(settings, indent=1), how)
+    await asyncio.to_thread(write, file, json.dumps(settings, indent=1), how)
     written = time.monotonic()
     seen = [item for of_observer in await observed for item in of_observer]
     new = [sent - written for sent, value in seen if value == expected]
@@ -255,11 +256,11 @@ async def edit_wrongly(port: int, file: Path, settings: Settings, number: int, r
     changed["site"]["title"] = f"Broken {number}"
     observers = [observe(port, EDITS[0], number, OBSERVED_S, results, keep=keep) for keep in (False, True)]
     observed = asyncio.gather(*observers)
-    await write(file, spoil(json.dumps(changed, indent=1)), WRITES[number % len(WRITES)])
+    await asyncio.to_thread(write, file, spoil(json.dumps(changed, indent=1)), WRITES[number % len(WRITES)])
     for seen in await observed:
         if titles := {value for _, value in seen} - {settings["site"]["title"]}:
             results.wrong.append(f"edit {number} ({name}): {titles}")
-    await write(file, text, "rename")
+    await asyncio.to_thread(write, file, text, "rename")
     await asyncio.sleep(1.5)
 
 
@@ -286,7 +287,8 @@ def write_site(root: Path, port: int, workers: int) -> Settings:
         (content / f"{number}.md").write_text(
             f"---\ntitle: Article {number}\ncategory: c{number % CATEGORIES}\ntags: [t{number % 9}]\n"
             f"date: 2025-{1 + number % 12:02}-{1 + number % 28:02}\n---\n"
-            + f"Some *text* of article {number}.\n\n" * 20
+            + f"Some *text* of article {number}.\n\n"
+            * 20
         )
     settings: Settings = {
         "site": {"title": "Title 0", "url": f"http://127.0.0.1:{port}", "authority": "bench.example"},
@@ -319,7 +321,9 @@ def report(workers: int, results: Results) -> bool:
         ("edit to last old response", results.settled),
         ("old and new responses", results.mixed),
     ):
-        print(f"  {name:<26} median {statistics.median(times):5.2f} s   maximum {max(times):5.2f} s   {len(times)} edits")
+        print(
+            f"  {name:<26} median {statistics.median(times):5.2f} s   maximum {max(times):5.2f} s   {len(times)} edits"
+        )
     polls = ", ".join(f"{status}: {count}" for status, count in sorted(results.polls.items()))
     print(f"  polls {polls}; repeated over a new connection: {results.repeated}")
     print(f"  failed polls: {sum(results.failures.values())} {dict(results.failures) or ''}")
@@ -346,6 +350,7 @@ def main() -> int:
             server = subprocess.Popen(command, cwd=root, stdout=log, stderr=log, start_new_session=True)
             try:
                 hold &= report(workers, asyncio.run(run(port, root, settings, options.edits)))
+                print(f"  largest worker {memory(server.pid) >> 20} MiB", flush=True)
             finally:
                 os.killpg(server.pid, signal.SIGTERM)
                 server.wait(30)

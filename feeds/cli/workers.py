@@ -251,8 +251,8 @@ class Workers(MPServer):
                       f"another one is started {f'in {delay:g} s' if delay else 'now'}")  # fmt: skip
 
     def _restart(self, number: int, target: Any) -> None:
-        worker = self._spawn_worker(number, target, None)
         try:
+            worker = self._spawn_worker(number, target, None)
             worker.start()
         except OSError as error:
             self._restart_times[number] = time.monotonic() + self._delays[number]
