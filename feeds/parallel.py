@@ -5,6 +5,7 @@ import os
 import signal
 import threading
 import time
+import weakref
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from itertools import islice
@@ -145,3 +146,14 @@ def _exit_with_parent() -> None:
     assert parent is not None, "a process of a pool has a parent"
     connection.wait([parent.sentinel])
     os._exit(1)
+
+
+def call_in_forks(method: Callable[[], object]) -> None:
+    """Call a method in every process that is forked from this one, as long as the method's object exists."""
+    reference = weakref.WeakMethod(method)  # no function that was registered can be removed
+
+    def call() -> None:
+        if method := reference():
+            method()
+
+    os.register_at_fork(after_in_child=call)

@@ -26,8 +26,7 @@ from feeds.core.parse import article, keys
 from feeds.core.text import clean, escape_unprintable
 from feeds.export import MANIFEST, host_files
 from feeds.publish import loop
-from feeds.web import create_app, rsgi
-from feeds.web.file_transfers import FileTransfers
+from feeds.web import create_application, rsgi
 
 NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
 MAX_MESSAGE_CHARACTERS = 2_000
@@ -234,7 +233,7 @@ class Configuration:
         site = settings.site_model
         if trigger := loop.create_trigger(settings.schedule.cron, site.timezone):
             assert trigger.get_next_fire_time(None, NOW)
-        host_files.render_host_files(site, ["netlify", "cloudflare", "apache", "nginx"], settings.feeds.aliases)
+        host_files.render_host_files(site, ["netlify", "cloudflare", "apache", "nginx"], settings.feeds.aliases, {})
         settings.server.host.encode("idna")
         _ = settings.catalog, settings.content_root
         return []
@@ -287,9 +286,9 @@ class Requests:
         for number in range(6):
             self._site.article(f"{number}.md", title=str(number), date=f"2026-04-0{number + 1}", category="é")
         self._site.publish(NOW)
-        self._app = create_app(self._site.root / "config.yaml")
-        file_transfers = FileTransfers(self._site.content, 100)
-        self._rsgi = rsgi.Application(self._app.extensions["feeds.middleware"], file_transfers, lambda: None)
+        self._served = create_application(self._site.config)
+        self._app = self._served.app
+        self._rsgi = rsgi.Application(self._served, lambda: None)
         self._rsgi._are_sockets_set_up = True  # there are no connections to time out
 
     def create_input(self, random: Random) -> tuple[str, str, str, list[tuple[str, str]], bytes, str]:
@@ -342,7 +341,7 @@ class Requests:
 
     def close(self) -> None:
         """Stop the application's threads."""
-        self._app.extensions["feeds.close"]()
+        self._served.close()
         self._site.close()
 
 

@@ -426,6 +426,7 @@ def test_tables_of_an_earlier_version_are_renamed(state):
             writer.save_document_versions([version], keep=2)
             for old, new in FORMER_TABLES.items():
                 writer._connection.exec_driver_sql(f"ALTER TABLE {new} RENAME TO {old}")
+            writer._connection.exec_driver_sql("DROP TABLE moved_pages")
             writer.state.schema_version = 12
     with contextlib.closing(Catalog(state)) as catalog:
         with pytest.raises(CatalogError, match="earlier version"):
@@ -467,6 +468,7 @@ def test_feeds_of_articles_of_an_earlier_version_are_migrated(site):
                 change = sqlalchemy.text(f"UPDATE {table} SET {column} = :feeds WHERE path = :path")
                 old = json.dumps(list(json.loads(feeds).items()))
                 connection.execute(change, {"feeds": old, "path": path})
+        connection.exec_driver_sql("DROP TABLE moved_pages")
         connection.exec_driver_sql("DROP TABLE links")  # as schema 9 had them
         connection.exec_driver_sql("DROP INDEX articles_with_links")
         connection.exec_driver_sql("ALTER TABLE articles DROP COLUMN link_urls")

@@ -293,7 +293,7 @@ def test_each_host_compares_paths_as_it_does():
     """Apache matches an alias by its whole decoded path; Cloudflare gets at most 100 rules, the site's own first."""
     site = Site("T", "https://t.example", "https://t.example", "t.example")
     aliases = {"/index.xml": "/rss.xml", "/blog/index.xml": "/atom.xml", "/tags/l'été $1/index.xml": "/tag/x/rss.xml"}
-    made = host_files.render_host_files(site, ["apache", "netlify"], aliases)
+    made = host_files.render_host_files(site, ["apache", "netlify"], aliases, {})
     assert all(text.startswith("# Made by feeds build.\n") for text in made.values())
     apache = made["/.htaccess"]
     assert [line for line in apache.splitlines() if line.startswith("<")] == [
@@ -306,7 +306,7 @@ def test_each_host_compares_paths_as_it_does():
     assert host_files.omitted_aliases(site, ["netlify"], many) == []
     rules = [
         line
-        for line in host_files.render_host_files(site, ["cloudflare"], many)["/_headers"].splitlines()
+        for line in host_files.render_host_files(site, ["cloudflare"], many, {})["/_headers"].splitlines()
         if line.startswith("/")
     ]
     assert len(rules) == 100
@@ -316,7 +316,7 @@ def test_each_host_compares_paths_as_it_does():
     home = replace(site, pages=True)
     rules = [
         line
-        for line in host_files.render_host_files(home, ["cloudflare"], many)["/_headers"].splitlines()
+        for line in host_files.render_host_files(home, ["cloudflare"], many, {})["/_headers"].splitlines()
         if line.startswith("/")
     ]
     assert len(rules) == 100
@@ -388,7 +388,7 @@ def test_a_host_says_what_serve_says(site, app):
     said = answer.headers["Cache-Control"]
     assert (
         f"  Cache-Control: {said}\n"
-        in host_files.render_host_files(site.config.site_model, ["netlify"], {})["/_headers"]
+        in host_files.render_host_files(site.config.site_model, ["netlify"], {}, {})["/_headers"]
     )
 
 

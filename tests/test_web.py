@@ -112,7 +112,7 @@ def test_pages(asked):
 @pytest.mark.parametrize(
     ("path", "status"),
     [("/nothing", 404), ("/category/none/rss.xml", 404), ("/tag/later/", 404), ("/tag/later/rss.xml", 404),
-     ("/../../etc/passwd", 404), ("/static/..%2f..%2fconfig.yaml", 404), ("/%00", 404), ("/%ff%fe", 404), ("/" + "x" * 4000, 404), ("/category/%C3%A9t%C3%A9", 404)],
+     ("/../../etc/passwd", 404), ("/static/..%2f..%2fconfig.yaml", 404), ("/%00", 404), ("/%ff%fe", 404), ("/" + "x" * 4000, 404), ("/category/%C3%A9t", 404)],
 )  # fmt: skip
 def test_what_is_not_there(asked, path, status):
     """Every other path is a plain 404, never a server error or a redirect."""

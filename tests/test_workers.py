@@ -6,7 +6,8 @@ import resource
 import signal
 import socket
 import threading
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
+from http.client import HTTPConnection
 from pathlib import Path
 
 import pytest
@@ -180,20 +181,19 @@ def test_a_mistake_changes_nothing(shared):
 
 
 def test_a_valid_edit(site, two):
-    """After a valid edit, publisher and workers use it, and requests are answered meanwhile."""
+    """After a valid edit, publisher and the same workers use it, and no request fails meanwhile."""
     other = site.root / "other"
     other.mkdir()
     (other / "c.md").write_text("---\ntitle: c\ndate: 2026-05-01\n---\n\nText.\n")
-    workers, refused, over = processes(two), [], threading.Event()
+    workers, failed, over = processes(two), [], threading.Event()
 
     def poll():
         while not over.is_set():
             try:
-                two.get("/healthz")
-            except ConnectionRefusedError as error:
-                refused.append(error)
-            except OSError:
-                pass  # a connection that waited for a worker that ended
+                if (status := two.get("/healthz").status) != 200:
+                    failed.append(status)
+            except OSError as error:
+                failed.append(error)
 
     polls = threading.Thread(target=poll)
     polls.start()
@@ -209,9 +209,8 @@ def test_a_valid_edit(site, two):
     finally:
         over.set()
         polls.join()
-    assert refused == []
-    assert len(processes(two)) == 2  # --workers goes before the file
-    assert not processes(two) & workers
+    assert failed == []
+    assert processes(two) == workers  # --workers goes before the file
     two.wait_for(
         lambda: two.ask("/refresh", "Authorization: Bearer a-secret-of-twenty-letters", method="POST").status == 202
     )
@@ -221,26 +220,85 @@ def test_a_valid_edit(site, two):
     assert facts(two) == {("Other", "max-age=100")}
 
 
+def threads(pid):
+    """Return the number of threads of a process."""
+    return len(list(Path(f"/proc/{pid}/task").iterdir()))
+
+
+def test_connections_stay_open_during_edits(site, two):
+    """A kept connection shows each edit and is never closed, and the previous applications leave no threads behind."""
+    workers = processes(two)
+    before = {}
+    with closing(HTTPConnection("127.0.0.1", two.port, timeout=60)) as connection:
+        connection.connect()
+        sockets = {connection.sock}
+        for number in range(6):
+            with logged(two, RELOADED):
+                site.configure(site={"title": f"Edit {number}"}, server={"max_age": 300 + number})
+            connection.request("GET", "/feed.json")
+            response = connection.getresponse()
+            assert json.loads(response.read())["title"] == f"Edit {number}"
+            assert f"max-age={300 + number}" in response.headers["Cache-Control"]
+            sockets.add(connection.sock)
+            before = before or {pid: threads(pid) for pid in workers}
+    assert len(sockets) == 1
+    assert processes(two) == workers
+    few = 6  # a worker starts some threads when they are first needed; each application has at least four
+    eventually(lambda: all(threads(pid) < before[pid] + few for pid in workers))
+
+
+def test_an_edit_of_the_number_of_workers(site, serve):
+    """If `server.workers` changes, other processes replace all workers."""
+    site.article("a.md", title="a")
+    server = serve(site)
+    server.wait_for(lambda: server.titles() == ["a"])
+    workers = processes(server)
+    with logged(server, RELOADED):
+        site.configure(server={"workers": 2})
+    assert len(processes(server)) == 2
+    assert not processes(server) & workers
+
+
 def test_workers_that_do_not_start(shared):
-    """If no worker can start after an edit, the old workers and the publisher continue."""
+    """If no worker can use an edit, nor any other worker start, the old workers and the publisher continue."""
     site, two = shared
     workers, before = processes(two), facts(two)
-    whole = (site.root / "config.yaml").read_bytes()
-    limits = resource.prlimit(two.process.pid, resource.RLIMIT_NOFILE)
-    resource.prlimit(two.process.pid, resource.RLIMIT_NOFILE, (open_files(two) + 2, limits[1]))
+    whole = (site.root / "config.yaml").read_text()
+    limits = {pid: resource.prlimit(pid, resource.RLIMIT_NOFILE) for pid in (two.process.pid, *workers)}
+    resource.prlimit(
+        two.process.pid, resource.RLIMIT_NOFILE, (open_files(two.process.pid) + 2, limits[two.process.pid][1])
+    )
+    for pid in workers:  # so that they can't start the process that renders Python-Markdown
+        resource.prlimit(pid, resource.RLIMIT_NOFILE, (open_files(pid), limits[pid][1]))
     with logged(two, f"{NOT_RELOADED}the workers can't be started: Too many open files"):
-        (site.root / "config.yaml").write_bytes(whole.replace(b"Test", b"Other"))
-    resource.prlimit(two.process.pid, resource.RLIMIT_NOFILE, limits)
+        (site.root / "config.yaml").write_text(
+            whole.replace("Test", "Other") + "content: {markdown: python-markdown}\n"
+        )
+    for pid, limit in limits.items():
+        resource.prlimit(pid, resource.RLIMIT_NOFILE, limit)
     with logged(two, UNCHANGED):
-        (site.root / "config.yaml").write_bytes(whole)
+        (site.root / "config.yaml").write_text(whole)
     assert processes(two) == workers
     assert facts(two) == before
     assert publishes(site, two)
 
 
-def open_files(server):
-    """Return the highest file descriptor that a server has open."""
-    return max(int(file.name) for file in Path(f"/proc/{server.process.pid}/fd").iterdir())
+def test_workers_that_can_not_switch(site, two):
+    """If a worker can't use an edit in its process, other processes replace all workers."""
+    workers = processes(two)
+    limits = {pid: resource.prlimit(pid, resource.RLIMIT_NOFILE) for pid in workers}
+    for pid in workers:
+        resource.prlimit(pid, resource.RLIMIT_NOFILE, (open_files(pid), limits[pid][1]))
+    with logged(two, RELOADED):
+        site.configure(site={"title": "Other"}, content={"markdown": "python-markdown"})
+    assert len(processes(two)) == 2
+    assert not processes(two) & workers
+    assert facts(two) == {("Other", "max-age=200")}
+
+
+def open_files(pid):
+    """Return the highest file descriptor that a process has open."""
+    return max(int(file.name) for file in Path(f"/proc/{pid}/fd").iterdir())
 
 
 def test_a_worker_that_is_killed_again_and_again(site, two):
@@ -280,7 +338,7 @@ def test_workers_that_can_not_be_restarted(site, serve):
     server.wait_for(lambda: server.titles() == ["a"])
     pid = server.process.pid
     limits = resource.prlimit(pid, resource.RLIMIT_NOFILE)
-    resource.prlimit(pid, resource.RLIMIT_NOFILE, (open_files(server) + 1, limits[1]))
+    resource.prlimit(pid, resource.RLIMIT_NOFILE, (open_files(pid) + 1, limits[1]))
     os.kill(processes(server).pop(), signal.SIGKILL)
     eventually(lambda: "worker 1 can't be started: Too many open files" in server.log.read_text())
     resource.prlimit(pid, resource.RLIMIT_NOFILE, limits)

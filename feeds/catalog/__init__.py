@@ -34,6 +34,7 @@ from feeds.catalog.entries import EntryKey, EntryPosition, EntryRecord
 from feeds.catalog.failures import Failure, Failures, decode, with_failure
 from feeds.catalog.files import FileStamp, KnownFile, NewStamp, RejectedArticle
 from feeds.catalog.links import LinkingArticle
+from feeds.catalog.moved_pages import MovedPage
 from feeds.catalog.pages import PageClaim, PendingPage, PublishedPage
 from feeds.catalog.revisions import CurrentRevision
 from feeds.catalog.schema import METADATA, SCHEMA
@@ -74,6 +75,7 @@ __all__ = [
     "LinkingArticle",
     "LiveArticle",
     "LoadedArticle",
+    "MovedPage",
     "NewRejections",
     "NewStamp",
     "PageClaim",

@@ -1,8 +1,9 @@
 """Recovery of a damaged SQLite catalog, or of another program's database at its path.
 
 The file is moved aside, and the rows that can be read are saved. Articles' texts are read again from the content
-folder. Only the catalog has the ids that were published, and when each feed last changed: if the new catalog has these
-too, documents stay as they were. A column that gets another name needs a row in `FORMER_COLUMNS` (`schema.py`).
+folder. Only the catalog has the ids that were published, the former addresses of pages, and when each feed last
+changed: if the new catalog has these too, documents stay as they were, and old links lead on. A column that gets
+another name needs a row in `FORMER_COLUMNS` (`schema.py`).
 """
 
 import contextlib
@@ -23,7 +24,7 @@ class RecoveryWriter(StateWriter):
     """Stores the readable rows of a damaged catalog in a new one."""
 
     def begin_recovery(self, aside: Path) -> None:
-        """Store the ids, published articles and feeds of a damaged catalog, and begin recovery.
+        """Store the ids, published articles, former addresses and feeds of a damaged catalog, and begin recovery.
 
         Published articles stay live but have no entries until the next run decides about them; the guard compares
         that run with them (`end_recovery`).
@@ -35,7 +36,7 @@ class RecoveryWriter(StateWriter):
             if row.get("key") == "fingerprint":
                 self.state.site_fingerprint = str(row.get("value"))
         self.state.recovered_articles = self._save_articles_from(rows(aside, "articles", "key"))
-        for table, key in ((t.revisions, "number"), (t.feeds, "rowid")):
+        for table, key in ((t.revisions, "number"), (t.feeds, "rowid"), (t.moved_pages, "rowid")):
             for row in rows(aside, table.name, key):
                 values = {column.name: row.get(column.name) for column in table.c}
                 if None not in values.values():
@@ -47,11 +48,12 @@ class RecoveryWriter(StateWriter):
         unique: set[tuple[str, object]] = set()
         live = 0
         for row in rows:
-            identity = {"path": row.get("path"), "id": row.get("id")}
+            identity = {"key": row.get("key"), "path": row.get("path"), "id": row.get("id")}
             if not all(identity.values()) or unique & set(identity.items()):
                 continue
             unique |= set(identity.items())
-            version = {name: row.get(name) for name in ("hash", "slug", "explicit_id", "generated_id", "published")}
+            names = ("hash", "slug", "explicit_id", "generated_id", "page", "published")
+            version = {name: row.get(name) for name in names}
             values = {**identity, **version, "deleted": True, "revision": row.get("revision") or 0}
             if row.get("live") and version["hash"] and version["published"] is not None:
                 stored = row.get("entry_published")

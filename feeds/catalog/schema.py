@@ -15,7 +15,7 @@ import sqlalchemy as sa
 
 T = TypeVar("T")
 
-SCHEMA = 13
+SCHEMA = 14
 _MAX_PARAMETERS = 500  # of one statement
 
 METADATA = sa.MetaData()
@@ -116,6 +116,12 @@ links = sa.Table(  # from one article's file to another's, to find whose documen
 )
 sa.Index("links_by_article", links.c.article)
 _partial("links_leading_to", links.c.leads_to, links.c.leads_to.isnot(None))
+moved_pages = sa.Table(  # the former addresses of articles' pages; with row ids, by which `recovery` reads it
+    "moved_pages",
+    METADATA,
+    sa.Column("page", _TEXT, primary_key=True),
+    sa.Column("article", sa.Integer, nullable=False),  # the key of the article that had this address last
+)
 entries = sa.Table(
     "entries",
     METADATA,
@@ -353,6 +359,7 @@ SQLITE_MIGRATIONS = {  # from a schema to the next
     ),
     11: tuple(statement.format(true=1) for statement in _COLUMN_RENAMES),
     12: _TABLE_RENAMES,
+    13: ("CREATE TABLE moved_pages (page TEXT NOT NULL PRIMARY KEY, article INTEGER NOT NULL)",),
 }
 NO_SAMPLES = (  # PostgreSQL: keep ANALYZE from copying hashes and keys to pg_statistic, where nothing erases them
     "ALTER TABLE visits ALTER COLUMN source SET STATISTICS 0",
@@ -381,6 +388,7 @@ POSTGRES_MIGRATIONS: dict[int, tuple[str, ...]] = {  # its first schema was 7
     ),
     11: tuple(statement.format(true="true") for statement in _COLUMN_RENAMES),
     12: _TABLE_RENAMES,
+    13: ('CREATE TABLE moved_pages (page TEXT COLLATE "C" NOT NULL PRIMARY KEY, article INTEGER NOT NULL)',),
 }
 OLDEST_FIRST = (entries.c.published, entries.c.id)
 NEWEST_FIRST = tuple(column.desc() for column in OLDEST_FIRST)

@@ -15,6 +15,7 @@ from feeds.catalog import schema as t
 from feeds.catalog.access import ReadAccess
 from feeds.catalog.encoding import pack_article, to_microseconds
 from feeds.catalog.files import FileStamp, RejectedArticle, paths_below
+from feeds.catalog.moved_pages import MovedPageWriter
 from feeds.catalog.state import StateWriter
 from feeds.core.model import Article, ArticleWarning, FeedKey
 
@@ -231,7 +232,7 @@ class StagingReader(ReadAccess):
         return list(map(SameText._make, self._connection.execute(chosen)))
 
 
-class StagingWriter(StagingReader, StateWriter):
+class StagingWriter(StagingReader, MovedPageWriter, StateWriter):
     """Stages files, and stores staged files as versions of articles."""
 
     def omit_hash_index(self) -> None:
@@ -300,6 +301,7 @@ class StagingWriter(StagingReader, StateWriter):
             unused = sa.select(a.text).where(a.key.in_(keys), a.text.isnot(None))
             self._connection.execute(t.texts.delete().where(t.texts.c.key.in_(unused)))
             self._keep_entry_keys(keys)
+            self.record_moved_pages(keys)
             values = {column.name: column for column in t.staged_files.c}
             pending = sa.case((a.hash != t.staged_files.c.hash, t.EDITED), else_=t.TO_DECIDE)
             update = t.articles.update().where(a.key.in_(keys), a.path == t.staged_files.c.path)

@@ -8,6 +8,7 @@ Each subject has a module with its queries, its changes and the types of its res
     feeds              the state of each feed
     files              article files as the last run saw them, and rejections
     links              links from one article's file to another's
+    moved_pages        the former addresses of HTML pages
     pages              the addresses of HTML pages
     recovery           rows saved from a damaged catalog
     revisions          committed states
@@ -26,6 +27,7 @@ from feeds.catalog.entries import EntryReader, EntryWriter
 from feeds.catalog.feeds import FeedStateReader, FeedStateWriter
 from feeds.catalog.files import FileReader, FileWriter
 from feeds.catalog.links import LinkReader, LinkWriter
+from feeds.catalog.moved_pages import MovedPageReader, MovedPageWriter
 from feeds.catalog.pages import PageReader
 from feeds.catalog.recovery import RecoveryWriter
 from feeds.catalog.revisions import RevisionReader, RevisionWriter
@@ -45,6 +47,7 @@ class CatalogReader(
     PageReader,
     RevisionReader,
     StagingReader,
+    MovedPageReader,
     StateReader,
 ):
     """Queries on one consistent revision, within one transaction."""
@@ -62,6 +65,7 @@ class CatalogWriter(
     RecoveryWriter,
     RevisionWriter,
     StagingWriter,
+    MovedPageWriter,
     StateWriter,
 ):
     """Queries and changes of the one writer, within one transaction."""

@@ -56,7 +56,7 @@ from feeds.stats.housekeeping import StatsHousekeeping
 if TYPE_CHECKING:
     from feeds.web.health import PublisherState
 
-_POLL_INTERVAL_S = 0.5  # between two checks for signals and a changed configuration
+_POLL_INTERVAL_S = 0.2  # between two checks for signals and a changed configuration
 _NOT_RELOADED = "the configuration is not reloaded"
 
 
@@ -350,9 +350,8 @@ class _Service:
         self._catalog.close()  # forked workers must not inherit its connections
 
         def reload(*, is_requested: bool) -> None:
-            self._reload(
-                lambda settings: workers.replace(settings, overrides.workers_of(settings)), is_requested=is_requested
-            )
+            change = workers.replace if is_requested else workers.use
+            self._reload(lambda settings: change(settings, overrides.workers_of(settings)), is_requested=is_requested)
 
         workers.run(reload, self._config_file.has_changed, self._start)
 
@@ -371,11 +370,11 @@ class _Service:
         if self._publish_loop:
             self._publish_loop.stop()
 
-    def _reload(self, replace_workers: Callable[[config.Config], object], *, is_requested: bool) -> None:
+    def _reload(self, change_workers: Callable[[config.Config], object], *, is_requested: bool) -> None:
         """Read the configuration again and use it everywhere. If that fails, the old one stays in effect.
 
         Args:
-            replace_workers: called with the new configuration.
+            change_workers: called with the new configuration.
             is_requested: whether to use it even if it is unchanged: a file that it names may have changed.
         """
         try:
@@ -384,7 +383,7 @@ class _Service:
                 self._report_reloaded("valid again, and the same as before")
                 return
             publish_loop = self._create_publish_loop(settings) if self._publish_loop else None
-            replace_workers(settings)
+            change_workers(settings)
             self._settings = settings
             self._reporter.set_settings(settings)
             if self._publish_loop and publish_loop:

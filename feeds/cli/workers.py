@@ -14,6 +14,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from multiprocessing.connection import Connection
 from multiprocessing.synchronize import Semaphore
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
@@ -30,14 +31,17 @@ from feeds.event_log import EventLog, LogFormat
 if TYPE_CHECKING:
     from feeds.web.rsgi import Application
 
+_LOG = logging.getLogger(__name__)
+
 _MAX_CONNECTIONS = 8192  # of a worker; an idle one costs a file descriptor and a little memory
 _HEADER_TIMEOUT_MS = 10_000  # for the head of a request; an idle connection is closed then
 _MAX_HEADER_BYTES = 65_536  # of the head of a request
-_POLL_INTERVAL_S = 0.5  # a signal that another thread receives does not end the wait
+_POLL_INTERVAL_S = 0.2  # between two checks for a changed configuration, ended workers and signals
 _LONG_RUN_S = 60.0  # a worker that ends after this time is replaced at once
 _MIN_DELAY_S, _MAX_DELAY_S = 0.5, 30.0  # before a worker that ended sooner is replaced; doubled each time
 _START_TIMEOUT_S = 60.0  # for all workers of a new configuration
 _LOGGING = {"handlers": {}, "loggers": {"_granian": {"propagate": True}}}  # granian's messages go to `EventLog`
+_REPLY_INTERVAL_S = 0.1  # between two checks whether a worker still runs
 _LISTEN_DELAY_S = 0.5  # between a worker's `on_ready` and its first accepted connection
 
 
@@ -53,6 +57,7 @@ class ApplicationLoader:
     log_format: LogFormat
     quiet: bool
     ready: Semaphore  # released by each worker that is about to listen
+    reloads: Connection | None = None  # receives new configurations; None before a worker gets its own
     generation: int = 0  # 0 or 1: workers of the two run side by side while one replaces the other
     number: int = 0  # of the worker
 
@@ -61,14 +66,16 @@ class ApplicationLoader:
         for number in (signal.SIGTERM, signal.SIGHUP):  # a forked process inherits the handlers of its parent
             signal.signal(number, signal.SIG_DFL)
         signal.signal(signal.SIGINT, signal.default_int_handler)
-        from feeds.web.rsgi import create_rsgi  # imported in the worker only
+        from feeds.web.worker import create_worker  # imported in the worker only
 
-        return create_rsgi(
+        assert self.reloads, "each worker gets its own"
+        return create_worker(
             self.settings,
             parent=self.parent,
             preview_url=self.preview_url,
             preview_key=self.preview_key,
             memory=self.memory,
+            reloads=self.reloads,
             on_ready=self.ready.release,
             log_format=self.log_format,
             quiet=self.quiet,
@@ -135,6 +142,47 @@ class Workers(MPServer):
         self._reload_configuration, self._has_changed, self._on_started = reload_configuration, has_changed, on_started
         self.serve(target_loader=cast("Any", self._loader), wrap_loader=False)
 
+    def use(self, settings: config.Config, count: int) -> None:
+        """Use another configuration in all workers, or in none.
+
+        The workers switch to it at the same time, without an interruption. Replace them if their number changes, or if
+        one of them can't switch. Raise `FeedsError` if that fails too.
+        """
+        has_changed = count == len(self.wrks) and not self._restart_times and self._switch(settings)
+        if not has_changed:
+            self.replace(settings, count)
+
+    def _switch(self, settings: config.Config) -> bool:
+        """Switch all workers to a configuration; return False if one of them can't, and none has."""
+        for worker in self.wrks:
+            with contextlib.suppress(OSError):  # it has ended, and so has no reply
+                worker.reloads.send(settings)
+        errors = [self._reply(worker) for worker in self.wrks]
+        is_ready = not any(errors)
+        for worker, error in zip(self.wrks, errors, strict=True):
+            if not error:
+                with contextlib.suppress(OSError):  # a worker that ended is restarted with the new configuration
+                    worker.reloads.send(is_ready)
+        if not is_ready:
+            _LOG.info("the workers are replaced, because one can't switch: %s", "; ".join(filter(None, errors)))
+            return False
+        self._loader = replace(self._loader, settings=settings)
+        for worker in self.wrks:
+            self._reply(worker)
+        return True
+
+    def _reply(self, worker: Any) -> str:
+        """Return a worker's reply: why it can't switch, empty if it can."""
+        deadline = time.monotonic() + _START_TIMEOUT_S
+        try:
+            while not worker.reloads.poll(_REPLY_INTERVAL_S):
+                if self.interrupt_signal or time.monotonic() > deadline or not worker.is_alive():
+                    return "it does not reply"
+            reply: str = worker.reloads.recv()
+        except (OSError, EOFError):
+            return "it has ended"
+        return reply
+
     def replace(self, settings: config.Config, count: int) -> None:
         """Replace all workers by `count` new ones with another configuration.
 
@@ -168,7 +216,10 @@ class Workers(MPServer):
         target: Any,
         callback_loader: Any,  # noqa: ARG002  # all workers use self._loader
     ) -> Any:
-        return super()._spawn_worker(idx, target, replace(self._loader, number=idx))
+        channel, reloads = multiprocessing.Pipe()
+        worker: Any = super()._spawn_worker(idx, target, replace(self._loader, number=idx, reloads=reloads))
+        worker.reloads = channel
+        return worker
 
     def _spawn_workers(self, spawn_target: Any, target_loader: Any) -> None:
         """Start the first workers, with fork where that is safe: it takes half the time.
@@ -178,7 +229,7 @@ class Workers(MPServer):
         Workers that replace others are spawned, since this process has threads then.
         """
         if sys.platform == "linux" and threading.active_count() == 1:
-            import feeds.web.rsgi  # noqa: F401  # once for all workers
+            import feeds.web.worker  # noqa: F401  # once for all workers
 
             multiprocessing.set_start_method("fork", force=True)
         try:
@@ -214,8 +265,8 @@ class Workers(MPServer):
         self._log.write("worker", message, level="error", worker=number + 1)
 
     def _restart(self, number: int, target: Any) -> None:
-        worker = self._spawn_worker(number, target, None)
         try:
+            worker = self._spawn_worker(number, target, None)
             worker.start()
         except OSError as error:
             self._restart_times[number] = time.monotonic() + self._delays[number]
@@ -257,7 +308,7 @@ def create_loader(
     log_format: LogFormat,
     quiet: bool,
 ) -> ApplicationLoader:
-    """Return the loader of the first workers; the arguments are those of `feeds.web.rsgi.create_rsgi`."""
+    """Return the loader of the first workers; the arguments are those of `feeds.web.worker.create_worker`."""
     return ApplicationLoader(settings, parent, preview_url, preview_key, memory, log_format, quiet, _semaphore())
 
 

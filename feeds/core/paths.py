@@ -20,6 +20,7 @@ from collections.abc import Collection, Iterable, Sequence
 from typing import NamedTuple
 
 from feeds.core.model import GROUPED_KINDS, Site
+from feeds.core.text import quote_path
 
 RSS, ATOM, JSON_FEED, OPML = "rss.xml", "atom.xml", "feed.json", "feeds.opml"
 DOCUMENTS = frozenset({RSS, ATOM, JSON_FEED, OPML})  # file names; OPML too, although it is served as a page
@@ -28,7 +29,9 @@ COMPRESSED = {"gzip": ".gz", "br": ".br", "zstd": ".zst"}  # Content-Encoding ->
 STYLESHEET = "/static/feed.css"  # of documents in a browser
 ASSETS = (STYLESHEET, "/static/page.css", "/static/page.js")  # of pages and feeds, below feeds.url
 ENDPOINTS = ("/healthz", "/refresh", "/stats", "/hub", "/static", "/preview")  # answered by the server
-HEADERS_FILE, HTACCESS, NGINX_FILE = HOST_FILES = ("/_headers", "/.htaccess", "/feeds.nginx.conf")
+HEADERS_FILE, REDIRECTS_FILE, HTACCESS, NGINX_FILE = HOST_FILES = (
+    "/_headers", "/_redirects", "/.htaccess", "/feeds.nginx.conf",
+)  # fmt: skip
 # file names at the root of a site that hosts, browsers or robots read
 _TOP_FILES = frozenset({
     "_headers", "_redirects", "_routes.json", "_worker.js", "feeds.nginx.conf", "web.config", "CNAME", "robots.txt",
@@ -66,6 +69,16 @@ def folder_of_page(path: str) -> str:
     It is `/a/` for `/a/`, `/a` and `/a.html`.
     """
     return path if path.endswith("/") else f"{path.removesuffix('.html').removesuffix('.htm')}/"
+
+
+def relative_link(page: str, target: str) -> str:
+    """Return a percent-encoded link from a page to another one, which works on any host, port and base path."""
+    return ("../" * (page.count("/") - 1) or "./") + quote_path(target[1:])
+
+
+def is_spelling_of(page: str, target: str) -> bool:
+    """Return whether two paths differ only in case or in a slash at the end, which many hosts ignore."""
+    return page.rstrip("/").casefold() == target.rstrip("/").casefold()
 
 
 def file_of_page(page: str) -> str:

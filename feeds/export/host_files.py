@@ -10,11 +10,14 @@ only Cache-Control of these: a header that object stores can keep is added there
 `render_host_files`, and a value of `export.hosts`.
 """
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+import re
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import NamedTuple
+from urllib.parse import unquote, urlsplit
 
+from feeds.catalog import MovedPage
 from feeds.core import paths, policy
 from feeds.core.formats import FORMATS
 from feeds.core.model import Site
@@ -25,6 +28,12 @@ from feeds.render.cache_policy import document_cache_policy
 
 _FIRST_LINE = "# Made by feeds build.\n"
 _MAX_CLOUDFLARE_RULES = 100  # Cloudflare ignores further ones
+# Cloudflare reads at most 2,000 redirects, lines of at most 1,000 characters, and 100 kB. Apache compares every request
+# with each of its redirects.
+_MAX_REDIRECTS = 2_000
+_MAX_REDIRECT_CHARS = 1_000
+_MAX_REDIRECT_BYTES = 95_000
+_PLAIN_PATH = re.compile(r"/[\w./~-]*")  # without characters that have a meaning in the syntax of a host
 _OPML_TYPE = "text/x-opml; charset=utf-8"
 _NOSNIFF = {"X-Content-Type-Options": "nosniff"}
 _PAGE_TYPES = {
@@ -69,24 +78,48 @@ class ObjectHeaders:
         return headers
 
 
-def render_host_files(site: Site, hosts: Collection[str], aliases: Mapping[str, str]) -> dict[str, str]:
+def select_redirects(moved_pages: Iterable[MovedPage]) -> dict[str, str]:
+    """Return the former addresses of pages that hosts can redirect, within their limits, each with its target.
+
+    All hosts get the same ones. `SitePages` exports a page at each of the others.
+    """
+    redirects: dict[str, str] = {}
+    size = 0
+    for page, target in moved_pages:
+        chars = len(quote_path(page)) + len(quote_path(target))
+        if len(redirects) >= _MAX_REDIRECTS or size > _MAX_REDIRECT_BYTES:
+            break
+        is_plain = _PLAIN_PATH.fullmatch(page) and _PLAIN_PATH.fullmatch(target) and not media.media_type(page)
+        if is_plain and chars <= _MAX_REDIRECT_CHARS and _without_ending(page) != _without_ending(target):
+            redirects[page] = target
+            size += chars
+    return redirects
+
+
+def render_host_files(
+    site: Site, hosts: Collection[str], aliases: Mapping[str, str], redirects: Mapping[str, str]
+) -> dict[str, str]:
     """Return the files that some hosts read, by path in the export.
 
     Args:
         site: the site.
         hosts: any of netlify, cloudflare, apache and nginx.
         aliases: the aliases, each with its document's path.
+        redirects: former addresses of pages, each with its target, as `select_redirects` returns them.
     """
     max_rules = _MAX_CLOUDFLARE_RULES if "cloudflare" in hosts else None
     headers = partial(_headers, max_rules=max_rules)
     writers: Mapping[str, tuple[str, Callable[[Site, Mapping[str, str]], str]]] = {
         "netlify": (paths.HEADERS_FILE, headers),
         "cloudflare": (paths.HEADERS_FILE, headers),
-        "apache": (paths.HTACCESS, _htaccess),
-        "nginx": (paths.NGINX_FILE, _nginx),
+        "apache": (paths.HTACCESS, partial(_htaccess, redirects=redirects)),
+        "nginx": (paths.NGINX_FILE, partial(_nginx, redirects=redirects)),
     }
     selected = dict(writers[host] for host in hosts)
-    return {path: f"{_FIRST_LINE}{write(site, aliases)}" for path, write in selected.items()}
+    files = {path: f"{_FIRST_LINE}{write(site, aliases)}" for path, write in selected.items()}
+    if redirects and paths.HEADERS_FILE in files:  # a folder without moved pages may have a _redirects of its own
+        files[paths.REDIRECTS_FILE] = _FIRST_LINE + _redirects(site, redirects)
+    return files
 
 
 def omitted_aliases(site: Site, hosts: Collection[str], aliases: Mapping[str, str]) -> list[str]:
@@ -158,9 +191,22 @@ def _headers(site: Site, aliases: Mapping[str, str], max_rules: int | None) -> s
     return "\n".join([*lines, ""])
 
 
-def _htaccess(site: Site, aliases: Mapping[str, str]) -> str:
+def _redirects(site: Site, redirects: Mapping[str, str]) -> str:
+    """Return the file `_redirects` of Netlify and Cloudflare. Netlify's documentation has no status 308."""
+    base = urlsplit(site.url).path
+    return "".join(f"{quote_path(page)} {base}{quote_path(target)} 301\n" for page, target in redirects.items())
+
+
+def _htaccess(site: Site, aliases: Mapping[str, str], redirects: Mapping[str, str]) -> str:
     """Return the file `.htaccess` of Apache."""
     lines = []
+    if redirects:
+        base = unquote(urlsplit(site.url).path)
+        lines += [  # Apache decodes the requested path, and encodes the target
+            "<IfModule mod_alias.c>",
+            *(f'RedirectMatch 308 "^{re.escape(page)}$" "{base}{target}"' for page, target in redirects.items()),
+            "</IfModule>",
+        ]
     if _page_policies(site):
         files = [("|".join(media.SCRIPTABLE_EXTENSIONS), policy.FILE)] if site.pages else []
         for extensions, policy_ in (("html?", policy.PAGE_HEADER), *files):
@@ -187,12 +233,14 @@ def _apache_section(name: str, condition: str, headers: Mapping[str, str], *dire
     ]
 
 
-def _nginx(site: Site, aliases: Mapping[str, str]) -> str:
+def _nginx(site: Site, aliases: Mapping[str, str], redirects: Mapping[str, str]) -> str:
     """Return a file of locations to include in a server block of nginx. nginx matches percent-decoded paths."""
     lines = ["# include it in the server block whose root is this folder"]
     lookup = ["  try_files $uri $uri.html $uri/index.html =404;", "  gzip_static on;"] if site.pages else []
     if _page_policies(site):
         lines += _nginx_location("/", lookup, _nginx_page_headers(policy.PAGE_HEADER))
+    for page, target in redirects.items():  # relative, because nginx may not know the site's scheme and port
+        lines.append(f"location = {_quote(page)} {{ return 308 {_quote(paths.relative_link(page, target))}; }}")
     documents = [
         _TypedPath(f"~ /{name.replace('.', chr(92) + '.')}$", media_type)
         for name, media_type in _document_types().items()
@@ -234,3 +282,8 @@ def _quote(text: str) -> str:
 def _escape(text: str) -> str:
     """Return the content of a string in an expression of Apache, where `%{` and `$1` have a meaning."""
     return "".join(f"\\{letter}" if letter in "\\'{$" else letter for letter in text)
+
+
+def _without_ending(page: str) -> str:
+    """Return a path without the ending that some hosts add or remove by themselves: a rule would redirect for ever."""
+    return page.rstrip("/").removesuffix(".html").removesuffix(".htm").casefold()

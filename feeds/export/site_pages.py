@@ -5,6 +5,7 @@ where the site has no other home (site.pages), or if export.pages says so: elsew
 """
 
 from collections.abc import Collection, Iterator
+from functools import cached_property
 from pathlib import Path
 from typing import Literal, NamedTuple
 
@@ -25,8 +26,9 @@ class ExportFile(NamedTuple):
 
     path: str
     digest: str
-    kind: Literal["opml", "asset", "host", "feed", "archive", "article", "file"]
+    kind: Literal["opml", "asset", "host", "feed", "archive", "article", "moved", "file"]
     source: str = ""  # the path of the page, or of the file on disk
+    target: str = ""  # the page to which a former address leads
 
 
 class AliasFiles(NamedTuple):
@@ -61,7 +63,17 @@ class SitePages:
         )
         self._claimed = paths.PathRegistry(self._site.aliases)
         self.unreadable: list[str] = []  # paths of files, and of folders with "/", whose content is unknown
-        self._host_files = host_files.render_host_files(self._site, settings.export.hosts, settings.feeds.aliases)
+
+    @cached_property
+    def _redirects(self) -> dict[str, str]:
+        """The former addresses of pages that hosts redirect, each with its target."""
+        hosts = self._settings.export.hosts
+        return host_files.select_redirects(self._documents.list_moved_pages()) if hosts and self._site.pages else {}
+
+    @cached_property
+    def _host_files(self) -> dict[str, str]:
+        settings = self._settings
+        return host_files.render_host_files(self._site, settings.export.hosts, settings.feeds.aliases, self._redirects)
 
     def list_files(self) -> Iterator[ExportFile]:
         """Yield all files, the pages of articles last."""
@@ -120,6 +132,18 @@ class SitePages:
             yield from self._file_on_disk(f"/{name}", self._content.find(name))
             if self._content.is_unreadable(name):
                 self.unreadable.append(f"/{name}")
+        yield from self._moved_pages(templates_digest)
+
+    def _moved_pages(self, templates_digest: str) -> Iterator[ExportFile]:
+        """Yield the pages at former addresses that hosts don't redirect and that no other file has."""
+        for page, target in self._documents.list_moved_pages():
+            path = paths.file_of_page(page)
+            if page in self._redirects or paths.is_spelling_of(page, target):
+                continue
+            files = [*self.encoded_paths(path), *([page] if "." in page.rpartition("/")[2] else [])]
+            if self._claimed.claim(files):
+                digest = digest_of(self._site.url, self._site.title, target, templates_digest)
+                yield ExportFile(path, digest, "moved", page, target)
 
     def _files_of_article(self, page: str, source: str) -> Iterator[ExportFile]:
         """Yield the files of an article in its own folder."""
@@ -174,6 +198,8 @@ class SitePages:
                 return pages.read_asset(file.path)
             case "host":
                 return self._host_files[file.path].encode()
+            case "moved":
+                return self._pages.moved_page(file.source, file.target)
         page = self._pages.render(file.source)
         return page.body if page else None
 

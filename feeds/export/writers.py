@@ -36,7 +36,11 @@ _FEEDS_PER_TASK = 16  # in a process of the pool
 _FILES_PER_TASK = 100
 _CACHE_BYTES, _POOL_CACHE_BYTES = 96 << 20, 64 << 20  # of entries: in this process, in each process of the pool
 _FEEDS_PER_SAVE = 100  # feeds whose document versions are saved to the catalog together
-_KINDS = ({"asset", "host", "file"}, {"article"}, {"opml"})  # of files other than those of feeds, in their order
+_KINDS = (
+    {"asset", "host", "file"},
+    {"article", "moved"},
+    {"opml"},
+)  # of files other than those of feeds, in their order
 _SITE_PAGE = FeedPagePath("", 0)
 
 

@@ -5,8 +5,9 @@ port or path that it is served from: its links within the site are relative. Abs
 readers, search engines and social media.
 
 The wording is in `templates/`: `article.html` is the page of an article, `feed.html` that of a feed or an archive,
-`base.html` the frame of all pages. `preview_index.html` and `preview_article.html` are the preview's (`feeds.web`),
-`stats.html` is the page of the statistics. The notes on the formats are `_FORMAT_NOTES` here.
+`moved.html` that at a former address, `base.html` the frame of all others. `preview_index.html` and
+`preview_article.html` are the preview's (`feeds.web`), `stats.html` is the page of the statistics. The notes on the
+formats are `_FORMAT_NOTES` here.
 """
 
 import re
@@ -150,6 +151,11 @@ class PageRenderer:
             explained=_FORMAT_NOTES,
             direction=text_direction(feed.language),
         )
+
+    def moved_page(self, path: str, target: str) -> bytes:
+        """Return the page that leads from a former address of an article to its page, for hosts without redirects."""
+        link, url = paths.relative_link(path, target), self._site.url + quote_path(target)
+        return self._render("moved.html", path, link=link, url=url)
 
     def _article_page(self, path: str, page: ArticlePage) -> bytes:
         entry = page.entry

@@ -62,6 +62,7 @@ class RevisionBuilder:
         self._linker = Linker(catalog, site)
         self._page_conflicts = PageConflicts(catalog, site, self._moment)
         self._conflicts: dict[int, str] = {}  # key of an article that is rejected for its address -> the reason
+        self._has_moved_pages = False  # whether any article has a former address
         self._deleted_by_slug: dict[str, IdOwner] = {}  # slug -> the article that set it and whose file is deleted
         self._old_paths: dict[int, str] = {}  # key of an article whose file moved and changed -> the path until now
         self._lost_paths: dict[int, str] = {}  # key of an article whose path another article has now -> the path
@@ -199,6 +200,7 @@ class RevisionBuilder:
 
     def _decide_pending(self, versions: FeedVersions) -> None:
         """Decide about all pending articles; first about those for which the same id would be generated."""
+        self._has_moved_pages = self._catalog.has_moved_pages()
         self._conflicts = self._page_conflicts.find_conflicts()
         contested = self._catalog.contested_ids()
         for start in range(0, len(contested), _PAGE_ROWS):
@@ -238,6 +240,8 @@ class RevisionBuilder:
             revision = versions.next_revision if changed else article.revision
             states.append(PublishedState(article.key, id_, live, scheduled, revision))
         self._catalog.save_published(states)
+        if self._has_moved_pages:
+            self._catalog.delete_moved_pages(state.key for state in states if state.live)
         if removed:
             self._catalog.remove_entries(removed)
         if self._queued_entries >= _MAX_QUEUED_ENTRIES:

@@ -114,6 +114,17 @@ class Documents(Generic[T]):
         """Import modules and start processes that rendering needs, so that the first request need not wait for them."""
         self._renderer.prepare()
 
+    def close(self) -> None:
+        """End the threads, which takes up to a second. The processes of the renderer end with this object."""
+        self.revision_watcher.stop()
+        self._render_queue.stop()
+
+    def last_used(self, limit: int) -> list[str]:
+        """Return the paths of up to `limit` live documents that are cached, the most recently used first."""
+        document_paths = [entry.document_path for entry in self._cache.entries()]
+        live = dict.fromkeys(path.path for path in reversed(document_paths) if not path.archive)
+        return list(live)[:limit]
+
     def get(self, path: str, *, newest: bool = False, wait_policy: WaitPolicy = WaitPolicy.RENDER) -> T | None:
         """Return the document at a path; None if there is none.
 

@@ -7,8 +7,8 @@ from itertools import groupby
 from operator import attrgetter
 from typing import NamedTuple
 
-from feeds.catalog import Catalog, names_by_feed
-from feeds.core import syndication
+from feeds.catalog import Catalog, MovedPage, names_by_feed
+from feeds.core import paths, syndication
 from feeds.core.formats import FORMATS
 from feeds.core.model import Document, FeedState, Site
 from feeds.core.text import digest_of
@@ -125,6 +125,17 @@ class BulkRenderer:
                 yield ListedArticlePage(path, article.path, digest)
             if len(batch) < _BATCH:
                 return
+
+    def list_moved_pages(self) -> Iterator[MovedPage]:
+        """Yield the former addresses of the pages of published articles, by path."""
+        after = ""
+        while True:
+            with self._catalog.read_transaction() as catalog:
+                batch = catalog.moved_pages(after, _BATCH)
+            yield from (moved for moved in batch if paths.owner(moved.page, self._site) is None)
+            if len(batch) < _BATCH:
+                return
+            after = batch[-1].page
 
     def list_linked_files(self) -> Iterator[str]:
         """Yield the paths below the content folder to which articles link; not all of them exist."""

@@ -62,6 +62,10 @@ class DocumentCache(Generic[T]):
         """Return the entry of a key, current or outdated; None if there is none."""
         return self._entries.get(key)
 
+    def entries(self) -> list[CacheEntry[T]]:
+        """Return all entries, the most recently used last."""
+        return self._entries.items()
+
     def get_without_body(self, document_path: DocumentPath) -> T | None:
         """Return the value of a document without its body if that value is cached and current, else None."""
         cached = self._without_body.get(document_path)

@@ -93,8 +93,37 @@ class PageQueries:
         with self._reading() as catalog:
             state = catalog.feed(feed)
             if state is None:
-                return self._site.pages and catalog.was_page(path)
+                was_page = catalog.was_page(path) or catalog.current_page(path) is not None
+                return self._site.pages and was_page
         return state.published and not syndication.exists(state, self._site)
+
+    def redirect_target(self, path: str) -> str | None:
+        """Return the page to which a request for a path without a page is redirected; None if there is none.
+
+        That is the page of the published article that had its page at the path before. A path that lacks the slash at
+        its end leads to the page with the slash.
+        """
+        with self._reading() as catalog:
+            if target := self._moved_to(catalog, path):
+                return target
+            if path.endswith("/"):
+                return None
+            folder = f"{path}/"
+            return folder if self._has_page(catalog, folder) else self._moved_to(catalog, folder)
+
+    def _moved_to(self, catalog: CatalogReader, path: str) -> str | None:
+        current = catalog.current_page(path) if self._may_be_article(path) else None
+        return current.page if current and current.live else None
+
+    def _has_page(self, catalog: CatalogReader, path: str) -> bool:
+        feed = paths.feed_of_page(path)
+        state = catalog.feed(feed.feed) if feed else None
+        if feed and state and syndication.document_revision(state, feed.archive, self._site) is not None:
+            return True
+        return self._may_be_article(path) and bool(catalog.paths_by_page([path], live=True))
+
+    def _may_be_article(self, path: str) -> bool:
+        return self._site.pages and paths.owner(path, self._site) is None
 
     def feed(self, path: str, archive: int = 0) -> FeedPage | None:
         """Return the page of a feed, or of one of its archives; None if that is not published."""

@@ -23,6 +23,7 @@ T = TypeVar("T")
 _RENDER_TIMEOUT_S = 1.0  # from the first request for a job
 _PAUSE = 1.0  # after a job of lower priority than `POLLED`, as a multiple of the time that it took
 _MAX_PAUSE_S = 0.05
+_STOP = ""  # the key of the last job, which ends the thread
 
 
 class Priority(IntEnum):
@@ -81,6 +82,10 @@ class RenderQueue:
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
 
+    def stop(self) -> None:
+        """End the thread after all jobs that are queued."""
+        self._jobs.put(_Job(Priority.ARCHIVE, next(self._numbers), _STOP, lambda: None))
+
     def run(self, key: str, job: Callable[[], T], priority: Priority = Priority.PAGE) -> T:
         """Queue a job, unless one with its key is queued, and return its result.
 
@@ -124,6 +129,13 @@ class RenderQueue:
     def _work(self) -> None:
         while True:
             job = self._jobs.get()
+            if job.key == _STOP:
+                with self._lock:
+                    if self._jobs.empty():
+                        self._thread = None  # a job that is queued later starts another
+                        return
+                self.stop()
+                continue
             started = time.monotonic()
             self._run(job)
             if job.priority > Priority.POLLED:

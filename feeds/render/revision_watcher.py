@@ -7,7 +7,6 @@ announcements; no request waits for the database. Otherwise (SQLite) requests ch
 
 import contextlib
 import logging
-import os
 import threading
 import time
 from collections.abc import Hashable, Iterator, Mapping
@@ -17,6 +16,7 @@ from typing import Any
 from feeds.catalog import Catalog, CatalogReader
 from feeds.core.errors import CatalogError
 from feeds.core.model import FeedState
+from feeds.parallel import call_in_forks
 from feeds.render.blocking import WaitPolicy, WouldBlock
 from feeds.render.cache import DocumentCache
 from feeds.render.lru import LRUCache
@@ -76,7 +76,7 @@ class RevisionWatcher:
         """Listen for announcements of revisions, if the catalog has any, in this process and in forks of it."""
         if self._catalog.listen_for_revisions() is not None:
             self._is_listening = True
-            os.register_at_fork(after_in_child=self._start)
+            call_in_forks(self._start)
             self._start()
 
     def _start(self) -> None:

@@ -1,19 +1,15 @@
 """The HTTP server's application: documents, pages, files of articles, and `/healthz`.
 
-The headers that all documents or all pages have are chosen here (`_document_response_factory`,
-`_page_response_factory`). Exported files get theirs in `feeds.export.host_files` (`_document_headers`,
-`_page_headers`): change both. Redirects and errors have their own headers, in `feeds.web.middleware` and
-`feeds.web.routes`.
+The headers that all documents or all pages have are chosen here (`document_response`, `page_response`). Exported files
+get theirs in `feeds.export.host_files` (`_document_headers`, `_page_headers`): change both. Redirects and errors have
+their own headers, in `feeds.web.middleware` and `feeds.web.routes`.
 """
 
 import os
-import sys
-import threading
-import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import flask
 from flask import Flask
@@ -28,8 +24,9 @@ from feeds.core.errors import ConfigError
 from feeds.core.model import Document, Site
 from feeds.home import expand_home
 from feeds.pages import STATIC_FOLDER, PageRenderer
-from feeds.render import Documents, relocate_site
+from feeds.render import Documents
 from feeds.render.cache_policy import CachePolicy, document_cache_policy
+from feeds.render.relocation import relocate_site
 from feeds.web.cached_response import CachedResponse
 from feeds.web.client_address import ClientAddressResolver
 from feeds.web.health import Health
@@ -50,7 +47,6 @@ _CATALOG_TIMEOUT_S = 10.0  # for a reply of the database: a request that waits f
 _READ_CACHE_KIB = 2 << 10  # of a connection to the catalog; the system caches the file too
 _PAGE_POLICY = CachePolicy(60, 60, 86_400)
 _PREVIEW_POLICY = CachePolicy(0, 0, 0)  # the browser asks for each page again, so that it shows what was saved
-_SWITCH_INTERVAL_S = 0.0005  # after which a thread that renders lets a waiting request continue
 _NOSNIFF = ("X-Content-Type-Options", "nosniff")
 _CSP = ("Content-Security-Policy", policy.PAGE_HEADER)
 
@@ -70,31 +66,42 @@ def create_app(config_file: str | os.PathLike[str] | None = None) -> Flask:
     return create_app_from(config.load(Path(file), os.environ))
 
 
-def create_app_from(
+def create_app_from(settings: config.Config, *, preview_url: str = "", preview_key: str = "") -> Flask:
+    """Return the WSGI application for a configuration; the other arguments are those of `create_application`."""
+    metrics = create_metrics("")
+    return create_application(settings, preview_url=preview_url, preview_key=preview_key, metrics=metrics).app
+
+
+class ServedApplication(NamedTuple):
+    """An application, and the parts that the server of `feeds serve` uses directly."""
+
+    settings: config.Config
+    app: Flask
+    middleware: DocumentMiddleware
+    documents: Documents[CachedResponse]
+    close: Callable[[], None]  # ends the threads, writes what they have queued, and closes the catalog
+    flush: Callable[[], object]  # writes the polls that were counted
+
+
+def create_application(
     settings: config.Config,
     *,
-    parent: int = 0,
     preview_url: str = "",
     preview_key: str = "",
     memory: SharedMemory | None = None,
-    name: str = "",
-) -> Flask:
-    """Return the WSGI application for a configuration.
+    metrics: "WorkerMetrics | None" = None,
+) -> ServedApplication:
+    """Return the application for a configuration.
 
     Args:
         settings: the configuration.
-        parent: id of the publishing process that has started this process as its worker; 0 if there is none.
         preview_url: the address of this server, to which documents and pages link instead of `site.url`, and whose
             pages reload themselves after a change; empty outside of a preview.
         preview_key: authorises browsers to see unpublished articles; empty if nobody may.
         memory: holds the failures that the publishing process reports.
-        name: of this process's metrics; the next process with this name continues them. Empty: the process id.
+        metrics: the counters of this process, if metrics are on.
     """
-    on_exit: list[Callable[[], Any]] = []
     clients = ClientAddressResolver(settings.server.client_header)
-    if parent:
-        os.setpgrp()  # Ctrl-C signals only the publishing process, which ends its workers in order
-        threading.Thread(target=_exit_with, args=(parent, on_exit), daemon=True).start()
     server, site = settings.server, settings.site_model
     catalog = Catalog(settings.catalog, statement_timeout=_CATALOG_TIMEOUT_S, read_cache_kib=_READ_CACHE_KIB)
 
@@ -105,7 +112,6 @@ def create_app_from(
     app.config["SEND_FILE_MAX_AGE_DEFAULT"] = ASSET_MAX_AGE_S
     app.url_map.strict_slashes = app.url_map.merge_slashes = False  # a redirect would carry the request's Host
     tasks: list[Callable[[list[LoggedRequest]], Any]] = []
-    metrics = _create_metrics(name)
     if metrics:
         tasks.append(metrics.count_requests)
     documents = Documents(
@@ -120,9 +126,6 @@ def create_app_from(
     documents.revision_watcher.start()
     if server.access_log:
         tasks.append(access_log_writer(server.access_log, settings.root, preview_key))
-    if parent:
-        sys.setswitchinterval(_SWITCH_INTERVAL_S)
-        documents.prepare()
     files = PublicFiles(
         settings.content_root,
         may_link_to=Folder(settings.content_root, settings.content.include, settings.content.exclude).may_link_to,
@@ -151,7 +154,8 @@ def create_app_from(
     request_log = RequestLog(tasks, is_enabled=bool(server.access_log or metrics), with_details=bool(server.access_log))
     request_log.start()
     is_counting = settings.stats.count and not (preview or preview_url)
-    polls = _start_to_count(catalog, clients, settings.stats.keep, metrics, on_exit) if is_counting else None
+    polls = _start_to_count(catalog, clients, settings.stats.keep, metrics) if is_counting else None
+    health = Health(catalog, Failures(catalog, memory))
     middleware = DocumentMiddleware(
         documents,
         pages.get,
@@ -162,12 +166,13 @@ def create_app_from(
         rate_limiter=RateLimiter(server.limit, clients),
         record_request=request_log.record,
         record_poll=polls.record if polls else None,
-        health=Health(catalog, Failures(catalog, memory)),
+        health=health,
     )
     app.wsgi_app = middleware  # type: ignore[method-assign]
-    app.extensions["feeds.middleware"] = middleware
-    app.extensions["feeds.close"] = partial(_close, documents, request_log, polls, catalog)
-    return app
+
+    close = partial(_close, documents, health, request_log, polls, catalog)
+    app.extensions["feeds.close"] = close  # for a program that outlives the application, such as a test
+    return ServedApplication(settings, app, middleware, documents, close, polls.flush if polls else _ignore)
 
 
 def _document_response_factory(
@@ -190,35 +195,31 @@ def _page_response_factory(cache_policy: CachePolicy) -> Callable[[Document], Ca
 
 
 def _start_to_count(
-    catalog: Catalog,
-    clients: ClientAddressResolver,
-    keep: int,
-    metrics: "WorkerMetrics | None",
-    on_exit: list[Callable[[], Any]],
+    catalog: Catalog, clients: ClientAddressResolver, keep: int, metrics: "WorkerMetrics | None"
 ) -> PollRecorder:
-    """Return a recorder of polls that was started; append the function that writes its last counts to `on_exit`.
+    """Return a recorder of polls that was started.
 
     Args:
         catalog: the catalog to which counts are written.
         clients: finds the addresses of clients.
         keep: the number of days for which daily totals are kept.
         metrics: also counts the polls.
-        on_exit: the functions that are called when the process ends.
     """
     polls = PollRecorder(catalog, clients, keep, metrics.count_polls if metrics else _ignore)
     polls.start()
-    on_exit.append(polls.flush)
     return polls
 
 
 def _close(
-    documents: Documents[CachedResponse], request_log: RequestLog, polls: PollRecorder | None, catalog: Catalog
+    documents: Documents[CachedResponse],
+    health: Health,
+    request_log: RequestLog,
+    polls: PollRecorder | None,
+    catalog: Catalog,
 ) -> None:
-    """End the application's threads, write what they have queued, and close the catalog.
-
-    For a program that outlives the application, such as a test.
-    """
-    documents.revision_watcher.stop()
+    """End the threads of an application, write what they have queued, and close the catalog."""
+    documents.close()
+    health.stop_polling()
     request_log.stop()
     if polls:
         polls.stop()
@@ -237,19 +238,10 @@ def _ignore(*_values: object) -> None:
     """Do nothing: metrics are off."""
 
 
-def _create_metrics(name: str) -> "WorkerMetrics | None":
-    """Return the counters of this process; None if metrics are off."""
+def create_metrics(name: str) -> "WorkerMetrics | None":
+    """Return the counters of this process, which has this name or else its id; None if metrics are off."""
     if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
         return None
     from feeds.web.metrics import WorkerMetrics
 
     return WorkerMetrics(name)
-
-
-def _exit_with(parent: int, on_exit: list[Callable[[], Any]]) -> None:
-    """End this worker when the publishing process has ended unexpectedly, so that its port becomes free."""
-    while os.getppid() == parent:
-        time.sleep(1)
-    for function in on_exit:
-        function()
-    os._exit(1)

@@ -46,6 +46,7 @@ class Health:
         self._unavailable: str | None = None  # why the catalog could not be read
         self._polled_at: float | None = None  # when the catalog last answered, if it is polled
         self._querying = threading.Lock()
+        self._stopping = threading.Event()
         self._query_thread: threading.Thread | None = None
 
     def start_polling(self) -> None:
@@ -54,9 +55,12 @@ class Health:
         self._polled_at = time.monotonic()
         threading.Thread(target=self._poll, name="health", daemon=True).start()
 
+    def stop_polling(self) -> None:
+        """End the thread that queries the catalog."""
+        self._stopping.set()
+
     def _poll(self) -> None:
-        while True:
-            time.sleep(_POLL_INTERVAL_S)
+        while not self._stopping.wait(_POLL_INTERVAL_S):
             try:
                 self._query()
             except Exception:  # `report` says so soon: `_polled_at` is not renewed

@@ -3,7 +3,6 @@
 import atexit
 import datetime as dt
 import logging
-import os
 import threading
 import time
 from collections.abc import Callable
@@ -12,6 +11,7 @@ from typing import Any
 
 from feeds.catalog import Catalog
 from feeds.core.errors import FeedsError
+from feeds.parallel import call_in_forks
 from feeds.stats.counter import Poll, PollCounter
 from feeds.stats.rollup import roll_up_finished_days
 from feeds.web.cached_response import ResponseInfo
@@ -58,7 +58,7 @@ class PollRecorder:
 
     def start(self) -> None:
         """Start the thread, also in processes that a server forks later; when a process ends, it writes its counts."""
-        os.register_at_fork(after_in_child=self._start_thread)
+        call_in_forks(self._start_thread)
         self._start_thread()
         atexit.register(self.flush)
 

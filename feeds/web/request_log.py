@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from feeds.core.errors import FeedsError
+from feeds.parallel import call_in_forks
 from feeds.web.request import Request
 
 _LOG = logging.getLogger(__name__)
@@ -56,7 +57,7 @@ class RequestLog:
 
     def start(self) -> None:
         """Start the thread, also in processes that a server forks later."""
-        os.register_at_fork(after_in_child=self._start_thread)
+        call_in_forks(self._start_thread)
         self._start_thread()
 
     def _start_thread(self) -> None:

@@ -1,4 +1,4 @@
-"""Flask's routes and error handlers: the preview, files of articles, and 404, 405, 410 and 503."""
+"""Flask's routes and error handlers: the preview, files of articles, and 308, 404, 405, 410 and 503."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -11,6 +11,7 @@ from feeds.content.public_files import PublicFiles
 from feeds.core import policy
 from feeds.core.errors import FeedsError
 from feeds.core.parse.media import media_type
+from feeds.core.paths import relative_link
 from feeds.render import Documents
 from feeds.web.cached_response import CachedResponse
 from feeds.web.middleware import FILE_KEY, SENDS_FILES_KEY
@@ -96,18 +97,27 @@ def _add_file_routes(
 
 
 def add_error_handlers(app: Flask, documents: Documents[CachedResponse], aliases: Mapping[str, str]) -> None:
-    """Add handlers that answer errors with a line of text: 404, 405, 410 for a removed document or page, and 503."""
+    """Add handlers that answer errors with a line of text.
+
+    They are 308 for a page that moved, 404, 405, 410 for a removed document or page, and 503.
+    """
+    cache_control = f"public, max-age={documents.site.max_age}"
 
     @app.errorhandler(404)
     @app.errorhandler(405)
     def not_found(error: HTTPException) -> Response:
         try:
             path = aliases.get(request.path, request.path)
-            is_removed = isinstance(error, NotFound) and documents.page_queries.is_removed(path)
+            target = documents.page_queries.redirect_target(path) if isinstance(error, NotFound) else None
+            is_removed = isinstance(error, NotFound) and not target and documents.page_queries.is_removed(path)
         except FeedsError as catalog_error:
             return unavailable(catalog_error)
+        if target:
+            location = relative_link(request.path, target)
+            response = _plain(f"This page is at {location}\n", 308, cache_control)
+            response.headers["Location"] = location
+            return response
         if is_removed:
-            cache_control = f"public, max-age={documents.site.max_age}"
             return _plain(
                 "This page or feed was removed. The page / lists the articles and feeds.\n", 410, cache_control
             )

@@ -7,7 +7,6 @@ whatever it does or fails to do.
 import asyncio
 import contextlib
 import ctypes
-import gc
 import io
 import os
 import socket
@@ -18,12 +17,9 @@ from typing import Any
 from urllib.parse import unquote_to_bytes
 from wsgiref.types import WSGIEnvironment
 
-from feeds import config
-from feeds.catalog.failures import SharedMemory
 from feeds.core.parse.media import media_type
-from feeds.event_log import EventLog, LogFormat
 from feeds.render import WaitPolicy, WouldBlock
-from feeds.web import create_app_from
+from feeds.web import ServedApplication
 from feeds.web.concurrency import (
     BODY_TIMEOUT_S,
     MAX_BODIES,
@@ -45,23 +41,44 @@ _MIN_FILE_TRANSFERS = 16  # files that are sent at the same time; otherwise one 
 _M_TRIM_THRESHOLD, _M_ARENA_MAX = -1, -8  # of malloc.h
 
 
-class Application:
-    """Answers granian's requests."""
+class AnsweringApplication:
+    """An application, and the requests that it is answering."""
 
-    def __init__(
-        self, middleware: DocumentMiddleware, file_transfers: FileTransfers, on_ready: Callable[[], object]
-    ) -> None:
-        self._middleware = middleware
-        self._file_transfers = file_transfers
+    def __init__(self, served: ServedApplication) -> None:
+        settings = served.settings
+        self.served = served
+        self.middleware = served.middleware
+        self.file_transfers = FileTransfers(
+            settings.content_root, max(_MIN_FILE_TRANSFERS, settings.server.memory // 2)
+        )
+        self.requests = 0  # changed by the event loop only
+
+
+class Application:
+    """Answers granian's requests, with one application at a time."""
+
+    def __init__(self, served: ServedApplication, on_ready: Callable[[], object]) -> None:
+        """Prepare to answer with an application; `on_ready` is called before the server listens."""
+        self._answering = AnsweringApplication(served)
         self._on_ready = on_ready
         self._pools = ThreadPools()
         self._bodies = 0  # that are being read or used
         self._body_bytes = 0  # of all of them
         self._are_sockets_set_up = False
 
+    @property
+    def served(self) -> ServedApplication:
+        """The application that answers new requests."""
+        return self._answering.served
+
+    def use(self, served: ServedApplication) -> "AnsweringApplication":
+        """Answer further requests with another application. Return the previous one, which may still answer others."""
+        previous, self._answering = self._answering, AnsweringApplication(served)
+        return previous
+
     def __rsgi_init__(self, _loop: asyncio.AbstractEventLoop) -> None:
         """Start to poll the catalog's health, and report that the worker is about to listen."""
-        self._middleware.health.start_polling()
+        self.served.middleware.health.start_polling()
         self._on_ready()
 
     async def __rsgi__(self, scope: Any, protocol: Any) -> None:
@@ -69,18 +86,25 @@ class Application:
         if not self._are_sockets_set_up:  # the server begins to listen after it has called `__rsgi_init__`
             self._are_sockets_set_up = True
             disconnect_stalled_clients()
+        answering = self._answering
+        answering.requests += 1
+        try:
+            await self._answer(answering, scope, protocol)
+        finally:
+            answering.requests -= 1
+
+    async def _answer(self, answering: "AnsweringApplication", scope: Any, protocol: Any) -> None:
         request = RsgiRequest(scope)
         try:
-            response = self._middleware.respond(request, WaitPolicy.MEMORY)
+            response = answering.middleware.respond(request, WaitPolicy.MEMORY)
         except WouldBlock as error:
-            response = await self._respond_later(request, error.pool)
+            response = await self._respond_later(answering.middleware, request, error.pool)
         if response is None:
-            response = await self._file_or_flask_response(request, scope, protocol)
+            response = await self._file_or_flask_response(answering, request, scope, protocol)
         _send(protocol, response, is_head=request.method == "HEAD")
 
-    async def _respond_later(self, request: RsgiRequest, pool: str) -> Response | None:
+    async def _respond_later(self, middleware: DocumentMiddleware, request: RsgiRequest, pool: str) -> Response | None:
         """Return the response for a document or page from a thread that may wait for it; None if Flask must answer."""
-        middleware = self._middleware
         try:
             if pool == "catalog":
                 try:
@@ -91,26 +115,31 @@ class Application:
         except PoolFull:
             return middleware.too_busy(request)
 
-    async def _file_or_flask_response(self, request: RsgiRequest, scope: Any, protocol: Any) -> Response:
+    async def _file_or_flask_response(
+        self, answering: "AnsweringApplication", request: RsgiRequest, scope: Any, protocol: Any
+    ) -> Response:
         """Return Flask's response, or 503 if it is a file and too many are being sent."""
-        if media_type(request.path) and self._file_transfers.is_overloaded():
-            return self._middleware.too_busy(request)
-        response = await self._flask_response(request, scope, protocol)
-        if response.file is None or request.method == "HEAD" or await self._file_transfers.start():
+        middleware, file_transfers = answering.middleware, answering.file_transfers
+        if media_type(request.path) and file_transfers.is_overloaded():
+            return middleware.too_busy(request)
+        response = await self._flask_response(middleware, request, scope, protocol)
+        if response.file is None or request.method == "HEAD" or await file_transfers.start():
             return response
-        return self._middleware.too_busy(request)
+        return middleware.too_busy(request)
 
-    async def _flask_response(self, request: RsgiRequest, scope: Any, protocol: Any) -> Response:
+    async def _flask_response(
+        self, middleware: DocumentMiddleware, request: RsgiRequest, scope: Any, protocol: Any
+    ) -> Response:
         environ = wsgi_environ(scope)
         has_body = request.method == "POST" and request.path in _PATHS_WITH_BODIES
         try:
             async with self._body(environ, protocol) if has_body else contextlib.nullcontext():
                 complete_environ(environ)
-                return await self._pools.run("other", lambda: self._middleware.flask_response(request, environ))
+                return await self._pools.run("other", lambda: middleware.flask_response(request, environ))
         except PoolFull:
-            return self._middleware.too_busy(request)
+            return middleware.too_busy(request)
         except TimeoutError:
-            return self._middleware.body_timeout(request)
+            return middleware.body_timeout(request)
 
     @contextlib.asynccontextmanager
     async def _body(self, environ: WSGIEnvironment, protocol: Any) -> AsyncIterator[None]:
@@ -145,34 +174,6 @@ class Application:
         finally:
             self._bodies -= 1
             self._body_bytes -= kept
-
-
-def create_rsgi(
-    settings: config.Config,
-    *,
-    parent: int,
-    preview_url: str,
-    preview_key: str,
-    memory: SharedMemory,
-    on_ready: Callable[[], object],
-    name: str,
-    log_format: LogFormat,
-    quiet: bool,
-) -> Application:
-    """Return the application of a worker process.
-
-    The first three arguments and `name` are those of `feeds.web.create_app_from`. `on_ready` is called before the
-    server listens. `log_format` and `quiet` are those of `EventLog`.
-    """
-    EventLog(log_format, quiet=quiet).capture_logging()
-    limit_allocator()
-    app = create_app_from(
-        settings, parent=parent, preview_url=preview_url, preview_key=preview_key, memory=memory, name=name
-    )
-    gc.collect()
-    gc.freeze()  # a full collection visits each object that is not frozen, and blocks all threads meanwhile
-    file_transfers = FileTransfers(settings.content_root, max(_MIN_FILE_TRANSFERS, settings.server.memory // 2))
-    return Application(app.extensions["feeds.middleware"], file_transfers, on_ready)
 
 
 def limit_allocator() -> None:
