@@ -54,7 +54,9 @@ class HookCommand:
             return f"{self._arguments[0]} was stopped, because it ran longer than {_TIMEOUT_S:g} s"
         if process.returncode == 0:
             return ""
-        return f"{self._arguments[0]} failed with exit code {process.returncode}: {_last_line(output)}"
+        last_line = _last_line(output)
+        reason = f": {last_line}" if last_line else ", without any output"
+        return f"{self._arguments[0]} failed with exit code {process.returncode}{reason}"
 
     def _start(self, input_: IO[bytes], output: IO[bytes]) -> subprocess.Popen[bytes] | None:
         with self._starting:

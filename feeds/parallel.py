@@ -121,14 +121,23 @@ def map_while_waiting(max_threads: int, call: Callable[[S], T], items: Iterable[
     if max_threads > 1:
         computed, waited = 0.0, 0.0
         for item in islice(rest, _MEASURED_CALLS):
-            wall, cpu = time.monotonic(), time.thread_time()
+            wall, cpu, queued = time.monotonic(), time.thread_time(), _queued_s()
             result = call(item)
-            cpu = time.thread_time() - cpu
-            waited += time.monotonic() - wall - cpu
+            cpu, queued = time.thread_time() - cpu, _queued_s() - queued
+            waited += time.monotonic() - wall - cpu - queued
             computed += cpu
             yield result
         max_threads = max_threads if waited > computed else 1
     yield from map_in_threads(max_threads, call, rest)
+
+
+def _queued_s() -> float:
+    """Return for how long this thread was ready to run while other threads and programs had all cores, in seconds."""
+    try:
+        with open("/proc/thread-self/schedstat", "rb", buffering=0) as file:  # noqa: PTH123
+            return int(file.read().split()[1]) / 1e9
+    except (OSError, ValueError, IndexError):  # another system than Linux
+        return 0.0
 
 
 def _initialize(initializer: Callable[..., object], arguments: tuple[Any, ...]) -> None:

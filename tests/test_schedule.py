@@ -209,6 +209,19 @@ def test_a_command_is_run_before(site, quick, caplog):
     assert caplog.text.count(said) == 1
 
 
+@pytest.mark.parametrize(
+    "script, error",
+    [
+        ("exit 0", ""),
+        ("exit 3", "sh failed with exit code 3, without any output"),
+        ("echo one; echo two >&2; exit 1", "sh failed with exit code 1: two"),
+    ],
+)
+def test_the_result_of_a_command(tmp_path, script, error):
+    """The error of a command has its exit code and its last line, if there is one."""
+    assert commands.HookCommand(["sh", "-c", script], tmp_path).run() == error
+
+
 def test_a_command_that_hangs(site):
     """A command that hangs does not prevent publication, and is ended with the publisher."""
     (site.root / "hang.sh").write_text("echo $$ >pid.new; mv pid.new pid; exec sleep 3600")

@@ -191,7 +191,7 @@ class ConsoleReporter(PublishObserver):
             return
         self._has_greeted = True
         public_url = self._settings.site_model.feeds_url
-        notes = advice(self._settings)
+        notes = [] if self._role == "web" else advice(self._settings)  # the publisher creates the ids
         if self._is_preview:
             notes.insert(0, "preview: links lead to this server, and pages reload when you save")
         elif self._role != "publisher" and public_url != self._url:
