@@ -237,10 +237,11 @@ def test_an_export_behind_nginx(site, tmp_path):
     assert not (site.root / "public/a.html").exists()
     with exported(site, tmp_path) as get:
         for old, new in (("/a.html", "/n/a/"), ("/%C3%A9.html", "/n/%C3%A9/")):
-            response = get(old)
-            assert (response.status, response.url.endswith(new)) == (200, True)
-        with pytest.raises(urllib.error.HTTPError, match="404"):
+            with get(old) as response:
+                assert (response.status, response.url.endswith(new)) == (200, True)
+        with pytest.raises(urllib.error.HTTPError, match="404") as error:
             get("/b.html")
+        error.value.close()
 
 
 def test_redirects_of_hosts(site):

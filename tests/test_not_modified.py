@@ -116,7 +116,7 @@ def test_a_worker_with_repeated_polls_only_finds_new_revisions(site, app):
 def test_a_cached_response_ends(site, app, monkeypatch):
     """A response to a repeated poll is used until the next check for a revision, until its headers are outdated, or 50 ms."""
     server = app(site)
-    finder = server._app.extensions["feeds.middleware"]._not_modified
+    finder = server._app.wsgi_app._not_modified
     etag = server.ask("/rss.xml").headers["etag"]
     watcher, now = finder._documents.revision_watcher, time.monotonic() + 1000
     monkeypatch.setattr(not_modified, "time", SimpleNamespace(monotonic=lambda: now, time=time.time))
@@ -168,7 +168,7 @@ def test_the_number_of_cached_responses_is_bounded(site, app, monkeypatch):
     """A client that varies its header fields can't fill the memory, and gets correct responses."""
     monkeypatch.setattr(not_modified, "_MAX_REPEATED", 5)
     server = app(site)
-    finder = server._app.extensions["feeds.middleware"]._not_modified
+    finder = server._app.wsgi_app._not_modified
     etag = server.ask("/rss.xml", "Accept-Encoding: gzip").headers["etag"]
     for number in range(50):
         answer = server.ask("/rss.xml", f"If-None-Match: {etag}", f"Accept-Encoding: gzip, x-{number}")

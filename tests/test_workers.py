@@ -195,6 +195,7 @@ def test_a_valid_edit(site, two):
             except OSError as error:
                 failed.append(error)
 
+    eventually(lambda: all(two.get("/healthz").status == 200 for _ in range(20)))  # both workers know the first run
     polls = threading.Thread(target=poll)
     polls.start()
     try:

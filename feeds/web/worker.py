@@ -5,6 +5,7 @@ that answers. When all workers have done so, the publishing process tells them t
 no request fails.
 """
 
+import contextlib
 import gc
 import logging
 import os
@@ -89,31 +90,36 @@ def _receive_reloads(reloads: Connection, application: Application, create: Crea
     Received: a configuration, and then whether to use it, if an application could be created. Sent: the error, empty if
     there is none, and then an empty text as soon as the application is used.
     """
-    while True:
-        try:
-            settings = reloads.recv()
-        except (EOFError, OSError):  # the publishing process has ended, and so does this one
-            return
-        new, error = None, ""
-        try:
-            new = create(settings)
-            new.middleware.health.start_polling()
-            new.documents.prepare()
-            _warm_up(new.documents, application.served.documents)
-        except Exception as failure:
-            _LOG.debug("the application can't be created", exc_info=True)
-            error = one_line(str(failure)) or type(failure).__name__
-            if new:
+    with contextlib.suppress(EOFError, OSError):  # the publishing process has ended, and so does this one
+        while True:
+            new, error = _prepare(reloads.recv(), application, create)
+            reloads.send(error)
+            if new is None:
+                continue
+            if reloads.recv():
+                old = application.use(new)
+                reloads.send("")
+                threading.Thread(target=_close, args=(old,), name="close", daemon=True).start()
+            else:
                 new.close()
-        reloads.send(error)
-        if error or not new:
-            continue
-        if reloads.recv():
-            old = application.use(new)
-            reloads.send("")
-            threading.Thread(target=_close, args=(old,), name="close", daemon=True).start()
-        else:
+
+
+def _prepare(
+    settings: config.Config, application: Application, create: CreateApplication
+) -> tuple[ServedApplication | None, str]:
+    """Return an application that is ready to answer, or None and the error."""
+    new = None
+    try:
+        new = create(settings)
+        new.middleware.health.start_polling()
+        new.documents.prepare()
+        _warm_up(new.documents, application.served.documents)
+    except Exception as error:
+        _LOG.debug("the application can't be created", exc_info=True)
+        if new:
             new.close()
+        return None, one_line(str(error)) or type(error).__name__
+    return new, ""
 
 
 def _warm_up(new: Documents[CachedResponse], old: Documents[CachedResponse]) -> None:
