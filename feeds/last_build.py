@@ -118,21 +118,21 @@ def folder_digest(folder: Path) -> str | None:
     there are symbolic links or too many files, or if a file was changed within the last seconds. Raise `OSError`.
     """
     newest_allowed = time.time_ns() - int(_MIN_AGE_S * 1e9)
-    rows = list[tuple[str, int, int, int]]()
+    rows = list[tuple[str | int, ...]]()
     for path, status in _files(folder, skip_hidden=True):
         if len(rows) == _MAX_FILES or stat.S_ISLNK(status.st_mode) or status.st_mtime_ns > newest_allowed:
             return None
-        rows.append((path, status.st_mtime_ns, status.st_size, status.st_ino))
+        rows.append((path, *_stamp(status)))
     return _digest(sorted(rows))
 
 
 def export_digest(folder: Path) -> str | None:
     """Return a digest of the files in the folder of an export; None if there are too many. Raise `OSError`."""
-    rows = list[tuple[str, int, int, int, int]]()
+    rows = list[tuple[str | int, ...]]()
     for path, status in _files(folder, skip_hidden=False):
         if len(rows) == _MAX_FILES:
             return None
-        rows.append((path, status.st_mode, status.st_mtime_ns, status.st_size, status.st_ino))
+        rows.append((path, *_stamp(status)))
     return _digest(sorted(rows))
 
 
@@ -205,6 +205,11 @@ def _files(folder: Path, *, skip_hidden: bool) -> Iterator[tuple[str, os.stat_re
                     yield item.path, item.stat(follow_symlinks=False)
                 elif not (skip_hidden and item.name.startswith(".")):
                     folders.append(item.path)
+
+
+def _stamp(status: os.stat_result) -> tuple[int, ...]:
+    """Return the values of a file that change when it is written or replaced, or gets other permissions."""
+    return status.st_mode, status.st_mtime_ns, status.st_ctime_ns, status.st_size, status.st_ino
 
 
 def _program_digest() -> str:

@@ -108,6 +108,7 @@ CHANGES = {
     "an article is edited": _edit("two.md"),
     "an article is added": _edit("three.md"),
     "an article is replaced by one of the same time and size": _replace_with_same_time,
+    "the permissions of an article change": lambda site: (site.content / "two.md").chmod(0o600),
     "an article is deleted": lambda site: (site.content / "two.md").unlink(),
     "an article is renamed": lambda site: (site.content / "two.md").rename(site.content / "drei.md"),
     "a picture is edited": _edit("news/one/p.png", b"\x89PNG2"),
@@ -201,6 +202,25 @@ def test_known_problems_are_left_alone_from_cron(built):
     assert (result.returncode, result.stdout.strip(), result.stderr) == (1, "[]", "")
     status = json.loads(built.run("status", "--json").stdout)
     assert (status["run"]["outcome"], len(status["refused"])) == ("refused", 1)
+
+
+def test_what_could_not_be_read_is_read_again(built):
+    """After a build that could not read an article or a folder, the next one is complete, although nothing changed."""
+    unreadable = built.content / os.fsdecode(b"\xff.md")
+    unreadable.write_text("---\ntitle: X\n---\n")
+    os.utime(unreadable, (AN_HOUR_AGO, AN_HOUR_AGO))
+    assert built.run("build").returncode == 1
+    assert not is_current(built)
+
+
+def test_what_could_not_be_written_is_written_again(built):
+    """After a build that left a foreign file alone, the next one is complete."""
+    built.article("five.md", title="Five")
+    os.utime(built.content / "five.md", (AN_HOUR_AGO, AN_HOUR_AGO))
+    (built.root / "public/five").mkdir()
+    (built.root / "public/five/index.html").write_text("mine")
+    assert "index.html" in built.run("build").stderr
+    assert not is_current(built)
 
 
 def test_an_active_run_is_respected(built):

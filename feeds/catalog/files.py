@@ -102,6 +102,12 @@ class FileReader(ReadAccess):
         counted = sa.select(sa.func.count()).select_from(t.articles).where(t.articles.c.rejection.isnot(None))
         return self._connection.execute(counted).scalar_one()
 
+    def has_unread_files(self) -> bool:
+        """Return whether a file could not be read; the next run tries again, although the file has not changed."""
+        a = t.articles.c
+        is_unread = sa.and_(a.rejection.isnot(None), a.mtime_ns == 0, a.size == 0, a.inode == 0)
+        return self._connection.execute(sa.select(a.key).where(is_unread).limit(1)).scalar() is not None
+
     def rejected_only(self, keys: Iterable[int]) -> list[str]:
         """Return the paths of those of some articles that are rejected and never had a good version."""
         a = t.articles.c

@@ -80,6 +80,7 @@ def build_site(
         with failures.track("publish"), problems.step("publish"):
             outcome = publisher.run(now, read_all=force, accept=accept, observer=observer)
             _report(outcome, settings, problems)
+        publish_problems = problems.count
         if not no_export:
             with problems.step(str(target)):
                 with failures.track("export"):
@@ -100,7 +101,8 @@ def build_site(
                 purge_error = backlog.purge([*exported.written, *exported.removed])
                 if purge_error:
                     problems.add(purge_error, "export.purge")  # its text contains the number of files
-        if not purge_error and not outcome.being_written:
+        # what the export could not read or write is tried again, although nothing has changed
+        if problems.count == publish_problems and not outcome.being_written:
             recorder.record(catalog, now, outcome, problems.count)
     if shows_all and not context.quiet:
         seconds = time.monotonic() - context.started_at
@@ -189,6 +191,8 @@ class _Recorder:
         if not self._inputs or not self._content_digest or export_files is None:
             return
         with suppress(CatalogError), catalog.write_transaction() as writer:
+            if problems and writer.has_unread_files():
+                return
             record = LastBuild(
                 inputs=self._inputs,
                 content=str(self._content),

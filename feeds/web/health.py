@@ -49,8 +49,13 @@ class Health:
         self._stopping = threading.Event()
         self._query_thread: threading.Thread | None = None
 
-    def start_polling(self) -> None:
-        """Query the catalog now, and then twice a second in a thread, so that `report` returns at once."""
+    def start_polling(self, previous: "Health | None" = None) -> None:
+        """Query the catalog now, and then twice a second in a thread, so that `report` returns at once.
+
+        `previous` has reported about the same catalog until now: what it knows is reported until the first reply.
+        """
+        if previous:
+            self._revision, self._run = previous._revision, previous._run  # noqa: SLF001  # of the same class
         self._query_in_time()
         self._polled_at = time.monotonic()
         threading.Thread(target=self._poll, name="health", daemon=True).start()
