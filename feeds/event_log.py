@@ -139,6 +139,6 @@ def _has_colours() -> bool:
 def _terminal_columns() -> int | None:
     """Return the width of the terminal that standard error is; None if it is something else."""
     try:
-        return os.get_terminal_size(sys.stderr.fileno()).columns if sys.stderr.isatty() else None
+        return os.get_terminal_size(sys.stderr.fileno()).columns or None if sys.stderr.isatty() else None
     except (OSError, ValueError):
         return None

@@ -68,7 +68,8 @@ def process_pool(initializer: Callable[..., object], *arguments: Any, fork: bool
     """Return a pool of `cpu_count` processes, each of which calls an initializer first.
 
     If `fork` is true, they are forked from this process, in milliseconds and with all that it has imported; see
-    `can_fork`. Otherwise, they are new ones, which takes half a second of CPU each.
+    `can_fork`; raise `OSError` if that is not possible. Otherwise, they are new ones, which takes half a second of CPU
+    each, and start with the first call.
     """
     import multiprocessing  # not needed by most runs
     from concurrent.futures import ProcessPoolExecutor
@@ -80,6 +81,10 @@ def process_pool(initializer: Callable[..., object], *arguments: Any, fork: bool
             group.pause()
         try:
             pool.submit(int)  # which starts all processes
+        except OSError:
+            for process in multiprocessing.active_children():
+                process.kill()
+            raise
         finally:
             for group in _pausable:
                 group.resume()

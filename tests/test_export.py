@@ -570,3 +570,43 @@ def test_what_many_processes_write_is_what_one_writes(site, monkeypatch):
     if sys.platform == "linux":
         assert done.stdout.strip() == "{'fork': True}"
     assert files_in("forked") == alone
+
+
+FORK_FAILS = """
+import errno, os, sys
+from feeds import parallel
+from feeds.cli import main
+from feeds.export import writers
+fork, calls, writers._MAX_FILES_WITHOUT_FORK = os.fork, [], 0
+parallel.cpu_count = writers.cpu_count = lambda: 2
+def second_fails():
+    calls.append(1)
+    if len(calls) == 2:
+        raise BlockingIOError(errno.EAGAIN, "Resource temporarily unavailable")
+    return fork()
+os.fork = second_fails
+main(["build"])
+"""
+CHILD_IS_KILLED = """
+import os, signal
+from feeds import parallel
+from feeds.cli import main
+from feeds.export import writers
+writers._MAX_FILES_WITHOUT_FORK = 0
+parallel.cpu_count = writers.cpu_count = lambda: 2
+writers.DocumentWriter._write_file = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
+main(["build"])
+"""
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize("program", [FORK_FAILS, CHILD_IS_KILLED], ids=["fork fails", "child killed"])
+def test_an_export_without_its_processes(site, program):
+    """If a process can't be forked, or is killed, the export is written, or fails with one sentence and code 3."""
+    site.configure(site={"pages": True})
+    for number in range(3):
+        site.article(f"{number}.md", title=str(number))
+    command = [sys.executable, "-c", program]
+    done = subprocess.run(command, cwd=site.root, capture_output=True, text=True, timeout=30, check=False)
+    assert "Traceback" not in done.stderr
+    assert done.returncode in {0, 3}

@@ -8,7 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from feeds import config
 from feeds.render.relocation import move_html, move_url
+from feeds.web import create_app_from
 
 LOCAL = "http://127.0.0.1:8000"
 PUBLIC = "https://test.example"
@@ -228,3 +230,18 @@ def test_moving_any_html(html):
     assert moved.replace("http://b.example", "https://a.example") == html.replace(
         "http://b.example", "https://a.example"
     )
+
+
+def test_a_preview_does_not_let_browsers_cache_redirects(site):
+    """As pages of a preview, a redirect is asked for again each time: who renames an article back must not loop."""
+    site.configure(site={"pages": True})
+    site.article("a.md", title="A")
+    site.publish()
+    site.article("a.md", title="A", slug="b")
+    site.publish(accept=True)
+    settings = config.load(site.root / "config.yaml", {})
+    application = create_app_from(settings, preview_url="http://127.0.0.1:8000")
+    response = application.test_client().get("/a/")
+    application.extensions["feeds.close"]()
+    assert response.status_code == 308
+    assert "max-age=0" in response.headers["Cache-Control"]

@@ -71,3 +71,16 @@ def test_the_size_is_limited(three, monkeypatch):
     assert os.fstat(three[0]._file).st_size < 1_400
     assert three[1].get("0") == b"x" * 100
     assert three[1].get("99") is None
+
+
+def test_a_record_that_is_being_written_is_not_a_broken_one():
+    """A reader that sees the beginning of a record finds it later, when it is complete."""
+    writer = SharedEntries.create()
+    reader = SharedEntries(writer._file)
+    writer.put("a", b"x" * 100)
+    whole = os.pread(writer._file, 1 << 20, 0)
+    os.ftruncate(writer._file, len(whole) - 50)  # as fstat shows a record of several pages while it is written
+    assert reader.get("a") is None
+    os.pwrite(writer._file, whole[-50:], 0)  # O_APPEND: at the end
+    assert reader.get("a") == b"x" * 100
+    os.close(writer._file)

@@ -48,8 +48,10 @@ class MovedPageReader(ReadAccess):
 
     def moved_pages(self, after: str, limit: int) -> list[MovedPage]:
         """Return up to `limit` former addresses of live articles, in their order, after a path."""
-        page, a = t.moved_pages.c.page, t.articles.c
-        chosen = _OF_MOVED.where(page > after, a.live.is_(True), a.page.isnot(None)).order_by(page).limit(limit)
+        page, a, other = t.moved_pages.c.page, t.articles.c, t.articles.alias()
+        is_taken = sa.select(other.c.key).where(other.c.page == page, other.c.live.is_(True)).exists()
+        chosen = _OF_MOVED.where(page > after, a.live.is_(True), a.page.isnot(None), ~is_taken)
+        chosen = chosen.order_by(page).limit(limit)
         return [MovedPage(row.page, row.target) for row in self._connection.execute(chosen)]
 
 
@@ -63,11 +65,13 @@ class MovedPageWriter(MovedPageReader, WriteAccess):
         """
         a, s, moved = t.articles.c, t.staged_files.c, t.moved_pages
         latest = sa.func.coalesce(sa.func.max(sa.case((a.live.is_(True), a.key))), sa.func.max(a.key))
+        other = t.articles.alias()  # its page, which the article had only while it was a draft
+        is_taken = sa.select(other.c.key).where(other.c.page == a.page, other.c.live.is_(True), other.c.key != a.key)
         has_moved = sa.and_(a.page.isnot(None), sa.or_(s.page.is_(None), s.page != a.page))
         chosen = (
             sa.select(a.page, latest)
             .join_from(t.articles, t.staged_files, s.path == a.path)
-            .where(a.key.in_(keys), a.id.isnot(None), has_moved)
+            .where(a.key.in_(keys), a.id.isnot(None), has_moved, ~is_taken.exists())
             .group_by(a.page)
         )
         of_live = sa.select(a.key).where(a.key == sa.literal_column("excluded.article"), a.live.is_(True)).exists()

@@ -6,6 +6,7 @@ from contextlib import contextmanager, suppress
 from typing import Self
 
 from feeds.catalog import Catalog
+from feeds.cli.common import plural
 from feeds.core.errors import CatalogDamaged, CatalogError
 
 _MAX_PROBLEMS = 1_000  # of a step, that are printed and remembered
@@ -53,7 +54,7 @@ class ProblemReport:
         try:
             yield
             if self._omitted:
-                self._report(f"{self._omitted:,} more problems of this kind")
+                self._report(f"{plural(self._omitted, 'more problem')} of this kind")
         except BaseException:
             self._found += [digest for digest in before if digest not in self._found]
             raise

@@ -20,6 +20,7 @@ _INTERVAL_S = 0.1  # between two draws
 _MIN_ESTIMATE_S, _MIN_ESTIMATE_SHARE = 1.0, 0.01  # of a step, before the remaining time is estimated
 _BAR_COLUMNS = 20
 _COLUMNS_WITH_BAR = 75  # of a terminal that has space for it
+_DEFAULT_COLUMNS = 80
 _CLEAR = "\r\x1b[K"  # the line of the terminal
 
 
@@ -105,7 +106,7 @@ class ProgressDisplay:
         self._stop.wait(first_draw_s)
         while not self._stop.is_set():
             with self._drawing:
-                self._write(f"{_CLEAR}{self._line(os.get_terminal_size(sys.stderr.fileno()).columns)}")
+                self._write(f"{_CLEAR}{self._line(_columns())}")
                 self._has_drawn = True
             count, self._count_total = self._count_total, None
             if count:
@@ -147,6 +148,13 @@ class ProgressDisplay:
         with contextlib.suppress(OSError, ValueError):
             sys.stderr.write(text)
             sys.stderr.flush()
+
+
+def _columns() -> int:
+    """Return the width of the terminal; 80 if it is unknown."""
+    with contextlib.suppress(OSError, ValueError):
+        return os.get_terminal_size(sys.stderr.fileno()).columns or _DEFAULT_COLUMNS
+    return _DEFAULT_COLUMNS
 
 
 class RunProgress(PublishObserver):

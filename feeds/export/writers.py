@@ -9,6 +9,7 @@ documents, from the same content.
 """
 
 from collections.abc import Collection, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -17,6 +18,7 @@ from typing import TYPE_CHECKING, NamedTuple, Self, TypeVar
 from feeds import config
 from feeds.catalog import Catalog
 from feeds.compression import encode
+from feeds.core.errors import FeedsError
 from feeds.core.paths import FeedPagePath, feed_of_page
 from feeds.export import HEAD_BYTES, ExportTarget, ManifestEntry
 from feeds.export.site_pages import AliasFiles, ExportFile, SitePages
@@ -204,7 +206,8 @@ class ExportPool:
             self._catalog.prepare_for_fork()
             if can_fork():
                 self.writer.share_entries()
-                self._processes = process_pool(_continue_as_worker, self.writer, fork=True)
+                with suppress(OSError):  # too many processes, or no memory for another one
+                    self._processes = process_pool(_continue_as_worker, self.writer, fork=True)
                 return self._processes
         if files > _MAX_FILES_WITHOUT_POOL:
             self._processes = process_pool(_start_worker, *self._arguments)
@@ -230,9 +233,17 @@ class ExportPool:
                 yield from writer.write_feeds(feed_tasks)
                 yield from writer.write_files(other_files)
             return
-        for other_files, feed_tasks in steps:
-            yield from chain.from_iterable(processes.map(_write_feeds, _batches(feed_tasks, _FEEDS_PER_TASK)))
-            yield from chain.from_iterable(processes.map(_write_files, _batches(other_files, _FILES_PER_TASK)))
+        from concurrent.futures import BrokenExecutor
+
+        try:
+            for other_files, feed_tasks in steps:
+                yield from chain.from_iterable(processes.map(_write_feeds, _batches(feed_tasks, _FEEDS_PER_TASK)))
+                yield from chain.from_iterable(processes.map(_write_files, _batches(other_files, _FILES_PER_TASK)))
+        except BrokenExecutor:
+            raise FeedsError(
+                f"{self.writer.target.name}: a process that wrote files was killed, perhaps for lack of memory; "
+                "run feeds build again to write the rest"
+            ) from None
 
     def __enter__(self) -> Self:
         return self

@@ -73,9 +73,14 @@ class LoadPool:
         self._loader.forget()
         if fork:
             self._before_fork()
+        try:
+            processes = process_pool(_initialize, self._loader, fork=fork)
+        except OSError:  # too many processes, or no memory for another one
+            yield from (self._try_to_render(self._loader.load(file)) for file in chain(batch, files))
+            return
         in_progress: deque[tuple[list[ChangedFile], Future[list[ParseResult]] | None]] = deque()
         have_started = False
-        with process_pool(_initialize, self._loader, fork=fork) as processes:
+        with processes:
             while batch or in_progress:
                 if batch and len(in_progress) < _MAX_BATCHES:
                     self._folder.prefetch(changed.file for changed in batch)

@@ -2,7 +2,7 @@
 
 The entries are in a file in memory (memfd_create(2)), to which each process appends records. A process that needs an
 entry first indexes what the others have appended since. A record is the sizes of a key and a value, the key, the
-pickled value, and a mark, which is missing if the record could be written in part only.
+pickled value, and a mark, which is missing while the record is being written, or if there was no memory for all of it.
 """
 
 import os
@@ -52,7 +52,7 @@ class SharedEntries:
 
     def put(self, key: str, value: object) -> None:
         """Store a value, unless the file is full."""
-        if self._indexed > _MAX_BYTES:
+        if os.fstat(self._file).st_size > _MAX_BYTES:
             return
         name, data = key.encode(), pickle.dumps(value, pickle.HIGHEST_PROTOCOL)
         with suppress(OSError):  # no memory left: this process has the value
@@ -66,8 +66,7 @@ class SharedEntries:
             key_size, size = _HEAD.unpack(os.pread(self._file, _HEAD.size, self._indexed))
             key = self._indexed + _HEAD.size
             value = key + key_size
-            if os.pread(self._file, len(_MARK), value + size) != _MARK:  # ignore it, and all that follow
-                self._indexed = _MAX_BYTES + end
-                return
+            if os.pread(self._file, len(_MARK), value + size) != _MARK:
+                return  # the next call tries again
             self._positions[os.pread(self._file, key_size, key)] = value, size
             self._indexed = value + size + len(_MARK)

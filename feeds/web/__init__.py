@@ -148,7 +148,8 @@ def create_application(
         tasks.append(lambda _requests: webhook.forward(catalog.request_refresh))
     file_max_age = 0 if preview_url else ASSET_MAX_AGE_S
     add_page_routes(app, documents, files, preview, [_CSP, _NOSNIFF], max_age=file_max_age)
-    add_error_handlers(app, documents, settings.feeds.aliases)
+    max_age = 0 if preview_url else site.max_age
+    add_error_handlers(app, documents, settings.feeds.aliases, max_age=max_age)
     if not preview_url:  # its documents are not the published ones
         tasks.append(lambda _requests: documents.save_versions())
     request_log = RequestLog(tasks, is_enabled=bool(server.access_log or metrics), with_details=bool(server.access_log))
@@ -162,6 +163,7 @@ def create_application(
         app.wsgi_app,
         aliases=settings.feeds.aliases,
         redirects_aliases=settings.feeds.redirect_aliases,
+        redirect_max_age=max_age,
         deltas=server.deltas,
         rate_limiter=RateLimiter(server.limit, clients),
         record_request=request_log.record,

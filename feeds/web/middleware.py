@@ -74,6 +74,7 @@ class DocumentMiddleware:
         *,
         aliases: Mapping[str, str],
         redirects_aliases: bool,
+        redirect_max_age: int,
         deltas: bool,
         rate_limiter: RateLimiter,
         record_request: RecordRequest | None,
@@ -88,6 +89,7 @@ class DocumentMiddleware:
             flask_app: answers all other requests.
             aliases: old paths of feeds, with the paths of their documents.
             redirects_aliases: whether an alias gets a redirection instead of the document.
+            redirect_max_age: seconds for which caches may use such a redirection.
             deltas: whether clients may request only the entries that are new to them (RFC 3229).
             rate_limiter: limits unconditional requests.
             record_request: called with each request, for the access log and metrics.
@@ -100,6 +102,7 @@ class DocumentMiddleware:
         self._flask_app = flask_app
         self._aliases = aliases
         self._redirects_aliases = redirects_aliases
+        self._redirect_max_age = redirect_max_age
         self._deltas = deltas
         self._rate_limiter = rate_limiter
         self._record_request = record_request
@@ -267,7 +270,7 @@ class DocumentMiddleware:
 
     def _redirect(self, request: Request, document: str) -> Response:
         headers = [("Location", self._documents.site.feeds_url + quote_path(document)), CORS]
-        headers.append(("Cache-Control", f"public, max-age={self._documents.site.max_age}"))
+        headers.append(("Cache-Control", f"public, max-age={self._redirect_max_age}"))
         return self._recorded(request, document, 308, [*headers, ("Content-Length", "0")])
 
     def _too_many_requests(self, request: Request, document: str, seconds: int) -> Response:

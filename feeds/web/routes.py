@@ -19,6 +19,7 @@ from feeds.web.preview import Preview, private_response
 from feeds.web.response import Headers
 
 ASSET_MAX_AGE_S = 3600  # for which caches may use stylesheets, scripts and files of articles without revalidation
+_MAX_REDIRECT_AGE_S = 60  # of a page that moved: if it moves back, browsers with the old redirect would go in circles
 _PDF = "application/pdf"  # Chrome doesn't show it in a sandbox; its scripts run in the viewer
 
 
@@ -96,12 +97,15 @@ def _add_file_routes(
     app.view_functions["static"] = send_asset_or_file
 
 
-def add_error_handlers(app: Flask, documents: Documents[CachedResponse], aliases: Mapping[str, str]) -> None:
+def add_error_handlers(
+    app: Flask, documents: Documents[CachedResponse], aliases: Mapping[str, str], *, max_age: int
+) -> None:
     """Add handlers that answer errors with a line of text.
 
-    They are 308 for a page that moved, 404, 405, 410 for a removed document or page, and 503.
+    They are 308 for a page that moved, 404, 405, 410 for a removed document or page, and 503. `max_age`: seconds for
+    which caches may use 308 and 410.
     """
-    cache_control = f"public, max-age={documents.site.max_age}"
+    cache_control = f"public, max-age={max_age}"
 
     @app.errorhandler(404)
     @app.errorhandler(405)
@@ -114,7 +118,8 @@ def add_error_handlers(app: Flask, documents: Documents[CachedResponse], aliases
             return unavailable(catalog_error)
         if target:
             location = relative_link(request.path, target)
-            response = _plain(f"This page is at {location}\n", 308, cache_control)
+            redirect_max_age = min(max_age, _MAX_REDIRECT_AGE_S)
+            response = _plain(f"This page is at {location}\n", 308, f"public, max-age={redirect_max_age}")
             response.headers["Location"] = location
             return response
         if is_removed:
