@@ -182,7 +182,9 @@ def _create_site(file: Path, site: _NewSite | None) -> list[str]:
         _write(path, text)
     lines = [f"created {path}" for path in texts]
     if site and not site.url:
-        lines.append(f"Set site.url in {file.name} when the site has an address; the ids stay the same")
+        lines.append(
+            f"Set site.url in {file.name} when the site has an address; the ids of articles do not depend on it"
+        )
     return lines
 
 
