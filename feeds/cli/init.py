@@ -135,7 +135,7 @@ def _ask(folder: Path) -> _NewSite:
     try:
         title = click.prompt("Title", _default_title(folder), value_proc=_answer(values.text))
         url = click.prompt(
-            "Address, such as https://example.org (empty if it has none yet)",
+            "Address, such as https://example.org (empty if none yet)",
             "",
             show_default=False,
             value_proc=_answer(lambda answer: values.base_url(answer) if answer.strip() else ""),
