@@ -45,7 +45,7 @@ $(VENV)/.bench: $(VENV)/.dev requirements/bench.txt
 	@$(PIP) install --require-hashes -r requirements/bench.txt
 	@touch $@
 
-pictures: $(VENV)/.dev  ## update the screenshots in README and docs from the demo site (needs chromium)
+pictures: $(VENV)/.dev  ## update the screenshots and the recording in README and docs (needs chromium)
 	$(BIN)/python docs/pictures.py
 
 clean:  ## delete the environment, the catalog and the exported site

@@ -1,12 +1,10 @@
-"""Renders the pictures of the README and the docs from the demo site: `make pictures`. Needs Debian's chromium.
+"""Renders the pictures of the README and the docs: `make pictures`. Needs Debian's chromium.
 
-The pictures show the current program: a page in a browser, and a terminal with real output.
+The pictures show the current program: pages of the demo site in a browser, and a session in a terminal (`recording`).
 """
 
-import html
 import os
 import random
-import re
 import shutil
 import signal
 import subprocess
@@ -17,6 +15,7 @@ import urllib.request
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import recording
 from playwright.sync_api import sync_playwright
 
 DOCS = Path(__file__).parent
@@ -30,20 +29,15 @@ CHROMIUM_OPTIONS = [
     "--disable-sync",
 ]
 LOG_DAYS = 60  # the statistics page shows that many days
-SESSION = ["feeds init blog", "cd blog", "feeds check", "feeds build -v", "feeds status"]
-TERMINAL_PAGE = """<!doctype html><meta charset="utf-8"><style>
-body { background: #1d1f24; color: #dde; font: 15px/1.5 monospace; margin: 0; padding: 1rem 1.3rem; width: 52rem; }
-b { color: #8fc1ff; } pre { margin: 0; white-space: pre-wrap; }</style><pre>"""
 
 
 def main() -> None:
     """Write all pictures."""
+    recording.write(DOCS / "pictures")
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as driver:
         work = Path(folder)
         browser = driver.chromium.launch(executable_path=shutil.which("chromium"), args=CHROMIUM_OPTIONS)
         page = browser.new_page(viewport={"width": 880, "height": 640})
-        page.set_content(TERMINAL_PAGE + run_session(work))
-        page.locator("pre").screenshot(path=DOCS / "pictures" / "terminal.png")
         environment = demo_environment(work)
         server = start_demo(environment)
         try:
@@ -104,23 +98,6 @@ def start_demo(environment: dict[str, str]) -> "subprocess.Popen[bytes]":
         except OSError:
             continue
     return server
-
-
-def run_session(work: Path) -> str:
-    """Run the commands of `SESSION`, and return them with their output, as HTML."""
-    terminal, folder = "", work
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    for line in SESSION:
-        terminal += f"<b>$ {html.escape(line)}</b>\n"
-        if line.startswith("cd "):
-            folder /= line[3:]
-            continue
-        done = subprocess.run(
-            line.split(), cwd=folder, capture_output=True, text=True, env={**os.environ, "PATH": path}, check=True
-        )
-        output = re.sub(re.escape(str(work)), "~", done.stdout + done.stderr)
-        terminal += html.escape(output.rstrip()) + "\n"
-    return terminal.rstrip()
 
 
 if __name__ == "__main__":

@@ -79,6 +79,12 @@ class EventLog:
         if not self.is_json and self._min_level <= logging.INFO:
             self._write(escape_unprintable(line))
 
+    def begin_line(self) -> None:
+        """On a terminal, write the next line over "^C", which the terminal has shown when the user pressed Ctrl-C."""
+        if not self.is_json and _terminal_columns() is not None:
+            with self._writing, contextlib.suppress(OSError, ValueError):
+                sys.stderr.write("\r")
+
     def capture_logging(self) -> None:
         """Write all messages of the `logging` module to this log."""
         logging.basicConfig(level=logging.WARNING, handlers=[_Handler(self)], force=True)

@@ -117,6 +117,21 @@ def test_colours(monkeypatch, environment, coloured):
     assert ("\x1b" in line) == coloured
 
 
+def test_after_ctrl_c(monkeypatch, capsys):
+    """On a terminal, a line can be written over what the terminal shows for Ctrl-C; elsewhere, nothing is added."""
+    monkeypatch.setenv("NO_COLOR", "1")
+    EventLog().begin_line()
+    assert capsys.readouterr().err == ""
+
+    def write():
+        sys.stderr.write("^C")
+        EventLog("json").begin_line()
+        EventLog().begin_line()
+        EventLog().write("stopped", "after 2 s")
+
+    assert re.fullmatch(r"\^C\r\d\d:\d\d:\d\dZ  stopped    after 2 s\r\n", written_to_terminal(monkeypatch, 80, write))
+
+
 @pytest.mark.parametrize(("columns", "time"), [(80, r"\d\d:\d\d:\d\dZ"), (200, TIME)])
 def test_a_line_fits_into_a_terminal(monkeypatch, columns, time):
     """On a terminal, a line has at most its columns, and a narrow one has no date."""
@@ -194,12 +209,14 @@ def test_wide_characters():
 
 
 def test_changed_feeds():
-    """As many changed feeds are named as fit."""
+    """As many changed feeds are named as fit; if that names all, the other text may be left out."""
     changed = ["", "category/news", *(f"tag/t{number}" for number in range(30))]
     assert feeds_text(changed[:2], "; 3 articles") == "2 feeds changed: /, /category/news/; 3 articles"
     assert feeds_text(changed, "").endswith("/tag/t17/ and 12 more")
     assert feeds_text(changed, "; 3 articles", 60) == "32 feeds changed: /, /category/news/ and 30 more; 3 articles"
     assert feeds_text(changed, "; 3 articles", 30) == "32 feeds changed; 3 articles"
+    assert feeds_text(changed[:2], "; 3 articles", 40) == "2 feeds changed: /, /category/news/"
+    assert feeds_text(changed[:3], "; 3 articles", 42) == "3 feeds changed: / and 2 more; 3 articles"
 
 
 def test_counts():

@@ -67,7 +67,9 @@ def test_defaults_of_the_questions(tmp_path):
     site = load(tmp_path / "my-blog").site
     assert (site.title, site.url, site.language) == ("My blog", "http://127.0.0.1:8000", "pt-BR")
     assert "Title [My blog]: " in shown
-    assert "Set site.url in config.yaml when the site has an address; the ids stay the same\n" in shown
+    assert (
+        "Set site.url in config.yaml when the site has an address; the ids of articles do not depend on it\n" in shown
+    )
 
 
 @pytest.mark.integration

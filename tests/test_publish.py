@@ -20,7 +20,7 @@ from feeds.core.errors import CatalogLocked, ContentFolderMissing, GuardStopped
 from feeds.core.formats.entry_ids import entry_ids as read_ids
 from feeds.publish import commit, feed_versions, load_pool, scan
 from feeds.publish.load_results import ChangedFile
-from feeds.publish.observer import CancelToken
+from feeds.publish.observer import CancelToken, PublishObserver
 from feeds.publish.scan import ScanInterrupted
 from feeds.render.sandbox import Sandbox
 
@@ -960,6 +960,32 @@ def test_files_are_asked_for_before_their_turn(site, monkeypatch):
     assert [result.path for result in results] == [f"{number:02d}.md" for number in range(1, 60)]
     assert asked == [f"{number:02d}.md" for number in range(60) if not 10 <= number < 16]
     os.close(*opened)
+
+
+class _Progress(PublishObserver):
+    def __init__(self):
+        self.reported = []
+
+    def on_progress(self, files):
+        self.reported.append(files)
+
+
+@pytest.mark.parametrize("has_processes", [False, True])
+def test_progress_counts_files_that_are_loaded(site, monkeypatch, has_processes):
+    """Progress begins with 0, and counts a file when it is loaded, not when a process has taken it."""
+    if has_processes:
+        monkeypatch.setattr(load_pool, "MAX_INLINE_FILES", 0)
+        monkeypatch.setattr(load_pool, "MAX_FILES_WITHOUT_FORK", 0)
+    for number in range(215):
+        site.article(f"{number:03d}.md", title=f"{number}")
+    progress = _Progress()
+    site.publish(observer=progress)
+    assert progress.reported[:2] == [0, 10]
+    assert progress.reported == sorted(progress.reported)
+    assert progress.reported[-1] == 215
+    progress.reported.clear()
+    site.publish(observer=progress)
+    assert progress.reported == [0, 100, 200, 215]
 
 
 AT = "{http://purl.org/atompub/tombstones/1.0}deleted-entry"

@@ -36,14 +36,20 @@ def article_text(event: ArticleEvent, content: str, columns: int | None = None) 
 
 
 def feeds_text(changed: Sequence[str], end: str, columns: int | None = None) -> str:
-    """Return the number and the paths of changed feeds, as many as fit into `columns`, and another text."""
+    """Return the number and the paths of changed feeds, and another text, as far as they fit into `columns`.
+
+    All paths without the other text are better than some with it.
+    """
     names = [escape_unprintable(page_path(feed)) for feed in changed[:MAX_FEEDS]]
     start = f"{plural(len(changed), 'feed')} changed"
+    ends = [end, ""] if len(names) == len(changed) else [end]
     while names:
-        text = f"{start}: {_listed(names, len(changed))}{end}"
-        if columns is None or display_width(text) <= columns:
-            return text
+        for shown_end in ends:
+            text = f"{start}: {_listed(names, len(changed))}{shown_end}"
+            if columns is None or display_width(text) <= columns:
+                return text
         del names[-1]
+        ends = [end]
     return f"{start}{end}"
 
 

@@ -135,7 +135,7 @@ def _ask(folder: Path) -> _NewSite:
     try:
         title = click.prompt("Title", _default_title(folder), value_proc=_answer(values.text))
         url = click.prompt(
-            "Address, such as https://example.org (empty if it has none yet)",
+            "Address, such as https://example.org (empty if none yet)",
             "",
             show_default=False,
             value_proc=_answer(lambda answer: values.base_url(answer) if answer.strip() else ""),
@@ -182,7 +182,9 @@ def _create_site(file: Path, site: _NewSite | None) -> list[str]:
         _write(path, text)
     lines = [f"created {path}" for path in texts]
     if site and not site.url:
-        lines.append(f"Set site.url in {file.name} when the site has an address; the ids stay the same")
+        lines.append(
+            f"Set site.url in {file.name} when the site has an address; the ids of articles do not depend on it"
+        )
     return lines
 
 

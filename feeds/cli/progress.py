@@ -167,7 +167,7 @@ class RunProgress(PublishObserver):
         self._count_files = count_files
 
     def on_progress(self, files: int) -> None:
-        """Show how many files were compared."""
+        """Show how many files were compared, and read if needed."""
         if not files:
             self._display.begin(self._label, "files", count_total=self._count_files)
         self._display.done = files

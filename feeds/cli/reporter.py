@@ -68,6 +68,7 @@ class ConsoleReporter(PublishObserver):
     def report_stopped(self) -> None:
         """Report that the server has stopped."""
         if self._has_greeted:
+            self._log.begin_line()
             self._log.write("stopped", f"after {duration(time.monotonic() - self._created_at)}")
 
     def on_progress(self, files: int) -> None:

@@ -17,7 +17,7 @@ class PublishObserver:
     """
 
     def on_progress(self, files: int) -> None:
-        """Handle the progress of a scan: the number of files that it has compared so far."""
+        """Handle the progress of a scan: the number of files that it has compared, and read if needed; 0 at first."""
 
     def on_commit(self) -> None:
         """Handle the end of the scan: the run now publishes its results in one transaction, without progress."""

@@ -13,6 +13,7 @@ from feeds.publish.observer import CancelToken, PublishObserver
 
 _PAGE_ROWS = 1_000  # of the catalog that are read at a time: a saved file waits no longer than for one page
 _FILES_PER_CHECK = 100  # files between two checks whether the scan is cancelled
+_FILES_PER_REPORT = 10  # files that are loaded between two calls of the observer
 _BATCH_FILES = 1_000  # that are staged in one transaction
 _MAX_WARNINGS = 100  # of one run; `feeds check` lists all
 
@@ -81,7 +82,7 @@ class FolderScan:
             pool: loads the files.
             after: the path after which a full scan begins.
             cancel: asks a full scan to stop.
-            observer: receives the number of files that were compared.
+            observer: receives the number of files that were compared, and loaded if they differ.
         """
         self._after = after
         self._cancel = cancel or CancelToken()
@@ -93,6 +94,7 @@ class FolderScan:
         self._outdated: list[str] = []  # paths whose staged versions are out of date
         self._has_change = False  # whether a text changed; a file may have the same text and another modification time
         self._stopped_after: str | None = None  # the path after which the comparison was cancelled
+        self._compared, self._loading = 0, 0  # files so far; those of them that the pool has not returned yet
 
     def run(self, paths: Iterable[str], *, read_all: bool) -> ScanResult:
         """Stage the files at and below some paths that differ from the catalog; "" is the whole folder.
@@ -118,7 +120,10 @@ class FolderScan:
         batch: list[LoadResult] = []
         for loaded in self._pool.load(self._changed_files(path, after, result, read_all=read_all)):
             batch.append(loaded)
+            self._loading -= 1
             result.files_read += 1
+            if not result.files_read % _FILES_PER_REPORT:
+                self._report_progress()
             result.initial_files += self._is_initial
             self._has_change |= not isinstance(loaded, Unchanged)
             if isinstance(loaded, LoadedArticle) and loaded.warnings:
@@ -129,16 +134,20 @@ class FolderScan:
                 self._stage(batch)
                 batch = []
         self._stage(batch)
+        self._report_progress()
         return self._stopped_after
 
     def _changed_files(self, below: str, after: str, result: ScanResult, *, read_all: bool) -> Iterator[ChangedFile]:
         known = self._rows(after, lambda catalog, after: catalog.known_files(below, after, _PAGE_ROWS))
         staged = self._rows(after, lambda catalog, after: catalog.staged_files(below, after, _PAGE_ROWS))
         last = after
+        self._compared, self._loading = 0, 0
+        self._observer.on_progress(0)
         for number, comparison in enumerate(_join_by_path(self._folder.scan(below, after), known, staged)):
             is_due = not number % _FILES_PER_CHECK
             if is_due:
-                self._observer.on_progress(number)
+                self._report_progress()
+            self._compared = number + 1
             may_stop = is_due and number and not (self._has_change or self._outdated or result.deleted or below)
             if may_stop and self._cancel.cancelled:
                 self._stopped_after = last
@@ -157,7 +166,13 @@ class FolderScan:
                 if comparison.staged:
                     self._outdated.append(last)
                 if read_all or _differs(file, comparison.known):
+                    self._loading += 1
                     yield ChangedFile(file, comparison.known, read_all)
+
+    def _report_progress(self) -> None:
+        """Report the files that need no more work: the pool takes files long before it returns them."""
+        if (files := self._compared - self._loading) > 0:  # 0 begins a scan
+            self._observer.on_progress(files)
 
     def _note_deleted(self, comparison: _Comparison, result: ScanResult) -> None:
         if comparison.known and (comparison.known.is_rejected or not comparison.known.deleted):
