@@ -332,3 +332,21 @@ def test_a_live_page_is_never_a_former_address(site):
     site.publish(accept=True)
     with site.catalog.read_transaction() as catalog:
         assert [moved.page for moved in catalog.moved_pages("", 9)] == ["/a/"]
+
+
+def test_an_owners_own_redirects_are_kept(site):
+    """A `_redirects` that the owner has written is left alone, and a page leads on from each former address."""
+    site.configure(site={"pages": True}, export={"hosts": ["netlify"]})
+    site.article("a.md", title="A")
+    assert site.run("build").returncode == 0
+    public = site.root / "public"
+    (public / "_redirects").write_text("/x /y 301\n")
+    site.article("a.md", title="A", slug="b")
+    result = site.run("build", "--accept")
+    assert (result.returncode, result.stderr) == (0, "")
+    assert (public / "_redirects").read_text() == "/x /y 301\n"
+    assert "../b/" in (public / "a/index.html").read_text("utf-8")
+    (public / "_redirects").unlink()
+    assert site.run("build").returncode == 0
+    assert "/a/ /b/ 301" in (public / "_redirects").read_text()
+    assert not (public / "a").exists()

@@ -4,7 +4,7 @@ Every feed has a page, which its documents link to. The site's first page and th
 where the site has no other home (site.pages), or if export.pages says so: elsewhere `index.html` belongs to the site.
 """
 
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from functools import cached_property
 from pathlib import Path
 from typing import Literal, NamedTuple
@@ -41,8 +41,21 @@ class AliasFiles(NamedTuple):
 class SitePages:
     """Lists and renders all files of the export except documents."""
 
-    def __init__(self, settings: config.Config, documents: BulkRenderer) -> None:
+    def __init__(
+        self,
+        settings: config.Config,
+        documents: BulkRenderer,
+        is_foreign: Callable[[str, bytes], bool] = lambda _path, _body: False,
+    ) -> None:
+        """Prepare an export of a configuration.
+
+        Args:
+            settings: the configuration.
+            documents: lists and renders what the pages show.
+            is_foreign: returns whether a file that is not from `feeds` is at a path, where a body is to be written.
+        """
         self._settings = settings
+        self._is_foreign = is_foreign
         self._site = settings.site_model
         self._documents = documents
         self._is_home = self._site.pages or self._site.feeds_url != self._site.url
@@ -66,14 +79,23 @@ class SitePages:
 
     @cached_property
     def _redirects(self) -> dict[str, str]:
-        """The former addresses of pages that hosts redirect, each with its target."""
-        hosts = self._settings.export.hosts
-        return host_files.select_redirects(self._documents.list_moved_pages()) if hosts and self._site.pages else {}
+        """The former addresses of pages that hosts redirect, each with its target.
+
+        None if the owner of the site has written `_redirects`: then a page leads on from each former address.
+        """
+        if not (self._settings.export.hosts and self._site.pages):
+            return {}
+        redirects = host_files.select_redirects(self._documents.list_moved_pages())
+        text = self._render_host_files(redirects).get(paths.REDIRECTS_FILE)
+        return {} if text and self._is_foreign(paths.REDIRECTS_FILE, text.encode()) else redirects
 
     @cached_property
     def _host_files(self) -> dict[str, str]:
+        return self._render_host_files(self._redirects)
+
+    def _render_host_files(self, redirects: dict[str, str]) -> dict[str, str]:
         settings = self._settings
-        return host_files.render_host_files(self._site, settings.export.hosts, settings.feeds.aliases, self._redirects)
+        return host_files.render_host_files(self._site, settings.export.hosts, settings.feeds.aliases, redirects)
 
     def list_files(self) -> Iterator[ExportFile]:
         """Yield all files, the pages of articles last."""

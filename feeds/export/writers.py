@@ -93,7 +93,7 @@ class DocumentWriter:
         self.target = target
         self.force = force
         self._documents = BulkRenderer(catalog, settings.site_model, max_bytes)
-        self._files = SitePages(settings, self._documents)
+        self._files = SitePages(settings, self._documents, self._is_foreign)
         # a folder on a fast disk is written fastest by one thread
         self._map = map_in_threads if target.is_slow else map_while_waiting
 
@@ -164,7 +164,7 @@ class DocumentWriter:
         source = Path(file.source)
         try:
             with source.open("rb") as stream:
-                if not self.force and self.target.is_foreign(file.path, stream.read(HEAD_BYTES)):
+                if self._is_foreign(file.path, stream.read(HEAD_BYTES)):
                     return [self._foreign(file.path)]
             is_changed = self.target.copy(file.path, source, file.digest, force=self.force)
             return [WriteResult(file.path, self.target.entry(file.path), is_changed)]
@@ -176,6 +176,10 @@ class DocumentWriter:
         reason = "the existing file is not from feeds (--force overwrites it)"
         problem = f"{self.target.name}{path}: not written, because {reason}"
         return WriteResult(path, None, is_changed=False, problem=problem)
+
+    def _is_foreign(self, path: str, body: bytes) -> bool:
+        """Return whether a foreign file, which must not be overwritten, is at a path."""
+        return not self.force and self.target.is_foreign(path, body)
 
     def _write_encoded(self, path: str, body: bytes, digest: str, paths: list[str]) -> list[WriteResult]:
         """Write a file and its compressed copies to `paths`, unless a foreign file is at its path."""
