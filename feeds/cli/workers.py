@@ -176,7 +176,9 @@ class Workers(MPServer):
         deadline = time.monotonic() + _START_TIMEOUT_S
         try:
             while not worker.reloads.poll(_REPLY_INTERVAL_S):
-                if self.interrupt_signal or time.monotonic() > deadline or not worker.is_alive():
+                if time.monotonic() > deadline:
+                    worker.inner.kill()  # a later reply would be taken for that to another configuration
+                if self.interrupt_signal or not worker.is_alive() or time.monotonic() > deadline:
                     return "it does not reply"
             reply: str = worker.reloads.recv()
         except (OSError, EOFError):
