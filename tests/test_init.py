@@ -113,13 +113,13 @@ def test_options_ask_nothing(tmp_path, arguments):
     [
         ("https://news.example/blog", r"news\.example"), ("https://bücher.example", r"xn--bcher-kva\.example"),
         ("https://a.example:8443", r"a\.example"), (None, "generated"), ("http://localhost:8000", "generated"),
-        ("http://127.0.0.1:8000", "generated"), ("http://192.0.2.1", "generated"), ("http://[::1]:8000", "generated"),
+        ("http://127.0.0.1:8000", "generated"), ("", "generated"), ("http://192.0.2.1", "generated"), ("http://[::1]:8000", "generated"),
         ("https://my_site.example", "generated"),
     ],
 )  # fmt: skip
 def test_the_authority_of_ids(tmp_path, url, authority):
     """The configuration names a permanent authority: the domain of the site, or a unique name if it has none."""
-    options = ["--url", url] if url else ["--title", "T"]
+    options = ["--url", url] if url else ["--title", "T"] if url is None else []
     for folder in ("a", "b"):
         assert run("init", folder, *options, cwd=tmp_path).returncode == 0
     first, second = (load(tmp_path / folder).site.authority for folder in ("a", "b"))
@@ -186,9 +186,11 @@ def test_suggestions(variables, language, timezone, monkeypatch):
 
 
 def test_without_a_terminal_nothing_is_asked(tmp_path):
-    """Without a terminal and options, the configuration has placeholders, and the first article is published."""
+    """Without a terminal and options, the site has default values, a permanent authority, and a first article."""
     done = run("init", "a b", cwd=tmp_path)
     assert done.returncode == 0
     assert done.stdout.endswith("Next: set title and url in config.yaml, then run  cd 'a b' && feeds serve\n")
-    assert load(tmp_path / "a b").site.title == "My site"
+    site = load(tmp_path / "a b").site
+    assert (site.title, site.url, site.language) == ("A b", "http://127.0.0.1:8000", "en")
+    assert re.fullmatch(r"[0-9a-f]{16}\.invalid", site.authority)
     assert [path.suffix for path in Path(tmp_path / "a b" / "content").iterdir()] == [".md"]

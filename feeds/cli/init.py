@@ -106,14 +106,16 @@ def init(
         if file.exists():
             hint = "; create another file with -c feeds.yaml" if generator else ""
             raise UsageError(f"{file}: already exists; nothing was done{hint}")
-        site = None
-        if title or url or language:
-            if generator:
-                raise UsageError("--title, --url and --language: the old site has them; edit config.yaml after --from")
-            site = _NewSite(title or _default_title(folder), url or "", language or "en", "UTC")
-        elif not (generator or quiet) and sys.stdin.isatty() and sys.stdout.isatty():
-            site = _ask(folder)
-        lines = _migrate(generator, folder, file) if generator else _create_site(file, site)
+        has_options = bool(title or url or language)
+        if has_options and generator:
+            raise UsageError("--title, --url and --language: the old site has them; edit config.yaml after --from")
+        asks = not (has_options or generator or quiet) and sys.stdin.isatty() and sys.stdout.isatty()
+        if generator:
+            lines = _migrate(generator, folder, file)
+        elif asks:
+            lines = _create_site(file, _ask(folder))
+        else:
+            lines = _create_site(file, _NewSite(title or _default_title(folder), url or "", language or "en", "UTC"))
         if quiet:
             return
         for line in lines:
@@ -122,7 +124,7 @@ def init(
             print_line("docs/config.md lists all keys and their defaults")
         cd = "" if file.parent == Path() else f"cd {shlex.quote(str(file.parent))} && "
         option = "" if file.name == "config.yaml" else f" -c {shlex.quote(file.name)}"
-        if site:
+        if asks or has_options:
             print_line(f"Next: {cd}feeds serve --open{option}")
         else:
             first_step = "review" if generator else "set title and url in"
@@ -168,20 +170,17 @@ def _system_timezone() -> str:
     return "UTC"
 
 
-def _create_site(file: Path, site: _NewSite | None) -> list[str]:
-    """Write a configuration, and an article if there is no content folder. Return the lines to print.
-
-    `site`: the facts to write; None: placeholders.
-    """
+def _create_site(file: Path, site: _NewSite) -> list[str]:
+    """Write a configuration, and an article if there is no content folder. Return the lines to print."""
     now = datetime.now(UTC).replace(microsecond=0)
     content = file.parent / "content"
-    texts = {file: _configuration(site) if site else _FIRST_CONFIG}
+    texts = {file: _configuration(site)}
     if not content.exists():
         texts[content / f"{now:%Y-%m-%d}-hello.md"] = _FIRST_ARTICLE.format(date=now.isoformat())
     for path, text in texts.items():
         _write(path, text)
     lines = [f"created {path}" for path in texts]
-    if site and not site.url:
+    if not site.url:
         lines.append(f"Set site.url in {file.name} when the site has an address; the ids stay the same")
     return lines
 
@@ -265,7 +264,7 @@ def _write(file: Path, text: str) -> None:
         raise FeedsError(f"{error.filename}: can't be written: {error.strerror}") from None
 
 
-_FIRST_CONFIG = """\
+_CONFIG = """\
 # All keys and their defaults: docs/config.md
 site:
   title: My site
