@@ -365,7 +365,7 @@ def test_output_escapes_texts_of_articles(site):
 
 def test_init(tmp_path):
     """`init` creates a site that can be built at once, and leaves existing files unchanged."""
-    done = run("init", "blog", cwd=tmp_path)
+    done = run("init", "blog", "--url", "https://blog.example", cwd=tmp_path)
     assert done.returncode == 0
     done = run("build", cwd=tmp_path / "blog")
     assert (done.returncode, done.stderr) == (0, "")

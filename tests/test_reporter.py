@@ -104,6 +104,31 @@ def test_the_greeting(site, reported):
     assert log.events()[0]["preview"] == "http://127.0.0.1:8000/preview/?key"
 
 
+def test_mistakes_of_the_configuration(reported):
+    """Each mistake has a line of the text; JSON has one object with all of them, at most 20."""
+    log = reported(log_format="text")
+    log.reporter.report_mistakes(["c:1:1: a"])
+    (line,) = log.text().splitlines()
+    assert line.endswith("config     the configuration is not reloaded, the old one stays in effect: c:1:1: a")
+    log.reporter.report_mistakes([f"c:{number}:1: a" for number in range(30)])
+    first, *lines = [line.partition("  config     ")[2] for line in log.text().splitlines()]
+    assert first == "the configuration is not reloaded, the old one stays in effect; it has 30 mistakes"
+    assert lines == [f"c:{number}:1: a" for number in range(20)]
+    log = reported()
+    log.reporter.report_mistakes(["c:1:1: a", "c:2:1: b"])
+    (event,) = log.events()
+    assert (event["event"], event["level"], event["mistakes"]) == ("config", "error", ["c:1:1: a", "c:2:1: b"])
+
+
+def test_a_preview_may_link_to_this_machine(site, reported):
+    """A preview doesn't report that `site.url` works on this machine only; a server does."""
+    site.configure(site={"url": "http://127.0.0.1:8000", "authority": "a.example"})
+    for preview_key in ("", "key"):
+        log = reported(log_format="text", preview_key=preview_key)
+        log.reporter.on_finished(site.publish())
+        assert ("work on this machine only" in log.text()) == (not preview_key)
+
+
 def test_a_restart_lists_what_is_still_rejected(site, reported):
     """The first run of a process reports all rejected articles and the state; later runs only what is new."""
     site.article("a.md", title="A")

@@ -12,6 +12,7 @@ from feeds.catalog import Catalog, Failures
 from feeds.cli.common import (
     EXIT_INCOMPLETE,
     CommandContext,
+    advice,
     articles_summary,
     create_publisher,
     duration,
@@ -78,6 +79,8 @@ def build_site(
         recorder = _Recorder(settings, inputs, folder.root, None if no_export else target)
         observer = RunProgress(display, "reading", folder.count)
         with failures.track("publish"), problems.step("publish"):
+            for message in advice(settings):
+                problems.add(f"warning: {context.config_file}: {message}")
             outcome = publisher.run(now, read_all=force, accept=accept, observer=observer)
             _report(outcome, settings, problems)
         publish_problems = problems.count

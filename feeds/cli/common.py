@@ -235,11 +235,14 @@ def duration(seconds: float) -> str:
     return " ".join(f"{count} {unit}" for count, unit in units[first : first + 2] if count)
 
 
-def advice(settings: "config.Config") -> list[str]:
-    """Return what the owner should change before the site is online; empty if there is nothing."""
+def advice(settings: "config.Config", *, is_preview: bool = False) -> list[str]:
+    """Return what the owner should change before the site is online; empty if there is nothing.
+
+    `is_preview`: whether links lead to this machine anyway.
+    """
     if not names_owner(host := settings.site_model.authority):
         return [f"ids will contain {host} permanently: set site.url, or site.authority, before the first run"]
-    if is_loopback(urlsplit(settings.site.url).hostname or ""):
+    if not is_preview and is_loopback(urlsplit(settings.site.url).hostname or ""):
         return [f"links to {settings.site.url} work on this machine only: set site.url before you publish"]
     return []
 

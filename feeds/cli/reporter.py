@@ -21,6 +21,8 @@ from feeds.publish.outcome import Outcome
 
 _PROGRESS_INTERVAL_S = 5.0
 _MAX_REASON_CHARS = 1_000
+MAX_MISTAKES = 20  # of the configuration that are reported
+NOT_RELOADED = "the configuration is not reloaded"
 
 
 class ConsoleReporter(PublishObserver):
@@ -69,6 +71,18 @@ class ConsoleReporter(PublishObserver):
         """Report that the server has stopped."""
         if self._has_greeted:
             self._log.write("stopped", f"after {duration(time.monotonic() - self._created_at)}")
+
+    def report_mistakes(self, mistakes: list[str]) -> None:
+        """Report why the configuration was not reloaded: one line for each mistake, or one JSON object."""
+        reasons = [truncate(mistake, _MAX_REASON_CHARS) for mistake in mistakes[:MAX_MISTAKES]]
+        message = f"{NOT_RELOADED}, the old one stays in effect"
+        if len(mistakes) == 1:
+            self._log.write("config", f"{message}: {mistakes[0]}", level="error", mistakes=reasons)
+            return
+        self._log.write("config", f"{message}; it has {len(mistakes):,} mistakes", level="error", mistakes=reasons)
+        if not self._log.is_json:
+            for reason in reasons:
+                self._log.write("config", reason, level="error")
 
     def on_progress(self, files: int) -> None:
         """Report the progress of a long run every few seconds."""
@@ -191,7 +205,8 @@ class ConsoleReporter(PublishObserver):
             return
         self._has_greeted = True
         public_url = self._settings.site_model.feeds_url
-        notes = [] if self._role == "web" else advice(self._settings)  # the publisher creates the ids
+        # the publisher creates the ids
+        notes = [] if self._role == "web" else advice(self._settings, is_preview=self._is_preview)
         if self._is_preview:
             notes.insert(0, "preview: links lead to this server, and pages reload when you save")
         elif self._role != "publisher" and public_url != self._url:
