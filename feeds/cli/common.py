@@ -7,6 +7,7 @@ import ipaddress
 import json
 import logging
 import os
+import select
 import signal
 import sys
 import time
@@ -274,6 +275,21 @@ def print_message(message: str) -> None:
         click.echo("\n".join(map(escape_unprintable, message.split("\n"))), err=True)
 
 
+def _end_without_reader() -> None:
+    """End the process, as SIGPIPE does, if stdout is a pipe whose reader has ended; otherwise return.
+
+    Such a reader, for example head, has read enough: that is no error.
+    """
+    with suppress(OSError, AttributeError):  # stdout has no descriptor, or is None
+        stdout = sys.stdout.fileno()
+        poll = select.poll()
+        poll.register(stdout, 0)
+        if any(event & select.POLLERR for _, event in poll.poll(0)):
+            null = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(null, stdout)  # Python writes what is left at exit, and would report an error
+            sys.exit(128 + signal.SIGPIPE)
+
+
 def print_json(value: Any) -> None:
     """Write a value to stdout as JSON."""
     click.echo(json.dumps(value, indent=2, ensure_ascii=False))
@@ -304,6 +320,8 @@ def report_errors(print_error: Callable[[str], object] = print_message) -> Itera
         print_error(str(error))
         sys.exit(error.exit_code)
     except OSError as error:  # such as no file descriptor left to import a module
+        if isinstance(error, BrokenPipeError):
+            _end_without_reader()
         file = f"{error.filename}: " if error.filename else ""
         print_error(f"{file}{error.strerror or error}")
         sys.exit(FeedsError.exit_code)
