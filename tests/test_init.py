@@ -56,6 +56,7 @@ def test_the_questions(tmp_path):
     site = load(tmp_path / "my-blog").site
     assert (site.title, site.url, site.language) == ('O "diário": é #1', "https://Blog.example/x", "pt")
     assert (site.authority, site.timezone, site.pages) == ("blog.example", "Asia/Tokyo", True)
+    assert f"Three questions about the new site in {(tmp_path / 'my-blog').resolve()}. Enter" in shown
     assert shown.endswith("Next: cd my-blog && feeds serve --open\n")
 
 
@@ -78,7 +79,8 @@ def test_wrong_answers(tmp_path):
     assert code == 0, shown
     assert [line for line in shown.split("\n") if line.startswith("Error")] == [
         "Error: it must not be empty",
-        *["Error: it must be a URL like https://news.example, without ? or #"] * 2,
+        "Error: it must be a URL like https://news.example, without ? or #; did you mean https://example.org?",
+        "Error: it must be a URL like https://news.example, without ? or #",
         "Error: it is not a language tag; write it like en or pt-BR",
     ]
     assert load(tmp_path).site.url == "https://a.example"
@@ -194,3 +196,18 @@ def test_without_a_terminal_nothing_is_asked(tmp_path):
     assert (site.title, site.url, site.language) == ("A b", "http://127.0.0.1:8000", "en")
     assert re.fullmatch(r"[0-9a-f]{16}\.invalid", site.authority)
     assert [path.suffix for path in Path(tmp_path / "a b" / "content").iterdir()] == [".md"]
+
+
+def test_ignored_files(tmp_path):
+    """A .gitignore is written, unless there is one or the folder is inside another site."""
+    done = run("init", "a", cwd=tmp_path)
+    assert "created a/.gitignore\n" in done.stdout
+    assert (tmp_path / "a/.gitignore").read_text().splitlines()[1:] == ["/.feeds/", "/public/"]
+    for arguments in (["a/inside"], ["-c", "a/other.yaml", "a"]):
+        (tmp_path / "a/.gitignore").unlink(missing_ok=True)
+        assert ".gitignore" not in run("init", *arguments, cwd=tmp_path).stdout
+        assert list(tmp_path.rglob(".gitignore")) == []
+    (tmp_path / "b").mkdir()
+    (tmp_path / "b/.gitignore").write_text("mine")
+    assert run("init", "b", cwd=tmp_path).returncode == 0
+    assert (tmp_path / "b/.gitignore").read_text() == "mine"

@@ -313,6 +313,7 @@ def test_what_can_not_be_moved(site, generator):
     old.mkdir()
     done = site.run("init", "--from", generator, "-c", "feeds.yaml", "old")
     assert (done.returncode, f"not a {generator} site" in done.stderr) == (2, True)
+    assert done.stderr.count(",") <= 2, "at most three files are named"
     name = migrate.CONFIG_FILES[generator][0]
     (old / name).write_text("x = [\n" if name.endswith("toml") else "a: [\n" if name.endswith("yml") else "(", "utf-8")
     done = site.run("init", "--from", generator, "-c", "feeds.yaml", "old")

@@ -120,6 +120,31 @@ def test_mistakes_of_the_configuration(reported):
     assert (event["event"], event["level"], event["mistakes"]) == ("config", "error", ["c:1:1: a", "c:2:1: b"])
 
 
+def test_a_warning_is_reported_once_per_save(site, reported, monkeypatch):
+    """A warning is not repeated by a run that reads unchanged files again, and is repeated when its article is saved.
+
+    Only a limited number of warnings is remembered.
+    """
+    log = reported()
+
+    def warnings(**options):
+        log.reporter.on_finished(site.publish(**options))
+        return [event["message"].split(":")[0] for event in log.events() if event["event"] == "warning"]
+
+    warnings()
+    site.article("a.md", title="A", updated="soon")
+    site.article("b.md", title="B", updated="soon")
+    assert warnings() == ["content/a.md", "content/b.md"]
+    site.configure(site={"title": "Other"})
+    assert warnings() == []
+    assert warnings(read_all=True) == []
+    site.article("a.md", "Other.", title="A", updated="soon")
+    assert warnings() == ["content/a.md"]
+    monkeypatch.setattr("feeds.cli.reporter._MAX_KNOWN_WARNINGS", 1)
+    warnings(read_all=True)
+    assert warnings(read_all=True) == ["content/a.md", "content/b.md"]
+
+
 def test_a_preview_may_link_to_this_machine(site, reported):
     """A preview doesn't report that `site.url` works on this machine only; a server does."""
     site.configure(site={"url": "http://127.0.0.1:8000", "authority": "a.example"})

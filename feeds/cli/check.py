@@ -116,7 +116,7 @@ def check(
     shown = [problem for problem in problems if not is_text or _is_shown(problem, context, strict=strict)]
     for output in _FORMATS[output_format](shown):
         click.echo(output)
-    if comparison and not context.quiet:
+    if comparison:
         show = print_line if output_format == "text" else print_message  # stdout is for programs
         show(comparison.summary)
     warnings = sum(problem.level == "warning" for problem in problems)

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from feeds.migrate import Generator, Migration
 
 _GENERATORS = ("hugo", "jekyll", "eleventy", "pelican")
+_MAX_NAMED_FILES = 3  # in the message that a folder is not the site of a generator
 _LOCAL_URL = "http://127.0.0.1:8000"  # of `feeds serve`, until the site has an address
 
 
@@ -133,7 +134,7 @@ def init(
 
 def _ask(folder: Path) -> _NewSite:
     """Return the answers to three questions on the terminal. If the user ends them, end the process."""
-    print_line("Three questions about the new site. Enter accepts the value in brackets.")
+    print_line(f"Three questions about the new site in {_absolute(folder)}. Enter accepts the value in brackets.")
     try:
         title = click.prompt("Title", _default_title(folder), value_proc=_answer(values.text))
         url = click.prompt(
@@ -149,10 +150,14 @@ def _ask(folder: Path) -> _NewSite:
     return _NewSite(title, url, language, _system_timezone())
 
 
+def _absolute(folder: Path) -> Path:
+    with suppress(OSError):  # the current folder was deleted
+        return folder.resolve()
+    return folder
+
+
 def _default_title(folder: Path) -> str:
-    with suppress(OSError):
-        return humanize(folder.resolve().name) or "My site"
-    return "My site"
+    return humanize(_absolute(folder).name) or "My site"
 
 
 def _system_language() -> str:
@@ -171,18 +176,27 @@ def _system_timezone() -> str:
 
 
 def _create_site(file: Path, site: _NewSite) -> list[str]:
-    """Write a configuration, and an article if there is no content folder. Return the lines to print."""
+    """Write a configuration, an article if there is no content folder, and a .gitignore. Return the lines to print."""
     now = datetime.now(UTC).replace(microsecond=0)
     content = file.parent / "content"
     texts = {file: _configuration(site)}
     if not content.exists():
         texts[content / f"{now:%Y-%m-%d}-hello.md"] = _FIRST_ARTICLE.format(date=now.isoformat())
+    ignored = file.parent / ".gitignore"
+    if not (ignored.exists() or _is_inside_site(file)):
+        texts[ignored] = _GITIGNORE
     for path, text in texts.items():
         _write(path, text)
     lines = [f"created {path}" for path in texts]
     if not site.url:
         lines.append(f"Set site.url in {file.name} when the site has an address; the ids stay the same")
     return lines
+
+
+def _is_inside_site(file: Path) -> bool:
+    """Return whether another configuration is beside the new file, or in a folder above: its site has a .gitignore."""
+    folder = _absolute(file.parent)
+    return any((parent / "config.yaml").exists() for parent in (folder, *folder.parents))
 
 
 def _configuration(site: _NewSite) -> str:
@@ -215,8 +229,9 @@ def _migrate(generator: "Generator", folder: Path, file: Path) -> list[str]:
     names = [path.relative_to(folder).as_posix() for pattern in migrate.CONFIG_FILES[generator]
              for path in sorted(folder.glob(pattern)) if path.is_file()]  # fmt: skip
     if not names:
-        patterns = ", ".join(migrate.CONFIG_FILES[generator])
-        raise UsageError(f"{folder}: not a {generator} site: it has none of these files: {patterns}")
+        patterns = migrate.CONFIG_FILES[generator]
+        listed = ", ".join(patterns[:_MAX_NAMED_FILES]) + (" …" if len(patterns) > _MAX_NAMED_FILES else "")
+        raise UsageError(f"{folder}: not a {generator} site: it has no configuration such as {listed}")
     texts = {name: (folder / name).read_text("utf-8-sig", errors="replace") for name in names}
     try:
         migration = migrate.read_configuration(generator, texts)
@@ -291,6 +306,11 @@ site:
 content:
   path: content
   permalink: /{{category}}/{{slug}}/
+"""
+_GITIGNORE = """\
+# The catalog and the exported files of feeds
+/.feeds/
+/public/
 """
 _FIRST_ARTICLE = """\
 ---

@@ -21,6 +21,7 @@ from feeds.publish.outcome import Outcome
 
 _PROGRESS_INTERVAL_S = 5.0
 _MAX_REASON_CHARS = 1_000
+_MAX_KNOWN_WARNINGS = 10_000
 MAX_MISTAKES = 20  # of the configuration that are reported
 NOT_RELOADED = "the configuration is not reloaded"
 
@@ -53,6 +54,7 @@ class ConsoleReporter(PublishObserver):
         self._url = url
         self._is_preview = is_preview
         self._preview_url = f"{url}/preview/?{preview_key}" if preview_key else None
+        self._warnings: dict[int, bool] = {}  # hashes of those that were reported, the newest last
         self._has_greeted = False
         self._has_finished = False  # whether a run has
         self._error, self._was_standby = "", False
@@ -134,9 +136,7 @@ class ConsoleReporter(PublishObserver):
                     self._log.write("recovered", "the last run succeeded")
                 self._error = ""
             self._report_articles(outcome)
-            for line in warning_lines(outcome, self._settings):
-                event, _, message = line.partition(": ")  # "warning" or "notice"
-                self._log.write(event, message, level="warning" if event == "warning" else "info")
+            self._report_warnings(outcome)
             if outcome.changed or not self._has_finished:
                 self._report_feeds(outcome)
             self._has_finished = True
@@ -144,6 +144,21 @@ class ConsoleReporter(PublishObserver):
     @staticmethod
     def _state(outcome: Outcome) -> str:
         return f"revision {outcome.revision}: {articles_summary(outcome.articles, outcome.rejected_count)}"
+
+    def _report_warnings(self, outcome: Outcome) -> None:
+        """Report the warnings of a run.
+
+        A run that reads all files, for a new configuration, finds those about unchanged articles again: they are not
+        repeated.
+        """
+        for line in warning_lines(outcome, self._settings):
+            is_known = self._warnings.pop(hash(line), False)
+            self._warnings[hash(line)] = True  # as the newest
+            if len(self._warnings) > _MAX_KNOWN_WARNINGS:
+                del self._warnings[next(iter(self._warnings))]
+            if not (is_known and outcome.has_read_all):
+                event, _, message = line.partition(": ")  # "warning" or "notice"
+                self._log.write(event, message, level="warning" if event == "warning" else "info")
 
     def _report_articles(self, outcome: Outcome) -> None:
         """Report the events of a run; after the first one of this process also the articles that are still rejected."""
