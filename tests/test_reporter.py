@@ -4,6 +4,7 @@ import json
 import signal
 
 import pytest
+from waiting import eventually
 
 from feeds.cli.reporter import ConsoleReporter
 from feeds.core.errors import ContentFolderMissing, GuardStopped, NotLeader
@@ -224,6 +225,7 @@ def test_warnings(site, reported):
 def test_progress(site, reported, monkeypatch):
     """A long run reports its progress: files, rate, and the remaining time once the folder is counted."""
     monkeypatch.setattr("feeds.cli.reporter._PROGRESS_INTERVAL_S", -1.0)
+    monkeypatch.setattr("feeds.cli.reporter._FIRST_RUN_REPORTED_AFTER_S", 3_600.0)
     log = reported()
     log.reporter.count_articles = lambda: 5_000
     log.reporter.on_progress(0)
@@ -234,6 +236,31 @@ def test_progress(site, reported, monkeypatch):
     log.reporter._count()
     log.reporter.on_progress(2_000)
     assert "2,000 of about 5,000 files scanned" in log.events()[0]["message"]
+
+
+def test_the_first_run(site, reported, monkeypatch):
+    """A first run that takes longer is reported once, after the URLs, with the number of files; later runs are not."""
+    monkeypatch.setattr("feeds.cli.reporter._FIRST_RUN_REPORTED_AFTER_S", 0.0)
+    log = reported()
+    log.reporter.count_articles = lambda: 1_281
+    log.reporter.on_progress(0)
+    events = []
+    eventually(lambda: events.extend(log.events()) or (events[-1:] and events[-1]["event"] == "progress"))
+    assert [event["event"] for event in events] == ["started", "warning", "progress"]
+    assert events[-1]["message"] == "reading 1,281 files"
+    log.reporter.on_progress(0)
+    log.reporter.on_finished(site.publish())
+    log.reporter.on_progress(0)
+    assert log.names() == ["feeds"]
+
+
+def test_a_short_first_run(site, reported, monkeypatch):
+    """A first run that ends before is not reported."""
+    monkeypatch.setattr("feeds.cli.reporter._FIRST_RUN_REPORTED_AFTER_S", 3_600.0)
+    log = reported()
+    log.reporter.on_progress(0)
+    log.reporter.on_finished(site.publish())
+    assert log.names() == ["started", "warning", "feeds"]
 
 
 @pytest.mark.parametrize("mistake", ["site.titel: unknown key", "no such port"])

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from feeds import __version__, config
-from feeds.cli.common import advice, articles_summary, duration, page_path, recovery_message, warning_lines
+from feeds.cli.common import advice, articles_summary, duration, page_path, plural, recovery_message, warning_lines
 from feeds.cli.event_lines import MAX_FEEDS, MAX_TITLE_CHARS, article_text, counts_text, feeds_text
 from feeds.core.errors import CatalogDamaged, FeedsError, GuardStopped, NotLeader
 from feeds.core.text import truncate
@@ -20,6 +20,7 @@ from feeds.publish.observer import PublishObserver
 from feeds.publish.outcome import Outcome
 
 _PROGRESS_INTERVAL_S = 5.0
+_FIRST_RUN_REPORTED_AFTER_S = 1.0
 _MAX_REASON_CHARS = 1_000
 _MAX_KNOWN_WARNINGS = 10_000
 MAX_MISTAKES = 20  # of the configuration that are reported
@@ -51,6 +52,7 @@ class ConsoleReporter(PublishObserver):
         self._started_at, self._reported_at = 0.0, 0.0  # of the current run, and of its last message
         self._total = 0  # articles in the folder, once they are counted
         self._is_counting = False
+        self._first_run: threading.Timer | None = None  # reports that it takes longer
         self._url = url
         self._is_preview = is_preview
         self._preview_url = f"{url}/preview/?{preview_key}" if preview_key else None
@@ -92,6 +94,10 @@ class ConsoleReporter(PublishObserver):
         now = time.monotonic()
         if not files:
             self._started_at = self._reported_at = now
+            if not self._has_finished and self._first_run is None:
+                self._first_run = threading.Timer(_FIRST_RUN_REPORTED_AFTER_S, self._report_first_run)
+                self._first_run.daemon = True
+                self._first_run.start()
         elif now - self._reported_at > _PROGRESS_INTERVAL_S:
             self._reported_at = now
             rate = files / (now - self._started_at)
@@ -106,6 +112,15 @@ class ConsoleReporter(PublishObserver):
     def _count(self) -> None:
         self._total = self.count_articles()
 
+    def _report_first_run(self) -> None:
+        """Report that the first run of this process takes longer, and how many files it reads."""
+        self._is_counting = True
+        self._count()
+        with self._reporting:
+            if not self._has_finished:
+                self._greet()
+                self._log.write("progress", f"reading {plural(self._total, 'file')}", files=0, total=self._total)
+
     def on_recovered(self, damage: CatalogDamaged, kept_as: Path | None) -> None:
         """Report that a damaged catalog was replaced."""
         self._log.write("warning", recovery_message(damage, kept_as), level="warning")
@@ -114,6 +129,7 @@ class ConsoleReporter(PublishObserver):
         """Report why a run failed, unless the last run failed for the same reason."""
         with self._reporting:
             self._greet()
+            self._cancel_first_run()
             notify_systemd(f"READY=1\nSTATUS={error}")
             # the guard's message changes with each file that a script writes: report it once
             reason = type(error).__name__ if isinstance(error, GuardStopped) else str(error)
@@ -140,6 +156,11 @@ class ConsoleReporter(PublishObserver):
             if outcome.changed or not self._has_finished:
                 self._report_feeds(outcome)
             self._has_finished = True
+            self._cancel_first_run()
+
+    def _cancel_first_run(self) -> None:
+        if self._first_run:
+            self._first_run.cancel()
 
     @staticmethod
     def _state(outcome: Outcome) -> str:
