@@ -146,6 +146,21 @@ def test_a_warning_is_reported_once_per_save(site, reported, monkeypatch):
     assert warnings(read_all=True) == ["content/a.md", "content/b.md"]
 
 
+def test_a_file_that_was_renamed_and_changed(site, reported):
+    """The log says which deleted article an added one looks like, and the id that would continue it."""
+    site.article("a.md", title="A")
+    site.article("keep.md", title="Keep")
+    site.publish()
+    (site.content / "a.md").unlink()
+    site.article("b.md", "Other.", title="A")
+    log = reported()
+    log.reporter.on_finished(site.publish(accept=True))
+    (notice,) = [event for event in log.events() if event["event"] == "notice"]
+    assert notice["message"].startswith("content/b.md looks like content/a.md, renamed and changed: it has a new id")
+    assert notice["message"].endswith(f"set id: {notice['id']}")
+    assert notice["id"].startswith("tag:")
+
+
 def test_a_preview_may_link_to_this_machine(site, reported):
     """A preview doesn't report that `site.url` works on this machine only; a server does."""
     site.configure(site={"url": "http://127.0.0.1:8000", "authority": "a.example"})

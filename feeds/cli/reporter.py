@@ -214,6 +214,10 @@ class ConsoleReporter(PublishObserver):
             line=event.line or None,
             at=event.at and event.at.isoformat(timespec="seconds"),
         )
+        if event.continues:
+            path, old_path, old_id = f"{content}/{event.path}", f"{content}/{event.continues.path}", event.continues.id
+            message = f"{path} looks like {old_path}, renamed and changed: it has a new id; to keep the old one, set id"
+            self._log.write("notice", f"{message}: {old_id}", path=path, old_path=old_path, id=old_id)
 
     def _report_feeds(self, outcome: Outcome) -> None:
         changed, state = outcome.changed, articles_summary(outcome.articles, outcome.rejected_count)
