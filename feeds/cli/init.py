@@ -245,11 +245,21 @@ def _migrate(generator: "Generator", folder: Path, file: Path) -> list[str]:
     settings = valid.settings
     _write(file, f"# Created by feeds init --from {generator}, from {names[0]}\n{yaml.dump(settings)}")
     feeds = plural(len(settings.get("feeds", {}).get("aliases", {})), "old feed")
-    lines = [f"created {file}: {plural(len(articles), 'article')} in {content['path']}, {feeds} kept"]
+    to_publish = sum(_is_to_publish(article, datetime.now(UTC)) for article in articles)
+    others = len(articles) - to_publish
+    counts = [plural(to_publish, "article") + " to publish"]
+    counts += [f"{others:,} not published (drafts, scheduled, expired)"] if others else []
+    lines = [f"created {file} for {content['path']}: {', '.join(counts)}, {feeds} kept"]
     if rejected:
         lines.append(f"{plural(rejected, 'article')} can't be read: feeds check lists the reasons")
     lines += [f"note: {note}" for note in (*migration.notes, *valid.messages)]
     return [*lines, "Save the old feed, and check that its ids are kept:  feeds check --against old-feed.xml"]
+
+
+def _is_to_publish(article: "Article", now: datetime) -> bool:
+    """Return whether `feeds check` counts an article: it is no draft, not scheduled, and has not expired."""
+    live_from = article.live_from or article.published
+    return not article.draft and live_from <= now and not (article.expires and article.expires <= now)
 
 
 def _read_articles(content: Path, migration: "Migration") -> "tuple[list[Article], int]":
