@@ -7,7 +7,6 @@ import ipaddress
 import json
 import logging
 import os
-import select
 import signal
 import sys
 import time
@@ -280,6 +279,8 @@ def _end_without_reader() -> None:
 
     Such a reader, for example head, has read enough: that is no error.
     """
+    import select  # few commands need it
+
     with suppress(OSError, AttributeError):  # stdout has no descriptor, or is None
         stdout = sys.stdout.fileno()
         poll = select.poll()
