@@ -536,6 +536,8 @@ class App(Client):
     def ask(self, path, *headers, method="GET", body=None, client="127.0.0.1", environ=None):
         """Send a request with header lines; return the response. `environ` is added to the WSGI environment."""
         path, _, query = path.partition("?")
+        if path.startswith("//"):  # which EnvironBuilder takes for the name of a host
+            environ = {"PATH_INFO": urllib.parse.unquote(path, "latin-1"), **(environ or {})}
         builder = EnvironBuilder(
             path=urllib.parse.unquote(path),
             query_string=query,

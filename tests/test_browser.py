@@ -91,7 +91,8 @@ def tab(chromium):
     contexts, complaints = [], []
 
     def on_console(said):
-        if "/favicon.ico" not in said.location["url"]:
+        is_missing_page = said.location["url"].endswith("/b/") and "status of 404" in said.text  # a test visits it
+        if "/favicon.ico" not in said.location["url"] and not is_missing_page:
             complaints.append(said.text)
 
     def on_error(error):
@@ -251,6 +252,21 @@ def test_a_preview_reloads(site, tab):
         page.get_by_role("article").get_by_text("New words.").wait_for()
         assert barriers(page) == []
         page.goto("about:blank")  # it asks for news as long as it is open
+
+
+def test_a_preview_of_a_missing_page(site, tab):
+    """In a preview, the page of an address without an article is accessible, and shows an article saved for it."""
+    site.configure(site={"pages": True})
+    site.article("a.md", title="A")
+    site.publish()
+    with served(site, preview_url="http://127.0.0.1:8000") as app:
+        page = tab(app, "/b/")
+        page.get_by_role("heading", name="Not Found").wait_for()
+        assert barriers(page) == []
+        site.article("b.md", "New words.", title="B")
+        site.publish()
+        page.get_by_role("article").get_by_text("New words.").wait_for()
+        page.goto("about:blank")
 
 
 def test_the_first_five_minutes(tmp_path, tab, serve):

@@ -365,7 +365,7 @@ def test_output_escapes_texts_of_articles(site):
 
 def test_init(tmp_path):
     """`init` creates a site that can be built at once, and leaves existing files unchanged."""
-    done = run("init", "blog", cwd=tmp_path)
+    done = run("init", "blog", "--url", "https://blog.example", cwd=tmp_path)
     assert done.returncode == 0
     done = run("build", cwd=tmp_path / "blog")
     assert (done.returncode, done.stderr) == (0, "")
@@ -519,3 +519,36 @@ def test_commands_in_one_process_leave_no_garbage(site):
     for _ in range(3):
         site.run("list")
     assert gc.get_freeze_count() <= frozen
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize("command", [["list"], ["check"], ["status"], ["stats", "--json"]], ids=lambda one: one[0])
+def test_a_reader_that_ends(published, command):
+    """A command whose output nothing reads any more ends silently, with the exit code of SIGPIPE."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    process = subprocess.run(
+        [sys.executable, "-m", "feeds", *command],
+        cwd=published.root,
+        stdout=writer,
+        stderr=subprocess.PIPE,
+        timeout=60,
+        check=False,
+    )
+    os.close(writer)
+    assert (process.returncode, process.stderr) == (141, b"")
+
+
+def test_check_quietly(site):
+    """With -q, `check` prints errors only, and with --strict also the warnings, which change its exit code."""
+    site.write("a.md", "x")
+    site.article("b.md", "Text.", title="b", link="nowhere")
+    site.configure(site={"url": "http://127.0.0.1:8000", "authority": "a.example"})
+    done = site.run("check", "-q")
+    assert (done.returncode, done.stderr) == (1, "")
+    assert [line.split(": ")[1] for line in done.stdout.splitlines()] == ["error"]
+    (site.content / "a.md").unlink()
+    assert (site.run("check", "-q").stdout, site.run("check", "-q").returncode) == ("", 0)
+    done = site.run("check", "-q", "--strict")
+    assert (done.returncode, "work on this machine only" in done.stdout) == (1, True)
+    assert site.run("check", "-q", "--format", "json").stdout != "[]\n"

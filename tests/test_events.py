@@ -220,3 +220,28 @@ def test_a_change_of_the_configuration_is_no_event(site):
     site.configure(site={"title": "Other"})
     outcome = site.publish(site.now + timedelta(minutes=1))
     assert (outcome.events, outcome.changed, outcome.files_read) == ((), ("",), 1)
+
+
+@BOTH
+def test_renamed_and_changed(site):
+    """An added article names the deleted one whose title, or file name apart from its date, it has, and its id."""
+    site.article("keep.md", title="Keep")
+    site.article("2026-01-01-a.md", title="A")
+    site.article("b.md", title="B")
+    site.article("draft.md", title="Draft", draft=True)
+    site.publish()
+    for name in ("2026-01-01-a.md", "b.md", "draft.md"):
+        (site.content / name).unlink()
+    site.article("2026-02-02-a.md", "Other.", title="Another title")
+    site.article("c.md", "Other.", title="B")
+    site.article("d.md", "Other.", title="Draft")
+    site.article("keep2.md", "Other.", title="Keep")
+    found = {event.path: event.continues for event in site.publish(accept=True).events if event.kind == "added"}
+    assert {path: lost.path for path, lost in found.items() if lost} == {
+        "2026-02-02-a.md": "2026-01-01-a.md",
+        "c.md": "b.md",
+    }
+    old_id = found["c.md"].id
+    site.article("c.md", "Other.", title="B", id=old_id)
+    site.publish(accept=True)
+    assert site.items()["B"]["id"] == old_id

@@ -85,11 +85,16 @@ def test_a_manifest_of_somebody_else_is_not_believed(tmp_path, manifest):
 
 
 def test_no_temporary_file_is_left_behind(tmp_path):
-    """A file that can't be replaced is reported in a sentence, and no temporary file remains."""
+    """A file that can't be replaced is reported in a sentence, and no temporary file remains.
+
+    The sentence mentions an existing file only if there is one.
+    """
     (tmp_path / "a.xml").mkdir()
     (tmp_path / "a.xml" / "theirs").write_text("x")
-    with pytest.raises(FeedsError, match=r"a\.xml: can't be written"):
+    with pytest.raises(FeedsError, match=r"a\.xml: can't be written: .*; the existing file is unchanged"):
         FolderTarget(tmp_path).write("/a.xml", b"1", "d")
+    with pytest.raises(FeedsError, match=r"/x: can't be written: File name too long$"):
+        FolderTarget(tmp_path).write(f"/{'x' * 300}/x", b"1", "d")
     assert sorted(p.name for p in tmp_path.rglob("*")) == ["a.xml", "theirs"]
 
 

@@ -56,6 +56,7 @@ def test_the_questions(tmp_path):
     site = load(tmp_path / "my-blog").site
     assert (site.title, site.url, site.language) == ('O "diário": é #1', "https://Blog.example/x", "pt")
     assert (site.authority, site.timezone, site.pages) == ("blog.example", "Asia/Tokyo", True)
+    assert f"Three questions about the new site in {(tmp_path / 'my-blog').resolve()}. Enter" in shown
     assert shown.endswith("Next: cd my-blog && feeds serve --open\n")
 
 
@@ -80,7 +81,8 @@ def test_wrong_answers(tmp_path):
     assert code == 0, shown
     assert [line for line in shown.split("\n") if line.startswith("Error")] == [
         "Error: it must not be empty",
-        *["Error: it must be a URL like https://news.example, without ? or #"] * 2,
+        "Error: it must be a URL like https://news.example, without ? or #; did you mean https://example.org?",
+        "Error: it must be a URL like https://news.example, without ? or #",
         "Error: it is not a language tag; write it like en or pt-BR",
     ]
     assert load(tmp_path).site.url == "https://a.example"
@@ -115,13 +117,13 @@ def test_options_ask_nothing(tmp_path, arguments):
     [
         ("https://news.example/blog", r"news\.example"), ("https://bücher.example", r"xn--bcher-kva\.example"),
         ("https://a.example:8443", r"a\.example"), (None, "generated"), ("http://localhost:8000", "generated"),
-        ("http://127.0.0.1:8000", "generated"), ("http://192.0.2.1", "generated"), ("http://[::1]:8000", "generated"),
+        ("http://127.0.0.1:8000", "generated"), ("", "generated"), ("http://192.0.2.1", "generated"), ("http://[::1]:8000", "generated"),
         ("https://my_site.example", "generated"),
     ],
 )  # fmt: skip
 def test_the_authority_of_ids(tmp_path, url, authority):
     """The configuration names a permanent authority: the domain of the site, or a unique name if it has none."""
-    options = ["--url", url] if url else ["--title", "T"]
+    options = ["--url", url] if url else ["--title", "T"] if url is None else []
     for folder in ("a", "b"):
         assert run("init", folder, *options, cwd=tmp_path).returncode == 0
     first, second = (load(tmp_path / folder).site.authority for folder in ("a", "b"))
@@ -188,9 +190,26 @@ def test_suggestions(variables, language, timezone, monkeypatch):
 
 
 def test_without_a_terminal_nothing_is_asked(tmp_path):
-    """Without a terminal and options, the configuration has placeholders, and the first article is published."""
+    """Without a terminal and options, the site has default values, a permanent authority, and a first article."""
     done = run("init", "a b", cwd=tmp_path)
     assert done.returncode == 0
     assert done.stdout.endswith("Next: set title and url in config.yaml, then run  cd 'a b' && feeds serve\n")
-    assert load(tmp_path / "a b").site.title == "My site"
+    site = load(tmp_path / "a b").site
+    assert (site.title, site.url, site.language) == ("A b", "http://127.0.0.1:8000", "en")
+    assert re.fullmatch(r"[0-9a-f]{16}\.invalid", site.authority)
     assert [path.suffix for path in Path(tmp_path / "a b" / "content").iterdir()] == [".md"]
+
+
+def test_ignored_files(tmp_path):
+    """A .gitignore is written, unless there is one or the folder is inside another site."""
+    done = run("init", "a", cwd=tmp_path)
+    assert "created a/.gitignore\n" in done.stdout
+    assert (tmp_path / "a/.gitignore").read_text().splitlines()[1:] == ["/.feeds/", "/public/"]
+    for arguments in (["a/inside"], ["-c", "a/other.yaml", "a"]):
+        (tmp_path / "a/.gitignore").unlink(missing_ok=True)
+        assert ".gitignore" not in run("init", *arguments, cwd=tmp_path).stdout
+        assert list(tmp_path.rglob(".gitignore")) == []
+    (tmp_path / "b").mkdir()
+    (tmp_path / "b/.gitignore").write_text("mine")
+    assert run("init", "b", cwd=tmp_path).returncode == 0
+    assert (tmp_path / "b/.gitignore").read_text() == "mine"

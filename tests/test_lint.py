@@ -209,6 +209,19 @@ def test_the_date_in_a_files_name():
     assert found(path="news/2026-99-02-a.md") == []
 
 
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        ("Text.", "no description: the summary is the first paragraph"),
+        ("", "no text and no description"),
+        ("\n \n", "no text and no description"),
+    ],
+)
+def test_an_article_without_text(body, message):
+    """An article without a text is said to have none; another one, that its first paragraph is its summary."""
+    assert [one.message for one in problems("title: T\ndate: 2026-05-01\n", body)] == [message]
+
+
 @pytest.mark.parametrize("rule", ["no-summary", "image-without-alt"])
 def test_rules_can_be_switched_off(rule):
     """An ignored rule reports nothing; other rules still do."""

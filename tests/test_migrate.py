@@ -306,6 +306,18 @@ def test_a_pelican_site(site):
     assert item["id"] == "tag:pel.example,2024-01-02:/w/2024/hello-world/"
 
 
+def test_articles_are_counted_as_check_counts_them(site):
+    """Articles to publish are counted; drafts, scheduled and expired articles, and undated pages, are the others."""
+    (site.root / "hugo.toml").write_text('baseURL = "https://old.example/"\ntitle = "T"\n', "utf-8")
+    more = ("", "draft: true", "publishDate: 2999-01-01", "expiryDate: 2020-01-01")
+    write(site.content, {f"posts/{number}.md": (f"T {number}", "2024-01-02", keys) for number, keys in enumerate(more)})
+    site.write("about.md", "---\ntitle: About\n---\n\nText.\n")
+    created = site.run("init", "--from", "hugo", "-c", "feeds.yaml", ".").stdout.splitlines()[0]
+    counts = "1 article to publish, 4 not published (drafts, scheduled, expired)"
+    assert created == f"created feeds.yaml for content: {counts}, 1 old feed kept"
+    assert site.run("check", "-c", "feeds.yaml").stderr.startswith("1 article to publish")
+
+
 @pytest.mark.parametrize("generator", migrate.CONFIG_FILES)
 def test_what_can_not_be_moved(site, generator):
     """A folder without the generator's files, or with a broken configuration, is an error, and nothing is written."""
@@ -313,6 +325,7 @@ def test_what_can_not_be_moved(site, generator):
     old.mkdir()
     done = site.run("init", "--from", generator, "-c", "feeds.yaml", "old")
     assert (done.returncode, f"not a {generator} site" in done.stderr) == (2, True)
+    assert done.stderr.count(",") <= 2, "at most three files are named"
     name = migrate.CONFIG_FILES[generator][0]
     (old / name).write_text("x = [\n" if name.endswith("toml") else "a: [\n" if name.endswith("yml") else "(", "utf-8")
     done = site.run("init", "--from", generator, "-c", "feeds.yaml", "old")

@@ -37,6 +37,20 @@ def test_a_rejected_article_is_printed_once(site):
     assert build(site)[1] == lines[1:2], "it is new again"
 
 
+def test_an_address_of_this_machine_is_printed_once(site):
+    """A build prints once that links, or ids, contain the name of this machine; on a terminal and with -v, always."""
+    site.article("a.md", title="A")
+    site.configure(site={"url": "http://127.0.0.1:8000", "authority": "a.example"})
+    links = "warning: config.yaml: links to http://127.0.0.1:8000 work on this machine only: set site.url"
+    code, (line,) = build(site)
+    assert (code, line.startswith(links)) == (0, True)
+    assert build(site) == (0, [])
+    assert build(site, "-v")[1][0] == line
+    site.configure(site={"url": "http://localhost:8000", "authority": None})
+    (line,) = build(site, "--accept")[1]
+    assert line.startswith("warning: config.yaml: ids will contain localhost permanently: set site.url")
+
+
 def test_a_new_catalog_knows_no_problem(site):
     """Without the catalog of the last run, as in CI, all problems are new."""
     site.write("b.md", "b")

@@ -4,6 +4,7 @@ import logging
 import os
 import pty
 import re
+import signal
 import subprocess
 import sys
 from contextlib import suppress
@@ -160,7 +161,7 @@ def test_a_build_in_a_terminal(site):
     code, text = run_in_terminal(site, "build")
     problem, last = text.splitlines()
     assert (code, problem.startswith("content/b.md:1: no date")) == (1, True)
-    assert re.fullmatch(r"1 article published, 1 rejected; 2 read, \d+ files written; .+ s", last)
+    assert re.fullmatch(r"1 article published, 1 rejected; 2 read, \d+ files written to public/; .+ s", last)
     code, text = run_in_terminal(site, "build")
     assert text.splitlines()[0] == problem
     assert re.fullmatch(r"1 article published, 1 rejected; nothing changed; .+ s", text.splitlines()[1])
@@ -175,7 +176,36 @@ def test_the_last_line(site):
     (site.content / "e.md").unlink()
     site.article("a.md", "Other.", title="a", tags=["a"])
     last = site.run("build", "-v").stderr
-    assert re.fullmatch(r"4 articles published; 1 read, \d+ files written, \d+ removed; .+ s\n", last)
+    assert re.fullmatch(r"4 articles published; 1 read, \d+ files written to public/, \d+ removed; .+ s\n", last)
     site.article("a.md", "Another.", title="a", tags=["a"])
     last = site.run("build", "-v", "--no-export").stderr
     assert re.fullmatch(r"4 articles published; 1 read, 2 feeds changed; .+ s\n", last)
+    done = site.run("build", "-v", "--force", "--output", str(site.root.parent / "other"))
+    assert f" files written to {site.root.parent / 'other'}/; " in done.stderr
+
+
+# a program that Ctrl-C ends even if it is the background job of a shell
+_INTERRUPTIBLE = """
+import signal
+from feeds.cli import main
+signal.signal(signal.SIGINT, signal.default_int_handler)
+main()
+"""
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize(("options", "message"), [([], "stopped; nothing more is written; the next build continues\n"),
+                                                  (["-q"], "")])  # fmt: skip
+def test_ctrl_c(site, options, message):
+    """Ctrl-C ends a build with exit code 130 and a line that says what it means."""
+    os.mkfifo(site.root / "slow.yaml")
+    process = subprocess.Popen(
+        [sys.executable, "-c", _INTERRUPTIBLE, "build", "-c", "slow.yaml", *options],
+        cwd=site.root,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    with open(site.root / "slow.yaml", "wb"):  # opened as soon as the build reads it
+        process.send_signal(signal.SIGINT)
+        _, shown = process.communicate(timeout=60)
+    assert (process.returncode, shown) == (130, message)

@@ -4,6 +4,7 @@ import json
 import signal
 
 import pytest
+from waiting import eventually
 
 from feeds.cli.reporter import ConsoleReporter
 from feeds.core.errors import ContentFolderMissing, GuardStopped, NotLeader
@@ -104,6 +105,71 @@ def test_the_greeting(site, reported):
     assert log.events()[0]["preview"] == "http://127.0.0.1:8000/preview/?key"
 
 
+def test_mistakes_of_the_configuration(reported):
+    """Each mistake has a line of the text; JSON has one object with all of them, at most 20."""
+    log = reported(log_format="text")
+    log.reporter.report_mistakes(["c:1:1: a"])
+    (line,) = log.text().splitlines()
+    assert line.endswith("config     the configuration is not reloaded, the old one stays in effect: c:1:1: a")
+    log.reporter.report_mistakes([f"c:{number}:1: a" for number in range(30)])
+    first, *lines = [line.partition("  config     ")[2] for line in log.text().splitlines()]
+    assert first == "the configuration is not reloaded, the old one stays in effect; it has 30 mistakes"
+    assert lines == [f"c:{number}:1: a" for number in range(20)]
+    log = reported()
+    log.reporter.report_mistakes(["c:1:1: a", "c:2:1: b"])
+    (event,) = log.events()
+    assert (event["event"], event["level"], event["mistakes"]) == ("config", "error", ["c:1:1: a", "c:2:1: b"])
+
+
+def test_a_warning_is_reported_once_per_save(site, reported, monkeypatch):
+    """A warning is not repeated by a run that reads unchanged files again, and is repeated when its article is saved.
+
+    Only a limited number of warnings is remembered.
+    """
+    log = reported()
+
+    def warnings(**options):
+        log.reporter.on_finished(site.publish(**options))
+        return [event["message"].split(":")[0] for event in log.events() if event["event"] == "warning"]
+
+    warnings()
+    site.article("a.md", title="A", updated="soon")
+    site.article("b.md", title="B", updated="soon")
+    assert warnings() == ["content/a.md", "content/b.md"]
+    site.configure(site={"title": "Other"})
+    assert warnings() == []
+    assert warnings(read_all=True) == []
+    site.article("a.md", "Other.", title="A", updated="soon")
+    assert warnings() == ["content/a.md"]
+    monkeypatch.setattr("feeds.cli.reporter._MAX_KNOWN_WARNINGS", 1)
+    warnings(read_all=True)
+    assert warnings(read_all=True) == ["content/a.md", "content/b.md"]
+
+
+def test_a_file_that_was_renamed_and_changed(site, reported):
+    """The log says which deleted article an added one looks like, and the id that would continue it."""
+    site.article("a.md", title="A")
+    site.article("keep.md", title="Keep")
+    site.publish()
+    (site.content / "a.md").unlink()
+    site.article("b.md", "Other.", title="A")
+    log = reported()
+    log.reporter.on_finished(site.publish(accept=True))
+    (notice,) = [event for event in log.events() if event["event"] == "notice"]
+    assert notice["message"].startswith("content/b.md looks like content/a.md, renamed and changed: it has a new id")
+    assert notice["message"].endswith(f"set id: {notice['id']}")
+    assert notice["id"].startswith("tag:")
+
+
+def test_a_preview_may_link_to_this_machine(site, reported):
+    """A preview doesn't report that `site.url` works on this machine only; a server does."""
+    site.configure(site={"url": "http://127.0.0.1:8000", "authority": "a.example"})
+    for preview_key in ("", "key"):
+        log = reported(log_format="text", preview_key=preview_key)
+        log.reporter.on_finished(site.publish())
+        assert ("work on this machine only" in log.text()) == (not preview_key)
+
+
 def test_a_restart_lists_what_is_still_rejected(site, reported):
     """The first run of a process reports all rejected articles and the state; later runs only what is new."""
     site.article("a.md", title="A")
@@ -174,6 +240,7 @@ def test_warnings(site, reported):
 def test_progress(site, reported, monkeypatch):
     """A long run reports its progress: files, rate, and the remaining time once the folder is counted."""
     monkeypatch.setattr("feeds.cli.reporter._PROGRESS_INTERVAL_S", -1.0)
+    monkeypatch.setattr("feeds.cli.reporter._FIRST_RUN_REPORTED_AFTER_S", 3_600.0)
     log = reported()
     log.reporter.count_articles = lambda: 5_000
     log.reporter.on_progress(0)
@@ -184,6 +251,31 @@ def test_progress(site, reported, monkeypatch):
     log.reporter._count()
     log.reporter.on_progress(2_000)
     assert "2,000 of about 5,000 files scanned" in log.events()[0]["message"]
+
+
+def test_the_first_run(site, reported, monkeypatch):
+    """A first run that takes longer is reported once, after the URLs, with the number of files; later runs are not."""
+    monkeypatch.setattr("feeds.cli.reporter._FIRST_RUN_REPORTED_AFTER_S", 0.0)
+    log = reported()
+    log.reporter.count_articles = lambda: 1_281
+    log.reporter.on_progress(0)
+    events = []
+    eventually(lambda: events.extend(log.events()) or (events[-1:] and events[-1]["event"] == "progress"))
+    assert [event["event"] for event in events] == ["started", "warning", "progress"]
+    assert events[-1]["message"] == "reading 1,281 files"
+    log.reporter.on_progress(0)
+    log.reporter.on_finished(site.publish())
+    log.reporter.on_progress(0)
+    assert log.names() == ["feeds"]
+
+
+def test_a_short_first_run(site, reported, monkeypatch):
+    """A first run that ends before is not reported."""
+    monkeypatch.setattr("feeds.cli.reporter._FIRST_RUN_REPORTED_AFTER_S", 3_600.0)
+    log = reported()
+    log.reporter.on_progress(0)
+    log.reporter.on_finished(site.publish())
+    assert log.names() == ["started", "warning", "feeds"]
 
 
 @pytest.mark.parametrize("mistake", ["site.titel: unknown key", "no such port"])

@@ -115,10 +115,50 @@ def test_pages(asked):
      ("/../../etc/passwd", 404), ("/static/..%2f..%2fconfig.yaml", 404), ("/%00", 404), ("/%ff%fe", 404), ("/" + "x" * 4000, 404), ("/category/%C3%A9t", 404)],
 )  # fmt: skip
 def test_what_is_not_there(asked, path, status):
-    """Every other path is a plain 404, never a server error or a redirect."""
+    """Every other path is a 404, never a server error or a redirect: a line of text for documents, else a page."""
     answer = asked.get(path)
     assert answer.status == status
-    assert answer.headers["content-type"] == "text/plain; charset=utf-8"
+    kind = "text/plain" if path.endswith((".xml", ".json")) else "text/html"
+    assert answer.headers["content-type"] == f"{kind}; charset=utf-8"
+
+
+def test_error_pages(site, app):
+    """The pages for 404 and 410 lead to the start page, have the headers of pages, and contain nothing of the path."""
+    site.article("a.md", title="A", category="x")
+    site.publish()
+    (site.content / "a.md").unlink()
+    site.publish(accept=True)
+    site.configure(site={"title": "<My> site"})
+    served = app(site)
+    for pages in (False, True):
+        site.configure(site={"pages": pages})
+        served = app(site)
+        for path, status in (("/some/secret/%3Cwords%3E", 404), ("/category/x/", 410)):
+            answer = served.get(path)
+            body = answer.body.decode()
+            assert answer.status == status
+            assert answer.headers["content-type"] == "text/html; charset=utf-8"
+            assert "frame-ancestors 'none'" in answer.headers["content-security-policy"]
+            assert answer.headers["x-content-type-options"] == "nosniff"
+            assert f'<a href="{"../" * (path.count("/") - 1)}">start page</a>' in body
+            assert "&lt;My&gt; site" in body
+            assert "words" not in body
+            assert "secret" not in body
+        for path in ("/none.xml", "/none/feed.json", "/none.png", "/category/x/rss.xml"):
+            answer = served.get(path)
+            assert (answer.headers["content-type"], len(answer.body) < 100) == ("text/plain; charset=utf-8", True)
+
+
+def test_what_can_not_be_served_yet(site, app):
+    """In a preview, a page that can't be served yet is requested again by the browser."""
+    site.configure()
+    site.publish()
+    for options in ({}, {"preview_url": "http://127.0.0.1:8000"}):
+        served = app(site, **options)
+        (site.root / ".feeds/catalog.db").rename(site.root / "moved")
+        answer = served.get("/")
+        (site.root / "moved").rename(site.root / ".feeds/catalog.db")
+        assert (answer.status, answer.headers.get("Refresh")) == (503, "1" if options else None)
 
 
 def test_health(asked):

@@ -162,19 +162,39 @@ def test_a_signal_without_an_edit(shared):
     assert facts(two) == before
 
 
+def test_a_missing_configuration(shared):
+    """A deleted configuration is reported and stays in effect, and the failure ends when the file is there again."""
+    site, two = shared
+    file, before = site.root / "config.yaml", facts(two)
+    with logged(two, f"{NOT_RELOADED}config.yaml is missing"):
+        file.rename(site.root / "moved.yaml")
+    assert health(two)["failure"] == "reload: the configuration is not reloaded"
+    with logged(two, UNCHANGED):
+        (site.root / "moved.yaml").rename(file)
+    two.wait_for(lambda: health(two)["failure"] is None)
+    assert two.log.read_text().count("config.yaml is missing") == 1
+    assert facts(two) == before
+
+
 def test_a_mistake_changes_nothing(shared):
-    """After an edit with a mistake, the workers stay the same, publishing continues, and one line says why."""
+    """After an edit with mistakes, the workers stay the same, publishing continues, and each mistake has a line."""
     site, two = shared
     workers, before = processes(two), facts(two)
     whole = (site.root / "config.yaml").read_text()
-    for edit in ("server: {max_age: x, memory: y}", "state: sqlite:///other.db"):
-        with logged(two, f"{NOT_RELOADED}config.yaml"):
+    for edit, words in (
+        ("server: {max_age: x, memory: y}", "config     config.yaml:2:22: server.memory: must"),
+        (
+            "state: sqlite:///other.db",
+            f"{NOT_RELOADED}config.yaml: state: can't change while feeds runs; restart feeds",
+        ),
+    ):
+        with logged(two, words):
             (site.root / "config.yaml").write_text(f"site: {{title: Other, url: https://test.example}}\n{edit}\n")
     with logged(two, UNCHANGED):
         (site.root / "config.yaml").write_text(whole)
-    said = [line for line in two.log.read_text().splitlines() if "not reloaded" in line][-2:]
-    assert "config.yaml:2:10: server.max_age: must be a whole number; config.yaml:2:22: server.memory: must" in said[0]
-    assert "state: can't change while feeds runs; restart feeds" in said[1]
+    said = [line[22:] for line in two.log.read_text().splitlines() if line[22:].startswith("config ")][-5:]
+    assert said[0] == "config     the configuration is not reloaded, the old one stays in effect; it has 2 mistakes"
+    assert said[1].startswith("config     config.yaml:2:10: server.max_age: must be a whole number")
     assert publishes(site, two)
     assert facts(two) == before
     assert processes(two) == workers

@@ -7,6 +7,8 @@ import os
 import sqlite3
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -63,7 +65,7 @@ def build(
     that the last build did not have: nothing, if there are none; with -v, the same as in a terminal.
     """
     started_at = time.monotonic()
-    with command_errors(quiet=quiet, verbose=verbose):
+    with command_errors(quiet=quiet, verbose=verbose), _report_interrupt(quiet=quiet):
         inputs = _read_inputs(config_file, output, no_export)
         if inputs and not (force or accept or verbose):
             last = _record_unchanged_run(inputs, config_file, shows_all=sys.stderr.isatty())
@@ -78,6 +80,17 @@ def build(
 
         context = load_context(config_file, started_at, quiet=quiet, verbose=verbose)
         sys.exit(build_site(context, inputs, output=output, force=force, accept=accept, no_export=no_export, wait=wait))
+
+
+@contextmanager
+def _report_interrupt(*, quiet: bool) -> Iterator[None]:
+    """Print what it means that Ctrl-C ends the block."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        if not quiet:
+            print_message("stopped; nothing more is written; the next build continues")
+        raise
 
 
 def _read_inputs(config_file: Path, output: str | None, no_export: bool) -> last_build.Inputs | None:

@@ -12,6 +12,7 @@ from feeds.catalog import Catalog, Failures
 from feeds.cli.common import (
     EXIT_INCOMPLETE,
     CommandContext,
+    advice,
     articles_summary,
     create_publisher,
     duration,
@@ -78,6 +79,8 @@ def build_site(
         recorder = _Recorder(settings, inputs, folder.root, None if no_export else target)
         observer = RunProgress(display, "reading", folder.count)
         with failures.track("publish"), problems.step("publish"):
+            for message in advice(settings):
+                problems.add(f"warning: {context.config_file}: {message}")
             outcome = publisher.run(now, read_all=force, accept=accept, observer=observer)
             _report(outcome, settings, problems)
         publish_problems = problems.count
@@ -106,8 +109,8 @@ def build_site(
             recorder.record(catalog, now, outcome, problems.count)
     if shows_all and not context.quiet:
         seconds = time.monotonic() - context.started_at
-        verb = "written" if is_folder else "uploaded"
-        print_message(_summary(outcome, None if no_export else exported, verb, seconds))
+        written = f"written to {_shown_folder(target)}" if isinstance(target, Path) else f"uploaded to {target}"
+        print_message(_summary(outcome, None if no_export else exported, written, seconds))
     return EXIT_INCOMPLETE if purge_error or outcome.rejected else 0
 
 
@@ -149,16 +152,23 @@ def _report(outcome: Outcome, settings: config.Config, problems: ProblemReport) 
         problems.add(line)
 
 
-def _summary(outcome: Outcome, exported: ExportResult | None, verb: str, seconds: float) -> str:
+def _shown_folder(folder: Path) -> str:
+    """Return the path of a folder, relative to the current one if it is below it, with a slash at its end."""
+    with suppress(OSError, ValueError):  # the current folder was deleted; a folder elsewhere
+        folder = folder.relative_to(Path.cwd())
+    return f"{folder}/"
+
+
+def _summary(outcome: Outcome, exported: ExportResult | None, written: str, seconds: float) -> str:
     """Return the last line: what was published, read, written and removed, and the time that all of it took.
 
-    `verb` is what was done with exported files: "written" or "uploaded".
+    `written` is what was done with exported files, such as "written to public/".
     """
     changes = [f"{outcome.files_read:,} read"] if outcome.files_read else []
     if exported is None and outcome.changed:
         changes.append(f"{plural(len(outcome.changed), 'feed')} changed")
     if exported and exported.written:
-        changes.append(f"{plural(len(exported.written), 'file')} {verb}")
+        changes.append(f"{plural(len(exported.written), 'file')} {written}")
     if exported and exported.removed:
         changes.append(f"{len(exported.removed):,} removed")
     articles = articles_summary(outcome.articles, outcome.rejected_count)

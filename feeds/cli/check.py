@@ -79,7 +79,8 @@ def check(
 
     Write nothing. Also report whether the republish guard would stop a run.
 
-    Each problem is one line: path:line: level: message (rule). docs/articles.md lists the rules.
+    Each problem is one line: path:line: level: message (rule). docs/articles.md lists the rules. With -q, only errors
+    are printed, and with --strict also warnings; the other formats always contain all problems.
     """
     settings, now = context.settings, datetime.now(UTC)
     content = settings.content_root
@@ -111,8 +112,8 @@ def check(
         )
         problems += lint.without_ignored([guard_problem])
     problems.sort(key=lambda problem: problem.level != "error")
-    shows_notices = output_format != "text" or context.verbose
-    shown = problems if shows_notices else [problem for problem in problems if problem.level != "notice"]
+    is_text = output_format == "text"
+    shown = [problem for problem in problems if not is_text or _is_shown(problem, context, strict=strict)]
     for output in _FORMATS[output_format](shown):
         click.echo(output)
     if comparison:
@@ -120,8 +121,8 @@ def check(
         show(comparison.summary)
     warnings = sum(problem.level == "warning" for problem in problems)
     if not context.quiet:
-        hidden = len(problems) - len(shown)
-        notices = f", {plural(hidden, 'notice')} (-v shows them)" if hidden else ""
+        omitted = len(problems) - len(shown)
+        notices = f", {plural(omitted, 'notice')} (-v shows them)" if omitted else ""
         articles = articles_summary(outcome.articles, outcome.rejected_count, "to publish")
         print_message(f"{articles}, {plural(warnings, 'warning')}{notices}")
     if stopped:
@@ -130,6 +131,15 @@ def check(
         return stopped.exit_code
     has_lost_ids = any(problem.rule == "lost-id" for problem in problems)
     return EXIT_INCOMPLETE if outcome.rejected or has_lost_ids or (strict and warnings) else 0
+
+
+def _is_shown(problem: Problem, context: CommandContext, *, strict: bool) -> bool:
+    """Return whether the text contains a problem. Those that change the exit code are always shown."""
+    if problem.level == "error" or problem.rule == "lost-id":
+        return True
+    if problem.level == "warning":
+        return strict or not context.quiet
+    return context.verbose and not context.quiet
 
 
 def _create_lint(settings: Config, now: datetime, folder: Folder, catalog: Catalog, ignored: set[str]) -> Lint:

@@ -235,11 +235,14 @@ def duration(seconds: float) -> str:
     return " ".join(f"{count} {unit}" for count, unit in units[first : first + 2] if count)
 
 
-def advice(settings: "config.Config") -> list[str]:
-    """Return what the owner should change before the site is online; empty if there is nothing."""
+def advice(settings: "config.Config", *, is_preview: bool = False) -> list[str]:
+    """Return what the owner should change before the site is online; empty if there is nothing.
+
+    `is_preview`: whether links lead to this machine anyway.
+    """
     if not names_owner(host := settings.site_model.authority):
         return [f"ids will contain {host} permanently: set site.url, or site.authority, before the first run"]
-    if is_loopback(urlsplit(settings.site.url).hostname or ""):
+    if not is_preview and is_loopback(urlsplit(settings.site.url).hostname or ""):
         return [f"links to {settings.site.url} work on this machine only: set site.url before you publish"]
     return []
 
@@ -269,6 +272,23 @@ def print_message(message: str) -> None:
     """
     with suppress(OSError):
         click.echo("\n".join(map(escape_unprintable, message.split("\n"))), err=True)
+
+
+def _end_without_reader() -> None:
+    """End the process, as SIGPIPE does, if stdout is a pipe whose reader has ended; otherwise return.
+
+    Such a reader, for example head, has read enough: that is no error.
+    """
+    import select  # few commands need it
+
+    with suppress(OSError, AttributeError):  # stdout has no descriptor, or is None
+        stdout = sys.stdout.fileno()
+        poll = select.poll()
+        poll.register(stdout, 0)
+        if any(event & select.POLLERR for _, event in poll.poll(0)):
+            null = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(null, stdout)  # Python writes what is left at exit, and would report an error
+            sys.exit(128 + signal.SIGPIPE)
 
 
 def print_json(value: Any) -> None:
@@ -301,6 +321,8 @@ def report_errors(print_error: Callable[[str], object] = print_message) -> Itera
         print_error(str(error))
         sys.exit(error.exit_code)
     except OSError as error:  # such as no file descriptor left to import a module
+        if isinstance(error, BrokenPipeError):
+            _end_without_reader()
         file = f"{error.filename}: " if error.filename else ""
         print_error(f"{file}{error.strerror or error}")
         sys.exit(FeedsError.exit_code)

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from feeds.migrate import Generator, Migration
 
 _GENERATORS = ("hugo", "jekyll", "eleventy", "pelican")
+_MAX_NAMED_FILES = 3  # in the message that a folder is not the site of a generator
 _LOCAL_URL = "http://127.0.0.1:8000"  # of `feeds serve`, until the site has an address
 
 
@@ -106,14 +107,16 @@ def init(
         if file.exists():
             hint = "; create another file with -c feeds.yaml" if generator else ""
             raise UsageError(f"{file}: already exists; nothing was done{hint}")
-        site = None
-        if title or url or language:
-            if generator:
-                raise UsageError("--title, --url and --language: the old site has them; edit config.yaml after --from")
-            site = _NewSite(title or _default_title(folder), url or "", language or "en", "UTC")
-        elif not (generator or quiet) and sys.stdin.isatty() and sys.stdout.isatty():
-            site = _ask(folder)
-        lines = _migrate(generator, folder, file) if generator else _create_site(file, site)
+        has_options = bool(title or url or language)
+        if has_options and generator:
+            raise UsageError("--title, --url and --language: the old site has them; edit config.yaml after --from")
+        asks = not (has_options or generator or quiet) and sys.stdin.isatty() and sys.stdout.isatty()
+        if generator:
+            lines = _migrate(generator, folder, file)
+        elif asks:
+            lines = _create_site(file, _ask(folder))
+        else:
+            lines = _create_site(file, _NewSite(title or _default_title(folder), url or "", language or "en", "UTC"))
         if quiet:
             return
         for line in lines:
@@ -122,7 +125,7 @@ def init(
             print_line("docs/config.md lists all keys and their defaults")
         cd = "" if file.parent == Path() else f"cd {shlex.quote(str(file.parent))} && "
         option = "" if file.name == "config.yaml" else f" -c {shlex.quote(file.name)}"
-        if site:
+        if asks or has_options:
             print_line(f"Next: {cd}feeds serve --open{option}")
         else:
             first_step = "review" if generator else "set title and url in"
@@ -131,7 +134,7 @@ def init(
 
 def _ask(folder: Path) -> _NewSite:
     """Return the answers to three questions on the terminal. If the user ends them, end the process."""
-    print_line("Three questions about the new site. Enter accepts the value in brackets.")
+    print_line(f"Three questions about the new site in {_absolute(folder)}. Enter accepts the value in brackets.")
     try:
         title = click.prompt("Title", _default_title(folder), value_proc=_answer(values.text))
         url = click.prompt(
@@ -147,10 +150,14 @@ def _ask(folder: Path) -> _NewSite:
     return _NewSite(title, url, language, _system_timezone())
 
 
+def _absolute(folder: Path) -> Path:
+    with suppress(OSError):  # the current folder was deleted
+        return folder.resolve()
+    return folder
+
+
 def _default_title(folder: Path) -> str:
-    with suppress(OSError):
-        return humanize(folder.resolve().name) or "My site"
-    return "My site"
+    return humanize(_absolute(folder).name) or "My site"
 
 
 def _system_language() -> str:
@@ -168,24 +175,30 @@ def _system_timezone() -> str:
     return "UTC"
 
 
-def _create_site(file: Path, site: _NewSite | None) -> list[str]:
-    """Write a configuration, and an article if there is no content folder. Return the lines to print.
-
-    `site`: the facts to write; None: placeholders.
-    """
+def _create_site(file: Path, site: _NewSite) -> list[str]:
+    """Write a configuration, an article if there is no content folder, and a .gitignore. Return the lines to print."""
     now = datetime.now(UTC).replace(microsecond=0)
     content = file.parent / "content"
-    texts = {file: _configuration(site) if site else _FIRST_CONFIG}
+    texts = {file: _configuration(site)}
     if not content.exists():
         texts[content / f"{now:%Y-%m-%d}-hello.md"] = _FIRST_ARTICLE.format(date=now.isoformat())
+    ignored = file.parent / ".gitignore"
+    if not (ignored.exists() or _is_inside_site(file)):
+        texts[ignored] = _GITIGNORE
     for path, text in texts.items():
         _write(path, text)
     lines = [f"created {path}" for path in texts]
-    if site and not site.url:
+    if not site.url:
         lines.append(
             f"Set site.url in {file.name} when the site has an address; the ids of articles do not depend on it"
         )
     return lines
+
+
+def _is_inside_site(file: Path) -> bool:
+    """Return whether another configuration is beside the new file, or in a folder above: its site has a .gitignore."""
+    folder = _absolute(file.parent)
+    return any((parent / "config.yaml").exists() for parent in (folder, *folder.parents))
 
 
 def _configuration(site: _NewSite) -> str:
@@ -218,8 +231,9 @@ def _migrate(generator: "Generator", folder: Path, file: Path) -> list[str]:
     names = [path.relative_to(folder).as_posix() for pattern in migrate.CONFIG_FILES[generator]
              for path in sorted(folder.glob(pattern)) if path.is_file()]  # fmt: skip
     if not names:
-        patterns = ", ".join(migrate.CONFIG_FILES[generator])
-        raise UsageError(f"{folder}: not a {generator} site: it has none of these files: {patterns}")
+        patterns = migrate.CONFIG_FILES[generator]
+        listed = ", ".join(patterns[:_MAX_NAMED_FILES]) + (" …" if len(patterns) > _MAX_NAMED_FILES else "")
+        raise UsageError(f"{folder}: not a {generator} site: it has no configuration such as {listed}")
     texts = {name: (folder / name).read_text("utf-8-sig", errors="replace") for name in names}
     try:
         migration = migrate.read_configuration(generator, texts)
@@ -233,11 +247,21 @@ def _migrate(generator: "Generator", folder: Path, file: Path) -> list[str]:
     settings = valid.settings
     _write(file, f"# Created by feeds init --from {generator}, from {names[0]}\n{yaml.dump(settings)}")
     feeds = plural(len(settings.get("feeds", {}).get("aliases", {})), "old feed")
-    lines = [f"created {file}: {plural(len(articles), 'article')} in {content['path']}, {feeds} kept"]
+    to_publish = sum(_is_to_publish(article, datetime.now(UTC)) for article in articles)
+    others = len(articles) - to_publish
+    counts = [plural(to_publish, "article") + " to publish"]
+    counts += [f"{others:,} not published (drafts, scheduled, expired)"] if others else []
+    lines = [f"created {file} for {content['path']}: {', '.join(counts)}, {feeds} kept"]
     if rejected:
         lines.append(f"{plural(rejected, 'article')} can't be read: feeds check lists the reasons")
     lines += [f"note: {note}" for note in (*migration.notes, *valid.messages)]
     return [*lines, "Save the old feed, and check that its ids are kept:  feeds check --against old-feed.xml"]
+
+
+def _is_to_publish(article: "Article", now: datetime) -> bool:
+    """Return whether `feeds check` counts an article: it is no draft, not scheduled, and has not expired."""
+    live_from = article.live_from or article.published
+    return not article.draft and live_from <= now and not (article.expires and article.expires <= now)
 
 
 def _read_articles(content: Path, migration: "Migration") -> "tuple[list[Article], int]":
@@ -267,7 +291,7 @@ def _write(file: Path, text: str) -> None:
         raise FeedsError(f"{error.filename}: can't be written: {error.strerror}") from None
 
 
-_FIRST_CONFIG = """\
+_CONFIG = """\
 # All keys and their defaults: docs/config.md
 site:
   title: My site
@@ -294,6 +318,11 @@ site:
 content:
   path: content
   permalink: /{{category}}/{{slug}}/
+"""
+_GITIGNORE = """\
+# The catalog and the exported files of feeds
+/.feeds/
+/public/
 """
 _FIRST_ARTICLE = """\
 ---

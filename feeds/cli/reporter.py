@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from feeds import __version__, config
-from feeds.cli.common import advice, articles_summary, duration, page_path, recovery_message, warning_lines
+from feeds.cli.common import advice, articles_summary, duration, page_path, plural, recovery_message, warning_lines
 from feeds.cli.event_lines import MAX_FEEDS, MAX_TITLE_CHARS, article_text, counts_text, feeds_text
 from feeds.core.errors import CatalogDamaged, FeedsError, GuardStopped, NotLeader
 from feeds.core.text import truncate
@@ -20,7 +20,11 @@ from feeds.publish.observer import PublishObserver
 from feeds.publish.outcome import Outcome
 
 _PROGRESS_INTERVAL_S = 5.0
+_FIRST_RUN_REPORTED_AFTER_S = 1.0
 _MAX_REASON_CHARS = 1_000
+_MAX_KNOWN_WARNINGS = 10_000
+MAX_MISTAKES = 20  # of the configuration that are reported
+NOT_RELOADED = "the configuration is not reloaded"
 
 
 class ConsoleReporter(PublishObserver):
@@ -48,9 +52,11 @@ class ConsoleReporter(PublishObserver):
         self._started_at, self._reported_at = 0.0, 0.0  # of the current run, and of its last message
         self._total = 0  # articles in the folder, once they are counted
         self._is_counting = False
+        self._first_run: threading.Timer | None = None  # reports that it takes longer
         self._url = url
         self._is_preview = is_preview
         self._preview_url = f"{url}/preview/?{preview_key}" if preview_key else None
+        self._warnings: dict[int, bool] = {}  # hashes of those that were reported, the newest last
         self._has_greeted = False
         self._has_finished = False  # whether a run has
         self._error, self._was_standby = "", False
@@ -71,12 +77,28 @@ class ConsoleReporter(PublishObserver):
             self._log.begin_line()
             self._log.write("stopped", f"after {duration(time.monotonic() - self._created_at)}")
 
+    def report_mistakes(self, mistakes: list[str]) -> None:
+        """Report why the configuration was not reloaded: one line for each mistake, or one JSON object."""
+        reasons = [truncate(mistake, _MAX_REASON_CHARS) for mistake in mistakes[:MAX_MISTAKES]]
+        message = f"{NOT_RELOADED}, the old one stays in effect"
+        if len(mistakes) == 1:
+            self._log.write("config", f"{message}: {mistakes[0]}", level="error", mistakes=reasons)
+            return
+        self._log.write("config", f"{message}; it has {len(mistakes):,} mistakes", level="error", mistakes=reasons)
+        if not self._log.is_json:
+            for reason in reasons:
+                self._log.write("config", reason, level="error")
+
     def on_progress(self, files: int) -> None:
         """Report the progress of a long run every few seconds."""
         notify_systemd("READY=1")  # published documents are served meanwhile
         now = time.monotonic()
         if not files:
             self._started_at = self._reported_at = now
+            if not self._has_finished and self._first_run is None:
+                self._first_run = threading.Timer(_FIRST_RUN_REPORTED_AFTER_S, self._report_first_run)
+                self._first_run.daemon = True
+                self._first_run.start()
         elif now - self._reported_at > _PROGRESS_INTERVAL_S:
             self._reported_at = now
             rate = files / (now - self._started_at)
@@ -91,6 +113,15 @@ class ConsoleReporter(PublishObserver):
     def _count(self) -> None:
         self._total = self.count_articles()
 
+    def _report_first_run(self) -> None:
+        """Report that the first run of this process takes longer, and how many files it reads."""
+        self._is_counting = True
+        self._count()
+        with self._reporting:
+            if not self._has_finished:
+                self._greet()
+                self._log.write("progress", f"reading {plural(self._total, 'file')}", files=0, total=self._total)
+
     def on_recovered(self, damage: CatalogDamaged, kept_as: Path | None) -> None:
         """Report that a damaged catalog was replaced."""
         self._log.write("warning", recovery_message(damage, kept_as), level="warning")
@@ -99,6 +130,7 @@ class ConsoleReporter(PublishObserver):
         """Report why a run failed, unless the last run failed for the same reason."""
         with self._reporting:
             self._greet()
+            self._cancel_first_run()
             notify_systemd(f"READY=1\nSTATUS={error}")
             # the guard's message changes with each file that a script writes: report it once
             reason = type(error).__name__ if isinstance(error, GuardStopped) else str(error)
@@ -121,16 +153,34 @@ class ConsoleReporter(PublishObserver):
                     self._log.write("recovered", "the last run succeeded")
                 self._error = ""
             self._report_articles(outcome)
-            for line in warning_lines(outcome, self._settings):
-                event, _, message = line.partition(": ")  # "warning" or "notice"
-                self._log.write(event, message, level="warning" if event == "warning" else "info")
+            self._report_warnings(outcome)
             if outcome.changed or not self._has_finished:
                 self._report_feeds(outcome)
             self._has_finished = True
+            self._cancel_first_run()
+
+    def _cancel_first_run(self) -> None:
+        if self._first_run:
+            self._first_run.cancel()
 
     @staticmethod
     def _state(outcome: Outcome) -> str:
         return f"revision {outcome.revision}: {articles_summary(outcome.articles, outcome.rejected_count)}"
+
+    def _report_warnings(self, outcome: Outcome) -> None:
+        """Report the warnings of a run.
+
+        A run that reads all files, for a new configuration, finds those about unchanged articles again: they are not
+        repeated.
+        """
+        for line in warning_lines(outcome, self._settings):
+            is_known = self._warnings.pop(hash(line), False)
+            self._warnings[hash(line)] = True  # as the newest
+            if len(self._warnings) > _MAX_KNOWN_WARNINGS:
+                del self._warnings[next(iter(self._warnings))]
+            if not (is_known and outcome.has_read_all):
+                event, _, message = line.partition(": ")  # "warning" or "notice"
+                self._log.write(event, message, level="warning" if event == "warning" else "info")
 
     def _report_articles(self, outcome: Outcome) -> None:
         """Report the events of a run; after the first one of this process also the articles that are still rejected."""
@@ -165,6 +215,10 @@ class ConsoleReporter(PublishObserver):
             line=event.line or None,
             at=event.at and event.at.isoformat(timespec="seconds"),
         )
+        if event.continues:
+            path, old_path, old_id = f"{content}/{event.path}", f"{content}/{event.continues.path}", event.continues.id
+            message = f"{path} looks like {old_path}, renamed and changed: it has a new id; to keep the old one, set id"
+            self._log.write("notice", f"{message}: {old_id}", path=path, old_path=old_path, id=old_id)
 
     def _report_feeds(self, outcome: Outcome) -> None:
         changed, state = outcome.changed, articles_summary(outcome.articles, outcome.rejected_count)
@@ -192,7 +246,8 @@ class ConsoleReporter(PublishObserver):
             return
         self._has_greeted = True
         public_url = self._settings.site_model.feeds_url
-        notes = [] if self._role == "web" else advice(self._settings)  # the publisher creates the ids
+        # the publisher creates the ids
+        notes = [] if self._role == "web" else advice(self._settings, is_preview=self._is_preview)
         if self._is_preview:
             notes.insert(0, "preview: links lead to this server, and pages reload when you save")
         elif self._role != "publisher" and public_url != self._url:

@@ -30,10 +30,12 @@ from feeds.cli.common import (
     create_publisher,
     is_loopback,
     open_catalog,
+    plural,
     print_message,
     warn_of_unused_keys,
 )
-from feeds.cli.reporter import ConsoleReporter, notify_systemd
+from feeds.cli.config_file import ConfigFile
+from feeds.cli.reporter import MAX_MISTAKES, NOT_RELOADED, ConsoleReporter, notify_systemd
 from feeds.cli.workers import Workers, create_loader
 from feeds.config.values import NetworkAddress
 from feeds.core.errors import (
@@ -57,7 +59,6 @@ if TYPE_CHECKING:
     from feeds.web.health import PublisherState
 
 _POLL_INTERVAL_S = 0.2  # between two checks for signals and a changed configuration
-_NOT_RELOADED = "the configuration is not reloaded"
 
 
 def _print_error(message: str, *, log_format: LogFormat, **_: object) -> None:
@@ -204,36 +205,6 @@ class _RunObserver(PublishObserver):
         self._reporter.on_failed(error)
 
 
-class _ConfigFile:
-    """The configuration file. Its changes are found by polling."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._loaded_state = self._last_state = self._state()
-
-    def has_changed(self) -> bool:
-        """Return whether the file differs from the loaded one, and is the same as at the last call.
-
-        The second condition waits until an editor has finished writing.
-        """
-        state = self._state()
-        is_stable, self._last_state = state == self._last_state, state
-        return is_stable and state is not None and state != self._loaded_state
-
-    def load(self) -> config.Config:
-        """Return the configuration as it is now. Raise `ConfigError` if it has mistakes."""
-        self._loaded_state = self._state()
-        return config.load(self._path, os.environ)
-
-    def _state(self) -> tuple[int, int, int] | None:
-        """Return values that change when the file is written or replaced; None if there is no file."""
-        try:
-            stat = self._path.stat()
-        except OSError:
-            return None
-        return stat.st_mtime_ns, stat.st_size, stat.st_ino
-
-
 class _Service:
     """A publisher, workers, or both, which use one configuration at a time."""
 
@@ -255,7 +226,7 @@ class _Service:
         self._preview_key = preview_key
         self._opens_browser = opens_browser
         settings = self._settings = context.settings
-        self._config_file = _ConfigFile(context.config_file)
+        self._config_file = ConfigFile(context.config_file)
         self._is_config_rejected = False  # whether the last reload found a mistake
         self._url = _server_url(overrides.host_of(settings), overrides.port_of(settings))
         self._preview_url = self._url if is_preview else ""
@@ -391,12 +362,13 @@ class _Service:
                 self._publish_loop = publish_loop
                 publish_loop.start()
         except Exception as error:
-            reason = "; ".join(error.mistakes) if isinstance(error, ConfigError) else one_line(str(error))
-            message = f"{_NOT_RELOADED}, the old one stays in effect: {reason}"
+            mistakes = error.mistakes if isinstance(error, ConfigError) else [one_line(str(error))]
+            more = f"; {plural(len(mistakes) - MAX_MISTAKES, 'more mistake')}" if len(mistakes) > MAX_MISTAKES else ""
+            message = f"{NOT_RELOADED}, the old one stays in effect: {'; '.join(mistakes[:MAX_MISTAKES])}{more}"
             code = error.exit_code if isinstance(error, FeedsError) else FeedsError.exit_code
-            self._failures.record("reload", TaskFailed(message, _NOT_RELOADED, code))
+            self._failures.record("reload", TaskFailed(message, NOT_RELOADED, code))
             self._is_config_rejected = True
-            self._log.write("config", message, level="error")
+            self._reporter.report_mistakes(mistakes)
             return
         self._report_reloaded("reloaded")
 

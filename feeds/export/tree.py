@@ -271,7 +271,9 @@ class FolderTarget(ExportTarget):
             reason = "a file or a symbolic link is where a folder is needed; remove it"
             raise FeedsError(f"{self._root}{path}: can't be written: {reason}") from error
         except OSError as error:
-            reason = f"{error.strerror or error}; the existing file is unchanged"
+            reason = error.strerror or str(error)
+            if os.path.lexists(self._file(path)):
+                reason += "; the existing file is unchanged"
             raise FeedsError(f"{self._root}{path}: can't be written: {reason}") from error
 
 

@@ -5,9 +5,9 @@ port or path that it is served from: its links within the site are relative. Abs
 readers, search engines and social media.
 
 The wording is in `templates/`: `article.html` is the page of an article, `feed.html` that of a feed or an archive,
-`moved.html` that at a former address, `base.html` the frame of all others. `preview_index.html` and
-`preview_article.html` are the preview's (`feeds.web`), `stats.html` is the page of the statistics. The notes on the
-formats are `_FORMAT_NOTES` here.
+`moved.html` that at a former address, `error.html` the response to 404 and 410, `base.html` the frame of all others.
+`preview_index.html` and `preview_article.html` are the preview's (`feeds.web`), `stats.html` is the page of the
+statistics. The notes on the formats are `_FORMAT_NOTES` here.
 """
 
 import re
@@ -156,6 +156,13 @@ class PageRenderer:
         """Return the page that leads from a former address of an article to its page, for hosts without redirects."""
         link, url = paths.relative_link(path, target), self._site.url + quote_path(target)
         return self._render("moved.html", path, link=link, url=url)
+
+    def error_page(self, path: str, heading: str, text: str) -> bytes:
+        """Return the page that says why there is no page at a path, with a link to the start page.
+
+        Of the path, only the number of its slashes is used.
+        """
+        return self._render("error.html", path, heading=heading, text=text)
 
     def _article_page(self, path: str, page: ArticlePage) -> bytes:
         entry = page.entry

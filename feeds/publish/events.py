@@ -4,13 +4,13 @@ A run can change a million articles. It counts all events, and keeps a few of th
 """
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Literal, NamedTuple, get_args
 
 from feeds.catalog import CatalogWriter, PendingArticle, RejectedArticle, from_microseconds, names_by_feed
 from feeds.core import syndication
-from feeds.core.model import Site
+from feeds.core.model import Article, Site
 
 MAX_EVENTS = 20  # of a run; those of the first kinds are kept first
 
@@ -30,6 +30,13 @@ EVENT_KINDS: tuple[EventKind, ...] = get_args(EventKind)
 Reason = Literal["", "deleted", "draft", "expired", "scheduled"]  # why an article is not published
 
 
+class LostArticle(NamedTuple):
+    """An article whose file was deleted, and which another file seems to continue."""
+
+    path: str
+    id: str
+
+
 class ArticleEvent(NamedTuple):
     """An article that a run added, edited, withdrew, rejected and so on."""
 
@@ -42,6 +49,7 @@ class ArticleEvent(NamedTuple):
     at: datetime | None = None  # when a scheduled article is published
     line: int = 0  # of the file, why it is rejected; from 1
     rejection: str = ""
+    continues: LostArticle | None = None  # of an added article: one with the same title or file name, apart from a date
 
 
 class _Kept(NamedTuple):
@@ -115,11 +123,13 @@ class ArticleEvents:
         if not kept:
             return tuple(event for event in chosen if isinstance(event, ArticleEvent))
         stored = catalog.stored_articles([event.article.key for event in kept])
-        titles = {article.key: article.article.title for article in stored}
+        articles = {article.key: article.article for article in stored}
+        lost = _LostArticles(kept, articles)
         paths = sorted({path for event in kept if event.live for path in names_by_feed(event.article.feeds)})
         published = {feed.path for feed in catalog.feeds_by_path(paths) if syndication.exists(feed, site)}
         return tuple(
-            event if isinstance(event, ArticleEvent) else _describe(event, titles, published) for event in chosen
+            event if isinstance(event, ArticleEvent) else _describe(event, articles, lost, published)
+            for event in chosen
         )
 
     def _count(self, kind: EventKind) -> bool:
@@ -152,17 +162,34 @@ def _kind(article: PendingArticle, *, live: bool, scheduled: bool, moved: bool) 
     return "saved" if article.edited and not article.deleted else None
 
 
-def _describe(event: _Kept, titles: Mapping[int, str], published: set[str]) -> ArticleEvent:
-    article = event.article
+class _LostArticles:
+    """The articles whose files a run no longer finds, by title and by file name without a date."""
+
+    def __init__(self, kept: Iterable[_Kept], articles: Mapping[int, Article]) -> None:
+        self._found: dict[tuple[str, str], LostArticle] = {}
+        for event in kept:
+            article = articles.get(event.article.key)
+            if article and event.reason == "deleted" and event.article.id:
+                lost = LostArticle(event.article.path, event.article.id)
+                self._found |= {("title", article.title): lost, ("slug", article.slug): lost}
+        self._found.pop(("title", ""), None)
+
+    def find(self, article: Article) -> LostArticle | None:
+        return self._found.get(("title", article.title)) or self._found.get(("slug", article.slug))
+
+
+def _describe(event: _Kept, articles: Mapping[int, Article], lost: _LostArticles, published: set[str]) -> ArticleEvent:
+    article, stored = event.article, articles.get(event.article.key)
     feeds = [path for path in names_by_feed(article.feeds) if path in published] if event.live else []
     return ArticleEvent(
         event.kind,
         article.path,
-        title=titles.get(article.key, ""),
+        title=stored.title if stored else "",
         feeds=tuple(feeds),
         old_path=event.old_path,
         reason=event.reason,
         at=from_microseconds(article.live_from) if event.reason == "scheduled" else None,
+        continues=lost.find(stored) if stored and event.kind == "added" else None,
     )
 
 

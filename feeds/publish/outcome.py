@@ -27,3 +27,4 @@ class Outcome:
     being_written: tuple[str, ...]  # paths of files that were being written; run again soon
     seconds: float
     is_full_scan: bool = True
+    has_read_all: bool = False  # whether it has read all files, also those that did not change

@@ -194,6 +194,7 @@ class Publisher:
                 being_written=tuple(scanned.being_written),
                 seconds=seconds,
                 is_full_scan=is_full_scan,
+                has_read_all=scanned.has_read_all,
             )
 
     @property

@@ -36,6 +36,7 @@ class ScanResult:
     initial_files: int = 0  # number of files that were read into a catalog without articles
     warnings: list[Problem] = field(default_factory=list)  # about the files that were read, at most _MAX_WARNINGS
     omitted_warnings: int = 0  # number of warnings beyond those
+    has_read_all: bool = False  # whether all files were read, also those that did not change
 
     def add_warnings(self, problems: list[Problem]) -> None:
         """Add warnings about a file; only count those beyond the limit."""
@@ -102,7 +103,7 @@ class FolderScan:
         If `read_all` is true, stage all files there, whether they differ or not. Raise `ScanInterrupted` if a full scan
         was cancelled before it found a change.
         """
-        result = ScanResult()
+        result = ScanResult(has_read_all=read_all)
         self._outdated, self._has_change = [], read_all
         with self._catalog.read_transaction() as catalog:
             self._is_initial = not catalog.has_articles()

@@ -47,6 +47,7 @@ _CATALOG_TIMEOUT_S = 10.0  # for a reply of the database: a request that waits f
 _READ_CACHE_KIB = 2 << 10  # of a connection to the catalog; the system caches the file too
 _PAGE_POLICY = CachePolicy(60, 60, 86_400)
 _PREVIEW_POLICY = CachePolicy(0, 0, 0)  # the browser asks for each page again, so that it shows what was saved
+_PREVIEW_REFRESH_S = "1"  # until the browser asks again for what can't be served yet
 _NOSNIFF = ("X-Content-Type-Options", "nosniff")
 _CSP = ("Content-Security-Policy", policy.PAGE_HEADER)
 
@@ -134,12 +135,8 @@ def create_application(
         secrets=settings.secrets,
     )
     preview = Preview(catalog, documents, site, files, preview_key) if preview_key else None
-    pages = ServedPages(
-        documents,
-        PageRenderer(documents.site, settings.site.readers, documents.page_queries, reloads=bool(preview_url)),
-        page_response,
-        max_bytes=(server.memory << 20) // 8,
-    )
+    renderer = PageRenderer(documents.site, settings.site.readers, documents.page_queries, reloads=bool(preview_url))
+    pages = ServedPages(documents, renderer, page_response, max_bytes=(server.memory << 20) // 8)
     if settings.stats.token:
         _add_stats_route(app, StatsPage(catalog, settings.site.title, settings.stats.token, [_CSP, _NOSNIFF]))
     if settings.schedule.webhook:
@@ -149,7 +146,7 @@ def create_application(
     file_max_age = 0 if preview_url else ASSET_MAX_AGE_S
     add_page_routes(app, documents, files, preview, [_CSP, _NOSNIFF], max_age=file_max_age)
     max_age = 0 if preview_url else site.max_age
-    add_error_handlers(app, documents, settings.feeds.aliases, max_age=max_age)
+    add_error_handlers(app, documents, settings.feeds.aliases, renderer, [_CSP, _NOSNIFF], max_age=max_age)
     if not preview_url:  # its documents are not the published ones
         tasks.append(lambda _requests: documents.save_versions())
     request_log = RequestLog(tasks, is_enabled=bool(server.access_log or metrics), with_details=bool(server.access_log))
@@ -169,6 +166,7 @@ def create_application(
         record_request=request_log.record,
         record_poll=polls.record if polls else None,
         health=health,
+        error_headers=[("Refresh", _PREVIEW_REFRESH_S)] if preview_url else [],
     )
     app.wsgi_app = middleware  # type: ignore[method-assign]
 

@@ -80,6 +80,7 @@ class DocumentMiddleware:
         record_request: RecordRequest | None,
         record_poll: RecordPoll | None,
         health: Health,
+        error_headers: Headers,
     ) -> None:
         """Prepare to answer.
 
@@ -95,6 +96,7 @@ class DocumentMiddleware:
             record_request: called with each request, for the access log and metrics.
             record_poll: called with each response for a document or page, for statistics.
             health: the content of `/healthz`.
+            error_headers: sent with each 503.
         """
         self._documents = documents
         self._revision_watcher = documents.revision_watcher
@@ -109,6 +111,7 @@ class DocumentMiddleware:
         self._record_poll = record_poll
         self._not_modified = NotModifiedFinder(documents, {} if redirects_aliases else aliases)
         self.health = health
+        self._error_headers = error_headers
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Answer a request (PEP 3333)."""
@@ -280,7 +283,7 @@ class DocumentMiddleware:
 
     def _unavailable(self, request: Request, error: FeedsError) -> Response:
         _LOG.info("%s: %s", request.path, error)
-        headers = [("Retry-After", _RETRY_AFTER), ("Cache-Control", "no-store"), CORS]
+        headers = [("Retry-After", _RETRY_AFTER), ("Cache-Control", "no-store"), CORS, *self._error_headers]
         text = "This can't be served at the moment; try again in a few seconds.\n"
         return self._text(request, NO_DOCUMENT, 503, text, headers)
 

@@ -12,6 +12,7 @@ from feeds.core import policy
 from feeds.core.errors import FeedsError
 from feeds.core.parse.media import media_type
 from feeds.core.paths import relative_link
+from feeds.pages import MEDIA_TYPE, PageRenderer
 from feeds.render import Documents
 from feeds.web.cached_response import CachedResponse
 from feeds.web.middleware import FILE_KEY, SENDS_FILES_KEY
@@ -20,6 +21,7 @@ from feeds.web.response import Headers
 
 ASSET_MAX_AGE_S = 3600  # for which caches may use stylesheets, scripts and files of articles without revalidation
 _MAX_REDIRECT_AGE_S = 60  # of a page that moved: if it moves back, browsers with the old redirect would go in circles
+_DOCUMENT_SUFFIXES = (".xml", ".json")
 _PDF = "application/pdf"  # Chrome doesn't show it in a sandbox; its scripts run in the viewer
 
 
@@ -98,14 +100,35 @@ def _add_file_routes(
 
 
 def add_error_handlers(
-    app: Flask, documents: Documents[CachedResponse], aliases: Mapping[str, str], *, max_age: int
+    app: Flask,
+    documents: Documents[CachedResponse],
+    aliases: Mapping[str, str],
+    pages: PageRenderer,
+    headers: Headers,
+    *,
+    max_age: int,
 ) -> None:
-    """Add handlers that answer errors with a line of text.
+    """Add handlers for errors: 308 for a page that moved, 404, 405, 410 for a removed document or page, and 503.
 
-    They are 308 for a page that moved, 404, 405, 410 for a removed document or page, and 503. `max_age`: seconds for
-    which caches may use 308 and 410.
+    The response to 404 and 410 is a page, but a line of text if the path is that of a document or another file.
+
+    Args:
+        app: the application.
+        documents: finds where a page moved, and what was removed.
+        aliases: old paths of feeds, with the paths of their documents.
+        pages: renders the pages.
+        headers: sent with each page.
+        max_age: seconds for which caches may use 308 and 410.
     """
     cache_control = f"public, max-age={max_age}"
+
+    def error_response(error: int, heading: str, text: str, cache_control: str = "no-store") -> Response:
+        if request.path.endswith(_DOCUMENT_SUFFIXES) or media_type(request.path):
+            return _plain(f"{heading}. The page / lists the articles and feeds.\n", error, cache_control)
+        body = pages.error_page(request.path, heading, text)
+        response = Response(body, error, content_type=MEDIA_TYPE, headers={"Cache-Control": cache_control})
+        response.headers.extend(headers)
+        return response
 
     @app.errorhandler(404)
     @app.errorhandler(405)
@@ -123,9 +146,9 @@ def add_error_handlers(
             response.headers["Location"] = location
             return response
         if is_removed:
-            return _plain(
-                "This page or feed was removed. The page / lists the articles and feeds.\n", 410, cache_control
-            )
+            return error_response(410, "Removed", "This page was removed.", cache_control)
+        if isinstance(error, NotFound):
+            return error_response(404, "Not Found", "There is no page at this address.")
         response = _plain(f"{error.name}. The page / lists the articles and feeds.\n", error.code or 500)
         response.headers.extend((name, value) for name, value in error.get_headers() if name == "Allow")
         return response

@@ -178,7 +178,9 @@ class Lint:
     def _check_metadata(self, article: Article) -> Iterator[_KeyFinding]:
         is_published = not article.draft and not (article.expires and article.expires <= self._now)
         if is_published and article.summary is None and "<!--more-->" not in article.body:
-            yield _KeyFinding("title", "no-summary", "no description: the summary is the first paragraph")
+            empty = "no text and no description"
+            excerpt = "no description: the summary is the first paragraph"
+            yield _KeyFinding("title", "no-summary", excerpt if article.body.strip() else empty)
         if match := _TITLE_MARKUP.search(article.title):
             message = f"the title contains {match[0]!r}, which feed readers show unchanged"
             yield _KeyFinding("title", "title-markup", message)

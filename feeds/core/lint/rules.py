@@ -15,7 +15,9 @@ class Rule(NamedTuple):
 
 RULES = {
     "refused": Rule("error", "a rejected article"),
-    "no-summary": Rule("notice", "no description and no <!--more-->: the summary is the first paragraph"),
+    "no-summary": Rule(
+        "notice", "no description and no <!--more-->: the summary is the first paragraph; or no text at all"
+    ),
     "title-markup": Rule("warning", "a title with Markdown, HTML or entities, which feed readers show unchanged"),
     "image-without-alt": Rule("warning", "an image without alternative text"),
     "relative-link": Rule("warning", "a link to an unpublished article, or one relative to the article's address"),

@@ -1,0 +1,59 @@
+"""The configuration file of `feeds serve`, whose changes are found by polling."""
+
+import os
+import time
+from pathlib import Path
+from typing import NamedTuple
+
+from feeds import config
+from feeds.core.errors import ConfigError
+
+_MISSING_AFTER_S = 1.0  # a shorter time without the file is that in which an editor replaces it
+
+
+class _State(NamedTuple):
+    """Values that change when the file is written, replaced, or gets other permissions."""
+
+    changed_ns: int
+    modified_ns: int
+    size: int
+    inode: int
+
+
+class ConfigFile:
+    """The configuration file. Its changes are found by polling."""
+
+    def __init__(self, path: Path) -> None:
+        """Poll the file at `path`, which has just been loaded."""
+        self._path = path
+        self._loaded_state = self._last_state = self._state()
+        self._unchanged_since = time.monotonic()
+
+    def has_changed(self) -> bool:
+        """Return whether the file differs from the loaded one, and is the same as at the last call.
+
+        The second condition waits until an editor has finished writing. A file that no longer exists differs after a
+        second.
+        """
+        state, now = self._state(), time.monotonic()
+        if state != self._last_state:
+            self._last_state, self._unchanged_since = state, now
+            return False
+        if state is None and now - self._unchanged_since < _MISSING_AFTER_S:
+            return False
+        return state != self._loaded_state
+
+    def load(self) -> config.Config:
+        """Return the configuration as it is now. Raise `ConfigError` if it has mistakes, or if there is no file."""
+        self._loaded_state = self._state()
+        if self._loaded_state is None:
+            raise ConfigError([f"{self._path} is missing"])
+        return config.load(self._path, os.environ)
+
+    def _state(self) -> _State | None:
+        """Return the state of the file; None if there is none."""
+        try:
+            stat = self._path.stat()
+        except OSError:
+            return None
+        return _State(stat.st_ctime_ns, stat.st_mtime_ns, stat.st_size, stat.st_ino)
