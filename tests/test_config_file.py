@@ -72,3 +72,14 @@ def test_other_permissions(site, clock):
     file = ConfigFile(path)
     path.chmod(0o600)
     assert poll(file, clock, 0.4) == [False, True]
+
+
+def test_a_configuration_that_could_not_be_used(site, clock):
+    """A configuration that could not be used is tried again after a while, and not again after it was loaded."""
+    site.configure()
+    file = ConfigFile(site.root / "config.yaml")
+    file.retry_later()
+    assert not any(poll(file, clock, 9))
+    assert any(poll(file, clock, 2))
+    file.load()
+    assert not any(poll(file, clock, 20))

@@ -450,7 +450,7 @@ def test_many_query_strings_are_one_document(asked):
     finally:
         tracemalloc.stop()
     assert len(etags) == 1
-    assert after - before < 700_000  # bytes; 400 documents would be 2.4 MB and more
+    assert after - before < 1_500_000  # bytes, of other threads too; 400 documents would be 2.4 MB and more
 
 
 def test_last_modified_is_never_in_the_future(site):

@@ -62,7 +62,8 @@ def build(
     """Publish once and write the feeds as static files.
 
     In a terminal, show the progress, all problems, and what was done. Elsewhere, such as in cron, print only problems
-    that the last build did not have: nothing, if there are none; with -v, the same as in a terminal.
+    that the last build did not have: nothing, if there are none. With -v, print all problems and what was done there
+    too.
     """
     started_at = time.monotonic()
     with command_errors(quiet=quiet, verbose=verbose), _report_interrupt(quiet=quiet):

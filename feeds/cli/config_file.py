@@ -8,6 +8,7 @@ from typing import NamedTuple
 from feeds import config
 from feeds.core.errors import ConfigError
 
+_RETRY_AFTER_S = 10.0
 _MISSING_AFTER_S = 1.0  # a shorter time without the file is that in which an editor replaces it
 
 
@@ -28,6 +29,11 @@ class ConfigFile:
         self._path = path
         self._loaded_state = self._last_state = self._state()
         self._unchanged_since = time.monotonic()
+        self._retry_at: float | None = None
+
+    def retry_later(self) -> None:
+        """Let `has_changed` return True in a few seconds: the configuration is right, but could not be used."""
+        self._retry_at = time.monotonic() + _RETRY_AFTER_S
 
     def has_changed(self) -> bool:
         """Return whether the file differs from the loaded one, and is the same as at the last call.
@@ -41,11 +47,11 @@ class ConfigFile:
             return False
         if state is None and now - self._unchanged_since < _MISSING_AFTER_S:
             return False
-        return state != self._loaded_state
+        return state != self._loaded_state or (self._retry_at is not None and now >= self._retry_at)
 
     def load(self) -> config.Config:
         """Return the configuration as it is now. Raise `ConfigError` if it has mistakes, or if there is no file."""
-        self._loaded_state = self._state()
+        self._loaded_state, self._retry_at = self._state(), None
         if self._loaded_state is None:
             raise ConfigError([f"{self._path} is missing"])
         return config.load(self._path, os.environ)

@@ -294,19 +294,6 @@ def _write(file: Path, text: str) -> None:
 _CONFIG = """\
 # All keys and their defaults: docs/config.md
 site:
-  title: My site
-  url: http://127.0.0.1:8000        # the address of your site, such as https://example.org
-  description: What it is about, in a sentence.
-  language: en
-  pages: true                       # feeds also serves the pages; remove this line if another program builds them
-  # authority: example.org          # part of all ids; set it before you publish, and keep it when the site moves
-content:
-  path: content
-  permalink: /{category}/{slug}/
-"""
-_CONFIG = """\
-# All keys and their defaults: docs/config.md
-site:
   {title}
   {url}
   {language}

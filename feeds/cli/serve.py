@@ -369,6 +369,8 @@ class _Service:
             self._failures.record("reload", TaskFailed(message, NOT_RELOADED, code))
             self._is_config_rejected = True
             self._reporter.report_mistakes(mistakes)
+            if not isinstance(error, ConfigError):  # such as a worker that was killed while it started
+                self._config_file.retry_later()
             return
         self._report_reloaded("reloaded")
 
