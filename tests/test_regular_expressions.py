@@ -295,7 +295,7 @@ def is_slow(pattern, anchored, start, unit, end):
 def slow_case(pattern, anchored=False):
     """Return a text for which a pattern is slow (its start, repeated part and end); None if there is none."""
     for case in hostile(pattern):
-        if all(is_slow(pattern, anchored, *case) for _ in range(2)):  # on a busy machine any measurement may be wrong
+        if all(is_slow(pattern, anchored, *case) for _ in range(5)):  # on a busy machine any measurement may be wrong
             return case
     return None
 
