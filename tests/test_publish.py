@@ -975,7 +975,6 @@ def test_progress_counts_files_that_are_loaded(site, monkeypatch, has_processes)
     """Progress begins with 0, and counts a file when it is loaded, not when a process has taken it."""
     if has_processes:
         monkeypatch.setattr(load_pool, "MAX_INLINE_FILES", 0)
-        monkeypatch.setattr(load_pool, "MAX_FILES_WITHOUT_FORK", 0)
     for number in range(215):
         site.article(f"{number:03d}.md", title=f"{number}")
     progress = _Progress()

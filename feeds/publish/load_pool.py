@@ -23,8 +23,7 @@ if TYPE_CHECKING:
 
     from feeds.publish.load import ArticleLoader
 
-MAX_INLINE_FILES = 3_000  # that this process loads alone, as new processes take a second of CPU
-MAX_FILES_WITHOUT_FORK = 500  # that this process loads alone if others can be forked from it
+MAX_INLINE_FILES = 3_000  # that this process loads as fast alone: it also stages what the others have loaded
 _BATCH_FILES = 100  # that a process loads at a time
 _MAX_BATCH_BYTES = 4 << 20  # of files
 _MAX_BATCHES = max(20, 3 * cpu_count())  # in progress: the disk may delay the process that stages them for a second
@@ -53,8 +52,8 @@ class LoadPool:
         """Yield a result for each file, in order. Raise `FeedsError` if no trial render is possible."""
         files = iter(changed)
         may_fork = cpu_count() > 1 and can_fork()
-        first = list(islice(files, MAX_FILES_WITHOUT_FORK + 1)) if may_fork else []
-        if len(first) > MAX_FILES_WITHOUT_FORK:
+        first = list(islice(files, MAX_INLINE_FILES + 1)) if may_fork else []
+        if len(first) > MAX_INLINE_FILES:
             yield from self._load_in_processes(chain(first, files), fork=True)
             return
         may_be_stale = True  # whether files beside articles may have changed since the loader has read them
