@@ -112,7 +112,7 @@ def end_of_validity(now: datetime, next_change: datetime | None) -> float:
 
 
 def folder_digest(folder: Path) -> str | None:
-    """Return a digest of the names, times, sizes and inodes of the files in the content folder.
+    """Return a digest of the names, permissions, times, sizes and inodes of the files in the content folder.
 
     Folders with a hidden name are left out, as articles can't be there. None if the digest would not be reliable: if
     there are symbolic links or too many files, or if a file was changed within the last seconds. Raise `OSError`.

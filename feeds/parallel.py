@@ -43,7 +43,7 @@ _pausable: list[PausableThreads] = []
 
 @contextmanager
 def pausable_threads(threads: PausableThreads) -> Iterator[None]:
-    """Let this process be forked, in the block, although some threads run: they are paused meanwhile."""
+    """Allow forks within the block, although some threads run: they are paused during each fork."""
     _pausable.append(threads)
     try:
         yield

@@ -32,7 +32,7 @@ class ConfigFile:
         self._retry_at: float | None = None
 
     def retry_later(self) -> None:
-        """Let `has_changed` return True in a few seconds: the configuration is right, but could not be used."""
+        """Schedule another reload in a few seconds: the configuration has no mistake, but could not be used."""
         self._retry_at = time.monotonic() + _RETRY_AFTER_S
 
     def has_changed(self) -> bool:

@@ -81,7 +81,7 @@ class SitePages:
     def _redirects(self) -> dict[str, str]:
         """The former addresses of pages that hosts redirect, each with its target.
 
-        None if the owner of the site has written `_redirects`: then a page leads on from each former address.
+        Empty if the owner of the site has written `_redirects`: then a page leads on from each former address.
         """
         if not (self._settings.export.hosts and self._site.pages):
             return {}

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-_MAX_FILES_WITHOUT_FORK = 200  # forking takes as long as writing these
+_MAX_FILES_WITHOUT_FORK = 200  # a tenth of a second; starting two processes takes about 10 ms
 _MAX_FILES_WITHOUT_POOL = 5_000  # where no process can be forked
 _FEEDS_PER_TASK = 16  # in a process of the pool
 _FILES_PER_TASK = 100
@@ -183,7 +183,7 @@ class DocumentWriter:
 
     def _write_encoded(self, path: str, body: bytes, digest: str, paths: list[str]) -> list[WriteResult]:
         """Write a file and its compressed copies to `paths`, unless a foreign file is at its path."""
-        if not self.force and self.target.is_foreign(path, body):
+        if self._is_foreign(path, body):
             return [self._foreign(path)]
         results: list[WriteResult] = []
         for encoded_path, coding in zip(paths, ["", *self.settings.export.precompressed], strict=False):
@@ -203,9 +203,9 @@ class ExportPool:
         self._processes: ProcessPoolExecutor | None = None
 
     def start(self, files: int) -> "ProcessPoolExecutor | None":
-        """Return the processes, and start them if needed; None if this process alone writes as many files faster."""
-        if self._processes or cpu_count() == 1:
-            return self._processes
+        """Start the processes and return them; None if this process alone writes as many files faster."""
+        if cpu_count() == 1:
+            return None
         if files > _MAX_FILES_WITHOUT_FORK:
             self._catalog.prepare_for_fork()
             if can_fork():
@@ -231,6 +231,7 @@ class ExportPool:
             (lists, [feed for feed in feeds if not feed.archive]),
         ]
         writer = self.writer
+        self._end()  # processes of an earlier export have read another state of the catalog
         processes = self.start(len(tasks) + len(files))
         if processes is None:
             for other_files, feed_tasks in steps:
@@ -253,8 +254,12 @@ class ExportPool:
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self._processes:  # no process may write after another export could have begun
-            self._processes.shutdown(cancel_futures=True)
+        self._end()  # no process may write after another export could have begun
+
+    def _end(self) -> None:
+        processes, self._processes = self._processes, None
+        if processes:
+            processes.shutdown(cancel_futures=True)
 
 
 def _by_feed(tasks: list[WriteTask], pages: dict[FeedPagePath | None, ExportFile]) -> list[FeedTask]:

@@ -75,7 +75,7 @@ class BulkRenderer:
         with self._catalog.read_transaction() as catalog:
             identity = f"{catalog.catalog_id()} {syndication.site_fingerprint(self._site)}"
             feeds = [state for state in catalog.feeds() if syndication.exists(state, self._site)]
-        self._states = {state.path: state for state in feeds}
+        self._states, self._unchanging = {state.path: state for state in feeds}, None
         for state in feeds:
             last = syndication.archive_count(state, self._site) if has_archives(state) else 0
             for archive in range(last + 1):
