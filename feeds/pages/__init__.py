@@ -14,22 +14,33 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime
-from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 from urllib.parse import quote
 
-from feeds.core import paths, policy, syndication
-from feeds.core.formats import FORMATS
+from feeds.core import paths, syndication
 from feeds.core.model import GROUPED_KINDS, FeedState, Site
 from feeds.core.paths import OPML, RSS
-from feeds.core.text import digest_of, quote_path
+from feeds.core.text import quote_path
+from feeds.pages.appearance import Appearance
+from feeds.pages.environment import render, templates_digest
+from feeds.pages.translations import text_direction
 from feeds.render import FeedPage, PageQueries
 from feeds.render.page_queries import ArticlePage
-from feeds.render.relocation import move_html, move_url
+from feeds.render.relocation import move_html
 
-if TYPE_CHECKING:
-    from jinja2 import Environment
+__all__ = [
+    "MEDIA_TYPE",
+    "OPML_PATH",
+    "STATIC_FOLDER",
+    "PageRenderer",
+    "align_cells",
+    "expand_link",
+    "read_asset",
+    "root_of",
+    "templates_digest",
+    "text_direction",
+]
 
 _FOLDER = Path(__file__).parent
 STATIC_FOLDER = _FOLDER / "static"
@@ -44,21 +55,6 @@ _FORMAT_NOTES = {
     "JSON Feed": "The same content as JSON, for programs and modern feed readers.",
 }
 _ALIGNMENT = re.compile(r' style="text-align: ?(left|right|center);?"')  # the only style in sanitised HTML
-_RIGHT_TO_LEFT = {
-    "ar",
-    "arc",
-    "ckb",
-    "dv",
-    "fa",
-    "he",
-    "ks",
-    "ku",
-    "ps",
-    "sd",
-    "ug",
-    "ur",
-    "yi",
-}  # in their usual script
 
 
 class RenderedPage(NamedTuple):
@@ -100,6 +96,7 @@ class PageRenderer:
             reloads: whether pages reload themselves when they have changed.
         """
         self._site = site
+        self._appearance = Appearance.of(site)
         self._subscribe_links = subscribe_links
         self._queries = queries
         self._has_archives = has_archives
@@ -138,6 +135,7 @@ class PageRenderer:
         return self._render(
             "feed.html",
             feed.folder_url.removeprefix(self._site.feeds_url),
+            feed.language,
             feed=feed,
             state=page.state,
             entries=feed.entries if self._site.pages else feed.entries[:_MAX_ENTRIES],
@@ -155,14 +153,14 @@ class PageRenderer:
     def moved_page(self, path: str, target: str) -> bytes:
         """Return the page that leads from a former address of an article to its page, for hosts without redirects."""
         link, url = paths.relative_link(path, target), self._site.url + quote_path(target)
-        return self._render("moved.html", path, link=link, url=url)
+        return self._render("moved.html", path, self._site.language, link=link, url=url)
 
     def error_page(self, path: str, heading: str, text: str) -> bytes:
         """Return the page that says why there is no page at a path, with a link to the start page.
 
         Of the path, only the number of its slashes is used.
         """
-        return self._render("error.html", path, heading=heading, text=text)
+        return self._render("error.html", path, self._site.language, heading=heading, text=text)
 
     def _article_page(self, path: str, page: ArticlePage) -> bytes:
         entry = page.entry
@@ -170,6 +168,7 @@ class PageRenderer:
         return self._render(
             "article.html",
             path,
+            entry.language,
             entry=entry,
             body=move_html(body, self._site.url, root_of(path).removesuffix("/")),
             image=entry.image if entry.image and not syndication.shows_image(body, entry.image.url) else None,
@@ -179,65 +178,14 @@ class PageRenderer:
             dir=text_direction(entry.language),
         )
 
-    def _render(self, template: str, path: str, **variables: Any) -> bytes:
+    def _render(self, template: str, path: str, language: str, **variables: Any) -> bytes:
         root = root_of(path)
-        articles_url = self._site.url if self._site.pages else None  # else another program serves the articles
-        page = templates().get_template(template)
-        return page.render(
-            site=self._site,
-            formats=FORMATS,
-            root=root,
-            articles_url=articles_url,
-            reloads=self._reloads,
-            **variables,
-        ).encode()
-
-
-@cache
-def templates() -> "Environment":
-    """Return the environment of the templates."""
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined  # few processes need it
-
-    environment = Environment(
-        loader=FileSystemLoader(_FOLDER / "templates"),
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-        undefined=StrictUndefined,
-    )
-    environment.globals["policy"] = policy.PAGE
-    environment.filters |= {"direction": text_direction, "quoted": quote_path, "near": _relative_link}
-    return environment
-
-
-@cache
-def templates_digest() -> str:
-    """Return a digest of all templates: if it changes, every exported page is rendered again."""
-    files = sorted((_FOLDER / "templates").iterdir())
-    return digest_of(policy.PAGE, [(file.name, file.read_bytes()) for file in files if file.suffix == ".html"])
+        return render(template, self._appearance, root, language, reloads=self._reloads, **variables).encode()
 
 
 def root_of(path: str) -> str:
     """Return the relative link, with a trailing slash, from the page at a path to the top of the site."""
     return "../" * (path.count("/") - 1) or "./"
-
-
-def _relative_link(url: str, root: str, base: str | None) -> str:
-    """Return a URL below `base` as a link relative to a page, and any other URL, or all without `base`, as it is.
-
-    `root`: the relative link from the page to `base`.
-    """
-    link = move_url(url, base, root.removesuffix("/")) if base else url
-    return root if link == root.removesuffix("/") else link
-
-
-def text_direction(language: str) -> str:
-    """Return the direction of a language's script as the value of HTML's `dir`: "ltr" or "rtl"."""
-    main, _, rest = language.lower().partition("-")
-    scripts = set(rest.split("-"))
-    is_rtl = scripts & {"arab", "hebr", "thaa", "syrc"} or (main in _RIGHT_TO_LEFT and "latn" not in scripts)
-    return "rtl" if is_rtl else "ltr"
 
 
 def align_cells(html: str) -> str:

@@ -3,15 +3,17 @@
 from collections.abc import Mapping
 from typing import Any
 
+from feeds.core.model import Site
 from feeds.core.text import quote_path
-from feeds.pages import templates
+from feeds.pages.appearance import Appearance
 from feeds.pages.charts import plot
+from feeds.pages.environment import render
 
 _MAX_FEEDS = 100
 
 
 def stats_page(
-    site: str,
+    site: Site,
     today: str,
     day: str | None,
     days: int,
@@ -23,7 +25,7 @@ def stats_page(
     """Return the page as HTML.
 
     Args:
-        site: the site's title.
+        site: the site.
         today: the current day in UTC, in ISO 8601.
         day: the last day with counts; None if nothing was counted yet.
         days: the number of days up to `day`.
@@ -40,19 +42,17 @@ def stats_page(
         until = max((counted for counted in by_feed if counted < today), default=day)
         charts["by_feed"] = plot("Subscribers per day, by feed", until, days, by_path)
         charts["by_reader"] = plot("Subscribers per day, by reader", until, days, by_reader)
-    return (
-        templates()
-        .get_template("stats.html")
-        .render(
-            site=site,
-            day=day,
-            days=days,
-            feeds=[(_public_path(feed.path), feed) for feed in feeds[:_MAX_FEEDS]],
-            more_feeds=max(0, len(feeds) - _MAX_FEEDS),
-            root="./",
-            **variables,
-            **charts,
-        )
+    return render(
+        "stats.html",
+        Appearance.of(site),
+        "./",
+        "en",
+        day=day,
+        days=days,
+        feeds=[(_public_path(feed.path), feed) for feed in feeds[:_MAX_FEEDS]],
+        more_feeds=max(0, len(feeds) - _MAX_FEEDS),
+        **variables,
+        **charts,
     )
 
 

@@ -138,7 +138,7 @@ def create_application(
     renderer = PageRenderer(documents.site, settings.site.readers, documents.page_queries, reloads=bool(preview_url))
     pages = ServedPages(documents, renderer, page_response, max_bytes=(server.memory << 20) // 8)
     if settings.stats.token:
-        _add_stats_route(app, StatsPage(catalog, settings.site.title, settings.stats.token, [_CSP, _NOSNIFF]))
+        _add_stats_route(app, StatsPage(catalog, documents.site, settings.stats.token, [_CSP, _NOSNIFF]))
     if settings.schedule.webhook:
         webhook = Webhook(settings.schedule.webhook, proxied=bool(server.client_header))
         _add_webhook_route(app, webhook)

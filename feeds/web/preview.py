@@ -19,7 +19,9 @@ from feeds.content.public_files import PublicFiles
 from feeds.core import syndication
 from feeds.core.lint import Lint, Problem
 from feeds.core.model import Article, Site
-from feeds.pages import MEDIA_TYPE, align_cells, templates, text_direction
+from feeds.pages import MEDIA_TYPE, align_cells, text_direction
+from feeds.pages.appearance import Appearance
+from feeds.pages.environment import render
 from feeds.render import Documents
 from feeds.render.relocation import move_html
 from feeds.render.renderer import markdown_renderer
@@ -68,14 +70,15 @@ class Preview:
             unpublished = [(record.article, draft) for record, draft in catalog.unpublished_entries(now)]
             newest = [record.article for record in catalog.newest_entries("", _NEWEST)]
             rejected, token = catalog.rejected_articles(), catalog.change_token()
-        template = templates().get_template("preview_index.html")
-        return template.render(
-            site=self._site,
+        return render(
+            "preview_index.html",
+            Appearance.of(self._site),
+            "../",
+            "en",
             unpublished=unpublished,
             newest=newest,
             rejected=rejected,
             token=token,
-            root="../",
         )
 
     def state_token(self) -> str:
@@ -98,9 +101,11 @@ class Preview:
         body = move_html(html, articles_url, root.removesuffix("/")) if articles_url else html
         lint = Lint(self._site, datetime.now(UTC), convert=self._markdown.convert, is_missing=self._is_missing)
         problems = lint.check_article(article, article.body, record.links)
-        template = templates().get_template("preview_article.html")
-        return template.render(
-            site=self._site,
+        return render(
+            "preview_article.html",
+            Appearance.of(self._site),
+            root,
+            "en",
             article=article,
             entry=entry,
             feeds=[feed.name for feed in syndication.feeds_of(article, self._site) if feed.path],
@@ -108,8 +113,6 @@ class Preview:
             body=body,
             problems=sorted(problems, key=_severity),
             token=token,
-            root=root,
-            articles_url=articles_url,
             direction=text_direction(entry.language),
         )
 

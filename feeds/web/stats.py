@@ -16,6 +16,7 @@ from datetime import UTC, datetime
 from werkzeug.wrappers import Request, Response
 
 from feeds.catalog import Catalog
+from feeds.core.model import Site
 from feeds.pages.stats import stats_page
 from feeds.stats.report import Report, format_bytes
 from feeds.web.response import Headers
@@ -32,7 +33,7 @@ _MAX_CRAWLERS = 20  # listed
 class StatsPage:
     """Renders the page of statistics and authorises clients to see it."""
 
-    def __init__(self, catalog: Catalog, site: str, token: str, headers: Headers) -> None:
+    def __init__(self, catalog: Catalog, site: Site, token: str, headers: Headers) -> None:
         self._catalog = catalog
         self._site = site
         self._token = token.encode()
