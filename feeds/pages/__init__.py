@@ -19,12 +19,12 @@ from typing import Any, NamedTuple
 from urllib.parse import quote
 
 from feeds.core import paths, syndication
-from feeds.core.model import GROUPED_KINDS, FeedState, Site
+from feeds.core.model import GROUPED_KINDS, FeedState
 from feeds.core.paths import OPML, RSS
 from feeds.core.text import quote_path
 from feeds.pages.appearance import Appearance
-from feeds.pages.environment import render, templates_digest
-from feeds.pages.translations import text_direction
+from feeds.pages.environment import check_templates, render, templates_digest
+from feeds.pages.translations import interface_of, mark, text_direction
 from feeds.render import FeedPage, PageQueries
 from feeds.render.page_queries import ArticlePage
 from feeds.render.relocation import move_html
@@ -35,6 +35,7 @@ __all__ = [
     "STATIC_FOLDER",
     "PageRenderer",
     "align_cells",
+    "check_templates",
     "expand_link",
     "read_asset",
     "root_of",
@@ -49,20 +50,36 @@ OPML_PATH = f"/{OPML}"
 _NOT_PAGES = {*paths.ENDPOINTS, *paths.ASSETS}
 _MAX_ENTRIES = 10  # on the page of a feed, if the articles have no pages here
 _MAX_FEEDS = 1_000  # of each kind, on the site's page
+ERROR_MESSAGES = {
+    404: (mark("Not Found"), mark("There is no page at this address.")),
+    410: (mark("Removed"), mark("This page was removed.")),
+}
+_HEADINGS: dict[str, str] = {"category": mark("Categories"), "tag": mark("Tags"), "author": mark("Authors")}
 _FORMAT_NOTES = {
-    "RSS": "Works with every feed reader and every podcast app.",
-    "Atom": "Defined by a stricter standard. Also lists updates and removed entries.",
-    "JSON Feed": "The same content as JSON, for programs and modern feed readers.",
+    "RSS": mark("Works with every feed reader and every podcast app."),
+    "Atom": mark("Defined by a stricter standard. Also lists updates and removed entries."),
+    "JSON Feed": mark("The same content as JSON, for programs and modern feed readers."),
 }
 _ALIGNMENT = re.compile(r' style="text-align: ?(left|right|center);?"')  # the only style in sanitised HTML
 
 
 class RenderedPage(NamedTuple):
-    """A page: its media type, its bytes, and when its content last changed."""
+    """A page: its media type, its bytes, and when its content last changed.
+
+    `problem` is the mistake in a template because of which it is the built-in page; "" if there is none.
+    """
 
     media_type: str
     body: bytes
     changed: datetime
+    problem: str = ""
+
+
+class PageBody(NamedTuple):
+    """The bytes of a page, and the problem as in `RenderedPage`."""
+
+    body: bytes
+    problem: str
 
 
 class FeedGroup(NamedTuple):
@@ -79,7 +96,7 @@ class PageRenderer:
 
     def __init__(
         self,
-        site: Site,
+        appearance: Appearance,
         subscribe_links: Mapping[str, str],
         queries: PageQueries,
         *,
@@ -89,14 +106,14 @@ class PageRenderer:
         """Prepare to render.
 
         Args:
-            site: the site.
+            appearance: the look of the pages, with the site.
             subscribe_links: templates of the links that subscribe to a feed, by the name of the feed reader.
             queries: returns the content of pages.
             has_archives: whether a feed's page links to its archives.
             reloads: whether pages reload themselves when they have changed.
         """
-        self._site = site
-        self._appearance = Appearance.of(site)
+        self._site = appearance.site
+        self._appearance = appearance
         self._subscribe_links = subscribe_links
         self._queries = queries
         self._has_archives = has_archives
@@ -114,12 +131,14 @@ class PageRenderer:
             return self._list_of_feeds()
         feed = paths.feed_of_page(path)
         if feed is not None and (feed_page := self._queries.feed(*feed)):
-            return RenderedPage(MEDIA_TYPE, self.feed_page(feed_page), feed_page.changed)
+            body, problem = self.feed_page(feed_page)
+            return RenderedPage(MEDIA_TYPE, body, feed_page.changed, problem)
         may_be_article = self._site.pages and paths.owner(path, self._site) is None
         article_page = self._queries.article(path) if may_be_article else None
         if article_page is None:
             return None
-        return RenderedPage(MEDIA_TYPE, self._article_page(path, article_page), article_page.changed)
+        body, problem = self._article_page(path, article_page)
+        return RenderedPage(MEDIA_TYPE, body, article_page.changed, problem)
 
     def _list_of_feeds(self) -> RenderedPage:
         from feeds.core.formats import opml  # few processes need it
@@ -127,11 +146,12 @@ class PageRenderer:
         feeds, changed = self._queries.feeds()
         return RenderedPage(opml.MEDIA_TYPE, opml.render(feeds, self._site, RSS), changed)
 
-    def feed_page(self, page: FeedPage) -> bytes:
+    def feed_page(self, page: FeedPage) -> PageBody:
         """Return the page of a feed, or of one of its archives."""
         feed = page.feed if self._has_archives(page.state) else replace(page.feed, prev_archive_url=None)
         # an archive gets no new entries, so its page offers the live documents
         live_url = feed.current_url or feed.folder_url
+        translate = interface_of(feed.language).messages.gettext
         return self._render(
             "feed.html",
             feed.folder_url.removeprefix(self._site.feeds_url),
@@ -144,25 +164,28 @@ class PageRenderer:
             newer=feed.next_archive_url or feed.current_url,
             home=self._site.pages and not feed.path,  # its visitors come to read, so the entries are first
             readers=[(name, expand_link(link, live_url + RSS)) for name, link in self._subscribe_links.items()],
-            groups=list(_group_by_kind(page.feeds)),
+            groups=list(_group_by_kind(page.feeds, translate)),
             count=len(page.feeds),
-            explained=_FORMAT_NOTES,
+            explained={name: translate(note) for name, note in _FORMAT_NOTES.items()},
             direction=text_direction(feed.language),
         )
 
-    def moved_page(self, path: str, target: str) -> bytes:
+    def moved_page(self, path: str, target: str) -> PageBody:
         """Return the page that leads from a former address of an article to its page, for hosts without redirects."""
         link, url = paths.relative_link(path, target), self._site.url + quote_path(target)
         return self._render("moved.html", path, self._site.language, link=link, url=url)
 
-    def error_page(self, path: str, heading: str, text: str) -> bytes:
-        """Return the page that says why there is no page at a path, with a link to the start page.
+    def error_page(self, path: str, status: int) -> PageBody:
+        """Return the page that says why there is no page at a path (status 404 or 410).
 
         Of the path, only the number of its slashes is used.
         """
-        return self._render("error.html", path, self._site.language, heading=heading, text=text)
+        language = self._site.language
+        interface = interface_of(language)
+        heading, text = (interface.messages.gettext(message) for message in ERROR_MESSAGES[status])
+        return self._render("error.html", path, language, status=status, heading=heading, text=text)
 
-    def _article_page(self, path: str, page: ArticlePage) -> bytes:
+    def _article_page(self, path: str, page: ArticlePage) -> PageBody:
         entry = page.entry
         body = align_cells(entry.html or "")
         return self._render(
@@ -178,9 +201,9 @@ class PageRenderer:
             dir=text_direction(entry.language),
         )
 
-    def _render(self, template: str, path: str, language: str, **variables: Any) -> bytes:
-        root = root_of(path)
-        return render(template, self._appearance, root, language, reloads=self._reloads, **variables).encode()
+    def _render(self, template: str, path: str, language: str, **variables: Any) -> PageBody:
+        text, problem = render(template, self._appearance, root_of(path), language, reloads=self._reloads, **variables)
+        return PageBody(text.encode(), problem)
 
 
 def root_of(path: str) -> str:
@@ -203,7 +226,7 @@ def read_asset(path: str) -> bytes:
     return (_FOLDER / path.lstrip("/")).read_bytes()
 
 
-def _group_by_kind(feeds: Iterable[FeedState]) -> Iterator[FeedGroup]:
+def _group_by_kind(feeds: Iterable[FeedState], translate: Callable[[str], str]) -> Iterator[FeedGroup]:
     """Yield the groups of feeds that a page lists, without kinds that have no feed."""
     by_kind: dict[str, list[FeedState]] = {}
     for state in feeds:
@@ -212,4 +235,4 @@ def _group_by_kind(feeds: Iterable[FeedState]) -> Iterator[FeedGroup]:
         if states := by_kind.get(kind):
             largest = sorted(states, key=lambda state: (-state.entries, state.path))[:_MAX_FEEDS]
             by_name = sorted(largest, key=lambda state: state.name.casefold())
-            yield FeedGroup(kind, heading, by_name, len(states) - len(largest))
+            yield FeedGroup(kind, translate(_HEADINGS.get(kind, heading)), by_name, len(states) - len(largest))

@@ -13,6 +13,7 @@ from feeds.core import policy
 from feeds.core.formats import FORMATS
 from feeds.core.text import digest_of, quote_path
 from feeds.pages.appearance import Appearance
+from feeds.pages.own_templates import Rendered, TemplateProblem
 from feeds.pages.translations import Interface, interface_of, text_direction
 from feeds.render.relocation import move_url
 
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 _FOLDER = Path(__file__).parent / "templates"
 
 
-def render(template: str, appearance: Appearance, root: str, language: str, **variables: Any) -> str:
+def render(template: str, appearance: Appearance, root: str, language: str, **variables: Any) -> Rendered:
     """Return a page.
 
     Args:
@@ -33,26 +34,27 @@ def render(template: str, appearance: Appearance, root: str, language: str, **va
         language: of the page's content, which decides on the language of the interface text.
         variables: other variables of the template.
     """
+    from markupsafe import Markup  # few processes need it
+
     site, interface = appearance.site, interface_of(language)
-    return (
-        templates()
-        .get_template(template)
-        .render(
-            {
-                "site": site,
-                "site_footer": appearance.footer,
-                "stylesheets": appearance.stylesheets,
-                "formats": FORMATS,
-                "root": root,
-                "articles_url": site.url if site.pages else None,  # else another program serves the articles
-                "reloads": False,
-                "interface": interface,
-                "ui_language": interface.language,
-                "ui_direction": interface.direction,
-                **variables,
-            }
-        )
-    )
+    common = {
+        "site": site,
+        "site_footer": Markup(appearance.footer(root)),  # noqa: S704  # it is sanitised
+        "stylesheets": appearance.stylesheets,
+        "formats": FORMATS,
+        "root": root,
+        "articles_url": site.url if site.pages else None,  # else another program serves the articles
+        "reloads": False,
+        "interface": interface,
+        "ui_language": interface.language,
+        "ui_direction": interface.direction,
+    }
+    return appearance.templates.render(template, common | variables, templates())
+
+
+def check_templates(appearance: Appearance) -> list[TemplateProblem]:
+    """Return the problem of each template of the site that can't be used."""
+    return list(appearance.templates.check(templates()))
 
 
 @cache

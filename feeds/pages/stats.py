@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from typing import Any
 
-from feeds.core.model import Site
 from feeds.core.text import quote_path
 from feeds.pages.appearance import Appearance
 from feeds.pages.charts import plot
@@ -13,7 +12,7 @@ _MAX_FEEDS = 100
 
 
 def stats_page(
-    site: Site,
+    appearance: Appearance,
     today: str,
     day: str | None,
     days: int,
@@ -25,7 +24,7 @@ def stats_page(
     """Return the page as HTML.
 
     Args:
-        site: the site.
+        appearance: the look of the site's pages.
         today: the current day in UTC, in ISO 8601.
         day: the last day with counts; None if nothing was counted yet.
         days: the number of days up to `day`.
@@ -44,7 +43,7 @@ def stats_page(
         charts["by_reader"] = plot("Subscribers per day, by reader", until, days, by_reader)
     return render(
         "stats.html",
-        Appearance.of(site),
+        appearance,
         "./",
         "en",
         day=day,
@@ -53,7 +52,7 @@ def stats_page(
         more_feeds=max(0, len(feeds) - _MAX_FEEDS),
         **variables,
         **charts,
-    )
+    ).text
 
 
 def _public_path(feed: str) -> str:

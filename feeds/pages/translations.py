@@ -4,7 +4,6 @@ A page has the language of its content. A language without a catalog gets that o
 else English, the language of the messages in templates and in this package.
 """
 
-from collections.abc import Callable
 from datetime import datetime
 from functools import cache
 from gettext import NullTranslations
@@ -77,4 +76,6 @@ def text_direction(language: str) -> str:
     return "rtl" if is_rtl else "ltr"
 
 
-Translate = Callable[[str], str]
+def mark(message: str) -> str:
+    """Return a message as it is; `make messages` collects the arguments of this function for the catalogs."""
+    return message

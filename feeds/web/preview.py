@@ -37,9 +37,16 @@ class Preview:
     """Renders the preview's pages and authorises browsers to see them."""
 
     def __init__(
-        self, catalog: Catalog, documents: Documents[CachedResponse], site: Site, files: PublicFiles, key: str
+        self,
+        catalog: Catalog,
+        documents: Documents[CachedResponse],
+        appearance: Appearance,
+        site: Site,
+        files: PublicFiles,
+        key: str,
     ) -> None:
         self._key = key
+        self._appearance = appearance
         self._catalog = catalog
         self._documents = documents
         self._site = site
@@ -72,14 +79,14 @@ class Preview:
             rejected, token = catalog.rejected_articles(), catalog.change_token()
         return render(
             "preview_index.html",
-            Appearance.of(self._site),
+            self._appearance,
             "../",
             "en",
             unpublished=unpublished,
             newest=newest,
             rejected=rejected,
             token=token,
-        )
+        ).text
 
     def state_token(self) -> str:
         """Return a text that changes after each run that has read an article; pages reload themselves by it."""
@@ -103,7 +110,7 @@ class Preview:
         problems = lint.check_article(article, article.body, record.links)
         return render(
             "preview_article.html",
-            Appearance.of(self._site),
+            self._appearance,
             root,
             "en",
             article=article,
@@ -113,8 +120,9 @@ class Preview:
             body=body,
             problems=sorted(problems, key=_severity),
             token=token,
+            articles_url=articles_url,
             direction=text_direction(entry.language),
-        )
+        ).text
 
 
 def private_response(body: str | None, media_type: str = MEDIA_TYPE) -> Response:
