@@ -41,7 +41,7 @@ _GENERIC_FONTS = frozenset({
     "serif", "sans-serif", "monospace", "cursive", "fantasy", "system-ui", "ui-serif", "ui-sans-serif", "ui-monospace",
     "ui-rounded", "math", "emoji",
 })  # fmt: skip
-_FONT = re.compile(r"[^\W_](?:[^\W_]|[ ._+-]){0,79}")
+_FONT = re.compile(r"(?=.*[^\W\d_])[^\W_](?:[^\W_]|[ ._+-]){0,79}")
 _MAX_FONTS = 12
 _LENGTH = re.compile(r"[0-9]{1,5}(?:\.[0-9]{1,3})?(?:rem|em|ch|px)")
 _LINK_SCHEMES = ("", "http", "https", "mailto")

@@ -222,12 +222,13 @@ def _create_environment(
         lstrip_blocks=True,
         keep_trailing_newline=True,
         undefined=built_in.undefined,
-        extensions=list(built_in.extensions.values()),
+        extensions=[type(extension) for extension in built_in.extensions.values()],
         auto_reload=False,
     )
     environment.globals |= {name: value for name, value in built_in.globals.items() if name not in environment.globals}
     environment.filters |= {name: value for name, value in built_in.filters.items() if name not in environment.filters}
     environment.policies |= built_in.policies
+    environment.extend(newstyle_gettext=True)  # as `install_gettext_callables` has set in the built-in one
     return environment
 
 
