@@ -14,6 +14,9 @@ from feeds.core.errors import ConfigError
 from feeds.pages.own_templates import OwnTemplates, ignore_problem
 
 
+SHOWS_ALL = "{{ stylesheets }}{{ site.nav }}{{ site_footer }}{% block main %}{% endblock %}"
+
+
 @pytest.fixture
 def blog(site):
     """A site with pages and one article."""
@@ -200,15 +203,16 @@ class TestPages:
 
     def test_every_change_of_the_look_is_exported(self, blog):
         """A build after a change of a template, a static file or a key writes the pages that show it, and then none."""
+        put(blog, "templates/base.html", SHOWS_ALL)
         exported(blog)
         changes = [
-            lambda: put(blog, "templates/article.html", "1"),
-            lambda: put(blog, "templates/article.html", "2"),
+            lambda: put(blog, "templates/base.html", SHOWS_ALL + "1"),
+            lambda: put(blog, "templates/base.html", SHOWS_ALL),
             lambda: put(blog, "static/custom.css", "x"),
             lambda: blog.configure(site={"footer": "x"}),
             lambda: blog.configure(site={"nav": {"a": "/", "b": "/b/"}}),
             lambda: reorder_menu(blog),
-            lambda: (blog.root / "static/custom.css").unlink(),
+            (blog.root / "static/custom.css").unlink,
         ]
         for change in changes:
             change()
@@ -381,7 +385,7 @@ def test_a_changed_template_is_noticed(blog):
     for change in (
         lambda: put(blog, "templates/article.html", "1"),
         lambda: put(blog, "templates/article.html", "22"),
-        lambda: (blog.root / "templates/article.html").unlink(),
+        (blog.root / "templates/article.html").unlink,
         lambda: put(blog, "static/custom.css", "x"),
     ):
         change()
