@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
 
-from feeds.catalog import CatalogReader, EntryRecord
+from feeds.catalog import CatalogReader, EntryRecord, Neighbour
 from feeds.core import paths, syndication
 from feeds.core.model import Article, Entry, Feed, FeedState, Site
 from feeds.core.parse.links import file_target
@@ -28,12 +28,25 @@ class FeedPage:
     changed: datetime
 
 
+class PageLink(NamedTuple):
+    """A link to the page of another article: its title, and the path of the page."""
+
+    title: str
+    path: str
+    language: str
+
+
 class ArticlePage(NamedTuple):
-    """The content of the page of an article: its entry, the feeds that contain it, and when that last changed."""
+    """The content of the page of an article: its entry, the feeds that contain it, and when that last changed.
+
+    `older` and `newer` are the articles beside it in the site's feed.
+    """
 
     entry: Entry
     feeds: list[FeedState]
     changed: datetime
+    older: PageLink | None = None
+    newer: PageLink | None = None
 
 
 class PublishedFeeds(NamedTuple):
@@ -152,9 +165,21 @@ class PageQueries:
                 return None
             feeds = self._feeds_of(catalog, record.article)
             changed = catalog.committed_at(record.revision)
+            is_in_site_feed = any(not state.path for state in feeds)
+            older, newer = catalog.neighbours(record) if is_in_site_feed else (None, None)
         key = f"article {record.hash} {path}"
         entry = self._executor.run(key, lambda: self._renderer.render_entry(record, for_page=True))
-        return ArticlePage(entry, feeds, changed)
+        return ArticlePage(entry, feeds, changed, self._page_link(older), self._page_link(newer))
+
+    def _page_link(self, neighbour: Neighbour | None) -> PageLink | None:
+        if neighbour is None:
+            return None
+        record = neighbour.record
+        heading = self._renderer.cached_heading(record)
+        if heading is None:  # only the title of a note without one depends on its text
+            key = f"heading {record.hash} {neighbour.page}"
+            heading = self._executor.run(key, lambda: self._renderer.render_heading(record))
+        return PageLink(heading.title, neighbour.page, heading.language)
 
     def file_of_article(self, path: str, *, live: bool) -> FileOfArticle | None:
         """Return the file of an article that may be at a path; if `live` is true, only of a published article."""

@@ -41,6 +41,13 @@ class DocumentContent(NamedTuple):
     tombstones: Sequence[Tombstone] = ()
 
 
+class Heading(NamedTuple):
+    """The title of an article as a page shows it, and the article's language."""
+
+    title: str
+    language: str
+
+
 @dataclass(frozen=True, slots=True)
 class RenderedDocument:
     """A document, and how much of its feed fits in it."""
@@ -127,6 +134,18 @@ class DocumentRenderer:
         site = replace(self._site, text="full", image_in_text=self._site.image_in_text and not for_page)
         entry = self._entry(record) if site == self._site else self._render_entry(record, site)[0]
         return self._relocated(entry) if for_page else entry
+
+    def cached_heading(self, record: EntryRecord) -> Heading | None:
+        """Return the title and the language of an article; None if that requires to render its text."""
+        if entry := self._entries.get(_key(record)):
+            return Heading(entry.display_title, entry.language)
+        article = record.article
+        return Heading(article.title, article.language or self._site.language) if article.title else None
+
+    def render_heading(self, record: EntryRecord) -> Heading:
+        """Return the title of an article, or of a note without one the beginning of its text, and its language."""
+        entry = self._entry(record)
+        return Heading(entry.display_title, entry.language)
 
     def _relocated(self, entry: Entry) -> Entry:
         """Return an entry with the URLs at which the site is served."""
