@@ -7,7 +7,7 @@ readers, search engines and social media.
 The wording is in `templates/`: `article.html` is the page of an article, `feed.html` that of a feed or an archive,
 `moved.html` that at a former address, `error.html` the response to 404 and 410, `base.html` the frame of all others.
 `preview_index.html` and `preview_article.html` are the preview's (`feeds.web`), `stats.html` is the page of the
-statistics. The notes on the formats are `_FORMAT_NOTES` here.
+statistics. `body` changes the HTML of an article for its page.
 """
 
 import re
@@ -19,10 +19,12 @@ from typing import Any, NamedTuple
 from urllib.parse import quote
 
 from feeds.core import paths, syndication
+from feeds.core.errors import FeedsError
 from feeds.core.model import GROUPED_KINDS, FeedState
 from feeds.core.paths import OPML, RSS
 from feeds.core.text import quote_path
 from feeds.pages.appearance import Appearance
+from feeds.pages.body import format_body
 from feeds.pages.environment import check_templates, render, templates_digest
 from feeds.pages.translations import interface_of, mark, text_direction
 from feeds.render import FeedPage, PageQueries
@@ -34,9 +36,9 @@ __all__ = [
     "OPML_PATH",
     "STATIC_FOLDER",
     "PageRenderer",
-    "align_cells",
     "check_templates",
     "expand_link",
+    "format_body",
     "read_asset",
     "root_of",
     "templates_digest",
@@ -49,18 +51,13 @@ MEDIA_TYPE = "text/html; charset=utf-8"
 OPML_PATH = f"/{OPML}"
 _NOT_PAGES = {*paths.ENDPOINTS, *paths.ASSETS}
 _MAX_ENTRIES = 10  # on the page of a feed, if the articles have no pages here
+_MAX_NEWEST = 5  # articles on the page of an error
 _MAX_FEEDS = 1_000  # of each kind, on the site's page
 ERROR_MESSAGES = {
-    404: (mark("Not Found"), mark("There is no page at this address.")),
-    410: (mark("Removed"), mark("This page was removed.")),
+    404: (mark("Not Found"), mark("There is no page at this address. The link may be old, or the address mistyped.")),
+    410: (mark("Removed"), mark("The page at this address was removed.")),
 }
 _HEADINGS: dict[str, str] = {"category": mark("Categories"), "tag": mark("Tags"), "author": mark("Authors")}
-_FORMAT_NOTES = {
-    "RSS": mark("Works with every feed reader and every podcast app."),
-    "Atom": mark("Defined by a stricter standard. Also lists updates and removed entries."),
-    "JSON Feed": mark("The same content as JSON, for programs and modern feed readers."),
-}
-_ALIGNMENT = re.compile(r' style="text-align: ?(left|right|center);?"')  # the only style in sanitised HTML
 
 
 class RenderedPage(NamedTuple):
@@ -166,8 +163,6 @@ class PageRenderer:
             readers=[(name, expand_link(link, live_url + RSS)) for name, link in self._subscribe_links.items()],
             groups=list(_group_by_kind(page.feeds, translate)),
             count=len(page.feeds),
-            explained={name: translate(note) for name, note in _FORMAT_NOTES.items()},
-            direction=text_direction(feed.language),
         )
 
     def moved_page(self, path: str, target: str) -> PageBody:
@@ -176,18 +171,22 @@ class PageRenderer:
         return self._render("moved.html", path, self._site.language, link=link, url=url)
 
     def error_page(self, path: str, status: int) -> PageBody:
-        """Return the page that says why there is no page at a path (status 404 or 410).
+        """Return the page that says why there is no page at a path (status 404 or 410), with the newest articles.
 
         Of the path, only the number of its slashes is used.
         """
         language = self._site.language
         interface = interface_of(language)
         heading, text = (interface.messages.gettext(message) for message in ERROR_MESSAGES[status])
-        return self._render("error.html", path, language, status=status, heading=heading, text=text)
+        try:
+            newest = self._queries.newest_pages(_MAX_NEWEST) if self._site.pages else []
+        except FeedsError:  # the catalog can't be read at the moment
+            newest = []
+        return self._render("error.html", path, language, status=status, heading=heading, text=text, newest=newest)
 
     def _article_page(self, path: str, page: ArticlePage) -> PageBody:
         entry = page.entry
-        body = align_cells(entry.html or "")
+        body = format_body(entry.html or "")
         return self._render(
             "article.html",
             path,
@@ -196,6 +195,8 @@ class PageRenderer:
             body=move_html(body, self._site.url, root_of(path).removesuffix("/")),
             image=entry.image if entry.image and not syndication.shows_image(body, entry.image.url) else None,
             feeds=[feed for feed in page.feeds if feed.path],
+            older=page.older,
+            newer=page.newer,
             listed=bool(page.feeds),  # no feed contains an unlisted article, and search engines must not show it
             lang=entry.language,
             dir=text_direction(entry.language),
@@ -209,11 +210,6 @@ class PageRenderer:
 def root_of(path: str) -> str:
     """Return the relative link, with a trailing slash, from the page at a path to the top of the site."""
     return "../" * (path.count("/") - 1) or "./"
-
-
-def align_cells(html: str) -> str:
-    """Replace the style that aligns cells of tables by an attribute: the pages' policy allows no inline style."""
-    return _ALIGNMENT.sub(r' align="\1"', html)
 
 
 def expand_link(link: str, url: str) -> str:

@@ -5,7 +5,7 @@ from typing import Any
 
 from feeds.core.text import quote_path
 from feeds.pages.appearance import Appearance
-from feeds.pages.charts import plot
+from feeds.pages.charts import NARROW_WIDTH, WIDTH, plot
 from feeds.pages.environment import render
 
 _MAX_FEEDS = 100
@@ -39,8 +39,9 @@ def stats_page(
     if day:
         # the counts of the current day are incomplete, and would look like a fall
         until = max((counted for counted in by_feed if counted < today), default=day)
-        charts["by_feed"] = plot("Subscribers per day, by feed", until, days, by_path)
-        charts["by_reader"] = plot("Subscribers per day, by reader", until, days, by_reader)
+        for name, counts in (("feed", by_path), ("reader", by_reader)):
+            title = f"Subscribers per day, by {name}"
+            charts[f"by_{name}"] = [plot(title, until, days, counts, width) for width in (WIDTH, NARROW_WIDTH)]
     return render(
         "stats.html",
         appearance,

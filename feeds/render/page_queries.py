@@ -171,6 +171,14 @@ class PageQueries:
         entry = self._executor.run(key, lambda: self._renderer.render_entry(record, for_page=True))
         return ArticlePage(entry, feeds, changed, self._page_link(older), self._page_link(newer))
 
+    def newest_pages(self, limit: int) -> list[PageLink]:
+        """Return links to the pages of the newest articles in the site's feed."""
+        with self._reading() as catalog:
+            records = catalog.newest_entries("", limit)
+        pages = ((record, syndication.page_path(record.article, self._site)) for record in records)
+        links = [self._page_link(Neighbour(record, page)) for record, page in pages if page]
+        return [link for link in links if link]
+
     def _page_link(self, neighbour: Neighbour | None) -> PageLink | None:
         if neighbour is None:
             return None

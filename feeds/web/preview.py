@@ -19,7 +19,7 @@ from feeds.content.public_files import PublicFiles
 from feeds.core import syndication
 from feeds.core.lint import Lint, Problem
 from feeds.core.model import Article, Site
-from feeds.pages import MEDIA_TYPE, align_cells, text_direction
+from feeds.pages import MEDIA_TYPE, format_body, text_direction
 from feeds.pages.appearance import Appearance
 from feeds.pages.environment import render
 from feeds.render import Documents
@@ -102,7 +102,7 @@ class Preview:
         article = record.article
         with self._catalog.read_transaction() as catalog:
             rejected = next((article for article in catalog.rejected_articles() if article.path == path), None)
-        html = align_cells(entry.html or "")
+        html = format_body(entry.html or "")
         root = "../" * (1 + path.count("/"))
         articles_url = self._site.url if self._site.pages else None
         body = move_html(html, articles_url, root.removesuffix("/")) if articles_url else html
