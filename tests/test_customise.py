@@ -13,7 +13,6 @@ from feeds.core import paths
 from feeds.core.errors import ConfigError
 from feeds.pages.own_templates import OwnTemplates, ignore_problem
 
-
 SHOWS_ALL = "{{ stylesheets }}{{ site.nav }}{{ site_footer }}{% block main %}{% endblock %}"
 
 

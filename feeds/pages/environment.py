@@ -14,7 +14,7 @@ from feeds.core.formats import FORMATS
 from feeds.core.text import digest_of, quote_path
 from feeds.pages.appearance import Appearance
 from feeds.pages.own_templates import Rendered, TemplateProblem
-from feeds.pages.translations import Interface, interface_of, text_direction
+from feeds.pages.translations import SOURCE_LANGUAGE, Interface, catalog_file, interface_of, languages, text_direction
 from feeds.render.relocation import move_url
 
 if TYPE_CHECKING:
@@ -126,9 +126,11 @@ def _number(context: "Context", value: int) -> str:
 
 @cache
 def templates_digest() -> str:
-    """Return a digest of all templates: if it changes, every exported page is rendered again."""
+    """Return a digest of all templates and catalogs: if it changes, every exported page is rendered again."""
     files = sorted(_FOLDER.iterdir())
-    return digest_of(policy.PAGE, [(file.name, file.read_bytes()) for file in files if file.suffix == ".html"])
+    catalogs = [catalog_file(language).read_bytes() for language in languages() if language != SOURCE_LANGUAGE]
+    templates = [(file.name, file.read_bytes()) for file in files if file.suffix == ".html"]
+    return digest_of(policy.PAGE, templates, catalogs)
 
 
 def _relative_link(url: str, root: str, base: str | None) -> str:
