@@ -44,7 +44,7 @@ messages: $(VENV)/.dev  ## add new messages of pages to the catalogs (feeds/page
 	$(BIN)/pybabel --quiet extract --mapping-file pyproject.toml --keyword mark --keyword mark_in_context:1c,2 --sort-by-file \
 		--add-location file --project feeds --output $(LOCALES)/feeds.pot feeds/pages
 	$(BIN)/pybabel --quiet update --domain feeds --input-file $(LOCALES)/feeds.pot --output-dir $(LOCALES) --width 120 \
-		--no-fuzzy-matching --ignore-obsolete --omit-header
+		--no-fuzzy-matching --ignore-obsolete --ignore-pot-creation-date
 	rm $(LOCALES)/feeds.pot
 
 bench: $(VENV)/.bench  ## compare builds with Hugo, and time edits under `feeds serve`, with up to 100,000 articles

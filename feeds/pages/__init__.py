@@ -57,6 +57,7 @@ ERROR_MESSAGES = {
     404: (mark("Not Found"), mark("There is no page at this address. The link may be old, or the address mistyped.")),
     410: (mark("Removed"), mark("The page at this address was removed.")),
 }
+_INSTALLED_READER = mark("your reader")  # a name in `READER_LINKS`
 _HEADINGS: dict[str, str] = {"category": mark("Categories"), "tag": mark("Tags"), "author": mark("Authors")}
 
 
@@ -160,7 +161,10 @@ class PageRenderer:
             older=feed.prev_archive_url if self._site.pages else None,
             newer=feed.next_archive_url or feed.current_url,
             home=self._site.pages and not feed.path,  # its visitors come to read, so the entries are first
-            readers=[(name, expand_link(link, live_url + RSS)) for name, link in self._subscribe_links.items()],
+            readers=[
+                (translate(name) if name == _INSTALLED_READER else name, expand_link(link, live_url + RSS))
+                for name, link in self._subscribe_links.items()
+            ],
             groups=list(_group_by_kind(page.feeds, translate)),
             count=len(page.feeds),
         )
