@@ -219,7 +219,7 @@ def test_build_writes_only_what_an_article_touches(site):
     assert set(json.loads((public / MANIFEST).read_bytes())) == {
         *(f"{f}/{n}" for f in ("", "/category/x") for n in ("rss.xml", "atom.xml", "feed.json")),
         "/category/x/index.html",
-        "/feeds.opml", "/static/feed.css", "/static/page.css", "/static/page.js",
+        "/feeds.opml", "/static/feed.css", "/static/feed.js", "/static/page.css", "/static/page.js",
     }  # fmt: skip
 
 

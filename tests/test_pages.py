@@ -66,7 +66,7 @@ def home(tmp_path_factory):
                  author={"name": "Ann", "url": "/about/"}, image={"url": "/a.png", "alt": "A"})  # fmt: skip
     site.article("draft.md", "Secret.", title="Draft", draft=True, tags=["hidden"])
     site.article("later.md", "Secret.", title="Later", date="2099-01-01", tags=["hidden"])
-    site.article("ar.md", "نص", title="عنوان", lang="ar", date="2026-04-01")
+    site.article("fa.md", "متن", title="عنوان", lang="fa", date="2026-04-01")
     site.article("odd.md", "Odd.", title="Odd", link="/deep/er/page.html", date="2026-04-02")
     site.article("else.md", "Else.", title="Elsewhere", link="https://other.example/x/", date="2026-04-03")
     site.article("bundle/index.md", "![A lamp](lamp.svg)", title="Bundle", date="2026-04-04",
@@ -129,16 +129,18 @@ def test_an_article_has_a_page(home):
     assert read.all("a", class_="p-name")[0][1:] == [{"class": "u-url p-name", "href": "../../about/"}, "Ann"]
     assert next(one[2].strip() for one in read.all("div", class_="e-content")).startswith("First text.")
     assert [one[1].get("align") for one in read.all("td")] == ["right", "center"]
-    assert [one[2] for one in read.all("a", class_="p-category")] == ["Été", "x", "Ann"]
+    assert [one[2] for one in read.all("a", class_="p-category")] == ["Été", "x"]
+    assert [one[2] for one in read.all("dt")] == ["Category", "Tags", "More by"]
+    assert "../../author/ann/" in read.links()
     assert read.all("link", rel="canonical")[0][1]["href"] == "https://test.example/%C3%A9t%C3%A9/a/"
     assert read.all("meta", property="og:type")[0][1]["content"] == "article"
 
 
 def test_a_page_speaks_its_language(home):
     """An article in a right-to-left language is marked as such, and texts of the template are marked as English."""
-    read = page(home, "/ar/")
-    assert (read.elements[0][1]["lang"], read.elements[0][1]["dir"]) == ("ar", "rtl")
-    assert [one[1].get("lang") for one in read.all("p") if "Subscribe" in one[2]] == ["en"]
+    read = page(home, "/fa/")
+    assert (read.elements[0][1]["lang"], read.elements[0][1]["dir"]) == ("fa", "rtl")
+    assert [one[1].get("lang") for one in read.all("nav") if "Subscribe" in one[2]] == ["en"]
 
 
 @pytest.mark.parametrize(
