@@ -228,7 +228,8 @@ def _create_environment(
     environment.globals |= {name: value for name, value in built_in.globals.items() if name not in environment.globals}
     environment.filters |= {name: value for name, value in built_in.filters.items() if name not in environment.filters}
     environment.policies |= built_in.policies
-    environment.extend(newstyle_gettext=True)  # as `install_gettext_callables` has set in the built-in one
+    # as in the built-in one; `extend` would keep the value that the extension has set
+    vars(environment)["newstyle_gettext"] = True
     return environment
 
 
