@@ -28,6 +28,38 @@ PAPER = "getComputedStyle(document.documentElement).backgroundColor"
 SIZES = {"phone": (320, 568), "laptop": (1366, 768), "4k": (3840, 2160)}
 
 
+RICH = """First[^1], with `code`, <kbd>Ctrl</kbd> and a [link](https://other.example/).
+
+## Heading
+
+> A quote.
+
+> [!WARNING]
+> An alert.
+
+- [x] done
+- [ ] not done
+
+![A lamp](lamp.svg)
+
+<figure><img src="lamp.svg" alt="Another lamp"><figcaption>A lamp.</figcaption></figure>
+
+| Month | Ships | Remarks | More remarks | Even more remarks |
+|:--|--:|---|---|---|
+| March | 1 | averylongwordthatdoesnotbreak | averylongwordthatdoesnotbreak | averylongwordthatdoesnotbreak |
+
+```python
+print("a line of code that is much longer than the screen of a phone, or the width of the text")  # a comment
+```
+
+---
+
+<details><summary>More</summary>Hidden.</details>
+
+[^1]: A footnote.
+"""
+
+
 class Quiet(WSGIRequestHandler):
     """Answers requests without logging them."""
 
@@ -65,6 +97,13 @@ def big(tmp_path_factory):
         moment = datetime(2026, 5, 1, tzinfo=UTC) - timedelta(hours=number)
         site.article(f"{number}.md", f"Text {number}, with a [link](/).\n\n* a\n* b", title=f"Article {number}",
                      date=moment.isoformat(), tags=[*tags, "Éclair" if number == 7 else "all"])  # fmt: skip
+    site.article("rich/index.md", RICH, title="A very long title " * 8 + "x" * 80, date="2026-05-02", category="News",
+                 updated="2026-05-03", image={"url": "lamp.svg", "alt": "A lamp"}, audio={"url": "talk.mp3", "length": 3},
+                 author="Ann")  # fmt: skip
+    site.write("rich/lamp.svg", "<svg xmlns='http://www.w3.org/2000/svg' width='900' height='300'/>")
+    site.write("fa/lamp.svg", "<svg xmlns='http://www.w3.org/2000/svg' width='900' height='300'/>")
+    site.write("rich/talk.mp3", b"ID3")
+    site.article("fa/index.md", RICH, title="عنوان", date="2026-05-02", lang="fa")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("feeds.publish.publisher.Sandbox", InProcessSandbox)
         site.publish()
@@ -91,7 +130,7 @@ def tab(chromium):
     contexts, complaints = [], []
 
     def on_console(said):
-        is_missing_page = said.location["url"].endswith("/b/") and "status of 404" in said.text  # a test visits it
+        is_missing_page = said.location["url"].endswith(("/b/", "/nothing/")) and "status of 404" in said.text  # a test visits it
         if "/favicon.ico" not in said.location["url"] and not is_missing_page:
             complaints.append(said.text)
 
@@ -212,7 +251,7 @@ def test_a_feed_on_a_phone(big, tab, name):
     assert page.get_by_text("Article 3", exact=True).is_visible()
 
 
-@pytest.mark.parametrize("path", ["/", "/tag/all/", "/3/"])
+@pytest.mark.parametrize("path", ["/", "/#subscribe", "/tag/all/", "/archive/1/", "/3/", "/news/rich/", "/fa/", "/nothing/"])
 def test_any_screen(big, tab, path):
     """At all widths, in light and dark mode, nothing is cut off, and axe-core finds no problem.
 
@@ -235,7 +274,7 @@ def test_any_screen(big, tab, path):
 def test_without_javascript(big, tab):
     """Feeds, addresses, reader links and articles work without JavaScript; only features that need it are missing."""
     page = tab(big, "/", java_script_enabled=False)
-    assert page.locator(".feeds .names li").count() == MANY + 2
+    assert page.locator(".feeds .names li").count() == MANY + 4, "with a category and an author"
     assert page.locator(".formats code").count() == 3
     assert page.get_by_role("button").count() == 0
     page.get_by_role("link", name="Article 3", exact=True).click()
@@ -253,7 +292,8 @@ def test_the_budget(big, tab):
     names = [name.rpartition("/")[2] for name, _ in asked]
     assert names.count("page.css") == 1
     assert len([name for name in names if name.endswith(".css")]) == 1
-    assert set(names) <= {"page.css", "page.js"}
+    assert set(names) <= {"page.css", "page.js", "lamp.svg"}
+    assert len(gzip.compress(big.get("/static/page.css").body)) < 12_000
     paths = ["/", "/static/page.css", "/static/page.js"]
     assert sum(len(gzip.compress(big.get(path).body)) for path in paths) < 30_000
     assert page.evaluate("[...document.scripts].every((one) => one.defer && one.src)")
