@@ -5,8 +5,6 @@ BIN     = $(VENV)/bin
 PIP     = $(BIN)/python -m pip --disable-pip-version-check --quiet --require-virtualenv
 LOCK    = uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --upgrade
 
-LOCALES = feeds/pages/locales
-
 .PHONY: help serve test test-fast lint format lock messages bench pictures clean
 
 serve: $(VENV)/.run  ## serve the demo site (config.yaml, content/)
@@ -41,11 +39,7 @@ lock: $(VENV)/.dev  ## update the locked requirements (requirements/*.txt)
 	$(BIN)/$(LOCK) --group audit -o requirements/audit.txt
 
 messages: $(VENV)/.dev  ## add new messages of pages to the catalogs (feeds/pages/locales), and remove unused ones
-	$(BIN)/pybabel --quiet extract --mapping-file pyproject.toml --keyword mark --keyword mark_in_context:1c,2 --sort-by-file \
-		--add-location file --project feeds --output $(LOCALES)/feeds.pot feeds/pages
-	$(BIN)/pybabel --quiet update --domain feeds --input-file $(LOCALES)/feeds.pot --output-dir $(LOCALES) --width 120 \
-		--no-fuzzy-matching --ignore-obsolete --ignore-pot-creation-date
-	rm $(LOCALES)/feeds.pot
+	$(BIN)/python tests/collect_messages.py
 
 bench: $(VENV)/.bench  ## compare builds with Hugo, and time edits under `feeds serve`, with up to 100,000 articles
 	cd benchmarks && ../$(BIN)/python scale.py $(ARGS)
