@@ -8,6 +8,7 @@ from conftest import eventually
 from feeds import pages
 from feeds.cli.config_file import ConfigFile
 from feeds.config import appearance
+from feeds.config.schema import ThemeSection
 from feeds.content.static_files import StaticFiles
 from feeds.core import paths
 from feeds.core.errors import ConfigError
@@ -234,6 +235,20 @@ MISTAKES = {
 }
 
 
+class TestEnvironment:
+    def test_all_templates_of_a_site_with_templates(self, blog):
+        """Pages are the same whether built-in templates are used directly, or because a template extends them."""
+        blog.article("b.md", title="b", category="x", tags=["y"], authors=["z"], lang="de")
+        blog.configure(feeds={"limit": 1})
+        exported(blog)
+        before = {path: path.read_bytes() for path in (blog.root / "public").rglob("*.html")}
+        for name in ("article.html", "feed.html", "base.html", "error.html", "moved.html"):
+            put(blog, f"templates/{name}", f'{{% extends "builtin/{name}" %}}')
+        exported(blog)
+        assert {path: path.read_bytes() for path in (blog.root / "public").rglob("*.html")} == before
+        assert len(before) > 6
+
+
 class TestMistakes:
     @pytest.mark.parametrize("name", MISTAKES)
     def test_the_built_in_page_is_shown(self, blog, app, caplog, name):
@@ -395,3 +410,42 @@ def test_a_changed_template_is_noticed(blog):
         assert not file.has_changed()
     put(blog, "static/other.css", "x")
     assert not file.has_changed()
+
+
+EXAMPLE = re.compile(r'```\w+ title="([^"]+)"\n(.*?)```', re.DOTALL)
+
+
+def test_the_examples_of_the_documentation(blog, request):
+    """Each example of docs/customise.md has the effect that the text describes."""
+    text = (request.config.rootpath / "docs" / "customise.md").read_text("utf-8")
+    sections = {section.partition("\n")[0]: EXAMPLE.findall(section) for section in text.split("\n## ")}
+    pages_by_section = {}
+    for heading, files in sections.items():
+        for path, example in files:
+            put(blog, path, example)
+        if files:
+            pages_by_section[heading] = exported(blog)
+            assert blog.run("check").returncode == 0
+    start, look, css, template, language = pages_by_section.values()
+    assert "logo.svg" not in start
+    assert '<img src="../static/logo.svg"' in look
+    for link in (
+        '<a href="../">Articles</a>',
+        '<a href="../about/">About</a>',
+        '<a href="https://code.example/harbour">Code</a>',
+    ):
+        assert link in look
+    assert 'Written by <a href="../about/">Ana</a>' in look
+    assert "static/theme.css" in look
+    assert "static/custom.css" not in look and "static/custom.css" in css
+    assert "Reply by e-mail" not in css
+    assert '<a href="mailto:ana@harbour.example?subject=The%20ferry">Reply by e-mail</a>' in template
+    assert "Abonnieren" in language
+    assert (blog.root / "public/static/logo.svg").exists()
+
+
+def test_the_documentation_names_all_keys_of_the_theme(request):
+    """docs/customise.md describes each key of `site.theme`."""
+    text = (request.config.rootpath / "docs" / "customise.md").read_text("utf-8")
+    for key in ThemeSection.model_fields:
+        assert f"`{key}" in text

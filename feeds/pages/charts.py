@@ -48,9 +48,7 @@ class Chart:
     bottom: int = HEIGHT - _BOTTOM
 
 
-def plot(
-    title: str, until: str, length: int, counts: Mapping[str, Mapping[str, int]], width: int = WIDTH
-) -> Chart:
+def plot(title: str, until: str, length: int, counts: Mapping[str, Mapping[str, int]], width: int = WIDTH) -> Chart:
     """Return a chart of the largest series by themselves, and the others as one.
 
     Args:
@@ -78,7 +76,9 @@ def plot(
     lines = tuple(_line(name, series, top, width) for name, series in values.items())
     rows = tuple(Tick(_y(value, top), f"{value:,.0f}") for value in range(0, top + 1, step))
     interval = max(1, len(days) // (width // _WIDTH_PER_LABEL))
-    columns = tuple(Tick(_x(index, len(days), width), days[index][5:]) for index in range(len(days) - 1, -1, -interval))[::-1]
+    columns = tuple(
+        Tick(_x(index, len(days), width), days[index][5:]) for index in range(len(days) - 1, -1, -interval)
+    )[::-1]
     last_values = ", ".join(f"{line.name} {line.last:,}" for line in lines) or "none yet"
     summary = f"{days[0]} to {days[-1]}; last values: {last_values}."
     return Chart(title, summary, lines, days, rows, columns, width, right=width - _RIGHT)
