@@ -66,6 +66,7 @@ class PageInFeed(NamedTuple):
     published: int  # microseconds since 1970
     id: str
     key: int
+    path: str  # of the article's file
     page: str
     content_hash: str
 
@@ -91,12 +92,14 @@ def _neighbour(is_newer: bool) -> sa.Select[Any]:
     is_beside = position > given if is_newer else position < given
     # its own entry may be at its former position until a run has decided about its new version
     is_other = t.articles.c.path != sa.bindparam("path", type_=sa.Text)
-    chosen = RECORDS.add_columns(t.articles.c.page).join(t.entries, e.article == t.articles.c.key)
+    columns = (t.articles.c.page, sa.literal(is_newer).label("is_newer"))
+    chosen = RECORDS.add_columns(*columns).join(t.entries, e.article == t.articles.c.key)
     chosen = chosen.where(e.feed == "", is_beside, is_other, t.articles.c.page.isnot(None))
-    return chosen.order_by(*(t.OLDEST_FIRST if is_newer else t.NEWEST_FIRST)).limit(1)
+    first = chosen.order_by(*(t.OLDEST_FIRST if is_newer else t.NEWEST_FIRST)).limit(1)
+    return sa.select(first.subquery())
 
 
-_OLDER, _NEWER = _neighbour(is_newer=False), _neighbour(is_newer=True)
+_NEIGHBOURS = sa.union_all(_neighbour(is_newer=False), _neighbour(is_newer=True))
 _AT_PAGE = {live: _first_at_page(live=live) for live in (True, False)}  # built once, executed per page
 
 
@@ -114,13 +117,14 @@ class PageReader(ReadAccess):
     def neighbours(self, record: EntryRecord) -> Neighbours:
         """Return the articles with pages before and after an article in the site's feed, by date, then by id."""
         position = {"published": to_microseconds(record.published), "id": record.id, "path": record.path}
-        rows = (self._connection.execute(chosen, position).one_or_none() for chosen in (_OLDER, _NEWER))
-        return Neighbours(*(Neighbour(entry_record(row), row.page) if row else None for row in rows))
+        rows = self._connection.execute(_NEIGHBOURS, position)
+        found = {bool(row.is_newer): Neighbour(entry_record(row), row.page) for row in rows}
+        return Neighbours(found.get(False), found.get(True))
 
     def pages_in_feed(self, after: PageInFeed | None, limit: int) -> list[PageInFeed]:
         """Return up to `limit` articles of the site's feed that have pages, the oldest first, after one of them."""
         a, e = t.articles.c, t.entries.c
-        chosen = sa.select(e.published, e.id, a.key, a.page, CONTENT_HASH).join(t.articles, e.article == a.key)
+        chosen = sa.select(e.published, e.id, a.key, a.path, a.page, CONTENT_HASH).join(t.articles, e.article == a.key)
         chosen = chosen.where(e.feed == "", a.page.isnot(None))
         if after:
             chosen = chosen.where(sa.tuple_(e.published, e.id) > sa.tuple_(*map(sa.literal, after[:2])))

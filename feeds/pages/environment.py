@@ -5,7 +5,7 @@ the blocks `{% trans %}`. The filters `long_date`, `short_date` and `number` wri
 """
 
 from datetime import datetime
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -70,8 +70,9 @@ def templates() -> "Environment":
         keep_trailing_newline=True,
         undefined=StrictUndefined,
         extensions=["jinja2.ext.i18n"],
+        auto_reload=False,
     )
-    environment.globals["policy"] = policy.PAGE
+    environment.globals |= {"policy": policy.PAGE, "in_language": in_language}
     environment.filters |= {
         "direction": text_direction,
         "quoted": quote_path,
@@ -105,6 +106,19 @@ def _install_gettext(environment: Any) -> None:
         return _interface(context).messages.npgettext(meaning, singular, plural, count)
 
     environment.install_gettext_callables(gettext, ngettext, newstyle=True, pgettext=pgettext, npgettext=npgettext)
+    environment.globals["_"] = environment.globals["gettext"]  # Jinja's own alias takes twice as long
+
+
+@lru_cache(maxsize=256)
+def in_language(language: str, around: str) -> str:
+    """Return the attributes of an element whose language differs from that of the text around it, as HTML."""
+    from markupsafe import Markup  # few processes need it
+
+    if language == around:
+        return Markup("")
+    attributes = Markup(' lang="{}"').format(language)
+    direction = text_direction(language)
+    return attributes if direction == text_direction(around) else attributes + Markup(' dir="{}"').format(direction)
 
 
 def _interface(context: "Context") -> Interface:

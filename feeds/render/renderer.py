@@ -13,7 +13,7 @@ from feeds.catalog import CatalogReader, EntryRecord
 from feeds.core import syndication
 from feeds.core.errors import ArticleError
 from feeds.core.formats import FORMATS, Format
-from feeds.core.model import Article, Content, Document, Entry, Feed, FeedState, Site, Tombstone
+from feeds.core.model import Article, Content, Document, Entry, EntryVersion, Feed, FeedState, Site, Tombstone
 from feeds.core.parse.content import MarkdownRenderer, plain_text_content
 from feeds.core.parse.links import Links
 from feeds.render.document_path import DocumentPath
@@ -135,10 +135,15 @@ class DocumentRenderer:
         entry = self._entry(record) if site == self._site else self._render_entry(record, site)[0]
         return self._relocated(entry) if for_page else entry
 
-    def cached_heading(self, record: EntryRecord) -> Heading | None:
+    def cached_heading(self, version: EntryVersion) -> Heading | None:
+        """Return the title and the language of a version of an article if that is cached, else None."""
+        entry = self._entries.get((version.content_hash, version.id, version.path))
+        return Heading(entry.display_title, entry.language) if entry else None
+
+    def heading(self, record: EntryRecord) -> Heading | None:
         """Return the title and the language of an article; None if that requires to render its text."""
-        if entry := self._entries.get(_key(record)):
-            return Heading(entry.display_title, entry.language)
+        if heading := self.cached_heading(EntryVersion(record.id, record.path, record.hash)):
+            return heading
         article = record.article
         return Heading(article.title, article.language or self._site.language) if article.title else None
 
