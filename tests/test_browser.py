@@ -130,7 +130,9 @@ def tab(chromium):
     contexts, complaints = [], []
 
     def on_console(said):
-        is_missing_page = said.location["url"].endswith(("/b/", "/nothing/")) and "status of 404" in said.text  # a test visits it
+        is_missing_page = (
+            said.location["url"].endswith(("/b/", "/nothing/")) and "status of 404" in said.text
+        )  # a test visits it
         if "/favicon.ico" not in said.location["url"] and not is_missing_page:
             complaints.append(said.text)
 
@@ -251,7 +253,9 @@ def test_a_feed_on_a_phone(big, tab, name):
     assert page.get_by_text("Article 3", exact=True).is_visible()
 
 
-@pytest.mark.parametrize("path", ["/", "/#subscribe", "/tag/all/", "/archive/1/", "/3/", "/news/rich/", "/fa/", "/nothing/"])
+@pytest.mark.parametrize(
+    "path", ["/", "/#subscribe", "/tag/all/", "/archive/1/", "/3/", "/news/rich/", "/fa/", "/nothing/"]
+)
 def test_any_screen(big, tab, path):
     """At all widths, in light and dark mode, nothing is cut off, and axe-core finds no problem.
 

@@ -10,7 +10,6 @@ The wording is in `templates/`: `article.html` is the page of an article, `feed.
 statistics. `body` changes the HTML of an article for its page.
 """
 
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime
