@@ -6,13 +6,16 @@ import pytest
 from conftest import eventually
 
 from feeds import pages
+from feeds.catalog.failures import TEMPLATE_LOG_BYTES
 from feeds.cli.config_file import ConfigFile
 from feeds.config import appearance
 from feeds.config.schema import ThemeSection
+from feeds.content import static_files
 from feeds.content.static_files import StaticFiles
 from feeds.core import paths
 from feeds.core.errors import ConfigError
-from feeds.pages.own_templates import OwnTemplates, ignore_problem
+from feeds.pages.own_templates import OwnTemplates, TemplateProblem, ignore_problem
+from feeds.web.template_log import TemplateLog
 
 SHOWS_ALL = "{{ stylesheets }}{{ site.nav }}{{ site_footer }}{% block main %}{% endblock %}"
 
@@ -220,6 +223,12 @@ class TestPages:
             assert "nothing changed" in blog.run("build", "-v").stderr
 
 
+class Memory:
+    """Memory that workers share."""
+
+    raw = bytes(TEMPLATE_LOG_BYTES)
+
+
 MISTAKES = {
     "syntax": ("line\n{% block %}", 2, "block"),
     "undefined": ("\n\n{{ entry.titel }}", 3, "titel"),
@@ -247,6 +256,37 @@ class TestEnvironment:
         exported(blog)
         assert {path: path.read_bytes() for path in (blog.root / "public").rglob("*.html")} == before
         assert len(before) > 6
+
+    def test_translation_in_own_templates(self, blog):
+        """Templates of a site translate with all functions of gettext, and write dates and numbers, in any form."""
+        blog.configure(site={"language": "de"})
+        put(
+            blog,
+            "templates/article.html",
+            "{{ _('Subscribe') }}|{{ gettext('Subscribe') }}|{{ pgettext('month', 'May') }}|{{ 12345|number }}|"
+            "{{ ngettext('Download the feed as OPML', 'Download all %(count)s feeds as OPML', 2, count=2) }}|"
+            "{{ npgettext('x', 'one', 'many', 2) }}|{% trans %}Subscribe{% endtrans %}|{{ entry.published|short_date }}|"
+            "{{ entry.published|long_date }}|{{ ui_language }}|{{ ui_direction }}",
+        )
+        assert exported(blog) == (
+            "Abonnieren|Abonnieren|Mai|12.345|Alle 2 Feeds als OPML herunterladen|many|Abonnieren|1. Mai 2026|1. Mai 2026|de|ltr"
+        )
+
+    def test_a_macro_without_context(self, blog):
+        """A macro that is imported without the context has English text, because it does not know the page."""
+        blog.configure(site={"language": "de"})
+        put(blog, "templates/own.html", "{% macro x() %}{{ _('Subscribe') }}{% endmacro %}")
+        put(
+            blog,
+            "templates/article.html",
+            "{% import 'own.html' as own with context %}{{ own.x() }}{% import 'own.html' as other %}{{ other.x() }}",
+        )
+        assert exported(blog) == "AbonnierenSubscribe"
+
+    def test_a_footer_that_can_not_be_rendered(self, blog):
+        """A footer that is nested too deeply is shown as the text that it is."""
+        blog.configure(site={"footer": "> " * 4000})
+        assert "&gt; &gt;" in exported(blog)
 
 
 class TestMistakes:
@@ -291,6 +331,28 @@ class TestMistakes:
         assert "templates/feed.html:2: is not UTF-8" in done.stderr
         assert "templates/large.html:1: has more than" in done.stderr
         assert (blog.root / "public/a/index.html").read_text("utf-8") == "The ferry"
+
+    def test_files_that_can_not_be_read(self, blog):
+        """A link to nothing is reported, and so is a folder with too many files; the others are used."""
+        put(blog, "templates/article.html", "{{ entry.title }}")
+        (blog.root / "templates/base.html").symlink_to("nothing.html")
+        for number in range(500):
+            put(blog, f"templates/x/{number}.html", "")
+        done = blog.run("build")
+        assert done.returncode == 1
+        assert "templates/base.html:1: can't be read: No such file" in done.stderr
+        assert "templates:1: has more than 500 files" in done.stderr
+        assert (blog.root / "public/a/index.html").read_text("utf-8") == "The ferry"
+
+    def test_very_many_mistakes(self, caplog):
+        """Each mistake is logged once, up to a limit, by all workers that share the memory."""
+        memory = Memory()
+        logs = [TemplateLog(memory), TemplateLog(memory)]
+        for number in range(300):
+            for log in logs:
+                log.report(TemplateProblem("a.html", number, "x"))
+        assert len(caplog.records) == TEMPLATE_LOG_BYTES // 8
+        assert len(memory.raw) == TEMPLATE_LOG_BYTES
 
     def test_a_folder_that_does_not_exist(self, blog):
         """A folder that the configuration names must exist."""
@@ -355,6 +417,13 @@ class TestStaticFiles:
         ):
             assert files.find(name) is None
         assert [unpublished.file.name for unpublished in files.list_unpublished()] == ["out.txt"]
+
+    def test_very_many_files(self, tmp_path, monkeypatch):
+        """The list of files has a limit."""
+        monkeypatch.setattr(static_files, "_MAX_FILES", 2)
+        for number in range(3):
+            (tmp_path / f"{number}.txt").write_text("x")
+        assert list(StaticFiles(tmp_path).list_names()) == ["0.txt", "1.txt"]
 
     def test_the_configuration_is_never_published(self, blog):
         """Secrets such as the access log are not published, wherever they are."""

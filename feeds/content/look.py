@@ -1,5 +1,6 @@
 """The folders that determine the look of pages: which files are templates, and when they have changed."""
 
+import contextlib
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -25,11 +26,9 @@ def look_state(templates: Path | None, static_files: StaticFiles) -> str:
     The contents of static files do not matter: they are read for each request.
     """
     state = list[tuple[object, ...]]()
-    for name in list_templates(templates) if templates else ():
-        try:
-            stat = (templates / name).stat() if templates else None
-        except OSError:
-            continue
-        if stat:
-            state.append((name, stat.st_ctime_ns, stat.st_mtime_ns, stat.st_size, stat.st_ino))
+    if templates:
+        for name in list_templates(templates):
+            with contextlib.suppress(OSError):  # it was removed meanwhile
+                stat = (templates / name).stat()
+                state.append((name, stat.st_ctime_ns, stat.st_mtime_ns, stat.st_size, stat.st_ino))
     return digest_of(state, static_files.find(Path(CUSTOM_STYLESHEET).name) is not None)

@@ -70,9 +70,6 @@ class OwnTemplates:
         elif folder:
             self._read(folder)
 
-    def __bool__(self) -> bool:
-        return bool(self._files)
-
     @property
     def names(self) -> list[str]:
         """The names of the templates, which are their paths in the folder."""
@@ -145,7 +142,7 @@ class OwnTemplates:
                 self.problems.append(TemplateProblem(self._path_of(name), line, "is not UTF-8; save it as UTF-8"))
 
     def _path_of(self, name: str) -> str:
-        return _shown(self._folder / name) if self._folder else name
+        return _shown((self._folder or Path()) / name)
 
     def _problem_of(self, error: Exception, name: str) -> TemplateProblem:
         """Return the problem of an exception: in the innermost template of this folder that raised it."""
