@@ -586,6 +586,7 @@ class Server(Client):
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
+                env={**os.environ, "PYTHONFAULTHANDLER": "1"},
             )
         try:
             self.wait_for(lambda: self.get("/healthz").status == ready)
@@ -651,10 +652,18 @@ class Server(Client):
         return time.monotonic() - began
 
     def stop(self, how=signal.SIGTERM):
-        """Stop the server with a signal; return its exit code. SIGINT reaches all its processes, like Ctrl-C."""
+        """Stop the server with a signal; return its exit code. SIGINT reaches all its processes, like Ctrl-C.
+
+        Fail with the stack of each thread if the server does not end.
+        """
         if self.process.poll() is None:
             (os.killpg if how == signal.SIGINT else os.kill)(self.process.pid, how)
-        return self.process.wait(60)
+        try:
+            return self.process.wait(60)
+        except subprocess.TimeoutExpired:
+            self.process.send_signal(signal.SIGABRT)  # faulthandler writes the stacks to the log
+            self.process.wait(60)
+            raise AssertionError(self.log.read_text()) from None
 
 
 class RetryingServer(Server):
