@@ -69,6 +69,7 @@ class LastBuild:
         at, until: the time of the build, and the time at which a complete build is needed; seconds since 1970.
         articles, rejected: the numbers of published and of rejected articles.
         problems: the number of problems that the build reported, which include the rejected articles.
+        advice: warnings about the configuration, which each build in a terminal reports.
     """
 
     inputs: Inputs
@@ -81,6 +82,7 @@ class LastBuild:
     articles: int
     rejected: int
     problems: int
+    advice: list[str]
 
     @classmethod
     def from_json(cls, stored: str) -> "LastBuild":

@@ -79,8 +79,9 @@ def build_site(
         recorder = _Recorder(settings, inputs, folder.root, None if no_export else target)
         observer = RunProgress(display, "reading", folder.count)
         with failures.track("publish"), problems.step("publish"):
-            for message in advice(settings):
-                problems.add(f"warning: {context.config_file}: {message}")
+            warnings = [f"warning: {context.config_file}: {message}" for message in advice(settings)]
+            for warning in warnings:
+                problems.add(warning)
             outcome = publisher.run(now, read_all=force, accept=accept, observer=observer)
             _report(outcome, settings, problems)
         publish_problems = problems.count
@@ -106,7 +107,7 @@ def build_site(
                     problems.add(purge_error, "export.purge")  # its text contains the number of files
         # what the export could not read or write is tried again, although nothing has changed
         if problems.count == publish_problems and not outcome.being_written:
-            recorder.record(catalog, now, outcome, problems.count)
+            recorder.record(catalog, now, outcome, problems.count - len(warnings), warnings)
     if shows_all and not context.quiet:
         seconds = time.monotonic() - context.started_at
         written = f"written to {_shown_folder(target)}" if isinstance(target, Path) else f"uploaded to {target}"
@@ -195,8 +196,11 @@ class _Recorder:
         self._export = export
         self._content_digest = _digest(folder_digest, content) if self._inputs else None
 
-    def record(self, catalog: Catalog, now: datetime, outcome: Outcome, problems: int) -> None:
-        """Record the build that began at `now`. Do nothing if the next one could not rely on the record."""
+    def record(self, catalog: Catalog, now: datetime, outcome: Outcome, problems: int, warnings: list[str]) -> None:
+        """Record the build that began at `now`. Do nothing if the next one could not rely on the record.
+
+        `problems` is the number of problems besides the `warnings` about the configuration.
+        """
         export_files = _digest(export_digest, Path(self._export)) if self._export else ""
         if not self._inputs or not self._content_digest or export_files is None:
             return
@@ -214,6 +218,7 @@ class _Recorder:
                 articles=outcome.articles,
                 rejected=outcome.rejected_count,
                 problems=problems,
+                advice=warnings,
             )
             writer.state.last_build = record.to_json()
 
