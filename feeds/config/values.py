@@ -125,7 +125,7 @@ def timezone(value: str) -> str:
 
 def language_tag(value: str) -> str:
     """Return a language tag. Raise `ValueError` if the text is none."""
-    if not re.fullmatch(r"[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*", value):
+    if not re.fullmatch(r"(?:[A-Za-z]{2,3}|[xX](?=-))(?:-[A-Za-z0-9]{1,8})*", value):
         raise ValueError("is not a language tag; write it like en or pt-BR")
     return value
 

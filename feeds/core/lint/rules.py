@@ -44,6 +44,9 @@ RULES = {
     "withholding-key": Rule(
         "warning", "an unknown value that withholds an article, or a key that withholds it in other programs"
     ),
+    "misspelt-key": Rule(
+        "warning", "an unknown key that looks like `title`, `category` or another key without a value"
+    ),
     "mdx": Rule("warning", "statements, components or expressions of MDX, which are removed"),
     "undated-page": Rule("notice", "a page without a date, such as about.md, which is not published"),
     "unlisted": Rule("notice", "an article that is in no feed because of its front matter"),
