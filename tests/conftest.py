@@ -576,7 +576,10 @@ def app():
 class Server(Client):
     """`feeds serve`, or another command, in a process of its own on a free port of 127.0.0.1."""
 
-    def __init__(self, root, *arguments, command=("feeds", "serve", "--port", "{port}"), port=None, ready=200):
+    def __init__(
+        self, root, *arguments, command=("feeds", "serve", "--port", "{port}"), port=None, ready=200, stderr=None
+    ):
+        """Start the command; wait until /healthz has the status `ready`. `stderr` replaces the log file."""
         self.port = port or free_port()
         self.log = root / "serve.log"
         with self.log.open("wb") as log:
@@ -584,7 +587,7 @@ class Server(Client):
                 [sys.executable, "-m", *(word.format(port=self.port) for word in command), *arguments],
                 cwd=root,
                 stdout=log,
-                stderr=log,
+                stderr=log if stderr is None else stderr,
                 start_new_session=True,
                 env={**os.environ, "PYTHONFAULTHANDLER": "1"},
             )

@@ -250,6 +250,7 @@ class _Service:
         """Close the catalog."""
         self._catalog.close()
         self._reporter.report_stopped()
+        self._log.stop_thread()
 
     def _open_catalog(self, settings: config.Config) -> Catalog:
         try:
@@ -327,6 +328,7 @@ class _Service:
         workers.run(reload, self._config_file.has_changed, self._start)
 
     def _start(self) -> None:
+        self._log.start_thread()  # the first workers have been forked
         self._failures.clear("reload")  # this process has loaded the configuration
         if self._opens_browser:
             from feeds.cli.browser import open_when_ready  # few commands need it
