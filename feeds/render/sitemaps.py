@@ -1,0 +1,154 @@
+"""The sitemaps of a site, rendered on request within bounded memory.
+
+`/sitemap.xml` lists all articles, or the parts that do if there are several. `/news-sitemap.xml` lists the entries of
+the site's feed that were published in the last two days: it is the only document that depends on the time.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
+
+from feeds.catalog import CatalogReader, EntryRecord, SitemapPart
+from feeds.core import paths, syndication
+from feeds.core.formats import sitemap
+from feeds.core.formats.sitemap import NewsUrl, SitemapUrl
+from feeds.core.model import Site
+from feeds.core.text import digest_of
+from feeds.render.queue import InlineExecutor, Priority, RenderQueue
+from feeds.render.renderer import DocumentRenderer
+
+NEWS_AGE = timedelta(days=2)  # "Only include recent URLs for articles that were created in the last two days."
+_SITE_FEED = ""
+
+
+class ListedSitemap(NamedTuple):
+    """A sitemap: its path, and a digest of its content that is known before it is rendered."""
+
+    path: str
+    digest: str
+
+
+class RenderedSitemap(NamedTuple):
+    """The bytes of a sitemap, when its content last changed, and until when it is valid."""
+
+    body: bytes
+    changed: datetime
+    valid_until: float = float("inf")  # seconds since 1970: when an entry becomes too old
+
+
+class Sitemaps:
+    """Lists and renders the sitemaps of a site. For any number of threads."""
+
+    def __init__(
+        self,
+        reading: Callable[[], AbstractContextManager[CatalogReader]],
+        site: Site,
+        renderer: DocumentRenderer,
+        executor: RenderQueue | InlineExecutor,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        """Prepare to render.
+
+        Args:
+            reading: opens a read transaction of the catalog.
+            site: the site.
+            renderer: renders the entries of articles without a title, which a news sitemap needs.
+            executor: runs what takes long.
+            clock: returns the current time.
+        """
+        self._reading = reading
+        self._site = site
+        self._renderer = renderer
+        self._executor = executor
+        self._clock = clock
+
+    def may_be_sitemap(self, path: str) -> bool:
+        """Return whether a sitemap of the site can be at a path; without I/O."""
+        return paths.sitemap_owner(path, self._site) is not None
+
+    def listed(self) -> Iterator[ListedSitemap]:
+        """Yield all sitemaps of the site."""
+        fingerprint = syndication.site_fingerprint(self._site)
+        if self._site.sitemap:
+            with self._reading() as catalog:
+                parts = catalog.sitemap_parts()
+            digest = digest_of(fingerprint, *map(tuple, parts))
+            yield ListedSitemap(paths.SITEMAP, digest)
+            for part in parts if len(parts) > 1 else ():
+                is_first = part == parts[0]
+                yield ListedSitemap(
+                    paths.path_of_sitemap_part(part.number), digest_of(fingerprint, tuple(part), is_first)
+                )
+        if self._site.news_sitemap:
+            with self._reading() as catalog:
+                records = self._news(catalog, self._clock())
+            yield ListedSitemap(
+                paths.NEWS_SITEMAP, digest_of(fingerprint, [(record.id, record.hash) for record in records])
+            )
+
+    def render(self, path: str) -> RenderedSitemap | None:
+        """Return the sitemap at a path; None if there is none."""
+        if not self.may_be_sitemap(path):
+            return None
+        if path == paths.NEWS_SITEMAP:
+            return self._executor.run(f"sitemap {path}", self._render_news, Priority.ARCHIVE)
+        with self._reading() as catalog:
+            parts = catalog.sitemap_parts()
+            revisions = {part.revision for part in parts}
+            committed = {revision: catalog.committed_at(revision) for revision in revisions}
+            began = catalog.first_committed_at()
+        changed = max(committed.values(), default=began)
+        if path == paths.SITEMAP and len(parts) > 1:
+            urls = (
+                SitemapUrl(self._site.url + paths.path_of_sitemap_part(part.number), committed[part.revision])
+                for part in parts
+            )
+            return RenderedSitemap(sitemap.render_index(urls), changed)
+        if path == paths.SITEMAP:
+            chosen = parts[0] if parts else None
+        else:
+            number = paths.sitemap_part(path)
+            chosen = next((part for part in parts if part.number == number and len(parts) > 1), None)
+            if chosen is None:
+                return None
+        key, is_first = f"sitemap {path} {chosen}", not parts or chosen == parts[0]
+        body = self._executor.run(key, lambda: self._render_part(chosen, is_first=is_first), Priority.ARCHIVE)
+        return RenderedSitemap(body, committed[chosen.revision] if chosen else changed)
+
+    def _render_part(self, part: SitemapPart | None, *, is_first: bool) -> bytes:
+        """Return the sitemap of a part, or one without articles. The first part also lists the home page."""
+        urls = [SitemapUrl(f"{self._site.url}/", None)] if is_first else []
+        if part:
+            with self._reading() as catalog:
+                for article in catalog.articles_of_part(part.number):
+                    url = syndication.entry_url(article, self._site)
+                    if self._is_on_site(url):
+                        urls.append(SitemapUrl(url, article.updated))
+                    self._executor.yield_to_more_urgent(Priority.ARCHIVE)
+        return sitemap.render_sitemap(urls)
+
+    def _render_news(self) -> RenderedSitemap:
+        with self._reading() as catalog:
+            records = self._news(catalog, self._clock())
+            changed = catalog.committed_at(catalog.revision())
+        urls = [url for record in records if (url := self._news_url(record))]
+        body = sitemap.render_news(urls[: sitemap.MAX_NEWS], self._site.title)
+        oldest = min((url.published for url in urls), default=None)
+        return RenderedSitemap(body, changed, (oldest + NEWS_AGE).timestamp() if oldest else float("inf"))
+
+    def _news(self, catalog: CatalogReader, now: datetime) -> list[EntryRecord]:
+        """Return the entries of the last two days, the newest first."""
+        records = catalog.newest_entries(_SITE_FEED, sitemap.MAX_NEWS)
+        return [record for record in records if record.published > now - NEWS_AGE]
+
+    def _news_url(self, record: EntryRecord) -> NewsUrl | None:
+        article = record.article
+        url = syndication.entry_url(article, self._site)
+        if not self._is_on_site(url):
+            return None
+        title = article.title or self._renderer.render_entry(record, for_page=False).display_title
+        return NewsUrl(url, title, article.published, article.language or self._site.language)
+
+    def _is_on_site(self, url: str) -> bool:
+        return url.startswith(f"{self._site.url}/")
