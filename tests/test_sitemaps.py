@@ -44,7 +44,6 @@ def small_parts(monkeypatch):
     """Parts of three articles, which are read two at a time."""
     monkeypatch.setattr(parts_of_catalog, "PART_SIZE", 3)
     monkeypatch.setattr(parts_of_catalog, "_BATCH", 2)
-    monkeypatch.setattr(parts_of_catalog, "_PART", parts_of_catalog.sa.literal_column("articles.key / 3").label("part"))
 
 
 def open_sitemaps(site, now=NOW):
@@ -121,6 +120,17 @@ def test_parts(site, schema, small_parts):
     (site.content / "p0.md").unlink()
     site.publish(NOW + timedelta(hours=2), accept=True)
     assert "/p0/" not in [address for path in numbered for address in addresses(rendered(site, path))]
+
+
+def test_a_part_without_articles_on_the_site(site, schema, small_parts):
+    """A part whose articles are all elsewhere lists the home page, because a sitemap needs an address."""
+    for number in range(6):
+        site.article(f"p{number}.md", title=f"P{number}", link=f"https://other.example/{number}")
+    site.publish()
+    for path in addresses(rendered(site, "/sitemap.xml")):
+        root = rendered(site, path)
+        assert schema.validate(root), schema.error_log
+        assert addresses(root) == ["/"]
 
 
 @both

@@ -7,6 +7,7 @@ the site's feed that were published in the last two days: it is the only documen
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import NamedTuple
 
 from feeds.catalog import CatalogReader, EntryRecord, SitemapPart
@@ -91,51 +92,57 @@ class Sitemaps:
         """Return the sitemap at a path; None if there is none."""
         if not self.may_be_sitemap(path):
             return None
-        if path == paths.NEWS_SITEMAP:
-            return self._executor.run(f"sitemap {path}", self._render_news, Priority.ARCHIVE)
         with self._reading() as catalog:
-            parts = catalog.sitemap_parts()
-            revisions = {part.revision for part in parts}
-            committed = {revision: catalog.committed_at(revision) for revision in revisions}
-            began = catalog.first_committed_at()
-        changed = max(committed.values(), default=began)
-        if path == paths.SITEMAP and len(parts) > 1:
-            urls = (
-                SitemapUrl(self._site.url + paths.path_of_sitemap_part(part.number), committed[part.revision])
-                for part in parts
-            )
-            return RenderedSitemap(sitemap.render_index(urls), changed)
-        if path == paths.SITEMAP:
-            chosen = parts[0] if parts else None
-        else:
-            number = paths.sitemap_part(path)
-            chosen = next((part for part in parts if part.number == number and len(parts) > 1), None)
-            if chosen is None:
-                return None
-        key, is_first = f"sitemap {path} {chosen}", not parts or chosen == parts[0]
-        body = self._executor.run(key, lambda: self._render_part(chosen, is_first=is_first), Priority.ARCHIVE)
-        return RenderedSitemap(body, committed[chosen.revision] if chosen else changed)
+            revision = catalog.revision()
+        render = self._render_news if path == paths.NEWS_SITEMAP else partial(self._render, path)
+        return self._executor.run(f"sitemap {revision} {path}", render, Priority.ARCHIVE)
 
-    def _render_part(self, part: SitemapPart | None, *, is_first: bool) -> bytes:
-        """Return the sitemap of a part, or one without articles. The first part also lists the home page."""
-        urls = [SitemapUrl(f"{self._site.url}/", None)] if is_first else []
-        if part:
-            with self._reading() as catalog:
-                for article in catalog.articles_of_part(part.number):
-                    url = syndication.entry_url(article, self._site)
-                    if self._is_on_site(url):
-                        urls.append(SitemapUrl(url, article.updated))
-                    self._executor.yield_to_more_urgent(Priority.ARCHIVE)
-        return sitemap.render_sitemap(urls)
+    def _render(self, path: str) -> RenderedSitemap | None:
+        number = paths.sitemap_part(path)
+        with self._reading() as catalog:
+            parts = catalog.part_range()
+            if number is None and parts and parts.first < parts.last:
+                return self._render_index(catalog)
+            if number is not None and not (parts and parts.first < parts.last):
+                return None
+            part = catalog.sitemap_part(number or parts.first) if parts else None
+            if number is not None and part is None:
+                return None
+            changed = catalog.committed_at(part.revision) if part else catalog.first_committed_at()
+            body = self._render_part(catalog, part, is_first=not (parts and part) or part.number == parts.first)
+        return RenderedSitemap(body, changed)
+
+    def _render_index(self, catalog: CatalogReader) -> RenderedSitemap:
+        parts = catalog.sitemap_parts()
+        committed = {revision: catalog.committed_at(revision) for revision in {part.revision for part in parts}}
+        urls = [
+            SitemapUrl(self._site.url + paths.path_of_sitemap_part(part.number), committed[part.revision])
+            for part in parts
+        ]
+        return RenderedSitemap(sitemap.render_index(urls), max(committed.values()))
+
+    def _render_part(self, catalog: CatalogReader, part: SitemapPart | None, *, is_first: bool) -> bytes:
+        """Return the sitemap of a part, or one without articles.
+
+        The first part also lists the home page. So does a part with no other address, since a sitemap needs one.
+        """
+        home = SitemapUrl(f"{self._site.url}/", None)
+        urls = [home] if is_first else []
+        for article in catalog.articles_of_part(part.number) if part else ():
+            url = syndication.entry_url(article, self._site)
+            if article.listed and self._is_on_site(url):
+                urls.append(SitemapUrl(url, article.updated))
+            self._executor.yield_to_more_urgent(Priority.ARCHIVE)
+        return sitemap.render_sitemap(urls or [home])
 
     def _render_news(self) -> RenderedSitemap:
         with self._reading() as catalog:
             records = self._news(catalog, self._clock())
             changed = catalog.committed_at(catalog.revision())
         urls = [url for record in records if (url := self._news_url(record))]
-        body = sitemap.render_news(urls[: sitemap.MAX_NEWS], self._site.title)
         oldest = min((url.published for url in urls), default=None)
-        return RenderedSitemap(body, changed, (oldest + NEWS_AGE).timestamp() if oldest else float("inf"))
+        valid_until = (oldest + NEWS_AGE).timestamp() if oldest else float("inf")
+        return RenderedSitemap(sitemap.render_news(urls, self._site.title), changed, valid_until)
 
     def _news(self, catalog: CatalogReader, now: datetime) -> list[EntryRecord]:
         """Return the entries of the last two days, the newest first."""
