@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterable
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple
@@ -101,8 +102,7 @@ def _load_feed(settings: Config, catalog: Catalog, path: str, now: datetime) -> 
 
 def _position(file: Path, key: str) -> tuple[str, int]:
     """Return the path of an article's file, relative to the current folder, and the line of a key in it."""
-    try:
+    line = 1
+    with suppress(OSError):  # it was removed meanwhile
         line = line_of_key(file.read_text("utf-8-sig", "replace"), key)
-    except OSError:  # it was removed meanwhile
-        line = 1
     return os.path.relpath(file), line

@@ -89,9 +89,7 @@ class Sitemaps:
             )
 
     def render(self, path: str) -> RenderedSitemap | None:
-        """Return the sitemap at a path; None if there is none."""
-        if not self.may_be_sitemap(path):
-            return None
+        """Return the sitemap at a path for which `may_be_sitemap` is true; None if there is none."""
         with self._reading() as catalog:
             revision = catalog.revision()
         render = self._render_news if path == paths.NEWS_SITEMAP else partial(self._render, path)
