@@ -159,6 +159,32 @@ def test_a_news_sitemap_has_at_most_a_thousand_articles():
     assert sitemap.MAX_NEWS == 1_000
 
 
+def test_bytes():
+    """The three kinds of sitemaps have these bytes."""
+    page, day = "https://test.example/a/", datetime(2026, 5, 1, 10, tzinfo=UTC)
+    head = '<?xml version="1.0" encoding="UTF-8"?>\n'
+    namespace = 'xmlns="http://www.sitemaps.org/schemas/sitemap/0.9"'
+    located = f"<loc>{page}</loc><lastmod>2026-05-01T10:00:00Z</lastmod>"
+    assert (
+        sitemap.render_sitemap([SitemapUrl(page, day), SitemapUrl(f"{URL}/", None)])
+        == f"{head}<urlset {namespace}>\n<url>{located}</url>\n<url><loc>{URL}/</loc></url>\n</urlset>\n".encode()
+    )
+    assert (
+        sitemap.render_index([SitemapUrl(page, day)])
+        == f"{head}<sitemapindex {namespace}>\n<sitemap>{located}</sitemap>\n</sitemapindex>\n".encode()
+    )
+    news = 'xmlns:news="http://www.google.com/schemas/sitemap-news/0.9"'
+    assert (
+        sitemap.render_news([NewsUrl(page, "A", day, "fr")], "Gazette")
+        == (
+            f"{head}<urlset {namespace} {news}>\n<url><loc>{page}</loc><news:news><news:publication>"
+            "<news:name>Gazette</news:name><news:language>fr</news:language></news:publication>"
+            "<news:publication_date>2026-05-01T10:00:00Z</news:publication_date><news:title>A</news:title></news:news>"
+            "</url>\n</urlset>\n"
+        ).encode()
+    )
+
+
 def test_texts_are_escaped(schema):
     """Addresses, titles and names that contain markup are escaped, and addresses that are too long are left out."""
     url, long = "https://test.example/?a=1&b=<2>'\"", "https://test.example/" + "x" * 2_048
