@@ -107,7 +107,7 @@ class LastBuild:
 def end_of_validity(now: datetime, next_change: datetime | None) -> float:
     """Return when a record of `now` expires, in seconds since 1970.
 
-    That is when an article goes live or expires, and at midnight (UTC), when statistics are rolled up.
+    That is when the published content changes by itself, and at midnight (UTC), when statistics are rolled up.
     """
     midnight = now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=1)
     return min(midnight, next_change or midnight).timestamp()

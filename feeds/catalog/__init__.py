@@ -38,6 +38,7 @@ from feeds.catalog.moved_pages import MovedPage
 from feeds.catalog.pages import PageClaim, PendingPage, PublishedPage
 from feeds.catalog.revisions import CurrentRevision
 from feeds.catalog.schema import METADATA, SCHEMA
+from feeds.catalog.sitemaps import SitemapPart
 from feeds.catalog.staging import (
     AcceptedVersion,
     FileVersion,
@@ -87,6 +88,7 @@ __all__ = [
     "RejectedArticle",
     "SameText",
     "ScheduledArticle",
+    "SitemapPart",
     "SourceCounts",
     "StagedFile",
     "StagedId",

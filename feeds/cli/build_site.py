@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from feeds import config, export
-from feeds.catalog import Catalog, Failures
+from feeds.catalog import Catalog, CatalogReader, Failures
 from feeds.cli.common import (
     EXIT_INCOMPLETE,
     CommandContext,
@@ -33,6 +33,7 @@ from feeds.export.observer import ExportObserver
 from feeds.export.purge_backlog import PurgeBacklog
 from feeds.last_build import Inputs, LastBuild, end_of_validity, export_digest, folder_digest
 from feeds.publish.outcome import Outcome
+from feeds.render.sitemaps import NEWS_AGE
 from feeds.stats.housekeeping import StatsHousekeeping
 
 
@@ -194,6 +195,7 @@ class _Recorder:
         self._inputs = inputs if is_local else None  # asking a server would take as long as a complete build
         self._content = content
         self._export = export
+        self._has_news = settings.site.news_sitemap
         self._content_digest = _digest(folder_digest, content) if self._inputs else None
 
     def record(self, catalog: Catalog, now: datetime, outcome: Outcome, problems: int, warnings: list[str]) -> None:
@@ -214,13 +216,21 @@ class _Recorder:
                 export=str(self._export or ""),
                 export_digest=export_files,
                 at=now.timestamp(),
-                until=end_of_validity(now, writer.next_change()),
+                until=end_of_validity(now, self._next_change(writer, now)),
                 articles=outcome.articles,
                 rejected=outcome.rejected_count,
                 problems=problems,
                 advice=warnings,
             )
             writer.state.last_build = record.to_json()
+
+    def _next_change(self, catalog: CatalogReader, now: datetime) -> datetime | None:
+        """Return when the published content changes next without a change of a file; None if it does not."""
+        moments = [catalog.next_change()]
+        if self._has_news:
+            oldest = catalog.first_entry_since("", now - NEWS_AGE)
+            moments.append(oldest + NEWS_AGE if oldest else None)
+        return min((moment for moment in moments if moment), default=None)
 
 
 def _digest(digest: Callable[[Path], str | None], folder: Path) -> str | None:

@@ -40,6 +40,7 @@ from feeds.config.values import (
 )
 from feeds.core.article_files import DEFAULT_INCLUDE
 from feeds.core.model import Author, FeedKind, FolderPermalink, Site
+from feeds.core.paths import sitemap_owner
 from feeds.core.text import one_line, resolve_on_site
 
 _CATALOG_SUFFIXES = (  # of the files that belong to a SQLite catalog
@@ -79,6 +80,8 @@ class SiteSection(_Section):
     copyright: Text | None = None
     authority: Authority | None = None
     pages: bool = False
+    sitemap: bool = False
+    news_sitemap: bool = False
     readers: ReaderLinks = dict(READER_LINKS)  # frozen
 
 
@@ -192,6 +195,24 @@ class Config(_Section):
             raise ValueError("url must be the same as site.url if site.pages is true: this program serves both")
         return feeds
 
+    @field_validator("feeds")
+    @classmethod
+    def _require_paths_of_sitemaps(cls, feeds: FeedsSection, others: ValidationInfo) -> FeedsSection:
+        site = others.data.get("site")
+        if not site or not (site.sitemap or site.news_sitemap):
+            return feeds
+        key = "site.sitemap" if site.sitemap else "site.news_sitemap"
+        if feeds.url not in {None, site.url}:
+            raise ValueError(
+                f"url must be the same as site.url if {key} is true: "
+                "search engines accept only addresses on the sitemap's own host"
+            )
+        enabled = Site("", site.url, site.url, "", sitemap=site.sitemap, news_sitemap=site.news_sitemap)
+        for alias in feeds.aliases:
+            if owner := sitemap_owner(alias, enabled):
+                raise ValueError(f"aliases: {alias} is the address of a sitemap ({owner}): remove the alias")
+        return feeds
+
     @property
     def content_root(self) -> Path:
         """The folder of articles."""
@@ -250,5 +271,7 @@ class Config(_Section):
             aliases=tuple(sorted(feeds.aliases)),
             tombstones=feeds.tombstones,
             pages=site.pages,
+            sitemap=site.sitemap,
+            news_sitemap=site.news_sitemap,
             markdown=self.content.markdown,
         )

@@ -261,9 +261,11 @@ def _secret(value: str) -> str:
 
 def _rule(value: str) -> str:
     from feeds.core.lint import RULES  # imported only if it is needed
+    from feeds.core.lint.aggregators import REQUIREMENTS
 
-    if value not in RULES:
-        raise ValueError(f"'{printable_excerpt(value)}' is not a rule of feeds check" + did_you_mean(value, RULES))
+    if value not in RULES and value not in REQUIREMENTS:
+        similar = did_you_mean(value, [*RULES, *REQUIREMENTS])
+        raise ValueError(f"'{printable_excerpt(value)}' is not a rule of feeds check{similar}")
     return value
 
 

@@ -86,6 +86,9 @@ class Site:
     markdown: Literal["gfm", "obsidian", "python-markdown"] = "gfm"  # the dialect of the articles
     aliases: tuple[str, ...] = field(default=(), repr=False)  # paths of old feeds; no document depends on them
     tombstones: int = 30  # days for which a feed lists withdrawn entries; 0: never
+    # no feed depends on these
+    sitemap: bool = field(default=False, repr=False)  # whether /sitemap.xml lists the articles
+    news_sitemap: bool = field(default=False, repr=False)  # whether /news-sitemap.xml lists those of the last two days
 
 
 @dataclass(frozen=True, slots=True)

@@ -118,6 +118,12 @@ def article_url(article: Article, site: Site) -> str:
     return site.url + quote_path(_permalink(article, site))
 
 
+def entry_url(article: Article, site: Site) -> str:
+    """Return the URL of an article's entry: that of the first publication, if that was elsewhere, else its own."""
+    canonical = resolve_on_site(article.canonical, site.url, site.url + "/") if article.canonical else None
+    return canonical or article_url(article, site)
+
+
 def page_path(article: Article, site: Site) -> str | None:
     """Return the path of an article's page, not percent-encoded.
 
@@ -222,7 +228,6 @@ def _without_query(url: str) -> str:
 def build_entry(article: Article, id_: str, content: Content, site: Site) -> Entry:
     """Return the entry that represents an article in every format."""
     url, base = article_url(article, site), base_url(article, site)
-    canonical = resolve_on_site(article.canonical, site.url, site.url + "/") if article.canonical else None
     files = files_of(article, site)
 
     def resolve(reference: str) -> str | None:
@@ -235,7 +240,7 @@ def build_entry(article: Article, id_: str, content: Content, site: Site) -> Ent
     enclosures = ((resolve(file.url), file) for file in article.enclosures)
     return Entry(
         id=id_,
-        url=canonical or url,
+        url=entry_url(article, site),
         title=article.title,
         published=article.published,
         updated=article.updated,

@@ -21,6 +21,7 @@ from urllib.parse import quote
 
 from feeds.core import paths, policy, syndication
 from feeds.core.formats import FORMATS
+from feeds.core.formats.sitemap import MEDIA_TYPE as SITEMAP_MEDIA_TYPE
 from feeds.core.model import GROUPED_KINDS, FeedState, Site
 from feeds.core.paths import OPML, RSS
 from feeds.core.text import digest_of, quote_path
@@ -62,11 +63,12 @@ _RIGHT_TO_LEFT = {
 
 
 class RenderedPage(NamedTuple):
-    """A page: its media type, its bytes, and when its content last changed."""
+    """A page: its media type, its bytes, when its content last changed, and until when it is valid."""
 
     media_type: str
     body: bytes
     changed: datetime
+    valid_until: float = float("inf")  # seconds since 1970; until the next revision at the latest
 
 
 class FeedGroup(NamedTuple):
@@ -79,7 +81,7 @@ class FeedGroup(NamedTuple):
 
 
 class PageRenderer:
-    """Renders the page at a path: the list of all feeds, or the page of a feed, of an archive or of an article."""
+    """Renders the page at a path: the page of a feed, archive or article, the list of all feeds, or a sitemap."""
 
     def __init__(
         self,
@@ -107,7 +109,7 @@ class PageRenderer:
 
     def may_be_page(self, path: str) -> bool:
         """Return whether a page can be at a path; without I/O."""
-        if path == OPML_PATH or paths.feed_of_page(path) is not None:
+        if path == OPML_PATH or paths.feed_of_page(path) is not None or self._queries.sitemaps.may_be_sitemap(path):
             return True
         return self._site.pages and path not in _NOT_PAGES
 
@@ -115,6 +117,8 @@ class PageRenderer:
         """Return the page at a path; None if there is none. Raise `FeedsError` if it can't be rendered now."""
         if path == OPML_PATH:
             return self._list_of_feeds()
+        if self._queries.sitemaps.may_be_sitemap(path):
+            return self._sitemap(path)
         feed = paths.feed_of_page(path)
         if feed is not None and (feed_page := self._queries.feed(*feed)):
             return RenderedPage(MEDIA_TYPE, self.feed_page(feed_page), feed_page.changed)
@@ -129,6 +133,10 @@ class PageRenderer:
 
         feeds, changed = self._queries.feeds()
         return RenderedPage(opml.MEDIA_TYPE, opml.render(feeds, self._site, RSS), changed)
+
+    def _sitemap(self, path: str) -> RenderedPage | None:
+        rendered = self._queries.sitemaps.render(path)
+        return RenderedPage(SITEMAP_MEDIA_TYPE, *rendered) if rendered else None
 
     def feed_page(self, page: FeedPage) -> bytes:
         """Return the page of a feed, or of one of its archives."""

@@ -35,6 +35,7 @@ __all__ = [
     "NotPublishedYet",
     "PageQueries",
     "RenderQueueFull",
+    "ServedRevision",
     "WaitPolicy",
     "WouldBlock",
     "relocate_site",

@@ -13,6 +13,7 @@ from feeds.core.parse.links import file_target
 from feeds.render.document_path import DocumentPath
 from feeds.render.queue import InlineExecutor, Priority, RenderQueue
 from feeds.render.renderer import DocumentRenderer
+from feeds.render.sitemaps import Sitemaps
 
 _MAX_CACHED_FEEDS = 10_000
 _MAX_DEPTH = 6  # folders below an article's own folder, with the file's name
@@ -84,6 +85,7 @@ class PageQueries:
         self._renderer = renderer
         self._executor = executor
         self._is_unchanging = is_unchanging
+        self.sitemaps = Sitemaps(reading, site, renderer, executor)
         self._states: dict[str, FeedState | None] = {}  # by path; None if there is no such feed
 
     def is_removed(self, path: str) -> bool:
