@@ -19,20 +19,18 @@ def distribution_name() -> str:
     """
     from importlib.metadata import entry_points
 
-    for script in entry_points(group="console_scripts", name="feeds"):
-        if script.value == "feeds.cli:main" and script.dist is not None:
-            return script.dist.name
-    return "feeds"
+    scripts = entry_points(group="console_scripts", name="feeds")
+    found = (script.dist.name for script in scripts if script.value == "feeds.cli:main" and script.dist is not None)
+    return next(found, "feeds")
 
 
-def install_command(extra: str) -> str:
-    """Return the shell command that installs the packages of an extra where feeds is installed.
+def install_command(extra: str, environment: Path = Path(sys.prefix)) -> str:
+    """Return the shell command that installs the packages of an extra into the environment of feeds.
 
     The environments of pipx and of `uv tool` are recognised by the files that these programs keep there.
     """
     name = distribution_name()
     requirement = shlex.quote(f"{name}[{extra}]")
-    environment = Path(sys.prefix)
     if (environment / "pipx_metadata.json").exists():
         return f"pipx inject {name} {requirement}"
     if (environment / "uv-receipt.toml").exists():
