@@ -1,5 +1,6 @@
 """The wheel and the source distribution: what they contain, and that the wheel alone is a working program."""
 
+import re
 import shutil
 import subprocess
 import sys
@@ -192,6 +193,19 @@ def test_the_installed_program_knows_its_distribution(command):
     """The installed package reads the name in pyproject.toml from its metadata."""
     code = "from feeds.distribution import install_command; print(install_command('s3'))"
     assert command("python", "-c", code) == f"pip install '{NAME}[s3]'\n"
+
+
+def test_the_readme():
+    """README has at most 120 lines, begins with the ways to install, and names only targets of make that exist."""
+    text = (REPOSITORY / "README.md").read_text("utf-8")
+    assert text.count("\n") <= 120
+    assert f"pipx install {NAME}" in text
+    ways = ["pipx install .", "uvx --from .", "docker build", "docker compose", "feeds init", "make serve", "make test"]
+    assert [text.index(way) for way in ways] == sorted(text.index(way) for way in ways)
+    targets = re.findall(r"^([a-z-]+):", (REPOSITORY / "Makefile").read_text("utf-8"), flags=re.MULTILINE)
+    assert set(re.findall(r"\bmake ([a-z-]+)  |`make ([a-z-]+)`", text)) <= {
+        pair for name in targets for pair in ((name, ""), ("", name))
+    }
 
 
 def test_a_clone_is_its_own_documentation():
