@@ -21,7 +21,7 @@ GROUPED_KINDS: dict[FeedKind, str] = {"category": "Categories", "tag": "Tags", "
 
 A kind is also the first part of its feeds' paths.
 """
-TextMode = Literal["full", "summary", "excerpt"]  # what a feed contains of its entries' texts
+TextMode = Literal["full", "summary", "excerpt"]  # the text of entries in a feed
 LinkBlog = Literal["permalink", "external"]  # where the title of an entry with an external URL leads
 FOOTER_PLACEHOLDERS = ("title", "url", "author", "reply_by_email")
 # texts for readers of feeds, in English
@@ -64,7 +64,7 @@ class Translation(NamedTuple):
 
 
 class EntryOptions(NamedTuple):
-    """What a feed shows of its entries. Their ids and dates do not depend on it."""
+    """The options by which a feed shows its entries. Ids and dates do not depend on them."""
 
     text: TextMode = "full"
     footer: str = ""  # Markdown with placeholders, below each text

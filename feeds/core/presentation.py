@@ -1,4 +1,4 @@
-"""What a feed shows of an entry: its text or an excerpt, a footer, and the URLs of links. Ids and dates never change."""
+"""Shows entries by the options of a feed: texts, excerpts, footers and links. Ids and dates never depend on them."""
 
 import re
 from collections.abc import Mapping
@@ -14,7 +14,9 @@ _DEFAULT = EntryOptions()
 _FRAGMENT_LINK = re.compile(r'(<a [^<>]*?href=")#')  # in sanitised HTML, where "<" and ">" only delimit tags
 # Placeholders while the footer is Markdown: URLs where a value is one, so that they can be the targets of links
 _MARKERS = {
-    name: f"https://placeholder-{name.replace('_', '-')}.invalid/" if name in {"url", "reply_by_email"} else f"placeholder{name}"
+    name: f"https://placeholder-{name.replace('_', '-')}.invalid/"
+    if name in {"url", "reply_by_email"}
+    else f"placeholder{name}"
     for name in FOOTER_PLACEHOLDERS
 }
 _NAMES = {marker: name for name, marker in _MARKERS.items()}
@@ -49,7 +51,9 @@ def _with_query(url: str, query: str, site_url: str) -> str:
 def _excerpt(entry: Entry, url: str) -> str:
     """Return the HTML of an excerpt, with a link to the rest of the text if there is one."""
     link = escape(url)
-    excerpt = _FRAGMENT_LINK.sub(lambda tag: f"{tag[1]}{link}#", entry.excerpt) if '"#' in entry.excerpt else entry.excerpt
+    excerpt = (
+        _FRAGMENT_LINK.sub(lambda tag: f"{tag[1]}{link}#", entry.excerpt) if '"#' in entry.excerpt else entry.excerpt
+    )
     if entry.excerpt == entry.html:
         return excerpt
     return f'{excerpt}\n<p><a href="{link}">{CONTINUE_READING}</a></p>'.lstrip()
@@ -62,7 +66,7 @@ def _footer(entry: Entry, footer: str, url: str, site: Site) -> str:
     title = entry.display_title
     reply = f"mailto:{quote(email, safe='@+')}?subject={quote(f'Re: {title}', safe='')}"
     values = {"title": title, "url": url, "author": ", ".join(authors), "reply_by_email": reply}
-    texts = values | {"reply_by_email": email}
+    texts = values | {"url": entry.url, "reply_by_email": email}
 
     def fill(match: re.Match[str]) -> str:
         if match[0].startswith("<"):

@@ -98,7 +98,7 @@ def has_summary(_path: str, site: Site) -> bool:
 
 
 def entry_options(_path: str, site: Site, *, summary: bool = False) -> EntryOptions:
-    """Return what a feed shows of its entries.
+    """Return the options by which a feed shows its entries.
 
     Args:
         path: the path of the feed.

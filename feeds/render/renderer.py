@@ -71,7 +71,9 @@ class DocumentRenderer:
         self._markdown = markdown_renderer(site)
         self._entries = LRUCache[Entry](
             max_bytes,
-            lambda entry: sum(map(sys.getsizeof, (entry.html, entry.excerpt))) + len(entry.summary) + _ENTRY_OVERHEAD_BYTES,
+            lambda entry: (
+                sum(map(sys.getsizeof, (entry.html, entry.excerpt))) + len(entry.summary) + _ENTRY_OVERHEAD_BYTES
+            ),
         )
         self._failed = LRUCache[str](_MAX_FAILED, lambda _: 1)  # the reasons, until the article changes
         self._formatted = LRUCache[tuple[Entry, bytes]](max_bytes, lambda formatted: len(formatted[1]))
@@ -125,7 +127,8 @@ class DocumentRenderer:
         If `for_page` is true, the entry has the URLs at which the site is served, and its text doesn't contain the
         article's image, which the page shows separately.
         """
-        site = replace(self._site, text="full", image_in_text=self._site.image_in_text and not for_page)
+        text = "full" if self._site.text == "summary" else self._site.text  # all others have entries with full texts
+        site = replace(self._site, text=text, image_in_text=self._site.image_in_text and not for_page)
         entry = self._entry(record) if site == self._site else self._render_entry(record, site)[0]
         return self._relocated(entry) if for_page else entry
 
@@ -141,7 +144,7 @@ class DocumentRenderer:
         *,
         after_each: Callable[[], None] = lambda: None,
     ) -> Feed:
-        """Return a feed, or one of its archives, with its entries, of which `render_document` shows what the feed shows.
+        """Return a feed, or one of its archives, with whole entries; `render_document` applies the feed's options.
 
         When full texts exceed the size limit, the text that exceeds it and all older texts are omitted.
 

@@ -117,8 +117,8 @@ class _Item(FeedEntry):  # type: ignore[misc]  # feedgen has no types
         url = title_url(entry, default=entry.external_url or entry.url)
         if url == entry.url and entry.translations:
             *translations, own = translation_links(entry, "atom:link")
-            for element in (own, *translations):
-                item.find("link").addprevious(element)  # which is the last link to the entry
+            place = [child.tag for child in item].index("link")  # the last link to the entry
+            item[place:place] = [own, *translations]
         if entry.link_blog and (related := related_url(entry, url)):
             add_element(item, "atom:link", href=related, rel="related", type="text/html")
         # RSS Profile: `author` is one e-mail address, `dc:creator` a name. Only dc:creator is written: feedparser reads

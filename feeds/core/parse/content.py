@@ -157,7 +157,9 @@ def _first_paragraph(rendered: str) -> _Beginning:
         if not text:
             continue
         if first.text:
-            return _Beginning(f"{first.text} {text}".rstrip(" ,"), f"{first.html}\n{html_}" if first.html and html_ else "")
+            return _Beginning(
+                f"{first.text} {text}".rstrip(" ,"), f"{first.html}\n{html_}" if first.html and html_ else ""
+            )
         first = _Beginning(text, html_)
         if not text.endswith(",") or len(text) > _MAX_SALUTATION_LENGTH:
             return first

@@ -5,7 +5,8 @@ The target of a link is either the *name* of an article, which is its path below
 (Obsidian, Hugo, Jekyll). The publisher finds the article of each target and stores its URL; `html` writes the URL.
 
 An article in another language ("posts/b.de.md") also has the *translation* target of the article that it translates
-("?/posts/b"), from which the publisher finds all translations of an article. Their URLs are stored by language ("?/de").
+("?/posts/b"), by which the publisher finds all translations of an article. Their URLs have the language as their target
+("?/de").
 """
 
 import re
