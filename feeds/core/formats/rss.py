@@ -99,7 +99,7 @@ class _Item(FeedEntry):  # type: ignore[misc]  # feedgen has no types
         self._entry = entry
         self._feed = feed
         self.guid(entry.id, permalink=False)
-        if entry.title or not entry.summary:
+        if entry.title or not (entry.summary or entry.html):
             self.title(entry.title or entry.display_title)  # RSS 2.0 requires a title or a description
         # RSS 2.0: an item of a link blog links to its subject
         self.link(href=title_url(entry, default=entry.external_url or entry.url))
