@@ -171,7 +171,7 @@ schedule: {cron: "*/15 25 * * *"}
             GOOD + "feeds: {link_query: 'a=b&amp;c=d'}",
             "c:2:9: feeds.link_query: must have & instead of &amp;; write a=b&c=d",
         ),
-        (GOOD + "feeds: {link_query: 'a=b c'}", "c:2:9: feeds.link_query: must not contain ' '; write %20"),
+        (GOOD + "feeds: {link_query: 'a=b c'}", "c:2:9: feeds.link_query: must not contain a space; write %20"),
         (GOOD + "feeds: {link_query: 'a=b#c'}", "c:2:9: feeds.link_query: must not contain '#'; write %23"),
         (GOOD + "feeds: {link_query: 'a=5%'}", "c:2:9: feeds.link_query: must not contain '%'; write %25"),
         (GOOD + "feeds: {link_query: 'a=é'}", "c:2:9: feeds.link_query: must not contain 'é'; write %C3%A9"),

@@ -7,8 +7,8 @@ from conftest import Site
 from hypothesis import given
 from hypothesis import strategies as st
 
-from feeds.core.model import Site as SiteModel
 from feeds.content.related_files import RelatedFiles
+from feeds.core.model import Site as SiteModel
 
 
 def translations(site):

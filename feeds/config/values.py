@@ -334,7 +334,8 @@ def _link_query(value: str) -> str:
         raise ValueError(f"must have & instead of &amp;; write {printable_excerpt(value.replace('&amp;', '&'))}")
     if wrong := _NOT_IN_QUERY.search(value):
         hint = f"; write {quote(wrong[0])}" if wrong[0].isprintable() else ""
-        raise ValueError(f"must not contain '{printable_excerpt(wrong[0])}'{hint}")
+        shown = "a space" if wrong[0] == " " else f"'{printable_excerpt(wrong[0])}'"
+        raise ValueError(f"must not contain {shown}{hint}")
     if not all(part.partition("=")[0] for part in value.split("&")) and value:
         raise ValueError("must be parameters like utm_source=rss&utm_medium=feed")
     return value

@@ -38,7 +38,7 @@ class Linker:
         self._linking: list[int] = []  # keys of articles of this run that have links
         self._changed: dict[int, str] = {}  # key -> path of articles that others may link to
         self._urls: dict[int, str] = {}  # key -> URL, a cache
-        self._translations = Translations(catalog, site)
+        self._translations = Translations(catalog, site, had_links=self._had_links)
 
     def add(self, article: PendingArticle, *, changed: bool) -> None:
         """Add an article of this run. `changed`: whether its URL or its live state may have changed."""

@@ -27,11 +27,12 @@ class FoundTranslations(NamedTuple):
 class Translations:
     """Finds the translations of the articles that a run changes, and whose translations a run changes."""
 
-    def __init__(self, catalog: CatalogWriter, site: Site) -> None:
+    def __init__(self, catalog: CatalogWriter, site: Site, *, had_links: bool) -> None:
+        """`had_links`: whether the catalog has any targets; without them, no query is made."""
         self._catalog = catalog
         self._site = site
         self._targets: dict[int, str] = {}  # key -> target of the articles of this run that have one
-        self._had_any = catalog.has_translations()
+        self._had_any = had_links and catalog.has_translations()
         self._found: dict[int, Translation] = {}  # by key, a cache
 
     def add(self, article: PendingArticle) -> None:

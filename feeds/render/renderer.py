@@ -41,6 +41,14 @@ class DocumentContent(NamedTuple):
     tombstones: Sequence[Tombstone] = ()
 
 
+class _FormattedEntry(NamedTuple):
+    """An entry in the syntax of a format."""
+
+    entry: Entry
+    text: bytes
+    own_chars: int  # of HTML that the cache of entries doesn't have
+
+
 @dataclass(frozen=True, slots=True)
 class RenderedDocument:
     """A document, and how much of its feed fits in it."""
@@ -76,7 +84,9 @@ class DocumentRenderer:
             ),
         )
         self._failed = LRUCache[str](_MAX_FAILED, lambda _: 1)  # the reasons, until the article changes
-        self._formatted = LRUCache[tuple[Entry, bytes]](max_bytes, lambda formatted: len(formatted[1]))
+        self._formatted = LRUCache[_FormattedEntry](
+            max_bytes, lambda formatted: len(formatted.text) + formatted.own_chars
+        )
         self._shared: SharedEntries | None = None
 
     def share(self, entries: SharedEntries) -> None:
@@ -216,8 +226,8 @@ class DocumentRenderer:
         # the hash of a whole entry takes longer than the rest
         key = (format_.name, entry.id, entry.html is None, options)
         cached = self._formatted.get(key)
-        if cached is not None and cached[0] == entry:
-            return cached[1]
+        if cached is not None and cached.entry == entry:
+            return cached.text
         # forked processes have the same hashes of strings
         shared_key = f"{format_.name} {entry.id} {hash((entry.html, entry.summary, options))}"
         formatted: bytes | None = self._shared.get(shared_key) if self._shared else None
@@ -225,7 +235,8 @@ class DocumentRenderer:
             formatted = format_.render_entry(entry, feed)
             if self._shared:
                 self._shared.put(shared_key, formatted)
-        self._formatted.put(key, (entry, formatted))
+        own_chars = 0 if options == EntryOptions() else len(entry.html or "")
+        self._formatted.put(key, _FormattedEntry(entry, formatted, own_chars))
         return formatted
 
     def _entry(self, record: EntryRecord, budget: CpuBudget | None = None) -> Entry:
