@@ -160,6 +160,7 @@ schedule: {cron: "*/15 25 * * *"}
         ),
         (GOOD + "feeds: {link_blog: subject}", "c:2:9: feeds.link_blog: must be 'permalink' or 'external'"),
         (GOOD + "feeds: {footer: '{titel}'}", "c:2:9: feeds.footer: {titel} is not a placeholder; did you mean title?"),
+        (GOOD + "feeds: {footer: {title}}", "c:2:9: feeds.footer: must be text; put it into quotes"),
         (GOOD + f"feeds: {{footer: {'x' * 1001}}}", "c:2:9: feeds.footer: must have at most 1,000 characters"),
         (GOOD + "feeds: {footer: '{reply_by_email}', limit: 0}", "c:2:37: feeds.limit: must be at least 1"),
         (

@@ -292,3 +292,18 @@ def test_exported_options(site):
     assert not (public / "summary").exists()
     assert "Continue reading" in (public / "rss.xml").read_text()
     assert "Two." in (public / "a/index.html").read_text()
+
+
+def test_options_in_a_preview(site, app):
+    """In a preview, the links of excerpts, footers and translations lead to the server, with the query."""
+    site.configure(site={"pages": True}, feeds={"text": "both", "footer": "[it]({url}) [all](/)", "link_query": "a=b"})
+    site.article("a.md", "One.\n\nTwo.", title="A")
+    site.article("a.de.md", "Eins.", title="A", date="2026-05-02")
+    site.publish()
+    local = "http://127.0.0.1:9"
+    server = app(site, preview_url=local)
+    for path in ("/rss.xml", "/summary/atom.xml", "/summary/feed.json"):
+        body = server.get(path).body.decode()
+        assert "https://test.example" not in body
+        assert f"{local}/a/?a=b" in body
+        assert f"{local}/a.de/" in body

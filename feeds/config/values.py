@@ -316,8 +316,10 @@ def _address(value: Any) -> NetworkAddress:
     return NetworkAddress(host.strip("[]"), int(port))
 
 
-def _footer(value: str) -> str:
-    footer = one_line(value)
+def _footer(value: Any) -> str:
+    if isinstance(value, (dict, list)):
+        raise ValueError("must be text; put it into quotes, because { and [ have a meaning in YAML")  # noqa: TRY004  # pydantic reports a ValueError
+    footer = one_line(_require_text(value))
     if len(footer) > _MAX_FOOTER_LENGTH:
         raise ValueError(f"must have at most {_MAX_FOOTER_LENGTH:,} characters")
     for placeholder in re.findall(r"\{([^{}\s]*)\}", footer):
@@ -366,7 +368,7 @@ Authority = Annotated[str, AfterValidator(authority)]
 Permalink = Annotated[str, AfterValidator(_permalink)]
 Permalinks = Annotated[dict[Text, Permalink], AfterValidator(_permalinks)]
 IdPattern = Annotated[str, AfterValidator(_id_pattern)]
-Footer = Annotated[str, AfterValidator(_footer)]
+Footer = Annotated[str, PlainValidator(_footer)]
 LinkQuery = Annotated[str, AfterValidator(_link_query)]
 Archives = Annotated[bool | Literal["all"], BeforeValidator(_archives)]
 Aliases = Annotated[dict[UrlPath, UrlPath], AfterValidator(_aliases)]
