@@ -242,3 +242,19 @@ def test_rules_can_be_ignored_in_the_configuration(two_feeds):
     done = two_feeds.run("check")
     assert done.returncode == 2
     assert "did you mean msn-title?" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("options", "complete"),
+    [({}, {"long", "note"}), ({"text": "excerpt"}, {"note"}), ({"text": "summary", "footer": "{title}"}, set()),
+     ({"text": "both"}, {"long", "note"})],
+)  # fmt: skip
+def test_entries_are_checked_as_the_feed_shows_them(site, options, complete):
+    """An excerpt is not a full text, unless it is all of the text; a summary with a footer isn't either."""
+    site.configure(feeds=options)
+    site.article("long.md", "One.\n\nTwo.", title="Long", author="Ann", image="/a.png")
+    site.article("note.md", "All of it.", title="Note", author="Ann", image="/a.png")
+    site.publish()
+    report = json.loads(site.run("check", "--for", "flipboard", "--format", "json").stdout)
+    lacks = {problem["path"] for problem in report if problem["rule"] == "flipboard-text"}
+    assert lacks == {f"content/{name}.md" for name in {"long", "note"} - complete}

@@ -12,7 +12,7 @@ import click
 from feeds.catalog import Catalog
 from feeds.config import Config
 from feeds.config.values import did_you_mean
-from feeds.core import syndication
+from feeds.core import presentation, syndication
 from feeds.core.errors import UsageError
 from feeds.core.lint import Problem, line_of_key
 from feeds.core.lint.aggregators import AGGREGATORS
@@ -96,7 +96,9 @@ def _load_feed(settings: Config, catalog: Catalog, path: str, now: datetime) -> 
     rss = DocumentPath.parse(f"/{path}/rss.xml" if path else "/rss.xml")
     assert rss is not None, "the path of a feed with the name of a format"
     rendered = next(documents.render_documents(page, [rss], has_archives=lambda _: True))
-    entries = tuple(CheckedEntry(record.path, entry) for record, entry in zip(records, page.feed.entries, strict=True))
+    options = syndication.entry_options(path, site)
+    shown = [presentation.present(entry, options, site) for entry in page.feed.entries]
+    entries = tuple(CheckedEntry(record.path, entry) for record, entry in zip(records, shown, strict=True))
     return CheckedFeed(page.feed, entries, len(rendered.document.body), site, now)
 
 

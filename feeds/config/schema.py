@@ -20,12 +20,14 @@ from feeds.config.values import (
     Email,
     ExportPath,
     FilePath,
+    Footer,
     Header,
     Host,
     Icon,
     IdPattern,
     Include,
     Language,
+    LinkQuery,
     Permalink,
     Permalinks,
     Purge,
@@ -39,7 +41,7 @@ from feeds.config.values import (
     Url,
 )
 from feeds.core.article_files import DEFAULT_INCLUDE
-from feeds.core.model import Author, FeedKind, FolderPermalink, Site
+from feeds.core.model import Author, FeedKind, FolderPermalink, LinkBlog, Site
 from feeds.core.paths import sitemap_owner
 from feeds.core.text import one_line, resolve_on_site
 
@@ -51,6 +53,14 @@ _CATALOG_SUFFIXES = (  # of the files that belong to a SQLite catalog
 
 def _author(value: Any) -> Any:
     return {"name": value} if isinstance(value, str) else value
+
+
+class KeyedError(ValueError):
+    """A mistake in the value of a key that the validator of its section finds."""
+
+    def __init__(self, key: str, reason: str) -> None:
+        super().__init__(reason)
+        self.key = key
 
 
 class _Section(BaseModel):
@@ -104,7 +114,10 @@ class FeedsSection(_Section):
     url: BaseUrl | None = None
     by: tuple[Literal["category", "tag", "author"], ...] = ("category", "tag", "author")
     limit: int = Field(50, ge=1, le=10_000)
-    text: Literal["full", "summary"] = "full"
+    text: Literal["full", "summary", "excerpt", "both"] = "full"
+    footer: Footer = ""
+    link_query: LinkQuery = ""
+    link_blog: LinkBlog | None = None
     image_in_text: bool = False
     min_entries: int = Field(1, ge=1, le=1_000_000)
     archives: Archives = True
@@ -213,6 +226,15 @@ class Config(_Section):
                 raise ValueError(f"aliases: {alias} is the address of a sitemap ({owner}): remove the alias")
         return feeds
 
+    @field_validator("feeds")
+    @classmethod
+    def _require_email(cls, feeds: FeedsSection, others: ValidationInfo) -> FeedsSection:
+        site = others.data.get("site")
+        if "{reply_by_email}" in feeds.footer and site and not (site.author and site.author.email):
+            reason = "{reply_by_email} needs site.author.email, for articles whose authors have no address of their own"
+            raise KeyedError("footer", reason)
+        return feeds
+
     @property
     def content_root(self) -> Path:
         """The folder of articles."""
@@ -263,6 +285,9 @@ class Config(_Section):
             by=by,
             limit=feeds.limit,
             text=feeds.text,
+            footer=feeds.footer,
+            link_query=feeds.link_query,
+            link_blog=feeds.link_blog,
             image_in_text=feeds.image_in_text,
             min_entries=feeds.min_entries,
             archives=feeds.archives is not False,

@@ -45,9 +45,12 @@ _MAX_SEGMENT_BYTES = 200  # a file name has at most 255, and the name of its tem
 _MAX_PATH_BYTES = 2_000  # a path of the system has at most 4,096, including the export folder
 _PAGE_FILES = (".html", ".htm")
 _INDEX = "index.html"
-FEED_FOLDER = rf"/(?:(?P<feed>(?:{'|'.join(GROUPED_KINDS)})/[^/]+)/)?(?:archive/(?P<archive>[1-9]\d{{0,8}})/)?"
-"""A regular expression of the folders of feeds and of their archives."""
-_FEED_PAGE = re.compile(FEED_FOLDER, re.ASCII)
+SUMMARY = "summary"  # the folder of a feed's documents with excerpts
+_FEED = rf"/(?:(?P<feed>(?:{'|'.join(GROUPED_KINDS)})/[^/]+)/)?"
+_ARCHIVE = r"(?:archive/(?P<archive>[1-9]\d{0,8})/)?"
+DOCUMENT_FOLDER = rf"{_FEED}(?P<summary>{SUMMARY}/)?{_ARCHIVE}"
+"""A regular expression of the folders of documents: of feeds, of their excerpts, and of the archives of both."""
+_FEED_PAGE = re.compile(_FEED + _ARCHIVE, re.ASCII)
 # archives of future feeds whose paths are reserved; larger numbers may be years in the paths of articles
 _MAX_RESERVED_ARCHIVE = 999
 

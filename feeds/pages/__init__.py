@@ -22,7 +22,7 @@ from urllib.parse import quote
 from feeds.core import paths, policy, syndication
 from feeds.core.formats import FORMATS
 from feeds.core.formats.sitemap import MEDIA_TYPE as SITEMAP_MEDIA_TYPE
-from feeds.core.model import GROUPED_KINDS, FeedState, Site
+from feeds.core.model import GROUPED_KINDS, SUMMARIES, FeedState, Site
 from feeds.core.paths import OPML, RSS
 from feeds.core.text import digest_of, quote_path
 from feeds.render import FeedPage, PageQueries
@@ -132,7 +132,8 @@ class PageRenderer:
         from feeds.core.formats import opml  # few processes need it
 
         feeds, changed = self._queries.feeds()
-        return RenderedPage(opml.MEDIA_TYPE, opml.render(feeds, self._site, RSS), changed)
+        body = opml.render(feeds, self._site, RSS, lambda feed: syndication.has_summary(feed.path, self._site))
+        return RenderedPage(opml.MEDIA_TYPE, body, changed)
 
     def _sitemap(self, path: str) -> RenderedPage | None:
         rendered = self._queries.sitemaps.render(path)
@@ -150,6 +151,7 @@ class PageRenderer:
             state=page.state,
             entries=feed.entries if self._site.pages else feed.entries[:_MAX_ENTRIES],
             live=live_url,
+            excerpts=f"{live_url}{paths.SUMMARY}/" if syndication.has_summary(feed.path, self._site) else None,
             older=feed.prev_archive_url if self._site.pages else None,
             newer=feed.next_archive_url or feed.current_url,
             home=self._site.pages and not feed.path,  # its visitors come to read, so the entries are first
@@ -157,6 +159,7 @@ class PageRenderer:
             groups=list(_group_by_kind(page.feeds)),
             count=len(page.feeds),
             explained=_FORMAT_NOTES,
+            summaries=SUMMARIES,
             direction=text_direction(feed.language),
         )
 

@@ -97,6 +97,8 @@ class PageQueries:
             if state is None:
                 was_page = catalog.was_page(path) or catalog.current_page(path) is not None
                 return self._site.pages and was_page
+            if document_path and document_path.summary and not syndication.has_summary(feed, self._site):
+                return state.published and catalog.state.had_summaries
         return state.published and not syndication.exists(state, self._site)
 
     def redirect_target(self, path: str) -> str | None:

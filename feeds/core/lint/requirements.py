@@ -11,7 +11,8 @@ from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from feeds.core.lint.levels import Level
-from feeds.core.model import Entry, Feed, Site
+from feeds.core.model import CONTINUE_READING, Entry, Feed, Site
+from feeds.core.syndication import entry_options
 
 MB = 1_000_000
 _DORMANT_AFTER = timedelta(days=90)  # Feedly: "a few months"
@@ -113,8 +114,11 @@ def never_written(element: str) -> Check:
     return of_feed(lambda _checked: f"this program does not write {element}")
 
 
-def full_text(entry: Entry, _checked: CheckedFeed) -> str | None:
-    return None if entry.html is not None else "the feed has only a summary of this entry (feeds.text, feeds.max_size)"
+def full_text(entry: Entry, checked: CheckedFeed) -> str | None:
+    text = entry_options(checked.feed.path, checked.site).text
+    if entry.html is None or text == "summary" or (text == "excerpt" and f">{CONTINUE_READING}</a>" in entry.html):
+        return "the feed has only a summary of this entry (feeds.text, feeds.max_size)"
+    return None
 
 
 def image(entry: Entry, _checked: CheckedFeed) -> str | None:
