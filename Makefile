@@ -5,7 +5,7 @@ BIN     = $(VENV)/bin
 PIP     = $(BIN)/python -m pip --disable-pip-version-check --quiet --require-virtualenv
 LOCK    = uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --upgrade
 
-.PHONY: help serve test test-fast lint format lock messages bench pictures clean
+.PHONY: help serve test test-fast lint format lock messages bench pictures dist release clean
 
 serve: $(VENV)/.run  ## serve the demo site (config.yaml, content/)
 	@exec $(BIN)/feeds serve
@@ -51,8 +51,14 @@ $(VENV)/.bench: $(VENV)/.dev requirements/bench.txt
 pictures: $(VENV)/.dev  ## update the screenshots and the recording in README and docs (needs chromium)
 	$(BIN)/python docs/pictures.py
 
+dist: $(VENV)/.dev  ## build the wheel and the source distribution in dist/, and check their metadata
+	@$(BIN)/python tools/release.py build
+
+release: $(VENV)/.dev  ## commit and tag a release: VERSION=X.Y.Z; ARGS=--skip-tests (CONTRIBUTING.md)
+	@$(BIN)/python tools/release.py release "$(VERSION)" $(ARGS)
+
 clean:  ## delete the environment, the catalog and the exported site
-	rm -rf $(VENV) .feeds public
+	rm -rf $(VENV) .feeds public dist
 
 # Source distributions (feedgen) and feeds itself are built with the locked build tools, so that every download has a hash.
 $(VENV)/.build: requirements/build.txt
@@ -64,6 +70,7 @@ $(VENV)/.build: requirements/build.txt
 
 $(VENV)/.run: $(VENV)/.build requirements/run.txt pyproject.toml
 	@$(PIP) install --no-build-isolation --require-hashes -r requirements/run.txt
+	@! $(PIP) show feeds >/dev/null 2>&1 || $(PIP) uninstall --yes feeds  # the former name of the distribution
 	@$(PIP) install --no-build-isolation --no-deps --editable .
 	@touch $@
 

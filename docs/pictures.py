@@ -42,7 +42,7 @@ def main() -> None:
         server = start_demo(environment)
         try:
             address = f"http://127.0.0.1:{PORT}"
-            page.goto(f"{address}/category/culture/")
+            page.goto(f"{address}/")
             page.screenshot(path=DOCS / "pictures" / "page.png")
             command = [sys.executable, "-m", "feeds", "stats", "--import", "-"]
             subprocess.run(command, input=access_log(), env=environment, cwd=DOCS.parent, text=True, check=True)

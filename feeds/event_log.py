@@ -7,6 +7,7 @@ import contextlib
 import json
 import logging
 import os
+import queue
 import sys
 import threading
 import traceback
@@ -21,6 +22,8 @@ Level = Literal["info", "warning", "error"]
 
 _EVENT_COLUMNS = 9  # the longest names: scheduled, published, withdrawn
 _MAX_MESSAGE_CHARS = 1_000
+_MAX_QUEUED_LINES = 10_000
+_STOP_TIMEOUT_S = 2.0
 _MIN_COLUMNS = 20  # of a message on a narrow terminal
 _COLUMNS_WITH_DATE = 100  # of a terminal that has space for the date
 _LEVELS: dict[Level, int] = {"info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
@@ -40,6 +43,25 @@ class EventLog:
         self.is_json = log_format == "json"
         self._min_level = logging.ERROR if quiet else logging.INFO
         self._writing = threading.Lock()
+        self._queue: queue.SimpleQueue[str | None] = queue.SimpleQueue()  # of `_thread`; None ends it
+        self._dropped = 0  # lines
+        self._thread: threading.Thread | None = None
+
+    def start_thread(self) -> None:
+        """Write from now on in a thread, so that no caller waits for a program that does not read the log.
+
+        If it does not read for long, lines are dropped; a later line states their number.
+        """
+        self._thread = threading.Thread(target=self._write_queued, name="log", daemon=True)
+        self._thread.start()
+
+    def stop_thread(self) -> None:
+        """Write what is queued, for two seconds at most, and end the thread."""
+        if self._thread:
+            self._queue.put(None)
+            self._thread.join(_STOP_TIMEOUT_S)
+            if not self._thread.is_alive():
+                self._thread = None
 
     def write(
         self,
@@ -82,8 +104,7 @@ class EventLog:
     def begin_line(self) -> None:
         """On a terminal, write the next line over "^C", which the terminal has shown when the user pressed Ctrl-C."""
         if not self.is_json and _terminal_columns() is not None:
-            with self._writing, contextlib.suppress(OSError, ValueError):
-                sys.stderr.write("\r")
+            self._write("\r", end="")
 
     def capture_logging(self) -> None:
         """Write all messages of the `logging` module to this log."""
@@ -101,10 +122,24 @@ class EventLog:
             time, label = _coloured(time, _DIM), _coloured(label, _COLOURS.get(level) or _EVENT_COLOURS.get(event, ""))
         return f"{time}  {label}  {_clean(message)}"
 
-    def _write(self, line: str) -> None:
-        with self._writing, contextlib.suppress(OSError, ValueError):  # ValueError: the stream is closed
-            sys.stderr.write(f"{line}\n")
-            sys.stderr.flush()
+    def _write(self, line: str, end: str = "\n") -> None:
+        if self._thread is None:
+            with self._writing, contextlib.suppress(OSError, ValueError):  # ValueError: the stream is closed
+                sys.stderr.write(f"{line}{end}")
+                sys.stderr.flush()
+        elif self._queue.qsize() < _MAX_QUEUED_LINES:
+            self._queue.put(f"{line}{end}")
+        else:
+            self._dropped += 1
+
+    def _write_queued(self) -> None:
+        """Write queued lines to the descriptor of standard error: a blocked stream would block the process's end."""
+        while (text := self._queue.get()) is not None:
+            dropped, self._dropped = self._dropped, 0
+            with contextlib.suppress(OSError, ValueError):
+                _write_all(sys.stderr.fileno(), text)
+            if dropped:
+                self.write("dropped", f"{dropped:,} lines, because the log was not read", level="warning")
 
 
 class _Handler(logging.Handler):
@@ -123,6 +158,12 @@ class _Handler(logging.Handler):
         except (TypeError, ValueError):  # arguments that don't match the message
             message = str(record.msg)
         self._log.write(level, message, level=level, details=details, logger=record.name)
+
+
+def _write_all(descriptor: int, text: str) -> None:
+    data = text.encode("utf-8", "backslashreplace")
+    while data:
+        data = data[os.write(descriptor, data) :]
 
 
 def _clean(message: str) -> str:

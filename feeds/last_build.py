@@ -70,6 +70,7 @@ class LastBuild:
         at, until: the time of the build, and the time at which a complete build is needed; seconds since 1970.
         articles, rejected: the numbers of published and of rejected articles.
         problems: the number of problems that the build reported, which include the rejected articles.
+        advice: warnings about the configuration, which each build in a terminal reports.
     """
 
     inputs: Inputs
@@ -83,6 +84,7 @@ class LastBuild:
     articles: int
     rejected: int
     problems: int
+    advice: list[str]
 
     @classmethod
     def from_json(cls, stored: str) -> "LastBuild":
@@ -108,7 +110,7 @@ class LastBuild:
 def end_of_validity(now: datetime, next_change: datetime | None) -> float:
     """Return when a record of `now` expires, in seconds since 1970.
 
-    That is when an article goes live or expires, and at midnight (UTC), when statistics are rolled up.
+    That is when the published content changes by itself, and at midnight (UTC), when statistics are rolled up.
     """
     midnight = now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=1)
     return min(midnight, next_change or midnight).timestamp()

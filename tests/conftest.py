@@ -576,7 +576,10 @@ def app():
 class Server(Client):
     """`feeds serve`, or another command, in a process of its own on a free port of 127.0.0.1."""
 
-    def __init__(self, root, *arguments, command=("feeds", "serve", "--port", "{port}"), port=None, ready=200):
+    def __init__(
+        self, root, *arguments, command=("feeds", "serve", "--port", "{port}"), port=None, ready=200, stderr=None
+    ):
+        """Start the command; wait until /healthz has the status `ready`. `stderr` replaces the log file."""
         self.port = port or free_port()
         self.log = root / "serve.log"
         with self.log.open("wb") as log:
@@ -584,8 +587,9 @@ class Server(Client):
                 [sys.executable, "-m", *(word.format(port=self.port) for word in command), *arguments],
                 cwd=root,
                 stdout=log,
-                stderr=log,
+                stderr=log if stderr is None else stderr,
                 start_new_session=True,
+                env={**os.environ, "PYTHONFAULTHANDLER": "1"},
             )
         try:
             self.wait_for(lambda: self.get("/healthz").status == ready)
@@ -651,10 +655,18 @@ class Server(Client):
         return time.monotonic() - began
 
     def stop(self, how=signal.SIGTERM):
-        """Stop the server with a signal; return its exit code. SIGINT reaches all its processes, like Ctrl-C."""
+        """Stop the server with a signal; return its exit code. SIGINT reaches all its processes, like Ctrl-C.
+
+        Fail with the stack of each thread if the server does not end.
+        """
         if self.process.poll() is None:
             (os.killpg if how == signal.SIGINT else os.kill)(self.process.pid, how)
-        return self.process.wait(60)
+        try:
+            return self.process.wait(60)
+        except subprocess.TimeoutExpired:
+            self.process.send_signal(signal.SIGABRT)  # faulthandler writes the stacks to the log
+            self.process.wait(60)
+            raise AssertionError(self.log.read_text()) from None
 
 
 class RetryingServer(Server):

@@ -77,8 +77,14 @@ def atom(body, url):
         yield from (f"{name} {e.text} (3.3)" for e in root.iter(ATOM + name) if not RFC3339.fullmatch(e.text))
     for entry in root.iter(f"{ATOM}entry"):
         links = [(link.get("rel"), link.get("type"), link.get("hreflang")) for link in entry.findall(f"{ATOM}link")]
-        if [rel for rel, *_ in links].count("alternate") != 1:
-            yield "no alternate link, or several (4.1.2)"
+        if [(rel, language) for rel, _, language in links].count(("alternate", None)) != 1:
+            yield "no alternate link without a language, or several (4.1.2)"
+        alternates = [link for link in links if link[0] == "alternate"]
+        if len(alternates) != len(set(alternates)):
+            yield "alternate links with one type and language (4.1.2)"
+        main, *others = [link.get("href") for link in entry.findall(f"{ATOM}link[@rel='alternate']")]
+        if others and others[-1] != main:
+            yield "the first alternate link is not the last, which some feed readers use"
         content = entry.find(f"{ATOM}content")
         if content is not None:
             if content.get("type") != "html":

@@ -10,6 +10,7 @@ from copies import Copies
 from hypothesis import settings
 from stores import MANIFEST, ObjectStore, split_manifest
 
+from feeds.distribution import install_command
 from feeds.export import writers
 from feeds.parallel import process_pool
 
@@ -237,7 +238,7 @@ def test_what_is_not_ours(site, store):
         ("no bucket", 3, "s3://nowhere/x: the bucket does not exist; create it first; existing files are unchanged"),
         ("unreachable", 3, "the store can't be reached; check the network, and the endpoint if it is set"),
         ("refused", 3, "access is refused, 403 Forbidden (InvalidAccessKeyId); check the credentials"),
-        ("no extra", 2, "the library for object stores is not installed (obstore): pip install 'feeds[s3]'"),
+        ("no extra", 2, "the library for object stores is not installed (obstore): " + install_command("s3")),
         ("no account", 3, "the name of the account is missing; set AZURE_STORAGE_ACCOUNT_NAME"),
         ("key in URL", 2, "--output: must be a folder, or s3://BUCKET/PREFIX"),
         ("above", 2, "--output: must be a folder, or s3://BUCKET/PREFIX"),

@@ -157,3 +157,40 @@ feeds() {{
         assert {row[1] for row in rows} == TITLES
         assert all("<em>words</em>" in row[3] for row in rows)
     assert statuses(polled, "sfeed") == {"/rss.xml": [200, 304], "/atom.xml": [200, 304]}
+
+
+@pytest.mark.needs("newsboat")
+def test_options_mark_nothing_as_unread(tmp_path, monkeypatch):
+    """After a change of the footer, the query of links and the texts, newsboat shows the new texts of read entries."""
+    site = Site(tmp_path / "site")
+    site.configure(site={"author": {"name": "Desk", "email": "desk@test.example"}})
+    site.article("a.md", "One.\n\nTwo.", title="A")
+    site.article("a.de.md", "Eins.\n\nZwei.", title="A", date="2026-05-02")
+    site.article("b.md", "Three.\n\nFour.", title="B", external_url="https://x.example/")
+    served = RetryingServer(site.root)
+    served.home = tmp_path
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "urls").write_text("\n".join(urls(served, "rss.xml", "atom.xml")))
+    (tmp_path / "config").write_text("reload-threads 1\n")
+    command = ("newsboat", "-u", "urls", "-c", "cache.db", "-C", "config", "-x", "reload")
+    try:
+        run(served, *command)
+        with contextlib.closing(sqlite3.connect(tmp_path / "cache.db")) as cache:
+            guids = sorted(guid for (guid,) in cache.execute("SELECT guid FROM rss_item"))
+            assert len(guids) == 3  # newsboat stores an id once
+            cache.execute("UPDATE rss_item SET unread = 0")
+            cache.commit()
+        footer = "[Reply to {author}]({reply_by_email})"
+        site.configure(feeds={"text": "excerpt", "footer": footer, "link_query": "from=feed", "link_blog": "external"})
+        served.wait_for(lambda: all(b"Reply to" in served.get(f"/{name}").body for name in ("rss.xml", "atom.xml")))
+        run(served, *command)
+    finally:
+        served.stop()
+    with contextlib.closing(sqlite3.connect(tmp_path / "cache.db")) as cache:
+        rows = cache.execute("SELECT guid, unread, url, content FROM rss_item").fetchall()
+    assert sorted(guid for guid, *_ in rows) == guids
+    assert {unread for _, unread, *_ in rows} == {0}
+    assert {url for _, _, url, _ in rows} == {
+        "https://test.example/a/?from=feed", "https://test.example/a.de/?from=feed", "https://x.example/",
+    }  # fmt: skip
+    assert all("Reply to Desk" in content for *_, content in rows)

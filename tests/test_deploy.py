@@ -126,6 +126,7 @@ def test_the_image():
     known = {
         "FROM",
         "ARG",
+        "LABEL",
         "WORKDIR",
         "COPY",
         "RUN",
@@ -145,11 +146,11 @@ def test_the_image():
                 assert (REPOSITORY / source).exists()
                 assert f"!{source.partition('/')[0]}" in allowed
     users = [rest for name, rest in found if name == "USER"]
-    assert users == ["feeds"]
+    assert users == ["10001:10001"]  # a number, by which Kubernetes recognises that it is not root
     assert dict(found)["CMD"] == '["feeds", "serve"]'
     assert all("--require-hashes" in part or "--no-deps" in part
                for name, rest in found if name == "RUN"
-               for part in rest.split("&&") if "pip install" in part)  # fmt: skip
+               for part in rest.split("&&") if re.search(r"\bpip .*\b(install|wheel)\b", part))  # fmt: skip
 
 
 def test_the_compose_file():
@@ -301,6 +302,64 @@ def test_workflows_are_bounded_and_fixed(file):
     for action, version in used:
         assert re.fullmatch(r"[\w-]+/[\w-]+@[0-9a-f]{40}", action), action
         assert re.fullmatch(r"  # v\d+\.\d+\.\d+", version), action
+
+
+RELEASE = yaml.safe_load((REPOSITORY / ".github" / "workflows" / "release.yml").read_text("utf-8"))
+
+
+def test_only_a_tag_publishes():
+    """The jobs of a release have no more permissions than they need, and those that publish run only for a tag."""
+    jobs = RELEASE["jobs"]
+    assert RELEASE["permissions"] == {}
+    assert {name: job["permissions"] for name, job in jobs.items()} == {
+        "build": {"contents": "read"},
+        "install": {},
+        "image": {"contents": "read", "packages": "write"},
+        "index": {"id-token": "write"},
+        "release": {"contents": "write"},
+    }
+    on_tags = "github.ref_type == 'tag'"
+    assert [name for name, job in jobs.items() if job.get("if") == on_tags] == ["index", "release"]
+    assert jobs["release"]["needs"] == "index"
+    assert set(jobs["index"]["needs"]) == {"build", "install", "image"}
+    for step in jobs["image"]["steps"]:
+        if step.get("uses", "").startswith("docker/login-action@"):
+            assert step["if"] == on_tags
+        if "platforms" in step.get("with", {}):
+            options = step["with"]
+    assert options["push"] == f"${{{{ {on_tags} }}}}"
+    assert (options["platforms"], options["sbom"], options["provenance"]) == (
+        "linux/amd64,linux/arm64",
+        True,
+        "mode=max",
+    )
+
+
+@pytest.mark.parametrize(
+    ("version", "variant", "tags"),
+    [
+        ("v1.20.3", 0, ["1.20.3", "latest"]),
+        ("v1.20.3", 1, ["1.20.3-cluster", "cluster"]),
+        ("v2.0.0rc1", 0, ["2.0.0rc1"]),
+        ("rehearsal", 1, ["rehearsal-cluster"]),
+    ],
+)
+def test_the_tags_of_images(tmp_path, version, variant, tags):
+    """An image has the version as its tag, and the newest final version also `latest` or `cluster`."""
+    job = RELEASE["jobs"]["image"]
+    (step,) = [step for step in job["steps"] if step.get("id") == "names"]
+    chosen = job["strategy"]["matrix"]["include"][variant]
+    variables = {"GITHUB_REPOSITORY": "News/Feeds", "GITHUB_OUTPUT": str(tmp_path / "output"), "VERSION": version}
+    variables |= {"SUFFIX": chosen["suffix"], "NEWEST": chosen["newest"]}
+    script = "git() { echo 2026-01-01T00:00:00Z; }\n" + step["run"]
+    subprocess.run(["bash", "-e", "-c", script], env=os.environ | variables, check=True)
+    expected = [
+        f"version={version.removeprefix('v')}",
+        "tags<<END",
+        *(f"ghcr.io/news/feeds:{tag}" for tag in tags),
+        "END",
+    ]
+    assert (tmp_path / "output").read_text("utf-8").splitlines() == [*expected, "created=2026-01-01T00:00:00Z"]
 
 
 def test_images_are_fixed():

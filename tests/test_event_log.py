@@ -1,15 +1,19 @@
 """The log of `feeds serve`: lines of text or JSON, on terminals and elsewhere."""
 
+import fcntl
 import io
 import json
 import logging
 import os
 import pty
 import re
+import signal
 import sys
+from contextlib import contextmanager, redirect_stderr
 from datetime import UTC, datetime
 
 import pytest
+from conftest import Server
 
 from feeds.cli.event_lines import article_text, counts_text, display_width, feeds_text, shorten
 from feeds.event_log import EventLog
@@ -99,8 +103,12 @@ def written_to_terminal(monkeypatch, columns, write):
         monkeypatch.setattr(sys, "stderr", terminal)
         monkeypatch.setattr(os, "get_terminal_size", lambda _: os.terminal_size((columns, 24)))
         write()
+        terminal.write("\f")  # the end
         terminal.flush()
-        return screen.read(10_000).decode()
+        shown = b""
+        while not shown.endswith(b"\f"):
+            shown += screen.read(10_000)
+        return shown.removesuffix(b"\f").decode()
 
 
 @pytest.mark.parametrize(
@@ -222,3 +230,66 @@ def test_changed_feeds():
 def test_counts():
     """Numbers of events are listed by kind, problems first."""
     assert counts_text({"added": 1480, "rejected": 2, "edited": 0}) == "2 rejected, 1,480 added"
+
+
+@contextmanager
+def small_pipe():
+    """Make the end of a small pipe this process's standard error; yield the other end."""
+    reading, writing = os.pipe()
+    fcntl.fcntl(writing, fcntl.F_SETPIPE_SZ, 4096)
+    with open(writing, "w", encoding="utf-8") as stream, open(reading, "rb") as reader, redirect_stderr(stream):
+        yield reader
+
+
+def test_a_log_that_is_not_read_blocks_nothing():
+    """Events do not wait for the reader of the log. Lines beyond a limit are dropped, and their number is stated."""
+    log, received = EventLog("json"), b""
+    with small_pipe() as pipe:
+        log.start_thread()
+        for number in range(12_000):
+            log.write("added", f"{number:05} {'x' * 40}")
+        while b'"dropped"' not in received[-1_000:]:
+            received += pipe.read1(4096)
+        log.stop_thread()
+    events = [json.loads(line) for line in received.splitlines()]
+    numbers = [int(event["message"][:5]) for event in events if event["event"] == "added"]
+    (dropped,) = (event["message"] for event in events if event["event"] == "dropped")
+    assert numbers == sorted(set(numbers))
+    assert dropped.endswith(" lines, because the log was not read")
+    assert len(numbers) + int(dropped.split()[0].replace(",", "")) == 12_000
+
+
+def test_the_end_of_the_log():
+    """When the thread of a log ends, everything is written; after that, lines are written at once."""
+    log = EventLog()
+    with small_pipe() as pipe:
+        log.start_thread()
+        for number in range(20):
+            log.write("added", str(number))
+        log.stop_thread()
+        log.write("stopped", "last")
+        lines = pipe.read1(65_536).decode().splitlines()
+    assert [line.split()[-1] for line in lines] == [*map(str, range(20)), "last"]
+
+
+@pytest.mark.integration
+def test_a_reader_that_stops_does_not_stop_publishing(site):
+    """If the program that shows the log of `feeds serve` hangs, articles are still published, and SIGTERM ends it."""
+    reading, writing = os.pipe()
+    fcntl.fcntl(writing, fcntl.F_SETPIPE_SZ, 4096)
+    site.configure()
+    for number in range(100):
+        site.write(f"{number}.md", "---\ntitle: [\n---\n")
+    server = Server(site.root, stderr=writing)
+    os.close(writing)
+    try:
+        for number in range(100):
+            site.write(f"{number}.md", f"---\ntitle: A rather long title {number}\ndate: 2026-01-01\n---\n")
+            if number % 25 == 0:
+                server.wait_for(lambda title=f"A rather long title {number}": title in server.titles())
+        site.article("last.md", title="last")
+        server.wait_for(lambda: "last" in server.titles())
+        assert server.stop(signal.SIGTERM) == 0
+    finally:
+        server.process.kill()
+        os.close(reading)

@@ -197,6 +197,27 @@ def test_a_key_that_withholds_elsewhere_is_never_ignored_silently(front):
 
 
 @pytest.mark.parametrize(
+    ("key", "intended"),
+    [("titel", "title"), ("Catgory", "category"), ("categorie", "categories"), ("auther", "author"), ("autor", "author"),  # codespell:ignore
+     ("descripton", "description"), ("imagem", "image")],  # codespell:ignore
+)  # fmt: skip
+def test_a_misspelt_key(key, intended):
+    """An unknown key that looks like a key for content produces a warning at its line, unless the latter has a value."""
+    (warning,) = with_(f"x: y\n{key}: de").warnings
+    assert (warning.line, warning.rule) == (4, "misspelt-key")
+    assert warning.message == f"{key}: is unknown and has no effect; did you mean {intended!r}?"
+    assert not with_(f"{intended}: de\n{key}: de").warnings
+
+
+@pytest.mark.parametrize(
+    "key", ["data", "titulo", "authority", "layout", "subtitle", "tile", "weight", "dates", "catalog"]
+)
+def test_other_keys_are_not_misspelt(key):
+    """Keys with a meaning of their own, and short keys, are not taken for misspellings."""
+    assert not with_(f"x: y\n{key}: de").warnings
+
+
+@pytest.mark.parametrize(
     "front",
     ["publish: flase", "published: flase", "published: nope", "public: flase", "render: flase", "headless: ture", "status: darft",
      "status: review", "status: [draft, x]", "build: {list: nevr}", "permalink: flase", "private: ture", "visibility: privat",
@@ -459,6 +480,8 @@ UNUSABLE = [
     ("image: [[x]]", "image: must be text, not a list", "image"),
     ("coverImage: {url: 'javascript:x'}", "coverImage: 'javascript:x' is neither", "image"),
     ("extra: {lang: '??'}", "extra.lang: '??' is not a language tag", "language"),
+    ("language: deutsch", "language: 'deutsch' is not a language tag; write it like en or pt-BR", "language"),
+    ("lang: x", "lang: 'x' is not a language tag", "language"),
     ("tags: [" + ", ".join(f"t{n}" for n in range(600)) + "]", "tags: 600 names; only the first 100 are used", ""),
 ]  # fmt: skip
 

@@ -1,31 +1,72 @@
 """Golden cases: a folder of articles and the documents that are expected of it, byte for byte.
 
-`pytest tests/test_golden.py --golden` writes what is made now; read the difference before it is committed.
+`pytest tests/test_golden.py --golden` writes what is made now; read the difference before it is committed. The cases
+`entries-…` have the articles of `entries-full`, unless they have their own, and show them in another way each.
 """
 
+import json
 import shutil
 from pathlib import Path
 
 import pytest
 from conftest import NOW
+from read_entries import read_entries
 from rules import violations
 
-CASES = sorted(path for path in (Path(__file__).parent / "golden").iterdir() if path.is_dir())
+GOLDEN = Path(__file__).parent / "golden"
+CASES = sorted(path for path in GOLDEN.iterdir() if path.is_dir())
+NAMES = ("rss.xml", "atom.xml", "feed.json")
+
+
+def copy_case(case, site):
+    """Copy the articles and the configuration of a case to a site."""
+    content = case / "content"
+    shutil.copytree(content if content.exists() else GOLDEN / "entries-full/content", site.content, dirs_exist_ok=True)
+    if (case / "config.yaml").exists():
+        shutil.copy(case / "config.yaml", site.root)
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_golden(site, case, request):
     """Each case produces exactly the reviewed documents, which follow the rules of their formats."""
-    shutil.copytree(case / "content", site.content, dirs_exist_ok=True)
-    if (case / "config.yaml").exists():
-        shutil.copy(case / "config.yaml", site.root)
+    copy_case(case, site)
     site.publish(NOW)
     documents = site.documents()
-    for name in ("rss.xml", "atom.xml", "feed.json"):
-        body = documents[f"/{name}"]
-        expected = case / "expected" / name
+    for path in [*NAMES, *(f"summary/{name}" for name in NAMES if f"/summary/{name}" in documents)]:
+        body = documents[f"/{path}"]
+        expected = case / "expected" / path
         if request.config.getoption("--golden"):
-            expected.parent.mkdir(exist_ok=True)
+            expected.parent.mkdir(exist_ok=True, parents=True)
             expected.write_bytes(body)
         assert body == expected.read_bytes()
-        assert list(violations(name, body, f"https://test.example/{name}")) == []
+        assert list(violations(expected.name, body, f"https://test.example/{path}")) == []
+
+
+@pytest.mark.parametrize(
+    "case", [case for case in CASES if case.name.startswith("entries-")], ids=lambda case: case.name
+)
+def test_entries_are_the_same_in_all_formats(site, case):
+    """However a feed shows its entries, they are equal in the three formats, with the ids and dates of the full texts."""
+    copy_case(case, site)
+    site.publish(NOW)
+    documents = site.documents()
+    original = case if (case / "content").exists() else GOLDEN / "entries-full"
+    full = json.loads((original / "expected/feed.json").read_bytes())["items"]
+    identities = [(item["id"], item["date_published"], item["date_modified"]) for item in full]
+    for folder in ["/", *(["/summary/"] if "/summary/rss.xml" in documents else [])]:
+        items = json.loads(documents[f"{folder}feed.json"])["items"]
+        assert [(item["id"], item["date_published"], item["date_modified"]) for item in items] == identities
+        rss, atom, jsonfeed = (read_entries(name, documents[folder + name]) for name in NAMES)
+        external = {item["id"]: item["external_url"] for item in items if "external_url" in item}
+        for entry, atom_entry, json_entry in zip(rss, atom, jsonfeed, strict=True):
+            if entry["id"] in external:  # each format has its own definition, unless link_blog is set
+                if "link_blog" in (case / "config.yaml").read_text():
+                    assert entry["url"] == atom_entry["url"]
+                assert entry["url"] in {json_entry["url"], external[entry["id"]]}
+                entry["url"] = atom_entry["url"] = json_entry["url"]
+            if not json_entry["title"]:  # Atom requires a title
+                atom_entry["title"] = ""
+            if not json_entry["summary"]:  # RSS Profile: without a summary, the description is the text
+                entry["html"], entry["summary"] = entry["summary"], ""
+                atom_entry["summary"] = ""  # feedparser repeats the content
+            assert entry == atom_entry == json_entry

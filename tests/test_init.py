@@ -160,7 +160,7 @@ def test_wrong_options(tmp_path, options, reason):
 @pytest.mark.parametrize("url", ["https://a.example/x:", "https://a.example/a'b", "http://[2001:db8::1]:80"])
 def test_answers_are_quoted(tmp_path, title, url):
     """Each title, address and language is written so that the configuration has the same value."""
-    for language in ("true", "no", "zh-Hant-TW"):
+    for language in ("yes", "no", "zh-Hant-TW"):
         folder = tmp_path / language
         assert (
             run("init", str(folder), "--title", title, "--url", url, "--language", language, cwd=tmp_path).returncode

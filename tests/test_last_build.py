@@ -13,6 +13,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from conftest import Site
+from test_progress import run_in_terminal
 
 from feeds import last_build
 from feeds.catalog import CatalogState
@@ -65,6 +66,12 @@ def is_current(site, now=None, environment=(), options=(None, False)):
     with last_build.open_records(file, dict(environment)) as records:
         last = records and records.last_build()
         return bool(last and last.is_current(inputs, (now or datetime.now(UTC)).timestamp()))
+
+
+def last_record(site):
+    """Return the record of the last build."""
+    with last_build.open_records(site.root / "config.yaml", {}) as records:
+        return records.last_build()
 
 
 def exported(site):
@@ -202,6 +209,24 @@ def test_known_problems_are_left_alone_from_cron(built):
     assert (result.returncode, result.stdout.strip(), result.stderr) == (1, "[]", "")
     status = json.loads(built.run("status", "--json").stdout)
     assert (status["run"]["outcome"], len(status["refused"])) == ("refused", 1)
+
+
+@pytest.mark.integration
+def test_advice_needs_no_complete_build(built):
+    """In a terminal, an unchanged site whose configuration has a warning shows it again, without a complete build."""
+    local = {"pages": True, "url": "http://127.0.0.1:8000", "authority": "test.example"}
+    built.configure(site=local)
+    build(built)
+    record = last_record(built)
+    for options in ((), ("-q",)):
+        code, shown = run_in_terminal(built, "build", *options)
+        warning, *last = shown.splitlines()
+        assert (code, warning.partition(": set")[0]) == (
+            0,
+            "warning: config.yaml: links to http://127.0.0.1:8000 work on this machine only",
+        )
+        assert ["nothing changed" in line for line in last] == ([] if options else [True])
+    assert last_record(built) == record  # a complete build would have written another one
 
 
 def test_what_could_not_be_read_is_read_again(built):

@@ -454,6 +454,12 @@ def test_lines_of_marked_text_are_found():
     assert [line for line, rule in found(body=body) if rule == "other-dialect"] == [10, 12, 14]
 
 
+@pytest.mark.parametrize("body", [r"a \~\~b\~\~ c", r"\[[Note]]", r"a \==b== c"])
+def test_escaped_syntax_is_intended(body):
+    """Syntax of another dialect that is written with escapes is shown unchanged on purpose."""
+    assert "other-dialect" not in [rule for _, rule in found(body=body)]
+
+
 @pytest.mark.parametrize("pages", [True, False])
 def test_files_of_a_vault(site, pages):
     """Embedded files of an Obsidian vault are not articles; only missing images are reported; notes may be embedded."""

@@ -193,7 +193,7 @@ def test_title_from_the_heading_or_the_slug(body, title):
 @pytest.mark.parametrize(
     ("front", "title"),
     [("title: 2024", "2024"), ("title: 12:30", "12:30"), ("title: No", "No"), ("title: 0123", "0123"), ("title: ~", "A"),
-     ("title: true", "true"), ("title: '  two\n\n  lines '", "two lines"), ("title: ''", "A"), ('title: "a\\x07b"', "ab")],
+     ("title: true", "true"), ("title: '  two\n\n  lines '", "two lines"), ("title: ''", ""), ("title:", "A"), ('title: "a\\x07b"', "ab")],
 )  # fmt: skip
 def test_titles_are_text(front, title):
     """A title is the text as written, on one line, whatever YAML's type of it is."""

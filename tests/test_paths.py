@@ -153,6 +153,58 @@ def test_articles_may_exchange_addresses(site, app):
     assert b"Text b." in app(site).get("/x/").body
 
 
+@pytest.mark.databases("sqlite", "postgres")
+@pytest.mark.parametrize("is_edited", [False, True])
+def test_a_moved_file_does_not_take_an_address(site, app, is_edited):
+    """A file that moves to the address of another live article is rejected, and its article stays where it was."""
+    site.configure(site={"pages": True}, content={"permalink": "/{slug}/"})
+    site.article("first.md", "First.", title="first", id="urn:x:1")
+    site.article("other.md", title="other", slug="taken")
+    site.publish()
+    before = site.items()
+    (site.content / "first.md").rename(site.content / "taken.md")
+    if is_edited:
+        site.article("taken.md", "Edited.", title="edited", id="urn:x:1")
+    for _ in range(2):
+        rejected = site.publish().rejected
+        assert [
+            (file.path, "its address /taken/ is also the address of other.md" in file.reason) for file in rejected
+        ] == [("taken.md", True)]
+        assert site.items() == before
+    serving = app(site)
+    assert b"<p>First.</p>" in serving.get("/first/").body
+    assert b"other" in serving.get("/taken/").body
+    site.article("other.md", title="other", slug="free")
+    assert not site.publish().rejected
+    assert {title: item["url"].rpartition("example")[2] for title, item in site.items().items()} == {
+        "edited" if is_edited else "first": "/taken/",
+        "other": "/free/",
+    }
+
+
+@pytest.mark.databases("sqlite", "postgres")
+def test_moved_files_may_exchange_addresses(site):
+    """Files that exchange their names, move on in a chain, or replace a deleted file keep their ids, and none is rejected."""
+    site.configure(site={"pages": True}, content={"permalink": "/{slug}/"})
+    for name in ("a", "b", "c", "d", "e"):
+        site.article(f"{name}.md", f"Text of {name}.", title=name)
+    site.publish()
+    ids = {title: item["id"] for title, item in site.items().items()}
+    moves = {"a": "b", "b": "a", "c": "d", "d": "f"}
+    for name in moves:
+        (site.content / f"{name}.md").rename(site.content / f"{name}.moved")
+    (site.content / "e.md").unlink()
+    for name, target in (moves | {"c": "e"}).items():
+        (site.content / f"{name}.moved").rename(site.content / f"{target}.md")
+    assert not site.publish().rejected
+    assert {title: (item["id"], item["url"].rpartition("example")[2]) for title, item in site.items().items()} == {
+        "a": (ids["a"], "/b/"),
+        "b": (ids["b"], "/a/"),
+        "c": (ids["c"], "/e/"),
+        "d": (ids["d"], "/f/"),
+    }
+
+
 def test_drafts_and_what_is_over_hold_no_address(site):
     """Drafts and expired articles release their address; a scheduled article that conflicts is rejected early."""
     site.configure(site={"pages": True})

@@ -138,7 +138,8 @@ def test_no_display(terminal, options):
 
 def run_in_terminal(site, *arguments):
     """Run a command in a process whose standard error is a terminal; return the exit code and what it showed."""
-    site.configure()
+    if not (site.root / "config.yaml").exists():
+        site.configure()
     controller, terminal = pty.openpty()
     process = subprocess.Popen(
         [sys.executable, "-m", "feeds", *arguments], cwd=site.root, stderr=terminal, env=os.environ | {"TERM": "xterm"}

@@ -1,4 +1,4 @@
-"""The recording of a first session in the README: how it is made (`docs/recording.py`), and the committed files."""
+"""The recording of a first session in docs/start.md: how it is made (`docs/recording.py`), and the committed files."""
 
 import os
 import sys
@@ -87,4 +87,4 @@ def test_the_committed_pictures(name):
     text = "".join(root.itertext(f"{SVG}tspan"))
     for part in ("$ feeds init my-site", "feeds serve --open", "edited", "rejected", "fixed", "stopped", "feeds build"):
         assert part in text
-    assert f"docs/pictures/{name}" in (DOCS.parent / "README.md").read_text("utf-8")
+    assert f'"pictures/{name}"' in (DOCS / "start.md").read_text("utf-8")

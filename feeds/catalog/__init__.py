@@ -38,6 +38,7 @@ from feeds.catalog.moved_pages import MovedPage
 from feeds.catalog.pages import Neighbour, PageClaim, PageInFeed, PendingPage, PublishedPage
 from feeds.catalog.revisions import CurrentRevision
 from feeds.catalog.schema import METADATA, SCHEMA
+from feeds.catalog.sitemaps import SitemapPart
 from feeds.catalog.staging import (
     AcceptedVersion,
     FileVersion,
@@ -89,6 +90,7 @@ __all__ = [
     "RejectedArticle",
     "SameText",
     "ScheduledArticle",
+    "SitemapPart",
     "SourceCounts",
     "StagedFile",
     "StagedId",

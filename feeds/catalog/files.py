@@ -156,7 +156,8 @@ class FileWriter(FileReader, WriteAccess):
         if key is None:
             self._connection.execute(t.articles.insert().values(values))
         else:
-            self._update(key, values | {"mtime_ns": 0, "size": 0, "inode": 0})
+            # the file exists, even if that of the last good version was at another path
+            self._update(key, values | {"mtime_ns": 0, "size": 0, "inode": 0, "deleted": False})
 
     def _update(self, key: int, values: dict[str, Any]) -> None:
         self._connection.execute(t.articles.update().where(t.articles.c.key == key).values(values))

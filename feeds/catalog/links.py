@@ -14,7 +14,13 @@ from feeds.catalog import schema as t
 from feeds.catalog.access import ReadAccess, WriteAccess
 from feeds.catalog.articles import is_live_or_has_file
 from feeds.core.article_files import SUFFIXES
-from feeds.core.parse.links import file_target
+from feeds.core.parse.links import file_target, translation_target
+
+_FIRST_TRANSLATION = translation_target("")  # of all targets of translations, in their order
+_IS_TRANSLATION = sa.and_(
+    t.links.c.target >= _FIRST_TRANSLATION,
+    t.links.c.target < _FIRST_TRANSLATION[:-1] + chr(ord(_FIRST_TRANSLATION[-1]) + 1),
+)
 
 
 class LinkingArticle(NamedTuple):
@@ -28,7 +34,7 @@ class LinkingArticle(NamedTuple):
     feeds: str  # for `names_by_feed`
     revision: int  # the last revision that changed the published state
     targets: tuple[str, ...]
-    urls: dict[str, str] | None  # by target, of live articles; None: not resolved yet, or no links
+    urls: dict[str, str] | None  # by target, of live articles, and of translations; None: not resolved yet, or none
 
 
 class LinkReader(ReadAccess):
@@ -68,6 +74,36 @@ class LinkReader(ReadAccess):
                 targets, urls = tuple(from_json(links_to or "[]")), from_json(link_urls) if link_urls else None
                 linking.append(LinkingArticle._make([*values, targets, urls]))
         return linking
+
+    def has_translations(self) -> bool:
+        """Return whether any article is in another language, by the name of its file."""
+        return (
+            self._connection.execute(sa.select(t.links.c.article).where(_IS_TRANSLATION).limit(1)).scalar() is not None
+        )
+
+    def translation_targets(
+        self, keys: Iterable[int] = (), names: Iterable[str] = (), *, every: bool = False
+    ) -> set[str]:
+        """Return the targets of translations of articles `keys` and of articles with these names; or every one."""
+        wanted = [t.links.c.article.in_(chunk) for chunk in t.chunks(list(keys))]
+        wanted += [t.links.c.target.in_(chunk) for chunk in t.chunks([translation_target(name) for name in names])]
+        targets = set[str]()
+        for condition in [sa.true()] if every else wanted:
+            chosen = sa.select(t.links.c.target).distinct().where(condition, _IS_TRANSLATION)
+            targets |= set(self._connection.scalars(chosen))
+        return targets
+
+    def live_translations(self, targets: Iterable[str]) -> dict[str, list[int]]:
+        """Return the keys of live articles with these targets of translations, by path."""
+        found: dict[str, list[int]] = {}
+        for chunk in t.chunks(list(targets)):
+            chosen = sa.select(t.links.c.target, t.links.c.article).join(
+                t.articles, t.articles.c.key == t.links.c.article
+            )
+            chosen = chosen.where(t.links.c.target.in_(chunk), t.articles.c.live.is_(True)).order_by(t.articles.c.path)
+            for target, key in self._connection.execute(chosen):
+                found.setdefault(target, []).append(key)
+        return found
 
     def linked_files(self, after: str, limit: int) -> list[str]:
         """Return up to `limit` files to which live articles link, as targets in their order, after a target."""
@@ -112,6 +148,13 @@ class LinkWriter(LinkReader, WriteAccess):
             for article in linking
         ]
         self._many(update, names, rows)
+
+    def save_translation_targets(self, keys: Iterable[int], targets: Mapping[int, str]) -> None:
+        """Replace the targets of translations of articles, by their keys."""
+        for chunk in t.chunks(list(keys)):
+            self._connection.execute(t.links.delete().where(t.links.c.article.in_(chunk), _IS_TRANSLATION))
+        rows = [(target, key, None) for key, target in targets.items()]
+        self._add(t.links, ("target", "article", "leads_to"), sorted(rows, key=itemgetter(0, 1)))
 
     def save_link_targets(self, targets: Mapping[int, Mapping[str, int | None]]) -> None:
         """Store the targets of articles' links, by key: for each target the key of its article, if that is live."""

@@ -178,6 +178,14 @@ class PageReader(ReadAccess):
         chosen = sa.select(t.articles.c.key).where(among, sa.or_(_BELOW_A_FILE, _IS_INDEX)).limit(1)
         return self._connection.execute(chosen).scalar() is not None
 
+    def live_pages(self, keys: Iterable[int]) -> dict[int, str]:
+        """Return the pages of live articles, by the key of the article."""
+        a, pages = t.articles.c, dict[int, str]()
+        for chunk in t.chunks(list(keys)):
+            chosen = sa.select(a.key, a.page).where(a.key.in_(chunk), a.live.is_(True), a.page.isnot(None))
+            pages |= map(tuple, self._connection.execute(chosen))
+        return pages
+
     def page_claims(self, pages: Iterable[str]) -> list[PageClaim]:
         """Return the articles whose pages are at these paths, without drafts."""
         claims = (self._claims(_CLAIMS.where(t.articles.c.page.in_(chunk))) for chunk in t.chunks(list(pages)))

@@ -94,7 +94,9 @@ class Postgres:
                 paramstyle="format",  # so that rows may be tuples
             )
         except ImportError:
-            raise ConfigError([f"state: {self.name} needs a driver: pip install 'feeds[postgres]'"]) from None
+            from feeds.distribution import install_command
+
+            raise ConfigError([f"state: {self.name} needs a driver: {install_command('postgres')}"]) from None
         sa.event.listen(self.engine, "checkout", sessions.require_alive)
         if statement_timeout is not None:
             sessions.limit_reply_time(self.engine, statement_timeout)

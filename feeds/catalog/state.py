@@ -101,6 +101,7 @@ class CatalogState:
         "guard held"
     )  # since when changes that the guard stopped add up; microseconds since 1970
     guard_changes = _json("guard changes", dict[str, list[Any]])  # by the key of an article
+    had_summaries = _flag("summaries")  # whether any feed ever had documents with excerpts
     # whether a page was ever at …/index.html, or in a folder that may have the name of a file; None: not known
     unusual_pages = _Value[bool | None](
         "unusual pages",

@@ -12,6 +12,7 @@ Each subject has a module with its queries, its changes and the types of its res
     pages              the addresses of HTML pages
     recovery           rows saved from a damaged catalog
     revisions          committed states
+    sitemaps           the articles that sitemaps list
     staging            files that were loaded and are not published yet
     state              single values that belong to the whole catalog
     tombstones         ids that were withdrawn from feeds
@@ -31,6 +32,7 @@ from feeds.catalog.moved_pages import MovedPageReader, MovedPageWriter
 from feeds.catalog.pages import PageReader
 from feeds.catalog.recovery import RecoveryWriter
 from feeds.catalog.revisions import RevisionReader, RevisionWriter
+from feeds.catalog.sitemaps import SitemapReader
 from feeds.catalog.staging import StagingReader, StagingWriter
 from feeds.catalog.state import StateReader, StateWriter
 from feeds.catalog.tombstones import TombstoneReader, TombstoneWriter
@@ -46,6 +48,7 @@ class CatalogReader(
     LinkReader,
     PageReader,
     RevisionReader,
+    SitemapReader,
     StagingReader,
     MovedPageReader,
     StateReader,

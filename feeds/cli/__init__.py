@@ -96,8 +96,25 @@ class _LazyGroup(click.Group):
             raise click.UsageError(message, error.ctx) from None
 
 
+def _print_version(ctx: click.Context, parameter: click.Parameter, value: bool) -> None:  # noqa: ARG001  # click's interface
+    """Print the version and the folder of docs/ and deploy/, and end the command."""
+    if not value or ctx.resilient_parsing:
+        return
+    from feeds.distribution import share_folder
+
+    click.echo(f"feeds, version {__version__}\ndocs/ and deploy/ are in {share_folder()}")
+    ctx.exit()
+
+
 @click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(__version__, prog_name="feeds")
+@click.option(
+    "--version",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_print_version,
+    help="Show the version and where docs/ and deploy/ are, and exit.",
+)
 def main() -> None:
     """Publish a folder of Markdown articles as RSS 2.0, Atom 1.0 and JSON Feed 1.1.
 

@@ -69,9 +69,12 @@ def build(
     with command_errors(quiet=quiet, verbose=verbose), _report_interrupt(quiet=quiet):
         inputs = _read_inputs(config_file, output, no_export)
         if inputs and not (force or accept or verbose):
-            last = _record_unchanged_run(inputs, config_file, shows_all=sys.stderr.isatty())
+            is_terminal = sys.stderr.isatty()
+            last = _record_unchanged_run(inputs, config_file, shows_all=is_terminal)
             if last:
-                if sys.stderr.isatty() and not quiet:
+                for warning in last.advice if is_terminal else ():
+                    print_message(warning)
+                if is_terminal and not quiet:
                     seconds = time.monotonic() - started_at
                     print_message(f"{articles_summary(last.articles, 0)}; nothing changed; {duration(seconds)}")
                 sys.exit(EXIT_INCOMPLETE if last.rejected else 0)

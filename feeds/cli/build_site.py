@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from feeds import config, export
-from feeds.catalog import Catalog, Failures
+from feeds.catalog import Catalog, CatalogReader, Failures
 from feeds.cli.common import (
     EXIT_INCOMPLETE,
     CommandContext,
@@ -33,6 +33,7 @@ from feeds.export.observer import ExportObserver
 from feeds.export.purge_backlog import PurgeBacklog
 from feeds.last_build import Inputs, LastBuild, end_of_validity, export_digest, folder_digest, look_digest
 from feeds.publish.outcome import Outcome
+from feeds.render.sitemaps import NEWS_AGE
 from feeds.stats.housekeeping import StatsHousekeeping
 
 
@@ -79,8 +80,9 @@ def build_site(
         recorder = _Recorder(settings, inputs, folder.root, None if no_export else target)
         observer = RunProgress(display, "reading", folder.count)
         with failures.track("publish"), problems.step("publish"):
-            for message in advice(settings):
-                problems.add(f"warning: {context.config_file}: {message}")
+            warnings = [f"warning: {context.config_file}: {message}" for message in advice(settings)]
+            for warning in warnings:
+                problems.add(warning)
             outcome = publisher.run(now, read_all=force, accept=accept, observer=observer)
             _report(outcome, settings, problems)
         publish_problems = problems.count
@@ -107,7 +109,7 @@ def build_site(
                     problems.add(purge_error, "export.purge")  # its text contains the number of files
         # what the export could not read or write is tried again, although nothing has changed
         if problems.count == publish_problems and not outcome.being_written:
-            recorder.record(catalog, now, outcome, problems.count)
+            recorder.record(catalog, now, outcome, problems.count - len(warnings), warnings)
     if shows_all and not context.quiet:
         seconds = time.monotonic() - context.started_at
         written = f"written to {_shown_folder(target)}" if isinstance(target, Path) else f"uploaded to {target}"
@@ -199,12 +201,16 @@ class _Recorder:
         self._inputs = inputs if is_local else None  # asking a server would take as long as a complete build
         self._content = content
         self._export = export
+        self._has_news = settings.site.news_sitemap
         self._content_digest = _digest(folder_digest, content) if self._inputs else None
         folders = [folder for folder in (settings.templates_folder, settings.static_folder) if folder]
         self._look = {str(folder): _digest(look_digest, folder) for folder in folders} if self._inputs else {}
 
-    def record(self, catalog: Catalog, now: datetime, outcome: Outcome, problems: int) -> None:
-        """Record the build that began at `now`. Do nothing if the next one could not rely on the record."""
+    def record(self, catalog: Catalog, now: datetime, outcome: Outcome, problems: int, warnings: list[str]) -> None:
+        """Record the build that began at `now`. Do nothing if the next one could not rely on the record.
+
+        `problems` is the number of problems besides the `warnings` about the configuration.
+        """
         export_files = _digest(export_digest, Path(self._export)) if self._export else ""
         look = {folder: digest for folder, digest in self._look.items() if digest is not None}
         if not self._inputs or not self._content_digest or export_files is None or look != self._look:
@@ -220,12 +226,21 @@ class _Recorder:
                 export=str(self._export or ""),
                 export_digest=export_files,
                 at=now.timestamp(),
-                until=end_of_validity(now, writer.next_change()),
+                until=end_of_validity(now, self._next_change(writer, now)),
                 articles=outcome.articles,
                 rejected=outcome.rejected_count,
                 problems=problems,
+                advice=warnings,
             )
             writer.state.last_build = record.to_json()
+
+    def _next_change(self, catalog: CatalogReader, now: datetime) -> datetime | None:
+        """Return when the published content changes next without a change of a file; None if it does not."""
+        moments = [catalog.next_change()]
+        if self._has_news:
+            oldest = catalog.first_entry_since("", now - NEWS_AGE)
+            moments.append(oldest + NEWS_AGE if oldest else None)
+        return min((moment for moment in moments if moment), default=None)
 
 
 def _digest(digest: Callable[[Path], str | None], folder: Path) -> str | None:

@@ -13,6 +13,7 @@ from urllib.parse import unquote
 import click
 
 from feeds.catalog import Catalog
+from feeds.cli.check_requirements import aggregator_names, check_requirements, feed_path
 from feeds.cli.common import (
     EXIT_INCOMPLETE,
     CommandContext,
@@ -35,6 +36,7 @@ from feeds.content.static_files import StaticFiles
 from feeds.core import syndication
 from feeds.core.errors import ArticleError, ConfigError, FeedsError, GuardStopped, UsageError
 from feeds.core.lint import RULES, Lint, Problem
+from feeds.core.lint.aggregators import AGGREGATORS, REQUIREMENTS
 from feeds.core.model import Article, FeedState, Site
 from feeds.core.parse import article as articles
 from feeds.core.parse.links import Links, find_targets
@@ -69,19 +71,30 @@ def _print_config_mistakes(error: ConfigError, output_format: str, **_options: o
 @click.option("--strict", is_flag=True, help="Exit with code 1 if there are warnings.")
 @click.option("--format", "output_format", type=click.Choice(["text", "json", "github"]), default="text",
               help="Print text, JSON, or annotations for GitHub Actions.")  # fmt: skip
-@click.option("--ignore", multiple=True, type=click.Choice(sorted(RULES)), metavar="RULE",
+@click.option("--ignore", multiple=True, type=click.Choice(sorted([*RULES, *REQUIREMENTS])), metavar="RULE",
               help="Ignore a rule, in addition to check.ignore; may be repeated.")  # fmt: skip
 @click.option("--against", type=PathType(path_type=Path, dir_okay=False),
               help="Check that all ids in a saved feed of the old site are kept.")  # fmt: skip
+@click.option("--for", "aggregators", multiple=True, is_eager=True, callback=aggregator_names, metavar="NAME",
+              help=f"Check the rules of an aggregator instead: {', '.join(AGGREGATORS)}; may be repeated.")  # fmt: skip
+@click.option("--feed", callback=feed_path, metavar="PATH",
+              help="With --for: the feed to check, such as category/news, instead of the site's.")  # fmt: skip
 def check(
-    context: CommandContext, strict: bool, output_format: str, ignore: tuple[str, ...], against: Path | None
+    context: CommandContext,
+    strict: bool,
+    output_format: str,
+    ignore: tuple[str, ...],
+    against: Path | None,
+    aggregators: tuple[str, ...],
+    feed: str,
 ) -> int:
     """List problems of the configuration and the articles.
 
     Write nothing. Also report whether the republish guard would stop a run.
 
-    Each problem is one line: path:line: level: message (rule). docs/articles.md lists the rules. With -q, only errors
-    are printed, and with --strict also warnings; the other formats always contain all problems.
+    Each problem is one line: path:line: level: message (rule). docs/articles.md lists the rules, docs/aggregators.md
+    those of aggregators. With -q, only errors are printed, and with --strict also warnings; the other formats always
+    contain all problems.
     """
     settings, now = context.settings, datetime.now(UTC)
     content = settings.content_root
@@ -99,12 +112,12 @@ def check(
             outcome = publisher.run(now, read_all=True, accept=True, observer=observer)
         display.begin("checking", "files", outcome.files_read)
         lint = _create_lint(settings, now, folder, catalog, {*ignore, *settings.check.ignore})
-        problems = lint.without_ignored(_configuration_problems(settings, catalog, context.config_file))
-        problems += _feed_problems(settings, catalog, lint, context.config_file)
-        problems += lint.without_ignored(_look_problems(settings, catalog))
+        if aggregators:
+            report = check_requirements(settings, catalog, context.config_file, aggregators, feed, now)
+            problems, summaries = lint.without_ignored(report.problems), report.summaries
+        else:
+            problems, summaries = _site_problems(settings, folder, catalog, lint, display, context.config_file), []
         problems += _with_relative_paths(content, lint.without_ignored(_run_problems(outcome, catalog)))
-        of_articles = _article_problems(folder, catalog, lint, settings.site_model, display)
-        problems += _with_relative_paths(content, of_articles)
     comparison = _compare_ids(catalog, against) if against else None
     if comparison:
         problems += lint.check_lost_ids(str(against), comparison.lost)
@@ -123,10 +136,7 @@ def check(
         show(comparison.summary)
     warnings = sum(problem.level == "warning" for problem in problems)
     if not context.quiet:
-        omitted = len(problems) - len(shown)
-        notices = f", {plural(omitted, 'notice')} (-v shows them)" if omitted else ""
-        articles = articles_summary(outcome.articles, outcome.rejected_count, "to publish")
-        print_message(f"{articles}, {plural(warnings, 'warning')}{notices}")
+        _print_summary(outcome, summaries, warnings, len(problems) - len(shown))
     if stopped:
         if output_format == "text":
             raise stopped
@@ -137,13 +147,33 @@ def check(
     return EXIT_INCOMPLETE if is_incomplete else 0
 
 
+def _site_problems(
+    settings: Config, folder: Folder, catalog: Catalog, lint: Lint, display: ProgressDisplay, config_file: Path
+) -> list[Problem]:
+    """Return the problems of the configuration, of feeds and of articles that a run does not report."""
+    problems = lint.without_ignored(_configuration_problems(settings, catalog, config_file))
+    problems += _feed_problems(settings, catalog, lint, config_file)
+    problems += lint.without_ignored(_look_problems(settings, catalog))
+    of_articles = _article_problems(folder, catalog, lint, settings.site_model, display)
+    return problems + _with_relative_paths(settings.content_root, of_articles)
+
+
+def _print_summary(outcome: Outcome, summaries: list[str], warnings: int, omitted: int) -> None:
+    """Print the results of aggregators, and the numbers of articles, of warnings, and of notices that are omitted."""
+    for summary in summaries:
+        print_message(summary)
+    notices = f", {plural(omitted, 'notice')} (-v shows them)" if omitted else ""
+    articles = articles_summary(outcome.articles, outcome.rejected_count, "to publish")
+    print_message(f"{articles}, {plural(warnings, 'warning')}{notices}")
+
+
 def _is_shown(problem: Problem, context: CommandContext, *, strict: bool) -> bool:
     """Return whether the text contains a problem. Those that change the exit code are always shown."""
     if problem.level == "error" or problem.rule == "lost-id":
         return True
     if problem.level == "warning":
         return strict or not context.quiet
-    return context.verbose and not context.quiet
+    return (context.verbose or problem.rule in REQUIREMENTS) and not context.quiet
 
 
 def _create_lint(settings: Config, now: datetime, folder: Folder, catalog: Catalog, ignored: set[str]) -> Lint:

@@ -122,7 +122,9 @@ def init(
         for line in lines:
             print_line(line)
         if verbose:
-            print_line("docs/config.md lists all keys and their defaults")
+            from feeds.distribution import share_folder
+
+            print_line(f"{share_folder() / 'docs' / 'config.md'} lists all keys and their defaults")
         cd = "" if file.parent == Path() else f"cd {shlex.quote(str(file.parent))} && "
         option = "" if file.name == "config.yaml" else f" -c {shlex.quote(file.name)}"
         if asks or has_options:
@@ -292,7 +294,7 @@ def _write(file: Path, text: str) -> None:
 
 
 _CONFIG = """\
-# All keys and their defaults: docs/config.md
+# All keys and their defaults: docs/config.md in the folder that "feeds --version" prints
 site:
   {title}
   {url}

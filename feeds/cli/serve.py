@@ -13,7 +13,6 @@ import shutil
 import signal
 import socket
 import tempfile
-import threading
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -36,6 +35,7 @@ from feeds.cli.common import (
 )
 from feeds.cli.config_file import ConfigFile
 from feeds.cli.reporter import MAX_MISTAKES, NOT_RELOADED, ConsoleReporter, notify_systemd
+from feeds.cli.signal_event import SignalEvent
 from feeds.cli.workers import Workers, create_loader
 from feeds.config.values import NetworkAddress
 from feeds.core.errors import (
@@ -252,6 +252,7 @@ class _Service:
         """Close the catalog."""
         self._catalog.close()
         self._reporter.report_stopped()
+        self._log.stop_thread()
 
     def _open_catalog(self, settings: config.Config) -> Catalog:
         try:
@@ -279,7 +280,7 @@ class _Service:
         """Publish until a signal arrives, and answer health checks meanwhile."""
         from feeds.web import health
 
-        ending, reload_requested = threading.Event(), threading.Event()
+        ending, reload_requested = SignalEvent(), SignalEvent()
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: ending.set())
         signal.signal(signal.SIGHUP, lambda *_: reload_requested.set())
@@ -330,6 +331,7 @@ class _Service:
         workers.run(reload, self._config_file.has_changed, self._start)
 
     def _start(self) -> None:
+        self._log.start_thread()  # the first workers have been forked
         self._failures.clear("reload")  # this process has loaded the configuration
         if self._opens_browser:
             from feeds.cli.browser import open_when_ready  # few commands need it

@@ -25,6 +25,7 @@ from granian.server.mp import MPServer
 
 from feeds import config
 from feeds.catalog.failures import SharedMemory
+from feeds.cli.signal_event import SignalEvent
 from feeds.core.errors import FeedsError
 from feeds.event_log import EventLog, LogFormat
 
@@ -120,6 +121,7 @@ class Workers(MPServer):
         )
         # `_note_end` reports it
         logging.getLogger("_granian").addFilter(lambda record: "Unexpected exit" not in str(record.msg))
+        self.main_loop_interrupt: Any = SignalEvent()  # granian's signal handlers set it
         self._loader = loader
         self._log = log
         self._reload_configuration: ReloadFunction = lambda *, is_requested: None  # noqa: ARG005

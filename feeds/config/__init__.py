@@ -14,7 +14,7 @@ os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")  # searching for pl
 
 from pydantic import ValidationError
 
-from feeds.config.schema import AuthorSection, Config
+from feeds.config.schema import AuthorSection, Config, KeyedError
 from feeds.config.values import did_you_mean
 from feeds.core.errors import ConfigError
 from feeds.core.parse import yaml
@@ -207,7 +207,8 @@ def _shown(keys: _Keys) -> str:
 
 def _keys(error: Any, root: yaml.Node) -> _Keys:
     keys: _Keys = ()
-    for key in error["loc"]:
+    cause = error.get("ctx", {}).get("error")
+    for key in (*error["loc"], cause.key) if isinstance(cause, KeyedError) else error["loc"]:
         if _node_at(root, (*keys, key)) or _is_key(key):
             keys = (*keys, key)
     return keys

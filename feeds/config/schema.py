@@ -21,12 +21,14 @@ from feeds.config.values import (
     Email,
     ExportPath,
     FilePath,
+    Footer,
     Header,
     Host,
     Icon,
     IdPattern,
     Include,
     Language,
+    LinkQuery,
     Permalink,
     Permalinks,
     Purge,
@@ -40,7 +42,8 @@ from feeds.config.values import (
     Url,
 )
 from feeds.core.article_files import DEFAULT_INCLUDE
-from feeds.core.model import Author, FeedKind, FolderPermalink, Site
+from feeds.core.model import Author, FeedKind, FolderPermalink, LinkBlog, Site
+from feeds.core.paths import sitemap_owner
 from feeds.core.text import one_line, resolve_on_site
 
 _MAX_FOOTER_CHARS = 10_000
@@ -52,6 +55,14 @@ _CATALOG_SUFFIXES = (  # of the files that belong to a SQLite catalog
 
 def _author(value: Any) -> Any:
     return {"name": value} if isinstance(value, str) else value
+
+
+class KeyedError(ValueError):
+    """A mistake in the value of a key that the validator of its section finds."""
+
+    def __init__(self, key: str, reason: str) -> None:
+        super().__init__(reason)
+        self.key = key
 
 
 class _Section(BaseModel):
@@ -118,6 +129,8 @@ class SiteSection(_Section):
     copyright: Text | None = None
     authority: Authority | None = None
     pages: bool = False
+    sitemap: bool = False
+    news_sitemap: bool = False
     readers: ReaderLinks = dict(READER_LINKS)  # frozen
     logo: Icon | None = None
     nav: Links = {}
@@ -146,7 +159,10 @@ class FeedsSection(_Section):
     url: BaseUrl | None = None
     by: tuple[Literal["category", "tag", "author"], ...] = ("category", "tag", "author")
     limit: int = Field(50, ge=1, le=10_000)
-    text: Literal["full", "summary"] = "full"
+    text: Literal["full", "summary", "excerpt", "both"] = "full"
+    footer: Footer = ""
+    link_query: LinkQuery = ""
+    link_blog: LinkBlog | None = None
     image_in_text: bool = False
     min_entries: int = Field(1, ge=1, le=1_000_000)
     archives: Archives = True
@@ -237,6 +253,33 @@ class Config(_Section):
             raise ValueError("url must be the same as site.url if site.pages is true: this program serves both")
         return feeds
 
+    @field_validator("feeds")
+    @classmethod
+    def _require_paths_of_sitemaps(cls, feeds: FeedsSection, others: ValidationInfo) -> FeedsSection:
+        site = others.data.get("site")
+        if not site or not (site.sitemap or site.news_sitemap):
+            return feeds
+        key = "site.sitemap" if site.sitemap else "site.news_sitemap"
+        if feeds.url not in {None, site.url}:
+            raise ValueError(
+                f"url must be the same as site.url if {key} is true: "
+                "search engines accept only addresses on the sitemap's own host"
+            )
+        enabled = Site("", site.url, site.url, "", sitemap=site.sitemap, news_sitemap=site.news_sitemap)
+        for alias in feeds.aliases:
+            if owner := sitemap_owner(alias, enabled):
+                raise ValueError(f"aliases: {alias} is the address of a sitemap ({owner}): remove the alias")
+        return feeds
+
+    @field_validator("feeds")
+    @classmethod
+    def _require_email(cls, feeds: FeedsSection, others: ValidationInfo) -> FeedsSection:
+        site = others.data.get("site")
+        if "{reply_by_email}" in feeds.footer and site and not (site.author and site.author.email):
+            reason = "{reply_by_email} needs site.author.email, for articles whose authors have no address of their own"
+            raise KeyedError("footer", reason)
+        return feeds
+
     @property
     def content_root(self) -> Path:
         """The folder of articles."""
@@ -303,6 +346,9 @@ class Config(_Section):
             by=by,
             limit=feeds.limit,
             text=feeds.text,
+            footer=feeds.footer,
+            link_query=feeds.link_query,
+            link_blog=feeds.link_blog,
             image_in_text=feeds.image_in_text,
             min_entries=feeds.min_entries,
             archives=feeds.archives is not False,
@@ -311,5 +357,7 @@ class Config(_Section):
             aliases=tuple(sorted(feeds.aliases)),
             tombstones=feeds.tombstones,
             pages=site.pages,
+            sitemap=site.sitemap,
+            news_sitemap=site.news_sitemap,
             markdown=self.content.markdown,
         )

@@ -15,12 +15,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple
-from urllib.parse import unquote, urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator
 
 from feeds.config.cron import CronSchedule, parse_cron
 from feeds.core.article_files import SUFFIXES, may_match_articles
+from feeds.core.model import FOOTER_PLACEHOLDERS
 from feeds.core.paths import SITE_DOCUMENTS, alias_conflict
 from feeds.core.permalinks import MODIFIERS, PLACEHOLDERS, UNIQUE_PLACEHOLDERS
 from feeds.core.text import absolute_url, one_line, printable_excerpt, url_scheme
@@ -37,6 +38,8 @@ READER_LINKS = {  # links that subscribe with a feed reader; {url}: the feed's U
 }
 _WITH_SCHEME = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]*:\S+$")
 _MIN_SECRET_LENGTH = 16  # characters
+_MAX_FOOTER_LENGTH = 1_000  # characters
+_NOT_IN_QUERY = re.compile(r"[^A-Za-z0-9._~!$'()*+,;=:@/?&%-]|%(?![0-9A-Fa-f]{2})")  # RFC 3986 section 3.4
 MAX_COMMAND_LENGTH = 10_000  # characters
 _PORT = re.compile(r"[0-9]{1,5}")
 _STORE_URL = re.compile(r"(s3|gs|az)://(?!.*/\.\.?(/|$))[A-Za-z0-9][A-Za-z0-9._-]*(/[^?#]*)?")
@@ -125,7 +128,7 @@ def timezone(value: str) -> str:
 
 def language_tag(value: str) -> str:
     """Return a language tag. Raise `ValueError` if the text is none."""
-    if not re.fullmatch(r"[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*", value):
+    if not re.fullmatch(r"(?:[A-Za-z]{2,3}|[xX](?=-))(?:-[A-Za-z0-9]{1,8})*", value):
         raise ValueError("is not a language tag; write it like en or pt-BR")
     return value
 
@@ -261,9 +264,11 @@ def _secret(value: str) -> str:
 
 def _rule(value: str) -> str:
     from feeds.core.lint import RULES  # imported only if it is needed
+    from feeds.core.lint.aggregators import REQUIREMENTS
 
-    if value not in RULES:
-        raise ValueError(f"'{printable_excerpt(value)}' is not a rule of feeds check" + did_you_mean(value, RULES))
+    if value not in RULES and value not in REQUIREMENTS:
+        similar = did_you_mean(value, [*RULES, *REQUIREMENTS])
+        raise ValueError(f"'{printable_excerpt(value)}' is not a rule of feeds check{similar}")
     return value
 
 
@@ -311,6 +316,33 @@ def _address(value: Any) -> NetworkAddress:
     return NetworkAddress(host.strip("[]"), int(port))
 
 
+def _footer(value: Any) -> str:
+    if isinstance(value, (dict, list)):
+        raise ValueError("must be text; put it into quotes, because { and [ have a meaning in YAML")  # noqa: TRY004  # pydantic reports a ValueError
+    footer = one_line(_require_text(value))
+    if len(footer) > _MAX_FOOTER_LENGTH:
+        raise ValueError(f"must have at most {_MAX_FOOTER_LENGTH:,} characters")
+    for placeholder in re.findall(r"\{([^{}\s]*)\}", footer):
+        if placeholder not in FOOTER_PLACEHOLDERS:
+            reason = f"{{{printable_excerpt(placeholder)}}} is not a placeholder"
+            raise ValueError(reason + did_you_mean(placeholder, FOOTER_PLACEHOLDERS))
+    return footer
+
+
+def _link_query(value: str) -> str:
+    if value.startswith("?"):
+        raise ValueError(f"must not begin with ?; write {printable_excerpt(value.lstrip('?'))}")
+    if "&amp;" in value:
+        raise ValueError(f"must have & instead of &amp;; write {printable_excerpt(value.replace('&amp;', '&'))}")
+    if wrong := _NOT_IN_QUERY.search(value):
+        hint = f"; write {quote(wrong[0])}" if wrong[0].isprintable() else ""
+        shown = "a space" if wrong[0] == " " else f"'{printable_excerpt(wrong[0])}'"
+        raise ValueError(f"must not contain {shown}{hint}")
+    if not all(part.partition("=")[0] for part in value.split("&")) and value:
+        raise ValueError("must be parameters like utm_source=rss&utm_medium=feed")
+    return value
+
+
 def _archives(value: Any) -> Any:
     if value not in (True, False, "all"):
         raise ValueError("must be true, false or all")
@@ -336,6 +368,8 @@ Authority = Annotated[str, AfterValidator(authority)]
 Permalink = Annotated[str, AfterValidator(_permalink)]
 Permalinks = Annotated[dict[Text, Permalink], AfterValidator(_permalinks)]
 IdPattern = Annotated[str, AfterValidator(_id_pattern)]
+Footer = Annotated[str, PlainValidator(_footer)]
+LinkQuery = Annotated[str, AfterValidator(_link_query)]
 Archives = Annotated[bool | Literal["all"], BeforeValidator(_archives)]
 Aliases = Annotated[dict[UrlPath, UrlPath], AfterValidator(_aliases)]
 ReaderLinks = Annotated[dict[Text, Annotated[str, AfterValidator(_reader)]], BeforeValidator(_readers)]

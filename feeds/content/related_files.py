@@ -13,7 +13,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from feeds.content.walk import AUTHORS_FILES
-from feeds.core.article_files import SUFFIX_PATTERN, SUFFIXES
+from feeds.core.article_files import SUFFIX_PATTERN, SUFFIXES, article_name
 from feeds.core.errors import FeedsError
 from feeds.core.model import Article, Enclosure, Site
 from feeds.core.parse import yaml
@@ -96,6 +96,12 @@ class RelatedFiles:
                 article, body=add_image_paths(article.body, lambda name: self._embedded(article.path, name))
             )
         return article
+
+    def translated_name(self, path: str) -> str | None:
+        """Return the name of the article that a file translates: `a` for `a.de.md`; None without a language."""
+        if path.count(".") < 2 or not (match := _SUFFIX.search(path)) or not self._language_of(path, match):  # noqa: PLR2004
+            return None
+        return article_name(f"{path[: match.end('stem')]}{SUFFIXES[0]}")
 
     def has_embedded(self, path: str, name: str) -> bool:
         """Return whether an image exists that an article in an Obsidian vault embeds by its name."""

@@ -21,6 +21,12 @@ GROUPED_KINDS: dict[FeedKind, str] = {"category": "Categories", "tag": "Tags", "
 
 A kind is also the first part of its feeds' paths.
 """
+TextMode = Literal["full", "summary", "excerpt"]  # the text of entries in a feed
+LinkBlog = Literal["permalink", "external"]  # where the title of an entry with an external URL leads
+FOOTER_PLACEHOLDERS = ("title", "url", "author", "reply_by_email")
+# texts for readers of feeds, in English
+CONTINUE_READING = "Continue reading"  # the link at the end of an excerpt
+SUMMARIES = "summaries"  # names a feed of excerpts in lists
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +56,22 @@ class Enclosure:
     length: int = 0  # bytes; 0 if unknown
 
 
+class Translation(NamedTuple):
+    """An article in another language."""
+
+    language: str
+    url: str
+
+
+class EntryOptions(NamedTuple):
+    """The options by which a feed shows its entries. Ids and dates do not depend on them."""
+
+    text: TextMode = "full"
+    footer: str = ""  # Markdown with placeholders, below each text
+    link_query: str = ""  # appended to the URLs of entries on the site
+    link_blog: LinkBlog | None = None  # None: as each format defines it
+
+
 class FolderPermalink(NamedTuple):
     """The permalink pattern of the articles in a folder."""
 
@@ -76,7 +98,10 @@ class Site:
     ids: str | None = None  # the pattern of generated ids; None: tag URIs (RFC 4151)
     by: tuple[FeedKind, ...] = tuple(GROUPED_KINDS)
     limit: int = 50
-    text: Literal["full", "summary"] = "full"
+    text: TextMode | Literal["both"] = "full"  # both: full feeds, and feeds of excerpts in the folder `summary`
+    footer: str = ""  # as in `EntryOptions`, like the next two
+    link_query: str = ""
+    link_blog: LinkBlog | None = None
     image_in_text: bool = False  # whether an entry's HTML begins with the article's image, unless it contains it
     min_entries: int = 1
     archives: bool = True  # whether the whole history is published (RFC 5005)
@@ -86,6 +111,9 @@ class Site:
     markdown: Literal["gfm", "obsidian", "python-markdown"] = "gfm"  # the dialect of the articles
     aliases: tuple[str, ...] = field(default=(), repr=False)  # paths of old feeds; no document depends on them
     tombstones: int = 30  # days for which a feed lists withdrawn entries; 0: never
+    # no feed depends on these
+    sitemap: bool = field(default=False, repr=False)  # whether /sitemap.xml lists the articles
+    news_sitemap: bool = field(default=False, repr=False)  # whether /news-sitemap.xml lists those of the last two days
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +164,7 @@ class Content:
 
     html: str
     summary: str
+    excerpt: str = ""  # the HTML of the beginning
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +188,10 @@ class Entry:
     enclosures: tuple[Enclosure, ...]  # enclosure, then media:content | link rel=enclosure | attachments
     language: str  # dc:language | xml:lang | language; written only if it differs from the feed's
     display_title: str = ""  # - | title | -; the title or, without one, the beginning of the summary
-    external_url: str | None = None  # link | link rel=related | external_url
+    external_url: str | None = None  # link or atom:link | link rel=related or alternate | external_url
+    link_blog: LinkBlog | None = None  # which of the two URLs is link | link rel=alternate | -
+    translations: tuple[Translation, ...] = ()  # atom:link hreflang | link hreflang | _translations
+    excerpt: str = ""  # replaces the HTML in a feed of excerpts
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,6 +26,7 @@ from feeds.core.text import quote_path
 RSS, ATOM, JSON_FEED, OPML = "rss.xml", "atom.xml", "feed.json", "feeds.opml"
 DOCUMENTS = frozenset({RSS, ATOM, JSON_FEED, OPML})  # file names; OPML too, although it is served as a page
 SITE_DOCUMENTS = (f"/{RSS}", f"/{ATOM}", f"/{JSON_FEED}")
+SITEMAP, NEWS_SITEMAP = "/sitemap.xml", "/news-sitemap.xml"  # of articles; the parts of a long one: `sitemap_part`
 COMPRESSED = {"gzip": ".gz", "br": ".br", "zstd": ".zst"}  # Content-Encoding -> suffix that web servers expect
 STYLESHEET = "/static/feed.css"  # of documents in a browser
 ASSETS = (STYLESHEET, "/static/feed.js", "/static/page.css", "/static/page.js")  # of pages and feeds, below feeds.url
@@ -39,17 +40,21 @@ HEADERS_FILE, REDIRECTS_FILE, HTACCESS, NGINX_FILE = HOST_FILES = (
 # file names at the root of a site that hosts, browsers or robots read
 _TOP_FILES = frozenset({
     "_headers", "_redirects", "_routes.json", "_worker.js", "feeds.nginx.conf", "web.config", "CNAME", "robots.txt",
-    "sitemap.xml", "ads.txt", "app-ads.txt", "security.txt", "favicon.ico", "manifest.json", "manifest.webmanifest",
-    "sw.js", "service-worker.js", "crossdomain.xml", "clientaccesspolicy.xml", "browserconfig.xml",
-    "staticwebapp.config.json", "apple-app-site-association",
+    "sitemap.xml", "news-sitemap.xml", "ads.txt", "app-ads.txt", "security.txt", "favicon.ico", "manifest.json",
+    "manifest.webmanifest", "sw.js", "service-worker.js", "crossdomain.xml", "clientaccesspolicy.xml",
+    "browserconfig.xml", "staticwebapp.config.json", "apple-app-site-association",
 })  # fmt: skip
+_SITEMAP_PART = re.compile(r"/sitemap-(?P<number>[1-9]\d{0,8})\.xml", re.ASCII)
 _MAX_SEGMENT_BYTES = 200  # a file name has at most 255, and the name of its temporary file is longer
 _MAX_PATH_BYTES = 2_000  # a path of the system has at most 4,096, including the export folder
 _PAGE_FILES = (".html", ".htm")
 _INDEX = "index.html"
-FEED_FOLDER = rf"/(?:(?P<feed>(?:{'|'.join(GROUPED_KINDS)})/[^/]+)/)?(?:archive/(?P<archive>[1-9]\d{{0,8}})/)?"
-"""A regular expression of the folders of feeds and of their archives."""
-_FEED_PAGE = re.compile(FEED_FOLDER, re.ASCII)
+SUMMARY = "summary"  # the folder of a feed's documents with excerpts
+_FEED = rf"/(?:(?P<feed>(?:{'|'.join(GROUPED_KINDS)})/[^/]+)/)?"
+_ARCHIVE = r"(?:archive/(?P<archive>[1-9]\d{0,8})/)?"
+DOCUMENT_FOLDER = rf"{_FEED}(?P<summary>{SUMMARY}/)?{_ARCHIVE}"
+"""A regular expression of the folders of documents: of feeds, of their excerpts, and of the archives of both."""
+_FEED_PAGE = re.compile(_FEED + _ARCHIVE, re.ASCII)
 # archives of future feeds whose paths are reserved; larger numbers may be years in the paths of articles
 _MAX_RESERVED_ARCHIVE = 999
 
@@ -65,6 +70,24 @@ def feed_of_page(path: str) -> FeedPagePath | None:
     """Return the feed and archive of a path such as `/category/x/archive/3/`; None if it is not a feed page's path."""
     match = _FEED_PAGE.fullmatch(path)
     return FeedPagePath(match["feed"] or "", int(match["archive"] or 0)) if match else None
+
+
+def sitemap_part(path: str) -> int | None:
+    """Return the number of the part of a sitemap at a path such as `/sitemap-3.xml`; None for any other path."""
+    match = _SITEMAP_PART.fullmatch(path)
+    return int(match["number"]) if match else None
+
+
+def path_of_sitemap_part(number: int) -> str:
+    """Return the path of a part of a sitemap; parts are numbered from 1."""
+    return f"/sitemap-{number}.xml"
+
+
+def sitemap_owner(path: str, site: Site) -> str | None:
+    """Return the configuration key of the sitemap that a path belongs to; None if the site has no sitemap there."""
+    if site.sitemap and (path == SITEMAP or sitemap_part(path)):
+        return "site.sitemap"
+    return "site.news_sitemap" if site.news_sitemap and path == NEWS_SITEMAP else None
 
 
 def folder_of_page(path: str) -> str:
@@ -143,7 +166,7 @@ def _fixed_owner(path: str) -> str | None:
     segments = bare.split("/")[1:]
     if bare in ENDPOINTS or bare.startswith("/preview/"):
         return "an address that the server answers"
-    if segments and _uncompressed(segments[0]) in _TOP_FILES:
+    if segments and (_uncompressed(segments[0]) in _TOP_FILES or sitemap_part(f"/{_uncompressed(segments[0])}")):
         return "reserved for a file that hosts, browsers or robots read"
     if any(_uncompressed(segment) in DOCUMENTS for segment in segments):
         return "reserved for the documents of feeds"

@@ -23,6 +23,7 @@ from feeds.core.model import (
     Content,
     Enclosure,
     Entry,
+    EntryOptions,
     EntryVersion,
     Feed,
     FeedKey,
@@ -31,6 +32,7 @@ from feeds.core.model import (
     Image,
     Site,
     Tombstone,
+    Translation,
 )
 from feeds.core.permalinks import expand
 from feeds.core.text import absolute_url, excerpt, humanize, quote_iri, quote_path, resolve_on_site, slugify, url_scheme
@@ -90,6 +92,23 @@ def exists(feed: FeedState, site: Site) -> bool:
     return feed.kind == "site" or (feed.kind in site.by and feed.entries >= site.min_entries)
 
 
+def has_summary(_path: str, site: Site) -> bool:
+    """Return whether a feed also has documents with excerpts (`paths.SUMMARY`), by its path."""
+    return site.text == "both"
+
+
+def entry_options(_path: str, site: Site, *, summary: bool = False) -> EntryOptions:
+    """Return the options by which a feed shows its entries.
+
+    Args:
+        path: the path of the feed.
+        site: the site.
+        summary: whether the document is one of `has_summary`.
+    """
+    text = "full" if site.text == "both" else site.text
+    return EntryOptions("excerpt" if summary else text, site.footer, site.link_query, site.link_blog)
+
+
 def generate_id(article: Article, site: Site) -> str:
     """Return the id of a new article: `tag:AUTHORITY,YEAR:NAME` (RFC 4151), or `site.ids` expanded."""
     if site.ids:
@@ -116,6 +135,12 @@ def article_url(article: Article, site: Site) -> str:
     if article.link:
         return absolute_url(site.url + article.link, site.url) or site.url
     return site.url + quote_path(_permalink(article, site))
+
+
+def entry_url(article: Article, site: Site) -> str:
+    """Return the URL of an article's entry: that of the first publication, if that was elsewhere, else its own."""
+    canonical = resolve_on_site(article.canonical, site.url, site.url + "/") if article.canonical else None
+    return canonical or article_url(article, site)
 
 
 def page_path(article: Article, site: Site) -> str | None:
@@ -219,23 +244,27 @@ def _without_query(url: str) -> str:
     return url.partition("?")[0].partition("#")[0]
 
 
-def build_entry(article: Article, id_: str, content: Content, site: Site) -> Entry:
-    """Return the entry that represents an article in every format."""
+def build_entry(
+    article: Article, id_: str, content: Content, site: Site, translations: Iterable[Translation] = ()
+) -> Entry:
+    """Return the entry that represents an article in every format, with every text that a feed of the site shows."""
     url, base = article_url(article, site), base_url(article, site)
-    canonical = resolve_on_site(article.canonical, site.url, site.url + "/") if article.canonical else None
     files = files_of(article, site)
 
     def resolve(reference: str) -> str | None:
         return files.url(reference) or resolve_on_site(reference, site.url, base)
 
     image_url = article.image and resolve(article.image.url)
-    html = content.html if site.text == "full" else None
-    if html is not None and article.image and image_url and site.image_in_text and not shows_image(html, image_url):
-        html = f'<p><img src="{escape(image_url)}" alt="{escape(article.image.alt)}"></p>\n{html}'
+    html = content.html if site.text != "summary" else None
+    text = content.excerpt
+    if html is not None and article.image and image_url and site.image_in_text:
+        image = f'<p><img src="{escape(image_url)}" alt="{escape(article.image.alt)}"></p>\n'
+        html = html if shows_image(html, image_url) else image + html
+        text = text if shows_image(text, image_url) else image + text
     enclosures = ((resolve(file.url), file) for file in article.enclosures)
     return Entry(
         id=id_,
-        url=canonical or url,
+        url=entry_url(article, site),
         title=article.title,
         published=article.published,
         updated=article.updated,
@@ -252,6 +281,8 @@ def build_entry(article: Article, id_: str, content: Content, site: Site) -> Ent
         language=article.language or site.language,
         display_title=article.title or excerpt(content.summary) or humanize(article.slug),
         external_url=article.external_url and resolve_on_site(article.external_url, site.url, url),
+        translations=tuple(translations),
+        excerpt=text,
     )
 
 
@@ -303,6 +334,22 @@ def build_feed(
         prev_archive_url=f"{live}archive/{previous_archive}/" if previous_archive else None,
         next_archive_url=f"{live}archive/{archive + 1}/" if archive and is_full_archive(state, archive, site) else None,
         current_url=live if archive else None,
+    )
+
+
+def summary_feed(feed: Feed) -> Feed:
+    """Return a feed as its documents with excerpts describe it: with another id, and at other URLs."""
+
+    def move(url: str | None) -> str | None:
+        return url and f"{feed.page_url}{paths.SUMMARY}/{url.removeprefix(feed.page_url)}"
+
+    return replace(
+        feed,
+        id=f"{feed.id}{paths.SUMMARY}/",
+        folder_url=move(feed.folder_url) or "",
+        prev_archive_url=move(feed.prev_archive_url),
+        next_archive_url=move(feed.next_archive_url),
+        current_url=move(feed.current_url),
     )
 
 

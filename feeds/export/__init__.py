@@ -33,7 +33,9 @@ def open_target(target: Path | str, headers: Callable[[str], Mapping[str, str]])
     try:
         from feeds.export.bucket import BucketTarget  # an optional dependency
     except ModuleNotFoundError as missing:
+        from feeds.distribution import install_command
+
         raise UsageError(
-            f"{target}: the library for object stores is not installed ({missing.name}): pip install 'feeds[s3]'"
+            f"{target}: the library for object stores is not installed ({missing.name}): {install_command('s3')}"
         ) from None
     return BucketTarget(target, headers)

@@ -38,7 +38,7 @@ _OPML_TYPE = "text/x-opml; charset=utf-8"
 _NOSNIFF = {"X-Content-Type-Options": "nosniff"}
 _PAGE_TYPES = {
     "html": "text/html; charset=utf-8", "htm": "text/html; charset=utf-8", "css": "text/css; charset=utf-8",
-    "js": "text/javascript; charset=utf-8",
+    "js": "text/javascript; charset=utf-8", "xml": "application/xml; charset=utf-8",
 }  # fmt: skip
 
 

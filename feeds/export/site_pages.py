@@ -1,4 +1,4 @@
-"""The exported files other than documents: pages for people, the list of all feeds, assets and the files of hosts.
+"""The exported files other than documents: pages for people, the list of all feeds, sitemaps, assets, files of hosts.
 
 Every feed has a page, which its documents link to. The site's first page and the pages of articles are exported only
 where the site has no other home (site.pages), or if export.pages says so: elsewhere `index.html` belongs to the site.
@@ -33,7 +33,7 @@ class ExportFile(NamedTuple):
 
     path: str
     digest: str
-    kind: Literal["opml", "asset", "host", "feed", "archive", "article", "moved", "file"]
+    kind: Literal["opml", "sitemap", "asset", "host", "feed", "archive", "article", "moved", "file"]
     source: str = ""  # the path of the page, or of the file on disk
     target: str = ""  # the page to which a former address leads
 
@@ -136,6 +136,9 @@ class SitePages:
         self._claimed.claim(self.encoded_paths(pages.OPML_PATH))
         digest = digest_of(self._site, [(feed.path, feed.name) for feed in feeds])
         yield ExportFile(pages.OPML_PATH, digest, "opml", pages.OPML_PATH)
+        for path, digest in self._documents.page_queries.sitemaps.listed():
+            self._claimed.claim(self.encoded_paths(path))
+            yield ExportFile(path, digest, "sitemap", path)
         for path in paths.ASSETS:
             self._claimed.claim(self.encoded_paths(path))
             yield ExportFile(path, digest_of(pages.read_asset(path)), "asset")

@@ -4,8 +4,8 @@ If the disk or the object store takes longer to write a file than this process t
 process per core costs half a second of CPU before it writes anything, and renders articles that the others render too.
 
 Files are written after the files that they list, so that an interrupted export lists no missing files: assets, the
-pages of articles, archives, the live feeds, and the lists of all feeds. The page of a feed is written after its
-documents, from the same content.
+pages of articles, archives, the live feeds, the lists of all feeds, and sitemaps. The page of a feed is written after
+its documents, from the same content.
 """
 
 from collections.abc import Collection, Iterator
@@ -44,7 +44,7 @@ _FEEDS_PER_SAVE = 100  # feeds whose document versions are saved to the catalog 
 _KINDS = (
     {"asset", "host", "file"},
     {"article", "moved"},
-    {"opml"},
+    {"opml", "sitemap"},
 )  # of files other than those of feeds, in their order
 _SITE_PAGE = FeedPagePath("", 0)
 

@@ -19,7 +19,8 @@ from urllib.parse import quote
 
 from feeds.core import paths, syndication
 from feeds.core.errors import FeedsError
-from feeds.core.model import GROUPED_KINDS, FeedState
+from feeds.core.formats.sitemap import MEDIA_TYPE as SITEMAP_MEDIA_TYPE
+from feeds.core.model import GROUPED_KINDS, SUMMARIES, FeedState
 from feeds.core.paths import OPML, RSS
 from feeds.core.text import quote_path
 from feeds.pages.appearance import Appearance
@@ -61,7 +62,7 @@ _HEADINGS: dict[str, str] = {"category": mark("Categories"), "tag": mark("Tags")
 
 
 class RenderedPage(NamedTuple):
-    """A page: its media type, its bytes, and when its content last changed.
+    """A page: its media type, its bytes, when its content last changed, and until when it is valid.
 
     `problem` is the mistake in a template because of which it is the built-in page; "" if there is none.
     """
@@ -69,6 +70,7 @@ class RenderedPage(NamedTuple):
     media_type: str
     body: bytes
     changed: datetime
+    valid_until: float = float("inf")  # seconds since 1970; until the next revision at the latest
     problem: str = ""
 
 
@@ -89,7 +91,7 @@ class FeedGroup(NamedTuple):
 
 
 class PageRenderer:
-    """Renders the page at a path: the list of all feeds, or the page of a feed, of an archive or of an article."""
+    """Renders the page at a path: the page of a feed, archive or article, the list of all feeds, or a sitemap."""
 
     def __init__(
         self,
@@ -118,7 +120,7 @@ class PageRenderer:
 
     def may_be_page(self, path: str) -> bool:
         """Return whether a page can be at a path; without I/O."""
-        if path == OPML_PATH or paths.feed_of_page(path) is not None:
+        if path == OPML_PATH or paths.feed_of_page(path) is not None or self._queries.sitemaps.may_be_sitemap(path):
             return True
         return self._site.pages and path not in _NOT_PAGES
 
@@ -126,22 +128,29 @@ class PageRenderer:
         """Return the page at a path; None if there is none. Raise `FeedsError` if it can't be rendered now."""
         if path == OPML_PATH:
             return self._list_of_feeds()
+        if self._queries.sitemaps.may_be_sitemap(path):
+            return self._sitemap(path)
         feed = paths.feed_of_page(path)
         if feed is not None and (feed_page := self._queries.feed(*feed)):
             body, problem = self.feed_page(feed_page)
-            return RenderedPage(MEDIA_TYPE, body, feed_page.changed, problem)
+            return RenderedPage(MEDIA_TYPE, body, feed_page.changed, problem=problem)
         may_be_article = self._site.pages and paths.owner(path, self._site) is None
         article_page = self._queries.article(path) if may_be_article else None
         if article_page is None:
             return None
         body, problem = self._article_page(path, article_page)
-        return RenderedPage(MEDIA_TYPE, body, article_page.changed, problem)
+        return RenderedPage(MEDIA_TYPE, body, article_page.changed, problem=problem)
 
     def _list_of_feeds(self) -> RenderedPage:
         from feeds.core.formats import opml  # few processes need it
 
         feeds, changed = self._queries.feeds()
-        return RenderedPage(opml.MEDIA_TYPE, opml.render(feeds, self._site, RSS), changed)
+        body = opml.render(feeds, self._site, RSS, lambda feed: syndication.has_summary(feed.path, self._site))
+        return RenderedPage(opml.MEDIA_TYPE, body, changed)
+
+    def _sitemap(self, path: str) -> RenderedPage | None:
+        rendered = self._queries.sitemaps.render(path)
+        return RenderedPage(SITEMAP_MEDIA_TYPE, *rendered) if rendered else None
 
     def feed_page(self, page: FeedPage) -> PageBody:
         """Return the page of a feed, or of one of its archives."""
@@ -157,6 +166,7 @@ class PageRenderer:
             state=page.state,
             entries=feed.entries if self._site.pages else feed.entries[:_MAX_ENTRIES],
             live=live_url,
+            excerpts=f"{live_url}{paths.SUMMARY}/" if syndication.has_summary(feed.path, self._site) else None,
             older=feed.prev_archive_url if self._site.pages else None,
             newer=feed.next_archive_url or feed.current_url,
             home=self._site.pages and not feed.path,  # its visitors come to read, so the entries are first
@@ -166,6 +176,7 @@ class PageRenderer:
             ],
             groups=list(_group_by_kind(page.feeds, translate)),
             count=len(page.feeds),
+            summaries=SUMMARIES,
         )
 
     def moved_page(self, path: str, target: str) -> PageBody:

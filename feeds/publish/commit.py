@@ -118,7 +118,8 @@ class RevisionBuilder:
         catalog = self._catalog
         self._renames = find_renames(catalog.same_texts(), self._folder.has)
         freed_paths = {rename.old_path for rename in self._renames.values()}
-        taken = {rename.key for rename in self._renames.values()}
+        moved = {rename.key: path for path, rename in self._renames.items()}
+        taken = set(moved)
         first_paths = catalog.duplicate_explicit_ids()
         any_deleted = catalog.has_deleted()
         for versions in self._staged_versions():
@@ -126,11 +127,12 @@ class RevisionBuilder:
             if any_deleted:
                 self._ids.prefetch(version.generated_id for version in versions if not version.has_good_version)
                 self._deleted_by_slug = catalog.deleted_by_slug({version.slug for version in versions if version.slug})
-            accepted, conflicts = [], self._page_conflicts.find_edit_conflicts(versions)
+            keys = {version.path: self._find_article(version, freed_paths, taken) for version in versions}
+            accepted, conflicts = [], self._page_conflicts.find_edit_conflicts(versions, keys, moved)
             for version in versions:
                 if version.rejection is not None:
                     self._old_rejections[version.path] = version.rejection
-                key = self._find_article(version, freed_paths, taken)
+                key = keys[version.path]
                 if version.key is not None and version.key != key:
                     catalog.give_up_path(version.key)  # another article has its path now
                     self._lost_paths[version.key] = version.path

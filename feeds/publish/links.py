@@ -10,8 +10,16 @@ from feeds.catalog import CatalogWriter, EntryKey, LinkingArticle, LiveArticle, 
 from feeds.core import syndication
 from feeds.core.article_files import article_name
 from feeds.core.model import Site
-from feeds.core.parse.links import candidate_paths, is_file_target, is_partial, partial_targets
+from feeds.core.parse.links import (
+    candidate_paths,
+    is_file_target,
+    is_partial,
+    is_translation_target,
+    partial_targets,
+    translation_target,
+)
 from feeds.publish.feed_versions import FeedVersions
+from feeds.publish.translations import Translations
 
 _PAGE_ROWS = 5_000  # articles whose links are resolved together
 _MAX_CHANGED = 20_000  # articles; if more changed, all links are resolved again
@@ -30,11 +38,13 @@ class Linker:
         self._linking: list[int] = []  # keys of articles of this run that have links
         self._changed: dict[int, str] = {}  # key -> path of articles that others may link to
         self._urls: dict[int, str] = {}  # key -> URL, a cache
+        self._translations = Translations(catalog, site, had_links=self._had_links)
 
     def add(self, article: PendingArticle, *, changed: bool) -> None:
         """Add an article of this run. `changed`: whether its URL or its live state may have changed."""
         if article.links_to or article.link_urls:
             self._linking.append(article.key)
+            self._translations.add(article)
         if changed and self._had_links and len(self._changed) <= _MAX_CHANGED:
             self._changed[article.key] = article.path
 
@@ -53,17 +63,21 @@ class Linker:
     def _affected(self, *, every: bool) -> list[int]:
         if not (self._had_links or self._linking):
             return []
-        if every or len(self._changed) > _MAX_CHANGED:
-            return sorted({*self._linking, *self._catalog.linking_keys()})
-        targets = {target for path in self._changed.values() for target in (article_name(path), *partial_targets(path))}
-        return sorted({*self._linking, *self._catalog.keys_linking_to(self._changed, targets)})
+        every = every or len(self._changed) > _MAX_CHANGED
+        if every:
+            keys = {*self._linking, *self._catalog.linking_keys()}
+        else:
+            names = self._changed.values()
+            targets = {target for path in names for target in (article_name(path), *partial_targets(path))}
+            keys = {*self._linking, *self._catalog.keys_linking_to(self._changed, targets)}
+        return sorted(keys | self._translations.affected(self._linking, self._changed, every=every))
 
     def _update(self, articles: list[LinkingArticle], by_end: Candidates, versions: FeedVersions) -> None:
         names = {
             target
             for article in articles
             for target in article.targets
-            if not (is_file_target(target) or is_partial(target))
+            if not (is_file_target(target) or is_partial(target) or is_translation_target(target))
         }
         by_name = self._find_by_name(names)
         resolved = {
@@ -74,10 +88,15 @@ class Linker:
             for article in articles
         }  # article -> target -> key of the article that it refers to; None for a file
         self._look_up({key for targets in resolved.values() for key in targets.values() if key is not None})
+        translations = self._translations.find(articles)
         updated = []
         for article in articles:
             urls = {target: self._urls[key] for target, key in resolved[article.key].items() if key is not None}
-            if (urls if article.targets else None) == article.urls:
+            urls |= {
+                translation_target(language): url for language, url in translations.by_article.get(article.key, ())
+            }
+            new_urls = urls if article.targets or urls else None
+            if new_urls == article.urls:
                 continue
             revision = article.revision
             is_changed = article.live and urls != (article.urls or {})
@@ -85,8 +104,12 @@ class Linker:
                 entries = {EntryKey(feed, article.published, article.id) for feed in names_by_feed(article.feeds)}
                 versions.record_change(entries, entries, edited=True)
                 revision = versions.next_revision
-            updated.append(article._replace(revision=revision, urls=urls if article.targets else None))
+            updated.append(article._replace(revision=revision, urls=new_urls))
         self._catalog.save_link_urls(updated)
+        for targets in resolved.values():
+            targets.update(
+                {target: translations.originals.get(target) for target in filter(is_translation_target, targets)}
+            )
         self._catalog.save_link_targets(resolved)
 
     def _find_by_name(self, targets: set[str]) -> Candidates:

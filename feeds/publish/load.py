@@ -78,11 +78,13 @@ class ArticleLoader:
         return NeedsTrialRender(loaded, article.body)
 
     def _link_targets(self, article: Article) -> tuple[str, ...]:
-        """Return the targets of links to other articles' files, and to the files that the article's page shows."""
+        """Return the targets of links to other articles' files, of translations, and of files that its page shows."""
         site = self._site
         targets = links.find_targets(article.body, article.path, wikilinks=site.markdown == "obsidian")
         files = map(links.file_target, public_files.referenced_files(article, site, _html(article, site)))
-        return (*targets, *files)
+        translated = self._related_files.translated_name(article.path)
+        translations = (links.translation_target(translated),) if translated else ()
+        return (*targets, *translations, *files)
 
 
 @cache

@@ -5,7 +5,7 @@ this date, the one with the first path. So for articles that were never publishe
 that is created again from the same folder.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from feeds.catalog import CatalogWriter, FileVersion, PageClaim, PendingPage
 from feeds.core import paths
@@ -54,32 +54,66 @@ class PageConflicts:
         before = [other for other in _rivals(page, claims, below) if self._is_before(other, own)] if own else []
         return _reason(page, min(before, key=self._rank)) if before else None
 
-    def find_edit_conflicts(self, versions: Sequence[FileVersion]) -> dict[str, str]:
+    def find_edit_conflicts(
+        self, versions: Sequence[FileVersion], keys: Mapping[str, int | None], moved: Mapping[int, str]
+    ) -> dict[str, str]:
         """Return by path why new versions of live articles are rejected: another live article has their new address.
 
-        The last good version of such an article stays published. `find_conflicts` decides about articles that are not
-        live, after all versions were saved.
+        The last good version of such an article stays published at its address. `find_conflicts` decides about articles
+        that are not live, after all versions were saved.
+
+        Args:
+            versions: the staged versions.
+            keys: by the path of a version, the key of its article; None for a new one.
+            moved: the new paths of renamed files, by the key of the article.
         """
-        edits = {
-            version.path: (version.key, version.page)
-            for version in versions
-            if version.page and version.live_page not in {None, version.page} and not version.draft
-        }
-        if not (edits and self._has_pages):
+        if not self._has_pages:
             return {}
-        claims = self._claims({other for _, page in edits.values() for other in {page, *_excluded(page)}})
+        live_pages = self._live_pages(versions, keys)
+        edits = {
+            version.path: version.page
+            for version in versions
+            if version.page and live_pages.get(version.path, version.page) != version.page and not version.draft
+        }
+        if not edits:
+            return {}
+        claims = self._claims({other for page in edits.values() for other in {page, *_excluded(page)}})
         below = _by_files_above(self._catalog.claims_below_files())
         rivals = {
-            path: [other for other in _rivals(page, claims, below) if other.live and other.key != key]
-            for path, (key, page) in edits.items()
+            path: [other for other in _rivals(page, claims, below) if other.live and other.key != keys[path]]
+            for path, page in edits.items()
         }
-        staged = self._catalog.staged_pages({other.path for others in rivals.values() for other in others})
-        return {
+        paths_of_rivals = {moved.get(other.key, other.path) for others in rivals.values() for other in others}
+        staged = self._catalog.staged_pages(paths_of_rivals)
+        replaced = {version.key for version in versions if version.key != keys[version.path]} - moved.keys()
+        reasons = dict[str, str]()
+
+        def keeps_address(other: PageClaim) -> bool:
+            if other.key in replaced:  # by another article, whose file is now at its path
+                return False
+            path = moved.get(other.key, other.path)
+            return path in reasons or staged.get(path, other.page) == other.page
+
+        while conflicts := {
             path: _reason(page, others[0])
-            for path, (_, page) in edits.items()
-            # an article that is staged with another address gives up its own
-            if (others := [other for other in rivals[path] if staged.get(other.path, other.page) == other.page])
+            for path, page in edits.items()
+            if path not in reasons and (others := list(filter(keeps_address, rivals[path])))
+        }:
+            reasons |= conflicts  # these articles keep their addresses, which others may have been about to take
+        return reasons
+
+    def _live_pages(self, versions: Sequence[FileVersion], keys: Mapping[str, int | None]) -> dict[str, str]:
+        """Return by the path of each version the page at which its article is live, if it is."""
+        elsewhere = {
+            version.path: key for version in versions if (key := keys[version.path]) not in {None, version.key}
         }
+        live_pages = {
+            version.path: version.live_page
+            for version in versions
+            if version.live_page and version.path not in elsewhere and keys[version.path] is not None
+        }
+        pages = self._catalog.live_pages(key for key in elsewhere.values() if key is not None)
+        return live_pages | {path: pages[key] for path, key in elsewhere.items() if key in pages}
 
     def _claims(self, pages: set[str]) -> Claims:
         """Return the articles that claim some pages, by page."""

@@ -204,3 +204,5 @@ class Publisher:
     def _record_settings(self, catalog: CatalogWriter) -> None:
         catalog.state.site_fingerprint = self._fingerprint
         catalog.state.aliases = self._aliases
+        if self._site.text == "both":
+            catalog.state.had_summaries = True

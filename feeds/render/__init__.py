@@ -35,6 +35,7 @@ __all__ = [
     "NotPublishedYet",
     "PageQueries",
     "RenderQueueFull",
+    "ServedRevision",
     "WaitPolicy",
     "WouldBlock",
     "relocate_site",
@@ -234,7 +235,7 @@ class Documents(Generic[T]):
 
     def _has(self, state: FeedState | None, document_path: DocumentPath) -> TypeGuard[FeedState]:
         """Return whether a feed's state is not None and the feed has the document."""
-        if state is None:
+        if state is None or (document_path.summary and not syndication.has_summary(state.path, self.site)):
             return False
         return syndication.document_revision(state, document_path.archive, self.site) is not None
 

@@ -84,8 +84,9 @@ class BulkRenderer:
                 revision = syndication.document_revision(state, archive, self._site)
                 # a plain tuple, because manifests of earlier versions contain its `repr`
                 digest = f"{revision and tuple(revision)} {identity}" if archive else f"{state.digest} {last}"
-                for format_ in FORMATS:
-                    yield ListedDocument(DocumentPath(state.path, format_, archive), digest)
+                for summary in (False, True) if syndication.has_summary(state.path, self._site) else (False,):
+                    for format_ in FORMATS:
+                        yield ListedDocument(DocumentPath(state.path, format_, archive, summary=summary), digest)
 
     def load_feed(self, path: str, archive: int) -> FeedPage:
         """Return the content of a feed that `list_documents` has listed, or of one of its archives."""

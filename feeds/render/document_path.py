@@ -1,27 +1,32 @@
-"""The paths of documents below feeds.url: a feed's folder, `archive/N/` for an archive, and a format's file name."""
+"""The paths of documents below feeds.url.
+
+A path has a feed's folder, `summary/` for excerpts, `archive/N/` for an archive, and a format's file name.
+"""
 
 import re
 from dataclasses import dataclass
 
 from feeds.core.formats import FORMATS, Format
-from feeds.core.paths import FEED_FOLDER
+from feeds.core.paths import DOCUMENT_FOLDER, SUMMARY
 
 _FORMAT_BY_FILENAME = {format_.filename: format_ for format_ in FORMATS}
-_PATH = re.compile(rf"{FEED_FOLDER}(?P<filename>{'|'.join(map(re.escape, _FORMAT_BY_FILENAME))})", re.ASCII)
+_PATH = re.compile(rf"{DOCUMENT_FOLDER}(?P<filename>{'|'.join(map(re.escape, _FORMAT_BY_FILENAME))})", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
 class DocumentPath:
-    """The feed, the format and the archive of a document; archive 0 is the live document."""
+    """The feed, the format and the archive of a document, and whether it has excerpts; archive 0 is the live one."""
 
     feed: str
     format: Format
     archive: int = 0
+    summary: bool = False
 
     @property
     def path(self) -> str:
         """The path as text, without percent-encoding."""
         folders = [self.feed] if self.feed else []
+        folders += [SUMMARY] if self.summary else []
         folders += ["archive", str(self.archive)] if self.archive else []
         return "/" + "/".join([*folders, self.format.filename])
 
@@ -31,4 +36,5 @@ class DocumentPath:
         parts = _PATH.fullmatch(path)
         if parts is None:
             return None
-        return cls(parts["feed"] or "", _FORMAT_BY_FILENAME[parts["filename"]], int(parts["archive"] or 0))
+        format_ = _FORMAT_BY_FILENAME[parts["filename"]]
+        return cls(parts["feed"] or "", format_, int(parts["archive"] or 0), summary=bool(parts["summary"]))

@@ -13,6 +13,7 @@ from feeds.core.parse.links import file_target
 from feeds.render.document_path import DocumentPath
 from feeds.render.queue import InlineExecutor, Priority, RenderQueue
 from feeds.render.renderer import DocumentRenderer
+from feeds.render.sitemaps import Sitemaps
 
 _MAX_CACHED_FEEDS = 10_000
 _MAX_CACHED_PAGES = 10_000
@@ -98,6 +99,7 @@ class PageQueries:
         self._renderer = renderer
         self._executor = executor
         self._is_unchanging = is_unchanging
+        self.sitemaps = Sitemaps(reading, site, renderer, executor)
         self._order: list[PageInFeed] | None = None  # the pages of the site's feed, the oldest first; empty: too many
         self._positions: dict[str, int] = {}  # in `_order`, by the ids of entries
         self._states: dict[str, FeedState | None] = {}  # by path; None if there is no such feed
@@ -111,6 +113,8 @@ class PageQueries:
             if state is None:
                 was_page = catalog.was_page(path) or catalog.current_page(path) is not None
                 return self._site.pages and was_page
+            if document_path and document_path.summary and not syndication.has_summary(feed, self._site):
+                return state.published and catalog.state.had_summaries
         return state.published and not syndication.exists(state, self._site)
 
     def redirect_target(self, path: str) -> str | None:

@@ -9,7 +9,7 @@ from dataclasses import replace
 from functools import lru_cache
 from html import escape
 
-from feeds.core.model import Author, Entry, Site
+from feeds.core.model import Author, Entry, Site, Translation
 
 _TAG = re.compile(r'<[a-z][^<>"]*(?:"[^"]*"[^<>"]*)+>')  # sanitised HTML has all values in double quotes
 _URLS = re.compile(r' (?:href|src|srcset|poster|cite|data)="[^"]*"')
@@ -65,6 +65,8 @@ def move_entry(entry: Entry, base: str, to: str) -> Entry:
         image=entry.image and replace(entry.image, url=move_url(entry.image.url, base, to)),
         enclosures=tuple(replace(file, url=move_url(file.url, base, to)) for file in entry.enclosures),
         external_url=entry.external_url and move_url(entry.external_url, base, to),
+        translations=tuple(Translation(language, move_url(url, base, to)) for language, url in entry.translations),
+        excerpt=move_html(entry.excerpt, base, to),
     )
 
 

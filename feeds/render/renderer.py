@@ -10,10 +10,21 @@ from datetime import datetime
 from typing import NamedTuple
 
 from feeds.catalog import CatalogReader, EntryRecord
-from feeds.core import syndication
+from feeds.core import presentation, syndication
 from feeds.core.errors import ArticleError
 from feeds.core.formats import FORMATS, Format
-from feeds.core.model import Article, Content, Document, Entry, EntryVersion, Feed, FeedState, Site, Tombstone
+from feeds.core.model import (
+    Article,
+    Content,
+    Document,
+    Entry,
+    EntryOptions,
+    EntryVersion,
+    Feed,
+    FeedState,
+    Site,
+    Tombstone,
+)
 from feeds.core.parse.content import MarkdownRenderer, plain_text_content
 from feeds.core.parse.links import Links
 from feeds.render.document_path import DocumentPath
@@ -48,6 +59,14 @@ class Heading(NamedTuple):
     language: str
 
 
+class _FormattedEntry(NamedTuple):
+    """An entry in the syntax of a format."""
+
+    entry: Entry
+    text: bytes
+    own_chars: int  # of HTML that the cache of entries doesn't have
+
+
 @dataclass(frozen=True, slots=True)
 class RenderedDocument:
     """A document, and how much of its feed fits in it."""
@@ -77,10 +96,15 @@ class DocumentRenderer:
         self._served_site = served_site or site
         self._markdown = markdown_renderer(site)
         self._entries = LRUCache[Entry](
-            max_bytes, lambda entry: sys.getsizeof(entry.html) + len(entry.summary) + _ENTRY_OVERHEAD_BYTES
+            max_bytes,
+            lambda entry: (
+                sum(map(sys.getsizeof, (entry.html, entry.excerpt))) + len(entry.summary) + _ENTRY_OVERHEAD_BYTES
+            ),
         )
         self._failed = LRUCache[str](_MAX_FAILED, lambda _: 1)  # the reasons, until the article changes
-        self._formatted = LRUCache[tuple[Entry, bytes]](max_bytes, lambda formatted: len(formatted[1]))
+        self._formatted = LRUCache[_FormattedEntry](
+            max_bytes, lambda formatted: len(formatted.text) + formatted.own_chars
+        )
         self._shared: SharedEntries | None = None
 
     def share(self, entries: SharedEntries) -> None:
@@ -131,7 +155,8 @@ class DocumentRenderer:
         If `for_page` is true, the entry has the URLs at which the site is served, and its text doesn't contain the
         article's image, which the page shows separately.
         """
-        site = replace(self._site, text="full", image_in_text=self._site.image_in_text and not for_page)
+        text = "full" if self._site.text == "summary" else self._site.text  # all others have entries with full texts
+        site = replace(self._site, text=text, image_in_text=self._site.image_in_text and not for_page)
         entry = self._entry(record) if site == self._site else self._render_entry(record, site)[0]
         return self._relocated(entry) if for_page else entry
 
@@ -164,9 +189,9 @@ class DocumentRenderer:
         *,
         after_each: Callable[[], None] = lambda: None,
     ) -> Feed:
-        """Return a feed, or one of its archives, with its entries.
+        """Return a feed, or one of its archives, with whole entries; `render_document` applies the feed's options.
 
-        When the texts exceed the size limit, the text that exceeds it and all older texts are omitted.
+        When full texts exceed the size limit, the text that exceeds it and all older texts are omitted.
 
         Args:
             state: the feed.
@@ -177,12 +202,13 @@ class DocumentRenderer:
         entries = list[Entry]()
         budget = CpuBudget(_CPU_S_PER_ARTICLE, _SHARED_CPU_S)
         bytes_left = self._max_bytes(archive)
+        has_full_texts = syndication.entry_options(state.path, self._site).text == "full"
         for record in content.records:
             entry = self._entries.get(_key(record))
             if entry is None:
                 entry = self._entry(record, budget)
                 after_each()
-            if entry.html is not None:
+            if entry.html is not None and has_full_texts:
                 bytes_left -= len(entry.html)
                 entry = replace(entry, html=None) if bytes_left < 0 else entry
             entries.append(self._relocated(entry))
@@ -195,7 +221,11 @@ class DocumentRenderer:
     ) -> RenderedDocument:
         """Return a document of at most the allowed size, which is checked before its entries are joined."""
         site, max_bytes, format_ = self._served_site, self._max_bytes(document_path.archive), document_path.format
-        entries = self._format_entries(format_, feed)
+        options = syndication.entry_options(state.path, site, summary=document_path.summary)
+        feed = replace(feed, entries=tuple(presentation.present(entry, options, site) for entry in feed.entries))
+        if document_path.summary:
+            feed = syndication.summary_feed(feed)
+        entries = self._format_entries(format_, feed, options)
         sizes = list(map(len, entries))
         body = format_.render_document(feed, entries) if sum(sizes) <= max_bytes else b""
         while max(sum(sizes), len(body)) > max_bytes:
@@ -206,14 +236,16 @@ class DocumentRenderer:
                 break
             prev_archive_url = feed.prev_archive_url
             if prev_archive_url and len(smaller) < len(feed.entries):
-                prev_archive_url = syndication.build_feed(state, smaller, site, began=feed.updated).prev_archive_url
+                shorter = syndication.build_feed(state, smaller, site, began=feed.updated)
+                shorter = syndication.summary_feed(shorter) if document_path.summary else shorter
+                prev_archive_url = shorter.prev_archive_url
             feed = replace(feed, entries=smaller, prev_archive_url=prev_archive_url)
-            entries = self._format_entries(format_, feed)
+            entries = self._format_entries(format_, feed, options)
             sizes = list(map(len, entries))
             body = format_.render_document(feed, entries) if sum(sizes) <= max_bytes else b""
         digest = hashlib.sha256(body).hexdigest()[:32]
         is_immutable = bool(document_path.archive) and syndication.is_full_archive(state, document_path.archive, site)
-        full_entries = sum(entry.html is not None or site.text == "summary" for entry in feed.entries)
+        full_entries = sum(entry.html is not None or options.text == "summary" for entry in feed.entries)
         document = Document(document_path.path, format_.content_type, body, digest, changed, is_immutable)
         return RenderedDocument(document, full_entries, feed.entries[-1].published if feed.entries else None)
 
@@ -221,23 +253,25 @@ class DocumentRenderer:
         """Return the largest size of a document, in bytes."""
         return max(self._site.max_size, _MAX_DOCUMENT_BYTES) if archive else self._site.max_size or _MAX_DOCUMENT_BYTES
 
-    def _format_entries(self, format_: Format, feed: Feed) -> list[bytes]:
-        return [self._format_entry(format_, entry, feed) for entry in feed.entries]
+    def _format_entries(self, format_: Format, feed: Feed, options: EntryOptions) -> list[bytes]:
+        return [self._format_entry(format_, entry, feed, options) for entry in feed.entries]
 
-    def _format_entry(self, format_: Format, entry: Entry, feed: Feed) -> bytes:
-        """Return an entry in the syntax of a format. Feeds that contain the same entry share the result."""
-        key = (format_.name, entry.id, entry.html is None)  # the hash of a whole entry takes longer than the rest
+    def _format_entry(self, format_: Format, entry: Entry, feed: Feed, options: EntryOptions) -> bytes:
+        """Return an entry in the syntax of a format. Feeds that show the same of an entry share the result."""
+        # the hash of a whole entry takes longer than the rest
+        key = (format_.name, entry.id, entry.html is None, options)
         cached = self._formatted.get(key)
-        if cached is not None and cached[0] == entry:
-            return cached[1]
+        if cached is not None and cached.entry == entry:
+            return cached.text
         # forked processes have the same hashes of strings
-        shared_key = f"{format_.name} {entry.id} {hash((entry.html, entry.summary))}"
+        shared_key = f"{format_.name} {entry.id} {hash((entry.html, entry.summary, options))}"
         formatted: bytes | None = self._shared.get(shared_key) if self._shared else None
         if formatted is None:
             formatted = format_.render_entry(entry, feed)
             if self._shared:
                 self._shared.put(shared_key, formatted)
-        self._formatted.put(key, (entry, formatted))
+        own_chars = 0 if options == EntryOptions() else len(entry.html or "")
+        self._formatted.put(key, _FormattedEntry(entry, formatted, own_chars))
         return formatted
 
     def _entry(self, record: EntryRecord, budget: CpuBudget | None = None) -> Entry:
@@ -276,7 +310,7 @@ class DocumentRenderer:
                 if is_cacheable:
                     self._failed.put(_key(record), reason)
         content = content or plain_text_content(article.body, article.summary)
-        return syndication.build_entry(article, id_, content, site), is_cacheable
+        return syndication.build_entry(article, id_, content, site, record.links.translations), is_cacheable
 
     def _render_content(
         self, article: Article, url: str, prefix: str, links: Links, budget: CpuBudget | None

@@ -11,6 +11,7 @@ from itertools import islice
 from typing import NamedTuple
 
 from feeds.catalog import Catalog, SourceCounts
+from feeds.core.paths import SUMMARY
 from feeds.render import DocumentPath
 from feeds.stats import user_agents
 
@@ -171,11 +172,18 @@ def _feed_of(document: str) -> tuple[str | None, bool]:
     return (path.feed, not path.archive) if path else (None, False)
 
 
+@lru_cache(maxsize=4096)
+def _document_name(document: str) -> str:
+    """Return the format of a document as its file name, which differs for excerpts."""
+    path, name = DocumentPath.parse(document), document.rpartition("/")[2]
+    return f"{SUMMARY}/{name}" if path and path.summary else name
+
+
 def _source(reader: user_agents.FeedReader, poll: Poll) -> bytes | str:
     """Return the key of a source: a service's own id of the feed, else the format; of a person, a digest."""
     match reader.kind:
         case "service":
-            return reader.feed_id or poll.document.rpartition("/")[2]  # a format has a dot, an id has none
+            return reader.feed_id or _document_name(poll.document)  # a format has a dot, an id has none
         case "person" | "unknown":
             return _digest(poll.client, poll.agent[:_MAX_USER_AGENT_CHARS])
     return ""

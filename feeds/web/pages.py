@@ -1,14 +1,27 @@
-"""Serves HTML pages of feeds and articles, and the OPML of all feeds; each is rendered once per revision."""
+"""Serves HTML pages of feeds and articles, the OPML of all feeds, and sitemaps; each is rendered once per revision.
+
+The news sitemap is rendered again when an entry is too old for it.
+"""
 
 import hashlib
+import time
 from collections.abc import Callable
+from typing import NamedTuple
 
 from feeds.core.errors import FeedsError
 from feeds.core.model import Document
 from feeds.pages import PageRenderer
-from feeds.render import Documents, RenderQueueFull, WaitPolicy, WouldBlock
+from feeds.render import Documents, RenderQueueFull, ServedRevision, WaitPolicy, WouldBlock
 from feeds.render.lru import LRUCache
 from feeds.web.cached_response import CachedResponse
+
+
+class _CachedPage(NamedTuple):
+    """The response for a page, the revision that it shows, and until when it is valid, in seconds since 1970."""
+
+    revision: ServedRevision
+    valid_until: float
+    response: CachedResponse
 
 
 class ServedPages:
@@ -25,9 +38,7 @@ class ServedPages:
         self._documents = documents
         self._pages = pages
         self._create_response = create_response
-        self._cache = LRUCache[tuple[tuple[str, int], CachedResponse]](
-            max_bytes, lambda item: 2 * len(item[1].document.body)
-        )
+        self._cache = LRUCache[_CachedPage](max_bytes, lambda page: 2 * len(page.response.document.body))
 
     def get(
         self, path: str, newest: bool = False, wait_policy: WaitPolicy = WaitPolicy.RENDER
@@ -41,24 +52,27 @@ class ServedPages:
         if not self._pages.may_be_page(path):
             return None
         revision = self._documents.revision(wait_policy)
-        cached_revision, cached = self._cache.get(path) or (None, None)
-        if cached and (cached_revision == revision or self._documents.revision_watcher.unavailable_reason):
+        page = self._cache.get(path)
+        cached = page.response if page else None
+        is_current = page is not None and page.revision == revision and time.time() < page.valid_until
+        if cached and (is_current or self._documents.revision_watcher.unavailable_reason):
             return cached
         if wait_policy < WaitPolicy.RENDER:
             raise WouldBlock("page")
         try:
-            response = self._render(path)
+            rendered = self._render(path, revision)
         except FeedsError as error:
             if cached is None or (newest and isinstance(error, RenderQueueFull)):
                 raise
             return cached
-        if response:
-            self._cache.put(path, (revision, response))
-        return response
+        if rendered:
+            self._cache.put(path, rendered)
+        return rendered.response if rendered else None
 
-    def _render(self, path: str) -> CachedResponse | None:
+    def _render(self, path: str, revision: ServedRevision) -> _CachedPage | None:
         page = self._pages.render(path)
         if page is None:
             return None
         digest = hashlib.sha256(page.body).hexdigest()[:32]
-        return self._create_response(Document(path, page.media_type, page.body, digest, page.changed))
+        response = self._create_response(Document(path, page.media_type, page.body, digest, page.changed))
+        return _CachedPage(revision, page.valid_until, response)

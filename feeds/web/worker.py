@@ -66,7 +66,9 @@ def create_worker(
         log_format: as in `feeds.event_log.EventLog`.
         quiet: as there.
     """
-    EventLog(log_format, quiet=quiet).capture_logging()
+    log = EventLog(log_format, quiet=quiet)
+    log.capture_logging()
+    log.start_thread()
     limit_allocator()
     os.setpgrp()  # Ctrl-C signals only the publishing process, which ends its workers in order
     sys.setswitchinterval(_SWITCH_INTERVAL_S)

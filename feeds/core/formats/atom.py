@@ -13,8 +13,11 @@ from feeds.core.formats.elements import (
     add_image,
     archive_elements,
     browser_hint,
+    related_url,
     serialize_document,
     serialize_fragment,
+    title_url,
+    translation_links,
 )
 from feeds.core.formats.timestamps import rfc3339
 from feeds.core.model import Author, Entry, Feed
@@ -74,7 +77,7 @@ class _AtomEntry(FeedEntry):  # type: ignore[misc]  # feedgen has no types
         self.title(entry.title or entry.display_title)  # RFC 4287 section 4.1.2: required
         self.updated(entry.updated)
         self.published(entry.published)
-        self.link(href=entry.url, rel="alternate")
+        self.link(href=title_url(entry, default=entry.url), rel="alternate")
         self.author([_person(author) for author in entry.authors])
         self.category([{"term": name, "scheme": feed.categories_scheme} for name in entry.categories])
         self.category([{"term": name, "scheme": feed.tags_scheme} for name in entry.tags])
@@ -90,8 +93,11 @@ class _AtomEntry(FeedEntry):  # type: ignore[misc]  # feedgen has no types
         _child(element, "updated").text = rfc3339(entry.updated)
         _child(element, "published").text = rfc3339(entry.published)
         _child(element, "link").attrib.update({"rel": "alternate", "type": "text/html"})
-        if entry.external_url:
-            add_element(element, "link", href=entry.external_url, rel="related", type="text/html")
+        url = title_url(entry, default=entry.url)
+        if url == entry.url:
+            element.extend(translation_links(entry, "link"))
+        if related := related_url(entry, url):
+            add_element(element, "link", href=related, rel="related", type="text/html")
         for enclosure in entry.enclosures:
             length = {"length": str(enclosure.length)} if enclosure.length else {}
             add_element(element, "link", href=enclosure.url, rel="enclosure", type=enclosure.type, **length)

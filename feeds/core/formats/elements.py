@@ -59,6 +59,37 @@ def add_image(parent: etree._Element, entry: Entry) -> None:
         add_element(parent, "media:content", url=entry.image.url, medium="image", **media_type)
 
 
+def title_url(entry: Entry, *, default: str) -> str:
+    """Return the URL to which the title of an entry leads: its own, that of its subject, or the format's default."""
+    if not (entry.external_url and entry.link_blog):
+        return default
+    return entry.url if entry.link_blog == "permalink" else entry.external_url
+
+
+def related_url(entry: Entry, url: str) -> str | None:
+    """Return the URL of an entry or of its subject, whichever is not `url`; None if the entry has no external URL."""
+    return entry.external_url and (entry.external_url if url == entry.url else entry.url)
+
+
+def translation_links(entry: Entry, link: str) -> list[etree._Element]:
+    """Return the links to an entry in other languages, and then one to the entry itself; none without translations.
+
+    Some feed readers (SimplePie) take the first alternate link of an entry as its URL, others (feedparser) the last.
+    So links to the entry must be both the first and the last. The one returned here has a language, because no two
+    links may have the same type and language (RFC 4287 section 4.1.2).
+
+    Args:
+        entry: the entry.
+        link: the name of Atom's link element in the format.
+    """
+    if not entry.translations:
+        return []
+    parent = etree.Element("links", nsmap={"atom": NAMESPACES["atom"]})
+    for language, url in (*entry.translations, (entry.language, entry.url)):
+        add_element(parent, link, href=url, rel="alternate", type="text/html", hreflang=language)
+    return list(parent)
+
+
 def archive_elements(feed: Feed, filename: str, link: str) -> list[etree._Element]:
     """Return the elements of RFC 5005 section 4 that mark an archive and link the archives.
 

@@ -51,6 +51,7 @@ def _item(entry: Entry, feed: Feed) -> dict[str, Any]:
             "authors": [_author(author) for author in entry.authors],
             "tags": list(dict.fromkeys(entry.categories + entry.tags)),
             "language": entry.language if entry.language != feed.language else None,
+            "_translations": dict(entry.translations),  # by language
             "attachments": [
                 _without_empty({"url": file.url, "mime_type": file.type, "size_in_bytes": file.length})
                 for file in entry.enclosures

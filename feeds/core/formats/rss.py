@@ -16,8 +16,11 @@ from feeds.core.formats.elements import (
     add_image,
     archive_elements,
     browser_hint,
+    related_url,
     serialize_document,
     serialize_fragment,
+    title_url,
+    translation_links,
 )
 from feeds.core.formats.timestamps import rfc822, rfc3339
 from feeds.core.model import Entry, Feed
@@ -96,9 +99,10 @@ class _Item(FeedEntry):  # type: ignore[misc]  # feedgen has no types
         self._entry = entry
         self._feed = feed
         self.guid(entry.id, permalink=False)
-        if entry.title or not entry.summary:
+        if entry.title or not (entry.summary or entry.html):
             self.title(entry.title or entry.display_title)  # RSS 2.0 requires a title or a description
-        self.link(href=entry.external_url or entry.url)  # RSS 2.0: an item of a link blog links to its subject
+        # RSS 2.0: an item of a link blog links to its subject
+        self.link(href=title_url(entry, default=entry.external_url or entry.url))
         self.category([{"term": name, "scheme": feed.categories_scheme} for name in entry.categories])
         self.category([{"term": name, "scheme": feed.tags_scheme} for name in entry.tags])
         if entry.summary:
@@ -110,6 +114,13 @@ class _Item(FeedEntry):  # type: ignore[misc]  # feedgen has no types
         """Return feedgen's element with the elements that feedgen lacks."""
         entry = self._entry
         item: etree._Element = super().rss_entry(extensions)
+        url = title_url(entry, default=entry.external_url or entry.url)
+        if url == entry.url and entry.translations:
+            *translations, own = translation_links(entry, "atom:link")
+            place = [child.tag for child in item].index("link")  # the last link to the entry
+            item[place:place] = [own, *translations]
+        if entry.link_blog and (related := related_url(entry, url)):
+            add_element(item, "atom:link", href=related, rel="related", type="text/html")
         # RSS Profile: `author` is one e-mail address, `dc:creator` a name. Only dc:creator is written: feedparser reads
         # "a@gazette.example (Desk)" as the name "ple (Desk", and addresses attract spam.
         for author in entry.authors:

@@ -14,13 +14,14 @@ from urllib.parse import unquote
 
 from feeds.core import syndication
 from feeds.core.errors import ArticleError
-from feeds.core.lint.rules import RULES, Finding, Level, Problem, Rule
+from feeds.core.lint.levels import Level
+from feeds.core.lint.rules import RULES, Finding, Problem, Rule
 from feeds.core.model import Article, ArticleWarning, Site
 from feeds.core.parse import fences
 from feeds.core.parse.links import NOTE_SCHEME, Links, find_hrefs, resolve_target
 from feeds.core.text import resolve_on_site, slugify, url_scheme
 
-__all__ = ["RULES", "Finding", "Level", "Lint", "Problem", "Rule", "front_matter_problems"]
+__all__ = ["RULES", "Finding", "Level", "Lint", "Problem", "Rule", "front_matter_problems", "line_of_key"]
 
 _ONCE_PER_LINE = frozenset({"template-code", "other-dialect"})
 _MAX_TEXT_BYTES = 100 * 1024  # of Markdown: five such texts fill a feed of 512 KiB
@@ -87,7 +88,7 @@ class Lint:
         findings = [*self._check_metadata(article), *self._check_dates(article)]
         if not article.draft:
             findings += self._check_names(article)
-        problems = [Problem(article.path, _line_of_key(source, key), rule, message) for key, rule, message in findings]
+        problems = [Problem(article.path, line_of_key(source, key), rule, message) for key, rule, message in findings]
         problems += front_matter_problems(article.path, article.warnings)
         problems += self._check_files(article, source)
         problems += self._check_body(article, source, links)
@@ -294,7 +295,7 @@ def _check_links(line: str, links: Links, *, wikilinks: bool) -> Iterator[tuple[
             yield "relative-link", f"{name[:80]!r} leads to no published article"
 
 
-def _line_of_key(source: str, key: str) -> int:
+def line_of_key(source: str, key: str) -> int:
     """Return the line of a key of the front matter; 1 if it has none."""
     match = re.search(rf"^[\"']?{key}[\"']?\s*[:=]", source[:5000], re.IGNORECASE | re.MULTILINE)
     return source.count("\n", 0, match.start()) + 1 if match else 1

@@ -88,6 +88,8 @@ _REASONS = {  # element -> why it is removed
 }
 _MAX_PARTS = 3  # of a text to search for
 _MAX_FAILED_MATCHES = 50_000  # lines of one article that contain only the first part of a text
+_MARKER_CHARACTERS = 3  # at the start of foreign syntax, such as ~~a
+_MAX_SEARCHES = 200  # for different starts of foreign syntax in one article
 _PREFIX_CHARACTERS = 8  # to search for if the whole text is not found
 _MAX_QUOTED_CHARACTERS = 40
 
@@ -110,6 +112,7 @@ class BodyLines:
         self._indexes = (_index(self.prose), _index(list(enumerate(body.split("\n"), first))))
         self._searches: dict[tuple[str, ...], tuple[Iterator[int], int | None]] = {}  # parts -> next lines, last result
         self._failed_matches = 0
+        self._unescaped: dict[str, bool] = {}  # results of `contains_unescaped`
 
     def line_of(self, text: str) -> int:
         """Return the number of the line that contains the start of a text; the next such line if called again."""
@@ -126,6 +129,16 @@ class BodyLines:
     def contains(self, text: str) -> bool:
         """Return whether a line that is not code contains a text."""
         return text in self._indexes[0].text
+
+    def contains_unescaped(self, text: str) -> bool:
+        """Return whether a line, with code or without, contains a text that does not follow a backslash.
+
+        After many different texts, return True without a search: each may take a millisecond.
+        """
+        if text not in self._unescaped and len(self._unescaped) < _MAX_SEARCHES:
+            pattern = rf"(?<!\\){re.escape(text)}"
+            self._unescaped[text] = re.search(pattern, self._indexes[1].text) is not None
+        return self._unescaped.get(text, True)
 
     def _numbers(self, parts: tuple[str, ...]) -> Iterator[int]:
         """Yield the numbers of the lines that contain all parts in this order; of lines with code if no others do."""
@@ -228,6 +241,9 @@ def _check_dialect(prose: str, lines: BodyLines, dialect: Dialect) -> Iterator[F
     for syntax in _FOREIGN_SYNTAX:
         if syntax.dialect in {None, dialect}:
             for match in syntax.pattern.finditer(prose):
+                start = match[0].strip()[:_MARKER_CHARACTERS]
+                if "<" not in start and not lines.contains_unescaped(start):  # as in \~\~
+                    continue
                 message = f"{_quoted(match[0])} is {syntax.description}: shown unchanged (content.markdown: {dialect})"
                 yield Finding(lines.line_of(match[0]), "other-dialect", message)
     if dialect == "python-markdown":

@@ -1,9 +1,9 @@
 """The rules of `feeds check`, and the problems that they find."""
 
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
-Level = Literal["error", "warning", "notice"]
+from feeds.core.lint.levels import Level
 
 
 class Rule(NamedTuple):
@@ -46,6 +46,9 @@ RULES = {
     "withholding-key": Rule(
         "warning", "an unknown value that withholds an article, or a key that withholds it in other programs"
     ),
+    "misspelt-key": Rule(
+        "warning", "an unknown key that looks like `title`, `category` or another key without a value"
+    ),
     "mdx": Rule("warning", "statements, components or expressions of MDX, which are removed"),
     "undated-page": Rule("notice", "a page without a date, such as about.md, which is not published"),
     "unlisted": Rule("notice", "an article that is in no feed because of its front matter"),
@@ -59,13 +62,17 @@ class Problem:
 
     path: str
     line: int  # from 1
-    rule: str  # a key of `RULES`
+    rule: str  # a key of `RULES`, or of `aggregators.REQUIREMENTS`
     message: str
 
     @property
     def level(self) -> Level:
         """The level of the rule."""
-        return RULES[self.rule].level
+        if self.rule in RULES:
+            return RULES[self.rule].level
+        from feeds.core.lint.aggregators import REQUIREMENTS  # only `feeds check --for` needs them
+
+        return REQUIREMENTS[self.rule].level
 
 
 class Finding(NamedTuple):

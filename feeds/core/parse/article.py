@@ -89,11 +89,11 @@ def _parse(data: bytes, path: str, zone: tzinfo, profiles: AuthorProfiles | None
         draft, published = True, _DATE_OF_UNDATED
     title = fields.text("title")
     if title is None:
-        title = first_heading(body, dialect)
+        title = first_heading(body, dialect) or ("" if _is_note(matter, slug) else humanize(slug))
     return Article(
         path=path,
         name=name,
-        title=title or ("" if _NUMBER.fullmatch(slug.rpartition("/")[2]) else humanize(slug)),
+        title=title,
         published=published,
         updated=fields.optional_date("updated") or published,
         body=body,
@@ -116,6 +116,12 @@ def _parse(data: bytes, path: str, zone: tzinfo, profiles: AuthorProfiles | None
         external_url=fields.url("external_url"),
         warnings=tuple(fields.warnings),
     )
+
+
+def _is_note(matter: frontmatter.FrontMatter, slug: str) -> bool:
+    """Return whether an article without a heading has no title: `title: ""`, or a slug that is a number or a time."""
+    is_empty = any(value == "" and canonical_key(key) == "title" for key, value in matter.items())
+    return is_empty or bool(_NUMBER.fullmatch(slug.rpartition("/")[2]))
 
 
 def _date_in_path(matter: frontmatter.FrontMatter, path: str, zone: tzinfo) -> datetime | None:

@@ -2,7 +2,7 @@
 
 import re
 from html import escape, unescape
-from typing import Literal, Protocol
+from typing import Literal, NamedTuple, Protocol
 
 from feeds.core.errors import ArticleError
 from feeds.core.model import Content
@@ -29,6 +29,8 @@ _BLOCK_END = re.compile(r"</(?:p|li|div|h[1-6]|t[dhr]|blockquote|pre|figure|figc
 _FOOTNOTE_MARK = re.compile(r'<sup id="[\w-]*fnref[^"]*"><a [^>]*>[^<]*</a></sup>')
 _CALLOUT_TITLE = re.compile(r"<blockquote>\n<p><strong>[^<]*</strong></p>")
 _ANY_TAG = re.compile(r"<[^<>]*>")
+_TAG_NAME = re.compile(r"<(/?)([a-z][a-z0-9]*)")
+_VOID_ELEMENTS = frozenset({"area", "br", "col", "hr", "img", "input", "source", "track", "wbr"})
 _HEADING = re.compile(r"<h1(?:\s[^<>]*)?>((?:(?!<h1).){0,2000}?)</h1>", re.DOTALL)
 _OPENING_HEADING = re.compile(r"\s*<h1(?:\s[^<>]*)?>(.{0,2000}?)</h1>\s*", re.DOTALL)
 _MAX_SALUTATION_LENGTH = 50  # characters of a paragraph that ends with a comma and that the next one continues
@@ -89,9 +91,22 @@ class MarkdownRenderer:
         if title and (opening := _OPENING_HEADING.match(rendered)) and _text_of(opening[1]) == title:
             rendered = rendered[opening.end() :]
             excerpt = excerpt[opening.end() :]
-        if summary is None:
-            summary = _text_of(excerpt) if mark else _first_paragraph(rendered)
-        return Content(rendered.strip(), truncate(summary, _MAX_SUMMARY_LENGTH))
+        if mark:
+            beginning = _Beginning(_text_of(excerpt) if summary is None else summary, _close_elements(excerpt))
+        else:
+            beginning = _first_paragraph(rendered) if summary is None else _Beginning(summary)
+        text = truncate(beginning.text, _MAX_SUMMARY_LENGTH)
+        html_ = beginning.html
+        if not html_ or (not mark and len(beginning.text) > _MAX_SUMMARY_LENGTH):
+            html_ = f"<p>{escape(text, quote=False)}</p>" if text else rendered.strip()
+        return Content(rendered.strip(), text, _FOOTNOTE_MARK.sub("", html_) if "<sup" in html_ else html_)
+
+
+class _Beginning(NamedTuple):
+    """The beginning of an article as text, and as HTML; "" if it has no HTML of its own."""
+
+    text: str
+    html: str = ""
 
 
 def _clean_html(converted: str, max_length: int) -> str:
@@ -128,17 +143,39 @@ def plain_text_content(body: str, summary: str | None) -> Content:
     """Return the source of a body in paragraphs, as the content of an article that can't be rendered."""
     paragraphs = [part.strip() for part in clean(body).split("\n\n") if part.strip()]
     rendered = "\n".join(f"<p>{escape(part, quote=False)}</p>" for part in paragraphs)
-    return Content(rendered, truncate(summary or " ".join(paragraphs[:1]), _MAX_SUMMARY_LENGTH))
+    text = truncate(summary or " ".join(paragraphs[:1]), _MAX_SUMMARY_LENGTH)
+    return Content(rendered, text, f"<p>{escape(text, quote=False)}</p>" if text else "")
 
 
-def _first_paragraph(rendered: str) -> str:
-    paragraphs = (_text_of(match[1]) for match in _PARAGRAPH.finditer(_CALLOUT_TITLE.sub("", rendered)))
-    without_tags = (text[match.end() :] if (match := _TEMPLATE.match(text)) else text for text in paragraphs)
-    texts = filter(None, without_tags)
-    first = next(texts, "")
-    if first.endswith(",") and len(first) <= _MAX_SALUTATION_LENGTH:
-        first = f"{first} {next(texts, '')}".rstrip(" ,")
-    return first or _text_of(rendered)
+def _first_paragraph(rendered: str) -> _Beginning:
+    """Return the first paragraph that has a text, with the next one after a salutation."""
+    first = _Beginning("")
+    for match in _PARAGRAPH.finditer(_CALLOUT_TITLE.sub("", rendered)):
+        text, html_ = _text_of(match[1]), match[0]
+        if tags := _TEMPLATE.match(text):
+            text, html_ = text[tags.end() :], ""
+        if not text:
+            continue
+        if first.text:
+            return _Beginning(
+                f"{first.text} {text}".rstrip(" ,"), f"{first.html}\n{html_}" if first.html and html_ else ""
+            )
+        first = _Beginning(text, html_)
+        if not text.endswith(",") or len(text) > _MAX_SALUTATION_LENGTH:
+            return first
+    return _Beginning(first.text.rstrip(" ,") or _text_of(rendered), first.html)
+
+
+def _close_elements(fragment: str) -> str:
+    """Return the beginning of sanitised HTML with end tags for the elements that it ends in."""
+    names = list[str]()
+    for slash, name in _TAG_NAME.findall(fragment):
+        if not slash and name not in _VOID_ELEMENTS:
+            names.append(name)
+        elif slash and names and names[-1] == name:
+            names.pop()
+    closed = fragment.rstrip() + "".join(f"</{name}>" for name in reversed(names))
+    return closed.replace("<p></p>", "").strip()
 
 
 def _text_of(rendered: str) -> str:

@@ -24,7 +24,7 @@ T = TypeVar("T")
 AuthorProfiles = Mapping[str, Mapping[str, Any]]  # of authors.yml: profile by author key; values by canonical key
 KeyValue = tuple[int, str, Any]  # the rank of a key in its field, the key as the author spelled it, its value
 
-_LANGUAGE = re.compile(r"[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*")
+_LANGUAGE = re.compile(r"(?:[A-Za-z]{2,3}|[xX](?=-))(?:-[A-Za-z0-9]{1,8})*")  # RFC 5646; no longer code is in use
 _NAME_AND_EMAIL = re.compile(r"(?P<name>[^<>]*[^<>\s])\s*<(?P<email>[^<>]*)>")
 _EMAIL = re.compile(r"[^@\s<>()]+@[^@\s<>()]+")
 _MAX_NAMES = 100  # each is a feed
@@ -48,6 +48,7 @@ class FrontMatterFields:
         self._zone = zone
         self._profiles = profiles or {}
         self._values: dict[str, list[KeyValue]] = {}
+        misspelt = list[tuple[str, str]]()
         for spelling, value in matter.items():
             key = canonical_key(spelling)
             if key in keys.FIELDS_BY_KEY:
@@ -60,6 +61,11 @@ class FrontMatterFields:
                         self._warn_of_typo(f"{spelling}.{inner}", intended, inner_value)
             elif intended := keys.intended_key(key):
                 self._warn_of_typo(spelling, intended, value)
+            elif intended := keys.intended_content_key(key):
+                misspelt.append((spelling, intended))
+        for spelling, intended in misspelt:
+            if not any(field in self._values for field, _ in keys.FIELDS_BY_KEY[intended]):
+                self._warn(spelling, f"is unknown and has no effect; did you mean {intended!r}?", "misspelt-key")
 
     def _add(self, roles: Iterable[tuple[str, int]], key: str, value: Any) -> None:
         value = one_line(value) if isinstance(value, str) else value

@@ -8,7 +8,7 @@ core/parse/article.py, read by a method of fields.py. If JSON can't represent th
 catalog/encoding.py converts it. For documents too: `Entry`, `build_entry` in core/syndication.py, and the formats.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
 
 FIELDS: Mapping[str, tuple[str, ...]] = {
@@ -156,6 +156,9 @@ _CORRECTIONS = tuple(
     if len(key) > _MAX_SHORT_KEY
     and key not in {"permalink", "build", "render", "feeds", "article", "secret", "dgpublish"}
 )
+# the keys of an article's content whose misspellings are detected; shorter ones are too close to other words
+_CONTENT_KEYS = ("title", "description", "summary", "category", "categories", "author", "authors", "image", "language")
+_CONTENT_CORRECTIONS = tuple((key, frozenset(key)) for key in _CONTENT_KEYS)
 _NOT_MISSPELLED = frozenset(
     {"publisher", "craft", "drift", "graft", "raft", "republic", "listen", "norse", "privacy", "stats"}
 )
@@ -178,11 +181,22 @@ def canonical_key(spelling: str) -> str:
 @lru_cache(maxsize=4096)
 def intended_key(key: str) -> str:
     """Return the withholding key that a canonical key misspells, or "" if it is not a misspelling of one."""
-    if key in FIELDS_BY_KEY or key in CONTAINERS or key in _NOT_MISSPELLED:
+    return "" if key in _NOT_MISSPELLED else _closest(key, _CORRECTIONS)
+
+
+@lru_cache(maxsize=4096)
+def intended_content_key(key: str) -> str:
+    """Return the key of an article's content that a canonical key misspells, or "" if it is not a misspelling."""
+    return _closest(key, _CONTENT_CORRECTIONS) if len(key) > _MAX_SHORT_KEY else ""
+
+
+def _closest(key: str, known_keys: Iterable[tuple[str, frozenset[str]]]) -> str:
+    """Return which of some keys, given with their letters, a canonical key misspells, or ""."""
+    if key in FIELDS_BY_KEY or key in CONTAINERS:
         return ""
     letters = set(key)
     candidates = []
-    for known, known_letters in _CORRECTIONS:
+    for known, known_letters in known_keys:
         limit = _MAX_DISTANCE - 1 if len(known) >= _MIN_LONG_KEY else 1
         # comparing the sets of letters excludes most words fast
         if abs(len(key) - len(known)) <= limit and len(letters ^ known_letters) <= 2 * limit:

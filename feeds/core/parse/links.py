@@ -3,6 +3,10 @@
 The target of a link is either the *name* of an article, which is its path below the content folder without suffix
 ("posts/b"), or *partial*: the last parts of that name in lower case ("*/b"), for generators that search for articles
 (Obsidian, Hugo, Jekyll). The publisher finds the article of each target and stores its URL; `html` writes the URL.
+
+An article in another language ("posts/b.de.md") also has the *translation* target of the article that it translates
+("?/posts/b"), by which the publisher finds all translations of an article. Their URLs have the language as their target
+("?/de").
 """
 
 import re
@@ -11,6 +15,7 @@ from typing import NamedTuple
 from urllib.parse import quote, unquote
 
 from feeds.core.article_files import SUFFIX_PATTERN, SUFFIXES, ArticleFiles, article_name
+from feeds.core.model import Translation
 from feeds.core.parse.media import media_type
 from feeds.core.text import url_scheme
 
@@ -18,6 +23,7 @@ from feeds.core.text import url_scheme
 # note:name%23heading for a heading as Obsidian writes it
 NOTE_SCHEME = "note"
 _PARTIAL_PREFIX = "*/"
+_TRANSLATION_PREFIX = "?/"
 _MAX_TARGET_BYTES = 2_000  # an entry of an index in PostgreSQL has at most 2,704
 _MAX_HREF_LENGTH = 500  # characters
 
@@ -71,6 +77,15 @@ class Links(NamedTuple):
             return None
         return f"{url.partition('#')[0]}#{target.fragment}" if target.fragment else url or None
 
+    @property
+    def translations(self) -> list[Translation]:
+        """The translations of the article."""
+        return [
+            Translation(key.removeprefix(_TRANSLATION_PREFIX), url)
+            for key, url in self.urls.items()
+            if is_translation_target(key)
+        ]
+
     def file_url(self, reference: str) -> str | None:
         """Return the URL of a file that the article references by a relative path, or None for other references."""
         if not self.site_url or not media_type(reference):
@@ -81,6 +96,21 @@ class Links(NamedTuple):
 def is_partial(target: str) -> bool:
     """Return whether a target is partial."""
     return target.startswith(_PARTIAL_PREFIX)
+
+
+def translation_target(name: str) -> str:
+    """Return the target of translations of an article with this name; also the key of a URL, given a language."""
+    return f"{_TRANSLATION_PREFIX}{name}"
+
+
+def translated_name(target: str) -> str:
+    """Return the name of the article to which a translation target belongs."""
+    return target.removeprefix(_TRANSLATION_PREFIX)
+
+
+def is_translation_target(target: str) -> bool:
+    """Return whether a target is one of translations."""
+    return target.startswith(_TRANSLATION_PREFIX)
 
 
 def candidate_paths(name: str) -> list[str]:
