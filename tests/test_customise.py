@@ -1,5 +1,6 @@
 """The look of pages: theme, logo, menu, footer, templates and static files of a site's owner."""
 
+import os
 import re
 
 import pytest
@@ -336,11 +337,13 @@ class TestMistakes:
         """A link to nothing is reported, and so is a folder with too many files; the others are used."""
         put(blog, "templates/article.html", "{{ entry.title }}")
         (blog.root / "templates/base.html").symlink_to("nothing.html")
+        os.mkfifo(blog.root / "templates/feed.html")
         for number in range(500):
             put(blog, f"templates/x/{number}.html", "")
         done = blog.run("build")
         assert done.returncode == 1
         assert "templates/base.html:1: can't be read: No such file" in done.stderr
+        assert "templates/feed.html:1: is not a file" in done.stderr
         assert "templates:1: has more than 500 files" in done.stderr
         assert (blog.root / "public/a/index.html").read_text("utf-8") == "The ferry"
 

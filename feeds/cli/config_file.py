@@ -59,7 +59,9 @@ class ConfigFile:
         if self._loaded_state is None:
             raise ConfigError([f"{self._path} is missing"])
         self._settings = config.load(self._path, os.environ)
-        self._loaded_state = self._last_state = self._state()  # the folder of templates may be another one
+        self._loaded_state = self._loaded_state._replace(
+            look=self._look()
+        )  # the folder of templates may be another one
         return self._settings
 
     @property
@@ -73,5 +75,7 @@ class ConfigFile:
             stat = self._path.stat()
         except OSError:
             return None
-        look = look_state(self._settings.templates_folder, StaticFiles(self._settings.static_folder))
-        return _State(stat.st_ctime_ns, stat.st_mtime_ns, stat.st_size, stat.st_ino, look)
+        return _State(stat.st_ctime_ns, stat.st_mtime_ns, stat.st_size, stat.st_ino, self._look())
+
+    def _look(self) -> str:
+        return look_state(self._settings.templates_folder, StaticFiles(self._settings.static_folder))

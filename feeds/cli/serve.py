@@ -360,7 +360,8 @@ class _Service:
             if is_same and look == self._look and not is_requested:
                 self._report_reloaded("valid again, and the same as before")
                 return
-            publish_loop = self._create_publish_loop(settings) if self._publish_loop and not is_same else None
+            is_new = is_requested or not is_same  # else only templates have changed
+            publish_loop = self._create_publish_loop(settings) if self._publish_loop and is_new else None
             self._template_memory.raw = bytes(TEMPLATE_LOG_BYTES)  # mistakes are logged again
             change_workers(settings)
             self._settings, self._look = settings, look

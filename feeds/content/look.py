@@ -3,15 +3,25 @@
 import contextlib
 import os
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 
 from feeds.content.static_files import StaticFiles
 from feeds.core.paths import CUSTOM_STYLESHEET
 from feeds.core.text import digest_of
 
+MAX_TEMPLATES = 500
+
 
 def list_templates(folder: Path) -> Iterator[str]:
-    """Yield the paths of files in a folder, separated by "/", without hidden files and temporary files of editors."""
+    """Yield the paths of files in a folder, separated by "/", without hidden files and temporary files of editors.
+
+    Of more than `MAX_TEMPLATES`, one more is yielded: `feeds serve` lists them several times a second.
+    """
+    return islice(_list_files(folder), MAX_TEMPLATES + 1)
+
+
+def _list_files(folder: Path) -> Iterator[str]:
     for current, folders, files in os.walk(folder):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         below = Path(current).relative_to(folder)

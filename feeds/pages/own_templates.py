@@ -12,14 +12,13 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from feeds.content.look import list_templates
+from feeds.content.look import MAX_TEMPLATES, list_templates
 from feeds.core.text import digest_of, one_line, truncate
 
 if TYPE_CHECKING:
     from jinja2 import Environment
 
 BUILT_IN_PREFIX = "builtin/"
-_MAX_FILES = 500
 _MAX_FILE_BYTES = 1 << 20
 _MAX_PAGE_CHARS = 32 << 20
 _MAX_TEXT_CHARS = 1 << 20  # of a text that an operator multiplies
@@ -123,10 +122,13 @@ class OwnTemplates:
 
     def _read(self, folder: Path) -> None:
         for number, name in enumerate(list_templates(folder)):
-            if number == _MAX_FILES:
-                self.problems.append(TemplateProblem(_shown(folder), 1, f"has more than {_MAX_FILES} files"))
+            if number == MAX_TEMPLATES:
+                self.problems.append(TemplateProblem(_shown(folder), 1, f"has more than {MAX_TEMPLATES} files"))
                 break
             try:
+                if (folder / name).exists() and not (folder / name).is_file():  # a pipe would block
+                    self.problems.append(TemplateProblem(self._path_of(name), 1, "is not a file"))
+                    continue
                 with (folder / name).open("rb") as stream:
                     source = stream.read(_MAX_FILE_BYTES + 1)
                 if len(source) > _MAX_FILE_BYTES:
