@@ -169,7 +169,6 @@ class PageRenderer:
             excerpts=f"{live_url}{paths.SUMMARY}/" if syndication.has_summary(feed.path, self._site) else None,
             older=feed.prev_archive_url if self._site.pages else None,
             newer=feed.next_archive_url or feed.current_url,
-            home=self._site.pages and not feed.path,  # its visitors come to read, so the entries are first
             readers=[
                 (translate(name) if name == _INSTALLED_READER else name, expand_link(link, live_url + RSS))
                 for name, link in self._subscribe_links.items()
