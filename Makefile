@@ -5,7 +5,7 @@ BIN     = $(VENV)/bin
 PIP     = $(BIN)/python -m pip --disable-pip-version-check --quiet --require-virtualenv
 LOCK    = uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --upgrade
 
-.PHONY: help serve test test-fast lint format lock bench pictures dist release clean
+.PHONY: help serve test test-fast lint format lock messages bench pictures dist release clean
 
 serve: $(VENV)/.run  ## serve the demo site (config.yaml, content/)
 	@exec $(BIN)/feeds serve
@@ -37,6 +37,9 @@ lock: $(VENV)/.dev  ## update the locked requirements (requirements/*.txt)
 	$(BIN)/$(LOCK) pyproject.toml -c requirements/dev.txt -o requirements/run.txt
 	$(BIN)/$(LOCK) --group bench -o requirements/bench.txt
 	$(BIN)/$(LOCK) --group audit -o requirements/audit.txt
+
+messages: $(VENV)/.dev  ## add new messages of pages to the catalogs (feeds/pages/locales), and remove unused ones
+	$(BIN)/python tests/collect_messages.py
 
 bench: $(VENV)/.bench  ## compare builds with Hugo, and time edits under `feeds serve`, with up to 100,000 articles
 	cd benchmarks && ../$(BIN)/python scale.py $(ARGS)

@@ -64,6 +64,7 @@ class LastBuild:
         inputs: the inputs of the build.
         content: the path of the content folder.
         content_digest: a digest of its files before the build.
+        look: the folders of templates and static files, with digests of their files before the build.
         export: the path of the folder of the export; "" if the build exported nothing.
         export_digest: a digest of its files after the build.
         at, until: the time of the build, and the time at which a complete build is needed; seconds since 1970.
@@ -75,6 +76,7 @@ class LastBuild:
     inputs: Inputs
     content: str
     content_digest: str
+    look: dict[str, str]
     export: str
     export_digest: str
     at: float
@@ -100,6 +102,7 @@ class LastBuild:
             self.inputs == inputs
             and self.at <= now < self.until
             and folder_digest(Path(self.content)) == self.content_digest
+            and all(look_digest(Path(folder)) == digest for folder, digest in self.look.items())
             and (not self.export or export_digest(Path(self.export)) == self.export_digest)
         )
 
@@ -126,6 +129,11 @@ def folder_digest(folder: Path) -> str | None:
             return None
         rows.append((path, *_stamp(status)))
     return _digest(sorted(rows))
+
+
+def look_digest(folder: Path) -> str | None:
+    """Return a digest of a folder of templates or static files, "" if it does not exist; else as `folder_digest`."""
+    return folder_digest(folder) if folder.is_dir() else ""
 
 
 def export_digest(folder: Path) -> str | None:

@@ -25,6 +25,7 @@ LIBRARY_PACKAGES = {  # library -> the packages that import it
     "lxml": {"core"},
     "comrak": {"core"},
     "markdown": {"core"},
+    "markupsafe": {"pages"},
     "nh3": {"core"},
     "obstore": {"export"},
     "pathspec": {"content"},

@@ -158,6 +158,33 @@ def test_files_are_found_by_the_articles_that_refer_to_them(site):
 
 
 @both
+def test_neighbours(site):
+    """Each database finds the articles before and after one in the site's feed, by date, then by id, with their pages.
+
+    Articles without a page, drafts, withdrawn and unlisted articles are none.
+    """
+    site.configure(site={"pages": True}, content={"permalink": "/{slug}/"})
+    for name, date in (("a", "2026-05-01"), ("b", "2026-05-02"), ("c", "2026-05-02"), ("d", "2026-05-03")):
+        site.article(f"{name}.md", title=name.upper(), date=date)
+    site.article("else.md", title="Else", date="2026-05-02", link="https://other.example/")
+    site.article("draft.md", title="Draft", date="2026-05-02", draft=True)
+    site.article("unlisted.md", title="Unlisted", date="2026-05-02", feed=False)
+    site.article("gone.md", title="Gone", date="2026-05-02")
+    site.publish()
+    (site.content / "gone.md").unlink()
+    site.publish(accept=True)
+    with site.catalog.read_transaction() as catalog:
+        beside = [catalog.neighbours(catalog.entry_at_page(f"/{name}/")) for name in "abcd"]
+        pages = catalog.pages_in_feed(None, 3)
+        assert [one.page for one in pages] == ["/a/", "/b/", "/c/"]
+        assert [one.page for one in catalog.pages_in_feed(pages[-1], 3)] == ["/d/"]
+    assert [(older and older.page, newer and newer.page) for older, newer in beside] == [
+        (None, "/b/"), ("/a/", "/c/"), ("/b/", "/d/"), ("/c/", None),
+    ]  # fmt: skip
+    assert [(older and older.record.article.title) for older, _ in beside] == [None, "A", "B", "C"]
+
+
+@both
 def test_articles_are_found_by_their_pages(site):
     """Each database finds articles by page, drafts and scheduled articles; of two articles with one page, the first."""
     site.configure(site={"pages": True}, content={"permalink": "/{slug}/"})

@@ -40,7 +40,7 @@ def test_a_file_that_is_replaced(site, clock):
     site.configure()
     path = site.root / "config.yaml"
     text = path.read_bytes()
-    file = ConfigFile(path)
+    file = ConfigFile(path, site.config)
     for seconds in (0.2, 0.6, 0.9):
         path.unlink()
         assert not any(poll(file, clock, seconds))
@@ -54,7 +54,7 @@ def test_a_file_that_is_missing(site, clock):
     """A file that stays missing is a change after a second, once; its return is the next change."""
     site.configure()
     path = site.root / "config.yaml"
-    file = ConfigFile(path)
+    file = ConfigFile(path, site.config)
     path.rename(site.root / "moved")
     assert not any(poll(file, clock, 1))
     assert any(poll(file, clock, 0.6))
@@ -69,7 +69,7 @@ def test_other_permissions(site, clock):
     """A file with other permissions is read again: the process may be allowed to read it now."""
     site.configure()
     path = site.root / "config.yaml"
-    file = ConfigFile(path)
+    file = ConfigFile(path, site.config)
     path.chmod(0o600)
     assert poll(file, clock, 0.4) == [False, True]
 
@@ -77,7 +77,7 @@ def test_other_permissions(site, clock):
 def test_a_configuration_that_could_not_be_used(site, clock):
     """A configuration that could not be used is tried again after a while, and not again after it was loaded."""
     site.configure()
-    file = ConfigFile(site.root / "config.yaml")
+    file = ConfigFile(site.root / "config.yaml", site.config)
     file.retry_later()
     assert not any(poll(file, clock, 9))
     assert any(poll(file, clock, 2))

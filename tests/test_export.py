@@ -21,11 +21,11 @@ import pytest
 import zstandard
 from conftest import free_port
 
-from feeds import pages
 from feeds.core import policy
 from feeds.core.errors import FeedsError
 from feeds.core.model import Site
 from feeds.export import MANIFEST, FolderTarget, host_files
+from feeds.pages import environment
 
 
 def test_only_what_differs_is_written(tmp_path):
@@ -219,7 +219,7 @@ def test_build_writes_only_what_an_article_touches(site):
     assert set(json.loads((public / MANIFEST).read_bytes())) == {
         *(f"{f}/{n}" for f in ("", "/category/x") for n in ("rss.xml", "atom.xml", "feed.json")),
         "/category/x/index.html",
-        "/feeds.opml", "/static/feed.css", "/static/page.css", "/static/page.js",
+        "/feeds.opml", "/static/feed.css", "/static/feed.js", "/static/page.css", "/static/page.js",
     }  # fmt: skip
 
 
@@ -374,13 +374,13 @@ def test_pages_are_exported_anew_when_their_look_changes(site, monkeypatch):
     assert site.run("build").returncode == 0
     monkeypatch.setattr(policy, "PAGE", "default-src 'none'")
     try:
-        for made in (pages.templates_digest, pages.templates):
+        for made in (environment.templates_digest, environment.templates):
             made.cache_clear()
         assert "2 files written" in site.run("build", "-v").stderr
         assert "default-src 'none'\"" in (site.root / "public/a/index.html").read_text("utf-8").replace("&#39;", "'")
         assert "nothing changed" in site.run("build", "-v").stderr
     finally:
-        for made in (pages.templates_digest, pages.templates):
+        for made in (environment.templates_digest, environment.templates):
             made.cache_clear()
 
 

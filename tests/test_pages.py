@@ -7,6 +7,7 @@ import subprocess
 import time
 from datetime import UTC, datetime
 from html.parser import HTMLParser
+from itertools import pairwise
 from urllib.parse import unquote, urljoin, urlsplit
 
 import pytest
@@ -66,7 +67,7 @@ def home(tmp_path_factory):
                  author={"name": "Ann", "url": "/about/"}, image={"url": "/a.png", "alt": "A"})  # fmt: skip
     site.article("draft.md", "Secret.", title="Draft", draft=True, tags=["hidden"])
     site.article("later.md", "Secret.", title="Later", date="2099-01-01", tags=["hidden"])
-    site.article("ar.md", "نص", title="عنوان", lang="ar", date="2026-04-01")
+    site.article("fa.md", "متن", title="عنوان", lang="fa", date="2026-04-01")
     site.article("odd.md", "Odd.", title="Odd", link="/deep/er/page.html", date="2026-04-02")
     site.article("else.md", "Else.", title="Elsewhere", link="https://other.example/x/", date="2026-04-03")
     site.article("bundle/index.md", "![A lamp](lamp.svg)", title="Bundle", date="2026-04-04",
@@ -129,16 +130,18 @@ def test_an_article_has_a_page(home):
     assert read.all("a", class_="p-name")[0][1:] == [{"class": "u-url p-name", "href": "../../about/"}, "Ann"]
     assert next(one[2].strip() for one in read.all("div", class_="e-content")).startswith("First text.")
     assert [one[1].get("align") for one in read.all("td")] == ["right", "center"]
-    assert [one[2] for one in read.all("a", class_="p-category")] == ["Été", "x", "Ann"]
+    assert [one[2] for one in read.all("a", class_="p-category")] == ["Été", "x"]
+    assert [one[2] for one in read.all("dt")] == ["Category", "Tags", "More by"]
+    assert "../../author/ann/" in read.links()
     assert read.all("link", rel="canonical")[0][1]["href"] == "https://test.example/%C3%A9t%C3%A9/a/"
     assert read.all("meta", property="og:type")[0][1]["content"] == "article"
 
 
 def test_a_page_speaks_its_language(home):
     """An article in a right-to-left language is marked as such, and texts of the template are marked as English."""
-    read = page(home, "/ar/")
-    assert (read.elements[0][1]["lang"], read.elements[0][1]["dir"]) == ("ar", "rtl")
-    assert [one[1].get("lang") for one in read.all("p") if "Subscribe" in one[2]] == ["en"]
+    read = page(home, "/fa/")
+    assert (read.elements[0][1]["lang"], read.elements[0][1]["dir"]) == ("fa", "rtl")
+    assert [one[1].get("lang") for one in read.all("nav") if "Subscribe" in one[2]] == ["en"]
 
 
 @pytest.mark.parametrize(
@@ -178,6 +181,16 @@ def test_every_entry_has_its_page(home):
         if item["url"].startswith("https://test.example"):
             read = page(home, urlsplit(item["url"]).path)
             assert [one[2] for one in read.all("h1")] == [item["title"]]
+
+
+def test_a_missing_page_helps(home):
+    """The page of an error leads to the start page and to the newest articles, at any depth."""
+    for path, root in (("/nothing/", "../"), ("/a/b/c", "../../")):
+        answer = home.get(path)
+        assert answer.status == 404
+        links = Page(answer.body).links()
+        assert links.count(root) == 2
+        assert {f"{root}%C3%A9t%C3%A9/a/", f"{root}bundle/", f"{root}fa/"} <= set(links)
 
 
 @pytest.mark.parametrize("path", ["/draft/", "/later/", "/x/", "/tag/hidden/", "/bundle/.hidden.png", "/bundle/index.md",
@@ -285,7 +298,7 @@ def test_pages_are_where_the_site_is(site):
 def test_many_feeds_are_bounded():
     """Of thousands of tags, the page lists the thousand largest by name, and the number of the others."""
     feeds = [FeedState("", "site", "")] + [FeedState(f"tag/{n}", "tag", f"t{n}", entries=n) for n in range(1500)]
-    ((kind, heading, listed, left),) = pages._group_by_kind(feeds)
+    ((kind, heading, listed, left),) = pages._group_by_kind(feeds, str)
     assert (kind, heading, len(listed), left) == ("tag", "Tags", 1000, 500)
     assert min(one.entries for one in listed) == 500
     assert [one.name for one in listed] == sorted(one.name for one in listed)
@@ -493,6 +506,80 @@ def test_every_feed_leads_to_its_page_in_an_export(site):
     site.configure(export={"pages": False})
     assert site.run("build").returncode == 0
     assert not (public / "category/x/index.html").exists()
+
+
+def neighbours(body):
+    """Return the paths and titles to which the page of an article links as its neighbours, by "prev" and "next"."""
+    found = Page(body).all("a", rel="prev") + Page(body).all("a", rel="next")
+    return {one[1]["rel"]: (one[1]["href"].replace("../", "/"), one[2].split(" ", 1)[1].strip()) for one in found}
+
+
+def test_a_page_links_to_the_articles_beside_it(app, site):
+    """A page and its validators change when the article before or after it is published, renamed or withdrawn."""
+    site.configure(site={"pages": True})
+    for number in (1, 2, 3):
+        site.article(f"{number}.md", title=f"T{number}", date=f"2026-05-0{number}")
+    site.article("100.md", "Only a few words.", date="2026-04-01")
+    site.article("unlisted.md", title="Unlisted", date="2026-05-02", feed=False)
+    site.publish()
+    server = app(site)
+    assert neighbours(server.get("/1/").body) == {"prev": ("/100/", "Only a few words."), "next": ("/2/", "T2")}
+    assert neighbours(server.get("/2/").body) == {"prev": ("/1/", "T1"), "next": ("/3/", "T3")}
+    assert neighbours(server.get("/3/").body) == {"prev": ("/2/", "T2")}
+    assert neighbours(server.get("/unlisted/").body) == {}
+    first = server.get("/3/").headers["etag"]
+    site.article("4.md", title="T4", date="2026-05-04")
+    site.publish()
+    wait_for(lambda: server.get("/4/").status == 200)
+    assert neighbours(server.get("/3/", If_None_Match=first).body) == {"prev": ("/2/", "T2"), "next": ("/4/", "T4")}
+    site.article("2.md", title="Renamed", date="2026-05-02")
+    site.publish()
+    wait_for(lambda: neighbours(server.get("/3/").body)["prev"] == ("/2/", "Renamed"))
+    (site.content / "2.md").unlink()
+    site.publish(accept=True)
+    wait_for(lambda: server.get("/2/").status == 410)
+    wait_for(lambda: neighbours(server.get("/3/").body)["prev"] == ("/1/", "T1"))
+    assert neighbours(server.get("/1/").body)["next"] == ("/3/", "T3")
+
+
+def test_exported_pages_keep_up_with_the_articles_beside_them(site):
+    """An export renders the pages beside a new, renamed, moved or withdrawn article again, and writes no others."""
+    site.configure(site={"pages": True})
+    for number in range(1, 8):
+        site.article(f"{number}.md", title=f"T{number}", date=f"2026-05-0{number}")
+
+    def pages_written():
+        assert site.run("build", "--accept").returncode == 0
+        now = {file.parent.name: file.stat().st_mtime_ns for file in (site.root / "public").glob("*/index.html")}
+        shown = {name: neighbours((site.root / f"public/{name}/index.html").read_bytes()) for name in now}
+        order = sorted(now, key=lambda name: dates[name])
+        for older, newer in pairwise(order):  # what an export from scratch would contain
+            assert shown[newer]["prev"][0] == f"/{older}/"
+            assert shown[older]["next"][0] == f"/{newer}/"
+        written = {name for name, at in now.items() if before.get(name) != at}
+        before.clear()
+        before.update(now)
+        return written
+
+    before = dict[str, int]()
+    dates = {str(number): f"2026-05-0{number}" for number in range(1, 8)}
+    assert pages_written() == set(dates)
+    assert pages_written() == set()
+    dates["8"] = "2026-05-08"
+    site.article("8.md", title="T8", date=dates["8"])
+    assert pages_written() == {"7", "8"}
+    site.article("3.md", title="Renamed", date="2026-05-03")
+    assert pages_written() == {"2", "3", "4"}
+    assert neighbours((site.root / "public/2/index.html").read_bytes())["next"] == ("/3/", "Renamed")
+    site.article("3.md", "Only its text.", title="Renamed", date="2026-05-03")
+    assert pages_written() == {"3"}, "the others are rendered again with the same bytes"
+    (site.content / "6.md").unlink()
+    assert pages_written() == {"5", "7"}
+    dates["1"] = "2026-05-09"
+    site.article("1.md", title="T1", date=dates["1"])
+    assert pages_written() == {"1", "2", "8"}
+    site.article("5.md", title="T5", date=dates["5"], draft=True)
+    assert pages_written() == {"4", "7"}
 
 
 def test_pages_are_exported(site):

@@ -151,7 +151,7 @@ def test_serving_a_preview(serve, previewed, options):
     assert len(bodies) == 1
     assert f"<link>{here}/a/</link>".encode() in bodies.pop()
     previewed.configure(site={"url": "https://moved.example", "title": "Moved"})
-    server.wait_for(lambda: b'<h1 lang="en" dir="ltr">Moved</h1>' in server.get("/").body)
+    server.wait_for(lambda: b"<span>Moved</span></a></h1>" in server.get("/").body)
     assert f"<code>{here}/rss.xml</code>".encode() in server.get("/").body
     assert b"moved.example" not in server.get("/").body
 

@@ -140,7 +140,7 @@ def test_error_pages(site, app):
             assert answer.headers["content-type"] == "text/html; charset=utf-8"
             assert "frame-ancestors 'none'" in answer.headers["content-security-policy"]
             assert answer.headers["x-content-type-options"] == "nosniff"
-            assert f'<a href="{"../" * (path.count("/") - 1)}">start page</a>' in body
+            assert f'href="{"../" * (path.count("/") - 1)}">Go to the start page</a>' in body
             assert "&lt;My&gt; site" in body
             assert "words" not in body
             assert "secret" not in body
@@ -190,7 +190,7 @@ def test_a_thousand_files_at_once(live):
     """A thousand files that appear at the same time are all in the feeds."""
     for n in range(1000):
         live.site.article(f"new/{n}.md", title=f"t{n}", category="new", date="2026-04-01")
-    live.wait_for(lambda: ">1000<" in live.get("/").body.decode().partition("category/new")[2][:200])
+    live.wait_for(lambda: ">1,000<" in live.get("/").body.decode().partition("category/new")[2][:200])
 
 
 @pytest.mark.integration

@@ -35,7 +35,7 @@ from feeds.catalog.failures import Failure, Failures, decode, with_failure
 from feeds.catalog.files import FileStamp, KnownFile, NewStamp, RejectedArticle
 from feeds.catalog.links import LinkingArticle
 from feeds.catalog.moved_pages import MovedPage
-from feeds.catalog.pages import PageClaim, PendingPage, PublishedPage
+from feeds.catalog.pages import Neighbour, PageClaim, PageInFeed, PendingPage, PublishedPage
 from feeds.catalog.revisions import CurrentRevision
 from feeds.catalog.schema import METADATA, SCHEMA
 from feeds.catalog.sitemaps import SitemapPart
@@ -77,9 +77,11 @@ __all__ = [
     "LiveArticle",
     "LoadedArticle",
     "MovedPage",
+    "Neighbour",
     "NewRejections",
     "NewStamp",
     "PageClaim",
+    "PageInFeed",
     "PendingArticle",
     "PendingPage",
     "PollTotals",

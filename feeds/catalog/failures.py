@@ -16,6 +16,7 @@ from feeds.core.errors import CatalogError, FeedsError
 from feeds.core.text import one_line
 
 RECORD_BYTES = 8192
+TEMPLATE_LOG_BYTES = 1024  # of the memory in which workers note the mistakes in templates that they have logged
 _MAX_REASON_BYTES = 600  # so that the failures of all tasks fit into a record
 
 Task = Literal["publish", "before", "export", "purge", "reload"]

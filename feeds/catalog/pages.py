@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from feeds.catalog import schema as t
 from feeds.catalog.access import ReadAccess
 from feeds.catalog.articles import is_live_or_has_file
+from feeds.catalog.encoding import to_microseconds
 from feeds.catalog.entries import CONTENT_HASH, RECORDS, EntryRecord, entry_record
 
 
@@ -42,6 +43,32 @@ class PublishedPage(NamedTuple):
     feeds: str  # for `names_by_feed`
     content_hash: str
     id: str
+    key: int
+
+
+class Neighbour(NamedTuple):
+    """An article beside another one in the site's feed, and the path of its page."""
+
+    record: EntryRecord
+    page: str
+
+
+class Neighbours(NamedTuple):
+    """The nearest articles with pages before and after an article in the site's feed."""
+
+    older: Neighbour | None
+    newer: Neighbour | None
+
+
+class PageInFeed(NamedTuple):
+    """The page of an article in the site's feed, and the position of its entry."""
+
+    published: int  # microseconds since 1970
+    id: str
+    key: int
+    path: str  # of the article's file
+    page: str
+    content_hash: str
 
 
 _CLAIMS = sa.select(*(t.articles.c[name] for name in PageClaim._fields)).where(
@@ -57,6 +84,22 @@ def _first_at_page(*, live: bool) -> sa.Select[Any]:
     return at_page.order_by(t.articles.c.published, t.articles.c.id.nulls_first()).limit(1)
 
 
+def _neighbour(is_newer: bool) -> sa.Select[Any]:
+    """Return the statement that selects the article with a page that follows a position in the site's feed."""
+    e = t.entries.c
+    position = sa.tuple_(e.published, e.id)
+    given = sa.tuple_(sa.bindparam("published", type_=sa.BigInteger), sa.bindparam("id", type_=sa.Text))
+    is_beside = position > given if is_newer else position < given
+    # its own entry may be at its former position until a run has decided about its new version
+    is_other = t.articles.c.path != sa.bindparam("path", type_=sa.Text)
+    columns = (t.articles.c.page, sa.literal(is_newer).label("is_newer"))
+    chosen = RECORDS.add_columns(*columns).join(t.entries, e.article == t.articles.c.key)
+    chosen = chosen.where(e.feed == "", is_beside, is_other, t.articles.c.page.isnot(None))
+    first = chosen.order_by(*(t.OLDEST_FIRST if is_newer else t.NEWEST_FIRST)).limit(1)
+    return sa.select(first.subquery())
+
+
+_NEIGHBOURS = sa.union_all(_neighbour(is_newer=False), _neighbour(is_newer=True))
 _AT_PAGE = {live: _first_at_page(live=live) for live in (True, False)}  # built once, executed per page
 
 
@@ -70,6 +113,23 @@ class PageReader(ReadAccess):
         """
         row = self._connection.execute(_AT_PAGE[live], {"page": path}).one_or_none()
         return entry_record(row) if row else None
+
+    def neighbours(self, record: EntryRecord) -> Neighbours:
+        """Return the articles with pages before and after an article in the site's feed, by date, then by id."""
+        position = {"published": to_microseconds(record.published), "id": record.id, "path": record.path}
+        rows = self._connection.execute(_NEIGHBOURS, position)
+        found = {bool(row.is_newer): Neighbour(entry_record(row), row.page) for row in rows}
+        return Neighbours(found.get(False), found.get(True))
+
+    def pages_in_feed(self, after: PageInFeed | None, limit: int) -> list[PageInFeed]:
+        """Return up to `limit` articles of the site's feed that have pages, the oldest first, after one of them."""
+        a, e = t.articles.c, t.entries.c
+        chosen = sa.select(e.published, e.id, a.key, a.path, a.page, CONTENT_HASH).join(t.articles, e.article == a.key)
+        chosen = chosen.where(e.feed == "", a.page.isnot(None))
+        if after:
+            chosen = chosen.where(sa.tuple_(e.published, e.id) > sa.tuple_(*map(sa.literal, after[:2])))
+        first = chosen.order_by(*t.OLDEST_FIRST).limit(limit)
+        return list(map(PageInFeed._make, self._connection.execute(first)))
 
     def paths_by_page(self, pages: Sequence[str], *, live: bool) -> dict[str, str]:
         """Return the paths of articles' files by page: of live articles or, if `live` is false, of all with a file."""
@@ -92,7 +152,7 @@ class PageReader(ReadAccess):
     def published_pages(self, after: str, limit: int) -> list[PublishedPage]:
         """Return up to `limit` pages of live articles, by page, after a page."""
         a = t.articles.c
-        chosen = sa.select(a.page, a.path, a.feeds, CONTENT_HASH, a.id).where(a.page > after, a.live.is_(True))
+        chosen = sa.select(a.page, a.path, a.feeds, CONTENT_HASH, a.id, a.key).where(a.page > after, a.live.is_(True))
         first = chosen.order_by(a.page, a.published, a.id).limit(limit)
         return list(map(PublishedPage._make, self._connection.execute(first)))
 

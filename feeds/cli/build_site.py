@@ -31,7 +31,7 @@ from feeds.export import host_files
 from feeds.export.exporter import Exporter, ExportResult
 from feeds.export.observer import ExportObserver
 from feeds.export.purge_backlog import PurgeBacklog
-from feeds.last_build import Inputs, LastBuild, end_of_validity, export_digest, folder_digest
+from feeds.last_build import Inputs, LastBuild, end_of_validity, export_digest, folder_digest, look_digest
 from feeds.publish.outcome import Outcome
 from feeds.render.sitemaps import NEWS_AGE
 from feeds.stats.housekeeping import StatsHousekeeping
@@ -70,7 +70,7 @@ def build_site(
     folder = publisher.folder
     StatsHousekeeping(catalog, settings.stats.keep).run()
     shows_all = context.verbose or sys.stderr.isatty()
-    exported, purge_error = ExportResult([], []), ""
+    exported, purge_error, has_template_problems = ExportResult([], []), "", False
     with (
         catalog.lock(wait),
         ProgressDisplay(quiet=context.quiet) as display,
@@ -102,6 +102,7 @@ def build_site(
                             observer.on_recovered(damage, catalog.recover())
                             outcome = publisher.run(datetime.now(UTC), accept=accept, observer=observer)
                             exported = exporter.run()
+                has_template_problems = progress.has_template_problems
                 display.begin("purging")
                 purge_error = backlog.purge([*exported.written, *exported.removed])
                 if purge_error:
@@ -113,7 +114,7 @@ def build_site(
         seconds = time.monotonic() - context.started_at
         written = f"written to {_shown_folder(target)}" if isinstance(target, Path) else f"uploaded to {target}"
         print_message(_summary(outcome, None if no_export else exported, written, seconds))
-    return EXIT_INCOMPLETE if purge_error or outcome.rejected else 0
+    return EXIT_INCOMPLETE if purge_error or has_template_problems or outcome.rejected else 0
 
 
 class _ExportProgress(ExportObserver):
@@ -123,6 +124,7 @@ class _ExportProgress(ExportObserver):
         self._display = display
         self._problems = problems
         self._label = label
+        self.has_template_problems = False
 
     def on_compared(self, files: int) -> None:
         if not files:
@@ -136,6 +138,10 @@ class _ExportProgress(ExportObserver):
 
     def on_warning(self, message: str) -> None:
         self._problems.add(message)
+
+    def on_template_problem(self, problem: str) -> None:
+        self.has_template_problems = True
+        self._problems.add(f"{problem}; the built-in page is written instead")
 
 
 def _parse_target(output: str) -> Path | str:
@@ -197,6 +203,8 @@ class _Recorder:
         self._export = export
         self._has_news = settings.site.news_sitemap
         self._content_digest = _digest(folder_digest, content) if self._inputs else None
+        folders = [folder for folder in (settings.templates_folder, settings.static_folder) if folder]
+        self._look = {str(folder): _digest(look_digest, folder) for folder in folders} if self._inputs else {}
 
     def record(self, catalog: Catalog, now: datetime, outcome: Outcome, problems: int, warnings: list[str]) -> None:
         """Record the build that began at `now`. Do nothing if the next one could not rely on the record.
@@ -204,7 +212,8 @@ class _Recorder:
         `problems` is the number of problems besides the `warnings` about the configuration.
         """
         export_files = _digest(export_digest, Path(self._export)) if self._export else ""
-        if not self._inputs or not self._content_digest or export_files is None:
+        look = {folder: digest for folder, digest in self._look.items() if digest is not None}
+        if not self._inputs or not self._content_digest or export_files is None or look != self._look:
             return
         with suppress(CatalogError), catalog.write_transaction() as writer:
             if problems and writer.has_unread_files():
@@ -213,6 +222,7 @@ class _Recorder:
                 inputs=self._inputs,
                 content=str(self._content),
                 content_digest=self._content_digest,
+                look=look,
                 export=str(self._export or ""),
                 export_digest=export_files,
                 at=now.timestamp(),

@@ -32,6 +32,7 @@ from feeds.config import Config
 from feeds.content import Folder
 from feeds.content.public_files import PublicFiles
 from feeds.content.related_files import RelatedFiles
+from feeds.content.static_files import StaticFiles
 from feeds.core import syndication
 from feeds.core.errors import ArticleError, ConfigError, FeedsError, GuardStopped, UsageError
 from feeds.core.lint import RULES, Lint, Problem
@@ -41,7 +42,7 @@ from feeds.core.parse import article as articles
 from feeds.core.parse.links import Links, find_targets
 from feeds.core.text import escape_unprintable
 from feeds.export import host_files
-from feeds.export.site_pages import unexported_aliases
+from feeds.export.site_pages import find_template_problems, unexported_aliases
 from feeds.publish.outcome import Outcome
 from feeds.render.renderer import markdown_renderer
 
@@ -141,7 +142,9 @@ def check(
             raise stopped
         return stopped.exit_code
     has_lost_ids = any(problem.rule == "lost-id" for problem in problems)
-    return EXIT_INCOMPLETE if outcome.rejected or has_lost_ids or (strict and warnings) else 0
+    has_broken_templates = any(problem.rule == "template" for problem in problems)
+    is_incomplete = outcome.rejected or has_lost_ids or has_broken_templates or (strict and warnings)
+    return EXIT_INCOMPLETE if is_incomplete else 0
 
 
 def _site_problems(
@@ -150,6 +153,7 @@ def _site_problems(
     """Return the problems of the configuration, of feeds and of articles that a run does not report."""
     problems = lint.without_ignored(_configuration_problems(settings, catalog, config_file))
     problems += _feed_problems(settings, catalog, lint, config_file)
+    problems += lint.without_ignored(_look_problems(settings, catalog))
     of_articles = _article_problems(folder, catalog, lint, settings.site_model, display)
     return problems + _with_relative_paths(settings.content_root, of_articles)
 
@@ -261,6 +265,15 @@ def _configuration_problems(settings: Config, catalog: Catalog, file: Path) -> I
     for alias in unexported_aliases(settings, catalog):
         reason = "is not exported: a page, a file or a folder has its path; only `feeds serve` serves the alias"
         yield Problem(str(file), 1, "configuration", f"feeds.aliases: {alias} {reason}")
+
+
+def _look_problems(settings: Config, catalog: Catalog) -> Iterator[Problem]:
+    """Yield the problems of the site's own templates and static files."""
+    for file, reason in StaticFiles(settings.static_folder, settings.secrets).list_unpublished():
+        yield Problem(os.path.relpath(file), 1, "static-file", f"is not published: {reason}")
+    if settings.templates_folder and (settings.site.templates or settings.templates_folder.is_dir()):
+        for path, line, reason in find_template_problems(settings, catalog):
+            yield Problem(path, line, "template", f"{reason}; the built-in page is shown instead")
 
 
 def _feed_problems(settings: Config, catalog: Catalog, lint: Lint, file: Path) -> list[Problem]:

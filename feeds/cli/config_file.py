@@ -1,4 +1,4 @@
-"""The configuration file of `feeds serve`, whose changes are found by polling."""
+"""The configuration file of `feeds serve`, and the templates of the site, whose changes are found by polling."""
 
 import os
 import time
@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from feeds import config
+from feeds.content.look import look_state
+from feeds.content.static_files import StaticFiles
 from feeds.core.errors import ConfigError
 
 _RETRY_AFTER_S = 10.0
@@ -13,20 +15,22 @@ _MISSING_AFTER_S = 1.0  # a shorter time without the file is that in which an ed
 
 
 class _State(NamedTuple):
-    """Values that change when the file is written, replaced, or gets other permissions."""
+    """Values that change when the file is written, replaced, or gets other permissions, or when a template changes."""
 
     changed_ns: int
     modified_ns: int
     size: int
     inode: int
+    look: str
 
 
 class ConfigFile:
-    """The configuration file. Its changes are found by polling."""
+    """The configuration file, and the templates in the folder that it names."""
 
-    def __init__(self, path: Path) -> None:
-        """Poll the file at `path`, which has just been loaded."""
+    def __init__(self, path: Path, settings: config.Config) -> None:
+        """Poll the file at `path`, from which `settings` have just been loaded."""
         self._path = path
+        self._settings = settings
         self._loaded_state = self._last_state = self._state()
         self._unchanged_since = time.monotonic()
         self._retry_at: float | None = None
@@ -36,7 +40,7 @@ class ConfigFile:
         self._retry_at = time.monotonic() + _RETRY_AFTER_S
 
     def has_changed(self) -> bool:
-        """Return whether the file differs from the loaded one, and is the same as at the last call.
+        """Return whether the file or a template differs from the loaded one, and is the same as at the last call.
 
         The second condition waits until an editor has finished writing. A file that no longer exists differs after a
         second.
@@ -54,7 +58,16 @@ class ConfigFile:
         self._loaded_state, self._retry_at = self._state(), None
         if self._loaded_state is None:
             raise ConfigError([f"{self._path} is missing"])
-        return config.load(self._path, os.environ)
+        self._settings = config.load(self._path, os.environ)
+        self._loaded_state = self._loaded_state._replace(
+            look=self._look()
+        )  # the folder of templates may be another one
+        return self._settings
+
+    @property
+    def look(self) -> str:
+        """A text that differs if templates were changed; see `look_state`."""
+        return self._loaded_state.look if self._loaded_state else ""
 
     def _state(self) -> _State | None:
         """Return the state of the file; None if there is none."""
@@ -62,4 +75,7 @@ class ConfigFile:
             stat = self._path.stat()
         except OSError:
             return None
-        return _State(stat.st_ctime_ns, stat.st_mtime_ns, stat.st_size, stat.st_ino)
+        return _State(stat.st_ctime_ns, stat.st_mtime_ns, stat.st_size, stat.st_ino, self._look())
+
+    def _look(self) -> str:
+        return look_state(self._settings.templates_folder, StaticFiles(self._settings.static_folder))

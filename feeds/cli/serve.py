@@ -22,7 +22,7 @@ import click
 
 from feeds import config
 from feeds.catalog import Catalog, Failures
-from feeds.catalog.failures import RECORD_BYTES, SharedMemory
+from feeds.catalog.failures import RECORD_BYTES, TEMPLATE_LOG_BYTES, SharedMemory
 from feeds.cli.common import (
     CommandContext,
     command,
@@ -226,11 +226,13 @@ class _Service:
         self._preview_key = preview_key
         self._opens_browser = opens_browser
         settings = self._settings = context.settings
-        self._config_file = ConfigFile(context.config_file)
+        self._config_file = ConfigFile(context.config_file, settings)
+        self._look = self._config_file.look
         self._is_config_rejected = False  # whether the last reload found a mistake
         self._url = _server_url(overrides.host_of(settings), overrides.port_of(settings))
         self._preview_url = self._url if is_preview else ""
-        self._memory = cast("SharedMemory", multiprocessing.get_context("spawn").RawArray(ctypes.c_char, RECORD_BYTES))
+        self._memory = _shared_memory(RECORD_BYTES)
+        self._template_memory = _shared_memory(TEMPLATE_LOG_BYTES)
         self._reporter = ConsoleReporter(settings, log, role, self._url, is_preview=is_preview, preview_key=preview_key)
         self._catalog = Catalog(settings.catalog) if role == "web" else self._open_catalog(settings)
         self._reporter.catalog_name = self._catalog.name
@@ -309,6 +311,7 @@ class _Service:
                 self._preview_url,
                 self._preview_key,
                 self._memory,
+                self._template_memory,
                 log_format="json" if self._log.is_json else "text",
                 quiet=self._context.quiet,
             ),
@@ -352,12 +355,16 @@ class _Service:
         """
         try:
             settings = self._load_configuration()
-            if settings == self._settings and not is_requested:
+            is_same = settings == self._settings and repr(settings) == repr(self._settings)  # the order may matter
+            look = self._config_file.look
+            if is_same and look == self._look and not is_requested:
                 self._report_reloaded("valid again, and the same as before")
                 return
-            publish_loop = self._create_publish_loop(settings) if self._publish_loop else None
+            is_new = is_requested or not is_same  # else only templates have changed
+            publish_loop = self._create_publish_loop(settings) if self._publish_loop and is_new else None
+            self._template_memory.raw = bytes(TEMPLATE_LOG_BYTES)  # mistakes are logged again
             change_workers(settings)
-            self._settings = settings
+            self._settings, self._look = settings, look
             self._reporter.set_settings(settings)
             if self._publish_loop and publish_loop:
                 self._publish_loop.stop()
@@ -399,6 +406,11 @@ def _require_separate_metrics(settings: config.Config, port: int) -> None:
         raise FeedsError(
             f"server.metrics: {settings.server.metrics} is the port on which feeds are served; choose another port"
         )
+
+
+def _shared_memory(size: int) -> SharedMemory:
+    """Return memory of some bytes, all zero, that this process and its workers share."""
+    return cast("SharedMemory", multiprocessing.get_context("spawn").RawArray(ctypes.c_char, size))
 
 
 def _server_url(host: str, port: int) -> str:

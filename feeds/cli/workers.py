@@ -55,6 +55,7 @@ class ApplicationLoader:
     preview_url: str
     preview_key: str
     memory: SharedMemory
+    template_memory: SharedMemory
     log_format: LogFormat
     quiet: bool
     ready: Semaphore  # released by each worker that is about to listen
@@ -76,6 +77,7 @@ class ApplicationLoader:
             preview_url=self.preview_url,
             preview_key=self.preview_key,
             memory=self.memory,
+            template_memory=self.template_memory,
             reloads=self.reloads,
             on_ready=self.ready.release,
             log_format=self.log_format,
@@ -308,12 +310,15 @@ def create_loader(
     preview_url: str,
     preview_key: str,
     memory: SharedMemory,
+    template_memory: SharedMemory,
     *,
     log_format: LogFormat,
     quiet: bool,
 ) -> ApplicationLoader:
     """Return the loader of the first workers; the arguments are those of `feeds.web.worker.create_worker`."""
-    return ApplicationLoader(settings, parent, preview_url, preview_key, memory, log_format, quiet, _semaphore())
+    return ApplicationLoader(
+        settings, parent, preview_url, preview_key, memory, template_memory, log_format, quiet, _semaphore()
+    )
 
 
 def _semaphore() -> Semaphore:

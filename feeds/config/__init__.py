@@ -150,10 +150,16 @@ def _override(root: yaml.Node, environment: Mapping[str, str]) -> dict[tuple[str
 
 
 def _without_nulls(node: yaml.Node) -> Any:
-    """Return the plain values. A key without a value gets its default, except `cron: null`, which disables the cron."""
+    """Return the plain values. A key without a value gets its default.
+
+    Exceptions are `cron: null`, which disables the cron, and the keys of `theme`: a colour like #fff without quotes is
+    a comment in YAML, so its key has no value.
+    """
     if isinstance(node.value, dict):
         return {
-            key: _without_nulls(child) for key, child in node.value.items() if child.value is not None or key == "cron"
+            key: child.to_value() if key == "theme" else _without_nulls(child)
+            for key, child in node.value.items()
+            if child.value is not None or key == "cron"
         }
     return node.to_value()
 
@@ -247,6 +253,7 @@ def _describe(error: Any, keys: _Keys) -> str:
         "string_pattern_mismatch": "must begin with /",
         "greater_than_equal": f"must be at least {context.get('ge')}",
         "less_than_equal": f"must be at most {context.get('le')}",
+        "string_too_long": f"must have at most {context.get('max_length', 0):,} characters",
     }
     if kind == "literal_error":
         return f"must be {context['expected']}" + did_you_mean(

@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, field_validator
 
+from feeds.config.appearance import Colour, Fonts, Length, Links, OptionalFolder, css_variables
 from feeds.config.cron import parse_cron
 from feeds.config.values import (
     READER_LINKS,
@@ -45,6 +46,7 @@ from feeds.core.model import Author, FeedKind, FolderPermalink, LinkBlog, Site
 from feeds.core.paths import sitemap_owner
 from feeds.core.text import one_line, resolve_on_site
 
+_MAX_FOOTER_CHARS = 10_000
 _CATALOG_SUFFIXES = (  # of the files that belong to a SQLite catalog
     *("", "-wal", "-shm", "-journal", ".lock", ".leader", ".failures"),
     *(".stats", ".stats-wal", ".stats-shm", ".stats-journal"),
@@ -77,6 +79,43 @@ class AuthorSection(_Section):
     url: Url | None = None
 
 
+class ColoursSection(_Section):
+    """Colours of pages; those without a value are the built-in ones."""
+
+    model_config = ConfigDict(validate_default=False)  # a written key without a value is a mistake
+
+    text: Colour = None
+    muted: Colour = None
+    border: Colour = None
+    background: Colour = None
+    surface: Colour = None
+    accent: Colour = None
+
+
+class ThemeSection(ColoursSection):
+    """Colours, fonts and the width of pages."""
+
+    font_text: Fonts = None
+    font_heading: Fonts = None
+    font_code: Fonts = None
+    width: Length = None
+    dark: ColoursSection = ColoursSection()
+
+    @property
+    def stylesheet(self) -> str:
+        """The stylesheet that sets the values as CSS variables; "" if there are none."""
+        general = {
+            key: value for key, value in self if isinstance(value, str) and key not in ColoursSection.model_fields
+        }
+        light = {key: value for key, value in self if isinstance(value, str) and key in ColoursSection.model_fields}
+        rules = [f":root {{ {' '.join(css_variables(general))} }}"] if general else []
+        for scheme, colours in (("light", light), ("dark", {key: value for key, value in self.dark if value})):
+            if colours:
+                declarations = " ".join(css_variables(colours))
+                rules.append(f"@media (prefers-color-scheme: {scheme}) {{ :root {{ {declarations} }} }}")
+        return "".join(f"{rule}\n" for rule in rules)
+
+
 class SiteSection(_Section):
     """The site to which the entries link."""
 
@@ -93,6 +132,12 @@ class SiteSection(_Section):
     sitemap: bool = False
     news_sitemap: bool = False
     readers: ReaderLinks = dict(READER_LINKS)  # frozen
+    logo: Icon | None = None
+    nav: Links = {}
+    footer: str = Field("", max_length=_MAX_FOOTER_CHARS)
+    theme: ThemeSection = ThemeSection()
+    templates: Annotated[FilePath | Literal[False] | None, OptionalFolder] = None  # None: "templates" with `pages`
+    static: Annotated[FilePath | Literal[False] | None, OptionalFolder] = None  # None: "static" with `pages`
 
 
 class ContentSection(_Section):
@@ -239,6 +284,22 @@ class Config(_Section):
     def content_root(self) -> Path:
         """The folder of articles."""
         return self.root / self.content.path
+
+    @property
+    def templates_folder(self) -> Path | None:
+        """The folder of the site's own templates, which need not exist; None if there is none."""
+        return self._own_folder(self.site.templates, "templates")
+
+    @property
+    def static_folder(self) -> Path | None:
+        """The folder of the site's static files, which need not exist; None if there is none."""
+        return self._own_folder(self.site.static, "static")
+
+    def _own_folder(self, folder: str | Literal[False] | None, default: str) -> Path | None:
+        """Return a folder; the default one only with `pages`, because else it belongs to the site's generator."""
+        if folder is None and self.site.pages:
+            folder = default
+        return self.root / folder if folder else None
 
     @property
     def secrets(self) -> tuple[Path, ...]:

@@ -101,7 +101,7 @@ class PublicFiles:
 
     def _find(self, path: str, own_folder: str = "") -> Path | None:
         """Return the file at a path below the content folder; the article of `own_folder` need not be live."""
-        target = _target(self._root, path) if _may_be_published(path) else None
+        target = find_target(self._root, path) if _may_be_published(path) else None
         if target is None or not _may_be_published(target):
             return None
         if target != path:  # a link
@@ -111,7 +111,7 @@ class PublicFiles:
             if not self._may_link_to(target) or (not is_own and self._is_of_draft(target)):
                 return None
         file = self._root / target
-        return None if self._is_secret(file) else file
+        return None if is_one_of(file, self._secrets) else file
 
     def is_unreadable(self, path: str) -> bool:
         """Return whether a file may exist at a path in a folder that can't be searched."""
@@ -122,13 +122,6 @@ class PublicFiles:
         except ValueError:
             return False
         return False
-
-    def _is_secret(self, file: Path) -> bool:
-        try:
-            status = file.stat()
-            return any(os.path.samestat(status, secret) for secret in _stats(self._secrets))
-        except OSError:
-            return True
 
     def is_missing(self, site: Site, article: Article, reference: str) -> bool:
         """Return whether a reference of an image leads to a file that does not exist.
@@ -152,7 +145,16 @@ class PublicFiles:
         if path is None or reference.lstrip().startswith(".."):
             return False
         in_folder = resolve_path(f"{without_suffix(article.path)}/index.md", reference)
-        return not any(_target(self._root, candidate) for candidate in (path, in_folder) if candidate)
+        return not any(find_target(self._root, candidate) for candidate in (path, in_folder) if candidate)
+
+
+def is_one_of(file: Path, files: Collection[Path]) -> bool:
+    """Return whether a file is one of others, perhaps by another name; true if it can't be read."""
+    try:
+        status = file.stat()
+        return any(os.path.samestat(status, other) for other in _stats(files))
+    except OSError:
+        return True
 
 
 def _stats(files: Collection[Path]) -> Iterator[os.stat_result]:
@@ -199,7 +201,7 @@ def _folder(article: Article) -> str:
     return article.path.rpartition("/")[0] + "/"
 
 
-def _target(root: Path, path: str) -> str | None:
+def find_target(root: Path, path: str) -> str | None:
     """Return the path below the content folder of the file to which a path leads; None if there is none."""
     try:
         file = root / path

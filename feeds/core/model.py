@@ -215,7 +215,7 @@ class Feed:
     description: str  # description | subtitle | description
     home_url: str  # link, image/link | link rel=alternate | home_page_url
     page_url: str  # the hint for browsers | the same | -; the page that describes the feed
-    stylesheet_url: str  # xml-stylesheet | xml-stylesheet | -
+    stylesheet_url: str  # xml-stylesheet | xml-stylesheet | -; the script of the hint for browsers is beside it
     folder_url: str  # atom:link rel=self | link rel=self | feed_url; each format appends its file name
     updated: datetime  # lastBuildDate | updated | -
     language: str  # language | xml:lang | language

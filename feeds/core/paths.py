@@ -8,7 +8,8 @@ If several items claim a path, it belongs to the first of:
 2. an alias (`feeds.aliases`),
 3. the page of a feed,
 4. the page of an article; of several articles, the one published first,
-5. a file of an article.
+5. a static file of the site (`site.static`),
+6. a file of an article.
 
 The same paths are served and exported. So two items also conflict if their files can't exist in one folder: `/x` and
 `/x.html` have the same file, and `/x.html/y/` needs a folder at the path of the file `/x.html`. An article that loses
@@ -28,7 +29,10 @@ SITE_DOCUMENTS = (f"/{RSS}", f"/{ATOM}", f"/{JSON_FEED}")
 SITEMAP, NEWS_SITEMAP = "/sitemap.xml", "/news-sitemap.xml"  # of articles; the parts of a long one: `sitemap_part`
 COMPRESSED = {"gzip": ".gz", "br": ".br", "zstd": ".zst"}  # Content-Encoding -> suffix that web servers expect
 STYLESHEET = "/static/feed.css"  # of documents in a browser
-ASSETS = (STYLESHEET, "/static/page.css", "/static/page.js")  # of pages and feeds, below feeds.url
+ASSETS = (STYLESHEET, "/static/feed.js", "/static/page.css", "/static/page.js")  # of pages and feeds, below feeds.url
+THEME_STYLESHEET = "/static/theme.css"  # of site.theme
+CUSTOM_STYLESHEET = "/static/custom.css"  # of the owner, in the folder site.static
+_BUILT_IN = frozenset({*ASSETS, THEME_STYLESHEET, "/static/stats.css", "/static/reload.js"})
 ENDPOINTS = ("/healthz", "/refresh", "/stats", "/hub", "/static", "/preview")  # answered by the server
 HEADERS_FILE, REDIRECTS_FILE, HTACCESS, NGINX_FILE = HOST_FILES = (
     "/_headers", "/_redirects", "/.htaccess", "/feeds.nginx.conf",
@@ -166,9 +170,14 @@ def _fixed_owner(path: str) -> str | None:
         return "reserved for a file that hosts, browsers or robots read"
     if any(_uncompressed(segment) in DOCUMENTS for segment in segments):
         return "reserved for the documents of feeds"
-    if _uncompressed("/" + "/".join(segments[:2])) in ASSETS:
+    if is_asset("/" + "/".join(segments[:2])):
         return "a file that all pages need"
     return None
+
+
+def is_asset(path: str) -> bool:
+    """Return whether a path is that of a built-in file that pages need, or of its compressed copy."""
+    return _uncompressed(path) in _BUILT_IN
 
 
 def _is_feed_page(file: str, site: Site) -> bool:

@@ -77,7 +77,10 @@ class Exporter:
         self._force = force
         self._observer = observer
         self._compared = 0  # files so far
+        self._template_problems = set[str]()
         self._pool = ExportPool(settings, catalog, target, force=force)
+        for problem in self._pool.writer.template_problems:
+            self._report_template(str(problem))
 
     def __enter__(self) -> Self:
         self._pool.__enter__()
@@ -177,6 +180,9 @@ class Exporter:
         for number, result in enumerate(self._pool.write(plan.tasks, plan.files), 1):
             self._catalog.require_lock()
             self._observer.on_written(number, len(plan.changed))
+            if result.template_problem:
+                self._report_template(result.template_problem)
+                continue
             if result.entry is None:
                 self._observer.on_warning(result.problem)
                 continue
@@ -184,3 +190,8 @@ class Exporter:
             if result.is_changed:
                 written.append(result.path)
         return written
+
+    def _report_template(self, problem: str) -> None:
+        if problem not in self._template_problems:  # one mistake may affect all pages
+            self._template_problems.add(problem)
+            self._observer.on_template_problem(problem)

@@ -15,3 +15,6 @@ class ExportObserver:
 
     def on_warning(self, message: str) -> None:
         """Handle a message about a file that is not exported."""
+
+    def on_template_problem(self, problem: str) -> None:
+        """Handle a mistake in one of the site's own templates, instead of which the built-in one is used."""

@@ -4,6 +4,7 @@ Every feed has a page, which its documents link to. The site's first page and th
 where the site has no other home (site.pages), or if export.pages says so: elsewhere `index.html` belongs to the site.
 """
 
+from collections import Counter
 from collections.abc import Callable, Collection, Iterator
 from functools import cached_property
 from pathlib import Path
@@ -13,12 +14,18 @@ from feeds import config, pages
 from feeds.catalog import Catalog
 from feeds.content import Folder
 from feeds.content.public_files import PublicFiles
+from feeds.content.static_files import StaticFiles
 from feeds.core import paths, syndication
 from feeds.core.article_files import has_own_folder
 from feeds.core.model import FeedState
 from feeds.core.text import digest_of
 from feeds.export import host_files
+from feeds.pages import PageBody
+from feeds.pages.appearance import Appearance
+from feeds.pages.own_templates import TemplateProblem
 from feeds.render import BulkRenderer, FeedPage
+
+_MAX_CHECKED_PAGES = 50  # of a kind, that `feeds check` renders
 
 
 class ExportFile(NamedTuple):
@@ -59,13 +66,14 @@ class SitePages:
         self._site = settings.site_model
         self._documents = documents
         self._is_home = self._site.pages or self._site.feeds_url != self._site.url
+        self._appearance = Appearance.load(settings, self._site)
         self._pages = pages.PageRenderer(
-            self._site, settings.site.readers, documents.page_queries, has_archives=self.has_archives
+            self._appearance, settings.site.readers, documents.page_queries, has_archives=self.has_archives
         )
         self._page_settings = (
             self._site,
             settings.site.readers,
-            pages.templates_digest(),
+            digest_of(pages.templates_digest(), self._appearance.digest),
         )  # what every page depends on
         self._content = PublicFiles(
             settings.content_root,
@@ -74,8 +82,32 @@ class SitePages:
             aliases=self._site.aliases,
             secrets=settings.secrets,
         )
+        self._static_files = StaticFiles(settings.static_folder, settings.secrets)
         self._claimed = paths.PathRegistry(self._site.aliases)
         self.unreadable: list[str] = []  # paths of files, and of folders with "/", whose content is unknown
+
+    @property
+    def template_problems(self) -> list[TemplateProblem]:
+        """The problems of the site's own templates that were found when they were read."""
+        return self._appearance.templates.problems
+
+    def find_template_problems(self) -> list[TemplateProblem]:
+        """Return the mistakes in the site's own templates: compile all of them, and render pages of each kind."""
+        problems = dict.fromkeys(pages.check_templates(self._appearance))
+        rendered = Counter[str]()
+        renderer = pages.PageRenderer(
+            Appearance.load(self._settings, self._site, lambda problem: problems.update({problem: None})),
+            self._settings.site.readers,
+            self._documents.page_queries,
+        )
+        renderer.error_page("/", 404)
+        for file in self.list_files():
+            rendered[file.kind] += 1
+            if file.kind == "moved":
+                renderer.moved_page(file.source, file.target)
+            elif file.kind in {"feed", "archive", "article"} and rendered[file.kind] <= _MAX_CHECKED_PAGES:
+                renderer.render(file.source)
+        return list(problems)
 
     @cached_property
     def _redirects(self) -> dict[str, str]:
@@ -110,6 +142,9 @@ class SitePages:
         for path in paths.ASSETS:
             self._claimed.claim(self.encoded_paths(path))
             yield ExportFile(path, digest_of(pages.read_asset(path)), "asset")
+        if theme := self._settings.site.theme.stylesheet:
+            self._claimed.claim(self.encoded_paths(paths.THEME_STYLESHEET))
+            yield ExportFile(paths.THEME_STYLESHEET, digest_of(theme), "asset")
         for path, text in self._host_files.items():
             self._claimed.claim([path])
             yield ExportFile(path, digest_of(text), "host")
@@ -120,8 +155,14 @@ class SitePages:
                 continue  # the first page belongs to the site
             has_pages = True
             yield from self._pages_of_feed(state, feeds)
+        with_folder: list[tuple[str, str]] = []  # (page, article's file) of articles with a folder of their own
         if self._site.pages and has_pages:
-            yield from self._pages_of_articles()
+            yield from self._pages_of_articles(with_folder)
+        for name in self._static_files.list_names():
+            yield from self._file_on_disk(f"/static/{name}", self._static_files.find(name))
+        if self._site.pages and has_pages:
+            yield from self._files_of_articles(with_folder)
+            yield from self._moved_pages(self._page_settings[-1])
 
     def _pages_of_feed(self, state: FeedState, feeds: list[FeedState]) -> Iterator[ExportFile]:
         """Yield the page of a feed, and the pages of its archives if these are exported."""
@@ -140,9 +181,8 @@ class SitePages:
             digest = digest_of(revision and tuple(revision), *self._page_settings)
             yield ExportFile(f"{archive_page}index.html", digest, "archive", archive_page)
 
-    def _pages_of_articles(self) -> Iterator[ExportFile]:
-        """Yield the pages of articles, and the files of articles whose paths no page has."""
-        with_folder: list[tuple[str, str]] = []  # (page, article's file) of articles with a folder of their own
+    def _pages_of_articles(self, with_folder: list[tuple[str, str]]) -> Iterator[ExportFile]:
+        """Yield the pages of articles. Append the page and the file of articles that have a folder to `with_folder`."""
         templates_digest = self._page_settings[-1]
         for page, source, digest in self._documents.list_article_pages():
             path = paths.file_of_page(page)
@@ -151,13 +191,15 @@ class SitePages:
                 yield ExportFile(path, digest_of(digest, templates_digest), "article", page)
                 if has_own_folder(source):
                     with_folder.append((page, source))
+
+    def _files_of_articles(self, with_folder: list[tuple[str, str]]) -> Iterator[ExportFile]:
+        """Yield the files of articles whose paths no page has."""
         for page, source in with_folder:
             yield from self._files_of_article(page, source)
         for name in self._documents.list_linked_files():
             yield from self._file_on_disk(f"/{name}", self._content.find(name))
             if self._content.is_unreadable(name):
                 self.unreadable.append(f"/{name}")
-        yield from self._moved_pages(templates_digest)
 
     def _moved_pages(self, templates_digest: str) -> Iterator[ExportFile]:
         """Yield the pages at former addresses that hosts don't redirect and that no other file has."""
@@ -179,7 +221,7 @@ class SitePages:
             yield from self._file_on_disk(folder + name, self._content.find_in_own_folder(source, name, folder + name))
 
     def _file_on_disk(self, path: str, file: Path | None) -> Iterator[ExportFile]:
-        """Yield a file of the content folder, if it exists and its path in the export is free."""
+        """Yield a file of the content folder or a static file, if it exists and its path in the export is free."""
         if file is None:
             return
         try:
@@ -212,21 +254,23 @@ class SitePages:
         """Return the paths at which a document or a page is exported: its own, and those of compressed copies."""
         return [path, *(path + paths.COMPRESSED[coding] for coding in self._settings.export.precompressed)]
 
-    def render_feed_page(self, content: FeedPage) -> bytes:
+    def render_feed_page(self, content: FeedPage) -> PageBody:
         """Return the page of a feed, or of one of its archives."""
         return self._pages.feed_page(content)
 
-    def render(self, file: ExportFile) -> bytes | None:
-        """Return the bytes of a file that isn't on disk; None if its article or feed was removed meanwhile."""
+    def render(self, file: ExportFile) -> PageBody | None:
+        """Return the content of a file that isn't on disk; None if its article or feed was removed meanwhile."""
         match file.kind:
+            case "asset" if file.path == paths.THEME_STYLESHEET:
+                return PageBody(self._settings.site.theme.stylesheet.encode(), "")
             case "asset":
-                return pages.read_asset(file.path)
+                return PageBody(pages.read_asset(file.path), "")
             case "host":
-                return self._host_files[file.path].encode()
+                return PageBody(self._host_files[file.path].encode(), "")
             case "moved":
                 return self._pages.moved_page(file.source, file.target)
         page = self._pages.render(file.source)
-        return page.body if page else None
+        return PageBody(page.body, page.problem) if page else None
 
 
 def unexported_aliases(settings: config.Config, catalog: Catalog) -> list[str]:
@@ -239,3 +283,10 @@ def unexported_aliases(settings: config.Config, catalog: Catalog) -> list[str]:
         pass
     listed = documents.list_documents(has_archives=files.has_archives)
     return files.alias_files({document_path.path for document_path, _ in listed}).occupied
+
+
+def find_template_problems(settings: config.Config, catalog: Catalog) -> list[TemplateProblem]:
+    """Return the mistakes in the site's own templates: compile all of them, and render pages of each kind."""
+    documents = BulkRenderer(catalog, settings.site_model)
+    files = SitePages(settings, documents)
+    return files.find_template_problems()

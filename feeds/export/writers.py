@@ -20,8 +20,11 @@ from feeds.catalog import Catalog
 from feeds.compression import encode
 from feeds.core.errors import FeedsError
 from feeds.core.paths import FeedPagePath, feed_of_page
+from feeds.core.text import digest_of
 from feeds.export import HEAD_BYTES, ExportTarget, ManifestEntry
 from feeds.export.site_pages import AliasFiles, ExportFile, SitePages
+from feeds.pages import PageBody
+from feeds.pages.own_templates import TemplateProblem
 from feeds.parallel import can_fork, cpu_count, map_in_threads, map_while_waiting, process_pool
 from feeds.render import BulkRenderer, DocumentPath
 from feeds.render.bulk import ListedDocument
@@ -72,6 +75,7 @@ class WriteResult(NamedTuple):
     entry: ManifestEntry | None
     is_changed: bool  # whether the bytes were written; False: they were the same already
     problem: str = ""  # why it could not be written
+    template_problem: str = ""  # because of which the built-in page was written; the path is "" then
 
 
 class DocumentWriter:
@@ -115,6 +119,11 @@ class DocumentWriter:
         """The paths of files, and of folders with "/", that `list_other_files` could not read."""
         return self._files.unreadable
 
+    @property
+    def template_problems(self) -> list[TemplateProblem]:
+        """The problems of the site's own templates that were found when they were read."""
+        return self._files.template_problems
+
     def alias_files(self, documents: Collection[str]) -> AliasFiles:
         """Return which aliases of documents are exported; see `SitePages.alias_files`."""
         return self._files.alias_files(documents)
@@ -150,15 +159,22 @@ class DocumentWriter:
                 digest = by_path[document_path].digest
                 results += self._write_encoded(path, document.body, digest, self.encoded_paths(path))
         if task.page:
-            body = self._files.render_feed_page(content)
-            results += self._write_encoded(task.page.path, body, task.page.digest, self.paths_of(task.page))
+            results += self._write_page(task.page, self._files.render_feed_page(content))
         return results
 
     def _write_file(self, file: ExportFile) -> list[WriteResult]:
         if file.kind == "file":
             return self._copy(file)
-        body = self._files.render(file)
-        return [] if body is None else self._write_encoded(file.path, body, file.digest, self.paths_of(file))
+        page = self._files.render(file)
+        return [] if page is None else self._write_page(file, page)
+
+    def _write_page(self, file: ExportFile, page: PageBody) -> list[WriteResult]:
+        """Write a page. If a template has a mistake, the digest makes the next export render the page again."""
+        digest = digest_of(file.digest, page.problem) if page.problem else file.digest
+        results = self._write_encoded(file.path, page.body, digest, self.paths_of(file))
+        if page.problem:
+            results.append(WriteResult("", None, is_changed=False, template_problem=page.problem))
+        return results
 
     def _copy(self, file: ExportFile) -> list[WriteResult]:
         source = Path(file.source)

@@ -6,6 +6,8 @@ from datetime import date, timedelta
 from typing import NamedTuple
 
 WIDTH, HEIGHT = 720, 260  # in units of the SVG, as all coordinates
+NARROW_WIDTH = 340  # for phones: the text of a wide chart would be too small there
+_WIDTH_PER_LABEL = 120  # on the x axis
 _LEFT, _RIGHT, _TOP, _BOTTOM = 56, 12, 12, 28  # margins
 _MAX_SERIES = 7  # with a line of their own; the others share one
 _OTHERS = "all others"
@@ -46,7 +48,7 @@ class Chart:
     bottom: int = HEIGHT - _BOTTOM
 
 
-def plot(title: str, until: str, length: int, counts: Mapping[str, Mapping[str, int]]) -> Chart:
+def plot(title: str, until: str, length: int, counts: Mapping[str, Mapping[str, int]], width: int = WIDTH) -> Chart:
     """Return a chart of the largest series by themselves, and the others as one.
 
     Args:
@@ -54,6 +56,7 @@ def plot(title: str, until: str, length: int, counts: Mapping[str, Mapping[str, 
         until: the last day, in ISO 8601.
         length: the number of days; the chart begins with the first of them that has counts.
         counts: the numbers by day and name.
+        width: the width of the chart.
     """
     end = date.fromisoformat(until)
     days = tuple((end - timedelta(days=back)).isoformat() for back in range(length - 1, -1, -1))
@@ -70,29 +73,32 @@ def plot(title: str, until: str, length: int, counts: Mapping[str, Mapping[str, 
     maximum = max((number or 0 for series in values.values() for number in series), default=0)
     step = _step(maximum)
     top = step * max(1, -(-maximum // step))
-    lines = tuple(_line(name, series, top) for name, series in values.items())
+    lines = tuple(_line(name, series, top, width) for name, series in values.items())
     rows = tuple(Tick(_y(value, top), f"{value:,.0f}") for value in range(0, top + 1, step))
-    interval = max(1, len(days) // 6)
-    columns = tuple(Tick(_x(index, len(days)), days[index][5:]) for index in range(len(days) - 1, -1, -interval))[::-1]
+    interval = max(1, len(days) // (width // _WIDTH_PER_LABEL))
+    columns = tuple(
+        Tick(_x(index, len(days), width), days[index][5:]) for index in range(len(days) - 1, -1, -interval)
+    )[::-1]
     last_values = ", ".join(f"{line.name} {line.last:,}" for line in lines) or "none yet"
-    return Chart(title, f"{days[0]} to {days[-1]}; last values: {last_values}.", lines, days, rows, columns)
+    summary = f"{days[0]} to {days[-1]}; last values: {last_values}."
+    return Chart(title, summary, lines, days, rows, columns, width, right=width - _RIGHT)
 
 
-def _line(name: str, values: Sequence[int | None], top: float) -> ChartLine:
+def _line(name: str, values: Sequence[int | None], top: float, width: int) -> ChartLine:
     parts: list[str] = []
     previous = None
     for index, value in enumerate(values):
         if value is not None:
             continues = previous is not None
-            x, y = _x(index, len(values)), _y(value, top)
+            x, y = _x(index, len(values), width), _y(value, top)
             parts.append(f"{'L' if continues else 'M'}{x:.1f} {y:.1f}{'' if continues else 'h0'}")
         previous = value
     last = next((value for value in reversed(values) if value is not None), 0)
     return ChartLine(name, "".join(parts), tuple(values), last)
 
 
-def _x(index: int, count: int) -> float:
-    return _LEFT + (WIDTH - _LEFT - _RIGHT) * (index / (count - 1) if count > 1 else 0.5)
+def _x(index: int, count: int, width: int) -> float:
+    return _LEFT + (width - _LEFT - _RIGHT) * (index / (count - 1) if count > 1 else 0.5)
 
 
 def _y(value: float, top: float) -> float:

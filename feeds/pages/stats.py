@@ -4,14 +4,15 @@ from collections.abc import Mapping
 from typing import Any
 
 from feeds.core.text import quote_path
-from feeds.pages import templates
-from feeds.pages.charts import plot
+from feeds.pages.appearance import Appearance
+from feeds.pages.charts import NARROW_WIDTH, WIDTH, plot
+from feeds.pages.environment import render
 
 _MAX_FEEDS = 100
 
 
 def stats_page(
-    site: str,
+    appearance: Appearance,
     today: str,
     day: str | None,
     days: int,
@@ -23,7 +24,7 @@ def stats_page(
     """Return the page as HTML.
 
     Args:
-        site: the site's title.
+        appearance: the look of the site's pages.
         today: the current day in UTC, in ISO 8601.
         day: the last day with counts; None if nothing was counted yet.
         days: the number of days up to `day`.
@@ -38,22 +39,21 @@ def stats_page(
     if day:
         # the counts of the current day are incomplete, and would look like a fall
         until = max((counted for counted in by_feed if counted < today), default=day)
-        charts["by_feed"] = plot("Subscribers per day, by feed", until, days, by_path)
-        charts["by_reader"] = plot("Subscribers per day, by reader", until, days, by_reader)
-    return (
-        templates()
-        .get_template("stats.html")
-        .render(
-            site=site,
-            day=day,
-            days=days,
-            feeds=[(_public_path(feed.path), feed) for feed in feeds[:_MAX_FEEDS]],
-            more_feeds=max(0, len(feeds) - _MAX_FEEDS),
-            root="./",
-            **variables,
-            **charts,
-        )
-    )
+        for name, counts in (("feed", by_path), ("reader", by_reader)):
+            title = f"Subscribers per day, by {name}"
+            charts[f"by_{name}"] = [plot(title, until, days, counts, width) for width in (WIDTH, NARROW_WIDTH)]
+    return render(
+        "stats.html",
+        appearance,
+        "./",
+        "en",
+        day=day,
+        days=days,
+        feeds=[(_public_path(feed.path), feed) for feed in feeds[:_MAX_FEEDS]],
+        more_feeds=max(0, len(feeds) - _MAX_FEEDS),
+        **variables,
+        **charts,
+    ).text
 
 
 def _public_path(feed: str) -> str:

@@ -1,13 +1,15 @@
 """Every document and page of a catalog, for an export. No rendered document is cached, only entries."""
 
+from array import array
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
+from hashlib import blake2b
 from itertools import groupby
 from operator import attrgetter
 from typing import NamedTuple
 
-from feeds.catalog import Catalog, MovedPage, names_by_feed
+from feeds.catalog import Catalog, MovedPage, PageInFeed, names_by_feed
 from feeds.core import paths, syndication
 from feeds.core.formats import FORMATS
 from feeds.core.model import Document, FeedState, Site
@@ -116,16 +118,40 @@ class BulkRenderer:
         """Yield the pages of all published articles, by path."""
         after, fingerprint = "", syndication.site_fingerprint(self._site)
         names = {state.path: state.name for state in self.page_queries.feeds().feeds}
+        neighbours = self._neighbour_digests()
         while True:
             with self._catalog.read_transaction() as catalog:
                 batch = catalog.published_pages(after, _BATCH)
             for path, articles in groupby(batch, attrgetter("page")):
                 after, article = path, next(articles)
                 feed_names = [names.get(feed) for feed in names_by_feed(article.feeds)]  # the page links to these
-                digest = digest_of(fingerprint, article.path, feed_names, article.content_hash, article.id)
+                beside = neighbours[article.key] if article.key < len(neighbours) else 0  # the page links to these
+                digest = digest_of(fingerprint, article.path, feed_names, article.content_hash, article.id, beside)
                 yield ListedArticlePage(path, article.path, digest)
             if len(batch) < _BATCH:
                 return
+
+    def _neighbour_digests(self) -> "array[int]":
+        """Return, by the keys of articles, digests of the articles beside each in the site's feed; 0: in no feed.
+
+        They take 8 bytes for each article: a million digests in a dictionary would take 100 MB.
+        """
+        digests = array("Q")
+        older = current = after = None
+        while True:
+            with self._catalog.read_transaction() as catalog:
+                batch: list[PageInFeed | None] = [*catalog.pages_in_feed(after, _BATCH)]
+            is_last = len(batch) < _BATCH
+            for newer in [*batch, None] if is_last else batch:
+                if current:
+                    if current.key >= len(digests):
+                        digests.frombytes(bytes(digests.itemsize * (current.key + _BATCH - len(digests))))
+                    beside = [article and (article.page, article.content_hash) for article in (older, newer)]
+                    digests[current.key] = int.from_bytes(blake2b(repr(beside).encode(), digest_size=8).digest())
+                older, current = current, newer
+            if is_last:
+                return digests
+            after = current
 
     def list_moved_pages(self) -> Iterator[MovedPage]:
         """Yield the former addresses of the pages of published articles, by path."""

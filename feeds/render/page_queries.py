@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
 
-from feeds.catalog import CatalogReader, EntryRecord
+from feeds.catalog import CatalogReader, EntryRecord, Neighbour, PageInFeed
 from feeds.core import paths, syndication
-from feeds.core.model import Article, Entry, Feed, FeedState, Site
+from feeds.core.model import Article, Entry, EntryVersion, Feed, FeedState, Site
 from feeds.core.parse.links import file_target
 from feeds.render.document_path import DocumentPath
 from feeds.render.queue import InlineExecutor, Priority, RenderQueue
@@ -16,6 +16,7 @@ from feeds.render.renderer import DocumentRenderer
 from feeds.render.sitemaps import Sitemaps
 
 _MAX_CACHED_FEEDS = 10_000
+_MAX_CACHED_PAGES = 10_000
 _MAX_DEPTH = 6  # folders below an article's own folder, with the file's name
 
 
@@ -29,12 +30,25 @@ class FeedPage:
     changed: datetime
 
 
+class PageLink(NamedTuple):
+    """A link to the page of another article: its title, and the path of the page."""
+
+    title: str
+    path: str
+    language: str
+
+
 class ArticlePage(NamedTuple):
-    """The content of the page of an article: its entry, the feeds that contain it, and when that last changed."""
+    """The content of the page of an article: its entry, the feeds that contain it, and when that last changed.
+
+    `older` and `newer` are the articles beside it in the site's feed.
+    """
 
     entry: Entry
     feeds: list[FeedState]
     changed: datetime
+    older: PageLink | None = None
+    newer: PageLink | None = None
 
 
 class PublishedFeeds(NamedTuple):
@@ -86,6 +100,8 @@ class PageQueries:
         self._executor = executor
         self._is_unchanging = is_unchanging
         self.sitemaps = Sitemaps(reading, site, renderer, executor)
+        self._order: list[PageInFeed] | None = None  # the pages of the site's feed, the oldest first; empty: too many
+        self._positions: dict[str, int] = {}  # in `_order`, by the ids of entries
         self._states: dict[str, FeedState | None] = {}  # by path; None if there is no such feed
 
     def is_removed(self, path: str) -> bool:
@@ -156,9 +172,53 @@ class PageQueries:
                 return None
             feeds = self._feeds_of(catalog, record.article)
             changed = catalog.committed_at(record.revision)
+            is_in_site_feed = any(not state.path for state in feeds)
+            links = self._cached_neighbours(catalog, record) if is_in_site_feed else (None, None)
+            neighbours = catalog.neighbours(record) if links is None else None
         key = f"article {record.hash} {path}"
         entry = self._executor.run(key, lambda: self._renderer.render_entry(record, for_page=True))
-        return ArticlePage(entry, feeds, changed)
+        older, newer = links or (neighbour and self._page_link(neighbour) for neighbour in neighbours or (None, None))
+        return ArticlePage(entry, feeds, changed, older, newer)
+
+    def _cached_neighbours(
+        self, catalog: CatalogReader, record: EntryRecord
+    ) -> tuple[PageLink | None, PageLink | None] | None:
+        """Return the links to the articles beside one in the site's feed; None if one of their titles is not cached.
+
+        An export renders the pages of most articles, so it reads the order of the feed once.
+        """
+        if not self._is_unchanging:
+            return None
+        if self._order is None:
+            pages = catalog.pages_in_feed(None, _MAX_CACHED_PAGES + 1)
+            self._order = pages if len(pages) <= _MAX_CACHED_PAGES else []
+            self._positions = {page.id: position for position, page in enumerate(self._order)}
+        position = self._positions.get(record.id)
+        if position is None:
+            return None
+        links = list[PageLink | None]()
+        for page in (*self._order[max(0, position - 1) : position], *self._order[position + 1 : position + 2]):
+            heading = self._renderer.cached_heading(EntryVersion(page.id, page.path, page.content_hash))
+            if heading is None:
+                return None
+            links.append(PageLink(heading.title, page.page, heading.language))
+        older = links.pop(0) if position else None
+        return older, links[0] if links else None
+
+    def _page_link(self, neighbour: Neighbour) -> PageLink:
+        record = neighbour.record
+        heading = self._renderer.heading(record)
+        if heading is None:  # only the title of a note without one depends on its text
+            key = f"heading {record.hash} {neighbour.page}"
+            heading = self._executor.run(key, lambda: self._renderer.render_heading(record))
+        return PageLink(heading.title, neighbour.page, heading.language)
+
+    def newest_pages(self, limit: int) -> list[PageLink]:
+        """Return links to the pages of the newest articles in the site's feed."""
+        with self._reading() as catalog:
+            records = catalog.newest_entries("", limit)
+        pages = ((record, syndication.page_path(record.article, self._site)) for record in records)
+        return [self._page_link(Neighbour(record, page)) for record, page in pages if page]
 
     def file_of_article(self, path: str, *, live: bool) -> FileOfArticle | None:
         """Return the file of an article that may be at a path; if `live` is true, only of a published article."""

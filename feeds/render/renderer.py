@@ -13,7 +13,18 @@ from feeds.catalog import CatalogReader, EntryRecord
 from feeds.core import presentation, syndication
 from feeds.core.errors import ArticleError
 from feeds.core.formats import FORMATS, Format
-from feeds.core.model import Article, Content, Document, Entry, EntryOptions, Feed, FeedState, Site, Tombstone
+from feeds.core.model import (
+    Article,
+    Content,
+    Document,
+    Entry,
+    EntryOptions,
+    EntryVersion,
+    Feed,
+    FeedState,
+    Site,
+    Tombstone,
+)
 from feeds.core.parse.content import MarkdownRenderer, plain_text_content
 from feeds.core.parse.links import Links
 from feeds.render.document_path import DocumentPath
@@ -39,6 +50,13 @@ class DocumentContent(NamedTuple):
     changed: datetime  # when the records or tombstones last changed
     began: datetime  # when the site's first revision was committed
     tombstones: Sequence[Tombstone] = ()
+
+
+class Heading(NamedTuple):
+    """The title of an article as a page shows it, and the article's language."""
+
+    title: str
+    language: str
 
 
 class _FormattedEntry(NamedTuple):
@@ -141,6 +159,23 @@ class DocumentRenderer:
         site = replace(self._site, text=text, image_in_text=self._site.image_in_text and not for_page)
         entry = self._entry(record) if site == self._site else self._render_entry(record, site)[0]
         return self._relocated(entry) if for_page else entry
+
+    def cached_heading(self, version: EntryVersion) -> Heading | None:
+        """Return the title and the language of a version of an article if that is cached, else None."""
+        entry = self._entries.get((version.content_hash, version.id, version.path))
+        return Heading(entry.display_title, entry.language) if entry else None
+
+    def heading(self, record: EntryRecord) -> Heading | None:
+        """Return the title and the language of an article; None if that requires to render its text."""
+        if heading := self.cached_heading(EntryVersion(record.id, record.path, record.hash)):
+            return heading
+        article = record.article
+        return Heading(article.title, article.language or self._site.language) if article.title else None
+
+    def render_heading(self, record: EntryRecord) -> Heading:
+        """Return the title of an article, or of a note without one the beginning of its text, and its language."""
+        entry = self._entry(record)
+        return Heading(entry.display_title, entry.language)
 
     def _relocated(self, entry: Entry) -> Entry:
         """Return an entry with the URLs at which the site is served."""

@@ -19,11 +19,13 @@ from feeds.catalog import Catalog, Failures
 from feeds.catalog.failures import SharedMemory
 from feeds.content import Folder
 from feeds.content.public_files import PublicFiles
+from feeds.content.static_files import StaticFiles
 from feeds.core import policy
 from feeds.core.errors import ConfigError
 from feeds.core.model import Document, Site
 from feeds.home import expand_home
 from feeds.pages import STATIC_FOLDER, PageRenderer
+from feeds.pages.appearance import Appearance
 from feeds.render import Documents
 from feeds.render.cache_policy import CachePolicy, document_cache_policy
 from feeds.render.relocation import relocate_site
@@ -36,8 +38,9 @@ from feeds.web.poll_recorder import PollRecorder
 from feeds.web.preview import Preview
 from feeds.web.rate_limit import RateLimiter
 from feeds.web.request_log import LoggedRequest, RequestLog, access_log_writer
-from feeds.web.routes import ASSET_MAX_AGE_S, add_error_handlers, add_page_routes
+from feeds.web.routes import ASSET_MAX_AGE_S, ServedFiles, add_error_handlers, add_page_routes
 from feeds.web.stats import StatsPage
+from feeds.web.template_log import TemplateLog
 from feeds.web.webhook import Webhook
 
 if TYPE_CHECKING:
@@ -91,6 +94,7 @@ def create_application(
     preview_key: str = "",
     memory: SharedMemory | None = None,
     metrics: "WorkerMetrics | None" = None,
+    template_log: TemplateLog | None = None,
 ) -> ServedApplication:
     """Return the application for a configuration.
 
@@ -101,6 +105,7 @@ def create_application(
         preview_key: authorises browsers to see unpublished articles; empty if nobody may.
         memory: holds the failures that the publishing process reports.
         metrics: the counters of this process, if metrics are on.
+        template_log: logs mistakes in the site's own templates.
     """
     clients = ClientAddressResolver(settings.server.client_header)
     server, site = settings.server, settings.site_model
@@ -134,17 +139,24 @@ def create_application(
         aliases=site.aliases,
         secrets=settings.secrets,
     )
-    preview = Preview(catalog, documents, site, files, preview_key) if preview_key else None
-    renderer = PageRenderer(documents.site, settings.site.readers, documents.page_queries, reloads=bool(preview_url))
+    template_log = template_log or TemplateLog()
+    appearance = Appearance.load(settings, documents.site, template_log.report)
+    for problem in appearance.templates.problems:
+        template_log.report(problem)
+    preview = Preview(catalog, documents, appearance, site, files, preview_key) if preview_key else None
+    renderer = PageRenderer(appearance, settings.site.readers, documents.page_queries, reloads=bool(preview_url))
     pages = ServedPages(documents, renderer, page_response, max_bytes=(server.memory << 20) // 8)
     if settings.stats.token:
-        _add_stats_route(app, StatsPage(catalog, settings.site.title, settings.stats.token, [_CSP, _NOSNIFF]))
+        _add_stats_route(app, StatsPage(catalog, appearance, settings.stats.token, [_CSP, _NOSNIFF]))
     if settings.schedule.webhook:
         webhook = Webhook(settings.schedule.webhook, proxied=bool(server.client_header))
         _add_webhook_route(app, webhook)
         tasks.append(lambda _requests: webhook.forward(catalog.request_refresh))
     file_max_age = 0 if preview_url else ASSET_MAX_AGE_S
-    add_page_routes(app, documents, files, preview, [_CSP, _NOSNIFF], max_age=file_max_age)
+    served_files = ServedFiles(
+        files, StaticFiles(settings.static_folder, settings.secrets), settings.site.theme.stylesheet
+    )
+    add_page_routes(app, documents, served_files, preview, [_CSP, _NOSNIFF], max_age=file_max_age)
     max_age = 0 if preview_url else site.max_age
     add_error_handlers(app, documents, settings.feeds.aliases, renderer, [_CSP, _NOSNIFF], max_age=max_age)
     if not preview_url:  # its documents are not the published ones

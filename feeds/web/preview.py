@@ -19,7 +19,9 @@ from feeds.content.public_files import PublicFiles
 from feeds.core import syndication
 from feeds.core.lint import Lint, Problem
 from feeds.core.model import Article, Site
-from feeds.pages import MEDIA_TYPE, align_cells, templates, text_direction
+from feeds.pages import MEDIA_TYPE, format_body, text_direction
+from feeds.pages.appearance import Appearance
+from feeds.pages.environment import render
 from feeds.render import Documents
 from feeds.render.relocation import move_html
 from feeds.render.renderer import markdown_renderer
@@ -35,9 +37,16 @@ class Preview:
     """Renders the preview's pages and authorises browsers to see them."""
 
     def __init__(
-        self, catalog: Catalog, documents: Documents[CachedResponse], site: Site, files: PublicFiles, key: str
+        self,
+        catalog: Catalog,
+        documents: Documents[CachedResponse],
+        appearance: Appearance,
+        site: Site,
+        files: PublicFiles,
+        key: str,
     ) -> None:
         self._key = key
+        self._appearance = appearance
         self._catalog = catalog
         self._documents = documents
         self._site = site
@@ -68,15 +77,16 @@ class Preview:
             unpublished = [(record.article, draft) for record, draft in catalog.unpublished_entries(now)]
             newest = [record.article for record in catalog.newest_entries("", _NEWEST)]
             rejected, token = catalog.rejected_articles(), catalog.change_token()
-        template = templates().get_template("preview_index.html")
-        return template.render(
-            site=self._site,
+        return render(
+            "preview_index.html",
+            self._appearance,
+            "../",
+            "en",
             unpublished=unpublished,
             newest=newest,
             rejected=rejected,
             token=token,
-            root="../",
-        )
+        ).text
 
     def state_token(self) -> str:
         """Return a text that changes after each run that has read an article; pages reload themselves by it."""
@@ -92,15 +102,17 @@ class Preview:
         article = record.article
         with self._catalog.read_transaction() as catalog:
             rejected = next((article for article in catalog.rejected_articles() if article.path == path), None)
-        html = align_cells(entry.html or "")
+        html = format_body(entry.html or "")
         root = "../" * (1 + path.count("/"))
         articles_url = self._site.url if self._site.pages else None
         body = move_html(html, articles_url, root.removesuffix("/")) if articles_url else html
         lint = Lint(self._site, datetime.now(UTC), convert=self._markdown.convert, is_missing=self._is_missing)
         problems = lint.check_article(article, article.body, record.links)
-        template = templates().get_template("preview_article.html")
-        return template.render(
-            site=self._site,
+        return render(
+            "preview_article.html",
+            self._appearance,
+            root,
+            "en",
             article=article,
             entry=entry,
             feeds=[feed.name for feed in syndication.feeds_of(article, self._site) if feed.path],
@@ -108,10 +120,9 @@ class Preview:
             body=body,
             problems=sorted(problems, key=_severity),
             token=token,
-            root=root,
             articles_url=articles_url,
             direction=text_direction(entry.language),
-        )
+        ).text
 
 
 def private_response(body: str | None, media_type: str = MEDIA_TYPE) -> Response:

@@ -1,18 +1,20 @@
 """Flask's routes and error handlers: the preview, files of articles, and 308, 404, 405, 410 and 503."""
 
 from collections.abc import Mapping
-from typing import Any
+from pathlib import Path
+from typing import Any, NamedTuple
 
 from flask import Flask, request, send_file
 from werkzeug.exceptions import HTTPException, NotFound
 from werkzeug.wrappers import Response
 
 from feeds.content.public_files import PublicFiles
+from feeds.content.static_files import StaticFiles
 from feeds.core import policy
 from feeds.core.errors import FeedsError
-from feeds.core.parse.media import media_type
-from feeds.core.paths import relative_link
-from feeds.pages import MEDIA_TYPE, PageRenderer
+from feeds.core.parse.media import media_type, static_media_type
+from feeds.core.paths import THEME_STYLESHEET, relative_link
+from feeds.pages import ERROR_MESSAGES, MEDIA_TYPE, PageRenderer
 from feeds.render import Documents
 from feeds.web.cached_response import CachedResponse
 from feeds.web.middleware import FILE_KEY, SENDS_FILES_KEY
@@ -25,29 +27,38 @@ _DOCUMENT_SUFFIXES = (".xml", ".json")
 _PDF = "application/pdf"  # Chrome doesn't show it in a sandbox; its scripts run in the viewer
 
 
+class ServedFiles(NamedTuple):
+    """The files that are served unchanged."""
+
+    of_articles: PublicFiles
+    static: StaticFiles
+    theme: str  # the stylesheet of site.theme; "" if there is none
+
+
 def add_page_routes(
     app: Flask,
     documents: Documents[CachedResponse],
-    files: PublicFiles,
+    files: ServedFiles,
     preview: Preview | None,
     headers: Headers,
     *,
     max_age: int,
 ) -> None:
-    """Add the routes of the preview, if there is one, and of the files of articles.
+    """Add the routes of the preview, if there is one, of static files, and of the files of articles.
 
     Args:
         app: the application.
         documents: finds the files that published articles refer to.
-        files: the public files of the content folder.
+        files: the files.
         preview: its pages; authorised browsers also see the files of unpublished articles.
         headers: sent with each page of the preview.
         max_age: seconds for which caches may use a file of an article without revalidation.
     """
     if preview:
         _add_preview_routes(app, preview, headers)
+    _add_static_routes(app, documents, files, max_age)
     if documents.site.pages:
-        _add_file_routes(app, documents, files, preview, max_age)
+        _add_file_routes(app, documents, files.of_articles, preview, max_age)
 
 
 def _add_preview_routes(app: Flask, preview: Preview, headers: Headers) -> None:
@@ -65,6 +76,39 @@ def _add_preview_routes(app: Flask, preview: Preview, headers: Headers) -> None:
         return response
 
 
+def _add_static_routes(app: Flask, documents: Documents[CachedResponse], files: ServedFiles, max_age: int) -> None:
+    """Let the route of built-in files also send the stylesheet of the theme, and the static files of the site."""
+    send_asset = app.view_functions["static"]
+
+    def send_static(filename: str) -> Any:
+        path = f"/static/{filename}"
+        if path == THEME_STYLESHEET and files.theme:
+            response = Response(files.theme, content_type="text/css; charset=utf-8")
+            response.headers["Cache-Control"] = f"public, max-age={max_age}"
+            response.add_etag()
+            return response.make_conditional(request.environ)
+        try:
+            return send_asset(filename=filename)
+        except NotFound:
+            file = files.static.find(filename)
+            if file is None or documents.page_queries.belongs_to_pages(path):
+                raise
+        return _send(file, static_media_type(filename), max_age)
+
+    app.view_functions["static"] = send_static
+
+
+def _send(file: Path, file_type: str, max_age: int) -> Response:
+    """Return the response for a file of the content folder or of the static files."""
+    response = send_file(file, mimetype=file_type, conditional=True, max_age=max_age)
+    response.headers["X-Content-Type-Options"] = "nosniff"
+    if response.mimetype != _PDF:
+        response.headers["Content-Security-Policy"] = policy.FILE
+    if request.environ.get(SENDS_FILES_KEY):
+        request.environ[FILE_KEY] = str(file)
+    return response
+
+
 def _add_file_routes(
     app: Flask, documents: Documents[CachedResponse], files: PublicFiles, preview: Preview | None, max_age: int
 ) -> None:
@@ -80,13 +124,7 @@ def _add_file_routes(
             file = None  # a file that no article refers to is not public
         if file is None or documents.page_queries.belongs_to_pages(url_path):
             raise NotFound
-        response = send_file(file, mimetype=media_type(path), conditional=True, max_age=max_age)
-        response.headers["X-Content-Type-Options"] = "nosniff"
-        if response.mimetype != _PDF:
-            response.headers["Content-Security-Policy"] = policy.FILE
-        if request.environ.get(SENDS_FILES_KEY):
-            request.environ[FILE_KEY] = str(file)
-        return response
+        return _send(file, media_type(path), max_age)
 
     send_asset = app.view_functions["static"]
 
@@ -122,10 +160,11 @@ def add_error_handlers(
     """
     cache_control = f"public, max-age={max_age}"
 
-    def error_response(error: int, heading: str, text: str, cache_control: str = "no-store") -> Response:
+    def error_response(error: int, cache_control: str = "no-store") -> Response:
         if request.path.endswith(_DOCUMENT_SUFFIXES) or media_type(request.path):
+            heading, _ = ERROR_MESSAGES[error]
             return _plain(f"{heading}. The page / lists the articles and feeds.\n", error, cache_control)
-        body = pages.error_page(request.path, heading, text)
+        body = pages.error_page(request.path, error).body
         response = Response(body, error, content_type=MEDIA_TYPE, headers={"Cache-Control": cache_control})
         response.headers.extend(headers)
         return response
@@ -146,9 +185,9 @@ def add_error_handlers(
             response.headers["Location"] = location
             return response
         if is_removed:
-            return error_response(410, "Removed", "This page was removed.", cache_control)
+            return error_response(410, cache_control)
         if isinstance(error, NotFound):
-            return error_response(404, "Not Found", "There is no page at this address.")
+            return error_response(404)
         response = _plain(f"{error.name}. The page / lists the articles and feeds.\n", error.code or 500)
         response.headers.extend((name, value) for name, value in error.get_headers() if name == "Allow")
         return response

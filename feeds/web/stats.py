@@ -16,6 +16,7 @@ from datetime import UTC, datetime
 from werkzeug.wrappers import Request, Response
 
 from feeds.catalog import Catalog
+from feeds.pages.appearance import Appearance
 from feeds.pages.stats import stats_page
 from feeds.stats.report import Report, format_bytes
 from feeds.web.response import Headers
@@ -32,9 +33,9 @@ _MAX_CRAWLERS = 20  # listed
 class StatsPage:
     """Renders the page of statistics and authorises clients to see it."""
 
-    def __init__(self, catalog: Catalog, site: str, token: str, headers: Headers) -> None:
+    def __init__(self, catalog: Catalog, appearance: Appearance, token: str, headers: Headers) -> None:
         self._catalog = catalog
-        self._site = site
+        self._appearance = appearance
         self._token = token.encode()
         self._headers = headers
         self._page = BackgroundValue(self._render)
@@ -70,7 +71,7 @@ class StatsPage:
             report = Report.of(catalog, now, _DAYS)
             top_unconditional = catalog.top_unconditional(f"{now:%Y-%m-%d}", _MAX_WORST_CLIENTS)
         return stats_page(
-            self._site,
+            self._appearance,
             f"{now:%Y-%m-%d}",
             report.day,
             _DAYS,

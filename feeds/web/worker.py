@@ -25,6 +25,7 @@ from feeds.render import Documents
 from feeds.web import ServedApplication, create_application, create_metrics
 from feeds.web.cached_response import CachedResponse
 from feeds.web.rsgi import AnsweringApplication, Application, limit_allocator
+from feeds.web.template_log import TemplateLog
 
 _LOG = logging.getLogger(__name__)
 
@@ -43,6 +44,7 @@ def create_worker(
     preview_url: str,
     preview_key: str,
     memory: SharedMemory,
+    template_memory: SharedMemory,
     reloads: Connection,
     on_ready: Callable[[], object],
     name: str,
@@ -57,6 +59,7 @@ def create_worker(
         preview_url: as in `feeds.web.create_application`.
         preview_key: as there.
         memory: holds the failures that the publishing process reports.
+        template_memory: holds which mistakes in templates were logged; see `TemplateLog`.
         reloads: receives new configurations; see `_receive_reloads`.
         on_ready: called before the server listens.
         name: of this process's metrics; the next process with this name continues them.
@@ -75,6 +78,7 @@ def create_worker(
         preview_key=preview_key,
         memory=memory,
         metrics=create_metrics(name),
+        template_log=TemplateLog(template_memory),
     )
     served = create(settings)
     served.documents.prepare()

@@ -112,14 +112,16 @@ def archive_elements(feed: Feed, filename: str, link: str) -> list[etree._Elemen
 
 
 def browser_hint(feed: Feed) -> etree._Element:
-    """Return a line of XHTML for browsers that links to the feed's page. Feed readers ignore it.
+    """Return a line of XHTML for browsers: a link to the feed's page, and a script. Feed readers ignore it.
 
-    The line is a `div`, the only XHTML element for which the W3C feed validator has no warning.
+    The script makes titles links and dates readable, which CSS can't. Script and link are in a `div`, the only XHTML
+    element for which, and for whose content, the W3C feed validator has no warning.
     """
     line = etree.Element(f"{{{XHTML}}}div", {f"{{{XML}}}lang": "en"}, nsmap={None: XHTML})  # type: ignore[dict-item]  # the stubs lack the default namespace
     line.text = "This is a feed, for feed readers. "
     link = etree.SubElement(line, f"{{{XHTML}}}a", href=feed.page_url)
     link.text = "What it brings, and how to subscribe"
+    etree.SubElement(line, f"{{{XHTML}}}script", src=feed.stylesheet_url.removesuffix(".css") + ".js")
     return line
 
 

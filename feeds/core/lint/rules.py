@@ -15,6 +15,8 @@ class Rule(NamedTuple):
 
 RULES = {
     "refused": Rule("error", "a rejected article"),
+    "template": Rule("error", "a mistake in a template of the site; the built-in page is shown instead"),
+    "static-file": Rule("warning", "a file in the folder of static files that is not published"),
     "no-summary": Rule(
         "notice", "no description and no <!--more-->: the summary is the first paragraph; or no text at all"
     ),

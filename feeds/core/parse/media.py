@@ -13,6 +13,11 @@ _TYPES = {
     "epub": "application/epub+zip", "gz": "application/gzip", "json": "application/json", "pdf": "application/pdf",
     "zip": "application/zip", "txt": "text/plain", "csv": "text/csv", "srt": "application/x-subrip", "vtt": "text/vtt",
 }  # fmt: skip
+_STATIC_TYPES = {  # of files in the folder `site.static`, besides those above; they are the owner's
+    "css": "text/css", "js": "text/javascript", "mjs": "text/javascript", "ico": "image/vnd.microsoft.icon",
+    "otf": "font/otf", "ttf": "font/ttf", "woff": "font/woff", "woff2": "font/woff2", "xml": "application/xml",
+    "webmanifest": "application/manifest+json",
+}  # fmt: skip
 
 FILE_EXTENSIONS = tuple(_TYPES)
 SCRIPTABLE_EXTENSIONS = ("svg",)  # scripts in such files may run; HTML, XML and JavaScript can't be files of articles
@@ -33,3 +38,8 @@ def media_type(url: str) -> str:
     except ValueError:
         return ""
     return _TYPES.get(path.rpartition(".")[2].lower(), "")
+
+
+def static_media_type(url: str) -> str:
+    """Return the media type of a static file of the site by the extension in its URL, or "" if it is unknown."""
+    return media_type(url) or _STATIC_TYPES.get(url.rpartition(".")[2].lower(), "")

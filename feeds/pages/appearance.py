@@ -1,0 +1,95 @@
+"""The look of a site's pages: the logo, the menu, the footer, the stylesheets and the templates of its owner."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import NamedTuple
+
+from feeds.config import Config
+from feeds.content.static_files import StaticFiles
+from feeds.core import paths
+from feeds.core.errors import ArticleError
+from feeds.core.model import Site
+from feeds.core.text import digest_of, resolve_on_site
+from feeds.pages.own_templates import OwnTemplates, TemplateProblem, ignore_problem
+from feeds.render.relocation import move_html
+
+
+class NavItem(NamedTuple):
+    """A link of the menu: its text and its URL."""
+
+    title: str
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
+class PageSite(Site):
+    """The site as templates see it: a `Site` with a logo and a menu, which no feed contains."""
+
+    logo: str | None = None  # absolute URL
+    nav: tuple[NavItem, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Appearance:
+    """The look of a site's pages."""
+
+    site: PageSite
+    stylesheets: tuple[str, ...]  # paths below feeds.url of those that follow the built-in one
+    templates: OwnTemplates
+    _footer: str  # sanitised HTML
+
+    @classmethod
+    def load(
+        cls, settings: Config, site: Site, on_problem: Callable[[TemplateProblem], object] = ignore_problem
+    ) -> "Appearance":
+        """Return the look that a configuration and the folders that it names determine.
+
+        Args:
+            settings: the configuration.
+            site: the site as it is served; in a preview, its URLs are those of this machine.
+            on_problem: called with each mistake in a template that is found while a page is rendered.
+        """
+        section = settings.site
+        values = {field.name: getattr(site, field.name) for field in fields(site)}
+        logo = section.logo and _resolve(section.logo, site)
+        nav = tuple(NavItem(title, _resolve(link, site)) for title, link in section.nav.items())
+        has_custom = (
+            StaticFiles(settings.static_folder, settings.secrets).find(Path(paths.CUSTOM_STYLESHEET).name) is not None
+        )
+        stylesheets = [(paths.THEME_STYLESHEET, bool(section.theme.stylesheet)), (paths.CUSTOM_STYLESHEET, has_custom)]
+        return cls(
+            PageSite(**values, logo=logo, nav=nav),
+            tuple(path for path, exists in stylesheets if exists),
+            OwnTemplates(settings.templates_folder, is_required=bool(section.templates), on_problem=on_problem),
+            _render_footer(section.footer, site),
+        )
+
+    @property
+    def digest(self) -> str:
+        """A digest of everything that all pages depend on, apart from `Site`."""
+        return digest_of(self.site.logo, self.site.nav, self.stylesheets, self.templates.digest, self._footer)
+
+    def footer(self, root: str) -> str:
+        """Return the footer as HTML whose links within the site are relative to a page.
+
+        `root`: the relative link, with a trailing slash, from the page to the top of the site.
+        """
+        return move_html(self._footer, self.site.url, root.removesuffix("/")) if self.site.pages else self._footer
+
+
+def _resolve(reference: str, site: Site) -> str:
+    """Return the absolute URL of a reference in the configuration; static files are below feeds.url."""
+    base = site.feeds_url if reference.startswith("/static/") else site.url
+    return resolve_on_site(reference, base, f"{base}/") or reference
+
+
+def _render_footer(footer: str, site: Site) -> str:
+    if not footer:
+        return ""
+    from feeds.core.parse.content import MarkdownRenderer, plain_text_content  # few processes need it
+
+    try:
+        return MarkdownRenderer().render(footer, "", f"{site.url}/", "footer-").html
+    except ArticleError:  # the text is nested too deeply, for example
+        return plain_text_content(footer, "").html

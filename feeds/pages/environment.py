@@ -1,0 +1,156 @@
+"""The templates of pages, with the variables, filters and functions that all of them have.
+
+`gettext`, `ngettext`, `pgettext`, `npgettext` and `_` translate into the language of the page that is rendered; so do
+the blocks `{% trans %}`. The filters `long_date`, `short_date` and `number` write values as that language does.
+"""
+
+from datetime import datetime
+from functools import cache, lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from feeds.core import policy
+from feeds.core.formats import FORMATS
+from feeds.core.text import digest_of, quote_path
+from feeds.pages.appearance import Appearance
+from feeds.pages.own_templates import Rendered, TemplateProblem
+from feeds.pages.translations import SOURCE_LANGUAGE, Interface, catalog_file, interface_of, languages, text_direction
+from feeds.render.relocation import move_url
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+    from jinja2.runtime import Context
+
+_FOLDER = Path(__file__).parent / "templates"
+
+
+def render(template: str, appearance: Appearance, root: str, language: str, **variables: Any) -> Rendered:
+    """Return a page.
+
+    Args:
+        template: the name of the template.
+        appearance: the look of the site's pages.
+        root: the relative link, with a trailing slash, from the page to the top of the site.
+        language: of the page's content, which decides on the language of the interface text.
+        variables: other variables of the template.
+    """
+    from markupsafe import Markup  # few processes need it
+
+    site, interface = appearance.site, interface_of(language)
+    common = {
+        "site": site,
+        "site_footer": Markup(appearance.footer(root)),  # noqa: S704  # it is sanitised
+        "stylesheets": appearance.stylesheets,
+        "formats": FORMATS,
+        "root": root,
+        "articles_url": site.url if site.pages else None,  # else another program serves the articles
+        "reloads": False,
+        "interface": interface,
+        "ui_language": interface.language,
+        "ui_direction": interface.direction,
+    }
+    return appearance.templates.render(template, common | variables, templates())
+
+
+def check_templates(appearance: Appearance) -> list[TemplateProblem]:
+    """Return the problem of each template of the site that can't be used."""
+    return list(appearance.templates.check(templates()))
+
+
+@cache
+def templates() -> "Environment":
+    """Return the environment of the templates."""
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined, pass_context  # few processes need it
+
+    environment = Environment(
+        loader=FileSystemLoader(_FOLDER),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        undefined=StrictUndefined,
+        extensions=["jinja2.ext.i18n"],
+        auto_reload=False,
+    )
+    environment.globals |= {"policy": policy.PAGE, "in_language": in_language}
+    environment.filters |= {
+        "direction": text_direction,
+        "quoted": quote_path,
+        "near": _relative_link,
+        "long_date": pass_context(_long_date),
+        "short_date": pass_context(_short_date),
+        "number": pass_context(_number),
+    }
+    environment.policies["ext.i18n.trimmed"] = True
+    _install_gettext(environment)
+    return environment
+
+
+def _install_gettext(environment: Any) -> None:
+    from jinja2 import pass_context
+
+    @pass_context
+    def gettext(context: "Context", message: str) -> str:
+        return _interface(context).messages.gettext(message)
+
+    @pass_context
+    def ngettext(context: "Context", singular: str, plural: str, count: int) -> str:
+        return _interface(context).messages.ngettext(singular, plural, count)
+
+    @pass_context
+    def pgettext(context: "Context", meaning: str, message: str) -> str:
+        return _interface(context).messages.pgettext(meaning, message)
+
+    @pass_context
+    def npgettext(context: "Context", meaning: str, singular: str, plural: str, count: int) -> str:
+        return _interface(context).messages.npgettext(meaning, singular, plural, count)
+
+    environment.install_gettext_callables(gettext, ngettext, newstyle=True, pgettext=pgettext, npgettext=npgettext)
+    environment.globals["_"] = environment.globals["gettext"]  # Jinja's own alias takes twice as long
+
+
+@lru_cache(maxsize=256)
+def in_language(language: str, around: str) -> str:
+    """Return the attributes of an element whose language differs from that of the text around it, as HTML."""
+    from markupsafe import Markup  # few processes need it
+
+    if language == around:
+        return Markup("")
+    attributes = Markup(' lang="{}"').format(language)
+    direction = text_direction(language)
+    return attributes if direction == text_direction(around) else attributes + Markup(' dir="{}"').format(direction)
+
+
+def _interface(context: "Context") -> Interface:
+    interface = context.resolve("interface")
+    return interface if isinstance(interface, Interface) else interface_of("en")
+
+
+def _long_date(context: "Context", moment: datetime) -> str:
+    return _interface(context).long_date(moment.astimezone(context["site"].timezone))
+
+
+def _short_date(context: "Context", moment: datetime) -> str:
+    return _interface(context).short_date(moment.astimezone(context["site"].timezone))
+
+
+def _number(context: "Context", value: int) -> str:
+    return _interface(context).number(value)
+
+
+@cache
+def templates_digest() -> str:
+    """Return a digest of all templates and catalogs: if it changes, every exported page is rendered again."""
+    files = sorted(_FOLDER.iterdir())
+    catalogs = [catalog_file(language).read_bytes() for language in languages() if language != SOURCE_LANGUAGE]
+    templates = [(file.name, file.read_bytes()) for file in files if file.suffix == ".html"]
+    return digest_of(policy.PAGE, templates, catalogs)
+
+
+def _relative_link(url: str, root: str, base: str | None) -> str:
+    """Return a URL below `base` as a link relative to a page, and any other URL, or all without `base`, as it is.
+
+    `root`: the relative link from the page to `base`.
+    """
+    link = move_url(url, base, root.removesuffix("/")) if base else url
+    return root if link == root.removesuffix("/") else link

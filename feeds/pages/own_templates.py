@@ -1,0 +1,245 @@
+"""Templates that the owner of a site has written, which replace built-in ones as a whole or block by block.
+
+A template may extend the built-in one: `{% extends "builtin/article.html" %}`. After a mistake, the built-in page is
+shown, and the mistake is reported with its file and line. The templates run in Jinja's sandbox, because people copy
+them from elsewhere, and they can't create arbitrarily large texts by mistake.
+"""
+
+import os
+import re
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from feeds.content.look import MAX_TEMPLATES, list_templates
+from feeds.core.text import digest_of, one_line, truncate
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
+BUILT_IN_PREFIX = "builtin/"
+_MAX_FILE_BYTES = 1 << 20
+_MAX_PAGE_CHARS = 32 << 20
+_MAX_TEXT_CHARS = 1 << 20  # of a text that an operator multiplies
+_MAX_NUMBER_BITS = 1024  # of a power
+_MAX_REASON_CHARS = 300
+_LONG_NUMBER = re.compile(r"[0-9]{5}")
+
+
+class TemplateProblem(NamedTuple):
+    """A mistake in a template: the path of its file, the line, and the reason."""
+
+    path: str
+    line: int
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{self.path}:{self.line}: {self.reason}"
+
+
+class Rendered(NamedTuple):
+    """The text of a page, and the problem because of which it is the built-in one; "" if it is not."""
+
+    text: str
+    problem: str
+
+
+class OwnTemplates:
+    """The templates in a folder, as they were when this was created. It is thread-safe."""
+
+    def __init__(
+        self, folder: Path | None, *, is_required: bool, on_problem: Callable[[TemplateProblem], object]
+    ) -> None:
+        """Read the templates.
+
+        Args:
+            folder: the folder, which need not exist; None: there are none.
+            is_required: whether it is a problem that the folder does not exist.
+            on_problem: called with each problem that is found while a page is rendered.
+        """
+        self.problems: list[TemplateProblem] = []  # of files that can't be used
+        self._on_problem = on_problem
+        self._folder = folder
+        self._files: dict[str, str] = {}  # by name
+        self._environment: Environment | None = None
+        if folder and not folder.is_dir():
+            if is_required:
+                self.problems.append(TemplateProblem(_shown(folder), 1, "is not a folder; see site.templates"))
+        elif folder:
+            self._read(folder)
+
+    @property
+    def names(self) -> list[str]:
+        """The names of the templates, which are their paths in the folder."""
+        return sorted(self._files)
+
+    @property
+    def digest(self) -> str:
+        """A digest of the templates; "" if there are none."""
+        return digest_of(sorted(self._files.items())) if self._files else ""
+
+    def render(self, name: str, variables: Mapping[str, Any], built_in: "Environment") -> Rendered:
+        """Return a page.
+
+        Args:
+            name: the name of the template.
+            variables: its variables.
+            built_in: the environment of the built-in templates.
+        """
+        if not self._files:
+            return Rendered(built_in.get_template(name).render(variables), "")
+        try:
+            return Rendered(self._render(name, variables, built_in), "")
+        except Exception as error:  # a template may raise anything
+            problem = self._problem_of(error, name)
+        self._on_problem(problem)
+        return Rendered(built_in.get_template(name).render(variables), str(problem))
+
+    def check(self, built_in: "Environment") -> Iterator[TemplateProblem]:
+        """Yield the problem of each file that can't be used."""
+        yield from self.problems
+        for name in self.names:
+            try:
+                self._environment_for(built_in).get_template(name)
+            except Exception as error:  # few files
+                yield self._problem_of(error, name)
+
+    def _render(self, name: str, variables: Mapping[str, Any], built_in: "Environment") -> str:
+        parts, length = [], 0
+        for part in self._environment_for(built_in).get_template(name).generate(variables):
+            parts.append(part)
+            length += len(part)
+            if length > _MAX_PAGE_CHARS:
+                raise ValueError(f"the page has more than {_MAX_PAGE_CHARS:,} characters")
+        return "".join(parts)
+
+    def _environment_for(self, built_in: "Environment") -> "Environment":
+        """Return the environment, which has the filters and functions of the built-in one."""
+        if self._environment is None:
+            self._environment = _create_environment(self._files, self._path_of, built_in)
+        return self._environment
+
+    def _read(self, folder: Path) -> None:
+        for number, name in enumerate(list_templates(folder)):
+            if number == MAX_TEMPLATES:
+                self.problems.append(TemplateProblem(_shown(folder), 1, f"has more than {MAX_TEMPLATES} files"))
+                break
+            try:
+                if (folder / name).exists() and not (folder / name).is_file():  # a pipe would block
+                    self.problems.append(TemplateProblem(self._path_of(name), 1, "is not a file"))
+                    continue
+                with (folder / name).open("rb") as stream:
+                    source = stream.read(_MAX_FILE_BYTES + 1)
+                if len(source) > _MAX_FILE_BYTES:
+                    self.problems.append(
+                        TemplateProblem(self._path_of(name), 1, f"has more than {_MAX_FILE_BYTES:,} bytes")
+                    )
+                else:
+                    self._files[name] = source.decode("utf-8-sig")
+            except OSError as error:
+                self.problems.append(TemplateProblem(self._path_of(name), 1, f"can't be read: {error.strerror}"))
+            except UnicodeDecodeError as error:
+                line = source.count(b"\n", 0, error.start) + 1
+                self.problems.append(TemplateProblem(self._path_of(name), line, "is not UTF-8; save it as UTF-8"))
+
+    def _path_of(self, name: str) -> str:
+        return _shown((self._folder or Path()) / name)
+
+    def _problem_of(self, error: Exception, name: str) -> TemplateProblem:
+        """Return the problem of an exception: in the innermost template of this folder that raised it."""
+        from jinja2 import TemplateError, TemplateNotFound, TemplateSyntaxError
+
+        own = {self._path_of(file) for file in self._files}
+        path, line = self._path_of(name), 1
+        for frame_path, frame_line in _frames(error.__traceback__):
+            if frame_path in own:
+                path, line = frame_path, frame_line
+        reason = str(error)
+        if isinstance(error, TemplateSyntaxError):
+            path, line, reason = error.filename or path, error.lineno, error.message or ""
+        elif isinstance(error, TemplateNotFound):
+            reason = f"there is no template {error.message!r}; the built-in ones begin with {BUILT_IN_PREFIX}"
+        elif not isinstance(error, (TemplateError, ValueError)):
+            reason = f"{type(error).__name__}: {reason}"
+        return TemplateProblem(path, line, truncate(one_line(reason), _MAX_REASON_CHARS))
+
+
+def ignore_problem(_problem: TemplateProblem) -> None:
+    """Do nothing."""
+
+
+def _shown(path: Path) -> str:
+    """Return a path for a message: relative to the current folder if it is below it."""
+    relative = os.path.relpath(path)
+    return str(path) if relative.startswith("..") else relative
+
+
+def _frames(trace: TracebackType | None) -> Iterator[tuple[str, int]]:
+    """Yield the file and the line of each frame, from the outermost on."""
+    while trace:
+        yield trace.tb_frame.f_code.co_filename, trace.tb_lineno
+        trace = trace.tb_next
+
+
+def _create_environment(
+    files: Mapping[str, str], path_of: Callable[[str], str], built_in: "Environment"
+) -> "Environment":
+    from jinja2 import BaseLoader, TemplateNotFound
+    from jinja2.exceptions import SecurityError
+    from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+    class TemplateLoader(BaseLoader):
+        """Finds templates in the folder, and else the built-in ones."""
+
+        def get_source(
+            self, environment: "Environment", template: str
+        ) -> tuple[str, str | None, Callable[[], bool] | None]:
+            if template in files:
+                return files[template], path_of(template), None
+            assert built_in.loader
+            try:
+                source, path, _ = built_in.loader.get_source(environment, template.removeprefix(BUILT_IN_PREFIX))
+            except TemplateNotFound:
+                raise TemplateNotFound(template) from None
+            return source, path, None
+
+    class LimitedEnvironment(ImmutableSandboxedEnvironment):
+        """Limits what an operator creates."""
+
+        intercepted_binops = frozenset({"*", "**", "%"})
+
+        def call_binop(self, context: Any, operator: str, left: Any, right: Any) -> Any:
+            if _is_excessive(operator, left, right):
+                raise SecurityError(f"the result of {operator} is too large")
+            return super().call_binop(context, operator, left, right)
+
+    environment = LimitedEnvironment(
+        loader=TemplateLoader(),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        undefined=built_in.undefined,
+        extensions=[type(extension) for extension in built_in.extensions.values()],
+        auto_reload=False,
+    )
+    environment.globals |= {name: value for name, value in built_in.globals.items() if name not in environment.globals}
+    environment.filters |= {name: value for name, value in built_in.filters.items() if name not in environment.filters}
+    environment.policies |= built_in.policies
+    # as in the built-in one; `extend` would keep the value that the extension has set
+    vars(environment)["newstyle_gettext"] = True
+    return environment
+
+
+def _is_excessive(operator: str, left: Any, right: Any) -> bool:
+    """Return whether the result of an operator would be much larger than its operands."""
+    if operator == "%":
+        return isinstance(left, str) and _LONG_NUMBER.search(left) is not None
+    if operator == "**":
+        is_number = isinstance(left, (int, float)) and isinstance(right, (int, float))
+        return is_number and abs(right) * max(1, int(abs(left)).bit_length()) > _MAX_NUMBER_BITS
+    for text, count in ((left, right), (right, left)):
+        if isinstance(text, (str, bytes, list, tuple)) and isinstance(count, int):
+            return len(text) * count > _MAX_TEXT_CHARS
+    return False

@@ -1,0 +1,46 @@
+"""The HTML of articles on pages: classes for alerts, tasks and cells."""
+
+import pytest
+
+from feeds.core.parse.content import MarkdownRenderer
+from feeds.core.parse.links import Links
+from feeds.pages.body import format_body
+
+
+def render(text):
+    """Return the HTML of an article on its page."""
+    content = MarkdownRenderer("gfm").render(text, None, "https://test.example/a/", "p-", "", Links())
+    return format_body(content.html)
+
+
+@pytest.mark.parametrize(
+    ("title", "classes"),
+    [("NOTE", "alert note"), ("TIP", "alert tip"), ("WARNING", "alert warning"), ("CAUTION", "alert caution"),
+     ("IMPORTANT", "alert important"), ("NOTE] My own", "alert")],
+)  # fmt: skip
+def test_alerts(title, classes):
+    """An alert has the class of its kind, or none if the author has given it a title of their own."""
+    html = render(f"> [!{title}{'' if ']' in title else ']'}\n> Text.")
+    assert html.startswith(f'<blockquote class="{classes}">\n<p class="alert-title">')
+    assert "<p>Text.</p>" in html
+
+
+def test_quotes_are_no_alerts():
+    """A quote, also one with bold words at its beginning, stays a quote."""
+    for text in ("> Words.", "> **Bold** words.", "> **Bold**\n> words."):
+        assert "class" not in render(text)
+
+
+def test_tasks():
+    """The items of a task list have a class, in lists with and without blank lines."""
+    for text in ("- [x] a\n- [ ] b", "- [x] a\n\n- [ ] b"):
+        html = render(text)
+        assert html.count('<li class="task"><span>☑</span>') == html.count('<li class="task"><span>☐</span>') == 1
+    assert "class" not in render("- a ☑ b")
+
+
+def test_cells():
+    """The alignment of cells is an attribute, because the policy of pages allows no style."""
+    html = render("| a | b |\n|--:|:-:|\n| 1 | 2 |")
+    assert html.count('align="right"') == html.count('align="center"') == 2
+    assert "style" not in html
