@@ -260,7 +260,7 @@ class TestEnvironment:
 
     def test_translation_in_own_templates(self, blog):
         """Templates of a site translate with all functions of gettext, and write dates and numbers, in any form."""
-        blog.configure(site={"language": "de"})
+        blog.configure(site={"language": "es"})
         put(
             blog,
             "templates/article.html",
@@ -270,7 +270,7 @@ class TestEnvironment:
             "{{ entry.published|long_date }}|{{ ui_language }}|{{ ui_direction }}",
         )
         assert exported(blog) == (
-            "Abonnieren|Abonnieren|Mai|12.345|Alle 2 Feeds als OPML herunterladen|many|Abonnieren|1. Mai 2026|1. Mai 2026|de|ltr"
+            "Suscribirse|Suscribirse|mayo|12.345|Descargar los 2 feeds en OPML|many|Suscribirse|1 may 2026|1 de mayo de 2026|es|ltr"
         )
 
     def test_a_macro_without_context(self, blog):
