@@ -35,6 +35,7 @@ from feeds.content.related_files import RelatedFiles
 from feeds.content.static_files import StaticFiles
 from feeds.core import syndication
 from feeds.core.errors import ArticleError, ConfigError, FeedsError, GuardStopped, UsageError
+from feeds.core.feed_settings import limit_of
 from feeds.core.lint import RULES, Lint, Problem
 from feeds.core.lint.aggregators import AGGREGATORS, REQUIREMENTS
 from feeds.core.model import Article, FeedState, Site
@@ -281,7 +282,7 @@ def _feed_problems(settings: Config, catalog: Catalog, lint: Lint, file: Path) -
     with catalog.read_transaction() as reader:
         states = [state for state in reader.feeds() if syndication.exists(state, site)]
         sizes = {state.path: sum(len(record.article.body.encode())
-                                 for record in reader.newest_entries(state.path, site.limit))
+                                 for record in reader.newest_entries(state.path, limit_of(state.path, site)))
                  if site.max_size else 0 for state in states}  # fmt: skip
     problems = list(lint.without_ignored(_small_feeds(states, file)))
     return problems + lint.check_feeds(str(file), sizes, settings.feeds.aliases)

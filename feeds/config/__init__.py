@@ -8,13 +8,13 @@ import os
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, get_args, get_origin
 
 os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")  # searching for plugins would take 20 ms of each start
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
-from feeds.config.schema import AuthorSection, Config, KeyedError
+from feeds.config.schema import Config, KeyedError
 from feeds.config.values import did_you_mean
 from feeds.core.errors import ConfigError
 from feeds.core.parse import yaml
@@ -208,7 +208,7 @@ def _shown(keys: _Keys) -> str:
 def _keys(error: Any, root: yaml.Node) -> _Keys:
     keys: _Keys = ()
     cause = error.get("ctx", {}).get("error")
-    for key in (*error["loc"], cause.key) if isinstance(cause, KeyedError) else error["loc"]:
+    for key in (*error["loc"], *cause.keys) if isinstance(cause, KeyedError) else error["loc"]:
         if _node_at(root, (*keys, key)) or _is_key(key):
             keys = (*keys, key)
     return keys
@@ -263,8 +263,17 @@ def _describe(error: Any, keys: _Keys) -> str:
 
 
 def _siblings(keys: _Keys) -> Iterator[str]:
-    model: Any = Config
+    annotation: Any = Config
     for key in keys[:-1]:
-        annotation = model.model_fields[str(key)].annotation
-        model = annotation if isinstance(annotation, type) else AuthorSection  # the only optional section
-    yield from (name for name, field in model.model_fields.items() if not field.exclude)
+        if get_origin(annotation) is dict:  # its keys are names
+            annotation = get_args(annotation)[1]
+        else:
+            annotation = _section_of(annotation).model_fields[str(key)].annotation
+    yield from (name for name, field in _section_of(annotation).model_fields.items() if not field.exclude)
+
+
+def _section_of(annotation: Any) -> type[BaseModel]:
+    """Return the model of a section, which may be optional."""
+    if isinstance(annotation, type):
+        return annotation
+    return _section_of(get_args(annotation)[0])

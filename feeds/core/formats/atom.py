@@ -17,6 +17,7 @@ from feeds.core.formats.elements import (
     serialize_document,
     serialize_fragment,
     title_url,
+    translation_elements,
     translation_links,
 )
 from feeds.core.formats.timestamps import rfc3339
@@ -46,7 +47,8 @@ def render_document(feed: Feed, entries: Iterable[bytes]) -> bytes:
     root.link(href=feed.home_url, rel="alternate", type="text/html")
     element, tree = root._create_atom()  # noqa: SLF001  # atom_str serialises before `updated` is corrected
     _child(element, "updated").text = rfc3339(feed.updated)
-    for link in reversed(archive_elements(feed, FILENAME, "link")):
+    translations = translation_elements(feed, FILENAME, "application/atom+xml", "link")
+    for link in reversed([*archive_elements(feed, FILENAME, "link"), *translations]):
         element.findall("link")[-1].addnext(link)
     element.append(browser_hint(feed))
     for tombstone in feed.tombstones:  # RFC 6721 section 3; before the entries, as RFC 4287's schema requires

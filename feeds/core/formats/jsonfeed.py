@@ -30,7 +30,15 @@ def render_document(feed: Feed, entries: Iterable[bytes]) -> bytes:
             "icon": feed.icon,
             "authors": [_author(author) for author in feed.authors],
             "language": feed.language,
-            "_feeds": _without_empty({"copyright": feed.copyright}),
+            "_feeds": _without_empty(
+                {
+                    "copyright": feed.copyright,
+                    "translations": [
+                        {"language": language, "feed_url": folder_url + FILENAME}
+                        for language, folder_url in feed.translations
+                    ],
+                }
+            ),
         }
     )
     items = b",\n".join(entries)  # one item per line, so that documents can be compared

@@ -16,6 +16,7 @@ from feeds.core import syndication
 from feeds.core.errors import ArticleError
 from feeds.core.lint.levels import Level
 from feeds.core.lint.rules import RULES, Finding, Problem, Rule
+from feeds.core.memberships import group_names
 from feeds.core.model import Article, ArticleWarning, Site
 from feeds.core.parse import fences
 from feeds.core.parse.links import NOTE_SCHEME, Links, find_hrefs, resolve_target
@@ -223,7 +224,7 @@ class Lint:
         is_on_site = self._site.pages and url.startswith(f"{self._site.url}/")
         if is_on_site and page is None and syndication.page_conflict(article, self._site) is None:
             yield _KeyFinding("slug", "no-page", f"{url} can't be the address of a page")
-        names = syndication.group_names(article, article.authors)
+        names = group_names(article, article.authors, self._site.language)
         for kind in self._site.by:
             for name in names[kind]:
                 normalised = f"{kind} {re.sub('[-_ ]', '', slugify(name))}"
