@@ -45,7 +45,7 @@ from feeds.config.values import (
 )
 from feeds.core.article_files import DEFAULT_INCLUDE
 from feeds.core.model import GROUPED_KINDS, Author, FeedKind, FeedSettings, FolderPermalink, LinkBlog, Site
-from feeds.core.paths import custom_feed_conflict, sitemap_owner
+from feeds.core.paths import DOCUMENTS, custom_feed_conflict, sitemap_owner
 from feeds.core.selection import Criteria, Selection, criteria
 from feeds.core.text import one_line, printable_excerpt, resolve_on_site, slugify
 
@@ -241,11 +241,10 @@ class FeedsSection(_Section):
     @field_validator("aliases")
     @classmethod
     def _require_no_custom_feed(cls, aliases: dict[str, str], others: ValidationInfo) -> dict[str, str]:
-        names = [name for name in others.data.get("custom", ()) if "/" not in name]
-        for alias in aliases:
-            name = alias.split("/")[1]
-            if name in names:
-                raise ValueError(f"{printable_excerpt(alias)} can't be an alias: feeds.custom.{name} is at /{name}/")
+        for name in others.data.get("custom", ()):
+            folder = f"/{name}/"
+            for alias in {folder, folder[:-1], *(folder + document for document in DOCUMENTS)} & aliases.keys():
+                raise ValueError(f"{printable_excerpt(alias)} can't be an alias: it belongs to feeds.custom.{name}")
         return aliases
 
 
@@ -337,6 +336,9 @@ class Config(_Section):
     root: Path = Field(Path(), exclude=True)
     file: Path = Field(Path(), exclude=True)
     unsupported_keys: tuple[str, ...] = Field((), exclude=True)  # a message for each key without effect
+    # by custom feed, and by folder that a selection names: the position and the keys, as messages begin
+    feed_positions: dict[str, str] = Field({}, exclude=True)
+    folder_positions: dict[str, str] = Field({}, exclude=True)
 
     @field_validator("feeds")
     @classmethod
@@ -368,7 +370,7 @@ class Config(_Section):
     @classmethod
     def _require_email(cls, feeds: FeedsSection, others: ValidationInfo) -> FeedsSection:
         site = others.data.get("site")
-        footers = {("footer",): feeds.footer}
+        footers: dict[tuple[str, ...], str] = {("footer",): feeds.footer}
         footers |= {("custom", name, "footer"): section.footer or "" for name, section in feeds.custom.items()}
         for keys, footer in footers.items():
             if "{reply_by_email}" in footer and site and not (site.author and site.author.email):

@@ -344,6 +344,6 @@ def _too_many_feeds(omitted: list[str]) -> Problem:
         "config.yaml",
         1,
         "too-many-feeds",
-        f"feeds.by: {len(omitted)} categories, tags or authors have no feed, such as {omitted[0]}:"
+        f"feeds.by: {len(omitted)} categories, tags, authors or folders have no feed, such as {omitted[0]}:"
         f" a site can have at most {MAX_FEEDS:,} feeds; use fewer names, or change feeds.by",
     )

@@ -188,6 +188,9 @@ class Lint:
             yield _KeyFinding("title", "title-markup", message)
         if is_published and not article.listed:
             yield _KeyFinding("title", "unlisted", "in no feed, because of its front matter")
+        for name in article.feeds if self._site.feeds else ():
+            if name not in self._site.feeds:
+                yield _KeyFinding("feeds", "unknown-feed", f"feeds: there is no feed {name!r} in feeds.custom")
         size = len(article.body.encode())
         if size > _MAX_TEXT_BYTES:
             message = f"{size // 1024} KiB of text: feeds may have no space for full texts and show summaries instead"
