@@ -5,7 +5,7 @@ first, and a *document* the bytes of one feed in one format. The types hold valu
 
 A new kind of feed is added to `FeedKind` and `GROUPED_KINDS`, from which paths, lists and pages follow; to
 `group_names` in `feeds.core.memberships`, which names the groups of an article; and to `feeds.by` and
-`SelectionSection` in `feeds.config.schema`. A kind whose names are not in `Article` yet first needs a field
+`GroupsSection` in `feeds.config.schema`. A kind whose names are not in `Article` yet first needs a field
 (core/parse/keys.py). Texts that list the kinds: `_too_many_feeds` in publish/commit.py, and two rules in
 core/lint/rules.py.
 """
@@ -272,7 +272,7 @@ class Feed:
     tombstones: tuple[Tombstone, ...] = ()  # - | at:deleted-entry | -; latest first, in the live feed only
     ttl_s: int = 300  # ttl, sy:updatePeriod, sy:updateFrequency | - | -
     # the same feed in other languages; each format appends its file name
-    translations: tuple[FeedTranslation, ...] = ()  # atom:link rel=alternate hreflang | the same | _feeds.translations
+    translations: tuple[FeedTranslation, ...] = ()  # atom:link rel=alternate hreflang | the same | _translations
     # RFC 5005 section 4; each format appends its file name, as to `folder_url`
     prev_archive_url: str | None = None  # atom:link rel=prev-archive | link rel=prev-archive | next_url
     next_archive_url: str | None = None  # atom:link rel=next-archive | link rel=next-archive | -

@@ -30,15 +30,8 @@ def render_document(feed: Feed, entries: Iterable[bytes]) -> bytes:
             "icon": feed.icon,
             "authors": [_author(author) for author in feed.authors],
             "language": feed.language,
-            "_feeds": _without_empty(
-                {
-                    "copyright": feed.copyright,
-                    "translations": [
-                        {"language": language, "feed_url": folder_url + FILENAME}
-                        for language, folder_url in feed.translations
-                    ],
-                }
-            ),
+            "_feeds": _without_empty({"copyright": feed.copyright}),
+            "_translations": {language: folder_url + FILENAME for language, folder_url in feed.translations},
         }
     )
     items = b",\n".join(entries)  # one item per line, so that documents can be compared
