@@ -46,6 +46,7 @@ class FeedVersions:
         self._lowest_shift: dict[str, EntryPosition] = {}  # feed -> the oldest entry that was added or removed
         self._withdrawn: defaultdict[str, set[str]] = defaultdict(set)  # feed -> ids
         self._resettled: set[str] = set()  # feeds whose own settings changed
+        self._removed: set[str] = set()  # custom feeds that the configuration no longer has
         self._languages: list[FeedState] | None = None  # the feeds of all languages after this run
         self._any_added = False  # whether an entry was added to any feed
 
@@ -131,6 +132,7 @@ class FeedVersions:
         before = state.custom_feeds
         if before != digests:
             state.custom_feeds = digests
+            self._removed = {path for path in before if path not in digests and kind_of_feed(path) == "custom"}
             changed = {path for path in {*before, *digests} if before.get(path) != digests.get(path)}
             known = {feed.path for feed in self._catalog.feeds_by_path(sorted(changed))}
             # a feed such as category/news has its state as soon as it has an entry
@@ -184,7 +186,7 @@ class FeedVersions:
         state = replace(state, digest=digest, published=exists or state.published)
         if old is None:
             return _FeedChange(state, live=True, archived=False, renumbered=False, visible=exists)
-        existed = syndication.exists(old, self._site)
+        existed = path in self._removed or syndication.exists(old, self._site)
         renamed = self._settings_changed or path in self._resettled or state.name != old.name or exists != existed
         renumbered = renamed or self._is_archived(self._lowest_shift, old, entries)
         archived = renumbered or self._is_archived(self._lowest_edit, old, entries)
