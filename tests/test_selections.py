@@ -368,7 +368,7 @@ def test_an_exported_site_follows_its_selections(lamps):
 
 
 MISTAKES = {
-    "4:7: feeds.site.include.catgory: unknown key; did you mean category?": {"site": {"include": {"catgory": "x"}}},
+    "4:7: feeds.site.include.categroy: unknown key; did you mean category?": {"site": {"include": {"categroy": "x"}}},
     "3:5: feeds.custom.static: is reserved: /static/ has another meaning; choose another name": {
         "custom": {"static": {}}
     },
@@ -377,8 +377,8 @@ MISTAKES = {
     "3:5: feeds.custom.tag/x: contains the articles of this tag: include and exclude are for feeds of your own and for "
     "feeds.site": {"custom": {"tag/x": {"include": {"tag": "a"}}}},
     "3:5: feeds.custom.tag/X y: is not the path of a feed; did you mean tag/x-y?": {"custom": {"tag/X y": {}}},
-    "3:5: feeds.custom.catgory/x: is no feed: a name has no /, and a path begins with category, tag, author, language, "
-    "folder": {"custom": {"catgory/x": {}}},
+    "3:5: feeds.custom.categroy/x: is no feed: a name has no /, and a path begins with category, tag, author, language, "
+    "folder": {"custom": {"categroy/x": {}}},
     "3:5: feeds.custom.folder/x: is no feed, because feeds.by does not contain folder": {"custom": {"folder/x": {}}},
     "5:9: feeds.custom.a.include.tag.0: ! is no name: it has no letters or digits": {
         "custom": {"a": {"include": {"tag": "!"}}}
