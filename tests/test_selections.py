@@ -9,10 +9,12 @@ from conftest import NOW
 from hypothesis import given
 from hypothesis import strategies as st
 
+from feeds.content import has_folder
 from feeds.core.errors import ConfigError
 from feeds.core.memberships import choose_feeds, groups_of, other_groups, restore_groups
 from feeds.core.model import Article, Author, Site
 from feeds.core.selection import Selection, criteria
+from feeds.publish import selections
 
 both = pytest.mark.databases("sqlite", "postgres")
 
@@ -72,8 +74,10 @@ def test_a_custom_feed_contains_what_it_selects(lamps):
 
 
 @both
-def test_a_changed_selection_reads_no_file(lamps):
+@pytest.mark.parametrize("batch", [1, 100_000])
+def test_a_changed_selection_reads_no_file(lamps, batch, monkeypatch):
     """A feed that is added, changed or removed reads no file and changes no other document, nor any id."""
+    monkeypatch.setattr(selections, "_MAX_QUEUED_ENTRIES", batch)
     lamps.publish()
     before = lamps.documents(archives=True)
     for custom in (
@@ -210,7 +214,7 @@ def test_a_contradictory_selection_selects_nothing(selection, groups):
 def test_groups_are_restored_from_what_is_stored():
     """Whatever kinds have feeds, an article's groups follow from its feeds, its path and its other groups."""
     article = Article(
-        path="n/m/a.md", name="n/m/a", title="a", published=NOW, updated=NOW, body="", slug="a",
+        path="n/m/!/a.md", name="n/m/!/a", title="a", published=NOW, updated=NOW, body="", slug="a",
         categories=("A b",), tags=("t", "!"), authors=(Author("Ann"),), feeds=("picks",),
     )  # fmt: skip
     for size, language in itertools.product(range(len(KEYS) + 1), [None, "fr"]):
@@ -220,6 +224,7 @@ def test_groups_are_restored_from_what_is_stored():
         feeds = choose_feeds(groups, site)
         assert restore_groups(one.name, feeds, other_groups(one, groups, feeds), site) == groups
         assert {path.partition("/")[0] for path in groups} == {*KEYS, "feeds"}
+        assert {path for path in groups if path.startswith("folder/")} == {"folder/n", "folder/n/m"}
 
 
 def test_archives_of_a_custom_feed(site, app):
@@ -272,6 +277,11 @@ def test_feeds_of_languages_link_to_each_other(site):
     assert list(site.feed("/language/fr/feed.json")["_translations"]) == ["en", "pt-BR"]
     assert b'hreflang="pt-BR" type="application/rss+xml"' in site.document("/language/fr/rss.xml")
     assert site.publish().changed == ()
+    site.configure(feeds={"custom": {"language/pt-br": {"language": "pt"}}})
+    assert site.publish().changed == ("language/en", "language/fr", "language/pt-br")
+    assert list(site.feed("/language/fr/feed.json")["_translations"]) == ["en", "pt"]
+    site.configure(feeds={"custom": {}})
+    assert site.publish().changed == ("language/en", "language/fr", "language/pt-br")
     site.run("build")
     page = (site.root / "public/language/fr/index.html").read_text()
     assert '<link rel="alternate" hreflang="pt-BR" href="https://test.example/language/pt-br/">' in page
@@ -398,6 +408,17 @@ MISTAKES = {
 def test_mistakes(site, expected):
     """A mistake in a selection is one sentence with its line and column."""
     assert mistakes(site, MISTAKES[expected]) == [expected]
+
+
+def test_folders_are_found_by_their_slugs(tmp_path):
+    """A folder that a selection names may be spelled in any way with the same slugs; a file is none."""
+    (tmp_path / "My Notes" / "2026").mkdir(parents=True)
+    (tmp_path / "file").touch()
+    assert has_folder(tmp_path, "my-notes/2026/")
+    assert has_folder(tmp_path, "MY NOTES")
+    assert not has_folder(tmp_path, "my-notes/2025")
+    assert not has_folder(tmp_path, "file")
+    assert not has_folder(tmp_path / "missing", "my-notes")
 
 
 def test_check_reports_feeds_without_articles(lamps):

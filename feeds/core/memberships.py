@@ -11,6 +11,7 @@ from functools import lru_cache
 from feeds.core.model import Article, Author, FeedKey, FeedKind, Site
 from feeds.core.paths import kind_of_feed
 from feeds.core.selection import Selection, group_path
+from feeds.core.text import slugify
 
 _NAMED = "feeds"  # the kind of the groups that are custom feeds which articles name
 
@@ -99,8 +100,8 @@ def restore_groups(name: str, feeds: Mapping[str, str], others: Mapping[str, str
     for folder in _folders(name.rpartition("/")[0]):
         if path := _group_path("folder", folder):
             groups[path] = folder
-    if not any(path.startswith("language/") for path in groups) and (path := _group_path("language", site.language)):
-        groups[path] = site.language
+    if not any(path.startswith("language/") for path in groups):
+        groups[f"language/{slugify(site.language)}"] = site.language
     return groups
 
 

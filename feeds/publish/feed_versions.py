@@ -47,7 +47,7 @@ class FeedVersions:
         self._withdrawn: defaultdict[str, set[str]] = defaultdict(set)  # feed -> ids
         self._resettled: set[str] = set()  # feeds whose own settings changed
         self._removed: set[str] = set()  # custom feeds that the configuration no longer has
-        self._languages: list[FeedState] | None = None  # the feeds of all languages after this run
+        self._languages: list[FeedState] = []  # the feeds of all languages after this run, if one of them changes
         self._any_added = False  # whether an entry was added to any feed
 
     def record_published(self, feeds: Iterable[str], position: EntryPosition) -> None:
@@ -90,14 +90,12 @@ class FeedVersions:
         if self._catalog.feed("") is None:
             feeds.add("")  # a site without articles has a feed too
         feeds |= self._find_changed_settings()
-        feeds |= self._find_translations(feeds)
-        feeds -= self._choose_omitted(feeds)
         # feeds whose tombstones change because an entry is published again
-        returned = (
-            self._catalog.remove_tombstones(feed_settings.max_limit(self._site)) - set(self.omitted_feeds)
-            if self._any_added
-            else set()
-        )
+        limit = feed_settings.max_limit(self._site)
+        returned = self._catalog.remove_tombstones(limit) if self._any_added else set()
+        feeds |= self._find_translations(feeds | returned)
+        feeds -= self._choose_omitted(feeds)
+        returned -= set(self.omitted_feeds)
         paths = sorted(feeds | returned)
         before = {state.path: state for state in self._catalog.feeds_by_path(paths)}
         changes = [self._change_of(path, before.get(path), returned) for path in paths]
@@ -142,22 +140,22 @@ class FeedVersions:
         return self._resettled
 
     def _find_translations(self, feeds: AbstractSet[str]) -> set[str]:
-        """Return the feeds of all languages, which link each other, if one of `feeds` appears or disappears."""
+        """Return the feeds of all languages, which link each other, if the link to one of `feeds` changes."""
         changed = {path for path in feeds if kind_of_feed(path) == "language"}
         if not changed:
             return set()
         before = {feed.path: feed for feed in self._catalog.feeds_of_kind("language")}
-        after = {
-            path: replace(old, entries=old.entries + self._growth.get(path, 0)) for path, old in before.items()
-        } | {
-            path: FeedState(path, "language", self._catalog.feed_name(path), entries=self._catalog.count_entries(path))
-            for path in changed - before.keys()
-        }
+        after = dict(before)
+        for path in changed:
+            old = before.get(path) or FeedState(path, "language", "")
+            entries, name = self._catalog.count_entries(path), self._catalog.feed_name(path)
+            after[path] = replace(old, name=name or old.name, entries=entries)
         self._languages = [after[path] for path in sorted(after)]
-        is_published = {path: syndication.exists(feed, self._site) for path, feed in before.items()}
-        if {path: syndication.exists(feed, self._site) for path, feed in after.items()} == is_published:
-            return set()
-        return set(before)
+        links = [
+            {(path, feed.name) for path, feed in feeds.items() if syndication.exists(feed, self._site)}
+            for feeds in (before, after)
+        ]
+        return set(before) if links[0] != links[1] or changed & self._resettled else set()
 
     def _choose_omitted(self, feeds: set[str]) -> set[str]:
         """Return the new feeds that exceed MAX_FEEDS: those with the fewest entries."""
@@ -181,7 +179,8 @@ class FeedVersions:
         state = replace(state, name=name or state.name)
         exists = syndication.exists(state, self._site)
         newest = self._catalog.newest_versions(path, feed_settings.limit_of(path, self._site))
-        translations = syndication.feed_translations(state, self._languages_for(state), self._site)
+        languages = self._languages if state.kind == "language" else ()
+        translations = syndication.feed_translations(state, languages, self._site)
         digest = syndication.feed_digest(state, newest, self._site, translations)
         state = replace(state, digest=digest, published=exists or state.published)
         if old is None:
@@ -192,14 +191,6 @@ class FeedVersions:
         archived = renumbered or self._is_archived(self._lowest_edit, old, entries)
         is_changed = state.digest != old.digest or path in returned
         return _FeedChange(state, is_changed, archived, renumbered, exists or existed)
-
-    def _languages_for(self, feed: FeedState) -> list[FeedState]:
-        """Return the feeds of all languages for the feed of one; none for any other feed."""
-        if feed.kind != "language":
-            return []
-        if self._languages is None:
-            self._languages = self._catalog.feeds_of_kind("language")
-        return self._languages
 
     def _is_archived(self, lowest: dict[str, EntryPosition], old: FeedState, entries: int) -> bool:
         """Return whether the lowest change of a feed is in an archive that was full before this run."""
