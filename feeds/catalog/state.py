@@ -94,7 +94,7 @@ class CatalogState:
     lacks_hash_index = _flag("filling")  # in a new catalog, until its first run ends
     site_fingerprint = _text("fingerprint")  # of the settings with which articles were published
     selections = _text("selections")  # a digest of those with which the feeds of articles were chosen
-    custom_feeds = _json("custom feeds", dict[str, str])  # by path: a digest of the settings of each
+    feed_settings = _json("feed settings", dict[str, str])  # a digest of the settings of single feeds, by path
     live_count = _number("live articles")  # None: not counted yet
     aliases = _text("aliases")  # with which articles were loaded, one a line
     authors_files = _text("authors files")  # a digest of every authors.yml when articles were loaded

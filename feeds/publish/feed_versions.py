@@ -127,9 +127,9 @@ class FeedVersions:
     def _find_changed_settings(self) -> set[str]:
         """Return the feeds whose own settings changed; custom feeds that are new or removed are among them."""
         state, digests = self._catalog.state, feed_settings.settings_digests(self._site)
-        before = state.custom_feeds
+        before = state.feed_settings
         if before != digests:
-            state.custom_feeds = digests
+            state.feed_settings = digests
             self._removed = {path for path in before if path not in digests and kind_of_feed(path) == "custom"}
             changed = {path for path in {*before, *digests} if before.get(path) != digests.get(path)}
             known = {feed.path for feed in self._catalog.feeds_by_path(sorted(changed))}

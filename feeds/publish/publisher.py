@@ -18,8 +18,9 @@ from feeds.content import Folder
 from feeds.content.walk import AUTHORS_FILES
 from feeds.core import memberships, syndication
 from feeds.core.errors import CatalogDamaged, GuardStopped
+from feeds.core.feed_settings import custom_feeds
 from feeds.core.model import Site
-from feeds.core.paths import pages_of_file
+from feeds.core.paths import kind_of_feed, pages_of_file
 from feeds.publish.commit import RevisionBuilder
 from feeds.publish.guard import Guard, start_accumulating
 from feeds.publish.load_pool import LoadPool
@@ -132,7 +133,8 @@ class Publisher:
         """
         if not self._site.pages:
             return False
-        before, after = set(catalog.state.custom_feeds), set(self._site.feeds)
+        before = {feed for feed in catalog.state.feed_settings if kind_of_feed(feed) == "custom"}
+        after = set(custom_feeds(self._site))
         if before - after and catalog.count_rejected():
             return True
         pages = [page for feed in after - before for page in pages_of_file(f"/{feed}/index.html")]
