@@ -2,9 +2,11 @@
 
 import itertools
 import json
+import re
 from datetime import datetime
 
 import pytest
+import yaml
 from conftest import NOW
 from hypothesis import given
 from hypothesis import strategies as st
@@ -436,3 +438,15 @@ def test_check_reports_feeds_without_articles(lamps):
     assert "there is no feed 'other-picks' in feeds.custom" in lines
     assert "picks: no article" not in lines
     assert "there is no folder nots" in lamps.run("build", "-v").stderr
+
+
+def test_recipes_are_valid(site, request):
+    """Every configuration in docs/feeds.md is valid."""
+    text = (request.config.rootpath / "docs" / "feeds.md").read_text("utf-8")
+    recipes = re.findall(r"^```yaml\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+    assert len(recipes) > 10
+    for recipe in recipes:
+        sections = yaml.safe_load(recipe)
+        sections["site"] = {"title": "Test", "url": "https://test.example"} | sections.get("site", {})
+        (site.root / "config.yaml").write_text(yaml.safe_dump(sections), "utf-8")
+        assert site.config.feeds
