@@ -337,9 +337,8 @@ def test_lists_of_feeds(lamps):
     ):
         assert outline in opml
     page = (public / "notes/index.html").read_text()
-    assert '<h1 lang="en" dir="ltr">Short notes</h1>' in page
+    assert "<h1>Short notes</h1>" in page
     assert "In brief" in page
-    assert "Subscribe to this feed" in page
     assert '<a href="./notes/">Short notes</a>' in (public / "index.html").read_text()
     assert "What I read" in (public / "category/links/index.html").read_text()
 
