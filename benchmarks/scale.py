@@ -10,7 +10,8 @@ each COUNT for the next run.
 
 Prints wall time, CPU time and the peak memory (PSS) of all processes together, as medians of --rounds alternating
 rounds; ratios are feeds to Hugo. With --tags, both also write a feed for each of five hundred tags, eight per article.
---markdown appends the table to docs/performance.md.
+With --custom N, feeds also has N feeds that select articles, and a build is measured after one more was added; compare
+with a run without the option. --markdown appends the table to docs/performance.md.
 """
 
 import argparse
@@ -47,7 +48,7 @@ NOTE = Path(__file__).parent.parent / "docs" / "performance.md"
 CONFIG = """
 site: {{title: Benchmark, url: https://bench.example, description: Articles by the thousand}}
 content: {{path: {content}}}
-feeds: {{by: [{by}], archives: false, max_size: 0}}
+feeds: {{by: [{by}], archives: false, max_size: 0, custom: {{{custom}}}}}
 export: {{pages: false}}
 """
 HUGO = """
@@ -160,10 +161,22 @@ def become_subreaper() -> None:
 class FeedsSite:
     """A site of feeds in a folder."""
 
-    def __init__(self, root: Path, content: Path, *, tags: bool) -> None:
+    def __init__(self, root: Path, content: Path, *, tags: bool, custom: int) -> None:
         self.root, self.content = root, content
+        self._by = "category, tag" if tags else "category"
         root.mkdir(parents=True)
-        (root / "config.yaml").write_text(CONFIG.format(content=content, by="category, tag" if tags else "category"))
+        self.configure(custom)
+
+    def configure(self, custom: int) -> None:
+        """Write a configuration with some custom feeds, each of about three percent of the articles."""
+        tags, categories = corpus.KEYWORDS, corpus.CATEGORIES
+        feeds = [
+            f"custom-{number}: {{include: {{tag: [{tags[2 * number]}, {tags[2 * number + 1]}], language: en}}, "
+            f"exclude: {{category: {categories[number % len(categories)]}}}}}"
+            for number in range(custom)
+        ]
+        text = CONFIG.format(content=self.content, by=self._by, custom=", ".join(feeds))
+        (self.root / "config.yaml").write_text(text)
 
     def clear(self) -> None:
         """Delete the catalog and the exported files."""
@@ -284,9 +297,9 @@ def compare(count: int, options: argparse.Namespace) -> list[str]:
     """Measure with `count` articles; return rows of the table."""
     articles = write_content(options.folder, count)
     work = Path(tempfile.mkdtemp(prefix="feeds-scale-", dir=options.folder))
-    site = FeedsSite(work / "feeds", articles, tags=options.tags)
+    site = FeedsSite(work / "feeds", articles, tags=options.tags, custom=options.custom)
     hugo = HugoSite(work / "hugo", articles, tags=options.tags)
-    cold, unchanged, hugo_costs = [], [], []
+    cold, unchanged, added, hugo_costs = [], [], [], []
     try:
         for _ in range(options.rounds):
             if count <= MAX_HUGO_ARTICLES:
@@ -295,11 +308,15 @@ def compare(count: int, options: argparse.Namespace) -> list[str]:
             site.clear()
             cold.append(site.build())
             unchanged.append(site.build())
+            if options.custom:
+                site.configure(options.custom + 1)
+                added.append(site.build())
+                site.configure(options.custom)
         delays, publisher, worker = time_edits(site, options.edits) if options.edits else ([], 0.0, 0.0)
     finally:
         shutil.rmtree(work, ignore_errors=True)
     rows = [row(count, "Hugo, every time", hugo_costs, []), row(count, "cold", cold, hugo_costs)]
-    rows += [row(count, "unchanged", unchanged, hugo_costs)]
+    rows += [row(count, "unchanged", unchanged, hugo_costs), row(count, "a custom feed added", added, [])]
     if delays:
         median, p95 = statistics.median(delays), sorted(delays)[int(len(delays) * 0.95)]
         rows.append(
@@ -329,12 +346,14 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--edits", type=int, default=40)
     parser.add_argument("--tags", action="store_true")
+    parser.add_argument("--custom", type=int, default=0, metavar="N")
     parser.add_argument("--markdown", action="store_true")
     options = parser.parse_args()
     become_subreaper()
     lines = [
         (
-            f"{'With tag feeds' if options.tags else 'Category feeds'}, {datetime.now(UTC):%Y-%m-%d}: "
+            f"{'With tag feeds' if options.tags else 'Category feeds'}"
+            f"{f' and {options.custom} custom feeds' if options.custom else ''}, {datetime.now(UTC):%Y-%m-%d}: "
             f"{os.cpu_count()} cores ({_processor()}), {platform.system()}, Python {platform.python_version()}, "
             f"Hugo {version('hugo')}; medians of {options.rounds}."
         ),

@@ -52,6 +52,7 @@ FULL = Article(
     expires=DAY,
     live_from=DAY,
     listed=False,
+    feeds=("picks",),
     canonical="https://old.example/x/",
     external_url="https://else.example/x",
     warnings=(ArticleWarning(3, "unusable-value", "image: 'x:y' is ignored"),),
@@ -61,7 +62,7 @@ FULL = Article(
 def keep(writer, article, hash_="hash"):
     """Store an article as a run does, and return its key."""
     writer.stage(
-        [LoadedArticle.of(article, FileStamp(1, 2, 3), hash_, f"tag:{article.path}", [], None)], as_articles=False
+        [LoadedArticle.of(article, FileStamp(1, 2, 3), hash_, f"tag:{article.path}", {}, {}, None)], as_articles=False
     )
     writer.save_versions([AcceptedVersion(None, article.path)])
     writer.clear_staging()
@@ -334,7 +335,7 @@ def test_queries_take_the_same_time_for_all_paths(state):
     articles = [replace(FULL, path=f"{place}/{number:03}.md", id=None) for place in "abc" for number in range(200)]
     with catalog.write_transaction() as writer:
         writer.stage(
-            [LoadedArticle.of(one, FileStamp(1, 2, 3), one.path, f"tag:{one.path}", [], None) for one in articles],
+            [LoadedArticle.of(one, FileStamp(1, 2, 3), one.path, f"tag:{one.path}", {}, {}, None) for one in articles],
             as_articles=False,
         )
         writer.save_versions([AcceptedVersion(None, one.path) for one in articles])
@@ -449,11 +450,13 @@ def test_tables_of_an_earlier_version_are_renamed(state):
     with contextlib.closing(Catalog(state)) as catalog:
         catalog.create()
         with catalog.write_transaction() as writer:
-            writer.stage([LoadedArticle.of(FULL, FileStamp(1, 2, 3), "h", "tag:x", [], None)], as_articles=False)
+            writer.stage([LoadedArticle.of(FULL, FileStamp(1, 2, 3), "h", "tag:x", {}, {}, None)], as_articles=False)
             writer.save_document_versions([version], keep=2)
             for old, new in FORMER_TABLES.items():
                 writer._connection.exec_driver_sql(f"ALTER TABLE {new} RENAME TO {old}")
             writer._connection.exec_driver_sql("DROP TABLE moved_pages")
+            for table in ("articles", "readings"):
+                writer._connection.exec_driver_sql(f"ALTER TABLE {table} DROP COLUMN other_groups")
             writer.state.schema_version = 12
     with contextlib.closing(Catalog(state)) as catalog:
         with pytest.raises(CatalogError, match="earlier version"):
@@ -500,6 +503,7 @@ def test_feeds_of_articles_of_an_earlier_version_are_migrated(site):
         connection.exec_driver_sql("DROP INDEX articles_with_links")
         connection.exec_driver_sql("ALTER TABLE articles DROP COLUMN link_urls")
         for table in ("articles", "readings"):
+            connection.exec_driver_sql(f"ALTER TABLE {table} DROP COLUMN other_groups")
             connection.exec_driver_sql(f"ALTER TABLE {table} DROP COLUMN links_to")
             if table == "articles":
                 connection.exec_driver_sql("DROP INDEX articles_scheduled")

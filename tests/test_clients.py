@@ -194,3 +194,127 @@ def test_options_mark_nothing_as_unread(tmp_path, monkeypatch):
         "https://test.example/a/?from=feed", "https://test.example/a.de/?from=feed", "https://x.example/",
     }  # fmt: skip
     assert all("Reply to Desk" in content for *_, content in rows)
+
+
+@pytest.fixture(scope="module")
+def multilingual(tmp_path_factory):
+    """Return a server of a site in three languages, with a main feed without links, a feed of notes, and selected articles."""
+    site = Site(tmp_path_factory.mktemp("multilingual") / "site")
+    site.configure(
+        feeds={
+            "by": ["category", "language"],
+            "site": {"exclude": {"category": "links"}},
+            "custom": {
+                "notes": {"title": "Notes", "include": {"folder": "notes"}},
+                "picks": {"title": "Picks"},
+            },
+        }
+    )
+    for suffix, title in (("", "Tour"), (".de", "Führung"), (".fr", "Visite")):
+        site.article(f"tour{suffix}.md", BODY, title=title, feeds=["picks"])
+    site.article("links/lamp.md", BODY, title="Lamp", category="links", external_url="https://x.example/lamp")
+    site.article("notes/glow.md", BODY, title="Glow")
+    served = RetryingServer(site.root)
+    served.home = tmp_path_factory.mktemp("home")
+    for path in MULTILINGUAL:
+        served.get(f"/{path}/rss.xml".replace("//", "/"))
+    yield served
+    served.stop()
+
+
+MULTILINGUAL = {
+    "": {"Tour", "Führung", "Visite", "Glow"},
+    "language/en": {"Tour", "Lamp", "Glow"},
+    "language/de": {"Führung"},
+    "language/fr": {"Visite"},
+    "notes": {"Glow"},
+    "picks": {"Tour", "Führung", "Visite"},
+}
+ALL_TITLES = set().union(*MULTILINGUAL.values())
+
+
+def multilingual_urls(server, name):
+    """Return the URL of each feed in a format, by the feed."""
+    return dict(zip(MULTILINGUAL, urls(server, *(f"{path}/{name}".lstrip("/") for path in MULTILINGUAL)), strict=True))
+
+
+@pytest.mark.parametrize("name", ["rss.xml", "atom.xml"])
+def test_feedparser_reads_selected_feeds(multilingual, name):
+    """feedparser reads the selected entries and the language of each feed; an entry has one id in all of them."""
+    ids = {}
+    for path, url in multilingual_urls(multilingual, name).items():
+        parsed = feedparser.parse(url)
+        assert not parsed.bozo
+        assert {entry.title for entry in parsed.entries} == MULTILINGUAL[path]
+        assert parsed.feed.language == (path.removeprefix("language/") if "language/" in path else "en")
+        assert parsed.feed.link == f"https://test.example/{path}/".replace("e//", "e/")
+        for entry in parsed.entries:
+            ids.setdefault(entry.title, set()).add(entry.id)
+    assert {title: len(of_title) for title, of_title in ids.items()} == dict.fromkeys(ALL_TITLES, 1)
+
+
+@pytest.mark.needs("newsboat")
+def test_newsboat_stores_an_entry_of_several_feeds_once(multilingual, monkeypatch):
+    """Newsboat, which follows all feeds in both formats, has each entry with its id once, or once per feed."""
+    home = multilingual.home
+    monkeypatch.setenv("HOME", str(home))
+    followed = [url for name in ("rss.xml", "atom.xml") for url in multilingual_urls(multilingual, name).values()]
+    (home / "urls").write_text("\n".join(followed))
+    (home / "config").write_text("reload-threads 1\n")
+    run(multilingual, "newsboat", "-u", "urls", "-c", "cache.db", "-C", "config", "-x", "reload")
+    with contextlib.closing(sqlite3.connect(home / "cache.db")) as cache:
+        rows = cache.execute("SELECT title, guid FROM rss_item").fetchall()
+        links = dict(cache.execute("SELECT rssurl, url FROM rss_feed"))
+    assert {title for title, _ in rows} == ALL_TITLES
+    assert len(rows) == len({guid for _, guid in rows}) == len(ALL_TITLES)
+    for path, url in multilingual_urls(multilingual, "atom.xml").items():
+        assert links[url] == f"https://test.example/{path}/".replace("e//", "e/")  # no feed of another language
+
+
+@pytest.mark.needs("sfeed_update", "curl")
+def test_sfeed_reads_selected_feeds(multilingual):
+    """sfeed reads the entries of each feed, with the same id in all of them."""
+    home = multilingual.home
+    feeds = {path.replace("/", "-") or "site": url for path, url in multilingual_urls(multilingual, "rss.xml").items()}
+    lines = "\n".join(f'feed {name} "{url}"' for name, url in feeds.items())
+    (home / "sfeedrc").write_text(f'sfeedpath="{home}/sfeed"\nfeeds() {{\n{lines}\n}}\n')
+    (home / "sfeed").mkdir()
+    run(multilingual, "sfeed_update", "sfeedrc")
+    ids = set()
+    for path, titles in MULTILINGUAL.items():
+        rows = (home / "sfeed" / (path.replace("/", "-") or "site")).read_text().splitlines()
+        fields = [row.split("\t") for row in rows]
+        assert {row[1] for row in fields} == titles
+        ids |= {(row[1], row[5]) for row in fields}
+    assert len(ids) == len(ALL_TITLES)
+
+
+@pytest.mark.needs("r2e")
+def test_rss2email_mails_selected_entries(multilingual):
+    """rss2email sends a mail for each entry of two selected feeds."""
+    home = multilingual.home
+    mail = home / "mail"
+    mail.mkdir()
+    (home / "r2e.cfg").write_text(
+        f"[DEFAULT]\nfrom = feeds@localhost\nto = me@localhost\nemail-protocol = maildir\nmaildir-path = {mail}\n"
+        "maildir-mailbox = inbox\nhtml-mail = True\n"
+    )
+    r2e = ("r2e", "-c", "r2e.cfg", "-d", "r2e.json")
+    followed = multilingual_urls(multilingual, "atom.xml")
+    for name, path in (("fr", "language/fr"), ("notes", "notes")):
+        run(multilingual, *r2e, "add", name, followed[path])
+    run(multilingual, *r2e, "run")
+    files = [file for file in mail.rglob("*") if file.is_file()]
+    mails = [email.message_from_bytes(file.read_bytes(), policy=email.policy.default) for file in files]
+    assert sorted(str(one["subject"]) for one in mails) == ["Glow", "Visite"]
+
+
+def test_json_feeds_of_a_multilingual_site(multilingual):
+    """The JSON feeds have the same ids as the others, and links to the feeds of other languages."""
+    ids = {}
+    for path, url in multilingual_urls(multilingual, "feed.json").items():
+        feed = json.loads(multilingual.get(url.partition(str(multilingual.port))[2]).body)
+        assert {item["title"] for item in feed["items"]} == MULTILINGUAL[path]
+        assert len(feed.get("_translations", {})) == (2 if "language/" in path else 0)
+        ids |= {(item["title"], item["id"]): None for item in feed["items"]}
+    assert len(ids) == len(ALL_TITLES)

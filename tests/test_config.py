@@ -116,7 +116,7 @@ schedule: {cron: "*/15 25 * * *"}
         "c:7:3: content.permalink: {categroy} is not a placeholder; did you mean category?",
         "c:8:3: content.watch: must be 'auto', 'events', 'poll' or 'off'; did you mean events?",
         "c:10:3: feeds.limit: must be a whole number",
-        "c:11:18: feeds.by.1: must be 'category', 'tag' or 'author'; did you mean tag?",
+        "c:11:18: feeds.by.1: must be 'category', 'tag', 'author', 'language' or 'folder'; did you mean tag?",
         "c:12:3: feeds.guard: must be at most 1.0",
         "c:13:3: feeds.archives: must be true, false or all",
         "c:14:13: feeds.aliases.index.xml: must begin with /",

@@ -1,7 +1,8 @@
 """Golden cases: a folder of articles and the documents that are expected of it, byte for byte.
 
 `pytest tests/test_golden.py --golden` writes what is made now; read the difference before it is committed. The cases
-`entries-…` have the articles of `entries-full`, unless they have their own, and show them in another way each.
+`entries-…` have the articles of `entries-full`, unless they have their own, and show them in another way each. The cases
+`select-…` have the articles of `select-none`, and select them in another way each, for the feeds in the file `folders`.
 """
 
 import json
@@ -21,7 +22,9 @@ NAMES = ("rss.xml", "atom.xml", "feed.json")
 def copy_case(case, site):
     """Copy the articles and the configuration of a case to a site."""
     content = case / "content"
-    shutil.copytree(content if content.exists() else GOLDEN / "entries-full/content", site.content, dirs_exist_ok=True)
+    if not content.exists():
+        content = GOLDEN / ("select-none" if case.name.startswith("select-") else "entries-full") / "content"
+    shutil.copytree(content, site.content, dirs_exist_ok=True)
     if (case / "config.yaml").exists():
         shutil.copy(case / "config.yaml", site.root)
 
@@ -32,7 +35,10 @@ def test_golden(site, case, request):
     copy_case(case, site)
     site.publish(NOW)
     documents = site.documents()
-    for path in [*NAMES, *(f"summary/{name}" for name in NAMES if f"/summary/{name}" in documents)]:
+    folders = ["/", "/summary/"] if "/summary/rss.xml" in documents else ["/"]
+    if (case / "folders").exists():
+        folders = (case / "folders").read_text().split()
+    for path in [f"{folder}{name}"[1:] for folder in folders for name in NAMES]:
         body = documents[f"/{path}"]
         expected = case / "expected" / path
         if request.config.getoption("--golden"):
@@ -70,3 +76,24 @@ def test_entries_are_the_same_in_all_formats(site, case):
                 entry["html"], entry["summary"] = entry["summary"], ""
                 atom_entry["summary"] = ""  # feedparser repeats the content
             assert entry == atom_entry == json_entry
+
+
+@pytest.mark.parametrize(
+    "case", [case for case in CASES if case.name.startswith("select-")], ids=lambda case: case.name
+)
+def test_selected_entries_are_the_same_in_all_formats(site, case):
+    """Whatever a feed selects, its entries are equal in the three formats, with the ids and dates of the site's feed."""
+    copy_case(case, site)
+    site.publish(NOW)
+    documents = site.documents()
+    full = json.loads((GOLDEN / "select-none/expected/feed.json").read_bytes())["items"]
+    identities = {(item["id"], item["date_published"], item["date_modified"]) for item in full}
+    for folder in (case / "folders").read_text().split():
+        items = json.loads(documents[f"{folder}feed.json"])["items"]
+        assert items
+        assert {(item["id"], item["date_published"], item["date_modified"]) for item in items} <= identities
+        read = [
+            [(entry["id"], entry["published"], entry["updated"], entry["summary"], entry["language"]) for entry in one]
+            for one in (read_entries(name, documents[folder + name]) for name in NAMES)
+        ]
+        assert read[0] == read[1] == read[2]

@@ -79,7 +79,7 @@ def test_a_site_has_so_many_feeds_and_no_more(site, monkeypatch):
     outcome = site.publish()
     assert outcome.changed == ("", "tag/common", "tag/one", "tag/three")
     assert [problem.rule for problem in outcome.warnings] == ["too-many-feeds"]
-    assert "2 categories, tags or authors have no feed, such as tag/two" in outcome.warnings[0].message
+    assert "2 categories, tags, authors or folders have no feed, such as tag/two" in outcome.warnings[0].message
     site.article("b.md", "Edited.", title="b", tags=["common", "zwei"])
     assert site.publish(site.now + timedelta(hours=1)).changed == ("", "tag/common")
     site.article("a.md", title="a", tags=["common", "two", "three"])  # which leaves room for another

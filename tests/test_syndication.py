@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from feeds.core import syndication
+from feeds.core import memberships, syndication
 from feeds.core.model import Article, Author, Content, FeedState, Image, Site
 
 SITE = Site("Test", "https://test.example", "https://feeds.test.example", "test.example", author=Author("Desk"))
@@ -26,9 +26,9 @@ ARTICLE = Article(
 
 def test_feeds_of_an_article():
     """Feeds are the site's and one per category, tag and author; names with one slug share a feed."""
-    paths = [feed.path for feed in syndication.feeds_of(ARTICLE, SITE)]
+    paths = [feed.path for feed in memberships.feeds_of(ARTICLE, SITE)]
     assert paths == ["", "category/town-hall", "category/second", "tag/c", "tag/c-plus-plus", "author/desk"]
-    assert [feed.path for feed in syndication.feeds_of(ARTICLE, replace(SITE, by=("tag",)))] == [
+    assert [feed.path for feed in memberships.feeds_of(ARTICLE, replace(SITE, by=("tag",)))] == [
         "",
         "tag/c",
         "tag/c-plus-plus",

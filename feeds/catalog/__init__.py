@@ -29,11 +29,12 @@ from feeds.catalog.articles import (
 )
 from feeds.catalog.backend import RUN, WRITE_TIMEOUT_S, Database, LeaderLock
 from feeds.catalog.document_versions import DocumentVersion
-from feeds.catalog.encoding import from_microseconds, names_by_feed, to_microseconds
+from feeds.catalog.encoding import from_microseconds, groups_by_path, names_by_feed, to_microseconds
 from feeds.catalog.entries import EntryKey, EntryPosition, EntryRecord
 from feeds.catalog.failures import Failure, Failures, decode, with_failure
 from feeds.catalog.files import FileStamp, KnownFile, NewStamp, RejectedArticle
 from feeds.catalog.links import LinkingArticle
+from feeds.catalog.memberships import NewEntry, NewMembership, StoredMembership
 from feeds.catalog.moved_pages import MovedPage
 from feeds.catalog.pages import Neighbour, PageClaim, PageInFeed, PendingPage, PublishedPage
 from feeds.catalog.revisions import CurrentRevision
@@ -78,6 +79,8 @@ __all__ = [
     "LoadedArticle",
     "MovedPage",
     "Neighbour",
+    "NewEntry",
+    "NewMembership",
     "NewRejections",
     "NewStamp",
     "PageClaim",
@@ -97,8 +100,10 @@ __all__ = [
     "StatsReader",
     "StatsWriter",
     "StoredArticle",
+    "StoredMembership",
     "UnpublishedEntry",
     "from_microseconds",
+    "groups_by_path",
     "names_by_feed",
     "to_microseconds",
 ]

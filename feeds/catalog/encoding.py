@@ -17,6 +17,7 @@ from feeds.compression import compress_text, decompress_text
 from feeds.core.errors import CatalogDamaged
 from feeds.core.model import Article, ArticleWarning, Author, Enclosure, Image
 
+UNLISTED = "unlisted"  # the `other_groups` of an article that no feed may contain
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -34,6 +35,11 @@ def from_microseconds(since_epoch: int) -> datetime:
 def names_by_feed(feeds: str) -> dict[str, str]:
     """Return the feeds of an article: the name of each by its path, spelled as in the article."""
     return from_json(feeds)  # type: ignore[no-any-return]
+
+
+def groups_by_path(other_groups: str | None) -> dict[str, str]:
+    """Return the groups of a listed article that follow neither from its feeds nor from its path."""
+    return from_json(other_groups) if other_groups else {}
 
 
 def pack_article(article: Article) -> bytes:
@@ -60,6 +66,7 @@ _UNPACK: dict[str, Callable[[Any], Any]] = {
     **dict.fromkeys(_DATES, datetime.fromisoformat),
     "categories": tuple,
     "tags": tuple,
+    "feeds": tuple,
     "authors": lambda authors: tuple(Author(**author) for author in authors),
     "image": lambda image: Image(**image),
     "enclosures": lambda files: tuple(Enclosure(**file) for file in files),

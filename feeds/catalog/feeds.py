@@ -14,7 +14,7 @@ from feeds.catalog.access import WriteAccess
 from feeds.catalog.encoding import from_microseconds, to_microseconds
 from feeds.catalog.state import StateReader
 from feeds.core.errors import CatalogError
-from feeds.core.model import FeedState
+from feeds.core.model import FeedKind, FeedState
 
 _FEED = sa.select(t.feeds).where(t.feeds.c.path == sa.bindparam("feed", type_=sa.Text))  # built once, executed per feed
 _BY_PATH = sa.select(t.feeds).where(t.feeds.c.path.in_(sa.bindparam("paths", type_=sa.Text, expanding=True)))
@@ -44,6 +44,11 @@ class FeedStateReader(StateReader):
         states = {row.path: _feed_state(row) for rows in chunks for row in rows}
         return [states[path] for path in paths if path in states]
 
+    def feeds_of_kind(self, kind: FeedKind) -> list[FeedState]:
+        """Return the feeds of a kind, by path, including those without entries."""
+        chosen = sa.select(t.feeds).where(t.feeds.c.kind == kind).order_by(t.feeds.c.path)
+        return [_feed_state(row) for row in self._connection.execute(chosen)]
+
     def changed_since(self, revision: int) -> dict[str, FeedState]:
         """Return by path the feeds whose live documents or archives changed after a revision."""
         later = sa.or_(t.feeds.c.revision > revision, t.feeds.c.archive_revision > revision)
@@ -54,8 +59,12 @@ class FeedStateReader(StateReader):
         return self._connection.execute(sa.select(sa.func.count()).where(t.feeds.c.entries > 0)).scalar_one()
 
     def count_live(self) -> int:
-        """Return the number of live articles: the entries of the site's feed."""
-        return self._connection.execute(sa.select(t.feeds.c.entries).where(t.feeds.c.path == "")).scalar() or 0
+        """Return the number of live articles; each run that publishes or withdraws any stores it."""
+        stored = self.state.live_count
+        if stored is not None:
+            return stored
+        counted = sa.select(sa.func.count()).select_from(t.articles).where(t.articles.c.live.is_(True))
+        return self._connection.execute(counted).scalar_one()
 
 
 class FeedStateWriter(FeedStateReader, WriteAccess):

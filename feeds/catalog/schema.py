@@ -15,7 +15,7 @@ import sqlalchemy as sa
 
 T = TypeVar("T")
 
-SCHEMA = 14
+SCHEMA = 15
 _MAX_PARAMETERS = 500  # of one statement
 
 METADATA = sa.MetaData()
@@ -47,6 +47,8 @@ _VERSION: tuple[Callable[[], "sa.Column[Any]"], ...] = (
     lambda: sa.Column("explicit_id", _TEXT),  # only if its front matter sets one
     lambda: sa.Column("generated_id", _TEXT),  # the id that it gets without an explicit one
     lambda: sa.Column("feeds", _TEXT),  # that list it when it is live: {path: name as it spells it}
+    # the groups that follow neither from these nor from its path: {path: name}; mostly null; `encoding.UNLISTED`
+    lambda: sa.Column("other_groups", _TEXT),
     lambda: sa.Column("page", _TEXT),  # the path of its page; null on sites without pages
     lambda: sa.Column("published", sa.BigInteger),
     lambda: sa.Column("expires", sa.BigInteger),
@@ -272,6 +274,11 @@ _COLUMN_RENAMES = (
 )
 FORMER_TABLES = {"readings": "staged_files", "renditions": "document_versions"}  # until schema 12, and from 13
 _TABLE_RENAMES = tuple(f"ALTER TABLE {old} RENAME TO {new}" for old, new in FORMER_TABLES.items())
+_OTHER_GROUPS = (
+    "ALTER TABLE staged_files ADD COLUMN other_groups TEXT",
+    "ALTER TABLE articles ADD COLUMN other_groups TEXT",
+    _READ_AGAIN,
+)
 _OF_PLACES = (("articles", "feeds"), ("articles", "shown_in"), ("readings", "feeds"))  # until 7 [[path, name], …]
 SQLITE_MIGRATIONS = {  # from a schema to the next
     1: (
@@ -360,6 +367,7 @@ SQLITE_MIGRATIONS = {  # from a schema to the next
     11: tuple(statement.format(true=1) for statement in _COLUMN_RENAMES),
     12: _TABLE_RENAMES,
     13: ("CREATE TABLE moved_pages (page TEXT NOT NULL PRIMARY KEY, article INTEGER NOT NULL)",),
+    14: _OTHER_GROUPS,
 }
 NO_SAMPLES = (  # PostgreSQL: keep ANALYZE from copying hashes and keys to pg_statistic, where nothing erases them
     "ALTER TABLE visits ALTER COLUMN source SET STATISTICS 0",
@@ -389,6 +397,7 @@ POSTGRES_MIGRATIONS: dict[int, tuple[str, ...]] = {  # its first schema was 7
     11: tuple(statement.format(true="true") for statement in _COLUMN_RENAMES),
     12: _TABLE_RENAMES,
     13: ('CREATE TABLE moved_pages (page TEXT COLLATE "C" NOT NULL PRIMARY KEY, article INTEGER NOT NULL)',),
+    14: _OTHER_GROUPS,
 }
 OLDEST_FIRST = (entries.c.published, entries.c.id)
 NEWEST_FIRST = tuple(column.desc() for column in OLDEST_FIRST)

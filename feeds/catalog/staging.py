@@ -4,7 +4,7 @@ Each batch is committed by itself, so an interrupted run continues where it stop
 column of both tables (`_VERSION`) and a migration in `schema.py`, then `LoadedArticle` here, then `publish/load.py`.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from operator import attrgetter
 from typing import Any, NamedTuple
 
@@ -13,11 +13,11 @@ from pydantic_core import to_json
 
 from feeds.catalog import schema as t
 from feeds.catalog.access import ReadAccess
-from feeds.catalog.encoding import pack_article, to_microseconds
+from feeds.catalog.encoding import UNLISTED, pack_article, to_microseconds
 from feeds.catalog.files import FileStamp, RejectedArticle, paths_below
 from feeds.catalog.moved_pages import MovedPageWriter
 from feeds.catalog.state import StateWriter
-from feeds.core.model import Article, ArticleWarning, FeedKey
+from feeds.core.model import Article, ArticleWarning
 
 _VERSION_COLUMNS = tuple(column.name for column in t.staged_files.c if column.name not in {*FileStamp._fields, "text"})
 _version_values = attrgetter(*_VERSION_COLUMNS)
@@ -34,6 +34,7 @@ class LoadedArticle(NamedTuple):
     explicit_id: str | None = None
     generated_id: str | None = None
     feeds: str | None = None
+    other_groups: str | None = None
     page: str | None = None
     published: int | None = None
     expires: int | None = None
@@ -51,7 +52,8 @@ class LoadedArticle(NamedTuple):
         stamp: FileStamp,
         hash_: str,
         generated_id: str,
-        feeds: Iterable[FeedKey],
+        feeds: Mapping[str, str],
+        other_groups: Mapping[str, str] | None,
         page: str | None,
         links_to: Sequence[str] = (),
     ) -> "LoadedArticle":
@@ -62,7 +64,8 @@ class LoadedArticle(NamedTuple):
             stamp: the stamp of its file.
             hash_: the hash of its file.
             generated_id: the id that it gets if its front matter has none.
-            feeds: the feeds that list it when it is live.
+            feeds: the feeds that list it when it is live: the name of each, as the article spells it, by its path.
+            other_groups: the groups that follow neither from its feeds nor from its path; None if it is unlisted.
             page: the path of its page; None if this site publishes no pages.
             links_to: the targets of its links to other articles' files.
         """
@@ -74,7 +77,8 @@ class LoadedArticle(NamedTuple):
             slug=article.slug if article.slug_given else None,
             explicit_id=article.id,
             generated_id=generated_id,
-            feeds=to_json({feed.path: feed.name for feed in feeds}).decode(),
+            feeds=to_json(feeds).decode(),
+            other_groups=UNLISTED if other_groups is None else to_json(other_groups).decode() if other_groups else None,
             page=page,
             published=to_microseconds(article.published),
             expires=to_microseconds(article.expires) if article.expires else None,

@@ -28,6 +28,7 @@ from feeds.catalog.entries import EntryReader, EntryWriter
 from feeds.catalog.feeds import FeedStateReader, FeedStateWriter
 from feeds.catalog.files import FileReader, FileWriter
 from feeds.catalog.links import LinkReader, LinkWriter
+from feeds.catalog.memberships import MembershipReader, MembershipWriter
 from feeds.catalog.moved_pages import MovedPageReader, MovedPageWriter
 from feeds.catalog.pages import PageReader
 from feeds.catalog.recovery import RecoveryWriter
@@ -46,6 +47,7 @@ class CatalogReader(
     FeedStateReader,
     FileReader,
     LinkReader,
+    MembershipReader,
     PageReader,
     RevisionReader,
     SitemapReader,
@@ -65,6 +67,7 @@ class CatalogWriter(
     FeedStateWriter,
     FileWriter,
     LinkWriter,
+    MembershipWriter,
     RecoveryWriter,
     RevisionWriter,
     StagingWriter,

@@ -26,6 +26,7 @@ from feeds.cli.common import (
     plural,
     print_line,
     print_message,
+    unused_keys,
 )
 from feeds.cli.progress import ProgressDisplay, RunProgress
 from feeds.config import Config
@@ -35,6 +36,7 @@ from feeds.content.related_files import RelatedFiles
 from feeds.content.static_files import StaticFiles
 from feeds.core import syndication
 from feeds.core.errors import ArticleError, ConfigError, FeedsError, GuardStopped, UsageError
+from feeds.core.feed_settings import limit_of
 from feeds.core.lint import RULES, Lint, Problem
 from feeds.core.lint.aggregators import AGGREGATORS, REQUIREMENTS
 from feeds.core.model import Article, FeedState, Site
@@ -251,7 +253,7 @@ def _article_problems(
 
 
 def _configuration_problems(settings: Config, catalog: Catalog, file: Path) -> Iterator[Problem]:
-    for note in settings.unsupported_keys:
+    for note in unused_keys(settings):
         path, line, message = _parse_mistake(note)
         yield Problem(path, line, "configuration", message)
     for message in advice(settings):
@@ -281,9 +283,9 @@ def _feed_problems(settings: Config, catalog: Catalog, lint: Lint, file: Path) -
     with catalog.read_transaction() as reader:
         states = [state for state in reader.feeds() if syndication.exists(state, site)]
         sizes = {state.path: sum(len(record.article.body.encode())
-                                 for record in reader.newest_entries(state.path, site.limit))
+                                 for record in reader.newest_entries(state.path, limit_of(state.path, site)))
                  if site.max_size else 0 for state in states}  # fmt: skip
-    problems = list(lint.without_ignored(_small_feeds(states, file)))
+    problems = list(lint.without_ignored([*_small_feeds(states, file), *_empty_feeds(settings, states)]))
     return problems + lint.check_feeds(str(file), sizes, settings.feeds.aliases)
 
 
@@ -295,6 +297,15 @@ def _small_feeds(states: list[FeedState], file: Path) -> Iterator[Problem]:
             f"{small} of {len(states)} feeds have one entry; feeds.min_entries: 2 omits them, feeds list shows them"
         )
         yield Problem(str(file), 1, "small-feeds", message)
+
+
+def _empty_feeds(settings: Config, states: list[FeedState]) -> Iterator[Problem]:
+    """Yield a problem for each feed of `feeds.custom` that contains no article."""
+    filled = {state.path for state in states if state.entries}
+    for feed, position in settings.feed_positions.items():
+        if feed not in filled:
+            path, line, key = _parse_mistake(position)
+            yield Problem(path, line, "empty-feed", f"{key}: no article is in this feed")
 
 
 class _IdComparison(NamedTuple):

@@ -14,6 +14,7 @@ from feeds.config import Config
 from feeds.config.values import did_you_mean
 from feeds.core import presentation, syndication
 from feeds.core.errors import UsageError
+from feeds.core.feed_settings import limit_of
 from feeds.core.lint import Problem, line_of_key
 from feeds.core.lint.aggregators import AGGREGATORS
 from feeds.core.lint.requirements import CheckedEntry, CheckedFeed
@@ -90,7 +91,7 @@ def _load_feed(settings: Config, catalog: Catalog, path: str, now: datetime) -> 
         if path not in states:
             reason = f"--feed: there is no feed at /{printable_excerpt(path)}{did_you_mean(path, filter(None, states))}"
             raise UsageError(f"{reason} (feeds list shows all feeds)")
-        records = reader.newest_entries(path, site.limit)
+        records = reader.newest_entries(path, limit_of(path, site))
     documents = BulkRenderer(catalog, site)
     page = documents.load_feed(path, 0)
     rss = DocumentPath.parse(f"/{path}/rss.xml" if path else "/rss.xml")

@@ -22,7 +22,7 @@ import click
 
 from feeds import logs
 from feeds.core.errors import CatalogDamaged, CatalogError, ConfigError, FeedsError
-from feeds.core.text import escape_unprintable, quote_path
+from feeds.core.text import escape_unprintable, printable_excerpt, quote_path
 from feeds.home import expand_home
 
 if TYPE_CHECKING:
@@ -183,9 +183,23 @@ def _close_with_command(catalog: "Catalog") -> None:
 
 
 def warn_of_unused_keys(settings: "config.Config") -> None:
-    """Log a warning for each key of the configuration that has no effect in this version."""
-    for note in settings.unsupported_keys:
+    """Log a warning for each key of the configuration that has no effect."""
+    for note in unused_keys(settings):
         _LOG.warning("%s", note)
+
+
+def unused_keys(settings: "config.Config") -> list[str]:
+    """Return a sentence for each key that has no effect in this version, and for each folder that does not exist."""
+    if not settings.folder_positions:
+        return list(settings.unsupported_keys)
+    from feeds.content import has_folder  # few sites need it
+
+    missing = [
+        f"{position}: there is no folder {printable_excerpt(folder)} in {settings.content.path}"
+        for folder, position in settings.folder_positions.items()
+        if not has_folder(settings.content_root, folder)
+    ]
+    return [*settings.unsupported_keys, *missing]
 
 
 def rejected_line(rejected: "RejectedArticle", settings: "config.Config") -> str:

@@ -9,7 +9,7 @@ import click
 
 from feeds.cli.common import CommandContext, command, open_catalog_to_read, page_path, print_json, print_message
 from feeds.core import syndication
-from feeds.core.model import GROUPED_KINDS, FeedState
+from feeds.core.model import LISTED_KINDS, FeedState
 from feeds.core.text import escape_unprintable
 from feeds.stats.report import subscribers_by_feed
 
@@ -34,7 +34,7 @@ _ORDERS: dict[str, Callable[[_Row], Any]] = {
 
 
 @command
-@click.argument("kind", required=False, type=click.Choice(["site", *GROUPED_KINDS]))
+@click.argument("kind", required=False, type=click.Choice(["site", *LISTED_KINDS]))
 @click.option("--min", "min_entries", type=click.IntRange(min=0), default=0, metavar="N", help="At least N entries.")
 @click.option("--sort", "order", type=click.Choice([*_ORDERS]), default="path", show_default=True, help="The order.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")

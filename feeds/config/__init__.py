@@ -7,14 +7,15 @@ corrections. It opens only the configuration file.
 import os
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, get_args, get_origin
 
 os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")  # searching for plugins would take 20 ms of each start
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
-from feeds.config.schema import AuthorSection, Config, KeyedError
+from feeds.config.schema import Config, FeedsSection, KeyedError, SelectionSection
 from feeds.config.values import did_you_mean
 from feeds.core.errors import ConfigError
 from feeds.core.parse import yaml
@@ -57,6 +58,7 @@ def load(file: Path, environment: Mapping[str, str]) -> Config:
     if not isinstance(root.value, dict):
         raise ConfigError([f"{file}:{root.line}:{root.column}: must be a mapping that begins with `site:`"])
     overridden = _override(root, environment)
+    _fill_custom_feeds(root)
     try:
         config = Config.model_validate(_without_nulls(root))
     except ValidationError as errors:
@@ -65,8 +67,29 @@ def load(file: Path, environment: Mapping[str, str]) -> Config:
         raise ConfigError([f"{position}: {reason}" for position, reason in ordered]) from None
     unsupported = [f"{_position(keys, file, root, overridden)}: {_shown(keys)}: has no effect in this version"
                    for keys in sorted(_UNSUPPORTED_KEYS) if _node_at(root, keys)]  # fmt: skip
+
+    def shown(*keys: str | int) -> str:
+        return f"{_position(keys, file, root, overridden)}: {_shown(keys)}"
+
     absolute = file.absolute()
-    return config.model_copy(update={"root": absolute.parent, "file": absolute, "unsupported_keys": tuple(unsupported)})
+    update = {
+        "root": absolute.parent,
+        "file": absolute,
+        "unsupported_keys": tuple(unsupported),
+        "feed_positions": {name: shown("feeds", "custom", name) for name in config.feeds.custom},
+        "folder_positions": {folder: shown(*keys) for keys, folder in _selected_folders(config.feeds)},
+    }
+    return config.model_copy(update=update)
+
+
+def _selected_folders(feeds: FeedsSection) -> Iterator[tuple[_Keys, str]]:
+    """Yield the folders that selections name, with their keys."""
+    selections: dict[_Keys, SelectionSection] = {("feeds", "site"): feeds.site}
+    selections |= {("feeds", "custom", name): section for name, section in feeds.custom.items()}
+    for keys, section in selections.items():
+        for key, groups in (("include", section.include), ("exclude", section.exclude)):
+            for folder in (groups and groups.folder) or ():
+                yield (*keys, key, "folder"), folder
 
 
 class ValidSettings(NamedTuple):
@@ -149,6 +172,15 @@ def _override(root: yaml.Node, environment: Mapping[str, str]) -> dict[tuple[str
     return overridden
 
 
+def _fill_custom_feeds(root: yaml.Node) -> None:
+    """Replace the missing settings of custom feeds by none: such a feed contains the articles that name it."""
+    custom = _node_at(root, ("feeds", "custom"))
+    if custom and isinstance(custom.value, dict):
+        custom.value.update(
+            {name: replace(node, value={}) for name, node in custom.value.items() if node.value is None}
+        )
+
+
 def _without_nulls(node: yaml.Node) -> Any:
     """Return the plain values. A key without a value gets its default.
 
@@ -208,7 +240,7 @@ def _shown(keys: _Keys) -> str:
 def _keys(error: Any, root: yaml.Node) -> _Keys:
     keys: _Keys = ()
     cause = error.get("ctx", {}).get("error")
-    for key in (*error["loc"], cause.key) if isinstance(cause, KeyedError) else error["loc"]:
+    for key in (*error["loc"], *cause.keys) if isinstance(cause, KeyedError) else error["loc"]:
         if _node_at(root, (*keys, key)) or _is_key(key):
             keys = (*keys, key)
     return keys
@@ -263,8 +295,17 @@ def _describe(error: Any, keys: _Keys) -> str:
 
 
 def _siblings(keys: _Keys) -> Iterator[str]:
-    model: Any = Config
+    annotation: Any = Config
     for key in keys[:-1]:
-        annotation = model.model_fields[str(key)].annotation
-        model = annotation if isinstance(annotation, type) else AuthorSection  # the only optional section
-    yield from (name for name, field in model.model_fields.items() if not field.exclude)
+        if get_origin(annotation) is dict:  # its keys are names
+            annotation = get_args(annotation)[1]
+        else:
+            annotation = _section_of(annotation).model_fields[str(key)].annotation
+    yield from (name for name, field in _section_of(annotation).model_fields.items() if not field.exclude)
+
+
+def _section_of(annotation: Any) -> type[BaseModel]:
+    """Return the model of a section, which may be optional."""
+    if isinstance(annotation, type):
+        return annotation
+    return _section_of(get_args(annotation)[0])

@@ -1,11 +1,12 @@
 """The keys of config.yaml with their types and defaults, as pydantic models. docs/config.md describes them."""
 
 import zoneinfo
+from collections.abc import Collection
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, field_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
 from feeds.config.appearance import Colour, Fonts, Length, Links, OptionalFolder, css_variables
 from feeds.config.cron import parse_cron
@@ -29,6 +30,7 @@ from feeds.config.values import (
     Include,
     Language,
     LinkQuery,
+    Names,
     Permalink,
     Permalinks,
     Purge,
@@ -42,9 +44,10 @@ from feeds.config.values import (
     Url,
 )
 from feeds.core.article_files import DEFAULT_INCLUDE
-from feeds.core.model import Author, FeedKind, FolderPermalink, LinkBlog, Site
-from feeds.core.paths import sitemap_owner
-from feeds.core.text import one_line, resolve_on_site
+from feeds.core.model import GROUPED_KINDS, Author, FeedKind, FeedSettings, FolderPermalink, LinkBlog, Site
+from feeds.core.paths import DOCUMENTS, custom_feed_conflict, sitemap_owner
+from feeds.core.selection import Criteria, Selection, criteria
+from feeds.core.text import one_line, printable_excerpt, resolve_on_site, slugify
 
 _MAX_FOOTER_CHARS = 10_000
 _CATALOG_SUFFIXES = (  # of the files that belong to a SQLite catalog
@@ -58,11 +61,12 @@ def _author(value: Any) -> Any:
 
 
 class KeyedError(ValueError):
-    """A mistake in the value of a key that the validator of its section finds."""
+    """A mistake in the value of a key that the validator of a section around it finds."""
 
-    def __init__(self, key: str, reason: str) -> None:
+    def __init__(self, reason: str, *keys: str) -> None:
+        """`keys` lead from the section to the value."""
         super().__init__(reason)
-        self.key = key
+        self.keys = keys
 
 
 class _Section(BaseModel):
@@ -153,11 +157,63 @@ class ContentSection(_Section):
     markdown: Literal["gfm", "obsidian", "python-markdown"] = "gfm"
 
 
+class GroupsSection(_Section):
+    """Groups of articles. One name of each key must match."""
+
+    category: Names | None = None
+    tag: Names | None = None
+    author: Names | None = None
+    language: Names | None = None
+    folder: Names | None = None
+
+    @property
+    def criteria(self) -> Criteria:
+        """The paths of the groups, for each key."""
+        return criteria(self.model_dump(exclude_none=True))
+
+
+class SelectionSection(_Section):
+    """Which articles a feed contains."""
+
+    include: GroupsSection | None = None
+    exclude: GroupsSection | None = None
+
+    @model_validator(mode="after")
+    def _require_possible_entries(self) -> Self:
+        if self.selection.is_contradictory:
+            raise ValueError("can never contain an article: exclude matches everything that include matches")
+        return self
+
+    @property
+    def selection(self) -> Selection:
+        """The selection."""
+        return Selection(
+            self.include.criteria if self.include else (),
+            self.exclude.criteria if self.exclude else (),
+        )
+
+
+class CustomFeedSection(SelectionSection):
+    """A feed of selected articles, or the settings of a feed that exists anyway."""
+
+    title: Text | None = None
+    description: Text | None = None
+    language: Language | None = None
+    image: Icon | None = None
+    limit: int | None = Field(None, ge=1, le=10_000)
+    text: Literal["full", "summary", "excerpt", "both"] | None = None
+    footer: Footer | None = None
+    link_query: LinkQuery | None = None
+    link_blog: LinkBlog | None = None
+
+
 class FeedsSection(_Section):
     """The feeds and their content."""
 
     url: BaseUrl | None = None
-    by: tuple[Literal["category", "tag", "author"], ...] = ("category", "tag", "author")
+    by: tuple[Literal["category", "tag", "author", "language", "folder"], ...] = ("category", "tag", "author")
+    site: SelectionSection = SelectionSection()
+    custom: dict[Text, CustomFeedSection] = {}
     limit: int = Field(50, ge=1, le=10_000)
     text: Literal["full", "summary", "excerpt", "both"] = "full"
     footer: Footer = ""
@@ -171,6 +227,42 @@ class FeedsSection(_Section):
     tombstones: int = Field(30, ge=0, le=10_000)
     aliases: Aliases = {}
     redirect_aliases: bool = False
+
+    @field_validator("custom")
+    @classmethod
+    def _require_free_paths(
+        cls, custom: dict[str, CustomFeedSection], others: ValidationInfo
+    ) -> dict[str, CustomFeedSection]:
+        for name, section in custom.items():
+            if problem := _custom_feed_problem(name, section, others.data.get("by", ())):
+                raise KeyedError(problem, name)
+        return custom
+
+    @field_validator("aliases")
+    @classmethod
+    def _require_no_custom_feed(cls, aliases: dict[str, str], others: ValidationInfo) -> dict[str, str]:
+        for name in others.data.get("custom", ()):
+            folder = f"/{name}/"
+            for alias in {folder, folder[:-1], *(folder + document for document in DOCUMENTS)} & aliases.keys():
+                raise ValueError(f"{printable_excerpt(alias)} can't be an alias: it belongs to feeds.custom.{name}")
+        return aliases
+
+
+def _custom_feed_problem(name: str, section: CustomFeedSection, kinds: Collection[str]) -> str | None:
+    """Return why a key of `feeds.custom` can't have its section, as the end of a sentence; None if it can."""
+    kind, _, group = name.partition("/")
+    if not group:
+        return custom_feed_conflict(name)
+    path = f"{kind}/{slugify(group)}"
+    if kind not in GROUPED_KINDS:
+        return f"is no feed: a name has no /, and a path begins with {', '.join(GROUPED_KINDS)}"
+    if kind not in kinds:
+        return f"is no feed, because feeds.by does not contain {kind}"
+    if path != name:
+        return f"is not the path of a feed; did you mean {path}?"
+    if section.include or section.exclude:
+        return f"contains the articles of this {kind}: include and exclude are for feeds of your own and for feeds.site"
+    return None
 
 
 class ServerSection(_Section):
@@ -244,6 +336,9 @@ class Config(_Section):
     root: Path = Field(Path(), exclude=True)
     file: Path = Field(Path(), exclude=True)
     unsupported_keys: tuple[str, ...] = Field((), exclude=True)  # a message for each key without effect
+    # by custom feed, and by folder that a selection names: the position and the keys, as messages begin
+    feed_positions: dict[str, str] = Field({}, exclude=True)
+    folder_positions: dict[str, str] = Field({}, exclude=True)
 
     @field_validator("feeds")
     @classmethod
@@ -275,9 +370,14 @@ class Config(_Section):
     @classmethod
     def _require_email(cls, feeds: FeedsSection, others: ValidationInfo) -> FeedsSection:
         site = others.data.get("site")
-        if "{reply_by_email}" in feeds.footer and site and not (site.author and site.author.email):
-            reason = "{reply_by_email} needs site.author.email, for articles whose authors have no address of their own"
-            raise KeyedError("footer", reason)
+        footers: dict[tuple[str, ...], str] = {("footer",): feeds.footer}
+        footers |= {("custom", name, "footer"): section.footer or "" for name, section in feeds.custom.items()}
+        for keys, footer in footers.items():
+            if "{reply_by_email}" in footer and site and not (site.author and site.author.email):
+                reason = (
+                    "{reply_by_email} needs site.author.email, for articles whose authors have no address of their own"
+                )
+                raise KeyedError(reason, *keys)
         return feeds
 
     @property
@@ -323,6 +423,21 @@ class Config(_Section):
         file = self.state.removeprefix("sqlite:///")
         return self.state if file == self.state else self.root / file
 
+    def _feed_settings(self, section: CustomFeedSection) -> FeedSettings:
+        url = self.site.url
+        return FeedSettings(
+            title=section.title,
+            description=section.description,
+            language=section.language,
+            image=section.image and resolve_on_site(section.image, url, url + "/"),
+            limit=section.limit,
+            text=section.text,
+            footer=section.footer,
+            link_query=section.link_query,
+            link_blog=section.link_blog,
+            selection=section.selection if section.include or section.exclude else None,
+        )
+
     @property
     def site_model(self) -> Site:
         """The site as `core` needs it."""
@@ -344,6 +459,8 @@ class Config(_Section):
             permalinks=tuple(sorted(permalinks, key=lambda permalink: -len(permalink.folder))),
             ids=self.content.id,
             by=by,
+            selection=feeds.site.selection,
+            feeds={name: self._feed_settings(section) for name, section in feeds.custom.items()},
             limit=feeds.limit,
             text=feeds.text,
             footer=feeds.footer,

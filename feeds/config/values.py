@@ -24,7 +24,7 @@ from feeds.core.article_files import SUFFIXES, may_match_articles
 from feeds.core.model import FOOTER_PLACEHOLDERS
 from feeds.core.paths import SITE_DOCUMENTS, alias_conflict
 from feeds.core.permalinks import MODIFIERS, PLACEHOLDERS, UNIQUE_PLACEHOLDERS
-from feeds.core.text import absolute_url, one_line, printable_excerpt, url_scheme
+from feeds.core.text import absolute_url, one_line, printable_excerpt, slugify, url_scheme
 from feeds.home import expand_home
 
 _NAMING = re.compile(rf"\{{({'|'.join(UNIQUE_PLACEHOLDERS)})(:\w+)*\}}")
@@ -349,12 +349,27 @@ def _archives(value: Any) -> Any:
     return value
 
 
+def _group_name(value: str) -> str:
+    if any(not slugify(part) for part in value.strip("/").split("/")):
+        raise ValueError(f"{printable_excerpt(value)} is no name: it has no letters or digits")
+    return value
+
+
+def _names(value: tuple[str, ...]) -> tuple[str, ...]:
+    if not value:
+        raise ValueError("must have at least one name")
+    return value
+
+
 def _one_or_many(value: Any) -> Any:
     return [value] if isinstance(value, str) else value
 
 
 Text = Annotated[str, AfterValidator(text)]
 Texts = Annotated[tuple[Text, ...], BeforeValidator(_one_or_many)]
+Names = Annotated[
+    tuple[Annotated[Text, AfterValidator(_group_name)], ...], BeforeValidator(_one_or_many), AfterValidator(_names)
+]
 FilePath = Annotated[str, AfterValidator(_file_path)]
 Include = Annotated[tuple[Annotated[str, AfterValidator(_include)], ...], BeforeValidator(_one_or_many)]
 Url = Annotated[str, AfterValidator(_http_url)]

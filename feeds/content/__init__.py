@@ -16,11 +16,26 @@ from feeds.content.walk import AUTHORS_FILES, ScannedFile, Walk
 from feeds.content.watch import WatchMode
 from feeds.core.article_files import SUFFIXES
 from feeds.core.errors import ArticleError, ArticleUnreadable, ContentFolderMissing
+from feeds.core.text import slugify
 
 __all__ = ["FileChanging", "Folder", "ScannedFile", "WatchMode"]
 
 _OPEN_FLAGS = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC  # a FIFO would block
 _SAMPLE_EVERY = 5  # files, of which one is tested: nearly all may be in the page cache
+
+
+def has_folder(root: Path, folder: str) -> bool:
+    """Return whether a folder exists below the content folder, spelled in any way with the same slugs."""
+    found = [root]
+    for part in folder.strip("/").split("/"):
+        slug = slugify(part)
+        try:
+            found = [
+                path for above in found for path in above.iterdir() if slugify(path.name) == slug and path.is_dir()
+            ]
+        except OSError:
+            return False
+    return bool(found)
 
 
 class Folder:

@@ -4,23 +4,36 @@ An *article* is what an author wrote, an *entry* its public form, a *feed* a for
 first, and a *document* the bytes of one feed in one format. The types hold values and compute nothing.
 
 A new kind of feed is added to `FeedKind` and `GROUPED_KINDS`, from which paths, lists and pages follow; to
-`group_names` in `feeds.core.syndication`, which names the feeds of an article; and to `feeds.by` in
-`feeds.config.schema`. A kind whose names are not in `Article` yet first needs a field (core/parse/keys.py). Texts
-that list the kinds: `_too_many_feeds` in publish/commit.py, and two rules in core/lint/rules.py.
+`group_names` in `feeds.core.memberships`, which names the groups of an article; and to `feeds.by` and
+`GroupsSection` in `feeds.config.schema`. A kind whose names are not in `Article` yet first needs a field
+(core/parse/keys.py). Texts that list the kinds: `_too_many_feeds` in publish/commit.py, and two rules in
+core/lint/rules.py.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, tzinfo
 from typing import Literal, NamedTuple
 
+from feeds.core.selection import Selection
+
 _NEVER = datetime(1, 1, 1, tzinfo=UTC)
 
-FeedKind = Literal["site", "category", "tag", "author"]
-GROUPED_KINDS: dict[FeedKind, str] = {"category": "Categories", "tag": "Tags", "author": "Authors"}
-"""The kinds of feeds besides the site's, with the headings of their lists.
+FeedKind = Literal["site", "custom", "category", "tag", "author", "language", "folder"]
+GROUPED_KINDS: dict[FeedKind, str] = {
+    "category": "Categories",
+    "tag": "Tags",
+    "author": "Authors",
+    "language": "Languages",
+    "folder": "Folders",
+}
+"""The kinds of feeds that articles name by their groups, with the headings of their lists.
 
 A kind is also the first part of its feeds' paths.
 """
+LISTED_KINDS: dict[FeedKind, str] = {"custom": "Selections", **GROUPED_KINDS}
+"""The kinds of feeds besides the site's, in the order of lists, with their headings."""
+DEFAULT_KINDS: tuple[FeedKind, ...] = ("category", "tag", "author")
 TextMode = Literal["full", "summary", "excerpt"]  # the text of entries in a feed
 LinkBlog = Literal["permalink", "external"]  # where the title of an entry with an external URL leads
 FOOTER_PLACEHOLDERS = ("title", "url", "author", "reply_by_email")
@@ -80,6 +93,26 @@ class FolderPermalink(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
+class FeedSettings:
+    """The settings of one feed; None: as for the other feeds. `feeds.custom` in the configuration.
+
+    Those of a feed that exists anyway, such as `category/news`, have no selection.
+    """
+
+    title: str | None = None
+    description: str | None = None
+    language: str | None = None
+    image: str | None = None  # absolute URL
+    limit: int | None = None
+    text: TextMode | Literal["both"] | None = None
+    footer: str | None = None
+    link_query: str | None = None
+    link_blog: LinkBlog | None = None
+    # which articles a custom feed contains, besides those that name it; None: no others
+    selection: Selection | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Site:
     """The settings that the core needs; `Config.site_model` creates it. Most fields are named after their keys."""
 
@@ -96,7 +129,10 @@ class Site:
     permalink: str = "/{category}/{slug}/"
     permalinks: tuple[FolderPermalink, ...] = ()  # the deepest folder first; `permalink` for the rest
     ids: str | None = None  # the pattern of generated ids; None: tag URIs (RFC 4151)
-    by: tuple[FeedKind, ...] = tuple(GROUPED_KINDS)
+    by: tuple[FeedKind, ...] = DEFAULT_KINDS
+    # these two are no part of the `repr`, because most documents don't depend on them (`syndication`)
+    selection: Selection = field(default=Selection(), repr=False)  # which articles the site's feed contains
+    feeds: Mapping[str, FeedSettings] = field(default_factory=dict, repr=False, hash=False)  # by path
     limit: int = 50
     text: TextMode | Literal["both"] = "full"  # both: full feeds, and feeds of excerpts in the folder `summary`
     footer: str = ""  # as in `EntryOptions`, like the next two
@@ -153,6 +189,7 @@ class Article:
     expires: datetime | None = None
     live_from: datetime | None = None  # only if later than `published`
     listed: bool = True  # whether feeds contain it; an unlisted article has a page only
+    feeds: tuple[str, ...] = ()  # names of custom feeds that contain it, whatever they select
     canonical: str | None = None  # the URL of the first publication elsewhere: the entry's URL, but not its page's
     external_url: str | None = None  # the page on another site that the article is about
     warnings: tuple[ArticleWarning, ...] = ()
@@ -202,6 +239,13 @@ class Tombstone:
     at: datetime  # - | at:deleted-entry when | -
 
 
+class FeedTranslation(NamedTuple):
+    """The feed of the same site in another language."""
+
+    language: str
+    folder_url: str
+
+
 @dataclass(frozen=True, slots=True)
 class Feed:
     """A format-neutral list of entries, newest first, with its metadata.
@@ -209,7 +253,7 @@ class Feed:
     Each field's comment names its element: RSS 2.0 | Atom 1.0 | JSON Feed 1.1.
     """
 
-    path: str  # "" or "category/NAME": the folder of its documents below feeds.url
+    path: str  # "", "category/NAME" or "NAME": the folder of its documents below feeds.url
     id: str  # - | id | -
     title: str  # title, image/title | title | title
     description: str  # description | subtitle | description
@@ -227,6 +271,8 @@ class Feed:
     entries: tuple[Entry, ...]  # item | entry | items
     tombstones: tuple[Tombstone, ...] = ()  # - | at:deleted-entry | -; latest first, in the live feed only
     ttl_s: int = 300  # ttl, sy:updatePeriod, sy:updateFrequency | - | -
+    # the same feed in other languages; each format appends its file name
+    translations: tuple[FeedTranslation, ...] = ()  # atom:link rel=alternate hreflang | the same | _translations
     # RFC 5005 section 4; each format appends its file name, as to `folder_url`
     prev_archive_url: str | None = None  # atom:link rel=prev-archive | link rel=prev-archive | next_url
     next_archive_url: str | None = None  # atom:link rel=next-archive | link rel=next-archive | -
@@ -237,9 +283,9 @@ class Feed:
 class FeedKey:
     """The identity of a feed, and its name."""
 
-    path: str  # "" or "category/NAME"
+    path: str  # "", "category/NAME" or, of a custom feed, "NAME"
     kind: FeedKind
-    name: str  # as its earliest entry spells it; "" for the site's feed
+    name: str  # as its earliest entry spells it; of a custom feed, its title; "" for the site's feed
 
 
 class EntryVersion(NamedTuple):

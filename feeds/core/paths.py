@@ -20,8 +20,8 @@ import re
 from collections.abc import Collection, Iterable, Sequence
 from typing import NamedTuple
 
-from feeds.core.model import GROUPED_KINDS, Site
-from feeds.core.text import quote_path
+from feeds.core.model import GROUPED_KINDS, FeedKind, Site
+from feeds.core.text import quote_path, slugify
 
 RSS, ATOM, JSON_FEED, OPML = "rss.xml", "atom.xml", "feed.json", "feeds.opml"
 DOCUMENTS = frozenset({RSS, ATOM, JSON_FEED, OPML})  # file names; OPML too, although it is served as a page
@@ -50,11 +50,14 @@ _MAX_PATH_BYTES = 2_000  # a path of the system has at most 4,096, including the
 _PAGE_FILES = (".html", ".htm")
 _INDEX = "index.html"
 SUMMARY = "summary"  # the folder of a feed's documents with excerpts
-_FEED = rf"/(?:(?P<feed>(?:{'|'.join(GROUPED_KINDS)})/[^/]+)/)?"
-_ARCHIVE = r"(?:archive/(?P<archive>[1-9]\d{0,8})/)?"
-DOCUMENT_FOLDER = rf"{_FEED}(?P<summary>{SUMMARY}/)?{_ARCHIVE}"
+_ARCHIVE = "archive"
+_RESERVED_NAMES = frozenset({*GROUPED_KINDS, _ARCHIVE, SUMMARY, "site", "custom", "feeds"})  # no custom feeds' names
+# any name may be that of a custom feed
+_FEED = rf"/(?:(?P<feed>(?:{'|'.join(GROUPED_KINDS)})/[^/]+|(?!(?:{_ARCHIVE}|{SUMMARY})/)[^/]+)/)?"
+_ARCHIVE_FOLDER = rf"(?:{_ARCHIVE}/(?P<archive>[1-9]\d{{0,8}})/)?"
+DOCUMENT_FOLDER = rf"{_FEED}(?P<summary>{SUMMARY}/)?{_ARCHIVE_FOLDER}"
 """A regular expression of the folders of documents: of feeds, of their excerpts, and of the archives of both."""
-_FEED_PAGE = re.compile(_FEED + _ARCHIVE, re.ASCII)
+_FEED_PAGE = re.compile(_FEED + _ARCHIVE_FOLDER, re.ASCII)
 # archives of future feeds whose paths are reserved; larger numbers may be years in the paths of articles
 _MAX_RESERVED_ARCHIVE = 999
 
@@ -62,14 +65,42 @@ _MAX_RESERVED_ARCHIVE = 999
 class FeedPagePath(NamedTuple):
     """The feed and the archive that the path of a feed's page names."""
 
-    feed: str  # "" or "category/NAME"
+    feed: str  # "", "category/NAME" or, of a custom feed, "NAME"
     archive: int  # 0: the live feed
 
 
-def feed_of_page(path: str) -> FeedPagePath | None:
-    """Return the feed and archive of a path such as `/category/x/archive/3/`; None if it is not a feed page's path."""
+def kind_of_feed(feed: str) -> FeedKind:
+    """Return the kind of the feed at a path."""
+    kind, _, name = feed.partition("/")
+    return kind if name else "custom" if kind else "site"  # type: ignore[return-value]  # the caller has a feed's path
+
+
+def feed_of_page(path: str, feeds: Collection[str]) -> FeedPagePath | None:
+    """Return the feed and archive of a path such as `/category/x/archive/3/`; None if it is not a feed page's path.
+
+    `feeds` contains the paths of all custom feeds.
+    """
     match = _FEED_PAGE.fullmatch(path)
-    return FeedPagePath(match["feed"] or "", int(match["archive"] or 0)) if match else None
+    if match is None or not may_be_feed(match["feed"] or "", feeds):
+        return None
+    return FeedPagePath(match["feed"] or "", int(match["archive"] or 0))
+
+
+def may_be_feed(feed: str, feeds: Collection[str]) -> bool:
+    """Return whether a path that matches `FEED_FOLDER` may be a feed's; `feeds` has the paths of all custom feeds."""
+    return not feed or "/" in feed or feed in feeds
+
+
+def custom_feed_conflict(name: str) -> str | None:
+    """Return why a custom feed can't have a name, as the end of a sentence; None if it can."""
+    if name != slugify(name) or not name:
+        suggestion = slugify(name)
+        return "must be written as in its address, in lower case and without spaces" + (
+            f"; did you mean {suggestion}?" if suggestion else ""
+        )
+    if name in _RESERVED_NAMES or any(f"/{name}" == endpoint for endpoint in ENDPOINTS):
+        return f"is reserved: /{name}/ has another meaning; choose another name"
+    return None
 
 
 def sitemap_part(path: str) -> int | None:
@@ -181,11 +212,11 @@ def is_asset(path: str) -> bool:
 
 
 def _is_feed_page(file: str, site: Site) -> bool:
-    page = feed_of_page(file.removesuffix(_INDEX)) if file.endswith(f"/{_INDEX}") else None
+    page = feed_of_page(file.removesuffix(_INDEX), site.feeds) if file.endswith(f"/{_INDEX}") else None
     if page is None:
         return False
     is_reserved = not page.archive or (site.archives and page.archive <= _MAX_RESERVED_ARCHIVE)
-    return is_reserved and (not page.feed or page.feed.partition("/")[0] in site.by)
+    return is_reserved and (kind_of_feed(page.feed) in {"site", "custom", *site.by})
 
 
 def may_be_article_file(path: str, aliases: Collection[str] = ()) -> bool:

@@ -1,7 +1,7 @@
-"""The format-neutral rules of syndication: the feeds of an article, ids, URLs, entries and archives.
+"""The format-neutral rules of syndication: feeds and their settings, ids, URLs, entries and archives.
 
-`group_names` and `feeds_of` decide in which feeds an article is. The functions are pure: they turn articles into
-entries and feeds. The catalog stores the memberships and selects the articles of each feed.
+The functions are pure: they turn articles into entries and feeds. `feeds.core.memberships` decides in which feeds an
+article is; the catalog stores that, and selects the articles of each feed.
 """
 
 import hashlib
@@ -9,7 +9,6 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
-from functools import lru_cache
 from html import escape, unescape
 from typing import NamedTuple
 from urllib.parse import unquote
@@ -17,6 +16,8 @@ from urllib.parse import unquote
 from feeds import __version__
 from feeds.core import paths
 from feeds.core.article_files import ArticleFiles, has_own_folder
+from feeds.core.feed_settings import language_of, limit_of, settings_of, title_of
+from feeds.core.memberships import authors_of
 from feeds.core.model import (
     Article,
     Author,
@@ -27,17 +28,24 @@ from feeds.core.model import (
     EntryVersion,
     Feed,
     FeedKey,
-    FeedKind,
     FeedState,
+    FeedTranslation,
     Image,
     Site,
     Tombstone,
     Translation,
 )
 from feeds.core.permalinks import expand
-from feeds.core.text import absolute_url, excerpt, humanize, quote_iri, quote_path, resolve_on_site, slugify, url_scheme
+from feeds.core.text import (
+    absolute_url,
+    excerpt,
+    humanize,
+    quote_iri,
+    quote_path,
+    resolve_on_site,
+    url_scheme,
+)
 
-_SITE_FEED = FeedKey(path="", kind="site", name="")
 _IMAGE_TAG = re.compile(r"<(?:img|source)\s[^<>]*>")
 _IMAGE_SOURCE = re.compile(r'\s(?:src|srcset)="([^"]*)"')
 _FEED_ID_YEAR = 2005  # of RFC 4151 and RFC 4287: the ids of feeds need a year that never changes
@@ -60,44 +68,27 @@ class DocumentRevision(NamedTuple):
     archives: int  # the last revision that changed its full archives
 
 
-def group_names(article: Article, authors: Iterable[Author]) -> dict[FeedKind, Iterable[str]]:
-    """Return the names of an article's categories, tags and authors, by the kind of their feeds."""
-    return {"category": article.categories, "tag": article.tags, "author": [author.name for author in authors]}
-
-
-def feeds_of(article: Article, site: Site) -> list[FeedKey]:
-    """Return the feeds of an article: the site's, and one for each category, tag and author with a slug.
-
-    An unlisted article has no feeds.
-    """
-    if not article.listed:
-        return []
-    names = group_names(article, _authors(article, site))
-    feeds = {"": _SITE_FEED}
-    for kind in site.by:
-        for name in names[kind]:
-            if key := _feed_key(kind, name):
-                feeds.setdefault(key.path, key)
-    return list(feeds.values())
-
-
-@lru_cache(maxsize=4096)
-def _feed_key(kind: FeedKind, name: str) -> FeedKey | None:
-    slug = slugify(name)
-    return FeedKey(f"{kind}/{slug}", kind, name) if slug else None
-
-
 def exists(feed: FeedState, site: Site) -> bool:
-    """Return whether a feed is published: the site's always, others if they have `site.min_entries` entries."""
+    """Return whether a feed is published.
+
+    The site's and the custom feeds always are, the others if they have `site.min_entries` entries.
+    """
+    if feed.kind == "custom":
+        return feed.path in site.feeds
     return feed.kind == "site" or (feed.kind in site.by and feed.entries >= site.min_entries)
 
 
-def has_summary(_path: str, site: Site) -> bool:
+def has_summary(path: str, site: Site) -> bool:
     """Return whether a feed also has documents with excerpts (`paths.SUMMARY`), by its path."""
-    return site.text == "both"
+    return (settings_of(path, site).text or site.text) == "both"
 
 
-def entry_options(_path: str, site: Site, *, summary: bool = False) -> EntryOptions:
+def has_summaries(site: Site) -> bool:
+    """Return whether any feed of a site may have documents with excerpts."""
+    return any(has_summary(path, site) for path in ("", *site.feeds))
+
+
+def entry_options(path: str, site: Site, *, summary: bool = False) -> EntryOptions:
     """Return the options by which a feed shows its entries.
 
     Args:
@@ -105,8 +96,14 @@ def entry_options(_path: str, site: Site, *, summary: bool = False) -> EntryOpti
         site: the site.
         summary: whether the document is one of `has_summary`.
     """
-    text = "full" if site.text == "both" else site.text
-    return EntryOptions("excerpt" if summary else text, site.footer, site.link_query, site.link_blog)
+    own = settings_of(path, site)
+    text = own.text or site.text
+    return EntryOptions(
+        "excerpt" if summary else "full" if text == "both" else text,
+        site.footer if own.footer is None else own.footer,
+        site.link_query if own.link_query is None else own.link_query,
+        own.link_blog or site.link_blog,
+    )
 
 
 def generate_id(article: Article, site: Site) -> str:
@@ -193,23 +190,28 @@ def anchor_prefix(id_: str) -> str:
 
 
 def site_fingerprint(site: Site) -> str:
-    """Return a digest of all settings that parsed articles and rendered documents depend on, and of the version."""
+    """Return a digest of all settings that parsed articles and most documents depend on, and of the version.
+
+    The selections of feeds and the settings of single feeds are not among them (`memberships.selection_fingerprint`,
+    `feed_settings.settings_digests`).
+    """
     return hashlib.sha256(f"{__version__} {site!r}".encode()).hexdigest()
 
 
 def archive_count(feed: FeedState, site: Site) -> int:
     """Return how many archives a feed has (RFC 5005 section 4): 0 while its live documents contain every entry.
 
-    Archives are numbered from the oldest entry on and have `site.limit` entries each. All but the last are full and do
-    not change when an article is published. The last contains all newer entries, and may be empty: the archive before
-    it links to it from the start, because adding that link later would change a full archive.
+    Archives are numbered from the oldest entry on. Each has as many entries as the live documents have at most. All but
+    the last are full and do not change when an article is published. The last contains all newer entries, and may be
+    empty: the archive before it links to it from the start, because adding that link later would change a full archive.
     """
-    return feed.entries // site.limit + 1 if site.archives and feed.entries > site.limit else 0
+    limit = limit_of(feed.path, site)
+    return feed.entries // limit + 1 if site.archives and feed.entries > limit else 0
 
 
 def is_full_archive(feed: FeedState, archive: int, site: Site) -> bool:
     """Return whether an archive has all the entries that it will ever have."""
-    return archive * site.limit <= feed.entries
+    return archive * limit_of(feed.path, site) <= feed.entries
 
 
 def document_revision(feed: FeedState, archive: int, site: Site) -> DocumentRevision | None:
@@ -220,10 +222,15 @@ def document_revision(feed: FeedState, archive: int, site: Site) -> DocumentRevi
     return DocumentRevision(entries, feed.archive_revision if archive else 0)
 
 
-def feed_digest(feed: FeedState, entries: Iterable[EntryVersion], site: Site) -> str:
+def feed_digest(
+    feed: FeedState, entries: Iterable[EntryVersion], site: Site, translations: Sequence[FeedTranslation] = ()
+) -> str:
     """Return a digest of the content of a feed's live documents, with these entries, newest first."""
-    metadata = (site_fingerprint(site), feed.path, feed.name, exists(feed, site), _prev_archive(feed, site.limit, site))
+    limit = limit_of(feed.path, site)
+    metadata = (site_fingerprint(site), feed.path, feed.name, exists(feed, site), _prev_archive(feed, limit, site))
     state = hashlib.sha256(repr(metadata).encode())
+    if feed.path in site.feeds or translations:
+        state.update(repr((site.feeds.get(feed.path), translations)).encode())
     for values in entries:
         state.update("\n".join(("", *values)).encode())
     return state.hexdigest()
@@ -270,7 +277,7 @@ def build_entry(
         updated=article.updated,
         authors=tuple(
             Author(author.name, author.email, author.url and resolve_on_site(author.url, site.url, url))
-            for author in _authors(article, site)
+            for author in authors_of(article, site)
         ),
         categories=article.categories,
         tags=article.tags,
@@ -294,6 +301,7 @@ def build_feed(
     tombstones: Iterable[Tombstone] = (),
     *,
     began: datetime,
+    translations: Iterable[FeedTranslation] = (),
 ) -> Feed:
     """Return the feed of a live document, or of an archive.
 
@@ -304,8 +312,9 @@ def build_feed(
         archive: the number of the archive; 0: the live document.
         tombstones: the withdrawn entries.
         began: the time of the site's first revision, with which a feed without entries is dated.
+        translations: the same feed in other languages.
     """
-    listed, withdrawn = tuple(entries), tuple(tombstones)
+    listed, withdrawn, settings = tuple(entries), tuple(tombstones), settings_of(state.path, site)
     folder = f"/{quote_path(state.path)}/" if state.path else "/"
     live = f"{site.feeds_url}{folder}"
     previous_archive = archive - 1 if archive else _prev_archive(state, len(listed), site)
@@ -314,17 +323,17 @@ def build_feed(
     return Feed(
         path=state.path,
         id=f"tag:{site.authority},{_FEED_ID_YEAR}:{folder}",
-        title=f"{site.title} – {state.name}" if state.name else site.title,
-        description=site.description,
+        title=title_of(state, site),
+        description=settings.description or site.description,
         home_url=f"{site.feeds_url}{folder}" if state.path else f"{site.url}/",
         page_url=live,
         stylesheet_url=f"{site.feeds_url}{paths.STYLESHEET}",
         folder_url=f"{live}archive/{archive}/" if archive else live,
         updated=updated,
-        language=site.language,
+        language=language_of(state, site),
         # RFC 4287 4.1.1: without an author on the feed, every entry would need one
         authors=(site.author or Author(site.title),),
-        icon=site.icon,
+        icon=settings.image or site.icon,
         copyright=site.copyright,
         categories_scheme=f"{site.feeds_url}/category/",
         tags_scheme=f"{site.feeds_url}/tag/",
@@ -334,6 +343,16 @@ def build_feed(
         prev_archive_url=f"{live}archive/{previous_archive}/" if previous_archive else None,
         next_archive_url=f"{live}archive/{archive + 1}/" if archive and is_full_archive(state, archive, site) else None,
         current_url=live if archive else None,
+        translations=tuple(translations),
+    )
+
+
+def feed_translations(feed: FeedKey, others: Iterable[FeedState], site: Site) -> tuple[FeedTranslation, ...]:
+    """Return the feeds of other languages, for the feed of one language, given all feeds of languages."""
+    return tuple(
+        FeedTranslation(language_of(other, site), f"{site.feeds_url}/{quote_path(other.path)}/")
+        for other in others
+        if other.path != feed.path and exists(other, site)
     )
 
 
@@ -374,15 +393,12 @@ def shrink_to_fit(entries: tuple[Entry, ...], excess: int, sizes: Sequence[int])
 def _prev_archive(state: FeedState, shown: int, site: Site) -> int:
     """Return the archive that continues a live document with `shown` entries; 0 for none.
 
-    A document that was shrunk to fewer than `site.limit` entries links to the newest archive that has any, so that its
+    A document that was shrunk to fewer entries than its limit links to the newest archive that has any, so that its
     link changes only together with `feed_digest`.
     """
-    older = state.entries - (shown if shown >= site.limit else 0)
-    return -(-older // site.limit) if older > 0 and archive_count(state, site) else 0
-
-
-def _authors(article: Article, site: Site) -> tuple[Author, ...]:
-    return article.authors or ((site.author,) if site.author else ())
+    limit = limit_of(state.path, site)
+    older = state.entries - (shown if shown >= limit else 0)
+    return -(-older // limit) if older > 0 and archive_count(state, site) else 0
 
 
 def _permalink(article: Article, site: Site) -> str:

@@ -134,7 +134,7 @@ class SitePages:
         feeds = self._documents.page_queries.feeds().feeds
         self._claimed, self.unreadable = paths.PathRegistry(self._site.aliases), []
         self._claimed.claim(self.encoded_paths(pages.OPML_PATH))
-        digest = digest_of(self._site, [(feed.path, feed.name) for feed in feeds])
+        digest = digest_of(self._site, [(feed.path, feed.name, self._site.feeds.get(feed.path)) for feed in feeds])
         yield ExportFile(pages.OPML_PATH, digest, "opml", pages.OPML_PATH)
         for path, digest in self._documents.page_queries.sitemaps.listed():
             self._claimed.claim(self.encoded_paths(path))

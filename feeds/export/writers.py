@@ -236,7 +236,8 @@ class ExportPool:
     def write(self, tasks: list[WriteTask], files: list[ExportFile]) -> Iterator[WriteResult]:
         """Render and write documents and other files in the order of links. Raise `FeedsError` if that fails."""
         assets, articles, lists = [[file for file in files if file.kind in kinds] for kinds in _KINDS]
-        pages = {feed_of_page(file.source): file for file in files if file.kind in {"feed", "archive"}}
+        custom = self.writer.settings.site_model.feeds
+        pages = {feed_of_page(file.source, custom): file for file in files if file.kind in {"feed", "archive"}}
         if site_page := pages.pop(_SITE_PAGE, None):  # it lists all feeds
             lists.append(site_page)
         feeds = _by_feed(tasks, pages)

@@ -19,8 +19,9 @@ from urllib.parse import quote
 
 from feeds.core import paths, syndication
 from feeds.core.errors import FeedsError
+from feeds.core.feed_settings import heading_of, settings_of
 from feeds.core.formats.sitemap import MEDIA_TYPE as SITEMAP_MEDIA_TYPE
-from feeds.core.model import GROUPED_KINDS, SUMMARIES, FeedState
+from feeds.core.model import LISTED_KINDS, SUMMARIES, FeedState
 from feeds.core.paths import OPML, RSS
 from feeds.core.text import quote_path
 from feeds.pages.appearance import Appearance
@@ -58,7 +59,14 @@ ERROR_MESSAGES = {
     410: (mark("Removed"), mark("The page at this address was removed.")),
 }
 _INSTALLED_READER = mark("your reader")  # a name in `READER_LINKS`
-_HEADINGS: dict[str, str] = {"category": mark("Categories"), "tag": mark("Tags"), "author": mark("Authors")}
+_HEADINGS: dict[str, str] = {
+    "custom": mark("Selections"),
+    "category": mark("Categories"),
+    "tag": mark("Tags"),
+    "author": mark("Authors"),
+    "language": mark("Languages"),
+    "folder": mark("Folders"),
+}
 
 
 class RenderedPage(NamedTuple):
@@ -120,7 +128,9 @@ class PageRenderer:
 
     def may_be_page(self, path: str) -> bool:
         """Return whether a page can be at a path; without I/O."""
-        if path == OPML_PATH or paths.feed_of_page(path) is not None or self._queries.sitemaps.may_be_sitemap(path):
+        if path == OPML_PATH or paths.feed_of_page(path, self._site.feeds) is not None:
+            return True
+        if self._queries.sitemaps.may_be_sitemap(path):
             return True
         return self._site.pages and path not in _NOT_PAGES
 
@@ -130,7 +140,7 @@ class PageRenderer:
             return self._list_of_feeds()
         if self._queries.sitemaps.may_be_sitemap(path):
             return self._sitemap(path)
-        feed = paths.feed_of_page(path)
+        feed = paths.feed_of_page(path, self._site.feeds)
         if feed is not None and (feed_page := self._queries.feed(*feed)):
             body, problem = self.feed_page(feed_page)
             return RenderedPage(MEDIA_TYPE, body, feed_page.changed, problem=problem)
@@ -164,6 +174,8 @@ class PageRenderer:
             feed.language,
             feed=feed,
             state=page.state,
+            name=heading_of(page.state, self._site),
+            own_description=settings_of(feed.path, self._site).description,
             entries=feed.entries if self._site.pages else feed.entries[:_MAX_ENTRIES],
             live=live_url,
             excerpts=f"{live_url}{paths.SUMMARY}/" if syndication.has_summary(feed.path, self._site) else None,
@@ -210,7 +222,7 @@ class PageRenderer:
             feeds=[feed for feed in page.feeds if feed.path],
             older=page.older,
             newer=page.newer,
-            listed=bool(page.feeds),  # no feed contains an unlisted article, and search engines must not show it
+            listed=page.is_listed,  # no feed contains an unlisted article, and search engines must not show it
             lang=entry.language,
             dir=text_direction(entry.language),
         )
@@ -240,8 +252,8 @@ def _group_by_kind(feeds: Iterable[FeedState], translate: Callable[[str], str]) 
     by_kind: dict[str, list[FeedState]] = {}
     for state in feeds:
         by_kind.setdefault(state.kind, []).append(state)
-    for kind, heading in GROUPED_KINDS.items():
+    for kind in LISTED_KINDS:
         if states := by_kind.get(kind):
             largest = sorted(states, key=lambda state: (-state.entries, state.path))[:_MAX_FEEDS]
             by_name = sorted(largest, key=lambda state: state.name.casefold())
-            yield FeedGroup(kind, translate(_HEADINGS.get(kind, heading)), by_name, len(states) - len(largest))
+            yield FeedGroup(kind, translate(_HEADINGS[kind]), by_name, len(states) - len(largest))

@@ -1,6 +1,6 @@
 """Decides, in one transaction, which article a file is a version of, its id, and whether it is live.
 
-In which feeds an article is, `feeds.core.syndication` has decided when its file was read.
+In which feeds an article is, `feeds.core.memberships` has decided when its file was read.
 """
 
 from collections.abc import Iterator
@@ -32,6 +32,7 @@ from feeds.publish.ids import IdRegistry
 from feeds.publish.links import Linker
 from feeds.publish.page_conflicts import PageConflicts
 from feeds.publish.renames import Rename, find_renames
+from feeds.publish.selections import SelectionUpdate
 
 _PAGE_ROWS = 5_000  # articles that are decided together
 _MAX_QUEUED_ENTRIES = 100_000  # sorted in memory and added together: the more, the more are neighbours on disk
@@ -69,6 +70,7 @@ class RevisionBuilder:
         self._old_rejections: dict[str, str] = {}  # path of a file that is no longer rejected -> why it was
         self._rejected: set[int] = set()  # keys of articles that this run rejects when it decides about them
         self._is_full_scan = True
+        self._live_growth = 0  # articles published minus articles withdrawn
         self._queued: list[int] = []  # keys of articles whose entries are still to be added to feeds
         self._queued_entries = 0
 
@@ -90,7 +92,10 @@ class RevisionBuilder:
         catalog.queue_for_decision(None if decide_all else self._now)
         settings_changed = catalog.state.site_fingerprint != syndication.site_fingerprint(self._site)
         versions = FeedVersions(catalog, self._site, settings_changed=settings_changed)
+        SelectionUpdate(catalog, self._site, versions).run()
+        live_before = catalog.count_live()
         self._decide_pending(versions)
+        catalog.state.live_count = live_before + self._live_growth
         self._linker.update(versions, every=decide_all)
         catalog.clear_staging()
         changed = versions.commit(self._now, check_all=decide_all)
@@ -223,6 +228,7 @@ class RevisionBuilder:
             old_id = self._ids.previous_id(article)
             id_, live, scheduled = self._decide(article, old_id)
             self._record_event(article, live=live, scheduled=scheduled)
+            self._live_growth += live - article.live
             if live and id_ and not article.live:
                 feeds = _names_by_feed(article.feeds)
                 versions.record_published(feeds, EntryPosition(article.published, id_))
@@ -338,6 +344,6 @@ def _too_many_feeds(omitted: list[str]) -> Problem:
         "config.yaml",
         1,
         "too-many-feeds",
-        f"feeds.by: {len(omitted)} categories, tags or authors have no feed, such as {omitted[0]}:"
+        f"feeds.by: {len(omitted)} categories, tags, authors or folders have no feed, such as {omitted[0]}:"
         f" a site can have at most {MAX_FEEDS:,} feeds; use fewer names, or change feeds.by",
     )

@@ -14,8 +14,9 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from feeds.catalog import CatalogWriter, EntryKey, EntryPosition
-from feeds.core import syndication
-from feeds.core.model import FeedKind, FeedState, Site
+from feeds.core import feed_settings, syndication
+from feeds.core.model import FeedState, Site
+from feeds.core.paths import kind_of_feed
 
 _SECOND = timedelta(seconds=1)
 MAX_FEEDS = 20_000  # of one site: the start page and the OPML file list them all
@@ -44,6 +45,9 @@ class FeedVersions:
         self._lowest_edit: dict[str, EntryPosition] = {}  # feed -> the oldest entry that was edited
         self._lowest_shift: dict[str, EntryPosition] = {}  # feed -> the oldest entry that was added or removed
         self._withdrawn: defaultdict[str, set[str]] = defaultdict(set)  # feed -> ids
+        self._resettled: set[str] = set()  # feeds whose own settings changed
+        self._removed: set[str] = set()  # custom feeds that the configuration no longer has
+        self._languages: list[FeedState] = []  # the feeds of all languages after this run, if one of them changes
         self._any_added = False  # whether an entry was added to any feed
 
     def record_published(self, feeds: Iterable[str], position: EntryPosition) -> None:
@@ -85,11 +89,13 @@ class FeedVersions:
         feeds = set(self._growth) | ({feed.path for feed in self._catalog.feeds()} if check_all else set())
         if self._catalog.feed("") is None:
             feeds.add("")  # a site without articles has a feed too
-        feeds -= self._choose_omitted(feeds)
+        feeds |= self._find_changed_settings()
         # feeds whose tombstones change because an entry is published again
-        returned = (
-            self._catalog.remove_tombstones(self._site.limit) - set(self.omitted_feeds) if self._any_added else set()
-        )
+        limit = feed_settings.max_limit(self._site)
+        returned = self._catalog.remove_tombstones(limit) if self._any_added else set()
+        feeds |= self._find_translations(feeds | returned)
+        feeds -= self._choose_omitted(feeds)
+        returned -= set(self.omitted_feeds)
         paths = sorted(feeds | returned)
         before = {state.path: state for state in self._catalog.feeds_by_path(paths)}
         changes = [self._change_of(path, before.get(path), returned) for path in paths]
@@ -118,14 +124,48 @@ class FeedVersions:
         )
         return [change.state.path for change in changes if change.live and change.visible]
 
+    def _find_changed_settings(self) -> set[str]:
+        """Return the feeds whose own settings changed; custom feeds that are new or removed are among them."""
+        state, digests = self._catalog.state, feed_settings.settings_digests(self._site)
+        before = state.feed_settings
+        if before != digests:
+            state.feed_settings = digests
+            self._removed = {path for path in before if path not in digests and kind_of_feed(path) == "custom"}
+            changed = {path for path in {*before, *digests} if before.get(path) != digests.get(path)}
+            known = {feed.path for feed in self._catalog.feeds_by_path(sorted(changed))}
+            # a feed such as category/news has its state as soon as it has an entry
+            self._resettled = {
+                path for path in changed if path in known or path in feed_settings.custom_feeds(self._site)
+            }
+        return self._resettled
+
+    def _find_translations(self, feeds: AbstractSet[str]) -> set[str]:
+        """Return the feeds of all languages, which link each other, if the link to one of `feeds` changes."""
+        changed = {path for path in feeds if kind_of_feed(path) == "language"}
+        if not changed:
+            return set()
+        before = {feed.path: feed for feed in self._catalog.feeds_of_kind("language")}
+        after = dict(before)
+        for path in changed:
+            old = before.get(path) or FeedState(path, "language", "")
+            entries, name = self._catalog.count_entries(path), self._catalog.feed_name(path)
+            after[path] = replace(old, name=name or old.name, entries=entries)
+        self._languages = [after[path] for path in sorted(after)]
+        links = [
+            {(path, feed.name) for path, feed in feeds.items() if syndication.exists(feed, self._site)}
+            for feeds in (before, after)
+        ]
+        return set(before) if links[0] != links[1] or changed & self._resettled else set()
+
     def _choose_omitted(self, feeds: set[str]) -> set[str]:
         """Return the new feeds that exceed MAX_FEEDS: those with the fewest entries."""
         new = feeds - {state.path for state in self._catalog.feeds_by_path(sorted(feeds))}
         capacity = MAX_FEEDS - self._catalog.count_feeds() if new else 0
         if len(new) <= capacity:
             return set()
-        by_size = sorted(new, key=lambda path: (path != "", -self._growth[path], path))  # the site's own feed first
-        self.omitted_feeds = by_size[max(capacity, int("" in new)) :]
+        # the site's own feed and the custom ones first
+        by_size = sorted(new, key=lambda path: ("/" in path, -self._growth[path], path))
+        self.omitted_feeds = by_size[max(capacity, sum("/" not in path for path in new)) :]
         return set(self.omitted_feeds)
 
     def _change_of(self, path: str, old: FeedState | None, returned: AbstractSet[str]) -> _FeedChange:
@@ -134,18 +174,19 @@ class FeedVersions:
             entries = (old.entries if old else 0) + self._growth[path]
         else:
             entries = self._catalog.count_entries(path)  # it may have entries from before: it was omitted then
-        name = self._catalog.feed_name(path)
-        kind: FeedKind = path.partition("/")[0] or "site"  # type: ignore[assignment]  # feeds_of created the path
-        state = replace(old or FeedState(path, kind, name), entries=entries)
+        name = feed_settings.name_of(path, self._catalog.feed_name(path), self._site)
+        state = replace(old or FeedState(path, kind_of_feed(path), name), entries=entries)
         state = replace(state, name=name or state.name)
         exists = syndication.exists(state, self._site)
-        newest = self._catalog.newest_versions(path, self._site.limit)
-        digest = syndication.feed_digest(state, newest, self._site)
+        newest = self._catalog.newest_versions(path, feed_settings.limit_of(path, self._site))
+        languages = self._languages if state.kind == "language" else ()
+        translations = syndication.feed_translations(state, languages, self._site)
+        digest = syndication.feed_digest(state, newest, self._site, translations)
         state = replace(state, digest=digest, published=exists or state.published)
         if old is None:
             return _FeedChange(state, live=True, archived=False, renumbered=False, visible=exists)
-        existed = syndication.exists(old, self._site)
-        renamed = self._settings_changed or state.name != old.name or exists != existed
+        existed = path in self._removed or syndication.exists(old, self._site)
+        renamed = self._settings_changed or path in self._resettled or state.name != old.name or exists != existed
         renumbered = renamed or self._is_archived(self._lowest_shift, old, entries)
         archived = renumbered or self._is_archived(self._lowest_edit, old, entries)
         is_changed = state.digest != old.digest or path in returned
@@ -155,7 +196,8 @@ class FeedVersions:
         """Return whether the lowest change of a feed is in an archive that was full before this run."""
         if old.path not in lowest or not syndication.archive_count(old, self._site):
             return False
-        archived = old.entries // self._site.limit * self._site.limit
+        limit = feed_settings.limit_of(old.path, self._site)
+        archived = old.entries // limit * limit
         newer = entries - archived + 1  # with this many entries from the change on, it is below the boundary
         return newer <= 0 or self._catalog.count_from(old.path, lowest[old.path], newer) >= newer
 

@@ -7,7 +7,7 @@ from functools import cache
 from feeds.catalog import FileStamp, LoadedArticle
 from feeds.content import FileChanging, Folder, public_files
 from feeds.content.related_files import RelatedFiles
-from feeds.core import syndication
+from feeds.core import memberships, syndication
 from feeds.core.errors import ArticleError, ArticleUnreadable
 from feeds.core.model import Article, Site
 from feeds.core.parse import article as articles
@@ -64,12 +64,15 @@ class ArticleLoader:
         except ArticleError as error:
             stamp = _NO_STAMP if isinstance(error, ArticleUnreadable) else stamp
             return LoadedArticle(file.path, stamp, rejection=one_line(error.reason), rejection_line=error.line)
+        groups = memberships.groups_of(article, site) if article.listed else None
+        feeds = {} if groups is None else memberships.choose_feeds(groups, site)
         loaded = LoadedArticle.of(
             article,
             stamp,
             hash_,
             syndication.generate_id(article, site),
-            syndication.feeds_of(article, site),
+            feeds,
+            None if groups is None else memberships.other_groups(article, groups, feeds),
             page,
             self._link_targets(article),
         )

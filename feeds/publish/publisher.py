@@ -13,12 +13,14 @@ import time
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
-from feeds.catalog import Catalog, CatalogWriter, LastRun
+from feeds.catalog import Catalog, CatalogReader, CatalogWriter, LastRun
 from feeds.content import Folder
 from feeds.content.walk import AUTHORS_FILES
-from feeds.core import syndication
+from feeds.core import memberships, syndication
 from feeds.core.errors import CatalogDamaged, GuardStopped
+from feeds.core.feed_settings import custom_feeds
 from feeds.core.model import Site
+from feeds.core.paths import kind_of_feed, pages_of_file
 from feeds.publish.commit import RevisionBuilder
 from feeds.publish.guard import Guard, start_accumulating
 from feeds.publish.load_pool import LoadPool
@@ -41,6 +43,7 @@ class Publisher:
         self._site = site
         self._max_changed_share = max_changed_share
         self._fingerprint = syndication.site_fingerprint(site)
+        self._selections = memberships.selection_fingerprint(site)
         self._aliases = "\n".join(site.aliases) if site.pages else ""  # articles can't have their paths
         self._pool = LoadPool(folder, site, Sandbox(_TRIAL_TIMEOUT_S), before_fork=catalog.prepare_for_fork)
 
@@ -112,7 +115,7 @@ class Publisher:
         with self._catalog.read_transaction() as catalog:
             state = catalog.state
             settings_changed = state.site_fingerprint != self._fingerprint or state.aliases != self._aliases
-            must_read_all = settings_changed or state.must_read_again
+            must_read_all = settings_changed or state.must_read_again or self._concerns_pages(catalog)
             is_staging_current = state.staged_for == self._staged_for
             is_new = not catalog.has_articles() and catalog.revision() == 0
         if read_all or is_new or not is_staging_current:
@@ -122,6 +125,22 @@ class Publisher:
                 if is_new:  # every file that is read from now on is read with these settings, also by the next run
                     self._record_settings(catalog)
         return read_all or (must_read_all and not is_new)
+
+    def _concerns_pages(self, catalog: CatalogReader) -> bool:
+        """Return whether a custom feed that is new or removed concerns the address of an article's page.
+
+        Then the articles must be read again, because one whose address is a feed's is rejected when it is loaded.
+        """
+        if not self._site.pages:
+            return False
+        before = {feed for feed in catalog.state.feed_settings if kind_of_feed(feed) == "custom"}
+        after = set(custom_feeds(self._site))
+        if before - after and catalog.count_rejected():
+            return True
+        pages = [page for feed in after - before for page in pages_of_file(f"/{feed}/index.html")]
+        return bool(catalog.paths_by_page(pages, live=False)) or any(
+            catalog.has_pages_below(f"/{feed}/archive") for feed in after - before
+        )
 
     def _paths_to_scan(self, only: Iterable[str]) -> Sequence[str]:
         """Return those of some paths that may hold articles, without paths below others; or the whole folder.
@@ -199,10 +218,11 @@ class Publisher:
 
     @property
     def _staged_for(self) -> str:
-        return f"{self._fingerprint} {self._aliases}".rstrip()
+        return f"{self._fingerprint} {self._selections} {self._aliases}".rstrip()
 
     def _record_settings(self, catalog: CatalogWriter) -> None:
         catalog.state.site_fingerprint = self._fingerprint
+        catalog.state.selections = self._selections
         catalog.state.aliases = self._aliases
-        if self._site.text == "both":
+        if syndication.has_summaries(self._site):
             catalog.state.had_summaries = True

@@ -14,6 +14,7 @@ from typing import Any, Generic, NamedTuple, TypeGuard, TypeVar
 from feeds.catalog import Catalog, DocumentVersion
 from feeds.core import syndication
 from feeds.core.errors import CatalogError, FeedsError
+from feeds.core.feed_settings import limit_of
 from feeds.core.model import Document, FeedState, Site
 from feeds.render.blocking import WaitPolicy, WouldBlock
 from feeds.render.bulk import BulkRenderer
@@ -144,7 +145,7 @@ class Documents(Generic[T]):
         cached = self._cache.get(path)
         if cached is not None and cached.outdated_since is None:
             return cached.value
-        document_path = DocumentPath.parse(path)
+        document_path = DocumentPath.parse(path, self.site.feeds)
         if document_path is None:
             return None
         if self._cache.revision == 0:
@@ -180,7 +181,7 @@ class Documents(Generic[T]):
         cached = self._cache.get(path)
         if cached is not None:
             return cached.value if cached.outdated_since is None else None
-        document_path = DocumentPath.parse(path)
+        document_path = DocumentPath.parse(path, self.site.feeds)
         return self._cache.get_without_body(document_path) if document_path else None
 
     def delta(self, path: str, digests: Sequence[str], wait_policy: WaitPolicy = WaitPolicy.RENDER) -> T | None:
@@ -201,7 +202,7 @@ class Documents(Generic[T]):
             cached = self._cache.get(f"{digest} {path}")
             if cached is not None and cached.outdated_since is None:
                 return cached.value
-        document_path = DocumentPath.parse(path)
+        document_path = DocumentPath.parse(path, self.site.feeds)
         if document_path is None or document_path.archive:
             return None
         if wait_policy < WaitPolicy.RENDER:
@@ -294,7 +295,7 @@ class Documents(Generic[T]):
         except Exception:
             self._failed.put(path, document_revision)  # every attempt fails until the feed changes
             raise
-        self._versions.record(document_path, rendered, state, min(self.site.limit, state.entries))
+        self._versions.record(document_path, rendered, state, min(limit_of(state.path, self.site), state.entries))
         entry = self._cache_entry(document_path, rendered.document, state)
         without_body = self._transform(replace(rendered.document, body=b""))
         self._cache.put(path, entry, revision, without_body)

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from feeds.catalog import Catalog, MovedPage, PageInFeed, names_by_feed
 from feeds.core import paths, syndication
+from feeds.core.feed_settings import limit_of
 from feeds.core.formats import FORMATS
 from feeds.core.model import Document, FeedState, Site
 from feeds.core.text import digest_of
@@ -111,7 +112,7 @@ class BulkRenderer:
             feed = replace(feed, prev_archive_url=None)
         for document_path in document_paths:
             rendered = self._renderer.render_document(document_path, feed, state, content.changed)
-            self._versions.record(document_path, rendered, state, min(self._site.limit, state.entries))
+            self._versions.record(document_path, rendered, state, min(limit_of(state.path, self._site), state.entries))
             yield BulkDocument(document_path, rendered.document)
 
     def list_article_pages(self) -> Iterator[ListedArticlePage]:

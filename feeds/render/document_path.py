@@ -4,10 +4,11 @@ A path has a feed's folder, `summary/` for excerpts, `archive/N/` for an archive
 """
 
 import re
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from feeds.core.formats import FORMATS, Format
-from feeds.core.paths import DOCUMENT_FOLDER, SUMMARY
+from feeds.core.paths import DOCUMENT_FOLDER, SUMMARY, may_be_feed
 
 _FORMAT_BY_FILENAME = {format_.filename: format_ for format_ in FORMATS}
 _PATH = re.compile(rf"{DOCUMENT_FOLDER}(?P<filename>{'|'.join(map(re.escape, _FORMAT_BY_FILENAME))})", re.ASCII)
@@ -31,10 +32,13 @@ class DocumentPath:
         return "/" + "/".join([*folders, self.format.filename])
 
     @classmethod
-    def parse(cls, path: str) -> "DocumentPath | None":
-        """Parse a path. Return None if it doesn't have the form of a document's path."""
+    def parse(cls, path: str, custom_feeds: Collection[str] | None = None) -> "DocumentPath | None":
+        """Parse a path. Return None if it doesn't have the form of a document's path.
+
+        `custom_feeds` contains the paths of the custom feeds; None: any name may be that of a custom feed.
+        """
         parts = _PATH.fullmatch(path)
-        if parts is None:
+        if parts is None or (custom_feeds is not None and not may_be_feed(parts["feed"] or "", custom_feeds)):
             return None
         format_ = _FORMAT_BY_FILENAME[parts["filename"]]
         return cls(parts["feed"] or "", format_, int(parts["archive"] or 0), summary=bool(parts["summary"]))

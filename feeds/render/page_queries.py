@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from feeds.catalog import CatalogReader, EntryRecord, Neighbour, PageInFeed
-from feeds.core import paths, syndication
+from feeds.core import memberships, paths, syndication
 from feeds.core.model import Article, Entry, EntryVersion, Feed, FeedState, Site
 from feeds.core.parse.links import file_target
 from feeds.render.document_path import DocumentPath
@@ -47,6 +47,7 @@ class ArticlePage(NamedTuple):
     entry: Entry
     feeds: list[FeedState]
     changed: datetime
+    is_listed: bool  # whether feeds may contain the article
     older: PageLink | None = None
     newer: PageLink | None = None
 
@@ -136,7 +137,7 @@ class PageQueries:
         return current.page if current and current.live else None
 
     def _has_page(self, catalog: CatalogReader, path: str) -> bool:
-        feed = paths.feed_of_page(path)
+        feed = paths.feed_of_page(path, self._site.feeds)
         state = catalog.feed(feed.feed) if feed else None
         if feed and state and syndication.document_revision(state, feed.archive, self._site) is not None:
             return True
@@ -178,7 +179,7 @@ class PageQueries:
         key = f"article {record.hash} {path}"
         entry = self._executor.run(key, lambda: self._renderer.render_entry(record, for_page=True))
         older, newer = links or (neighbour and self._page_link(neighbour) for neighbour in neighbours or (None, None))
-        return ArticlePage(entry, feeds, changed, older, newer)
+        return ArticlePage(entry, feeds, changed, record.article.listed, older, newer)
 
     def _cached_neighbours(
         self, catalog: CatalogReader, record: EntryRecord
@@ -273,7 +274,7 @@ class PageQueries:
         return [state for state in catalog.feeds() if syndication.exists(state, self._site)]
 
     def _feeds_of(self, catalog: CatalogReader, article: Article) -> list[FeedState]:
-        feed_paths = [feed.path for feed in syndication.feeds_of(article, self._site)]
+        feed_paths = [feed.path for feed in memberships.feeds_of(article, self._site)]
         states = self._states if self._is_unchanging and len(self._states) < _MAX_CACHED_FEEDS else {}
         if missing := [path for path in feed_paths if path not in states]:
             found = {state.path: state for state in catalog.feeds_by_path(missing)}

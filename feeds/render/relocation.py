@@ -24,7 +24,11 @@ def relocate_site(site: Site, address: str) -> Site:
         return replace(site, feeds_url=address)
     icon = site.icon and move_url(site.icon, site.url, address)
     author = site.author and _move_author(site.author, site.url, address)
-    return replace(site, url=address, feeds_url=address, icon=icon, author=author)
+    feeds = {
+        path: replace(settings, image=move_url(settings.image, site.url, address)) if settings.image else settings
+        for path, settings in site.feeds.items()
+    }
+    return replace(site, url=address, feeds_url=address, icon=icon, author=author, feeds=feeds)
 
 
 def move_url(url: str, base: str, to: str) -> str:

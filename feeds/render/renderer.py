@@ -12,6 +12,7 @@ from typing import NamedTuple
 from feeds.catalog import CatalogReader, EntryRecord
 from feeds.core import presentation, syndication
 from feeds.core.errors import ArticleError
+from feeds.core.feed_settings import limit_of
 from feeds.core.formats import FORMATS, Format
 from feeds.core.model import (
     Article,
@@ -22,6 +23,7 @@ from feeds.core.model import (
     EntryVersion,
     Feed,
     FeedState,
+    FeedTranslation,
     Site,
     Tombstone,
 )
@@ -50,6 +52,7 @@ class DocumentContent(NamedTuple):
     changed: datetime  # when the records or tombstones last changed
     began: datetime  # when the site's first revision was committed
     tombstones: Sequence[Tombstone] = ()
+    translations: Sequence[FeedTranslation] = ()
 
 
 class Heading(NamedTuple):
@@ -94,6 +97,9 @@ class DocumentRenderer:
         """
         self._site = site
         self._served_site = served_site or site
+        # the settings with which entries are rendered: with full texts, unless all feeds have summaries
+        has_texts = any(settings.text not in {None, "summary"} for settings in site.feeds.values())
+        self._entry_site = replace(site, text="full") if site.text == "summary" and has_texts else site
         self._markdown = markdown_renderer(site)
         self._entries = LRUCache[Entry](
             max_bytes,
@@ -136,16 +142,18 @@ class DocumentRenderer:
             has_tombstones: whether the feed may have tombstones; if it is false, they are not queried.
         """
         began = began or catalog.first_committed_at()
+        limit = limit_of(state.path, self._site)
         if archive == 0:
-            limit = self._site.limit
             records = catalog.newest_entries(state.path, limit)
             tombstones = catalog.tombstones(state.path, limit) if has_tombstones else ()
-            return DocumentContent(records, state.changed, began, tombstones)
-        skip = (archive - 1) * self._site.limit
+            languages = catalog.feeds_of_kind("language") if state.kind == "language" else ()
+            translations = syndication.feed_translations(state, languages, self._served_site)
+            return DocumentContent(records, state.changed, began, tombstones, translations)
+        skip = (archive - 1) * limit
         if not syndication.is_full_archive(state, archive, self._site):
             records = catalog.oldest_entries(state.path, state.entries, state.entries - skip, skip)
             return DocumentContent(records, max(state.changed, catalog.committed_at(state.renumbered_revision)), began)
-        records = catalog.oldest_entries(state.path, state.entries, self._site.limit, skip)
+        records = catalog.oldest_entries(state.path, state.entries, limit, skip)
         changed = catalog.committed_at(max([state.renumbered_revision, *(record.revision for record in records)]))
         return DocumentContent(records, changed, began)
 
@@ -155,9 +163,12 @@ class DocumentRenderer:
         If `for_page` is true, the entry has the URLs at which the site is served, and its text doesn't contain the
         article's image, which the page shows separately.
         """
-        text = "full" if self._site.text == "summary" else self._site.text  # all others have entries with full texts
-        site = replace(self._site, text=text, image_in_text=self._site.image_in_text and not for_page)
-        entry = self._entry(record) if site == self._site else self._render_entry(record, site)[0]
+        site = replace(
+            self._entry_site,
+            text="full" if self._entry_site.text == "summary" else self._entry_site.text,  # all others have full texts
+            image_in_text=self._site.image_in_text and not for_page,
+        )
+        entry = self._entry(record) if site == self._entry_site else self._render_entry(record, site)[0]
         return self._relocated(entry) if for_page else entry
 
     def cached_heading(self, version: EntryVersion) -> Heading | None:
@@ -213,7 +224,13 @@ class DocumentRenderer:
                 entry = replace(entry, html=None) if bytes_left < 0 else entry
             entries.append(self._relocated(entry))
         return syndication.build_feed(
-            state, entries, self._served_site, archive, content.tombstones, began=content.began
+            state,
+            entries,
+            self._served_site,
+            archive,
+            content.tombstones,
+            began=content.began,
+            translations=content.translations,
         )
 
     def render_document(
@@ -259,12 +276,12 @@ class DocumentRenderer:
     def _format_entry(self, format_: Format, entry: Entry, feed: Feed, options: EntryOptions) -> bytes:
         """Return an entry in the syntax of a format. Feeds that show the same of an entry share the result."""
         # the hash of a whole entry takes longer than the rest
-        key = (format_.name, entry.id, entry.html is None, options)
+        key = (format_.name, entry.id, entry.html is None, options, feed.language)
         cached = self._formatted.get(key)
         if cached is not None and cached.entry == entry:
             return cached.text
         # forked processes have the same hashes of strings
-        shared_key = f"{format_.name} {entry.id} {hash((entry.html, entry.summary, options))}"
+        shared_key = f"{format_.name} {feed.language} {entry.id} {hash((entry.html, entry.summary, options))}"
         formatted: bytes | None = self._shared.get(shared_key) if self._shared else None
         if formatted is None:
             formatted = format_.render_entry(entry, feed)
@@ -282,7 +299,7 @@ class DocumentRenderer:
             if entry is not None:
                 self._entries.put(key, entry)
         if entry is None:  # two threads seldom render the same entry, and that costs less than to wait
-            entry, is_cacheable = self._render_entry(record, self._site, budget)
+            entry, is_cacheable = self._render_entry(record, self._entry_site, budget)
             if is_cacheable:
                 self._entries.put(key, entry)
                 if self._shared:

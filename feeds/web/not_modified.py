@@ -60,7 +60,8 @@ class NotModifiedFinder:
         generation = self._documents.generation  # read first: a document that is found may be of a later one
         cached = self._documents.get_current(path, wait_policy)
         # whether there is a document at the path of an alias that looks like a document's is not known here
-        if cached is None and (alias := self._aliases.get(path)) and DocumentPath.parse(path) is None:
+        custom_feeds = self._documents.site.feeds
+        if cached is None and (alias := self._aliases.get(path)) and DocumentPath.parse(path, custom_feeds) is None:
             cached = self._documents.get_current(alias, wait_policy)
         if cached is None:
             return None

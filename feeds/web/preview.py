@@ -16,7 +16,7 @@ from werkzeug.wrappers import Request, Response
 
 from feeds.catalog import Catalog
 from feeds.content.public_files import PublicFiles
-from feeds.core import syndication
+from feeds.core import memberships
 from feeds.core.lint import Lint, Problem
 from feeds.core.model import Article, Site
 from feeds.pages import MEDIA_TYPE, format_body, text_direction
@@ -115,7 +115,7 @@ class Preview:
             "en",
             article=article,
             entry=entry,
-            feeds=[feed.name for feed in syndication.feeds_of(article, self._site) if feed.path],
+            feeds=[feed.name for feed in memberships.feeds_of(article, self._site) if feed.path],
             rejected=rejected,
             body=body,
             problems=sorted(problems, key=_severity),

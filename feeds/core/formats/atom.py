@@ -17,6 +17,7 @@ from feeds.core.formats.elements import (
     serialize_document,
     serialize_fragment,
     title_url,
+    translation_elements,
     translation_links,
 )
 from feeds.core.formats.timestamps import rfc3339
@@ -46,8 +47,11 @@ def render_document(feed: Feed, entries: Iterable[bytes]) -> bytes:
     root.link(href=feed.home_url, rel="alternate", type="text/html")
     element, tree = root._create_atom()  # noqa: SLF001  # atom_str serialises before `updated` is corrected
     _child(element, "updated").text = rfc3339(feed.updated)
+    own = element.findall("link")[-1]
     for link in reversed(archive_elements(feed, FILENAME, "link")):
-        element.findall("link")[-1].addnext(link)
+        own.addnext(link)
+    for link in translation_elements(feed, FILENAME, "application/atom+xml", "link"):
+        own.addprevious(link)  # newsboat takes the last alternate for the feed's
     element.append(browser_hint(feed))
     for tombstone in feed.tombstones:  # RFC 6721 section 3; before the entries, as RFC 4287's schema requires
         add_element(element, "at:deleted-entry", ref=tombstone.id, when=rfc3339(tombstone.at))

@@ -111,6 +111,21 @@ def archive_elements(feed: Feed, filename: str, link: str) -> list[etree._Elemen
     return list(head)
 
 
+def translation_elements(feed: Feed, filename: str, media_type: str, link: str) -> list[etree._Element]:
+    """Return the links to the same feed in other languages (RFC 4287 section 4.2.7).
+
+    Args:
+        feed: the feed.
+        filename: the file name of the format's documents.
+        media_type: their media type.
+        link: the name of Atom's link element in the format.
+    """
+    head = etree.Element("head", nsmap={"atom": NAMESPACES["atom"]})
+    for language, folder_url in feed.translations:
+        add_element(head, link, rel="alternate", hreflang=language, type=media_type, href=folder_url + filename)
+    return list(head)
+
+
 def browser_hint(feed: Feed) -> etree._Element:
     """Return a line of XHTML for browsers: a link to the feed's page, and a script. Feed readers ignore it.
 

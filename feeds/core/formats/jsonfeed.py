@@ -31,6 +31,7 @@ def render_document(feed: Feed, entries: Iterable[bytes]) -> bytes:
             "authors": [_author(author) for author in feed.authors],
             "language": feed.language,
             "_feeds": _without_empty({"copyright": feed.copyright}),
+            "_translations": {language: folder_url + FILENAME for language, folder_url in feed.translations},
         }
     )
     items = b",\n".join(entries)  # one item per line, so that documents can be compared

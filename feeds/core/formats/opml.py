@@ -4,7 +4,8 @@ from collections.abc import Callable, Iterable
 
 from lxml import etree
 
-from feeds.core.model import GROUPED_KINDS, SUMMARIES, FeedState, Site
+from feeds.core.feed_settings import language_of, title_of
+from feeds.core.model import LISTED_KINDS, SUMMARIES, FeedState, Site
 from feeds.core.paths import SUMMARY
 from feeds.core.text import quote_path
 
@@ -26,17 +27,17 @@ def render(
     head, body = etree.SubElement(root, "head"), etree.SubElement(root, "body")
     etree.SubElement(head, "title").text = site.title
     etree.SubElement(head, "docs").text = "http://opml.org/spec2.opml"
-    groups = {"site": body} | {kind: etree.Element("outline", text=name) for kind, name in GROUPED_KINDS.items()}
+    groups = {"site": body} | {kind: etree.Element("outline", text=name) for kind, name in LISTED_KINDS.items()}
     for feed in feeds:
         folder = f"{site.feeds_url}/{quote_path(feed.path)}/" if feed.path else f"{site.feeds_url}/"
-        title = f"{site.title} – {feed.name}" if feed.name else site.title
+        title = title_of(feed, site)
         documents = [(title, folder + filename)]
         if has_summary(feed):
             documents.append((f"{title} ({SUMMARIES})", f"{folder}{SUMMARY}/{filename}"))
         for text, url in documents:
             etree.SubElement(
                 groups[feed.kind], "outline", type="rss", text=text, title=text, xmlUrl=url, htmlUrl=folder,
-                language=site.language,
+                language=language_of(feed, site),
             )  # fmt: skip
     body.extend(group for kind, group in groups.items() if kind != "site" and len(group))
     document: bytes = etree.tostring(root, encoding="UTF-8", xml_declaration=True, pretty_print=True)

@@ -20,6 +20,7 @@ from feeds.core.formats.elements import (
     serialize_document,
     serialize_fragment,
     title_url,
+    translation_elements,
     translation_links,
 )
 from feeds.core.formats.timestamps import rfc822, rfc3339
@@ -74,7 +75,8 @@ class _Channel(FeedGenerator):  # type: ignore[misc]  # feedgen has no types
         built = etree.Element("lastBuildDate")
         built.text = rfc822(self._feed.updated)
         root.find("channel/language").addnext(built)
-        for link in reversed(archive_elements(self._feed, FILENAME, "atom:link")):
+        translations = translation_elements(self._feed, FILENAME, "application/rss+xml", "atom:link")
+        for link in reversed([*archive_elements(self._feed, FILENAME, "atom:link"), *translations]):
             root.find("channel/link").addnext(link)
         for element in reversed(self._update_interval()):
             built.addnext(element)

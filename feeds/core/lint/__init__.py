@@ -16,6 +16,7 @@ from feeds.core import syndication
 from feeds.core.errors import ArticleError
 from feeds.core.lint.levels import Level
 from feeds.core.lint.rules import RULES, Finding, Problem, Rule
+from feeds.core.memberships import group_names
 from feeds.core.model import Article, ArticleWarning, Site
 from feeds.core.parse import fences
 from feeds.core.parse.links import NOTE_SCHEME, Links, find_hrefs, resolve_target
@@ -187,6 +188,9 @@ class Lint:
             yield _KeyFinding("title", "title-markup", message)
         if is_published and not article.listed:
             yield _KeyFinding("title", "unlisted", "in no feed, because of its front matter")
+        for name in article.feeds if self._site.feeds else ():
+            if name not in self._site.feeds:
+                yield _KeyFinding("feeds", "unknown-feed", f"feeds: there is no feed {name!r} in feeds.custom")
         size = len(article.body.encode())
         if size > _MAX_TEXT_BYTES:
             message = f"{size // 1024} KiB of text: feeds may have no space for full texts and show summaries instead"
@@ -223,7 +227,7 @@ class Lint:
         is_on_site = self._site.pages and url.startswith(f"{self._site.url}/")
         if is_on_site and page is None and syndication.page_conflict(article, self._site) is None:
             yield _KeyFinding("slug", "no-page", f"{url} can't be the address of a page")
-        names = syndication.group_names(article, article.authors)
+        names = group_names(article, article.authors, self._site.language)
         for kind in self._site.by:
             for name in names[kind]:
                 normalised = f"{kind} {re.sub('[-_ ]', '', slugify(name))}"

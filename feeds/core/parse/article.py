@@ -112,6 +112,7 @@ def _parse(data: bytes, path: str, zone: tzinfo, profiles: AuthorProfiles | None
         expires=fields.optional_date("expires"),
         live_from=embargo if embargo and embargo > published else None,
         listed=fields.is_listed(),
+        feeds=fields.feed_names(),
         canonical=fields.url("canonical"),
         external_url=fields.url("external_url"),
         warnings=tuple(fields.warnings),

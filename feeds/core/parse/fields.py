@@ -18,7 +18,7 @@ from feeds.core.parse import dates, keys, values
 from feeds.core.parse.frontmatter import FrontMatter, placeholder_reason
 from feeds.core.parse.keys import canonical_key
 from feeds.core.parse.media import media_type
-from feeds.core.text import escape_unprintable, one_line
+from feeds.core.text import escape_unprintable, one_line, slugify
 
 T = TypeVar("T")
 AuthorProfiles = Mapping[str, Mapping[str, Any]]  # of authors.yml: profile by author key; values by canonical key
@@ -392,6 +392,20 @@ class FrontMatterFields:
             )
             or any(_without_feeds(value) for _, _, value in self._values_of("outputs"))
         )
+
+    def feed_names(self) -> tuple[str, ...]:
+        """Return the names of the custom feeds that `feeds` lists, as in their paths."""
+        if "listed" not in self._values:
+            return ()
+        names = [
+            slugify(name)
+            for _, key, value in self._values_of("listed")
+            if canonical_key(key) == "feeds" and isinstance(value, list | str)
+            for item in values.flatten(value)
+            if isinstance(item, str) and values.as_word(item) not in keys.YES | keys.NO | keys.PUBLIC
+            for name in item.split(",")
+        ]
+        return tuple(dict.fromkeys(filter(None, names)))
 
     def _warn_of_typo(self, key: str, intended: str, value: Any) -> None:
         """Add a warning for a misspelled key if the intended key would withhold the article."""
