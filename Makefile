@@ -37,6 +37,7 @@ lock: $(VENV)/.dev  ## update the locked requirements (requirements/*.txt)
 	$(BIN)/$(LOCK) pyproject.toml -c requirements/dev.txt -o requirements/run.txt
 	$(BIN)/$(LOCK) --group bench -o requirements/bench.txt
 	$(BIN)/$(LOCK) --group audit -o requirements/audit.txt
+	$(BIN)/$(LOCK) --group docs -c requirements/dev.txt -o requirements/docs.txt
 
 bench: $(VENV)/.bench  ## compare builds with Hugo, and time edits under `feeds serve`, with up to 100,000 articles
 	cd benchmarks && ../$(BIN)/python scale.py $(ARGS)
