@@ -64,7 +64,8 @@ def command_contexts() -> Iterator[tuple[str, click.Context]]:
         )
 
 
-def _key(schema: dict[str, Any], *, required: bool) -> Iterator[str]:
+def key_facts(schema: dict[str, Any], *, required: bool) -> str:
+    """Return the type of a key, whether it is required, and its default, in words."""
     facts = [_type(schema)]
     facts += ["Required"] if required else []
     default = _yaml(schema["default"]) if "default" in schema else ""
@@ -74,7 +75,11 @@ def _key(schema: dict[str, Any], *, required: bool) -> Iterator[str]:
         facts.append("Default: none")
     elif default not in {"", '""'}:
         facts.append(f"Default: `{default}`")
-    yield _wrap(". ".join(fact[0].upper() + fact[1:] for fact in facts) + ".")
+    return ". ".join(fact[0].upper() + fact[1:] for fact in facts) + "."
+
+
+def _key(schema: dict[str, Any], *, required: bool) -> Iterator[str]:
+    yield _wrap(key_facts(schema, required=required))
     yield from _paragraphs(schema["description"])
     inner = _inner(schema)
     if inner:

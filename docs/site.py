@@ -13,7 +13,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-import yaml
+import manpages
 
 from feeds import __version__
 
@@ -22,7 +22,7 @@ REPOSITORY = DOCS.parent
 TOP_PAGES = {"CHANGELOG.md": "changelog.md", "CONTRIBUTING.md": "contributing.md", "SECURITY.md": "reporting.md",
              "CODE_OF_CONDUCT.md": "conduct.md"}  # fmt: skip
 DEPLOYMENT_FILES = "deployment-files.md"
-LINK = re.compile(r"(?<=\]\()([^)\s]+)(?=\))")
+LINK = re.compile(r"\[(?P<text>[^\]]*)\]\((?P<address>[^)\s]+)\)")
 FENCE = re.compile(r"^(```+|~~~+).*?^\1`*$", re.MULTILINE | re.DOTALL)
 SLUG_DROPPED = re.compile(r"[^\w\- ]")
 LANGUAGES = {".conf": "nginx", ".yaml": "yaml", ".yml": "yaml", ".service": "ini", ".timer": "ini"}
@@ -47,7 +47,10 @@ def copy_pages(target: Path) -> None:
 
 def deployment_files() -> str:
     """Return the page with the files in deploy/."""
-    blocks = ["# Deployment files", "The working examples in the folder `deploy/`. [Deployment](deploy.md) explains them."]
+    blocks = [
+        "# Deployment files",
+        "The working examples in the folder `deploy/`. [Deployment](deploy.md) explains them.",
+    ]
     for file in _deploy_files():
         language = LANGUAGES.get(file.suffix, "text")
         blocks += [f"## {file.relative_to(REPOSITORY / 'deploy')}", f"````{language}\n{file.read_text('utf-8')}````"]
@@ -83,7 +86,8 @@ def _write_versions(site: Path, version: str) -> None:
     entries = [{"version": name, "title": name, "aliases": ["latest"] if name == names[0] else []} for name in names]
     file.write_text(json.dumps(entries, indent=2) + "\n", "utf-8")
     (site / "index.html").write_text(
-        f'<!doctype html><meta charset="utf-8"><title>feeds</title><meta http-equiv="refresh" content="0; url={names[0]}/">'
+        '<!doctype html><meta charset="utf-8"><title>feeds</title>'
+        f'<meta http-equiv="refresh" content="0; url={names[0]}/">'
         f'<a href="{names[0]}/">feeds {names[0]}</a>\n',
         "utf-8",
     )
@@ -101,32 +105,36 @@ def _with_links(text: str, source: Path) -> str:
     """Return a page with the links to files outside of docs/ replaced. Code blocks do not change."""
     parts, end = [], 0
     for fence in FENCE.finditer(text):
-        parts += [LINK.sub(lambda link: _link(link[1], source), text[end : fence.start()]), fence[0]]
+        parts += [LINK.sub(lambda link: _link(link, source), text[end : fence.start()]), fence[0]]
         end = fence.end()
-    return "".join(parts) + LINK.sub(lambda link: _link(link[1], source), text[end:])
+    return "".join(parts) + LINK.sub(lambda link: _link(link, source), text[end:])
 
 
-def _link(link: str, source: Path) -> str:
-    """Return a link of a page in the site."""
-    address, hash_sign, anchor = link.partition("#")
+def _link(link: re.Match[str], source: Path) -> str:
+    """Return a link of a page as it is in the site; only its text, if its target is not in the site."""
+    address, _, anchor = link["address"].partition("#")
     if ":" in address or not address:
-        return link
+        return link[0]
     target = (source.parent / address).resolve()
     name = target.relative_to(REPOSITORY).as_posix()
-    depth = len(source.parent.relative_to(DOCS).parts) if source.is_relative_to(DOCS) else 0
-    up = "../" * depth
     if name in TOP_PAGES:
-        return up + TOP_PAGES[name] + hash_sign + anchor
-    if name == "deploy" or name.startswith("deploy/"):
-        heading = name.removeprefix("deploy").strip("/")
-        return f"{up}{DEPLOYMENT_FILES}" + (f"#{SLUG_DROPPED.sub('', heading.lower())}" if target.is_file() else "")
-    if name == "docs/decisions":
-        return f"{up}decisions/index.md"
-    if name == "README.md":
-        return f"{up}index.md"
-    if not source.is_relative_to(DOCS):
-        return name.removeprefix("docs/") + hash_sign + anchor
-    return link
+        page = TOP_PAGES[name]
+    elif name == "deploy" or name.startswith("deploy/"):
+        page = DEPLOYMENT_FILES
+        anchor = SLUG_DROPPED.sub("", name.removeprefix("deploy/").lower()) if target.is_file() else ""
+    elif name == "docs/decisions":
+        page = "decisions/index.md"
+    elif name == "README.md":
+        page, anchor = "index.md", ""
+    elif name.startswith("docs/"):
+        page = name.removeprefix("docs/")
+    else:
+        return link["text"]
+    text = link["text"]
+    if text.endswith(".md") and target.suffix == ".md":  # name the page instead of the file
+        text = target.read_text("utf-8").partition("\n")[0].removeprefix("# ")
+    up = "../" * (len(source.parent.relative_to(DOCS).parts) if source.is_relative_to(DOCS) else 0)
+    return f"[{text}]({up}{page}{'#' * bool(anchor)}{anchor})"
 
 
 def _write(file: Path, text: str) -> None:
@@ -141,7 +149,8 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, default=REPOSITORY / "build", help="where to build [default: build/]")
     arguments = parser.parse_args()
     site = build(arguments.version, arguments.folder)
-    sys.stdout.write(f"built {site}/index.html\n")
+    pages = manpages.write(arguments.folder / "man")
+    sys.stdout.write(f"built {site}/index.html and {len(pages)} man pages in {arguments.folder / 'man'}\n")
 
 
 if __name__ == "__main__":

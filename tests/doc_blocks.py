@@ -16,6 +16,7 @@ import time
 import urllib.error
 import urllib.request
 from dataclasses import dataclass
+from pathlib import Path
 
 FENCE = re.compile(
     r"^(?P<indent> *)(?P<fence>```+)(?P<info>[^\n]*)\n(?P<text>.*?)^ *(?P=fence)[ ]*$", re.MULTILINE | re.DOTALL
@@ -108,7 +109,7 @@ class Folder:
         for name, text in (("feeds", _SERVE), ("curl", _CURL)):
             (programs / name).write_text(text.format(**values), "utf-8")
             (programs / name).chmod(0o755)
-        scripts = os.path.dirname(sys.executable)
+        scripts = Path(sys.executable).parent
         self.environment = {
             **{key: value for key, value in os.environ.items() if not key.startswith("FEEDS")},
             "PATH": f"{programs}:{scripts}:{os.environ['PATH']}:/usr/sbin",
@@ -117,7 +118,10 @@ class Folder:
             "TZ": "UTC",
         }
         self.port = port
-        self.home = self.current
+
+    def create_site(self):
+        """Create a site in the folder."""
+        self.run(Block(0, "sh", "feeds init . --title Example --url https://example.org --language en"))
 
     def run(self, block):
         """Write or run a block. Return its output."""
@@ -141,7 +145,7 @@ class Folder:
         )
         assert done.returncode == block.exit_code, f"exit code {done.returncode}\n{done.stdout}{done.stderr}"
         if not block.exit_code:
-            self.current = type(self.current)((self.pids.with_name("pids.pwd")).read_text("utf-8").strip())
+            self.current = Path(self.pids.with_name("pids.pwd").read_text("utf-8").strip())
         return done.stdout + done.stderr
 
     def settle(self):

@@ -73,7 +73,11 @@ def _descriptions() -> dict[str, dict[str, str]]:
 
 
 def _text(description: str, *, with_links: bool) -> str:
-    return description if with_links else _LINK.sub(r"\1", description)
+    return description if with_links else _LINK.sub(_without_link, description)
+
+
+def _without_link(link: re.Match[str]) -> str:
+    return f"docs/{link[1]}" if link[1].endswith(".md") else link[1]
 
 
 def _simplified(value: Any, sections: dict[str, Any], *, is_properties: bool = False) -> Any:
