@@ -102,7 +102,7 @@ def _roff(text: str) -> str:
         escaped = _escape(part)
         parts[index] = f"\\fB{escaped}\\fP" if index % 2 else re.sub(r"\*([^*]+)\*", r"\\fI\1\\fP", escaped)
     joined = "".join(parts)
-    return f"\\(bu {joined}" if text.startswith("- ") else re.sub(r"\A(?=[.'])", r"\\&", joined)
+    return f"\\[u2022] {joined}" if text.startswith("- ") else re.sub(r"\A(?=[.'])", r"\\&", joined)
 
 
 def _escape(text: str) -> str:

@@ -25,6 +25,7 @@ DEPLOYMENT_FILES = "deployment-files.md"
 LINK = re.compile(r"\[(?P<text>[^\]]*)\]\((?P<address>[^)\s]+)\)")
 FENCE = re.compile(r"^(```+|~~~+).*?^\1`*$", re.MULTILINE | re.DOTALL)
 SLUG_DROPPED = re.compile(r"[^\w\- ]")
+NOT_SEARCHED = "---\nsearch: {exclude: true}\n---\n\n"
 LANGUAGES = {".conf": "nginx", ".yaml": "yaml", ".yml": "yaml", ".service": "ini", ".timer": "ini"}
 
 
@@ -37,12 +38,20 @@ def copy_pages(target: Path) -> None:
             (target / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(source, target / name)
         elif source.suffix == ".md":
-            _write(target / name, _with_links(source.read_text("utf-8"), source))
+            _write(
+                target / name,
+                (NOT_SEARCHED if _is_for_contributors(name) else "") + _with_links(source.read_text("utf-8"), source),
+            )
     for name, page in TOP_PAGES.items():
         source = REPOSITORY / name
-        _write(target / page, _with_links(source.read_text("utf-8"), source))
+        _write(target / page, NOT_SEARCHED + _with_links(source.read_text("utf-8"), source))
     _write(target / DEPLOYMENT_FILES, deployment_files())
     _write(target / "decisions" / "index.md", decisions())
+
+
+def _is_for_contributors(page: Path) -> bool:
+    """Return whether a page describes the code. The search omits such pages: they would hide those for users."""
+    return page.parts[0] in {"decisions", "architecture.md"}
 
 
 def deployment_files() -> str:
