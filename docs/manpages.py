@@ -68,7 +68,7 @@ def config_page() -> str:
     """Return the man page of config.yaml."""
     lines = [*_header("feeds-config", 5, "the configuration of feeds, config.yaml."), ".SH DESCRIPTION"]
     lines += ["A YAML file.", "Only site.title and site.url are required.", "Unknown keys are mistakes."]
-    for name, section in json_schema()["properties"].items():
+    for name, section in json_schema(for_editors=False)["properties"].items():
         lines.append(f".SH {name.upper()}")
         properties = section.get("properties")
         if properties:
@@ -96,8 +96,9 @@ def _see_also(pages: list[Any]) -> Iterator[str]:
 
 
 def _roff(text: str) -> str:
-    """Return a paragraph of Markdown as roff: code is bold, and emphasis is italic."""
-    parts = re.split(r"`([^`]+)`", text.removeprefix("- "))
+    """Return a paragraph of Markdown as roff: code is bold, emphasis is italic, and links are only their texts."""
+    without_links = re.sub(r"\[([^\]]+)\]\([^)\s]+\)", r"\1", text)
+    parts = re.split(r"`([^`]+)`", without_links.removeprefix("- "))
     for index, part in enumerate(parts):
         escaped = _escape(part)
         parts[index] = f"\\fB{escaped}\\fP" if index % 2 else re.sub(r"\*([^*]+)\*", r"\\fI\1\\fP", escaped)

@@ -32,7 +32,7 @@ def update(text: str) -> str:
 
 def keys() -> Iterator[str]:
     """Yield the blocks that describe each key of config.yaml."""
-    for name, section in json_schema(with_links=True)["properties"].items():
+    for name, section in json_schema(for_editors=False)["properties"].items():
         yield f"## {name}"
         if "properties" not in section:
             yield from _key(section, required=False)

@@ -1,4 +1,4 @@
-"""The JSON Schema of config.yaml (draft 2020-12), with the descriptions below the keys in `schema`.
+"""The JSON Schema of config.yaml (draft 7), with the descriptions below the keys in `schema`.
 
 Editors complete and check config.yaml with it (`feeds schema`), and docs/config.md is generated from it.
 """
@@ -6,7 +6,9 @@ Editors complete and check config.yaml with it (`feeds schema`), and docs/config
 import ast
 import inspect
 import re
-from typing import Any
+import sys
+from collections.abc import Iterator
+from typing import Any, get_args
 
 from pydantic import BaseModel
 from pydantic.json_schema import GenerateJsonSchema
@@ -14,7 +16,7 @@ from pydantic.json_schema import GenerateJsonSchema
 from feeds.config import schema
 from feeds.config.cron import CronSchedule
 
-_DRAFT = "https://json-schema.org/draft/2020-12/schema"
+_DRAFT = "http://json-schema.org/draft-07/schema#"  # which all editors support
 _TITLE = "config.yaml"
 _DESCRIPTION = "The configuration of feeds."
 _WRAPPED = re.compile(r"(?<!\n)\n(?!\n|- ) *")  # a line break inside a paragraph or an item of a list
@@ -31,7 +33,7 @@ class _Generator(GenerateJsonSchema):
         return None if isinstance(dft, BaseModel) else super().encode_default(dft)
 
 
-def json_schema(*, with_links: bool = False) -> dict[str, Any]:
+def json_schema(*, for_editors: bool = True) -> dict[str, Any]:
     """Return the JSON Schema of config.yaml, without references.
 
     `load` accepts some unusual forms that the schema rejects: a number in quotation marks, a number in place of most
@@ -39,26 +41,29 @@ def json_schema(*, with_links: bool = False) -> dict[str, Any]:
     permalink has.
 
     Args:
-        with_links: Whether the descriptions have links to pages in docs/. Editors can't follow them.
+        for_editors: Whether each `description` is plain text, beside a `markdownDescription`, and neither has links.
+            Otherwise, the descriptions are Markdown, with links that are relative to docs/.
     """
     generated = schema.Config.model_json_schema(schema_generator=_Generator)
     sections = generated.pop("$defs")
+    config_section = schema.Config.__name__
+    for key, field in schema.Config.model_fields.items():
+        if field.exclude:
+            del generated["properties"][key]
     descriptions = _descriptions()
-    for name, section in sections.items():
-        section["type"] = ["object", "null"]  # a section of which each key is a comment
+    for name, section in {**sections, config_section: generated}.items():
+        if name != config_section:
+            section["type"] = ["object", "null"]  # a section of which each key is a comment
         for key, value in section["properties"].items():
-            value["description"] = _text(descriptions[name][key], with_links=with_links)
-    excluded = [key for key, field in schema.Config.model_fields.items() if field.exclude]
-    for key in excluded:
-        del generated["properties"][key]
-    for key, text in descriptions[schema.Config.__name__].items():
-        generated["properties"][key]["description"] = _text(text, with_links=with_links)
+            if text := descriptions[name].get(key):
+                value.update(_for_editors(text) if for_editors else {"description": text})
     config = _simplified(generated, sections)
     return {"$schema": _DRAFT, **config, "title": _TITLE, "description": _DESCRIPTION}
 
 
 def _descriptions() -> dict[str, dict[str, str]]:
-    """Return the text below each key in `schema`, by class and key, with each paragraph on one line."""
+    """Return the text below each key, by section and key, with each paragraph on one line."""
+    modules = {sys.modules[section.__module__] for section in _sections(schema.Config)}
     return {
         node.name: {
             field.target.id: _WRAPPED.sub(" ", inspect.cleandoc(below.value.value))
@@ -67,17 +72,25 @@ def _descriptions() -> dict[str, dict[str, str]]:
             if isinstance(below, ast.Expr) and isinstance(below.value, ast.Constant)
             if isinstance(below.value.value, str)
         }
-        for node in ast.parse(inspect.getsource(schema)).body
+        for module in modules
+        for node in ast.parse(inspect.getsource(module)).body
         if isinstance(node, ast.ClassDef)
     }
 
 
-def _text(description: str, *, with_links: bool) -> str:
-    return description if with_links else _LINK.sub(_without_link, description)
+def _sections(annotation: Any) -> Iterator[type[BaseModel]]:
+    """Yield the sections in a type, and those in the types of their keys."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+        for field in annotation.model_fields.values():
+            yield from _sections(field.annotation)
+    for argument in get_args(annotation):
+        yield from _sections(argument)
 
 
-def _without_link(link: re.Match[str]) -> str:
-    return f"docs/{link[1]}" if link[1].endswith(".md") else link[1]
+def _for_editors(description: str) -> dict[str, str]:
+    markdown = _LINK.sub(lambda link: f"docs/{link[1]}" if link[1].endswith(".md") else link[1], description)
+    return {"description": markdown.replace("`", ""), "markdownDescription": markdown}
 
 
 def _simplified(value: Any, sections: dict[str, Any], *, is_properties: bool = False) -> Any:
