@@ -81,12 +81,18 @@ def key_facts(schema: dict[str, Any], *, required: bool) -> str:
 def _key(schema: dict[str, Any], *, required: bool) -> Iterator[str]:
     yield _wrap(key_facts(schema, required=required))
     yield from _paragraphs(schema["description"])
+    if lines := [*_inner_keys(schema)]:
+        yield "\n".join(lines)
+
+
+def _inner_keys(schema: dict[str, Any], path: str = "") -> Iterator[str]:
+    """Yield an item of a list for each key of a mapping inside a value."""
     inner = _inner(schema)
-    if inner:
-        yield "\n".join(
-            _wrap(f"- `{key}`: {_type(value)}{_note(value, key in inner.get('required', ()))}. {value['description']}")
-            for key, value in inner["properties"].items()
-        )
+    for key, value in (inner["properties"] if inner else {}).items():
+        note = _note(value, key in inner.get("required", ()))
+        description = " ".join(value.get("description", "").split())
+        yield _wrap(f"- `{path}{key}`: {_type(value)}{note}. {description}")
+        yield from _inner_keys(value, f"{path}{key}.")
 
 
 def _paragraphs(text: str) -> Iterator[str]:

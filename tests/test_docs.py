@@ -24,7 +24,7 @@ from feeds.core.parse.article import parse_article
 DOCS = REPOSITORY / "docs"
 TOP_PAGES = ["README.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md", "CODE_OF_CONDUCT.md"]
 PAGES = sorted([*DOCS.rglob("*.md"), *(REPOSITORY / name for name in TOP_PAGES)])
-OUTPUT = {"text", "nginx", "ini", "html", "js", "xml", "python", "css", "jinja", "html+jinja"}  # not run
+OUTPUT = {"text", "nginx", "ini", "html", "js", "xml", "python", "css", "jinja", "console"}  # not run
 CODE = re.compile(r"```.*?```|``.*?``|`[^`\n]*`", re.DOTALL)
 LINK = re.compile(r"(?<!\\)\]\(([^)\s]+)(?: \"[^\"]*\")?\)|(?:src|href|srcset)=\"([^\"]+)\"")
 HEADING = re.compile(r"^#{1,6} +(.+?)(?: *\{#[\w-]+\})?$", re.MULTILINE)

@@ -8,6 +8,7 @@ import inspect
 import re
 import sys
 from collections.abc import Iterator
+from types import ModuleType
 from typing import Any, get_args
 
 from pydantic import BaseModel
@@ -63,7 +64,20 @@ def json_schema(*, for_editors: bool = True) -> dict[str, Any]:
 
 def _descriptions() -> dict[str, dict[str, str]]:
     """Return the text below each key, by section and key, with each paragraph on one line."""
-    modules = {sys.modules[section.__module__] for section in _sections(schema.Config)}
+    texts: dict[str, dict[str, dict[str, str]]] = {}  # by module, class and key
+    found: dict[str, dict[str, str]] = {}
+    for section in _sections(schema.Config):
+        found[section.__name__] = {}
+        for base in reversed(section.__mro__):
+            if issubclass(base, BaseModel) and base is not BaseModel:
+                if base.__module__ not in texts:
+                    texts[base.__module__] = _texts_below_keys(sys.modules[base.__module__])
+                found[section.__name__] |= texts[base.__module__].get(base.__name__, {})
+    return found
+
+
+def _texts_below_keys(module: ModuleType) -> dict[str, dict[str, str]]:
+    """Return the strings below annotated names in the source of a module, by class and name."""
     return {
         node.name: {
             field.target.id: _WRAPPED.sub(" ", inspect.cleandoc(below.value.value))
@@ -72,7 +86,6 @@ def _descriptions() -> dict[str, dict[str, str]]:
             if isinstance(below, ast.Expr) and isinstance(below.value, ast.Constant)
             if isinstance(below.value.value, str)
         }
-        for module in modules
         for node in ast.parse(inspect.getsource(module)).body
         if isinstance(node, ast.ClassDef)
     }
