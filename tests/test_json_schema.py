@@ -62,6 +62,8 @@ def test_it_has_all_keys_with_their_descriptions():
     assert {"site.title", "site.author.email", "feeds.limit", "state"} <= found.keys()
     missing = [path for path, schema in found.items() if not schema.get("description")]
     assert not missing, f"add descriptions below these keys in feeds/config/schema.py: {missing}"
+    untyped = [path for path, schema in found.items() if not schema.keys() & {"type", "anyOf", "enum", "const"}]
+    assert not untyped, f"add json_schema_input_type to the validators of these keys: {untyped}"
 
 
 def test_descriptions_for_editors_have_no_links():
