@@ -5,7 +5,7 @@ BIN     = $(VENV)/bin
 PIP     = $(BIN)/python -m pip --disable-pip-version-check --quiet --require-virtualenv
 LOCK    = uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --upgrade
 
-.PHONY: help serve test test-fast lint format lock messages bench pictures dist release clean
+.PHONY: help serve test test-fast lint format lock messages bench docs reference pictures dist release clean
 
 serve: $(VENV)/.run  ## serve the demo site (config.yaml, content/)
 	@exec $(BIN)/feeds serve
@@ -37,6 +37,7 @@ lock: $(VENV)/.dev  ## update the locked requirements (requirements/*.txt)
 	$(BIN)/$(LOCK) pyproject.toml -c requirements/dev.txt -o requirements/run.txt
 	$(BIN)/$(LOCK) --group bench -o requirements/bench.txt
 	$(BIN)/$(LOCK) --group audit -o requirements/audit.txt
+	$(BIN)/$(LOCK) --group docs -c requirements/dev.txt -o requirements/docs.txt
 
 messages: $(VENV)/.dev  ## add new messages of pages to the catalogs (feeds/pages/locales), and remove unused ones
 	$(BIN)/python tests/collect_messages.py
@@ -44,9 +45,19 @@ messages: $(VENV)/.dev  ## add new messages of pages to the catalogs (feeds/page
 bench: $(VENV)/.bench  ## compare builds with Hugo, and time edits under `feeds serve`, with up to 100,000 articles
 	cd benchmarks && ../$(BIN)/python scale.py $(ARGS)
 
+$(VENV)/.docs: $(VENV)/.dev requirements/docs.txt
+	@$(PIP) install --require-hashes -r requirements/docs.txt
+	@touch $@
+
 $(VENV)/.bench: $(VENV)/.dev requirements/bench.txt
 	@$(PIP) install --require-hashes -r requirements/bench.txt
 	@touch $@
+
+docs: $(VENV)/.docs  ## build the documentation site and the man pages in build/
+	$(BIN)/python docs/site.py $(ARGS)
+
+reference: $(VENV)/.dev  ## update the generated parts of docs/config.md and docs/commands.md
+	$(BIN)/python docs/reference.py
 
 pictures: $(VENV)/.dev  ## update the screenshots and the recording in README and docs (needs chromium)
 	$(BIN)/python docs/pictures.py
@@ -57,8 +68,8 @@ dist: $(VENV)/.dev  ## build the wheel and the source distribution in dist/, and
 release: $(VENV)/.dev  ## commit and tag a release: VERSION=X.Y.Z; ARGS=--skip-tests (CONTRIBUTING.md)
 	@$(BIN)/python tools/release.py release "$(VERSION)" $(ARGS)
 
-clean:  ## delete the environment, the catalog and the exported site
-	rm -rf $(VENV) .feeds public dist
+clean:  ## delete the environment, the catalog, the exported site, distributions and the built documentation
+	rm -rf $(VENV) .feeds public dist build
 
 # Source distributions (feedgen) and feeds itself are built with the locked build tools, so that every download has a hash.
 $(VENV)/.build: requirements/build.txt

@@ -456,7 +456,7 @@ def test_help_imports_nothing_that_it_does_not_use(arguments):
     [
         ("buidl", "No such command 'buidl'. Did you mean 'build'?"),
         ("Check", "No such command 'Check'. Did you mean 'check'?"),
-        ("xyz", "No such command 'xyz'. Commands: build, check, init, list, new, stats, serve, status."),
+        ("xyz", "No such command 'xyz'. Commands: build, check, init, list, new, schema, stats, serve, status."),
         ("\x1b[1m", r"No such command '\x1b[1m'. Commands: "),
     ],
 )
@@ -470,7 +470,7 @@ def test_a_misspelt_command(site, word, advice):
 def test_commands_are_completed():
     """The shell completes the names of commands."""
     for words, completed in [
-        ("feeds s", ["stats", "serve", "status"]),
+        ("feeds s", ["schema", "stats", "serve", "status"]),
         ("feeds --v", ["--version"]),
         ("feeds xyz b", ["build"]),
     ]:

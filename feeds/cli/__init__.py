@@ -29,6 +29,7 @@ _COMMANDS = {
         "feeds.cli.list", "list_feeds", "List the feeds: path, entries, subscribers, last change, name."
     ),
     "new": _CommandSource("feeds.cli.new", "new", "Create an article, and print its path."),
+    "schema": _CommandSource("feeds.cli.schema", "schema", "Print the JSON Schema of config.yaml, for editors."),
     "stats": _CommandSource(
         "feeds.cli.stats", "stats", "Show the subscribers by feed and feed reader, and their polls."
     ),

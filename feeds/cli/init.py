@@ -39,6 +39,8 @@ if TYPE_CHECKING:
 
 _GENERATORS = ("hugo", "jekyll", "eleventy", "pelican")
 _MAX_NAMED_FILES = 3  # in the message that a folder is not the site of a generator
+_SCHEMA_FILE = ".feeds.schema.json"  # in the folder of config.yaml, so that it works offline and in every clone
+_MODELINE = f"# yaml-language-server: $schema={_SCHEMA_FILE}"  # read by editors that use yaml-language-server
 _LOCAL_URL = "http://127.0.0.1:8000"  # of `feeds serve`, until the site has an address
 
 
@@ -99,6 +101,8 @@ def init(
     On a terminal, the command asks for the title, the address and the language of the site, unless an option names one
     of them. Existing articles are not changed. If config.yaml exists already, nothing is changed, and the exit code is
     2.
+
+    The first line of config.yaml names .feeds.schema.json, with which editors complete and check it (`feeds schema`).
 
     With --from, the new config.yaml preserves the permalinks, ids and feed paths of the old site.
     """
@@ -181,7 +185,7 @@ def _create_site(file: Path, site: _NewSite) -> list[str]:
     """Write a configuration, an article if there is no content folder, and a .gitignore. Return the lines to print."""
     now = datetime.now(UTC).replace(microsecond=0)
     content = file.parent / "content"
-    texts = {file: _configuration(site)}
+    texts = {file: _configuration(site), file.with_name(_SCHEMA_FILE): _schema()}
     if not content.exists():
         texts[content / f"{now:%Y-%m-%d}-hello.md"] = _FIRST_ARTICLE.format(date=now.isoformat())
     ignored = file.parent / ".gitignore"
@@ -225,6 +229,13 @@ def _configuration(site: _NewSite) -> str:
     return _CONFIG.format(title=title, url=url, language=language, timezone=site.timezone, authority=authority)
 
 
+def _schema() -> str:
+    """Return the text of the file with which editors complete and check config.yaml."""
+    from feeds.cli.schema import schema_text  # it takes 50 ms
+
+    return schema_text() + "\n"
+
+
 def _migrate(generator: "Generator", folder: Path, file: Path) -> list[str]:
     """Write the configuration that continues the site of another generator. Return the lines to print."""
     from feeds import config, migrate
@@ -247,7 +258,8 @@ def _migrate(generator: "Generator", folder: Path, file: Path) -> list[str]:
     migration = migrate.resolve_migration(migration, articles)
     valid = config.drop_invalid_settings(migration.settings)
     settings = valid.settings
-    _write(file, f"# Created by feeds init --from {generator}, from {names[0]}\n{yaml.dump(settings)}")
+    _write(file, f"{_MODELINE}\n# Created by feeds init --from {generator}, from {names[0]}\n{yaml.dump(settings)}")
+    _write(file.with_name(_SCHEMA_FILE), _schema())
     feeds = plural(len(settings.get("feeds", {}).get("aliases", {})), "old feed")
     to_publish = sum(_is_to_publish(article, datetime.now(UTC)) for article in articles)
     others = len(articles) - to_publish
@@ -293,20 +305,21 @@ def _write(file: Path, text: str) -> None:
         raise FeedsError(f"{error.filename}: can't be written: {error.strerror}") from None
 
 
-_CONFIG = """\
+_CONFIG = f"""\
+{_MODELINE}
 # All keys and their defaults: docs/config.md in the folder that "feeds --version" prints
 site:
-  {title}
-  {url}
-  {language}
-  timezone: {timezone}  # of dates without a zone
-  authority: {authority}  # part of all ids: never change it, even if the site moves
+  {{title}}
+  {{url}}
+  {{language}}
+  timezone: {{timezone}}  # of dates without a zone
+  authority: {{authority}}  # part of all ids: never change it, even if the site moves
   pages: true  # feeds also serves the pages; remove this line if another program builds them
   # description: What it is about, in a sentence.
   # author: Your name
 content:
   path: content
-  permalink: /{{category}}/{{slug}}/
+  permalink: /{{{{category}}}}/{{{{slug}}}}/
 """
 _GITIGNORE = """\
 # The catalog and the exported files of feeds

@@ -15,7 +15,9 @@ os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")  # searching for pl
 
 from pydantic import BaseModel, ValidationError
 
-from feeds.config.schema import Config, FeedsSection, KeyedError, SelectionSection
+from feeds.config.feed_sections import FeedsSection, SelectionSection
+from feeds.config.schema import Config
+from feeds.config.section import KeyedError
 from feeds.config.values import did_you_mean
 from feeds.core.errors import ConfigError
 from feeds.core.parse import yaml

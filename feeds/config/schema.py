@@ -1,326 +1,178 @@
-"""The keys of config.yaml with their types and defaults, as pydantic models. docs/config.md describes them."""
+"""The keys of config.yaml, as pydantic models.
+
+Below each key is its description, in Markdown, with links relative to docs/. `json_schema` reads it for `feeds schema`
+and docs/config.md (`make reference`), and adds the type, the default and the range.
+"""
 
 import zoneinfo
-from collections.abc import Collection
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Literal
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, field_validator, model_validator
+from pydantic import Field, ValidationInfo, field_validator
 
-from feeds.config.appearance import Colour, Fonts, Length, Links, OptionalFolder, css_variables
 from feeds.config.cron import parse_cron
+from feeds.config.feed_sections import CustomFeedSection, FeedsSection
+from feeds.config.section import KeyedError, Section
+from feeds.config.site_sections import ContentSection, SiteSection
 from feeds.config.values import (
-    READER_LINKS,
     Address,
-    Aliases,
-    Archives,
-    Authority,
-    BaseUrl,
     Command,
     Cron,
-    Email,
     ExportPath,
     FilePath,
-    Footer,
     Header,
     Host,
-    Icon,
-    IdPattern,
-    Include,
-    Language,
-    LinkQuery,
-    Names,
-    Permalink,
-    Permalinks,
     Purge,
-    ReaderLinks,
     Rules,
     Secret,
     State,
-    Text,
-    Texts,
-    TimeZone,
     Url,
 )
-from feeds.core.article_files import DEFAULT_INCLUDE
-from feeds.core.model import GROUPED_KINDS, Author, FeedKind, FeedSettings, FolderPermalink, LinkBlog, Site
-from feeds.core.paths import DOCUMENTS, custom_feed_conflict, sitemap_owner
-from feeds.core.selection import Criteria, Selection, criteria
-from feeds.core.text import one_line, printable_excerpt, resolve_on_site, slugify
+from feeds.core.model import Author, FeedKind, FeedSettings, FolderPermalink, Site
+from feeds.core.paths import sitemap_owner
+from feeds.core.text import one_line, resolve_on_site
 
-_MAX_FOOTER_CHARS = 10_000
+DEFAULT_CRON = "*/15 * * * *"
+
+
 _CATALOG_SUFFIXES = (  # of the files that belong to a SQLite catalog
     *("", "-wal", "-shm", "-journal", ".lock", ".leader", ".failures"),
     *(".stats", ".stats-wal", ".stats-shm", ".stats-journal"),
 )
 
 
-def _author(value: Any) -> Any:
-    return {"name": value} if isinstance(value, str) else value
-
-
-class KeyedError(ValueError):
-    """A mistake in the value of a key that the validator of a section around it finds."""
-
-    def __init__(self, reason: str, *keys: str) -> None:
-        """`keys` lead from the section to the value."""
-        super().__init__(reason)
-        self.keys = keys
-
-
-class _Section(BaseModel):
-    model_config = ConfigDict(
-        frozen=True, extra="forbid", validate_default=True, hide_input_in_errors=True, defer_build=True
-    )
-
-
-class AuthorSection(_Section):
-    """The author of articles that name none."""
-
-    name: Text
-    email: Email | None = None
-    url: Url | None = None
-
-
-class ColoursSection(_Section):
-    """Colours of pages; those without a value are the built-in ones."""
-
-    model_config = ConfigDict(validate_default=False)  # a written key without a value is a mistake
-
-    text: Colour = None
-    muted: Colour = None
-    border: Colour = None
-    background: Colour = None
-    surface: Colour = None
-    accent: Colour = None
-
-
-class ThemeSection(ColoursSection):
-    """Colours, fonts and the width of pages."""
-
-    font_text: Fonts = None
-    font_heading: Fonts = None
-    font_code: Fonts = None
-    width: Length = None
-    dark: ColoursSection = ColoursSection()
-
-    @property
-    def stylesheet(self) -> str:
-        """The stylesheet that sets the values as CSS variables; "" if there are none."""
-        general = {
-            key: value for key, value in self if isinstance(value, str) and key not in ColoursSection.model_fields
-        }
-        light = {key: value for key, value in self if isinstance(value, str) and key in ColoursSection.model_fields}
-        rules = [f":root {{ {' '.join(css_variables(general))} }}"] if general else []
-        for scheme, colours in (("light", light), ("dark", {key: value for key, value in self.dark if value})):
-            if colours:
-                declarations = " ".join(css_variables(colours))
-                rules.append(f"@media (prefers-color-scheme: {scheme}) {{ :root {{ {declarations} }} }}")
-        return "".join(f"{rule}\n" for rule in rules)
-
-
-class SiteSection(_Section):
-    """The site to which the entries link."""
-
-    title: Text
-    url: BaseUrl
-    description: str = ""
-    language: Language = "en"
-    timezone: TimeZone = "UTC"
-    author: Annotated[AuthorSection, BeforeValidator(_author)] | None = None
-    icon: Icon | None = None
-    copyright: Text | None = None
-    authority: Authority | None = None
-    pages: bool = False
-    sitemap: bool = False
-    news_sitemap: bool = False
-    readers: ReaderLinks = dict(READER_LINKS)  # frozen
-    logo: Icon | None = None
-    nav: Links = {}
-    footer: str = Field("", max_length=_MAX_FOOTER_CHARS)
-    theme: ThemeSection = ThemeSection()
-    templates: Annotated[FilePath | Literal[False] | None, OptionalFolder] = None  # None: "templates" with `pages`
-    static: Annotated[FilePath | Literal[False] | None, OptionalFolder] = None  # None: "static" with `pages`
-
-
-class ContentSection(_Section):
-    """The content folder, and the articles in it."""
-
-    path: FilePath = "content"
-    include: Include = DEFAULT_INCLUDE
-    exclude: Texts = ()
-    permalink: Permalink = "/{category}/{slug}/"
-    permalinks: Permalinks = {}
-    id: IdPattern | None = None
-    watch: Literal["auto", "events", "poll", "off"] = "auto"
-    markdown: Literal["gfm", "obsidian", "python-markdown"] = "gfm"
-
-
-class GroupsSection(_Section):
-    """Groups of articles. One name of each key must match."""
-
-    category: Names | None = None
-    tag: Names | None = None
-    author: Names | None = None
-    language: Names | None = None
-    folder: Names | None = None
-
-    @property
-    def criteria(self) -> Criteria:
-        """The paths of the groups, for each key."""
-        return criteria(self.model_dump(exclude_none=True))
-
-
-class SelectionSection(_Section):
-    """Which articles a feed contains."""
-
-    include: GroupsSection | None = None
-    exclude: GroupsSection | None = None
-
-    @model_validator(mode="after")
-    def _require_possible_entries(self) -> Self:
-        if self.selection.is_contradictory:
-            raise ValueError("can never contain an article: exclude matches everything that include matches")
-        return self
-
-    @property
-    def selection(self) -> Selection:
-        """The selection."""
-        return Selection(
-            self.include.criteria if self.include else (),
-            self.exclude.criteria if self.exclude else (),
-        )
-
-
-class CustomFeedSection(SelectionSection):
-    """A feed of selected articles, or the settings of a feed that exists anyway."""
-
-    title: Text | None = None
-    description: Text | None = None
-    language: Language | None = None
-    image: Icon | None = None
-    limit: int | None = Field(None, ge=1, le=10_000)
-    text: Literal["full", "summary", "excerpt", "both"] | None = None
-    footer: Footer | None = None
-    link_query: LinkQuery | None = None
-    link_blog: LinkBlog | None = None
-
-
-class FeedsSection(_Section):
-    """The feeds and their content."""
-
-    url: BaseUrl | None = None
-    by: tuple[Literal["category", "tag", "author", "language", "folder"], ...] = ("category", "tag", "author")
-    site: SelectionSection = SelectionSection()
-    custom: dict[Text, CustomFeedSection] = {}
-    limit: int = Field(50, ge=1, le=10_000)
-    text: Literal["full", "summary", "excerpt", "both"] = "full"
-    footer: Footer = ""
-    link_query: LinkQuery = ""
-    link_blog: LinkBlog | None = None
-    image_in_text: bool = False
-    min_entries: int = Field(1, ge=1, le=1_000_000)
-    archives: Archives = True
-    max_size: int = Field(512, ge=0, le=1_000_000)
-    guard: float = Field(0.2, ge=0, le=1)
-    tombstones: int = Field(30, ge=0, le=10_000)
-    aliases: Aliases = {}
-    redirect_aliases: bool = False
-
-    @field_validator("custom")
-    @classmethod
-    def _require_free_paths(
-        cls, custom: dict[str, CustomFeedSection], others: ValidationInfo
-    ) -> dict[str, CustomFeedSection]:
-        for name, section in custom.items():
-            if problem := _custom_feed_problem(name, section, others.data.get("by", ())):
-                raise KeyedError(problem, name)
-        return custom
-
-    @field_validator("aliases")
-    @classmethod
-    def _require_no_custom_feed(cls, aliases: dict[str, str], others: ValidationInfo) -> dict[str, str]:
-        for name in others.data.get("custom", ()):
-            folder = f"/{name}/"
-            for alias in {folder, folder[:-1], *(folder + document for document in DOCUMENTS)} & aliases.keys():
-                raise ValueError(f"{printable_excerpt(alias)} can't be an alias: it belongs to feeds.custom.{name}")
-        return aliases
-
-
-def _custom_feed_problem(name: str, section: CustomFeedSection, kinds: Collection[str]) -> str | None:
-    """Return why a key of `feeds.custom` can't have its section, as the end of a sentence; None if it can."""
-    kind, _, group = name.partition("/")
-    if not group:
-        return custom_feed_conflict(name)
-    path = f"{kind}/{slugify(group)}"
-    if kind not in GROUPED_KINDS:
-        return f"is no feed: a name has no /, and a path begins with {', '.join(GROUPED_KINDS)}"
-    if kind not in kinds:
-        return f"is no feed, because feeds.by does not contain {kind}"
-    if path != name:
-        return f"is not the path of a feed; did you mean {path}?"
-    if section.include or section.exclude:
-        return f"contains the articles of this {kind}: include and exclude are for feeds of your own and for feeds.site"
-    return None
-
-
-class ServerSection(_Section):
+class ServerSection(Section):
     """The HTTP server."""
 
     host: Host = "127.0.0.1"
+    """The address that `feeds serve` listens on."""
     port: int = Field(8000, ge=1, le=65535)
+    """The port that `feeds serve` listens on."""
     workers: int = Field(1, ge=1, le=64)
+    """The number of processes that answer requests."""
     max_age: int = Field(300, ge=0, le=31_536_000)  # a year
+    """The number of seconds for which a feed reader or a cache may use a document without a new request
+    (`Cache-Control`, `ttl` and `sy:` in RSS), at most a year. It is shorter before a scheduled article goes
+    live.
+    """
     memory: int = Field(64, ge=8, le=65536)
+    """The memory in MiB that each worker uses for documents, their validators, rendered articles and pages; the process
+    itself needs about 80 more. Documents that do not fit are rendered again on request. Their validators are kept
+    longer, so most polls of them are still answered at once. The number of files that a worker sends at the same time
+    is half this value (by default 32), but at least 16; each takes 0.25 MiB more. Further requests for files wait for
+    up to two seconds, and then get a 503 with Retry-After.
+    """
     limit: int = Field(60, ge=0, le=1_000_000)
+    """Rate limit for requests without `If-None-Match` and `If-Modified-Since`: a client that sends more than this
+    number for one document within a minute gets a 429 for the rest of the minute. 0: no limit. Each
+    worker counts separately. Private addresses and clients behind a proxy are not limited, unless
+    `server.client_header` is set.
+    """
     client_header: Header | None = None
+    """The header in which your proxy sends the client's address, such as `X-Real-IP` or `X-Forwarded-For` (of which the
+    last address counts). Set it only if every request comes through that proxy, because any client can send a header.
+    """
     deltas: bool = False
+    """Whether clients get only new entries if they request that (RFC 3229, `A-IM: feed`, status 226). Some feed
+    readers, such as rss2email, can't read them.
+    """
     access_log: FilePath | None = None
+    """A file for an access log with one JSON object per line; `-` is standard output. It contains client addresses."""
     metrics: Address | None = None
+    """A separate address and port for Prometheus, such as `127.0.0.1:9464`. Keep it private."""
 
 
-class ScheduleSection(_Section):
+class ScheduleSection(Section):
     """The runs that do not follow from a changed file."""
 
-    cron: Cron | None = parse_cron("*/15 * * * *")
+    cron: Cron | None = parse_cron(DEFAULT_CRON)
+    """When runs start in addition to those for changed files, in the site's time zone and crontab syntax: minute, hour,
+    day, month, weekday. Each is a list of numbers, ranges and steps: `0,30 6-20/2 * * mon-fri`. Months and weekdays may
+    be names, weekdays are 0–7 from Sunday to Sunday, and the day `last` is the last one of the month. `null`: none.
+    """
     before: Command | None = None
+    """A command that `feeds serve` runs in the configuration's folder before each run by the cron or the webhook, such
+    as `git -C content pull --ff-only`. No shell interprets it. After 120 s it gets SIGTERM, and five seconds later
+    SIGKILL. If it fails, the failure is reported, and the files are published as they are.
+    """
     webhook: Secret | None = None
+    """A secret of at least 16 characters. `POST /refresh` with it starts a run within a second or two. Send it as
+    `Authorization: Bearer …`, as GitLab's token, or as the signature of a GitHub or Gitea webhook. Under another server
+    than `feeds serve`, reading a body would block a thread. There, signatures are accepted only if
+    `server.client_header` is set, which means that every request comes through a proxy; that proxy must buffer bodies.
+    Prefer `FEEDS__SCHEDULE__WEBHOOK` to the file.
+    """
 
 
-class ExportSection(_Section):
+class ExportSection(Section):
     """The output of `feeds build`."""
 
     path: ExportPath = "public"
+    """The folder that `feeds build` writes, or an object store: `s3://BUCKET/PREFIX`, and likewise `gs://` and `az://`
+    (`pip install ".[s3]"` in the clone; [deploy.md](deploy.md#an-object-store-and-a-cdn)). Credentials come from the
+    environment only. A file there that `feeds build` did not write is left alone and reported.
+    """
     pages: bool | None = None  # None: as site.pages
+    """Which pages are exported. If this is not set, the page of each feed is exported, because its documents link to
+    it. `/index.html` is exported only with `site.pages`, or if `feeds.url` is not the site's URL: otherwise it would
+    replace the home page of another generator. `true`: `/index.html` too. `false`: no pages.
+    """
     precompressed: tuple[Literal["br", "zstd", "gzip"], ...] = ()
+    """The compressed copies to write beside each exported document: any of `[gzip, br, zstd]`, as `.gz`, `.br` and
+    `.zst`, for servers that send such files.
+    """
     hosts: tuple[Literal["netlify", "cloudflare", "apache", "nginx"], ...] = ()
+    """The files to write that set media types and caching on a static host: `netlify` or `cloudflare` (`_headers`),
+    `apache` (`.htaccess`), `nginx` (`feeds.nginx.conf`, to be included). With `site.pages`, they also redirect [former
+    addresses](pages.md#former-addresses) of articles, for Netlify and Cloudflare in `_redirects`. Cloudflare reads a
+    hundred rules for headers; `feeds check` reports aliases beyond that. A file of that name that `feeds build` did not
+    write is left alone.
+    """
     purge: Purge | None = None
+    """How `feeds build` notifies caches of the files that it changed or removed, and of no others. The value is either
+    a request for each URL, such as `PURGE {raw}`, or a command that reads the URLs from its input, one per line. In a
+    request, `{raw}` is the URL, `{url}` the encoded URL (`POST https://cdn.example/purge?url={url}`), and `{path}` its
+    path: `PURGE http://127.0.0.1:6081{path}` goes to that address with the site's name as Host. The default method is
+    GET. Redirects are not followed. A request may take 10 s, a command 120. A failed purge is reported (exit code 1)
+    and repeated by the next run. Put tokens into a command, or into `FEEDS__EXPORT__PURGE`.
+    """
 
 
-class CheckSection(_Section):
+class CheckSection(Section):
     """The rules of `feeds check`."""
 
     ignore: Rules = ()
+    """The rules that `feeds check` skips, by name; [articles.md](articles.md#what-feeds-check-reports) and
+    [aggregators.md](aggregators.md) list them.
+    """
 
 
-class StatsSection(_Section):
+class StatsSection(Section):
     """The poll statistics."""
 
     count: bool = True
+    """Whether polls are counted: subscribers by feed and feed reader, without addresses ([stats.md](stats.md))."""
     token: Secret | None = None
+    """A secret of at least 16 characters that opens `/stats`, as the password (with any user name) or as
+    `Authorization: Bearer …`. Prefer `FEEDS__STATS__TOKEN` to the file. Without it, the page does not exist.
+    """
     keep: int = Field(400, ge=2, le=10_000)
+    """The number of days for which daily totals are kept."""
 
 
-class PushSection(_Section):
+class PushSection(Section):
     """The notification of WebSub hubs, which this version does not support."""
 
     hub: bool = True
+    """*No effect in this version*: the site's own WebSub hub."""
     hubs: tuple[Url, ...] = ()
+    """*No effect in this version*: other hubs to notify."""
     allow_private: bool = False
+    """*No effect in this version*: whether subscribers may have private addresses."""
 
 
-class Config(_Section):
+class Config(Section):
     """The configuration of a site. Paths are as written, relative to `root`."""
 
     site: SiteSection
@@ -330,6 +182,12 @@ class Config(_Section):
     schedule: ScheduleSection = ScheduleSection()
     export: ExportSection = ExportSection()
     state: State = "sqlite:///.feeds/catalog.db"
+    """The catalog: ids and last good versions. Back it up with the articles. If it is lost, the same ids are generated
+    again from the folder, except where paths or slugs were edited since. If `site.authority` changed (or the host of
+    `site.url`, if `site.authority` is not set), all generated ids differ. If both catalog and articles are missing,
+    `feeds build` leaves the existing export unchanged (exit code 5), unless you pass `--accept`. Alternatively
+    `postgresql://USER@HOST/DATABASE` ([the catalog in PostgreSQL](#the-catalog-in-postgresql)).
+    """
     check: CheckSection = CheckSection()
     stats: StatsSection = StatsSection()
     push: PushSection = PushSection()

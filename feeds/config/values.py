@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple
 from urllib.parse import quote, unquote, urlsplit
 
-from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator
+from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator, WithJsonSchema
 
 from feeds.config.cron import CronSchedule, parse_cron
 from feeds.core.article_files import SUFFIXES, may_match_articles
@@ -365,13 +365,13 @@ def _one_or_many(value: Any) -> Any:
     return [value] if isinstance(value, str) else value
 
 
-Text = Annotated[str, AfterValidator(text)]
-Texts = Annotated[tuple[Text, ...], BeforeValidator(_one_or_many)]
-Names = Annotated[
-    tuple[Annotated[Text, AfterValidator(_group_name)], ...], BeforeValidator(_one_or_many), AfterValidator(_names)
-]
+# `json_schema_input_type`: the type in config.yaml, which `feeds.config.json_schema` describes
+_OneOrMany = BeforeValidator(_one_or_many, json_schema_input_type=str | list[str])
+Text = Annotated[str, AfterValidator(text), WithJsonSchema({"type": ["string", "number"]})]  # title: 2024
+Texts = Annotated[tuple[Text, ...], _OneOrMany]
+Names = Annotated[tuple[Annotated[Text, AfterValidator(_group_name)], ...], _OneOrMany, AfterValidator(_names)]
 FilePath = Annotated[str, AfterValidator(_file_path)]
-Include = Annotated[tuple[Annotated[str, AfterValidator(_include)], ...], BeforeValidator(_one_or_many)]
+Include = Annotated[tuple[Annotated[str, AfterValidator(_include)], ...], _OneOrMany]
 Url = Annotated[str, AfterValidator(_http_url)]
 BaseUrl = Annotated[str, AfterValidator(base_url)]
 UrlPath = Annotated[str, Field(pattern="^/")]
@@ -383,18 +383,21 @@ Authority = Annotated[str, AfterValidator(authority)]
 Permalink = Annotated[str, AfterValidator(_permalink)]
 Permalinks = Annotated[dict[Text, Permalink], AfterValidator(_permalinks)]
 IdPattern = Annotated[str, AfterValidator(_id_pattern)]
-Footer = Annotated[str, PlainValidator(_footer)]
+Footer = Annotated[str, PlainValidator(_footer, json_schema_input_type=str)]
 LinkQuery = Annotated[str, AfterValidator(_link_query)]
 Archives = Annotated[bool | Literal["all"], BeforeValidator(_archives)]
 Aliases = Annotated[dict[UrlPath, UrlPath], AfterValidator(_aliases)]
-ReaderLinks = Annotated[dict[Text, Annotated[str, AfterValidator(_reader)]], BeforeValidator(_readers)]
+ReaderLinks = Annotated[
+    dict[Text, Annotated[str, AfterValidator(_reader)]],
+    BeforeValidator(_readers, json_schema_input_type=dict[str, str | Literal[False] | None]),
+]
 Host = Annotated[str, AfterValidator(_host)]
 Header = Annotated[str, AfterValidator(_header)]
-Address = Annotated[NetworkAddress, PlainValidator(_address)]
-Cron = Annotated[CronSchedule, PlainValidator(_cron)]
-Command = Annotated[tuple[str, ...], PlainValidator(_command)]
+Address = Annotated[NetworkAddress, PlainValidator(_address, json_schema_input_type=str)]
+Cron = Annotated[CronSchedule, PlainValidator(_cron, json_schema_input_type=str)]
+Command = Annotated[tuple[str, ...], PlainValidator(_command, json_schema_input_type=str)]
 Secret = Annotated[str, AfterValidator(_secret)]
-ExportPath = Annotated[Path | str, PlainValidator(export_path)]
-Purge = Annotated[PurgeRequest | tuple[str, ...], PlainValidator(_purge)]
+ExportPath = Annotated[Path | str, PlainValidator(export_path, json_schema_input_type=str)]
+Purge = Annotated[PurgeRequest | tuple[str, ...], PlainValidator(_purge, json_schema_input_type=str)]
 State = Annotated[str, AfterValidator(_state)]
-Rules = Annotated[tuple[Annotated[str, AfterValidator(_rule)], ...], BeforeValidator(_one_or_many)]
+Rules = Annotated[tuple[Annotated[str, AfterValidator(_rule)], ...], _OneOrMany]

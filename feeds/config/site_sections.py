@@ -1,0 +1,196 @@
+"""The keys of config.yaml in the sections `site` and `content`; see `schema`."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, ConfigDict, Field
+
+from feeds.config.appearance import Colour, Fonts, Length, Links, OptionalFolder, css_variables
+from feeds.config.section import Section
+from feeds.config.values import (
+    READER_LINKS,
+    Authority,
+    BaseUrl,
+    Email,
+    FilePath,
+    Icon,
+    IdPattern,
+    Include,
+    Language,
+    Permalink,
+    Permalinks,
+    ReaderLinks,
+    Text,
+    Texts,
+    TimeZone,
+    Url,
+)
+from feeds.core.article_files import DEFAULT_INCLUDE
+
+_MAX_FOOTER_CHARS = 10_000
+
+
+def _author(value: Any) -> Any:
+    return {"name": value} if isinstance(value, str) else value
+
+
+class AuthorSection(Section):
+    """The author of articles that name none."""
+
+    name: Text
+    """The author's name."""
+    email: Email | None = None
+    """The author's e-mail address, which the feeds contain."""
+    url: Url | None = None
+    """The author's page."""
+
+
+class ColoursSection(Section):
+    """Colours of pages; those without a value are the built-in ones."""
+
+    model_config = ConfigDict(validate_default=False)  # a written key without a value is a mistake
+
+    text: Colour = None
+    """The colour of text."""
+    muted: Colour = None
+    """The colour of dates and other secondary text."""
+    border: Colour = None
+    """The colour of lines and borders."""
+    background: Colour = None
+    """The colour of the page."""
+    surface: Colour = None
+    """The colour of boxes and code."""
+    accent: Colour = None
+    """The colour of links and buttons."""
+
+
+class ThemeSection(ColoursSection):
+    """Colours, fonts and the width of pages."""
+
+    font_text: Fonts = None
+    """The fonts of text, such as `Georgia, serif`."""
+    font_heading: Fonts = None
+    """The fonts of headings."""
+    font_code: Fonts = None
+    """The fonts of code."""
+    width: Length = None
+    """The width of the text, with the unit `rem`, `em`, `ch` or `px`."""
+    dark: ColoursSection = ColoursSection()
+    """Other colours for dark mode."""
+
+    @property
+    def stylesheet(self) -> str:
+        """The stylesheet that sets the values as CSS variables; "" if there are none."""
+        general = {
+            key: value for key, value in self if isinstance(value, str) and key not in ColoursSection.model_fields
+        }
+        light = {key: value for key, value in self if isinstance(value, str) and key in ColoursSection.model_fields}
+        rules = [f":root {{ {' '.join(css_variables(general))} }}"] if general else []
+        for scheme, colours in (("light", light), ("dark", {key: value for key, value in self.dark if value})):
+            if colours:
+                declarations = " ".join(css_variables(colours))
+                rules.append(f"@media (prefers-color-scheme: {scheme}) {{ :root {{ {declarations} }} }}")
+        return "".join(f"{rule}\n" for rule in rules)
+
+
+class SiteSection(Section):
+    """The site to which the entries link."""
+
+    title: Text
+    """The title of the site's feed. The other feeds add their name to it."""
+    url: BaseUrl
+    """The URL of the articles, such as `https://news.example`. A path after the host is kept."""
+    description: str = ""
+    """One sentence about the site."""
+    language: Language = "en"
+    """A language tag (BCP 47). An article may have its own."""
+    timezone: TimeZone = "UTC"
+    """The IANA time zone of dates without a zone, such as `Europe/Lisbon`."""
+    author: Annotated[AuthorSection, BeforeValidator(_author, json_schema_input_type=str | AuthorSection)] | None = None
+    """The author of articles that name none: a name, or `{name: …, email: …, url: …}`."""
+    icon: Icon | None = None
+    """A picture of the site: a path on it, or a URL."""
+    copyright: Text | None = None
+    """The copyright notice in the feeds."""
+    authority: Authority | None = None
+    """The authority in generated ids (RFC 4151). Default: the host of `site.url`. Set it once, and keep it when the
+    site moves. `feeds init` sets it: to the domain of the site, or, if the site has no address yet, to a unique name
+    that ends in `.invalid`.
+    """
+    pages: bool = False
+    """Whether `feeds` provides the website of the articles, instead of another program. Each article with a link on the
+    site then has a page here, at `content.permalink`. Files in the article's folder (`NAME/index.md`), and files that
+    the article refers to, are published too. `/` shows the newest articles. `feeds.url` must then be the site's URL
+    ([pages.md](pages.md)).
+    """
+    sitemap: bool = False
+    """Whether [`/sitemap.xml`](http.md#sitemaps) lists the home page and the articles for search engines. `feeds.url`
+    must then be the site's URL.
+    """
+    news_sitemap: bool = False
+    """Whether [`/news-sitemap.xml`](http.md#sitemaps) lists the entries of the site's feed of the last two days for
+    Google News. The name of the publication is `site.title`. `feeds.url` must then be the site's URL.
+    """
+    readers: ReaderLinks = Field(dict(READER_LINKS))
+    """The subscription links on pages, by name of the feed reader. Default: a `feed:` link, and links to Feedly,
+    Inoreader, NewsBlur, Feedbin and The Old Reader. For example,
+    `{Miniflux: "https://reader.example/bookmarklet?uri={url}"}` adds one. `{url}` is the encoded address of the
+    feed, `{raw}` the address as it is. `Feedly: false` removes one.
+    """
+    logo: Icon | None = None
+    """A picture in the header of pages: a path on the site, such as `/static/logo.svg`, or a URL
+    ([customise.md](customise.md)).
+    """
+    nav: Links = Field({})
+    """The menu of pages, in this order: `{Home: /, About: /about/}`. Each value is a path on the site, or an http(s) or
+    mailto URL.
+    """
+    footer: str = Field("", max_length=_MAX_FOOTER_CHARS)
+    """The end of every page, in Markdown (`gfm`), up to 10,000 characters. It is sanitised as articles are."""
+    theme: ThemeSection = ThemeSection()
+    """Colours, fonts and width of pages. `text`, `muted`, `border`, `background`, `surface` and `accent` are colours,
+    such as `"#0b4f9c"` (in quotes), `navy` or `rgb(11 79 156)`; those in `dark: {…}` are for dark mode. `font_text`,
+    `font_heading` and `font_code` are names of fonts, such as `Georgia, serif`. `width` is the width of the text with
+    the unit `rem`, `em`, `ch` or `px`.
+    """
+    templates: Annotated[FilePath | Literal[False] | None, OptionalFolder] = None  # None: "templates" with `pages`
+    """The folder of templates that replace the built-in ones. `false`: none."""
+    static: Annotated[FilePath | Literal[False] | None, OptionalFolder] = None  # None: "static" with `pages`
+    """The folder of files that are published at `/static/…`. `false`: none."""
+
+
+class ContentSection(Section):
+    """The content folder, and the articles in it."""
+
+    path: FilePath = "content"
+    """The folder of articles."""
+    include: Include = DEFAULT_INCLUDE
+    """The files that are articles, as gitignore patterns. `**/*.mdx` adds [MDX](articles.md#mdx) files. A pattern that
+    can match no article file, such as `*.txt`, is a mistake.
+    """
+    exclude: Texts = ()
+    """Files and folders that are not articles, as gitignore patterns."""
+    permalink: Permalink = "/{category}/{slug}/"
+    """The path of an article on the site. Placeholders: `{category}` `{slug}` `{path}` `{year}` `{month}` `{day}`; one
+    without a value is left out. [More placeholders and modifiers](#placeholders-of-permalinks-and-ids) exist for
+    migrated sites.
+    """
+    permalinks: Permalinks = Field({})
+    """Other patterns for folders: `{posts: "/{year}/{slug}/"}`. The deepest matching folder applies."""
+    id: IdPattern | None = None
+    """The pattern of generated ids, instead of `tag:AUTHORITY,YEAR:NAME`. For example, `https://old.example{link}` is
+    for a site whose ids were its permalinks. `{link}` is the article's path on the site. Only an article that is
+    published for the first time gets such an id; existing ids stay ([migrate.md](migrate.md)).
+    """
+    watch: Literal["auto", "events", "poll", "off"] = "auto"
+    """How changes are noticed.
+
+    - `events`: by events of the operating system.
+    - `poll`: by a scan every second (network drives, Docker Desktop).
+    - `auto`: `poll` if the folder is on a file system without events or the system can't watch more folders, otherwise
+      `events`.
+    - `off`: only in runs of the cron or webhook.
+    """
+    markdown: Literal["gfm", "obsidian", "python-markdown"] = "gfm"
+    """The Markdown dialect: `gfm` (CommonMark with GitHub's extensions), `obsidian`, or `python-markdown` for sites
+    written for Pelican or MkDocs ([articles.md](articles.md#markdown)).
+    """
