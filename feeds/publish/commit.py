@@ -122,22 +122,16 @@ class RevisionBuilder:
         """Save each staged version under its article; reject versions whose id or address another article has."""
         catalog = self._catalog
         self._renames = find_renames(catalog.same_texts(), self._folder.has)
-        freed_paths = {rename.old_path for rename in self._renames.values()}
-        moved = {rename.key: path for path, rename in self._renames.items()}
-        taken = set(moved)
+        keys = self._find_articles()
+        conflicts = self._page_conflicts.find_edit_conflicts({rename.key: path for path, rename in self._renames.items()})
         first_paths = catalog.duplicate_explicit_ids()
-        any_deleted = catalog.has_deleted()
         for versions in self._staged_versions():
             self._ids.prefetch(version.explicit_id for version in versions if version.explicit_id)
-            if any_deleted:
-                self._ids.prefetch(version.generated_id for version in versions if not version.has_good_version)
-                self._deleted_by_slug = catalog.deleted_by_slug({version.slug for version in versions if version.slug})
-            keys = {version.path: self._find_article(version, freed_paths, taken) for version in versions}
-            accepted, conflicts = [], self._page_conflicts.find_edit_conflicts(versions, keys, moved)
+            accepted = []
             for version in versions:
                 if version.rejection is not None:
                     self._old_rejections[version.path] = version.rejection
-                key = keys[version.path]
+                key = keys.get(version.path, version.key)
                 if version.key is not None and version.key != key:
                     catalog.give_up_path(version.key)  # another article has its path now
                     self._lost_paths[version.key] = version.path
@@ -153,6 +147,26 @@ class RevisionBuilder:
                     accepted.append(AcceptedVersion(key, version.path))
             catalog.save_versions(accepted)
             self._ids.forget()
+
+    def _find_articles(self) -> dict[str, int | None]:
+        """Return which article each staged version belongs to, by path, unless it is the article at this path so far.
+
+        None stands for a new article.
+        """
+        catalog, others = self._catalog, dict[str, int | None]()
+        freed_paths = {rename.old_path for rename in self._renames.values()}
+        taken = {rename.key for rename in self._renames.values()}
+        any_deleted = catalog.has_deleted()
+        for versions in self._staged_versions():
+            if any_deleted:
+                new = [version for version in versions if not version.has_good_version]
+                self._ids.prefetch(id_ for version in new for id_ in (version.explicit_id, version.generated_id) if id_)
+                self._deleted_by_slug = catalog.deleted_by_slug({version.slug for version in versions if version.slug})
+            keys = {version.path: self._find_article(version, freed_paths, taken) for version in versions}
+            others |= {version.path: keys[version.path] for version in versions if keys[version.path] != version.key}
+            self._page_conflicts.add_versions(versions, keys)
+            self._ids.forget()
+        return others
 
     def _staged_versions(self) -> Iterator[list[FileVersion]]:
         after = ""
