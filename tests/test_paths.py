@@ -223,6 +223,24 @@ def test_edits_that_move_on_in_a_chain(site, monkeypatch, rows):
     assert site.items()["P4"]["url"].endswith("/s5/")
 
 
+@pytest.mark.parametrize("rows", [1, 100])
+def test_an_article_whose_id_is_rejected_keeps_its_address(site, monkeypatch, rows):
+    """Another article does not get the address of one whose edit is rejected because of its id."""
+    monkeypatch.setattr("feeds.publish.commit._PAGE_ROWS", rows)
+    site.configure(site={"pages": True}, content={"permalink": "/{slug}/"}, feeds={"guard": 1})
+    site.article("w.md", title="W", id="urn:x:w")
+    site.article("x.md", title="X")
+    site.article("a.md", title="A")
+    site.publish()
+    before = site.items()
+    site.article("x.md", title="X", slug="z", id="urn:x:w")
+    site.article("a.md", title="A", slug="x")
+    for _ in range(2):
+        rejected = {file.path: file.reason for file in site.publish().rejected}
+        assert rejected["x.md"].startswith("id: ") and "its address /x/" in rejected["a.md"]
+        assert site.items() == before
+
+
 def test_drafts_and_what_is_over_hold_no_address(site):
     """Drafts and expired articles release their address; a scheduled article that conflicts is rejected early."""
     site.configure(site={"pages": True})

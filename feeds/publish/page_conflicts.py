@@ -94,12 +94,15 @@ class PageConflicts:
             if rivals:
                 self._edits[path] = _Edit(page, rivals)
 
-    def find_edit_conflicts(self, moved: Mapping[int, str]) -> dict[str, str]:
-        """Return by path why new versions of live articles are rejected: another live article has their new address.
+    def find_edit_conflicts(self, moved: Mapping[int, str], rejected: Mapping[str, str]) -> dict[str, str]:
+        """Return by path why versions are rejected: those in `rejected`, and those whose address another article keeps.
 
         The last good version of such an article stays published at its address. `find_conflicts` decides about articles
-        that are not live, after all versions were saved. `moved` has the new paths of renamed files, by the key of the
-        article.
+        that are not live, after all versions were saved.
+
+        Args:
+            moved: the new paths of renamed files, by the key of the article.
+            rejected: by path, why versions are rejected for other reasons. Their articles keep their addresses.
         """
         waiting = dict[str, list[str]]()  # by the path of a rival, the versions that would have its address
         for path, edit in self._edits.items():
@@ -107,7 +110,7 @@ class PageConflicts:
                 waiting.setdefault(moved.get(other.key, other.path), []).append(path)
         staged = self._catalog.staged_pages(waiting)
         replaced = self._replaced - moved.keys()
-        reasons = dict[str, str]()
+        reasons = dict(rejected)
 
         def keeps_address(other: PageClaim) -> bool:
             if other.key in replaced:  # by another article, whose file is now at its path
