@@ -121,6 +121,23 @@ def test_footers_escape_values(title):
     assert set(re.findall(r"<(\w+)", line)) == {"p", "em", "a"}
 
 
+def test_footers_extend_urls():
+    """A URL in a footer may be continued, as with a fragment; in a description of a link or picture, values are text."""
+    entry = replace(ENTRY, display_title='É "&', authors=(Author("Ann É", "a@x.example"),))
+    footer = (
+        '[comments]({url}#comments) [reply]({reply_by_email}&body=Hello) '
+        '[x](https://x.example/?u={url} "On {title}") ![by {author}](/x.png)'
+    )
+    shown = present(entry, EntryOptions(footer=footer), SITE).html
+    hrefs = [unescape(href) for href in re.findall(r'href="([^"]*)"', shown.removeprefix(ENTRY.html))]
+    assert hrefs == [
+        "https://test.example/blog/a/#comments",
+        "mailto:a@x.example?subject=Re%3A%20%C3%89%20%22%26&body=Hello",
+        "https://x.example/?u=https%3A%2F%2Ftest.example%2Fblog%2Fa%2F",
+    ]
+    assert 'title="On É &quot;&amp;"' in shown and 'alt="by Ann É"' in shown
+
+
 def test_footers_of_short_entries():
     """In a feed of summaries, the footer follows the summary; an entry that was shortened has none."""
     footer = EntryOptions("summary", "[{title}](/x)")
