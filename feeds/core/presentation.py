@@ -32,7 +32,7 @@ def present(entry: Entry, options: EntryOptions, site: Site) -> Entry:
     url = _with_query(entry.url, options.link_query, site.url)
     html = entry.html
     if options.text == "excerpt":
-        html = _excerpt(entry, url)
+        html = None if html is None and not entry.excerpt else _excerpt(entry, url)
     elif options.text == "summary":
         html = f"<p>{escape(entry.summary, quote=False)}</p>" if options.footer and entry.summary else None
     if html is not None and options.footer:
