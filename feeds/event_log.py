@@ -50,14 +50,19 @@ class EventLog:
     def start_thread(self) -> None:
         """Write from now on in a thread, so that no caller waits for a program that does not read the log.
 
-        If it does not read for long, lines are dropped; a later line states their number.
+        If it does not read for long, lines are dropped; a later line states their number. When the process ends, also
+        one that `multiprocessing` started, what is queued is written as `stop_thread` does.
         """
+        from multiprocessing.util import Finalize  # few commands need it
+
         self._thread = threading.Thread(target=self._write_queued, name="log", daemon=True)
         self._thread.start()
+        self._stop_at_exit = Finalize(None, self.stop_thread, exitpriority=0)
 
     def stop_thread(self) -> None:
         """Write what is queued, for two seconds at most, and end the thread."""
         if self._thread:
+            self._stop_at_exit.cancel()
             self._queue.put(None)
             self._thread.join(_STOP_TIMEOUT_S)
             if not self._thread.is_alive():

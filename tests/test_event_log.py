@@ -4,6 +4,7 @@ import fcntl
 import io
 import json
 import logging
+import multiprocessing
 import os
 import pty
 import re
@@ -270,6 +271,24 @@ def test_the_end_of_the_log():
         log.write("stopped", "last")
         lines = pipe.read1(65_536).decode().splitlines()
     assert [line.split()[-1] for line in lines] == [*map(str, range(20)), "last"]
+
+
+def log_and_end():
+    """Write to a log that has a thread, and end the process."""
+    log = EventLog()
+    log.start_thread()
+    for number in range(300):
+        log.write("added", str(number))
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize("method", ["fork", "spawn"])
+def test_the_end_of_a_process(capfd, method):
+    """When a process such as a worker ends, all lines of its log are written."""
+    process = multiprocessing.get_context(method).Process(target=log_and_end)
+    process.start()
+    process.join()
+    assert [line.split()[-1] for line in capfd.readouterr().err.splitlines()] == [*map(str, range(300))]
 
 
 @pytest.mark.integration

@@ -205,6 +205,42 @@ def test_moved_files_may_exchange_addresses(site):
     }
 
 
+@pytest.mark.parametrize("rows", [2, 100])
+def test_edits_that_move_on_in_a_chain(site, monkeypatch, rows):
+    """If the last of many articles that take each other's addresses can't move, none moves, however many are read at once."""
+    monkeypatch.setattr("feeds.publish.commit._PAGE_ROWS", rows)
+    site.configure(site={"pages": True}, content={"permalink": "/{slug}/"})
+    for number in range(6):
+        site.article(f"p{number}.md", title=f"P{number}", slug=f"s{number}")
+    site.publish()
+    before = site.items()
+    for number in range(5):
+        site.article(f"p{number}.md", title=f"P{number}", slug=f"s{number + 1}")
+    assert [file.path for file in site.publish().rejected] == [f"p{number}.md" for number in range(5)]
+    assert site.items() == before
+    site.article("p5.md", title="P5", slug="s0")
+    assert not site.publish().rejected
+    assert site.items()["P4"]["url"].endswith("/s5/")
+
+
+@pytest.mark.parametrize("rows", [1, 100])
+def test_an_article_whose_id_is_rejected_keeps_its_address(site, monkeypatch, rows):
+    """Another article does not get the address of one whose edit is rejected because of its id."""
+    monkeypatch.setattr("feeds.publish.commit._PAGE_ROWS", rows)
+    site.configure(site={"pages": True}, content={"permalink": "/{slug}/"}, feeds={"guard": 1})
+    site.article("w.md", title="W", id="urn:x:w")
+    site.article("x.md", title="X")
+    site.article("a.md", title="A")
+    site.publish()
+    before = site.items()
+    site.article("x.md", title="X", slug="z", id="urn:x:w")
+    site.article("a.md", title="A", slug="x")
+    for _ in range(2):
+        rejected = {file.path: file.reason for file in site.publish().rejected}
+        assert rejected["x.md"].startswith("id: ") and "its address /x/" in rejected["a.md"]
+        assert site.items() == before
+
+
 def test_drafts_and_what_is_over_hold_no_address(site):
     """Drafts and expired articles release their address; a scheduled article that conflicts is rejected early."""
     site.configure(site={"pages": True})

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from feeds.core.model import Author, Entry, EntryOptions, Site
 from feeds.core.parse.content import MarkdownRenderer
 from feeds.core.presentation import present
+from feeds.render import BulkRenderer
 
 SITE = Site("Test", "https://test.example/blog", "https://feeds.test.example", "test.example", author=Author("Desk", "d@test.example"))  # fmt: skip
 DAY = datetime(2026, 3, 4, 23, tzinfo=UTC)
@@ -119,6 +120,23 @@ def test_footers_escape_values(title):
     assert query == {"t": [title], "u": ["https://test.example/blog/a/?q=1"]}
     assert hrefs[1].startswith("mailto:a%20b@x.example?subject=Re%3A%20")
     assert set(re.findall(r"<(\w+)", line)) == {"p", "em", "a"}
+
+
+def test_footers_extend_urls():
+    """A URL in a footer may be continued, as with a fragment; in a description of a link or picture, values are text."""
+    entry = replace(ENTRY, display_title='É "&', authors=(Author("Ann É", "a@x.example"),))
+    footer = (
+        "[comments]({url}#comments) [reply]({reply_by_email}&body=Hello) "
+        '[x](https://x.example/?u={url} "On {title}") ![by {author}](/x.png)'
+    )
+    shown = present(entry, EntryOptions(footer=footer), SITE).html
+    hrefs = [unescape(href) for href in re.findall(r'href="([^"]*)"', shown.removeprefix(ENTRY.html))]
+    assert hrefs == [
+        "https://test.example/blog/a/#comments",
+        "mailto:a@x.example?subject=Re%3A%20%C3%89%20%22%26&body=Hello",
+        "https://x.example/?u=https%3A%2F%2Ftest.example%2Fblog%2Fa%2F",
+    ]
+    assert 'title="On É &quot;&amp;"' in shown and 'alt="by Ann É"' in shown
 
 
 def test_footers_of_short_entries():
@@ -234,6 +252,29 @@ def test_excerpts_of_documents_that_are_too_large(site):
     site.configure(feeds={"text": "excerpt"})
     site.publish()
     assert ["content_html" in item for item in site.feed()["items"]] == [True] * 4
+
+
+def test_memory_of_excerpts(site):
+    """A feed of excerpts keeps no longer texts in memory, and no feed keeps more excerpts than fit in a document."""
+    text = "The beginning.\n\n" + "x " * 2_000
+    site.configure(feeds={"text": "excerpt"})
+    site.article("a.md", text, title="A")
+    site.article("b.md", "All of it.", title="B")
+    site.publish()
+    entries = {
+        entry.title: entry for entry in BulkRenderer(site.catalog, site.config.site_model).load_feed("", 0).feed.entries
+    }
+    assert entries["A"].html is None and entries["B"].html == "<p>All of it.</p>"
+    assert "Continue reading" in site.items()["A"]["content_html"]
+    assert "Continue reading" not in site.items()["B"]["content_html"]
+
+    for number in range(4):
+        site.article(f"long{number}.md", f"{text}\n\n<!--more-->\n\nEnd.", title=f"L{number}", date="2026-05-02")
+    for mode in ("excerpt", "both", "full"):
+        site.configure(feeds={"text": mode, "max_size": 8})
+        site.publish(accept=True)
+        entries = BulkRenderer(site.catalog, site.config.site_model).load_feed("", 0).feed.entries
+        assert 4_000 < sum(len(entry.excerpt) for entry in entries) <= 8 * 1024
 
 
 def test_served_excerpts(site, app):

@@ -133,6 +133,19 @@ def test_a_part_without_articles_on_the_site(site, schema, small_parts):
         assert addresses(root) == ["/"]
 
 
+def test_a_renamed_file(site):
+    """An export writes both sitemaps again if the address of an article changes although its text does not."""
+    site.article("a.md", title="A", date="2026-05-31T12:00:00Z")
+    site.publish()
+    before = {listed.path: listed.digest for listed in open_sitemaps(site).listed()}
+    (site.content / "a.md").rename(site.content / "b.md")
+    site.publish(NOW + timedelta(hours=1))
+    after = {listed.path: listed.digest for listed in open_sitemaps(site).listed()}
+    for path in ("/sitemap.xml", "/news-sitemap.xml"):
+        assert "/b/" in addresses(rendered(site, path))
+        assert before[path] != after[path]
+
+
 @both
 def test_news(site, schema):
     """A news sitemap lists the articles of the last two days, the newest first, until each is too old."""

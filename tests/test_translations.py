@@ -33,6 +33,15 @@ def test_names_of_translated_articles(site, path, name):
     assert files.translated_name(path) == name
 
 
+def test_a_link_is_no_translation(site):
+    """An article that links to a file in a folder with the name "?" is no translation of another article."""
+    site.article("b.md", title="B")
+    site.article("?/b.md", title="Other", slug="other")
+    site.article("a.md", "[b](%3F/b.md)", title="A", language="fr")
+    site.publish()
+    assert translations(site) == {"/a/": {}, "/b/": {}, "/other/": {}}
+
+
 @pytest.mark.databases("sqlite", "postgres")
 def test_translations_follow_their_articles(site):
     """The feeds of all versions change when a translation is published, moved or withdrawn; other feeds don't."""

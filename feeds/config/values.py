@@ -24,7 +24,7 @@ from feeds.core.article_files import SUFFIXES, may_match_articles
 from feeds.core.model import FOOTER_PLACEHOLDERS
 from feeds.core.paths import SITE_DOCUMENTS, alias_conflict
 from feeds.core.permalinks import MODIFIERS, PLACEHOLDERS, UNIQUE_PLACEHOLDERS
-from feeds.core.text import absolute_url, one_line, printable_excerpt, slugify, url_scheme
+from feeds.core.text import absolute_url, is_language_tag, one_line, printable_excerpt, slugify, url_scheme
 from feeds.home import expand_home
 
 _NAMING = re.compile(rf"\{{({'|'.join(UNIQUE_PLACEHOLDERS)})(:\w+)*\}}")
@@ -128,7 +128,7 @@ def timezone(value: str) -> str:
 
 def language_tag(value: str) -> str:
     """Return a language tag. Raise `ValueError` if the text is none."""
-    if not re.fullmatch(r"(?:[A-Za-z]{2,3}|[xX](?=-))(?:-[A-Za-z0-9]{1,8})*", value):
+    if not is_language_tag(value):
         raise ValueError("is not a language tag; write it like en or pt-BR")
     return value
 

@@ -12,17 +12,17 @@ from feeds.core.parse.content import MarkdownRenderer
 
 _DEFAULT = EntryOptions()
 _FRAGMENT_LINK = re.compile(r'(<a [^<>]*?href=")#')  # in sanitised HTML, where "<" and ">" only delimit tags
+_URLS = {"url", "reply_by_email"}  # placeholders whose values are URLs
 # Placeholders while the footer is Markdown: URLs where a value is one, so that they can be the targets of links
 _MARKERS = {
-    name: f"https://placeholder-{name.replace('_', '-')}.invalid/"
-    if name in {"url", "reply_by_email"}
-    else f"placeholder{name}"
+    name: f"https://placeholder-{name.replace('_', '-')}.invalid/" if name in _URLS else f"placeholder{name}"
     for name in FOOTER_PLACEHOLDERS
 }
 _NAMES = {marker: name for name, marker in _MARKERS.items()}
-_MARKER = "|".join(map(re.escape, _NAMES))
-_TAG_OR_MARKER = re.compile(rf"<[^<>]*>|{_MARKER}")
-_WHOLE_VALUE_OR_MARKER = re.compile(rf'="({_MARKER})"|({_MARKER})')
+_MARKER = re.compile("|".join(map(re.escape, _NAMES)))
+_TAG_OR_MARKER = re.compile(rf"<[^<>]*>|{_MARKER.pattern}")
+_ATTRIBUTE = re.compile(r' (?P<name>[a-z-]+)="(?P<value>[^"]*)"')
+_URL_ATTRIBUTES = {"href", "src", "srcset", "poster", "cite", "data"}
 
 
 def present(entry: Entry, options: EntryOptions, site: Site) -> Entry:
@@ -32,7 +32,7 @@ def present(entry: Entry, options: EntryOptions, site: Site) -> Entry:
     url = _with_query(entry.url, options.link_query, site.url)
     html = entry.html
     if options.text == "excerpt":
-        html = _excerpt(entry, url)
+        html = None if html is None and not entry.excerpt else _excerpt(entry, url)
     elif options.text == "summary":
         html = f"<p>{escape(entry.summary, quote=False)}</p>" if options.footer and entry.summary else None
     if html is not None and options.footer:
@@ -70,17 +70,22 @@ def _footer(entry: Entry, footer: str, url: str, site: Site) -> str:
 
     def fill(match: re.Match[str]) -> str:
         if match[0].startswith("<"):
-            return _WHOLE_VALUE_OR_MARKER.sub(lambda marker: _attribute(marker, values), match[0])
+            return _ATTRIBUTE.sub(lambda attribute: _fill_attribute(attribute, values), match[0])
         return escape(texts[_NAMES[match[0]]], quote=False)
 
     return _TAG_OR_MARKER.sub(fill, _footer_html(footer, site.url))
 
 
-def _attribute(marker: re.Match[str], values: Mapping[str, str]) -> str:
-    """Return the value of a placeholder in an attribute: as it is if it is the whole value, else percent-encoded."""
-    if marker[1]:
-        return f'="{escape(values[_NAMES[marker[1]]])}"'
-    return quote(values[_NAMES[marker[2]]], safe="")
+def _fill_attribute(attribute: re.Match[str], values: Mapping[str, str]) -> str:
+    """Return an attribute with values in its placeholders: percent-encoded within a URL, unless they begin the URL."""
+    is_url = attribute["name"] in _URL_ATTRIBUTES
+
+    def fill(marker: re.Match[str]) -> str:
+        name = _NAMES[marker[0]]
+        is_beginning = marker.start() == 0 and name in _URLS
+        return quote(values[name], safe="") if is_url and not is_beginning else escape(values[name])
+
+    return f' {attribute["name"]}="{_MARKER.sub(fill, attribute["value"])}"'
 
 
 @lru_cache(maxsize=64)

@@ -26,6 +26,7 @@ _UNPRINTABLE = re.compile(
 )
 _BREAK = re.compile(r"[ 。，、；：！？]")
 _TRAILING_MARKS = ",;:.–—- 。，、；："
+_LANGUAGE_TAG = re.compile(r"(?:[A-Za-z]{2,3}|[xX](?=-))(?:-[A-Za-z0-9]{1,8})*")  # no longer code is in use
 _SAFE_PATH = re.compile(r"[\w-]+(?:[./][\w-]+)*", re.ASCII)
 
 
@@ -191,3 +192,8 @@ def url_scheme(url: str) -> str:
     """Return the lower-case scheme of a URL, "" if it has none."""
     match = _SCHEME.match(url)
     return match.group()[:-1].lower() if match else ""
+
+
+def is_language_tag(text: str) -> bool:
+    """Return whether a text is a language tag (RFC 5646), by its syntax."""
+    return _LANGUAGE_TAG.fullmatch(text) is not None

@@ -122,10 +122,34 @@ class RevisionBuilder:
         """Save each staged version under its article; reject versions whose id or address another article has."""
         catalog = self._catalog
         self._renames = find_renames(catalog.same_texts(), self._folder.has)
-        freed_paths = {rename.old_path for rename in self._renames.values()}
+        keys, id_conflicts = self._find_articles()
         moved = {rename.key: path for path, rename in self._renames.items()}
-        taken = set(moved)
+        conflicts = self._page_conflicts.find_edit_conflicts(moved, id_conflicts)
+        for versions in self._staged_versions():
+            accepted = []
+            for version in versions:
+                if version.rejection is not None:
+                    self._old_rejections[version.path] = version.rejection
+                key = keys.get(version.path, version.key)
+                if version.key is not None and version.key != key:
+                    catalog.give_up_path(version.key)  # another article has its path now
+                    self._lost_paths[version.key] = version.path
+                if version.path in conflicts:
+                    self._reject(key, RejectedArticle(version.path, 1, conflicts[version.path]))
+                else:
+                    accepted.append(AcceptedVersion(key, version.path))
+            catalog.save_versions(accepted)
+
+    def _find_articles(self) -> tuple[dict[str, int | None], dict[str, str]]:
+        """Return which article each staged version belongs to, and why versions are rejected because of their ids.
+
+        Both are by path. The first contains only versions that do not belong to the article at their path so far; None
+        stands for a new article.
+        """
+        catalog, others, conflicts = self._catalog, dict[str, int | None](), dict[str, str]()
         first_paths = catalog.duplicate_explicit_ids()
+        freed_paths = {rename.old_path for rename in self._renames.values()}
+        taken = {rename.key for rename in self._renames.values()}
         any_deleted = catalog.has_deleted()
         for versions in self._staged_versions():
             self._ids.prefetch(version.explicit_id for version in versions if version.explicit_id)
@@ -133,26 +157,17 @@ class RevisionBuilder:
                 self._ids.prefetch(version.generated_id for version in versions if not version.has_good_version)
                 self._deleted_by_slug = catalog.deleted_by_slug({version.slug for version in versions if version.slug})
             keys = {version.path: self._find_article(version, freed_paths, taken) for version in versions}
-            accepted, conflicts = [], self._page_conflicts.find_edit_conflicts(versions, keys, moved)
+            others |= {version.path: keys[version.path] for version in versions if keys[version.path] != version.key}
+            self._page_conflicts.add_versions(versions, keys)
             for version in versions:
-                if version.rejection is not None:
-                    self._old_rejections[version.path] = version.rejection
-                key = keys[version.path]
-                if version.key is not None and version.key != key:
-                    catalog.give_up_path(version.key)  # another article has its path now
-                    self._lost_paths[version.key] = version.path
-                other = None
                 if version.explicit_id and not version.draft:
                     first = first_paths.get(version.explicit_id, version.path)
+                    key = keys[version.path]
                     other = first if first != version.path else self._find_other_owner(version.explicit_id, key)
-                if other:
-                    self._reject(key, _id_taken(version.path, version.explicit_id, other))
-                elif version.path in conflicts:
-                    self._reject(key, RejectedArticle(version.path, 1, conflicts[version.path]))
-                else:
-                    accepted.append(AcceptedVersion(key, version.path))
-            catalog.save_versions(accepted)
+                    if other:
+                        conflicts[version.path] = _id_taken(version.path, version.explicit_id, other).reason
             self._ids.forget()
+        return others, conflicts
 
     def _staged_versions(self) -> Iterator[list[FileVersion]]:
         after = ""

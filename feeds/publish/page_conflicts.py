@@ -5,7 +5,9 @@ this date, the one with the first path. So for articles that were never publishe
 that is created again from the same folder.
 """
 
+from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import NamedTuple
 
 from feeds.catalog import CatalogWriter, FileVersion, PageClaim, PendingPage
 from feeds.core import paths
@@ -16,6 +18,13 @@ _PAGE_ROWS = 5_000  # articles that are compared together
 Claims = dict[str, list[PageClaim]]  # by page, or by the file of a page
 
 
+class _Edit(NamedTuple):
+    """The new address of a live article, and the live articles that have it before this run."""
+
+    page: str
+    rivals: list[PageClaim]
+
+
 class PageConflicts:
     """Finds the articles that are rejected because another article has their address."""
 
@@ -24,6 +33,9 @@ class PageConflicts:
         self._catalog = catalog
         self._has_pages = site.pages
         self._moment = moment
+        self._edits: dict[str, _Edit] = {}  # by path, the versions whose new address another live article has so far
+        self._replaced: set[int | None] = set()  # keys of articles whose path another article has now
+        self._below: Claims | None = None  # for `add_versions`
 
     def find_conflicts(self) -> dict[int, str]:
         """Return why pending articles are rejected, by the key of the article."""
@@ -54,39 +66,51 @@ class PageConflicts:
         before = [other for other in _rivals(page, claims, below) if self._is_before(other, own)] if own else []
         return _reason(page, min(before, key=self._rank)) if before else None
 
-    def find_edit_conflicts(
-        self, versions: Sequence[FileVersion], keys: Mapping[str, int | None], moved: Mapping[int, str]
-    ) -> dict[str, str]:
-        """Return by path why new versions of live articles are rejected: another live article has their new address.
+    def add_versions(self, versions: Sequence[FileVersion], keys: Mapping[str, int | None]) -> None:
+        """Note which staged versions change the address of a live article, for `find_edit_conflicts`.
+
+        Call it for all staged versions, before the first of them is saved.
+
+        Args:
+            versions: some staged versions.
+            keys: by the path of a version, the key of its article; None for a new one.
+        """
+        if not self._has_pages:
+            return
+        self._replaced |= {version.key for version in versions if version.key != keys[version.path]}
+        live_pages = self._live_pages(versions, keys)
+        pages = {
+            version.path: version.page
+            for version in versions
+            if version.page and live_pages.get(version.path, version.page) != version.page and not version.draft
+        }
+        if not pages:
+            return
+        claims = self._claims({other for page in pages.values() for other in {page, *_excluded(page)}})
+        if self._below is None:
+            self._below = _by_files_above(self._catalog.claims_below_files())
+        for path, page in pages.items():
+            rivals = [other for other in _rivals(page, claims, self._below) if other.live and other.key != keys[path]]
+            if rivals:
+                self._edits[path] = _Edit(page, rivals)
+
+    def find_edit_conflicts(self, moved: Mapping[int, str], rejected: Mapping[str, str]) -> dict[str, str]:
+        """Return by path why versions are rejected: those in `rejected`, and those whose address another article keeps.
 
         The last good version of such an article stays published at its address. `find_conflicts` decides about articles
         that are not live, after all versions were saved.
 
         Args:
-            versions: the staged versions.
-            keys: by the path of a version, the key of its article; None for a new one.
             moved: the new paths of renamed files, by the key of the article.
+            rejected: by path, why versions are rejected for other reasons. Their articles keep their addresses.
         """
-        if not self._has_pages:
-            return {}
-        live_pages = self._live_pages(versions, keys)
-        edits = {
-            version.path: version.page
-            for version in versions
-            if version.page and live_pages.get(version.path, version.page) != version.page and not version.draft
-        }
-        if not edits:
-            return {}
-        claims = self._claims({other for page in edits.values() for other in {page, *_excluded(page)}})
-        below = _by_files_above(self._catalog.claims_below_files())
-        rivals = {
-            path: [other for other in _rivals(page, claims, below) if other.live and other.key != keys[path]]
-            for path, page in edits.items()
-        }
-        paths_of_rivals = {moved.get(other.key, other.path) for others in rivals.values() for other in others}
-        staged = self._catalog.staged_pages(paths_of_rivals)
-        replaced = {version.key for version in versions if version.key != keys[version.path]} - moved.keys()
-        reasons = dict[str, str]()
+        waiting = dict[str, list[str]]()  # by the path of a rival, the versions that would have its address
+        for path, edit in self._edits.items():
+            for other in edit.rivals:
+                waiting.setdefault(moved.get(other.key, other.path), []).append(path)
+        staged = self._catalog.staged_pages(waiting)
+        replaced = self._replaced - moved.keys()
+        reasons = dict(rejected)
 
         def keeps_address(other: PageClaim) -> bool:
             if other.key in replaced:  # by another article, whose file is now at its path
@@ -94,12 +118,13 @@ class PageConflicts:
             path = moved.get(other.key, other.path)
             return path in reasons or staged.get(path, other.page) == other.page
 
-        while conflicts := {
-            path: _reason(page, others[0])
-            for path, page in edits.items()
-            if path not in reasons and (others := list(filter(keeps_address, rivals[path])))
-        }:
-            reasons |= conflicts  # these articles keep their addresses, which others may have been about to take
+        unchecked = deque(self._edits)
+        while unchecked:
+            path = unchecked.popleft()
+            page, rivals = self._edits[path]
+            if path not in reasons and (rival := next(filter(keeps_address, rivals), None)):
+                reasons[path] = _reason(page, rival)
+                unchecked.extend(waiting.get(path, ()))  # this article keeps the address that these would have
         return reasons
 
     def _live_pages(self, versions: Sequence[FileVersion], keys: Mapping[str, int | None]) -> dict[str, str]:

@@ -203,6 +203,8 @@ class DocumentRenderer:
         """Return a feed, or one of its archives, with whole entries; `render_document` applies the feed's options.
 
         When full texts exceed the size limit, the text that exceeds it and all older texts are omitted.
+        The same applies to excerpts.
+        In a feed that shows excerpts only, full texts that are longer than their excerpts are omitted.
 
         Args:
             state: the feed.
@@ -212,16 +214,19 @@ class DocumentRenderer:
         """
         entries = list[Entry]()
         budget = CpuBudget(_CPU_S_PER_ARTICLE, _SHARED_CPU_S)
-        bytes_left = self._max_bytes(archive)
+        text_chars_left = excerpt_chars_left = self._max_bytes(archive)
         has_full_texts = syndication.entry_options(state.path, self._site).text == "full"
         for record in content.records:
             entry = self._entries.get(_key(record))
             if entry is None:
                 entry = self._entry(record, budget)
                 after_each()
-            if entry.html is not None and has_full_texts:
-                bytes_left -= len(entry.html)
-                entry = replace(entry, html=None) if bytes_left < 0 else entry
+            if entry.html is not None:
+                text_chars_left -= len(entry.html) if has_full_texts else 0
+                excerpt_chars_left -= len(entry.excerpt)
+                if text_chars_left < 0 or not (has_full_texts or entry.html == entry.excerpt):
+                    entry = replace(entry, html=None)
+                entry = replace(entry, excerpt="") if excerpt_chars_left < 0 else entry
             entries.append(self._relocated(entry))
         return syndication.build_feed(
             state,

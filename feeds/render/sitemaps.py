@@ -84,9 +84,8 @@ class Sitemaps:
         if self._site.news_sitemap:
             with self._reading() as catalog:
                 records = self._news(catalog, self._clock())
-            yield ListedSitemap(
-                paths.NEWS_SITEMAP, digest_of(fingerprint, [(record.id, record.hash) for record in records])
-            )
+            versions = [(record.path, record.hash, record.id) for record in records]
+            yield ListedSitemap(paths.NEWS_SITEMAP, digest_of(fingerprint, versions))
 
     def render(self, path: str) -> RenderedSitemap | None:
         """Return the sitemap at a path for which `may_be_sitemap` is true; None if there is none."""

@@ -18,13 +18,12 @@ from feeds.core.parse import dates, keys, values
 from feeds.core.parse.frontmatter import FrontMatter, placeholder_reason
 from feeds.core.parse.keys import canonical_key
 from feeds.core.parse.media import media_type
-from feeds.core.text import escape_unprintable, one_line, slugify
+from feeds.core.text import escape_unprintable, is_language_tag, one_line, slugify
 
 T = TypeVar("T")
 AuthorProfiles = Mapping[str, Mapping[str, Any]]  # of authors.yml: profile by author key; values by canonical key
 KeyValue = tuple[int, str, Any]  # the rank of a key in its field, the key as the author spelled it, its value
 
-_LANGUAGE = re.compile(r"(?:[A-Za-z]{2,3}|[xX](?=-))(?:-[A-Za-z0-9]{1,8})*")  # RFC 5646; no longer code is in use
 _NAME_AND_EMAIL = re.compile(r"(?P<name>[^<>]*[^<>\s])\s*<(?P<email>[^<>]*)>")
 _EMAIL = re.compile(r"[^@\s<>()]+@[^@\s<>()]+")
 _MAX_NAMES = 100  # each is a feed
@@ -493,6 +492,6 @@ def _optional_url(_key: str, value: Any) -> str | None:
 
 def _language_tag(_key: str, value: Any) -> str:
     tag = values.as_text(value).replace("_", "-")
-    if not _LANGUAGE.fullmatch(tag):
+    if not is_language_tag(tag):
         raise ValueError(f"{values.quoted(tag)} is not a language tag; write it like en or pt-BR")
     return tag

@@ -166,7 +166,9 @@ def find_targets(body: str, path: str, *, wikilinks: bool) -> tuple[str, ...]:
     targets: dict[str, None] = {}
     for href in find_hrefs(body, wikilinks=wikilinks):
         target = resolve_target(href, path)
-        if target and target.article and len(target.article.encode()) <= _MAX_TARGET_BYTES:
+        if not target or is_translation_target(target.article):  # the latter in a folder with the name "?"
+            continue
+        if target.article and len(target.article.encode()) <= _MAX_TARGET_BYTES:
             targets[target.article] = None
     return tuple(targets)
 
