@@ -211,7 +211,7 @@ def test_texts_are_escaped(schema):
 
 @pytest.mark.parametrize(
     ("tag", "language"),
-    [("en", "en"), ("en-GB", "en"), ("zh", "zh-cn"), ("zh-CN", "zh-cn"), ("zh-Hant", "zh-tw"), ("zh_TW", "zh-tw"),
+    [("en", "en"), ("en-GB", "en"), ("zh", "zh-cn"), ("zh-CN", "zh-cn"), ("zh-Hant", "zh-tw"), ("zh_TW", "zh-tw"), ("zh-Hans-TW", "zh-cn"),
      ("fil-PH", "fil")],
 )  # fmt: skip
 def test_languages_of_news(tag, language):

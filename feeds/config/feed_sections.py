@@ -116,7 +116,8 @@ class FeedsSection(Section):
     """A line below each text, in Markdown, with at most 1,000 characters. Placeholders: `{title}`, `{url}` (of the
     entry), `{author}` (names; of an entry without authors, `site.author` or the title of the site), `{reply_by_email}`
     (a `mailto:` URL for an e-mail to the author, or else to `site.author.email`, which is required). Their values are
-    escaped; as a part of a URL, they are percent-encoded. Entries that are shortened because of `feeds.max_size` have
+    escaped; as a part of a URL, they are percent-encoded, except `{url}` and `{reply_by_email}` at its beginning. With
+    `feeds.link_query`, `{url}` contains the parameters. Entries that are shortened because of `feeds.max_size` have
     no footer.
     """
     link_query: LinkQuery = ""

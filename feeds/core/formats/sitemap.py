@@ -13,7 +13,7 @@ _PROLOG = '<?xml version="1.0" encoding="UTF-8"?>'
 _NAMESPACE = "http://www.sitemaps.org/schemas/sitemap/0.9"
 _NEWS_NAMESPACE = "http://www.google.com/schemas/sitemap-news/0.9"
 _MAX_URL_CHARS = 2_048  # "The value must be less than 2,048 characters."
-_TRADITIONAL = {"tw", "hk", "mo", "hant"}  # subtags of Chinese
+_TRADITIONAL = {"tw", "hk", "mo"}  # regions that write Chinese in traditional characters, unless the script is given
 
 
 class SitemapUrl(NamedTuple):
@@ -63,7 +63,8 @@ def news_language(tag: str) -> str:
     """Return the language code of a news sitemap: two or three letters (ISO 639), or zh-cn or zh-tw for Chinese."""
     language, *subtags = tag.lower().replace("_", "-").split("-")
     if language == "zh":
-        return "zh-tw" if _TRADITIONAL.intersection(subtags) else "zh-cn"
+        is_traditional = "hant" in subtags or ("hans" not in subtags and _TRADITIONAL.intersection(subtags))
+        return "zh-tw" if is_traditional else "zh-cn"
     return language
 
 
