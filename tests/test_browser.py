@@ -192,7 +192,7 @@ def test_copying_an_address(big, tab):
     """A button copies the feed's address to the clipboard and reports that."""
     page = tab(big, "/")
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
-    page.get_by_role("link", name="Subscribe").click()
+    page.locator("#subscribe > summary").click()
     page.get_by_role("button", name="Copy the address: Atom").click()
     page.get_by_role("status").filter(has_text="Copied").wait_for(state="attached")
     assert page.evaluate("navigator.clipboard.readText()") == f"http://127.0.0.1:{big.port}/atom.xml"
@@ -326,7 +326,7 @@ def test_a_preview_of_a_missing_page(site, tab):
     site.publish()
     with served(site, preview_url="http://127.0.0.1:8000") as app:
         page = tab(app, "/b/")
-        page.get_by_role("heading", name="Not Found").wait_for()
+        page.get_by_role("heading", name="Page not found").wait_for()
         assert barriers(page) == []
         site.article("b.md", "New words.", title="B")
         site.publish()

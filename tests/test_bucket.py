@@ -126,7 +126,7 @@ def test_what_is_led_to_comes_first(full, store):
         lambda key: key.startswith("x/"),
         lambda key: "archive/" in key,
         lambda key: key.endswith((*FORMATS, "/index.html")) or key in {"index.xml", "feed"},
-        lambda key: key in {"index.html", "feeds.opml"},
+        lambda key: key in {"index.html", "feeds.opml", "404.html"},
     ]
     order = [next(nth for nth, is_it in enumerate(kinds) if is_it(key)) for _, key in written]
     assert order[0] == order[-1] == 0

@@ -10,7 +10,7 @@ from feeds import pages
 from feeds.catalog.failures import TEMPLATE_LOG_BYTES
 from feeds.cli.config_file import ConfigFile
 from feeds.config import appearance
-from feeds.config.schema import ThemeSection
+from feeds.config.site_sections import ThemeSection
 from feeds.content import static_files
 from feeds.content.static_files import StaticFiles
 from feeds.core import paths

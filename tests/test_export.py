@@ -302,6 +302,7 @@ def test_each_host_compares_paths_as_it_does():
     assert all(text.startswith("# Made by feeds build.\n") for text in made.values())
     apache = made["/.htaccess"]
     assert [line for line in apache.splitlines() if line.startswith("<")] == [
+        "<IfModule mod_alias.c>", "</IfModule>",
         '<Files "rss.xml">', "</Files>", '<Files "atom.xml">', "</Files>", '<Files "feed.json">', "</Files>",
         "<If \"%{REQUEST_URI} == '/blog/index.xml'\">", "</If>", "<If \"%{REQUEST_URI} == '/index.xml'\">", "</If>",
         "<If \"%{REQUEST_URI} == '/tags/l\\\\'été \\\\$1/index.xml'\">", "</If>",
@@ -376,7 +377,7 @@ def test_pages_are_exported_anew_when_their_look_changes(site, monkeypatch):
     try:
         for made in (environment.templates_digest, environment.templates):
             made.cache_clear()
-        assert "2 files written" in site.run("build", "-v").stderr
+        assert "3 files written" in site.run("build", "-v").stderr  # with 404.html
         assert "default-src 'none'\"" in (site.root / "public/a/index.html").read_text("utf-8").replace("&#39;", "'")
         assert "nothing changed" in site.run("build", "-v").stderr
     finally:
@@ -478,6 +479,59 @@ def test_exported_pages_behind_nginx(site, app, tmp_path):
                     assert answer.headers["Content-Security-Policy"] == ours.headers.get("content-security-policy")
         with ask("/b.txt") as answer:
             assert b"http-equiv" in answer.read()
+        for path in ("/no/such/page", "/404.html", "/feeds.nginx.conf", "/.feeds-manifest.json", "/x.svg"):
+            with pytest.raises(urllib.error.HTTPError) as missing, ask(path):
+                pass
+            assert missing.value.code == 404
+            assert missing.value.read() == (site.root / "public/404.html").read_bytes(), path
+            assert missing.value.headers["Content-Security-Policy"] == policy.PAGE_HEADER
+
+
+def error_page(site):
+    """Return the exported page of an error; "" if there is none."""
+    file = site.root / "public/404.html"
+    return file.read_text("utf-8") if file.exists() else ""
+
+
+def test_hosts_have_a_page_for_missing_pages(site):
+    """The page `/404.html` lists the newest articles, and its links work at any address below the site's path."""
+    site.configure(
+        site={"pages": True, "url": "https://t.example/blog", "footer": "[About](about/)"},
+        export={"precompressed": ["gzip"], "hosts": ["apache", "nginx"]},
+    )
+    site.article("a.md", title="First", category="x")
+    assert site.run("build").returncode == 0
+    links = re.findall(r'(?:href|src)="([^"]*)"', error_page(site))
+    assert {"/blog/", "/blog/static/page.css", "/blog/static/page.js", "/blog/#subscribe", "/blog/x/a/"} <= set(links)
+    assert all(link.startswith(("/blog/", "#main", "data:")) for link in links)
+    assert gzip.decompress((site.root / "public/404.html.gz").read_bytes()).decode() == error_page(site)
+    assert "\nErrorDocument 404 /blog/404.html\n" in (site.root / "public/.htaccess").read_text()
+    assert "\nerror_page 404 /404.html;\n" in (site.root / "public/feeds.nginx.conf").read_text()
+    assert "nothing changed" in site.run("build", "-v").stderr
+    site.article("b.md", title="Second")
+    site.run("build")
+    assert "Second" in error_page(site)
+    for keys in ({"export": {"pages": False}}, {"export": {"pages": None}, "site": {"pages": False}}):
+        site.configure(**keys)
+        assert site.run("build").returncode == 0
+        assert not error_page(site)
+        assert "404.html" not in (site.root / "public/feeds.nginx.conf").read_text()
+
+
+def test_an_error_page_of_the_owner(site):
+    """A file 404.html that another program wrote is left alone; one without a manifest is recognised."""
+    site.configure(site={"pages": True}, export={"hosts": ["nginx"]})
+    site.write("../public/404.html", "mine")
+    site.article("a.md", title="First")
+    done = site.run("build")
+    assert (done.returncode, error_page(site)) == (0, "mine")
+    assert "404.html" not in done.stderr
+    (site.root / "public/404.html").unlink()
+    site.run("build")
+    (site.root / "public" / MANIFEST).unlink()
+    site.article("b.md", title="Second")
+    site.run("build")
+    assert "Second" in error_page(site)
 
 
 def test_what_somebody_else_wrote_over_is_mended(site):

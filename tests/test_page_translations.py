@@ -128,7 +128,7 @@ class TestPages:
         assert "28. April 2026" in pages["/"]
         assert "S’abonner" in pages["/b/"] and "28 avril 2026" in pages["/b/"]
         assert 'lang="en"' in pages["/c/"] and "28 April 2026" in pages["/c/"]
-        assert "Nicht gefunden" in pages["/nothing/"]
+        assert "Seite nicht gefunden" in pages["/nothing/"]
         assert site.run("build").returncode == 0
         assert (site.root / "public/b/index.html").read_text("utf-8") == pages["/b/"]
         assert (site.root / "public/index.html").read_text("utf-8") == pages["/"]

@@ -137,6 +137,53 @@ def test_an_article_has_a_page(home):
     assert read.all("meta", property="og:type")[0][1]["content"] == "article"
 
 
+def test_enclosures_say_what_they_are(app, site):
+    """Players come before the text, other files after it; each link names the type and size of its file."""
+    site.configure(site={"pages": True, "language": "de"})
+    files = [
+        {"url": "https://cdn.example/talk.mp3?x=1", "type": "audio/mpeg", "length": 165_355},
+        {"url": "https://cdn.example/slides", "type": "application/pdf", "length": 12_400_000},
+        {"url": "https://cdn.example/clip.webm", "type": "video/webm"},
+    ]
+    site.article("a.md", "The words.", title="A", enclosures=files)
+    site.article("b.md", "The words.", title="B", lang="en", audio=files[0] | {"length": 999_500})
+    site.publish()
+    client = app(site)
+    body = client.get("/a/").body.decode()
+    parts = [
+        '<audio class="u-audio" controls preload="metadata"', "Herunterladen (MP3, 165 kB)", "talk.mp3?x=1</span>", "<video",
+        "Herunterladen (WEBM)", "The words.</p>", "Herunterladen (PDF, 12 MB)", "slides</span>",
+    ]  # fmt: skip
+    positions = [body.find(part, body.index("<h1")) for part in parts]
+    assert -1 not in positions and positions == sorted(positions)
+    body = client.get("/b/").body.decode()
+    assert "Download (MP3, 1 MB)</a></p>" in body
+
+
+def test_a_page_links_to_its_translations_and_authors(app, site):
+    """Below the title are links to the article in other languages, by their own names, and to the authors' pages."""
+    site.configure(site={"pages": True})
+    site.article("a.md", title="A", author="Ann")
+    site.article("a.pt-BR.md", title="B", slug="b")
+    site.publish()
+    client = app(site)
+    english, portuguese = (client.get(path).body.decode() for path in ("/a/", "/b/"))
+    assert '<a class="u-url p-name" href="../author/ann/">Ann</a>' in english
+    assert re.search(r'Also in: <a rel="alternate" href="../b/" hreflang="pt-BR" lang="pt-BR">Português</a>', english)
+    assert re.search(r'Também em: <a rel="alternate" href="../a/" hreflang="en" lang="en">English</a>', portuguese)
+
+
+def test_entries_of_lists_name_their_category(app, site):
+    """An entry in a list names its category, except on the page of a category."""
+    site.configure(site={"pages": True})
+    site.article("a.md", title="A", category="Harbour")
+    site.publish()
+    client = app(site)
+    named = '<span class="p-category">Harbour</span>'
+    assert named in client.get("/").body.decode()
+    assert named not in client.get("/category/harbour/").body.decode()
+
+
 def test_a_page_speaks_its_language(home):
     """An article in a right-to-left language is marked as such, and texts of the template are marked as English."""
     read = page(home, "/fa/")

@@ -27,7 +27,7 @@ def exported(site):
 
 TAKEN = (
     "/static/page.css/", "/static/page.css", "/static/page.css.gz/", "/static/feed.css/x/", "/rss.xml.gz/", "/rss.xml/", "/a/feed.json.br/x/",
-    "/feeds.opml.zst/", "/_headers/", "/_headers", "/_redirects", "/feeds.nginx.conf/", "/index.html/", "/index.html", "/index", "/index.html.gz/x/", "/",
+    "/feeds.opml.zst/", "/_headers/", "/_headers", "/_redirects", "/404.html", "/404", "/404.html/x/", "/feeds.nginx.conf/", "/index.html/", "/index.html", "/index", "/index.html.gz/x/", "/",
     "/robots.txt", "/robots.txt/", "/ads.txt", "/CNAME", "/sitemap.xml/x/", "/preview/", "/preview/x/", "/healthz", "/stats/", "/hub",
     "/category/x/", "/tag/x/index.html", "/author/jane/", "/category/x/index.html/y/", "/archive/3/", "/tag/x/archive/12/", "/old/", "/old.xml", "/kept/index.html",
 )  # fmt: skip
@@ -268,7 +268,7 @@ def test_an_alias_that_comes_later(site, app):
     assert b"Text." in (site.root / "public/old.html").read_bytes()
 
 
-@pytest.mark.parametrize("alias", ["/preview/", "/preview", "/preview/x", "/rss.xml.gz", "/rss.xml/x", "/static/page.css", "/hub", "/_headers",
+@pytest.mark.parametrize("alias", ["/preview/", "/preview", "/preview/x", "/rss.xml.gz", "/rss.xml/x", "/static/page.css", "/hub", "/_headers", "/404.html",
                                    "/category/x/atom.xml.br", "/.feeds-manifest.json", "/.htaccess", "/a/../b.xml", "/a\0b.xml", "/static"])  # fmt: skip
 def test_aliases_that_can_not_be(site, alias):
     """An alias at a path with another owner is a mistake in the configuration."""

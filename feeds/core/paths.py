@@ -34,6 +34,7 @@ THEME_STYLESHEET = "/static/theme.css"  # of site.theme
 CUSTOM_STYLESHEET = "/static/custom.css"  # of the owner, in the folder site.static
 _BUILT_IN = frozenset({*ASSETS, THEME_STYLESHEET, "/static/stats.css", "/static/reload.js"})
 ENDPOINTS = ("/healthz", "/refresh", "/stats", "/hub", "/static", "/preview")  # answered by the server
+NOT_FOUND = "/404.html"  # which hosts send for a path without a file
 HEADERS_FILE, REDIRECTS_FILE, HTACCESS, NGINX_FILE = HOST_FILES = (
     "/_headers", "/_redirects", "/.htaccess", "/feeds.nginx.conf",
 )  # fmt: skip
@@ -42,7 +43,7 @@ _TOP_FILES = frozenset({
     "_headers", "_redirects", "_routes.json", "_worker.js", "feeds.nginx.conf", "web.config", "CNAME", "robots.txt",
     "sitemap.xml", "news-sitemap.xml", "ads.txt", "app-ads.txt", "security.txt", "favicon.ico", "manifest.json",
     "manifest.webmanifest", "sw.js", "service-worker.js", "crossdomain.xml", "clientaccesspolicy.xml",
-    "browserconfig.xml", "staticwebapp.config.json", "apple-app-site-association",
+    "404.html", "browserconfig.xml", "staticwebapp.config.json", "apple-app-site-association",
 })  # fmt: skip
 _SITEMAP_PART = re.compile(r"/sitemap-(?P<number>[1-9]\d{0,8})\.xml", re.ASCII)
 _MAX_SEGMENT_BYTES = 200  # a file name has at most 255, and the name of its temporary file is longer
@@ -181,7 +182,7 @@ def _is_name(segment: str) -> bool:
 
 def owner(page: str, site: Site) -> str | None:
     """Return a noun phrase for the owner of the path of an article's page; None if the path is free."""
-    if fixed := _fixed_owner(page):
+    if fixed := _fixed_owner(page) or _fixed_owner(file_of_page(page)):  # `/404` has the file `/404.html`
         return fixed
     files = [file_of_page(page), *page_files_above(page)]
     if page in site.aliases or not {files[0], *pages_of_file(files[0])}.isdisjoint(site.aliases):
@@ -238,7 +239,7 @@ def alias_conflict(alias: str) -> str | None:
         return "no path that a file can have"
     if alias in SITE_DOCUMENTS:
         return "the site's own feed"
-    if alias == "/" or alias.startswith(("/static/", "/.feeds-")) or alias in {f"/{OPML}", *HOST_FILES}:
+    if alias == "/" or alias.startswith(("/static/", "/.feeds-")) or alias in {f"/{OPML}", NOT_FOUND, *HOST_FILES}:
         return "a page or a file of this program"
     if alias.removesuffix("/") in ENDPOINTS or alias.startswith("/preview/"):
         return "an address that the server answers"

@@ -35,6 +35,9 @@ _MAX_REDIRECT_CHARS = 1_000
 _MAX_REDIRECT_BYTES = 95_000
 _PLAIN_PATH = re.compile(r"/[\w./~-]*")  # without characters that have a meaning in the syntax of a host
 _OPML_TYPE = "text/x-opml; charset=utf-8"
+# the manifest, its marks and the files of hosts, which are not for visitors
+_PRIVATE_FILES = r"\.feeds-[^/]*|\.htaccess|_headers|_redirects|feeds\.nginx\.conf"
+_NGINX_INTERNAL = ("  internal;", "  gzip_static on;")
 _NOSNIFF = {"X-Content-Type-Options": "nosniff"}
 _PAGE_TYPES = {
     "html": "text/html; charset=utf-8", "htm": "text/html; charset=utf-8", "css": "text/css; charset=utf-8",
@@ -97,7 +100,12 @@ def select_redirects(moved_pages: Iterable[MovedPage]) -> dict[str, str]:
 
 
 def render_host_files(
-    site: Site, hosts: Collection[str], aliases: Mapping[str, str], redirects: Mapping[str, str]
+    site: Site,
+    hosts: Collection[str],
+    aliases: Mapping[str, str],
+    redirects: Mapping[str, str],
+    *,
+    has_error_page: bool = False,
 ) -> dict[str, str]:
     """Return the files that some hosts read, by path in the export.
 
@@ -106,14 +114,15 @@ def render_host_files(
         hosts: any of netlify, cloudflare, apache and nginx.
         aliases: the aliases, each with its document's path.
         redirects: former addresses of pages, each with its target, as `select_redirects` returns them.
+        has_error_page: whether the export has the page `/404.html`.
     """
     max_rules = _MAX_CLOUDFLARE_RULES if "cloudflare" in hosts else None
     headers = partial(_headers, max_rules=max_rules)
     writers: Mapping[str, tuple[str, Callable[[Site, Mapping[str, str]], str]]] = {
         "netlify": (paths.HEADERS_FILE, headers),
         "cloudflare": (paths.HEADERS_FILE, headers),
-        "apache": (paths.HTACCESS, partial(_htaccess, redirects=redirects)),
-        "nginx": (paths.NGINX_FILE, partial(_nginx, redirects=redirects)),
+        "apache": (paths.HTACCESS, partial(_htaccess, redirects=redirects, has_error_page=has_error_page)),
+        "nginx": (paths.NGINX_FILE, partial(_nginx, redirects=redirects, has_error_page=has_error_page)),
     }
     selected = dict(writers[host] for host in hosts)
     files = {path: f"{_FIRST_LINE}{write(site, aliases)}" for path, write in selected.items()}
@@ -197,16 +206,16 @@ def _redirects(site: Site, redirects: Mapping[str, str]) -> str:
     return "".join(f"{quote_path(page)} {base}{quote_path(target)} 301\n" for page, target in redirects.items())
 
 
-def _htaccess(site: Site, aliases: Mapping[str, str], redirects: Mapping[str, str]) -> str:
-    """Return the file `.htaccess` of Apache."""
-    lines = []
-    if redirects:
-        base = unquote(urlsplit(site.url).path)
-        lines += [  # Apache decodes the requested path, and encodes the target
-            "<IfModule mod_alias.c>",
-            *(f'RedirectMatch 308 "^{re.escape(page)}$" "{base}{target}"' for page, target in redirects.items()),
-            "</IfModule>",
-        ]
+def _htaccess(site: Site, aliases: Mapping[str, str], redirects: Mapping[str, str], *, has_error_page: bool) -> str:
+    """Return the file `.htaccess` of Apache, which itself is not public."""
+    base = unquote(urlsplit(site.url).path)
+    lines = [f"ErrorDocument 404 {urlsplit(site.url).path}{paths.NOT_FOUND}"] if has_error_page else []
+    lines += [  # Apache decodes the requested path, and encodes the target
+        "<IfModule mod_alias.c>",
+        f'RedirectMatch 404 "/({_PRIVATE_FILES})$"',
+        *(f'RedirectMatch 308 "^{re.escape(page)}$" "{base}{target}"' for page, target in redirects.items()),
+        "</IfModule>",
+    ]
     if _page_policies(site):
         files = [("|".join(media.SCRIPTABLE_EXTENSIONS), policy.FILE)] if site.pages else []
         for extensions, policy_ in (("html?", policy.PAGE_HEADER), *files):
@@ -233,9 +242,17 @@ def _apache_section(name: str, condition: str, headers: Mapping[str, str], *dire
     ]
 
 
-def _nginx(site: Site, aliases: Mapping[str, str], redirects: Mapping[str, str]) -> str:
+def _nginx(site: Site, aliases: Mapping[str, str], redirects: Mapping[str, str], *, has_error_page: bool) -> str:
     """Return a file of locations to include in a server block of nginx. nginx matches percent-decoded paths."""
-    lines = ["# include it in the server block whose root is this folder"]
+    lines = [
+        "# include it in the server block whose root is this folder",
+        # before the other regular expressions, because nginx takes the first one that matches
+        f"location ~ ^/({_PRIVATE_FILES})$ {{ return 404; }}",
+    ]
+    if has_error_page:
+        lines.append(f"error_page 404 {paths.NOT_FOUND};")
+        headers = _nginx_page_headers(policy.PAGE_HEADER)
+        lines += _nginx_location(f"= {paths.NOT_FOUND}", _NGINX_INTERNAL, headers, is_error=True)
     lookup = ["  try_files $uri $uri.html $uri/index.html =404;", "  gzip_static on;"] if site.pages else []
     if _page_policies(site):
         lines += _nginx_location("/", lookup, _nginx_page_headers(policy.PAGE_HEADER))
@@ -259,12 +276,16 @@ def _nginx(site: Site, aliases: Mapping[str, str], redirects: Mapping[str, str])
     return "\n".join([*lines, ""])
 
 
-def _nginx_location(location: str, directives: Sequence[str], headers: Mapping[str, str]) -> list[str]:
+def _nginx_location(
+    location: str, directives: Sequence[str], headers: Mapping[str, str], *, is_error: bool = False
+) -> list[str]:
+    """Return a location. `is_error`: its responses have a status for which nginx adds no headers by default."""
+    always = " always" if is_error else ""
     words = {name: value if value.replace("-", "").isalpha() else f'"{value}"' for name, value in headers.items()}
     return [
         f"location {location} {{",
         *directives,
-        *(f"  add_header {name} {word};" for name, word in words.items()),
+        *(f"  add_header {name} {word}{always};" for name, word in words.items()),
         "}",
     ]
 

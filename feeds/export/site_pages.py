@@ -33,7 +33,7 @@ class ExportFile(NamedTuple):
 
     path: str
     digest: str
-    kind: Literal["opml", "sitemap", "asset", "host", "feed", "archive", "article", "moved", "file"]
+    kind: Literal["opml", "sitemap", "asset", "host", "feed", "archive", "article", "moved", "error", "file"]
     source: str = ""  # the path of the page, or of the file on disk
     target: str = ""  # the page to which a former address leads
 
@@ -127,7 +127,13 @@ class SitePages:
 
     def _render_host_files(self, redirects: dict[str, str]) -> dict[str, str]:
         settings = self._settings
-        return host_files.render_host_files(self._site, settings.export.hosts, settings.feeds.aliases, redirects)
+        return host_files.render_host_files(
+            self._site,
+            settings.export.hosts,
+            settings.feeds.aliases,
+            redirects,
+            has_error_page=self._site.pages and settings.export.pages is not False,
+        )
 
     def list_files(self) -> Iterator[ExportFile]:
         """Yield all files, the pages of articles last."""
@@ -165,7 +171,9 @@ class SitePages:
             yield from self._moved_pages(self._page_settings[-1])
 
     def _pages_of_feed(self, state: FeedState, feeds: list[FeedState]) -> Iterator[ExportFile]:
-        """Yield the page of a feed, and the pages of its archives if these are exported."""
+        """Yield the page of a feed, and the pages of its archives if these are exported; with the site's, 404.html."""
+        if not state.path and self._site.pages:
+            yield from self._not_found_page(state)
         listed = [(feed.path, feed.name, feed.entries) for feed in feeds] if not state.path else []
         page = f"/{state.path}/" if state.path else "/"
         self._claimed.claim(self.encoded_paths(f"{page}index.html"))
@@ -180,6 +188,14 @@ class SitePages:
             # a plain tuple, because manifests of earlier versions contain a digest of its `repr`
             digest = digest_of(revision and tuple(revision), *self._page_settings)
             yield ExportFile(f"{archive_page}index.html", digest, "archive", archive_page)
+
+    def _not_found_page(self, state: FeedState) -> Iterator[ExportFile]:
+        """Yield the page that hosts send for a path without a file; none if the owner has written such a page."""
+        if not self._is_foreign(paths.NOT_FOUND, b"") or not self._is_foreign(  # render the page only if necessary
+            paths.NOT_FOUND, self._pages.error_page(None, 404).body
+        ):
+            self._claimed.claim(self.encoded_paths(paths.NOT_FOUND))
+            yield ExportFile(paths.NOT_FOUND, digest_of(state.digest, *self._page_settings), "error")
 
     def _pages_of_articles(self, with_folder: list[tuple[str, str]]) -> Iterator[ExportFile]:
         """Yield the pages of articles. Append the page and the file of articles that have a folder to `with_folder`."""
@@ -267,6 +283,8 @@ class SitePages:
                 return PageBody(pages.read_asset(file.path), "")
             case "host":
                 return PageBody(self._host_files[file.path].encode(), "")
+            case "error":
+                return self._pages.error_page(None, 404)
             case "moved":
                 return self._pages.moved_page(file.source, file.target)
         page = self._pages.render(file.source)

@@ -44,7 +44,7 @@ _FEEDS_PER_SAVE = 100  # feeds whose document versions are saved to the catalog 
 _KINDS = (
     {"asset", "host", "file"},
     {"article", "moved"},
-    {"opml", "sitemap"},
+    {"opml", "sitemap", "error"},
 )  # of files other than those of feeds, in their order
 _SITE_PAGE = FeedPagePath("", 0)
 

@@ -15,7 +15,7 @@ from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 from feeds.core import paths, syndication
 from feeds.core.errors import FeedsError
@@ -54,8 +54,11 @@ _NOT_PAGES = {*paths.ENDPOINTS, *paths.ASSETS}
 _MAX_ENTRIES = 10  # on the page of a feed, if the articles have no pages here
 _MAX_NEWEST = 5  # articles on the page of an error
 _MAX_FEEDS = 1_000  # of each kind, on the site's page
-ERROR_MESSAGES = {
-    404: (mark("Not Found"), mark("There is no page at this address. The link may be old, or the address mistyped.")),
+_ERROR_MESSAGES = {
+    404: (
+        mark("Page not found"),
+        mark("There is no page at this address. The link may be old, or the address mistyped."),
+    ),
     410: (mark("Removed"), mark("The page at this address was removed.")),
 }
 _INSTALLED_READER = mark("your reader")  # a name in `READER_LINKS`
@@ -195,19 +198,22 @@ class PageRenderer:
         link, url = paths.relative_link(path, target), self._site.url + quote_path(target)
         return self._render("moved.html", path, self._site.language, link=link, url=url)
 
-    def error_page(self, path: str, status: int) -> PageBody:
+    def error_page(self, path: str | None, status: int) -> PageBody:
         """Return the page that says why there is no page at a path (status 404 or 410), with the newest articles.
 
-        Of the path, only the number of its slashes is used.
+        Of the path, only the number of its slashes is used. None: a host shows the page at any path (`/404.html` of an
+        export), so its links begin with the path of `site.url`.
         """
         language = self._site.language
         interface = interface_of(language)
-        heading, text = (interface.messages.gettext(message) for message in ERROR_MESSAGES[status])
+        heading, text = (interface.messages.gettext(message) for message in _ERROR_MESSAGES[status])
         try:
             newest = self._queries.newest_pages(_MAX_NEWEST) if self._site.pages else []
         except FeedsError:  # the catalog can't be read at the moment
             newest = []
-        return self._render("error.html", path, language, status=status, heading=heading, text=text, newest=newest)
+        root = root_of(path) if path is not None else f"{urlsplit(self._site.url).path.rstrip('/')}/"
+        values = {"status": status, "heading": heading, "text": text, "newest": newest}
+        return self._render_at(root, "error.html", language, **values)
 
     def _article_page(self, path: str, page: ArticlePage) -> PageBody:
         entry = page.entry
@@ -228,7 +234,10 @@ class PageRenderer:
         )
 
     def _render(self, template: str, path: str, language: str, **variables: Any) -> PageBody:
-        text, problem = render(template, self._appearance, root_of(path), language, reloads=self._reloads, **variables)
+        return self._render_at(root_of(path), template, language, **variables)
+
+    def _render_at(self, root: str, template: str, language: str, **variables: Any) -> PageBody:
+        text, problem = render(template, self._appearance, root, language, reloads=self._reloads, **variables)
         return PageBody(text.encode(), problem)
 
 

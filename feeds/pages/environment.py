@@ -1,9 +1,11 @@
 """The templates of pages, with the variables, filters and functions that all of them have.
 
 `gettext`, `ngettext`, `pgettext`, `npgettext` and `_` translate into the language of the page that is rendered; so do
-the blocks `{% trans %}`. The filters `long_date`, `short_date` and `number` write values as that language does.
+the blocks `{% trans %}`. The filters `long_date`, `short_date`, `number` and `file_size` write values as that
+language does.
 """
 
+import re
 from datetime import datetime
 from functools import cache, lru_cache
 from pathlib import Path
@@ -11,10 +13,19 @@ from typing import TYPE_CHECKING, Any
 
 from feeds.core import policy
 from feeds.core.formats import FORMATS
+from feeds.core.model import Enclosure
 from feeds.core.text import digest_of, quote_path
 from feeds.pages.appearance import Appearance
 from feeds.pages.own_templates import Rendered, TemplateProblem
-from feeds.pages.translations import SOURCE_LANGUAGE, Interface, catalog_file, interface_of, languages, text_direction
+from feeds.pages.translations import (
+    SOURCE_LANGUAGE,
+    Interface,
+    catalog_file,
+    interface_of,
+    language_name,
+    languages,
+    text_direction,
+)
 from feeds.render.relocation import move_url
 
 if TYPE_CHECKING:
@@ -22,6 +33,7 @@ if TYPE_CHECKING:
     from jinja2.runtime import Context
 
 _FOLDER = Path(__file__).parent / "templates"
+_EXTENSION = re.compile(r"[A-Za-z][A-Za-z0-9]{1,4}|7z")
 
 
 def render(template: str, appearance: Appearance, root: str, language: str, **variables: Any) -> Rendered:
@@ -80,6 +92,9 @@ def templates() -> "Environment":
         "long_date": pass_context(_long_date),
         "short_date": pass_context(_short_date),
         "number": pass_context(_number),
+        "file_kind": _file_kind,
+        "file_size": pass_context(_file_size),
+        "language_name": language_name,
     }
     environment.policies["ext.i18n.trimmed"] = True
     _install_gettext(environment)
@@ -136,6 +151,17 @@ def _short_date(context: "Context", moment: datetime) -> str:
 
 def _number(context: "Context", value: int) -> str:
     return _interface(context).number(value)
+
+
+def _file_size(context: "Context", length: int) -> str:
+    return _interface(context).file_size(length)
+
+
+def _file_kind(file: Enclosure) -> str:
+    """Return what people call the type of a file: "MP3", which is the extension of its name, else of its type."""
+    extension = file.url.partition("?")[0].rpartition("/")[2].rpartition(".")[2]
+    is_extension = _EXTENSION.fullmatch(extension) and "." in file.url.rpartition("/")[2]
+    return (extension if is_extension else file.type.rpartition("/")[2].partition(";")[0].removeprefix("x-")).upper()
 
 
 @cache

@@ -1,12 +1,14 @@
 """Renders the HTML page of the statistics, which only the owner can see."""
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 from feeds.core.text import quote_path
 from feeds.pages.appearance import Appearance
 from feeds.pages.charts import NARROW_WIDTH, WIDTH, plot
 from feeds.pages.environment import render
+from feeds.pages.translations import interface_of
 
 _MAX_FEEDS = 100
 
@@ -48,6 +50,7 @@ def stats_page(
         "./",
         "en",
         day=day,
+        last_day=interface_of("en").long_date(datetime.fromisoformat(day)) if day else "",
         days=days,
         feeds=[(_public_path(feed.path), feed) for feed in feeds[:_MAX_FEEDS]],
         more_feeds=max(0, len(feeds) - _MAX_FEEDS),

@@ -78,6 +78,20 @@ _SHORT_MONTHS = (
 _LONG_DATE = mark_in_context("date", "{day} {month} {year}")
 _SHORT_DATE = mark_in_context("date", "{day} {short_month} {year}")
 _SEPARATOR = mark_in_context("number", ",")
+_MIN_MEGABYTE = 999_500  # bytes that round to 1 MB
+_KILOBYTES = mark("{number} kB")
+_MEGABYTES = mark("{number} MB")
+# what languages are called by those who read them; others are shown as their tags
+_NAMES = {
+    "ar": "العربية", "bg": "Български", "bn": "বাংলা", "ca": "Català", "cs": "Čeština", "cy": "Cymraeg", "da": "Dansk",
+    "de": "Deutsch", "el": "Ελληνικά", "en": "English", "eo": "Esperanto", "es": "Español", "et": "Eesti",
+    "eu": "Euskara", "fa": "فارسی", "fi": "Suomi", "fr": "Français", "ga": "Gaeilge", "gl": "Galego", "he": "עברית",
+    "hi": "हिन्दी", "hr": "Hrvatski", "hu": "Magyar", "id": "Bahasa Indonesia", "is": "Íslenska", "it": "Italiano",
+    "ja": "日本語", "ko": "한국어", "lt": "Lietuvių", "lv": "Latviešu", "nb": "Norsk bokmål", "nl": "Nederlands",
+    "nn": "Norsk nynorsk", "no": "Norsk", "pl": "Polski", "pt": "Português", "ro": "Română", "ru": "Русский",
+    "sk": "Slovenčina", "sl": "Slovenščina", "sr": "Српски", "sv": "Svenska", "sw": "Kiswahili", "th": "ไทย",
+    "tr": "Türkçe", "uk": "Українська", "ur": "اردو", "vi": "Tiếng Việt", "zh": "中文",
+}  # fmt: skip
 
 
 class Interface(NamedTuple):
@@ -96,6 +110,12 @@ class Interface(NamedTuple):
         """Return a date with the abbreviated name of the month, such as "28 Oct 2026"."""
         month = self.messages.pgettext("short month", _SHORT_MONTHS[moment.month - 1])
         return self.messages.pgettext("date", _SHORT_DATE).format(day=moment.day, short_month=month, year=moment.year)
+
+    def file_size(self, length: int) -> str:
+        """Return the size of a file of `length` bytes, such as "165 kB" or "12 MB" (decimal units)."""
+        if length < _MIN_MEGABYTE:
+            return self.messages.gettext(_KILOBYTES).format(number=max(1, round(length / 1_000)))
+        return self.messages.gettext(_MEGABYTES).format(number=self.number(round(length / 1_000_000)))
 
     def number(self, value: int) -> str:
         """Return a whole number with its digits in groups of three, such as "12,345"."""
@@ -127,6 +147,11 @@ def _messages(language: str) -> NullTranslations:
     if language == SOURCE_LANGUAGE:
         return NullTranslations()
     return GNUTranslations(BytesIO(to_mo(parse_po(catalog_file(language).read_text("utf-8")))))
+
+
+def language_name(language: str) -> str:
+    """Return the name of a language in that language, such as "Português" for pt-BR; else its tag."""
+    return _NAMES.get(language.partition("-")[0].lower(), language)
 
 
 def text_direction(language: str) -> str:

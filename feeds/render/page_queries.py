@@ -31,11 +31,15 @@ class FeedPage:
 
 
 class PageLink(NamedTuple):
-    """A link to the page of another article: its title, and the path of the page."""
+    """A link to the page of another article: its title, and the path of the page.
+
+    `published` is only known in lists.
+    """
 
     title: str
     path: str
     language: str
+    published: datetime | None = None
 
 
 class ArticlePage(NamedTuple):
@@ -219,7 +223,11 @@ class PageQueries:
         with self._reading() as catalog:
             records = catalog.newest_entries("", limit)
         pages = ((record, syndication.page_path(record.article, self._site)) for record in records)
-        return [self._page_link(Neighbour(record, page)) for record, page in pages if page]
+        return [
+            self._page_link(Neighbour(record, page))._replace(published=record.article.published)
+            for record, page in pages
+            if page
+        ]
 
     def file_of_article(self, path: str, *, live: bool) -> FileOfArticle | None:
         """Return the file of an article that may be at a path; if `live` is true, only of a published article."""

@@ -14,7 +14,7 @@ from feeds.core import policy
 from feeds.core.errors import FeedsError
 from feeds.core.parse.media import media_type, static_media_type
 from feeds.core.paths import THEME_STYLESHEET, relative_link
-from feeds.pages import ERROR_MESSAGES, MEDIA_TYPE, PageRenderer
+from feeds.pages import MEDIA_TYPE, PageRenderer
 from feeds.render import Documents
 from feeds.web.cached_response import CachedResponse
 from feeds.web.middleware import FILE_KEY, SENDS_FILES_KEY
@@ -24,6 +24,7 @@ from feeds.web.response import Headers
 ASSET_MAX_AGE_S = 3600  # for which caches may use stylesheets, scripts and files of articles without revalidation
 _MAX_REDIRECT_AGE_S = 60  # of a page that moved: if it moves back, browsers with the old redirect would go in circles
 _DOCUMENT_SUFFIXES = (".xml", ".json")
+_FILE_ERRORS = {404: "Not Found", 410: "Removed"}  # the response in place of a document or a file
 _PDF = "application/pdf"  # Chrome doesn't show it in a sandbox; its scripts run in the viewer
 
 
@@ -162,8 +163,7 @@ def add_error_handlers(
 
     def error_response(error: int, cache_control: str = "no-store") -> Response:
         if request.path.endswith(_DOCUMENT_SUFFIXES) or media_type(request.path):
-            heading, _ = ERROR_MESSAGES[error]
-            return _plain(f"{heading}. The page / lists the articles and feeds.\n", error, cache_control)
+            return _plain(f"{_FILE_ERRORS[error]}. The page / lists the articles and feeds.\n", error, cache_control)
         body = pages.error_page(request.path, error).body
         response = Response(body, error, content_type=MEDIA_TYPE, headers={"Cache-Control": cache_control})
         response.headers.extend(headers)
