@@ -21,11 +21,13 @@ from hypothesis import strategies as st
 from waiting import eventually
 from werkzeug.wrappers import Request
 
+from feeds import config
 from feeds.catalog import Catalog, SourceCounts
 from feeds.cli.common import CommandContext
 from feeds.cli.serve import _Overrides, _Service
 from feeds.core.errors import CatalogError, ConfigError
 from feeds.event_log import EventLog
+from feeds.pages.appearance import Appearance
 from feeds.stats.access_logs import LogParser, UnknownLog
 from feeds.stats.client_networks import client_network
 from feeds.stats.counter import OTHER, Poll, PollCounter
@@ -800,7 +802,7 @@ def test_the_private_page(site, app, monkeypatch):
         assert (answer.status, answer.headers["cache-control"]) == (200, "no-store")
         assert "unsafe-inline" not in answer.headers["content-security-policy"]
     text = answer.body.decode()
-    assert text.count('<svg viewBox="0 0 720') == 2
+    assert (text.count('viewBox="0 0 720 '), text.count('viewBox="0 0 340 ')) == (2, 2)
     assert "<script>Evil" not in text
     assert " style=" not in text
     assert "/tag/x/" in text
@@ -840,7 +842,8 @@ def test_a_page_that_takes_long(site, monkeypatch):
 
     monkeypatch.setattr(stats, "time", SimpleNamespace(monotonic=lambda: now[0]))
     monkeypatch.setattr("feeds.web.stats.Report.of", report)
-    page = stats.StatsPage(site.catalog, "T", TOKEN, [])
+    settings = config.load(site.root / "config.yaml", {})
+    page = stats.StatsPage(site.catalog, Appearance.load(settings, settings.site_model), TOKEN, [])
 
     def ask():
         return page.respond(Request.from_values(headers={"Authorization": f"Bearer {TOKEN}"}))

@@ -23,7 +23,7 @@ _DESCRIPTION = "The configuration of feeds."
 _WRAPPED = re.compile(r"(?<!\n)\n(?!\n|- ) *")  # a line break inside a paragraph or an item of a list
 _PROPERTIES = {"properties", "patternProperties"}  # keywords of which each key is a name
 _VALUES = {"default", "enum", "const"}  # keywords that contain values
-_LINK = re.compile(r"\[([^\]]+)\]\([^)\s]+\)")
+_LINK = re.compile(r"\[([^\]\[]{1,200})\]\([^)\s]{1,200}\)")
 
 
 class _Generator(GenerateJsonSchema):
