@@ -1,5 +1,6 @@
 """The settings of single feeds, and what follows from them: titles, names, languages and limits."""
 
+from feeds.core.languages import language_name
 from feeds.core.model import FeedKey, FeedSettings, Site
 from feeds.core.text import digest_of, humanize
 
@@ -36,12 +37,16 @@ def name_of(path: str, name: str, site: Site) -> str:
 def title_of(feed: FeedKey, site: Site) -> str:
     """Return the title of a feed: its own, or the site's, followed by the feed's name."""
     own = settings_of(feed.path, site).title
-    return own or (f"{site.title} – {feed.name}" if feed.name else site.title)
+    return own or (f"{site.title} – {_label(feed)}" if feed.name else site.title)
 
 
 def heading_of(feed: FeedKey, site: Site) -> str:
     """Return the heading of a feed's page: its own title, its name, or the title of the site."""
-    return settings_of(feed.path, site).title or feed.name or site.title
+    return settings_of(feed.path, site).title or _label(feed) or site.title
+
+
+def _label(feed: FeedKey) -> str:
+    return language_name(feed.name) if feed.kind == "language" else feed.name
 
 
 def language_of(feed: FeedKey, site: Site) -> str:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from feeds.core import policy
 from feeds.core.formats import FORMATS
+from feeds.core.languages import language_name
 from feeds.core.model import Enclosure
 from feeds.core.text import digest_of, quote_path
 from feeds.pages.appearance import Appearance
@@ -22,7 +23,6 @@ from feeds.pages.translations import (
     Interface,
     catalog_file,
     interface_of,
-    language_name,
     languages,
     text_direction,
 )

@@ -81,17 +81,6 @@ _SEPARATOR = mark_in_context("number", ",")
 _MIN_MEGABYTE = 999_500  # bytes that round to 1 MB
 _KILOBYTES = mark("{number} kB")
 _MEGABYTES = mark("{number} MB")
-# what languages are called by those who read them; others are shown as their tags
-_NAMES = {
-    "ar": "العربية", "bg": "Български", "bn": "বাংলা", "ca": "Català", "cs": "Čeština", "cy": "Cymraeg", "da": "Dansk",
-    "de": "Deutsch", "el": "Ελληνικά", "en": "English", "eo": "Esperanto", "es": "Español", "et": "Eesti",
-    "eu": "Euskara", "fa": "فارسی", "fi": "Suomi", "fr": "Français", "ga": "Gaeilge", "gl": "Galego", "he": "עברית",
-    "hi": "हिन्दी", "hr": "Hrvatski", "hu": "Magyar", "id": "Bahasa Indonesia", "is": "Íslenska", "it": "Italiano",
-    "ja": "日本語", "ko": "한국어", "lt": "Lietuvių", "lv": "Latviešu", "nb": "Norsk bokmål", "nl": "Nederlands",
-    "nn": "Norsk nynorsk", "no": "Norsk", "pl": "Polski", "pt": "Português", "ro": "Română", "ru": "Русский",
-    "sk": "Slovenčina", "sl": "Slovenščina", "sr": "Српски", "sv": "Svenska", "sw": "Kiswahili", "th": "ไทย",
-    "tr": "Türkçe", "uk": "Українська", "ur": "اردو", "vi": "Tiếng Việt", "zh": "中文",
-}  # fmt: skip
 
 
 class Interface(NamedTuple):
@@ -147,11 +136,6 @@ def _messages(language: str) -> NullTranslations:
     if language == SOURCE_LANGUAGE:
         return NullTranslations()
     return GNUTranslations(BytesIO(to_mo(parse_po(catalog_file(language).read_text("utf-8")))))
-
-
-def language_name(language: str) -> str:
-    """Return the name of a language in that language, such as "Português" for pt-BR; else its tag."""
-    return _NAMES.get(language.partition("-")[0].lower(), language)
 
 
 def text_direction(language: str) -> str:
