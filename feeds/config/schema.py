@@ -252,7 +252,7 @@ class Config(Section):
         return self._own_folder(self.site.static, "static")
 
     def _own_folder(self, folder: str | Literal[False] | None, default: str) -> Path | None:
-        """Return a folder; the default one only with `pages`, because else it belongs to the site's generator."""
+        """Return a folder; the default one only with `pages`, because otherwise it belongs to the site's generator."""
         if folder is None and self.site.pages:
             folder = default
         return self.root / folder if folder else None
