@@ -1,7 +1,7 @@
 """Writes the man pages: feeds(1), one for each command, and feeds-config(5). `make docs` calls this.
 
 The sources are those of docs/reference.py: the `--help` of the commands, and the descriptions in
-`feeds/config/schema.py`; the exit codes are those of docs/commands.md.
+`feeds/config/`; the exit codes are those of docs/commands.md.
 """
 
 import re

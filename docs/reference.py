@@ -1,6 +1,6 @@
 """Writes the generated parts of docs/config.md and docs/commands.md: `make reference`.
 
-The sources are the keys and descriptions in `feeds/config/schema.py`, and the `--help` of the commands. A generated
+The sources are the keys and descriptions in `feeds/config/`, and the `--help` of the commands. A generated
 part is between two comments. The rest of the pages is written by hand.
 """
 

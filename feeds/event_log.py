@@ -50,8 +50,8 @@ class EventLog:
     def start_thread(self) -> None:
         """Write from now on in a thread, so that no caller waits for a program that does not read the log.
 
-        If it does not read for long, lines are dropped; a later line states their number. When the process ends, also
-        one that `multiprocessing` started, what is queued is written as `stop_thread` does.
+        If the program does not read for a long time, lines are dropped, and a later line states their number. When this
+        process ends, queued lines are written as in `stop_thread`. The same applies to a process of `multiprocessing`.
         """
         from multiprocessing.util import Finalize  # few commands need it
 

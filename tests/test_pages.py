@@ -169,7 +169,9 @@ def test_a_page_links_to_its_translations_and_authors(app, site):
     client = app(site)
     english, portuguese = (client.get(path).body.decode() for path in ("/a/", "/b/"))
     assert '<a class="u-url p-name" href="../author/ann/">Ann</a>' in english
-    assert re.search(r'Also in: <a rel="alternate" href="../b/" hreflang="pt-BR" lang="pt-BR">Português \(BR\)</a>', english)
+    assert re.search(
+        r'Also in: <a rel="alternate" href="../b/" hreflang="pt-BR" lang="pt-BR">Português \(BR\)</a>', english
+    )
     assert re.search(r'Também em: <a rel="alternate" href="../a/" hreflang="en" lang="en">English</a>', portuguese)
 
 

@@ -59,7 +59,7 @@ class FeedStateReader(StateReader):
         return self._connection.execute(sa.select(sa.func.count()).where(t.feeds.c.entries > 0)).scalar_one()
 
     def count_live(self) -> int:
-        """Return the number of live articles; each run that publishes or withdraws any stores it."""
+        """Return the number of live articles. Each run that publishes or withdraws an article stores this number."""
         stored = self.state.live_count
         if stored is not None:
             return stored

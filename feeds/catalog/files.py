@@ -156,7 +156,7 @@ class FileWriter(FileReader, WriteAccess):
         if key is None:
             self._connection.execute(t.articles.insert().values(values))
         else:
-            # the file exists, even if that of the last good version was at another path
+            # the file exists, even if the file of the last good version was at another path
             self._update(key, values | {"mtime_ns": 0, "size": 0, "inode": 0, "deleted": False})
 
     def _update(self, key: int, values: dict[str, Any]) -> None:

@@ -76,7 +76,7 @@ class LinkReader(ReadAccess):
         return linking
 
     def has_translations(self) -> bool:
-        """Return whether any article is in another language, by the name of its file."""
+        """Return whether any article has a language in the name of its file."""
         return (
             self._connection.execute(sa.select(t.links.c.article).where(_IS_TRANSLATION).limit(1)).scalar() is not None
         )

@@ -33,7 +33,9 @@ class NewMembership(NamedTuple):
 
     key: int
     feeds: Mapping[str, str]
-    has_changed: bool  # whether its entries change with this row; else when the run decides about the article
+    has_changed: (
+        bool  # whether its entries change with this row; otherwise, they change when the run decides about the article
+    )
 
 
 class NewEntry(NamedTuple):

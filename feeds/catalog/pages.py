@@ -122,7 +122,7 @@ class PageReader(ReadAccess):
         return Neighbours(found.get(False), found.get(True))
 
     def pages_in_feed(self, after: PageInFeed | None, limit: int) -> list[PageInFeed]:
-        """Return up to `limit` articles of the site's feed that have pages, the oldest first, after one of them."""
+        """Return up to `limit` articles with pages in the site's feed, the oldest first, that follow a given one."""
         a, e = t.articles.c, t.entries.c
         chosen = sa.select(e.published, e.id, a.key, a.path, a.page, CONTENT_HASH).join(t.articles, e.article == a.key)
         chosen = chosen.where(e.feed == "", a.page.isnot(None))

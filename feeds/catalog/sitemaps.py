@@ -63,7 +63,7 @@ class SitemapReader(ReadAccess):
         return None if first is None or last is None else PartRange(first + 1, last + 1)
 
     def articles_of_part(self, number: int) -> Iterator[Article]:
-        """Yield the live articles of a part, in the order of their keys, also the unlisted ones."""
+        """Yield the live articles of a part, including unlisted ones, in the order of their keys."""
         first, end = (number - 1) * PART_SIZE, number * PART_SIZE
         listed = sa.select(t.texts.c.article).join_from(t.articles, t.texts, t.texts.c.key == t.articles.c.text)
         for start in range(first, end, _BATCH):
@@ -72,7 +72,7 @@ class SitemapReader(ReadAccess):
             yield from map(unpack_article, self._connection.scalars(chosen).all())
 
     def first_entry_since(self, feed: str, moment: datetime) -> datetime | None:
-        """Return when the oldest entry of a feed was published that is not older than a moment; None if none is."""
+        """Return when the oldest of the entries of a feed since a moment was published; None if there are none."""
         e = t.entries.c
         chosen = sa.select(sa.func.min(e.published)).where(e.feed == feed, e.published >= to_microseconds(moment))
         published = self._connection.execute(chosen).scalar()

@@ -93,7 +93,7 @@ class CatalogState:
     recovered_articles = _number(RECOVERED)  # live articles of a damaged catalog, until a run has decided about them
     lacks_hash_index = _flag("filling")  # in a new catalog, until its first run ends
     site_fingerprint = _text("fingerprint")  # of the settings with which articles were published
-    selections = _text("selections")  # a digest of those with which the feeds of articles were chosen
+    selections = _text("selections")  # a digest of the selections with which the feeds of articles were chosen
     feed_settings = _json("feed settings", dict[str, str])  # a digest of the settings of single feeds, by path
     live_count = _number("live articles")  # None: not counted yet
     aliases = _text("aliases")  # with which articles were loaded, one a line

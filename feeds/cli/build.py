@@ -61,9 +61,9 @@ def build(
 ) -> None:
     """Publish once and write the feeds as static files.
 
-    In a terminal, show the progress, all problems, and what was done. Elsewhere, such as in cron, print only problems
-    that the last build did not have: nothing, if there are none. With -v, print all problems and what was done there
-    too.
+    In a terminal, show the progress, all problems, and a last line with the result. Elsewhere, such as in cron, print
+    only problems that the last build did not have; if there are none, print nothing. With -v, always print all problems
+    and the last line.
     """
     started_at = time.monotonic()
     with command_errors(quiet=quiet, verbose=verbose), _report_interrupt(quiet=quiet):

@@ -30,7 +30,7 @@ class RequirementReport(NamedTuple):
 
 
 def aggregator_names(context: click.Context, parameter: click.Parameter, values: tuple[str, ...]) -> tuple[str, ...]:
-    """Return the names that --for gives, in lower case. Raise `click.BadParameter` if no rules are known of one."""
+    """Return the names in --for, in lower case. Raise `click.BadParameter` for an aggregator without known rules."""
     names = tuple(value.strip().lower() for value in values)
     for name in names:
         if name not in AGGREGATORS:
@@ -52,7 +52,8 @@ def check_requirements(
 ) -> RequirementReport:
     """Check a feed by the rules of aggregators.
 
-    Problems of the whole feed have the path of the configuration file, those of an entry that of its article's file.
+    A problem of the whole feed has the path of the configuration file. A problem of an entry has the path of its
+    article's file.
 
     Args:
         settings: the configuration.

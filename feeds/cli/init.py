@@ -81,8 +81,10 @@ def _option(parse: Callable[[str], str]) -> Callable[[click.Context, click.Param
     "--from", "generator", type=click.Choice(_GENERATORS), help="Migrate the site in DIR from this generator."
 )
 @click.option("--title", callback=_option(values.text), help="The title of the site.")
-@click.option("--url", callback=_option(values.base_url), help="Its address, such as https://example.org.")
-@click.option("--language", callback=_option(values.language_tag), help="Its language, such as en or pt-BR.")
+@click.option("--url", callback=_option(values.base_url), help="The address of the site, such as https://example.org.")
+@click.option(
+    "--language", callback=_option(values.language_tag), help="The language of the site, such as en or pt-BR."
+)
 @click.option("-q", "--quiet", is_flag=True, help="Print errors only.")
 @click.option("-v", "--verbose", is_flag=True, help="Print more.")
 @click.argument("folder", type=PathType(path_type=Path, file_okay=False), default=".", metavar="[DIR]")
@@ -98,11 +100,12 @@ def init(
 ) -> None:
     """Create a config.yaml and a first article.
 
-    On a terminal, the command asks for the title, the address and the language of the site, unless an option names one
-    of them. Existing articles are not changed. If config.yaml exists already, nothing is changed, and the exit code is
-    2.
+    On a terminal, the command asks for the title, the address and the language of the site. It does not ask if you use
+    --title, --url, --language, --from or --quiet. Existing articles are not changed. If config.yaml exists already,
+    nothing is changed, and the exit code is 2.
 
-    The first line of config.yaml names .feeds.schema.json, with which editors complete and check it (`feeds schema`).
+    The first line of config.yaml names .feeds.schema.json, with which editors complete and check config.yaml (`feeds
+    schema`).
 
     With --from, the new config.yaml preserves the permalinks, ids and feed paths of the old site.
     """

@@ -35,8 +35,17 @@ _ORDERS: dict[str, Callable[[_Row], Any]] = {
 
 @command
 @click.argument("kind", required=False, type=click.Choice(["site", *LISTED_KINDS]))
-@click.option("--min", "min_entries", type=click.IntRange(min=0), default=0, metavar="N", help="At least N entries.")
-@click.option("--sort", "order", type=click.Choice([*_ORDERS]), default="path", show_default=True, help="The order.")
+@click.option(
+    "--min",
+    "min_entries",
+    type=click.IntRange(min=0),
+    default=0,
+    metavar="N",
+    help="List only feeds with at least N entries.",
+)
+@click.option(
+    "--sort", "order", type=click.Choice([*_ORDERS]), default="path", show_default=True, help="Sort by this column."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def list_feeds(context: CommandContext, kind: str | None, min_entries: int, order: str, as_json: bool) -> int:
     """List the feeds: path, entries, subscribers, last change, name.

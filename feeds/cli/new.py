@@ -19,9 +19,9 @@ from feeds.core.text import one_line, printable_excerpt, slugify
 
 
 @command
-@click.option("--draft", is_flag=True, help="Mark it as a draft, which is not published.")
-@click.option("--category", metavar="NAME", help="Its category.")
-@click.option("--tag", "tags", metavar="NAME", multiple=True, help="One of its tags; may be repeated.")
+@click.option("--draft", is_flag=True, help="Write `draft: true`, so that the article is not published.")
+@click.option("--category", metavar="NAME", help="The category of the article.")
+@click.option("--tag", "tags", metavar="NAME", multiple=True, help="A tag of the article; may be repeated.")
 @click.option("--folder", metavar="PATH", default="", help="A folder below the content folder [default: none].")
 @click.argument("title", nargs=-1, required=True)
 def new(

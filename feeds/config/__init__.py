@@ -175,7 +175,7 @@ def _override(root: yaml.Node, environment: Mapping[str, str]) -> dict[tuple[str
 
 
 def _fill_custom_feeds(root: yaml.Node) -> None:
-    """Replace the missing settings of custom feeds by none: such a feed contains the articles that name it."""
+    """Replace a custom feed without settings by an empty mapping: the feed contains the articles that name it."""
     custom = _node_at(root, ("feeds", "custom"))
     if custom and isinstance(custom.value, dict):
         custom.value.update(

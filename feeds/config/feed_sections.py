@@ -27,15 +27,15 @@ class GroupsSection(Section):
     """Groups of articles. One name of each key must match."""
 
     category: Names | None = None
-    """A category, or a list."""
+    """A category, or a list of categories."""
     tag: Names | None = None
-    """A tag, or a list."""
+    """A tag, or a list of tags."""
     author: Names | None = None
-    """An author, or a list."""
+    """An author, or a list of authors."""
     language: Names | None = None
-    """A language, or a list. An article without one has `site.language`."""
+    """A language, or a list of languages. An article without a language has `site.language`."""
     folder: Names | None = None
-    """A folder below the content folder, or a list. Folders in it belong to it."""
+    """A folder below the content folder, or a list of folders. A folder includes the folders below it."""
 
     @property
     def criteria(self) -> Criteria:
@@ -44,7 +44,7 @@ class GroupsSection(Section):
 
 
 class SelectionSection(Section):
-    """Which articles a feed contains."""
+    """The articles of a feed."""
 
     include: GroupsSection | None = None
     """The articles that the feed contains. Default: all."""
@@ -67,7 +67,7 @@ class SelectionSection(Section):
 
 
 class CustomFeedSection(SelectionSection):
-    """A feed of selected articles, or the settings of a feed that exists anyway."""
+    """A feed of selected articles, or the settings of a feed that exists because of `feeds.by`."""
 
     title: Text | None = None
     """The title of the feed. Default: `site.title`, with the name of the feed."""
@@ -84,24 +84,24 @@ class CustomFeedSection(SelectionSection):
     footer: Footer | None = None
     """The line below each text. Default: `feeds.footer`."""
     link_query: LinkQuery | None = None
-    """Parameters of the URLs of entries. Default: `feeds.link_query`."""
+    """Parameters that are added to the URLs of entries. Default: `feeds.link_query`."""
     link_blog: LinkBlog | None = None
-    """Where titles lead. Default: `feeds.link_blog`."""
+    """The target of titles in a link blog. Default: `feeds.link_blog`."""
 
 
 class FeedsSection(Section):
     """The feeds and their content."""
 
     url: BaseUrl | None = None
-    """The URL at which the feeds are served, if it differs from the site. Default: `site.url`."""
+    """The URL at which the feeds are served, if it is not the site's URL. Default: `site.url`."""
     by: tuple[Literal["category", "tag", "author", "language", "folder"], ...] = ("category", "tag", "author")
-    """The feeds in addition to the site's. A site has at most 20,000 feeds; those with the fewest entries are left out,
-    with a warning. Also `language` (`/language/fr/rss.xml`) and `folder` (`/folder/notes/rss.xml`):
-    [recipes](feeds.md#a-feed-for-each-language).
+    """The kinds of feeds besides the site's feed: a feed for each category, tag, author, language
+    (`/language/fr/rss.xml`) or folder (`/folder/notes/rss.xml`); see the [recipes](feeds.md#a-feed-for-each-language).
+    A site has at most 20,000 feeds. Those with the fewest entries are left out, with a warning.
     """
     site: SelectionSection = SelectionSection()
-    """Which articles the site's feed contains: `include` and `exclude`, [described below](#selections). The other feeds
-    are not affected.
+    """The articles of the site's feed: `include` and `exclude`, [described below](#selections). The other feeds are not
+    affected.
     """
     custom: dict[Text, CustomFeedSection] = Field({})
     """Feeds of selected articles, and settings of single feeds, [described below](#feeds-of-your-own)."""
@@ -109,38 +109,39 @@ class FeedsSection(Section):
     """The number of entries in a feed, and in each archive. Choose it once: another number changes all archives."""
     text: Literal["full", "summary", "excerpt", "both"] = "full"
     """`full`: full texts. `summary`: the summary only, as plain text. `excerpt`: the beginning of the text as HTML,
-    with a link "Continue reading" ([what an excerpt is](articles.md#excerpts)). `both`: full texts, and excerpts at the
-    same paths below `/summary/`: `/summary/rss.xml`, `/category/news/summary/atom.xml`.
+    with a link "Continue reading" ([what an excerpt is](articles.md#excerpts)). `both`: full texts, and excerpts in the
+    folder `summary` of each feed: `/summary/rss.xml`, `/category/news/summary/atom.xml`.
     """
     footer: Footer = ""
     """A line below each text, in Markdown, with at most 1,000 characters. Placeholders: `{title}`, `{url}` (of the
-    entry), `{author}` (names; of an entry without authors, `site.author` or the title of the site), `{reply_by_email}`
-    (a `mailto:` URL for an e-mail to the author, or else to `site.author.email`, which is required). Their values are
-    escaped; as a part of a URL, they are percent-encoded, except `{url}` and `{reply_by_email}` at its beginning. With
-    `feeds.link_query`, `{url}` contains the parameters. Entries that are shortened because of `feeds.max_size` have
-    no footer.
+    entry), `{author}` (the names of the authors, or else of `site.author`, or else the title of the site),
+    `{reply_by_email}` (a `mailto:` URL with the author's e-mail address, or else with `site.author.email`, which is
+    required). Their values are escaped. In a URL, they are percent-encoded, except for `{url}` and `{reply_by_email}`
+    at the beginning of the URL. With `feeds.link_query`, `{url}` contains the parameters. Entries that are shortened
+    because of `feeds.max_size` have no footer.
     """
     link_query: LinkQuery = ""
     """Parameters that are added to the URLs of entries on the site, such as `utm_source=rss&utm_medium=feed`. Ids, the
     links of HTML pages and the URLs of other sites do not contain them.
     """
     link_blog: LinkBlog | None = None
-    """Where the title of an entry with an `external_url` leads: to its own `permalink`, or to the `external` page. The
-    other URL is a link with `rel=related`. Without this key, each format follows its own definition: RSS links to the
-    external page, Atom to the entry. JSON Feed always has both URLs.
+    """The target of the title of an entry with an `external_url`: `permalink` is the entry's own page, `external` the
+    external page. The other URL is a link with `rel=related`. Without this key, each format follows its own definition:
+    RSS links to the external page, Atom to the entry. JSON Feed always has both URLs.
     """
     image_in_text: bool = False
     """Whether each text begins with the article's image, for feed readers that show no other image. The image is not
-    added if the text already shows it, even with another query (`?w=800`), nor on pages, which show it themselves.
+    added if the text already shows it, even with another query (`?w=800`). It is not added on pages either, because
+    these show it anyway.
     """
     min_entries: int = Field(1, ge=1, le=1_000_000)
-    """The number of entries that a category, tag, author, language or folder needs to have a feed: 1 to 1,000,000."""
+    """The number of entries that a category, tag, author, language or folder must have to get a feed."""
     archives: Archives = True
     """Whether feeds have archives: documents with their older entries, `feeds.limit` in each (RFC 5005; `next_url` in
     JSON Feed).
 
-    - `true`: `feeds serve` has the archives of all feeds, `feeds build` writes those of the site's feed.
-    - `all`: `feeds build` writes those of all feeds.
+    - `true`: `feeds serve` has the archives of all feeds, `feeds build` writes the archives of the site's feed.
+    - `all`: `feeds build` writes the archives of all feeds.
     - `false`: there are no archives.
     """
     max_size: int = Field(512, ge=0, le=1_000_000)
@@ -153,22 +154,24 @@ class FeedsSection(Section):
     the run publishes nothing and reports this. On a site with fewer than five entries, the same happens if one run
     changes all of them.
 
-    Undo the change, or accept it with `feeds build --accept`. 1 turns the guard off, unless all
-    entries would disappear.
+    Undo the change, or accept it with `feeds build --accept`. With 1, the guard stops a run only if all entries would
+    disappear.
     """
     tombstones: int = Field(30, ge=0, le=10_000)
     """The number of days for which Atom lists withdrawn entries (RFC 6721). After that, they are removed
     when the feed next changes. 0: never listed.
     """
     aliases: Aliases = Field({})
-    """Old paths of feeds that stay valid, such as `{/index.xml: /rss.xml, /feed/: /rss.xml}`. The feed itself is served
-    there. A feed that exists takes precedence over an alias of its path. Paths are compared exactly: `/feed` is not
-    `/feed/`. `feeds build` writes a copy, except for paths that end in `/`, and for paths already used by a page, file
-    or folder; `feeds build` and `feeds check` report the latter. With `site.pages`, [no article has the address of an
-    alias](articles.md#addresses-that-are-taken).
+    """Old paths of feeds that stay valid, such as `{/index.xml: /rss.xml, /feed/: /rss.xml}`. A request for an old path
+    gets the feed itself. A feed that exists takes precedence over an alias of its path. Paths are compared exactly:
+    `/feed` is not `/feed/`. `feeds build` writes a copy, except for paths that end in `/`, and for paths that a page,
+    file or folder already uses. `feeds build` and `feeds check` report paths that are used. With `site.pages`, [no
+    article has the address of an alias](articles.md#addresses-that-are-taken).
     """
     redirect_aliases: bool = False
-    """Whether aliases redirect with a 308 instead. Most feed readers keep requesting the old path anyway."""
+    """Whether an alias redirects to the feed with a 308, instead of returning the feed. Most feed readers keep
+    requesting the old path anyway.
+    """
 
     @field_validator("custom")
     @classmethod

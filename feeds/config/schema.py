@@ -53,21 +53,19 @@ class ServerSection(Section):
     """The number of processes that answer requests."""
     max_age: int = Field(300, ge=0, le=31_536_000)  # a year
     """The number of seconds for which a feed reader or a cache may use a document without a new request
-    (`Cache-Control`, `ttl` and `sy:` in RSS), at most a year. It is shorter before a scheduled article goes
-    live.
+    (`Cache-Control`, `ttl` and `sy:` in RSS). The time is shorter before a scheduled article goes live.
     """
     memory: int = Field(64, ge=8, le=65536)
     """The memory in MiB that each worker uses for documents, their validators, rendered articles and pages; the process
-    itself needs about 80 more. Documents that do not fit are rendered again on request. Their validators are kept
-    longer, so most polls of them are still answered at once. The number of files that a worker sends at the same time
-    is half this value (by default 32), but at least 16; each takes 0.25 MiB more. Further requests for files wait for
-    up to two seconds, and then get a 503 with Retry-After.
+    itself needs about 80 more. Documents that do not fit are rendered again on request. The validators of these
+    documents are kept longer, so most polls of them are still answered at once. The number of files that a worker sends
+    at the same time is half this value (by default 32), but at least 16; each takes 0.25 MiB more. Further requests for
+    files wait for up to two seconds, and then get a 503 with Retry-After.
     """
     limit: int = Field(60, ge=0, le=1_000_000)
-    """Rate limit for requests without `If-None-Match` and `If-Modified-Since`: a client that sends more than this
-    number for one document within a minute gets a 429 for the rest of the minute. 0: no limit. Each
-    worker counts separately. Private addresses and clients behind a proxy are not limited, unless
-    `server.client_header` is set.
+    """The rate limit for requests without `If-None-Match` and `If-Modified-Since`: a client that sends more than this
+    number for one document within a minute gets a 429 for the rest of the minute. 0: no limit. Each worker counts
+    separately. Private addresses and clients behind a proxy are not limited, unless `server.client_header` is set.
     """
     client_header: Header | None = None
     """The header in which your proxy sends the client's address, such as `X-Real-IP` or `X-Forwarded-For` (of which the
@@ -84,7 +82,7 @@ class ServerSection(Section):
 
 
 class ScheduleSection(Section):
-    """The runs that do not follow from a changed file."""
+    """Runs that start without a changed file."""
 
     cron: Cron | None = parse_cron(DEFAULT_CRON)
     """When runs start in addition to those for changed files, in the site's time zone and crontab syntax: minute, hour,
@@ -110,24 +108,24 @@ class ExportSection(Section):
 
     path: ExportPath = "public"
     """The folder that `feeds build` writes, or an object store: `s3://BUCKET/PREFIX`, and likewise `gs://` and `az://`
-    (`pip install ".[s3]"` in the clone; [deploy.md](deploy.md#an-object-store-and-a-cdn)). Credentials come from the
+    (`pip install 'feeds-md[s3]'`; [deploy.md](deploy.md#an-object-store-and-a-cdn)). Credentials come from the
     environment only. A file there that `feeds build` did not write is left alone and reported.
     """
     pages: bool | None = None  # None: as site.pages
-    """Which pages are exported. If this is not set, the page of each feed is exported, because its documents link to
-    it. `/index.html` is exported only with `site.pages`, or if `feeds.url` is not the site's URL: otherwise it would
-    replace the home page of another generator. `true`: `/index.html` too. `false`: no pages.
+    """The exported pages. Default: the page of each feed, because its documents link to it, and with `site.pages` the
+    pages of articles. By default, `/index.html` is exported only with `site.pages`, or if `feeds.url` is not the site's
+    URL; otherwise it would replace the home page of another generator. `true`: also `/index.html`. `false`: no pages.
     """
     precompressed: tuple[Literal["br", "zstd", "gzip"], ...] = ()
     """The compressed copies to write beside each exported document: any of `[gzip, br, zstd]`, as `.gz`, `.br` and
     `.zst`, for servers that send such files.
     """
     hosts: tuple[Literal["netlify", "cloudflare", "apache", "nginx"], ...] = ()
-    """The files to write that set media types and caching on a static host: `netlify` or `cloudflare` (`_headers`),
-    `apache` (`.htaccess`), `nginx` (`feeds.nginx.conf`, to be included). With `site.pages`, they also redirect [former
-    addresses](pages.md#former-addresses) of articles, for Netlify and Cloudflare in `_redirects`. Cloudflare reads a
-    hundred rules for headers; `feeds check` reports aliases beyond that. A file of that name that `feeds build` did not
-    write is left alone.
+    """The static hosts for which `feeds build` writes a file that sets media types and caching: `netlify` or
+    `cloudflare` (`_headers`), `apache` (`.htaccess`), `nginx` (`feeds.nginx.conf`, to be included). With `site.pages`,
+    they also redirect [former addresses](pages.md#former-addresses) of articles, for Netlify and Cloudflare in
+    `_redirects`. Cloudflare reads a hundred rules for headers; `feeds check` reports aliases beyond that number. An
+    existing file with the name of one of these files that `feeds build` did not write is left alone.
     """
     purge: Purge | None = None
     """How `feeds build` notifies caches of the files that it changed or removed, and of no others. The value is either
@@ -184,9 +182,9 @@ class Config(Section):
     state: State = "sqlite:///.feeds/catalog.db"
     """The catalog: ids and last good versions. Back it up with the articles. If it is lost, the same ids are generated
     again from the folder, except where paths or slugs were edited since. If `site.authority` changed (or the host of
-    `site.url`, if `site.authority` is not set), all generated ids differ. If both catalog and articles are missing,
-    `feeds build` leaves the existing export unchanged (exit code 5), unless you pass `--accept`. Alternatively
-    `postgresql://USER@HOST/DATABASE` ([the catalog in PostgreSQL](#the-catalog-in-postgresql)).
+    `site.url`, if `site.authority` is not set), all generated ids differ. If both the catalog and the articles are
+    missing, `feeds build` leaves the existing export unchanged (exit code 5), unless you pass `--accept`.
+    `postgresql://USER@HOST/DATABASE` selects a [catalog in PostgreSQL](#the-catalog-in-postgresql).
     """
     check: CheckSection = CheckSection()
     stats: StatsSection = StatsSection()
@@ -254,7 +252,7 @@ class Config(Section):
         return self._own_folder(self.site.static, "static")
 
     def _own_folder(self, folder: str | Literal[False] | None, default: str) -> Path | None:
-        """Return a folder; the default one only with `pages`, because else it belongs to the site's generator."""
+        """Return a folder; the default one only with `pages`, because otherwise it belongs to the site's generator."""
         if folder is None and self.site.pages:
             folder = default
         return self.root / folder if folder else None

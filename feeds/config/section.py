@@ -4,7 +4,7 @@ from pydantic import BaseModel, ConfigDict
 
 
 class KeyedError(ValueError):
-    """A mistake in the value of a key that the validator of a section around it finds."""
+    """A mistake in the value of a key, found by the validator of a section that contains the key."""
 
     def __init__(self, reason: str, *keys: str) -> None:
         """`keys` lead from the section to the value."""

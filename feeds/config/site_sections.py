@@ -45,7 +45,7 @@ class AuthorSection(Section):
 
 
 class ColoursSection(Section):
-    """Colours of pages; those without a value are the built-in ones."""
+    """Colours of pages. A key without a value keeps the built-in colour."""
 
     model_config = ConfigDict(validate_default=False)  # a written key without a value is a mistake
 
@@ -60,7 +60,7 @@ class ColoursSection(Section):
     surface: Colour = None
     """The colour of boxes and code."""
     accent: Colour = None
-    """The colour of links and buttons."""
+    """The colour of links, of the focus, and of buttons under the pointer."""
 
 
 class ThemeSection(ColoursSection):
@@ -98,17 +98,17 @@ class SiteSection(Section):
     title: Text
     """The title of the site's feed. The other feeds add their name to it."""
     url: BaseUrl
-    """The URL of the articles, such as `https://news.example`. A path after the host is kept."""
+    """The URL of the site, such as `https://news.example`. It may have a path after the host."""
     description: str = ""
     """One sentence about the site."""
     language: Language = "en"
-    """A language tag (BCP 47). An article may have its own."""
+    """The language of the site, as a language tag (BCP 47). An article may have its own language."""
     timezone: TimeZone = "UTC"
     """The IANA time zone of dates without a zone, such as `Europe/Lisbon`."""
     author: Annotated[AuthorSection, BeforeValidator(_author, json_schema_input_type=str | AuthorSection)] | None = None
     """The author of articles that name none: a name, or `{name: …, email: …, url: …}`."""
     icon: Icon | None = None
-    """A picture of the site: a path on it, or a URL."""
+    """A picture of the site: a path on the site, or a URL."""
     copyright: Text | None = None
     """The copyright notice in the feeds."""
     authority: Authority | None = None
@@ -117,24 +117,24 @@ class SiteSection(Section):
     that ends in `.invalid`.
     """
     pages: bool = False
-    """Whether `feeds` provides the website of the articles, instead of another program. Each article with a link on the
-    site then has a page here, at `content.permalink`. Files in the article's folder (`NAME/index.md`), and files that
-    the article refers to, are published too. `/` shows the newest articles. `feeds.url` must then be the site's URL
-    ([pages.md](pages.md)).
+    """Whether `feeds` serves and exports the pages of the articles, instead of another program. Each article with a
+    link on the site then has a page here, at `content.permalink`. Files in the article's folder (`NAME/index.md`), and
+    files that the article refers to, are published too. `/` shows the newest articles. `feeds.url` must then be the
+    site's URL ([pages.md](pages.md)).
     """
     sitemap: bool = False
     """Whether [`/sitemap.xml`](http.md#sitemaps) lists the home page and the articles for search engines. `feeds.url`
     must then be the site's URL.
     """
     news_sitemap: bool = False
-    """Whether [`/news-sitemap.xml`](http.md#sitemaps) lists the entries of the site's feed of the last two days for
-    Google News. The name of the publication is `site.title`. `feeds.url` must then be the site's URL.
+    """Whether [`/news-sitemap.xml`](http.md#sitemaps) lists the newest entries of the site's feed, those of the last
+    two days, for Google News. The name of the publication is `site.title`. `feeds.url` must then be the site's URL.
     """
     readers: ReaderLinks = Field(dict(READER_LINKS))
     """The subscription links on pages, by name of the feed reader. Default: a `feed:` link, and links to Feedly,
-    Inoreader, NewsBlur, Feedbin and The Old Reader. For example,
-    `{Miniflux: "https://reader.example/bookmarklet?uri={url}"}` adds one. `{url}` is the encoded address of the
-    feed, `{raw}` the address as it is. `Feedly: false` removes one.
+    Inoreader, NewsBlur, Feedbin and The Old Reader. For example, `{Miniflux:
+    "https://reader.example/bookmarklet?uri={url}"}` adds a link. `{url}` is the encoded address of the feed, and
+    `{raw}` the address as it is. `Feedly: false` removes the link to Feedly.
     """
     logo: Icon | None = None
     """A picture in the header of pages: a path on the site, such as `/static/logo.svg`, or a URL
@@ -145,17 +145,19 @@ class SiteSection(Section):
     mailto URL.
     """
     footer: str = Field("", max_length=_MAX_FOOTER_CHARS)
-    """The end of every page, in Markdown (`gfm`), up to 10,000 characters. It is sanitised as articles are."""
+    """The footer of every page, in Markdown (`gfm`), up to 10,000 characters. It is sanitised as articles are."""
     theme: ThemeSection = ThemeSection()
-    """Colours, fonts and width of pages. `text`, `muted`, `border`, `background`, `surface` and `accent` are colours,
-    such as `"#0b4f9c"` (in quotes), `navy` or `rgb(11 79 156)`; those in `dark: {…}` are for dark mode. `font_text`,
-    `font_heading` and `font_code` are names of fonts, such as `Georgia, serif`. `width` is the width of the text with
-    the unit `rem`, `em`, `ch` or `px`.
+    """The colours, fonts and width of pages ([customise.md](customise.md)). A colour is written like `"#0b4f9c"` (in
+    quotes), `navy` or `rgb(11 79 156)`. The colours in `dark` are for dark mode, and all others for light mode.
     """
     templates: Annotated[FilePath | Literal[False] | None, OptionalFolder] = None  # None: "templates" with `pages`
-    """The folder of templates that replace the built-in ones. `false`: none."""
+    """The folder of templates that replace the built-in ones ([customise.md](customise.md#one-changed-template)).
+    Default: `templates` if `site.pages` is true, otherwise none. `false`: none.
+    """
     static: Annotated[FilePath | Literal[False] | None, OptionalFolder] = None  # None: "static" with `pages`
-    """The folder of files that are published at `/static/…`. `false`: none."""
+    """The folder of files that are published at `/static/…` ([customise.md](customise.md#static-files)). Default:
+    `static` if `site.pages` is true, otherwise none. `false`: none.
+    """
 
 
 class ContentSection(Section):
@@ -170,9 +172,9 @@ class ContentSection(Section):
     exclude: Texts = ()
     """Files and folders that are not articles, as gitignore patterns."""
     permalink: Permalink = "/{category}/{slug}/"
-    """The path of an article on the site. Placeholders: `{category}` `{slug}` `{path}` `{year}` `{month}` `{day}`; one
-    without a value is left out. [More placeholders and modifiers](#placeholders-of-permalinks-and-ids) exist for
-    migrated sites.
+    """The path of an article on the site. Placeholders: `{category}` `{slug}` `{path}` `{year}` `{month}` `{day}`. A
+    placeholder without a value is left out. [More placeholders and modifiers](#placeholders-of-permalinks-and-ids)
+    exist for migrated sites.
     """
     permalinks: Permalinks = Field({})
     """Other patterns for folders: `{posts: "/{year}/{slug}/"}`. The deepest matching folder applies."""

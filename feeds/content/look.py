@@ -16,7 +16,8 @@ MAX_TEMPLATES = 500
 def list_templates(folder: Path) -> Iterator[str]:
     """Yield the paths of files in a folder, separated by "/", without hidden files and temporary files of editors.
 
-    Of more than `MAX_TEMPLATES`, one more is yielded: `feeds serve` lists them several times a second.
+    If there are more than `MAX_TEMPLATES`, the first `MAX_TEMPLATES` + 1 are yielded, because `feeds serve` lists the
+    folder several times a second.
     """
     return islice(_list_files(folder), MAX_TEMPLATES + 1)
 
@@ -31,7 +32,7 @@ def _list_files(folder: Path) -> Iterator[str]:
 
 
 def look_state(templates: Path | None, static_files: StaticFiles) -> str:
-    """Return a text that changes when a template was changed, or when the site's own stylesheet was added or removed.
+    """Return a text that changes when a template changes, or when the site's own stylesheet is added or removed.
 
     The contents of static files do not matter: they are read for each request.
     """

@@ -28,7 +28,7 @@ class StaticFiles:
         self._secrets = secrets
 
     def find(self, name: str) -> Path | None:
-        """Return the file that is published at `/static/NAME`, links resolved; None if there is none."""
+        """Return the file that is published at `/static/NAME`, with symbolic links resolved; None if there is none."""
         return self._find(name) if self._folder and not _reason_against(name) else None
 
     def list_names(self) -> Iterator[str]:
@@ -36,7 +36,7 @@ class StaticFiles:
         yield from (name for name in self._list() if self.find(name))
 
     def list_unpublished(self) -> Iterator[UnpublishedFile]:
-        """Yield the files that are not published. Hidden files, which are never published, are left out."""
+        """Yield the files that are not published, except for hidden files."""
         for name in self._list():
             reason = _reason_against(name)
             if not reason and not self._find(name):
@@ -76,7 +76,7 @@ def _is_hidden(name: str) -> bool:
 
 
 def _reason_against(name: str) -> str:
-    """Return why a file with this name is not published; "" if nothing is against it."""
+    """Return the reason why a file with this name is not published; "" if it may be published."""
     path = f"/static/{name}"
     if _is_hidden(name) or not paths.is_publishable(path):
         return "its name can't be part of an address"

@@ -18,17 +18,17 @@ def custom_feeds(site: Site) -> list[str]:
 
 
 def limit_of(path: str, site: Site) -> int:
-    """Return how many entries the live document of the feed at a path has at most."""
+    """Return the maximum number of entries in the live document of the feed at a path."""
     return settings_of(path, site).limit or site.limit
 
 
 def max_limit(site: Site) -> int:
-    """Return how many entries the live document of any feed has at most."""
+    """Return the maximum number of entries in a live document of any feed."""
     return max(site.limit, *(limit_of(path, site) for path in site.feeds), 1)
 
 
 def name_of(path: str, name: str, site: Site) -> str:
-    """Return the name of a feed whose entries have a name: of a custom feed, its title."""
+    """Return the name of a feed: the title of a custom feed, and `name` for any other feed."""
     if path and "/" not in path:
         return settings_of(path, site).title or humanize(path)
     return name
@@ -50,7 +50,7 @@ def _label(feed: FeedKey) -> str:
 
 
 def language_of(feed: FeedKey, site: Site) -> str:
-    """Return the language of a feed: its own, that of its articles in a feed of one language, or the site's."""
+    """Return the language of a feed: its own setting, the language of a feed `language/…`, or that of the site."""
     return settings_of(feed.path, site).language or (feed.name if feed.kind == "language" else "") or site.language
 
 

@@ -56,8 +56,8 @@ _group_path = lru_cache(maxsize=4096)(group_path)
 def choose_feeds(groups: Mapping[str, str], site: Site) -> dict[str, str]:
     """Return the feeds of a listed article with these groups: the name of each by its path, as the article spells it.
 
-    These are the site's and the custom feeds that select it, those that it names, and one for each group whose kind is
-    in `site.by`. Of folders, only the outermost has a feed.
+    These are the site's feed and the custom feeds that select the article, the custom feeds that it names, and a feed
+    for each group whose kind is in `site.by`. Of folders, only the outermost has a feed.
     """
     paths = set(groups)
     feeds = {"": ""} if site.selection.selects(paths) else {}
@@ -118,5 +118,5 @@ def selection_fingerprint(site: Site) -> str:
 
 
 def authors_of(article: Article, site: Site) -> tuple[Author, ...]:
-    """Return the authors of an article: its own, else the site's."""
+    """Return the authors of an article: its own, or else the site's."""
     return article.authors or ((site.author,) if site.author else ())

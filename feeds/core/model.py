@@ -5,7 +5,7 @@ first, and a *document* the bytes of one feed in one format. The types hold valu
 
 A new kind of feed is added to `FeedKind` and `GROUPED_KINDS`, from which paths, lists and pages follow; to
 `group_names` in `feeds.core.memberships`, which names the groups of an article; and to `feeds.by` and
-`GroupsSection` in `feeds.config.schema`. A kind whose names are not in `Article` yet first needs a field
+`GroupsSection` in `feeds.config.feed_sections`. A kind whose names are not in `Article` yet first needs a field
 (core/parse/keys.py). Texts that list the kinds: `_too_many_feeds` in publish/commit.py, and two rules in
 core/lint/rules.py.
 """
@@ -94,9 +94,9 @@ class FolderPermalink(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class FeedSettings:
-    """The settings of one feed; None: as for the other feeds. `feeds.custom` in the configuration.
+    """The settings of one feed (`feeds.custom` in the configuration). None means: as for the other feeds.
 
-    Those of a feed that exists anyway, such as `category/news`, have no selection.
+    The settings of a feed that exists because of `feeds.by`, such as `category/news`, have no selection.
     """
 
     title: str | None = None

@@ -1,4 +1,4 @@
-"""Selections: which articles a feed contains, by their categories, tags, authors, languages and folders.
+"""Selections of the articles of a feed, by their categories, tags, authors, languages and folders.
 
 A *group* of articles has the path that its feed has or would have, such as `category/news`, `language/fr` or
 `folder/notes/2026`. So a selection is a set of such paths, and whether an article is selected follows from the paths
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from feeds.core.text import slugify
 
 Criteria = tuple[frozenset[str], ...]
-"""For each key of a selection, the paths of its groups. Articles match that are in one group of every key."""
+"""For each key of a selection, the paths of its groups. An article matches if it is in one group of every key."""
 
 
 @dataclass(frozen=True, slots=True)

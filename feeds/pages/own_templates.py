@@ -190,7 +190,7 @@ def _create_environment(
     from jinja2.sandbox import ImmutableSandboxedEnvironment
 
     class TemplateLoader(BaseLoader):
-        """Finds templates in the folder, and else the built-in ones."""
+        """Finds templates in the folder, or else the built-in ones."""
 
         def get_source(
             self, environment: "Environment", template: str

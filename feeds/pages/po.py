@@ -14,7 +14,7 @@ _ESCAPES = {"n": "\n", "t": "\t", "r": "\r"}
 def parse_po(text: str) -> dict[str, str]:
     """Return the translated messages of a catalog by id, both as in the binary format.
 
-    Fuzzy, obsolete and untranslated messages are left out. Raise `ValueError` for a line that is none of a catalog.
+    Fuzzy, obsolete and untranslated messages are left out. Raise `ValueError` for a line that is not part of a message.
     """
     messages: dict[str, str] = {}
     fields: dict[str, str] = {}

@@ -1,6 +1,6 @@
 """Decides, in one transaction, which article a file is a version of, its id, and whether it is live.
 
-In which feeds an article is, `feeds.core.memberships` has decided when its file was read.
+`feeds.core.memberships` decides about the feeds of an article when its file is read.
 """
 
 from collections.abc import Iterator

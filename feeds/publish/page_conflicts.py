@@ -128,7 +128,7 @@ class PageConflicts:
         return reasons
 
     def _live_pages(self, versions: Sequence[FileVersion], keys: Mapping[str, int | None]) -> dict[str, str]:
-        """Return by the path of each version the page at which its article is live, if it is."""
+        """Return the page at which the article of each version is live, if it is, by the path of the version."""
         elsewhere = {
             version.path: key for version in versions if (key := keys[version.path]) not in {None, version.key}
         }

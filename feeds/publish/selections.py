@@ -34,8 +34,8 @@ class SelectionUpdate:
     def run(self) -> None:
         """Choose the feeds of all articles again, unless the selections are those with which they were chosen.
 
-        An article that is published, and about which the run need not decide otherwise, changes its feeds at once. Of
-        the others, only the feeds change that they will have.
+        An article that is published, and about which the run need not decide otherwise, changes its feeds at once. For
+        the others, only the feeds that they will have are stored.
         """
         catalog, after = self._catalog, 0
         if catalog.state.selections == memberships.selection_fingerprint(self._site):

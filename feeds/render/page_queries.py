@@ -188,7 +188,7 @@ class PageQueries:
     def _cached_neighbours(
         self, catalog: CatalogReader, record: EntryRecord
     ) -> tuple[PageLink | None, PageLink | None] | None:
-        """Return the links to the articles beside one in the site's feed; None if one of their titles is not cached.
+        """Return links to the articles beside an article in the site's feed; None if a title of them is not cached.
 
         An export renders the pages of most articles, so it reads the order of the feed once.
         """
@@ -213,7 +213,7 @@ class PageQueries:
     def _page_link(self, neighbour: Neighbour) -> PageLink:
         record = neighbour.record
         heading = self._renderer.heading(record)
-        if heading is None:  # only the title of a note without one depends on its text
+        if heading is None:  # only the title of a note without a title depends on its text
             key = f"heading {record.hash} {neighbour.page}"
             heading = self._executor.run(key, lambda: self._renderer.render_heading(record))
         return PageLink(heading.title, neighbour.page, heading.language)

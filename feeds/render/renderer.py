@@ -172,19 +172,19 @@ class DocumentRenderer:
         return self._relocated(entry) if for_page else entry
 
     def cached_heading(self, version: EntryVersion) -> Heading | None:
-        """Return the title and the language of a version of an article if that is cached, else None."""
+        """Return the title and the language of a version of an article if they are cached, otherwise None."""
         entry = self._entries.get((version.content_hash, version.id, version.path))
         return Heading(entry.display_title, entry.language) if entry else None
 
     def heading(self, record: EntryRecord) -> Heading | None:
-        """Return the title and the language of an article; None if that requires to render its text."""
+        """Return the title and the language of an article; None if its text must be rendered first."""
         if heading := self.cached_heading(EntryVersion(record.id, record.path, record.hash)):
             return heading
         article = record.article
         return Heading(article.title, article.language or self._site.language) if article.title else None
 
     def render_heading(self, record: EntryRecord) -> Heading:
-        """Return the title of an article, or of a note without one the beginning of its text, and its language."""
+        """Return the title of an article (of a note without a title, the beginning of its text), and its language."""
         entry = self._entry(record)
         return Heading(entry.display_title, entry.language)
 

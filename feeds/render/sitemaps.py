@@ -1,7 +1,8 @@
 """The sitemaps of a site, rendered on request within bounded memory.
 
-`/sitemap.xml` lists all articles, or the parts that do if there are several. `/news-sitemap.xml` lists the entries of
-the site's feed that were published in the last two days: it is the only document that depends on the time.
+`/sitemap.xml` lists all articles. If there are several parts, it lists the parts, and these list the articles.
+`/news-sitemap.xml` lists the entries of the site's feed that were published in the last two days: it is the only
+document that depends on the time.
 """
 
 from collections.abc import Callable, Iterator

@@ -1,4 +1,4 @@
-"""Logs mistakes in the site's own templates: each one once, by whichever worker finds it first."""
+"""Logs each mistake in the site's own templates once, in the worker that finds it first."""
 
 import hashlib
 import logging

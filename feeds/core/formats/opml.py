@@ -20,8 +20,8 @@ def render(
 ) -> bytes:
     """Return an OPML document that lists `feeds` by kind, in their order, in UTF-8.
 
-    Each feed is listed with its document named `filename`, and if `has_summary` is true, also with the one that has
-    excerpts. The output doesn't depend on entries or dates of changes.
+    Each feed is listed with its document named `filename`. If `has_summary` is true for a feed, its document with
+    excerpts is listed too. The output doesn't depend on entries or dates of changes.
     """
     root = etree.Element("opml", version="2.0")
     head, body = etree.SubElement(root, "head"), etree.SubElement(root, "body")

@@ -1,8 +1,8 @@
 """The published requirements of news aggregators and podcast directories, which `feeds check --for NAME` checks.
 
-A rule is here only if its source states it. It is checked on the feed as this program publishes it; what only the
-aggregator can see, such as the size of a picture in pixels, is not checked. An element that no feed of this program
-contains is a rule that is never met (`never_written`). docs/aggregators.md lists the rules; `pytest
+A rule is here only if its source states it. It is checked on the feed as this program publishes it. Properties
+that only the aggregator can see, such as the size of a picture in pixels, are not checked. A rule about an element that
+this program never writes is never met (`never_written`). docs/aggregators.md lists the rules; `pytest
 tests/test_aggregators.py --golden` writes its tables.
 """
 

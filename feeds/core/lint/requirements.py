@@ -67,10 +67,10 @@ class Requirement(NamedTuple):
     """A rule of an aggregator.
 
     Attributes:
-        level: "warning" for what the aggregator requires, "notice" for what it recommends.
-        what: what a feed must have.
-        why: what happens otherwise.
-        source: where the aggregator publishes the rule.
+        level: "warning" for a requirement of the aggregator, "notice" for a recommendation.
+        what: the property that a feed must have.
+        why: the consequence for a feed without it.
+        source: the document in which the aggregator publishes the rule.
         check: yields what a feed lacks.
     """
 
