@@ -28,6 +28,7 @@ DOCUMENTS = frozenset({RSS, ATOM, JSON_FEED, OPML})  # file names; OPML too, alt
 SITE_DOCUMENTS = (f"/{RSS}", f"/{ATOM}", f"/{JSON_FEED}")
 SITEMAP, NEWS_SITEMAP = "/sitemap.xml", "/news-sitemap.xml"  # of articles; the parts of a long one: `sitemap_part`
 COMPRESSED = {"gzip": ".gz", "br": ".br", "zstd": ".zst"}  # Content-Encoding -> suffix that web servers expect
+_COMPRESSED_SUFFIXES = tuple(COMPRESSED.values())
 STYLESHEET = "/static/feed.css"  # of documents in a browser
 ASSETS = (STYLESHEET, "/static/feed.js", "/static/page.css", "/static/page.js")  # of pages and feeds, below feeds.url
 THEME_STYLESHEET = "/static/theme.css"  # of site.theme
@@ -250,7 +251,9 @@ def alias_conflict(alias: str) -> str | None:
 
 
 def _uncompressed(path: str) -> str:
-    return next((path.removesuffix(suffix) for suffix in COMPRESSED.values() if path.endswith(suffix)), path)
+    if not path.endswith(_COMPRESSED_SUFFIXES):
+        return path
+    return next(path.removesuffix(suffix) for suffix in _COMPRESSED_SUFFIXES if path.endswith(suffix))
 
 
 class PathRegistry:
