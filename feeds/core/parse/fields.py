@@ -112,7 +112,7 @@ class FrontMatterFields:
         for _, key, value in self._values_of(field):
             if canonical_key(key) in {"published", "embargo"} and values.as_word(value) in keys.YES | keys.NO:
                 continue
-            if canonical_key(key) == "published" and not values.looks_like_date(value):  # `withholding_line` warns about it
+            if canonical_key(key) == "published" and not values.looks_like_date(value):  # `withholding_line` warns
                 continue
             # MkDocs: date: {created: …, updated: …}
             inner = values.first_value(value, "created", "published", "date") if isinstance(value, dict) else None
