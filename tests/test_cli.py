@@ -285,6 +285,16 @@ def test_check_writes_nothing(site):
     assert sorted(p.name for p in site.root.iterdir()) == ["config.yaml", "content"]
 
 
+def test_check_names_drafts(site):
+    """`check -v` names each draft with its line, and without -v, they are only counted; a build does not name them."""
+    site.article("a.md", title="a", description="d", date="2026-05-01")
+    site.write("b.md", "---\ntitle: b\ndraft: true\n---\nText.\n")
+    assert "content/b.md:3: notice: a draft: not published (draft)\n" in site.run("check", "-v").stdout
+    done = site.run("check")
+    assert "b.md" not in done.stdout and "1 notice (-v shows them)" in done.stderr
+    assert "b.md" not in site.run("build", "-v").stdout + site.run("status").stdout
+
+
 def test_check_says_what_a_run_would_do(site):
     """With a catalog, `check` knows the owners of ids and what the guard would stop, and changes nothing."""
     site.article("b.md", title="b", id="urn:x:1", date="2026-05-02")

@@ -498,7 +498,7 @@ def test_the_examples_of_the_documentation(blog, request):
         if files:
             pages_by_section[heading] = exported(blog)
             assert blog.run("check").returncode == 0
-    start, look, css, template, language = pages_by_section.values()
+    start, look, about, css, template, language = pages_by_section.values()
     assert "logo.svg" not in start
     assert '<img src="../static/logo.svg"' in look
     for link in (
@@ -508,6 +508,10 @@ def test_the_examples_of_the_documentation(blog, request):
     ):
         assert link in look
     assert 'Written by <a href="../about/">Ana</a>' in look
+    assert about == look
+    assert "The Harbour reports" in (blog.root / "public/about/index.html").read_text("utf-8")
+    for listing in ("index.html", "rss.xml", "atom.xml", "feed.json"):
+        assert "The Harbour reports" not in (blog.root / "public" / listing).read_text("utf-8")
     assert "static/theme.css" in look
     assert "static/custom.css" not in look and "static/custom.css" in css
     assert "Reply by e-mail" not in css

@@ -77,12 +77,24 @@ def found(*arguments, **options):
         (FINE.replace("2026-05-01", "2026-07-01"), "x", [(3, "future-date")]),
         (FINE + "updated: 2027-01-01\n", "x", [(5, "ambiguous-date")]),
         (FINE + "updated: 2025-01-01\n", "x", [(5, "ambiguous-date")]),
-        (FINE + "draft: true\n", "x", []),
+        (FINE + "draft: true\n", "x", [(5, "draft")]),
+        ("draft: false\ntitle: T\nvisibility: private\n", "x", [(4, "draft")]),
+        ("title: T\nbuild:\n  list: never\n", "x", [(3, "draft")]),
     ],
 )
 def test_rules(front, body, expected):
     """Each rule finds its problem at the right line, and nothing in code."""
     assert found(front, body) == expected
+
+
+def test_drafts():
+    """A draft is reported with its reason; a page without a date, which is not published either, is none."""
+    (by_key,) = problems(FINE + "published: no\n")
+    assert (by_key.level, by_key.message) == ("notice", "a draft: not published")
+    (by_folder,) = problems(path="blog/_drafts/a.md")
+    assert (by_folder.line, by_folder.rule, by_folder.message) == (1, "draft", "in a folder _drafts: not published")
+    assert [one.rule for one in problems("title: T\n", path="about.md")] == ["undated-page"]
+    assert found(FINE + "draft: true\n", ignored={"draft"}) == []
 
 
 @pytest.mark.parametrize(
@@ -241,7 +253,7 @@ def test_what_shows_between_articles():
         ]
 
     assert problems("a.md", "slug: s\ntags: [AI, e-mail, go]\n") == []
-    assert problems("b.md", "slug: s\ndraft: true\n") == []
+    assert [rule for rule, _ in problems("b.md", "slug: s\ndraft: true\n")] == ["draft"]
     assert problems("c.md", "slug: s\ntags: [ai, email, go]\n") == [
         ("duplicate-slug", "has the same address as a.md: https://test.example/s/")
     ]
@@ -396,7 +408,7 @@ def test_files_of_front_matter_on_a_site_with_pages(site):
 @pytest.mark.parametrize("front", ["draft: true\n", "expires: 2026-05-02\n", "listed: false\ndraft: true\n"])
 def test_no_notice_of_what_is_not_published(front):
     """An article that is not published has no notice about its appearance."""
-    assert found("title: T\ndate: 2026-05-01\n" + front) == []
+    assert found("title: T\ndate: 2026-05-01\n" + front, ignored={"draft"}) == []
 
 
 def test_an_undated_page_has_one_notice():

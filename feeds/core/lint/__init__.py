@@ -90,7 +90,7 @@ class Lint:
         if not article.draft:
             findings += self._check_names(article)
         problems = [Problem(article.path, line_of_key(source, key), rule, message) for key, rule, message in findings]
-        problems += front_matter_problems(article.path, article.warnings)
+        problems += front_matter_problems(article.path, [*article.warnings, *_check_draft(article, source)])
         problems += self._check_files(article, source)
         problems += self._check_body(article, source, links)
         return self.without_ignored(problems)
@@ -232,6 +232,14 @@ class Lint:
             for name in names[kind]:
                 normalised = f"{kind} {re.sub('[-_ ]', '', slugify(name))}"
                 self._spellings.setdefault(normalised, {}).setdefault(name, article.path)
+
+
+def _check_draft(article: Article, source: str) -> Iterator[ArticleWarning]:
+    """Yield a notice for a draft, at the line of the key that makes it one."""
+    from feeds.core.parse.article import draft_notice  # not needed to name the rules
+
+    if article.draft and (notice := draft_notice(source, article.path)):
+        yield notice
 
 
 def _converter(site: Site) -> Callable[[str], str]:

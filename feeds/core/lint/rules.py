@@ -29,6 +29,7 @@ RULES = {
     "other-dialect": Rule("warning", "syntax of a dialect other than content.markdown, which is shown unchanged"),
     "unrenderable": Rule("warning", "a text that can't be rendered and is shown as plain text"),
     "huge-text": Rule("warning", "a text so long that feeds may show summaries instead of full texts"),
+    "draft": Rule("notice", "a draft: an article that a key or its folder withholds from publication"),
     "future-date": Rule("notice", "a scheduled article"),
     "ambiguous-date": Rule("warning", "dates that contradict each other"),
     "duplicate-slug": Rule("warning", "two articles with the same address"),

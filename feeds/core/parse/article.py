@@ -78,7 +78,7 @@ def _parse(data: bytes, path: str, zone: tzinfo, profiles: AuthorProfiles | None
     slug = explicit_slug or to_safe_path(dated_name.rest) or "article"
     folders = path.split("/")[:-1]
     is_jekyll = "_posts" in folders or "_drafts" in folders
-    draft = fields.is_withheld() or "_drafts" in folders
+    draft = fields.withholding_line() is not None or "_drafts" in folders
     published = fields.date("published") or dated_name.date or fields.date("dated") or _date_in_path(matter, path, zone)
     embargo = fields.latest_date("embargo")
     if published is None:
@@ -117,6 +117,23 @@ def _parse(data: bytes, path: str, zone: tzinfo, profiles: AuthorProfiles | None
         external_url=fields.url("external_url"),
         warnings=tuple(fields.warnings),
     )
+
+
+def draft_notice(source: str, path: str) -> ArticleWarning | None:
+    """Return the notice that a file is a draft, or None for any other file, such as a page without a date.
+
+    `source`: the text of the file; `path`: its path below the content folder, with "/".
+    """
+    try:
+        matter, _ = frontmatter.split_front_matter(source)
+        line = FrontMatterFields(matter, UTC).withholding_line()
+    except ArticleError:  # of a text without its front matter, as the preview has it
+        line = None
+    if line is not None:
+        return ArticleWarning(line, "draft", "a draft: not published")
+    if "_drafts" in path.split("/")[:-1]:
+        return ArticleWarning(1, "draft", "in a folder _drafts: not published")
+    return None
 
 
 def _is_note(matter: frontmatter.FrontMatter, slug: str) -> bool:

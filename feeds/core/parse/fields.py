@@ -112,7 +112,7 @@ class FrontMatterFields:
         for _, key, value in self._values_of(field):
             if canonical_key(key) in {"published", "embargo"} and values.as_word(value) in keys.YES | keys.NO:
                 continue
-            if canonical_key(key) == "published" and not values.looks_like_date(value):  # `is_withheld` warns about it
+            if canonical_key(key) == "published" and not values.looks_like_date(value):  # `withholding_line` warns
                 continue
             # MkDocs: date: {created: …, updated: …}
             inner = values.first_value(value, "created", "published", "date") if isinstance(value, dict) else None
@@ -318,26 +318,27 @@ class FrontMatterFields:
         kind = values.as_text(kind) if kind is not None else ""
         return Enclosure(url, kind or media_type(url) or "application/octet-stream", int(length or 0))
 
-    def is_withheld(self) -> bool:
-        """Return whether the keys of any generator withhold the article from publication.
+    def withholding_line(self) -> int | None:
+        """Return the line of the first key, of any generator, that withholds the article from publication, or None.
 
         Raise `ArticleError` for a `draft` that is neither true nor false.
         """
         if self._values.keys().isdisjoint(_WITHHOLDING):
-            return False
+            return None
         for _, key, value in self._values_of("unsupported"):
             if self._withholds(key, value):
                 self._warn(key, f"{values.quoted(value)} {_UNSUPPORTED}", "withholding-key")
-        flags = [
-            *(self._is_draft(key, value) for _, key, value in self._values_of("draft")),
-            *self._flags("private", "public", "visibility", "status"),
+        found = [
+            *(key for _, key, value in self._values_of("draft") if self._is_draft(key, value)),
+            *self._flagged_keys("private", "public", "visibility", "status"),
             *(
-                value is not False and values.as_word(value) not in keys.NO
-                for _, _, value in self._values_of("password")
+                key
+                for _, key, value in self._values_of("password")
+                if value is not False and values.as_word(value) not in keys.NO
             ),
-            *(self._is_withheld_elsewhere(key, value) for _, key, value in self._values_of("elsewhere")),
+            *(key for _, key, value in self._values_of("elsewhere") if self._is_withheld_elsewhere(key, value)),
         ]
-        return any(flags)
+        return min(map(self._line_of_key, found), default=None)
 
     @staticmethod
     def _withholds(key: str, value: Any) -> bool:
@@ -351,8 +352,9 @@ class FrontMatterFields:
             return word in keys.YES
         raise self.error(key, f"must be true or false, not {values.describe(value)}")
 
-    def _flags(self, *fields: str) -> list[bool]:
-        return [self._is_flagged(field, key, value) for field in fields for _, key, value in self._values_of(field)]
+    def _flagged_keys(self, *fields: str) -> list[str]:
+        found = ((field, key, value) for field in fields for _, key, value in self._values_of(field))
+        return [key for field, key, value in found if self._is_flagged(field, key, value)]
 
     def _is_flagged(self, field: str, key: str, value: Any) -> bool:
         """Return whether a value withholds an article. An unknown value does, too, with a warning."""
@@ -383,7 +385,7 @@ class FrontMatterFields:
         if self._values.keys().isdisjoint(_LISTING):
             return True
         return not (
-            any(self._flags("unlisted", "listed"))
+            self._flagged_keys("unlisted", "listed")
             or any(
                 values.as_word(value) in keys.UNLISTED
                 for field in ("visibility", "status")
