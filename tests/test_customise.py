@@ -321,6 +321,23 @@ class TestMistakes:
         (blog.root / "templates/article.html").unlink()
         assert blog.run("build").returncode == 0
 
+    @pytest.mark.parametrize(
+        ("template", "reason"),
+        [
+            ("{{ entry.titel }}", "entry has no 'titel'; did you mean 'title'?"),
+            ("{{ site.titel }}", "site has no 'titel'; did you mean 'title'?"),
+            ("{{ site.titel.upper() }}", "site has no 'titel'; did you mean 'title'?"),
+            ("{{ {'title': 1}.titel }}", "dict has no 'titel'; did you mean 'title'?"),
+            ("{{ entry['xyzzy'] }}", "entry has no 'xyzzy'"),
+            ("{{ titel }}", "'titel' is undefined"),
+            ("{{ [1][7] }}", "list object has no element 7"),
+        ],
+    )
+    def test_an_unknown_attribute(self, blog, template, reason):
+        """The reason names the value as templates do, and a similar attribute."""
+        put(blog, "templates/article.html", template)
+        assert f"templates/article.html:1: error: {reason};" in blog.run("check").stdout
+
     def test_a_file_that_is_no_template(self, blog):
         """A file that is not UTF-8 or too large is reported, and the others are used."""
         (blog.root / "templates").mkdir()
