@@ -355,7 +355,7 @@ def test_the_first_five_minutes(tmp_path, tab, serve):
     assert {f"{here}rss.xml", f"{here}feeds.opml", f"{here}category/news/", f"{here}tag/hello/"} <= seen
     page.goto(here)
     page.get_by_text("Hello, readers").wait_for()
-    path = run("new", "Second words", "--category", "News", cwd=tmp_path).stdout.strip()
+    path = run("new", "Second words", "--category", "news", cwd=tmp_path).stdout.strip()
     page.get_by_role("link", name="Second words").click()
     assert page.url == f"{here}news/second-words/"
     with (tmp_path / path).open("a") as article:
