@@ -217,7 +217,7 @@ class PageRenderer:
 
     def _article_page(self, path: str, page: ArticlePage) -> PageBody:
         entry = page.entry
-        body = format_body(entry.html or "")
+        body = format_body(entry.html or "", entry.language)
         return self._render(
             "article.html",
             path,
