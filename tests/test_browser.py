@@ -244,6 +244,13 @@ def test_entries_of_a_feed_in_the_browser(big, tab, name):
     assert page.get_by_role("heading", level=1).inner_text() == "Article 3"
 
 
+def test_long_words(big, tab):
+    """Long words break between syllables in titles and texts, but not in code."""
+    page = tab(big, "/news/rich/")
+    hyphens = "(selector) => getComputedStyle(document.querySelector(selector)).hyphens"
+    assert [page.evaluate(hyphens, one) for one in ("h1", ".e-content p", "code")] == ["auto", "auto", "manual"]
+
+
 @pytest.mark.parametrize("name", ["rss.xml", "atom.xml"])
 def test_a_feed_on_a_phone(big, tab, name):
     """A phone shows a feed at its own width, and without JavaScript nothing of the text is missing."""

@@ -290,6 +290,36 @@ class TestEnvironment:
         assert "&gt; &gt;" in exported(blog)
 
 
+class TestCurrentItem:
+    @pytest.mark.parametrize(
+        ("path", "title"),
+        [("/", "Home"), ("/a/", "A"), ("/category/日本/", "C"), ("/tag/x/", None), ("/nothing/", None)],
+    )
+    def test_the_item_of_the_current_page(self, blog, app, path, title):
+        """Only the item of the menu that leads to the page itself is marked as current."""
+        links = {
+            "Home": "/",
+            "Feeds": "/#feeds",
+            "A": "/a",
+            "C": "/category/日本/",
+            "Other": "https://other.example/a/",
+        }
+        blog.configure(site={"nav": links}, content={"permalink": "/{slug}/"})
+        blog.article("a.md", title="The ferry", slug="a", category="日本", tags=["x"])
+        blog.publish()
+        marked = re.findall(r'<a href="[^"]*" aria-current="page">([^<]*)</a>', text_of(app(blog), path))
+        assert marked == ([title] if title else [])
+
+    @pytest.mark.parametrize(("path", "marked"), [("/", ["All"]), ("/tag/x/", [])])
+    def test_feeds_on_another_host(self, site, app, path, marked):
+        """Without pages, the links of the menu lead to another site, unless they name the address of the feeds."""
+        feeds = "https://feeds.example"
+        site.configure(feeds={"url": feeds}, site={"nav": {"Home": "/", "Tag": "/tag/x/", "All": f"{feeds}/"}})
+        site.article("a.md", title="a", tags=["x"])
+        site.publish()
+        assert re.findall(r'aria-current="page">([^<]*)</a>', text_of(app(site), path)) == marked
+
+
 class TestDeadLinks:
     """`feeds check` reports links of the menu and the footer that lead to nothing on a site with pages."""
 

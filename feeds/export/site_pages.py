@@ -123,7 +123,7 @@ class SitePages:
 
     def find_dead_links(self) -> Iterator[DeadLink]:
         """Yield the links of the menu and the footer, within the site, that lead to nothing that is published."""
-        links = [DeadLink(title, move_url(url, self._site.url, "")) for title, url in self._appearance.site.nav]
+        links = [DeadLink(title, move_url(url, self._site.url, "")) for title, url, _ in self._appearance.site.nav]
         links += [DeadLink(None, unescape(link)) for link in _HREF.findall(self._appearance.footer(""))]
         for link in links:
             path = unquote(link.link.partition("#")[0].partition("?")[0])
