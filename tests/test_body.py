@@ -7,10 +7,10 @@ from feeds.core.parse.links import Links
 from feeds.pages.body import format_body
 
 
-def render(text):
+def render(text, language="en"):
     """Return the HTML of an article on its page."""
     content = MarkdownRenderer("gfm").render(text, None, "https://test.example/a/", "p-", "", Links())
-    return format_body(content.html)
+    return format_body(content.html, language)
 
 
 @pytest.mark.parametrize(
@@ -23,6 +23,22 @@ def test_alerts(title, classes):
     html = render(f"> [!{title}{'' if ']' in title else ']'}\n> Text.")
     assert html.startswith(f'<blockquote class="{classes}">\n<p class="alert-title">')
     assert "<p>Text.</p>" in html
+
+
+@pytest.mark.parametrize(
+    ("language", "text", "title"),
+    [
+        ("de", "> [!NOTE]\n> Text.", "Hinweis"), ("de-AT", ":::warning\nText.\n:::", "Warnung"),
+        ("fr", "!!! danger\n    Text.", "Danger"), ("ar", "> [!TIP]\n> Text.", "نصيحة"),
+        ("de", "> [!NOTE] My own\n> Text.", "My own"), ("en", "> [!NOTE]\n> Text.", "Note"),
+        ("it", "> [!NOTE]\n> Text.", "Note"),
+    ],
+)  # fmt: skip
+def test_translated_titles(language, text, title):
+    """A title by default is in the language of the article, if it has translations; the class stays."""
+    html = render(text, language)
+    assert f'<p class="alert-title">{title}</p>' in html
+    assert 'class="alert' in html
 
 
 def test_quotes_are_no_alerts():

@@ -244,6 +244,13 @@ def test_entries_of_a_feed_in_the_browser(big, tab, name):
     assert page.get_by_role("heading", level=1).inner_text() == "Article 3"
 
 
+def test_long_words(big, tab):
+    """Long words break between syllables in titles and texts, but not in code."""
+    page = tab(big, "/news/rich/")
+    hyphens = "(selector) => getComputedStyle(document.querySelector(selector)).hyphens"
+    assert [page.evaluate(hyphens, one) for one in ("h1", ".e-content p", "code")] == ["auto", "auto", "manual"]
+
+
 @pytest.mark.parametrize("name", ["rss.xml", "atom.xml"])
 def test_a_feed_on_a_phone(big, tab, name):
     """A phone shows a feed at its own width, and without JavaScript nothing of the text is missing."""
@@ -355,7 +362,7 @@ def test_the_first_five_minutes(tmp_path, tab, serve):
     assert {f"{here}rss.xml", f"{here}feeds.opml", f"{here}category/news/", f"{here}tag/hello/"} <= seen
     page.goto(here)
     page.get_by_text("Hello, readers").wait_for()
-    path = run("new", "Second words", "--category", "News", cwd=tmp_path).stdout.strip()
+    path = run("new", "Second words", "--category", "news", cwd=tmp_path).stdout.strip()
     page.get_by_role("link", name="Second words").click()
     assert page.url == f"{here}news/second-words/"
     with (tmp_path / path).open("a") as article:

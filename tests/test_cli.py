@@ -265,7 +265,17 @@ def test_status(site):
     assert said["scheduled"] == [{"path": "b.md", "at": "2099-01-01T00:00:00+00:00"}]
     text = site.run("status").stdout
     assert "rejected   content/c.md:1: no date" in text
-    assert "scheduled  content/b.md: 2099-01-01" in text
+    assert "scheduled  content/b.md: 2099-01-01 00:00:00+00:00" in text
+
+
+def test_status_in_the_time_zone_of_the_site(site):
+    """`status` shows scheduled times in the site's time zone, as `check -v` does; JSON has them in UTC."""
+    site.configure(site={"timezone": "Europe/Berlin"})
+    site.article("b.md", title="b", date="2099-01-01T08:00")
+    assert "goes live at 2099-01-01 08:00:00+01:00" in site.run("check", "-v").stdout
+    site.run("build")
+    assert "scheduled  content/b.md: 2099-01-01 08:00:00+01:00\n" in site.run("status").stdout
+    assert json.loads(site.run("status", "--json").stdout)["scheduled"][0]["at"] == "2099-01-01T07:00:00+00:00"
 
 
 def test_check_writes_nothing(site):

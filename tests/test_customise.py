@@ -290,6 +290,105 @@ class TestEnvironment:
         assert "&gt; &gt;" in exported(blog)
 
 
+class TestCurrentItem:
+    @pytest.mark.parametrize(
+        ("path", "title"),
+        [("/", "Home"), ("/a/", "A"), ("/category/日本/", "C"), ("/tag/x/", None), ("/nothing/", None)],
+    )
+    def test_the_item_of_the_current_page(self, blog, app, path, title):
+        """Only the item of the menu that leads to the page itself is marked as current."""
+        links = {
+            "Home": "/",
+            "Feeds": "/#feeds",
+            "A": "/a",
+            "C": "/category/日本/",
+            "Other": "https://other.example/a/",
+        }
+        blog.configure(site={"nav": links}, content={"permalink": "/{slug}/"})
+        blog.article("a.md", title="The ferry", slug="a", category="日本", tags=["x"])
+        blog.publish()
+        marked = re.findall(r'<a href="[^"]*" aria-current="page">([^<]*)</a>', text_of(app(blog), path))
+        assert marked == ([title] if title else [])
+
+    @pytest.mark.parametrize(("path", "marked"), [("/", ["All"]), ("/tag/x/", [])])
+    def test_feeds_on_another_host(self, site, app, path, marked):
+        """Without pages, the links of the menu lead to another site, unless they name the address of the feeds."""
+        feeds = "https://feeds.example"
+        site.configure(feeds={"url": feeds}, site={"nav": {"Home": "/", "Tag": "/tag/x/", "All": f"{feeds}/"}})
+        site.article("a.md", title="a", tags=["x"])
+        site.publish()
+        assert re.findall(r'aria-current="page">([^<]*)</a>', text_of(app(site), path)) == marked
+
+
+class TestDeadLinks:
+    """`feeds check` reports links of the menu and the footer that lead to nothing on a site with pages."""
+
+    @pytest.mark.parametrize(
+        "link",
+        [
+            "/", "/a/", "/a", "/a/#part", "/a/index.html", "/old/", "/category/news/", "/category/news", "/rss.xml?x=1",
+            "/category/news/feed.json", "/feeds.opml", "/rss-old.xml", "/sitemap.xml", "/static/page.css", "/stats",
+            "/static/a%20b.pdf", "/files/x.pdf", "/own/y.pdf", "https://test.example/a/", "https://other.example/b/",
+            "//other.example/b/", "mailto:a@b.example", "#feeds", "?x",
+        ],
+    )  # fmt: skip
+    def test_links_that_work(self, blog, link):
+        """There is no warning of pages, redirects, documents, files and other sites."""
+        blog.configure(feeds={"aliases": {"/rss-old.xml": "/rss.xml"}})
+        blog.configure(site={"nav": {"X": link}, "footer": f"[x](<{link}>)", "sitemap": True})
+        blog.article("old.md", title="Old", date="2026-05-02")
+        blog.publish()
+        (blog.content / "old.md").unlink()
+        blog.article("new.md", title="Old", date="2026-05-02")
+        blog.publish()
+        blog.article("a.md", "[x](/files/x.pdf)", title="The ferry", category="news", slug="a")
+        blog.configure(content={"permalink": "/{slug}/"})
+        for file in ("static/a b.pdf", "content/files/x.pdf", "content/own/y.pdf"):
+            put(blog, file, "x")
+        blog.article("own/index.md", title="Own", date="2026-05-03")
+        assert "dead-link" not in blog.run("check").stdout
+
+    @pytest.mark.parametrize(
+        "link",
+        [
+            "/b/",
+            "/later/",
+            "/static/x.pdf",
+            "/files/x.pdf",
+            "/category/x/",
+            "/tag/x/rss.xml",
+            "/archive/9/",
+            "/summary/rss.xml",
+        ],
+    )
+    def test_links_to_nothing(self, blog, link):
+        """The warning names the line, the key and the link; an article that is scheduled is not there yet."""
+        blog.configure(site={"nav": {"Home": "/", "Über uns": link}, "footer": f"Text. [More]({link}?x#y)"})
+        blog.article("later.md", title="Later", date="2999-01-01")
+        put(blog, "content/files/x.pdf", "x")  # no article refers to it
+        done = blog.run("check")
+        text = (blog.root / "config.yaml").read_text("utf-8").split("\n")
+        nav, footer = (next(n for n, line in enumerate(text, 1) if key in line) for key in ("Über uns:", "footer:"))
+        reason = "leads to nothing on this site; correct the link, or publish an article at this address (dead-link)"
+        assert f"config.yaml:{nav}: warning: site.nav.Über uns: {link} {reason}\n" in done.stdout
+        assert f"config.yaml:{footer}: warning: site.footer: {link}?x#y {reason}\n" in done.stdout
+        assert done.stdout.count("dead-link") == 2
+        assert done.returncode == 0
+        assert "dead-link" not in blog.run("check", "--ignore", "dead-link").stdout
+
+    def test_a_site_with_a_path(self, blog):
+        """Links are those of the configuration, also if the site is below a path."""
+        blog.configure(site={"url": "https://test.example/blog", "nav": {"A": "/a/", "B": "/blog/a/", "C": "/blog/c/"}})
+        found = re.findall(r"site\.nav\.(\w): (\S+) leads", blog.run("check").stdout)
+        assert found == [("C", "/blog/c/")]
+
+    def test_a_site_without_pages(self, site):
+        """If another program has the pages, their addresses are unknown."""
+        site.configure(site={"nav": {"X": "/x/"}, "footer": "[x](/x/)"})
+        site.article("a.md", title="a")
+        assert "dead-link" not in site.run("check").stdout
+
+
 class TestMistakes:
     @pytest.mark.parametrize("name", MISTAKES)
     def test_the_built_in_page_is_shown(self, blog, app, caplog, name):
@@ -320,6 +419,23 @@ class TestMistakes:
         assert reason in messages[0]
         (blog.root / "templates/article.html").unlink()
         assert blog.run("build").returncode == 0
+
+    @pytest.mark.parametrize(
+        ("template", "reason"),
+        [
+            ("{{ entry.titel }}", "entry has no 'titel'; did you mean 'title'?"),
+            ("{{ site.titel }}", "site has no 'titel'; did you mean 'title'?"),
+            ("{{ site.titel.upper() }}", "site has no 'titel'; did you mean 'title'?"),
+            ("{{ {'title': 1}.titel }}", "dict has no 'titel'; did you mean 'title'?"),
+            ("{{ entry['xyzzy'] }}", "entry has no 'xyzzy'"),
+            ("{{ titel }}", "'titel' is undefined"),
+            ("{{ [1][7] }}", "list object has no element 7"),
+        ],
+    )
+    def test_an_unknown_attribute(self, blog, template, reason):
+        """The reason names the value as templates do, and a similar attribute."""
+        put(blog, "templates/article.html", template)
+        assert f"templates/article.html:1: error: {reason};" in blog.run("check").stdout
 
     def test_a_file_that_is_no_template(self, blog):
         """A file that is not UTF-8 or too large is reported, and the others are used."""

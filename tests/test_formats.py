@@ -241,3 +241,21 @@ def test_any_clean_text_survives(format_, title, summary, html):
         texts = {element.text for element in root.iter() if element.text}
         assert entry.title in texts
         assert not entry.html or entry.html in texts
+
+
+@pytest.mark.parametrize("format_", FORMATS[:2], ids=lambda format_: format_.name)
+@pytest.mark.parametrize(
+    ("language", "written", "sentence"),
+    [
+        ("en", "en", "This is a feed"), ("en-GB", "en", "This is a feed"), ("it", "en", "This is a feed"),
+        ("de-AT", "de", "Dies ist ein Feed"), ("FR", "fr", "Ceci est un flux"), ("ar", "ar", "هذه خلاصة"),
+    ],
+)  # fmt: skip
+def test_the_line_for_browsers(format_, language, written, sentence):
+    """The line for browsers is in the main language of the feed if it has a translation, else in English."""
+    document = format_.render(replace(FEED, language=language, entries=(ENTRY,)))
+    (line,) = etree.fromstring(document).iter("{http://www.w3.org/1999/xhtml}div")
+    assert line.get("{http://www.w3.org/XML/1998/namespace}lang") == written
+    assert line.text.startswith(sentence)
+    assert line.get("dir") == ("rtl" if written == "ar" else None)
+    assert list(violations(format_.filename, document, FEED.folder_url + format_.filename)) == []

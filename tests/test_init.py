@@ -89,6 +89,15 @@ def test_wrong_answers(tmp_path):
 
 
 @pytest.mark.integration
+def test_suggested_address(tmp_path):
+    """After an address without its scheme, Enter accepts the suggested address."""
+    code, shown = answer(tmp_path, ["T\n", "blog.example\n", "\n", "en\n"], ".")
+    assert code == 0, shown
+    assert "Address [https://blog.example]: " in shown
+    assert load(tmp_path).site.url == "https://blog.example"
+
+
+@pytest.mark.integration
 @pytest.mark.parametrize("key", [END, INTERRUPT], ids=["Ctrl-D", "Ctrl-C"])
 def test_no_answer(tmp_path, key):
     """Ctrl-C and Ctrl-D end the questions, and nothing is created."""
@@ -175,6 +184,7 @@ def test_answers_are_quoted(tmp_path, title, url):
     [
         ({"LANG": "de_DE.UTF-8@euro", "TZ": "Europe/Berlin"}, "de-DE", "Europe/Berlin"),
         ({"LC_ALL": "fr", "LANG": "de", "TZ": "UTC"}, "fr", "UTC"),
+        ({"LANG": "en_GB", "TZ": "Etc/UTC"}, "en-GB", "UTC"),
         ({"LANG": "C.UTF-8", "TZ": "CET-1CEST"}, "en", "UTC"), ({"LANG": "POSIX", "TZ": ":/etc/localtime"}, "en", "UTC"),
     ],
 )  # fmt: skip
@@ -198,6 +208,23 @@ def test_without_a_terminal_nothing_is_asked(tmp_path):
     assert (site.title, site.url, site.language) == ("A b", "http://127.0.0.1:8000", "en")
     assert re.fullmatch(r"[0-9a-f]{16}\.invalid", site.authority)
     assert [path.suffix for path in Path(tmp_path / "a b" / "content").iterdir()] == [".md"]
+
+
+@pytest.mark.parametrize(
+    ("language", "line"), [("de", ["lang: en"]), ("pt-BR", ["lang: en"]), ("en", []), ("en-GB", [])]
+)
+def test_the_language_of_the_first_article(tmp_path, language, line):
+    """The first article, which is in English, states its language on a site in another language."""
+    assert run("init", "--language", language, cwd=tmp_path).returncode == 0
+    (article,) = (tmp_path / "content").iterdir()
+    assert re.findall(r"(?m)^lang: .*$", article.read_text("utf-8")) == line
+
+
+def test_the_category_of_the_first_article(tmp_path):
+    """An article in the same category as the first one, in lower case as in the documentation, causes no warning."""
+    assert run("init", "--url", "https://blog.example", cwd=tmp_path).returncode == 0
+    assert run("new", "Second words", "--category", "news", cwd=tmp_path).returncode == 0
+    assert "near-duplicate" not in run("check", cwd=tmp_path).stdout
 
 
 def test_ignored_files(tmp_path):

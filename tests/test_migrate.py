@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from conftest import run
 
 from feeds import migrate
 from feeds.core.formats.entry_ids import entry_ids
@@ -316,6 +317,15 @@ def test_articles_are_counted_as_check_counts_them(site):
     counts = "1 article to publish, 4 not published (drafts, scheduled, expired)"
     assert created == f"created feeds.yaml for content: {counts}, 1 old feed kept"
     assert site.run("check", "-c", "feeds.yaml").stderr.startswith("1 article to publish")
+
+
+def test_the_articles_are_in_the_folder_of_the_configuration(site):
+    """If the content folder is that of the configuration, as with Jekyll, the message has its name."""
+    folder = site.root / "old-blog"
+    folder.mkdir()
+    (folder / "_config.yml").write_text("title: T\nurl: https://old.example\n", "utf-8")
+    created = run("init", "--from", "jekyll", ".", cwd=folder).stdout.splitlines()[0]
+    assert created.startswith("created config.yaml for old-blog: 0 articles to publish")
 
 
 @pytest.mark.parametrize("generator", migrate.CONFIG_FILES)

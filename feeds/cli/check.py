@@ -42,9 +42,9 @@ from feeds.core.lint.aggregators import AGGREGATORS, REQUIREMENTS
 from feeds.core.model import Article, FeedState, Site
 from feeds.core.parse import article as articles
 from feeds.core.parse.links import Links, find_targets
-from feeds.core.text import escape_unprintable
+from feeds.core.text import escape_unprintable, printable_excerpt
 from feeds.export import host_files
-from feeds.export.site_pages import find_template_problems, unexported_aliases
+from feeds.export.site_pages import find_dead_links, find_template_problems, unexported_aliases
 from feeds.publish.outcome import Outcome
 from feeds.render.renderer import markdown_renderer
 
@@ -270,9 +270,15 @@ def _configuration_problems(settings: Config, catalog: Catalog, file: Path) -> I
 
 
 def _look_problems(settings: Config, catalog: Catalog) -> Iterator[Problem]:
-    """Yield the problems of the site's own templates and static files."""
+    """Yield the problems of the links in menu and footer, and of the site's own templates and static files."""
     for file, reason in StaticFiles(settings.static_folder, settings.secrets).list_unpublished():
         yield Problem(os.path.relpath(file), 1, "static-file", f"is not published: {reason}")
+    for title, link in find_dead_links(settings, catalog):
+        position = settings.footer_position if title is None else settings.nav_positions[title]
+        path, line, key = _parse_mistake(position)
+        shown = printable_excerpt(link if title is None else settings.site.nav[title])
+        reason = "leads to nothing on this site; correct the link, or publish an article at this address"
+        yield Problem(path, line, "dead-link", f"{key}: {shown} {reason}")
     if settings.templates_folder and (settings.site.templates or settings.templates_folder.is_dir()):
         for path, line, reason in find_template_problems(settings, catalog):
             yield Problem(path, line, "template", f"{reason}; the built-in page is shown instead")

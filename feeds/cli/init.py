@@ -41,6 +41,7 @@ _GENERATORS = ("hugo", "jekyll", "eleventy", "pelican")
 _MAX_NAMED_FILES = 3  # in the message that a folder is not the site of a generator
 _SCHEMA_FILE = ".feeds.schema.json"  # in the folder of config.yaml, so that it works offline and in every clone
 _MODELINE = f"# yaml-language-server: $schema={_SCHEMA_FILE}"  # read by editors that use yaml-language-server
+_NAMES_OF_UTC = ("Etc/UCT", "Etc/UTC", "Etc/Universal", "Etc/Zulu", "UCT", "Universal", "Zulu")  # tzdata's links
 _LOCAL_URL = "http://127.0.0.1:8000"  # of `feeds serve`, until the site has an address
 
 
@@ -146,17 +147,27 @@ def _ask(folder: Path) -> _NewSite:
     print_line(f"Three questions about the new site in {_absolute(folder)}. Enter accepts the value in brackets.")
     try:
         title = click.prompt("Title", _default_title(folder), value_proc=_answer(values.text))
-        url = click.prompt(
-            "Address, such as https://example.org (empty if none yet)",
-            "",
-            show_default=False,
-            value_proc=_answer(lambda answer: values.base_url(answer) if answer.strip() else ""),
-        )
+        url = _ask_address()
         language = click.prompt("Language", _system_language(), value_proc=_answer(values.language_tag))
     except click.Abort:
         print_message("\nnothing was created")
         sys.exit(128 + signal.SIGINT)
     return _NewSite(title, url, language, _system_timezone())
+
+
+def _ask_address() -> str:
+    """Return the address of the site; "" if it has none yet. After a wrong answer, a similar address is the default."""
+    question, suggestion = "Address, such as https://example.org (empty if none yet)", ""
+    while True:
+        answer: str = click.prompt(question, suggestion, show_default=bool(suggestion), value_proc=str)
+        if not answer.strip():
+            return ""
+        try:
+            return values.base_url(answer)
+        except ValueError as error:
+            print_line(f"Error: it {error}")
+            suggestion = values.similar_url(answer)
+            question = "Address" if suggestion else question
 
 
 def _absolute(folder: Path) -> Path:
@@ -180,7 +191,8 @@ def _system_timezone() -> str:
     """Return the IANA name of the system's time zone (localtime(5)), UTC if it is unknown."""
     with suppress(OSError, ValueError):
         path = Path("/etc/localtime").resolve().as_posix()
-        return values.timezone(os.environ.get("TZ") or path.partition("/zoneinfo/")[2])
+        name = values.timezone(os.environ.get("TZ") or path.partition("/zoneinfo/")[2])
+        return "UTC" if name in _NAMES_OF_UTC else name
     return "UTC"
 
 
@@ -190,7 +202,7 @@ def _create_site(file: Path, site: _NewSite) -> list[str]:
     content = file.parent / "content"
     texts = {file: _configuration(site), file.with_name(_SCHEMA_FILE): _schema()}
     if not content.exists():
-        texts[content / f"{now:%Y-%m-%d}-hello.md"] = _FIRST_ARTICLE.format(date=now.isoformat())
+        texts[content / f"{now:%Y-%m-%d}-hello.md"] = _first_article(now, site.language)
     ignored = file.parent / ".gitignore"
     if not (ignored.exists() or _is_inside_site(file)):
         texts[ignored] = _GITIGNORE
@@ -202,6 +214,12 @@ def _create_site(file: Path, site: _NewSite) -> list[str]:
             f"Set site.url in {file.name} when the site has an address; the ids of articles do not depend on it"
         )
     return lines
+
+
+def _first_article(now: datetime, language: str) -> str:
+    """Return the text of the first article. It is in English, which it states on a site in another language."""
+    is_english = language.partition("-")[0].lower() == "en"
+    return _FIRST_ARTICLE.format(date=now.isoformat(), language="" if is_english else "lang: en\n")
 
 
 def _is_inside_site(file: Path) -> bool:
@@ -268,7 +286,8 @@ def _migrate(generator: "Generator", folder: Path, file: Path) -> list[str]:
     others = len(articles) - to_publish
     counts = [plural(to_publish, "article") + " to publish"]
     counts += [f"{others:,} not published (drafts, scheduled, expired)"] if others else []
-    lines = [f"created {file} for {content['path']}: {', '.join(counts)}, {feeds} kept"]
+    shown = content["path"] if content["path"] != "." else _absolute(file.parent).name or "/"
+    lines = [f"created {file} for {shown}: {', '.join(counts)}, {feeds} kept"]
     if rejected:
         lines.append(f"{plural(rejected, 'article')} can't be read: feeds check lists the reasons")
     lines += [f"note: {note}" for note in (*migration.notes, *valid.messages)]
@@ -333,10 +352,10 @@ _FIRST_ARTICLE = """\
 ---
 title: Hello, readers
 date: {date}
-category: News
+category: news
 tags: [hello, feeds]
 description: The first article, to see that everything works.
----
+{language}---
 
 This is an article in Markdown. Save it, and it is in the feeds within a second.
 

@@ -71,7 +71,8 @@ def status(context: CommandContext, as_json: bool) -> int:
     for item in rejected:
         print_line(f"rejected   {rejected_line(item, settings)}")
     for path, date in scheduled:
-        print_line(f"scheduled  {settings.content.path}/{path}: {date:%Y-%m-%d %H:%M:%S} UTC")
+        local = date.astimezone(settings.site_model.timezone)
+        print_line(f"scheduled  {settings.content.path}/{path}: {local.isoformat(' ', 'seconds')}")
     limit = f"larger than {settings.feeds.max_size} KiB (feeds.max_size)"
     for document in oversized:
         texts = f"{document.texts} of {document.entries} entries have their full text"

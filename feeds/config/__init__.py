@@ -79,6 +79,8 @@ def load(file: Path, environment: Mapping[str, str]) -> Config:
         "file": absolute,
         "unsupported_keys": tuple(unsupported),
         "feed_positions": {name: shown("feeds", "custom", name) for name in config.feeds.custom},
+        "nav_positions": {title: shown("site", "nav", title) for title in config.site.nav},
+        "footer_position": shown("site", "footer"),
         "folder_positions": {folder: shown(*keys) for keys, folder in _selected_folders(config.feeds)},
     }
     return config.model_copy(update=update)

@@ -195,6 +195,9 @@ class Config(Section):
     # by custom feed, and by folder that a selection names: the position and the keys, as messages begin
     feed_positions: dict[str, str] = Field({}, exclude=True)
     folder_positions: dict[str, str] = Field({}, exclude=True)
+    # likewise, of each link of the menu, by its text, and of the footer
+    nav_positions: dict[str, str] = Field({}, exclude=True)
+    footer_position: str = Field("", exclude=True)
 
     @field_validator("feeds")
     @classmethod

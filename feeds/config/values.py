@@ -95,15 +95,18 @@ def _include(value: str) -> str:
 def _http_url(value: str) -> str:
     url = absolute_url(value.strip(), "")
     if url is None or url_scheme(url) not in ("http", "https") or urlsplit(url).query or urlsplit(url).fragment:
-        raise ValueError(f"must be a URL like https://news.example, without ? or #{_with_scheme(value.strip())}")
+        suggestion = similar_url(value)
+        hint = f"; did you mean {printable_excerpt(suggestion)}?" if suggestion else ""
+        raise ValueError(f"must be a URL like https://news.example, without ? or #{hint}")
     return url
 
 
-def _with_scheme(address: str) -> str:
-    """Return "; did you mean URL?" for the address of a host without a scheme, or an empty string."""
+def similar_url(address: str) -> str:
+    """Return the URL for the address of a host without a scheme, or an empty string."""
+    address = address.strip()
     url = absolute_url(f"https://{address}", "") or ""
     is_host = "." in (urlsplit(url).hostname or "") and not set("@?#\\").intersection(address) and "//" not in address
-    return f"; did you mean {printable_excerpt(url)}?" if is_host else ""
+    return url if is_host else ""
 
 
 def _icon(value: str) -> str:

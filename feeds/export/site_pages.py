@@ -4,11 +4,14 @@ Every feed has a page, which its documents link to. The site's first page and th
 where the site has no other home (site.pages), or if export.pages says so: elsewhere `index.html` belongs to the site.
 """
 
+import re
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator
 from functools import cached_property
+from html import unescape
 from pathlib import Path
 from typing import Literal, NamedTuple
+from urllib.parse import unquote
 
 from feeds import config, pages
 from feeds.catalog import Catalog
@@ -24,7 +27,9 @@ from feeds.pages import PageBody
 from feeds.pages.appearance import Appearance
 from feeds.pages.own_templates import TemplateProblem
 from feeds.render import BulkRenderer, FeedPage
+from feeds.render.relocation import move_url
 
+_HREF = re.compile(r' href="([^"]*)"')  # sanitised HTML has all values in double quotes
 _MAX_CHECKED_PAGES = 50  # of a kind, that `feeds check` renders
 
 
@@ -36,6 +41,13 @@ class ExportFile(NamedTuple):
     kind: Literal["opml", "sitemap", "asset", "host", "feed", "archive", "article", "moved", "error", "file"]
     source: str = ""  # the path of the page, or of the file on disk
     target: str = ""  # the page to which a former address leads
+
+
+class DeadLink(NamedTuple):
+    """A link to something that the site does not publish: the text of its item in the menu, None in the footer."""
+
+    title: str | None
+    link: str  # a path on the site
 
 
 class AliasFiles(NamedTuple):
@@ -108,6 +120,33 @@ class SitePages:
             elif file.kind in {"feed", "archive", "article"} and rendered[file.kind] <= _MAX_CHECKED_PAGES:
                 renderer.render(file.source)
         return list(problems)
+
+    def find_dead_links(self) -> Iterator[DeadLink]:
+        """Yield the links of the menu and the footer, within the site, that lead to nothing that is published."""
+        links = [DeadLink(title, move_url(url, self._site.url, "")) for title, url, _ in self._appearance.site.nav]
+        links += [DeadLink(None, unescape(link)) for link in _HREF.findall(self._appearance.footer(""))]
+        for link in links:
+            path = unquote(link.link.partition("#")[0].partition("?")[0])
+            is_on_site = path.startswith("/") and not path.startswith("//")
+            if is_on_site and not self._is_published(path):
+                yield link
+
+    def _is_published(self, path: str) -> bool:
+        """Return whether a site with pages has a page, a document or a file at a path, or redirects it to a page."""
+        queries = self._documents.page_queries
+        is_fixed = path in {pages.OPML_PATH, paths.NOT_FOUND} or path.removesuffix("/") in paths.ENDPOINTS
+        if is_fixed or paths.is_asset(path) or paths.sitemap_owner(path, self._site) or path in self._site.aliases:
+            return True
+        if path.startswith("/static/") and self._static_files.find(path.removeprefix("/static/")):
+            return True
+        page = path.removesuffix("index.html") if path.endswith("/index.html") else path
+        if queries.has_page(page) or queries.redirect_target(page) or queries.has_document(path):
+            return True
+        of_article = queries.file_of_article(path, live=True)
+        if of_article and self._content.find_in_own_folder(*of_article, path):
+            return True
+        name = path.removeprefix("/")
+        return self._content.find(name) is not None and queries.is_linked(name, live=True)
 
     @cached_property
     def _redirects(self) -> dict[str, str]:
@@ -301,6 +340,13 @@ def unexported_aliases(settings: config.Config, catalog: Catalog) -> list[str]:
         pass
     listed = documents.list_documents(has_archives=files.has_archives)
     return files.alias_files({document_path.path for document_path, _ in listed}).occupied
+
+
+def find_dead_links(settings: config.Config, catalog: Catalog) -> list[DeadLink]:
+    """Return the links of the menu and the footer that lead to nothing; none if another program has the pages."""
+    if not settings.site.pages or not (settings.site.nav or settings.site.footer):
+        return []
+    return list(SitePages(settings, BulkRenderer(catalog, settings.site_model)).find_dead_links())
 
 
 def find_template_problems(settings: config.Config, catalog: Catalog) -> list[TemplateProblem]:

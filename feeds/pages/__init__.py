@@ -15,7 +15,7 @@ from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
 from feeds.core import paths, syndication
 from feeds.core.errors import FeedsError
@@ -24,7 +24,7 @@ from feeds.core.formats.sitemap import MEDIA_TYPE as SITEMAP_MEDIA_TYPE
 from feeds.core.model import LISTED_KINDS, SUMMARIES, FeedState
 from feeds.core.paths import OPML, RSS
 from feeds.core.text import quote_path
-from feeds.pages.appearance import Appearance
+from feeds.pages.appearance import Appearance, page_key
 from feeds.pages.body import format_body
 from feeds.pages.environment import check_templates, render, templates_digest
 from feeds.pages.translations import interface_of, mark, text_direction
@@ -217,7 +217,7 @@ class PageRenderer:
 
     def _article_page(self, path: str, page: ArticlePage) -> PageBody:
         entry = page.entry
-        body = format_body(entry.html or "")
+        body = format_body(entry.html or "", entry.language)
         return self._render(
             "article.html",
             path,
@@ -234,7 +234,7 @@ class PageRenderer:
         )
 
     def _render(self, template: str, path: str, language: str, **variables: Any) -> PageBody:
-        return self._render_at(root_of(path), template, language, **variables)
+        return self._render_at(root_of(path), template, language, page=page_key(unquote(path)), **variables)
 
     def _render_at(self, root: str, template: str, language: str, **variables: Any) -> PageBody:
         text, problem = render(template, self._appearance, root, language, reloads=self._reloads, **variables)

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import NamedTuple
+from urllib.parse import unquote
 
 from feeds.config import Config
 from feeds.content.static_files import StaticFiles
@@ -12,14 +13,15 @@ from feeds.core.errors import ArticleError
 from feeds.core.model import Site
 from feeds.core.text import digest_of, resolve_on_site
 from feeds.pages.own_templates import OwnTemplates, TemplateProblem, ignore_problem
-from feeds.render.relocation import move_html
+from feeds.render.relocation import move_html, move_url
 
 
 class NavItem(NamedTuple):
-    """A link of the menu: its text and its URL."""
+    """A link of the menu: its text, its URL, and the page to which it leads, as `page_key` returns it."""
 
     title: str
     url: str
+    page: str | None  # None: not a page that this program serves, or a part of one
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +55,8 @@ class Appearance:
         section = settings.site
         values = {field.name: getattr(site, field.name) for field in fields(site)}
         logo = section.logo and _resolve(section.logo, site)
-        nav = tuple(NavItem(title, _resolve(link, site)) for title, link in section.nav.items())
+        links = [(title, _resolve(link, site)) for title, link in section.nav.items()]
+        nav = tuple(NavItem(title, url, _page_of(url, site)) for title, url in links)
         has_custom = (
             StaticFiles(settings.static_folder, settings.secrets).find(Path(paths.CUSTOM_STYLESHEET).name) is not None
         )
@@ -76,6 +79,17 @@ class Appearance:
         `root`: the relative link, with a trailing slash, from the page to the top of the site.
         """
         return move_html(self._footer, self.site.url, root.removesuffix("/")) if self.site.pages else self._footer
+
+
+def page_key(path: str) -> str:
+    """Return the key by which the path of a page and links to it are compared: a slash at the end is ignored."""
+    return path.rstrip("/") or "/"
+
+
+def _page_of(url: str, site: Site) -> str | None:
+    path = move_url(url, site.feeds_url, "") if url != site.feeds_url else "/"
+    is_page = path.startswith("/") and not path.startswith("//") and not {"#", "?"}.intersection(path)
+    return page_key(unquote(path)) if is_page else None
 
 
 def _resolve(reference: str, site: Site) -> str:

@@ -56,6 +56,7 @@ def render(template: str, appearance: Appearance, root: str, language: str, **va
         "formats": FORMATS,
         "root": root,
         "articles_url": site.url if site.pages else None,  # else another program serves the articles
+        "page": None,  # by `page_key`; None: no item of the menu leads to it
         "reloads": False,
         "interface": interface,
         "ui_language": interface.language,

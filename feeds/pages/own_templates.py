@@ -12,6 +12,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from feeds.config.values import did_you_mean
 from feeds.content.look import MAX_TEMPLATES, list_templates
 from feeds.core.text import digest_of, one_line, truncate
 
@@ -24,6 +25,7 @@ _MAX_PAGE_CHARS = 32 << 20
 _MAX_TEXT_CHARS = 1 << 20  # of a text that an operator multiplies
 _MAX_NUMBER_BITS = 1024  # of a power
 _MAX_REASON_CHARS = 300
+_LAST_WORD = re.compile(r"[A-Z]?[^A-Z]+$|[A-Z]+$")
 _LONG_NUMBER = re.compile(r"[0-9]{5}")
 
 
@@ -185,9 +187,10 @@ def _frames(trace: TracebackType | None) -> Iterator[tuple[str, int]]:
 def _create_environment(
     files: Mapping[str, str], path_of: Callable[[str], str], built_in: "Environment"
 ) -> "Environment":
-    from jinja2 import BaseLoader, TemplateNotFound
+    from jinja2 import BaseLoader, StrictUndefined, TemplateNotFound
     from jinja2.exceptions import SecurityError
     from jinja2.sandbox import ImmutableSandboxedEnvironment
+    from jinja2.utils import missing
 
     class TemplateLoader(BaseLoader):
         """Finds templates in the folder, or else the built-in ones."""
@@ -203,6 +206,17 @@ def _create_environment(
             except TemplateNotFound:
                 raise TemplateNotFound(template) from None
             return source, path, None
+
+    class NamedUndefined(StrictUndefined):
+        """Reports an attribute that does not exist with the name of a similar one."""
+
+        __slots__ = ()
+
+        @property
+        def _undefined_message(self) -> str:
+            if self._undefined_hint or self._undefined_obj is missing or not isinstance(self._undefined_name, str):
+                return super()._undefined_message
+            return _missing_attribute(self._undefined_obj, self._undefined_name)
 
     class LimitedEnvironment(ImmutableSandboxedEnvironment):
         """Limits what an operator creates."""
@@ -220,7 +234,7 @@ def _create_environment(
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
-        undefined=built_in.undefined,
+        undefined=NamedUndefined,
         extensions=[type(extension) for extension in built_in.extensions.values()],
         auto_reload=False,
     )
@@ -230,6 +244,14 @@ def _create_environment(
     # as in the built-in one; `extend` would keep the value that the extension has set
     vars(environment)["newstyle_gettext"] = True
     return environment
+
+
+def _missing_attribute(value: Any, name: str) -> str:
+    """Return the reason that a value has no attribute, or no key, of a name."""
+    shown = _LAST_WORD.findall(type(value).__name__)[-1].lower()  # `Entry` is `entry` in templates, `PageSite` `site`
+    names = value if isinstance(value, Mapping) else dir(value)
+    similar = [repr(other) for other in names if isinstance(other, str) and not other.startswith("_")]
+    return f"{shown} has no {name!r}{did_you_mean(repr(name), similar)}"
 
 
 def _is_excessive(operator: str, left: Any, right: Any) -> bool:

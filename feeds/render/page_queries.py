@@ -136,6 +136,24 @@ class PageQueries:
             folder = f"{path}/"
             return folder if self._has_page(catalog, folder) else self._moved_to(catalog, folder)
 
+    def has_page(self, path: str) -> bool:
+        """Return whether the page of a feed, of an archive or of a live article is at a path."""
+        with self._reading() as catalog:
+            return self._has_page(catalog, path)
+
+    def has_document(self, path: str) -> bool:
+        """Return whether a document is published at a path."""
+        document_path = DocumentPath.parse(path, self._site.feeds)
+        if document_path is None:
+            return False
+        with self._reading() as catalog:
+            state = catalog.feed(document_path.feed)
+        if document_path.summary and not syndication.has_summary(document_path.feed, self._site):
+            return False
+        if state is None:
+            return False
+        return syndication.document_revision(state, document_path.archive, self._site) is not None
+
     def _moved_to(self, catalog: CatalogReader, path: str) -> str | None:
         current = catalog.current_page(path) if self._may_be_article(path) else None
         return current.page if current and current.live else None

@@ -17,6 +17,7 @@ RULES = {
     "refused": Rule("error", "a rejected article"),
     "template": Rule("error", "a mistake in a template of the site; the built-in page is shown instead"),
     "static-file": Rule("warning", "a file in the folder of static files that is not published"),
+    "dead-link": Rule("warning", "a link of site.nav or site.footer to something that the site does not publish"),
     "no-summary": Rule(
         "notice", "no description and no <!--more-->: the summary is the first paragraph; or no text at all"
     ),
