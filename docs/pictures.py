@@ -42,12 +42,12 @@ def main() -> None:
         server = start_demo(environment)
         try:
             address = f"http://127.0.0.1:{PORT}"
-            page.goto(f"{address}/")
+            page.goto(f"{address}/", wait_until="networkidle")
             page.screenshot(path=DOCS / "pictures" / "page.png")
             command = [sys.executable, "-m", "feeds", "stats", "--import", "-"]
             subprocess.run(command, input=access_log(), env=environment, cwd=DOCS.parent, text=True, check=True)
             page.set_extra_http_headers({"Authorization": f"Bearer {TOKEN}"})
-            page.goto(f"{address}/stats")
+            page.goto(f"{address}/stats", wait_until="networkidle")
             page.screenshot(path=DOCS / "pictures" / "stats.png")
         finally:
             server.send_signal(signal.SIGTERM)
