@@ -8,6 +8,7 @@ import json
 import sqlite3
 import subprocess
 
+import fastfeedparser
 import feedparser
 import pytest
 from conftest import RetryingServer, Site
@@ -248,6 +249,18 @@ def test_feedparser_reads_selected_feeds(multilingual, name):
         assert {entry.title for entry in parsed.entries} == MULTILINGUAL[path]
         assert parsed.feed.language == (path.removeprefix("language/") if "language/" in path else "en")
         assert parsed.feed.link == f"https://test.example/{path}/".replace("e//", "e/")
+        for entry in parsed.entries:
+            ids.setdefault(entry.title, set()).add(entry.id)
+    assert {title: len(of_title) for title, of_title in ids.items()} == dict.fromkeys(ALL_TITLES, 1)
+
+
+@pytest.mark.parametrize("name", ["rss.xml", "atom.xml", "feed.json"])
+def test_fastfeedparser_reads_selected_feeds(multilingual, name):
+    """fastfeedparser reads the selected entries of each feed in each format; an entry has one id in all of them."""
+    ids = {}
+    for path, titles in MULTILINGUAL.items():
+        parsed = fastfeedparser.parse(multilingual.get(f"/{path}/{name}".replace("//", "/")).body)
+        assert {entry.title for entry in parsed.entries} == titles
         for entry in parsed.entries:
             ids.setdefault(entry.title, set()).add(entry.id)
     assert {title: len(of_title) for title, of_title in ids.items()} == dict.fromkeys(ALL_TITLES, 1)
