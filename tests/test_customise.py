@@ -370,8 +370,8 @@ class TestDeadLinks:
         text = (blog.root / "config.yaml").read_text("utf-8").split("\n")
         nav, footer = (next(n for n, line in enumerate(text, 1) if key in line) for key in ("Über uns:", "footer:"))
         reason = "leads to nothing on this site; correct the link, or publish an article at this address (dead-link)"
-        assert f"config.yaml:{nav}: warning: site.nav.Über uns: {link} {reason}\n" in done.stdout
-        assert f"config.yaml:{footer}: warning: site.footer: {link}?x#y {reason}\n" in done.stdout
+        assert f"config.yaml:{nav}:5: warning: site.nav.Über uns: {link} {reason}\n" in done.stdout
+        assert f"config.yaml:{footer}:3: warning: site.footer: {link}?x#y {reason}\n" in done.stdout
         assert done.stdout.count("dead-link") == 2
         assert done.returncode == 0
         assert "dead-link" not in blog.run("check", "--ignore", "dead-link").stdout

@@ -369,7 +369,7 @@ def test_programs_are_told_of_what_stops_everything(site):
     found = [(one["path"], one["line"], one["rule"]) for one in json.loads(done.stdout)]
     assert (done.returncode, found) == (2, [("config.yaml", 1, "mistake"), ("config.yaml", 1, "mistake"), ("config.yaml", 2, "mistake")])  # fmt: skip
     done = site.run("check", "--format", "github")
-    assert done.stdout.splitlines()[2] == "::error file=config.yaml,line=2,title=mistake::feds: unknown key; did you mean feeds?"  # fmt: skip
+    assert done.stdout.splitlines()[2] == "::error file=config.yaml,line=2,col=1,title=mistake::feds: unknown key; did you mean feeds?"  # fmt: skip
 
 
 @pytest.mark.parametrize(

@@ -49,21 +49,19 @@ from feeds.publish.outcome import Outcome
 from feeds.render.renderer import markdown_renderer
 
 _MANY_FEEDS = 20
-_CONFIG_MISTAKE = re.compile(r"(.*?):(\d+):\d+: (.*)", re.DOTALL)
+_CONFIG_MISTAKE = re.compile(r"(.*?):(\d+):(\d+): (.*)", re.DOTALL)
 
 
-def _parse_mistake(mistake: str) -> tuple[str, int, str]:
-    """Return the path, the line and the reason of a mistake in the configuration, or of one in a variable."""
-    match = _CONFIG_MISTAKE.match(mistake)
-    return (match[1], int(match[2]), match[3]) if match else ("config.yaml", 1, mistake)
+def _config_problem(mistake: str, rule: str, more: str = "") -> Problem:
+    """Return a mistake, or a position and a key, of the configuration as a problem; `more` is added to its message."""
+    if match := _CONFIG_MISTAKE.match(mistake):
+        return Problem(match[1], int(match[2]), rule, f"{match[4]}{more}", int(match[3]))
+    return Problem("config.yaml", 1, rule, f"{mistake}{more}")  # of a variable
 
 
 def _print_config_mistakes(error: ConfigError, output_format: str, **_options: object) -> None:
     """Print the mistakes of the configuration on stdout for programs. As text they are on stderr anyway."""
-    problems = []
-    for mistake in error.mistakes:
-        path, line, message = _parse_mistake(mistake)
-        problems.append(Problem(path, line, "mistake", message))
+    problems = [_config_problem(mistake, "mistake") for mistake in error.mistakes]
     if output_format != "text":
         for output in _FORMATS[output_format](problems):
             click.echo(output)
@@ -254,8 +252,7 @@ def _article_problems(
 
 def _configuration_problems(settings: Config, catalog: Catalog, file: Path) -> Iterator[Problem]:
     for note in unused_keys(settings):
-        path, line, message = _parse_mistake(note)
-        yield Problem(path, line, "configuration", message)
+        yield _config_problem(note, "configuration")
     for message in advice(settings):
         yield Problem(str(file), 1, "configuration", message)
     if omitted := host_files.omitted_aliases(settings.site_model, settings.export.hosts, settings.feeds.aliases):
@@ -275,10 +272,9 @@ def _look_problems(settings: Config, catalog: Catalog) -> Iterator[Problem]:
         yield Problem(os.path.relpath(file), 1, "static-file", f"is not published: {reason}")
     for title, link in find_dead_links(settings, catalog):
         position = settings.footer_position if title is None else settings.nav_positions[title]
-        path, line, key = _parse_mistake(position)
         shown = printable_excerpt(link if title is None else settings.site.nav[title])
         reason = "leads to nothing on this site; correct the link, or publish an article at this address"
-        yield Problem(path, line, "dead-link", f"{key}: {shown} {reason}")
+        yield _config_problem(position, "dead-link", f": {shown} {reason}")
     if settings.templates_folder and (settings.site.templates or settings.templates_folder.is_dir()):
         for path, line, reason in find_template_problems(settings, catalog):
             yield Problem(path, line, "template", f"{reason}; the built-in page is shown instead")
@@ -310,8 +306,7 @@ def _empty_feeds(settings: Config, states: list[FeedState]) -> Iterator[Problem]
     filled = {state.path for state in states if state.entries}
     for feed, position in settings.feed_positions.items():
         if feed not in filled:
-            path, line, key = _parse_mistake(position)
-            yield Problem(path, line, "empty-feed", f"{key}: no article is in this feed")
+            yield _config_problem(position, "empty-feed", ": no article is in this feed")
 
 
 class _IdComparison(NamedTuple):
@@ -338,13 +333,16 @@ def _compare_ids(catalog: Catalog, against: Path) -> _IdComparison:
 
 def _as_text(problems: list[Problem]) -> Iterator[str]:
     for problem in problems:
-        line = f"{problem.path}:{problem.line}: {problem.level}: {problem.message} ({problem.rule})"
-        yield escape_unprintable(line)
+        position = f"{problem.path}:{problem.line}:" + (f"{problem.column}:" if problem.column else "")
+        yield escape_unprintable(f"{position} {problem.level}: {problem.message} ({problem.rule})")
 
 
 def _as_json(problems: list[Problem]) -> Iterator[str]:
     keys = ("path", "line", "level", "rule", "message")
-    rows = [{key: getattr(problem, key) for key in keys} for problem in problems]
+    rows = [
+        {key: getattr(problem, key) for key in keys} | ({"column": problem.column} if problem.column else {})
+        for problem in problems
+    ]
     yield json.dumps(rows, indent=2, ensure_ascii=False)
 
 
@@ -358,7 +356,8 @@ def _as_annotations(problems: list[Problem]) -> Iterator[str]:
         return text
 
     for problem in problems:
-        properties = f"file={escape(problem.path, ':,')},line={problem.line},title={problem.rule}"
+        column = f",col={problem.column}" if problem.column else ""
+        properties = f"file={escape(problem.path, ':,')},line={problem.line}{column},title={problem.rule}"
         yield f"::{problem.level} {properties}::{escape(problem.message)}"
 
 

@@ -68,6 +68,7 @@ class Problem:
     line: int  # from 1
     rule: str  # a key of `RULES`, or of `aggregators.REQUIREMENTS`
     message: str
+    column: int | None = None  # from 1; only of positions in the configuration
 
     @property
     def level(self) -> Level:
