@@ -396,6 +396,19 @@ def test_an_unlisted_article_of_an_earlier_version_stays_unlisted(site):
     assert (titles(site, "/"), titles(site, "/notes/")) == (["a"], ["a"])
 
 
+@both
+def test_a_file_with_a_mistake_keeps_its_groups(site):
+    """A published article whose file has a mistake stays in the feeds that select a tag without a feed of its own."""
+    site.article("a.md", title="a", tags=["x"])
+    site.publish()
+    site.write("a.md", "---\ntitle: [\n---\n")
+    site.configure(feeds={"by": ["category"], "custom": {"one": {"include": {"tag": "x"}}}})
+    site.publish()
+    site.configure(feeds={"custom": {name: {"include": {"tag": "x"}} for name in ("one", "two")}})
+    site.publish()
+    assert (titles(site, "/one/"), titles(site, "/two/")) == (["a"], ["a"])
+
+
 MISTAKES = {
     "4:7: feeds.site.include.categroy: unknown key; did you mean category?": {"site": {"include": {"categroy": "x"}}},
     "3:5: feeds.custom.static: is reserved: /static/ has another meaning; choose another name": {
