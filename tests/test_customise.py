@@ -641,3 +641,19 @@ def test_the_documentation_names_all_keys_of_the_theme(request):
     text = (request.config.rootpath / "docs" / "customise.md").read_text("utf-8")
     for key in ThemeSection.model_fields:
         assert f"`{key}" in text
+
+
+def test_an_own_template_links_to_a_custom_feed_with_a_new_key(site):
+    """If a custom feed gets another key and keeps its title, an export writes the pages of its articles again."""
+    template = "{% extends 'builtin/article.html' %}{% block article_footer %}{% for feed in feeds %}[{{ feed.path }}]"
+    (site.root / "templates").mkdir()
+    (site.root / "templates/article.html").write_text(template + "{% endfor %}{% endblock %}")
+    notes = {"title": "Notes", "include": {"folder": "notes"}}
+    site.article("notes/a.md", title="a")
+    site.configure(site={"pages": True}, content={"permalink": "/{slug}/"}, feeds={"custom": {"notes": notes}})
+    site.run("build")
+    page = site.root / "public/a/index.html"
+    assert "[notes]" in page.read_text()
+    site.configure(feeds={"custom": {"short-notes": notes}})
+    site.run("build")
+    assert "[short-notes]" in page.read_text()

@@ -669,3 +669,16 @@ def test_an_export_without_its_processes(site, program):
     done = subprocess.run(command, cwd=site.root, capture_output=True, text=True, timeout=30, check=False)
     assert "Traceback" not in done.stderr
     assert done.returncode in {0, 3}
+
+
+def test_an_error_page_lists_more_articles_than_a_short_feed(site):
+    """An exported error page follows all articles that it lists, also those that only archives of the feed contain."""
+    for day in range(1, 7):
+        site.article(f"{day}.md", title=f"title {day}", date=f"2026-05-0{day}")
+    site.configure(site={"pages": True}, feeds={"limit": 1})
+    site.run("build")
+    page = site.root / "public/404.html"
+    for day in (5, 4, 2):
+        site.article(f"{day}.md", title=f"changed {day}", date=f"2026-05-0{day}")
+        site.run("build")
+        assert f"changed {day}" in page.read_text()

@@ -1,5 +1,6 @@
 """Which articles feeds contain: `feeds.site`, `feeds.custom`, `feeds.by`, and `feeds` in front matter."""
 
+import contextlib
 import itertools
 import json
 import re
@@ -376,6 +377,36 @@ def test_an_exported_site_follows_its_selections(lamps):
     lamps.configure(feeds={"custom": {"new": {"include": {"tag": "x"}}}})
     lamps.run("build")
     assert not (public / "notes").exists()
+
+
+@both
+def test_an_unlisted_article_of_an_earlier_version_stays_unlisted(site):
+    """An article that no feed may contain enters none after a migration to schema 15, even if its file has a mistake."""
+    site.article("notes/a.md", title="a")
+    site.article("notes/b.md", title="b", feed=False)
+    site.publish()
+    with contextlib.closing(site.catalog) as catalog, catalog._database.write_transaction() as connection:
+        for table in ("articles", "staged_files"):
+            connection.exec_driver_sql(f"ALTER TABLE {table} DROP COLUMN other_groups")
+        connection.exec_driver_sql("UPDATE meta SET value = '14' WHERE key = 'schema'")
+    site.close()
+    site.write("notes/b.md", "---\ntitle: [\n---\n")
+    site.configure(feeds={"custom": {"notes": {"include": {"folder": "notes"}}}})
+    assert [rejected.path for rejected in site.publish().rejected] == ["notes/b.md"]
+    assert (titles(site, "/"), titles(site, "/notes/")) == (["a"], ["a"])
+
+
+@both
+def test_a_file_with_a_mistake_keeps_its_groups(site):
+    """A published article whose file has a mistake stays in the feeds that select a tag without a feed of its own."""
+    site.article("a.md", title="a", tags=["x"])
+    site.publish()
+    site.write("a.md", "---\ntitle: [\n---\n")
+    site.configure(feeds={"by": ["category"], "custom": {"one": {"include": {"tag": "x"}}}})
+    site.publish()
+    site.configure(feeds={"custom": {name: {"include": {"tag": "x"}} for name in ("one", "two")}})
+    site.publish()
+    assert (titles(site, "/one/"), titles(site, "/two/")) == (["a"], ["a"])
 
 
 MISTAKES = {

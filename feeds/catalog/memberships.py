@@ -5,7 +5,7 @@ chooses the feeds of all articles again: `feeds.core.memberships` decides, this 
 """
 
 from collections.abc import Iterable, Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 from pydantic_core import to_json
@@ -13,6 +13,8 @@ from pydantic_core import to_json
 from feeds.catalog import schema as t
 from feeds.catalog.access import ReadAccess, WriteAccess
 from feeds.catalog.encoding import UNLISTED
+
+_Row = tuple[int, str, str | None]  # key, feeds, other groups
 
 
 class StoredMembership(NamedTuple):
@@ -33,6 +35,7 @@ class NewMembership(NamedTuple):
 
     key: int
     feeds: Mapping[str, str]
+    other_groups: Mapping[str, str]
     has_changed: (
         bool  # whether its entries change with this row; otherwise, they change when the run decides about the article
     )
@@ -70,18 +73,20 @@ class MembershipWriter(MembershipReader, WriteAccess):
         """
         a = t.articles.c
         update = t.articles.update().where(a.key == sa.bindparam("_key"))
-        changed, pending = list[tuple[int, str]](), list[tuple[int, str]]()
-        for key, feeds, has_changed in memberships:
-            (changed if has_changed else pending).append((key, to_json(feeds).decode()))
-        values = {"feeds": sa.bindparam("_feeds"), "revision": sa.text(str(revision))}
-        self._many(update.values(values), ("_key", "_feeds"), changed)
+        changed, pending = list[_Row](), list[_Row]()
+        for key, feeds, others, has_changed in memberships:
+            other_groups = to_json(others).decode() if others else None
+            (changed if has_changed else pending).append((key, to_json(feeds).decode(), other_groups))
+        names = ("_key", "_feeds", "_other_groups")
+        chosen: dict[str, Any] = {"feeds": sa.bindparam("_feeds"), "other_groups": sa.bindparam("_other_groups")}
+        self._many(update.values(chosen | {"revision": sa.text(str(revision))}), names, changed)
         has_entries = sa.and_(a.live.is_(True), a.entry_feeds.is_(None))
         values = {
-            "feeds": sa.bindparam("_feeds"),
+            **chosen,
             "entry_published": sa.case((has_entries, a.published), else_=a.entry_published),
             "entry_feeds": sa.case((has_entries, a.feeds), else_=a.entry_feeds),
         }
-        self._many(update.values(values), ("_key", "_feeds"), pending)
+        self._many(update.values(values), names, pending)
 
     def insert_entries(self, entries: Iterable[NewEntry]) -> None:
         """Add entries of published articles, in the order of the table."""

@@ -277,6 +277,9 @@ _TABLE_RENAMES = tuple(f"ALTER TABLE {old} RENAME TO {new}" for old, new in FORM
 _OTHER_GROUPS = (
     "ALTER TABLE staged_files ADD COLUMN other_groups TEXT",
     "ALTER TABLE articles ADD COLUMN other_groups TEXT",
+    # a listed article was at least in the site's feed; one whose file has a mistake now is not read again
+    "UPDATE staged_files SET other_groups = 'unlisted' WHERE feeds = '{}'",
+    "UPDATE articles SET other_groups = 'unlisted' WHERE feeds = '{}'",
     _READ_AGAIN,
 )
 _OF_PLACES = (("articles", "feeds"), ("articles", "shown_in"), ("readings", "feeds"))  # until 7 [[path, name], …]

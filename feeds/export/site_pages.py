@@ -234,7 +234,13 @@ class SitePages:
             paths.NOT_FOUND, self._pages.error_page(None, 404).body
         ):
             self._claimed.claim(self.encoded_paths(paths.NOT_FOUND))
-            yield ExportFile(paths.NOT_FOUND, digest_of(state.digest, *self._page_settings), "error")
+            # the live documents of the site's feed may contain fewer articles than the page lists
+            older = (
+                self._documents.page_queries.newest_pages(pages.MAX_NEWEST)
+                if self._site.limit < pages.MAX_NEWEST
+                else []
+            )
+            yield ExportFile(paths.NOT_FOUND, digest_of(state.digest, *self._page_settings, *older), "error")
 
     def _pages_of_articles(self, with_folder: list[tuple[str, str]]) -> Iterator[ExportFile]:
         """Yield the pages of articles. Append the page and the file of articles that have a folder to `with_folder`."""

@@ -33,6 +33,7 @@ from feeds.render.page_queries import ArticlePage
 from feeds.render.relocation import move_html
 
 __all__ = [
+    "MAX_NEWEST",
     "MEDIA_TYPE",
     "OPML_PATH",
     "STATIC_FOLDER",
@@ -52,7 +53,7 @@ MEDIA_TYPE = "text/html; charset=utf-8"
 OPML_PATH = f"/{OPML}"
 _NOT_PAGES = {*paths.ENDPOINTS, *paths.ASSETS}
 _MAX_ENTRIES = 10  # on the page of a feed, if the articles have no pages here
-_MAX_NEWEST = 5  # articles on the page of an error
+MAX_NEWEST = 5  # articles on the page of an error
 _MAX_FEEDS = 1_000  # of each kind, on the site's page
 _ERROR_MESSAGES = {
     404: (
@@ -208,7 +209,7 @@ class PageRenderer:
         interface = interface_of(language)
         heading, text = (interface.messages.gettext(message) for message in _ERROR_MESSAGES[status])
         try:
-            newest = self._queries.newest_pages(_MAX_NEWEST) if self._site.pages else []
+            newest = self._queries.newest_pages(MAX_NEWEST) if self._site.pages else []
         except FeedsError:  # the catalog can't be read at the moment
             newest = []
         root = root_of(path) if path is not None else f"{urlsplit(self._site.url).path.rstrip('/')}/"

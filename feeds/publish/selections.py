@@ -63,7 +63,9 @@ class SelectionUpdate:
             self._versions.record_change(removed, added, edited=False)
             self._added += (NewEntry(*entry, article.key, chosen[entry.feed]) for entry in added)
             self._removed += removed
-        return NewMembership(article.key, chosen, has_changed=not article.pending)
+        # of a kind that feeds.by no longer contains, if the file has had a mistake since and was not read again
+        former = {path: name for path, name in feeds.items() if "/" in path and path not in chosen}
+        return NewMembership(article.key, chosen, others | former, has_changed=not article.pending)
 
     def _change_entries(self) -> None:
         self._catalog.remove_entries(self._removed)

@@ -118,7 +118,11 @@ class BulkRenderer:
     def list_article_pages(self) -> Iterator[ListedArticlePage]:
         """Yield the pages of all published articles, by path."""
         after, fingerprint = "", syndication.site_fingerprint(self._site)
-        names = {state.path: state.name for state in self.page_queries.feeds().feeds}
+        # the title of a custom feed does not tell its path
+        names = {
+            state.path: (state.path, state.name) if state.kind == "custom" else state.name
+            for state in self.page_queries.feeds().feeds
+        }
         neighbours = self._neighbour_digests()
         while True:
             with self._catalog.read_transaction() as catalog:
