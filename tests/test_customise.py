@@ -237,6 +237,8 @@ MISTAKES = {
     "exception": ("\n{{ 1 // 0 }}", 2, "ZeroDivisionError"),
     "recursion": ("{% include 'article.html' %}", 1, "RecursionError"),
     "private": ("{{ ''.__class__.__mro__ }}", 1, "__class__"),
+    "install": ("{{ interface.messages.install() }}", 1, "install"),
+    "shared": ("{{ in_language.cache_clear() }}", 1, "cache_clear"),
     "multiplied": ("{{ 'x' * 10 ** 10 }}", 1, "too large"),
     "powers": ("{{ 10 ** 10000 }}", 1, "too large"),
     "width": ("{{ '%99999999d' % 1 }}", 1, "too large"),

@@ -223,6 +223,20 @@ def test_build_writes_only_what_an_article_touches(site):
     }  # fmt: skip
 
 
+def test_an_article_that_returns_without_a_tag_is_not_deleted_in_the_feed_of_the_tag(site):
+    """A feed whose tombstone disappears is exported again, even if its entries stay the same."""
+    site.article("a.md", tags=["x"])
+    site.article("b.md", tags=["x"])
+    assert site.run("build", "--accept").returncode == 0
+    document = site.root / "public/tag/x/atom.xml"
+    (site.content / "b.md").unlink()
+    assert site.run("build", "--accept").returncode == 0
+    assert "deleted-entry" in document.read_text()
+    site.article("b.md", tags=["y"])
+    assert site.run("build", "--accept").returncode == 0
+    assert "deleted-entry" not in document.read_text()
+
+
 def test_an_export_leads_to_no_archive_that_is_not_exported(site):
     """Exported feeds name the archives that are exported beside them, and no others."""
     site.configure(feeds={"limit": 2})

@@ -267,18 +267,18 @@ def test_a_polled_document_ends_a_pause(monkeypatch):
 
 @pytest.fixture
 def transfers(tmp_path, monkeypatch):
-    """Return the transfers of at most two files of a folder that is a symbolic link, and what may be started now."""
+    """Return the transfers of at most two files of two folders, of which the first one is a symbolic link."""
     if not Path("/proc/self/fd").exists():
         pytest.skip("the system has no list of open files")
     monkeypatch.setattr(file_transfers, "_COUNT_INTERVAL_S", 0.0)
     monkeypatch.setattr(file_transfers, "_MAX_LOAD", 1e9)
     monkeypatch.setattr(file_transfers, "_MAX_WAIT_S", 0.0)
-    for folder in ("one", "two", "other"):
+    for folder in ("one", "two", "other", "static"):
         (tmp_path / folder).mkdir()
-        for name in ("a.png", "b.png", "catalog.db"):
+        for name in ("a.png", "b.png", "font.woff2", "catalog.db"):
             (tmp_path / folder / name).write_bytes(b"x")
     (tmp_path / "current").symlink_to("one")
-    transfers = FileTransfers(tmp_path / "current", 2)
+    transfers = FileTransfers([tmp_path / "current", tmp_path / "static"], 2)
     for _ in range(2):
         asyncio.run(transfers.start())
     return transfers
@@ -304,6 +304,13 @@ def test_files_that_are_being_sent_are_counted(transfers, tmp_path):
         with (tmp_path / "two/a.png").open():
             assert not may_start(), "one of the former folder is still being sent"
         assert may_start()
+
+
+def test_static_files_that_are_being_sent_are_counted(transfers, tmp_path):
+    """Files of all folders count together, also types that only static files have."""
+    with (tmp_path / "static/font.woff2").open(), (tmp_path / "one/a.png").open():
+        transfers._started = 2  # so that it counts
+        assert not asyncio.run(transfers.start())
 
 
 def test_files_wait_for_others(transfers, tmp_path, monkeypatch):

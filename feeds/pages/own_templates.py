@@ -8,6 +8,9 @@ them from elsewhere, and they can't create arbitrarily large texts by mistake.
 import os
 import re
 from collections.abc import Callable, Iterator, Mapping
+from datetime import tzinfo
+from functools import lru_cache
+from gettext import NullTranslations
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -25,6 +28,7 @@ _MAX_PAGE_CHARS = 32 << 20
 _MAX_TEXT_CHARS = 1 << 20  # of a text that an operator multiplies
 _MAX_NUMBER_BITS = 1024  # of a power
 _MAX_REASON_CHARS = 300
+_SHARED = (NullTranslations, tzinfo, type(lru_cache(str)))
 _LAST_WORD = re.compile(r"[A-Z]?[^A-Z]+$|[A-Z]+$")
 _LONG_NUMBER = re.compile(r"[0-9]{5}")
 
@@ -227,6 +231,10 @@ def _create_environment(
             if _is_excessive(operator, left, right):
                 raise SecurityError(f"the result of {operator} is too large")
             return super().call_binop(context, operator, left, right)
+
+        def is_safe_attribute(self, obj: Any, attr: str, value: Any) -> bool:
+            # methods of these change what all pages of the process share: `NullTranslations.install`, `cache_clear`
+            return not isinstance(obj, _SHARED) and super().is_safe_attribute(obj, attr, value)
 
     environment = LimitedEnvironment(
         loader=TemplateLoader(),

@@ -78,13 +78,16 @@ class BulkRenderer:
         with self._catalog.read_transaction() as catalog:
             identity = f"{catalog.catalog_id()} {syndication.site_fingerprint(self._site)}"
             feeds = [state for state in catalog.feeds() if syndication.exists(state, self._site)]
+            with_tombstones = catalog.feeds_with_tombstones()
         self._states, self._unchanging = {state.path: state for state in feeds}, None
         for state in feeds:
             last = syndication.archive_count(state, self._site) if has_archives(state) else 0
+            # a tombstone may disappear while the entries stay as they are, and the state's digest with them
+            live_digest = f"{state.digest} {last}" + (f" {state.revision}" if state.path in with_tombstones else "")
             for archive in range(last + 1):
                 revision = syndication.document_revision(state, archive, self._site)
                 # a plain tuple, because manifests of earlier versions contain its `repr`
-                digest = f"{revision and tuple(revision)} {identity}" if archive else f"{state.digest} {last}"
+                digest = f"{revision and tuple(revision)} {identity}" if archive else live_digest
                 for summary in (False, True) if syndication.has_summary(state.path, self._site) else (False,):
                     for format_ in FORMATS:
                         yield ListedDocument(DocumentPath(state.path, format_, archive, summary=summary), digest)

@@ -7,24 +7,25 @@ not report the end. A client that reads slowly would keep that memory for as lon
 import asyncio
 import os
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
-from feeds.core.parse.media import media_type
+from feeds.core.parse.media import static_media_type
 
 _OPEN_FILES = "/proc/self/fd"
 _COUNT_INTERVAL_S = 0.05  # between two counts
 _MAX_LOAD = 0.1  # of the event loop by counts: one takes some 2 µs per open connection
 _MAX_WAIT_S = 2.0  # for another transfer to end
-_MAX_FOLDERS = 10  # to which the content folder has pointed: transfers may still run from an earlier one
+_MAX_FOLDERS = 10  # to which the given ones have pointed: transfers may still run from an earlier one
 _DELETED = " (deleted)"  # the system appends it to the path of a deleted file
 
 
 class FileTransfers:
-    """Limits the number of files of the content folder that are sent at the same time. For one event loop."""
+    """Limits the number of files that are sent at the same time. For one event loop."""
 
-    def __init__(self, folder: Path, limit: int) -> None:
-        """Allow `limit` files of a folder; any number if the system has no list of open files."""
-        self._folder = folder  # perhaps a symbolic link that is replaced, as git-sync does
+    def __init__(self, folders: Sequence[Path], limit: int) -> None:
+        """Allow `limit` files of all folders together; any number if the system has no list of open files."""
+        self._current = folders  # perhaps symbolic links that are replaced, as git-sync does
         self._folders: list[str] = []  # resolved, the latest last
         self._limit = limit
         self._open = 0  # at the last count
@@ -64,17 +65,20 @@ class FileTransfers:
         return self._open + self._started < self._limit
 
     def _open_files(self) -> int:
-        folder = f"{os.path.realpath(self._folder)}{os.sep}"
-        if folder not in self._folders:
-            self._folders = [*self._folders[1 - _MAX_FOLDERS :], folder]
+        for current in self._current:
+            folder = f"{os.path.realpath(current)}{os.sep}"
+            if folder not in self._folders:
+                self._folders = [*self._folders[1 - _MAX_FOLDERS :], folder]
         folders = tuple(self._folders)
         try:
             numbers = os.listdir(_OPEN_FILES)  # noqa: PTH208  # `Path` objects would take five times as long
         except OSError:
             return 0
         targets = (_target(f"{_OPEN_FILES}/{number}") for number in numbers)
-        # other files may be open in the folder, such as the catalog
-        return sum(target.startswith(folders) and media_type(target.removesuffix(_DELETED)) != "" for target in targets)
+        # other files may be open in the folders, such as the catalog
+        return sum(
+            target.startswith(folders) and static_media_type(target.removesuffix(_DELETED)) != "" for target in targets
+        )
 
 
 def _target(descriptor: str) -> str:

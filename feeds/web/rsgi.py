@@ -48,9 +48,8 @@ class AnsweringApplication:
         settings = served.settings
         self.served = served
         self.middleware = served.middleware
-        self.file_transfers = FileTransfers(
-            settings.content_root, max(_MIN_FILE_TRANSFERS, settings.server.memory // 2)
-        )
+        folders = [folder for folder in (settings.content_root, settings.static_folder) if folder]
+        self.file_transfers = FileTransfers(folders, max(_MIN_FILE_TRANSFERS, settings.server.memory // 2))
         self.requests = 0  # changed by the event loop only
 
 
