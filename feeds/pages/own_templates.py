@@ -29,7 +29,7 @@ _MAX_TEXT_CHARS = 1 << 20  # of a text that an operator multiplies
 _MAX_NUMBER_BITS = 1024  # of a power
 _MAX_REASON_CHARS = 300
 _SHARED = (NullTranslations, tzinfo, type(lru_cache(str)))
-_LAST_WORD = re.compile(r"[A-Z]?[^A-Z]+$|[A-Z]+$")
+_LAST_WORD = re.compile(r"[A-Z]?[^A-Z]++|[A-Z]")
 _LONG_NUMBER = re.compile(r"[0-9]{5}")
 
 
