@@ -245,7 +245,7 @@ class Session:
         self._output = self._output.partition(text)[2]
 
     def pause(self, seconds: float = READ_S) -> None:
-        """Let time pass, also for the commands: their log shows the time."""
+        """Wait, also for the commands: their log shows the time."""
         time.sleep(seconds)
         self.now += seconds
 

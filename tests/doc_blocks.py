@@ -149,7 +149,7 @@ class Folder:
         return done.stdout + done.stderr
 
     def settle(self):
-        """Let a running server publish all files, as it does within a second after they were saved."""
+        """Publish all files, as a running server does within a second after they were saved."""
         if self.pids.read_text("utf-8"):
             subprocess.run(
                 [sys.executable, "-m", "feeds", "build", "--no-export", "-q", "--wait", "60"],

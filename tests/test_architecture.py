@@ -211,7 +211,7 @@ def test_packages_exchange_named_types(path):
     ]
 
 
-VAGUE_OPENINGS = ("Give ", "Gives ", "Tell ", "Tells ", "Say ", "What ", "Have ")
+VAGUE_OPENINGS = ("Give ", "Let ", "Gives ", "Tell ", "Tells ", "Say ", "What ", "Have ")
 VAGUE_PHRASES = (
     "the world", "whoever", "anew", "so many", "mended", "of ours", "contract section", "who polls", "is told of",
     "the house",

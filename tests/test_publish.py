@@ -914,7 +914,7 @@ class Gate:
         return open, (self._path, "rb")
 
     def open(self):
-        """Let the other processes continue; return the handle."""
+        """Allow the other processes to continue; return the handle."""
         return os.open(self._path, os.O_RDWR)
 
 

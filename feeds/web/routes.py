@@ -78,7 +78,7 @@ def _add_preview_routes(app: Flask, preview: Preview, headers: Headers) -> None:
 
 
 def _add_static_routes(app: Flask, documents: Documents[CachedResponse], files: ServedFiles, max_age: int) -> None:
-    """Let the route of built-in files also send the stylesheet of the theme, and the static files of the site."""
+    """Make the route of built-in files also send the stylesheet of the theme, and the static files of the site."""
     send_asset = app.view_functions["static"]
 
     def send_static(filename: str) -> Any:
