@@ -3,6 +3,8 @@
 import itertools
 import os
 import shutil
+import subprocess
+import sys
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -901,6 +903,33 @@ def test_a_look_that_gives_way_loses_nothing_that_is_under_way(site, monkeypatch
     assert outcome.changed == ("",)
     assert "T7 edited" in site.items()
     assert site.publish().changed == ()
+
+
+LARGE_FILES = """
+from feeds import parallel
+from feeds.cli import main
+from feeds.publish import load_pool
+def traced(*arguments, **options):
+    print(options)
+    return process_pool(*arguments, **options)
+process_pool, load_pool.process_pool, load_pool._MAX_INLINE_BYTES = load_pool.process_pool, traced, 1_000
+parallel.cpu_count = load_pool.cpu_count = lambda: 2
+main(["build", "--no-export"])
+"""
+
+
+@pytest.mark.integration
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems don't fork")
+@pytest.mark.parametrize(("length", "expected"), [(10, ""), (500, "{'fork': True}")])
+def test_few_large_articles_are_read_by_many_processes(site, length, expected):
+    """What decides on the number of processes is the number of the articles, or their total size."""
+    for number in range(5):
+        site.article(f"{number}.md", "x" * length, title=f"T{number}")
+    site.configure()
+    command = [sys.executable, "-c", LARGE_FILES]
+    done = subprocess.run(command, cwd=site.root, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout.strip(), done.stderr) == (0, expected, "")
+    assert len(site.items()) == 5
 
 
 class Gate:

@@ -103,6 +103,11 @@ class SitePages:
         """The problems of the site's own templates that were found when they were read."""
         return self._appearance.templates.problems
 
+    def compile_templates(self) -> None:
+        """Compile the built-in templates, if pages are exported."""
+        if self._settings.export.pages is not False:
+            pages.compile_templates()
+
     def find_template_problems(self) -> list[TemplateProblem]:
         """Return the mistakes in the site's own templates: compile all of them, and render pages of each kind."""
         problems = dict.fromkeys(pages.check_templates(self._appearance))

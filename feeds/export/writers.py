@@ -35,10 +35,11 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-_MAX_FILES_WITHOUT_FORK = 200  # a tenth of a second; starting two processes takes about 10 ms
+_MAX_FILES_WITHOUT_FORK = 40  # a tenth of a second; starting two processes takes about 20 ms
 _MAX_FILES_WITHOUT_POOL = 5_000  # where no process can be forked
 _FEEDS_PER_TASK = 16  # in a process of the pool
 _FILES_PER_TASK = 100
+_BATCHES_PER_PROCESS = 4  # at least: they take unequally long
 _CACHE_BYTES, _POOL_CACHE_BYTES = 96 << 20, 64 << 20  # of entries: in this process, in each process of the pool
 _FEEDS_PER_SAVE = 100  # feeds whose document versions are saved to the catalog together
 _KINDS = (
@@ -101,8 +102,10 @@ class DocumentWriter:
         # a folder on a fast disk is written fastest by one thread
         self._map = map_in_threads if target.is_slow else map_while_waiting
 
-    def share_entries(self) -> None:
-        """Share rendered entries with the processes that are forked from this one."""
+    def prepare_for_fork(self) -> None:
+        """Import and compile what every process needs. Share rendered entries with the processes that are forked."""
+        self._documents.import_formats()
+        self._files.compile_templates()
         if entries := SharedEntries.create():
             self._documents.share_entries(entries)
 
@@ -225,7 +228,7 @@ class ExportPool:
         if files > _MAX_FILES_WITHOUT_FORK:
             self._catalog.prepare_for_fork()
             if can_fork():
-                self.writer.share_entries()
+                self.writer.prepare_for_fork()
                 with suppress(OSError):  # too many processes, or no memory for another one
                     self._processes = process_pool(_continue_as_worker, self.writer, fork=True)
                 return self._processes
@@ -259,8 +262,8 @@ class ExportPool:
 
         try:
             for other_files, feed_tasks in steps:
-                yield from chain.from_iterable(processes.map(_write_feeds, _batches(feed_tasks, _FEEDS_PER_TASK)))
-                yield from chain.from_iterable(processes.map(_write_files, _batches(other_files, _FILES_PER_TASK)))
+                yield from chain.from_iterable(processes.map(_write_feeds, _share(feed_tasks, _FEEDS_PER_TASK)))
+                yield from chain.from_iterable(processes.map(_write_files, _share(other_files, _FILES_PER_TASK)))
         except BrokenExecutor:
             raise FeedsError(
                 f"{self.writer.target.name}: a process that wrote files was killed, perhaps for lack of memory; "
@@ -290,6 +293,11 @@ def _by_feed(tasks: list[WriteTask], pages: dict[FeedPagePath | None, ExportFile
 def _batches(items: list[T], size: int) -> Iterator[list[T]]:
     for start in range(0, len(items), size):
         yield items[start : start + size]
+
+
+def _share(items: list[T], max_size: int) -> Iterator[list[T]]:
+    """Yield batches of at most `max_size` items, and of so few that each process of a pool gets several."""
+    return _batches(items, max(1, min(max_size, len(items) // (_BATCHES_PER_PROCESS * cpu_count()))))
 
 
 _WRITER: DocumentWriter  # of a process of the pool

@@ -26,7 +26,7 @@ from feeds.core.paths import OPML, RSS
 from feeds.core.text import quote_path
 from feeds.pages.appearance import Appearance, page_key
 from feeds.pages.body import format_body
-from feeds.pages.environment import check_templates, render, templates_digest
+from feeds.pages.environment import check_templates, compile_templates, render, templates_digest
 from feeds.pages.translations import interface_of, mark, text_direction
 from feeds.render import FeedPage, PageQueries
 from feeds.render.page_queries import ArticlePage
@@ -39,6 +39,7 @@ __all__ = [
     "STATIC_FOLDER",
     "PageRenderer",
     "check_templates",
+    "compile_templates",
     "expand_link",
     "format_body",
     "read_asset",

@@ -75,6 +75,8 @@ def templates() -> "Environment":
     """Return the environment of the templates."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined, pass_context  # few processes need it
 
+    from feeds.pages.template_cache import TemplateCache
+
     environment = Environment(
         loader=FileSystemLoader(_FOLDER),
         autoescape=True,
@@ -84,6 +86,7 @@ def templates() -> "Environment":
         undefined=StrictUndefined,
         extensions=["jinja2.ext.i18n"],
         auto_reload=False,
+        bytecode_cache=TemplateCache(__file__),
     )
     environment.globals |= {"policy": policy.PAGE, "in_language": in_language}
     environment.filters |= {
@@ -100,6 +103,12 @@ def templates() -> "Environment":
     environment.policies["ext.i18n.trimmed"] = True
     _install_gettext(environment)
     return environment
+
+
+def compile_templates() -> None:
+    """Compile the templates of the pages of feeds and articles."""
+    for name in ("base.html", "feed.html", "article.html"):
+        templates().get_template(name)
 
 
 def _install_gettext(environment: Any) -> None:

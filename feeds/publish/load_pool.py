@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from feeds.publish.load import ArticleLoader
 
 MAX_INLINE_FILES = 3_000  # that this process loads as fast alone: it also stages what the others have loaded
+_MAX_INLINE_BYTES = 8 << 20  # of these files
 _BATCH_FILES = 100  # that a process loads at a time
 _MAX_BATCH_BYTES = 4 << 20  # of files
 _MAX_BATCHES = max(20, 3 * cpu_count())  # in progress: the disk may delay the process that stages them for a second
@@ -53,7 +54,7 @@ class LoadPool:
         files = iter(changed)
         may_fork = cpu_count() > 1 and can_fork()
         first = list(islice(files, MAX_INLINE_FILES + 1)) if may_fork else []
-        if len(first) > MAX_INLINE_FILES:
+        if len(first) > MAX_INLINE_FILES or sum(changed.file.size for changed in first) > _MAX_INLINE_BYTES:
             yield from self._load_in_processes(chain(first, files), fork=True)
             return
         may_be_stale = True  # whether files beside articles may have changed since the loader has read them

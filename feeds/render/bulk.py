@@ -73,6 +73,10 @@ class BulkRenderer:
         """Share rendered entries with the processes that are forked from this one."""
         self._renderer.share(entries)
 
+    def import_formats(self) -> None:
+        """Import the modules of the formats."""
+        self._renderer.import_formats()
+
     def list_documents(self, *, has_archives: Callable[[FeedState], bool]) -> Iterator[ListedDocument]:
         """Yield all documents, those of one feed together; archives only of feeds for which `has_archives` is true."""
         with self._catalog.read_transaction() as catalog:

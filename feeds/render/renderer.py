@@ -120,6 +120,10 @@ class DocumentRenderer:
     def prepare(self) -> None:
         """Start the process of the sandbox, if there is one, and import the modules of the formats."""
         self._markdown.start()
+        self.import_formats()
+
+    def import_formats(self) -> None:
+        """Import the modules of the formats."""
         for format_ in FORMATS:
             format_.import_module()
 

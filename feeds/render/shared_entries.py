@@ -12,7 +12,7 @@ import threading
 from contextlib import suppress
 from typing import Any, Self
 
-_MAX_BYTES = 64 << 20  # of a file; entries that are rendered later are not shared
+_MAX_BYTES = 192 << 20  # of a file; entries that are rendered later are not shared
 _HEAD = struct.Struct("<II")  # the sizes of a key and a value in bytes
 _MARK = b"\xffend"
 

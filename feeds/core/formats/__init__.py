@@ -7,6 +7,7 @@ used, because most runs render nothing.
 import importlib
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from feeds.core.model import Entry, Feed
@@ -44,8 +45,10 @@ class Format:
 
     def import_module(self) -> Any:
         """Import and return the format's module, which has `render_entry` and `render_document`."""
-        return importlib.import_module(self.module)
+        return _import_module(self.module)
 
+
+_import_module = cache(importlib.import_module)  # a call for each entry
 
 FORMATS = (
     Format("RSS", RSS, "application/rss+xml", _XML, "feeds.core.formats.rss"),

@@ -48,6 +48,14 @@ _MAX_SEARCHED_LINES = 100_000  # of one text, over all searches for the ends of 
 _MAX_ADMONITIONS = 500  # of one text: the end of each is searched for
 
 
+def may_have_any(text: str) -> bool:
+    """Return whether a text contains the marks of an admonition.
+
+    The search for one character is ten times as fast as that for several.
+    """
+    return ":::" in text or ("!" in text and "!!!" in text) or ("?" in text and "???" in text)
+
+
 def to_quotes(text: str, *, separator: str = "") -> str:
     """Return Markdown with its admonitions as block quotes, each with its title in bold. Code blocks are unchanged.
 

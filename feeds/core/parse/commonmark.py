@@ -129,9 +129,9 @@ class CommonMark:
             text = _outside_code(text, lambda part: _EMBED.sub(_embed, part))
         if "{" in text and ("{%" in text or "{{" in text):  # searching for one character first is 10 times faster
             text = _outside_code(templates.to_fences(text), _without_templates)
-        if ":::" in text or "!!!" in text or "???" in text:
+        if admonitions.may_have_any(text):
             text = admonitions.to_quotes(text)
-        if "[^" in text and _NESTED_DEFINITION.search(text):
+        if "^" in text and "[^" in text and _NESTED_DEFINITION.search(text):
             text = _without_nested_definitions(text)
         has_latex = _has_latex(text)
         if has_latex:
@@ -160,13 +160,14 @@ class CommonMark:
 
 def _require_fast(text: str) -> None:
     """Raise `ArticleError` if comrak could take long, or much memory, for a text."""
-    if (">>" in text or "> >" in text) and _TOO_DEEP.search(text):
+    if ">" in text and (">>" in text or "> >" in text) and _TOO_DEEP.search(text):
         raise ArticleError("nested too deep")
     if text.count(")") > _MAX_TRAILING_BRACKETS and any(map(_TRAILING_BRACKETS.search, _lines_with_brackets(text))):
         raise ArticleError("too many closing brackets in a row")
     if text.count("@") > _MIN_CHECKED_ADDRESSES and _copied_characters(text) > _MAX_COPIED:
         raise ArticleError("too many mail addresses in one line")
-    if (marks := text.count("[^")) > _MAX_FOOTNOTES:
+    marks = text.count("[^") if "^" in text else 0
+    if marks > _MAX_FOOTNOTES:
         raise ArticleError("too many footnotes")
     if marks > _MAX_FOOTNOTE_DEPTH:
         depth = 0
@@ -233,7 +234,7 @@ def _convert_html(html: str) -> str:
             html = _HEADING.sub(_heading, html)
     if 'class="language-{' in html:
         html = _CODE_CHUNK.sub(r'class="language-\1"', html)
-    if "[!" in html:
+    if "!" in html and "[!" in html:
         html = _CALLOUT.sub(_callout, html)
     if 'type="checkbox"' in html:
         html = _CHECKBOX.sub(lambda match: "☑" if match[1] else "☐", html)

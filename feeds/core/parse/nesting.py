@@ -68,6 +68,7 @@ _VOID = frozenset(
 _FORMATTING = frozenset(
     {"a", "b", "big", "code", "em", "font", "i", "nobr", "s", "small", "strike", "strong", "tt", "u"}
 )
+_FORMATTING_START = re.compile(rf"<(?:{'|'.join(sorted(_FORMATTING))})[\s/>]", re.IGNORECASE)
 _FORMATTING_WITH_ATTRIBUTES = re.compile(rf"<(?:{'|'.join(sorted(_FORMATTING))})[\s/]", re.IGNORECASE)
 _FOREIGN = frozenset({"svg", "math"})
 # elements whose content a parser reads as raw text
@@ -136,7 +137,8 @@ def _is_flat(html: str, tags: int) -> bool:
         return False
     for level in range(1, _MAX_PASSES + 1):
         outer = _BLOCK_OR_LEAF.sub("", outer)
-        steps = (outer.count("<") + level) * _COST_OF_FORMATTING + level + _TABLE_DEPTH
+        formatting = len(_FORMATTING_START.findall(outer)) + level  # each pass removes at most one level of it
+        steps = formatting * _COST_OF_FORMATTING + outer.count("<") + level + _TABLE_DEPTH
         if _FORMATTING_WITH_ATTRIBUTES.search(outer):
             steps += len(outer) * _COST_OF_COPYING
         if tags * steps <= _MAX_STEPS:
