@@ -4,14 +4,14 @@ Output is deterministic. The levels are those beyond which a document of 100 kB 
 one percent.
 """
 
-import gzip
 import threading
+import zlib
 
-import brotli
 import zstandard
 
 CODINGS = ("br", "zstd", "gzip")  # smallest first
-_BROTLI_LEVEL, _ZSTD_LEVEL, _GZIP_LEVEL = 5, 9, 6
+_BROTLI_LEVEL, _ZSTD_LEVEL, _GZIP_LEVEL = 5, 9, 5
+_GZIP_FORMAT = 16 + zlib.MAX_WBITS  # a gzip header, without a time, and the largest window
 _STORAGE_LEVEL = 1  # a third of the size for a few microseconds; stored texts are rarely read
 _MAX_TEXT_BYTES = 1 << 26
 _LOCAL = threading.local()  # none of these objects must be used by two threads at once
@@ -21,10 +21,14 @@ def encode(body: bytes, coding: str) -> bytes:
     """Return a body in one of `CODINGS`."""
     match coding:
         case "br":
+            import brotli  # few processes need it
+
             return bytes(brotli.compress(body, quality=_BROTLI_LEVEL))
         case "zstd":
             return zstandard.ZstdCompressor(level=_ZSTD_LEVEL, write_content_size=True).compress(body)
-    return gzip.compress(body, compresslevel=_GZIP_LEVEL, mtime=0)
+    from zlib_ng import zlib_ng
+
+    return zlib_ng.compress(body, _GZIP_LEVEL, _GZIP_FORMAT)
 
 
 def compress_text(text: str) -> bytes:
