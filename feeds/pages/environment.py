@@ -16,6 +16,7 @@ from feeds.core.formats import FORMATS
 from feeds.core.languages import language_name
 from feeds.core.model import Enclosure
 from feeds.core.text import digest_of, quote_path
+from feeds.core.wording import wording_of
 from feeds.pages.appearance import Appearance
 from feeds.pages.own_templates import Rendered, TemplateProblem
 from feeds.pages.translations import (
@@ -176,11 +177,11 @@ def _file_kind(file: Enclosure) -> str:
 
 @cache
 def templates_digest() -> str:
-    """Return a digest of all templates and catalogs: if it changes, every exported page is rendered again."""
+    """Return a digest of all templates and their texts: if it changes, every exported page is rendered again."""
     files = sorted(_FOLDER.iterdir())
     catalogs = [catalog_file(language).read_bytes() for language in languages() if language != SOURCE_LANGUAGE]
     templates = [(file.name, file.read_bytes()) for file in files if file.suffix == ".html"]
-    return digest_of(policy.PAGE, templates, catalogs)
+    return digest_of(policy.PAGE, templates, catalogs, [wording_of(language) for language in languages()])
 
 
 def _relative_link(url: str, root: str, base: str | None) -> str:
