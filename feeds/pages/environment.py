@@ -1,11 +1,12 @@
 """The templates of pages, with the variables, filters and functions that all of them have.
 
 `gettext`, `ngettext`, `pgettext`, `npgettext` and `_` translate into the language of the page that is rendered; so do
-the blocks `{% trans %}`. The filters `long_date`, `short_date`, `number` and `file_size` write values as that
-language does.
+the blocks `{% trans %}`. The filters `long_date`, `short_date`, `date_and_time`, `number`, `percent`, `file_size`,
+`data_size` and `comma_list` write values as that language does.
 """
 
 import re
+from collections.abc import Iterable
 from datetime import datetime
 from functools import cache, lru_cache
 from pathlib import Path
@@ -96,9 +97,13 @@ def templates() -> "Environment":
         "near": _relative_link,
         "long_date": pass_context(_long_date),
         "short_date": pass_context(_short_date),
+        "date_and_time": pass_context(_date_and_time),
         "number": pass_context(_number),
+        "percent": pass_context(_percent),
+        "comma_list": pass_context(_comma_list),
         "file_kind": _file_kind,
         "file_size": pass_context(_file_size),
+        "data_size": pass_context(_data_size),
         "language_name": language_name,
     }
     environment.policies["ext.i18n.trimmed"] = True
@@ -158,6 +163,24 @@ def _long_date(context: "Context", moment: datetime) -> str:
 
 def _short_date(context: "Context", moment: datetime) -> str:
     return _interface(context).short_date(moment.astimezone(context["site"].timezone))
+
+
+def _date_and_time(context: "Context", moment: datetime) -> str:
+    return _interface(context).date_and_time(moment.astimezone(context["site"].timezone))
+
+
+def _percent(context: "Context", share: float) -> str:
+    return _interface(context).percent(share)
+
+
+def _comma_list(context: "Context", items: Iterable[str]) -> str:
+    from markupsafe import Markup  # few processes need it
+
+    return Markup(_interface(context).list_separator).join(items)  # noqa: S704  # the separator is not HTML
+
+
+def _data_size(context: "Context", length: int) -> str:
+    return _interface(context).data_size(length)
 
 
 def _number(context: "Context", value: int) -> str:
