@@ -120,10 +120,10 @@ class InProcessSandbox:
     def start(self) -> None:
         """Do nothing, because there is no process."""
 
-    def render(self, body, summary, base, prefix, title="", links=(), budget=None):
+    def render(self, body, summary, base, prefix, title="", links=(), language="en", budget=None):
         """Render a body; whatever it raises rejects the article."""
         try:
-            return self._renderer.render(body, summary, base, prefix, title, Links(*links))
+            return self._renderer.render(body, summary, base, prefix, title, Links(*links), language)
         except RecursionError:
             raise ArticleError("nested too deep") from None
 

@@ -9,7 +9,7 @@ from feeds.pages.body import format_body
 
 def render(text, language="en"):
     """Return the HTML of an article on its page."""
-    content = MarkdownRenderer("gfm").render(text, None, "https://test.example/a/", "p-", "", Links())
+    content = MarkdownRenderer("gfm").render(text, None, "https://test.example/a/", "p-", "", Links(), language)
     return format_body(content.html, language)
 
 

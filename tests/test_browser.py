@@ -244,6 +244,21 @@ def test_entries_of_a_feed_in_the_browser(big, tab, name):
     assert page.get_by_role("heading", level=1).inner_text() == "Article 3"
 
 
+@pytest.mark.parametrize(
+    ("language", "date"), [("x-klingon", "30 April 2026"), ("de-x-berlin", "30. April 2026"), ("sw", "30 Aprili 2026")]
+)
+def test_a_feed_in_any_language(site, tab, language, date):
+    """In a browser, dates are in the language of the feed; in one that the browser does not know, in English."""
+    port = free_port()
+    site.configure(site={"language": language, "pages": True, "url": f"http://127.0.0.1:{port}"})
+    site.article("a.md", title="Article", date="2026-04-30T10:00:00Z")
+    site.publish()
+    with served(site, port) as app:
+        page = tab(app, "/atom.xml")
+        page.get_by_text(date).wait_for()
+        assert page.get_by_role("link", name="Article").is_visible()
+
+
 def test_long_words(big, tab):
     """Long words break between syllables in titles and texts, but not in code."""
     page = tab(big, "/news/rich/")

@@ -430,7 +430,12 @@ class TestMistakes:
             ("{{ site.titel.upper() }}", "site has no 'titel'; did you mean 'title'?"),
             ("{{ {'title': 1}.titel }}", "dict has no 'titel'; did you mean 'title'?"),
             ("{{ entry['xyzzy'] }}", "entry has no 'xyzzy'"),
-            ("{{ titel }}", "'titel' is undefined"),
+            ("{{ titel }}", "'titel' is undefined; did you mean 'entry.title'?"),
+            ("{{ entri.title }}", "'entri' is undefined; did you mean 'entry'?"),
+            ("{{ page_langauge }}", "'page_langauge' is undefined; did you mean 'page_language'?"),
+            ("{{ xyzzy }}", "'xyzzy' is undefined"),
+            ("{{ entry.published|longdate }}", "No filter named 'longdate'; did you mean 'long_date'?"),
+            ("{{ entry.published|xyzzy }}", "No filter named 'xyzzy'"),
             ("{{ [1][7] }}", "list object has no element 7"),
         ],
     )

@@ -166,7 +166,7 @@ def test_keys_that_withhold_an_article(front):
     "front",
     ["publish: true", "public: true", "private: false", "visibility: public", "password: ''", "status: publish", "password: false",
      "publish: 2024-01-01", "hidden: false", "unlisted: no", "feed: true", "rss: 'https://x.example/rss.xml'", "outputs: [html, RSS]",
-     "feeds: [notes]", "article: about-geese", "hide: [toc]", "members: [Ann, Bob]", "access: public", "premium: false"],
+     "feeds: [notes]", "feeds: [nope]", "feeds: [flase]", "feeds: [none, notes]", "article: about-geese", "hide: [toc]", "members: [Ann, Bob]", "access: public", "premium: false"],
 )  # fmt: skip
 def test_keys_that_withhold_nothing(front):
     """The same keys with other values have no effect and cause no warning."""
@@ -178,7 +178,7 @@ def test_keys_that_withhold_nothing(front):
     "front",
     ["unlisted: true", "hidden: yes", "rss: false", "feed: no", "noRSS: true", "exclude_from_feed: true", "excludeFromRSS: true",
      "include_in_feeds: false", "disableRSS: true", "feed_exclude: true", "outputs: [html]", "outputs: amp", "listed: false",
-     "visibility: unlisted", "status: unlisted", "params: {hiddenFromRss: true}", "extra: {no_feed: true}"],
+     "visibility: unlisted", "status: unlisted", "params: {hiddenFromRss: true}", "extra: {no_feed: true}", "feeds: false", "feeds: [no]", "feeds: [false]"],
 )  # fmt: skip
 def test_keys_that_keep_an_article_out_of_feeds(front):
     """An article that is unlisted in its front matter is in no feed, but is published."""
@@ -233,7 +233,7 @@ def test_an_unknown_value_keeps_an_article_back(front):
 
 @pytest.mark.parametrize(
     "front",
-    ["hidden: ture", "unlisted: ture", "rss: flase", "rss: none", "feed: [flase]", "norss: maybe", "listed: nope",
+    ["hidden: ture", "unlisted: ture", "rss: flase", "rss: none", "feed: [flase]", "feeds: nope", "feeds: flase", "norss: maybe", "listed: nope",
      "include_in_feeds: flase", "visible: flase"],
 )  # fmt: skip
 def test_an_unknown_value_keeps_an_article_out_of_feeds(front):

@@ -171,3 +171,20 @@ def test_init_writes_it_for_editors(tmp_path, options):
     schema = json.loads((tmp_path / first.partition("=")[2]).read_text("utf-8"))
     assert schema == SCHEMA
     jsonschema.validate(yaml.safe_load(rest), schema)
+
+
+def test_an_old_file(site):
+    """`feeds check -v` reports the file of another version, names the command that writes it, and changes nothing."""
+    site.article("a.md", "Text.", title="A", description="D")
+    file = site.root / ".feeds.schema.json"
+    assert "old-schema" not in site.run("check", "-v").stdout
+    assert not file.exists()
+    file.write_text(site.run("schema").stdout)
+    assert "old-schema" not in site.run("check", "-v").stdout
+    file.write_text("{}")
+    done = site.run("check", "-v", "--strict")
+    assert (done.returncode, file.read_text()) == (0, "{}")
+    assert "feeds schema > .feeds.schema.json (old-schema)" in done.stdout
+    assert "old-schema" not in site.run("check", "-v", "--ignore", "old-schema").stdout
+    file.write_bytes(b"\xff")
+    assert "old-schema" not in site.run("check", "-v").stdout

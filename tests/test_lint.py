@@ -87,6 +87,16 @@ def test_rules(front, body, expected):
     assert found(front, body) == expected
 
 
+def test_names_of_feeds_that_may_mean_no():
+    """Words in a list of feeds are names; one that looks like a no is reported with the way to write it."""
+    (problem,) = problems(FINE + "feeds: [nope]\n")
+    assert problem.rule == "unknown-feed"
+    assert problem.message == (
+        "feeds: there is no feed 'nope' in feeds.custom; if the article should be in no feed, write feeds: false"
+    )
+    assert found(FINE + "feeds: [notes]\n") == []  # the key of another program
+
+
 def test_drafts():
     """A draft is reported with its reason; a page without a date, which is not published either, is none."""
     (by_key,) = problems(FINE + "published: no\n")

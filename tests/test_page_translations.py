@@ -1,22 +1,34 @@
 """The interface text of pages: its catalogs, and dates and numbers in each language."""
 
+import ast
 import re
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from gettext import GNUTranslations
+from html.parser import HTMLParser
 from io import BytesIO
+from pathlib import Path
 
 import collect_messages
 import pytest
 from babel import Locale
 from babel.dates import format_date, format_skeleton
-from babel.numbers import format_decimal
+from babel.numbers import format_decimal, format_percent
 from hypothesis import given
 from hypothesis import strategies as st
+from jinja2 import nodes
 
+from feeds import pages
+from feeds.pages.environment import templates
 from feeds.pages.po import parse_po, to_mo
 from feeds.pages.translations import catalog_file, interface_of, languages
+from feeds.stats.counter import Poll, PollCounter
+from feeds.stats.report import format_bytes
 
+PAGES = Path(pages.__file__).parent
 TRANSLATED = languages()[1:]
+WORD = re.compile(r"[^\W\d_]{2,}")
+SENTENCE = re.compile(r"[A-Za-z]{2,} [A-Za-z]")
+NAMES = {"RSS", "RSS – 304"}  # the same in each language
 EVERY_MONTH = [datetime(2026, month, 1 + 2 * month) for month in range(1, 13)]  # noqa: DTZ001  # only the date matters
 
 
@@ -47,7 +59,8 @@ class TestCatalogs:
                     placeholders = set(re.findall(r"%\(\w+\)s|\{\w+\}", string))
                     expected = set(re.findall(r"%\(\w+\)s|\{\w+\}", ids[-1]))
                     assert placeholders == expected or (len(ids) > 1 and not placeholders), string
-                    assert string.count("%") == len([name for name in placeholders if name[0] == "%"])
+                    if message.context != "number":  # a percentage
+                        assert string.count("%") == len([name for name in placeholders if name[0] == "%"])
 
     def test_read_like_babel(self, language):
         """The catalog that pages use has the messages that Babel reads."""
@@ -68,11 +81,16 @@ class TestCatalogs:
         for moment in EVERY_MONTH:
             assert interface.long_date(moment) == format_date(moment, "long", locale=language)
             assert interface.short_date(moment) == format_skeleton("yMMMd", moment, locale=language)
+            assert interface.day_and_month(moment) == format_skeleton("MMMd", moment, locale=language)
+            both = Locale.parse(language).datetime_formats["medium"].format("12:00", interface.short_date(moment))
+            assert interface.date_and_time(moment.replace(hour=12)) == both
 
     def test_numbers_of_cldr(self, language):
         """Large numbers have the separators of CLDR."""
         assert interface_of(language).number(1234567) == format_decimal(1234567, locale=language)
         assert interface_of(language).number(12) == "12"
+        assert interface_of(language).percent(0.456) == format_percent(0.456, locale=language)
+        assert format_decimal(1.2, locale=language) in interface_of(language).data_size(1_234_000)
 
 
 def message_index(language, number):
@@ -91,7 +109,18 @@ def test_english_dates():
     for moment in EVERY_MONTH:
         assert interface.long_date(moment) == format_date(moment, "long", locale="en_001")
     assert interface.short_date(date(2026, 10, 8)) == "8 Oct 2026"
+    assert interface.day_and_month(date(2026, 10, 8)) == "8 Oct"
+    assert interface.date_and_time(datetime(2026, 10, 8, 9, 5)) == "8 Oct 2026, 09:05"  # noqa: DTZ001  # a local time
     assert interface.number(12345) == "12,345"
+    assert interface.percent(0.456) == "46%"
+
+
+@given(st.integers(0, 10**16))
+def test_sizes(length):
+    """In English, sizes are written as commands write them."""
+    assert interface_of("en").data_size(length) == re.sub(
+        r"^\d{4,}", lambda match: f"{int(match[0]):,}", format_bytes(length)
+    )
 
 
 @pytest.mark.parametrize(
@@ -149,8 +178,57 @@ class TestPages:
         assert '<html lang="ar" dir="rtl">' in page
         assert "اشترك" in page
 
+    @pytest.mark.parametrize("language", TRANSLATED)
+    def test_the_statistics(self, site, app, monkeypatch, language):
+        """The page of the statistics is in the language of the site, and nothing of the English page is left."""
+        monkeypatch.setattr("feeds.web.stats._RENDER_TIMEOUT_S", 60.0)
+        token = "a secret of twenty letters"
+        site.configure(site={"language": language}, stats={"token": token})
+        site.article("a.md", title="a")
+        site.publish()
+        tally = PollCounter(site.catalog)
+        day = f"{datetime.now(UTC):%Y-%m-%d}"
+        for number, agent in enumerate(["", "Googlebot/2.1", "Feedly/1.0 (9999999 subscribers)", "NetNewsWire"]):
+            tally.add(day, Poll("/rss.xml", agent, f"192.0.2.{number}", 200, conditional=False, size=5000, saved=0), 9)
+        tally.write()
+        page = app(site).get("/stats", Authorization=f"Bearer {token}").body.decode()
+        assert f'<html lang="{language}" dir="{"rtl" if language == "ar" else "ltr"}">' in page
+        main = re.sub(r"<[^>]*>", " ", page.partition("<main")[2].partition("</main")[0])
+        for english in ("Subscribers", "Polls", "unknown", "doubtful", "Show as", "Saved", "Sent", "poll ", " all "):
+            assert english not in main
+        translate = interface_of(language).messages.gettext
+        assert translate("unknown") in main
+        assert translate("{name} {number} (doubtful)").rpartition("{number}")[2] in main
+
+    @pytest.mark.parametrize("language", TRANSLATED)
+    def test_a_former_address(self, site, language):
+        """The page at a former address is in the language of the site."""
+        site.configure(site={"language": language, "pages": True})
+        site.article("a.md", title="a")
+        assert site.run("build").returncode == 0
+        site.article("a.md", title="a", slug="new")
+        site.run("build")
+        page = (site.root / "public/a/index.html").read_text("utf-8")
+        assert f'<html lang="{language}"' in page
+        assert interface_of(language).messages.gettext("This page has moved to %(address)s.").partition("%")[0] in page
+        assert "https://test.example/new/" in page
+
+    def test_the_preview_of_drafts(self, site, app):
+        """The preview is in the language of the site; the problems that `feeds check` finds are marked as English."""
+        site.configure(site={"language": "ar", "pages": True})
+        site.article("a.md", "{{% x %}}", title="a", draft=True)
+        site.write("b.md", "---\ntitle: [\n---\n")
+        site.publish()
+        server = app(site, preview_key="the-key")
+        headers = {"Cookie": "feeds-preview=the-key", "Host": "localhost:8000"}
+        index, article = (server.get(path, **headers).body.decode() for path in ("/preview/", "/preview/a.md"))
+        assert "لم يُنشر بعد" in index
+        assert '<li lang="en" dir="ltr"><code>b.md:' in index
+        assert '<strong>تحذير</strong>: <span lang="en" dir="ltr">' in article
+        assert "مسودة." in article
+
     def test_feeds_are_not_translated(self, site):
-        """The interface text has no effect on feeds: they contain only what the owner wrote."""
+        """Feeds contain no interface text of pages."""
         site.configure(site={"language": "de"})
         site.article("a.md", title="a")
         site.publish()
@@ -220,3 +298,126 @@ def test_catalogs_are_where_gettext_expects_them():
     """Catalogs have the paths of gettext, so that its tools find them."""
     for language in TRANSLATED:
         assert catalog_file(language).match(f"locales/{language}/LC_MESSAGES/feeds.po")
+
+
+class _Texts(HTMLParser):
+    """Collects what a visitor reads: texts, and attributes that are shown or read out."""
+
+    _SHOWN = frozenset({"alt", "title", "aria-label", "placeholder", "data-label", "label"})
+
+    def __init__(self):
+        super().__init__()
+        self.found = []
+        self._code = 0  # how many elements of code are open
+
+    def handle_starttag(self, tag, attributes):
+        """Add the attributes that are shown."""
+        self._code += tag == "code"
+        self.found += [value for name, value in attributes if name in self._SHOWN and value]
+
+    def handle_endtag(self, tag):
+        """Note the end of code."""
+        self._code -= tag == "code"
+
+    def handle_data(self, data):
+        """Add a text; code is the same in each language."""
+        self.found += [data] if not self._code else []
+
+
+def unmarked_texts(source):
+    """Return the words in the source of a template that no catalog can translate."""
+    html = ""
+    for output in templates().parse(source).find_all(nodes.Output):
+        for child in output.nodes:
+            html += child.data if isinstance(child, nodes.TemplateData) else " ".join(literal_texts(child)) or "1"
+    parser = _Texts()
+    parser.feed(html)
+    return [text.strip() for text in parser.found if WORD.search(text) and text.strip() not in NAMES]
+
+
+def literal_texts(node):
+    """Yield the texts that an expression prints as they are; the arguments of functions and filters are not printed."""
+    if isinstance(node, nodes.Const) and isinstance(node.value, str):
+        yield node.value
+    elif isinstance(node, nodes.CondExpr):
+        yield from [*literal_texts(node.expr1), *(literal_texts(node.expr2) if node.expr2 else ())]
+    elif isinstance(node, nodes.Concat):
+        yield from (text for child in node.nodes for text in literal_texts(child))
+    elif isinstance(node, (nodes.Add, nodes.And, nodes.Or)):
+        yield from [*literal_texts(node.left), *literal_texts(node.right)]
+    elif isinstance(node, nodes.Filter) and node.node is not None:
+        yield from literal_texts(node.node)
+    elif isinstance(node, nodes.Getitem) and isinstance(node.node, nodes.Dict):
+        yield from (text for pair in node.node.items for text in literal_texts(pair.value))
+
+
+def unmarked_strings(source):
+    """Return the strings in the source of a module of pages that look like a sentence, and are not marked."""
+    tree = ast.parse(source)
+    ignored = set()
+    for node in ast.walk(tree):
+        called = node.func if isinstance(node, ast.Call) else None
+        is_known = isinstance(called, ast.Name) and called.id in {"mark", "mark_in_context", "Markup"}
+        is_other = isinstance(called, ast.Attribute) and called.attr in {"compile", "pgettext"}
+        is_text = isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)  # a docstring
+        is_annotation = isinstance(node, (ast.AnnAssign, ast.arg, ast.FunctionDef))
+        if is_known or is_other or is_text or isinstance(node, (ast.Raise, ast.Assert)):
+            ignored |= {id(inner) for inner in ast.walk(node)}
+        elif is_annotation:
+            annotation = node.returns if isinstance(node, ast.FunctionDef) else node.annotation
+            ignored |= {id(inner) for inner in ast.walk(annotation)} if annotation else set()
+    strings = (node.value for node in ast.walk(tree)
+               if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in ignored)  # fmt: skip
+    return [text for text in strings if SENTENCE.search(text) and "<" not in text and not text.startswith(".")]
+
+
+class TestMarkedText:
+    @pytest.mark.parametrize("path", sorted((PAGES / "templates").glob("*.html")), ids=lambda path: path.name)
+    def test_templates(self, path):
+        """All words that a template prints are marked for translation."""
+        assert unmarked_texts(path.read_text("utf-8")) == []
+
+    @pytest.mark.parametrize("name", ["__init__", "body", "charts", "environment", "stats", "translations"])
+    def test_modules(self, name):
+        """All sentences in the modules of pages are marked for translation."""
+        assert unmarked_strings((PAGES / f"{name}.py").read_text("utf-8")) == []
+
+    @pytest.mark.parametrize("path", sorted((PAGES / "static").glob("*.*s")), ids=lambda path: path.name)
+    def test_static_files(self, path):
+        """Style sheets and scripts contain no text that is shown: scripts read it from attributes of the page."""
+        text = path.read_text("utf-8")
+        if path.suffix == ".css":
+            shown = re.findall(r'content:\s*"([^"]*)"', text)
+        else:
+            shown = re.findall(r"(?:textContent|innerHTML|title|label)\s*=\s*([\"'`])(.*?)\1", text)
+            shown = [re.sub(r"\$\{[^}]*\}", "", words) for _, words in shown]
+        assert [words for words in shown if WORD.search(words)] == []
+
+    @pytest.mark.parametrize(
+        "source",
+        [
+            "<p>Some words.</p>", '<p title="Some words">{{ x }}</p>', "{{ 'Some' if x else _('words') }}",
+            "{{ x ~ ' words' }}", "{{ {'a': 'Some'}[x] }}", "{% if x %}<b>Some {{ x }}</b>{% endif %}",
+            "{{ ('words' ~ x)|upper }}",
+        ],
+    )  # fmt: skip
+    def test_unmarked_text_is_found(self, source):
+        """Words in a template that are not marked are found, wherever they are."""
+        assert unmarked_texts(source) != []
+
+    @pytest.mark.parametrize(
+        "source",
+        [
+            "<p>{{ _('Some words.') }}</p>", "{% trans x %}Some {{ x }}{% endtrans %}", "{{ x|truncate(9, 'words') }}",
+            "<p class='some words'>RSS – 304</p>", "{{ {'a': _('Some')}[x] }}", "{% set x = 'some words' %}{{ y == 'ab' }}",
+        ],
+    )  # fmt: skip
+    def test_marked_text_is_accepted(self, source):
+        """Words that are marked, and words that no visitor sees, are not reported."""
+        assert unmarked_texts(source) == []
+
+    def test_unmarked_strings_are_found(self):
+        """A sentence in a module that is not marked is found."""
+        assert unmarked_strings('"""A docstring here."""\nx = f"Some words {y}"\nz = mark("Some words")') == [
+            "Some words "
+        ]

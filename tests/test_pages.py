@@ -347,7 +347,7 @@ def test_pages_are_where_the_site_is(site):
 def test_many_feeds_are_bounded():
     """Of thousands of tags, the page lists the thousand largest by name, and the number of the others."""
     feeds = [FeedState("", "site", "")] + [FeedState(f"tag/{n}", "tag", f"t{n}", entries=n) for n in range(1500)]
-    ((kind, heading, listed, left),) = pages._group_by_kind(feeds, str)
+    ((kind, heading, listed, left),) = pages._group_by_kind(feeds, {"tag": "Tags"})
     assert (kind, heading, len(listed), left) == ("tag", "Tags", 1000, 500)
     assert min(one.entries for one in listed) == 500
     assert [one.name for one in listed] == sorted(one.name for one in listed)

@@ -53,6 +53,12 @@ def test_it_converts_as_the_renderer_does(sandbox):
     assert sandbox.render("*a*", None, *BASE).html == "<p><em>a</em></p>"
 
 
+def test_the_language(sandbox):
+    """The titles of admonitions are in the language of the article."""
+    assert "<strong>Hinweis</strong>" in sandbox.render("!!! note\n    a", None, *BASE, language="de-AT").html
+    assert "<strong>Note</strong>" in sandbox.render("!!! note\n    a", None, *BASE).html
+
+
 @pytest.mark.parametrize(
     ("body", "reason"),
     [

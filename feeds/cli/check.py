@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shlex
 from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
 from functools import partial
@@ -29,6 +30,7 @@ from feeds.cli.common import (
     unused_keys,
 )
 from feeds.cli.progress import ProgressDisplay, RunProgress
+from feeds.cli.schema import SCHEMA_FILE, is_outdated
 from feeds.config import Config
 from feeds.content import Folder
 from feeds.content.public_files import PublicFiles
@@ -255,6 +257,10 @@ def _configuration_problems(settings: Config, catalog: Catalog, file: Path) -> I
         yield _config_problem(note, "configuration")
     for message in advice(settings):
         yield Problem(str(file), 1, "configuration", message)
+    if is_outdated(file.parent):
+        schema = os.path.relpath(file.with_name(SCHEMA_FILE))
+        message = f"is not that of this version; write it again for your editor: feeds schema > {shlex.quote(schema)}"
+        yield Problem(schema, 1, "old-schema", message)
     if omitted := host_files.omitted_aliases(settings.site_model, settings.export.hosts, settings.feeds.aliases):
         message = (
             f"export.hosts: Cloudflare allows 100 rules, so {len(omitted)} aliases (feeds.aliases) get no media type "

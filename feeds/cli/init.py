@@ -28,6 +28,7 @@ from feeds.cli.common import (
     print_message,
     report_errors,
 )
+from feeds.cli.schema import SCHEMA_FILE, schema_text
 from feeds.config import values
 from feeds.core.errors import FeedsError, UsageError
 from feeds.core.parse import yaml
@@ -39,8 +40,7 @@ if TYPE_CHECKING:
 
 _GENERATORS = ("hugo", "jekyll", "eleventy", "pelican")
 _MAX_NAMED_FILES = 3  # in the message that a folder is not the site of a generator
-_SCHEMA_FILE = ".feeds.schema.json"  # in the folder of config.yaml, so that it works offline and in every clone
-_MODELINE = f"# yaml-language-server: $schema={_SCHEMA_FILE}"  # read by editors that use yaml-language-server
+_MODELINE = f"# yaml-language-server: $schema={SCHEMA_FILE}"  # read by editors that use yaml-language-server
 _NAMES_OF_UTC = ("Etc/UCT", "Etc/UTC", "Etc/Universal", "Etc/Zulu", "UCT", "Universal", "Zulu")  # tzdata's links
 _LOCAL_URL = "http://127.0.0.1:8000"  # of `feeds serve`, until the site has an address
 
@@ -200,7 +200,7 @@ def _create_site(file: Path, site: _NewSite) -> list[str]:
     """Write a configuration, an article if there is no content folder, and a .gitignore. Return the lines to print."""
     now = datetime.now(UTC).replace(microsecond=0)
     content = file.parent / "content"
-    texts = {file: _configuration(site), file.with_name(_SCHEMA_FILE): _schema()}
+    texts = {file: _configuration(site), file.with_name(SCHEMA_FILE): _schema()}
     if not content.exists():
         texts[content / f"{now:%Y-%m-%d}-hello.md"] = _first_article(now, site.language)
     ignored = file.parent / ".gitignore"
@@ -252,8 +252,6 @@ def _configuration(site: _NewSite) -> str:
 
 def _schema() -> str:
     """Return the text of the file with which editors complete and check config.yaml."""
-    from feeds.cli.schema import schema_text  # it takes 50 ms
-
     return schema_text() + "\n"
 
 
@@ -280,7 +278,7 @@ def _migrate(generator: "Generator", folder: Path, file: Path) -> list[str]:
     valid = config.drop_invalid_settings(migration.settings)
     settings = valid.settings
     _write(file, f"{_MODELINE}\n# Created by feeds init --from {generator}, from {names[0]}\n{yaml.dump(settings)}")
-    _write(file.with_name(_SCHEMA_FILE), _schema())
+    _write(file.with_name(SCHEMA_FILE), _schema())
     feeds = plural(len(settings.get("feeds", {}).get("aliases", {})), "old feed")
     to_publish = sum(_is_to_publish(article, datetime.now(UTC)) for article in articles)
     others = len(articles) - to_publish

@@ -1,10 +1,13 @@
 """`feeds schema`: the JSON Schema of config.yaml, for editors."""
 
 import json
+from pathlib import Path
 
 import click
 
 from feeds.cli.common import shared_options
+
+SCHEMA_FILE = ".feeds.schema.json"  # in the folder of config.yaml, so that it works offline and in every clone
 
 
 @click.command()
@@ -14,10 +17,23 @@ def schema(**_shared: object) -> None:
 
     Editors complete and check config.yaml with it. `feeds init` writes it to .feeds.schema.json, and names this file in
     the first line of config.yaml. After an update of feeds, write it again: feeds schema > .feeds.schema.json
+    feeds check -v reports whether that is necessary.
 
     The command reads no configuration. The schema is the same for all sites.
     """
     click.echo(schema_text())
+
+
+def is_outdated(folder: Path) -> bool:
+    """Return whether the schema in the folder of a config.yaml is another one than that of this version.
+
+    A folder without the file, or with one that can't be read, has no outdated schema.
+    """
+    try:
+        text = (folder / SCHEMA_FILE).read_text("utf-8")
+    except (OSError, ValueError):
+        return False
+    return text.strip() != schema_text()
 
 
 def schema_text() -> str:

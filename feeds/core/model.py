@@ -3,10 +3,10 @@
 An *article* is what an author wrote, an *entry* its public form, a *feed* a format-neutral list of entries, newest
 first, and a *document* the bytes of one feed in one format. The types hold values and compute nothing.
 
-A new kind of feed is added to `FeedKind` and `GROUPED_KINDS`, from which paths, lists and pages follow; to
-`group_names` in `feeds.core.memberships`, which names the groups of an article; and to `feeds.by` and
-`GroupsSection` in `feeds.config.feed_sections`. A kind whose names are not in `Article` yet first needs a field
-(core/parse/keys.py). Texts that list the kinds: `_too_many_feeds` in publish/commit.py, and two rules in
+A new kind of feed is added to `FeedKind` and `GROUPED_KINDS`, from which paths, lists and pages follow; to the headings
+of lists in `feeds.core.wording`; to `group_names` in `feeds.core.memberships`, which names the groups of an article;
+and to `feeds.by` and `GroupsSection` in `feeds.config.feed_sections`. A kind whose names are not in `Article` yet first
+needs a field (core/parse/keys.py). Texts that list the kinds: `_too_many_feeds` in publish/commit.py, and two rules in
 core/lint/rules.py.
 """
 
@@ -20,26 +20,14 @@ from feeds.core.selection import Selection
 _NEVER = datetime(1, 1, 1, tzinfo=UTC)
 
 FeedKind = Literal["site", "custom", "category", "tag", "author", "language", "folder"]
-GROUPED_KINDS: dict[FeedKind, str] = {
-    "category": "Categories",
-    "tag": "Tags",
-    "author": "Authors",
-    "language": "Languages",
-    "folder": "Folders",
-}
-"""The kinds of feeds that articles name by their groups, with the headings of their lists.
-
-A kind is also the first part of its feeds' paths.
-"""
-LISTED_KINDS: dict[FeedKind, str] = {"custom": "Selections", **GROUPED_KINDS}
-"""The kinds of feeds besides the site's, in the order of lists, with their headings."""
+GROUPED_KINDS: tuple[FeedKind, ...] = ("category", "tag", "author", "language", "folder")
+"""The kinds of feeds that articles name by their groups. A kind is also the first part of its feeds' paths."""
+LISTED_KINDS: tuple[FeedKind, ...] = ("custom", *GROUPED_KINDS)
+"""The kinds of feeds besides the site's, in the order of lists; `Wording.kinds` has the headings."""
 DEFAULT_KINDS: tuple[FeedKind, ...] = ("category", "tag", "author")
 TextMode = Literal["full", "summary", "excerpt"]  # the text of entries in a feed
 LinkBlog = Literal["permalink", "external"]  # where the title of an entry with an external URL leads
 FOOTER_PLACEHOLDERS = ("title", "url", "author", "reply_by_email")
-# texts for readers of feeds, in English
-CONTINUE_READING = "Continue reading"  # the link at the end of an excerpt
-SUMMARIES = "summaries"  # names a feed of excerpts in lists
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,8 +7,9 @@ from functools import lru_cache
 from html import escape
 from urllib.parse import quote
 
-from feeds.core.model import CONTINUE_READING, FOOTER_PLACEHOLDERS, Entry, EntryOptions, Site
+from feeds.core.model import FOOTER_PLACEHOLDERS, Entry, EntryOptions, Site
 from feeds.core.parse.content import MarkdownRenderer
+from feeds.core.wording import wording_of
 
 _DEFAULT = EntryOptions()
 _FRAGMENT_LINK = re.compile(r'(<a [^<>]*?href=")#')  # in sanitised HTML, where "<" and ">" only delimit tags
@@ -56,7 +57,7 @@ def _excerpt(entry: Entry, url: str) -> str:
     )
     if entry.excerpt == entry.html:
         return excerpt
-    return f'{excerpt}\n<p><a href="{link}">{CONTINUE_READING}</a></p>'.lstrip()
+    return f'{excerpt}\n<p><a href="{link}">{wording_of(entry.language).continue_reading}</a></p>'.lstrip()
 
 
 def _footer(entry: Entry, footer: str, url: str, site: Site) -> str:

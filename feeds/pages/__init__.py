@@ -21,9 +21,10 @@ from feeds.core import paths, syndication
 from feeds.core.errors import FeedsError
 from feeds.core.feed_settings import heading_of, settings_of
 from feeds.core.formats.sitemap import MEDIA_TYPE as SITEMAP_MEDIA_TYPE
-from feeds.core.model import LISTED_KINDS, SUMMARIES, FeedState
+from feeds.core.model import LISTED_KINDS, FeedState
 from feeds.core.paths import OPML, RSS
 from feeds.core.text import quote_path
+from feeds.core.wording import wording_of
 from feeds.pages.appearance import Appearance, page_key
 from feeds.pages.body import format_body
 from feeds.pages.environment import check_templates, compile_templates, render, templates_digest
@@ -64,14 +65,6 @@ _ERROR_MESSAGES = {
     410: (mark("Removed"), mark("The page at this address was removed.")),
 }
 _INSTALLED_READER = mark("your reader")  # a name in `READER_LINKS`
-_HEADINGS: dict[str, str] = {
-    "custom": mark("Selections"),
-    "category": mark("Categories"),
-    "tag": mark("Tags"),
-    "author": mark("Authors"),
-    "language": mark("Languages"),
-    "folder": mark("Folders"),
-}
 
 
 class RenderedPage(NamedTuple):
@@ -172,7 +165,7 @@ class PageRenderer:
         feed = page.feed if self._has_archives(page.state) else replace(page.feed, prev_archive_url=None)
         # an archive gets no new entries, so its page offers the live documents
         live_url = feed.current_url or feed.folder_url
-        translate = interface_of(feed.language).messages.gettext
+        translate, wording = interface_of(feed.language).messages.gettext, wording_of(feed.language)
         return self._render(
             "feed.html",
             feed.folder_url.removeprefix(self._site.feeds_url),
@@ -190,9 +183,9 @@ class PageRenderer:
                 (translate(name) if name == _INSTALLED_READER else name, expand_link(link, live_url + RSS))
                 for name, link in self._subscribe_links.items()
             ],
-            groups=list(_group_by_kind(page.feeds, translate)),
+            groups=list(_group_by_kind(page.feeds, wording.kinds)),
             count=len(page.feeds),
-            summaries=SUMMARIES,
+            summaries=wording.excerpts,
         )
 
     def moved_page(self, path: str, target: str) -> PageBody:
@@ -258,7 +251,7 @@ def read_asset(path: str) -> bytes:
     return (_FOLDER / path.lstrip("/")).read_bytes()
 
 
-def _group_by_kind(feeds: Iterable[FeedState], translate: Callable[[str], str]) -> Iterator[FeedGroup]:
+def _group_by_kind(feeds: Iterable[FeedState], headings: Mapping[str, str]) -> Iterator[FeedGroup]:
     """Yield the groups of feeds that a page lists, without kinds that have no feed."""
     by_kind: dict[str, list[FeedState]] = {}
     for state in feeds:
@@ -267,4 +260,4 @@ def _group_by_kind(feeds: Iterable[FeedState], translate: Callable[[str], str]) 
         if states := by_kind.get(kind):
             largest = sorted(states, key=lambda state: (-state.entries, state.path))[:_MAX_FEEDS]
             by_name = sorted(largest, key=lambda state: state.name.casefold())
-            yield FeedGroup(kind, translate(_HEADINGS[kind]), by_name, len(states) - len(largest))
+            yield FeedGroup(kind, headings[kind], by_name, len(states) - len(largest))

@@ -1,27 +1,21 @@
 """The HTML of an article as its page shows it, with classes for the stylesheet.
 
 Feeds contain HTML without classes, because feed readers ignore them. On a page, alerts, task lists and code have a
-style of their own, so this module finds them in the sanitised HTML, where every attribute is in double quotes. It also
-translates the titles that alerts have by default, which are in English in feeds.
+style of their own, so this module finds them in the sanitised HTML, where every attribute is in double quotes.
 """
 
 import re
+from collections.abc import Mapping
+from functools import cache
 
-from feeds.pages.translations import interface_of, mark_in_context
+from feeds.core.wording import wording_of
 
 _ALIGNMENT = re.compile(r' style="text-align: ?(left|right|center);?"')  # the only style in sanitised HTML
 _ALERT = re.compile(r"<blockquote>\n<p><strong>([^<>\n]{1,100})</strong></p>")
-_ALERT_KINDS = {  # titles by default, and the kinds that have a style
-    mark_in_context("alert", "Caution"): "caution", mark_in_context("alert", "Danger"): "caution",
-    mark_in_context("alert", "Error"): "caution", mark_in_context("alert", "Failure"): "caution",
-    mark_in_context("alert", "Bug"): "caution", mark_in_context("alert", "Warning"): "warning",
-    mark_in_context("alert", "Attention"): "warning", mark_in_context("alert", "Important"): "important",
-    mark_in_context("alert", "Tip"): "tip", mark_in_context("alert", "Hint"): "tip",
-    mark_in_context("alert", "Success"): "tip", mark_in_context("alert", "Note"): "note",
-    mark_in_context("alert", "Info"): "note", mark_in_context("alert", "Abstract"): "note",
-    mark_in_context("alert", "Summary"): "note", mark_in_context("alert", "Details"): "",
-    mark_in_context("alert", "Example"): "", mark_in_context("alert", "Question"): "",
-    mark_in_context("alert", "Quote"): "",
+_ALERT_KINDS = {  # by the default titles in English
+    "Caution": "caution", "Danger": "caution", "Error": "caution", "Failure": "caution", "Bug": "caution",
+    "Warning": "warning", "Attention": "warning", "Important": "important", "Tip": "tip", "Hint": "tip",
+    "Success": "tip", "Note": "note", "Info": "note", "Abstract": "note", "Summary": "note",
 }  # fmt: skip
 _TASK = re.compile(r"<li>(\n?(?:<p>)?)([☐☑]) ?")
 
@@ -44,7 +38,13 @@ def align_cells(html: str) -> str:
 
 def _alert(title: str, language: str) -> str:
     """Return the beginning of a quote whose first paragraph is a title in bold, as `commonmark` writes alerts."""
-    kind = _ALERT_KINDS.get(title.capitalize())  # a title of the author's own does not name the kind
-    if title in _ALERT_KINDS:
-        title = interface_of(language).messages.pgettext("alert", title)
+    kinds = _kinds_by_title(wording_of(language).language)
+    kind = kinds.get(title.casefold())  # None for a title of the author's own, unless it is one of the default titles
     return f'<blockquote class="alert{f" {kind}" if kind else ""}">\n<p class="alert-title">{title}</p>'
+
+
+@cache
+def _kinds_by_title(language: str) -> Mapping[str, str]:
+    """Return the kinds of alerts by their default titles, in English and in a language."""
+    alerts = wording_of(language).alerts
+    return {name.casefold(): kind for title, kind in _ALERT_KINDS.items() for name in (title, alerts.get(title, title))}

@@ -1,11 +1,12 @@
 """The templates of pages, with the variables, filters and functions that all of them have.
 
 `gettext`, `ngettext`, `pgettext`, `npgettext` and `_` translate into the language of the page that is rendered; so do
-the blocks `{% trans %}`. The filters `long_date`, `short_date`, `number` and `file_size` write values as that
-language does.
+the blocks `{% trans %}`. The filters `long_date`, `short_date`, `date_and_time`, `number`, `percent`, `file_size`,
+`data_size` and `comma_list` write values as that language does.
 """
 
 import re
+from collections.abc import Iterable
 from datetime import datetime
 from functools import cache, lru_cache
 from pathlib import Path
@@ -16,6 +17,7 @@ from feeds.core.formats import FORMATS
 from feeds.core.languages import language_name
 from feeds.core.model import Enclosure
 from feeds.core.text import digest_of, quote_path
+from feeds.core.wording import wording_of
 from feeds.pages.appearance import Appearance
 from feeds.pages.own_templates import Rendered, TemplateProblem
 from feeds.pages.translations import (
@@ -95,9 +97,13 @@ def templates() -> "Environment":
         "near": _relative_link,
         "long_date": pass_context(_long_date),
         "short_date": pass_context(_short_date),
+        "date_and_time": pass_context(_date_and_time),
         "number": pass_context(_number),
+        "percent": pass_context(_percent),
+        "comma_list": pass_context(_comma_list),
         "file_kind": _file_kind,
         "file_size": pass_context(_file_size),
+        "data_size": pass_context(_data_size),
         "language_name": language_name,
     }
     environment.policies["ext.i18n.trimmed"] = True
@@ -159,6 +165,24 @@ def _short_date(context: "Context", moment: datetime) -> str:
     return _interface(context).short_date(moment.astimezone(context["site"].timezone))
 
 
+def _date_and_time(context: "Context", moment: datetime) -> str:
+    return _interface(context).date_and_time(moment.astimezone(context["site"].timezone))
+
+
+def _percent(context: "Context", share: float) -> str:
+    return _interface(context).percent(share)
+
+
+def _comma_list(context: "Context", items: Iterable[str]) -> str:
+    from markupsafe import Markup  # few processes need it
+
+    return Markup(_interface(context).list_separator).join(items)  # noqa: S704  # the separator is not HTML
+
+
+def _data_size(context: "Context", length: int) -> str:
+    return _interface(context).data_size(length)
+
+
 def _number(context: "Context", value: int) -> str:
     return _interface(context).number(value)
 
@@ -176,11 +200,11 @@ def _file_kind(file: Enclosure) -> str:
 
 @cache
 def templates_digest() -> str:
-    """Return a digest of all templates and catalogs: if it changes, every exported page is rendered again."""
+    """Return a digest of all templates and their texts: if it changes, every exported page is rendered again."""
     files = sorted(_FOLDER.iterdir())
     catalogs = [catalog_file(language).read_bytes() for language in languages() if language != SOURCE_LANGUAGE]
     templates = [(file.name, file.read_bytes()) for file in files if file.suffix == ".html"]
-    return digest_of(policy.PAGE, templates, catalogs)
+    return digest_of(policy.PAGE, templates, catalogs, [wording_of(language) for language in languages()])
 
 
 def _relative_link(url: str, root: str, base: str | None) -> str:

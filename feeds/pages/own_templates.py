@@ -7,8 +7,10 @@ them from elsewhere, and they can't create arbitrarily large texts by mistake.
 
 import os
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import fields, is_dataclass
 from datetime import tzinfo
+from difflib import get_close_matches
 from functools import lru_cache
 from gettext import NullTranslations
 from pathlib import Path
@@ -30,6 +32,8 @@ _MAX_NUMBER_BITS = 1024  # of a power
 _MAX_REASON_CHARS = 300
 _SHARED = (NullTranslations, tzinfo, type(lru_cache(str)))
 _LAST_WORD = re.compile(r"[A-Z]?[^A-Z]++|[A-Z]")
+_UNDEFINED = re.compile(r"'(\w+)' is undefined")  # Jinja's messages
+_UNKNOWN_FILTER = re.compile(r"No filter named '([\w.]+)'\.?")
 _LONG_NUMBER = re.compile(r"[0-9]{5}")
 
 
@@ -98,7 +102,7 @@ class OwnTemplates:
         try:
             return Rendered(self._render(name, variables, built_in), "")
         except Exception as error:  # a template may raise anything
-            problem = self._problem_of(error, name)
+            problem = self._problem_of(error, name, variables, built_in)
         self._on_problem(problem)
         return Rendered(built_in.get_template(name).render(variables), str(problem))
 
@@ -109,7 +113,7 @@ class OwnTemplates:
             try:
                 self._environment_for(built_in).get_template(name)
             except Exception as error:  # few files
-                yield self._problem_of(error, name)
+                yield self._problem_of(error, name, {}, built_in)
 
     def _render(self, name: str, variables: Mapping[str, Any], built_in: "Environment") -> str:
         parts, length = [], 0
@@ -152,8 +156,17 @@ class OwnTemplates:
     def _path_of(self, name: str) -> str:
         return _shown((self._folder or Path()) / name)
 
-    def _problem_of(self, error: Exception, name: str) -> TemplateProblem:
-        """Return the problem of an exception: in the innermost template of this folder that raised it."""
+    def _problem_of(
+        self, error: Exception, name: str, variables: Mapping[str, Any], built_in: "Environment"
+    ) -> TemplateProblem:
+        """Return the problem of an exception: in the innermost template of this folder that raised it.
+
+        Args:
+            error: the exception.
+            name: the name of the template that was rendered.
+            variables: its variables.
+            built_in: the environment of the built-in templates.
+        """
         from jinja2 import TemplateError, TemplateNotFound, TemplateSyntaxError
 
         own = {self._path_of(file) for file in self._files}
@@ -168,6 +181,11 @@ class OwnTemplates:
             reason = f"there is no template {error.message!r}; the built-in ones begin with {BUILT_IN_PREFIX}"
         elif not isinstance(error, (TemplateError, ValueError)):
             reason = f"{type(error).__name__}: {reason}"
+        if match := _UNDEFINED.fullmatch(reason):
+            set_in_templates = dict.fromkeys(_assigned_names(built_in, {name, "base.html"}))
+            reason += _similar_variable(match[1], {**built_in.globals, **set_in_templates, **variables})
+        elif match := _UNKNOWN_FILTER.fullmatch(reason):
+            reason = reason.removesuffix(".") + did_you_mean(f"'{match[1]}'", map(repr, built_in.filters))
         return TemplateProblem(path, line, truncate(one_line(reason), _MAX_REASON_CHARS))
 
 
@@ -252,6 +270,28 @@ def _create_environment(
     # as in the built-in one; `extend` would keep the value that the extension has set
     vars(environment)["newstyle_gettext"] = True
     return environment
+
+
+def _assigned_names(built_in: "Environment", templates: Iterable[str]) -> Iterator[str]:
+    """Yield the names of the variables that built-in templates set."""
+    from jinja2 import nodes
+
+    for template in sorted(set(templates).intersection(built_in.list_templates())):
+        assert built_in.loader
+        source = built_in.loader.get_source(built_in, template)[0]
+        for node in built_in.parse(source).find_all(nodes.Assign):
+            if isinstance(node.target, nodes.Name):
+                yield node.target.name
+
+
+def _similar_variable(name: str, variables: Mapping[str, Any]) -> str:
+    """Return "; did you mean X?" for the variable, or the attribute of one, with a similar name; else ""."""
+    known = {variable: variable for variable in variables}
+    for variable, value in reversed(list(variables.items())):  # the site, which all pages have, is one of the first
+        if is_dataclass(value):
+            known = {field.name: f"{variable}.{field.name}" for field in fields(value)} | known
+    close = get_close_matches(name, known, n=1)
+    return f"; did you mean {known[close[0]]!r}?" if close else ""
 
 
 def _missing_attribute(value: Any, name: str) -> str:

@@ -8,7 +8,7 @@ Dates follow CLDR, the Unicode Common Locale Data Repository. A catalog contains
 compares them with Babel's data, whose import would take 40 ms in each process.
 """
 
-from datetime import datetime
+from datetime import date, datetime
 from functools import cache
 from gettext import GNUTranslations, NullTranslations
 from io import BytesIO
@@ -77,10 +77,18 @@ _SHORT_MONTHS = (
 )
 _LONG_DATE = mark_in_context("date", "{day} {month} {year}")
 _SHORT_DATE = mark_in_context("date", "{day} {short_month} {year}")
+_DAY_AND_MONTH = mark_in_context("date", "{day} {short_month}")
+_DATE_AND_TIME = mark_in_context("date", "{date}, {time}")
 _SEPARATOR = mark_in_context("number", ",")
+_DECIMAL_SIGN = mark_in_context("number", ".")
+_PERCENT = mark_in_context("number", "{number}%")
+_LIST_SEPARATOR = mark_in_context("list", ", ")
 _MIN_MEGABYTE = 999_500  # bytes that round to 1 MB
 _KILOBYTES = mark("{number} kB")
 _MEGABYTES = mark("{number} MB")
+_SIZES = (mark("{number} B"), _KILOBYTES, _MEGABYTES, mark("{number} GB"), mark("{number} TB"))
+_MIN_NEXT_UNIT = 999.5  # of a unit: rounds to 1 of the next one
+_MIN_WITHOUT_DECIMALS = 99.95  # rounds to 100, so a decimal would not matter
 
 
 class Interface(NamedTuple):
@@ -90,21 +98,55 @@ class Interface(NamedTuple):
     direction: str
     messages: NullTranslations
 
-    def long_date(self, moment: datetime) -> str:
+    def long_date(self, moment: date) -> str:
         """Return a date with the name of the month, such as "28 October 2026"."""
         month = self.messages.pgettext("month", _MONTHS[moment.month - 1])
         return self.messages.pgettext("date", _LONG_DATE).format(day=moment.day, month=month, year=moment.year)
 
-    def short_date(self, moment: datetime) -> str:
+    def short_date(self, moment: date) -> str:
         """Return a date with the abbreviated name of the month, such as "28 Oct 2026"."""
-        month = self.messages.pgettext("short month", _SHORT_MONTHS[moment.month - 1])
+        month = self._short_month(moment)
         return self.messages.pgettext("date", _SHORT_DATE).format(day=moment.day, short_month=month, year=moment.year)
+
+    def day_and_month(self, moment: date) -> str:
+        """Return a date without the year, such as "28 Oct"."""
+        month = self._short_month(moment)
+        return self.messages.pgettext("date", _DAY_AND_MONTH).format(day=moment.day, short_month=month)
+
+    def date_and_time(self, moment: datetime) -> str:
+        """Return a date with the time in 24 hours, such as "28 Oct 2026, 14:05"."""
+        texts = {"date": self.short_date(moment), "time": f"{moment:%H:%M}"}
+        return self.messages.pgettext("date", _DATE_AND_TIME).format(**texts)
+
+    def _short_month(self, moment: date) -> str:
+        return self.messages.pgettext("short month", _SHORT_MONTHS[moment.month - 1])
 
     def file_size(self, length: int) -> str:
         """Return the size of a file of `length` bytes, such as "165 kB" or "12 MB" (decimal units)."""
         if length < _MIN_MEGABYTE:
             return self.messages.gettext(_KILOBYTES).format(number=max(1, round(length / 1_000)))
         return self.messages.gettext(_MEGABYTES).format(number=self.number(round(length / 1_000_000)))
+
+    def data_size(self, length: int) -> str:
+        """Return a number of bytes with three significant digits or more, such as "1.2 MB" (decimal units)."""
+        value, units = float(length), list(_SIZES)
+        while value >= _MIN_NEXT_UNIT and len(units) > 1:
+            value /= 1_000
+            del units[0]
+        if units[0] == _SIZES[0] or value >= _MIN_WITHOUT_DECIMALS:
+            text = self.number(round(value))
+        else:
+            text = f"{value:.1f}".replace(".", self.messages.pgettext("number", _DECIMAL_SIGN))
+        return self.messages.gettext(units[0]).format(number=text)
+
+    def percent(self, share: float) -> str:
+        """Return a share, from 0 to 1, as a percentage, such as "45%"."""
+        return self.messages.pgettext("number", _PERCENT).format(number=round(100 * share))
+
+    @property
+    def list_separator(self) -> str:
+        """The text between two items of a list: a comma and a space."""
+        return self.messages.pgettext("list", _LIST_SEPARATOR)
 
     def number(self, value: int) -> str:
         """Return a whole number with its digits in groups of three, such as "12,345"."""

@@ -342,12 +342,14 @@ class DocumentRenderer:
         self, article: Article, url: str, prefix: str, links: Links, budget: CpuBudget | None
     ) -> Content:
         """Render an article's text within the rest of a budget. Raise `ArticleError` if it can't be rendered."""
+        arguments = (article.body, article.summary, url, prefix, article.title, links)
+        language = article.language or self._site.language
         if isinstance(self._markdown, Sandbox):
-            return self._markdown.render(article.body, article.summary, url, prefix, article.title, links, budget)
+            return self._markdown.render(*arguments, language, budget)
         if budget and len(article.body) * _MAX_CPU_S_PER_CHAR > budget.seconds:
             raise ArticleError(f"{TOO_LONG} together with the other articles of its feed; split the article")
         with budget.measure() if budget else nullcontext():
-            return self._markdown.render(article.body, article.summary, url, prefix, article.title, links)
+            return self._markdown.render(*arguments, language)
 
 
 def _key(record: EntryRecord) -> tuple[str, str, str]:

@@ -18,7 +18,8 @@ from werkzeug.wrappers import Request, Response
 from feeds.catalog import Catalog
 from feeds.pages.appearance import Appearance
 from feeds.pages.stats import stats_page
-from feeds.stats.report import Report, format_bytes
+from feeds.stats.report import Report
+from feeds.stats.user_agents import UNNAMED
 from feeds.web.response import Headers
 
 _DAYS = 90  # that the page covers
@@ -78,11 +79,11 @@ class StatsPage:
             {day: report.by_feed.get(day, {}) for day in report.days},
             {day: report.by_reader.get(day, {}) for day in report.days},
             report.feeds,
+            UNNAMED,
             subscribers=report.subscribers,
             sums=report.sums,
             robots=report.robots[:_MAX_CRAWLERS],
             top_unconditional=top_unconditional,
-            format_bytes=format_bytes,
         )
 
 

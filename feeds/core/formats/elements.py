@@ -5,12 +5,12 @@ feedgen builds the documents. Where its output is wrong (docs/decisions/003-feed
 """
 
 from html import escape
-from typing import NamedTuple
 
 from feedgen.ext.base import BaseExtension
 from lxml import etree
 
 from feeds.core.model import Entry, Feed
+from feeds.core.wording import wording_of
 
 NAMESPACES = {
     "at": "http://purl.org/atompub/tombstones/1.0",  # declared on the element: few feeds have tombstones
@@ -23,25 +23,6 @@ NAMESPACES = {
 }
 XHTML = "http://www.w3.org/1999/xhtml"
 XML = "http://www.w3.org/XML/1998/namespace"
-
-
-class _BrowserHint(NamedTuple):
-    """The text for browsers in a document: a sentence, and the text of the link that follows it."""
-
-    sentence: str
-    link: str
-
-
-# by the main language of the feed; core can't read the catalogs of translations of pages
-_BROWSER_HINTS = {
-    "ar": _BrowserHint("هذه خلاصة مخصّصة لبرامج قراءة الخلاصات.", "محتواها وكيفية الاشتراك فيها"),
-    "de": _BrowserHint("Dies ist ein Feed für Feedreader.", "Was er enthält, und wie man ihn abonniert"),
-    "en": _BrowserHint("This is a feed, for feed readers.", "What it brings, and how to subscribe"),
-    "es": _BrowserHint("Esto es un feed para lectores de feeds.", "Qué contiene y cómo suscribirse"),
-    "fr": _BrowserHint("Ceci est un flux, destiné aux lecteurs de flux.", "Ce qu’il contient et comment s’abonner"),
-    "ja": _BrowserHint("これはフィードリーダー用のフィードです。", "内容と購読方法"),
-    "pt": _BrowserHint("Isto é um feed, para leitores de feeds.", "O que ele contém e como assinar"),
-}
 
 
 class RssNamespaces(BaseExtension):  # type: ignore[misc]  # feedgen has no types
@@ -154,15 +135,13 @@ def browser_hint(feed: Feed) -> etree._Element:
     The script makes titles links and dates readable, which CSS can't. Script and link are in a `div`, the only XHTML
     element for which, and for whose content, the W3C feed validator has no warning.
     """
-    main_language = feed.language.partition("-")[0].lower()
-    language = main_language if main_language in _BROWSER_HINTS else "en"
-    hint = _BROWSER_HINTS[language]
-    line = etree.Element(f"{{{XHTML}}}div", {f"{{{XML}}}lang": language}, nsmap={None: XHTML})  # type: ignore[dict-item]  # the stubs lack the default namespace
-    if language == "ar":
+    wording = wording_of(feed.language)
+    line = etree.Element(f"{{{XHTML}}}div", {f"{{{XML}}}lang": wording.language}, nsmap={None: XHTML})  # type: ignore[dict-item]  # the stubs lack the default namespace
+    if wording.language == "ar":
         line.set("dir", "rtl")
-    line.text = f"{hint.sentence} "
+    line.text = f"{wording.browser_hint} "
     link = etree.SubElement(line, f"{{{XHTML}}}a", href=feed.page_url)
-    link.text = hint.link
+    link.text = wording.browser_link
     etree.SubElement(line, f"{{{XHTML}}}script", src=feed.stylesheet_url.removesuffix(".css") + ".js")
     return line
 

@@ -19,6 +19,7 @@ from feeds.core.lint.rules import RULES, Finding, Problem, Rule
 from feeds.core.memberships import group_names
 from feeds.core.model import Article, ArticleWarning, Site
 from feeds.core.parse import fences
+from feeds.core.parse.keys import is_misspelled_boolean
 from feeds.core.parse.links import NOTE_SCHEME, Links, find_hrefs, resolve_target
 from feeds.core.text import resolve_on_site, slugify, url_scheme
 
@@ -188,9 +189,11 @@ class Lint:
             yield _KeyFinding("title", "title-markup", message)
         if is_published and not article.listed:
             yield _KeyFinding("title", "unlisted", "in no feed, because of its front matter")
-        for name in article.feeds if self._site.feeds else ():
-            if name not in self._site.feeds:
-                yield _KeyFinding("feeds", "unknown-feed", f"feeds: there is no feed {name!r} in feeds.custom")
+        for name in article.feeds:
+            may_mean_no = is_misspelled_boolean(name)  # without feeds.custom, `feeds` is the key of another program
+            if name not in self._site.feeds and (self._site.feeds or may_mean_no):
+                advice = "; if the article should be in no feed, write feeds: false" if may_mean_no else ""
+                yield _KeyFinding("feeds", "unknown-feed", f"feeds: there is no feed {name!r} in feeds.custom{advice}")
         size = len(article.body.encode())
         if size > _MAX_TEXT_BYTES:
             message = f"{size // 1024} KiB of text: feeds may have no space for full texts and show summaries instead"

@@ -11,8 +11,9 @@ from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from feeds.core.lint.levels import Level
-from feeds.core.model import CONTINUE_READING, Entry, Feed, Site
+from feeds.core.model import Entry, Feed, Site
 from feeds.core.syndication import entry_options
+from feeds.core.wording import wording_of
 
 MB = 1_000_000
 _DORMANT_AFTER = timedelta(days=90)  # Feedly: "a few months"
@@ -116,7 +117,8 @@ def never_written(element: str) -> Check:
 
 def full_text(entry: Entry, checked: CheckedFeed) -> str | None:
     text = entry_options(checked.feed.path, checked.site).text
-    if entry.html is None or text == "summary" or (text == "excerpt" and f">{CONTINUE_READING}</a>" in entry.html):
+    ending = f">{wording_of(entry.language).continue_reading}</a>"
+    if entry.html is None or text == "summary" or (text == "excerpt" and ending in entry.html):
         return "the feed has only a summary of this entry (feeds.text, feeds.max_size)"
     return None
 

@@ -56,6 +56,7 @@ RULES = {
     "mdx": Rule("warning", "statements, components or expressions of MDX, which are removed"),
     "undated-page": Rule("notice", "a page without a date, such as about.md, which is not published"),
     "unlisted": Rule("notice", "an article that is in no feed because of its front matter"),
+    "old-schema": Rule("notice", "a .feeds.schema.json of another version, which editors use"),
     "configuration": Rule("warning", "a setting without effect, or one to review before the site has subscribers"),
 }
 

@@ -7,8 +7,10 @@ Text.              or      Text.              ->  >
 
 import re
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from feeds.core.parse import fences
+from feeds.core.wording import ENGLISH, Wording
 
 _COLONS = re.compile(r"([ \t]*)(:{3,})[ \t]*\{?\.?([A-Za-z][\w-]*)\}?(?=[ \t\[{]|$)(.*)")
 _BRACKETED = re.compile(r"\[((?:[^\[\]]++|\[[^\[\]]*+\])*+)\]")
@@ -56,14 +58,24 @@ def may_have_any(text: str) -> bool:
     return ":::" in text or ("!" in text and "!!!" in text) or ("?" in text and "???" in text)
 
 
-def to_quotes(text: str, *, separator: str = "") -> str:
+def to_quotes(text: str, *, separator: str = "", wording: Wording = ENGLISH) -> str:
     """Return Markdown with its admonitions as block quotes, each with its title in bold. Code blocks are unchanged.
 
-    `separator` is a block that is written before and after each quote, for an engine that joins adjacent quotes.
+    Args:
+        text: the Markdown.
+        separator: a block that is written before and after each quote, for an engine that joins adjacent quotes.
+        wording: the titles of admonitions without one of their own.
     """
     if text.count(":::") + text.count("!!!") + text.count("???") > 2 * _MAX_ADMONITIONS:
         return text
-    return "\n".join(_convert(text.split("\n"), 0, separator, _Search()))
+    return "\n".join(_convert(text.split("\n"), 0, _Quotes(separator, wording), _Search()))
+
+
+class _Quotes(NamedTuple):
+    """How quotes are written; see `to_quotes`."""
+
+    separator: str
+    wording: Wording
 
 
 @dataclass(slots=True)
@@ -73,7 +85,7 @@ class _Search:
     lines: int = 0
 
 
-def _convert(lines: list[str], depth: int, separator: str, search: _Search) -> list[str]:
+def _convert(lines: list[str], depth: int, quotes: _Quotes, search: _Search) -> list[str]:
     converted: list[str] = []
     index, fence = 0, ""
     while index < len(lines):
@@ -89,18 +101,18 @@ def _convert(lines: list[str], depth: int, separator: str, search: _Search) -> l
                 index += 1
                 continue
             title = _title_after(match[4])
-            body = _convert(lines[index + 1 : closing], depth + 1, separator, search)
+            body = _convert(lines[index + 1 : closing], depth + 1, quotes, search)
             # a container of another kind only groups its content
             is_quote = match[3].lower() in _KINDS
-            converted += _quote(match[1], match[3], title, body, separator) if is_quote else body
+            converted += _quote(match[1], match[3], title, body, quotes) if is_quote else body
             index = closing + 1
         elif (match := _match_opening(_MARKS, line)) and (
             end := _end_of_indented(lines, index, len(match[1]))
         ) > index + 1:
             indent = len(match[1]) + 4
             inside = [inner.expandtabs(4)[indent:] for inner in lines[index + 1 : end]]
-            body = _convert(inside, depth + 1, separator, search)
-            converted += _quote(match[1], match[2], match[4], body, separator)
+            body = _convert(inside, depth + 1, quotes, search)
+            converted += _quote(match[1], match[2], match[4], body, quotes)
             index = end
         else:
             converted.append(line)
@@ -154,8 +166,8 @@ def _end_of_indented(lines: list[str], start: int, indent: int) -> int:
     return end
 
 
-def _quote(indent: str, kind: str, title: str | None, body: list[str], separator: str) -> list[str]:
-    heading = kind.replace("-", " ").capitalize() if title is None else title.strip()
+def _quote(indent: str, kind: str, title: str | None, body: list[str], quotes: _Quotes) -> list[str]:
+    heading = quotes.wording.alert_title(kind) if title is None else title.strip()
     lines = [f"**{heading}**", "", *body] if heading else body
-    around = ["", indent + separator, ""] if separator else [""]
+    around = ["", indent + quotes.separator, ""] if quotes.separator else [""]
     return [*around, *(f"{indent}> {line}".rstrip() for line in lines), *around]

@@ -17,6 +17,7 @@ import comrak
 
 from feeds.core.errors import ArticleError
 from feeds.core.parse import admonitions, links, templates
+from feeds.core.wording import ENGLISH, Wording
 
 CommonMarkDialect = Literal["gfm", "obsidian"]
 
@@ -121,8 +122,11 @@ class CommonMark:
         options.cjk_friendly_emphasis = True
         return options
 
-    def convert(self, text: str) -> str:
-        """Return the HTML of a text. Raise `ArticleError` if it exceeds a limit, such as 100 nested quotes."""
+    def convert(self, text: str, wording: Wording = ENGLISH) -> str:
+        """Return the HTML of a text, with the titles of alerts in `wording`.
+
+        Raise `ArticleError` if the text exceeds a limit, such as 100 nested quotes.
+        """
         if self._obsidian and "%%" in text:
             text = _CODE_OR_COMMENT.sub(lambda match: match[1] or "", text)
         if self._obsidian and "![[" in text:
@@ -130,7 +134,7 @@ class CommonMark:
         if "{" in text and ("{%" in text or "{{" in text):  # searching for one character first is 10 times faster
             text = _outside_code(templates.to_fences(text), _without_templates)
         if admonitions.may_have_any(text):
-            text = admonitions.to_quotes(text)
+            text = admonitions.to_quotes(text, wording=wording)
         if "^" in text and "[^" in text and _NESTED_DEFINITION.search(text):
             text = _without_nested_definitions(text)
         has_latex = _has_latex(text)
@@ -141,7 +145,7 @@ class CommonMark:
         html = self._comrak(text, dollars=True, latex=has_latex)
         if "data-math-style" in html and not _has_formula(html):  # dollar signs around text
             html = self._comrak(text, dollars=False, latex=False)
-        html = _convert_html(html)
+        html = _convert_html(html, wording)
         return html.replace(_LATEX_MARK, "").replace(_LATEX_MARK_IN_URL, "") if has_latex else html
 
     def _comrak(self, text: str, *, dollars: bool, latex: bool) -> str:
@@ -226,7 +230,7 @@ def _padding_for_references(text: str) -> str:
     return " " * missing + "\n" if missing > 0 else ""
 
 
-def _convert_html(html: str) -> str:
+def _convert_html(html: str, wording: Wording) -> str:
     """Return comrak's HTML with ids, check boxes, callouts, formulas and footnotes in a form that feed readers show."""
     if "<h" in html:
         html = _ANCHOR.sub("", html)
@@ -235,7 +239,7 @@ def _convert_html(html: str) -> str:
     if 'class="language-{' in html:
         html = _CODE_CHUNK.sub(r'class="language-\1"', html)
     if "!" in html and "[!" in html:
-        html = _CALLOUT.sub(_callout, html)
+        html = _CALLOUT.sub(lambda match: _callout(match, wording), html)
     if 'type="checkbox"' in html:
         html = _CHECKBOX.sub(lambda match: "☑" if match[1] else "☐", html)
     if "data-math-style" in html:
@@ -276,10 +280,10 @@ def _wikilink(match: re.Match[str]) -> str:
     return f'<a href="{links.NOTE_SCHEME}:{href.replace("#", "%23")}">{text}'
 
 
-def _callout(match: re.Match[str]) -> str:
+def _callout(match: re.Match[str], wording: Wording) -> str:
     """Return the beginning of a callout as a quote with its title in bold, which needs no style sheet."""
     kind, title, end = match.groups()
-    title = title.strip() or kind.replace("-", " ").capitalize()
+    title = title.strip() or wording.alert_title(kind)
     return f"<blockquote>\n<p><strong>{title}</strong></p>" + ("\n<p>" if end == "\n" else "")
 
 

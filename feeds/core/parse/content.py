@@ -10,6 +10,7 @@ from feeds.core.parse import html
 from feeds.core.parse.commonmark import CommonMark
 from feeds.core.parse.links import Links
 from feeds.core.text import clean, one_line, truncate
+from feeds.core.wording import ENGLISH, Wording, wording_of
 
 Dialect = Literal["gfm", "obsidian", "python-markdown"]
 
@@ -41,8 +42,11 @@ _MAX_TITLE_LENGTH = 300  # characters of a title that is taken from a heading
 class Engine(Protocol):
     """Converts Markdown to HTML, which is not sanitised."""
 
-    def convert(self, text: str) -> str:
-        """Return the HTML of a text. Raise `ArticleError` if the engine can't convert it."""
+    def convert(self, text: str, wording: Wording = ENGLISH) -> str:
+        """Return the HTML of a text, with the program's own text in `wording`.
+
+        Raise `ArticleError` if the engine can't convert it.
+        """
 
 
 class MarkdownRenderer:
@@ -65,7 +69,14 @@ class MarkdownRenderer:
         return converted
 
     def render(
-        self, body: str, summary: str | None, base: str, prefix: str, title: str = "", links: Links = _NO_LINKS
+        self,
+        body: str,
+        summary: str | None,
+        base: str,
+        prefix: str,
+        title: str = "",
+        links: Links = _NO_LINKS,
+        language: str = ENGLISH.language,
     ) -> Content:
         """Return the content of a body.
 
@@ -76,15 +87,16 @@ class MarkdownRenderer:
             prefix: the prefix that makes the ids of the body unique in a document.
             title: the article's title; a level-1 heading with this text is omitted at the beginning of the body.
             links: the URLs of links to the files of other articles.
+            language: the language of the article, in which its HTML has the titles of alerts and the like.
 
         Raises:
             ArticleError: the body can't be rendered.
         """
-        max_length = html.max_html_length(body)
-        converted = _clean_html(self._engine.convert(body), max_length)
+        max_length, wording = html.max_html_length(body), wording_of(language)
+        converted = _clean_html(self._engine.convert(body, wording), max_length)
         if "!--" in converted or "{/*" in converted:  # searching for these first is faster
             converted = _EXCERPT_END.sub(f'<span id="{_MARK_ID}"></span>', converted, count=1)
-        rendered = html.sanitize(converted, base, prefix, links, max_length)
+        rendered = html.sanitize(converted, base, prefix, links, max_length, wording)
         excerpt, mark, rest = rendered.partition(f'<span id="{prefix}{_MARK_ID}"></span>')
         if mark:
             rendered = (excerpt.removesuffix("\n") + rest).replace("<p></p>", "")

@@ -471,8 +471,9 @@ def _name_of(profile: Mapping[str, Any]) -> str:
 
 def _is_not_a_flag(key: str, value: Any) -> bool:
     """Return whether a value of a canonical key has another meaning than a flag."""
-    if key in keys.LOOSE_FLAGS:  # a path, the URL of a feed, a list of feeds
-        return not keys.is_misspelled_boolean(values.as_word(values.unwrap(value)))
+    if key in keys.LOOSE_FLAGS:  # a path, the URL of a feed, a list of feeds, whose names a rule of `Lint` checks
+        has_names = key == "feeds" and isinstance(value, list)
+        return has_names or not keys.is_misspelled_boolean(values.as_word(values.unwrap(value)))
     if key in {"published", "publish"}:
         return values.looks_like_date(value)
     return key == "eleventyexcludefromcollections" and isinstance(value, list)

@@ -24,6 +24,7 @@ from feeds.core.parse import links as article_links
 from feeds.core.parse.links import Links
 from feeds.core.parse.media import may_reference_files
 from feeds.core.text import absolute_url, clean, url_scheme
+from feeds.core.wording import ENGLISH, Wording
 
 _FRAMES = {"iframe", "embed", "object"}
 _LAZY = {
@@ -139,7 +140,14 @@ def max_html_length(text: str) -> int:
     return min(_MAX_HTML_LENGTH, _MIN_HTML_LIMIT + _MAX_EXPANSION * len(text))
 
 
-def sanitize(html: str, base: str, prefix: str, links: Links = _NO_LINKS, max_length: int = _MAX_HTML_LENGTH) -> str:
+def sanitize(
+    html: str,
+    base: str,
+    prefix: str,
+    links: Links = _NO_LINKS,
+    max_length: int = _MAX_HTML_LENGTH,
+    wording: Wording = ENGLISH,
+) -> str:
     """Return sanitised HTML with absolute URLs.
 
     Args:
@@ -148,14 +156,15 @@ def sanitize(html: str, base: str, prefix: str, links: Links = _NO_LINKS, max_le
         prefix: the prefix of ids. Links to ids in the HTML stay fragments and get it too.
         links: the URLs of links to the files of other articles, and of files.
         max_length: the maximal length of the result, in characters.
+        wording: the texts of links that replace players.
 
     Raises:
         ArticleError: the result would be too long, or nh3 could take long.
     """
     require_length(html, max_length)
-    regular = _clean(_convert_special(html), max_length)
+    regular = _clean(_convert_special(html, wording), max_length)
     if "<iframe" in regular or "<object" in regular or "<embed" in regular:
-        frames = _Rewriter(regular, base, prefix, links, max_length)
+        frames = _Rewriter(regular, base, prefix, links, max_length, wording)
         regular = _replace_iframes(_FRAME_ALONE.sub(r"<p>\1</p>", regular), frames)
         regular = _clean(_OBJECT.sub(frames.frame, regular).replace("</object>", ""), max_length)
     if '="' in regular:
@@ -229,7 +238,7 @@ def _without_visual_katex(html: str) -> str:
     return "".join([*parts, html[position:]])
 
 
-def _convert_special(html: str) -> str:
+def _convert_special(html: str, wording: Wording = ENGLISH) -> str:
     """Return HTML with dropped elements replaced with text or links where there is a replacement."""
     special = {name.lower() for name in _SPECIAL.findall(html)}
     if special or "/>" in html:
@@ -237,7 +246,7 @@ def _convert_special(html: str) -> str:
     if "lite-youtube" in special or "lite-vimeo" in special:
         html = embeds.replace_components(html)
     if "script" in special:
-        html = embeds.replace_scripts(html)
+        html = embeds.replace_scripts(html, wording)
     if "svg" in special and "</svg" in html.lower():
         html = _replace_svgs(html)
     if 'class="katex-html"' in html:
@@ -339,12 +348,21 @@ def _candidates(srcset: str) -> Iterator[tuple[str, str]]:
 class _Rewriter:
     """Rewrites the start tags of one article."""
 
-    def __init__(self, html: str, base: str, prefix: str, links: Links, max_length: int = _MAX_HTML_LENGTH) -> None:
+    def __init__(
+        self,
+        html: str,
+        base: str,
+        prefix: str,
+        links: Links,
+        max_length: int = _MAX_HTML_LENGTH,
+        wording: Wording = ENGLISH,
+    ) -> None:
         self._remaining = max_length - len(html)  # characters that rewriting may add
         self._base = base
         self._prefix = prefix
         self._html = html
         self._links = links
+        self._wording = wording
         self._used_ids: set[str] = set()
         self._rules: dict[str, Callable[[str], str | None]] = {
             "href": self._href,
@@ -370,7 +388,7 @@ class _Rewriter:
         by_name = self.attributes(attributes)
         self.restore_lazy(by_name)
         url = self._file(by_name.get("src") or by_name.get("data") or "")
-        return embeds.link_to_embed(url, by_name.get("title", "")) if url else ""
+        return embeds.link_to_embed(url, by_name.get("title", ""), self._wording) if url else ""
 
     def tag(self, match: re.Match[str]) -> str:
         """Return the rewritten start tag."""

@@ -22,11 +22,13 @@ from markdown.extensions import Extension
 from markdown.treeprocessors import InlineProcessor
 
 from feeds.core.parse import admonitions
+from feeds.core.wording import ENGLISH, Wording
 
 # the beginning of code, escapes, links, images, HTML, entities, emphasis, struck text or breaks
 _INLINE = re.compile(r"[`\\\[!<&*_~\x02]|  \n")
 _QUOTE_SEPARATOR = "<!--feeds:between-quotes-->"  # Python-Markdown joins quotes that only a blank line separates
 _SEPARATOR_HTML = re.compile(rf"(?:<p>\s*+)?{_QUOTE_SEPARATOR}(?:\s*</p>)?\n*+")
+_FOOTNOTE_TITLE = re.compile(r'(?<=" )title="Jump back to footnote (\d+) in the text"')  # Python-Markdown's own
 _INTERRUPTS = re.compile(r"\n(?=[ ]{0,3}(?:[*+-]|1\.)[ ]+\S)")
 
 
@@ -67,13 +69,19 @@ class PythonMarkdown:
     def __init__(self) -> None:
         self._markdown = _converter()
 
-    def convert(self, text: str) -> str:
-        """Return the HTML of a text. Raise any exception of Python-Markdown, such as `RecursionError`."""
+    def convert(self, text: str, wording: Wording = ENGLISH) -> str:
+        """Return the HTML of a text, with the titles of alerts and footnotes in `wording`.
+
+        Raise any exception of Python-Markdown, such as `RecursionError`.
+        """
         try:
-            html = self._markdown.reset().convert(admonitions.to_quotes(text, separator=_QUOTE_SEPARATOR))
+            quotes = admonitions.to_quotes(text, separator=_QUOTE_SEPARATOR, wording=wording)
+            html = self._markdown.reset().convert(quotes)
         except BaseException:
             self._markdown = _converter()  # after an interruption, the old one would parse the next article as a list
             raise
+        if wording is not ENGLISH and "footnote-backref" in html:
+            html = _FOOTNOTE_TITLE.sub(lambda match: f'title="{wording.footnote.format(number=match[1])}"', html)
         return _SEPARATOR_HTML.sub("", html) if _QUOTE_SEPARATOR in html else html
 
 

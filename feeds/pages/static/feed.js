@@ -14,11 +14,20 @@
   };
   const wrap = (element, name, attributes, text) => element.replaceChildren(create(name, attributes, text));
 
+  const dateFormat = (language) => {
+    const options = { dateStyle: "long", timeZone: "UTC" };
+    try {
+      return new Intl.DateTimeFormat(language, options);
+    } catch {  // a RangeError: private languages, such as x-klingon, are none that browsers accept
+      return new Intl.DateTimeFormat("en-GB", options);
+    }
+  };
+
   // without it, phones lay the document out for a wide screen
   document.currentScript.after(create("meta", { name: "viewport", content: "width=device-width, initial-scale=1" }));
   const show = () => {
     const language = root.getAttribute("xml:lang") || root.querySelector("channel > language")?.textContent || "en";
-    const format = new Intl.DateTimeFormat(language === "en" ? "en-GB" : language, { dateStyle: "long", timeZone: "UTC" });
+    const format = dateFormat(language === "en" ? "en-GB" : language);
     for (const entry of root.querySelectorAll("item, entry")) {
       const title = child(entry, "title");
       const link = child(entry, "link");

@@ -104,6 +104,7 @@ class Sandbox:
         prefix: str,
         title: str = "",
         links: "Links | tuple[()]" = (),
+        language: str = "en",
         budget: CpuBudget | None = None,
     ) -> Content:
         """Return the content of a body; the arguments are those of `MarkdownRenderer.render`, and `budget`.
@@ -113,7 +114,7 @@ class Sandbox:
         Raise `ArticleError` if rendering fails or exceeds a limit, `FeedsError` if the process can't be started.
         """
         seconds = min(self._cpu_limit, budget.seconds) if budget else self._cpu_limit
-        reply = self._request("render", seconds, body, summary, base, prefix, title, links)
+        reply = self._request("render", seconds, body, summary, base, prefix, title, links, language)
         if budget:
             budget.spend(reply.get("seconds", seconds))
         return Content(**_result(reply))

@@ -72,7 +72,8 @@ def main() -> None:  # pragma: no cover  # the confined process can't write cove
     for line in sys.stdin.buffer:
         method, seconds, *arguments = json.loads(line)
         if method == "render":
-            arguments[-1] = Links(*arguments[-1])
+            *arguments, links, language = arguments
+            arguments += [Links(*links), language]
         started_at = _cpu_time()
         reply = _reply(renderer, method, arguments, seconds)
         reply["seconds"] = _cpu_time() - started_at
