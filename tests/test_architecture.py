@@ -37,6 +37,7 @@ LIBRARY_PACKAGES = {  # library -> the packages that import it
     "watchfiles": {"content"},
     "werkzeug": {"web"},
     "yaml": {"core"},
+    "zlib_ng": {"compression"},
     "zstandard": {"compression"},
 }
 
