@@ -21,6 +21,7 @@ _IS_TRANSLATION = sa.and_(
     t.links.c.target >= _FIRST_TRANSLATION,
     t.links.c.target < _FIRST_TRANSLATION[:-1] + chr(ord(_FIRST_TRANSLATION[-1]) + 1),
 )
+_IS_FILE = sa.and_(t.links.c.target > "/", t.links.c.target < "0")  # "0" is the character after "/"
 
 
 class LinkingArticle(NamedTuple):
@@ -107,10 +108,22 @@ class LinkReader(ReadAccess):
 
     def linked_files(self, after: str, limit: int) -> list[str]:
         """Return up to `limit` files to which live articles link, as targets in their order, after a target."""
-        is_file = sa.and_(t.links.c.target > (after or "/"), t.links.c.target < "0")  # "0" is the character after "/"
         chosen = sa.select(t.links.c.target).distinct().join(t.articles, t.articles.c.key == t.links.c.article)
-        first = chosen.where(is_file, t.articles.c.live.is_(True)).order_by(t.links.c.target).limit(limit)
+        first = (
+            chosen.where(_IS_FILE, t.links.c.target > after, t.articles.c.live.is_(True))
+            .order_by(t.links.c.target)
+            .limit(limit)
+        )
         return list(self._connection.scalars(first))
+
+    def linked_files_by_article(self, keys: Iterable[int]) -> dict[int, list[str]]:
+        """Return the files to which articles link, as targets in their order, by the key of the article."""
+        links, found = t.links.c, dict[int, list[str]]()
+        for chunk in t.chunks(list(keys)):
+            chosen = sa.select(links.article, links.target).where(links.article.in_(chunk), _IS_FILE)
+            for key, target in self._connection.execute(chosen.order_by(links.article, links.target)):
+                found.setdefault(key, []).append(target)
+        return found
 
     def is_linked(self, target: str, *, live: bool) -> bool:
         """Return whether an article links to a target: a live article or, if `live` is false, any whose file exists."""

@@ -52,6 +52,7 @@ class ArticlePage(NamedTuple):
     feeds: list[FeedState]
     changed: datetime
     is_listed: bool  # whether feeds may contain the article
+    file: str  # the path of the article in the content folder
     older: PageLink | None = None
     newer: PageLink | None = None
 
@@ -201,7 +202,7 @@ class PageQueries:
         key = f"article {record.hash} {path}"
         entry = self._executor.run(key, lambda: self._renderer.render_entry(record, for_page=True))
         older, newer = links or (neighbour and self._page_link(neighbour) for neighbour in neighbours or (None, None))
-        return ArticlePage(entry, feeds, changed, record.article.listed, older, newer)
+        return ArticlePage(entry, feeds, changed, record.article.listed, record.path, older, newer)
 
     def _cached_neighbours(
         self, catalog: CatalogReader, record: EntryRecord
