@@ -121,6 +121,12 @@ class SitePages:
         if self._settings.export.pages is not False:
             pages.compile_templates()
 
+    @property
+    def warning(self) -> str:
+        """The reason why `list_files` has left out static files; "" if it has not."""
+        problem = self._static_files.problem
+        return problem and f"{self._settings.static_folder}: {problem}"
+
     def find_template_problems(self) -> list[TemplateProblem]:
         """Return the mistakes in the site's own templates: compile all of them, and render pages of each kind."""
         problems = dict.fromkeys(pages.check_templates(self._appearance))
