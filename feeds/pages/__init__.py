@@ -161,7 +161,7 @@ class PageRenderer:
         article_page = self._queries.article(path) if may_be_article else None
         if article_page is None:
             return None
-        sizes = _PageSizes(path, article_page.file, self._site, self._pictures)
+        sizes = _PageSizes(path, article_page.article.path, self._site, self._pictures)
         body, problem = self._article_page(path, article_page, sizes)
         # a picture may be replaced without a new revision
         valid_until = time.time() + _PICTURES_VALID_S if sizes.has_pictures else float("inf")
@@ -230,7 +230,7 @@ class PageRenderer:
 
     def _article_page(self, path: str, page: ArticlePage, sizes: "_PageSizes") -> PageBody:
         entry = page.entry
-        body = format_body(entry.html or "", entry.language)
+        body = format_body(entry.html or "", entry.language, page.article.body)
         image = entry.image if entry.image and not syndication.shows_image(body, entry.image.url) else None
         body = complete_images(body, sizes.size_of, is_first=image is None)
         return self._render(
@@ -243,7 +243,7 @@ class PageRenderer:
             feeds=[feed for feed in page.feeds if feed.path],
             older=page.older,
             newer=page.newer,
-            listed=page.is_listed,  # no feed contains an unlisted article, and search engines must not show it
+            listed=page.article.listed,  # no feed contains an unlisted article, and search engines must not show it
             lang=entry.language,
             dir=text_direction(entry.language),
         )
