@@ -13,6 +13,7 @@ from pydantic_core import from_json, to_json
 from feeds.catalog import schema as t
 from feeds.catalog.access import ReadAccess, WriteAccess
 from feeds.catalog.articles import is_live_or_has_file
+from feeds.catalog.entries import RECORDS, EntryRecord, entry_record
 from feeds.core.article_files import SUFFIXES
 from feeds.core.parse.links import file_target, translation_target
 
@@ -124,6 +125,13 @@ class LinkReader(ReadAccess):
             for key, target in self._connection.execute(chosen.order_by(links.article, links.target)):
                 found.setdefault(key, []).append(target)
         return found
+
+    def with_unresolved_links(self, limit: int) -> list[EntryRecord]:
+        """Return up to `limit` live articles with links to articles that are not live, or with such text in code."""
+        is_unresolved = sa.and_(t.links.c.leads_to.is_(None), sa.not_(_IS_FILE), sa.not_(_IS_TRANSLATION))
+        linking = sa.select(t.links.c.article).where(is_unresolved)
+        chosen = RECORDS.where(t.articles.c.key.in_(linking), t.articles.c.live.is_(True))
+        return list(map(entry_record, self._connection.execute(chosen.order_by(t.articles.c.path).limit(limit))))
 
     def is_linked(self, target: str, *, live: bool) -> bool:
         """Return whether an article links to a target: a live article or, if `live` is false, any whose file exists."""

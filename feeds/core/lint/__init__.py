@@ -23,7 +23,17 @@ from feeds.core.parse.keys import is_misspelled_boolean
 from feeds.core.parse.links import NOTE_SCHEME, Links, find_hrefs, resolve_target
 from feeds.core.text import resolve_on_site, slugify, url_scheme
 
-__all__ = ["RULES", "Finding", "Level", "Lint", "Problem", "Rule", "front_matter_problems", "line_of_key"]
+__all__ = [
+    "RULES",
+    "Finding",
+    "Level",
+    "Lint",
+    "Problem",
+    "Rule",
+    "count_dead_links",
+    "front_matter_problems",
+    "line_of_key",
+]
 
 _ONCE_PER_LINE = frozenset({"template-code", "other-dialect"})
 _MAX_TEXT_BYTES = 100 * 1024  # of Markdown: five such texts fill a feed of 512 KiB
@@ -315,6 +325,13 @@ def _check_links(line: str, links: Links, *, wikilinks: bool) -> Iterator[tuple[
         if target and target.article and links.url(href) is None:
             name = unquote(href.removeprefix(f"{NOTE_SCHEME}:"))
             yield "relative-link", f"{name[:80]!r} leads to no published article"
+
+
+def count_dead_links(article: Article, links: Links, site: Site) -> int:
+    """Return how many links of an article lead to no published article, as `Lint` finds them."""
+    wikilinks = site.markdown == "obsidian"
+    prose = _prose(article.body, 1)
+    return len({(number, found) for number, line in prose for found in _check_links(line, links, wikilinks=wikilinks)})
 
 
 def line_of_key(source: str, key: str) -> int:
