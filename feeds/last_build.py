@@ -70,7 +70,7 @@ class LastBuild:
         at, until: the time of the build, and the time at which a complete build is needed; seconds since 1970.
         articles, rejected: the numbers of published and of rejected articles.
         problems: the number of problems that the build reported, which include the rejected articles.
-        advice: warnings about the configuration, which each build in a terminal reports.
+        advice: warnings about the configuration, and about links, which each build in a terminal reports.
     """
 
     inputs: Inputs

@@ -7,22 +7,45 @@ from feeds.core.parse.links import Links
 from feeds.pages.body import format_body
 
 
-def render(text, language="en"):
+def render(text, language="en", dialect="gfm"):
     """Return the HTML of an article on its page."""
-    content = MarkdownRenderer("gfm").render(text, None, "https://test.example/a/", "p-", "", Links(), language)
-    return format_body(content.html, language)
+    content = MarkdownRenderer(dialect).render(text, None, "https://test.example/a/", "p-", "", Links(), language)
+    return format_body(content.html, language, text)
 
 
 @pytest.mark.parametrize(
     ("title", "classes"),
     [("NOTE", "alert note"), ("TIP", "alert tip"), ("WARNING", "alert warning"), ("CAUTION", "alert caution"),
-     ("IMPORTANT", "alert important"), ("NOTE] My own", "alert")],
+     ("IMPORTANT", "alert important"), ("NOTE] My own", "alert note"), ("custom] My own", "alert")],
 )  # fmt: skip
 def test_alerts(title, classes):
-    """An alert has the class of its kind, or none if the author has given it a title of their own."""
+    """An alert has the class of its kind, also if the author has given it a title of their own."""
     html = render(f"> [!{title}{'' if ']' in title else ']'}\n> Text.")
     assert html.startswith(f'<blockquote class="{classes}">\n<p class="alert-title">')
     assert "<p>Text.</p>" in html
+
+
+@pytest.mark.parametrize(
+    ("text", "classes"),
+    [
+        ("> [!warning]- Hinweis & mehr\n> Text.", "alert warning"),
+        ("> [!warning] Note\n> Text.", "alert warning"),
+        ("> > [!TIP] Tom's\n> > Text.", "alert tip"),
+        (":::danger Achtung\nText.\n:::", "alert caution"),
+        (":::tip[Ein Rat]\nText.\n:::", "alert tip"),
+        ('!!! bug "Ein Fehler"\n    Text.', "alert caution"),
+        ('??? note "Mehr"\n    Text.', "alert note"),
+        ("> [!quote] Title\n> Text.", "alert"),
+        ("> [!note] A *b*\n> Text.", None),
+        ("> [!note] Same\n> Text.\n\n> [!tip] Same\n> Text.", "alert"),
+        ("> **Bold**\n>\n> Text.", "alert"),
+    ],
+)
+def test_alerts_with_own_titles(text, classes):
+    """The kind of an alert with a title of its own is known unless the title has markup, or occurs with two kinds."""
+    for dialect in ("gfm", "obsidian"):
+        html = render(text, dialect=dialect)
+        assert (f'<blockquote class="{classes}">' in html) if classes else ("class" not in html)
 
 
 @pytest.mark.parametrize(

@@ -268,6 +268,25 @@ def test_status(site):
     assert "scheduled  content/b.md: 2099-01-01 00:00:00+00:00" in text
 
 
+@pytest.mark.databases("sqlite", "postgres")
+def test_status_counts_what_is_not_published(site):
+    """`status` shows how many articles are drafts, scheduled and expired; deleted files do not count."""
+    site.run("build")
+    assert "Revision 1, 0 articles; last successful run" in site.run("status").stdout
+    site.article("a.md", title="a")
+    for name in ("d.md", "e.md", "deleted.md"):
+        site.article(name, draft=True)
+    site.article("later.md", date="2099-01-01")
+    site.article("old.md", date="2020-01-01", expires="2020-02-01")
+    site.article("old_draft.md", date="2020-01-01", expires="2020-02-01", draft=True)
+    site.run("build")
+    (site.content / "deleted.md").unlink()
+    site.run("build")
+    assert ", 1 article, 3 drafts, 1 scheduled, 1 expired; last" in site.run("status").stdout
+    said = json.loads(site.run("status", "--json").stdout)
+    assert (said["drafts"], len(said["scheduled"]), said["expired"]) == (3, 1, 1)
+
+
 def test_status_in_the_time_zone_of_the_site(site):
     """`status` shows scheduled times in the site's time zone, as `check -v` does; JSON has them in UTC."""
     site.configure(site={"timezone": "Europe/Berlin"})

@@ -544,12 +544,27 @@ class TestStaticFiles:
             assert files.find(name) is None
         assert [unpublished.file.name for unpublished in files.list_unpublished()] == ["out.txt"]
 
-    def test_very_many_files(self, tmp_path, monkeypatch):
-        """The list of files has a limit."""
-        monkeypatch.setattr(static_files, "_MAX_FILES", 2)
+    def test_very_many_files(self, blog, monkeypatch):
+        """The list of files has a limit; `feeds build` and `feeds check` warn once if there are more files."""
+        monkeypatch.setattr(static_files, "_MAX_FILES", 3)
+        folder = blog.root / "many"
+        folder.mkdir()
+        blog.configure(site={"pages": True, "static": "many"})
         for number in range(3):
-            (tmp_path / f"{number}.txt").write_text("x")
-        assert list(StaticFiles(tmp_path).list_names()) == ["0.txt", "1.txt"]
+            (folder / f"{number}.txt").write_text("x")
+        assert "many" not in blog.run("build").stderr
+        assert "more than" not in blog.run("check").stdout
+        (folder / "3.txt").write_text("x")
+        files = StaticFiles(folder)
+        assert list(files.list_names()) == ["0.txt", "1.txt", "2.txt"]
+        problem = (
+            "more than 3 files are in this folder (site.static): the others, from 3.txt on, are not exported; "
+            "remove files, or publish them elsewhere"
+        )
+        assert files.problem == problem
+        assert blog.run("build", "-v").stderr.count(f"{folder}: {problem}\n") == 1
+        assert sorted(file.name for file in (blog.root / "public/static").glob("*.txt")) == ["0.txt", "1.txt", "2.txt"]
+        assert f"many:1: warning: {problem} (static-file)" in blog.run("check").stdout.splitlines()
 
     def test_the_configuration_is_never_published(self, blog):
         """Secrets such as the access log are not published, wherever they are."""

@@ -289,6 +289,29 @@ def test_unresolved_links_are_reported(site):
     assert found == [f"{what!r} leads to no published article (relative-link)" for what in ("c.md", "none", "d.md")]
 
 
+@pytest.mark.databases("sqlite", "postgres")
+def test_a_build_counts_dead_links(site, monkeypatch):
+    """With -v, a build says how many links lead to no published article, as `check` counts them; from cron it doesn't."""
+
+    def last_lines():
+        return [line for line in site.run("build", "-v").stderr.splitlines() if "no published article" in line]
+
+    site.article("a.md", "[b](b.md), [b](b.md#part), [file](x.pdf) and `[code](none.md)`.\n\n    [code](none.md)")
+    site.article("b.md", "[a](a.md) and [draft](draft.md)")
+    site.article("draft.md", "[none](none.md)", draft=True)
+    assert last_lines() == ["1 link leads to no published article; feeds check names them"]
+    (site.content / "b.md").unlink()
+    site.article("c.md", "[draft](draft.md)\n\n[x](y.md) and [x](y.md)")
+    assert last_lines() == ["4 links lead to no published article; feeds check names them"]
+    checked = [line for line in site.run("check").stdout.splitlines() if not line.startswith("content/draft.md")]
+    assert sum("leads to no published article" in line for line in checked) == 4
+    assert "no published article" not in site.run("build").stderr
+    monkeypatch.setattr("feeds.cli.build_site._MAX_CHECKED", 1)
+    assert last_lines() == ["more than 2 links lead to no published article; feeds check names them"]
+    site.configure(check={"ignore": ["relative-link"]})
+    assert last_lines() == []
+
+
 def test_a_page_shows_links(site):
     """The page, the preview and the export of an article link to the other article too, and change with it."""
     site.configure(site={"pages": True})

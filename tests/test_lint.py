@@ -75,6 +75,11 @@ def found(*arguments, **options):
         (FINE, "{% include x.html %}", [(6, "template-code")]),
         (FINE, "word " * 30_000, [(2, "huge-text")]),
         (FINE.replace("2026-05-01", "2026-07-01"), "x", [(3, "future-date")]),
+        (FINE + "expires: 2026-05-02\n", "x", [(5, "expired")]),
+        (FINE + 'expiryDate: "2026-05-02"\n', "x", [(5, "expired")]),
+        (FINE.replace("2026-05-01", "2026-07-01") + "unpublish_at: 2026-05-02\n", "x", [(5, "expired")]),
+        (FINE + "expires: 2026-12-31\n", "x", []),
+        (FINE + "draft: true\nexpires: 2026-05-02\n", "x", [(5, "draft")]),
         (FINE + "updated: 2027-01-01\n", "x", [(5, "ambiguous-date")]),
         (FINE + "updated: 2025-01-01\n", "x", [(5, "ambiguous-date")]),
         (FINE + "draft: true\n", "x", [(5, "draft")]),
@@ -418,7 +423,7 @@ def test_files_of_front_matter_on_a_site_with_pages(site):
 @pytest.mark.parametrize("front", ["draft: true\n", "expires: 2026-05-02\n", "listed: false\ndraft: true\n"])
 def test_no_notice_of_what_is_not_published(front):
     """An article that is not published has no notice about its appearance."""
-    assert found("title: T\ndate: 2026-05-01\n" + front, ignored={"draft"}) == []
+    assert found("title: T\ndate: 2026-05-01\n" + front, ignored={"draft", "expired"}) == []
 
 
 def test_an_undated_page_has_one_notice():

@@ -122,6 +122,38 @@ def test_parts(site, schema, small_parts):
     assert "/p0/" not in [address for path in numbered for address in addresses(rendered(site, path))]
 
 
+@both
+def test_dates_of_parts(site, small_parts):
+    """The date of a part in the index is that of the last run that added, edited or withdrew one of its articles."""
+    for number in range(6):
+        site.article(f"p{number}.md", title=f"P{number}")
+    site.article("z.md", draft=True)
+    site.publish(NOW)
+
+    def dates():
+        index = rendered(site, "/sitemap.xml")
+        moments = map(datetime.fromisoformat, index.xpath("//s:lastmod/text()", namespaces=NAMESPACES))
+        return [(moment - NOW) // timedelta(hours=1) for moment in moments]
+
+    assert [addresses(rendered(site, f"/sitemap-{part}.xml")) for part in (1, 2, 3)] == [
+        ["/", "/p0/", "/p1/"], ["/p2/", "/p3/", "/p4/"], ["/p5/"],
+    ]  # fmt: skip
+    assert dates() == [0, 0, 0]
+    site.article("z.md", "Another text.", draft=True)
+    site.publish(NOW + timedelta(hours=1))
+    assert dates() == [0, 0, 0]
+    (site.content / "p0.md").unlink()
+    site.publish(NOW + timedelta(hours=2), accept=True)
+    assert dates() == [2, 0, 0]
+    assert open_sitemaps(site).render("/sitemap-1.xml").changed == NOW + timedelta(hours=2)
+    site.article("p2.md", title="P2", draft=True)
+    site.publish(NOW + timedelta(hours=3), accept=True)
+    assert dates() == [2, 3, 0]
+    site.article("p2.md", "Another text.", title="P2", draft=True)
+    site.publish(NOW + timedelta(hours=4), accept=True)
+    assert dates() == [2, 3, 0]
+
+
 def test_a_part_without_articles_on_the_site(site, schema, small_parts):
     """A part whose articles are all elsewhere lists the home page, because a sitemap needs an address."""
     for number in range(6):

@@ -25,6 +25,7 @@ from feeds.catalog.articles import (
     PublishedState,
     ScheduledArticle,
     StoredArticle,
+    UnpublishedCounts,
     UnpublishedEntry,
 )
 from feeds.catalog.backend import RUN, WRITE_TIMEOUT_S, Database, LeaderLock
@@ -101,6 +102,7 @@ __all__ = [
     "StatsWriter",
     "StoredArticle",
     "StoredMembership",
+    "UnpublishedCounts",
     "UnpublishedEntry",
     "from_microseconds",
     "groups_by_path",

@@ -93,6 +93,14 @@ class ScheduledArticle(NamedTuple):
     live_from: datetime
 
 
+class UnpublishedCounts(NamedTuple):
+    """The numbers of articles whose files exist and that are not published, by the reason."""
+
+    drafts: int
+    scheduled: int
+    expired: int
+
+
 class UnpublishedEntry(NamedTuple):
     """A draft or a scheduled article."""
 
@@ -142,6 +150,18 @@ class ArticleReader(ReadAccess):
         return [
             ScheduledArticle(row.path, from_microseconds(row.live_from)) for row in self._connection.execute(chosen)
         ]
+
+    def count_unpublished(self, now: datetime) -> UnpublishedCounts:
+        """Return how many articles are drafts, are scheduled, and have expired. This reads the row of every article."""
+        a, moment = t.articles.c, to_microseconds(now)
+        conditions = (
+            a.draft.is_(True),
+            sa.and_(a.scheduled.is_(True), a.live_from > moment),
+            sa.and_(a.draft.is_(False), a.expires <= moment),
+        )
+        counts = [sa.func.sum(sa.case((condition, 1), else_=0)) for condition in conditions]
+        row = self._connection.execute(sa.select(*counts).where(a.deleted.is_(False))).one()
+        return UnpublishedCounts(*(count or 0 for count in row))
 
     def unpublished_entries(self, now: datetime, limit: int = 200) -> list[UnpublishedEntry]:
         """Return drafts and scheduled articles, the latest first."""

@@ -13,6 +13,7 @@ from pydantic_core import from_json, to_json
 from feeds.catalog import schema as t
 from feeds.catalog.access import ReadAccess, WriteAccess
 from feeds.catalog.articles import is_live_or_has_file
+from feeds.catalog.entries import RECORDS, EntryRecord, entry_record
 from feeds.core.article_files import SUFFIXES
 from feeds.core.parse.links import file_target, translation_target
 
@@ -21,6 +22,7 @@ _IS_TRANSLATION = sa.and_(
     t.links.c.target >= _FIRST_TRANSLATION,
     t.links.c.target < _FIRST_TRANSLATION[:-1] + chr(ord(_FIRST_TRANSLATION[-1]) + 1),
 )
+_IS_FILE = sa.and_(t.links.c.target > "/", t.links.c.target < "0")  # "0" is the character after "/"
 
 
 class LinkingArticle(NamedTuple):
@@ -107,10 +109,29 @@ class LinkReader(ReadAccess):
 
     def linked_files(self, after: str, limit: int) -> list[str]:
         """Return up to `limit` files to which live articles link, as targets in their order, after a target."""
-        is_file = sa.and_(t.links.c.target > (after or "/"), t.links.c.target < "0")  # "0" is the character after "/"
         chosen = sa.select(t.links.c.target).distinct().join(t.articles, t.articles.c.key == t.links.c.article)
-        first = chosen.where(is_file, t.articles.c.live.is_(True)).order_by(t.links.c.target).limit(limit)
+        first = (
+            chosen.where(_IS_FILE, t.links.c.target > after, t.articles.c.live.is_(True))
+            .order_by(t.links.c.target)
+            .limit(limit)
+        )
         return list(self._connection.scalars(first))
+
+    def linked_files_by_article(self, keys: Iterable[int]) -> dict[int, list[str]]:
+        """Return the files to which articles link, as targets in their order, by the key of the article."""
+        links, found = t.links.c, dict[int, list[str]]()
+        for chunk in t.chunks(list(keys)):
+            chosen = sa.select(links.article, links.target).where(links.article.in_(chunk), _IS_FILE)
+            for key, target in self._connection.execute(chosen.order_by(links.article, links.target)):
+                found.setdefault(key, []).append(target)
+        return found
+
+    def with_unresolved_links(self, limit: int) -> list[EntryRecord]:
+        """Return up to `limit` live articles with links to articles that are not live, or with such text in code."""
+        is_unresolved = sa.and_(t.links.c.leads_to.is_(None), sa.not_(_IS_FILE), sa.not_(_IS_TRANSLATION))
+        linking = sa.select(t.links.c.article).where(is_unresolved)
+        chosen = RECORDS.where(t.articles.c.key.in_(linking), t.articles.c.live.is_(True))
+        return list(map(entry_record, self._connection.execute(chosen.order_by(t.articles.c.path).limit(limit))))
 
     def is_linked(self, target: str, *, live: bool) -> bool:
         """Return whether an article links to a target: a live article or, if `live` is false, any whose file exists."""

@@ -25,7 +25,7 @@ class SitemapPart(NamedTuple):
     Attributes:
         number: the number of the part, from 1; some numbers may be missing.
         articles: the number of its live articles; a sitemap omits some of them.
-        revision: the last revision that changed one of them.
+        revision: the last revision that changed or withdrew one of its articles.
     """
 
     number: int
@@ -84,7 +84,9 @@ def _part() -> sa.Label[int]:
 
 
 def _parts() -> sa.Select[int, int, Any]:
-    """Return the statement that selects parts with live articles: number from 0, articles, last revision."""
-    part = _part()
-    columns = (part, sa.func.count(), sa.func.max(t.articles.c.revision))
-    return sa.select(*columns).where(_IS_LIVE).group_by(part)
+    """Return the statement that selects parts with live articles: number from 0, articles, last revision.
+
+    An article that is not live any more keeps its row, with the revision that withdrew it.
+    """
+    part, live = _part(), sa.func.sum(sa.case((_IS_LIVE, 1), else_=0))
+    return sa.select(part, live, sa.func.max(t.articles.c.revision)).group_by(part).having(live > 0)

@@ -27,6 +27,7 @@ from feeds.cli.problems import ProblemReport
 from feeds.cli.progress import ProgressDisplay, RunProgress
 from feeds.config.values import export_path
 from feeds.core.errors import CatalogDamaged, CatalogError, UsageError
+from feeds.core.lint import count_dead_links
 from feeds.export import host_files
 from feeds.export.exporter import Exporter, ExportResult
 from feeds.export.observer import ExportObserver
@@ -35,6 +36,8 @@ from feeds.last_build import Inputs, LastBuild, end_of_validity, export_digest, 
 from feeds.publish.outcome import Outcome
 from feeds.render.sitemaps import NEWS_AGE
 from feeds.stats.housekeeping import StatsHousekeeping
+
+_MAX_CHECKED = 100  # articles whose links are checked after a build
 
 
 def build_site(
@@ -107,14 +110,32 @@ def build_site(
                 purge_error = backlog.purge([*exported.written, *exported.removed])
                 if purge_error:
                     problems.add(purge_error, "export.purge")  # its text contains the number of files
+        notes = _dead_links(catalog, settings) if shows_all else []
         # what the export could not read or write is tried again, although nothing has changed
         if problems.count == publish_problems and not outcome.being_written:
-            recorder.record(catalog, now, outcome, problems.count - len(warnings), warnings)
+            recorder.record(catalog, now, outcome, problems.count - len(warnings), [*warnings, *notes])
     if shows_all and not context.quiet:
         seconds = time.monotonic() - context.started_at
-        written = f"written to {_shown_folder(target)}" if isinstance(target, Path) else f"uploaded to {target}"
-        print_message(_summary(outcome, None if no_export else exported, written, seconds))
+        for line in (*notes, _summary(outcome, None if no_export else exported, target, seconds)):
+            print_message(line)
     return EXIT_INCOMPLETE if purge_error or has_template_problems or outcome.rejected else 0
+
+
+def _dead_links(catalog: Catalog, settings: config.Config) -> list[str]:
+    """Return a line with the number of links to articles that are not published; none if there are none.
+
+    The catalog knows which articles may have such links. A link may be in code, so their texts are checked.
+    """
+    if "relative-link" in settings.check.ignore:
+        return []
+    with catalog.read_transaction() as reader:
+        records = reader.with_unresolved_links(_MAX_CHECKED + 1)
+    links = sum(
+        count_dead_links(record.article, record.links, settings.site_model) for record in records[:_MAX_CHECKED]
+    )
+    more = "more than " if len(records) > _MAX_CHECKED else ""
+    verb = "leads" if links == 1 and not more else "lead"
+    return [f"{more}{plural(links, 'link')} {verb} to no published article; feeds check names them"] if links else []
 
 
 class _ExportProgress(ExportObserver):
@@ -167,11 +188,9 @@ def _shown_folder(folder: Path) -> str:
     return f"{folder}/"
 
 
-def _summary(outcome: Outcome, exported: ExportResult | None, written: str, seconds: float) -> str:
-    """Return the last line: what was published, read, written and removed, and the time that all of it took.
-
-    `written` is what was done with exported files, such as "written to public/".
-    """
+def _summary(outcome: Outcome, exported: ExportResult | None, target: Path | str, seconds: float) -> str:
+    """Return the last line: what was published, read, written and removed, and the time that all of it took."""
+    written = f"written to {_shown_folder(target)}" if isinstance(target, Path) else f"uploaded to {target}"
     changes = [f"{outcome.files_read:,} read"] if outcome.files_read else []
     if exported is None and outcome.changed:
         changes.append(f"{plural(len(outcome.changed), 'feed')} changed")

@@ -274,8 +274,11 @@ def _configuration_problems(settings: Config, catalog: Catalog, file: Path) -> I
 
 def _look_problems(settings: Config, catalog: Catalog) -> Iterator[Problem]:
     """Yield the problems of the links in menu and footer, and of the site's own templates and static files."""
-    for file, reason in StaticFiles(settings.static_folder, settings.secrets).list_unpublished():
+    static_files = StaticFiles(settings.static_folder, settings.secrets)
+    for file, reason in static_files.list_unpublished():
         yield Problem(os.path.relpath(file), 1, "static-file", f"is not published: {reason}")
+    if static_files.problem and settings.static_folder:
+        yield Problem(os.path.relpath(settings.static_folder), 1, "static-file", static_files.problem)
     for title, link in find_dead_links(settings, catalog):
         position = settings.footer_position if title is None else settings.nav_positions[title]
         shown = printable_excerpt(link if title is None else settings.site.nav[title])

@@ -23,18 +23,19 @@ _MAX_NAMED_FILES = 3
 def status(context: CommandContext, as_json: bool) -> int:
     """Show the result of the last successful run.
 
-    Also show rejected articles with reasons, scheduled articles, documents over the size limit, current failures, and
-    documents that caches have not purged yet. If a task is failing, the exit code is that of its failure, or the
-    highest of several (feeds --help lists the codes).
+    Also show the numbers of drafts, scheduled and expired articles, rejected articles with reasons, scheduled articles,
+    documents over the size limit, current failures, and documents that caches have not purged yet. If a task is
+    failing, the exit code is that of its failure, or the highest of several (feeds --help lists the codes).
     """
     settings = context.settings
     catalog = open_catalog_to_read(settings)
     failures = catalog.failures()
     code = max((failure.exit_code for failure in failures.values()), default=0)
+    now = datetime.now(UTC)
     with catalog.read_transaction() as reader:
         run, revision, articles = reader.state.last_run, reader.revision(), reader.count_live()
-        rejected, scheduled = reader.rejected_articles(), reader.scheduled_articles(datetime.now(UTC))
-        oversized = reader.oversized_documents()
+        rejected, scheduled = reader.rejected_articles(), reader.scheduled_articles(now)
+        unpublished, oversized = reader.count_unpublished(now), reader.oversized_documents()
         unpurged = reader.state.pending_purges if settings.export.purge else []
     if as_json:
         print_json(
@@ -47,6 +48,8 @@ def status(context: CommandContext, as_json: bool) -> int:
                     for task, failure in sorted(failures.items())
                 ],
                 "articles": articles,
+                "drafts": unpublished.drafts,
+                "expired": unpublished.expired,
                 "refused": [{"path": item.path, "line": item.line, "reason": item.reason} for item in rejected],
                 "scheduled": [{"path": path, "at": date.isoformat()} for path, date in scheduled],
                 "shortened": [{"path": item.path, "entries": item.entries, "texts": item.texts} for item in oversized],
@@ -65,7 +68,9 @@ def status(context: CommandContext, as_json: bool) -> int:
             print_line(line)
         return code
     when = f"{run.at:%Y-%m-%d %H:%M:%S} UTC, {run.seconds:.2f} s"
-    print_line(f"Revision {revision}, {plural(articles, 'article')}; last successful run {when}")
+    counts = [plural(articles, "article"), *([plural(unpublished.drafts, "draft")] if unpublished.drafts else [])]
+    counts += [f"{count:,} {name}" for name, count in unpublished._asdict().items() if count and name != "drafts"]
+    print_line(f"Revision {revision}, {', '.join(counts)}; last successful run {when}")
     for line in lines:
         print_line(line)
     for item in rejected:

@@ -26,13 +26,17 @@ class StaticFiles:
         """Find files in a folder; `secrets` are files that are never published, such as the configuration."""
         self._folder = folder
         self._secrets = secrets
+        self.problem = ""  # the reason why the last list of files is incomplete
 
     def find(self, name: str) -> Path | None:
         """Return the file that is published at `/static/NAME`, with symbolic links resolved; None if there is none."""
         return self._find(name) if self._folder and not _reason_against(name) else None
 
     def list_names(self) -> Iterator[str]:
-        """Yield the names of all files that are published, which are their paths in the folder."""
+        """Yield the names of all files that are published, which are their paths in the folder.
+
+        If the folder has too many files, set `problem`.
+        """
         yield from (name for name in self._list() if self.find(name))
 
     def list_unpublished(self) -> Iterator[UnpublishedFile]:
@@ -59,13 +63,17 @@ class StaticFiles:
         return bool(folder) and (self._folder / folder).resolve() != self._folder.resolve() / folder
 
     def _list(self) -> Iterator[str]:
-        count = 0
+        count, self.problem = 0, ""
         for current, folders, files in os.walk(self._folder) if self._folder else ():
             folders[:] = sorted(name for name in folders if not name.startswith("."))
             below = Path(current).relative_to(self._folder or "")
             for name in sorted(files):
                 count += 1
                 if count > _MAX_FILES:
+                    self.problem = (
+                        f"more than {_MAX_FILES:,} files are in this folder (site.static): the others, from "
+                        f"{(below / name).as_posix()} on, are not exported; remove files, or publish them elsewhere"
+                    )
                     return
                 if not name.startswith("."):
                     yield (below / name).as_posix()

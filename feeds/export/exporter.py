@@ -123,6 +123,8 @@ class Exporter:
         self._compared = 0
         digests = dict(self._counted(writer.list_documents()))
         others = list(self._counted(writer.list_other_files()))
+        if writer.warning:
+            self._observer.on_warning(writer.warning)
         paths = self._with_aliases(list(digests))
         paths_by_document = {
             document_path: [encoded for path in document_paths for encoded in writer.encoded_paths(path)]

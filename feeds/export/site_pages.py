@@ -16,6 +16,7 @@ from urllib.parse import unquote
 from feeds import config, pages
 from feeds.catalog import Catalog
 from feeds.content import Folder
+from feeds.content.pictures import Pictures, is_picture
 from feeds.content.public_files import PublicFiles
 from feeds.content.static_files import StaticFiles
 from feeds.core import paths, syndication
@@ -57,6 +58,13 @@ class AliasFiles(NamedTuple):
     occupied: list[str]
 
 
+class _FilesOfArticles(NamedTuple):
+    """Files of articles that are found together with the pages that show them, and follow these in the export."""
+
+    own: list[ExportFile]  # in the articles' own folders
+    linked: dict[str, ExportFile | None]  # pictures, by their paths below the content folder; None: does not exist
+
+
 class SitePages:
     """Lists and renders all files of the export except documents."""
 
@@ -79,9 +87,6 @@ class SitePages:
         self._documents = documents
         self._is_home = self._site.pages or self._site.feeds_url != self._site.url
         self._appearance = Appearance.load(settings, self._site)
-        self._pages = pages.PageRenderer(
-            self._appearance, settings.site.readers, documents.page_queries, has_archives=self.has_archives
-        )
         self._page_settings = (
             self._site,
             settings.site.readers,
@@ -95,6 +100,14 @@ class SitePages:
             secrets=settings.secrets,
         )
         self._static_files = StaticFiles(settings.static_folder, settings.secrets)
+        self._pictures = Pictures(self._content, self._static_files)
+        self._pages = pages.PageRenderer(
+            self._appearance,
+            settings.site.readers,
+            documents.page_queries,
+            pictures=self._pictures,
+            has_archives=self.has_archives,
+        )
         self._claimed = paths.PathRegistry(self._site.aliases)
         self.unreadable: list[str] = []  # paths of files, and of folders with "/", whose content is unknown
 
@@ -107,6 +120,12 @@ class SitePages:
         """Compile the built-in templates, if pages are exported."""
         if self._settings.export.pages is not False:
             pages.compile_templates()
+
+    @property
+    def warning(self) -> str:
+        """The reason why `list_files` has left out static files; "" if it has not."""
+        problem = self._static_files.problem
+        return problem and f"{self._settings.static_folder}: {problem}"
 
     def find_template_problems(self) -> list[TemplateProblem]:
         """Return the mistakes in the site's own templates: compile all of them, and render pages of each kind."""
@@ -205,13 +224,17 @@ class SitePages:
                 continue  # the first page belongs to the site
             has_pages = True
             yield from self._pages_of_feed(state, feeds)
-        with_folder: list[tuple[str, str]] = []  # (page, article's file) of articles with a folder of their own
+        static = [
+            self._file_on_disk(f"/static/{name}", self._static_files.find(name))
+            for name in self._static_files.list_names()
+        ]
+        of_articles = _FilesOfArticles([], {})
         if self._site.pages and has_pages:
-            yield from self._pages_of_articles(with_folder)
-        for name in self._static_files.list_names():
-            yield from self._file_on_disk(f"/static/{name}", self._static_files.find(name))
+            yield from self._pages_of_articles(of_articles)
+        for file in static:
+            yield from self._claim(file)
         if self._site.pages and has_pages:
-            yield from self._files_of_articles(with_folder)
+            yield from self._files_of_articles(of_articles)
             yield from self._moved_pages(self._page_settings[-1])
 
     def _pages_of_feed(self, state: FeedState, feeds: list[FeedState]) -> Iterator[ExportFile]:
@@ -247,23 +270,31 @@ class SitePages:
             )
             yield ExportFile(paths.NOT_FOUND, digest_of(state.digest, *self._page_settings, *older), "error")
 
-    def _pages_of_articles(self, with_folder: list[tuple[str, str]]) -> Iterator[ExportFile]:
-        """Yield the pages of articles. Append the page and the file of articles that have a folder to `with_folder`."""
+    def _pages_of_articles(self, found: "_FilesOfArticles") -> Iterator[ExportFile]:
+        """Yield the pages of articles. Add the files in the articles' own folders, and linked pictures, to `found`."""
         templates_digest = self._page_settings[-1]
-        for page, source, digest in self._documents.list_article_pages():
+        for page, source, digest, linked_files in self._documents.list_article_pages():
             path = paths.file_of_page(page)
             # the path may have become reserved after the article was published
-            if paths.owner(page, self._site) is None and self._claimed.claim(self.encoded_paths(path)):
-                yield ExportFile(path, digest_of(digest, templates_digest), "article", page)
-                if has_own_folder(source):
-                    with_folder.append((page, source))
+            if paths.owner(page, self._site) is not None or not self._claimed.claim(self.encoded_paths(path)):
+                continue
+            for name in linked_files:
+                if is_picture(name) and name not in found.linked:
+                    found.linked[name] = self._file_on_disk(f"/{name}", self._content.find(name))
+            own = list(self._files_of_article(page, source)) if has_own_folder(source) else []
+            found.own.extend(own)
+            sizes = self._pictures.known_sizes([*(f"/{name}" for name in linked_files), *(file.path for file in own)])
+            yield ExportFile(path, digest_of(digest, templates_digest, *sizes), "article", page)
 
-    def _files_of_articles(self, with_folder: list[tuple[str, str]]) -> Iterator[ExportFile]:
+    def _files_of_articles(self, found: "_FilesOfArticles") -> Iterator[ExportFile]:
         """Yield the files of articles whose paths no page has."""
-        for page, source in with_folder:
-            yield from self._files_of_article(page, source)
+        for file in found.own:
+            yield from self._claim(file)
         for name in self._documents.list_linked_files():
-            yield from self._file_on_disk(f"/{name}", self._content.find(name))
+            is_found = name in found.linked
+            yield from self._claim(
+                found.linked[name] if is_found else self._file_on_disk(f"/{name}", self._content.find(name))
+            )
             if self._content.is_unreadable(name):
                 self.unreadable.append(f"/{name}")
 
@@ -284,18 +315,26 @@ class SitePages:
         names, unreadable = self._content.list_own_folder(source)
         self.unreadable += [folder if inside == "." else f"{folder}{inside}/" for inside in unreadable]
         for name in names:
-            yield from self._file_on_disk(folder + name, self._content.find_in_own_folder(source, name, folder + name))
+            path = folder + name
+            if file := self._file_on_disk(path, self._content.find_in_own_folder(source, name, path)):
+                yield file
 
-    def _file_on_disk(self, path: str, file: Path | None) -> Iterator[ExportFile]:
-        """Yield a file of the content folder or a static file, if it exists and its path in the export is free."""
+    def _file_on_disk(self, path: str, file: Path | None) -> ExportFile | None:
+        """Return a file of the content folder or a static file; None if it does not exist."""
         if file is None:
-            return
+            return None
         try:
             stat = file.stat()
         except OSError:  # it was removed meanwhile
-            return
-        if self._claimed.claim([path]):
-            yield ExportFile(path, digest_of(stat.st_mtime_ns, stat.st_size), "file", str(file))
+            return None
+        if is_picture(path):
+            self._pictures.remember(path, file)
+        return ExportFile(path, digest_of(stat.st_mtime_ns, stat.st_size), "file", str(file))
+
+    def _claim(self, file: ExportFile | None) -> Iterator[ExportFile]:
+        """Yield a file if it exists and its path in the export is free."""
+        if file and self._claimed.claim([file.path]):
+            yield file
 
     def alias_files(self, documents: Collection[str]) -> AliasFiles:
         """Return which aliases are exported. Call it after `list_files` has yielded all files.

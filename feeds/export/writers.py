@@ -123,6 +123,11 @@ class DocumentWriter:
         return self._files.unreadable
 
     @property
+    def warning(self) -> str:
+        """The reason why `list_other_files` has left out static files; "" if it has not."""
+        return self._files.warning
+
+    @property
     def template_problems(self) -> list[TemplateProblem]:
         """The problems of the site's own templates that were found when they were read."""
         return self._files.template_problems

@@ -7,31 +7,34 @@ readers, search engines and social media.
 The wording is in `templates/`: `article.html` is the page of an article, `feed.html` that of a feed or an archive,
 `moved.html` that at a former address, `error.html` the response to 404 and 410, `base.html` the frame of all others.
 `preview_index.html` and `preview_article.html` are the preview's (`feeds.web`), `stats.html` is the page of the
-statistics. `body` changes the HTML of an article for its page.
+statistics. `body` and `pictures` change the HTML of an article for its page.
 """
 
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import quote, unquote, urlsplit
 
+from feeds.content.pictures import Pictures, PictureSize
 from feeds.core import paths, syndication
 from feeds.core.errors import FeedsError
 from feeds.core.feed_settings import heading_of, settings_of
 from feeds.core.formats.sitemap import MEDIA_TYPE as SITEMAP_MEDIA_TYPE
-from feeds.core.model import LISTED_KINDS, FeedState
+from feeds.core.model import LISTED_KINDS, FeedState, Image, Site
 from feeds.core.paths import OPML, RSS
 from feeds.core.text import quote_path
 from feeds.core.wording import wording_of
 from feeds.pages.appearance import Appearance, page_key
 from feeds.pages.body import format_body
 from feeds.pages.environment import check_templates, compile_templates, render, templates_digest
+from feeds.pages.pictures import complete_images
 from feeds.pages.translations import interface_of, mark, text_direction
 from feeds.render import FeedPage, PageQueries
 from feeds.render.page_queries import ArticlePage
-from feeds.render.relocation import move_html
+from feeds.render.relocation import move_html, move_url
 
 __all__ = [
     "MAX_NEWEST",
@@ -57,6 +60,7 @@ _NOT_PAGES = {*paths.ENDPOINTS, *paths.ASSETS}
 _MAX_ENTRIES = 10  # on the page of a feed, if the articles have no pages here
 MAX_NEWEST = 5  # articles on the page of an error
 _MAX_FEEDS = 1_000  # of each kind, on the site's page
+_PICTURES_VALID_S = 60.0  # for which a page is served before the sizes of its pictures are read again
 _ERROR_MESSAGES = {
     404: (
         mark("Page not found"),
@@ -78,6 +82,14 @@ class RenderedPage(NamedTuple):
     changed: datetime
     valid_until: float = float("inf")  # seconds since 1970; until the next revision at the latest
     problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PageImage(Image):
+    """The picture of an article as templates see it: an `Image` with its size, which is None if it is unknown."""
+
+    width: int | None = None
+    height: int | None = None
 
 
 class PageBody(NamedTuple):
@@ -105,6 +117,7 @@ class PageRenderer:
         subscribe_links: Mapping[str, str],
         queries: PageQueries,
         *,
+        pictures: Pictures | None = None,
         has_archives: Callable[[FeedState], bool] = lambda _state: True,
         reloads: bool = False,
     ) -> None:
@@ -114,6 +127,7 @@ class PageRenderer:
             appearance: the look of the pages, with the site.
             subscribe_links: templates of the links that subscribe to a feed, by the name of the feed reader.
             queries: returns the content of pages.
+            pictures: returns the sizes of the site's pictures; None: pages don't state them.
             has_archives: whether a feed's page links to its archives.
             reloads: whether pages reload themselves when they have changed.
         """
@@ -121,6 +135,7 @@ class PageRenderer:
         self._appearance = appearance
         self._subscribe_links = subscribe_links
         self._queries = queries
+        self._pictures = pictures
         self._has_archives = has_archives
         self._reloads = reloads
 
@@ -146,8 +161,11 @@ class PageRenderer:
         article_page = self._queries.article(path) if may_be_article else None
         if article_page is None:
             return None
-        body, problem = self._article_page(path, article_page)
-        return RenderedPage(MEDIA_TYPE, body, article_page.changed, problem=problem)
+        sizes = _PageSizes(path, article_page.article.path, self._site, self._pictures)
+        body, problem = self._article_page(path, article_page, sizes)
+        # a picture may be replaced without a new revision
+        valid_until = time.time() + _PICTURES_VALID_S if sizes.has_pictures else float("inf")
+        return RenderedPage(MEDIA_TYPE, body, article_page.changed, valid_until, problem)
 
     def _list_of_feeds(self) -> RenderedPage:
         from feeds.core.formats import opml  # few processes need it
@@ -210,20 +228,22 @@ class PageRenderer:
         values = {"status": status, "heading": heading, "text": text, "newest": newest}
         return self._render_at(root, "error.html", language, **values)
 
-    def _article_page(self, path: str, page: ArticlePage) -> PageBody:
+    def _article_page(self, path: str, page: ArticlePage, sizes: "_PageSizes") -> PageBody:
         entry = page.entry
-        body = format_body(entry.html or "", entry.language)
+        body = format_body(entry.html or "", entry.language, page.article.body)
+        image = entry.image if entry.image and not syndication.shows_image(body, entry.image.url) else None
+        body = complete_images(body, sizes.size_of, is_first=image is None)
         return self._render(
             "article.html",
             path,
             entry.language,
             entry=entry,
             body=move_html(body, self._site.url, root_of(path).removesuffix("/")),
-            image=entry.image if entry.image and not syndication.shows_image(body, entry.image.url) else None,
+            image=image and sizes.with_size(image),
             feeds=[feed for feed in page.feeds if feed.path],
             older=page.older,
             newer=page.newer,
-            listed=page.is_listed,  # no feed contains an unlisted article, and search engines must not show it
+            listed=page.article.listed,  # no feed contains an unlisted article, and search engines must not show it
             lang=entry.language,
             dir=text_direction(entry.language),
         )
@@ -234,6 +254,41 @@ class PageRenderer:
     def _render_at(self, root: str, template: str, language: str, **variables: Any) -> PageBody:
         text, problem = render(template, self._appearance, root, language, reloads=self._reloads, **variables)
         return PageBody(text.encode(), problem)
+
+
+class _PageSizes:
+    """The sizes of the pictures on the page of an article."""
+
+    def __init__(self, page: str, article: str, site: Site, pictures: Pictures | None) -> None:
+        """Find pictures by their URLs.
+
+        Args:
+            page: the path of the page.
+            article: the path of the article in the content folder.
+            site: the site.
+            pictures: returns the sizes.
+        """
+        self._page = page
+        self._article = article
+        self._site = site
+        self._pictures = pictures
+        self.has_pictures = False  # whether any picture of the site was asked for
+
+    def size_of(self, url: str) -> PictureSize | None:
+        """Return the size of the picture at a URL; None if it is on another site, or if its size is unknown."""
+        path = move_url(url, self._site.url, "")
+        if self._pictures is None or path == url or not path.startswith("/"):
+            return None
+        self.has_pictures = True
+        path = unquote(path.partition("?")[0].partition("#")[0])
+        size = self._pictures.size(path, self._page, self._article)
+        return size if size and not size.is_scalable else None
+
+    def with_size(self, image: Image) -> PageImage:
+        """Return an image with its size."""
+        size = self.size_of(image.url)
+        width, height = (size.width, size.height) if size else (None, None)
+        return PageImage(image.url, image.alt, image.type, width, height)
 
 
 def root_of(path: str) -> str:

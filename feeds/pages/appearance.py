@@ -7,6 +7,7 @@ from typing import NamedTuple
 from urllib.parse import unquote
 
 from feeds.config import Config
+from feeds.content.pictures import picture_size
 from feeds.content.static_files import StaticFiles
 from feeds.core import paths
 from feeds.core.errors import ArticleError
@@ -14,6 +15,8 @@ from feeds.core.model import Site
 from feeds.core.text import digest_of, resolve_on_site
 from feeds.pages.own_templates import OwnTemplates, TemplateProblem, ignore_problem
 from feeds.render.relocation import move_html, move_url
+
+LOGO_HEIGHT = 40  # pixels, as in base.html
 
 
 class NavItem(NamedTuple):
@@ -29,6 +32,7 @@ class PageSite(Site):
     """The site as templates see it: a `Site` with a logo and a menu, which no feed contains."""
 
     logo: str | None = None  # absolute URL
+    logo_width: int | None = None  # pixels, if it is shown `LOGO_HEIGHT` high; None: its size is unknown
     nav: tuple[NavItem, ...] = ()
 
 
@@ -54,15 +58,14 @@ class Appearance:
         """
         section = settings.site
         values = {field.name: getattr(site, field.name) for field in fields(site)}
+        static_files = StaticFiles(settings.static_folder, settings.secrets)
         logo = section.logo and _resolve(section.logo, site)
         links = [(title, _resolve(link, site)) for title, link in section.nav.items()]
         nav = tuple(NavItem(title, url, _page_of(url, site)) for title, url in links)
-        has_custom = (
-            StaticFiles(settings.static_folder, settings.secrets).find(Path(paths.CUSTOM_STYLESHEET).name) is not None
-        )
+        has_custom = static_files.find(Path(paths.CUSTOM_STYLESHEET).name) is not None
         stylesheets = [(paths.THEME_STYLESHEET, bool(section.theme.stylesheet)), (paths.CUSTOM_STYLESHEET, has_custom)]
         return cls(
-            PageSite(**values, logo=logo, nav=nav),
+            PageSite(**values, logo=logo, logo_width=_logo_width(section.logo, static_files), nav=nav),
             tuple(path for path, exists in stylesheets if exists),
             OwnTemplates(settings.templates_folder, is_required=bool(section.templates), on_problem=on_problem),
             _render_footer(section.footer, site),
@@ -71,7 +74,9 @@ class Appearance:
     @property
     def digest(self) -> str:
         """A digest of everything that all pages depend on, apart from `Site`."""
-        return digest_of(self.site.logo, self.site.nav, self.stylesheets, self.templates.digest, self._footer)
+        return digest_of(
+            self.site.logo, self.site.logo_width, self.site.nav, self.stylesheets, self.templates.digest, self._footer
+        )
 
     def footer(self, root: str) -> str:
         """Return the footer as HTML whose links within the site are relative to a page.
@@ -84,6 +89,15 @@ class Appearance:
 def page_key(path: str) -> str:
     """Return the key by which the path of a page and links to it are compared: a slash at the end is ignored."""
     return path.rstrip("/") or "/"
+
+
+def _logo_width(logo: str | None, static_files: StaticFiles) -> int | None:
+    """Return the width of a logo that is `LOGO_HEIGHT` high, if it is a static file whose size is known."""
+    if not logo or not logo.startswith("/static/"):
+        return None
+    file = static_files.find(unquote(logo.removeprefix("/static/").partition("?")[0].partition("#")[0]))
+    size = picture_size(file) if file else None
+    return size and max(1, round(LOGO_HEIGHT * size.width / size.height))
 
 
 def _page_of(url: str, site: Site) -> str | None:

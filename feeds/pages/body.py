@@ -5,9 +5,11 @@ style of their own, so this module finds them in the sanitised HTML, where every
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cache
+from html import unescape
 
+from feeds.core.parse.admonitions import kinds_by_title
 from feeds.core.wording import wording_of
 
 _ALIGNMENT = re.compile(r' style="text-align: ?(left|right|center);?"')  # the only style in sanitised HTML
@@ -20,12 +22,23 @@ _ALERT_KINDS = {  # by the default titles in English
 _TASK = re.compile(r"<li>(\n?(?:<p>)?)([☐☑]) ?")
 
 
-def format_body(html: str, language: str) -> str:
-    """Return the sanitised HTML of an article in a language with the classes, attributes and titles of its page."""
+def format_body(html: str, language: str, markdown: str = "") -> str:
+    """Return the HTML of an article with the classes, attributes and titles of its page.
+
+    Args:
+        html: the sanitised HTML of the article.
+        language: the language of the article.
+        markdown: its text in Markdown, from which the kinds of alerts with titles of their own are read.
+    """
     if ' style="' in html:
         html = align_cells(html)
     if "<blockquote>\n<p><strong>" in html:
-        html = _ALERT.sub(lambda match: _alert(match[1], language), html)
+        kinds = cache(lambda: kinds_by_title(markdown))  # few articles have such alerts
+
+        def kind_of(title: str) -> str:
+            return kinds().get(unescape(title), "")
+
+        html = _ALERT.sub(lambda match: _alert(match[1], language, kind_of), html)
     if "☐" in html or "☑" in html:
         html = _TASK.sub(r'<li class="task">\1<span>\2</span> ', html)
     return html
@@ -36,10 +49,13 @@ def align_cells(html: str) -> str:
     return _ALIGNMENT.sub(r' align="\1"', html)
 
 
-def _alert(title: str, language: str) -> str:
-    """Return the beginning of a quote whose first paragraph is a title in bold, as `commonmark` writes alerts."""
-    kinds = _kinds_by_title(wording_of(language).language)
-    kind = kinds.get(title.casefold())  # None for a title of the author's own, unless it is one of the default titles
+def _alert(title: str, language: str, kind_of: Callable[[str], str]) -> str:
+    """Return the beginning of a quote whose first paragraph is a title in bold, as `commonmark` writes alerts.
+
+    `kind_of` returns the kind of an alert with a title of its own, "" if it is unknown.
+    """
+    kind = _ALERT_KINDS.get(kind_of(title).replace("-", " ").capitalize())
+    kind = kind or _kinds_by_title(wording_of(language).language).get(title.casefold())
     return f'<blockquote class="alert{f" {kind}" if kind else ""}">\n<p class="alert-title">{title}</p>'
 
 

@@ -260,7 +260,8 @@ class RevisionBuilder:
                     versions.record_withdrawn(before)
                 changed = versions.record_change(before.keys(), after.keys(), edited=article.edited)
             self._linker.add(article, changed=changed or live != article.live)
-            revision = versions.next_revision if changed else article.revision
+            was_changed = changed and (live or article.live)  # an edit of a draft changes nothing that is published
+            revision = versions.next_revision if was_changed else article.revision
             states.append(PublishedState(article.key, id_, live, scheduled, revision))
         self._catalog.save_published(states)
         if self._has_moved_pages:

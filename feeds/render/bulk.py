@@ -40,11 +40,19 @@ class BulkDocument(NamedTuple):
 
 
 class ListedArticlePage(NamedTuple):
-    """The page of an article: its path, the path of the article's file, and a digest of the page's content."""
+    """The page of an article.
+
+    Attributes:
+        path: the path of the page.
+        source: the path of the article's file.
+        digest: a digest of the page's content, without the sizes of its pictures.
+        linked_files: the paths below the content folder to which the article links; not all of them exist.
+    """
 
     path: str
     source: str
     digest: str
+    linked_files: list[str]
 
 
 class _Unchanging(NamedTuple):
@@ -131,15 +139,18 @@ class BulkRenderer:
             for state in self.page_queries.feeds().feeds
         }
         neighbours = self._neighbour_digests()
+        has_linked_files = any(self.list_linked_files())
         while True:
             with self._catalog.read_transaction() as catalog:
                 batch = catalog.published_pages(after, _BATCH)
+                linked = catalog.linked_files_by_article(page.key for page in batch) if has_linked_files else {}
             for path, articles in groupby(batch, attrgetter("page")):
                 after, article = path, next(articles)
                 feed_names = [names.get(feed) for feed in names_by_feed(article.feeds)]  # the page links to these
                 beside = neighbours[article.key] if article.key < len(neighbours) else 0  # the page links to these
                 digest = digest_of(fingerprint, article.path, feed_names, article.content_hash, article.id, beside)
-                yield ListedArticlePage(path, article.path, digest)
+                linked_files = [target.removeprefix("/") for target in linked.get(article.key, ())]
+                yield ListedArticlePage(path, article.path, digest, linked_files)
             if len(batch) < _BATCH:
                 return
 

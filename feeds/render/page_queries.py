@@ -43,7 +43,7 @@ class PageLink(NamedTuple):
 
 
 class ArticlePage(NamedTuple):
-    """The content of the page of an article: its entry, the feeds that contain it, and when that last changed.
+    """The content of the page of an article: its entry, the feeds that contain it, when that last changed, the article.
 
     `older` and `newer` are the articles beside it in the site's feed.
     """
@@ -51,7 +51,7 @@ class ArticlePage(NamedTuple):
     entry: Entry
     feeds: list[FeedState]
     changed: datetime
-    is_listed: bool  # whether feeds may contain the article
+    article: Article
     older: PageLink | None = None
     newer: PageLink | None = None
 
@@ -193,7 +193,8 @@ class PageQueries:
             record = catalog.entry_at_page(path)
             if record is None:
                 return None
-            feeds = self._feeds_of(catalog, record.article)
+            article = record.article
+            feeds = self._feeds_of(catalog, article)
             changed = catalog.committed_at(record.revision)
             is_in_site_feed = any(not state.path for state in feeds)
             links = self._cached_neighbours(catalog, record) if is_in_site_feed else (None, None)
@@ -201,7 +202,7 @@ class PageQueries:
         key = f"article {record.hash} {path}"
         entry = self._executor.run(key, lambda: self._renderer.render_entry(record, for_page=True))
         older, newer = links or (neighbour and self._page_link(neighbour) for neighbour in neighbours or (None, None))
-        return ArticlePage(entry, feeds, changed, record.article.listed, older, newer)
+        return ArticlePage(entry, feeds, changed, article, older, newer)
 
     def _cached_neighbours(
         self, catalog: CatalogReader, record: EntryRecord

@@ -18,6 +18,7 @@ from feeds import config
 from feeds.catalog import Catalog, Failures
 from feeds.catalog.failures import SharedMemory
 from feeds.content import Folder
+from feeds.content.pictures import Pictures
 from feeds.content.public_files import PublicFiles
 from feeds.content.static_files import StaticFiles
 from feeds.core import policy
@@ -144,7 +145,14 @@ def create_application(
     for problem in appearance.templates.problems:
         template_log.report(problem)
     preview = Preview(catalog, documents, appearance, site, files, preview_key) if preview_key else None
-    renderer = PageRenderer(appearance, settings.site.readers, documents.page_queries, reloads=bool(preview_url))
+    static_files = StaticFiles(settings.static_folder, settings.secrets)
+    renderer = PageRenderer(
+        appearance,
+        settings.site.readers,
+        documents.page_queries,
+        pictures=Pictures(files, static_files),
+        reloads=bool(preview_url),
+    )
     pages = ServedPages(documents, renderer, page_response, max_bytes=(server.memory << 20) // 8)
     if settings.stats.token:
         _add_stats_route(app, StatsPage(catalog, appearance, settings.stats.token, [_CSP, _NOSNIFF]))
@@ -153,9 +161,7 @@ def create_application(
         _add_webhook_route(app, webhook)
         tasks.append(lambda _requests: webhook.forward(catalog.request_refresh))
     file_max_age = 0 if preview_url else ASSET_MAX_AGE_S
-    served_files = ServedFiles(
-        files, StaticFiles(settings.static_folder, settings.secrets), settings.site.theme.stylesheet
-    )
+    served_files = ServedFiles(files, static_files, settings.site.theme.stylesheet)
     add_page_routes(app, documents, served_files, preview, [_CSP, _NOSNIFF], max_age=file_max_age)
     max_age = 0 if preview_url else site.max_age
     add_error_handlers(app, documents, settings.feeds.aliases, renderer, [_CSP, _NOSNIFF], max_age=max_age)

@@ -102,7 +102,7 @@ class Preview:
         article = record.article
         with self._catalog.read_transaction() as catalog:
             rejected = next((article for article in catalog.rejected_articles() if article.path == path), None)
-        html = format_body(entry.html or "", entry.language)
+        html = format_body(entry.html or "", entry.language, article.body)
         root = "../" * (1 + path.count("/"))
         articles_url = self._site.url if self._site.pages else None
         body = move_html(html, articles_url, root.removesuffix("/")) if articles_url else html

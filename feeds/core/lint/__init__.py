@@ -23,7 +23,17 @@ from feeds.core.parse.keys import is_misspelled_boolean
 from feeds.core.parse.links import NOTE_SCHEME, Links, find_hrefs, resolve_target
 from feeds.core.text import resolve_on_site, slugify, url_scheme
 
-__all__ = ["RULES", "Finding", "Level", "Lint", "Problem", "Rule", "front_matter_problems", "line_of_key"]
+__all__ = [
+    "RULES",
+    "Finding",
+    "Level",
+    "Lint",
+    "Problem",
+    "Rule",
+    "count_dead_links",
+    "front_matter_problems",
+    "line_of_key",
+]
 
 _ONCE_PER_LINE = frozenset({"template-code", "other-dialect"})
 _MAX_TEXT_BYTES = 100 * 1024  # of Markdown: five such texts fill a feed of 512 KiB
@@ -39,13 +49,14 @@ _MARKDOWN_IMAGE = re.compile(r"!\[\s*\]\(")
 _HTML_IMAGE = re.compile(r"<img\b(?![^<>]*\salt(?:[\s=/>]))[^<>]*>", re.IGNORECASE)  # alt="" marks decoration
 _LINK = re.compile(r"\]\(\s*<?([^)\s>]+)|\b(?:href|src)\s*=\s*[\"']([^\"']+)", re.IGNORECASE)
 _ITEM = re.compile(r"\s*(?:[*+-]|\d+[.)]|:|\[\^[^\]]+\]:)\s+\S")  # of a list, definition or footnote
+_EXPIRY_KEY = r"(?:expir|unpublish|valid)[\w-]*"  # begins like each spelling in `keys`
 _DATE_IN_NAME = re.compile(r"(?:^|/)(\d{4})-(\d\d)-(\d\d)-[^/]*$")
 
 
 class _KeyFinding(NamedTuple):
     """A problem with a key of the front matter."""
 
-    key: str
+    key: str  # a regular expression
     rule: str
     message: str
 
@@ -179,7 +190,7 @@ class Lint:
         return sorted(kept, key=lambda problem: (problem.path, problem.line))
 
     def _check_metadata(self, article: Article) -> Iterator[_KeyFinding]:
-        is_published = not article.draft and not (article.expires and article.expires <= self._now)
+        is_published = not article.draft and not self._is_expired(article)
         if is_published and article.summary is None and "<!--more-->" not in article.body:
             empty = "no text and no description"
             excerpt = "no description: the summary is the first paragraph"
@@ -199,11 +210,17 @@ class Lint:
             message = f"{size // 1024} KiB of text: feeds may have no space for full texts and show summaries instead"
             yield _KeyFinding("title", "huge-text", message)
 
+    def _is_expired(self, article: Article) -> bool:
+        return article.expires is not None and article.expires <= self._now
+
     def _check_dates(self, article: Article) -> Iterator[_KeyFinding]:
         if article.draft:
             return
         live_from = article.live_from or article.published
-        if live_from > self._now:
+        if article.expires and self._is_expired(article):
+            message = f"expired at {article.expires.isoformat(sep=' ')}: not published any more"
+            yield _KeyFinding(_EXPIRY_KEY, "expired", message)
+        elif live_from > self._now:
             yield _KeyFinding("date", "future-date", f"goes live at {live_from.isoformat(sep=' ')}")
         elif article.updated > self._now + timedelta(days=1):
             message = f"the date of the update is in the future: {article.updated.date()}"
@@ -310,7 +327,14 @@ def _check_links(line: str, links: Links, *, wikilinks: bool) -> Iterator[tuple[
             yield "relative-link", f"{name[:80]!r} leads to no published article"
 
 
+def count_dead_links(article: Article, links: Links, site: Site) -> int:
+    """Return how many links of an article lead to no published article, as `Lint` finds them."""
+    wikilinks = site.markdown == "obsidian"
+    prose = _prose(article.body, 1)
+    return len({(number, found) for number, line in prose for found in _check_links(line, links, wikilinks=wikilinks)})
+
+
 def line_of_key(source: str, key: str) -> int:
-    """Return the line of a key of the front matter; 1 if it has none."""
+    """Return the line of a key of the front matter, which is a regular expression; 1 if it has none."""
     match = re.search(rf"^[\"']?{key}[\"']?\s*[:=]", source[:5000], re.IGNORECASE | re.MULTILINE)
     return source.count("\n", 0, match.start()) + 1 if match else 1

@@ -32,6 +32,7 @@ RULES = {
     "huge-text": Rule("warning", "a text so long that feeds may show summaries instead of full texts"),
     "draft": Rule("notice", "a draft: an article that a key or its folder withholds from publication"),
     "future-date": Rule("notice", "a scheduled article"),
+    "expired": Rule("notice", "an article that is not published any more, because its `expires` date has passed"),
     "ambiguous-date": Rule("warning", "dates that contradict each other"),
     "duplicate-slug": Rule("warning", "two articles with the same address"),
     "no-page": Rule("warning", "an article whose link can't be the address of a page (site.pages)"),

@@ -16,6 +16,7 @@ _COLONS = re.compile(r"([ \t]*)(:{3,})[ \t]*\{?\.?([A-Za-z][\w-]*)\}?(?=[ \t\[{]
 _BRACKETED = re.compile(r"\[((?:[^\[\]]++|\[[^\[\]]*+\])*+)\]")
 _END_OF_COLONS = re.compile(r"[ \t]*(:{3,})[ \t]*$")
 _MARKS = re.compile(r'([ \t]*)(?:!!!|\?\?\?\+?)[ \t]+([A-Za-z][\w-]*+)([^"\n]*+)(?:"([^"\n]*)")?$')
+_CALLOUT = re.compile(r"\[!(\w[\w-]*+)\][+-]?[ \t]+(\S.*)")
 _MAX_OPENING_LENGTH = 300  # characters of the line that begins an admonition
 _KINDS = frozenset(
     [
@@ -76,6 +77,29 @@ class _Quotes(NamedTuple):
 
     separator: str
     wording: Wording
+
+
+def kinds_by_title(text: str) -> dict[str, str]:
+    """Return the kinds of the admonitions and callouts in Markdown that have titles of their own, by title.
+
+    Their HTML is a quote with the title, so it does not tell the kind. The kind is "" if a title has several.
+    """
+    kinds: dict[str, str] = {}
+    for line in text.split("\n"):
+        opening = line.lstrip("> \t").rstrip()
+        kind, title = "", None
+        if opening.startswith("[!"):
+            if match := _match_opening(_CALLOUT, opening):
+                kind, title = match[1], match[2]
+        elif opening.startswith(":::"):
+            if match := _match_opening(_COLONS, opening):
+                kind, title = match[3], _title_after(match[4])
+        elif opening.startswith(("!!!", "???")) and (match := _match_opening(_MARKS, opening)):
+            kind, title = match[2], match[4]
+        if title:
+            kind = kind.lower()
+            kinds[title.strip()] = kind if kinds.get(title.strip(), kind) == kind else ""
+    return kinds
 
 
 @dataclass(slots=True)
