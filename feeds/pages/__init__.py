@@ -218,7 +218,7 @@ class PageRenderer:
             path,
             entry.language,
             entry=entry,
-            body=move_html(body, self._site.url, root_of(path).removesuffix("/")),
+            body=self._appearance.colour_code(move_html(body, self._site.url, root_of(path).removesuffix("/"))),
             image=entry.image if entry.image and not syndication.shows_image(body, entry.image.url) else None,
             feeds=[feed for feed in page.feeds if feed.path],
             older=page.older,
