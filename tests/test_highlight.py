@@ -101,12 +101,17 @@ def test_the_version_of_pygments():
 
 
 @pytest.mark.parametrize(
-    "reply", [["<b>", 1], ["k", 2], ["k", 0, "", 1], ["k", -1, "", 2], ["K", 1], ["k", 1, "x y", 0]]
-)
+    "reply",
+    [
+        [0.1, "<b>", 1], [0.1, "k", 2], [0.1, "k", 0, "", 1], [0.1, "k", -1, "", 2], [0.1, "K", 1], [0.1, "k", 0.5, "k", 0.5],
+        [0.1, "k", "1"], [0.1, 1, 1], [0.1, "k"], ["k", 1], [-1, "k", 1], [float("nan"), "k", 1], [99, "k", 1], [], None, 1, {},
+    ],
+)  # fmt: skip
 def test_replies_that_are_not_tokens_of_the_code(reply):
-    """A reply with other kinds than short names, or with other lengths than that of the code, is ignored."""
-    assert highlighter._checked(reply, 1) == []
-    assert highlighter._checked(["k", 1], 1) == [Token("k", 1)]
+    """A reply is ignored that has other kinds than short names, other lengths than that of the code, or no valid time."""
+    assert highlighter._checked(reply, 1) is None
+    assert highlighter._checked([0.1, "k", 1], 1) == Tokens([Token("k", 1)], 0.1)
+    assert highlighter._checked([0.1], 1) == Tokens([], 0.1)
 
 
 @pytest.mark.integration

@@ -2,11 +2,10 @@
 
 import logging
 import re
-from collections.abc import Sequence
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from feeds.confined.process import ConfinedProcess, ProcessEnded
 from feeds.core.errors import FeedsError
@@ -61,22 +60,27 @@ class Highlighter(ConfinedProcess):
         with self._lock:
             for _ in range(2):  # if the process dies, the code is the cause only if that happens twice
                 try:
-                    used, *reply = self._exchange([language, code, seconds])
+                    reply = self._exchange([language, code, seconds])
                 except ProcessEnded as error:
                     if error.is_timeout:
                         break
                 except FeedsError:
                     break
                 else:
-                    return Tokens(_checked(reply, len(code)), used)
+                    return _checked(reply, len(code)) or Tokens([], seconds)
         return Tokens([], seconds)
 
 
-def _checked(reply: Sequence[str | int], length: int) -> list[Token]:
-    """Return the tokens of a reply; none if they are not those of a code of a length."""
-    tokens = [Token(str(kind), int(size)) for kind, size in zip(reply[::2], reply[1::2], strict=True)]
-    are_valid = all(_KIND.fullmatch(kind) and size > 0 for kind, size in tokens)
-    return tokens if are_valid and sum(size for _, size in tokens) == length else []
+def _checked(reply: Any, length: int) -> Tokens | None:
+    """Return the content of a reply; None if it can't be one for a code of a length: an exploit may have written it."""
+    try:
+        used, *values = reply
+        tokens = [Token(kind, size) for kind, size in zip(values[::2], values[1::2], strict=True)]
+        are_valid = all(_KIND.fullmatch(kind) and isinstance(size, int) and size > 0 for kind, size in tokens)
+        is_complete = not tokens or sum(size for _, size in tokens) == length
+        return Tokens(tokens, used) if are_valid and is_complete and 0 <= used <= _TIMEOUT_S else None
+    except (TypeError, ValueError):
+        return None
 
 
 @cache
