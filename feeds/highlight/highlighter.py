@@ -87,9 +87,5 @@ def _checked(reply: Any, length: int) -> Tokens | None:
 def version() -> str:
     """Return the version of Pygments, without its import; "" if it is not installed."""
     spec = find_spec("pygments")
-    try:
-        text = Path(spec.origin).read_text("utf-8") if spec and spec.origin else ""
-    except OSError:
-        return ""
-    match = _VERSION.search(text)
+    match = _VERSION.search(Path(spec.origin).read_text("utf-8")) if spec and spec.origin else None
     return match[1] if match else ""
