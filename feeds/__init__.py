@@ -3,8 +3,8 @@
 Importing the package is cheap: it imports none of its modules. docs/architecture.md explains them.
 
 A package imports only packages to its right: cli → web, export, publish, migrate → pages, stats → render → catalog,
-content, config, hooks, parallel, logs → compression → core. Packages between the same two arrows don't import each
-other.
+content, config, highlight, hooks, parallel, logs → compression, confined → core. Packages between the same two arrows
+don't import each other.
 """
 
 __version__ = "0.1.0"

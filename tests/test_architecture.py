@@ -32,6 +32,7 @@ LIBRARY_PACKAGES = {  # library -> the packages that import it
     "psycopg": {"catalog"},
     "pydantic": {"config"},
     "pydantic_core": {"catalog"},
+    "pygments": {"highlight"},
     "regex": {"core"},
     "sqlalchemy": {"catalog"},
     "watchfiles": {"content"},

@@ -1,6 +1,7 @@
 """What people see and do in a real browser: Chromium, checked for accessibility problems with axe-core."""
 
 import gzip
+import re
 import shutil
 import threading
 from contextlib import contextmanager
@@ -49,7 +50,20 @@ RICH = """First[^1], with `code`, <kbd>Ctrl</kbd> and a [link](https://other.exa
 | March | 1 | averylongwordthatdoesnotbreak | averylongwordthatdoesnotbreak | averylongwordthatdoesnotbreak |
 
 ```python
+@cache
+def f(a=1):
+    return None
+
 print("a line of code that is much longer than the screen of a phone, or the width of the text")  # a comment
+```
+
+```diff
+-old
++new
+```
+
+```console
+$ feeds list
 ```
 
 ---
@@ -295,6 +309,33 @@ def test_any_screen(big, tab, path):
         assert barriers(page) == []
     page.emulate_media(color_scheme="dark")
     assert barriers(page) == []
+
+
+CODE = """[...document.querySelectorAll('.highlight span')].map((one) => [
+  one.className, getComputedStyle(one).color, getComputedStyle(one.closest('pre')).backgroundColor,
+])"""
+
+
+def luminance(colour):
+    """Return the relative luminance of a colour in the syntax of CSS (WCAG 2.2)."""
+    values = [int(value) / 255 for value in re.findall(r"\d+", colour)[:3]]
+    red, green, blue = (value / 12.92 if value <= 0.04045 else ((value + 0.055) / 1.055) ** 2.4 for value in values)
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+@pytest.mark.parametrize("look", [{"color_scheme": "light"}, {"color_scheme": "dark"}, {"media": "print"}])
+def test_colours_of_code(big, tab, look):
+    """Code has colours with enough contrast for text (4.5 : 1), on paper too, also if the screen is in dark mode."""
+    page = tab(big, "/news/rich/", color_scheme="dark")
+    page.emulate_media(**look)
+    found = page.evaluate(CODE)
+    text = page.evaluate("getComputedStyle(document.querySelector('.highlight')).color")
+    assert {"k", "kc", "s2", "mi", "c1", "nf", "nd", "nb", "gd", "gi", "gp"} <= {name for name, _, _ in found}
+    colours = {colour for _, colour, _ in found} - {text}
+    assert len(colours) == 6
+    for name, colour, ground in found:
+        lighter, darker = sorted([luminance(colour), luminance(ground)], reverse=True)
+        assert (lighter + 0.05) / (darker + 0.05) >= 4.5, name
 
 
 def test_without_javascript(big, tab):

@@ -15,9 +15,10 @@ from pathlib import Path
 import fuzzing
 import pytest
 
+from feeds.confined import confinement
 from feeds.core.errors import ArticleError
 from feeds.core.parse.content import MarkdownRenderer
-from feeds.render.sandbox import CpuBudget, Sandbox, confinement
+from feeds.render.sandbox import CpuBudget, Sandbox
 from feeds.render.sandbox import __main__ as sandbox_process
 
 pytestmark = pytest.mark.sandbox
@@ -199,7 +200,7 @@ OF_THE_LIMITS = {"read a file", "write a file", "write to an open file", "make a
 OF_THE_FILTER = ATTEMPTS.keys() - {"write to an open file"}
 TRY = """
 import fcntl, os, resource, socket, sys, termios
-from feeds.render.sandbox import confinement
+from feeds.confined import confinement
 opened = os.open(sys.argv[2] + "/old", os.O_WRONLY)
 connected, other = socket.socketpair()
 getattr(confinement, sys.argv[1])()

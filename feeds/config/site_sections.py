@@ -150,6 +150,10 @@ class SiteSection(Section):
     """The colours, fonts and width of pages ([customise.md](customise.md)). A colour is written like `"#0b4f9c"` (in
     quotes), `navy` or `rgb(11 79 156)`. The colours in `dark` are for dark mode, and all others for light mode.
     """
+    code_colors: bool = True
+    """Whether code on the pages of articles has colours (syntax highlighting), if it names its language
+    ([pages.md](pages.md#code)). Feeds contain code without colours.
+    """
     templates: Annotated[FilePath | Literal[False] | None, OptionalFolder] = None  # None: "templates" with `pages`
     """The folder of templates that replace the built-in ones ([customise.md](customise.md#one-changed-template)).
     Default: `templates` if `site.pages` is true, otherwise none. `false`: none.

@@ -238,7 +238,7 @@ class PageRenderer:
             path,
             entry.language,
             entry=entry,
-            body=move_html(body, self._site.url, root_of(path).removesuffix("/")),
+            body=self._appearance.colour_code(move_html(body, self._site.url, root_of(path).removesuffix("/"))),
             image=image and sizes.with_size(image),
             feeds=[feed for feed in page.feeds if feed.path],
             older=page.older,

@@ -13,6 +13,8 @@ from feeds.core import paths
 from feeds.core.errors import ArticleError
 from feeds.core.model import Site
 from feeds.core.text import digest_of, resolve_on_site
+from feeds.highlight import highlighter
+from feeds.pages.code_blocks import CodeBlocks
 from feeds.pages.own_templates import OwnTemplates, TemplateProblem, ignore_problem
 from feeds.render.relocation import move_html, move_url
 
@@ -44,6 +46,7 @@ class Appearance:
     stylesheets: tuple[str, ...]  # paths below feeds.url of those that follow the built-in one
     templates: OwnTemplates
     _footer: str  # sanitised HTML
+    _code: CodeBlocks | None  # None: code has no colours
 
     @classmethod
     def load(
@@ -69,14 +72,25 @@ class Appearance:
             tuple(path for path, exists in stylesheets if exists),
             OwnTemplates(settings.templates_folder, is_required=bool(section.templates), on_problem=on_problem),
             _render_footer(section.footer, site),
+            CodeBlocks() if section.code_colors else None,
         )
 
     @property
     def digest(self) -> str:
         """A digest of everything that all pages depend on, apart from `Site`."""
-        return digest_of(
-            self.site.logo, self.site.logo_width, self.site.nav, self.stylesheets, self.templates.digest, self._footer
-        )
+        values = [
+            self.site.logo,
+            self.site.logo_width,
+            self.site.nav,
+            self.stylesheets,
+            self.templates.digest,
+            self._footer,
+        ]
+        return digest_of(*values, highlighter.version() if self._code else None)
+
+    def colour_code(self, body: str) -> str:
+        """Return the HTML of an article with classes for the colours of its code, if the site has such colours."""
+        return self._code.colour(body) if self._code else body
 
     def footer(self, root: str) -> str:
         """Return the footer as HTML whose links within the site are relative to a page.

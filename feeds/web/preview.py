@@ -117,7 +117,7 @@ class Preview:
             entry=entry,
             feeds=[feed.name for feed in memberships.feeds_of(article, self._site) if feed.path],
             rejected=rejected,
-            body=body,
+            body=self._appearance.colour_code(body),
             problems=sorted(problems, key=_severity),
             token=token,
             articles_url=articles_url,

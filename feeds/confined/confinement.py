@@ -1,4 +1,4 @@
-"""Confines the rendering process, after its imports, to computing and to replying through its pipes.
+"""Confines a child process, after its imports, to computing and to replying through its pipes.
 
 There are two layers, neither of which needs privileges:
 
