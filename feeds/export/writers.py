@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-_MAX_FILES_WITHOUT_FORK = 40  # a tenth of a second; starting two processes takes about 20 ms
+_MAX_FILES_WITHOUT_FORK = 100  # starting two processes takes about 20 ms, and they use more CPU together
 _MAX_FILES_WITHOUT_POOL = 5_000  # where no process can be forked
 _FEEDS_PER_TASK = 16  # in a process of the pool
 _FILES_PER_TASK = 100
