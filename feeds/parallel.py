@@ -4,17 +4,13 @@ import gc
 import os
 import signal
 import threading
-import time
 import weakref
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from itertools import islice
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 if TYPE_CHECKING:
     from concurrent.futures import Future, ProcessPoolExecutor
-
-_MEASURED_CALLS = 4
 
 S = TypeVar("S")
 T = TypeVar("T")
@@ -114,35 +110,6 @@ def map_in_threads(max_threads: int, call: Callable[[S], T], items: Iterable[S])
 
     with ThreadPoolExecutor(max_threads) as threads:
         yield from threads.map(call, items)
-
-
-def map_while_waiting(max_threads: int, call: Callable[[S], T], items: Iterable[S]) -> Iterator[T]:
-    """Yield the results of a call for each item, in order, from several threads only if the calls mostly wait.
-
-    The current thread makes the first calls. If it mostly computes meanwhile, it makes the others too: threads that
-    compute in turn take longer than one thread, because each waits for the interpreter's lock.
-    """
-    rest = iter(items)
-    if max_threads > 1:
-        computed, waited = 0.0, 0.0
-        for item in islice(rest, _MEASURED_CALLS):
-            wall, cpu, queued = time.monotonic(), time.thread_time(), _queued_s()
-            result = call(item)
-            cpu, queued = time.thread_time() - cpu, _queued_s() - queued
-            waited += time.monotonic() - wall - cpu - queued
-            computed += cpu
-            yield result
-        max_threads = max_threads if waited > computed else 1
-    yield from map_in_threads(max_threads, call, rest)
-
-
-def _queued_s() -> float:
-    """Return for how long this thread was ready to run while other threads and programs had all cores, in seconds."""
-    try:
-        with open("/proc/thread-self/schedstat", "rb", buffering=0) as file:  # noqa: PTH123
-            return int(file.read().split()[1]) / 1e9
-    except (OSError, ValueError, IndexError):  # another system than Linux
-        return 0.0
 
 
 def _initialize(initializer: Callable[..., object], arguments: tuple[Any, ...]) -> None:

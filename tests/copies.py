@@ -110,7 +110,7 @@ def _warm_up(command):
     """Build a site, which imports every module. Leave no thread running: a fork would not have it."""
     from feeds.export.tree import FolderTarget
 
-    original, FolderTarget.at_once = FolderTarget.at_once, 1
+    original, FolderTarget.sync_threads = FolderTarget.at_once, 1
     with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
         Path("config.yaml").write_text("site: {title: T, url: https://t.example}\n")
         Path("content").mkdir()
@@ -120,7 +120,7 @@ def _warm_up(command):
         except SystemExit as end:
             assert not end.code, end.code
     assert threading.active_count() == 1
-    FolderTarget.at_once = original
+    FolderTarget.sync_threads = original
     gc.collect()
     gc.freeze()
 

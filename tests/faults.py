@@ -11,7 +11,9 @@ from copies import Copies
 
 WRITE_CALLS = "write,pwrite64,fsync,fdatasync,ftruncate,mkdir,mkdirat,rename,renameat,renameat2"
 CHANGE_CALLS = f"{WRITE_CALLS},unlink,unlinkat,rmdir"
-ONE_THREAD = {"feeds.export.tree:FolderTarget.at_once": 1}  # so that each run does the same calls in the same order
+ONE_THREAD = {
+    "feeds.export.tree:FolderTarget.sync_threads": 1
+}  # so that each run does the same calls in the same order
 
 
 def strace(*options):

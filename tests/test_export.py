@@ -1,13 +1,16 @@
 """The export to a folder: complete files or none, only changed files are written, and foreign files are kept."""
 
 import contextlib
+import errno
 import gzip
+import itertools
 import json
 import os
 import re
 import shutil
 import subprocess
 import sys
+import threading
 import time
 import urllib.error
 import urllib.request
@@ -28,14 +31,20 @@ from feeds.export import MANIFEST, FolderTarget, host_files
 from feeds.pages import environment
 
 
+def write(target, *arguments, **options):
+    """Write one file to its final path; return whether it was written."""
+    with target.flushed():
+        return target.write(*arguments, **options)
+
+
 def test_only_what_differs_is_written(tmp_path):
     """A file with the same bytes keeps its modification time; one with other bytes is replaced."""
     tree = FolderTarget(tmp_path)
-    assert tree.write("/a/rss.xml", b"1", "d1")
+    assert write(tree, "/a/rss.xml", b"1", "d1")
     before = (tmp_path / "a/rss.xml").stat().st_mtime_ns
-    assert not tree.write("/a/rss.xml", b"1", "d2")
+    assert not write(tree, "/a/rss.xml", b"1", "d2")
     assert (tmp_path / "a/rss.xml").stat().st_mtime_ns == before
-    assert tree.write("/a/rss.xml", b"2", "d3")
+    assert write(tree, "/a/rss.xml", b"2", "d3")
     assert (tmp_path / "a/rss.xml").read_bytes() == b"2"
     assert (tmp_path / "a/rss.xml").stat().st_mode & 0o777 == 0o644
 
@@ -43,7 +52,7 @@ def test_only_what_differs_is_written(tmp_path):
 def test_the_manifest_says_what_each_file_shows(tmp_path):
     """The next run recognises files that are current, and files that were removed."""
     tree = FolderTarget(tmp_path)
-    tree.write("/a.xml", b"1", "d1")
+    write(tree, "/a.xml", b"1", "d1")
     tree.finish_export(["/a.xml"])
     tree = FolderTarget(tmp_path)
     assert tree.is_current("/a.xml", "d1")
@@ -55,8 +64,8 @@ def test_the_manifest_says_what_each_file_shows(tmp_path):
 def test_what_is_no_longer_published_goes_and_nothing_else(tmp_path):
     """Stale exported files and the folders that become empty are removed; files of others stay."""
     tree = FolderTarget(tmp_path)
-    tree.write("/tag/a/rss.xml", b"1", "d")
-    tree.write("/tag/b/rss.xml", b"1", "d")
+    write(tree, "/tag/a/rss.xml", b"1", "d")
+    write(tree, "/tag/b/rss.xml", b"1", "d")
     tree.finish_export(["/tag/a/rss.xml", "/tag/b/rss.xml"])
     (tmp_path / "tag/b/theirs.html").write_text("x")
     (tmp_path / "index.html").write_text("x")
@@ -68,7 +77,7 @@ def test_a_run_that_is_cut_short_leaves_nothing_for_ever(tmp_path):
     """A run after an interrupted one knows the files that it wrote, and removes those that are not published."""
     tree = FolderTarget(tmp_path)
     tree.begin_export(["/tag/a/rss.xml", "/tag/b/rss.xml"], [])
-    tree.write("/tag/a/rss.xml", b"1", "d")
+    write(tree, "/tag/a/rss.xml", b"1", "d")
     assert not FolderTarget(tmp_path).is_current("/tag/a/rss.xml", "d")
     assert FolderTarget(tmp_path).finish_export([]) == ["/tag/a/rss.xml", "/tag/b/rss.xml"]
     assert [p.name for p in tmp_path.rglob("*")] == [MANIFEST]
@@ -92,9 +101,9 @@ def test_no_temporary_file_is_left_behind(tmp_path):
     (tmp_path / "a.xml").mkdir()
     (tmp_path / "a.xml" / "theirs").write_text("x")
     with pytest.raises(FeedsError, match=r"a\.xml: can't be written: .*; the existing file is unchanged"):
-        FolderTarget(tmp_path).write("/a.xml", b"1", "d")
+        write(FolderTarget(tmp_path), "/a.xml", b"1", "d")
     with pytest.raises(FeedsError, match=r"/x: can't be written: File name too long$"):
-        FolderTarget(tmp_path).write(f"/{'x' * 300}/x", b"1", "d")
+        write(FolderTarget(tmp_path), f"/{'x' * 300}/x", b"1", "d")
     assert sorted(p.name for p in tmp_path.rglob("*")) == ["a.xml", "theirs"]
 
 
@@ -109,10 +118,10 @@ def test_nothing_is_written_through_a_link(tmp_path):
     tree = FolderTarget(root)
     assert tree.is_foreign("/tag/rss.xml", b"ours")
     with pytest.raises(FeedsError, match="symbolic link"):
-        tree.write("/tag/rss.xml", b"ours", "d", force=True)
+        write(tree, "/tag/rss.xml", b"ours", "d", force=True)
     with pytest.raises(FeedsError, match="symbolic link"):
         tree.copy("/tag/new/x.png", outside / "rss.xml", "d")
-    assert tree.write("/atom.xml", b"ours", "d")
+    assert write(tree, "/atom.xml", b"ours", "d")
     assert [(file.name, file.read_text()) for file in outside.iterdir()] == [("rss.xml", "theirs")]
     assert (not (root / "atom.xml").is_symlink(), (root / "atom.xml").read_text()) == (True, "ours")
 
@@ -122,16 +131,61 @@ def test_a_folder_is_moved_during_an_export(tmp_path, is_linked):
     """If another program moves a folder of the export away, nothing more is written there, even if a link leads there."""
     target = FolderTarget(tmp_path / "public")
     target.begin_export(["/x/a", "/x/b"], [])
-    target.write("/x/a", b"a", "1")
+    write(target, "/x/a", b"a", "1")
     (tmp_path / "public/x").rename(tmp_path / "moved")
     if is_linked:
         (tmp_path / "public/x").symlink_to(tmp_path / "moved")
         with pytest.raises(FeedsError, match="symbolic link"):
-            target.write("/x/b", b"b", "1")
+            write(target, "/x/b", b"b", "1")
     else:
-        target.write("/x/b", b"b", "1")
+        write(target, "/x/b", b"b", "1")
         assert (tmp_path / "public/x/b").read_bytes() == b"b"
     assert [file.name for file in (tmp_path / "moved").iterdir()] == ["a"]
+
+
+def test_files_become_visible_in_order(tmp_path):
+    """Some files may be synced while later ones are written, but no file is visible before an earlier one."""
+    target, paths = FolderTarget(tmp_path), [f"/{number}.xml" for number in range(40)]
+    with target.flushed():
+        for written, path in enumerate(paths, 1):
+            target.write(path, b"1", "d")
+            visible = [path for path in paths if (tmp_path / path[1:]).exists()]
+            assert visible == paths[: len(visible)]
+            assert written - len(visible) <= 16
+    assert sorted(file.name for file in tmp_path.iterdir()) == sorted(path[1:] for path in paths)
+
+
+@pytest.mark.parametrize("threads", [1, 4])
+def test_a_file_that_cannot_be_synced(tmp_path, monkeypatch, threads):
+    """If the disk rejects a file after it was written, the error names it, and neither it nor a later one appears."""
+    monkeypatch.setattr(FolderTarget, "sync_threads", threads)
+    fsync, calls = os.fsync, itertools.count()
+
+    def full(handle):
+        if next(calls) == 2:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        fsync(handle)
+
+    monkeypatch.setattr(os, "fsync", full)
+    target = FolderTarget(tmp_path)
+    with pytest.raises(FeedsError, match=r"/\d\.xml: can't be written: No space left on device"), target.flushed():
+        for number in range(5):
+            target.write(f"/{number}.xml", b"1", "d")
+    names = sorted(file.name for file in tmp_path.iterdir())
+    assert names == [f"{number}.xml" for number in range(len(names))]  # several threads sync in any order
+    assert len(names) < 5
+
+
+def test_after_an_error_nothing_is_renamed(tmp_path):
+    """If an export fails, files that were written but not yet synced are removed, and their descriptors are closed."""
+    target = FolderTarget(tmp_path)
+    (tmp_path / "a.xml").write_text("old")
+    with pytest.raises(ValueError, match="no"), target.flushed():
+        target.write("/a.xml", b"new", "d")
+        raise ValueError("no")
+    assert (tmp_path / "a.xml").read_text() == "old"
+    assert [file.name for file in tmp_path.iterdir()] == ["a.xml"]
+    assert not any(thread.name.startswith("sync") for thread in threading.enumerate())
 
 
 def test_a_forged_manifest_removes_nothing_behind_a_link(tmp_path):

@@ -1,13 +1,10 @@
 """Parallel calls that wait for something."""
 
 import threading
-import time
-from types import SimpleNamespace
 
 import pytest
 
-from feeds import parallel
-from feeds.parallel import map_in_threads, map_while_waiting
+from feeds.parallel import map_in_threads
 
 
 def test_results_come_in_order():
@@ -47,32 +44,3 @@ def test_nothing_is_begun_after_an_error(at_once):
         list(map_in_threads(at_once, call, range(10_000)))
     assert 1 in made
     assert len(made) < 10_000
-
-
-def test_calls_that_wait_are_made_by_several_threads():
-    """After the first calls, which are measured, calls that wait overlap; results come in order."""
-    together = threading.Barrier(2)
-
-    def call(number):
-        if number < 4:
-            threading.Event().wait(0.01)
-        else:
-            together.wait(30)  # until another call waits at the same time
-        return number
-
-    assert list(map_while_waiting(2, call, range(30))) == list(range(30))
-
-
-def test_calls_that_compute_are_made_by_one_thread(monkeypatch):
-    """Calls that compute are made by the current thread, and so is every call if there is only one thread."""
-    made = set()
-
-    def call(number):
-        made.add(threading.get_ident())
-        return number
-
-    # the clocks say that no time was waited
-    monkeypatch.setattr(parallel, "time", SimpleNamespace(monotonic=lambda: 0.0, thread_time=time.thread_time))
-    assert list(map_while_waiting(4, call, range(50))) == list(range(50))
-    assert list(map_while_waiting(1, call, range(50))) == list(range(50))
-    assert made == {threading.get_ident()}

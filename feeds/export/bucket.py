@@ -55,8 +55,7 @@ _REASONS = (  # (a pattern of errors of the library or the stores, the message o
 class BucketTarget(ExportTarget):
     """A bucket, or the objects with a prefix in it, that is exported to. For any number of threads."""
 
-    at_once = 16
-    is_slow = True  # a request takes long, but costs little CPU
+    at_once = 16  # a request takes long, but costs little CPU
 
     def __init__(self, url: str, headers: Callable[[str], Mapping[str, str]]) -> None:
         """List the objects and read the manifest. `headers` returns the HTTP headers of the file at a path."""

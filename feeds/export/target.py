@@ -8,7 +8,8 @@ whenever it is interrupted, each file is the old or the new one, and the next ex
 
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -38,8 +39,7 @@ class ManifestEntry(NamedTuple):
 class ExportTarget(ABC):
     """The folder or object store that an export writes to."""
 
-    at_once = 1  # files that may be written concurrently
-    is_slow = False  # whether a file takes longer to write than to render, on any machine
+    at_once = 1  # calls of `write` that may run concurrently
 
     def __init__(self, name: str) -> None:
         """Read the manifest. `name` is the target's name in messages."""
@@ -110,6 +110,8 @@ class ExportTarget(ABC):
     def write(self, path: str, body: bytes, digest: str, *, coding: str = "", force: bool = False) -> bool:
         """Write a file, unless its bytes are the same already. Return whether it was written.
 
+        Readers find it after `flush` at the latest, and never before files that were written earlier.
+
         Args:
             path: the path in the export.
             body: the bytes.
@@ -118,7 +120,7 @@ class ExportTarget(ABC):
             force: whether to write the same bytes again.
 
         Raises:
-            FeedsError: the file can't be written.
+            FeedsError: the file, or one that was written earlier, can't be written.
         """
 
     @abstractmethod
@@ -129,6 +131,22 @@ class ExportTarget(ABC):
             OSError: the source can't be read.
             FeedsError: the copy can't be written.
         """
+
+    def flush(self) -> None:  # noqa: B027  # a store has each file when `write` returns
+        """Wait until all written files are where readers find them. Raise `FeedsError` if that fails for one."""
+
+    def discard(self) -> None:  # noqa: B027
+        """Remove written files that readers don't find yet. Call it instead of `flush` after an error."""
+
+    @contextmanager
+    def flushed(self) -> Iterator[None]:
+        """Call `flush` after the block, or `discard` if it fails."""
+        try:
+            yield
+        except BaseException:
+            self.discard()
+            raise
+        self.flush()
 
     @abstractmethod
     def _stamp(self, path: str) -> Stamp: ...

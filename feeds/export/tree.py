@@ -3,21 +3,29 @@
 Every file is opened relative to its folder, and each folder relative to its parent, without following symbolic links
 (openat, O_NOFOLLOW). So nothing outside the export's folder is written or removed, whatever the folder contains and
 whatever its manifest says. The path of the folder itself may contain links.
+
+A file is written under a temporary name, synced to the disk, and renamed. Threads sync the last files while the next
+ones are rendered. The files are renamed in the order in which they were written.
 """
 
 import contextlib
 import os
 import secrets
 import stat
+from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from errno import EISDIR, ELOOP, ENOENT, ENOTDIR
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 from feeds.core.errors import FeedsError
 from feeds.export.target import HEAD_BYTES, MANIFEST, NO_FILE, ExportTarget, ManifestEntry, Stamp
 
+if TYPE_CHECKING:
+    from concurrent.futures import Future, ThreadPoolExecutor
+
 _MAX_REAL_FOLDERS = 100_000
+_MAX_UNSYNCED = 16  # files, with two descriptors each
 _UNFINISHED = "/.feeds-unfinished"  # exists while an export is running, and after one that was interrupted
 _MANIFEST = f"/{MANIFEST}"
 _TEMPORARY_PREFIX, _TEMPORARY_SUFFIX = ".feeds-", ".tmp"
@@ -37,6 +45,49 @@ class _SourceError(Exception):
         self.reason = reason
 
 
+class _NewFile:
+    """A file with a temporary name that was written, and is not yet synced to the disk."""
+
+    def __init__(self, path: str, folder: int, handle: int, temporary: str) -> None:
+        """Own the descriptors of the folder and of the file. `path` is where the file will be in the export."""
+        self.path = path
+        self.synced: Future[None] | None = None  # None: not by a thread
+        self._folder = folder
+        self._handle = handle
+        self._temporary = temporary
+
+    def sync(self) -> None:
+        """Wait until the disk has the file."""
+        os.fsync(self._handle)
+
+    def finish(self) -> None:
+        """Rename the file as soon as it is synced, so that readers get the old bytes or the new ones."""
+        try:
+            if self.synced:
+                self.synced.result()
+            else:
+                self.sync()
+            handle, self._handle = self._handle, -1
+            os.close(handle)
+            name = self.path.rpartition("/")[2]
+            os.replace(self._temporary, name, src_dir_fd=self._folder, dst_dir_fd=self._folder)
+        except BaseException:
+            self.discard()
+            raise
+        os.close(self._folder)
+
+    def discard(self) -> None:
+        """Remove the file."""
+        with contextlib.suppress(BaseException):
+            if self.synced and not self.synced.cancel():
+                self.synced.result()  # its descriptor is in use
+        if self._handle >= 0:
+            os.close(self._handle)
+        with contextlib.suppress(OSError):
+            os.unlink(self._temporary, dir_fd=self._folder)
+        os.close(self._folder)
+
+
 def _chunks(source: BinaryIO) -> Iterator[bytes]:
     """Yield the bytes of a file. Raise `_SourceError` if it can't be read."""
     while True:
@@ -52,10 +103,14 @@ def _chunks(source: BinaryIO) -> Iterator[bytes]:
 class FolderTarget(ExportTarget):
     """A folder that is exported to."""
 
-    at_once = 4  # a disk takes milliseconds to sync a file, while other files can be rendered
+    sync_threads = (
+        4  # a disk takes up to milliseconds to sync a file; 1: each file is synced before the next is rendered
+    )
 
     def __init__(self, root: Path) -> None:
         self._root = root
+        self._unsynced = deque[_NewFile]()  # in the order in which they were written
+        self._threads: ThreadPoolExecutor | None = None
         self._real_folders = set[str]()  # that were not behind a symbolic link; `_replace` finds out if one is now
         super().__init__(str(root))
         self._was_interrupted = self._exists(_UNFINISHED)
@@ -65,7 +120,7 @@ class FolderTarget(ExportTarget):
         stamp = self._stamp(path)
         is_same = not force and stamp.size == len(body) and self._read(path) == body
         if not is_same:
-            stamp = self._replace(path, body)
+            stamp = self._replace_later(path, body)
         self._entries[path] = ManifestEntry(digest, stamp)
         return not is_same
 
@@ -83,7 +138,7 @@ class FolderTarget(ExportTarget):
             else:
                 stream.seek(0)
                 try:
-                    stamp = self._replace(path, stream)
+                    stamp = self._replace_later(path, stream)
                 except _SourceError as error:
                     raise error.reason from None
         self._entries[path] = ManifestEntry(digest, stamp)
@@ -240,27 +295,70 @@ class FolderTarget(ExportTarget):
         except OSError:
             return False
 
-    def _replace(self, path: str, body: bytes | BinaryIO) -> Stamp:
-        """Write a temporary file and rename it, so that readers get the old bytes or the new ones. Return its stamp."""
-        with self._translate_errors(path), self._open_folder_of(path, create=True) as (folder, name):
-            temporary = f"{_TEMPORARY_PREFIX}{secrets.token_hex(8)}{_TEMPORARY_SUFFIX}"
+    def _replace(self, path: str, body: bytes) -> None:
+        """Write a file, and return when the disk has it."""
+        with self._translate_errors(path):
+            new, _ = self._create(path, body)
+            new.finish()
+
+    def _replace_later(self, path: str, body: bytes | BinaryIO) -> Stamp:
+        """Write a file under a temporary name, which `flush` renames at the latest. Return its stamp."""
+        with self._translate_errors(path):
+            new, stamp = self._create(path, body)
+        self._unsynced.append(new)
+        if self.sync_threads > 1:
+            new.synced = self._started_threads().submit(new.sync)
+        while len(self._unsynced) > (_MAX_UNSYNCED if self.sync_threads > 1 else 0):
+            self._finish_first()
+        return stamp
+
+    def flush(self) -> None:
+        """Wait until the disk has all written files, and rename them."""
+        try:
+            while self._unsynced:
+                self._finish_first()
+        finally:
+            self.discard()
+
+    def discard(self) -> None:
+        """Remove the files that are not renamed yet. End the threads, because a process with threads can't fork."""
+        while self._unsynced:
+            self._unsynced.popleft().discard()
+        threads, self._threads = self._threads, None
+        if threads:
+            threads.shutdown()
+
+    def _finish_first(self) -> None:
+        new = self._unsynced.popleft()
+        with self._translate_errors(new.path):
+            new.finish()
+
+    def _started_threads(self) -> "ThreadPoolExecutor":
+        if self._threads is None:
+            from concurrent.futures import ThreadPoolExecutor
+
+            self._threads = ThreadPoolExecutor(self.sync_threads, "sync")
+        return self._threads
+
+    def _create(self, path: str, body: bytes | BinaryIO) -> tuple[_NewFile, Stamp]:
+        """Write a file under a temporary name, and return it and its stamp. Raise `OSError` if it can't be written."""
+        temporary = f"{_TEMPORARY_PREFIX}{secrets.token_hex(8)}{_TEMPORARY_SUFFIX}"
+        with self._open_folder_of(path, create=True) as (folder, _), contextlib.ExitStack() as descriptors:
+            own_folder = os.dup(folder)
+            descriptors.callback(os.close, own_folder)
             handle = os.open(temporary, _NEW_FILE_FLAGS, _FILE_MODE, dir_fd=folder)
-            try:
-                try:
-                    for chunk in [body] if isinstance(body, bytes) else _chunks(body):
-                        _write_all(handle, chunk)
-                    status = os.fstat(handle)
-                    if stat.S_IMODE(status.st_mode) != _FILE_MODE:  # because of the umask
-                        os.fchmod(handle, _FILE_MODE)
-                    os.fsync(handle)
-                finally:
-                    os.close(handle)
-                os.replace(temporary, name, src_dir_fd=folder, dst_dir_fd=folder)
-            except BaseException:
-                with contextlib.suppress(OSError):
-                    os.unlink(temporary, dir_fd=folder)
-                raise
-        return Stamp(status.st_size, status.st_mtime_ns)
+            descriptors.pop_all()  # the new file has both
+        new = _NewFile(path, own_folder, handle, temporary)
+        try:
+            for chunk in [body] if isinstance(body, bytes) else _chunks(body):
+                _write_all(handle, chunk)
+            status = os.fstat(handle)
+            if stat.S_IMODE(status.st_mode) != _FILE_MODE:  # because of the umask
+                os.fchmod(handle, _FILE_MODE)
+        except BaseException:
+            new.discard()
+            raise
+        return new, Stamp(status.st_size, status.st_mtime_ns)
 
     @contextlib.contextmanager
     def _translate_errors(self, path: str) -> Iterator[None]:

@@ -1,7 +1,8 @@
 """Writes the files of an export: in this process, or in one process per core if there are many files.
 
-If the disk or the object store takes longer to write a file than this process to render it, several threads write. A
-process per core costs half a second of CPU before it writes anything, and renders articles that the others render too.
+Several threads write to an object store. A folder is written by one thread, and others only sync its files. Processes
+that can't be forked cost half a second of CPU each before they write anything, and render articles that the others
+render too.
 
 Files are written after the files that they list, so that an interrupted export lists no missing files: assets, the
 pages of articles, archives, the live feeds, the lists of all feeds, and sitemaps. The page of a feed is written after
@@ -25,7 +26,7 @@ from feeds.export import HEAD_BYTES, ExportTarget, ManifestEntry
 from feeds.export.site_pages import AliasFiles, ExportFile, SitePages
 from feeds.pages import PageBody
 from feeds.pages.own_templates import TemplateProblem
-from feeds.parallel import can_fork, cpu_count, map_in_threads, map_while_waiting, process_pool
+from feeds.parallel import can_fork, cpu_count, map_in_threads, process_pool
 from feeds.render import BulkRenderer, DocumentPath
 from feeds.render.bulk import ListedDocument
 from feeds.render.shared_entries import SharedEntries
@@ -99,8 +100,6 @@ class DocumentWriter:
         self.force = force
         self._documents = BulkRenderer(catalog, settings.site_model, max_bytes)
         self._files = SitePages(settings, self._documents, self._is_foreign)
-        # a folder on a fast disk is written fastest by one thread
-        self._map = map_in_threads if target.is_slow else map_while_waiting
 
     def prepare_for_fork(self) -> None:
         """Import and compile what every process needs. Share rendered entries with the processes that are forked."""
@@ -147,15 +146,17 @@ class DocumentWriter:
     def write_feeds(self, feeds: list[FeedTask]) -> Iterator[WriteResult]:
         """Render and write documents and pages of feeds. Yield a result for each path."""
         for batch in _batches(feeds, _FEEDS_PER_SAVE):
-            for results in self._map(self.target.at_once, self._write_feed, batch):
-                yield from results
+            with self.target.flushed():
+                for results in map_in_threads(self.target.at_once, self._write_feed, batch):
+                    yield from results
             self._documents.save_versions()
 
     def write_files(self, files: list[ExportFile]) -> Iterator[WriteResult]:
         """Render and write other files. Yield a result for each path; the next export tries those again that failed."""
         for batch in _batches(files, _FILES_PER_TASK):
-            for results in self._map(self.target.at_once, self._write_file, batch):
-                yield from results
+            with self.target.flushed():
+                for results in map_in_threads(self.target.at_once, self._write_file, batch):
+                    yield from results
 
     def _write_feed(self, task: FeedTask) -> list[WriteResult]:
         content = self._documents.load_feed(task.feed, task.archive)
