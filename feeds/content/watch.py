@@ -1,6 +1,5 @@
 """Hints when a folder may have changed, from events of the file system or by polling."""
 
-import ctypes
 import errno
 import logging
 import os
@@ -108,6 +107,8 @@ def _exhausted_limit(root: Path) -> str:
 
     With `ignore_permission_denied`, watchfiles ignores every error of `inotify_add_watch`, so this adds another watch.
     """
+    import ctypes  # only a watch needs it
+
     libc = ctypes.CDLL(None, use_errno=True)
     if not hasattr(libc, "inotify_init1"):
         return ""  # not Linux

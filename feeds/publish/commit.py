@@ -6,7 +6,7 @@
 from collections.abc import Iterator
 from datetime import datetime
 from functools import lru_cache
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from feeds.catalog import (
     AcceptedVersion,
@@ -23,7 +23,6 @@ from feeds.catalog import (
 )
 from feeds.content import Folder
 from feeds.core import syndication
-from feeds.core.lint import Problem
 from feeds.core.model import Site
 from feeds.publish.events import MAX_EVENTS, ArticleEvents
 from feeds.publish.feed_versions import MAX_FEEDS, FeedVersions
@@ -33,6 +32,9 @@ from feeds.publish.links import Linker
 from feeds.publish.page_conflicts import PageConflicts
 from feeds.publish.renames import Rename, find_renames
 from feeds.publish.selections import SelectionUpdate
+
+if TYPE_CHECKING:
+    from feeds.core.lint import Problem
 
 _PAGE_ROWS = 5_000  # articles that are decided together
 _MAX_QUEUED_ENTRIES = 100_000  # sorted in memory and added together: the more, the more are neighbours on disk
@@ -339,6 +341,8 @@ class RevisionBuilder:
         return unique
 
     def _warn(self, article: PendingArticle, message: str) -> None:
+        from feeds.core.lint import Problem  # most runs have no warning
+
         self.warnings.append(Problem(article.path, 1, "doubtful-id", message))
 
 
@@ -355,7 +359,9 @@ def _id_taken(path: str, id_: str | None, owner: str) -> RejectedArticle:
     return RejectedArticle(path, 1, f"id: {id_!r} is also the id of {owner}; give one of the articles another id")
 
 
-def _too_many_feeds(omitted: list[str]) -> Problem:
+def _too_many_feeds(omitted: list[str]) -> "Problem":
+    from feeds.core.lint import Problem
+
     return Problem(
         "config.yaml",
         1,

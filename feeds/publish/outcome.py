@@ -2,10 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from feeds.catalog import RejectedArticle
-from feeds.core.lint import Problem
 from feeds.publish.events import ArticleEvent, EventKind
+
+if TYPE_CHECKING:
+    from feeds.core.lint import Problem
 
 MAX_REJECTED = 1_000  # articles that an outcome lists
 
@@ -22,7 +25,7 @@ class Outcome:
     event_counts: Mapping[EventKind, int]  # the number of all events
     rejected: tuple[RejectedArticle, ...]  # all that are rejected now, at most `MAX_REJECTED`, by path
     rejected_count: int  # number of all
-    warnings: tuple[Problem, ...]  # about ids, and about files that this run has loaded
+    warnings: "tuple[Problem, ...]"  # about ids, and about files that this run has loaded
     omitted_warnings: int  # number of warnings about files beyond those listed
     being_written: tuple[str, ...]  # paths of files that were being written; run again soon
     seconds: float

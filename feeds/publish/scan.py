@@ -2,14 +2,16 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import NamedTuple, Protocol, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeVar
 
 from feeds.catalog import Catalog, CatalogReader, FileStamp, KnownFile, LoadedArticle, NewStamp, StagedFile
 from feeds.content import Folder, ScannedFile
-from feeds.core.lint import Problem, front_matter_problems
 from feeds.publish.load_pool import LoadPool
 from feeds.publish.load_results import BeingWritten, ChangedFile, LoadResult, Unchanged
 from feeds.publish.observer import CancelToken, PublishObserver
+
+if TYPE_CHECKING:
+    from feeds.core.lint import Problem
 
 _PAGE_ROWS = 1_000  # of the catalog that are read at a time: a saved file waits no longer than for one page
 _FILES_PER_CHECK = 100  # files between two checks whether the scan is cancelled
@@ -34,11 +36,11 @@ class ScanResult:
     being_written: list[str] = field(default_factory=list)  # paths of files that were being written
     files_read: int = 0  # number of files that were read, whether their content changed or not
     initial_files: int = 0  # number of files that were read into a catalog without articles
-    warnings: list[Problem] = field(default_factory=list)  # about the files that were read, at most _MAX_WARNINGS
+    warnings: "list[Problem]" = field(default_factory=list)  # about the files that were read, at most _MAX_WARNINGS
     omitted_warnings: int = 0  # number of warnings beyond those
     has_read_all: bool = False  # whether all files were read, also those that did not change
 
-    def add_warnings(self, problems: list[Problem]) -> None:
+    def add_warnings(self, problems: "list[Problem]") -> None:
         """Add warnings about a file; only count those beyond the limit."""
         capacity = _MAX_WARNINGS - len(self.warnings)
         self.warnings += problems[:capacity]
@@ -128,6 +130,8 @@ class FolderScan:
             result.initial_files += self._is_initial
             self._has_change |= not isinstance(loaded, Unchanged)
             if isinstance(loaded, LoadedArticle) and loaded.warnings:
+                from feeds.core.lint import front_matter_problems  # most runs have no warning
+
                 result.add_warnings(front_matter_problems(loaded.path, loaded.warnings))
             if isinstance(loaded, BeingWritten):
                 result.being_written.append(loaded.path)
