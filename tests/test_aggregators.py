@@ -152,9 +152,9 @@ def documented():
     lines = []
     for name, (title, rules) in AGGREGATORS.items():
         lines += ["", f"## {title}", "", f"`feeds check --for {name}`", ""]
-        lines += ["| rule | level | a feed meets it if | otherwise | source |", "| --- | --- | --- | --- | --- |"]
+        lines += ["| rule | level | a feed meets the rule if | otherwise | source |", "| --- | --- | --- | --- | --- |"]
         for rule, (level, what, why, source, _) in rules.items():
-            has = f"it contains {what}; `feeds` never writes this" if rule in NEVER_MET else what
+            has = f"it contains {what}, which `feeds` never writes" if rule in NEVER_MET else what
             lines.append(f"| `{rule}` | {level} | {has} | {why} | [{source.title}]({source.url}) |")
     return "\n".join([*lines, ""])
 
@@ -222,7 +222,7 @@ def test_an_unknown_aggregator(two_feeds):
     """The name of an unknown aggregator is a mistake with a suggestion."""
     done = two_feeds.run("check", "--for", "flipbord")
     assert done.returncode == 2
-    assert "no rules are known of 'flipbord', only of apple-news," in done.stderr
+    assert "no rules are known for 'flipbord', only for apple-news," in done.stderr
     assert "did you mean flipboard?" in done.stderr
 
 

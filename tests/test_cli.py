@@ -198,7 +198,7 @@ def test_list_selects_and_sorts(site):
     count_polls(site, "tag/a", 2)
     assert paths("tag", "--sort", "subscribers")[0] == "/tag/a/"
     none = site.run("list", "author")
-    assert (none.returncode, none.stdout, none.stderr) == (0, "", "No feed matches; there are 5.\n")
+    assert (none.returncode, none.stdout, none.stderr) == (0, "", "No feed matches; the site has 5 feeds.\n")
     for wrong in (["tags"], ["--min", "-1"], ["--sort", "size"]):
         assert site.run("list", *wrong).returncode == 2
 

@@ -250,7 +250,7 @@ def duration(seconds: float) -> str:
 
 
 def advice(settings: "config.Config", *, is_preview: bool = False) -> list[str]:
-    """Return what the owner should change before the site is online; empty if there is nothing.
+    """Return advice about settings to change before the site is online; empty if there is none.
 
     `is_preview`: whether links lead to this machine anyway.
     """
@@ -282,7 +282,7 @@ def print_line(line: str) -> None:
 def print_message(message: str) -> None:
     """Write lines to stderr, with unprintable characters as escapes.
 
-    A full disk or a closed pipe there is ignored: it must not end a run.
+    A full disk or a closed pipe behind stderr is ignored: it must not end a run.
     """
     with suppress(OSError):
         click.echo("\n".join(map(escape_unprintable, message.split("\n"))), err=True)

@@ -1,4 +1,4 @@
-"""`feeds status`: the result of the last successful publish run, and what fails since."""
+"""`feeds status`: the result of the last successful publish run, and the current failures."""
 
 from datetime import UTC, datetime
 
