@@ -31,7 +31,7 @@ def core_site(**options):
 
 
 def entry(number=0, **options):
-    """Return an entry that meets the rules of all aggregators, but those of podcasts."""
+    """Return an entry that meets the rules of all aggregators, except those of podcasts."""
     defaults = {
         "id": f"tag:test.example,2026:{number}",
         "url": f"https://test.example/{number}/",
@@ -178,7 +178,7 @@ def two_feeds(site):
 
 
 def test_what_a_feed_lacks(two_feeds):
-    """--for lists only what the feed lacks, with positions, as text."""
+    """--for lists only the requirements that the feed does not meet, with positions, as text."""
     two_feeds.article("b.md", "{{< figure >}}", title="A title that is long enough for MSN", image="/b.png")
     done = two_feeds.run("check", "--for", "MSN", "--for", "flipboard", "--ignore", "flipboard-summary")
     lines = done.stdout.splitlines()

@@ -177,7 +177,7 @@ def test_list(site):
 
 
 def test_list_selects_and_sorts(site):
-    """`list` shows feeds of one kind, with a number of entries, in the order that is asked for."""
+    """`list` shows feeds of one kind, with a number of entries, in the order of --sort."""
     assert "There are no feeds yet" in site.run("list").stderr
     for number, tags in enumerate([["b", "c"], ["b", "a"], ["b"]]):
         site.article(f"{number}.md", title=str(number), tags=tags, category="K", date=f"2026-05-0{number + 1}")
