@@ -14,7 +14,7 @@ _ARROW = "→"
 
 
 def article_text(event: ArticleEvent, content: str, columns: int | None = None) -> str:
-    """Return the text of an article's event: path, title, and what happened.
+    """Return the text of an article's event: path, title, and details.
 
     Args:
         event: the event.

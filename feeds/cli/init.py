@@ -335,7 +335,7 @@ site:
   timezone: {{timezone}}  # of dates without a zone
   authority: {{authority}}  # part of all ids: never change it, even if the site moves
   pages: true  # feeds also serves the pages; remove this line if another program builds them
-  # description: What it is about, in a sentence.
+  # description: One sentence about the site
   # author: Your name
 content:
   path: content

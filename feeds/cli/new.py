@@ -105,7 +105,7 @@ def _create(file: Path, shown: str, text: str) -> None:
                 article.flush()
             except OSError:
                 with suppress(OSError):
-                    file.unlink()  # a part of the front matter is no article
+                    file.unlink()  # an incomplete file is not an article
                 raise
     except FileExistsError:
         raise UsageError(f"{shown}: already exists; nothing was done") from None

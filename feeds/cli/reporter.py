@@ -28,7 +28,7 @@ NOT_RELOADED = "the configuration is not reloaded"
 
 
 class ConsoleReporter(PublishObserver):
-    """Reports to the log what each run has changed, and the state to systemd."""
+    """Reports the changes of each run to the log, and the state to systemd."""
 
     def __init__(
         self, settings: config.Config, log: EventLog, role: str, url: str, *, is_preview: bool, preview_key: str
@@ -142,7 +142,7 @@ class ConsoleReporter(PublishObserver):
             self._error, self._was_standby = reason, is_standby
 
     def on_finished(self, outcome: Outcome) -> None:
-        """Report what a run has changed."""
+        """Report the changes of a run."""
         with self._reporting:
             self._greet()
             notify_systemd(f"READY=1\nSTATUS={self._state(outcome)}")

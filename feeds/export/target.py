@@ -1,10 +1,10 @@
 """The manifest of an export, and the order of operations that a folder and an object store share.
 
 The manifest lists the files of the export, with a digest of the content of each, so that an export renders and writes
-only what changed, removes its own files that are no longer published, and never touches other files. An export first
-writes a manifest that includes the new files, then the files; then it removes files, and writes a manifest without
-them. So whenever it is interrupted, each file is the old or the new one, and the next export knows all files of the
-export.
+only the files that changed, removes its own files that are no longer published, and never touches other files. An
+export first writes a manifest that includes the new files, then the files; then it removes files, and writes a manifest
+without them. So whenever it is interrupted, each file is the old or the new one, and the next export knows all files of
+the export.
 """
 
 import json

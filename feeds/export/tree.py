@@ -38,7 +38,7 @@ _CHUNK_BYTES = 1 << 20
 
 
 class _SourceError(Exception):
-    """The source of a copy can't be read; the export goes on."""
+    """The source of a copy can't be read; the export continues."""
 
     def __init__(self, reason: OSError) -> None:
         super().__init__(reason)
