@@ -1,4 +1,4 @@
-"""What people see and do in a real browser: Chromium, checked for accessibility problems with axe-core."""
+"""Pages in a real browser, Chromium: their look, their use, and accessibility problems that axe-core finds."""
 
 import gzip
 import re
@@ -189,7 +189,7 @@ def test_finding_one_of_many_feeds(big, tab):
     """A user filters the feeds by a word, with or without accents, and opens one with the keyboard."""
     page = tab(big, "/")
     names = page.locator(".feeds .names li:visible")
-    assert names.count() == 2, "so many tags are in a panel that is closed"
+    assert names.count() == 2, "more than forty tags are in a panel that is closed"
     page.get_by_label("Find a topic").fill("TAG 12")
     assert names.all_inner_texts() == [f"Tag {number} 1" for number in range(120, 130)]
     page.get_by_label("Find a topic").fill("eclair")

@@ -58,7 +58,7 @@ def full(site):
         site.article(f"{number}.md", title=f"T{number}", date=f"2026-05-0{number}", category="x", tags=["é & ü"])
     site.article("trip/index.md", "![](map.svg)", title="Trip", category="x")
     (site.content / "trip/map.svg").write_text("<svg xmlns='http://www.w3.org/2000/svg'/>")
-    (site.content / "trip/data.json.gz").write_bytes(b"\x1f\x8b no variant of ours")
+    (site.content / "trip/data.json.gz").write_bytes(b"\x1f\x8b not a compressed copy")
     (site.content / "trip/sound.mp3").write_bytes(bytes(range(256)) * 24_000)  # so large that it is uploaded in parts
     return site
 

@@ -314,7 +314,7 @@ def test_static_files_that_are_being_sent_are_counted(transfers, tmp_path):
 
 
 def test_files_wait_for_others(transfers, tmp_path, monkeypatch):
-    """A request for a file waits until another transfer ends; only so many wait."""
+    """A request for a file waits until another transfer ends; the number of waiting requests is limited."""
     monkeypatch.setattr(file_transfers, "_MAX_WAIT_S", 60.0)
 
     async def run():

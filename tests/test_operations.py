@@ -1,4 +1,4 @@
-"""Operation: several workers that act as one, metrics, access log, health, and misbehaving clients."""
+"""Operation: several workers that behave like one, metrics, access log, health, and misbehaving clients."""
 
 import contextlib
 import json

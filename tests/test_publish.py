@@ -922,7 +922,7 @@ main(["build", "--no-export"])
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems don't fork")
 @pytest.mark.parametrize(("length", "expected"), [(10, ""), (500, "{'fork': True}")])
 def test_few_large_articles_are_read_by_many_processes(site, length, expected):
-    """What decides on the number of processes is the number of the articles, or their total size."""
+    """The number of the articles, or their total size, determines the number of processes."""
     for number in range(5):
         site.article(f"{number}.md", "x" * length, title=f"T{number}")
     site.configure()

@@ -1,4 +1,4 @@
-"""Rendering of documents at their first request, and caching until the stamp of their feed changes."""
+"""Rendering of documents at their first request, and caching until their feed changes."""
 
 import json
 import threading

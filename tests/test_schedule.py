@@ -1,4 +1,4 @@
-"""What starts publish runs: the webhook, commands, scheduled articles; and runs beside any number of builds."""
+"""The causes of publish runs: the webhook, commands, scheduled articles; and runs beside any number of builds."""
 
 import hashlib
 import hmac

@@ -1,4 +1,4 @@
-"""The program's own text in feeds: `feeds.core.wording`, and the documents that contain it."""
+"""The text that the program adds to feeds: `feeds.core.wording`, and the documents that contain it."""
 
 import re
 
