@@ -192,7 +192,7 @@ def _shown_folder(folder: Path) -> str:
 
 
 def _summary(outcome: Outcome, exported: ExportResult | None, target: Path | str, seconds: float) -> str:
-    """Return the last line: the numbers of published articles, of read, written and removed files, and the total time."""
+    """Return the last line: the numbers of articles and of read, written and removed files, and the total time."""
     written = f"written to {_shown_folder(target)}" if isinstance(target, Path) else f"uploaded to {target}"
     changes = [f"{outcome.files_read:,} read"] if outcome.files_read else []
     if exported is None and outcome.changed:

@@ -124,7 +124,7 @@ class SitePages:
 
     @property
     def warning(self) -> str:
-        """The reason why `list_files` has left out static files; "" if it has not."""
+        """The reason why `list_files` has omitted static files; "" if it has omitted none."""
         problem = self._static_files.problem
         return problem and f"{self._settings.static_folder}: {problem}"
 

@@ -123,7 +123,7 @@ class DocumentWriter:
 
     @property
     def warning(self) -> str:
-        """The reason why `list_other_files` has left out static files; "" if it has not."""
+        """The reason why `list_other_files` has omitted static files; "" if it has omitted none."""
         return self._files.warning
 
     @property

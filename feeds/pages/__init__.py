@@ -272,7 +272,7 @@ class _PageSizes:
         self._article = article
         self._site = site
         self._pictures = pictures
-        self.has_pictures = False  # whether any picture of the site was asked for
+        self.has_pictures = False  # whether the size of a picture of the site was requested
 
     def size_of(self, url: str) -> PictureSize | None:
         """Return the size of the picture at a URL; None if it is on another site, or if its size is unknown."""
