@@ -136,7 +136,7 @@ class EditedSite:
         file.write_text(
             f"---\ntitle: T{number}\ndate: 2026-05-{number:02d}\ncategory: c{number % 2}\ntags: [{tag}]\n---\n\n{text}\n"
         )
-        # only builds of files that did not change just now are recorded, and each build is to do the same calls
+        # a build is recorded only if no file has just changed, and each build must make the same calls
         os.utime(file, (time.time() - 3600, time.time() - 3600))
 
     def copy(self, folder):

@@ -31,7 +31,7 @@ def core_site(**options):
 
 
 def entry(number=0, **options):
-    """Return an entry that meets the rules of all aggregators, but those of podcasts."""
+    """Return an entry that meets the rules of all aggregators, except those of podcasts."""
     defaults = {
         "id": f"tag:test.example,2026:{number}",
         "url": f"https://test.example/{number}/",
@@ -152,9 +152,9 @@ def documented():
     lines = []
     for name, (title, rules) in AGGREGATORS.items():
         lines += ["", f"## {title}", "", f"`feeds check --for {name}`", ""]
-        lines += ["| rule | level | a feed meets it if | otherwise | source |", "| --- | --- | --- | --- | --- |"]
+        lines += ["| rule | level | a feed meets the rule if | otherwise | source |", "| --- | --- | --- | --- | --- |"]
         for rule, (level, what, why, source, _) in rules.items():
-            has = f"it contains {what}; `feeds` never writes this" if rule in NEVER_MET else what
+            has = f"it contains {what}, which `feeds` never writes" if rule in NEVER_MET else what
             lines.append(f"| `{rule}` | {level} | {has} | {why} | [{source.title}]({source.url}) |")
     return "\n".join([*lines, ""])
 
@@ -178,7 +178,7 @@ def two_feeds(site):
 
 
 def test_what_a_feed_lacks(two_feeds):
-    """--for lists only what the feed lacks, with positions, as text."""
+    """--for lists only the requirements that the feed does not meet, with positions, as text."""
     two_feeds.article("b.md", "{{< figure >}}", title="A title that is long enough for MSN", image="/b.png")
     done = two_feeds.run("check", "--for", "MSN", "--for", "flipboard", "--ignore", "flipboard-summary")
     lines = done.stdout.splitlines()
@@ -222,7 +222,7 @@ def test_an_unknown_aggregator(two_feeds):
     """The name of an unknown aggregator is a mistake with a suggestion."""
     done = two_feeds.run("check", "--for", "flipbord")
     assert done.returncode == 2
-    assert "no rules are known of 'flipbord', only of apple-news," in done.stderr
+    assert "no rules are known for 'flipbord', only for apple-news," in done.stderr
     assert "did you mean flipboard?" in done.stderr
 
 

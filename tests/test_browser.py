@@ -1,4 +1,4 @@
-"""What people see and do in a real browser: Chromium, checked for accessibility problems with axe-core."""
+"""Pages in a real browser, Chromium: their look, their use, and accessibility problems that axe-core finds."""
 
 import gzip
 import re
@@ -17,9 +17,9 @@ from feeds.stats.counter import Poll, PollCounter
 
 pytestmark = [
     pytest.mark.needs("chromium"),
-    pytest.mark.filterwarnings("ignore::DeprecationWarning"),  # of the driver's own
+    pytest.mark.filterwarnings("ignore::DeprecationWarning"),  # the driver's own warnings
 ]
-OPTIONS = [  # as root, and without a word to anybody else
+OPTIONS = [  # run as root, and without connections to other hosts
     *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
     *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
 ]
@@ -189,7 +189,7 @@ def test_finding_one_of_many_feeds(big, tab):
     """A user filters the feeds by a word, with or without accents, and opens one with the keyboard."""
     page = tab(big, "/")
     names = page.locator(".feeds .names li:visible")
-    assert names.count() == 2, "so many tags are in a panel that is closed"
+    assert names.count() == 2, "more than forty tags are in a panel that is closed"
     page.get_by_label("Find a topic").fill("TAG 12")
     assert names.all_inner_texts() == [f"Tag {number} 1" for number in range(120, 130)]
     page.get_by_label("Find a topic").fill("eclair")
@@ -379,7 +379,7 @@ def test_a_preview_reloads(site, tab):
         site.publish()
         page.get_by_role("article").get_by_text("New words.").wait_for()
         assert barriers(page) == []
-        page.goto("about:blank")  # it asks for news as long as it is open
+        page.goto("about:blank")  # an open page keeps sending requests
 
 
 def test_a_preview_of_a_missing_page(site, tab):
@@ -424,7 +424,7 @@ def test_the_first_five_minutes(tmp_path, tab, serve):
     with (tmp_path / path).open("a") as article:
         article.write("It was *saved*.\n")
     page.get_by_role("article").get_by_text("It was saved.").wait_for()
-    page.goto("about:blank")  # the page asks the server as long as it is open
+    page.goto("about:blank")  # an open page keeps sending requests
 
 
 def test_a_changed_configuration_in_a_preview(site, tab, serve):

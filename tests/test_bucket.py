@@ -15,7 +15,7 @@ from feeds.export import writers
 from feeds.parallel import process_pool
 
 pytestmark = pytest.mark.integration
-FEW = 30  # files that one process writes alone, where a test sets it
+FEW = 30  # files that one process writes alone, if a test sets this
 PARTS = [part / 50 for part in range(51)] if settings().max_examples >= 1_000 else [0, 0.3, 0.6, 1]  # nightly: all
 FORMATS = ("rss.xml", "atom.xml", "feed.json")
 CACHE = "public, max-age=300, stale-while-revalidate=60, stale-if-error=86400"
@@ -58,8 +58,8 @@ def full(site):
         site.article(f"{number}.md", title=f"T{number}", date=f"2026-05-0{number}", category="x", tags=["é & ü"])
     site.article("trip/index.md", "![](map.svg)", title="Trip", category="x")
     (site.content / "trip/map.svg").write_text("<svg xmlns='http://www.w3.org/2000/svg'/>")
-    (site.content / "trip/data.json.gz").write_bytes(b"\x1f\x8b no variant of ours")
-    (site.content / "trip/sound.mp3").write_bytes(bytes(range(256)) * 24_000)  # so large that it goes in parts
+    (site.content / "trip/data.json.gz").write_bytes(b"\x1f\x8b not a compressed copy")
+    (site.content / "trip/sound.mp3").write_bytes(bytes(range(256)) * 24_000)  # so large that it is uploaded in parts
     return site
 
 
@@ -83,7 +83,7 @@ def test_the_tree_in_a_bucket(full, store):
         "_headers": "text/plain; charset=utf-8", ".htaccess": "text/plain; charset=utf-8",
     }  # fmt: skip
     for key, kind in kinds.items():
-        attached = {"Content-Disposition": "attachment"} if key.endswith(".svg") else {}  # scripts may be in it
+        attached = {"Content-Disposition": "attachment"} if key.endswith(".svg") else {}  # may contain scripts
         assert objects[key][1] == {"Content-Type": kind, "Cache-Control": CACHE, **attached}, key
     for suffix, coding in {".gz": "gzip", ".br": "br", ".zst": "zstd"}.items():
         headers = {"Content-Type": XML, "Cache-Control": CACHE, "Content-Encoding": coding}
@@ -261,7 +261,7 @@ def test_what_goes_wrong_is_said(site, store, case, code, sentence):
         case "no extra":
             (site.root / "obstore.py").write_text("raise ModuleNotFoundError(name='obstore')")
             environment["PYTHONPATH"] = str(site.root)
-            environment["process"] = True  # which has imported nothing yet
+            environment["process"] = True  # a new process, which has not imported the library
         case "no account":
             place = "az://container/x"
         case "key in URL":

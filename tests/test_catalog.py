@@ -28,7 +28,7 @@ from feeds.core.errors import CatalogError, GuardStopped
 from feeds.core.model import Article, ArticleWarning, Author, Enclosure, Image
 from feeds.render import Documents, queue, revision_watcher
 
-both = pytest.mark.databases("sqlite", "postgres")  # what the catalog does with SQL of its own, in each database
+both = pytest.mark.databases("sqlite", "postgres")  # these tests run SQL that differs between databases
 DAY = datetime(2026, 1, 24, 9, 13, 22, 668123, timezone(timedelta(hours=2)))
 FULL = Article(
     path="a/b.md",
@@ -290,7 +290,7 @@ def test_a_new_leader_ends_the_run_of_the_previous_one(catalogs):
     first, second = (catalog.leader_lock() for catalog in catalogs)
     assert first.acquire()
     with contextlib.ExitStack() as at_the_end, catalogs[0].lock():
-        first.release()  # as the database does when nothing comes from its session
+        first.release()  # like a database that ends an idle session
         at_the_end.callback(second.release)
         assert taken(second)
         with catalogs[1].lock(120):
@@ -432,7 +432,7 @@ def test_a_catalog_of_an_earlier_version_is_migrated(site, version, tmp_path):
     assert tables(file) == tables(tmp_path / "fresh.db")
     before = site.documents()
     matter = "title: a\ndate: 2026-05-01T10:00:00Z\ncategory: X y\ntags: [t]"
-    site.write("moved.md", f"---\n{matter}\n---\n\nText.\n")  # which was a.md
+    site.write("moved.md", f"---\n{matter}\n---\n\nText.\n")  # the renamed file a.md
     site.article("later.md", title="later", date="2100-05-02T10:00:00Z", category="X y")
     site.write("sub/old.md", b"broken meanwhile")
     site.publish()
@@ -558,7 +558,7 @@ def test_a_damaged_catalog_is_moved_aside_and_replaced(site, how):
     assert done.returncode == 0, done.stderr
     assert ("damaged" in done.stderr or "not a database" in done.stderr) or done.stderr == ""
     assert done.stderr or how in {"its end", "all but its first pages"}
-    if done.stderr:  # or the damage was where nobody had to look
+    if done.stderr:  # otherwise, no query has read the damaged part
         assert done.stderr.count("\n") == 1
         (aside,) = site.config.catalog.parent.glob("catalog.db.damaged-*[0-9]")
         assert aside.read_bytes() == damaged
@@ -757,7 +757,7 @@ def test_the_guard_outlives_damage(site, monkeypatch):
     for number in range(100):
         (site.content / f"{number}.md").rename(site.root / f"{number}.md")
     events = EventRecorder()
-    for number in (150, 151):  # what differs, so that the damaged index is needed
+    for number in (150, 151):  # changed articles, so that the run reads the damaged index
         site.article(f"{number}.md", "Edited.", title=f"T{number}", category="c")
         with pytest.raises(GuardStopped, match="of 200 entries, 100 would vanish"):
             site.publish(observer=events)

@@ -177,7 +177,7 @@ def test_list(site):
 
 
 def test_list_selects_and_sorts(site):
-    """`list` shows feeds of one kind, with a number of entries, in the order that is asked for."""
+    """`list` shows feeds of one kind, with a number of entries, in the order of --sort."""
     assert "There are no feeds yet" in site.run("list").stderr
     for number, tags in enumerate([["b", "c"], ["b", "a"], ["b"]]):
         site.article(f"{number}.md", title=str(number), tags=tags, category="K", date=f"2026-05-0{number + 1}")
@@ -198,7 +198,7 @@ def test_list_selects_and_sorts(site):
     count_polls(site, "tag/a", 2)
     assert paths("tag", "--sort", "subscribers")[0] == "/tag/a/"
     none = site.run("list", "author")
-    assert (none.returncode, none.stdout, none.stderr) == (0, "", "No feed matches; there are 5.\n")
+    assert (none.returncode, none.stdout, none.stderr) == (0, "", "No feed matches; the site has 5 feeds.\n")
     for wrong in (["tags"], ["--min", "-1"], ["--sort", "size"]):
         assert site.run("list", *wrong).returncode == 2
 

@@ -28,7 +28,7 @@ def server(tmp_path_factory):
         site.article(f"{number}.md", BODY, title=title, date=f"2026-05-0{number + 1}")
     served = RetryingServer(site.root)
     served.site = site
-    for name in ("rss.xml", "atom.xml"):  # a reader need not know that a first rendering may take long
+    for name in ("rss.xml", "atom.xml"):  # render the documents first, so that no reader gets a 503
         served.get(f"/{name}")
     yield served
     served.stop()
@@ -103,7 +103,7 @@ def test_newsboat(polled):
         run(polled, "newsboat", "-u", "urls", "-c", "cache.db", "-C", "config", "-x", "reload")
     with contextlib.closing(sqlite3.connect(polled.home / "cache.db")) as cache:
         rows = cache.execute("SELECT feedurl, title, guid, content FROM rss_item").fetchall()
-    assert len(rows) == len({guid for _, _, guid, _ in rows}) == len(TITLES)  # both formats tell the same ids
+    assert len(rows) == len({guid for _, _, guid, _ in rows}) == len(TITLES)  # both formats contain the same ids
     assert {title for _, title, *_ in rows} == TITLES
     assert all("<em>words</em>" in content for *_, content in rows)
     assert statuses(polled, "newsboat") == {"/rss.xml": [200, 200, 304], "/atom.xml": [200, 200, 304]}

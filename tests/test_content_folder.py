@@ -159,7 +159,7 @@ def test_what_is_expected_may_not_be_there(root):
     (root / "c.md").unlink()
     os.mkfifo(root / "c.md")
     look.prefetch(found)
-    with pytest.raises(OSError, match="No such device"):  # nobody has opened what is known to be no file
+    with pytest.raises(OSError, match="No such device"):  # no process has opened the pipe, because it is not a file
         os.open(root / "pipe.md", os.O_WRONLY | os.O_NONBLOCK)
     opened = [one.resolve() for one in Path("/proc/self/fd").iterdir()]
     assert not [path for path in opened if path.is_relative_to(root)]
@@ -174,10 +174,10 @@ def test_what_is_in_memory_is_not_asked_for(root, monkeypatch):
     monkeypatch.setattr(
         os, "posix_fadvise", lambda handle, *_: asked.append(Path(f"/proc/self/fd/{handle}").readlink())
     )
-    monkeypatch.setattr(os, "preadv", lambda *_: 1)  # not every file system tells
+    monkeypatch.setattr(os, "preadv", lambda *_: 1)  # not every file system reports what is in the page cache
     look.prefetch(found)
     assert not asked
-    (root / "25.md").unlink()  # one of those that are tried
+    (root / "25.md").unlink()  # one of the files that are tested
 
     def away(*_):
         raise BlockingIOError
@@ -238,7 +238,7 @@ class Watcher:
         self._how = how
         self._stop = threading.Event()
         self._told = threading.Condition()
-        self.hints = []  # each with what a scan after it found
+        self.hints = []  # each hint, with the results of a scan after it
         self._thread = threading.Thread(target=self._watch)
         self._thread.start()
 

@@ -248,7 +248,7 @@ make_server("127.0.0.1", int(sys.argv[1]), create_app()).serve_forever()
 def test_the_workflow(site):
     """The workflow is valid, and its steps that run `feeds` succeed or fail according to the exit code."""
     workflow = yaml.safe_load((DEPLOY / "github-actions.yml").read_text("utf-8"))
-    assert workflow[True]["schedule"]  # YAML 1.1 takes `on` for true, as GitHub does not
+    assert workflow[True]["schedule"]  # YAML 1.1 reads `on` as true; GitHub does not
     CronTrigger.from_crontab(workflow[True]["schedule"][0]["cron"])
     assert workflow["permissions"] == {"contents": "read", "pages": "write", "id-token": "write"}
     steps = {step.get("name", step.get("uses")): step for step in workflow["jobs"]["publish"]["steps"]}
@@ -267,7 +267,7 @@ def test_the_workflow(site):
         program, *arguments = shlex.split(command.partition("||")[0])
         assert program == "feeds"
         done = site.run(*arguments)
-        script = f"feeds() {{ return {done.returncode}; }}\n{command}"  # what the step makes of the command's exit code
+        script = f"feeds() {{ return {done.returncode}; }}\n{command}"  # the step handles the command's exit code
         done.returncode = subprocess.run(["bash", "-e", "-c", script], check=False).returncode
         return done
 
@@ -276,7 +276,7 @@ def test_the_workflow(site):
         assert done.returncode == 0, done.stderr
         assert expected in done.stdout
     assert (site.root / "public" / "rss.xml").exists()
-    (site.content / "a.md").unlink()  # all of it vanishes: the guard stops that
+    (site.content / "a.md").unlink()  # all entries would disappear, so the guard stops the run
     site.write("bad.md", "not yet a date")
     assert step("Check").returncode == 0
     assert step("Build").returncode != 0
@@ -381,7 +381,7 @@ def test_memory_and_tasks_are_limited():
     for name in ("feeds.service", "feeds-build.service"):
         unit = dict(re.findall(r"^(\w+)=(.*)$", (DEPLOY / name).read_text("utf-8"), flags=re.MULTILINE))
         assert {"MemoryMax", "TasksMax"} <= unit.keys()
-        assert unit["OOMPolicy"] == "continue"  # what took too much has ended; the rest is not its fault
+        assert unit["OOMPolicy"] == "continue"  # only the process that used too much memory ends
     for name in ("compose.yaml", "compose.cluster.yaml"):
         for service in yaml.safe_load((DEPLOY / name).read_text("utf-8"))["services"].values():
             assert re.fullmatch(r"\d+[mg]", service["mem_limit"])
@@ -408,7 +408,7 @@ def test_the_manifests_are_what_kubernetes_takes():
     """The manifests are valid for an old and a new Kubernetes, and the kustomization lists all of them."""
     for one in manifests():
         assert "namespace" not in one.get("metadata", {})
-        if one["kind"] not in {"Kustomization", "PodMonitor"}:  # which are no part of Kubernetes itself
+        if one["kind"] not in {"Kustomization", "PodMonitor"}:  # these kinds are not part of Kubernetes itself
             for version in ("1.29", kubernetes_validate.latest_version()):
                 kubernetes_validate.validate(one, version, strict=True)
     broken = manifests("web.yaml")[0]
@@ -630,7 +630,7 @@ def test_the_cluster(site, postgres, tmp_path, monkeypatch):
     state = postgres.schema(f"cluster{os.getpid()}")
     for name, value in (image | services["web"]["environment"] | {"FEEDS__STATE": state}).items():
         monkeypatch.setenv(name, value)
-    monkeypatch.setenv("FEEDS__SERVER__HOST", "127.0.0.1")  # instead of the container's every address
+    monkeypatch.setenv("FEEDS__SERVER__HOST", "127.0.0.1")  # in the container: all addresses
     site.article("a.md", title="a")
     site.configure()
 
@@ -638,7 +638,7 @@ def test_the_cluster(site, postgres, tmp_path, monkeypatch):
         number, name = which
         root = tmp_path / f"{name}{number}"
         root.mkdir()
-        if name == "web":  # which has only that of the site
+        if name == "web":  # a replica has only the configuration of the site
             shutil.copy(site.root / "config.yaml", root)
         config_file = [] if name == "web" else ["-c", str(site.root / "config.yaml")]
         return Server(root, *config_file, command=(*services[name]["command"], "--port", "{port}"))

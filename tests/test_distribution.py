@@ -1,4 +1,4 @@
-"""The wheel and the source distribution: what they contain, and that the wheel alone is a working program."""
+"""The wheel and the source distribution have the expected contents, and the wheel alone is a working program."""
 
 import re
 import shutil

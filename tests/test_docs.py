@@ -1,4 +1,4 @@
-"""The documentation: its code blocks run, its links lead somewhere, and the site and the man pages can be built."""
+"""The documentation: its code blocks run, its links have targets, and the site and the man pages can be built."""
 
 import html
 import json

@@ -1,4 +1,4 @@
-"""The events of a publish run: what it did with each article, and how many there were."""
+"""The events of a publish run: one for each change of an article, and their numbers."""
 
 import os
 from datetime import UTC, datetime, timedelta

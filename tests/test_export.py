@@ -246,7 +246,7 @@ def test_a_file_becomes_a_folder(site, old, new):
             for file in (site.root / "public").rglob("*.html")
             if file.is_file() and f"At {link}." in file.read_text()
         ]
-        assert len(pages) == 2  # its page and the first one
+        assert len(pages) == 2  # the article's page and the start page
 
 
 def test_build_writes_only_what_an_article_touches(site):

@@ -101,7 +101,7 @@ def test_a_full_disk(tmp_path, disk):
         server.wait_for(lambda: health(server)["status"] == "degraded")
         failure = health(server)["failure"]
         assert failure == "publish: the catalog can't be read or written"
-        assert server.get("/feed.json").status == 200  # with the few articles for which there was room
+        assert server.get("/feed.json").status == 200  # with the few articles that fitted on the disk
         code, failing = status(site)
         assert (code, list(failing)) == (3, ["publish"])
         assert "failing since then: " in site.run("status").stdout

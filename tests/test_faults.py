@@ -22,7 +22,7 @@ NIGHTLY = settings().max_examples >= 1_000
 ERRORS = ["ENOSPC", "EIO", "EMFILE", "ENAMETOOLONG", "EACCES"]
 LOG = r"catalog\.db-wal>"
 
-# each kind of step that a build takes, in their order: the first call of it
+# the first system call of each kind of step of a build, in the order of the steps
 STEPS = {
     "the log of the catalog begins": rf"pwrite64\(.*{LOG}",
     "the log reaches the disk": rf"fdatasync\(.*{LOG}",
@@ -103,7 +103,7 @@ def test_killed_at_any_call(edited_site, tmp_path):
 def test_killed_while_threads_write(edited_site, tmp_path):
     """A build that is killed while several threads write leaves old or new documents, and can be completed."""
     for call in ("write", "fsync", "renameat") if NIGHTLY else ("fsync", "renameat"):
-        of_one = edited_site.count(call) // 4 - 1  # calls, at the least, of one of four threads
+        of_one = edited_site.count(call) // 4 - 1  # each of four threads makes at least this number of calls
         assert of_one >= 5
         for nth in range(2, of_one, 1 if NIGHTLY else 3):
             place = edited_site.copy(tmp_path / f"site-{call}-{nth}")
@@ -119,7 +119,7 @@ def test_a_process_is_killed(edited_site, tmp_path):
         *faults.strace("-qq", "-o", "/dev/null", *faults.fault_options("signal=KILL", {"renameat": 3})),
         *command,
     ]
-    environment = os.environ | {"PYTHONDONTWRITEBYTECODE": "1"}  # which renames files too
+    environment = os.environ | {"PYTHONDONTWRITEBYTECODE": "1"}  # Python also renames files when it writes bytecode
     assert subprocess.run(traced, cwd=place, env=environment, check=False, timeout=120).returncode == -signal.SIGKILL
     assert edited_site.torn(place) == []
     assert (place / "public/.feeds-unfinished").exists()
@@ -165,7 +165,7 @@ def test_one_call_fails(edited_site, tmp_path, calls):
             assert done.returncode in {0, 1, 2, 3}, case
             assert "Traceback" not in done.stderr, case
             assert (done.returncode == 0) <= (done.stderr == ""), case
-            if done.returncode != 1:  # all but an article that could not be read is published
+            if done.returncode != 1:  # with exit code 1, an article could not be read, and all others are published
                 assert edited_site.torn(place) == [], case
             finished(edited_site, place)
             shutil.rmtree(place)
@@ -179,13 +179,13 @@ def test_killed_twice_in_a_row(edited_site, tmp_path):
         done, _ = edited_site.build_with_fault(place, "signal=KILL", first, constants=faults.ONE_THREAD)
         assert done.returncode == -signal.SIGKILL
         done, _ = edited_site.build_with_fault(place, "signal=KILL", second, constants=faults.ONE_THREAD)
-        assert done.returncode in {0, -signal.SIGKILL}  # it may have fewer calls to make
+        assert done.returncode in {0, -signal.SIGKILL}  # the second build may make fewer calls
         assert edited_site.torn(place) == []
         finished(edited_site, place)
         shutil.rmtree(place)
 
 
-# calls of a publisher that fail while an article is saved, each kind once or from one on
+# calls of a publisher that fail while an article is saved: one call of each kind, or all from one call on
 OF_A_SAVE = ["pwrite64", "openat", "fdatasync,fsync,ftruncate", "openat,pwrite64,read", "newfstatat,openat"]
 
 
@@ -283,7 +283,7 @@ def test_what_was_read_before_a_kill_is_not_read_again(edited_site, tmp_path):
     calls = edited_site.trace_build(faults.copy_site(place, tmp_path / "whole"), "openat,pwrite64", constants=batches)
     reads = [number for number, call in enumerate(calls) if '.md"' in call]
     assert len(reads) == 25
-    committed = sum(call.startswith("pwrite64(") for call in calls[: reads[20]])  # when the third batch is begun
+    committed = sum(call.startswith("pwrite64(") for call in calls[: reads[20]])  # until the third batch begins
     done, _ = edited_site.build_with_fault(place, "signal=KILL", {"pwrite64": committed + 1}, constants=batches)
     assert done.returncode == -signal.SIGKILL
     assert not (place / "public").exists()
@@ -298,7 +298,7 @@ def test_a_killed_process_leaves_no_children(tmp_path, options):
         f"processes = process_pool(int{options})\nwork = [processes.submit(bytes, 1_000_000) for _ in range(9)]\nwork[0].result()\n"
         "print(*processes._processes, file=open('pids', 'w'), flush=True)\nos.kill(os.getpid(), signal.SIGKILL)"
     )
-    with tempfile.TemporaryDirectory() as temporary:  # in which one that is killed leaves its socket
+    with tempfile.TemporaryDirectory() as temporary:  # a process that is killed leaves its socket here
         killed = subprocess.run(
             [sys.executable, "-c", code], cwd=tmp_path, check=False, env=os.environ | {"TMPDIR": temporary}
         )
@@ -330,7 +330,7 @@ def test_a_deleted_article_is_removed_after_a_kill(edited_site, tmp_path):
     assert edited_site.build(template).returncode == 0
     before = faults.documents(template / "public")
     left = 0
-    for nth in range(1, 6):  # of the files that are put into their places: the manifest, three documents, the manifest
+    for nth in range(1, 6):  # the files are renamed in this order: the manifest, three documents, the manifest
         place = faults.copy_site(template, tmp_path / str(nth))
         secret = place / "content" / "b.md"
         secret.write_text("---\ntitle: Secret\ndate: 2026-05-02\n---\n\nText.\n")
@@ -340,4 +340,4 @@ def test_a_deleted_article_is_removed_after_a_kill(edited_site, tmp_path):
         secret.unlink()
         assert edited_site.build(place).returncode == 0
         assert b"Secret" not in b"".join(faults.documents(place / "public").values()), nth
-    assert left == 3  # all but those that were killed before a document was there
+    assert left == 3  # all builds except those that were killed before they wrote a document

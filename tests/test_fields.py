@@ -1,4 +1,4 @@
-"""Front matter of other generators, themes and hosts: which keys count, and how unusable values are handled."""
+"""Front matter of other generators, themes and hosts: the keys that count, and the handling of unusable values."""
 
 import json
 from datetime import UTC, datetime

@@ -1,4 +1,4 @@
-"""Archives, stamps and validators stay consistent over many revisions, whatever happens to the content folder."""
+"""Archives, dates and validators stay consistent over many revisions, whatever happens to the content folder."""
 
 import shutil
 from datetime import timedelta
@@ -11,7 +11,7 @@ from test_http import DOCUMENTS, read_history
 
 from feeds.render import BulkRenderer, Documents, cache, queue, revision_watcher
 
-both = pytest.mark.databases("sqlite", "postgres")  # what the catalog does with SQL of its own, in each database
+both = pytest.mark.databases("sqlite", "postgres")  # these tests run SQL that differs between databases
 LIMIT = 3
 PHASES = [Phase.explicit, Phase.reuse, Phase.generate]  # shrinking takes minutes
 DAYS = st.integers(1, 28)
@@ -44,7 +44,7 @@ class Life:
             self.write(number, 3 * number + 1, "x")
         self.site.publish(accept=True)
         self.worker = self.new_worker()
-        self.told = {}  # path -> (body, changed) of the last look
+        self.told = {}  # path -> (body, changed) at the last comparison
 
     def new_worker(self):
         return Documents(self.catalog, self.settings)
@@ -92,11 +92,11 @@ class Life:
             assert (kept and kept.changed) == (true and true.changed), path
             if self.compare(path, true):
                 still.add(path)
-        for path in still:  # the feed's tombstones are others, which Atom alone tells
+        for path in still:  # the feed's tombstones have changed, which only Atom contains
             atom = f"{path.rpartition('/')[0]}/atom.xml"
             assert atom not in still, path
             assert self.told[atom][1] == self.told[path][1]
-        self.worker.save_versions()  # what it rendered, the next new one finds
+        self.worker.save_versions()  # the next new worker reads these versions
         return fresh
 
     def compare(self, path, document):
@@ -192,7 +192,7 @@ def test_an_edit_moves_its_archive_alone(site):
     site.article("5.md", "Other.", title="T5", date="2026-05-05")
     outcome = site.publish(site.now + timedelta(hours=1))
     assert outcome.revision == 2
-    assert outcome.changed == ()  # nobody who polls the live feed is told anything
+    assert outcome.changed == ()  # the live feed is unchanged, so polls get a 304
     documents = Documents(site.catalog, site.config.site_model)
     after = {n: documents.get(f"/archive/{n}/rss.xml") for n in (1, 2, 3)}
     assert [n for n in before if (before[n].body, before[n].changed) != (after[n].body, after[n].changed)] == [2]

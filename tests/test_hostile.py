@@ -27,7 +27,7 @@ def bomb():
     return f"---\n{DATE}l0: &l0 [x]\n{levels}---\nText.\n"
 
 
-# name -> (text, whether it is published; None: on what a machine can do)
+# name -> (text, whether it is published; None: depends on the speed of the machine)
 ARTICLES = {
     "controls": (front('title: "a\\x01\\x08b"', "c\x00\x0b\x1f\x7f\x9fd"), True),
     "surrogates-json": ('{"date": "2026-05-01", "title": "a\\ud800b"}\nText \\udfff.', True),

@@ -48,7 +48,7 @@ OTHERS = {
     "connection",
     "keep-alive",
     "transfer-encoding",
-}  # the server's, or of the moment
+}  # headers that the server adds, or that depend on the time
 
 
 def make(root, **server):
@@ -64,7 +64,7 @@ def make(root, **server):
             f"{number}.md", f"Text {number}.", title=f"T{number}", date=f"2026-05-0{number}", tags=["x", "été"]
         )
     site.article("gone.md", title="Gone", date="2026-05-09", category="gone")
-    moment = datetime.now(UTC) - timedelta(minutes=1)  # two revisions in one second are of two, one yet to come
+    moment = datetime.now(UTC) - timedelta(minutes=1)  # otherwise, the second revision would have a date in the future
     site.publish(moment)
     (site.content / "gone.md").unlink()
     site.publish(moment)
@@ -351,7 +351,7 @@ def test_servers_change_nothing(served, asked):
         for answer in answers:
             headers = {name: value for name, value in answer.headers.items() if name not in OTHERS}
             length = headers.pop("content-length", None)
-            if answer.body or length not in {None, "0"}:  # a server may add, or leave away, that there is nothing
+            if answer.body or length not in {None, "0"}:  # for an empty body, a server may add or omit the header
                 headers["content-length"] = int(length) if length else len(answer.body)
             said.append((answer.status, headers, answer.body))
         assert said[0] == said[1], (method, path, lines)
@@ -440,7 +440,7 @@ def test_many_query_strings_are_one_document(asked):
     def ask(numbers):
         return {asked.ask(f"/rss.xml?{number}={'x' * 50}").headers["etag"] for number in numbers}
 
-    etags = ask(range(100))  # and all that is imported, rendered and cached once
+    etags = ask(range(100))  # imports, renders and caches everything that is needed once
     tracemalloc.start()
     try:
         before, _ = tracemalloc.get_traced_memory()
@@ -450,7 +450,7 @@ def test_many_query_strings_are_one_document(asked):
     finally:
         tracemalloc.stop()
     assert len(etags) == 1
-    assert after - before < 1_500_000  # bytes, of other threads too; 400 documents would be 2.4 MB and more
+    assert after - before < 1_500_000  # bytes, in all threads; 400 documents would take over 2.4 MB
 
 
 def test_last_modified_is_never_in_the_future(site):
@@ -484,7 +484,7 @@ def test_fresh_until_the_next_hour_only():
         (9_000, 300, 9_700), (9_700.5, 299, 9_701.5), (9_999.5, 1, 10_000),
         (10_001, 1, 10_300), (10_299, 1, 10_300), (10_300, 300, float("inf")), (20_000, 300, float("inf")),
     ]:  # fmt: skip
-        revalidating = ", stale-while-revalidate=60" if age == 300 else ""  # the hour ends that, too
+        revalidating = ", stale-while-revalidate=60" if age == 300 else ""  # this ends at the hour, too
         assert fresh.cache_control(hour, now) == (f"public, max-age={age}{revalidating}, stale-if-error=900", until)
     assert fresh.cache_control(float("inf"), 0).value.startswith("public, max-age=300")
 
@@ -516,13 +516,13 @@ def test_deltas(tmp_path, app):
         eventually(lambda name=name: worker.ask(f"/{name}").headers["etag"] != first[name].headers["etag"])
         whole[name] = worker.ask(f"/{name}")
         check_delta(worker, name, known[name], whole[name])
-        assert worker.ask(f"/{name}", known[name]).status == 200  # who does not ask for it has the whole
+        assert worker.ask(f"/{name}", known[name]).status == 200  # without A-IM, the response is the whole document
         assert worker.ask(f"/{name}", 'If-None-Match: "unknown"', "A-IM: feed").status == 200
         assert worker.ask(f"/{name}", known[name], "A-IM: vcdiff").status == 200
         assert worker.ask(f"/{name}", known[name], "A-IM: feed;q=0").status == 200
         assert worker.ask(f"/{name}", known[name], "A-IM: FEED").status == 226
         assert worker.ask(f"/{name}", f"If-None-Match: {many}", "A-IM: feed").status == 200
-    other = app(site)  # a version that one worker has given out, others know soon
+    other = app(site)  # other workers soon know a version that one worker has sent
     for name in DOCUMENTS:
         eventually(lambda name=name: other.ask(f"/{name}", known[name], "A-IM: feed").status == 226)
         check_delta(other, name, known[name], whole[name])
@@ -535,7 +535,7 @@ def check_delta(server, name, known, whole):
         assert delta.status == 226
         assert (delta.headers["im"], delta.headers["vary"]) == ("feed", "Accept-Encoding, A-IM")
         assert delta.headers["cache-control"] == "no-store, im"
-        assert delta.headers["x-content-type-options"] == "nosniff"  # as each document has it
+        assert delta.headers["x-content-type-options"] == "nosniff"  # like every document
         assert delta.headers["etag"] == server.ask(f"/{name}", accepts).headers["etag"]
         body = DECODE[coding](delta.body)
         assert read_history(name, body)[1] == ["T8"]

@@ -136,7 +136,7 @@ CHANGES = {
 
 @pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
 def test_every_change_leads_to_a_complete_build(built, change):
-    """Whatever changes in the inputs or the output of a build, the next build is a complete one."""
+    """Whatever changes in the inputs or the output of a build, the next build is complete."""
     change(built)
     with contextlib.suppress(OSError):  # which leads to a complete build too
         assert not is_current(built)

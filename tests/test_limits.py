@@ -197,7 +197,7 @@ def test_a_thread_pool_has_limits(monkeypatch):
             await ours.run("archive", lambda: None)
         with pytest.raises(PoolFull):
             await ours.run("page", lambda: go.wait(60))
-        assert ours._requests["page"] == 1  # which its thread still works for
+        assert ours._requests["page"] == 1  # its thread is still running
         assert await ours.run("catalog", lambda: 1) == 1
         go.set()
         assert await asyncio.gather(*first) == [True, True]
@@ -249,7 +249,7 @@ def test_a_long_archive_yields_to_documents():
     go.set()
     eventually(lambda: len(done) == 4)
     assert done == ["document", "page", "archive", "another"]
-    render_queue.yield_to_more_urgent(Priority.ARCHIVE)  # which is nothing to other threads
+    render_queue.yield_to_more_urgent(Priority.ARCHIVE)  # has no effect in other threads
 
 
 def test_a_polled_document_ends_a_pause(monkeypatch):
@@ -288,7 +288,7 @@ def test_files_that_are_being_sent_are_counted(transfers, tmp_path):
     """Only open files below the folder count, also after it was replaced, and no file of another kind."""
 
     def may_start():
-        transfers._started = 2  # so that it counts
+        transfers._started = 2  # so that the limit applies
         return asyncio.run(transfers.start())
 
     with ExitStack() as stack:
@@ -309,12 +309,12 @@ def test_files_that_are_being_sent_are_counted(transfers, tmp_path):
 def test_static_files_that_are_being_sent_are_counted(transfers, tmp_path):
     """Files of all folders count together, also types that only static files have."""
     with (tmp_path / "static/font.woff2").open(), (tmp_path / "one/a.png").open():
-        transfers._started = 2  # so that it counts
+        transfers._started = 2  # so that the limit applies
         assert not asyncio.run(transfers.start())
 
 
 def test_files_wait_for_others(transfers, tmp_path, monkeypatch):
-    """A request for a file waits until another transfer ends; only so many wait."""
+    """A request for a file waits until another transfer ends; the number of waiting requests is limited."""
     monkeypatch.setattr(file_transfers, "_MAX_WAIT_S", 60.0)
 
     async def run():
@@ -352,7 +352,7 @@ def test_slow_downloads_are_limited(big):
         answer = server.get("/big/film.mp4", Range="bytes=0-0")
         return answer.status, answer.headers.get("Retry-After")
 
-    server.wait_for(lambda: status() == (206, None))  # once the downloads of other tests have ended
+    server.wait_for(lambda: status() == (206, None))  # wait for the end of other tests' downloads
     with ExitStack() as stack:
         for _ in range(80):  # server.memory allows half as many files as it has MiB, and as many may wait
             connected(stack, server, b"GET /big/film.mp4 HTTP/1.1\r\nHost: x\r\n\r\n")
@@ -390,7 +390,7 @@ def test_silent_readers_are_disconnected(monkeypatch):
                 try:
                     served.send(bytes(1 << 16))
                 except TimeoutError as error:
-                    if error.errno:  # the system's, not that of `settimeout`
+                    if error.errno:  # a timeout of the system, not of `settimeout`
                         raise
         assert caught.value.errno
         assert client.fileno() >= 0

@@ -93,7 +93,7 @@ def test_rules(front, body, expected):
 
 
 def test_names_of_feeds_that_may_mean_no():
-    """Words in a list of feeds are names; one that looks like a no is reported with the way to write it."""
+    """Words in a list of feeds are names; a name that looks like a no is reported with the correct form."""
     (problem,) = problems(FINE + "feeds: [nope]\n")
     assert problem.rule == "unknown-feed"
     assert problem.message == (
@@ -245,7 +245,7 @@ def test_the_date_in_a_files_name():
     ],
 )
 def test_an_article_without_text(body, message):
-    """An article without a text is said to have none; another one, that its first paragraph is its summary."""
+    """An article without a text is reported as such; for others, the notice names the first paragraph as the summary."""
     assert [one.message for one in problems("title: T\ndate: 2026-05-01\n", body)] == [message]
 
 
@@ -352,7 +352,7 @@ def test_check_against_what_is_no_feed(site, text):
     site.article("a.md", title="a")
     (site.root / "old.xml").write_text(text)
     done = site.run("check", "--against", "old.xml")
-    if text == "<rss":  # an empty feed, as a reader takes it
+    if text == "<rss":  # feed readers treat this as an empty feed
         assert "0 of 0 ids kept" in done.stdout
     else:
         assert done.returncode == 2

@@ -339,7 +339,7 @@ def test_what_can_not_be_moved(site, generator):
     name = migrate.CONFIG_FILES[generator][0]
     (old / name).write_text("x = [\n" if name.endswith("toml") else "a: [\n" if name.endswith("yml") else "(", "utf-8")
     done = site.run("init", "--from", generator, "-c", "feeds.yaml", "old")
-    if generator == "eleventy":  # of a program only strings are read: there are none
+    if generator == "eleventy":  # only the strings in a program are read, and this one has none
         assert done.returncode in (0, 3)
     else:
         assert (done.returncode, name in done.stderr) == (2, True)

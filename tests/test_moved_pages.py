@@ -1,4 +1,4 @@
-"""Former addresses of articles' pages: served as redirects, exported as rules of hosts or as pages that lead on."""
+"""Former addresses of articles' pages: served as redirects, exported as rules of hosts or as pages with a link."""
 
 import contextlib
 import sqlite3
@@ -13,7 +13,7 @@ from waiting import eventually
 from feeds.catalog import MovedPage
 from feeds.export import host_files
 
-both = pytest.mark.databases("sqlite", "postgres")  # the catalog has SQL of its own for each database
+both = pytest.mark.databases("sqlite", "postgres")  # these tests run SQL that differs between databases
 
 
 @pytest.fixture
@@ -93,7 +93,7 @@ def test_a_redirect(site, app):
 
 
 def test_chains_swaps_and_returns(site, ask):
-    """Every former address leads to the newest in one step; an address that is a page again does not lead on."""
+    """Every former address leads to the newest in one step; an address that is a page again is not redirected."""
     for name in "abc":
         site.article(f"{name}.md", title=name)
     site.publish()
@@ -253,7 +253,7 @@ def test_redirects_of_hosts(site):
     assert site.run("build").returncode == 0
     assert not (public / "_redirects").exists()
     site.article("a.b.md", title="A", url="/é/")
-    site.article("c.md", title="C", url="/c.html")  # hosts lead from one spelling to the other
+    site.article("c.md", title="C", url="/c.html")  # hosts redirect one spelling to the other
     assert site.run("build", "--accept").returncode == 0
     assert (public / "_redirects").read_text("utf-8") == "# Made by feeds build.\n/a.b/ /%C3%A9/ 301\n"
     assert '\nRedirectMatch 308 "^/a\\.b/$" "/é/"\n' in (public / ".htaccess").read_text("utf-8")
@@ -335,7 +335,7 @@ def test_a_live_page_is_never_a_former_address(site):
 
 
 def test_an_owners_own_redirects_are_kept(site):
-    """A `_redirects` that the owner has written is left alone, and a page leads on from each former address."""
+    """A `_redirects` that the owner has written is left alone, and each former address is a page with a link."""
     site.configure(site={"pages": True}, export={"hosts": ["netlify"]})
     site.article("a.md", title="A")
     assert site.run("build").returncode == 0

@@ -29,7 +29,7 @@ class Nginx(RetryingServer):
 
     def __init__(self, root, upstream, *changes):
         self.port = free_port()
-        user = "user root;" if os.geteuid() == 0 else ""  # who else may not enter our folder
+        user = "user root;" if os.geteuid() == 0 else ""  # another user could not read the test's folder
         text = (REPOSITORY / "deploy" / "nginx.conf").read_text("utf-8")
         for given, ours in [
             ("listen 8080;", f"listen 127.0.0.1:{self.port};"),

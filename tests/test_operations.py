@@ -1,4 +1,4 @@
-"""Operation: several workers that act as one, metrics, access log, health, and misbehaving clients."""
+"""Operation: several workers that behave like one, metrics, access log, health, and misbehaving clients."""
 
 import contextlib
 import json
@@ -97,7 +97,7 @@ def test_metrics_are_the_sum_of_all_workers(site, serve):
     server.wait_for(lambda: is_all_written(metrics(port)))
     now = metrics(port)
     assert is_all_written(now), "more than what was asked for is counted"
-    assert 3 <= now["feeds_render_seconds_count"] <= 6  # three documents, by one worker or by each
+    assert 3 <= now["feeds_render_seconds_count"] <= 6  # three documents, rendered by one worker or by both
     documents = {name.split('"')[1] for name in now if name.startswith("feeds_requests_total{")}
     assert documents == {"/rss.xml", "/archive/N/atom.xml", "other", "/", "/feeds.opml", "page"}
     assert not any("/tag/" in name for name in now if name.startswith("feeds_response_bytes"))
@@ -131,7 +131,7 @@ def test_an_address_for_metrics_that_is_taken(site):
     with contextlib.closing(socket.create_server(("127.0.0.1", 0))) as taken:
         port = taken.getsockname()[1]
         site.configure(server={"metrics": f"127.0.0.1:{port}"})
-        done = site.process("serve", "--port", str(free_port()))  # which changes the environment of its process
+        done = site.process("serve", "--port", str(free_port()))  # changes the environment of its process
     assert done.returncode == 3
     assert done.stderr == f"can't listen on 127.0.0.1:{port}: Address already in use; change server.metrics\n"
 
@@ -201,7 +201,7 @@ def test_health_fails_only_when_nothing_can_be_served(site, serve):
     assert (answer.status, said["status"]) == (200, "serving what is kept")
     assert said["age"] >= 0
     assert server.ask("/rss.xml").body == body
-    assert server.ask("/atom.xml").status == 503  # was never asked for
+    assert server.ask("/atom.xml").status == 503  # this document was never requested
 
 
 @pytest.fixture(scope="module")
@@ -224,10 +224,10 @@ def test_silent_and_slow_clients_keep_nobody_waiting(served):
     def connect():
         return contextlib.closing(socket.create_connection(("127.0.0.1", served.port), timeout=120))
 
-    for _ in range(10):  # until the machine is fast enough for the polls to come while all those wait
+    for _ in range(10):  # repeat until polls arrive while all these connections wait, as on a fast machine
         with contextlib.ExitStack() as stack:
             clients = [stack.enter_context(connect()) for _ in range(340)]
-            with contextlib.suppress(ConnectionError):  # those that have waited for too long are closed
+            with contextlib.suppress(ConnectionError):  # the server closes connections that have waited too long
                 for number in range(10):
                     for client in clients[:40]:
                         client.send(b"GET /rss.xml HTTP/1.1\r\nHost: x\r\nX-Slow: "[number : number + 1])

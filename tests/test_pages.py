@@ -207,7 +207,7 @@ def test_all_links_lead_somewhere(home):
     seen, left = set(), ["/"]
     while left:
         path = left.pop()
-        if path in seen or path in ("/about/", "/a.png", "/icon.png"):  # the author's own business
+        if path in seen or path in ("/about/", "/a.png", "/icon.png"):  # links in the texts of authors
             continue
         seen.add(path)
         answer = home.get(path)
@@ -602,7 +602,7 @@ def test_exported_pages_keep_up_with_the_articles_beside_them(site):
         now = {file.parent.name: file.stat().st_mtime_ns for file in (site.root / "public").glob("*/index.html")}
         shown = {name: neighbours((site.root / f"public/{name}/index.html").read_bytes()) for name in now}
         order = sorted(now, key=lambda name: dates[name])
-        for older, newer in pairwise(order):  # what an export from scratch would contain
+        for older, newer in pairwise(order):  # the same as in a new export
             assert shown[newer]["prev"][0] == f"/{older}/"
             assert shown[older]["next"][0] == f"/{newer}/"
         written = {name for name, at in now.items() if before.get(name) != at}

@@ -38,7 +38,7 @@ def test_nothing_is_begun_after_an_error(at_once):
         made.append(number)
         if number == 1:
             raise ValueError("no")
-        threading.Event().wait(0.01)  # or all could be over before the caller gets the error
+        threading.Event().wait(0.01)  # otherwise, all calls could end before the caller gets the error
 
     with pytest.raises(ValueError, match="no"):
         list(map_in_threads(at_once, call, range(10_000)))

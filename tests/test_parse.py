@@ -568,7 +568,7 @@ _MATTER = (
 ).map(lambda lines: "\n".join(map("".join, lines)))  # fmt: skip
 
 
-@settings(max_examples=10 * settings().max_examples)  # they are cheap
+@settings(max_examples=10 * settings().max_examples)  # the examples are cheap
 @given(_MATTER)
 @example("title: a\n  b")
 @example("a: [x: y]")

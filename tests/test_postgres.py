@@ -144,7 +144,7 @@ def test_who_loses_the_lock_in_a_run_commits_nothing(site, postgres, state):
     schema = schema_of(state)
     waits = "SELECT pid FROM pg_locks WHERE NOT granted AND relation = %s::regclass"
     with postgres.connected() as other, other.transaction():
-        other.execute(f"LOCK TABLE {schema}.feeds IN SHARE MODE")  # so that the run stops where it stamps the feeds
+        other.execute(f"LOCK TABLE {schema}.feeds IN SHARE MODE")  # so that the run waits before it updates the feeds
         thread = threading.Thread(target=run)
         thread.start()
         waiting = eventually(lambda: postgres.execute(waits, f"{schema}.feeds"))
@@ -178,7 +178,7 @@ def test_who_lost_the_lock_writes_no_more(state, postgres):
                 writer.state.write("said by", "the first")
     with first.read_transaction() as reader:
         assert reader.state.read("said by") == "the second"
-    with first.lock(), first.write_transaction() as writer:  # and begins anew
+    with first.lock(), first.write_transaction() as writer:  # the first one starts a new transaction
         writer.state.write("said by", "the first")
     for catalog in (first, second):
         catalog.close()
@@ -191,7 +191,7 @@ def test_a_connection_that_ended_is_replaced(state, postgres):
     for _ in range(3):
         with catalog.read_transaction() as reader:
             assert reader.revision() == 0
-        pooled = catalog._database.engine.pool.connect()  # what is there to be used again
+        pooled = catalog._database.engine.pool.connect()  # the connection that would be used again
         postgres.execute("SELECT pg_terminate_backend(%s)", pooled.driver_connection.info.backend_pid)
         assert select.select([pooled.driver_connection.fileno()], [], [], 120)[0], "the end has not arrived"
         pooled.close()
@@ -278,7 +278,7 @@ def test_others_tables_and_newer_ones_are_left_alone(site, postgres):
     site.article("a.md", title="a")
     assert site.run("build").returncode == 0
     postgres.execute(f"UPDATE {schema}.texts SET article = 'x'")
-    done = site.run("build", "--force", "--output", "other")  # which reads the file again
+    done = site.run("build", "--force", "--output", "other")  # --force reads the file again
     assert done.returncode == 0, done.stderr
     postgres.execute(f"UPDATE {schema}.texts SET article = 'x'")
     done = site.run("build", "--output", "another")
@@ -333,7 +333,7 @@ def test_a_revision_is_announced(site, postgres, state):
         assert len(list(listener.notifies(timeout=120, stop_after=1))) == 1
         site.publish()
         postgres.execute(f"NOTIFY feeds_{number}, 'the last'")
-        (notification,) = listener.notifies(timeout=120, stop_after=1)  # they come in the order of their commits
+        (notification,) = listener.notifies(timeout=120, stop_after=1)  # in the order of the commits
         assert notification.payload == "the last"
 
 

@@ -1,4 +1,4 @@
-"""How feeds show entries: excerpts, footers, queries of links, link blogs; and what of it readers notice."""
+"""How feeds show entries: excerpts, footers, queries of links, link blogs; and the effects on feed readers."""
 
 import hashlib
 import json

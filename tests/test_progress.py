@@ -156,7 +156,7 @@ def run_in_terminal(site, *arguments):
 
 @pytest.mark.integration
 def test_a_build_in_a_terminal(site):
-    """In a terminal, a build prints all problems and a last line with what it did; with -q, no last line."""
+    """In a terminal, a build prints all problems and a last line with its results; with -q, no last line."""
     site.article("a.md", title="A")
     site.write("b.md", "b")
     code, text = run_in_terminal(site, "build")

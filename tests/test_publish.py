@@ -26,7 +26,7 @@ from feeds.publish.observer import CancelToken, PublishObserver
 from feeds.publish.scan import ScanInterrupted
 from feeds.render.sandbox import Sandbox
 
-both = pytest.mark.databases("sqlite", "postgres")  # what the catalog does with SQL of its own, in each database
+both = pytest.mark.databases("sqlite", "postgres")  # these tests run SQL that differs between databases
 ID = "tag:test.example,2026:a"
 
 
@@ -84,11 +84,11 @@ def test_a_site_has_so_many_feeds_and_no_more(site, monkeypatch):
     assert "2 categories, tags, authors or folders have no feed, such as tag/two" in outcome.warnings[0].message
     site.article("b.md", "Edited.", title="b", tags=["common", "zwei"])
     assert site.publish(site.now + timedelta(hours=1)).changed == ("", "tag/common")
-    site.article("a.md", title="a", tags=["common", "two", "three"])  # which leaves room for another
+    site.article("a.md", title="a", tags=["common", "two", "three"])  # makes a place free for another feed
     site.publish(site.now + timedelta(hours=2))
     site.article("c.md", title="c", tags=["two"])
     assert site.publish(site.now + timedelta(hours=3)).changed == ("", "tag/two")
-    assert len(site.feed("/tag/two/feed.json")["items"]) == 2  # with those that had no feed at first
+    assert len(site.feed("/tag/two/feed.json")["items"]) == 2  # including the articles whose tag had no feed at first
     with site.catalog.read_transaction() as catalog:
         assert catalog.feed("tag/two").entries == 2
 
@@ -630,7 +630,7 @@ def test_many_articles_are_read_by_many_processes(site, monkeypatch):
     """Articles read by other processes give the same result, also rejected ones, and if the processes are killed."""
     monkeypatch.setattr("feeds.publish.publisher._TRIAL_TIMEOUT_S", 0.2)
     monkeypatch.setattr("feeds.parallel.cpu_count", lambda: 2)
-    site.configure(content={"markdown": "python-markdown"})  # of which an article may be too slow
+    site.configure(content={"markdown": "python-markdown"})  # an article in this dialect may be too slow
 
     def write(name):
         for n in range(20):
@@ -922,7 +922,7 @@ main(["build", "--no-export"])
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems don't fork")
 @pytest.mark.parametrize(("length", "expected"), [(10, ""), (500, "{'fork': True}")])
 def test_few_large_articles_are_read_by_many_processes(site, length, expected):
-    """What decides on the number of processes is the number of the articles, or their total size."""
+    """The number of the articles, or their total size, determines the number of processes."""
     for number in range(5):
         site.article(f"{number}.md", "x" * length, title=f"T{number}")
     site.configure()
@@ -976,7 +976,7 @@ def test_files_are_asked_for_before_their_turn(site, monkeypatch):
 
     def noted(readers, batch):
         here.extend(one.file.path for one in batch)
-        if len(here) == 6:  # as much as may be read before a process has started
+        if len(here) == 6:  # the number of files that are read before a process has started
             opened.append(gate.open())
         return load_here(readers, batch)
 

@@ -72,7 +72,7 @@ def test_the_url_itself_is_purged(built):
         assert sorted(cache.asked) == sorted(("PURGE", path, "test.example") for path in OF_B)
         cache.asked.clear()
         (built.content / "b.md").unlink()
-        cache.status = 404  # as caches answer that keep nothing of it
+        cache.status = 404  # the response of a cache that has no copy
         assert built.run("build").returncode == 0
         gone = {path for _, path, _ in cache.asked}
         assert gone == OF_B | {"/feeds.opml"}
@@ -178,7 +178,7 @@ def test_a_run_that_is_cut_short_is_told_of(built):
     with cdn() as cache:
         built.configure(export={"purge": f"PURGE http://{cache.address}{{path}}"})
         (built.root / "public/feeds.opml").unlink()
-        (built.root / "public/feeds.opml").mkdir()  # which can't be written over, and comes last
+        (built.root / "public/feeds.opml").mkdir()  # can't be overwritten, and is written last
         edit(built)
         assert built.run("build").returncode == 3
         assert b"New." in (built.root / "public/rss.xml").read_bytes()
@@ -199,4 +199,4 @@ def test_the_path_is_that_of_the_url(built):
         edit(built)
         assert built.run("build").returncode == 0
         asked = {path for _, path, _ in cache.asked}
-        assert asked == {f"/some{path}" for path in OF_B} | {"/some/", "/some/index.html"}  # there it is the first page
+        assert asked == {f"/some{path}" for path in OF_B} | {"/some/", "/some/index.html"}  # it is the start page there

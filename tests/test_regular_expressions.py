@@ -118,7 +118,7 @@ def collected():
         found[pattern.pattern, pattern.flags] = (where, anchored and (old is None or old[1]), pattern)
 
     every = list(modules())
-    applied = defaultdict(set)  # also in other modules than their own
+    applied = defaultdict(set)  # patterns may be applied in other modules than their own
     trees = {module: ast.parse(Path(module.__file__).read_text("utf-8")) for module in every}
     for tree in trees.values():
         for name, methods in uses(tree).items():
@@ -226,7 +226,7 @@ def hostile(pattern):
     for unit in dict.fromkeys([*short, *longer, *wholes, *pairs, " ", "\n", "\n ", "<", "a "]):
         if unit:
             yield "", unit, "\0"
-    for start, unit in product(longer[:8], short[:8]):  # what begins a match, and then goes on and on
+    for start, unit in product(longer[:8], short[:8]):  # the start of a match, repeated
         yield start, unit, "\0\n"
 
 

@@ -1,4 +1,4 @@
-"""`make release`: a release is a commit, a tag and two distributions, or one sentence that says what is missing."""
+"""`make release`: a release is a commit, a tag and two distributions, or one sentence that names the missing condition."""
 
 import os
 import re

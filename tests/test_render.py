@@ -1,4 +1,4 @@
-"""Rendering of documents at their first request, and caching until the stamp of their feed changes."""
+"""Rendering of documents at their first request, and caching until their feed changes."""
 
 import json
 import threading
@@ -29,7 +29,7 @@ from feeds.render import (
 )  # fmt: skip
 from feeds.render.lru import LRUCache
 
-both = pytest.mark.databases("sqlite", "postgres")  # what the catalog does with SQL of its own, in each database
+both = pytest.mark.databases("sqlite", "postgres")  # these tests run SQL that differs between databases
 
 
 @pytest.fixture
@@ -84,7 +84,7 @@ def test_an_unchanged_catalog_is_read_once_a_second(site, documents, monkeypatch
         writer.commit_revision(site.now)
     other.close()
     assert reads_of_checks() == 1
-    watcher.next_change_at = 0.0  # a scheduled time that has come
+    watcher.next_change_at = 0.0  # a scheduled time that has passed
     assert reads_of_checks() >= 1
     monkeypatch.setattr(revision_watcher, "_MAX_SKIPPED_S", 0.0)
     assert reads_of_checks() == 3
@@ -184,7 +184,7 @@ def test_an_article_that_failed_is_not_rendered_again(site, caplog):
     """An article that can't be rendered is tried once for all documents, until it changes."""
     site.article("a.md", "[^a] " * 5_000 + "\n\n[^a]: x", title="A", tags=["x"])
     site.publish()
-    documents = Documents(site.catalog, site.config.site_model, max_bytes=0)  # nothing but the last entry is kept
+    documents = Documents(site.catalog, site.config.site_model, max_bytes=0)  # only the last entry is cached
     site.article("b.md", title="B", tags=["x"])
     site.publish(site.now + timedelta(hours=1))
     for path in ("/feed.json", "/rss.xml", "/tag/x/feed.json", "/tag/x/atom.xml"):
@@ -238,7 +238,7 @@ def test_a_document_of_large_articles_is_bounded(site, documents, monkeypatch, p
     if path.endswith("json"):
         items = json.loads(document.body)["items"]
         texts = ["content_html" in item for item in items]
-        assert texts == sorted(texts, reverse=True)  # the oldest give way
+        assert texts == sorted(texts, reverse=True)  # the oldest texts are omitted
         assert [len(items), texts[0]] == [6, True]
 
 

@@ -1,4 +1,4 @@
-"""The log of `feeds serve`: what is reported of runs, failures and the configuration."""
+"""The log of `feeds serve`: how it reports runs, failures and the configuration."""
 
 import json
 import signal
@@ -200,7 +200,7 @@ def test_many_articles_are_counted(site, reported):
 
 
 def test_failures_and_recovery(site, reported):
-    """A failure is reported once, until a full scan succeeds; the guard's is, although its text changes."""
+    """A failure is reported once, until a full scan succeeds; the guard's failure too, although its text changes."""
     site.article("a.md", title="A")
     log = reported()
     log.reporter.on_finished(outcome := site.publish())
@@ -219,7 +219,7 @@ def test_failures_and_recovery(site, reported):
 
 
 def test_standing_by(site, reported):
-    """A publisher that waits for another one reports it once, and that it publishes when the other one has ended."""
+    """A publisher that waits for another one reports this once, and reports when it publishes in its place."""
     site.article("a.md", title="A")
     log = reported()
     for _ in range(2):
@@ -270,7 +270,7 @@ def test_the_first_run(site, reported, monkeypatch):
 
 
 def test_a_short_first_run(site, reported, monkeypatch):
-    """A first run that ends before is not reported."""
+    """A first run that ends within a second is not reported."""
     monkeypatch.setattr("feeds.cli.reporter._FIRST_RUN_REPORTED_AFTER_S", 3_600.0)
     log = reported()
     log.reporter.on_progress(0)

@@ -85,7 +85,7 @@ def node(site):
         return nodes[-1]
 
     def several(*roles, state=None):
-        with ThreadPoolExecutor() as pool:  # each takes its time to start
+        with ThreadPoolExecutor() as pool:  # starting a process takes long
             return list(pool.map(lambda role: start(role, state), roles))
 
     start.several = several
@@ -131,7 +131,7 @@ def test_the_end_does_not_wait_for_another_run(site, monkeypatch):
     with site.catalog.lock(), running_loop(site) as running:
         eventually(
             lambda: not running.publish_loop._queue.is_urgent
-        )  # it has taken what it is to look at, and needs the lock
+        )  # the loop has taken its files from the queue, and needs the lock
         running.stop()
         eventually(lambda: not any(thread.is_alive() for thread in running.publish_loop._threads))
     assert running.outcomes == []
@@ -166,7 +166,7 @@ def test_a_folder_that_may_be_old_is_not_published(site):
     site.article("a.md", title="a")
     late = site.article("b.md", title="b")
     site.publish()
-    late.rename(site.root / "b")  # a checkout that lacks what another has published
+    late.rename(site.root / "b")  # a checkout without a file that another publisher has published
     leader = site.catalog.leader_lock()
     assert leader.acquire()
     (site.root / "fetch.sh").write_text(f"touch began; until [ -e go ]; do sleep 0.05; done; mv b {late}")
@@ -196,7 +196,7 @@ def test_a_leader_that_is_replaced_while_waiting_publishes_nothing(site, noticed
             running.publish_loop._request_scan(None)
             eventually(
                 lambda: not running.publish_loop._queue.is_urgent
-            )  # it has taken what it is to look at, and needs the lock
+            )  # the loop has taken its files from the queue, and needs the lock
             leader = FileLeaderLock(site.root / "another")
             assert leader.acquire()
             (site.root / "another.leader").replace(f"{site.config.catalog}.leader")
@@ -245,12 +245,12 @@ def test_a_leader_without_queries_is_replaced(state, monkeypatch):
         assert not old.is_held()
         with second.lock(60), second.write_transaction() as writer:
             assert writer.commit_revision(NOW) == 1
-        with first.write_transaction() as writer:  # as if it went on where it was stopped
+        with first.write_transaction() as writer:  # as if it continued where it was stopped
             writer.commit_revision(NOW)
     assert not old.acquire()
     with build.lock():
         new.release()
-        eventually(old.acquire)  # the database may take a moment to see that a session is over
+        eventually(old.acquire)  # the database may need a moment to notice the end of a session
         with build.write_transaction() as writer:
             assert writer.commit_revision(NOW) == 2
     for catalog in (first, second, build):
@@ -434,7 +434,7 @@ class Poller(threading.Thread):
                 self.faults.append(repr(error))
                 continue
             self.polls += 1
-            time.sleep(0.01)  # leave the machine to what is tested
+            time.sleep(0.01)  # leave CPU time for the processes that are tested
             if answer.status == 200:
                 number = max(int(item["title"].split()[1]) for item in json.loads(answer.body)["items"])
                 if number < self.round or (number == self.round and validators):
@@ -477,7 +477,7 @@ def test_many_replicas_are_as_one(site, state, postgres, node):
             edit(number)
             for web in webs:
                 web.wait_for(lambda web=web, number=number: f"Round {number}" in web.titles())
-            # a moment later, when what was right a moment ago is given no more, and no date is in the future
+            # compare a moment later, when no response is outdated and no date is in the future
             webs[0].wait_for(lambda: facts(webs[0]) == facts(webs[1]))
         for poller in pollers:
             poller.end()

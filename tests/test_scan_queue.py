@@ -1,4 +1,4 @@
-"""What is scanned next, and where an interrupted scan is resumed: decisions of `ScanQueue`, without files."""
+"""`ScanQueue` decides which scan is next, and where an interrupted scan resumes; the tests use no files."""
 
 from feeds.publish import scan_queue
 from feeds.publish.scan_queue import ScanQueue, ScanRequest

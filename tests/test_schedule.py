@@ -1,4 +1,4 @@
-"""What starts publish runs: the webhook, commands, scheduled articles; and runs beside any number of builds."""
+"""The causes of publish runs: the webhook, commands, scheduled articles; and runs beside any number of builds."""
 
 import hashlib
 import hmac
@@ -107,7 +107,7 @@ def test_the_webhook_refuses(site, called):
         ["X-Hub-Signature-256: sha256=\xff"],
     ):
         assert post(called, *headers, body=b"{}") == 401, headers
-    called.close()  # which hands on what is left
+    called.close()  # closing the application passes on the remaining calls
     assert asked(site) == 0
 
 
@@ -199,9 +199,9 @@ def test_a_command_is_run_before(site, quick, caplog):
     )
     site.article("a.md", title="a")
     with running_loop(site, before=f"{sys.executable} fetch.py 'a; b' $HOME", has_webhook=True):
-        for number in (1, 2, 3):  # the first run is that of who takes the lead
+        for number in (1, 2, 3):  # the first run is that of a new leader
             eventually(lambda number=number: runs.exists() and len(runs.read_text()) == number)
-            if number == 3:  # two have failed
+            if number == 3:  # two runs have failed
                 (site.root / "fetched").write_text("---\ntitle: fetched\ndate: 2026-05-02\n---\nText.\n")
             site.catalog.request_refresh()
         eventually(lambda: b'"title": "fetched"' in site.documents().get("/feed.json", b""))
@@ -275,7 +275,7 @@ def test_nothing_shows_before_the_hour_and_everything_right_after(site, app):
         with_none = observable(server)
         assert with_none["/rss.xml"][0] == 200
         rounds, seconds = 0, 2
-        while not rounds:  # on a busy machine the hour may come before anything could be asked
+        while not rounds:  # on a busy machine, the hour may begin before the first request
             seconds *= 2
             hour, runs = datetime.now(UTC) + timedelta(seconds=seconds), len(running.outcomes)
             site.article("soon.md", title="soon", category="x", tags=["soon"], date=hour.isoformat())
@@ -287,7 +287,7 @@ def test_nothing_shows_before_the_hour_and_everything_right_after(site, app):
                 left = seconds_until(hour)
                 seen, answer = observable(server), server.get("/rss.xml")
                 if datetime.now(UTC) >= hour:
-                    break  # while it was asked
+                    break  # the hour began during the request
                 rounds += 1
                 assert seen == with_none
                 assert int(re.search(r"max-age=(\d+)", answer.headers["cache-control"])[1]) <= left + 1
@@ -328,7 +328,7 @@ def test_the_clock_is_set_back(site, quick):
     with time_machine.travel(now + timedelta(days=2)) as clock, running_loop(site, has_webhook=True) as running:
         running.wait_for_articles(1)
         clock.move_to(now)
-        running.wake()  # what the jump itself causes is over
+        running.wake()  # end the effects of the jump itself
         site.article("b.md", title="b", date=(now - timedelta(hours=1)).isoformat())
         site.catalog.request_refresh()
         running.wait_for_articles(2)
@@ -410,7 +410,7 @@ def test_a_command_that_leaves_something_behind_is_over_all_the_same(site):
     """Processes that a command started and left running delay nothing, even if they hold its output open."""
     assert commands.HookCommand(["sh", "-c", "sleep 3600 & echo $! >pid"], site.root).run() == ""
     left = int((site.root / "pid").read_text())
-    os.kill(left, signal.SIGKILL)  # it is still there
+    os.kill(left, signal.SIGKILL)  # the process is still running
 
 
 @pytest.mark.integration
@@ -427,7 +427,7 @@ def test_a_command_that_takes_too_long_may_tidy_up(site, monkeypatch, script, lo
     monkeypatch.setattr(commands, "_TERMINATE_TIMEOUT_S", 60.0 if "exit" in script else 0.3)
     (site.root / "command.sh").write_text(script)
     patience = 0.3
-    while not (site.root / "began").exists():  # on a busy machine it may have been ended before it began
+    while not (site.root / "began").exists():  # on a busy machine, the command may have been killed before it began
         monkeypatch.setattr(commands, "_TIMEOUT_S", patience)
         assert (
             commands.HookCommand(["sh", "command.sh"], site.root).run()

@@ -96,7 +96,7 @@ def test_a_changed_selection_reads_no_file(lamps, batch, monkeypatch):
     assert titles(lamps, "/notes/") == ["b"]
     assert lamps.publish().changed == ()
     lamps.configure(feeds={"custom": {}})
-    assert lamps.publish().changed == ("notes",)  # it was public until now
+    assert lamps.publish().changed == ("notes",)  # the feed was public until now
     assert lamps.documents() == before
 
 

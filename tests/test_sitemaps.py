@@ -20,7 +20,7 @@ from feeds.render.queue import InlineExecutor
 from feeds.render.renderer import DocumentRenderer
 from feeds.render.sitemaps import Sitemaps
 
-both = pytest.mark.databases("sqlite", "postgres")  # the catalog has SQL of its own for each database
+both = pytest.mark.databases("sqlite", "postgres")  # these tests run SQL that differs between databases
 NAMESPACES = {"s": "http://www.sitemaps.org/schemas/sitemap/0.9", "n": "http://www.google.com/schemas/sitemap-news/0.9"}
 URL = "https://test.example"
 
@@ -85,7 +85,7 @@ def test_which_articles_are_listed(site, schema):
 
 
 def test_a_site_without_articles(site, schema):
-    """The sitemap of a site without articles lists the home page, the news sitemap nothing."""
+    """The sitemap of a site without articles lists the home page, and the news sitemap lists nothing."""
     site.publish()
     root, news = rendered(site, "/sitemap.xml"), rendered(site, "/news-sitemap.xml")
     assert schema.validate(root) and schema.validate(news)

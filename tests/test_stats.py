@@ -99,7 +99,7 @@ def test_nothing_of_a_closed_day_is_left_in_postgresql(site, postgres):
     closed, open_ = secrets_of(site, BEFORE), secrets_of(site, DAY)
     with contextlib.closing(psycopg.connect(site.config.catalog)) as old:
         old.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
-        old.execute("SELECT count(*) FROM articles").fetchall()  # it may still see the rows that are deleted now
+        old.execute("SELECT count(*) FROM articles").fetchall()  # may still see the deleted rows
         assert roll_up_finished_days(site.catalog, TODAY, 400)
         assert site.catalog.erase_closed_days()
     left = stored(site, postgres)
@@ -130,7 +130,7 @@ def test_counting_and_publishing_do_not_wait_for_each_other(state):
     with (
         catalog.write_transaction() as writer,
         catalog.write_stats() as stats,
-    ):  # the one that has to wait raises an error
+    ):  # the transaction that has to wait raises an error
         writer.state.write("x", "y")
         stats.salt(DAY)
     with catalog.read_transaction() as reader, catalog.read_stats() as stats:

@@ -910,7 +910,7 @@ def test_polls_at_the_workers_of_a_server(site, serve):
     agents = [NETNEWSWIRE] * 30 + [GOOGLEBOT] * 15
     for number, agent in enumerate(agents):
         headers = (f"User-Agent: {agent}", f"X-Client: 192.0.2.{number % 20}")
-        server.wait_for(lambda headers=headers: server.ask("/rss.xml", *headers).status == 200)  # else it is rendered
+        server.wait_for(lambda headers=headers: server.ask("/rss.xml", *headers).status == 200)  # 503 until rendered
 
     def said():
         with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=60) as answer:

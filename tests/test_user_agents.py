@@ -77,7 +77,7 @@ def test_no_name_stands_twice():
         ("\u64ad\u5ba2/1 CFNetwork/1".encode().decode("latin-1"), "播客", "unknown"),  # as WSGI has it
         ("%E6%92%AD%E5%AE%A2/1 CFNetwork/1", "播客", "unknown"),
         ("Mozilla/5.0 (Linux; Android 1; CUBOT-P30 Build/1) Chrome/1 Mobile Safari/1", "Chrome", "browser"),
-        ("Something/1 (+https://feedly.com/podcasts/)", "Something", "unknown"),  # a name in an address names nobody
+        ("Something/1 (+https://feedly.com/podcasts/)", "Something", "unknown"),  # a name in an address does not count
         ("Something/1 (like Thunderbirds)", "Something", "unknown"),
         ("Something/1 (https://feedbin.example; 3 subscribers)", "Something", "service"),
         ("<script>alert(1)</script>\x00\x1b[31m", "script alert", "unknown"),
@@ -210,7 +210,7 @@ def filled(row, subscribers, feed_id):
     return agent if row["feed id"] == "-" else agent.replace(row["feed id"], feed_id)
 
 
-@settings(max_examples=max(1, settings().max_examples // 10))  # of a thousand pollers each
+@settings(max_examples=max(1, settings().max_examples // 10))  # each example has a thousand clients
 @given(st.integers(0))
 def test_a_day(seed):
     """A thousand clients that poll repeatedly from many addresses give exactly the expected subscribers."""
@@ -230,7 +230,7 @@ def test_a_day(seed):
 
     for feed in ["", "tag/ai", "category/transport"]:
         named = {row["name"]: row for row in chance.sample(rows["service", True], k=len(rows["service", True]))}
-        for name, row in named.items():  # one string for each service, for two would be two answers to one question
+        for name, row in named.items():  # one string for each service: two would state two numbers for one day
             for number in range(chance.randint(1, 3)):
                 mine = [formats[number]] if row["feed id"] == "-" else formats
                 most, pollers = chance.randint(1, 5000), pollers + 1

@@ -223,7 +223,7 @@ def test_the_folder_goes_and_comes_back(live):
         return len(re.findall(text, live.log.read_text()))
 
     site = live.site
-    site.article("old.md", title="old", date="2026-05-30")  # what the tests before have changed is published by then
+    site.article("old.md", title="old", date="2026-05-30")  # published after the changes of earlier tests
     live.wait_for(lambda: "old" in live.titles())
     well = said("the last run succeeded")
     away = site.content.rename(site.root / "away")
@@ -328,14 +328,14 @@ def test_what_a_build_writes_wakes_no_watch(site):
         site.write(f"../{name}.md", f"---\ndate: 2026-05-01\n---\n{text}")
 
     article("a", "Before.")
-    assert site.run("build").returncode == 0  # makes all folders
+    assert site.run("build").returncode == 0  # creates all folders
     hints, stop = [], threading.Event()
 
     folder = Folder(site.root, site.config.content.include, site.config.content.exclude)
     watcher = threading.Thread(target=lambda: hints.extend(folder.watch("events", stop)))
     watcher.start()
     try:
-        eventually(lambda: hints.count(None) >= 2)  # it watches
+        eventually(lambda: hints.count(None) >= 2)  # the watcher has started
         article("a", "After.")
         assert site.run("build").returncode == 0  # writes the catalog and every document
         with contextlib.closing(App(site.root)) as application:

@@ -1,4 +1,4 @@
-"""The program's own text in feeds: `feeds.core.wording`, and the documents that contain it."""
+"""The text that the program adds to feeds: `feeds.core.wording`, and the documents that contain it."""
 
 import re
 
@@ -131,14 +131,14 @@ class TestFeeds:
         titles = {element.get("text") for element in root.iterfind(".//outline[@type='rss']")}
         assert {"T (Auszüge)", "T – News (Auszüge)", "T – Español (extractos)"} <= titles
 
-    def test_only_known_titles_have_a_colour(self, site, app):
-        """On a page, an alert with a default title has the colour of its kind, and no other title changes."""
+    def test_alerts_have_the_colour_of_their_kind(self, site, app):
+        """On a page, an alert has the colour of its kind, with a default title or a title of its own."""
         site.configure(site={"language": "de", "pages": True})
         site.article("a.md", "> [!WARNING]\n> One.\n\n> [!WARNING] Halt\n> Two.", title="A")
         site.publish()
         page = app(site).get("/a/").body.decode()
         assert '<blockquote class="alert warning">\n<p class="alert-title">Warnung</p>' in page
-        assert '<blockquote class="alert">\n<p class="alert-title">Halt</p>' in page
+        assert '<blockquote class="alert warning">\n<p class="alert-title">Halt</p>' in page
 
 
 @pytest.mark.parametrize(("language", "text"), [("fr", "excerpt"), ("en", "excerpt"), ("fr", "full")])

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class _CommandSource(NamedTuple):
-    """Where a command is defined, and its summary, so that the list of commands imports none of them."""
+    """Where a command is defined, and its summary, so that listing the commands imports none of them."""
 
     module: str
     attribute: str
@@ -39,7 +39,7 @@ _COMMANDS = {
 
 
 def import_without_collecting(module: str) -> None:
-    """Import a module and what it imports. Collect garbage rarely from then on."""
+    """Import a module and its imports. Collect garbage rarely from then on."""
     gc.disable()  # modules stay in memory: collecting garbage during imports would take a tenth of their time
     importlib.import_module(module)
     gc.freeze()  # only after the first import of a module: the garbage of an earlier command would never be collected
@@ -60,7 +60,7 @@ class _LazyGroup(click.Group):
             formatter.write_dl([(name, source.summary) for name, source in _COMMANDS.items()])
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> "list[CompletionItem]":
-        """Return the commands and options that begin like a word."""
+        """Return the commands and options that begin with a word."""
         from click.shell_completion import CompletionItem
 
         commands = [

@@ -1,6 +1,6 @@
 """`feeds build`: one publish run and the export of static files, for cron and CI.
 
-A build that would change nothing ends before it imports what a complete one needs.
+A build that would change nothing ends before it imports the modules of a complete build.
 """
 
 import os
@@ -88,7 +88,7 @@ def build(
 
 @contextmanager
 def _report_interrupt(*, quiet: bool) -> Iterator[None]:
-    """Print what it means that Ctrl-C ends the block."""
+    """Print a message if Ctrl-C ends the block."""
     try:
         yield
     except KeyboardInterrupt:

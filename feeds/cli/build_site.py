@@ -53,7 +53,7 @@ def build_site(
 
     Args:
         context: the configuration and the options that all commands have.
-        inputs: what a record of this build begins with; None: don't record it.
+        inputs: the inputs of this build, for its record; None: don't record it.
         output: the folder or object store to write to; None: as configured.
         force: whether to read all articles and write all files again, even over foreign files.
         accept: whether to publish changes that the republish guard would stop.
@@ -110,7 +110,7 @@ def build_site(
                 if purge_error:
                     problems.add(purge_error, "export.purge")  # its text contains the number of files
         notes = _dead_links(catalog, settings) if shows_all else []
-        # what the export could not read or write is tried again, although nothing has changed
+        # after a failure of the export, the next build must be complete, even if nothing has changed
         if problems.count == publish_problems and not outcome.being_written:
             recorder.record(catalog, now, outcome, problems.count - len(warnings), [*warnings, *notes])
     if shows_all and not context.quiet:
@@ -192,7 +192,7 @@ def _shown_folder(folder: Path) -> str:
 
 
 def _summary(outcome: Outcome, exported: ExportResult | None, target: Path | str, seconds: float) -> str:
-    """Return the last line: what was published, read, written and removed, and the time that all of it took."""
+    """Return the last line: the numbers of articles and of read, written and removed files, and the total time."""
     written = f"written to {_shown_folder(target)}" if isinstance(target, Path) else f"uploaded to {target}"
     changes = [f"{outcome.files_read:,} read"] if outcome.files_read else []
     if exported is None and outcome.changed:
@@ -211,7 +211,7 @@ class _Recorder:
     def __init__(
         self, settings: config.Config, inputs: Inputs | None, content: Path, export: Path | str | None
     ) -> None:
-        """Read the content folder before the build: what changes later differs from the record.
+        """Read the content folder before the build, so that later changes differ from the record.
 
         Args:
             settings: the configuration.

@@ -95,8 +95,8 @@ def check(
     Write nothing. Also report whether the republish guard would stop a run.
 
     Each problem is one line: path:line: level: message (rule). docs/articles.md lists the rules, docs/aggregators.md
-    those of aggregators. With -q, only errors are printed, and with --strict also warnings; the other formats always
-    contain all problems.
+    those of aggregators. With -q, the text contains only errors; with -q and --strict, it also contains warnings. The
+    other formats always contain all problems.
     """
     settings, now = context.settings, datetime.now(UTC)
     content = settings.content_root
@@ -259,7 +259,7 @@ def _configuration_problems(settings: Config, catalog: Catalog, file: Path) -> I
         yield Problem(str(file), 1, "configuration", message)
     if is_outdated(file.parent):
         schema = os.path.relpath(file.with_name(SCHEMA_FILE))
-        message = f"is not that of this version; write it again for your editor: feeds schema > {shlex.quote(schema)}"
+        message = f"is of another version; write it again for your editor: feeds schema > {shlex.quote(schema)}"
         yield Problem(schema, 1, "old-schema", message)
     if omitted := host_files.omitted_aliases(settings.site_model, settings.export.hosts, settings.feeds.aliases):
         message = (

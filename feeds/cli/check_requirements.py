@@ -35,7 +35,7 @@ def aggregator_names(context: click.Context, parameter: click.Parameter, values:
     for name in names:
         if name not in AGGREGATORS:
             known, similar = ", ".join(AGGREGATORS), did_you_mean(name, AGGREGATORS)
-            reason = f"no rules are known of '{printable_excerpt(name)}', only of {known}{similar}"
+            reason = f"no rules are known for '{printable_excerpt(name)}', only for {known}{similar}"
             raise click.BadParameter(reason, context, parameter)
     return names
 
@@ -43,7 +43,7 @@ def aggregator_names(context: click.Context, parameter: click.Parameter, values:
 def feed_path(context: click.Context, parameter: click.Parameter, value: str | None) -> str:
     """Return the path of the feed that --feed names; "" for the site's. Raise `click.BadParameter` without --for."""
     if value is not None and not context.params.get("aggregators"):  # --for is eager, so it is known already
-        raise click.BadParameter("needs --for, whose rules are checked on this feed", context, parameter)
+        raise click.BadParameter("needs --for, the aggregator whose rules the feed must meet", context, parameter)
     return (value or "").strip("/")
 
 

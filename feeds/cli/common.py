@@ -250,7 +250,7 @@ def duration(seconds: float) -> str:
 
 
 def advice(settings: "config.Config", *, is_preview: bool = False) -> list[str]:
-    """Return what the owner should change before the site is online; empty if there is nothing.
+    """Return advice about settings to change before the site is online; empty if there is none.
 
     `is_preview`: whether links lead to this machine anyway.
     """
@@ -282,7 +282,7 @@ def print_line(line: str) -> None:
 def print_message(message: str) -> None:
     """Write lines to stderr, with unprintable characters as escapes.
 
-    A full disk or a closed pipe there is ignored: it must not end a run.
+    A full disk or a closed pipe behind stderr is ignored: it must not end a run.
     """
     with suppress(OSError):
         click.echo("\n".join(map(escape_unprintable, message.split("\n"))), err=True)
@@ -291,7 +291,7 @@ def print_message(message: str) -> None:
 def _end_without_reader() -> None:
     """End the process, as SIGPIPE does, if stdout is a pipe whose reader has ended; otherwise return.
 
-    Such a reader, for example head, has read enough: that is no error.
+    Such a reader, for example head, has read enough, which is not an error.
     """
     import select  # few commands need it
 
@@ -301,7 +301,7 @@ def _end_without_reader() -> None:
         poll.register(stdout, 0)
         if any(event & select.POLLERR for _, event in poll.poll(0)):
             null = os.open(os.devnull, os.O_WRONLY)
-            os.dup2(null, stdout)  # Python writes what is left at exit, and would report an error
+            os.dup2(null, stdout)  # Python writes the rest of the output at exit, and would report an error
             sys.exit(128 + signal.SIGPIPE)
 
 

@@ -1,4 +1,4 @@
-"""The configuration file of `feeds serve`, and the templates of the site, whose changes are found by polling."""
+"""Finds changes of the configuration file of `feeds serve`, and of the site's templates, by polling."""
 
 import os
 import time
@@ -11,7 +11,7 @@ from feeds.content.static_files import StaticFiles
 from feeds.core.errors import ConfigError
 
 _RETRY_AFTER_S = 10.0
-_MISSING_AFTER_S = 1.0  # a shorter time without the file is that in which an editor replaces it
+_MISSING_AFTER_S = 1.0  # an editor may remove the file for a shorter time when it replaces it
 
 
 class _State(NamedTuple):
@@ -61,7 +61,7 @@ class ConfigFile:
         self._settings = config.load(self._path, os.environ)
         self._loaded_state = self._loaded_state._replace(
             look=self._look()
-        )  # the folder of templates may be another one
+        )  # the new configuration may name another folder
         return self._settings
 
     @property

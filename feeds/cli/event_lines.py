@@ -1,4 +1,4 @@
-"""The texts of events in the log of `feeds serve`, which fit into the columns of a terminal."""
+"""The texts of events in the log of `feeds serve`, shortened to the width of a terminal."""
 
 import unicodedata
 from collections.abc import Mapping, Sequence
@@ -14,7 +14,7 @@ _ARROW = "→"
 
 
 def article_text(event: ArticleEvent, content: str, columns: int | None = None) -> str:
-    """Return the text of an article's event: path, title, and what happened.
+    """Return the text of an article's event: path, title, and details.
 
     Args:
         event: the event.
@@ -38,7 +38,7 @@ def article_text(event: ArticleEvent, content: str, columns: int | None = None) 
 def feeds_text(changed: Sequence[str], end: str, columns: int | None = None) -> str:
     """Return the number and the paths of changed feeds, and another text, as far as they fit into `columns`.
 
-    All paths without the other text are better than some with it.
+    If not everything fits, but all paths do, the other text is left out. Otherwise, paths are left out.
     """
     names = [escape_unprintable(page_path(feed)) for feed in changed[:MAX_FEEDS]]
     start = f"{plural(len(changed), 'feed')} changed"
@@ -66,7 +66,7 @@ def display_width(text: str) -> int:
 
 
 def shorten(text: str, columns: int) -> str:
-    """Return a text cut at its end, with "…", to fit into some columns."""
+    """Return a text that is cut at its end, with "…", to fit into a number of columns."""
     if display_width(text) <= columns:
         return text
     width, kept = 1, []

@@ -1,7 +1,7 @@
 """`feeds init`: a config.yaml and a first article for a new site, or the migration of another generator's site.
 
-On a terminal, three questions ask for what is hard to change later or easily forgotten: the title, the address, on
-which the ids depend, and the language. The options answer them for scripts.
+On a terminal, three questions ask for the values that are hard to change later or easily forgotten: the title, the
+address (on which the ids depend), and the language. In scripts, options replace the questions.
 """
 
 import os
@@ -46,7 +46,7 @@ _LOCAL_URL = "http://127.0.0.1:8000"  # of `feeds serve`, until the site has an 
 
 
 class _NewSite(NamedTuple):
-    """The facts about a new site that a question or an option answers."""
+    """The values of a new site, from the answers or the options."""
 
     title: str
     url: str  # "" if it is not known yet
@@ -143,7 +143,7 @@ def init(
 
 
 def _ask(folder: Path) -> _NewSite:
-    """Return the answers to three questions on the terminal. If the user ends them, end the process."""
+    """Return the answers to three questions on the terminal. If the user presses Ctrl-C, end the process."""
     print_line(f"Three questions about the new site in {_absolute(folder)}. Enter accepts the value in brackets.")
     try:
         title = click.prompt("Title", _default_title(folder), value_proc=_answer(values.text))
@@ -293,7 +293,7 @@ def _migrate(generator: "Generator", folder: Path, file: Path) -> list[str]:
 
 
 def _is_to_publish(article: "Article", now: datetime) -> bool:
-    """Return whether `feeds check` counts an article: it is no draft, not scheduled, and has not expired."""
+    """Return whether `feeds check` counts an article: it is not a draft, is not scheduled, and has not expired."""
     live_from = article.live_from or article.published
     return not article.draft and live_from <= now and not (article.expires and article.expires <= now)
 
@@ -335,7 +335,7 @@ site:
   timezone: {{timezone}}  # of dates without a zone
   authority: {{authority}}  # part of all ids: never change it, even if the site moves
   pages: true  # feeds also serves the pages; remove this line if another program builds them
-  # description: What it is about, in a sentence.
+  # description: One sentence about the site
   # author: Your name
 content:
   path: content
@@ -358,7 +358,7 @@ description: The first article, to see that everything works.
 This is an article in Markdown. Save it, and it is in the feeds within a second.
 
 Three things to try:
-- change this text and save it: the page and the feeds show the new one,
+- change this text and save it: the page and the feeds show the change,
 - write another article: `feeds new "My second article"`,
 - run `feeds check`.
 """

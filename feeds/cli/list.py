@@ -7,7 +7,15 @@ from typing import Any, NamedTuple
 
 import click
 
-from feeds.cli.common import CommandContext, command, open_catalog_to_read, page_path, print_json, print_message
+from feeds.cli.common import (
+    CommandContext,
+    command,
+    open_catalog_to_read,
+    page_path,
+    plural,
+    print_json,
+    print_message,
+)
 from feeds.core import syndication
 from feeds.core.model import LISTED_KINDS, FeedState
 from feeds.core.text import escape_unprintable
@@ -83,7 +91,7 @@ def list_feeds(context: CommandContext, kind: str | None, min_entries: int, orde
     elif not states:
         print_message("There are no feeds yet. Publish the articles with feeds build or feeds serve.")
     elif not rows:
-        print_message(f"No feed matches; there are {len(states)}.")
+        print_message(f"No feed matches; the site has {plural(len(states), 'feed')}.")
     else:
         _print_table(rows)
     return 0

@@ -37,7 +37,8 @@ def new(
     The file is named after the date and the title: 2026-10-28-winter-timetable.md. Its front matter has the title, the
     current time in the site's time zone (site.timezone), and the options. No existing file is changed.
 
-    A running `feeds serve` publishes the article at once. With --draft, it does so when you remove `draft: true`.
+    A running `feeds serve` publishes the article at once. With --draft, the article is not public until you remove
+    `draft: true`.
     """
     settings = context.settings
     if not settings.content_root.is_dir():
@@ -104,7 +105,7 @@ def _create(file: Path, shown: str, text: str) -> None:
                 article.flush()
             except OSError:
                 with suppress(OSError):
-                    file.unlink()  # a part of the front matter is no article
+                    file.unlink()  # an incomplete file is not an article
                 raise
     except FileExistsError:
         raise UsageError(f"{shown}: already exists; nothing was done") from None

@@ -1,4 +1,4 @@
-"""The problems of a build: from cron, only those are printed that the last build did not have."""
+"""The problems of a build. From cron, a build prints only the problems that the last build did not have."""
 
 import hashlib
 from collections.abc import Callable, Iterator
@@ -15,7 +15,7 @@ _DIGEST_BYTES = 6
 
 
 class ProblemReport:
-    """Prints problems. Use it in a `with` statement, which stores in the catalog which ones there were."""
+    """Prints problems. Use it in a `with` statement, which stores them in the catalog at its end."""
 
     def __init__(self, catalog: Catalog, print_line: Callable[[str], object], *, print_all: bool) -> None:
         """Prepare a report.

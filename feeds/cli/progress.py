@@ -70,7 +70,7 @@ class ProgressDisplay:
         self._threads = []
 
     def resume(self) -> None:
-        """Start to draw again."""
+        """Start drawing again."""
         self._start(_INTERVAL_S)
 
     def _start(self, first_draw_s: float) -> None:

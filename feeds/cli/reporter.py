@@ -1,4 +1,4 @@
-"""The events of `feeds serve`: to the log, each failure once, and to systemd."""
+"""Reports the events of `feeds serve` to the log, each failure once, and its state to systemd."""
 
 import contextlib
 import os
@@ -28,7 +28,7 @@ NOT_RELOADED = "the configuration is not reloaded"
 
 
 class ConsoleReporter(PublishObserver):
-    """Reports to the log what each run has changed, and the state to systemd."""
+    """Reports the changes of each run to the log, and the state to systemd."""
 
     def __init__(
         self, settings: config.Config, log: EventLog, role: str, url: str, *, is_preview: bool, preview_key: str
@@ -58,7 +58,7 @@ class ConsoleReporter(PublishObserver):
         self._preview_url = f"{url}/preview/?{preview_key}" if preview_key else None
         self._warnings: dict[int, bool] = {}  # hashes of those that were reported, the newest last
         self._has_greeted = False
-        self._has_finished = False  # whether a run has
+        self._has_finished = False  # whether a run has finished
         self._error, self._was_standby = "", False
         self._reporting = threading.Lock()  # the threads of the leader election and of the runs both report
 
@@ -142,7 +142,7 @@ class ConsoleReporter(PublishObserver):
             self._error, self._was_standby = reason, is_standby
 
     def on_finished(self, outcome: Outcome) -> None:
-        """Report what a run has changed."""
+        """Report the changes of a run."""
         with self._reporting:
             self._greet()
             notify_systemd(f"READY=1\nSTATUS={self._state(outcome)}")
@@ -241,7 +241,7 @@ class ConsoleReporter(PublishObserver):
         )
 
     def _greet(self) -> None:
-        """Report once that this process works, and its URLs."""
+        """Report once that this process is working, with its URLs."""
         if self._has_greeted:
             return
         self._has_greeted = True

@@ -16,8 +16,10 @@ def schema(**_shared: object) -> None:
     """Print the JSON Schema of config.yaml, for editors.
 
     Editors complete and check config.yaml with it. `feeds init` writes it to .feeds.schema.json, and names this file in
-    the first line of config.yaml. After an update of feeds, write it again: feeds schema > .feeds.schema.json
-    feeds check -v reports whether that is necessary.
+    the first line of config.yaml. `feeds check -v` reports whether the file is of another version, for example after an
+    update of feeds. Then write it again:
+
+    feeds schema > .feeds.schema.json
 
     The command reads no configuration. The schema is the same for all sites.
     """
@@ -25,7 +27,7 @@ def schema(**_shared: object) -> None:
 
 
 def is_outdated(folder: Path) -> bool:
-    """Return whether the schema in the folder of a config.yaml is another one than that of this version.
+    """Return whether the schema in the folder of a config.yaml differs from the schema of this version.
 
     A folder without the file, or with one that can't be read, has no outdated schema.
     """

@@ -1,7 +1,8 @@
 """`feeds serve`: a publishing process and its worker processes, or one of the two roles alone.
 
-The configuration is read at the start, when its file has changed, and on SIGHUP. All parts use the same configuration:
-workers receive the one that this process has read (`workers`), and a new one takes effect in all of them or in none.
+The configuration is read at the start, when its file has changed, and on SIGHUP. All processes use the same
+configuration: workers receive the configuration that this process has read (`workers`), and a new one takes effect in
+all of them or in none.
 """
 
 import atexit
@@ -89,7 +90,7 @@ def _print_error(message: str, *, log_format: LogFormat, **_: object) -> None:
 @click.option(
     "--preview",
     is_flag=True,
-    help="Let links lead to this server instead of site.url, and pages reload when you save; on this machine only.",
+    help="Let links lead to this server instead of site.url, and reload pages when you save; on this machine only.",
 )
 @click.option(
     "--drafts",
@@ -103,7 +104,7 @@ def _print_error(message: str, *, log_format: LogFormat, **_: object) -> None:
     default="text",
     show_default=True,
     envvar="FEEDS_LOG_FORMAT",
-    help="Log events as text, or as one JSON object a line [env: FEEDS_LOG_FORMAT].",
+    help="Log events as text, or as one JSON object per line [env: FEEDS_LOG_FORMAT].",
 )
 def serve(
     context: CommandContext,
@@ -404,7 +405,7 @@ class _Service:
 def _require_separate_metrics(settings: config.Config, port: int) -> None:
     if settings.server.metrics and settings.server.metrics.port == port:
         raise FeedsError(
-            f"server.metrics: {settings.server.metrics} is the port on which feeds are served; choose another port"
+            f"server.metrics: {settings.server.metrics} has the port on which feeds are served; choose another port"
         )
 
 

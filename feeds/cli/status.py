@@ -1,4 +1,4 @@
-"""`feeds status`: the result of the last successful publish run, and what fails since."""
+"""`feeds status`: the result of the last successful publish run, and the current failures."""
 
 from datetime import UTC, datetime
 
@@ -23,9 +23,10 @@ _MAX_NAMED_FILES = 3
 def status(context: CommandContext, as_json: bool) -> int:
     """Show the result of the last successful run.
 
-    Also show the numbers of drafts, scheduled and expired articles, rejected articles with reasons, scheduled articles,
-    documents over the size limit, current failures, and documents that caches have not purged yet. If a task is
-    failing, the exit code is that of its failure, or the highest of several (feeds --help lists the codes).
+    Also show the numbers of drafts, scheduled articles and expired articles; rejected articles with reasons; scheduled
+    articles with times; documents over the size limit; current failures; and documents that caches have not purged yet.
+    If a task is failing, the exit code is that of its failure, or the highest of several (feeds --help lists the
+    codes).
     """
     settings = context.settings
     catalog = open_catalog_to_read(settings)

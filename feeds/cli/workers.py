@@ -48,7 +48,7 @@ _LISTEN_DELAY_S = 0.5  # between a worker's `on_ready` and its first accepted co
 
 @dataclass(frozen=True)
 class ApplicationLoader:
-    """Creates the application in a worker process; it is pickled with the arguments for that."""
+    """Creates the application in a worker process; it is pickled together with the arguments."""
 
     settings: config.Config
     parent: int
@@ -60,7 +60,7 @@ class ApplicationLoader:
     quiet: bool
     ready: Semaphore  # released by each worker that is about to listen
     reloads: Connection | None = None  # receives new configurations; None before a worker gets its own
-    generation: int = 0  # 0 or 1: workers of the two run side by side while one replaces the other
+    generation: int = 0  # 0 or 1: workers of both run side by side during a replacement
     number: int = 0  # of the worker
 
     def __call__(self) -> "Application":
@@ -157,7 +157,7 @@ class Workers(MPServer):
             self.replace(settings, count)
 
     def _switch(self, settings: config.Config) -> bool:
-        """Switch all workers to a configuration; return False if one of them can't, and none has."""
+        """Switch all workers to a configuration. Return False, without switching any, if one of them can't."""
         for worker in self.wrks:
             with contextlib.suppress(OSError):  # it has ended, and so has no reply
                 worker.reloads.send(settings)

@@ -104,7 +104,9 @@ class FeedsSection(Section):
     affected.
     """
     custom: dict[Text, CustomFeedSection] = Field({})
-    """Feeds of selected articles, and settings of single feeds, [described below](#feeds-of-your-own)."""
+    """Feeds of selected articles, and settings of single feeds, [described below](#feeds-of-your-own). A feed without
+    `include` and `exclude` contains only the articles that name it (`feeds: [NAME]` in front matter).
+    """
     limit: int = Field(50, ge=1, le=10_000)
     """The number of entries in a feed, and in each archive. Choose it once: another number changes all archives."""
     text: Literal["full", "summary", "excerpt", "both"] = "full"
@@ -145,8 +147,9 @@ class FeedsSection(Section):
     - `false`: there are no archives.
     """
     max_size: int = Field(512, ge=0, le=1_000_000)
-    """The maximum size of a live document in KiB; some feed readers do not read more than the default. Beyond it, the
-    oldest texts become summaries, and `feeds status` reports this. 0 means 16 MiB.
+    """The maximum size of a live document in KiB; some feed readers do not read documents that are larger than the
+    default. If a document would be larger, its oldest texts become summaries, and `feeds status` reports this. 0 means
+    16 MiB.
     """
     guard: float = Field(0.2, ge=0, le=1)
     """The limit of the republish guard, as a share of the published entries. The guard counts the entries that

@@ -97,9 +97,9 @@ class ScheduleSection(Section):
     webhook: Secret | None = None
     """A secret of at least 16 characters. `POST /refresh` with it starts a run within a second or two. Send it as
     `Authorization: Bearer …`, as GitLab's token, or as the signature of a GitHub or Gitea webhook. Under another server
-    than `feeds serve`, reading a body would block a thread. There, signatures are accepted only if
-    `server.client_header` is set, which means that every request comes through a proxy; that proxy must buffer bodies.
-    Prefer `FEEDS__SCHEDULE__WEBHOOK` to the file.
+    than `feeds serve`, signatures are accepted only if `server.client_header` is set, which means that every request
+    comes through a proxy. The proxy must buffer request bodies, because reading a body from a slow client would block a
+    thread of the server. Prefer `FEEDS__SCHEDULE__WEBHOOK` to the file.
     """
 
 
@@ -124,16 +124,16 @@ class ExportSection(Section):
     """The static hosts for which `feeds build` writes a file that sets media types and caching: `netlify` or
     `cloudflare` (`_headers`), `apache` (`.htaccess`), `nginx` (`feeds.nginx.conf`, to be included). With `site.pages`,
     they also redirect [former addresses](pages.md#former-addresses) of articles, for Netlify and Cloudflare in
-    `_redirects`. Cloudflare reads a hundred rules for headers; `feeds check` reports aliases beyond that number. An
-    existing file with the name of one of these files that `feeds build` did not write is left alone.
+    `_redirects`. Cloudflare reads a hundred rules for headers; `feeds check` reports aliases beyond that number. If a
+    file with one of these names exists, and `feeds build` did not write it, it is left alone.
     """
     purge: Purge | None = None
     """How `feeds build` notifies caches of the files that it changed or removed, and of no others. The value is either
     a request for each URL, such as `PURGE {raw}`, or a command that reads the URLs from its input, one per line. In a
     request, `{raw}` is the URL, `{url}` the encoded URL (`POST https://cdn.example/purge?url={url}`), and `{path}` its
     path: `PURGE http://127.0.0.1:6081{path}` goes to that address with the site's name as Host. The default method is
-    GET. Redirects are not followed. A request may take 10 s, a command 120. A failed purge is reported (exit code 1)
-    and repeated by the next run. Put tokens into a command, or into `FEEDS__EXPORT__PURGE`.
+    GET. Redirects are not followed. A request may take 10 s, and a command 120 s. A failed purge is reported (exit code
+    1) and repeated by the next run. Put tokens into a command, or into `FEEDS__EXPORT__PURGE`.
     """
 
 

@@ -145,7 +145,7 @@ class SiteSection(Section):
     mailto URL.
     """
     footer: str = Field("", max_length=_MAX_FOOTER_CHARS)
-    """The footer of every page, in Markdown (`gfm`), up to 10,000 characters. It is sanitised as articles are."""
+    """The footer of every page, in Markdown (`gfm`), up to 10,000 characters. It is sanitised like an article."""
     theme: ThemeSection = ThemeSection()
     """The colours, fonts and width of pages ([customise.md](customise.md)). A colour is written like `"#0b4f9c"` (in
     quotes), `navy` or `rgb(11 79 156)`. The colours in `dark` are for dark mode, and all others for light mode.

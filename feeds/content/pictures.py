@@ -1,4 +1,4 @@
-"""Reads the sizes of pictures, which pages state so that their text does not move when a picture arrives.
+"""Reads the sizes of pictures, which pages state so that their text does not move while pictures load.
 
 Only headers are read: the first 4 KiB, and of JPEG and WebP the headers of up to 200 parts, with the Exif metadata. Any
 file may have the name of a picture, so a file that is not understood has no size. Browsers agree on how Exif rotates a
@@ -57,7 +57,7 @@ class PictureSize(NamedTuple):
 
 
 class Pictures:
-    """Finds the pictures of a site and returns their sizes. For any number of threads."""
+    """Finds the pictures of a site and returns their sizes. Thread-safe."""
 
     def __init__(self, files: PublicFiles, static_files: StaticFiles) -> None:
         """Find pictures among the files of articles and the static files."""

@@ -1,7 +1,7 @@
 """The memberships of articles: which feeds contain an article, by its groups and by the selections of the feeds.
 
-The catalog stores the feeds of each article, and those of its groups that have no feed. So when a selection changes,
-`choose_feeds` needs no file.
+The catalog stores the feeds of each article, and the article's groups that have no feed. So `choose_feeds` needs no
+file when a selection changes.
 """
 
 import hashlib
@@ -13,7 +13,7 @@ from feeds.core.paths import kind_of_feed
 from feeds.core.selection import Selection, group_path
 from feeds.core.text import slugify
 
-_NAMED = "feeds"  # the kind of the groups that are custom feeds which articles name
+_NAMED = "feeds"  # the kind of a group for a custom feed that articles name
 
 
 def group_names(article: Article, authors: Iterable[Author], language: str) -> dict[FeedKind, Iterable[str]]:
@@ -36,7 +36,7 @@ def _folders(folder: str) -> tuple[str, ...]:
 
 
 def groups_of(article: Article, site: Site) -> dict[str, str]:
-    """Return the groups of an article: the name of each, spelled as in the article, by its path.
+    """Return the groups of an article: the name of each group, spelled as in the article, by the group's path.
 
     The custom feeds that the article names are groups, too: `feeds/NAME`. Names without a slug are left out.
     """

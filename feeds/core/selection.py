@@ -1,8 +1,8 @@
 """Selections of the articles of a feed, by their categories, tags, authors, languages and folders.
 
 A *group* of articles has the path that its feed has or would have, such as `category/news`, `language/fr` or
-`folder/notes/2026`. So a selection is a set of such paths, and whether an article is selected follows from the paths
-of its groups alone. The catalog stores them: a changed selection needs no file.
+`folder/notes/2026`. So a selection is a set of such paths, and the paths of an article's groups alone determine whether
+it is selected. The catalog stores these paths, so no file is read after a change of a selection.
 """
 
 from collections.abc import Iterable, Mapping
@@ -17,7 +17,7 @@ Criteria = tuple[frozenset[str], ...]
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """The articles that match `include`, or all without it, except those that match `exclude`."""
+    """The articles that match `include` (all articles if it is empty), except those that match `exclude`."""
 
     include: Criteria = ()
     exclude: Criteria = ()

@@ -1,7 +1,7 @@
-"""The text in feeds that is the program's and not the owner's, such as "Continue reading", in several languages.
+"""The text that the program adds to feeds, such as "Continue reading", in several languages.
 
-The text of an entry is in the language of its article, that of a document in the language of its feed. The interface
-text of pages is in the catalogs of `feeds.pages`, which the core can't read; both exist in the same languages.
+Text in an entry is in the language of its article; text about a feed is in the language of the feed. The interface text
+of pages is in the catalogs of `feeds.pages`, which the core can't read; both exist in the same languages.
 """
 
 from collections.abc import Mapping

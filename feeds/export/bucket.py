@@ -53,7 +53,7 @@ _REASONS = (  # (a pattern of errors of the library or the stores, the message o
 
 
 class BucketTarget(ExportTarget):
-    """A bucket, or the objects with a prefix in it, that is exported to. For any number of threads."""
+    """The target of an export: a bucket, or the objects in it whose keys have a prefix. Thread-safe."""
 
     at_once = 16  # a request takes long, but costs little CPU
 
@@ -76,7 +76,7 @@ class BucketTarget(ExportTarget):
         return {name: value for name, value in vars(self).items() if name != "_store"}
 
     def write(self, path: str, body: bytes, digest: str, *, coding: str = "", force: bool = False) -> bool:
-        """Write an object, unless its bytes and headers are the same already. Return whether it was written."""
+        """Write an object, unless its bytes and headers are already the same. Return whether it was written."""
         headers = dict(self._headers(path.removesuffix(COMPRESSED.get(coding, ""))))
         if coding:
             headers["Content-Encoding"] = coding
@@ -85,7 +85,7 @@ class BucketTarget(ExportTarget):
         )
 
     def copy(self, path: str, source: Path, digest: str, *, force: bool = False) -> bool:
-        """Write an object with the bytes of a file, unless it is the same already. Return whether it was written."""
+        """Write an object with the bytes of a file, unless it is already the same. Return whether it was written."""
         headers, digest = self._headers(path), self._manifest_digest(path, digest)
         with source.open("rb") as stream:
             body_hash = hashlib.file_digest(stream, "sha256").hexdigest()

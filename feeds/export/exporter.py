@@ -148,7 +148,7 @@ class Exporter:
         return _Plan(tasks, files, owned, changed)
 
     def _counted(self, listed: Iterable[T]) -> Iterator[T]:
-        """Yield the listed files, and report how many there were."""
+        """Yield the listed files, and report their number so far."""
         for item in listed:
             if not self._compared % _FILES_PER_REPORT:
                 self._observer.on_compared(self._compared)

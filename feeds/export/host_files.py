@@ -6,8 +6,8 @@ time or on the catalog: the next scheduled change, and which archives are immuta
 
 A new header of documents is added to `_document_headers`, one of pages to `_page_headers`, and both also to the
 responses of `feeds serve` (`feeds.web`). The function of each host writes all headers of the two. `ObjectHeaders` uses
-only Cache-Control of these: a header that object stores can keep is added there too. Another host is a function in
-`render_host_files`, and a value of `export.hosts`.
+only Cache-Control of these: if object stores can keep a new header, add it to that class too. Another host is a
+function in `render_host_files`, and a value of `export.hosts`.
 """
 
 import re
@@ -167,8 +167,8 @@ def _document_patterns() -> list[_TypedPath]:
 def _page_policies(site: Site) -> list[_PathPolicy]:
     """Return the policies of pages and files, in the syntax of `_headers`.
 
-    None if the folder may belong to another site, whose pages may need what these policies forbid. The pages of the
-    export have a `meta` element with the policy too.
+    There are none if the folder may belong to another site, whose pages may need what these policies forbid. The pages
+    of the export have a `meta` element with the policy too.
     """
     if not (site.pages or site.feeds_url != site.url):
         return []
@@ -178,7 +178,7 @@ def _page_policies(site: Site) -> list[_PathPolicy]:
 
 
 def _typed_aliases(aliases: Mapping[str, str]) -> Iterator[_TypedPath]:
-    """Yield the aliases whose names don't imply the media type already; those of the site's feed first."""
+    """Yield the aliases whose names don't imply the media type; aliases of the site's feed first."""
     types = _document_types()
     for alias, path in sorted(aliases.items(), key=lambda item: (item[1].count("/"), item[0])):
         name = path.rpartition("/")[2]
@@ -246,7 +246,7 @@ def _nginx(site: Site, aliases: Mapping[str, str], redirects: Mapping[str, str],
     """Return a file of locations to include in a server block of nginx. nginx matches percent-decoded paths."""
     lines = [
         "# include it in the server block whose root is this folder",
-        # before the other regular expressions, because nginx takes the first one that matches
+        # before the other regular expressions, because nginx uses the first one that matches
         f"location ~ ^/({_PRIVATE_FILES})$ {{ return 404; }}",
     ]
     if has_error_page:
@@ -306,5 +306,5 @@ def _escape(text: str) -> str:
 
 
 def _without_ending(page: str) -> str:
-    """Return a path without the ending that some hosts add or remove by themselves: a rule would redirect for ever."""
+    """Return a path without the ending that some hosts add or remove by themselves: a redirect would never end."""
     return page.rstrip("/").removesuffix(".html").removesuffix(".htm").casefold()

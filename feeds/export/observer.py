@@ -11,10 +11,10 @@ class ExportObserver:
         """Handle the progress of the comparison with the last export: the number of files that were compared so far."""
 
     def on_written(self, files: int, total: int) -> None:
-        """Handle the number of files that were written so far, of those to write."""
+        """Handle the progress of writing: the number of files that were written so far, and of all files to write."""
 
     def on_warning(self, message: str) -> None:
         """Handle a message about a file that is not exported."""
 
     def on_template_problem(self, problem: str) -> None:
-        """Handle a mistake in one of the site's own templates, instead of which the built-in one is used."""
+        """Handle a mistake in one of the site's own templates; the built-in template is used instead."""

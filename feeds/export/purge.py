@@ -1,7 +1,7 @@
 """Purges the caches in front of the export: by a request for each URL, or by a command of the owner.
 
-Most CDNs need no code: a CDN that is purged by one request per URL is configured (`export.purge`), and one whose API
-needs a token or a body is purged by the owner's command. To support another form of purge, begin in
+Most CDNs need no code: `export.purge` configures the request for a CDN that is purged by one request per URL, or names
+the owner's command for a CDN whose API needs a token or a body. To support another form of purge, begin in
 `feeds.config.values`: add its type and its syntax there (`_purge`), then its request here (`CachePurger`).
 
 Only files that changed are purged. An export is complete whether or not its purge succeeds; paths that could not be
@@ -27,7 +27,7 @@ from feeds.hooks import HookCommand
 
 _MAX_CONCURRENT_REQUESTS = 8
 _REQUEST_TIMEOUT_S = 10.0
-_NOT_CACHED = {HTTPStatus.NOT_FOUND, HTTPStatus.GONE, HTTPStatus.PRECONDITION_FAILED}  # the last is of nginx's module
+_NOT_CACHED = {HTTPStatus.NOT_FOUND, HTTPStatus.GONE, HTTPStatus.PRECONDITION_FAILED}  # 412: from nginx's purge module
 # every further request would fail too
 _FATAL = {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.METHOD_NOT_ALLOWED, HTTPStatus.TOO_MANY_REQUESTS}
 

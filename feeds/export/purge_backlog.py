@@ -8,7 +8,7 @@ from feeds.core.errors import ArticleError, TaskFailed
 
 
 class PurgeBacklog:
-    """Purges the files that an export changed, after it. Does nothing without `export.purge`."""
+    """Purges the files that an export has changed, after the export. Does nothing without `export.purge`."""
 
     def __init__(self, settings: config.Config, catalog: Catalog, failures: Failures) -> None:
         self._settings = settings

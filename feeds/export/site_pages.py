@@ -1,7 +1,8 @@
 """The exported files other than documents: pages for people, the list of all feeds, sitemaps, assets, files of hosts.
 
-Every feed has a page, which its documents link to. The site's first page and the pages of articles are exported only
-where the site has no other home (site.pages), or if export.pages says so: elsewhere `index.html` belongs to the site.
+Every feed has a page, to which its documents link. The pages of articles are exported only with `site.pages`. The start
+page is exported only with `site.pages`, with `export.pages: true`, or if the feeds have another URL than the site:
+otherwise, `index.html` belongs to another program.
 """
 
 import re
@@ -78,7 +79,7 @@ class SitePages:
 
         Args:
             settings: the configuration.
-            documents: lists and renders what the pages show.
+            documents: lists and renders the content of the pages.
             is_foreign: returns whether a file that is not from `feeds` is at a path, where a body is to be written.
         """
         self._settings = settings
@@ -123,7 +124,7 @@ class SitePages:
 
     @property
     def warning(self) -> str:
-        """The reason why `list_files` has left out static files; "" if it has not."""
+        """The reason why `list_files` has omitted static files; "" if it has omitted none."""
         problem = self._static_files.problem
         return problem and f"{self._settings.static_folder}: {problem}"
 
@@ -176,7 +177,8 @@ class SitePages:
     def _redirects(self) -> dict[str, str]:
         """The former addresses of pages that hosts redirect, each with its target.
 
-        Empty if the owner of the site has written `_redirects`: then a page leads on from each former address.
+        Empty if the owner of the site has written `_redirects`: then each former address has a page that links to the
+        current one.
         """
         if not (self._settings.export.hosts and self._site.pages):
             return {}
@@ -221,7 +223,7 @@ class SitePages:
         has_pages = False
         for state in feeds if with_pages is not False else ():
             if not state.path and not with_pages and not self._is_home:
-                continue  # the first page belongs to the site
+                continue  # the start page belongs to another program
             has_pages = True
             yield from self._pages_of_feed(state, feeds)
         static = [
@@ -287,7 +289,7 @@ class SitePages:
             yield ExportFile(path, digest_of(digest, templates_digest, *sizes), "article", page)
 
     def _files_of_articles(self, found: "_FilesOfArticles") -> Iterator[ExportFile]:
-        """Yield the files of articles whose paths no page has."""
+        """Yield the files of articles, except at the paths of pages."""
         for file in found.own:
             yield from self._claim(file)
         for name in self._documents.list_linked_files():
@@ -299,7 +301,7 @@ class SitePages:
                 self.unreadable.append(f"/{name}")
 
     def _moved_pages(self, templates_digest: str) -> Iterator[ExportFile]:
-        """Yield the pages at former addresses that hosts don't redirect and that no other file has."""
+        """Yield the pages at former addresses, except for those that hosts redirect or that another file has."""
         for page, target in self._documents.list_moved_pages():
             path = paths.file_of_page(page)
             if page in self._redirects or paths.is_spelling_of(page, target):
@@ -344,7 +346,7 @@ class SitePages:
         aliases = {
             alias: path
             for alias, path in self._settings.feeds.aliases.items()
-            if path in documents and alias not in documents and not alias.endswith("/")  # a folder is no file
+            if path in documents and alias not in documents and not alias.endswith("/")  # the path of a folder
         }
         for path in documents if aliases else ():
             self._claimed.claim(self.encoded_paths(path))
@@ -393,7 +395,7 @@ def unexported_aliases(settings: config.Config, catalog: Catalog) -> list[str]:
 
 
 def find_dead_links(settings: config.Config, catalog: Catalog) -> list[DeadLink]:
-    """Return the links of the menu and the footer that lead to nothing; none if another program has the pages."""
+    """Return the links of the menu and the footer that lead to nothing; none if another program serves the pages."""
     if not settings.site.pages or not (settings.site.nav or settings.site.footer):
         return []
     return list(SitePages(settings, BulkRenderer(catalog, settings.site_model)).find_dead_links())

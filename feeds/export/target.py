@@ -1,9 +1,10 @@
 """The manifest of an export, and the order of operations that a folder and an object store share.
 
-The manifest lists the files of the export and the content of each, so that an export renders and writes only what
-changed, removes its own files that are no longer published, and never touches other files. An export first writes a
-manifest that includes the new files, then the files; then it removes files, and writes a manifest without them. So
-whenever it is interrupted, each file is the old or the new one, and the next export knows all files of the export.
+The manifest lists the files of the export, with a digest of the content of each, so that an export renders and writes
+only the files that changed, removes its own files that are no longer published, and never touches other files. An
+export first writes a manifest that includes the new files, then the files; then it removes files, and writes a manifest
+without them. So whenever it is interrupted, each file is the old or the new one, and the next export knows all files of
+the export.
 """
 
 import json
@@ -48,16 +49,17 @@ class ExportTarget(ABC):
         self._initial_paths = set(self._entries)
 
     def is_current(self, path: str, digest: str) -> bool:
-        """Return whether the file of the export at a path exists unchanged, and has the content with a digest."""
+        """Return whether the exported file at a path is unchanged, and was rendered from the content with a digest."""
         entry = self._entries.get(path)
         if entry is None or entry.digest != self._manifest_digest(path, digest):
             return False
         return entry.stamp == self._stamp(path) != NO_FILE
 
     def is_foreign(self, path: str, body: bytes) -> bool:
-        """Return whether a file exists at a path that isn't part of the export. Raise `FeedsError` if it can't be read.
+        """Return whether a foreign file, which isn't part of the export, is at a path.
 
-        A file that begins like `body` counts as part of the export, in case the manifest was lost.
+        A file that begins like `body` counts as part of the export, in case the manifest was lost. Raise `FeedsError`
+        if the file can't be read.
         """
         return path not in self._initial_paths and self._exists(path) and self._head(path) != body[:HEAD_BYTES]
 
@@ -108,7 +110,7 @@ class ExportTarget(ABC):
 
     @abstractmethod
     def write(self, path: str, body: bytes, digest: str, *, coding: str = "", force: bool = False) -> bool:
-        """Write a file, unless its bytes are the same already. Return whether it was written.
+        """Write a file, unless its bytes are already the same. Return whether it was written.
 
         Readers find it after `flush` at the latest, and never before files that were written earlier.
 
@@ -125,7 +127,7 @@ class ExportTarget(ABC):
 
     @abstractmethod
     def copy(self, path: str, source: Path, digest: str, *, force: bool = False) -> bool:
-        """Write a copy of a file of any size, unless the bytes are the same already. Return whether it was written.
+        """Write a copy of a file of any size, unless the bytes are already the same. Return whether it was written.
 
         Raises:
             OSError: the source can't be read.
@@ -167,10 +169,10 @@ class ExportTarget(ABC):
 
     @abstractmethod
     def _write_manifest(self, manifest: bytes) -> None:
-        """Write the manifest, unless its bytes are the same already."""
+        """Write the manifest, unless its bytes are already the same."""
 
     def _manifest_digest(self, path: str, digest: str) -> str:  # noqa: ARG002  # a folder stores no headers
-        """Return the digest in the manifest for a file's content; a store's includes the headers."""
+        """Return the digest in the manifest for a file's content; in object stores, it includes the headers."""
         return digest
 
 

@@ -38,7 +38,7 @@ _CHUNK_BYTES = 1 << 20
 
 
 class _SourceError(Exception):
-    """The source of a copy can't be read; the export goes on."""
+    """The source of a copy can't be read; the export continues."""
 
     def __init__(self, reason: OSError) -> None:
         super().__init__(reason)
@@ -101,7 +101,7 @@ def _chunks(source: BinaryIO) -> Iterator[bytes]:
 
 
 class FolderTarget(ExportTarget):
-    """A folder that is exported to."""
+    """The target of an export: a folder."""
 
     sync_threads = (
         4  # a disk takes up to milliseconds to sync a file; 1: each file is synced before the next is rendered
@@ -111,12 +111,12 @@ class FolderTarget(ExportTarget):
         self._root = root
         self._unsynced = deque[_NewFile]()  # in the order in which they were written
         self._threads: ThreadPoolExecutor | None = None
-        self._real_folders = set[str]()  # that were not behind a symbolic link; `_replace` finds out if one is now
+        self._real_folders = set[str]()  # without a symbolic link when they were checked
         super().__init__(str(root))
         self._was_interrupted = self._exists(_UNFINISHED)
 
     def write(self, path: str, body: bytes, digest: str, *, coding: str = "", force: bool = False) -> bool:  # noqa: ARG002  # web servers infer the coding from the name
-        """Write a file, unless its bytes are the same already. Return whether it was written."""
+        """Write a file, unless its bytes are already the same. Return whether it was written."""
         stamp = self._stamp(path)
         is_same = not force and stamp.size == len(body) and self._read(path) == body
         if not is_same:
@@ -125,7 +125,7 @@ class FolderTarget(ExportTarget):
         return not is_same
 
     def copy(self, path: str, source: Path, digest: str, *, force: bool = False) -> bool:
-        """Write a copy of a file, unless the bytes are the same already. Return whether it was written.
+        """Write a copy of a file, unless the bytes are already the same. Return whether it was written.
 
         Raises:
             OSError: the source can't be read.
@@ -171,7 +171,7 @@ class FolderTarget(ExportTarget):
         except OSError as error:
             if error.errno in _NO_FILE_ERRORS:
                 return b""
-            # a manifest taken for missing would leave withdrawn articles in the export
+            # if the manifest seemed to be missing, withdrawn articles would stay in the export
             raise FeedsError(
                 f"{self._file(path)}: can't be read: {error.strerror or error}; nothing was written"
             ) from error
@@ -246,7 +246,7 @@ class FolderTarget(ExportTarget):
         return Path(self._name(path))
 
     def _name(self, path: str) -> str:
-        """Return the same as a text: creating a `Path` takes longer than reading the status."""
+        """Return the path on disk of a file as a string: creating a `Path` takes longer than reading the status."""
         if ".." in path.split("/"):
             raise FeedsError(f"{path}: is outside {self._root}")
         return f"{self._root}/{path.lstrip('/')}"
@@ -392,7 +392,7 @@ def _open_folder(parent: int, name: str, *, create: bool) -> int:
         if not create:
             raise
     except OSError as error:
-        if error.errno == ELOOP:  # of a symbolic link, for which Linux has ENOTDIR
+        if error.errno == ELOOP:  # a symbolic link, for which Linux returns ENOTDIR
             raise NotADirectoryError(ENOTDIR, os.strerror(ENOTDIR)) from error
         raise
     with contextlib.suppress(FileExistsError):  # another thread created it

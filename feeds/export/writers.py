@@ -40,14 +40,14 @@ _MAX_FILES_WITHOUT_FORK = 100  # starting two processes takes about 20 ms, and t
 _MAX_FILES_WITHOUT_POOL = 5_000  # where no process can be forked
 _FEEDS_PER_TASK = 16  # in a process of the pool
 _FILES_PER_TASK = 100
-_BATCHES_PER_PROCESS = 4  # at least: they take unequally long
+_BATCHES_PER_PROCESS = 4  # at least, because some batches take longer than others
 _CACHE_BYTES, _POOL_CACHE_BYTES = 96 << 20, 64 << 20  # of entries: in this process, in each process of the pool
 _FEEDS_PER_SAVE = 100  # feeds whose document versions are saved to the catalog together
 _KINDS = (
     {"asset", "host", "file"},
     {"article", "moved"},
     {"opml", "sitemap", "error"},
-)  # of files other than those of feeds, in their order
+)  # of files other than those of feeds, in the order of writing
 _SITE_PAGE = FeedPagePath("", 0)
 
 
@@ -62,7 +62,7 @@ class WriteTask:
 
 @dataclass(frozen=True, slots=True)
 class FeedTask:
-    """The documents of a feed, or of one of its archives, that are to be written, and their page, if it is too."""
+    """The documents of a feed, or of one of its archives, to write, and the page, if it must be written too."""
 
     feed: str
     archive: int
@@ -123,7 +123,7 @@ class DocumentWriter:
 
     @property
     def warning(self) -> str:
-        """The reason why `list_other_files` has left out static files; "" if it has not."""
+        """The reason why `list_other_files` has omitted static files; "" if it has omitted none."""
         return self._files.warning
 
     @property
@@ -140,7 +140,7 @@ class DocumentWriter:
         return self._files.encoded_paths(path)
 
     def paths_of(self, file: ExportFile) -> list[str]:
-        """Return the paths of a file other than a document: images and the like have no compressed copies."""
+        """Return the paths of a file other than a document. Files of articles, such as images, are not compressed."""
         return [file.path] if file.kind in {"file", "host"} else self.encoded_paths(file.path)
 
     def write_feeds(self, feeds: list[FeedTask]) -> Iterator[WriteResult]:
@@ -152,7 +152,7 @@ class DocumentWriter:
             self._documents.save_versions()
 
     def write_files(self, files: list[ExportFile]) -> Iterator[WriteResult]:
-        """Render and write other files. Yield a result for each path; the next export tries those again that failed."""
+        """Render and write other files. Yield a result for each path; the next export writes failed files again."""
         for batch in _batches(files, _FILES_PER_TASK):
             with self.target.flushed():
                 for results in map_in_threads(self.target.at_once, self._write_file, batch):
@@ -228,7 +228,7 @@ class ExportPool:
         self._processes: ProcessPoolExecutor | None = None
 
     def start(self, files: int) -> "ProcessPoolExecutor | None":
-        """Start the processes and return them; None if this process alone writes as many files faster."""
+        """Start the processes and return them; None if this process alone writes that number of files faster."""
         if cpu_count() == 1:
             return None
         if files > _MAX_FILES_WITHOUT_FORK:
@@ -302,7 +302,7 @@ def _batches(items: list[T], size: int) -> Iterator[list[T]]:
 
 
 def _share(items: list[T], max_size: int) -> Iterator[list[T]]:
-    """Yield batches of at most `max_size` items, and of so few that each process of a pool gets several."""
+    """Yield batches of at most `max_size` items, and small enough that each process of a pool gets several."""
     return _batches(items, max(1, min(max_size, len(items) // (_BATCHES_PER_PROCESS * cpu_count()))))
 
 

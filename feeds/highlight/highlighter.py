@@ -17,21 +17,21 @@ _VERSION = re.compile(r"^__version__ = ['\"]([^'\"]+)", re.MULTILINE)
 
 
 class Token(NamedTuple):
-    """A part of a code: the short name of its kind, as in Pygments' stylesheets ("" for other text), and its length."""
+    """A part of some code: the short name of its kind in Pygments' stylesheets ("" for other text), and its length."""
 
     kind: str
     length: int
 
 
 class Tokens(NamedTuple):
-    """The tokens of a code, and the CPU time that it took to find them, in seconds."""
+    """The tokens of some code, and the CPU time in seconds that was needed to find them."""
 
     tokens: list[Token]
     seconds: float
 
 
 class Highlighter(ConfinedProcess):
-    """Finds tokens in one child process, which starts when it is first used. For any number of threads."""
+    """Finds tokens in one child process, which starts when it is first used. Thread-safe."""
 
     def __init__(self) -> None:
         super().__init__("feeds.highlight", "the process that finds the tokens of code", _TIMEOUT_S)
@@ -52,7 +52,7 @@ class Highlighter(ConfinedProcess):
             return language in self._languages
 
     def tokens(self, language: str, code: str, seconds: float) -> Tokens:
-        """Return the tokens of a code in a language that is known.
+        """Return the tokens of code in a known language.
 
         There are none if they would take more CPU time than `seconds`, if the code exhausts the memory of the process
         or crashes it, or if Pygments fails.
@@ -72,7 +72,7 @@ class Highlighter(ConfinedProcess):
 
 
 def _checked(reply: Any, length: int) -> Tokens | None:
-    """Return the content of a reply; None if it can't be one for a code of a length: an exploit may have written it."""
+    """Return the content of a reply; None if it is invalid for code of this length: an exploit may have written it."""
     try:
         used, *values = reply
         tokens = [Token(kind, size) for kind, size in zip(values[::2], values[1::2], strict=True)]

@@ -95,7 +95,7 @@ class Lexers:
         return list(self._names)
 
     def tokens(self, language: str, code: str, seconds: float) -> list[str | int]:
-        """Return the kinds and lengths of the tokens of a code, in turn.
+        """Return the kinds and lengths of the tokens of code, in turn.
 
         There are none if there is no lexer for the language, or if it fails or takes more CPU time than `seconds`.
         """
@@ -103,7 +103,7 @@ class Lexers:
             code_lexer = self._lexer(self._names[language])
             with child.limited_cpu(seconds):
                 return _tokens(code_lexer, code)
-        except Exception:  # of any lexer, or from one of the limits on time, memory and depth
+        except Exception:  # any lexer may raise anything, and so may the limits on time, memory and depth
             return []
 
     def _lexer(self, name: str) -> Any:

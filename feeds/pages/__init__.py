@@ -1,13 +1,13 @@
 """HTML pages for people: the page of each feed, with the ways to subscribe, and the page of each article.
 
 `PageRenderer` renders the page at a path, for `feeds serve` and for the export. A page has the same bytes on any host,
-port or path that it is served from: its links within the site are relative. Absolute are only the addresses for feed
-readers, search engines and social media.
+port or path that it is served from: its links within the site are relative. Only the addresses for feed readers, search
+engines and social media are absolute.
 
-The wording is in `templates/`: `article.html` is the page of an article, `feed.html` that of a feed or an archive,
-`moved.html` that at a former address, `error.html` the response to 404 and 410, `base.html` the frame of all others.
-`preview_index.html` and `preview_article.html` are the preview's (`feeds.web`), `stats.html` is the page of the
-statistics. `body` and `pictures` change the HTML of an article for its page.
+The wording is in `templates/`: `article.html` is the page of an article, `feed.html` is the page of a feed or an
+archive, `moved.html` is the page at a former address, `error.html` is the response to 404 and 410, and `base.html` is
+the frame of all others. `preview_index.html` and `preview_article.html` are the pages of the preview (`feeds.web`),
+`stats.html` is the page of the statistics. `body` and `pictures` change the HTML of an article for its page.
 """
 
 import time
@@ -74,7 +74,7 @@ _INSTALLED_READER = mark("your reader")  # a name in `READER_LINKS`
 class RenderedPage(NamedTuple):
     """A page: its media type, its bytes, when its content last changed, and until when it is valid.
 
-    `problem` is the mistake in a template because of which it is the built-in page; "" if there is none.
+    `problem` is the mistake in a template of the site because of which the built-in page is shown; "" if there is none.
     """
 
     media_type: str
@@ -212,10 +212,10 @@ class PageRenderer:
         return self._render("moved.html", path, self._site.language, link=link, url=url)
 
     def error_page(self, path: str | None, status: int) -> PageBody:
-        """Return the page that says why there is no page at a path (status 404 or 410), with the newest articles.
+        """Return the response to a request for a path without a page (status 404 or 410), with the newest articles.
 
-        Of the path, only the number of its slashes is used. None: a host shows the page at any path (`/404.html` of an
-        export), so its links begin with the path of `site.url`.
+        Only the number of slashes in the path matters. If it is None, a host shows the page at any path (`/404.html` of
+        an export), so its links begin with the path of `site.url`.
         """
         language = self._site.language
         interface = interface_of(language)
@@ -272,7 +272,7 @@ class _PageSizes:
         self._article = article
         self._site = site
         self._pictures = pictures
-        self.has_pictures = False  # whether any picture of the site was asked for
+        self.has_pictures = False  # whether the size of a picture of the site was requested
 
     def size_of(self, url: str) -> PictureSize | None:
         """Return the size of the picture at a URL; None if it is on another site, or if its size is unknown."""

@@ -26,7 +26,7 @@ class NavItem(NamedTuple):
 
     title: str
     url: str
-    page: str | None  # None: not a page that this program serves, or a part of one
+    page: str | None  # None: it leads to no page of this program, or to a part of one
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,7 @@ class Appearance:
     """The look of a site's pages."""
 
     site: PageSite
-    stylesheets: tuple[str, ...]  # paths below feeds.url of those that follow the built-in one
+    stylesheets: tuple[str, ...]  # paths below feeds.url, without the built-in stylesheet
     templates: OwnTemplates
     _footer: str  # sanitised HTML
     _code: CodeBlocks | None  # None: code has no colours
@@ -52,7 +52,7 @@ class Appearance:
     def load(
         cls, settings: Config, site: Site, on_problem: Callable[[TemplateProblem], object] = ignore_problem
     ) -> "Appearance":
-        """Return the look that a configuration and the folders that it names determine.
+        """Return the look that a configuration and its folders define.
 
         Args:
             settings: the configuration.

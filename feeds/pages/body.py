@@ -45,7 +45,7 @@ def format_body(html: str, language: str, markdown: str = "") -> str:
 
 
 def align_cells(html: str) -> str:
-    """Replace the style that aligns cells of tables by an attribute: the pages' policy allows no inline style."""
+    """Replace the style that aligns cells of tables with an attribute: the pages' policy allows no inline style."""
     return _ALIGNMENT.sub(r' align="\1"', html)
 
 

@@ -65,7 +65,7 @@ def plot(
     interface: Interface,
     width: int = WIDTH,
 ) -> Chart:
-    """Return a chart of the largest series by themselves, and the others as one.
+    """Return a chart with a line for each of the largest series, and one line for all others.
 
     Args:
         title: the title.
@@ -109,7 +109,7 @@ def plot(
 
 
 class _TimeAxis(NamedTuple):
-    """The x axis, on which the days are."""
+    """The x axis, with a position for each day."""
 
     days: int
     width: int
@@ -155,7 +155,7 @@ def _y(value: float, top: float) -> float:
 
 
 def _step(maximum: int) -> int:
-    """Return a round number of which about five reach the largest value."""
+    """Return the distance between two ticks of the y axis: a round number, about a fifth of the largest value."""
     power = 1
     while power * 50 < maximum:
         power *= 10

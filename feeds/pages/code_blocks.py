@@ -11,7 +11,7 @@ from feeds.highlight.highlighter import Highlighter, Token
 from feeds.render.lru import LRUCache
 
 _START = '<pre><code class="language-'
-# Code that another program has coloured has its classes removed, and spans left, by the sanitiser.
+# If another program has coloured the code, the sanitiser has removed the classes, but not the spans.
 _BLOCK = re.compile(rf'{_START}([^"\s]++)">((?:[^<]++|</?span>)*+)</code></pre>')
 _SPAN = re.compile(r"</?span>")
 _END_OF_NAME = re.compile(r"[,:;={\[(]")  # ```js:title=a.js, ```rust,ignore
@@ -22,7 +22,7 @@ _CPU_S_PER_BLOCK, _CPU_S_PER_PAGE = 0.5, 1.0  # a block of the maximal length ta
 
 
 class CodeBlocks:
-    """Colours code blocks, and remembers those it coloured last. For any number of threads."""
+    """Colours code blocks, and caches the last ones. Thread-safe."""
 
     def __init__(self) -> None:
         self._highlighter = Highlighter()

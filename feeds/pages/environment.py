@@ -2,7 +2,7 @@
 
 `gettext`, `ngettext`, `pgettext`, `npgettext` and `_` translate into the language of the page that is rendered; so do
 the blocks `{% trans %}`. The filters `long_date`, `short_date`, `date_and_time`, `number`, `percent`, `file_size`,
-`data_size` and `comma_list` write values as that language does.
+`data_size` and `comma_list` format values for that language.
 """
 
 import re
@@ -45,7 +45,7 @@ def render(template: str, appearance: Appearance, root: str, language: str, **va
         template: the name of the template.
         appearance: the look of the site's pages.
         root: the relative link, with a trailing slash, from the page to the top of the site.
-        language: of the page's content, which decides on the language of the interface text.
+        language: the language of the page's content, which determines the language of the interface text.
         variables: other variables of the template.
     """
     from markupsafe import Markup  # few processes need it
@@ -192,7 +192,10 @@ def _file_size(context: "Context", length: int) -> str:
 
 
 def _file_kind(file: Enclosure) -> str:
-    """Return what people call the type of a file: "MP3", which is the extension of its name, else of its type."""
+    """Return the common name of a file's type, such as "MP3".
+
+    It is the extension of the file's name, or else a part of its media type.
+    """
     extension = file.url.partition("?")[0].rpartition("/")[2].rpartition(".")[2]
     is_extension = _EXTENSION.fullmatch(extension) and "." in file.url.rpartition("/")[2]
     return (extension if is_extension else file.type.rpartition("/")[2].partition(";")[0].removeprefix("x-")).upper()
@@ -208,9 +211,9 @@ def templates_digest() -> str:
 
 
 def _relative_link(url: str, root: str, base: str | None) -> str:
-    """Return a URL below `base` as a link relative to a page, and any other URL, or all without `base`, as it is.
+    """Return a URL below `base` as a link relative to a page.
 
-    `root`: the relative link from the page to `base`.
+    Return any other URL, or any URL if `base` is None, unchanged. `root`: the relative link from the page to `base`.
     """
     link = move_url(url, base, root.removesuffix("/")) if base else url
     return root if link == root.removesuffix("/") else link

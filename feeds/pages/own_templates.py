@@ -49,14 +49,14 @@ class TemplateProblem(NamedTuple):
 
 
 class Rendered(NamedTuple):
-    """The text of a page, and the problem because of which it is the built-in one; "" if it is not."""
+    """The text of a page, and the problem because of which the built-in page is shown; "" if there is none."""
 
     text: str
     problem: str
 
 
 class OwnTemplates:
-    """The templates in a folder, as they were when this was created. It is thread-safe."""
+    """The templates in a folder, as they were when this object was created. Thread-safe."""
 
     def __init__(
         self, folder: Path | None, *, is_required: bool, on_problem: Callable[[TemplateProblem], object]
@@ -241,7 +241,7 @@ def _create_environment(
             return _missing_attribute(self._undefined_obj, self._undefined_name)
 
     class LimitedEnvironment(ImmutableSandboxedEnvironment):
-        """Limits what an operator creates."""
+        """Limits the size of the results of operators."""
 
         intercepted_binops = frozenset({"*", "**", "%"})
 
@@ -251,7 +251,8 @@ def _create_environment(
             return super().call_binop(context, operator, left, right)
 
         def is_safe_attribute(self, obj: Any, attr: str, value: Any) -> bool:
-            # methods of these change what all pages of the process share: `NullTranslations.install`, `cache_clear`
+            # methods of these types change objects that all pages of the process share: `NullTranslations.install`,
+            # `cache_clear`
             return not isinstance(obj, _SHARED) and super().is_safe_attribute(obj, attr, value)
 
     environment = LimitedEnvironment(
@@ -295,7 +296,7 @@ def _similar_variable(name: str, variables: Mapping[str, Any]) -> str:
 
 
 def _missing_attribute(value: Any, name: str) -> str:
-    """Return the reason that a value has no attribute, or no key, of a name."""
+    """Return the message that a value has no attribute or key with a name."""
     shown = _LAST_WORD.findall(type(value).__name__)[-1].lower()  # `Entry` is `entry` in templates, `PageSite` `site`
     names = value if isinstance(value, Mapping) else dir(value)
     similar = [repr(other) for other in names if isinstance(other, str) and not other.startswith("_")]

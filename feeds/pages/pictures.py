@@ -1,4 +1,4 @@
-"""The `<img>` elements of an article's page: sizes, so that text does not move when pictures arrive; loading on demand.
+"""The `<img>` elements of an article's page: sizes, so that text does not move while they load; loading on demand.
 
 Feeds have neither, because feed readers show pictures in their own way.
 """

@@ -45,7 +45,7 @@ def stats_page(
         by_feed: subscribers by day and feed.
         by_reader: subscribers by day and feed reader.
         feeds: reports of feeds, with the attributes `path`, `subscribers`, `readers` and `sums`.
-        unnamed: the name of feed readers without one, which is translated.
+        unnamed: the name in `feeds` of feed readers that have no name; the page shows its translation.
         variables: other variables of the template.
     """
     language = appearance.site.language
@@ -60,7 +60,7 @@ def stats_page(
     }
     charts = {}
     if day:
-        # the counts of the current day are incomplete, and would look like a fall
+        # the counts of the current day are incomplete, and would look like a decrease
         until = max((counted for counted in by_feed if counted < today), default=day)
         for name, counts in (("feed", by_path), ("reader", by_name)):
             title = translate(_CHART_TITLES[name])

@@ -16,8 +16,8 @@ from feeds.core.text import digest_of
 class TemplateCache(BytecodeCache):
     """Compiled templates in `__pycache__`; none if the folder can't be written.
 
-    Jinja compares the source of a template. The names of the files also contain a digest of what else decides on the
-    code: the versions, and the file that creates the environment.
+    Jinja compares the source of a template. The names of the files also contain a digest of everything else that
+    affects the code: the versions of `feeds` and Jinja, and the file that creates the environment.
     """
 
     def __init__(self, environment_file: str) -> None:
@@ -31,7 +31,7 @@ class TemplateCache(BytecodeCache):
             bucket.load_bytecode(file)
 
     def dump_bytecode(self, bucket: Bucket) -> None:
-        """Store the code of a template, unless Python may not store that of modules either."""
+        """Store the code of a template, unless Python is configured not to store the code of modules."""
         if sys.dont_write_bytecode:
             return
         with suppress(OSError, NotImplementedError):

@@ -1,8 +1,8 @@
-"""The interface text of pages in several languages: gettext catalogs, and dates and numbers as a language writes them.
+"""The interface text of pages in several languages: gettext catalogs, and the formats of dates and numbers.
 
 The text of a page is in the language of its content. A language without a catalog gets that of its main language (`pt`
 for `pt-BR`), else English, the language of the messages in templates and in this package. `locales/` contains the
-catalogs, which are read as they are: they need not be compiled, so they can't be out of date.
+catalogs. The `.po` files are read directly, so no compiled file can be out of date.
 
 Dates follow CLDR, the Unicode Common Locale Data Repository. A catalog contains the few values that pages need; a test
 compares them with Babel's data, whose import would take 40 ms in each process.

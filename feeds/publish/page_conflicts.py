@@ -1,4 +1,4 @@
-"""Finds articles whose pages have conflicting addresses, within one transaction, and decides which one keeps its own.
+"""Decides within one transaction which of the articles with conflicting addresses keeps its address.
 
 A live article keeps its address. Of other articles, the one with the earliest date gets the address; of several with
 this date, the one with the first path. So for articles that were never published, the decision is the same in a catalog
@@ -19,7 +19,7 @@ Claims = dict[str, list[PageClaim]]  # by page, or by the file of a page
 
 
 class _Edit(NamedTuple):
-    """The new address of a live article, and the live articles that have it before this run."""
+    """The new address of a live article, and the live articles that had this address before this run."""
 
     page: str
     rivals: list[PageClaim]
@@ -33,7 +33,7 @@ class PageConflicts:
         self._catalog = catalog
         self._has_pages = site.pages
         self._moment = moment
-        self._edits: dict[str, _Edit] = {}  # by path, the versions whose new address another live article has so far
+        self._edits: dict[str, _Edit] = {}  # by path: versions whose new address another live article has
         self._replaced: set[int | None] = set()  # keys of articles whose path another article has now
         self._below: Claims | None = None  # for `add_versions`
 
@@ -67,7 +67,7 @@ class PageConflicts:
         return _reason(page, min(before, key=self._rank)) if before else None
 
     def add_versions(self, versions: Sequence[FileVersion], keys: Mapping[str, int | None]) -> None:
-        """Note which staged versions change the address of a live article, for `find_edit_conflicts`.
+        """Record the staged versions that change the address of a live article, for `find_edit_conflicts`.
 
         Call it for all staged versions, before the first of them is saved.
 

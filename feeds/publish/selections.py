@@ -1,4 +1,4 @@
-"""Chooses the feeds of all articles again after a selection of the configuration has changed. Reads no file."""
+"""Chooses the feeds of all articles again after a selection in the configuration has changed. Reads no file."""
 
 from functools import lru_cache
 
@@ -17,7 +17,7 @@ from feeds.core.model import Site
 from feeds.publish.feed_versions import FeedVersions
 
 _PAGE_ROWS = 5_000  # articles whose feeds are chosen together
-_MAX_QUEUED_ENTRIES = 100_000  # sorted in memory and added together: the more, the more are neighbours on disk
+_MAX_QUEUED_ENTRIES = 100_000  # sorted and added together: the more, the more of them are neighbours on disk
 _names_by_feed = lru_cache(maxsize=4096)(names_by_feed)
 
 
@@ -34,8 +34,8 @@ class SelectionUpdate:
     def run(self) -> None:
         """Choose the feeds of all articles again, unless the selections are those with which they were chosen.
 
-        An article that is published, and about which the run need not decide otherwise, changes its feeds at once. For
-        the others, only the feeds that they will have are stored.
+        The feeds of a published article change at once, unless the run must decide about it for another reason. For
+        other articles, only the future feeds are stored.
         """
         catalog, after = self._catalog, 0
         if catalog.state.selections == memberships.selection_fingerprint(self._site):
@@ -63,7 +63,7 @@ class SelectionUpdate:
             self._versions.record_change(removed, added, edited=False)
             self._added += (NewEntry(*entry, article.key, chosen[entry.feed]) for entry in added)
             self._removed += removed
-        # of a kind that feeds.by no longer contains, if the file has had a mistake since and was not read again
+        # of a kind that feeds.by no longer contains: in case the file has had a mistake since, and was not read again
         former = {path: name for path, name in feeds.items() if "/" in path and path not in chosen}
         return NewMembership(article.key, chosen, others | former, has_changed=not article.pending)
 

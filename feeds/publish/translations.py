@@ -25,7 +25,7 @@ class FoundTranslations(NamedTuple):
 
 
 class Translations:
-    """Finds the translations of the articles that a run changes, and whose translations a run changes."""
+    """Finds the translations of the articles that a run changes, and of the articles whose translations it changes."""
 
     def __init__(self, catalog: CatalogWriter, site: Site, *, had_links: bool) -> None:
         """`had_links`: whether the catalog has any targets; without them, no query is made."""
@@ -41,7 +41,7 @@ class Translations:
             self._targets[article.key] = next(filter(is_translation_target, json.loads(article.links_to)))
 
     def affected(self, linking: Iterable[int], changed: dict[int, str], *, every: bool) -> set[int]:
-        """Return the keys of all articles whose translations may have changed, and store the targets of this run.
+        """Store the targets of this run, and return the keys of all articles whose translations may have changed.
 
         Args:
             linking: the keys of articles of this run that have links.

@@ -68,7 +68,7 @@ class ServedRevision(NamedTuple):
 
 
 class Documents(Generic[T]):
-    """All documents of a catalog, each as `transform` returns it. For any number of threads."""
+    """All documents of a catalog, each as `transform` returns it. Thread-safe."""
 
     def __init__(
         self,

@@ -1,4 +1,4 @@
-"""Every document and page of a catalog, for an export. No rendered document is cached, only entries."""
+"""Lists and renders every document and page of a catalog, for an export. It caches entries, but no documents."""
 
 from array import array
 from collections.abc import Callable, Iterator, Sequence
@@ -63,10 +63,10 @@ class _Unchanging(NamedTuple):
 
 
 class BulkRenderer:
-    """Lists and renders all documents of a catalog, which must not change meanwhile. For any number of threads."""
+    """Lists and renders all documents of a catalog, which must not change meanwhile. Thread-safe."""
 
     def __init__(self, catalog: Catalog, site: Site, max_bytes: int = 40 << 20) -> None:
-        """Cache up to `max_bytes` of entries, and as many bytes of entries in the syntax of a format."""
+        """Cache up to `max_bytes` of entries, and up to `max_bytes` of entries in the syntax of a format."""
         self._catalog = catalog
         self._site = site
         self._states: dict[str, FeedState] = {}  # of the listed feeds
@@ -133,7 +133,7 @@ class BulkRenderer:
     def list_article_pages(self) -> Iterator[ListedArticlePage]:
         """Yield the pages of all published articles, by path."""
         after, fingerprint = "", syndication.site_fingerprint(self._site)
-        # the title of a custom feed does not tell its path
+        # the title of a custom feed does not determine its path
         names = {
             state.path: (state.path, state.name) if state.kind == "custom" else state.name
             for state in self.page_queries.feeds().feeds

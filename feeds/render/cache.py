@@ -1,4 +1,4 @@
-"""The cache of rendered documents, and which of them are current. For any number of threads."""
+"""The cache of rendered documents, and which of them are current. Thread-safe."""
 
 import threading
 import time

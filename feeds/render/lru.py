@@ -1,4 +1,4 @@
-"""A cache of recently and frequently used items, bounded in bytes. For any number of threads.
+"""A cache of recently and frequently used items, bounded in bytes. Thread-safe.
 
 An item that was used since it was stored outlives many that were not: so a crawler, which requests each document once,
 does not evict what feed readers poll (the GCLOCK algorithm: Smith, "Sequentiality and prefetching in database systems",

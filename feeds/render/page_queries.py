@@ -125,8 +125,8 @@ class PageQueries:
     def redirect_target(self, path: str) -> str | None:
         """Return the page to which a request for a path without a page is redirected; None if there is none.
 
-        That is the page of the published article that had its page at the path before. A path that lacks the slash at
-        its end leads to the page with the slash.
+        It is the page of the published article whose page was at the path before. A path without a trailing slash is
+        redirected to the page at the path with the slash.
         """
         with self._reading() as catalog:
             if target := self._moved_to(catalog, path):
@@ -207,7 +207,7 @@ class PageQueries:
     def _cached_neighbours(
         self, catalog: CatalogReader, record: EntryRecord
     ) -> tuple[PageLink | None, PageLink | None] | None:
-        """Return links to the articles beside an article in the site's feed; None if a title of them is not cached.
+        """Return links to the articles beside an article in the site's feed; None if one of their titles is not cached.
 
         An export renders the pages of most articles, so it reads the order of the feed once.
         """

@@ -85,7 +85,7 @@ def markdown_renderer(site: Site) -> Sandbox | MarkdownRenderer:
 
 
 class DocumentRenderer:
-    """Renders documents, and caches entries, which several feeds share. For any number of threads."""
+    """Renders documents, and caches entries, which several feeds share. Thread-safe."""
 
     def __init__(self, site: Site, max_bytes: int, served_site: Site | None = None) -> None:
         """Prepare to render.

@@ -35,7 +35,7 @@ _UNRESPONSIVE_AFTER_S = 3.0  # duration of a check after which the catalog count
 
 
 class RevisionWatcher:
-    """Moves a document cache on to each new revision of a catalog. For any number of threads."""
+    """Updates a document cache to each new revision of a catalog. Thread-safe."""
 
     def __init__(self, catalog: Catalog, cache: DocumentCache[Any], max_age: int) -> None:
         """`max_age`: for how many seconds a scheduled time counts as due if no publisher has acted on it."""

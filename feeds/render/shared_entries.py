@@ -1,8 +1,9 @@
-"""Entries that forked processes share during an export, so that each article is rendered by one of them only.
+"""Entries that forked processes share during an export, so that only one of them renders each article.
 
 The entries are in a file in memory (memfd_create(2)), to which each process appends records. A process that needs an
-entry first indexes what the others have appended since. A record is the sizes of a key and a value, the key, the
-pickled value, and a mark, which is missing while the record is being written, or if there was no memory for all of it.
+entry first indexes the records that the others have appended since. A record is the sizes of a key and a value, the
+key, the pickled value, and a mark, which is missing while the record is being written, or if there was no memory for
+all of it.
 """
 
 import os
@@ -55,12 +56,12 @@ class SharedEntries:
         if os.fstat(self._file).st_size > _MAX_BYTES:
             return
         name, data = key.encode(), pickle.dumps(value, pickle.HIGHEST_PROTOCOL)
-        with suppress(OSError):  # no memory left: this process has the value
+        with suppress(OSError):  # no memory is left; this process still has the value
             # one call, so that no other process writes in between
             os.write(self._file, _HEAD.pack(len(name), len(data)) + name + data + _MARK)
 
     def _index(self) -> None:
-        """Add the positions of what was appended since the last call."""
+        """Add the positions of the records that were appended since the last call."""
         end = os.fstat(self._file).st_size
         while self._indexed + _HEAD.size <= end:
             key_size, size = _HEAD.unpack(os.pread(self._file, _HEAD.size, self._indexed))

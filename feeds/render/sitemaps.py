@@ -1,6 +1,6 @@
 """The sitemaps of a site, rendered on request within bounded memory.
 
-`/sitemap.xml` lists all articles. If there are several parts, it lists the parts, and these list the articles.
+`/sitemap.xml` lists all articles. If there are several parts, it lists the parts, and the parts list the articles.
 `/news-sitemap.xml` lists the entries of the site's feed that were published in the last two days: it is the only
 document that depends on the time.
 """
@@ -40,7 +40,7 @@ class RenderedSitemap(NamedTuple):
 
 
 class Sitemaps:
-    """Lists and renders the sitemaps of a site. For any number of threads."""
+    """Lists and renders the sitemaps of a site. Thread-safe."""
 
     def __init__(
         self,
@@ -56,7 +56,7 @@ class Sitemaps:
             reading: opens a read transaction of the catalog.
             site: the site.
             renderer: renders the entries of articles without a title, which a news sitemap needs.
-            executor: runs what takes long.
+            executor: runs the functions that render.
             clock: returns the current time.
         """
         self._reading = reading

@@ -30,7 +30,7 @@ class _Repeated(NamedTuple):
 
 
 class NotModifiedFinder:
-    """Finds the 304 to a request if its client has the current version of a document. For any number of threads.
+    """Finds the 304 to a request if its client has the current version of a document. Thread-safe.
 
     Many clients send the same header fields. The response to them is cached for a moment.
     """

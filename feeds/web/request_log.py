@@ -93,7 +93,7 @@ class RequestLog:
 
 
 def access_log_writer(file: str, root: Path, secret: str | None = None) -> Callable[[list[LoggedRequest]], None]:
-    """Return a function that appends requests to an access log, one JSON object a line.
+    """Return a function that appends requests to an access log, one JSON object per line.
 
     Args:
         file: the log's path below `root`, or "-" for standard output.

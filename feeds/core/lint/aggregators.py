@@ -1,8 +1,8 @@
 """The published requirements of news aggregators and podcast directories, which `feeds check --for NAME` checks.
 
-A rule is here only if its source states it. It is checked on the feed as this program publishes it. Properties
-that only the aggregator can see, such as the size of a picture in pixels, are not checked. A rule about an element that
-this program never writes is never met (`never_written`). docs/aggregators.md lists the rules; `pytest
+A rule is here only if its source states it. Rules are checked on the feed as this program publishes it. Properties that
+only the aggregator can see, such as the size of a picture in pixels, are not checked. A rule about an element that this
+program never writes is never met (`never_written`). docs/aggregators.md lists the rules; `pytest
 tests/test_aggregators.py --golden` writes its tables.
 """
 
@@ -148,7 +148,7 @@ AGGREGATORS = {
                 _FLIPBOARD_FAQ, checks.of_entries(checks.enclosed_picture, "enclosure"),
             ),
             "flipboard-author": Requirement(
-                "notice", "each entry has an author", "the article is shown without one",
+                "notice", "each entry has an author", "the article is shown without an author",
                 _FLIPBOARD_FAQ, checks.of_entries(checks.author, "author"),
             ),
             "flipboard-host": Requirement(
@@ -169,7 +169,7 @@ AGGREGATORS = {
                 _GOOGLE_FEEDS, checks.of_entries(partial(checks.article_size, checks.MB), "title"),
             ),
             "google-news-entries": Requirement(
-                "notice", "the feed has at most 60 entries", "no more than 60 new ones are read at a time",
+                "notice", "the feed has at most 60 entries", "at most 60 new entries are read at a time",
                 _GOOGLE_FEEDS, checks.of_feed(partial(checks.most_entries, 60)),
             ),
             "google-news-text": Requirement(
@@ -182,7 +182,7 @@ AGGREGATORS = {
                 _GOOGLE_CONTENT, checks.of_entries(checks.image, "image"),
             ),
             "google-news-sitemap": Requirement(
-                "notice", "the site has a news sitemap (`site.news_sitemap`)", "Google is not told of new articles",
+                "notice", "the site has a news sitemap (`site.news_sitemap`)", "Google gets no list of new articles",
                 _GOOGLE_SITEMAPS, checks.of_feed(checks.news_sitemap),
             ),
         },
@@ -215,7 +215,7 @@ AGGREGATORS = {
                 _MSN_CONTENT, checks.of_entries(checks.image, "image"),
             ),
             "msn-headings": Requirement(
-                "notice", "no entry has a heading of the sixth level", "the tag is not among the supported ones",
+                "notice", "no entry has a heading of the sixth level", "the tag is not supported",
                 _MSN_HTML, checks.of_entries(checks.sixth_heading, "title"),
             ),
         },

@@ -1,7 +1,7 @@
 """The rules that check the HTML to which an article's Markdown is converted.
 
 They search the unsanitised HTML, in which code can be recognised and escapes are resolved, so neither is mistaken for a
-problem. To get line numbers, the found text is searched in the source.
+problem. To find the line number of a problem, they search for its text in the source.
 """
 
 import re
@@ -106,7 +106,7 @@ class BodyLines:
     """The lines of a body, which finds the line number of a text in the HTML."""
 
     def __init__(self, prose: Iterable[tuple[int, str]], body: str, first: int) -> None:
-        """`prose` are the (number, line) that are not code; `first` is the number of the first line of the body."""
+        """`prose`: number and text of each line that is not code; `first`: the number of the body's first line."""
         self.prose = list(prose)
         self._first = first
         self._indexes = (_index(self.prose), _index(list(enumerate(body.split("\n"), first))))
@@ -115,7 +115,7 @@ class BodyLines:
         self._unescaped: dict[str, bool] = {}  # results of `contains_unescaped`
 
     def line_of(self, text: str) -> int:
-        """Return the number of the line that contains the start of a text; the next such line if called again."""
+        """Return the number of a line that contains the start of a text: at each call, of the next such line."""
         start = text.strip().partition("\n")[0]
         parts = tuple(part for part in _INLINE_TAG.split(start) if part)[:_MAX_PARTS]
         for searched in (parts or ("",), (start[:_PREFIX_CHARACTERS],)):
@@ -141,7 +141,10 @@ class BodyLines:
         return self._unescaped.get(text, True)
 
     def _numbers(self, parts: tuple[str, ...]) -> Iterator[int]:
-        """Yield the numbers of the lines that contain all parts in this order; of lines with code if no others do."""
+        """Yield the numbers of the lines that contain all parts in this order.
+
+        Lines with code are searched only if no other line contains the parts.
+        """
         for index in self._indexes:
             number = None
             for number in self._numbers_in(index, parts):

@@ -1,7 +1,7 @@
 """The checks by which `aggregators` decides whether a feed meets a requirement, and their types.
 
-Each function returns what a feed or one of its entries lacks, as the rest of a sentence, or None. Settings that can
-change it are named in parentheses.
+Each function returns what a feed or one of its entries lacks, as the rest of a sentence, or None if nothing is missing.
+Settings that can change this are named in parentheses.
 """
 
 from collections.abc import Callable, Iterator
@@ -138,7 +138,7 @@ def title_length(least: int, most: int, entry: Entry, _checked: CheckedFeed) -> 
 
 def excerpt_length(least: int, entry: Entry, _checked: CheckedFeed) -> str | None:
     length = len(entry.summary)
-    return None if length >= least else f"the length of the summary is {length}, not {least} or more characters"
+    return None if length >= least else f"the length of the summary is {length}, not at least {least} characters"
 
 
 def least_entries(least: int, checked: CheckedFeed) -> str | None:
@@ -153,7 +153,7 @@ def size(most: int, checked: CheckedFeed) -> str | None:
 
 def feed_description(most: int, checked: CheckedFeed) -> str | None:
     length = len(checked.feed.description or checked.feed.title)  # RSS has the title if there is no description
-    return None if length <= most else f"the description of the feed has {length} characters, not {most} or less"
+    return None if length <= most else f"the description of the feed has {length} characters, not at most {most}"
 
 
 def enclosed_picture(entry: Entry, _checked: CheckedFeed) -> str | None:
@@ -211,7 +211,7 @@ def article_size(most: int, entry: Entry, _checked: CheckedFeed) -> str | None:
 
 def most_entries(most: int, checked: CheckedFeed) -> str | None:
     count = len(checked.entries)
-    return None if count <= most else f"{count} entries; at most {most} new ones are read at a time (feeds.limit)"
+    return None if count <= most else f"{count} entries; at most {most} new entries are read at a time (feeds.limit)"
 
 
 def news_sitemap(checked: CheckedFeed) -> str | None:
@@ -230,7 +230,7 @@ def podcast_file(entry: Entry, _checked: CheckedFeed) -> str | None:
     path = urlsplit(entry.enclosures[0].url).path
     if path.lower().endswith(_PODCAST_EXTENSIONS):
         return None
-    return f"the enclosure {path.rpartition('/')[2]} is none of {', '.join(_PODCAST_EXTENSIONS)}"
+    return f"the enclosure {path.rpartition('/')[2]} has none of the extensions {', '.join(_PODCAST_EXTENSIONS)}"
 
 
 def podcast_length(entry: Entry, _checked: CheckedFeed) -> str | None:
@@ -242,9 +242,9 @@ def podcast_description(checked: CheckedFeed) -> str | None:
     size = len(checked.feed.description.encode())
     if not size:
         return "the feed has no description (site.description)"
-    return None if size <= _MAX_PODCAST_TEXT_BYTES else f"the description has {size} bytes, not 4,000 or less"
+    return None if size <= _MAX_PODCAST_TEXT_BYTES else f"the description has {size} bytes, not at most 4,000"
 
 
 def podcast_summary(entry: Entry, _checked: CheckedFeed) -> str | None:
     size = len(entry.summary.encode())
-    return None if size <= _MAX_PODCAST_TEXT_BYTES else f"the description has {size} bytes, not 4,000 or less"
+    return None if size <= _MAX_PODCAST_TEXT_BYTES else f"the description has {size} bytes, not at most 4,000"

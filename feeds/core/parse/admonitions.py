@@ -82,7 +82,7 @@ class _Quotes(NamedTuple):
 def kinds_by_title(text: str) -> dict[str, str]:
     """Return the kinds of the admonitions and callouts in Markdown that have titles of their own, by title.
 
-    Their HTML is a quote with the title, so it does not tell the kind. The kind is "" if a title has several.
+    Their HTML is a quote with the title, so it does not contain the kind. The kind is "" if a title has several.
     """
     kinds: dict[str, str] = {}
     for line in text.split("\n"):

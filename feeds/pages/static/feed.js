@@ -18,7 +18,7 @@
     const options = { dateStyle: "long", timeZone: "UTC" };
     try {
       return new Intl.DateTimeFormat(language, options);
-    } catch {  // a RangeError: private languages, such as x-klingon, are none that browsers accept
+    } catch {  // a RangeError: browsers do not accept private languages, such as x-klingon
       return new Intl.DateTimeFormat("en-GB", options);
     }
   };

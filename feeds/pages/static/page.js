@@ -1,5 +1,5 @@
-// Adds what needs a script: buttons that copy addresses, a filter for long lists of feeds, keyboard access to wide
-// tables and code; opens the subscribe panel for links to it; and reloads a preview when its file is saved.
+// Adds features that need a script: buttons that copy addresses, a filter for long lists of feeds, keyboard access to
+// wide tables and code; opens the subscribe panel for links to it; and reloads a preview when its file is saved.
 "use strict";
 
 const said = document.createElement("p");  // read out by screen readers
