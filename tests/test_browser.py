@@ -447,7 +447,7 @@ def test_a_feed_in_a_preview(site, tab):
     port = free_port()
     with served(site, port, preview_url=f"http://127.0.0.1:{port}") as app:
         page = tab(app, "/rss.xml")
-        link = page.get_by_role("link", name="What it brings, and how to subscribe")
+        link = page.get_by_role("link", name="What it contains, and how to subscribe")
         assert page.evaluate("document.styleSheets.length") == 1
         link.click()
         page.wait_for_url(f"http://127.0.0.1:{port}/")

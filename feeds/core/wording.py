@@ -34,7 +34,7 @@ class Wording(NamedTuple):
 ENGLISH = Wording(
     language="en",
     browser_hint="This is a feed, for feed readers.",
-    browser_link="What it brings, and how to subscribe",
+    browser_link="What it contains, and how to subscribe",
     continue_reading="Continue reading",
     excerpts="summaries",
     footnote="Jump back to footnote {number} in the text",
