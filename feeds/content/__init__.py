@@ -21,7 +21,7 @@ from feeds.core.text import slugify
 __all__ = ["FileChanging", "Folder", "ScannedFile", "WatchMode"]
 
 _OPEN_FLAGS = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC  # a FIFO would block
-_SAMPLE_EVERY = 5  # files, of which one is tested: nearly all may be in the page cache
+_SAMPLE_EVERY = 20  # files, of which one is tested: nearly all may be in the page cache
 
 
 def has_folder(root: Path, folder: str) -> bool:
