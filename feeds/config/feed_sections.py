@@ -108,7 +108,9 @@ class FeedsSection(Section):
     `include` and `exclude` contains only the articles that name it (`feeds: [NAME]` in front matter).
     """
     limit: int = Field(50, ge=1, le=10_000)
-    """The number of entries in a feed, and in each archive. Choose it once: another number changes all archives."""
+    """The number of entries in a feed, and in each archive. Another number moves entries between archives, so all
+    archives change. Feed readers show nothing as new.
+    """
     text: Literal["full", "summary", "excerpt", "both"] = "full"
     """`full`: full texts. `summary`: the summary only, as plain text. `excerpt`: the beginning of the text as HTML,
     with a link "Continue reading" ([what an excerpt is](articles.md#excerpts)). `both`: full texts, and excerpts in the
