@@ -1,11 +1,12 @@
 """The tables, and the migrations from earlier versions. Import as `from feeds.catalog import schema as t`.
 
-Rows of `articles` are small, so that comparing and counting them reads little; texts are in a separate table, written
-once and never changed. `staged_files` were loaded and are not published yet: an interrupted run loses nothing, and a
-catalog of a million articles is written in batches.
+Rows of `articles` are small, so that queries that compare or count them read few pages; texts are in a separate table,
+written once and never changed. The rows of `staged_files` were loaded and are not published yet. Thus an interrupted
+run loses nothing, and a catalog of a million articles is written in batches.
 
-The statistics' tables keep their first names in the database, `visits` and `audience`: with SQLite they are in a file
-without a version of its own, which may be damaged, or older than the catalog, when a migration would rename them.
+In the database, the tables of statistics still have their original names, `visits` and `audience`. With SQLite, they
+are in a separate file without a schema version, and a migration could not rename them reliably: the file may be
+damaged, or older than the catalog.
 """
 
 from collections.abc import Callable, Iterator
@@ -47,7 +48,7 @@ _VERSION: tuple[Callable[[], "sa.Column[Any]"], ...] = (
     lambda: sa.Column("explicit_id", _TEXT),  # only if its front matter sets one
     lambda: sa.Column("generated_id", _TEXT),  # the id that it gets without an explicit one
     lambda: sa.Column("feeds", _TEXT),  # that list it when it is live: {path: name as it spells it}
-    # the groups that follow neither from these nor from its path: {path: name}; mostly null; `encoding.UNLISTED`
+    # the groups derived neither from `feeds` nor from its path: {path: name}; mostly null, or `encoding.UNLISTED`
     lambda: sa.Column("other_groups", _TEXT),
     lambda: sa.Column("page", _TEXT),  # the path of its page; null on sites without pages
     lambda: sa.Column("published", sa.BigInteger),
@@ -101,14 +102,14 @@ def _partial(name: str, column: "sa.Column[Any]", where: sa.ColumnElement[bool])
 _partial("articles_scheduled", articles.c.live_from, articles.c.scheduled.is_(True))
 _partial("articles_expiring", articles.c.expires, articles.c.expires.isnot(None))
 _partial("articles_by_slug", articles.c.slug, articles.c.deleted.is_(True))
-# finds moved files; created after the first run, which would write a page of it for each article
+# finds moved files; created after the first run, because to update it would write a page for each new article
 ARTICLES_BY_HASH = sa.Index("articles_by_hash", articles.c.hash)
 articles.indexes.discard(ARTICLES_BY_HASH)
 _partial("articles_by_page", articles.c.page, articles.c.page.isnot(None))
 _partial("articles_pending", articles.c.key, articles.c.pending > 0)
 _partial("articles_rejected", articles.c.path, articles.c.rejection.isnot(None))
 _partial("articles_with_links", articles.c.key, articles.c.links_to.isnot(None))
-links = sa.Table(  # from one article's file to another's, to find whose documents change with an article
+links = sa.Table(  # links between articles' files, to find the articles whose documents change with another article
     "links",
     METADATA,
     sa.Column("target", _TEXT, primary_key=True),
@@ -173,7 +174,7 @@ salts = sa.Table(  # the keys of the hashes that identify the pollers of an open
     STATS_METADATA,
     sa.Column("day", _TEXT, primary_key=True),  # in UTC: "2026-11-24"
     sa.Column("salt", sa.LargeBinary, nullable=False),
-    sa.Column("imported", sa.Boolean, nullable=False),  # from logs, of which more may come
+    sa.Column("imported", sa.Boolean, nullable=False),  # whether its polls come from logs, so that more may follow
 )
 _COUNTS: tuple[Callable[[], "sa.Column[Any]"], ...] = (
     lambda: sa.Column("polls", sa.Integer, nullable=False),
@@ -277,7 +278,7 @@ _TABLE_RENAMES = tuple(f"ALTER TABLE {old} RENAME TO {new}" for old, new in FORM
 _OTHER_GROUPS = (
     "ALTER TABLE staged_files ADD COLUMN other_groups TEXT",
     "ALTER TABLE articles ADD COLUMN other_groups TEXT",
-    # a listed article was at least in the site's feed; one whose file has a mistake now is not read again
+    # every listed article was in the site's feed; this also covers rejected files, whose articles are not read again
     "UPDATE staged_files SET other_groups = 'unlisted' WHERE feeds = '{}'",
     "UPDATE articles SET other_groups = 'unlisted' WHERE feeds = '{}'",
     _READ_AGAIN,
