@@ -86,7 +86,7 @@ class LinkReader(ReadAccess):
     def translation_targets(
         self, keys: Iterable[int] = (), names: Iterable[str] = (), *, every: bool = False
     ) -> set[str]:
-        """Return the translation targets of the articles with these keys or names; if `every` is true, of all articles."""
+        """Return the translation targets of articles with these keys or names, or of all articles (`every`)."""
         wanted = [t.links.c.article.in_(chunk) for chunk in t.chunks(list(keys))]
         wanted += [t.links.c.target.in_(chunk) for chunk in t.chunks([translation_target(name) for name in names])]
         targets = set[str]()

@@ -401,7 +401,7 @@ class Sqlite:
 
 
 class _File:
-    """A SQLite file, or a database in memory (`None`). If the file is replaced, the next transaction uses the new one."""
+    """A SQLite file, or a database in memory (`None`). If the file is replaced, the next transaction notices that."""
 
     def __init__(self, path: Path | None, read_cache_kib: int = _READ_CACHE_KIB) -> None:
         self.name = str(path)

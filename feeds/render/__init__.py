@@ -91,7 +91,7 @@ class Documents(Generic[T]):
                 entries and for entries in a format.
             served_site: the site with the URLs to which documents and pages link, if they differ (`relocate_site`).
             deltas: whether to record versions, which `delta` needs.
-            on_rendered: called with the seconds that each render took.
+            on_rendered: called after each render with its duration in seconds.
         """
         self.site = served_site or site
         self._transform = transform
@@ -251,7 +251,7 @@ class Documents(Generic[T]):
     ) -> T | None:
         """Queue a render. Return the last version if it was current a moment ago, else wait for the render.
 
-        If `newest` is true, wait in any case.
+        If `newest` is true, always wait.
         """
 
         def job() -> T | None:
@@ -262,7 +262,7 @@ class Documents(Generic[T]):
             if newest or last is None or not last.is_recently_current:
                 value = self._render_queue.run(key, job, priority)
                 if newest and (cached := self._cache.get(key)) and cached.outdated_since is not None:
-                    value = self._render_queue.run(key, job, priority)  # the job was queued before
+                    value = self._render_queue.run(key, job, priority)  # waits for the job if it is queued already
                 return value
             self._render_queue.submit(key, job, priority)
         except Exception as error:  # the last version is better than an error

@@ -1,8 +1,8 @@
 """The revision of the catalog that a process serves: when it is checked, and what happens after a new one.
 
-A catalog that can't be read is no error here: the cached documents stay until it can be read again. If the database
-announces revisions (PostgreSQL), a thread waits for them, and checks every second too, because a lost connection loses
-announcements; no request waits for the database. Otherwise (SQLite) requests check a file.
+If the catalog can't be read, no exception is raised: the cached documents are served until it can be read again. If the
+database announces revisions (PostgreSQL), a thread waits for announcements, and also checks every second, because a
+lost connection loses announcements; no request waits for the database. Otherwise (SQLite), requests check a file.
 """
 
 import contextlib
@@ -25,12 +25,12 @@ _LOG = logging.getLogger(__name__)
 _POLL_INTERVAL_S = 0.05  # between two checks by requests
 _MAX_CHECK_AGE_S = 0.5  # of the last check, for a request that can't wait for the next one
 _LISTEN_INTERVAL_S = 1.0  # between two checks by the listening thread, and between two attempts to listen
-_LISTENER_TIMEOUT_S = 5.0  # without a check, after which requests check although a thread listens
-_MAX_CHECKS_PER_S = 100.0  # for clients with an unknown validator; others wait for the next regular check
+_LISTENER_TIMEOUT_S = 5.0  # if the listening thread has not checked for this time, requests check themselves
+_MAX_CHECKS_PER_S = 100.0  # because of unknown validators; beyond it, clients wait for the next regular check
 _MAX_OLD_VALIDATORS = 10_000
 _MAX_VALIDATOR_CHARS = 200
-_MAX_SKIPPED_S = 1.0  # for which checks may rely on the catalog's counter of changes and read nothing
-_CHECK_TIMEOUT_S = 1.0  # for which a request with an unknown validator waits for a check
+_MAX_SKIPPED_S = 1.0  # the time for which checks may rely on the catalog's counter of changes, and read nothing else
+_CHECK_TIMEOUT_S = 1.0  # the time for which a request with an unknown validator waits for a check
 _UNRESPONSIVE_AFTER_S = 3.0  # duration of a check after which the catalog counts as unavailable
 
 
@@ -42,14 +42,14 @@ class RevisionWatcher:
         self.next_change_at = float("inf")  # when the next article is published or expires by schedule, since 1970
         self.catalog_id = ""  # of the catalog whose revisions are counted
         self._check_failure = ""  # why the last completed check could not read the catalog
-        self._check_started_at = float("inf")  # of the running check
+        self._check_started_at = float("inf")  # start of the running check, by the monotonic clock
         self._catalog = catalog
         self._cache = cache
         self._max_age = max_age
         self.next_check_at = 0.0  # by the monotonic clock
         self._checking = threading.Lock()
-        self._last_change_counter: Hashable | None = None  # before the last check that has read the catalog
-        self._last_read_at = 0.0  # when that was, by the monotonic clock
+        self._last_change_counter: Hashable | None = None  # its value before the last check that read the catalog
+        self._last_read_at = 0.0  # when that check took place, by the monotonic clock
         self._old_validators = LRUCache[bool](_MAX_OLD_VALIDATORS, lambda _: 1)
         self._checks_left, self._checks_counted_at = _MAX_CHECKS_PER_S, 0.0  # for clients with an unknown validator
         self._is_listening = False
