@@ -1,4 +1,4 @@
-"""Rolls up finished days where no worker does it: in `feeds build`, and in a publisher. Imports little."""
+"""Rolls up finished days in `feeds build` and in a publisher without workers. Imports only few modules."""
 
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -15,7 +15,7 @@ class StatsHousekeeping:
         self._keep_days = keep_days
 
     def run(self) -> None:
-        """Do what is due. Without finished days, this costs one query."""
+        """Roll up and erase all days that are due. If there are none, this takes one query."""
         now = datetime.now(UTC)
         with suppress(CatalogError):
             with self._catalog.read_stats() as stats:
