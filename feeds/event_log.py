@@ -43,7 +43,7 @@ class EventLog:
         self.is_json = log_format == "json"
         self._min_level = logging.ERROR if quiet else logging.INFO
         self._writing = threading.Lock()
-        self._queue: queue.SimpleQueue[str | None] = queue.SimpleQueue()  # of `_thread`; None ends it
+        self._queue: queue.SimpleQueue[str | None] = queue.SimpleQueue()  # lines for `_thread`; None ends the thread
         self._dropped = 0  # lines
         self._thread: threading.Thread | None = None
 

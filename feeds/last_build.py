@@ -27,7 +27,7 @@ from feeds.core.parse import yaml
 from feeds.core.text import clean
 from feeds.home import expand_home
 
-ROW, LAST_RUN_ROW = "last build", "run"  # of the table `meta`; `CatalogState` has both as attributes
+ROW, LAST_RUN_ROW = "last build", "run"  # the keys of rows of `meta`; `CatalogState` has an attribute for each
 CONFIG_PREFIX = "FEEDS__"
 _STATE = "state"
 _DEFAULT_CATALOG = ".feeds/catalog.db"

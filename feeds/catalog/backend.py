@@ -24,7 +24,7 @@ SHORT_TIMEOUT_S = 1.0  # the same, for callers that try again later
 LOCK_POLL_INTERVAL_S = 0.05
 RUN = "run"  # the name of the lock of a publish run
 
-Migrations = Mapping[int, Sequence[str]]  # from a schema to the next: statements
+Migrations = Mapping[int, Sequence[str]]  # schema -> the statements that migrate to the next schema
 Rows = list[tuple[Any, ...]]
 Statement = sa.Insert | sa.Update | sa.Delete
 

@@ -47,7 +47,7 @@ _VERSION: tuple[Callable[[], "sa.Column[Any]"], ...] = (
     lambda: sa.Column("slug", _TEXT),  # only if its front matter sets one
     lambda: sa.Column("explicit_id", _TEXT),  # only if its front matter sets one
     lambda: sa.Column("generated_id", _TEXT),  # the id that it gets without an explicit one
-    lambda: sa.Column("feeds", _TEXT),  # that list it when it is live: {path: name as it spells it}
+    lambda: sa.Column("feeds", _TEXT),  # the feeds that list it when it is live: {path: name, as the article spells it}
     # the groups derived neither from `feeds` nor from its path: {path: name}; mostly null, or `encoding.UNLISTED`
     lambda: sa.Column("other_groups", _TEXT),
     lambda: sa.Column("page", _TEXT),  # the path of its page; null on sites without pages
@@ -89,7 +89,7 @@ articles = sa.Table(
     # `published` and the feeds of its entries, if they differ from its version; else null
     sa.Column("entry_published", sa.BigInteger),
     sa.Column("entry_feeds", _TEXT),
-    sa.Column("revision", sa.Integer, nullable=False, server_default="0"),  # that last changed its published state
+    sa.Column("revision", sa.Integer, nullable=False, server_default="0"),  # the last to change its published state
     sa.Column("link_urls", _TEXT),  # the URLs of those targets that are live articles, as JSON: {target: URL}
 )
 TO_DECIDE, EDITED = 1, 2
@@ -166,7 +166,7 @@ document_versions = sa.Table(  # versions of live documents that workers rendere
     sa.Column("digest", _TEXT, primary_key=True),
     sa.Column("revision", sa.Integer, nullable=False),  # of the feed
     sa.Column("entries", sa.Integer, nullable=False),
-    sa.Column("texts", sa.Integer, nullable=False),  # of them with their full text
+    sa.Column("texts", sa.Integer, nullable=False),  # entries with their full text
     sa.Column("oldest", sa.BigInteger, nullable=False),  # when its last entry was published
 )
 salts = sa.Table(  # the keys of the hashes that identify the pollers of an open day
@@ -178,10 +178,10 @@ salts = sa.Table(  # the keys of the hashes that identify the pollers of an open
 )
 _COUNTS: tuple[Callable[[], "sa.Column[Any]"], ...] = (
     lambda: sa.Column("polls", sa.Integer, nullable=False),
-    lambda: sa.Column("unchanged", sa.Integer, nullable=False),  # of them answered with a 304
-    lambda: sa.Column("unconditional", sa.Integer, nullable=False),  # of them without a validator
-    lambda: sa.Column("bytes", sa.BigInteger, nullable=False),  # of bodies sent
-    lambda: sa.Column("saved", sa.BigInteger, nullable=False),  # and of bodies that a 304 replaced
+    lambda: sa.Column("unchanged", sa.Integer, nullable=False),  # polls answered with a 304
+    lambda: sa.Column("unconditional", sa.Integer, nullable=False),  # polls without a validator
+    lambda: sa.Column("bytes", sa.BigInteger, nullable=False),  # of the bodies that were sent
+    lambda: sa.Column("saved", sa.BigInteger, nullable=False),  # bytes of the bodies that a 304 replaced
 )
 source_counts = sa.Table(  # the polls of each source on open days
     "visits",
@@ -240,7 +240,7 @@ _LIVE_FROM = (
     # every file: earlier versions ignored some keys of front matter
     _READ_AGAIN,
 )
-FORMER_COLUMNS = {  # by table, as it was named then: the names of columns until schema 11, and those from 12
+FORMER_COLUMNS = {  # by the table's name at that time: names of columns until schema 11 -> names since schema 12
     "readings": {
         "refused": "rejection",
         "refused_line": "rejection_line",
@@ -273,7 +273,7 @@ _COLUMN_RENAMES = (
     "CREATE INDEX feeds_by_archive_revision ON feeds (archive_revision)",
     "UPDATE meta SET key = 'recovered' WHERE key = 'mended'",  # the name that catalogs before schema 11 have stored
 )
-FORMER_TABLES = {"readings": "staged_files", "renditions": "document_versions"}  # until schema 12, and from 13
+FORMER_TABLES = {"readings": "staged_files", "renditions": "document_versions"}  # until schema 12 -> since 13
 _TABLE_RENAMES = tuple(f"ALTER TABLE {old} RENAME TO {new}" for old, new in FORMER_TABLES.items())
 _OTHER_GROUPS = (
     "ALTER TABLE staged_files ADD COLUMN other_groups TEXT",
@@ -283,8 +283,8 @@ _OTHER_GROUPS = (
     "UPDATE articles SET other_groups = 'unlisted' WHERE feeds = '{}'",
     _READ_AGAIN,
 )
-_OF_PLACES = (("articles", "feeds"), ("articles", "shown_in"), ("readings", "feeds"))  # until 7 [[path, name], …]
-SQLITE_MIGRATIONS = {  # from a schema to the next
+_OF_PLACES = (("articles", "feeds"), ("articles", "shown_in"), ("readings", "feeds"))  # until 7: [[path, name], …]
+SQLITE_MIGRATIONS = {  # schema -> the statements that migrate to the next schema
     1: (
         "ALTER TABLE articles ADD COLUMN revision INTEGER DEFAULT '0' NOT NULL",
         "ALTER TABLE feeds ADD COLUMN history INTEGER DEFAULT '0' NOT NULL",

@@ -29,7 +29,7 @@ CLIENT_SETTINGS: dict[str, Any] = {
     "application_name": "feeds",
     "client_encoding": "utf8",
 }
-SERVER_SETTINGS = {  # of each session; `options` in the URL come later, and override them
+SERVER_SETTINGS = {  # settings of each session, which `options` in the URL override
     "tcp_keepalives_idle": 5,
     "tcp_keepalives_interval": 2,
     "tcp_keepalives_count": 3,

@@ -222,7 +222,7 @@ class Sqlite:
         ):
             cursor = cast("Any", raw.cursor())
             copied = -1
-            for _ in range(_MAX_CHECKPOINTS):  # until nothing was committed meanwhile
+            for _ in range(_MAX_CHECKPOINTS):  # repeated until nothing was committed meanwhile
                 _, log_pages, _ = cursor.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
                 if log_pages == copied:
                     break

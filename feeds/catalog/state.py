@@ -91,7 +91,7 @@ class CatalogState:
     )
     last_build = _text(LAST_BUILD)  # the record of a build, which the next publish run deletes
     recovered_articles = _number(RECOVERED)  # live articles of a damaged catalog, until a run has decided about them
-    lacks_hash_index = _flag("filling")  # in a new catalog, until its first run ends
+    lacks_hash_index = _flag("filling")  # true for a new catalog, until its first run ends
     site_fingerprint = _text("fingerprint")  # a digest of the settings with which articles were published
     selections = _text("selections")  # a digest of the selections with which the feeds of articles were chosen
     feed_settings = _json("feed settings", dict[str, str])  # a digest of the settings of single feeds, by path

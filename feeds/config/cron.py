@@ -47,7 +47,7 @@ class _Field:
     minimum: int
     maximum: int
     names: tuple[str, ...] = ()  # of the numbers from `minimum` on
-    wraps: bool = False  # of weekdays: a range may continue at the minimum (fri-mon), which has a second number (7)
+    wraps: bool = False  # true for weekdays: a range may continue at the minimum (fri-mon), whose second number is 7
 
     def parse(self, text: str) -> tuple[int, ...]:
         """Return the numbers that a list selects, sorted. Raise `ValueError` for a mistake."""

@@ -17,7 +17,7 @@ from pydantic.json_schema import GenerateJsonSchema
 from feeds.config import schema
 from feeds.config.cron import CronSchedule
 
-_DRAFT = "http://json-schema.org/draft-07/schema#"  # which all editors support
+_DRAFT = "http://json-schema.org/draft-07/schema#"  # a draft that all editors support
 _TITLE = "config.yaml"
 _DESCRIPTION = "The configuration of feeds."
 _WRAPPED = re.compile(r"(?<!\n)\n(?!\n|- ) *")  # a line break inside a paragraph or an item of a list

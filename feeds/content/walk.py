@@ -37,10 +37,10 @@ class Walk:
     def __init__(self, include: Sequence[str], exclude: Sequence[str], secrets: Sequence[Path] = ()) -> None:
         """Walk files that match the patterns of gitignore. No symbolic link may lead to one of `secrets`."""
         self._secrets = secrets
-        self._has_default_patterns = set(include) == set(DEFAULT_INCLUDE) and not exclude  # as nearly always
+        self._has_default_patterns = set(include) == set(DEFAULT_INCLUDE) and not exclude  # true for nearly all sites
         self._is_matched = _patterns("include", () if self._has_default_patterns else include)
         self._is_excluded = _patterns("exclude", exclude)
-        self.authors_files: set[str] = set()  # that the last full walk found
+        self.authors_files: set[str] = set()  # the paths that the last full walk found
         self._unlisted: set[str] = set()  # printable paths of folders that could not be listed, ending in "/"
         self._open_dirs: dict[str, list[str]] = {}  # listings of the folders in which the last walk is, or stopped
 

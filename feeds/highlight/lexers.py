@@ -21,7 +21,7 @@ from feeds.confined import child
 import ast, bisect, copy, fnmatch, keyword, string, unicodedata  # noqa: E401, F401  # isort: skip
 
 _PACKAGE = "pygments.lexers"
-_OTHER_NAMES = {  # of languages that Pygments does not know, or knows by another name
+_OTHER_NAMES = {  # languages that Pygments does not know, or knows by another name -> its name for a similar language
     "jsonc": "json",
     "mdx": "markdown",
     "shellscript": "bash",

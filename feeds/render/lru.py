@@ -13,7 +13,7 @@ from typing import Generic, TypeVar
 T = TypeVar("T")
 
 _MAX_CHANCES = 5
-_MAX_PASSES = 100  # of one call of `put`, which holds the lock
+_MAX_PASSES = 100  # items that one call of `put` may skip, because it holds the lock
 
 
 class _Slot(Generic[T]):

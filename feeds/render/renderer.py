@@ -37,8 +37,8 @@ from feeds.render.shared_entries import SharedEntries
 
 _LOG = logging.getLogger(__name__)
 _SANDBOX_CPU_S = 5.0  # per article: five times the limit of the publisher, so that published articles pass
-_CPU_S_PER_ARTICLE = 0.2  # that every article of a document may take
-_SHARED_CPU_S = 5.0  # that all articles of a document together may take beyond that
+_CPU_S_PER_ARTICLE = 0.2  # for each article of a document
+_SHARED_CPU_S = 5.0  # in addition, for all articles of a document together
 _MAX_CPU_S_PER_CHAR = 2e-6  # an upper bound, for a render in this process, which can't be interrupted
 _ENTRY_OVERHEAD_BYTES = 2_000  # memory that an entry takes besides its text
 _MAX_DOCUMENT_BYTES = 16 << 20  # if the site sets no limit: aggregators stop at 15 MB

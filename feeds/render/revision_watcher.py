@@ -23,7 +23,7 @@ from feeds.render.lru import LRUCache
 
 _LOG = logging.getLogger(__name__)
 _POLL_INTERVAL_S = 0.05  # between two checks by requests
-_MAX_CHECK_AGE_S = 0.5  # of the last check, for a request that can't wait for the next one
+_MAX_CHECK_AGE_S = 0.5  # the age of the last check on which a request may rely if it can't wait for the next one
 _LISTEN_INTERVAL_S = 1.0  # between two checks by the listening thread, and between two attempts to listen
 _LISTENER_TIMEOUT_S = 5.0  # if the listening thread has not checked for this time, requests check themselves
 _MAX_CHECKS_PER_S = 100.0  # because of unknown validators; beyond it, clients wait for the next regular check
@@ -40,7 +40,7 @@ class RevisionWatcher:
     def __init__(self, catalog: Catalog, cache: DocumentCache[Any], max_age: int) -> None:
         """`max_age`: for how many seconds a scheduled time counts as due if no publisher has acted on it."""
         self.next_change_at = float("inf")  # when the next article is published or expires by schedule, since 1970
-        self.catalog_id = ""  # of the catalog whose revisions are counted
+        self.catalog_id = ""  # the id of the catalog that has the revision of the cache
         self._check_failure = ""  # why the last completed check could not read the catalog
         self._check_started_at = float("inf")  # start of the running check, by the monotonic clock
         self._catalog = catalog
@@ -94,7 +94,7 @@ class RevisionWatcher:
     def _listen(self) -> None:
         while not self._stopping.is_set():
             try:
-                with self._catalog.listen_for_revisions() as wait:  # type: ignore[union-attr]  # as it was at the start
+                with self._catalog.listen_for_revisions() as wait:  # type: ignore[union-attr]  # `start` has checked
                     while not self._stopping.is_set():
                         self._check_locked()
                         wait(_LISTEN_INTERVAL_S)

@@ -26,7 +26,7 @@ from feeds.stats.counter import LogPosition, Poll, PollCounter
 _MAX_CLOCK_SKEW = timedelta(hours=1)
 _HEAD_POLLS = 10  # the number of first polls by which a log is recognised
 _MAX_LINE_BYTES = 64 << 10
-_MAX_SOURCES = 20_000  # that are held in memory until they are written
+_MAX_SOURCES = 20_000  # in memory; when there are more, they are written
 _GZIP = b"\x1f\x8b"
 
 
@@ -35,7 +35,7 @@ class ImportResult:
     """The numbers of one import."""
 
     lines: int = 0
-    polls: int = 0  # that were counted
+    polls: int = 0  # number of polls that were counted
     bad: int = 0  # lines that could not be read
     known: int = 0  # bytes that had been read before
 

@@ -59,7 +59,7 @@ _AFTER_NAME = re.compile(  # a remark, an address, a number, a version
     r"(?: -| \+|\bhttps?$| [0-9]+ subscriber| v?[0-9]+(?:\.[0-9]|$)).*", re.IGNORECASE
 )
 _NOT_IN_NAME = re.compile(r"[^\w .!&'-]+")
-_IDENTIFIER = re.compile(r"[0-9a-f-]{32,}", re.IGNORECASE)  # which some programs send instead of a name
+_IDENTIFIER = re.compile(r"[0-9a-f-]{32,}", re.IGNORECASE)  # sent by some programs instead of a name
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +68,7 @@ class FeedReader:
 
     name: str  # as people know it, such as "Feedly"; else the product's name, at most 40 characters, or "unknown"
     kind: Kind  # service: polls for many people; person: a program of one person; crawler: a robot or library; browser
-    subscribers: int | None  # of this feed, as a service states, within bounds; None if it states no number
+    subscribers: int | None  # the number for this feed that a service states, within bounds; None if it states none
     feed_id: str = ""  # a service's own id of this feed, at most 64 characters
 
 

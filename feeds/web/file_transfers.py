@@ -17,7 +17,7 @@ _OPEN_FILES = "/proc/self/fd"
 _COUNT_INTERVAL_S = 0.05  # between two counts
 _MAX_LOAD = 0.1  # the share of the event loop's time that counts may take; one takes some 2 µs per open connection
 _MAX_WAIT_S = 2.0  # for the end of another transfer
-_MAX_FOLDERS = 10  # that symbolic links have led to; files of an earlier one may still be sent
+_MAX_FOLDERS = 10  # current and former targets of symbolic links: files in a former one may still be sent
 _DELETED = " (deleted)"  # the system appends it to the path of a deleted file
 
 

@@ -52,7 +52,7 @@ _PREFLIGHT = [
     ("Allow", "GET, HEAD, OPTIONS"),
     ("Cache-Control", "public, max-age=86400"),
 ]
-_MAX_DELTA_HEADER_CHARS = 500  # of A-IM and If-None-Match that are read for a delta: a dozen validators
+_MAX_DELTA_HEADER_CHARS = 500  # the part of A-IM and of If-None-Match that is read for a delta: a dozen validators
 _DIGEST = re.compile(r'"([0-9a-f]{32})(?:-\w+)?"')  # in a document's ETag
 _RANGE = r"(?:\d{1,18}-(?:\d{1,18})?|-\d{1,18})"
 _RANGES = re.compile(rf"bytes={_RANGE}(?:,[ \t]?{_RANGE})*", re.ASCII)
@@ -264,7 +264,7 @@ class DocumentMiddleware:
     ) -> Response:
         """Return 226 with the document's validators; caches must not use it as the document (RFC 3229 10.8)."""
         validators = {name for name, _ in encoded.not_modified.headers}
-        headers = [header for header in delta.response.headers if header[0] not in validators]  # of the body
+        headers = [header for header in delta.response.headers if header[0] not in validators]  # headers of the body
         headers += [header for header in encoded.not_modified.headers if header[0] != "Cache-Control"]
         if self._record_poll:
             self._record_poll(request, response_info(document, 226, len(delta.body)))

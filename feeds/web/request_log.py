@@ -20,7 +20,7 @@ from feeds.web.request import Request
 _LOG = logging.getLogger(__name__)
 _INTERVAL_S = 0.5  # between two calls of the tasks
 _MAX_QUEUED = 1_000_000  # requests; beyond that the oldest are dropped, to bound memory
-_MAX_FIELD_CHARS = 500  # of a value that a client has sent, in a line of the access log
+_MAX_FIELD_CHARS = 500  # the limit, in the access log, for each value that a client has sent
 _HIDDEN = "[hidden]"  # replaces the secret
 
 

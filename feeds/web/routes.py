@@ -21,7 +21,7 @@ from feeds.web.middleware import FILE_KEY, SENDS_FILES_KEY
 from feeds.web.preview import Preview, private_response
 from feeds.web.response import Headers
 
-ASSET_MAX_AGE_S = 3600  # for which caches may use stylesheets, scripts and files of articles without revalidation
+ASSET_MAX_AGE_S = 3600  # caches may use stylesheets, scripts and files of articles for this time without revalidation
 _MAX_REDIRECT_AGE_S = 60  # for a page that moved: if it moves back, a browser with the old redirect would loop
 _DOCUMENT_SUFFIXES = (".xml", ".json")
 _FILE_ERRORS = {404: "Not Found", 410: "Removed"}  # the response in place of a document or a file

@@ -35,7 +35,7 @@ from feeds.web.response import Response
 from feeds.web.webhook import BODY_KEY, MAX_BODY_BYTES
 
 _PATHS_WITH_BODIES = {"/refresh"}
-_SIGNATURE_KEY = "HTTP_X_HUB_SIGNATURE_256"  # of a body
+_SIGNATURE_KEY = "HTTP_X_HUB_SIGNATURE_256"  # the key of the signature of a body in the environment
 _MIN_FILE_TRANSFERS = 16  # files that are sent at the same time; otherwise one for each 2 MiB of `server.memory`
 _M_TRIM_THRESHOLD, _M_ARENA_MAX = -1, -8  # of malloc.h
 

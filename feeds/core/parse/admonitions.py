@@ -48,7 +48,7 @@ _KINDS = frozenset(
 _MAX_DEPTH = 10  # levels of nested admonitions; deeper ones stay as they are
 _MAX_LINES = 2_000  # of one admonition
 _MAX_SEARCHED_LINES = 100_000  # of one text, over all searches for the ends of containers
-_MAX_ADMONITIONS = 500  # of one text: the end of each is searched for
+_MAX_ADMONITIONS = 500  # of one text: each starts a search for its end
 
 
 def may_have_any(text: str) -> bool:

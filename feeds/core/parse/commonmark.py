@@ -44,7 +44,7 @@ _HEADING_LINE = re.compile(r"^(?:[ \t>*+\-\d.):]|\[\^[^\]\n]*\])*#{1,6}(?!\S)|^[
 _HEADING = re.compile(r'<h([1-6])(?: id="([^"]*)")?>((?:(?!<h[1-6]).){0,1000}?)</h\1>', re.DOTALL)
 _ATTRIBUTE_LIST = re.compile(r":?\s*+(?:(?:#([\w:.-]++)|\.[\w-]++|[\w-]++=[^\s{}]++)\s*+)++|:?\s*+-\s*+")
 _MAX_ATTRIBUTES_LENGTH = 200  # characters of an attribute list
-_CODE_CHUNK = re.compile(r'class="language-\{\.?([\w+#-]++)[^"]*+"')  # of R Markdown and Pandoc
+_CODE_CHUNK = re.compile(r'class="language-\{\.?([\w+#-]++)[^"]*+"')  # code in R Markdown and Pandoc
 _CALLOUT = re.compile(r"<blockquote>\n<p>\[!(\w[\w-]*)\][+-]?[ \t]*([^\n]*?)(\n|</p>)")
 _CHECKBOX = re.compile(r'<input type="checkbox"( checked="")? disabled="" />')
 _MATH = re.compile(r'<span data-math-style="(inline|display)">((?:(?!<span).){0,2000}?)</span>', re.DOTALL)

@@ -77,7 +77,7 @@ _RAW_ATTRIBUTES |= {
 }
 _LINK_SCHEMES = {"http", "https", "ftp", "mailto", "tel", "sms", "xmpp", "geo", "magnet", "irc", "ircs"}
 ALLOWED_SCHEMES = _LINK_SCHEMES | {"data"}
-_MAX_CANDIDATES = 100  # of a srcset
+_MAX_CANDIDATES = 100  # images in a srcset
 _MAX_HTML_LENGTH = 4 << 20  # characters; the largest of 7,803 articles of real sites has 1.1 million
 _MAX_EXPANSION = 10  # ratio of the lengths of HTML and Markdown; at most 4 in articles of real sites
 _MIN_HTML_LIMIT = 100_000  # characters that even a short text may have
