@@ -191,7 +191,7 @@ async def poll(port: int, number: int, results: Results) -> None:
 async def observe(
     port: int, edit: Edit, number: int, seconds: float, results: Results, *, keep: bool
 ) -> list[tuple[float, object]]:
-    """Return what requests show in the next seconds, each with the time at which it was sent."""
+    """Return the values that requests show in the next seconds, each with the time at which the request was sent."""
     connection, seen = Connection(port), list[tuple[float, object]]()
     path, fields = edit.request(number)
     until = time.monotonic() + seconds

@@ -359,7 +359,7 @@ SQLITE_MIGRATIONS = {  # schema -> the statements that migrate to the next schem
         *(f"DROP TABLE IF EXISTS {table}" for table in ("salts", "visits", "audience", "imports")),
     ),
     9: (
-        "DROP TABLE IF EXISTS contents",  # rendering takes less time than reading what was rendered
+        "DROP TABLE IF EXISTS contents",  # rendering takes less time than reading stored HTML
         *(statement.format(true=1) for statement in _LIVE_FROM),
     ),
     10: (
@@ -386,7 +386,7 @@ POSTGRES_MIGRATIONS: dict[int, tuple[str, ...]] = {  # its first schema was 7
     ),
     8: (
         'CREATE TABLE IF NOT EXISTS erasures (day TEXT COLLATE "C" NOT NULL PRIMARY KEY)',
-        # a change of type removes what ANALYZE has sampled of a column
+        # a change of type removes the samples of a column that ANALYZE has stored
         'ALTER TABLE visits ALTER COLUMN source TYPE TEXT COLLATE "C"',
         "ALTER TABLE salts ALTER COLUMN salt TYPE BYTEA",
         *NO_SAMPLES,

@@ -92,7 +92,7 @@ class Sqlite:
         return self._file is None or self._file.exists()
 
     def create_storage(self) -> None:
-        """Create the file, and set what SQLite stores in it: the page size and WAL mode."""
+        """Create the file, and set the properties that SQLite stores in it: the page size and WAL mode."""
         if self._file:
             with _translated(self.name):
                 if not self._file.exists():

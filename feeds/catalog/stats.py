@@ -47,7 +47,7 @@ class PollTotals(NamedTuple):
     reader: str
     kind: str
     sources: int  # those that polled live documents
-    subscribers: int | None  # the sum of what the sources report
+    subscribers: int | None  # the sum of the numbers that the sources report
     polls: int
     unchanged: int
     unconditional: int

@@ -28,8 +28,8 @@ class CronSchedule:
         last_day: whether the last day of the month is selected too.
         months: 1 to 12.
         weekdays: 0 (Sunday) to 6.
-        on_either: whether only the day or the weekday must match, as in crontab(5) if neither field begins with "*".
-            Otherwise, both must match.
+        on_either: whether it is enough that the day or the weekday matches, as in crontab(5) if neither field begins
+            with "*". Otherwise, both must match.
     """
 
     minutes: tuple[int, ...]

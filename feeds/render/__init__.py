@@ -86,7 +86,7 @@ class Documents(Generic[T]):
         Args:
             catalog: the catalog.
             site: the site.
-            transform: returns what is cached and returned for a rendered document.
+            transform: converts a rendered document to the value that is cached and returned.
             max_bytes: the memory to use: three sevenths for documents with their encodings, two sevenths each for
                 entries and for entries in a format.
             served_site: the site with the URLs to which documents and pages link, if they differ (`relocate_site`).
@@ -133,7 +133,7 @@ class Documents(Generic[T]):
         Args:
             path: the path below feeds.url, without percent-encoding.
             newest: whether to wait for a version that is being rendered instead of returning the last one.
-            wait_policy: what the call may wait for.
+            wait_policy: the operations that the call may wait for.
 
         Raises:
             NotPublishedYet: the catalog has no revision yet.
@@ -190,7 +190,7 @@ class Documents(Generic[T]):
         Args:
             path: the path of the document.
             digests: digests of versions that the client has.
-            wait_policy: what the call may wait for.
+            wait_policy: the operations that the call may wait for.
 
         Returns:
             The delta to a known version; None if none is known, or if all entries are new.

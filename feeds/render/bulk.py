@@ -94,7 +94,7 @@ class BulkRenderer:
         self._states, self._unchanging = {state.path: state for state in feeds}, None
         for state in feeds:
             last = syndication.archive_count(state, self._site) if has_archives(state) else 0
-            # a tombstone may disappear while the entries stay as they are, and the state's digest with them
+            # a tombstone may disappear although the entries, and the digest of the state, stay the same
             live_digest = f"{state.digest} {last}" + (f" {state.revision}" if state.path in with_tombstones else "")
             for archive in range(last + 1):
                 revision = syndication.document_revision(state, archive, self._site)

@@ -16,7 +16,7 @@ T = TypeVar("T")
 
 _MIN_WITHOUT_BODY, _MAX_WITHOUT_BODY = 1_000, 10_000  # documents cached without body, depending on the cache's size
 _BYTES_WITHOUT_BODY = 5_000  # memory that one document without its body takes
-_MAX_STALENESS_S = 0.3  # for how long a version may be served after a newer one was committed
+_MAX_STALENESS_S = 0.3  # the time for which a version may be served after a newer one was committed
 
 
 @dataclass(slots=True)

@@ -1,4 +1,4 @@
-"""The revision of the catalog that a process serves: when it is checked, and what happens after a new one.
+"""Checks the catalog for new revisions, and updates the document cache of a process after each of them.
 
 If the catalog can't be read, no exception is raised: the cached documents are served until it can be read again. If the
 database announces revisions (PostgreSQL), a thread waits for announcements, and also checks every second, because a
@@ -38,7 +38,7 @@ class RevisionWatcher:
     """Updates a document cache to each new revision of a catalog. Thread-safe."""
 
     def __init__(self, catalog: Catalog, cache: DocumentCache[Any], max_age: int) -> None:
-        """`max_age`: for how many seconds a scheduled time counts as due if no publisher has acted on it."""
+        """`max_age`: the seconds for which a scheduled time counts as due if no publisher has acted on it."""
         self.next_change_at = float("inf")  # when the next article is published or expires by schedule, since 1970
         self.catalog_id = ""  # the id of the catalog that has the revision of the cache
         self._check_failure = ""  # why the last completed check could not read the catalog
@@ -150,7 +150,7 @@ class RevisionWatcher:
         Args:
             path: the path of the document.
             validator: the value of If-None-Match or If-Modified-Since.
-            wait_policy: what the call may wait for.
+            wait_policy: the operations that the call may wait for.
 
         Returns:
             Whether it is certain that no newer revision exists.

@@ -8,7 +8,7 @@ from feeds.core.errors import CatalogError
 
 
 class StatsHousekeeping:
-    """Rolls up finished days and erases their deleted sources. The next run continues what failed in this one."""
+    """Rolls up finished days and erases their deleted sources. If a run fails, the next one repeats the rest."""
 
     def __init__(self, catalog: Catalog, keep_days: int) -> None:
         self._catalog = catalog

@@ -1,4 +1,4 @@
-"""The report on subscribers by feed and reader, and on how well readers poll."""
+"""The report on subscribers by feed and reader, and on the polls of readers."""
 
 from collections import Counter
 from collections.abc import Iterable

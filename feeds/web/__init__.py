@@ -50,7 +50,7 @@ if TYPE_CHECKING:
 _CATALOG_TIMEOUT_S = 10.0  # for a reply of the database; a request that waits for it occupies a thread
 _READ_CACHE_KIB = 2 << 10  # for each connection to the catalog; the system caches the file too
 _PAGE_POLICY = CachePolicy(60, 60, 86_400)
-_PREVIEW_POLICY = CachePolicy(0, 0, 0)  # the browser asks for each page again, so that it shows what was saved
+_PREVIEW_POLICY = CachePolicy(0, 0, 0)  # the browser requests each page again, so that it shows saved changes
 _PREVIEW_REFRESH_S = "1"  # until the browser repeats a request that can't be answered yet
 _NOSNIFF = ("X-Content-Type-Options", "nosniff")
 _CSP = ("Content-Security-Policy", policy.PAGE_HEADER)
@@ -84,7 +84,7 @@ class ServedApplication(NamedTuple):
     app: Flask
     middleware: DocumentMiddleware
     documents: Documents[CachedResponse]
-    close: Callable[[], None]  # ends the threads, writes what they have queued, and closes the catalog
+    close: Callable[[], None]  # ends the threads, writes the data that they have queued, and closes the catalog
     flush: Callable[[], object]  # writes the polls that were counted
 
 
@@ -235,7 +235,7 @@ def _close(
     polls: PollRecorder | None,
     catalog: Catalog,
 ) -> None:
-    """End the threads of an application, write what they have queued, and close the catalog."""
+    """End the threads of an application, write the data that they have queued, and close the catalog."""
     documents.close()
     health.stop_polling()
     request_log.stop()

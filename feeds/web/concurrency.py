@@ -1,4 +1,4 @@
-"""Limits for requests that can't be answered from memory: how many may wait, and for how long.
+"""Limits for requests that can't be answered from memory: their number, and the time for which they may wait.
 
 Each kind of work has its own thread pool, so that one kind never delays another. A request beyond the limits gets 503
 with Retry-After. Requests that are answered from memory have no such limits.

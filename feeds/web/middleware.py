@@ -89,7 +89,7 @@ class DocumentMiddleware:
             find_page: returns the page at a path; its arguments are those of `ServedPages.get`.
             flask_app: answers all other requests.
             aliases: old paths of feeds, with the paths of their documents.
-            redirects_aliases: whether an alias is redirected to the document instead of returning it.
+            redirects_aliases: whether a request for an alias gets a redirect; otherwise, it gets the document.
             redirect_max_age: seconds for which caches may use such a redirect.
             deltas: whether clients may request only the entries that are new to them (RFC 3229).
             rate_limiter: limits unconditional requests.

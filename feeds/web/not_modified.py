@@ -22,7 +22,7 @@ class NotModified(NamedTuple):
 
 
 class _Repeated(NamedTuple):
-    """The 304 to a request that is likely to be repeated, and for how long it may be used."""
+    """The 304 to a request that is likely to be repeated, and the time until which it may be used."""
 
     not_modified: NotModified
     generation: int  # of the documents

@@ -211,7 +211,7 @@ def disconnect_stalled_clients() -> None:
 
 
 def wsgi_environ(scope: Any) -> WSGIEnvironment:
-    """Return a request's WSGI environment (PEP 3333), except for what `complete_environ` adds.
+    """Return a request's WSGI environment (PEP 3333), except for the values that `complete_environ` adds.
 
     Header fields with "_" in their names are dropped, because WSGI would not distinguish them from those with "-".
     """
@@ -238,7 +238,7 @@ def wsgi_environ(scope: Any) -> WSGIEnvironment:
 
 
 def complete_environ(environ: WSGIEnvironment) -> None:
-    """Add what Flask needs in addition to `wsgi_environ`."""
+    """Add the values that Flask needs in addition to those of `wsgi_environ`."""
     body = environ.get(BODY_KEY, b"")
     environ |= {
         "SCRIPT_NAME": "",

@@ -22,7 +22,7 @@ _MAX_CALLS_PER_MINUTE = 30
 
 
 class Webhook:
-    """Authorises calls, and stores that there were some until this is forwarded to the catalog."""
+    """Authorises calls. `forward` later requests one run for all calls since it was last used."""
 
     def __init__(self, secret: str, *, proxied: bool) -> None:
         """Accept calls with `secret`. `proxied` is whether all requests come through a proxy that buffers bodies."""
@@ -53,7 +53,7 @@ class Webhook:
         length = request.content_length
         if length is None or length > MAX_BODY_BYTES:
             return _reject(f"The body must have a Content-Length of at most {MAX_BODY_BYTES >> 20} MiB.", 413)
-        body = request.stream.read(length)  # always, because a proxy may answer 502 if the response comes before that
+        body = request.stream.read(length)  # to its end: otherwise, a proxy may answer 502 instead of this response
         expected = f"sha256={hmac.new(self._secret, body, hashlib.sha256).hexdigest()}"
         if not hmac.compare_digest(signature.encode(), expected.encode()):
             return _reject("The signature does not match this body and the secret.")
