@@ -216,7 +216,7 @@ class ArticleReader(ReadAccess):
         return list(self._connection.execute(chosen).scalars())
 
     def deleted_by_slug(self, slugs: Iterable[str]) -> dict[str, IdOwner]:
-        """Return, by slug, the deleted article whose front matter set the slug; omit slugs of several such articles."""
+        """Return, by slug, the deleted article whose front matter set the slug; omit slugs of several articles."""
         a = t.articles.c
         articles: dict[str, list[IdOwner]] = {}
         for chunk in t.chunks(list(slugs)):

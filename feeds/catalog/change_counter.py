@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 
 class FileIdentity(NamedTuple):
-    """The identity of a file, which a change of its path doesn't change."""
+    """The identity of a file, independent of its path."""
 
     device: int
     inode: int

@@ -39,8 +39,8 @@ if TYPE_CHECKING:
 for _index in (index for table in METADATA.sorted_tables for index in table.indexes):
     _index.dialect_options["postgresql"]["where"] = _index.dialect_options["sqlite"].get("where")
 
-_SLOW_CONNECT_S = 1.0  # after a failed attempt to connect that took longer, no other is made for some time
-_PAUSE_FACTOR = 5.0  # this time, as a multiple of the duration of the attempt; until its end, calls fail at once
+_SLOW_CONNECT_S = 1.0  # a failed attempt to connect that took longer is followed by a pause
+_PAUSE_FACTOR = 5.0  # duration of the pause, in which calls fail at once, as a multiple of that of the attempt
 _COPY_ROWS = 1_000
 _TRY_LOCK = sa.text(f"SELECT pg_try_advisory_lock(:lock, {SCHEMA_OID})")
 _UNLOCK = sa.text(f"SELECT pg_advisory_unlock(:lock, {SCHEMA_OID})")

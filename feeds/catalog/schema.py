@@ -102,7 +102,7 @@ def _partial(name: str, column: "sa.Column[Any]", where: sa.ColumnElement[bool])
 _partial("articles_scheduled", articles.c.live_from, articles.c.scheduled.is_(True))
 _partial("articles_expiring", articles.c.expires, articles.c.expires.isnot(None))
 _partial("articles_by_slug", articles.c.slug, articles.c.deleted.is_(True))
-# finds moved files; created after the first run, because to update it would write a page for each new article
+# finds moved files; created after the first run, in which updating it would write a page for each article
 ARTICLES_BY_HASH = sa.Index("articles_by_hash", articles.c.hash)
 articles.indexes.discard(ARTICLES_BY_HASH)
 _partial("articles_by_page", articles.c.page, articles.c.page.isnot(None))

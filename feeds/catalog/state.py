@@ -112,7 +112,7 @@ class CatalogState:
         lambda value: "yes" if value else "no",
     )
     pending_purges = _json("to purge", list[str])  # paths of files that caches must still discard
-    reported_problems = _json("reported problems", dict[str, list[str]])  # digests of the last build's, by step
+    reported_problems = _json("reported problems", dict[str, list[str]])  # digests for the last build, by step
 
     def __init__(self, connection: sa.Connection) -> None:
         self._connection = connection

@@ -3,7 +3,7 @@
 Several threads would compete for the interpreter lock. A request waits for a second at most. Jobs run by priority:
 documents that clients poll, documents that are requested for the first time, pages, archives. A crawler may request
 thousands of documents of every kind except the first. So a long job yields to more urgent ones, and after each job of
-the other kinds, the thread pauses, so that the interpreter can run other requests.
+the last three kinds, the thread pauses, so that the interpreter can run other requests.
 """
 
 import itertools

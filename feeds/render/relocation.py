@@ -32,7 +32,7 @@ def relocate_site(site: Site, address: str) -> Site:
 
 
 def move_url(url: str, base: str, to: str) -> str:
-    """Return a URL below `base` as the same URL below `to`, and any other unchanged. Both have no trailing "/"."""
+    """Return a URL below `base` as the same URL below `to`, and any other unchanged. Neither of the two ends in "/"."""
     return to + url[len(base) :] if url == base or url.startswith((f"{base}/", f"{base}?", f"{base}#")) else url
 
 

@@ -140,7 +140,7 @@ class _Yaml(_Delimited):
     START_DELIMITER = "---"
 
     def detect(self, text: str) -> bool:
-        """Return whether a text begins with front matter, which is closed or begins with a key, or a thematic break."""
+        """Return whether a text begins with front matter (closed, or with a key first) and not a thematic break."""
         opening = self.FM_BOUNDARY.match(text)
         if opening is None:
             return False

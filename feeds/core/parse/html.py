@@ -157,7 +157,7 @@ def sanitize(
         prefix: the prefix of ids. Links to ids in the HTML stay fragments and get the prefix too.
         links: the URLs of links to other articles' files, and of the files that the article refers to.
         max_length: the maximal length of the result, in characters.
-        wording: the language of the text of links that replace players.
+        wording: the text of links that replace players, in the article's language.
 
     Raises:
         ArticleError: the result would be too long, or nh3 could take long.

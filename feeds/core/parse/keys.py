@@ -193,7 +193,7 @@ def intended_content_key(key: str) -> str:
 
 
 def _closest(key: str, known_keys: Iterable[tuple[str, frozenset[str]]]) -> str:
-    """Return the one of `known_keys`, given with their letters, of which a canonical key is a misspelling, or ""."""
+    """Return the known key of which a canonical key is a misspelling, or "". `known_keys`: keys with their letters."""
     if key in FIELDS_BY_KEY or key in CONTAINERS:
         return ""
     letters = set(key)

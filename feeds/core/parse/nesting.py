@@ -1,4 +1,4 @@
-"""Estimates, without parsing HTML, how long an HTML parser takes, which searches the open elements for each tag.
+"""Estimates, without parsing HTML, how long an HTML parser takes: it searches the open elements for each tag.
 
 For any input, the open elements in this module are a superset of those in a parser, in the same order. An end tag
 closes an element here only if no element in it could make a parser ignore the tag (HTML, section 13.2.6). So this
