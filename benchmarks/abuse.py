@@ -255,7 +255,7 @@ def nginx(root: Path, port: int, server: int) -> list[str]:
     ]:
         text, count = re.subn(re.escape(pattern), replacement, text)
         assert count == 1, pattern
-    if os.geteuid() == 0:  # else its workers must not open the temporary folder
+    if os.geteuid() == 0:  # otherwise, nginx changes the user of its workers, which can't open the temporary folder
         text = f"user root;\n{text}"
     (root / "nginx.conf").write_text(text)
     return [shutil.which("nginx") or "/usr/sbin/nginx", "-p", str(root), "-c", str(root / "nginx.conf")]

@@ -10,8 +10,8 @@ Prints, for each number of workers, how long it took from the end of the write u
 no poll showed the old state any more, over new and kept connections, and the memory of the largest worker. Counts
 failed polls (no response, or another status than 200 and 304), and wrong responses (of the old configuration after two
 seconds, or of a broken one). A request over a kept connection that the server closes before it responds is repeated
-once, as all clients do (RFC 9112 section 9.3.1). Ends with 1 if a poll failed, a response was wrong, or an edit took
-longer than two seconds.
+once, as all clients do (RFC 9112 section 9.3.1). The exit code is 1 if a poll failed, a response was wrong, or an edit
+took longer than two seconds.
 """
 
 import argparse
@@ -191,7 +191,7 @@ async def poll(port: int, number: int, results: Results) -> None:
 async def observe(
     port: int, edit: Edit, number: int, seconds: float, results: Results, *, keep: bool
 ) -> list[tuple[float, object]]:
-    """Return what requests show in the next seconds, each with the time at which it was sent."""
+    """Return the values that requests show in the next seconds, each with the time at which the request was sent."""
     connection, seen = Connection(port), list[tuple[float, object]]()
     path, fields = edit.request(number)
     until = time.monotonic() + seconds

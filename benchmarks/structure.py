@@ -6,9 +6,9 @@ consists of the code blocks, list items with their depth, tables with rows and c
 headings, in their order.
 
 GitHub's converter supports neither admonitions (`:::note`, `!!! note`) nor tags around code (`{% highlight %}`). If an
-article differs, these are replaced by quotes and fences for a second comparison.
+article differs, it is compared again, with quotes and fences in their place.
 
-Print for each folder how many articles have the same structure, the first difference in each of the others, the
+Print for each folder how many articles have the same structure, the first difference in each other article, the
 rejected articles, and the median CPU time per article in milliseconds.
 """
 

@@ -43,7 +43,7 @@ class EventLog:
         self.is_json = log_format == "json"
         self._min_level = logging.ERROR if quiet else logging.INFO
         self._writing = threading.Lock()
-        self._queue: queue.SimpleQueue[str | None] = queue.SimpleQueue()  # of `_thread`; None ends it
+        self._queue: queue.SimpleQueue[str | None] = queue.SimpleQueue()  # lines for `_thread`; None ends the thread
         self._dropped = 0  # lines
         self._thread: threading.Thread | None = None
 
@@ -60,7 +60,7 @@ class EventLog:
         self._stop_at_exit = Finalize(None, self.stop_thread, exitpriority=0)
 
     def stop_thread(self) -> None:
-        """Write what is queued, for two seconds at most, and end the thread."""
+        """Write queued lines for at most two seconds, and end the thread."""
         if self._thread:
             self._stop_at_exit.cancel()
             self._queue.put(None)
@@ -107,7 +107,7 @@ class EventLog:
             self._write(escape_unprintable(line))
 
     def begin_line(self) -> None:
-        """On a terminal, write the next line over "^C", which the terminal has shown when the user pressed Ctrl-C."""
+        """On a terminal, write the next line over the "^C" that the terminal shows when the user presses Ctrl-C."""
         if not self.is_json and _terminal_columns() is not None:
             self._write("\r", end="")
 
@@ -189,7 +189,7 @@ def _has_colours() -> bool:
 
 
 def _terminal_columns() -> int | None:
-    """Return the width of the terminal that standard error is; None if it is something else."""
+    """Return the width of the terminal to which standard error is connected; None without a terminal."""
     try:
         return os.get_terminal_size(sys.stderr.fileno()).columns or None if sys.stderr.isatty() else None
     except (OSError, ValueError):

@@ -1,9 +1,9 @@
-"""The record of the last `feeds build`, from which the next one sees that nothing has changed.
+"""The record of the last `feeds build`, by which the next build detects that nothing has changed.
 
 The record is in the catalog. It is valid until the next publish run, which deletes it. Reading it needs neither
 SQLAlchemy nor pydantic, which would take most of the time of a build that changes nothing.
 
-The check is conservative: if the record does not cover a case, such as a catalog in PostgreSQL, the build is complete.
+If the record does not cover a case, such as a catalog in PostgreSQL, the next build is a complete one.
 """
 
 import contextlib
@@ -27,12 +27,12 @@ from feeds.core.parse import yaml
 from feeds.core.text import clean
 from feeds.home import expand_home
 
-ROW, LAST_RUN_ROW = "last build", "run"  # of the table `meta`; `CatalogState` has both as attributes
+ROW, LAST_RUN_ROW = "last build", "run"  # the keys of rows of `meta`; `CatalogState` has an attribute for each
 CONFIG_PREFIX = "FEEDS__"
 _STATE = "state"
 _DEFAULT_CATALOG = ".feeds/catalog.db"
 _MAX_FILES = 50_000  # in a folder; beyond that, the check would not save a noticeable part of a build
-_MIN_AGE_S = 2.0  # of a file when its folder was read: two writes within one tick of a file system's clock look alike
+_MIN_AGE_S = 2.0  # of files: a later write within the same tick of the file system's clock would not change the digest
 _LOCK_TIMEOUT_MS = 100
 
 
@@ -110,7 +110,8 @@ class LastBuild:
 def end_of_validity(now: datetime, next_change: datetime | None) -> float:
     """Return when a record of `now` expires, in seconds since 1970.
 
-    That is when the published content changes by itself, and at midnight (UTC), when statistics are rolled up.
+    It expires when the published content changes because of the time, and at the latest at midnight (UTC), when
+    statistics are rolled up.
     """
     midnight = now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=1)
     return min(midnight, next_change or midnight).timestamp()
@@ -188,7 +189,8 @@ class Records:
 def _catalog_file(config_file: Path, environment: Mapping[str, str]) -> Path | None:
     """Return the file of the catalog; None if it is a database elsewhere, or if there is no file.
 
-    The configuration is not validated here: the record in the wrong catalog would have other inputs.
+    The configuration is not validated here. If it led to a wrong catalog, the inputs in that catalog's record would
+    differ.
     """
     state = environment.get(f"{CONFIG_PREFIX}STATE")
     if state is None:

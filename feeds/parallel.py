@@ -63,9 +63,9 @@ def can_fork() -> bool:
 def process_pool(initializer: Callable[..., object], *arguments: Any, fork: bool = False) -> "ProcessPoolExecutor":
     """Return a pool of `cpu_count` processes, each of which calls an initializer first.
 
-    If `fork` is true, they are forked from this process, in milliseconds and with all that it has imported; see
-    `can_fork`; raise `OSError` if that is not possible. Otherwise, they are new ones, which takes half a second of CPU
-    each, and start with the first call.
+    If `fork` is true, the processes are forked from this one (see `can_fork`). This takes milliseconds, and they have
+    all modules that this process has imported. Raise `OSError` if forking fails. If `fork` is false, new processes are
+    started by the first call, which takes half a second of CPU for each.
     """
     import multiprocessing  # not needed by most runs
     from concurrent.futures import ProcessPoolExecutor
@@ -76,7 +76,7 @@ def process_pool(initializer: Callable[..., object], *arguments: Any, fork: bool
         for group in _pausable:
             group.pause()
         try:
-            pool.submit(int)  # which starts all processes
+            pool.submit(int)  # the first call starts all processes
         except OSError:
             for process in multiprocessing.active_children():
                 process.kill()
@@ -131,7 +131,7 @@ def _exit_with_parent() -> None:
 
 def call_in_forks(method: Callable[[], object]) -> None:
     """Call a method in every process that is forked from this one, as long as the method's object exists."""
-    reference = weakref.WeakMethod(method)  # no function that was registered can be removed
+    reference = weakref.WeakMethod(method)  # a registered function can't be removed, and must not keep the object alive
 
     def call() -> None:
         if method := reference():

@@ -419,10 +419,10 @@ MISTAKES = {
     "3:5: feeds.custom.tag/x: contains the articles of this tag: include and exclude are for feeds of your own and for "
     "feeds.site": {"custom": {"tag/x": {"include": {"tag": "a"}}}},
     "3:5: feeds.custom.tag/X y: is not the path of a feed; did you mean tag/x-y?": {"custom": {"tag/X y": {}}},
-    "3:5: feeds.custom.categroy/x: is no feed: a name has no /, and a path begins with category, tag, author, language, "
-    "folder": {"custom": {"categroy/x": {}}},
-    "3:5: feeds.custom.folder/x: is no feed, because feeds.by does not contain folder": {"custom": {"folder/x": {}}},
-    "5:9: feeds.custom.a.include.tag.0: ! is no name: it has no letters or digits": {
+    "3:5: feeds.custom.categroy/x: is not a feed: a name has no /, and a path begins with category, tag, author, "
+    "language, folder": {"custom": {"categroy/x": {}}},
+    "3:5: feeds.custom.folder/x: is not a feed, because feeds.by does not contain folder": {"custom": {"folder/x": {}}},
+    "5:9: feeds.custom.a.include.tag.0: ! is not a name: it has no letters or digits": {
         "custom": {"a": {"include": {"tag": "!"}}}
     },
     "5:9: feeds.custom.a.include.tag: must have at least one name": {"custom": {"a": {"include": {"tag": []}}}},

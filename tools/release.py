@@ -22,7 +22,7 @@ _VERSION_LINE = re.compile(r'^__version__ = "(.*)"$', re.MULTILINE)
 
 
 class ReleaseError(Exception):
-    """A condition for a release is not met. The message says which, and what to do."""
+    """A condition for a release is not met. The message names the condition and a remedy."""
 
 
 def run(*command: str) -> str:

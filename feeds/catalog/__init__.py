@@ -1,8 +1,8 @@
-"""The catalog: the stored state of a site, in SQLite or PostgreSQL. The only package with SQL.
+"""The catalog: the stored state of a site, in SQLite or PostgreSQL. No other package contains SQL.
 
 The catalog has articles with their texts and ids, feeds with their entries, and revisions. One writer commits a
-revision; any number of readers read concurrently, and each sees one consistent revision. The catalog stores and finds;
-`publish` decides.
+revision; any number of readers read concurrently, and each sees one consistent revision. The catalog stores and queries
+data; `publish` makes the decisions.
 
 `Catalog` opens transactions; `transactions` names the module of each subject, with its queries and changes. Tables are
 in `schema`, differences between databases in `backend`.
@@ -123,11 +123,12 @@ class Catalog:
             state: the path of a file, a postgresql:// URL, or None for a catalog in memory.
             statement_timeout: seconds to wait for a reply of PostgreSQL before raising `CatalogError`; None waits
                 forever.
-            read_cache_kib: KiB of a SQLite file that each of up to fifteen connections keeps in memory; None: many.
+            read_cache_kib: KiB of a SQLite file that each of up to fifteen connections caches; None: 16 MiB.
         """
         self._database = _database(state, statement_timeout, read_cache_kib)
         # a connection must not be used by two processes (sqlite.org/howtocorrupt.html, 2.6)
-        forget = weakref.WeakMethod(self._database.forget)  # no hook can be removed: it must not keep the database
+        # a fork hook can't be removed, so it must not keep the database alive
+        forget = weakref.WeakMethod(self._database.forget)
         os.register_at_fork(after_in_child=partial(_forget_connections, forget))
         weakref.finalize(self, self._database.close).atexit = False  # for a caller that does not call `close`
 
@@ -173,7 +174,7 @@ class Catalog:
         """Move a damaged catalog aside and create a new one, with the ids and dates that can still be read.
 
         Return the path of the damaged catalog; None if it no longer exists. Only the process that writes calls this.
-        Raise `CatalogError`, also for every catalog in PostgreSQL, which its owner must repair.
+        Raise `CatalogError` if this fails. It always fails in PostgreSQL: the owner of the database must repair it.
         """
         if not self.is_created:
             self.create()
@@ -228,11 +229,11 @@ class Catalog:
 
     @contextlib.contextmanager
     def write_transaction(self, *, bulk: bool = False) -> Iterator["CatalogWriter"]:
-        """Open a transaction after other writers; commit it at the end, or roll it back if an exception passes.
+        """Wait for other writers, and open a transaction; commit it at the end, or roll it back after an exception.
 
-        A thread that holds the lock (`lock`) writes on its connection, and so can't write any more if it lost the lock.
-        If `bulk` is true, return while the database still copies the committed rows to their place. Raise
-        `CatalogError`.
+        In PostgreSQL, a thread that holds the lock (`lock`) writes on the connection that owns the lock, so it can't
+        write after that connection was lost. If `bulk` is true, the commit may return before SQLite has copied the
+        write-ahead log to the database file. Raise `CatalogError`.
         """
         with self._database.write_transaction(bulk=bulk) as connection:
             yield CatalogWriter(connection, self._database)
@@ -247,9 +248,8 @@ class Catalog:
     def write_stats(self, *, short_timeout: bool = True) -> Iterator[StatsWriter]:
         """Open a transaction that writes poll statistics. Raise `CatalogError`.
 
-        If `short_timeout` is true, give up after a second if another writer of statistics holds the lock. A damaged
-        file is replaced by a new one with the totals that can still be read, and `CatalogError` is raised: the caller
-        tries again.
+        If `short_timeout` is true, wait only one second for another writer of statistics. A damaged file is replaced by
+        a new one with the totals that can still be read, and `CatalogError` is raised: the caller should try again.
         """
         try:
             with self._database.write_stats(short_timeout=short_timeout) as connection:
@@ -262,9 +262,9 @@ class Catalog:
             raise CatalogError(message) from damage
 
     def erase_closed_days(self) -> bool:
-        """Erase the hashes of pollers of closed days from the database's files, if any are left.
+        """Erase the hashes of closed days, which identify pollers, from the database's files.
 
-        Return whether no hash is left: False if another transaction prevents the erasure for now.
+        Return True if no hash is left, and False if another transaction prevents the erasure for now.
         """
         with self.read_stats() as stats:
             days = stats.days_to_erase()
@@ -324,7 +324,7 @@ class Catalog:
         return self._database.change_counter()
 
     def prepare_for_fork(self) -> None:
-        """Leave no thread and no idle connection, which a forked process must not have."""
+        """End threads and close idle connections, because a forked process must not inherit them."""
         self._database.prepare_for_fork()
 
     def close(self) -> None:

@@ -1,7 +1,7 @@
-"""The base classes of the catalog's readers and writers: the connection of one transaction, and how to store many rows.
+"""The base classes of the catalog's readers and writers: they hold the connection of a transaction and store rows.
 
 Each subject has its own module with its tables' queries (`…Reader`) and changes (`…Writer`); `transactions` composes
-them. Statements in which databases differ are in `backend`.
+them. `backend` has the statements that differ between databases.
 """
 
 from collections.abc import Sequence

@@ -1,8 +1,8 @@
 """Articles: their ids, published states, and the decisions that are pending; rows of the table `articles`.
 
-An article's file is the subject of `files.py`, its page of `pages.py`, its links of `links.py`. Another value that a
-run decides about: a column and a migration in `schema.py`, then `PendingArticle` or `PublishedState` here, then
-`publish/commit.py`.
+The files of articles are in `files.py`, their pages in `pages.py`, their links in `links.py`. To add a value that a run
+decides about, add a column and a migration in `schema.py`, extend `PendingArticle` or `PublishedState` here, and then
+change `publish/commit.py`.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -47,7 +47,7 @@ class PendingArticle(NamedTuple):
     entry_published: int  # `published` of its entries, if it is live
     entry_feeds: str  # the feeds of its entries, if it is live
     links_to: str | None  # targets of links to other articles' files, as JSON
-    link_urls: str | None  # the URLs of the links of the version before, as JSON
+    link_urls: str | None  # the URLs of the previous version's links, as JSON
 
 
 class PublishedState(NamedTuple):
@@ -191,7 +191,7 @@ class ArticleReader(ReadAccess):
         return self._connection.execute(chosen).scalar() is not None
 
     def live_ids(self, ids: Sequence[str]) -> set[str]:
-        """Return the ids among these that live articles have."""
+        """Return those of the given ids that belong to live articles."""
         of_live = sa.select(t.articles.c.id).where(t.articles.c.live.is_(True))
         statements = (of_live.where(t.articles.c.id.in_(chunk)) for chunk in t.chunks(list(ids)))
         return {id_ for chosen in statements for id_ in self._connection.scalars(chosen)}
@@ -207,7 +207,7 @@ class ArticleReader(ReadAccess):
         return owners
 
     def contested_ids(self) -> list[int]:
-        """Return the keys of pending articles of which several would get the same generated id, the earliest first."""
+        """Return the keys of pending articles that would get the same generated id as another, the earliest first."""
         a = t.articles.c
         # uses the index of pending articles; there may be many more without an id
         is_new = sa.and_(a.pending > 0, sa.func.coalesce(a.id, "") == "", a.draft.is_(False), a.deleted.is_(False))
@@ -216,7 +216,7 @@ class ArticleReader(ReadAccess):
         return list(self._connection.execute(chosen).scalars())
 
     def deleted_by_slug(self, slugs: Iterable[str]) -> dict[str, IdOwner]:
-        """Return by slug the deleted article whose front matter set the slug, if there is just one."""
+        """Return, by slug, the deleted article whose front matter set the slug; omit slugs of several articles."""
         a = t.articles.c
         articles: dict[str, list[IdOwner]] = {}
         for chunk in t.chunks(list(slugs)):
@@ -255,7 +255,7 @@ class ArticleWriter(ArticleReader, EntryWriter):
             self._connection.execute(update.values(pending=t.TO_DECIDE))
 
     def save_published(self, states: Iterable[PublishedState]) -> None:
-        """Store the published states of articles, which are then decided."""
+        """Store the published states of articles, which are then no longer pending."""
         values: dict[str, Any] = {name: sa.bindparam(f"_{name}") for name in PublishedState._fields[1:]}
         decided = {"pending": sa.text("0"), "entry_published": sa.null(), "entry_feeds": sa.null()}
         update = t.articles.update().where(t.articles.c.key == sa.bindparam("_key")).values(values | decided)

@@ -1,7 +1,7 @@
-"""The interface of a database that stores the catalog: everything in which SQLite and PostgreSQL differ.
+"""The interface of a database that stores the catalog: all operations that differ between SQLite and PostgreSQL.
 
 To support another database, implement `Database`, choose it in `_database` of `feeds.catalog`, allow its URL in
-`_state` of `feeds.config.values`, and write its types and migrations in `feeds.catalog.schema`. The database must
+`_state` of `feeds.config.values`, and add its types and migrations to `feeds.catalog.schema`. The database must
 support INSERT … ON CONFLICT and partial indexes: copy the conditions of the schema's indexes as `postgres` does. If the
 database has files, name them in `_CATALOG_SUFFIXES` (`feeds.config.schema`), so that they are never published.
 """
@@ -20,20 +20,20 @@ if TYPE_CHECKING:
     from sqlalchemy.dialects import sqlite
 
 WRITE_TIMEOUT_S = 30.0  # to wait for another writer
-SHORT_TIMEOUT_S = 1.0  # to wait for another writer, for a caller that tries again later
+SHORT_TIMEOUT_S = 1.0  # the same, for callers that try again later
 LOCK_POLL_INTERVAL_S = 0.05
 RUN = "run"  # the name of the lock of a publish run
 
-Migrations = Mapping[int, Sequence[str]]  # from a schema to the next: statements
+Migrations = Mapping[int, Sequence[str]]  # schema -> the statements that migrate to the next schema
 Rows = list[tuple[Any, ...]]
 Statement = sa.Insert | sa.Update | sa.Delete
 
 
 class SavedRow(NamedTuple):
-    """A row that could be read of a damaged database."""
+    """A row that could be read from a damaged database."""
 
     table: sa.Table
-    values: dict[str, Any]  # by column, maybe without some
+    values: dict[str, Any]  # by column; some columns may be missing
 
 
 class LeaderLock(Protocol):
@@ -43,7 +43,7 @@ class LeaderLock(Protocol):
         """Acquire the lock if it is free. Return whether this process holds it. Raise `CatalogError`."""
 
     def is_held(self) -> bool:
-        """Return whether this process still holds the lock, as the database knows it."""
+        """Return whether this process still holds the lock, according to the database."""
 
     def release(self) -> None:
         """Release the lock."""
@@ -61,25 +61,25 @@ class Database(Protocol):
         """Whether the database exists and is not empty, even if it holds no catalog."""
 
     def create_storage(self) -> None:
-        """Create what the tables need, such as a file, if it is missing."""
+        """Create the storage that the tables need, such as a file, if it is missing."""
 
     def foreign_error(self) -> CatalogError:
-        """Return the error for a database whose tables are another program's."""
+        """Return the error for a database with the tables of another program."""
 
     def read_transaction(self) -> AbstractContextManager[sa.Connection]:
-        """Open a read-only transaction that sees one state, whatever is committed meanwhile."""
+        """Open a read-only transaction that sees one state, even if other transactions commit meanwhile."""
 
     def restrict_access(self) -> None:
         """Remove the permissions of other users from the catalog's files, if it has files."""
 
     def write_transaction(self, *, bulk: bool = False) -> AbstractContextManager[sa.Connection]:
-        """Open a transaction after other writers; commit it at the end, or roll it back if an exception passes.
+        """Wait for other writers, and open a transaction; commit it at the end, or roll it back after an exception.
 
-        If `bulk` is true, return while the database still copies the committed rows to their place.
+        If `bulk` is true, the commit may return before the database has moved the rows to their final position.
         """
 
     def read_stats(self) -> AbstractContextManager[sa.Connection]:
-        """Open a transaction that reads poll statistics, which are empty until something was written."""
+        """Open a transaction that reads poll statistics, which are empty before the first write."""
 
     def write_stats(self, *, short_timeout: bool = False) -> AbstractContextManager[sa.Connection]:
         """Open a transaction that writes poll statistics, after other writers of statistics.
@@ -90,7 +90,7 @@ class Database(Protocol):
         """
 
     def erase_stats(self) -> bool:
-        """Rewrite what holds the statistics, so that no byte of a deleted row is left in the database's files.
+        """Rewrite the files that hold the statistics, so that they contain no byte of a deleted row.
 
         Return False if another transaction prevents the erasure for now.
         """
@@ -105,7 +105,7 @@ class Database(Protocol):
         """
 
     def create_stats(self, connection: sa.Connection) -> None:
-        """Create the tables of the statistics with the catalog, if they are in the same place."""
+        """Create the tables of the statistics with those of the catalog, if both are in the same database."""
 
     def repair_stats(self) -> Iterator[SavedRow]:
         """Move damaged statistics aside and yield the rows of closed days that can be read; then delete the old file.
@@ -164,7 +164,7 @@ class Database(Protocol):
         """Return the record of the current failures (`feeds.catalog.failures`). Raise `CatalogError`."""
 
     def change_failures(self, change: Callable[[bytes], bytes]) -> None:
-        """Replace the record of failures by the one that `change` returns for it. Raise `CatalogError`."""
+        """Call `change` with the record of failures, and store the record that it returns. Raise `CatalogError`."""
 
     def reserve_failures(self) -> None:
         """Create the record of failures at its full size, if a full disk could prevent that later."""
@@ -188,7 +188,8 @@ class Database(Protocol):
 def execute_many(connection: sa.Connection, statement: Statement, names: Sequence[str], rows: Rows) -> None:
     """Execute a statement once per row, in a dialect with positional parameters.
 
-    SQLAlchemy compiles the SQL; a dictionary for each of a million rows would cost more than the database does.
+    SQLAlchemy only compiles the SQL, and the driver gets the rows as tuples: to build a dictionary for each of a
+    million rows would take longer than to store them.
     """
     compiled = statement.compile(dialect=connection.dialect, column_keys=list(names))
     assert isinstance(compiled, sa.sql.compiler.SQLCompiler)

@@ -7,14 +7,14 @@ from typing import NamedTuple
 
 
 class FileIdentity(NamedTuple):
-    """A file, whatever its path."""
+    """The identity of a file, independent of its path."""
 
     device: int
     inode: int
 
 
 class ChangeCount(NamedTuple):
-    """A value of the counter; values of several connections can't be compared."""
+    """A value of the counter; values of different connections can't be compared."""
 
     connection: int  # how many were opened before
     version: int
@@ -29,8 +29,8 @@ class ChangeCounter:
     def __init__(self, path: Path | None) -> None:
         self._path = path
         self._connection: sqlite3.Connection | None = None
-        self._file: FileIdentity | None = None  # that the connection has opened
-        self._connections = 0  # opened so far: the counter of each begins anywhere
+        self._file: FileIdentity | None = None  # the file that the connection has opened
+        self._connections = 0  # number of those opened so far: each has a counter that starts at an arbitrary value
         self._lock = threading.Lock()
 
     def read(self) -> ChangeCount | None:

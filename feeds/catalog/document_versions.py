@@ -1,6 +1,6 @@
-"""Versions of live documents that workers rendered, in the table `document_versions`: all workers send the same one.
+"""Versions of live documents that workers rendered, in the table `document_versions`, which all workers share.
 
-`render/versions.py` uses them. Another value of a version: a column in `schema.py`, then `DocumentVersion` here.
+`render/versions.py` uses them. To add a value of a version, add a column in `schema.py` and extend `DocumentVersion`.
 """
 
 from collections.abc import Iterable, Sequence

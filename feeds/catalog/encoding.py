@@ -1,8 +1,8 @@
 """The encodings of values in columns: moments, the feeds of an article, and whole articles. This module has no SQL.
 
-A moment is stored as microseconds since 1970 in UTC, an article as compressed JSON and text. Another field of `Article`
-is stored without a change here, unless JSON can't represent its value (`_UNPACK`, also for tuples; `_DATES`) or its
-default is not empty (see `listed`).
+A moment is stored as microseconds since 1970 in UTC, an article as compressed JSON and text. A new field of `Article`
+needs no change here, except for two cases: JSON can't represent its value, such as a tuple or a date (then add it to
+`_UNPACK` or `_DATES`), or its default is not empty (see `listed`).
 """
 
 from collections.abc import Callable
@@ -38,12 +38,12 @@ def names_by_feed(feeds: str) -> dict[str, str]:
 
 
 def groups_by_path(other_groups: str | None) -> dict[str, str]:
-    """Return the groups of a listed article that follow neither from its feeds nor from its path."""
+    """Return the groups of a listed article that can be derived neither from its feeds nor from its path."""
     return from_json(other_groups) if other_groups else {}
 
 
 def pack_article(article: Article) -> bytes:
-    """Return an article in the form in which it is stored."""
+    """Return an article in its stored form."""
     values = {name: value for name, value in zip(_FIELDS, _field_values(article), strict=True) if value}
     if article.listed:  # as nearly all are
         del values["listed"]
@@ -55,7 +55,7 @@ def pack_article(article: Article) -> bytes:
 
 
 def pack_text(fields_json: str, body: str) -> bytes:
-    """Return the fields of an article, as JSON, and its body in the form in which they are stored."""
+    """Return the fields of an article, given as JSON, and its body in their stored form."""
     return compress_text(f"{fields_json}\n{body}")  # JSON has no line break
 
 
@@ -75,7 +75,7 @@ _UNPACK: dict[str, Callable[[Any], Any]] = {
 
 
 def unpack_article(packed: bytes) -> Article:
-    """Return the article that `pack_article` packed. Raise `CatalogDamaged` if the bytes are no such article."""
+    """Return the article that `pack_article` packed. Raise `CatalogDamaged` if the bytes are not a packed article."""
     try:
         fields_json, _, body = decompress_text(packed).partition("\n")
     except ValueError as error:

@@ -1,7 +1,7 @@
 """Entries: the articles that each feed lists, in the table `entries`, whose primary key is their order in the feed.
 
-An entry has no text: `RECORDS` joins the article's. Another value of an entry for documents: `RECORDS`, `EntryRecord`
-and `entry_record` here, then `core/syndication.py`.
+The table has no texts: `RECORDS` joins those of the articles. To add a value of entries for documents, extend
+`RECORDS`, `EntryRecord` and `entry_record` here, and then change `core/syndication.py`.
 """
 
 from collections.abc import Iterable, Sequence
@@ -95,7 +95,7 @@ class EntryReader(ReadAccess):
 
     def oldest_entries(self, feed: str, count: int, limit: int, skip: int) -> list[EntryRecord]:
         """Return, newest first, the `limit` entries that follow the `skip` oldest of a feed with `count` entries."""
-        newer = count - skip - limit  # the shorter of the two ways to count is taken
+        newer = count - skip - limit  # rows are skipped from the nearer end of the feed
         if 0 <= newer < skip:
             return self._slice(feed, limit, newer, newest=True)
         return self._slice(feed, limit, skip, newest=False)

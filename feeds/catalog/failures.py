@@ -16,7 +16,7 @@ from feeds.core.errors import CatalogError, FeedsError
 from feeds.core.text import one_line
 
 RECORD_BYTES = 8192
-TEMPLATE_LOG_BYTES = 1024  # of the memory in which workers note the mistakes in templates that they have logged
+TEMPLATE_LOG_BYTES = 1024  # the size of the memory in which workers record the mistakes in templates that were logged
 _MAX_REASON_BYTES = 600  # so that the failures of all tasks fit into a record
 
 Task = Literal["publish", "before", "export", "purge", "reload"]
@@ -24,7 +24,7 @@ TASKS: tuple[Task, ...] = get_args(Task)
 
 
 class Failure(NamedTuple):
-    """The reason why a task failed the last time, and since when it fails for this reason."""
+    """The reason for which a task last failed, and the time since which it has failed for this reason."""
 
     since: datetime
     reason: str  # one sentence for the owner of the site
@@ -48,7 +48,7 @@ class SharedMemory(Protocol):
 
 
 class FailureStore(Protocol):
-    """A catalog, as far as it stores failures."""
+    """The part of a catalog's interface that stores failures."""
 
     def failures(self) -> dict[str, Failure]:
         """Return the failures by task. Raise `CatalogError`."""

@@ -1,6 +1,6 @@
 """Feeds: the state of each feed that ever existed, in the table `feeds`. Their entries are in `entries.py`.
 
-Another field of a feed: a column and a migration in `schema.py`, then `FeedState` in `core/model.py`.
+To add a field of feeds, add a column and a migration in `schema.py`, and extend `FeedState` in `core/model.py`.
 """
 
 from collections.abc import Iterable, Sequence

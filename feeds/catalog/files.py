@@ -1,7 +1,7 @@
 """Files: the article files of the last run, with their stamps and rejections; rows of the table `articles`.
 
-A scan compares the content folder with them. Another attribute of a file: a column of `articles` and `staged_files` in
-`schema.py`, then `FileStamp`, `KnownFile`, and `StagedFile` in `staging.py`.
+A scan compares the content folder with them. To add an attribute of files, add a column of `articles` and
+`staged_files` in `schema.py`, and extend `FileStamp` and `KnownFile` here, and `StagedFile` in `staging.py`.
 """
 
 from collections.abc import Iterable
@@ -64,7 +64,7 @@ class FileReader(ReadAccess):
     """Queries on files."""
 
     def known_files(self, below: str, after: str, limit: int) -> list[KnownFile]:
-        """Return, ordered by path, the files of the last run that are at or below a path, and follow another path.
+        """Return the files of the last run that are at or below one path and sort after another, by path.
 
         Args:
             below: the path of a file or a folder; "" for all files.
@@ -109,7 +109,7 @@ class FileReader(ReadAccess):
         return self._connection.execute(sa.select(a.key).where(is_unread).limit(1)).scalar() is not None
 
     def rejected_only(self, keys: Iterable[int]) -> list[str]:
-        """Return the paths of those of some articles that are rejected and never had a good version."""
+        """Return the paths of the articles with these keys that are rejected and never had a good version."""
         a = t.articles.c
         is_rejected_only = sa.and_(a.rejection.isnot(None), a.hash.is_(None))
         statements = (sa.select(a.path).where(a.key.in_(chunk), is_rejected_only) for chunk in t.chunks(list(keys)))

@@ -1,6 +1,6 @@
 """The lock of the leader among several publishers of one catalog, on files or in memory.
 
-The leader lock is not the lock of a run, which every process that publishes takes, also `feeds build`.
+It is a different lock from that of a run, which every publishing process acquires, including `feeds build`.
 """
 
 import fcntl

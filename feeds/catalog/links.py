@@ -17,7 +17,7 @@ from feeds.catalog.entries import RECORDS, EntryRecord, entry_record
 from feeds.core.article_files import SUFFIXES
 from feeds.core.parse.links import file_target, translation_target
 
-_FIRST_TRANSLATION = translation_target("")  # of all targets of translations, in their order
+_FIRST_TRANSLATION = translation_target("")  # sorts before all other targets of translations
 _IS_TRANSLATION = sa.and_(
     t.links.c.target >= _FIRST_TRANSLATION,
     t.links.c.target < _FIRST_TRANSLATION[:-1] + chr(ord(_FIRST_TRANSLATION[-1]) + 1),
@@ -36,18 +36,18 @@ class LinkingArticle(NamedTuple):
     feeds: str  # for `names_by_feed`
     revision: int  # the last revision that changed the published state
     targets: tuple[str, ...]
-    urls: dict[str, str] | None  # by target, of live articles, and of translations; None: not resolved yet, or none
+    urls: dict[str, str] | None  # of live articles and translations, by target; None: none, or not resolved yet
 
 
 class LinkReader(ReadAccess):
     """Queries on links."""
 
     def has_links(self) -> bool:
-        """Return whether any article links to another's file."""
+        """Return whether any article links to the file of another article."""
         return self._connection.execute(sa.select(t.links.c.article).limit(1)).scalar() is not None
 
     def linking_keys(self) -> list[int]:
-        """Return the keys of all articles that link to another's file."""
+        """Return the keys of all articles that link to the file of another article."""
         chosen = sa.select(t.articles.c.key).where(t.articles.c.links_to.isnot(None)).order_by(t.articles.c.key)
         return list(self._connection.scalars(chosen))
 
@@ -86,7 +86,7 @@ class LinkReader(ReadAccess):
     def translation_targets(
         self, keys: Iterable[int] = (), names: Iterable[str] = (), *, every: bool = False
     ) -> set[str]:
-        """Return the targets of translations of articles `keys` and of articles with these names; or every one."""
+        """Return the translation targets of articles with these keys or names, or of all articles (`every`)."""
         wanted = [t.links.c.article.in_(chunk) for chunk in t.chunks(list(keys))]
         wanted += [t.links.c.target.in_(chunk) for chunk in t.chunks([translation_target(name) for name in names])]
         targets = set[str]()
@@ -96,7 +96,7 @@ class LinkReader(ReadAccess):
         return targets
 
     def live_translations(self, targets: Iterable[str]) -> dict[str, list[int]]:
-        """Return the keys of live articles with these targets of translations, by path."""
+        """Return, by translation target, the keys of the live articles that have it."""
         found: dict[str, list[int]] = {}
         for chunk in t.chunks(list(targets)):
             chosen = sa.select(t.links.c.target, t.links.c.article).join(
@@ -108,7 +108,7 @@ class LinkReader(ReadAccess):
         return found
 
     def linked_files(self, after: str, limit: int) -> list[str]:
-        """Return up to `limit` files to which live articles link, as targets in their order, after a target."""
+        """Return the targets of up to `limit` files to which live articles link, sorted, after the target `after`."""
         chosen = sa.select(t.links.c.target).distinct().join(t.articles, t.articles.c.key == t.links.c.article)
         first = (
             chosen.where(_IS_FILE, t.links.c.target > after, t.articles.c.live.is_(True))
@@ -118,7 +118,7 @@ class LinkReader(ReadAccess):
         return list(self._connection.scalars(first))
 
     def linked_files_by_article(self, keys: Iterable[int]) -> dict[int, list[str]]:
-        """Return the files to which articles link, as targets in their order, by the key of the article."""
+        """Return, by the key of the article, the sorted targets of the files to which it links."""
         links, found = t.links.c, dict[int, list[str]]()
         for chunk in t.chunks(list(keys)):
             chosen = sa.select(links.article, links.target).where(links.article.in_(chunk), _IS_FILE)
@@ -127,14 +127,14 @@ class LinkReader(ReadAccess):
         return found
 
     def with_unresolved_links(self, limit: int) -> list[EntryRecord]:
-        """Return up to `limit` live articles with links to articles that are not live, or with such text in code."""
+        """Return up to `limit` live articles with links to articles that are not live; the links may be in code."""
         is_unresolved = sa.and_(t.links.c.leads_to.is_(None), sa.not_(_IS_FILE), sa.not_(_IS_TRANSLATION))
         linking = sa.select(t.links.c.article).where(is_unresolved)
         chosen = RECORDS.where(t.articles.c.key.in_(linking), t.articles.c.live.is_(True))
         return list(map(entry_record, self._connection.execute(chosen.order_by(t.articles.c.path).limit(limit))))
 
     def is_linked(self, target: str, *, live: bool) -> bool:
-        """Return whether an article links to a target: a live article or, if `live` is false, any whose file exists."""
+        """Return whether a live article links to a target; if `live` is false, whether any article with a file does."""
         chosen = sa.select(t.links.c.article).join(t.articles, t.articles.c.key == t.links.c.article)
         chosen = chosen.where(t.links.c.target == target, is_live_or_has_file(live=live)).limit(1)
         return self._connection.execute(chosen).scalar() is not None

@@ -1,4 +1,4 @@
-"""Memberships: the feeds of each article, in the column `feeds`, and its other groups. Entries follow from them.
+"""Memberships: the feeds of each article, in the column `feeds`, and its other groups. They determine the entries.
 
 They are stored with each version of an article (`staging.py`). If a selection of the configuration changes, a run
 chooses the feeds of all articles again: `feeds.core.memberships` decides, this module reads and writes the rows.
@@ -37,7 +37,7 @@ class NewMembership(NamedTuple):
     feeds: Mapping[str, str]
     other_groups: Mapping[str, str]
     has_changed: (
-        bool  # whether its entries change with this row; otherwise, they change when the run decides about the article
+        bool  # whether its entries change together with this row, and not later, when the run decides about the article
     )
 
 

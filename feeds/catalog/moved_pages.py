@@ -59,13 +59,14 @@ class MovedPageWriter(MovedPageReader, WriteAccess):
     """Records former addresses."""
 
     def record_moved_pages(self, keys: Iterable[int]) -> None:
-        """Record the addresses of articles whose staged versions have others, before these become their versions.
+        """Record the current addresses of articles whose staged versions have other addresses.
 
-        Only articles that were published count. Of several that had a path, the live one had it last.
+        Call this before the staged versions replace the current ones. Articles that were never published are ignored.
+        If several articles had the same path, record it for the live one.
         """
         a, s, moved = t.articles.c, t.staged_files.c, t.moved_pages
         latest = sa.func.coalesce(sa.func.max(sa.case((a.live.is_(True), a.key))), sa.func.max(a.key))
-        other = t.articles.alias()  # its page, which the article had only while it was a draft
+        other = t.articles.alias()  # a live article that has the page; the moved one had it only as a draft
         is_taken = sa.select(other.c.key).where(other.c.page == a.page, other.c.live.is_(True), other.c.key != a.key)
         has_moved = sa.and_(a.page.isnot(None), sa.or_(s.page.is_(None), s.page != a.page))
         chosen = (

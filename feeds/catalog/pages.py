@@ -1,7 +1,7 @@
 """Finds articles by the paths of their HTML pages, and the articles whose pages have the same address.
 
-The path of a page is a column of `articles`; `core/permalinks.py` builds it. Which of two articles keeps an address:
-`publish/page_conflicts.py`.
+The path of a page is a column of `articles`; `core/permalinks.py` builds it. `publish/page_conflicts.py` decides which
+of two articles keeps an address.
 """
 
 from collections.abc import Iterable, Sequence
@@ -74,7 +74,7 @@ class PageInFeed(NamedTuple):
 _CLAIMS = sa.select(*(t.articles.c[name] for name in PageClaim._fields)).where(
     t.articles.c.deleted.is_(False), t.articles.c.draft.is_(False), t.articles.c.page.isnot(None)
 )
-_BELOW_A_FILE = t.articles.c.page.like("%.htm%/%")  # with a folder that may have the name of another page's file
+_BELOW_A_FILE = t.articles.c.page.like("%.htm%/%")  # in a folder whose name another page's file may have
 _IS_INDEX = sa.or_(t.articles.c.page.like("%/index"), t.articles.c.page.like("%/index.html"))
 _IS_PENDING = sa.and_(t.articles.c.pending > 0, t.articles.c.page.isnot(None))
 

@@ -39,8 +39,8 @@ if TYPE_CHECKING:
 for _index in (index for table in METADATA.sorted_tables for index in table.indexes):
     _index.dialect_options["postgresql"]["where"] = _index.dialect_options["sqlite"].get("where")
 
-_SLOW_CONNECT_S = 1.0  # a failed connection that took longer is followed by a pause …
-_PAUSE_FACTOR = 5.0  # … of that many times its duration, in which no caller has to wait again
+_SLOW_CONNECT_S = 1.0  # a failed attempt to connect that took longer is followed by a pause
+_PAUSE_FACTOR = 5.0  # duration of the pause, in which calls fail at once, as a multiple of that of the attempt
 _COPY_ROWS = 1_000
 _TRY_LOCK = sa.text(f"SELECT pg_try_advisory_lock(:lock, {SCHEMA_OID})")
 _UNLOCK = sa.text(f"SELECT pg_advisory_unlock(:lock, {SCHEMA_OID})")
@@ -101,8 +101,8 @@ class Postgres:
         if statement_timeout is not None:
             sessions.limit_reply_time(self.engine, statement_timeout)
         self._reads = self.engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
-        self._held = threading.local()  # the locks that a thread holds: their connections, by their names
-        self.paused_until = float("-inf")  # no connection is opened before
+        self._held = threading.local()  # the connections of the locks that a thread holds, by name of the lock
+        self.paused_until = float("-inf")  # no connection is opened before this time, by the monotonic clock
         self._pause_reason = ""
 
     @property
@@ -121,7 +121,7 @@ class Postgres:
         """Do nothing: the owner of the database creates the schema."""
 
     def foreign_error(self) -> CatalogError:
-        """Return an error that says how to share a database; this program never drops others' tables."""
+        """Return an error that explains how to share a database; this program drops no tables of other programs."""
         reason = "has tables of another program; add ?options=-csearch_path%3DNAME to `state` to use another schema"
         return CatalogError(f"{self.name}: {reason}")
 
@@ -133,7 +133,7 @@ class Postgres:
 
     @contextlib.contextmanager
     def write_transaction(self, *, bulk: bool = False) -> Iterator[sa.Connection]:  # noqa: ARG002  # always as with bulk
-        """Open a transaction after other writers. Each statement sees what was committed before it."""
+        """Wait for other writers, and open a transaction. Each statement sees all commits before it."""
         held = getattr(self._held, RUN, None)
         with self.translated_errors() if held else self._connected(self.engine) as new:
             connection = held or new
@@ -153,7 +153,7 @@ class Postgres:
 
     @contextlib.contextmanager
     def write_stats(self, *, short_timeout: bool = False) -> Iterator[sa.Connection]:
-        """Open a transaction after other writers of statistics."""
+        """Wait for other writers of statistics, and open a transaction."""
         with (
             self._connected(self.engine) as connection,
             _locked(connection, "count", SHORT_TIMEOUT_S if short_timeout else WRITE_TIMEOUT_S),
@@ -163,8 +163,8 @@ class Postgres:
     def erase_stats(self) -> bool:
         """Replace the files of the tables that had the deleted rows.
 
-        TRUNCATE gives a table new files and deletes the old ones at commit, whatever other transactions see; VACUUM
-        FULL would copy rows that they may still see. The server's write-ahead log keeps the rows until it recycles it.
+        TRUNCATE gives a table new files and deletes the old ones at commit, even if other transactions can still see
+        the rows; VACUUM FULL would copy such rows. They stay in the server's write-ahead log until it is recycled.
         """
         try:
             with self.write_stats(short_timeout=True) as connection:
@@ -172,7 +172,7 @@ class Postgres:
                     for statement in _REWRITE:
                         connection.exec_driver_sql(statement.format(table))
         except CatalogError as error:
-            if _sqlstate(error) == "55P03":  # a reader of statistics holds the table
+            if _sqlstate(error) == "55P03":  # a transaction that reads statistics has locked the table
                 return False
             raise
         return True

@@ -1,9 +1,9 @@
 """Recovery of a damaged SQLite catalog, or of another program's database at its path.
 
 The file is moved aside, and the rows that can be read are saved. Articles' texts are read again from the content
-folder. Only the catalog has the ids that were published, the former addresses of pages, and when each feed last
-changed: if the new catalog has these too, documents stay as they were, and old links lead on. A column that gets
-another name needs a row in `FORMER_COLUMNS` (`schema.py`).
+folder. The ids that were published, the former addresses of pages and the time of each feed's last change are stored
+only in the catalog: because the new catalog gets them too, documents stay the same, and old links still work. A column
+that is renamed needs a row in `FORMER_COLUMNS` (`schema.py`).
 """
 
 import contextlib
@@ -17,7 +17,7 @@ from feeds.catalog import schema as t
 from feeds.catalog.state import StateWriter
 
 _LOG_SUFFIXES = ("-wal", "-shm")
-_BATCH_ROWS = 200  # that are read together: only a batch that fails is read row by row
+_BATCH_ROWS = 200  # keys per query; if a query fails, its rows are read one by one
 
 
 class RecoveryWriter(StateWriter):
@@ -26,8 +26,8 @@ class RecoveryWriter(StateWriter):
     def begin_recovery(self, aside: Path) -> None:
         """Store the ids, published articles, former addresses and feeds of a damaged catalog, and begin recovery.
 
-        Published articles stay live but have no entries until the next run decides about them; the guard compares
-        that run with them (`end_recovery`).
+        Published articles stay live but have no entries until the next run decides about them. The guard compares the
+        result of that run with the number of these articles (`end_recovery`).
 
         Args:
             aside: the path of the damaged catalog.
@@ -71,7 +71,7 @@ class RecoveryWriter(StateWriter):
 
 
 def move_aside(file: Path) -> Path:
-    """Rename a catalog's files, and overwrite none. Return the new path of the catalog itself."""
+    """Rename a catalog's files without overwriting others. Return the new path of the catalog itself."""
     name = f"{file.name}.damaged-{datetime.now(UTC):%Y%m%dT%H%M%S}"
     aside, number = file.with_name(name), 2
     while aside.exists():
@@ -83,7 +83,7 @@ def move_aside(file: Path) -> Path:
 
 
 def rows(aside: Path, table: str, key: str) -> Iterator[dict[str, Any]]:
-    """Yield the rows of a table that can be read, with today's column names.
+    """Yield the readable rows of a table, with the current names of columns.
 
     Args:
         aside: the path of the damaged catalog, which an earlier version may have written.

@@ -1,7 +1,7 @@
 """Revisions: the numbered, committed states of the catalog, in the table `revisions`.
 
-Another fact about a revision: a column in `schema.py`, then `commit_revision` and a query here. A fact about the whole
-catalog, whatever the revision: `state.py`.
+To add a value of revisions, add a column in `schema.py`, extend `commit_revision`, and add a query here. Values that
+belong to no revision, but to the whole catalog, are in `state.py`.
 """
 
 import hashlib

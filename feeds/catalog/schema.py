@@ -1,11 +1,12 @@
 """The tables, and the migrations from earlier versions. Import as `from feeds.catalog import schema as t`.
 
-Rows of `articles` are small, so that comparing and counting them reads little; texts are in a separate table, written
-once and never changed. `staged_files` were loaded and are not published yet: an interrupted run loses nothing, and a
-catalog of a million articles is written in batches.
+Rows of `articles` are small, so that queries that compare or count them read few pages; texts are in a separate table,
+written once and never changed. The rows of `staged_files` were loaded and are not published yet. Thus an interrupted
+run loses nothing, and a catalog of a million articles is written in batches.
 
-The statistics' tables keep their first names in the database, `visits` and `audience`: with SQLite they are in a file
-without a version of its own, which may be damaged, or older than the catalog, when a migration would rename them.
+In the database, the tables of statistics still have their original names, `visits` and `audience`. With SQLite, they
+are in a separate file without a schema version, and a migration could not rename them reliably: the file may be
+damaged, or older than the catalog.
 """
 
 from collections.abc import Callable, Iterator
@@ -46,8 +47,8 @@ _VERSION: tuple[Callable[[], "sa.Column[Any]"], ...] = (
     lambda: sa.Column("slug", _TEXT),  # only if its front matter sets one
     lambda: sa.Column("explicit_id", _TEXT),  # only if its front matter sets one
     lambda: sa.Column("generated_id", _TEXT),  # the id that it gets without an explicit one
-    lambda: sa.Column("feeds", _TEXT),  # that list it when it is live: {path: name as it spells it}
-    # the groups that follow neither from these nor from its path: {path: name}; mostly null; `encoding.UNLISTED`
+    lambda: sa.Column("feeds", _TEXT),  # the feeds that list it when it is live: {path: name, as the article spells it}
+    # the groups derived neither from `feeds` nor from its path: {path: name}; mostly null, or `encoding.UNLISTED`
     lambda: sa.Column("other_groups", _TEXT),
     lambda: sa.Column("page", _TEXT),  # the path of its page; null on sites without pages
     lambda: sa.Column("published", sa.BigInteger),
@@ -88,7 +89,7 @@ articles = sa.Table(
     # `published` and the feeds of its entries, if they differ from its version; else null
     sa.Column("entry_published", sa.BigInteger),
     sa.Column("entry_feeds", _TEXT),
-    sa.Column("revision", sa.Integer, nullable=False, server_default="0"),  # that last changed its published state
+    sa.Column("revision", sa.Integer, nullable=False, server_default="0"),  # the last to change its published state
     sa.Column("link_urls", _TEXT),  # the URLs of those targets that are live articles, as JSON: {target: URL}
 )
 TO_DECIDE, EDITED = 1, 2
@@ -101,14 +102,14 @@ def _partial(name: str, column: "sa.Column[Any]", where: sa.ColumnElement[bool])
 _partial("articles_scheduled", articles.c.live_from, articles.c.scheduled.is_(True))
 _partial("articles_expiring", articles.c.expires, articles.c.expires.isnot(None))
 _partial("articles_by_slug", articles.c.slug, articles.c.deleted.is_(True))
-# finds moved files; created after the first run, which would write a page of it for each article
+# finds moved files; created after the first run, in which updating it would write a page for each article
 ARTICLES_BY_HASH = sa.Index("articles_by_hash", articles.c.hash)
 articles.indexes.discard(ARTICLES_BY_HASH)
 _partial("articles_by_page", articles.c.page, articles.c.page.isnot(None))
 _partial("articles_pending", articles.c.key, articles.c.pending > 0)
 _partial("articles_rejected", articles.c.path, articles.c.rejection.isnot(None))
 _partial("articles_with_links", articles.c.key, articles.c.links_to.isnot(None))
-links = sa.Table(  # from one article's file to another's, to find whose documents change with an article
+links = sa.Table(  # links between articles' files, to find the articles whose documents change with another article
     "links",
     METADATA,
     sa.Column("target", _TEXT, primary_key=True),
@@ -165,7 +166,7 @@ document_versions = sa.Table(  # versions of live documents that workers rendere
     sa.Column("digest", _TEXT, primary_key=True),
     sa.Column("revision", sa.Integer, nullable=False),  # of the feed
     sa.Column("entries", sa.Integer, nullable=False),
-    sa.Column("texts", sa.Integer, nullable=False),  # of them with their full text
+    sa.Column("texts", sa.Integer, nullable=False),  # entries with their full text
     sa.Column("oldest", sa.BigInteger, nullable=False),  # when its last entry was published
 )
 salts = sa.Table(  # the keys of the hashes that identify the pollers of an open day
@@ -173,14 +174,14 @@ salts = sa.Table(  # the keys of the hashes that identify the pollers of an open
     STATS_METADATA,
     sa.Column("day", _TEXT, primary_key=True),  # in UTC: "2026-11-24"
     sa.Column("salt", sa.LargeBinary, nullable=False),
-    sa.Column("imported", sa.Boolean, nullable=False),  # from logs, of which more may come
+    sa.Column("imported", sa.Boolean, nullable=False),  # whether its polls come from logs, so that more may follow
 )
 _COUNTS: tuple[Callable[[], "sa.Column[Any]"], ...] = (
     lambda: sa.Column("polls", sa.Integer, nullable=False),
-    lambda: sa.Column("unchanged", sa.Integer, nullable=False),  # of them answered with a 304
-    lambda: sa.Column("unconditional", sa.Integer, nullable=False),  # of them without a validator
-    lambda: sa.Column("bytes", sa.BigInteger, nullable=False),  # of bodies sent
-    lambda: sa.Column("saved", sa.BigInteger, nullable=False),  # and of bodies that a 304 replaced
+    lambda: sa.Column("unchanged", sa.Integer, nullable=False),  # polls answered with a 304
+    lambda: sa.Column("unconditional", sa.Integer, nullable=False),  # polls without a validator
+    lambda: sa.Column("bytes", sa.BigInteger, nullable=False),  # of the bodies that were sent
+    lambda: sa.Column("saved", sa.BigInteger, nullable=False),  # bytes of the bodies that a 304 replaced
 )
 source_counts = sa.Table(  # the polls of each source on open days
     "visits",
@@ -239,7 +240,7 @@ _LIVE_FROM = (
     # every file: earlier versions ignored some keys of front matter
     _READ_AGAIN,
 )
-FORMER_COLUMNS = {  # by table, as it was named then: the names of columns until schema 11, and those from 12
+FORMER_COLUMNS = {  # by the table's name at that time: names of columns until schema 11 -> names since schema 12
     "readings": {
         "refused": "rejection",
         "refused_line": "rejection_line",
@@ -272,18 +273,18 @@ _COLUMN_RENAMES = (
     "CREATE INDEX feeds_by_archive_revision ON feeds (archive_revision)",
     "UPDATE meta SET key = 'recovered' WHERE key = 'mended'",  # the name that catalogs before schema 11 have stored
 )
-FORMER_TABLES = {"readings": "staged_files", "renditions": "document_versions"}  # until schema 12, and from 13
+FORMER_TABLES = {"readings": "staged_files", "renditions": "document_versions"}  # until schema 12 -> since 13
 _TABLE_RENAMES = tuple(f"ALTER TABLE {old} RENAME TO {new}" for old, new in FORMER_TABLES.items())
 _OTHER_GROUPS = (
     "ALTER TABLE staged_files ADD COLUMN other_groups TEXT",
     "ALTER TABLE articles ADD COLUMN other_groups TEXT",
-    # a listed article was at least in the site's feed; one whose file has a mistake now is not read again
+    # every listed article was in the site's feed; this also covers rejected files, whose articles are not read again
     "UPDATE staged_files SET other_groups = 'unlisted' WHERE feeds = '{}'",
     "UPDATE articles SET other_groups = 'unlisted' WHERE feeds = '{}'",
     _READ_AGAIN,
 )
-_OF_PLACES = (("articles", "feeds"), ("articles", "shown_in"), ("readings", "feeds"))  # until 7 [[path, name], …]
-SQLITE_MIGRATIONS = {  # from a schema to the next
+_OF_PLACES = (("articles", "feeds"), ("articles", "shown_in"), ("readings", "feeds"))  # until 7: [[path, name], …]
+SQLITE_MIGRATIONS = {  # schema -> the statements that migrate to the next schema
     1: (
         "ALTER TABLE articles ADD COLUMN revision INTEGER DEFAULT '0' NOT NULL",
         "ALTER TABLE feeds ADD COLUMN history INTEGER DEFAULT '0' NOT NULL",
@@ -358,7 +359,7 @@ SQLITE_MIGRATIONS = {  # from a schema to the next
         *(f"DROP TABLE IF EXISTS {table}" for table in ("salts", "visits", "audience", "imports")),
     ),
     9: (
-        "DROP TABLE IF EXISTS contents",  # rendering takes less time than reading what was rendered
+        "DROP TABLE IF EXISTS contents",  # rendering takes less time than reading stored HTML
         *(statement.format(true=1) for statement in _LIVE_FROM),
     ),
     10: (
@@ -385,7 +386,7 @@ POSTGRES_MIGRATIONS: dict[int, tuple[str, ...]] = {  # its first schema was 7
     ),
     8: (
         'CREATE TABLE IF NOT EXISTS erasures (day TEXT COLLATE "C" NOT NULL PRIMARY KEY)',
-        # a change of type removes what ANALYZE has sampled of a column
+        # a change of type removes the samples of a column that ANALYZE has stored
         'ALTER TABLE visits ALTER COLUMN source TYPE TEXT COLLATE "C"',
         "ALTER TABLE salts ALTER COLUMN salt TYPE BYTEA",
         *NO_SAMPLES,

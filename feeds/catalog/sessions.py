@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 SCHEMA_OID = "quote_ident(current_schema())::regnamespace::oid::int"
 CHANNEL = f"'feeds_' || {SCHEMA_OID}"
-_NETWORK_TIMEOUT_MS = 10_000  # without an answer of the network, after which a connection and its locks are lost
+_NETWORK_TIMEOUT_MS = 10_000  # after this time without a reply, a connection is closed, and its locks are lost
 CLIENT_SETTINGS: dict[str, Any] = {
     "connect_timeout": 5,  # seconds
     "keepalives_idle": 5,
@@ -29,12 +29,12 @@ CLIENT_SETTINGS: dict[str, Any] = {
     "application_name": "feeds",
     "client_encoding": "utf8",
 }
-SERVER_SETTINGS = {  # of each session; `options` in the URL come later, and override them
+SERVER_SETTINGS = {  # settings of each session, which `options` in the URL override
     "tcp_keepalives_idle": 5,
     "tcp_keepalives_interval": 2,
     "tcp_keepalives_count": 3,
     "tcp_user_timeout": _NETWORK_TIMEOUT_MS,
-    "client_connection_check_interval": 2_000,  # ms: a lost client holds no lock while a statement runs on
+    "client_connection_check_interval": 2_000,  # ms; ends statements of lost clients, which would keep their locks
     "jit": "off",
 }
 
@@ -50,7 +50,7 @@ def parse_url(url: str) -> sa.URL:
         parsed = sa.make_url(url)
     except (sa.exc.ArgumentError, ValueError):
         raise ConfigError(["state: must be the URL of a database, such as postgresql://USER@HOST/DATABASE"]) from None
-    if parsed.host and "@" in parsed.host:  # which is not shown: it is a part of the password
+    if parsed.host and "@" in parsed.host:  # the message does not show the host: it has a part of the password
         raise ConfigError(["state: special characters in the password must be percent-encoded, such as %40 for @"])
     return parsed
 
@@ -94,8 +94,8 @@ def limit_reply_time(engine: sa.Engine, seconds: float) -> None:
     sa.event.listen(engine, "do_connect", connect)
 
 
-_IDLE_TIMEOUT_MS = 5_000  # after which the server ends a leader's session, which sends a query every second
-_PUBLISHER = "feeds publisher"  # and a number: the application name of processes that can lead
+_IDLE_TIMEOUT_MS = 5_000  # the server ends a leader's session without queries for this time; it sends one a second
+_PUBLISHER = "feeds publisher"  # with a number, the application name of processes that can become the leader
 _SET_IDLE_TIMEOUT = f"""
     SELECT set_config(name, '{_IDLE_TIMEOUT_MS}', false) FROM pg_settings WHERE name = 'idle_session_timeout'
 """  # noqa: S608  # constants
@@ -112,7 +112,7 @@ class Connections(Protocol):
     """The connections of a catalog in PostgreSQL."""
 
     engine: sa.Engine
-    paused_until: float  # by the monotonic clock, after failed connections
+    paused_until: float  # no connection is opened before this time, by the monotonic clock
 
     def translated_errors(self) -> contextlib.AbstractContextManager[None]:
         """Raise errors of the database as `CatalogError`."""

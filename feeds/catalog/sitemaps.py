@@ -1,6 +1,6 @@
 """Queries for sitemaps: the live articles in parts, each of which is a range of keys of articles.
 
-An article keeps its key, so a new article changes only the last part, and no part needs a count of the articles before.
+An article keeps its key, so a new article changes only the last part, and no query counts the articles of other parts.
 """
 
 from collections.abc import Iterator
@@ -15,7 +15,7 @@ from feeds.catalog.encoding import from_microseconds, to_microseconds, unpack_ar
 from feeds.core.model import Article
 
 PART_SIZE = 5_000  # keys; the protocol allows 50,000 URLs, but a part is rendered while a client waits
-_BATCH = 250  # articles that are read at a time: a text may have a megabyte
+_BATCH = 250  # articles that are read at a time: a text may have up to a megabyte
 _IS_LIVE = t.articles.c.live.is_(True)
 
 
@@ -72,7 +72,7 @@ class SitemapReader(ReadAccess):
             yield from map(unpack_article, self._connection.scalars(chosen).all())
 
     def first_entry_since(self, feed: str, moment: datetime) -> datetime | None:
-        """Return when the oldest of the entries of a feed since a moment was published; None if there are none."""
+        """Return the date of the first entry of a feed that was published since a moment; None if there is none."""
         e = t.entries.c
         chosen = sa.select(sa.func.min(e.published)).where(e.feed == feed, e.published >= to_microseconds(moment))
         published = self._connection.execute(chosen).scalar()

@@ -49,14 +49,14 @@ _PRIVATE_MODE = 0o600
 _OTHERS_MODE = 0o007  # the permissions of everyone but owner and group
 _DAMAGE_CODES = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 _PAGE_BYTES = 16 << 10  # an entry's row takes 200 bytes, so a large page saves I/O with a million entries
-_CHECKPOINT_PAGES = 4096  # of the write-ahead log, after which a commit copies it: each changed page once, not often
+_CHECKPOINT_PAGES = 4096  # a commit copies a larger write-ahead log to the file: rarely, and each changed page once
 _MAX_CHECKPOINTS = 5  # tries to copy the whole log while more is committed
 _READ_CACHE_KIB, _WRITE_CACHE_KIB = 16 << 10, 64 << 10
 _STATS = "stats"  # the suffix of the file of the statistics, and the lock to create or replace it
 _STATS_CHECKPOINT_PAGES = 1000
 _STATS_IN_CATALOG = range(7, 9)  # schemas that have the statistics in the catalog itself
 
-# "OR FAIL" spares a statement journal of each changed page; after an error the transaction is rolled back anyway
+# "OR FAIL" avoids a statement journal with each changed page; after an error the transaction is rolled back anyway
 _ADD_ENTRIES = """
 INSERT OR FAIL INTO entries (feed, published, id, article, name)
 SELECT feed.key, published, articles.id, articles.key, feed.value
@@ -81,7 +81,7 @@ class Sqlite:
         self._stats = _File(file and Path(f"{file}.{_STATS}"))
         self._changes = ChangeCounter(file)
         self._failures_file = Path(f"{file}.failures")
-        self._failures = b""  # of a catalog in memory
+        self._failures = b""  # the record of failures, for a catalog in memory
         self.engine = self._catalog.engine
         self._checkpointing: threading.Thread | None = None  # copies a large write-ahead log to the database
         self._held = threading.local()  # the locks that a thread holds, by their names
@@ -92,7 +92,7 @@ class Sqlite:
         return self._file is None or self._file.exists()
 
     def create_storage(self) -> None:
-        """Create the file, and set what SQLite stores in it: the page size and WAL mode."""
+        """Create the file, and set the properties that SQLite stores in it: the page size and WAL mode."""
         if self._file:
             with _translated(self.name):
                 if not self._file.exists():
@@ -123,7 +123,7 @@ class Sqlite:
 
     @contextlib.contextmanager
     def write_transaction(self, *, bulk: bool = False) -> Iterator[sa.Connection]:
-        """Open a transaction that holds the write lock from its beginning: a reader can't take the lock later."""
+        """Open a transaction that holds the write lock from the start: after it has read, it might not get the lock."""
         bulk = bulk and self._file is not None
         log_pages = 0 if bulk else _CHECKPOINT_PAGES
         with self._catalog.write_transaction(cache_kib=_WRITE_CACHE_KIB, log_pages=log_pages) as connection:
@@ -222,7 +222,7 @@ class Sqlite:
         ):
             cursor = cast("Any", raw.cursor())
             copied = -1
-            for _ in range(_MAX_CHECKPOINTS):  # until nothing was committed meanwhile
+            for _ in range(_MAX_CHECKPOINTS):  # repeated until nothing was committed meanwhile
                 _, log_pages, _ = cursor.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
                 if log_pages == copied:
                     break
@@ -373,7 +373,7 @@ class Sqlite:
         return empty
 
     def _create_stats_file(self) -> None:
-        """Create the file of the statistics with its tables, unless it exists; no process sees it without them."""
+        """Create the file of the statistics, unless it exists; no other process ever sees a file without tables."""
         if self._stats.exists():
             return
         if self._file is None:
@@ -385,7 +385,7 @@ class Sqlite:
                 return
             new = Path(f"{self._stats.name}.new")
             try:
-                for file in new.parent.glob(f"{new.name}*"):  # of a process that was killed
+                for file in new.parent.glob(f"{new.name}*"):  # left by a process that was killed
                     file.unlink()
                 new.touch(_PRIVATE_MODE)
                 with _translated(self._stats.name):
@@ -401,14 +401,14 @@ class Sqlite:
 
 
 class _File:
-    """A SQLite file, or a database in memory (`None`). Uses the file that is at the path now, if it was replaced."""
+    """A SQLite file, or a database in memory (`None`). If the file is replaced, the next transaction notices that."""
 
     def __init__(self, path: Path | None, read_cache_kib: int = _READ_CACHE_KIB) -> None:
         self.name = str(path)
         self.engine = create_engine(path, read_cache_kib)
         self._path = path
         self._inode: FileIdentity | None = None
-        self.created = False  # of a database in memory: whether it has its tables
+        self.created = False  # whether a database in memory has its tables
 
     def exists(self) -> bool:
         """Return whether there is a file with content at the path; in memory, whether it was created."""

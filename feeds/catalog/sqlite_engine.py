@@ -8,14 +8,14 @@ import sqlalchemy as sa
 from feeds.catalog.backend import WRITE_TIMEOUT_S
 from feeds.catalog.encoding import pack_text
 
-PRAGMAS = "pragmas"  # the key of the current values in `info` of a connection; delete it after changing one elsewhere
+PRAGMAS = "pragmas"  # the key in `info` of a connection for its current pragmas; delete it if other code changes one
 
 
 def create_engine(file: Path | None, read_cache_kib: int) -> sa.Engine:
     """Return the engine of a file, or of a database in memory (None), whose readers cache `read_cache_kib` KiB.
 
-    The execution options `cache_kib`, `log_pages` and `timeout` set the pragmas of a transaction; with `log_pages`, it
-    writes.
+    The execution options `cache_kib`, `log_pages` and `timeout` set the pragmas of a transaction. A transaction with
+    `log_pages` is one that writes.
     """
     if file is None:
         engine = sa.create_engine("sqlite://", poolclass=sa.StaticPool, connect_args={"check_same_thread": False})

@@ -1,7 +1,8 @@
-"""Staging: loaded files before a run publishes them, in the table `staged_files`, and their change into articles.
+"""Staging: stores loaded files in the table `staged_files`, and later makes them the versions of articles.
 
-Each batch is committed by itself, so an interrupted run continues where it stopped. Another value of a loaded file: a
-column of both tables (`_VERSION`) and a migration in `schema.py`, then `LoadedArticle` here, then `publish/load.py`.
+Each batch is committed by itself, so an interrupted run continues where it stopped. To add a value of loaded files, add
+a column to both tables (`_VERSION`) and a migration in `schema.py`, extend `LoadedArticle` here, and then change
+`publish/load.py`.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -65,7 +66,7 @@ class LoadedArticle(NamedTuple):
             hash_: the hash of its file.
             generated_id: the id that it gets if its front matter has none.
             feeds: the feeds that list it when it is live: the name of each, as the article spells it, by its path.
-            other_groups: the groups that follow neither from its feeds nor from its path; None if it is unlisted.
+            other_groups: the groups derived neither from its feeds nor from its path; None if it is unlisted.
             page: the path of its page; None if this site publishes no pages.
             links_to: the targets of its links to other articles' files.
         """
@@ -210,10 +211,10 @@ class StagingReader(ReadAccess):
         return self._connection.execute(chosen).scalar() is not None
 
     def new_rejections(self, limit: int, *, changed_only: bool) -> NewRejections:
-        """Return staged files that can't be published: at most `limit` of them, and their number.
+        """Return up to `limit` staged files that can't be published, and the number of all such files.
 
-        A file that is rejected for the same reason as before counts as long as it was saved since. If `changed_only` is
-        true, it doesn't: the files were read again for another reason. Call this before `reject_staged`.
+        Files that are rejected for the same reason as before are included only if `changed_only` is false: they were
+        saved again. Set it to true if all files were read, changed or not. Call this before `reject_staged`.
         """
         s, a = t.staged_files.c, t.articles.c
         is_new = sa.or_(a.rejection.is_(None), a.rejection != s.rejection, a.rejection_line != s.rejection_line)
@@ -252,7 +253,7 @@ class StagingWriter(StagingReader, MovedPageWriter, StateWriter):
     def stage(self, batch: Iterable[LoadedArticle], *, as_articles: bool) -> None:
         """Store loaded files that are not staged yet.
 
-        If `as_articles` is true, store them as articles at once, for a catalog that has no articles to match them with.
+        If `as_articles` is true, store them as articles at once: the catalog has no articles that they could match.
         """
         rows: list[tuple[Any, ...]] = []
         texts: list[tuple[Any, ...]] = []
@@ -312,7 +313,7 @@ class StagingWriter(StagingReader, MovedPageWriter, StateWriter):
             self._connection.execute(update.values(values | {"deleted": False, "pending": pending}))
 
     def _keep_entry_keys(self, keys: Iterable[int]) -> None:
-        """Store the keys of the entries of live articles, before a new version replaces the one that has these keys."""
+        """Store the current keys of live articles' entries, before new versions replace the values in these keys."""
         a = t.articles.c
         update = t.articles.update().where(a.key.in_(keys), a.live.is_(True), a.entry_feeds.is_(None))
         self._connection.execute(update.values(entry_published=a.published, entry_feeds=a.feeds))

@@ -1,6 +1,6 @@
 """Values that belong to the catalog as a whole, such as the last run: `CatalogState` has a typed attribute for each.
 
-They are stored as text in the table `meta`, one row each. Another value: an attribute of `CatalogState`, no migration.
+They are stored as text in the table `meta`, one row each. A new value needs only an attribute here, and no migration.
 """
 
 import json
@@ -40,7 +40,7 @@ class _Value(Generic[T]):
     """An attribute of `CatalogState`, stored in the row of `meta` with this key."""
 
     def __init__(self, key: str, load: Callable[[str | None], T], dump: Callable[[T], str]) -> None:
-        """Convert with `load`, which gets None if there is no such row, and `dump`."""
+        """Convert stored text with `load`, which gets None if the row is missing, and values with `dump`."""
         self.key = key
         self._load = load
         self._dump = dump
@@ -80,10 +80,10 @@ class CatalogState:
     Raise `CatalogError`, or `ValueError` for a row that another program wrote.
     """
 
-    # keys of rows that other queries read too; the last two: `feeds.last_build`
+    # keys of rows that other queries read too; `feeds.last_build` reads the last two
     CATALOG_ID, RECOVERED, LAST_RUN, LAST_BUILD = "born", "recovered", "run", "last build"
 
-    catalog_id = _text(CATALOG_ID)  # a catalog that is created again has another
+    catalog_id = _text(CATALOG_ID)  # a catalog that is created again gets another id
     schema_version = _number("schema")
     refresh_requests = _Value("asked", lambda stored: int(stored or 0), str)  # all calls of the webhook so far
     last_run = _Value[LastRun | None](
@@ -91,18 +91,18 @@ class CatalogState:
     )
     last_build = _text(LAST_BUILD)  # the record of a build, which the next publish run deletes
     recovered_articles = _number(RECOVERED)  # live articles of a damaged catalog, until a run has decided about them
-    lacks_hash_index = _flag("filling")  # in a new catalog, until its first run ends
-    site_fingerprint = _text("fingerprint")  # of the settings with which articles were published
+    lacks_hash_index = _flag("filling")  # true for a new catalog, until its first run ends
+    site_fingerprint = _text("fingerprint")  # a digest of the settings with which articles were published
     selections = _text("selections")  # a digest of the selections with which the feeds of articles were chosen
     feed_settings = _json("feed settings", dict[str, str])  # a digest of the settings of single feeds, by path
     live_count = _number("live articles")  # None: not counted yet
-    aliases = _text("aliases")  # with which articles were loaded, one a line
+    aliases = _text("aliases")  # the aliases in effect when articles were loaded, one per line
     authors_files = _text("authors files")  # a digest of every authors.yml when articles were loaded
     staged_for = _text("staged for")  # the settings with which articles were staged
-    must_read_again = _flag("read again")  # every file, because of a newer version of this program
+    must_read_again = _flag("read again")  # whether a newer version of this program must read every file again
     guard_held_since = _number(
         "guard held"
-    )  # since when changes that the guard stopped add up; microseconds since 1970
+    )  # after a stopped run, the guard counts all changes since this time together; microseconds since 1970
     guard_changes = _json("guard changes", dict[str, list[Any]])  # by the key of an article
     had_summaries = _flag("summaries")  # whether any feed ever had documents with excerpts
     # whether a page was ever at …/index.html, or in a folder that may have the name of a file; None: not known
@@ -112,7 +112,7 @@ class CatalogState:
         lambda value: "yes" if value else "no",
     )
     pending_purges = _json("to purge", list[str])  # paths of files that caches must still discard
-    reported_problems = _json("reported problems", dict[str, list[str]])  # digests of those of the last build, by step
+    reported_problems = _json("reported problems", dict[str, list[str]])  # digests for the last build, by step
 
     def __init__(self, connection: sa.Connection) -> None:
         self._connection = connection

@@ -1,8 +1,9 @@
 """Stores poll statistics: one row per source for open days, totals for closed days, positions in imported logs.
 
 No address is stored. Keyed hashes identify the pollers of an open day. The key and the hashes are deleted when the
-day is closed, and then erased: `Database.erase_stats` rewrites the files that had them. Another count of polls: a
-column (`_COUNTS`) and a migration in `schema.py`, then `_SUMS` and the types here, then `stats/counter.py`.
+day is closed, and then erased: `Database.erase_stats` rewrites the files that had them. To add a count of polls, add a
+column (`_COUNTS`) and a migration in `schema.py`, extend `_SUMS` and the types here, and then change
+`stats/counter.py`.
 """
 
 import secrets
@@ -46,7 +47,7 @@ class PollTotals(NamedTuple):
     reader: str
     kind: str
     sources: int  # those that polled live documents
-    subscribers: int | None  # the sum of what the sources report
+    subscribers: int | None  # the sum of the numbers that the sources report
     polls: int
     unchanged: int
     unconditional: int
@@ -194,7 +195,7 @@ class StatsWriter(StatsReader, WriteAccess):
         self._connection.execute(t.erasures.delete().where(t.erasures.c.day.in_(list(days))))
 
     def restore(self, rows: Iterable[SavedRow]) -> None:
-        """Insert the rows that could be read of a damaged file, without incomplete ones."""
+        """Insert the rows that could be read from a damaged file, except for incomplete ones."""
         for row in rows:
             values = {column.name: row.values.get(column.name) for column in row.table.c}
             if None not in values.values():

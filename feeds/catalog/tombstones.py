@@ -1,6 +1,6 @@
 """Tombstones: the ids that were withdrawn from feeds, in the table `tombstones` (RFC 6721).
 
-How long they are kept is a setting (`feeds.tombstones`); which ids are withdrawn, `publish/feed_versions.py` decides.
+The setting `feeds.tombstones` determines how long they are kept. `publish/feed_versions.py` finds the withdrawn ids.
 """
 
 from collections.abc import Mapping
@@ -55,7 +55,10 @@ class TombstoneWriter(TombstoneReader, ArticleReader, WriteAccess):
         self._upsert(t.tombstones, ("feed", "id", "at"), rows)
 
     def remove_tombstones(self, limit: int) -> set[str]:
-        """Delete the tombstones of articles that are live again. Return the feeds that had one in the last `limit`."""
+        """Delete the tombstones of articles that are live again.
+
+        Return the feeds that had such a tombstone among their latest `limit` tombstones.
+        """
         a = t.articles.c
         is_live = sa.select(a.id).where(a.id == t.tombstones.c.id, a.live.is_(True)).exists()
         feeds = set(self._connection.scalars(sa.select(t.tombstones.c.feed).where(is_live)))

@@ -17,9 +17,9 @@ Each subject has a module with its queries, its changes and the types of its res
     state              single values that belong to the whole catalog
     tombstones         ids that were withdrawn from feeds
 
-Poll statistics have transactions of their own (`stats`). Another subject: a module with a reader and a writer, which
-are added to the lists of base classes here. A subject is listed before those that it builds on, such as articles before
-entries, since Python searches the bases in this order.
+Poll statistics have transactions of their own (`stats`). To add a subject, write a module with a reader and a writer,
+and add them to the lists of base classes here. A subject is listed before those that it builds on, such as articles
+before entries, since Python searches the bases in this order.
 """
 
 from feeds.catalog.articles import ArticleReader, ArticleWriter

@@ -1,4 +1,4 @@
-"""Configuration: config.yaml and `FEEDS__*` variables -> a frozen `Config`, or all errors with their line and column.
+"""Loads config.yaml and `FEEDS__*` variables as a frozen `Config`, or reports all errors with their line and column.
 
 `schema` validates the values with pydantic. This module finds the position of each value in the file, and suggests
 corrections. It opens only the configuration file.
@@ -138,7 +138,7 @@ def _drop_invalid_aliases(aliases: dict[str, yaml.Node]) -> list[str]:
 
 
 def _drop(root: yaml.Node, keys: _Keys) -> str:
-    """Drop the innermost existing key of a path, or set a placeholder if it is required. Return what was done."""
+    """Drop the innermost existing key of a path; if it is required, set a placeholder. Return the change as text."""
     for length in range(len(keys), 0, -1):
         *above, key = keys[:length]
         mapping = _node_at(root, tuple(above))
@@ -261,7 +261,7 @@ def _is_key(key: str | int) -> bool:
 
 
 def _reason(error: Any, keys: _Keys) -> str:
-    """Return the reason of an error, of bounded length: what it quotes is at most an excerpt of a value."""
+    """Return the reason of an error, of bounded length: it quotes at most an excerpt of a value."""
     return truncate(escape_unprintable(_describe(error, keys)), _MAX_REASON_LENGTH)
 
 

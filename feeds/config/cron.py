@@ -28,8 +28,8 @@ class CronSchedule:
         last_day: whether the last day of the month is selected too.
         months: 1 to 12.
         weekdays: 0 (Sunday) to 6.
-        on_either: whether a day or a weekday suffices, as in crontab(5) if neither field begins with "*". Otherwise
-            both must match.
+        on_either: whether it is enough that the day or the weekday matches, as in crontab(5) if neither field begins
+            with "*". Otherwise, both must match.
     """
 
     minutes: tuple[int, ...]
@@ -47,7 +47,7 @@ class _Field:
     minimum: int
     maximum: int
     names: tuple[str, ...] = ()  # of the numbers from `minimum` on
-    wraps: bool = False  # of weekdays: a range may continue at the minimum (fri-mon), which has a second number (7)
+    wraps: bool = False  # true for weekdays: a range may continue at the minimum (fri-mon), whose second number is 7
 
     def parse(self, text: str) -> tuple[int, ...]:
         """Return the numbers that a list selects, sorted. Raise `ValueError` for a mistake."""

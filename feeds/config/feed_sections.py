@@ -155,9 +155,9 @@ class FeedsSection(Section):
     """
     guard: float = Field(0.2, ge=0, le=1)
     """The limit of the republish guard, as a share of the published entries. The guard counts the entries that
-    change their id or date, or lose their file, within 15 minutes. If they are more than this share, and at least five,
-    the run publishes nothing and reports this. On a site with fewer than five entries, the same happens if one run
-    changes all of them.
+    change their id or date, or lose their file, within 15 minutes. If their number exceeds this share, and is at least
+    five, the run publishes nothing and reports this. On a site with fewer than five entries, the same happens if one
+    run changes all of them.
 
     Undo the change, or accept it with `feeds build --accept`. With 1, the guard stops a run only if all entries would
     disappear.
@@ -205,9 +205,9 @@ def _custom_feed_problem(name: str, section: CustomFeedSection, kinds: Collectio
         return custom_feed_conflict(name)
     path = f"{kind}/{slugify(group)}"
     if kind not in GROUPED_KINDS:
-        return f"is no feed: a name has no /, and a path begins with {', '.join(GROUPED_KINDS)}"
+        return f"is not a feed: a name has no /, and a path begins with {', '.join(GROUPED_KINDS)}"
     if kind not in kinds:
-        return f"is no feed, because feeds.by does not contain {kind}"
+        return f"is not a feed, because feeds.by does not contain {kind}"
     if path != name:
         return f"is not the path of a feed; did you mean {path}?"
     if section.include or section.exclude:

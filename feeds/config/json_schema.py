@@ -17,11 +17,11 @@ from pydantic.json_schema import GenerateJsonSchema
 from feeds.config import schema
 from feeds.config.cron import CronSchedule
 
-_DRAFT = "http://json-schema.org/draft-07/schema#"  # which all editors support
+_DRAFT = "http://json-schema.org/draft-07/schema#"  # a draft that all editors support
 _TITLE = "config.yaml"
 _DESCRIPTION = "The configuration of feeds."
 _WRAPPED = re.compile(r"(?<!\n)\n(?!\n|- ) *")  # a line break inside a paragraph or an item of a list
-_PROPERTIES = {"properties", "patternProperties"}  # keywords of which each key is a name
+_PROPERTIES = {"properties", "patternProperties"}  # keywords whose value is a mapping with names as keys
 _VALUES = {"default", "enum", "const"}  # keywords that contain values
 _LINK = re.compile(r"\[([^\]\[]{1,200})\]\([^)\s]{1,200}\)")
 
@@ -38,8 +38,8 @@ def json_schema(*, for_editors: bool = True) -> dict[str, Any]:
     """Return the JSON Schema of config.yaml, without references.
 
     `load` accepts some unusual forms that the schema rejects: a number in quotation marks, a number in place of most
-    texts, and a key without a value. The schema does not express the rules of texts, for example which placeholders a
-    permalink has.
+    texts, and a key without a value. The schema does not express the rules for texts, such as the allowed placeholders
+    of a permalink.
 
     Args:
         for_editors: Whether each `description` is plain text, beside a `markdownDescription`, and neither has links.
@@ -54,7 +54,7 @@ def json_schema(*, for_editors: bool = True) -> dict[str, Any]:
     descriptions = _descriptions()
     for name, section in {**sections, config_section: generated}.items():
         if name != config_section:
-            section["type"] = ["object", "null"]  # a section of which each key is a comment
+            section["type"] = ["object", "null"]  # null: all keys of the section are commented out
         for key, value in section["properties"].items():
             if text := descriptions[name].get(key):
                 value.update(_for_editors(text) if for_editors else {"description": text})

@@ -192,10 +192,10 @@ class Config(Section):
     root: Path = Field(Path(), exclude=True)
     file: Path = Field(Path(), exclude=True)
     unsupported_keys: tuple[str, ...] = Field((), exclude=True)  # a message for each key without effect
-    # by custom feed, and by folder that a selection names: the position and the keys, as messages begin
+    # the position and the keys, with which messages begin: by custom feed, and by folder that a selection names
     feed_positions: dict[str, str] = Field({}, exclude=True)
     folder_positions: dict[str, str] = Field({}, exclude=True)
-    # likewise, of each link of the menu, by its text, and of the footer
+    # the same for the links of the menu, by their texts, and for the footer
     nav_positions: dict[str, str] = Field({}, exclude=True)
     footer_position: str = Field("", exclude=True)
 

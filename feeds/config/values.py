@@ -1,10 +1,10 @@
 """The types of values in config.yaml. Each validator returns the value or raises `ValueError` with a sentence.
 
-A text that has parts, such as an address or a command, leaves this module divided into them (`PlainValidator`).
+If a text has parts, such as an address or a command, the result is a value with these parts (`PlainValidator`).
 
-Most CDNs need no code to be purged (`feeds.export.purge`). Another form of purge begins here: a type beside
-`PurgeRequest` and in `Purge`, and its syntax in `_purge`; then its request in `CachePurger` of `feeds.export.purge`,
-which chooses by type.
+Most CDNs can be purged without new code (`feeds.export.purge`). To add another form of purge, add a type beside
+`PurgeRequest`, include it in `Purge`, parse its syntax in `_purge`, and send its request in `CachePurger` of
+`feeds.export.purge`, which chooses by type.
 """
 
 import difflib
@@ -130,7 +130,7 @@ def timezone(value: str) -> str:
 
 
 def language_tag(value: str) -> str:
-    """Return a language tag. Raise `ValueError` if the text is none."""
+    """Return a language tag. Raise `ValueError` if the text is not a language tag."""
     if not is_language_tag(value):
         raise ValueError("is not a language tag; write it like en or pt-BR")
     return value
@@ -284,7 +284,7 @@ def _reader(value: str) -> str:
 
 
 def _readers(value: Any) -> Any:
-    """Merge with the default links; drop readers that are set to nothing."""
+    """Merge with the default links; drop readers whose link is false, null or empty."""
     if not isinstance(value, dict):
         return value
     known_names = {name.lower(): name for name in READER_LINKS}
@@ -354,7 +354,7 @@ def _archives(value: Any) -> Any:
 
 def _group_name(value: str) -> str:
     if any(not slugify(part) for part in value.strip("/").split("/")):
-        raise ValueError(f"{printable_excerpt(value)} is no name: it has no letters or digits")
+        raise ValueError(f"{printable_excerpt(value)} is not a name: it has no letters or digits")
     return value
 
 

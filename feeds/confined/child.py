@@ -11,7 +11,7 @@ from typing import Any, NoReturn
 
 from feeds.confined.confinement import confine
 
-_CPU_GRACE_S = 2  # beyond the timer's limit, for native code, during which Python handles no signal
+_CPU_GRACE_S = 2  # after the timer's limit: Python does not handle the timer's signal while native code runs
 _MAX_MEMORY_BYTES = 320 << 20  # of address space; a text of 1 MiB needs a third of it
 
 

@@ -41,7 +41,7 @@ _MACHINES = {
 
 
 def confine() -> None:  # pragma: no cover  # the confined process can't write coverage data
-    """Permanently deny this process files, the network and other processes. Import and open everything before."""
+    """Permanently deny this process files, the network and other processes. Import modules and open files before."""
     limit_resources()
     filter_calls()
 

@@ -32,7 +32,7 @@ class ConfinedProcess:
 
         Args:
             module: the module that the child runs, which calls `child.serve`.
-            purpose: what the process does, for an error message: "the process that renders".
+            purpose: the name of the process in an error message, such as "the process that renders".
             timeout_s: the wall time after which the child is killed if it has not replied.
         """
         self._module = module

@@ -1,7 +1,7 @@
 """The content folder: its articles, and hints when it may have changed. This package reads and never writes.
 
-`scan` is authoritative and `watch` only a hint: events are lost when queues overflow, or when folders are moved in or
-the root is replaced, and some file systems send none at all.
+`scan` finds all changes. `watch` only gives hints, because events are lost when queues overflow, when folders are moved
+into the content folder or when it is replaced, and some file systems send no events at all.
 """
 
 import os
@@ -21,11 +21,11 @@ from feeds.core.text import slugify
 __all__ = ["FileChanging", "Folder", "ScannedFile", "WatchMode"]
 
 _OPEN_FLAGS = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC  # a FIFO would block
-_SAMPLE_EVERY = 20  # files, of which one is tested: nearly all may be in the page cache
+_SAMPLE_EVERY = 20  # one file in twenty is tested; even if nearly all are in the page cache, some may not be
 
 
 def has_folder(root: Path, folder: str) -> bool:
-    """Return whether a folder exists below the content folder, spelled in any way with the same slugs."""
+    """Return whether the content folder has a folder at a path; its names may differ if they have the same slugs."""
     found = [root]
     for part in folder.strip("/").split("/"):
         slug = slugify(part)
@@ -64,8 +64,8 @@ class Folder:
 
         Args:
             below: only the file at this path, or the files below it.
-            after: only files after this path. The scan continues an interrupted one with its listings, so it may miss
-                files that were created since; scan those by their path.
+            after: only files after this path. The scan continues the interrupted one and uses its listings of folders,
+                so it may miss files that were created since; scan those by their paths.
         """
         root = os.path.realpath(self.root)
         try:
@@ -100,7 +100,7 @@ class Folder:
             ) from None
 
     def may_contain_articles(self, path: str) -> bool:
-        """Return whether a path may be an article, or is a folder that may contain some."""
+        """Return whether a path may be an article, or is a folder that may contain articles."""
         if path.rpartition("/")[2] in AUTHORS_FILES:
             return True
         if not self._walk.is_included(path):
@@ -194,15 +194,15 @@ class Folder:
         return data
 
     def watch(self, mode: WatchMode, stop: threading.Event) -> Iterator[set[str] | None]:
-        """Yield whenever the folder may have changed, until `stop` is set; the first time at once.
+        """Yield at once, and then whenever the folder may have changed, until `stop` is set.
 
-        Each value is the set of paths that may have changed, files or folders; None if any may have.
+        Each value is the set of paths that may have changed, files or folders; None if any path may have changed.
         """
         return watching.watch(self.root, mode, stop, lambda: self._scan_duration)
 
 
 class FileChanging(ArticleError):
-    """The file is being written; the next scan will see all of it."""
+    """The file is being written; the next scan will see the complete file."""
 
     def __init__(self) -> None:
         super().__init__("changed while it was read")

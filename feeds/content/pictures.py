@@ -1,8 +1,8 @@
-"""Reads the sizes of pictures, which pages state so that their text does not move while pictures load.
+"""Reads the sizes of pictures. Pages state them, so that text does not move while pictures load.
 
-Only headers are read: the first 4 KiB, and of JPEG and WebP the headers of up to 200 parts, with the Exif metadata. Any
-file may have the name of a picture, so a file that is not understood has no size. Browsers agree on how Exif rotates a
-JPEG; a picture of another format that Exif rotates has no size.
+Only headers are read: the first 4 KiB, and for JPEG and WebP the headers of up to 200 parts, with the Exif metadata. A
+file with the name of a picture may contain anything; if it can't be parsed, its size is unknown. Browsers agree on how
+Exif metadata rotates a JPEG, but not on other formats: there, the size of a rotated picture is unknown.
 """
 
 import re
@@ -22,7 +22,7 @@ from feeds.core.parse.media import media_type
 _HEAD_BYTES = 4096
 _MAX_PARTS = 200  # segments of a JPEG, chunks of a WebP, whose headers are read
 _MAX_EXIF_BYTES = 1 << 16  # the maximal length of a segment of a JPEG
-_MAX_PIXELS = 100_000  # of a side
+_MAX_PIXELS = 100_000  # of the width, and of the height
 _MAX_CACHED = 10_000
 _PNG, _JPEG, _GIF = b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", (b"GIF87a", b"GIF89a")
 _EXIF = b"Exif\0\0"
@@ -48,7 +48,7 @@ _PIXELS = {b"": 1.0, b"px": 1.0, b"pt": 4 / 3, b"pc": 16.0, b"in": 96.0, b"cm": 
 class PictureSize(NamedTuple):
     """The size in which browsers show a picture, in CSS pixels.
 
-    If `is_scalable`, an SVG has only a ratio: browsers show it in any size.
+    If `is_scalable` is true, the picture is an SVG of which only the ratio is known: browsers show it in any size.
     """
 
     width: int
@@ -66,7 +66,7 @@ class Pictures:
         self._known: dict[str, PictureSize | None] = {}
 
     def remember(self, path: str, file: Path) -> None:
-        """Read the size of the picture that is published at a path, and assume that it stays as it is.
+        """Read the size of the picture that is published at a path, and assume that it does not change.
 
         An export lists all files before it renders pages, and so finds each file once.
         """
@@ -225,7 +225,7 @@ def _webp_exif(stream: BinaryIO) -> bytes:
 
 
 def _parse_avif(head: bytes) -> PictureSize:
-    """Return the size on which all images in the file agree, such as the picture and its transparency."""
+    """Return the size of a picture if all images in the file, such as its transparency, have the same size."""
     (position,) = struct.unpack_from(">I", head)
     length, kind = struct.unpack_from(">I4s", head, position)
     properties = head[position : position + length]

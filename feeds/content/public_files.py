@@ -1,8 +1,8 @@
 """Finds the files of articles: those in the article's own folder (Hugo's page bundle), and other files it references.
 
 `NAME/index.md` has a folder of its own, `NAME/`. On sites with pages, the files in it are published below the page's
-path, and other referenced files at their path in the content folder. Only files with a known suffix are published, no
-hidden ones, and none to which a link leads out of the content folder.
+path, and other referenced files at their path in the content folder. Only files with a known suffix are published. A
+hidden file is not published, and a symbolic link is not followed out of the content folder.
 """
 
 import os
@@ -69,7 +69,7 @@ class PublicFiles:
         for current, folders, files in os.walk(folder, onerror=errors.append):
             below = os.path.relpath(current, folder)
             if below != "." and any(map(_is_index, files)):
-                folders.clear()  # another article's
+                folders.clear()  # they belong to another article
                 continue
             folders[:] = sorted(name for name in folders if not name.startswith("."))
             names += [name if below == "." else f"{below}/{name}" for name in sorted(files)]
@@ -96,7 +96,7 @@ class PublicFiles:
         return False
 
     def find(self, path: str) -> Path | None:
-        """Return the file with this path on the site, links resolved; None if there is none to be published."""
+        """Return the file with this path on the site, links resolved; None if no such file may be published."""
         return self._find(path) if paths.may_be_article_file(f"/{path}", self._aliases) else None
 
     def _find(self, path: str, own_folder: str = "") -> Path | None:
@@ -149,7 +149,7 @@ class PublicFiles:
 
 
 def is_one_of(file: Path, files: Collection[Path]) -> bool:
-    """Return whether a file is one of others, perhaps by another name; true if it can't be read."""
+    """Return whether a file is one of `files`, perhaps under another name; also True if it can't be read."""
     try:
         status = file.stat()
         return any(os.path.samestat(status, other) for other in _stats(files))

@@ -46,7 +46,7 @@ class RelatedFiles:
         self._has_attachments = site.pages and site.markdown == "obsidian"
         self._attachments: str | None = None  # Obsidian's folder of attachments; None: not read yet
         self._authors: dict[str, AuthorProfiles] = {}  # by folder
-        self._digests: dict[str, bytes] = {}  # of these, by folder
+        self._digests: dict[str, bytes] = {}  # digests of the authors, by folder
 
     def clear(self) -> None:
         """Clear the cache, so that every authors.yml is read again."""

@@ -22,7 +22,7 @@ _IGNORED_PREFIXES = (".", "~$", "_index.")  # hidden files, Office's lock files,
 
 
 class ScannedFile(NamedTuple):
-    """A file that should be an article. `problem` is the reason if the scan finds that it can't be read."""
+    """A file that should be an article. `problem` is the reason if the scan finds that the file can't be read."""
 
     path: str  # below the folder, with "/"; bytes that are not UTF-8 are escaped
     mtime_ns: int = 0
@@ -37,10 +37,10 @@ class Walk:
     def __init__(self, include: Sequence[str], exclude: Sequence[str], secrets: Sequence[Path] = ()) -> None:
         """Walk files that match the patterns of gitignore. No symbolic link may lead to one of `secrets`."""
         self._secrets = secrets
-        self._has_default_patterns = set(include) == set(DEFAULT_INCLUDE) and not exclude  # as nearly always
+        self._has_default_patterns = set(include) == set(DEFAULT_INCLUDE) and not exclude  # true for nearly all sites
         self._is_matched = _patterns("include", () if self._has_default_patterns else include)
         self._is_excluded = _patterns("exclude", exclude)
-        self.authors_files: set[str] = set()  # that the last full walk found
+        self.authors_files: set[str] = set()  # the paths that the last full walk found
         self._unlisted: set[str] = set()  # printable paths of folders that could not be listed, ending in "/"
         self._open_dirs: dict[str, list[str]] = {}  # listings of the folders in which the last walk is, or stopped
 
@@ -81,7 +81,7 @@ class Walk:
             yield file
 
     def _unlisted_above(self, root: str, path: str) -> Iterator[ScannedFile]:
-        """Yield the first of the folders above a path that can't be listed, if any."""
+        """Yield the topmost folder above a path that can't be listed, if there is one."""
         parts = path.split("/")
         for depth in range(1, len(parts)):
             folder = "/".join(parts[:depth]) + "/"
@@ -92,7 +92,7 @@ class Walk:
                 return
 
     def _not_listed(self, folder: str, error: OSError) -> ScannedFile:
-        """Record and return a folder that can't be listed. Raise the error if it does not concern just this folder."""
+        """Record and return a folder that can't be listed. Raise the error if it concerns more than this folder."""
         if isinstance(error, FileNotFoundError) or error.errno in _PROCESS_ERRORS:
             raise error
         printable = printable_path(folder)
@@ -199,7 +199,7 @@ class Walk:
             return self._not_listed(prefix, error)
 
     def _wanted(self, path: str) -> bool:
-        if self._has_default_patterns:  # a fifth of the time that the scan of a file takes
+        if self._has_default_patterns:  # matching patterns would take a fifth of the time of a scan
             return path.endswith(DEFAULT_SUFFIXES)
         return self._is_matched(path) and not self._is_excluded(path)
 

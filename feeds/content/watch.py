@@ -16,12 +16,12 @@ _WITHOUT_EVENTS = {"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "virtiofs",
                    "fuse.sshfs", "fuse.grpcfuse", "fuse.osxfs", "vboxsf"}  # fmt: skip
 _EXPORTED_SUFFIXES = (".xml", ".json")
 _IDENTITY_CHECK_INTERVAL_MS = 500  # between checks whether the folder was replaced
-_QUIET_MS = 20  # without an event, after which a burst of events is over
-_MAX_BURST_MS = 300  # after which events are yielded even if the burst goes on
+_QUIET_MS = 20  # a burst of events ends after this time without an event
+_MAX_BURST_MS = 300  # after this time, events are yielded even if the burst has not ended
 _SCAN_INTERVAL_S = 30.0  # between scans without events; longer if a scan takes long
 _MAX_SCAN_INTERVAL_S = 600.0
 _POLL_INTERVAL_S = 1.0  # between scans if there are no events
-_RETRY_EVENTS_AFTER_S = 600.0  # if the system had no watches left
+_RETRY_EVENTS_AFTER_S = 600.0  # time until events are requested again after the system had no watches left
 _IN_DELETE_SELF = 0x400  # inotify(7)
 
 WatchMode = Literal["auto", "events", "poll", "off"]
@@ -30,10 +30,10 @@ WatchMode = Literal["auto", "events", "poll", "off"]
 def watch(
     root: Path, mode: WatchMode, stop: threading.Event, scan_duration: Callable[[], float]
 ) -> Iterator[set[str] | None]:
-    """Yield whenever a folder may have changed, until `stop` is set; the first time at once.
+    """Yield at once, and then whenever a folder may have changed, until `stop` is set.
 
-    Each value is the set of paths that may have changed, files or folders; None if any may have. If the system has no
-    watches left, log that and poll the folder.
+    Each value is the set of paths that may have changed, files or folders; None if any path may have changed. If the
+    system has no watches left, log that and poll the folder.
 
     Args:
         root: the folder.
@@ -105,7 +105,8 @@ def _events(root: Path, stop: threading.Event, scan_duration: Callable[[], float
 def _exhausted_limit(root: Path) -> str:
     """Return the name of the system's limit that prevents more watches; "" if there is none.
 
-    With `ignore_permission_denied`, watchfiles ignores every error of `inotify_add_watch`, so this adds another watch.
+    With `ignore_permission_denied`, watchfiles ignores every error of `inotify_add_watch`. So this function tries to
+    add one more watch.
     """
     import ctypes  # only a watch needs it
 
@@ -142,7 +143,7 @@ def _hint(path: str) -> str:
 
 
 def _may_matter(path: str) -> bool:
-    """Return whether an event may concern articles: not of a hidden file, such as the catalog, or an exported one."""
+    """Return whether an event may concern articles. Hidden files, such as the catalog, and exported files don't."""
     return not any(part.startswith(".") for part in Path(path).parts) and not path.endswith(_EXPORTED_SUFFIXES)
 
 

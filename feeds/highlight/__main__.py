@@ -8,9 +8,10 @@ from feeds.highlight.lexers import Lexers
 
 
 def _reply(lexers: Lexers, request: list[Any]) -> list[Any]:
-    """Return the names of all languages for [], and for [language, code, seconds] the tokens.
+    """Return the reply to a request.
 
-    They follow the CPU time in seconds, as kinds and lengths in turn. There are none if a limit was exceeded.
+    The reply to [] is the names of all languages. The reply to [language, code, seconds] is the CPU time in seconds,
+    followed by the kinds and lengths of tokens in turn. If a limit was exceeded, it has no tokens.
     """
     if not request:
         return lexers.languages

@@ -21,7 +21,7 @@ from feeds.confined import child
 import ast, bisect, copy, fnmatch, keyword, string, unicodedata  # noqa: E401, F401  # isort: skip
 
 _PACKAGE = "pygments.lexers"
-_OTHER_NAMES = {  # of languages that Pygments does not know, or knows by another name
+_OTHER_NAMES = {  # languages that Pygments does not know, or knows by another name -> its name for a similar language
     "jsonc": "json",
     "mdx": "markdown",
     "shellscript": "bash",
@@ -33,7 +33,7 @@ _PLAIN = {"n", "nx", "p", "w"}
 
 
 class _Modules:
-    """Imports the modules of a package from memory, into which it has read them: a finder and loader of `importlib`.
+    """Reads the modules of a package into memory and imports them from there: a finder and loader of `importlib`.
 
     Importing all lexers would take two seconds. Reading them takes a few milliseconds. The base classes of finders and
     loaders would take as long to import as half of Pygments.
@@ -65,7 +65,7 @@ class _Modules:
 
 
 def _read_module(source: os.DirEntry[str]) -> bytes:
-    """Return the compiled code of a module if there is a current file with it, otherwise its source."""
+    """Return the compiled code of a module if a current .pyc file exists, otherwise its source."""
     stat = source.stat()
     try:
         with open(importlib.util.cache_from_source(source.path), "rb", buffering=0) as file:  # noqa: PTH123
@@ -85,7 +85,7 @@ class Lexers:
 
     def __init__(self) -> None:
         sys.meta_path.insert(0, _Modules(lexers.__path__[0], _PACKAGE))
-        vars(plugin)["iter_entry_points"] = lambda _group: ()  # the lexer of Markdown would look for plugins in files
+        vars(plugin)["iter_entry_points"] = lambda _group: ()  # the Markdown lexer would search files for plugins
         self._names = _names_of_lexers()
         self._lexers: dict[str, Any] = {}  # by the names of classes
 

@@ -1,7 +1,7 @@
 """Converts the configuration of another generator to settings that preserve the ids and the paths of feeds.
 
-Texts of files in, a `Migration` out. No code of the other generator is run. Whatever its configuration does not reveal
-is in the notes.
+The input is the text of files, and the result is a `Migration`. No code of the other generator is run. The notes of the
+migration state which settings could not be determined.
 """
 
 from collections.abc import Callable, Mapping

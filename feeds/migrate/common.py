@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from feeds.core.parse import yaml
 
 Settings = dict[str, Any]
-UNKNOWN_URL = "https://example.org"  # of a site whose configuration does not contain its URL
+UNKNOWN_URL = "https://example.org"  # used if the configuration does not contain the site's URL
 DOCUMENT_NAMES = {"rss": "rss.xml", "atom": "atom.xml", "json": "feed.json"}
 
 

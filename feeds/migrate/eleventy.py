@@ -1,4 +1,4 @@
-"""Converts Eleventy's configuration (11ty.dev/docs/plugins/rss), a program of which only strings are read."""
+"""Converts Eleventy's configuration (11ty.dev/docs/plugins/rss). It is a program, of which only strings are read."""
 
 import re
 from collections.abc import Mapping
@@ -27,7 +27,7 @@ def convert(files: Mapping[str, str]) -> Migration:
             continue
         if author := _JS_AUTHOR.search(text):
             values.setdefault("author", {key: value for key, _, value in _JS_AUTHOR_FIELD.findall(author[1])})
-            text = text.replace(author[0], "")  # noqa: PLW2901  # whose url is not the site's
+            text = text.replace(author[0], "")  # noqa: PLW2901  # the author's url is not that of the site
         for key, _, value in _JS_STRING.findall(text):
             values.setdefault(key, value)
     url = values.get("url") or values.get("base")

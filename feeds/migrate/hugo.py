@@ -89,7 +89,7 @@ def _permalinks(values: Settings, modifiers: list[str], notes: list[str]) -> Set
             notes.append(
                 f"permalink {pattern}: :sections in Hugo are only folders with an _index.md, {{folder}} is all folders"
             )
-        # Hugo makes a folder of any pattern
+        # without uglyURLs, Hugo writes a folder for each article, even if the pattern has no slash at its end
         patterns[section] = translate_pattern(str(pattern), placeholders, notes).rstrip("/") + end
     if patterns.pop("/", None):
         notes.append("the permalink of top-level pages has no equivalent; check content.permalink")

@@ -72,7 +72,7 @@ def convert(files: Mapping[str, str]) -> Migration:
 
 
 def _translate(pattern: str, notes: list[str]) -> str:
-    """Return one of Pelican's patterns with our placeholders; those without an equivalent are added to `notes`."""
+    """Return a Pelican pattern with placeholders of this program; add those without an equivalent to `notes`."""
 
     def placeholder(match: re.Match[str]) -> str:
         if match[1] not in _PLACEHOLDERS:

@@ -86,12 +86,12 @@ class Documents(Generic[T]):
         Args:
             catalog: the catalog.
             site: the site.
-            transform: returns what is cached and returned for a rendered document.
+            transform: converts a rendered document to the value that is cached and returned.
             max_bytes: the memory to use: three sevenths for documents with their encodings, two sevenths each for
                 entries and for entries in a format.
             served_site: the site with the URLs to which documents and pages link, if they differ (`relocate_site`).
             deltas: whether to record versions, which `delta` needs.
-            on_rendered: called with the seconds that each render took.
+            on_rendered: called after each render with its duration in seconds.
         """
         self.site = served_site or site
         self._transform = transform
@@ -133,7 +133,7 @@ class Documents(Generic[T]):
         Args:
             path: the path below feeds.url, without percent-encoding.
             newest: whether to wait for a version that is being rendered instead of returning the last one.
-            wait_policy: what the call may wait for.
+            wait_policy: the operations that the call may wait for.
 
         Raises:
             NotPublishedYet: the catalog has no revision yet.
@@ -190,7 +190,7 @@ class Documents(Generic[T]):
         Args:
             path: the path of the document.
             digests: digests of versions that the client has.
-            wait_policy: what the call may wait for.
+            wait_policy: the operations that the call may wait for.
 
         Returns:
             The delta to a known version; None if none is known, or if all entries are new.
@@ -251,7 +251,7 @@ class Documents(Generic[T]):
     ) -> T | None:
         """Queue a render. Return the last version if it was current a moment ago, else wait for the render.
 
-        If `newest` is true, wait in any case.
+        If `newest` is true, always wait.
         """
 
         def job() -> T | None:
@@ -262,7 +262,7 @@ class Documents(Generic[T]):
             if newest or last is None or not last.is_recently_current:
                 value = self._render_queue.run(key, job, priority)
                 if newest and (cached := self._cache.get(key)) and cached.outdated_since is not None:
-                    value = self._render_queue.run(key, job, priority)  # the job was queued before
+                    value = self._render_queue.run(key, job, priority)  # waits for the job if it is queued already
                 return value
             self._render_queue.submit(key, job, priority)
         except Exception as error:  # the last version is better than an error

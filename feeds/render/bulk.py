@@ -1,4 +1,4 @@
-"""Lists and renders every document and page of a catalog, for an export. It caches entries, but no documents."""
+"""Lists and renders every document and page of a catalog, for an export. Entries are cached, documents are not."""
 
 from array import array
 from collections.abc import Callable, Iterator, Sequence
@@ -94,7 +94,7 @@ class BulkRenderer:
         self._states, self._unchanging = {state.path: state for state in feeds}, None
         for state in feeds:
             last = syndication.archive_count(state, self._site) if has_archives(state) else 0
-            # a tombstone may disappear while the entries stay as they are, and the state's digest with them
+            # a tombstone may disappear although the entries, and the digest of the state, stay the same
             live_digest = f"{state.digest} {last}" + (f" {state.revision}" if state.path in with_tombstones else "")
             for archive in range(last + 1):
                 revision = syndication.document_revision(state, archive, self._site)
@@ -157,7 +157,7 @@ class BulkRenderer:
     def _neighbour_digests(self) -> "array[int]":
         """Return, by the keys of articles, digests of the articles beside each in the site's feed; 0: in no feed.
 
-        They take 8 bytes for each article: a million digests in a dictionary would take 100 MB.
+        In an array, a digest takes 8 bytes. A dictionary of a million digests would take 100 MB.
         """
         digests = array("Q")
         older = current = after = None

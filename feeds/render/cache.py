@@ -1,4 +1,4 @@
-"""The cache of rendered documents, and which of them are current. Thread-safe."""
+"""The cache of rendered documents, which records whether each is current. Thread-safe."""
 
 import threading
 import time
@@ -16,7 +16,7 @@ T = TypeVar("T")
 
 _MIN_WITHOUT_BODY, _MAX_WITHOUT_BODY = 1_000, 10_000  # documents cached without body, depending on the cache's size
 _BYTES_WITHOUT_BODY = 5_000  # memory that one document without its body takes
-_MAX_STALENESS_S = 0.3  # for how long a version may be served after a newer one was committed
+_MAX_STALENESS_S = 0.3  # the time for which a version may be served after a newer one was committed
 
 
 @dataclass(slots=True)
@@ -27,7 +27,7 @@ class CacheEntry(Generic[T]):
     value: T
     size: int  # bytes
     document_revision: syndication.DocumentRevision | None
-    outdated_since: float | None = None  # when it was last known to be current, by the monotonic clock; None: it is
+    outdated_since: float | None = None  # when it was last known to be current (monotonic clock); None: it is current
 
     @property
     def is_recently_current(self) -> bool:
@@ -37,25 +37,25 @@ class CacheEntry(Generic[T]):
 
 @dataclass(slots=True)
 class _WithoutBody(Generic[T]):
-    """The value of a document without its body, and how often its feed had changed when it was rendered."""
+    """The value of a document without its body, and the number of changes of its feed before it was rendered."""
 
     value: T
     changes: int
 
 
 class DocumentCache(Generic[T]):
-    """The most recently used documents; and of many more documents the validators and headers, without the body."""
+    """Caches the most recently used documents, and the validators and headers, without bodies, of many more."""
 
     def __init__(self, site: Site, max_bytes: int) -> None:
         """Use half of `max_bytes` for documents and half for documents without their bodies."""
         self.revision = 0
-        self.generation = 0  # how often the revision changed
-        self.checked_at = 0.0  # when `revision` was last the catalog's, by the monotonic clock
+        self.generation = 0  # number of changes of the revision
+        self.checked_at = 0.0  # when `revision` was last known to be the catalog's, by the monotonic clock
         self._site = site
         self._entries = LRUCache[CacheEntry[T]](max_bytes // 2, lambda entry: entry.size)
         self._max_without_body = max(_MIN_WITHOUT_BODY, min(_MAX_WITHOUT_BODY, max_bytes // 2 // _BYTES_WITHOUT_BODY))
         self._without_body = self._empty_cache()
-        self._changes: Counter[str] = Counter()  # of each feed, since all documents were outdated
+        self._changes: Counter[str] = Counter()  # changes of each feed since all documents were marked as outdated
         self._lock = threading.Lock()
 
     def get(self, key: str) -> CacheEntry[T] | None:

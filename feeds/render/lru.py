@@ -1,8 +1,8 @@
 """A cache of recently and frequently used items, bounded in bytes. Thread-safe.
 
-An item that was used since it was stored outlives many that were not: so a crawler, which requests each document once,
-does not evict what feed readers poll (the GCLOCK algorithm: Smith, "Sequentiality and prefetching in database systems",
-1978).
+An item that was used since it was stored is kept longer than items that were not. So a crawler, which requests each
+document once, does not evict the documents that feed readers poll. (This is the GCLOCK algorithm: Smith, "Sequentiality
+and prefetching in database systems", 1978.)
 """
 
 import threading
@@ -13,11 +13,11 @@ from typing import Generic, TypeVar
 T = TypeVar("T")
 
 _MAX_CHANCES = 5
-_MAX_PASSES = 100  # of one call of `put`, which holds the lock
+_MAX_PASSES = 100  # items that one call of `put` may skip, because it holds the lock
 
 
 class _Slot(Generic[T]):
-    """An item, and how often it is passed over before it is evicted: once for each use."""
+    """An item, and the number of times that eviction skips it: once for each use."""
 
     __slots__ = ("chances", "item")
 
@@ -27,7 +27,7 @@ class _Slot(Generic[T]):
 
 
 class LRUCache(Generic[T]):
-    """Items by key. Those that were used least recently and least often are evicted once all exceed the limit."""
+    """Items by key. If they exceed the limit, the least recently and least often used ones are evicted."""
 
     def __init__(self, max_size: int, size: Callable[[T], int]) -> None:
         """`size` returns the size of an item, in the unit of `max_size`."""
@@ -49,7 +49,10 @@ class LRUCache(Generic[T]):
             return slot.item
 
     def put(self, key: Hashable, item: T) -> None:
-        """Store an item; it has the uses of the one that it replaces. A larger item than the limit is stored alone."""
+        """Store an item, which inherits the uses of the one that it replaces.
+
+        An item that is larger than the limit is stored as the only one.
+        """
         with self._lock:
             old = self._remove(key)
             self._slots[key] = _Slot(item, old.chances if old else 0)
@@ -70,7 +73,7 @@ class LRUCache(Generic[T]):
             return [slot.item for slot in self._slots.values()]
 
     def _evict_next(self, new: Hashable, *, may_pass: bool) -> None:
-        """Evict the first item, or pass over it. Don't evict the item that was just stored."""
+        """Evict the first item, or skip it. Don't evict the item that was just stored."""
         key, slot = next(iter(self._slots.items()))
         if key == new or (slot.chances and may_pass):
             slot.chances = max(0, slot.chances - 1)

@@ -43,9 +43,10 @@ class PageLink(NamedTuple):
 
 
 class ArticlePage(NamedTuple):
-    """The content of the page of an article: its entry, the feeds that contain it, when that last changed, the article.
+    """The content of the page of an article: its entry, the feeds that contain it, and the article itself.
 
-    `older` and `newer` are the articles beside it in the site's feed.
+    `changed` is the time at which the entry last changed. `older` and `newer` are the articles before and after the
+    article in the site's feed.
     """
 
     entry: Entry
@@ -57,7 +58,7 @@ class ArticlePage(NamedTuple):
 
 
 class PublishedFeeds(NamedTuple):
-    """All published feeds, the site's first, the others by path, and when anything last changed."""
+    """All published feeds, the site's first, the others by path, and the time of the last change of any of them."""
 
     feeds: list[FeedState]
     changed: datetime
@@ -110,7 +111,7 @@ class PageQueries:
         self._states: dict[str, FeedState | None] = {}  # by path; None if there is no such feed
 
     def is_removed(self, path: str) -> bool:
-        """Return whether a document or a page at a path was published once and no longer is."""
+        """Return whether a document or a page was published at a path before, and is not published now."""
         document_path = DocumentPath.parse(path)
         feed = document_path.feed if document_path else path.strip("/")
         with self._reading() as catalog:
@@ -125,8 +126,8 @@ class PageQueries:
     def redirect_target(self, path: str) -> str | None:
         """Return the page to which a request for a path without a page is redirected; None if there is none.
 
-        It is the page of the published article whose page was at the path before. A path without a trailing slash is
-        redirected to the page at the path with the slash.
+        If the page of a published article was at the path before, the target is the article's current page. A path
+        without a trailing slash is redirected to the page at the path with the slash.
         """
         with self._reading() as catalog:
             if target := self._moved_to(catalog, path):
@@ -267,9 +268,10 @@ class PageQueries:
             return catalog.is_linked(file_target(path), live=live)
 
     def belongs_to_pages(self, path: str) -> bool:
-        """Return whether the pages of published articles exclude a file at a path, because a folder would be a page.
+        """Return whether a file at a path conflicts with the page of a published article.
 
-        `/x.png` is excluded by the page `/x.png/`, and `/x.html/y.png` by the page `/x.html`.
+        The file `/x.png` conflicts with the page `/x.png/`, and `/x.html/y.png` with the page `/x.html`, since a file
+        and a folder can't have the same path.
         """
         folders = path.split("/")[1:-1]
         above = ("/" + "/".join(folders[:depth]) for depth in range(1, len(folders) + 1))

@@ -1,9 +1,9 @@
 """The one thread that renders, and the requests that wait for it.
 
 Several threads would compete for the interpreter lock. A request waits for a second at most. Jobs run by priority:
-documents that clients poll, documents that are requested for the first time, pages, archives. A crawler requests
-thousands of all but the first kind: so a long job yields to more urgent ones, and after each job of these kinds the
-thread pauses, which leaves the interpreter to other requests.
+documents that clients poll, documents that are requested for the first time, pages, archives. A crawler may request
+thousands of documents of every kind except the first. So a long job yields to more urgent ones, and after each job of
+the last three kinds, the thread pauses, so that the interpreter can run other requests.
 """
 
 import itertools
@@ -71,7 +71,7 @@ class InlineExecutor:
 
 
 class RenderQueue:
-    """Runs one job at a time, and once for all requests that have the same key while it waits or runs."""
+    """Runs one job at a time. Requests with the key of a job that waits or runs share its result."""
 
     def __init__(self) -> None:
         self._jobs: queue.PriorityQueue[_Job] = queue.PriorityQueue()
@@ -119,7 +119,7 @@ class RenderQueue:
         return pending
 
     def yield_to_more_urgent(self, priority: Priority) -> None:
-        """Run all queued jobs that are more urgent than the running one, which calls this between its steps."""
+        """Run all queued jobs that are more urgent than the running job, which calls this method between its steps."""
         while threading.current_thread() is self._thread:
             with self._jobs.mutex:
                 if not self._jobs.queue or self._jobs.queue[0].priority >= priority:

@@ -32,12 +32,12 @@ def relocate_site(site: Site, address: str) -> Site:
 
 
 def move_url(url: str, base: str, to: str) -> str:
-    """Return a URL below `base` as the same URL below `to`, and any other as it is. None of the two ends in "/"."""
+    """Return a URL below `base` as the same URL below `to`, and any other unchanged. Neither of the two ends in "/"."""
     return to + url[len(base) :] if url == base or url.startswith((f"{base}/", f"{base}?", f"{base}#")) else url
 
 
 def move_html(html: str, base: str, to: str) -> str:
-    """Return sanitised HTML in which URLs below `base` are URLs below `to`, in attributes alone."""
+    """Return sanitised HTML in which URLs below `base` are URLs below `to`; only attributes are changed."""
     base = escape(base)
     if base not in html:
         return html

@@ -1,4 +1,4 @@
-"""Rendering: the records of a feed become entries with HTML, and these a document of at most the allowed size."""
+"""Renders the records of a feed to entries with HTML, and the entries to a document that obeys the size limit."""
 
 import hashlib
 import logging
@@ -37,8 +37,8 @@ from feeds.render.shared_entries import SharedEntries
 
 _LOG = logging.getLogger(__name__)
 _SANDBOX_CPU_S = 5.0  # per article: five times the limit of the publisher, so that published articles pass
-_CPU_S_PER_ARTICLE = 0.2  # that every article of a document may take
-_SHARED_CPU_S = 5.0  # that all articles of a document together may take beyond that
+_CPU_S_PER_ARTICLE = 0.2  # for each article of a document
+_SHARED_CPU_S = 5.0  # in addition, for all articles of a document together
 _MAX_CPU_S_PER_CHAR = 2e-6  # an upper bound, for a render in this process, which can't be interrupted
 _ENTRY_OVERHEAD_BYTES = 2_000  # memory that an entry takes besides its text
 _MAX_DOCUMENT_BYTES = 16 << 20  # if the site sets no limit: aggregators stop at 15 MB
@@ -67,7 +67,7 @@ class _FormattedEntry(NamedTuple):
 
     entry: Entry
     text: bytes
-    own_chars: int  # of HTML that the cache of entries doesn't have
+    own_chars: int  # characters of HTML that it doesn't share with the cache of entries
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +92,7 @@ class DocumentRenderer:
 
         Args:
             site: the site.
-            max_bytes: the memory for entries, and also for entries in the syntax of a format.
+            max_bytes: the memory for entries; entries in the syntax of a format may take the same again.
             served_site: the site with the URLs to which feeds and pages link, if they differ (`relocate_site`).
         """
         self._site = site
@@ -283,7 +283,7 @@ class DocumentRenderer:
         return [self._format_entry(format_, entry, feed, options) for entry in feed.entries]
 
     def _format_entry(self, format_: Format, entry: Entry, feed: Feed, options: EntryOptions) -> bytes:
-        """Return an entry in the syntax of a format. Feeds that show the same of an entry share the result."""
+        """Return an entry in the syntax of a format. Feeds that show an entry in the same way share the result."""
         # the hash of a whole entry takes longer than the rest
         key = (format_.name, entry.id, entry.html is None, options, feed.language)
         cached = self._formatted.get(key)
@@ -307,7 +307,7 @@ class DocumentRenderer:
             entry = self._shared.get(" ".join(key))
             if entry is not None:
                 self._entries.put(key, entry)
-        if entry is None:  # two threads seldom render the same entry, and that costs less than to wait
+        if entry is None:  # two threads rarely render the same entry, so a lock would cost more than it saves
             entry, is_cacheable = self._render_entry(record, self._entry_site, budget)
             if is_cacheable:
                 self._entries.put(key, entry)
@@ -316,7 +316,7 @@ class DocumentRenderer:
         return entry
 
     def _render_entry(self, record: EntryRecord, site: Site, budget: CpuBudget | None = None) -> tuple[Entry, bool]:
-        """Return an article's entry, and whether it can be cached: not if memory or time was missing."""
+        """Return an article's entry, and whether it can be cached: not if there was too little memory or time."""
         article, id_ = record.article, record.id
         url, prefix = syndication.base_url(article, self._site), syndication.anchor_prefix(id_)
         files = syndication.files_of(article, self._site)

@@ -1,8 +1,8 @@
-"""The revision of the catalog that a process serves: when it is checked, and what happens after a new one.
+"""Checks the catalog for new revisions, and updates the document cache of a process after each of them.
 
-A catalog that can't be read is no error here: the cached documents stay until it can be read again. If the database
-announces revisions (PostgreSQL), a thread waits for them, and checks every second too, because a lost connection loses
-announcements; no request waits for the database. Otherwise (SQLite) requests check a file.
+If the catalog can't be read, no exception is raised: the cached documents are served until it can be read again. If the
+database announces revisions (PostgreSQL), a thread waits for announcements, and also checks every second, because a
+lost connection loses announcements; no request waits for the database. Otherwise (SQLite), requests check a file.
 """
 
 import contextlib
@@ -23,14 +23,14 @@ from feeds.render.lru import LRUCache
 
 _LOG = logging.getLogger(__name__)
 _POLL_INTERVAL_S = 0.05  # between two checks by requests
-_MAX_CHECK_AGE_S = 0.5  # of the last check, for a request that can't wait for the next one
+_MAX_CHECK_AGE_S = 0.5  # the age of the last check on which a request may rely if it can't wait for the next one
 _LISTEN_INTERVAL_S = 1.0  # between two checks by the listening thread, and between two attempts to listen
-_LISTENER_TIMEOUT_S = 5.0  # without a check, after which requests check although a thread listens
-_MAX_CHECKS_PER_S = 100.0  # for clients with an unknown validator; others wait for the next regular check
+_LISTENER_TIMEOUT_S = 5.0  # if the listening thread has not checked for this time, requests check themselves
+_MAX_CHECKS_PER_S = 100.0  # because of unknown validators; beyond it, clients wait for the next regular check
 _MAX_OLD_VALIDATORS = 10_000
 _MAX_VALIDATOR_CHARS = 200
-_MAX_SKIPPED_S = 1.0  # for which checks may rely on the catalog's counter of changes and read nothing
-_CHECK_TIMEOUT_S = 1.0  # for which a request with an unknown validator waits for a check
+_MAX_SKIPPED_S = 1.0  # the time for which checks may rely on the catalog's counter of changes, and read nothing else
+_CHECK_TIMEOUT_S = 1.0  # the time for which a request with an unknown validator waits for a check
 _UNRESPONSIVE_AFTER_S = 3.0  # duration of a check after which the catalog counts as unavailable
 
 
@@ -38,18 +38,18 @@ class RevisionWatcher:
     """Updates a document cache to each new revision of a catalog. Thread-safe."""
 
     def __init__(self, catalog: Catalog, cache: DocumentCache[Any], max_age: int) -> None:
-        """`max_age`: for how many seconds a scheduled time counts as due if no publisher has acted on it."""
+        """`max_age`: the seconds for which a scheduled time counts as due if no publisher has acted on it."""
         self.next_change_at = float("inf")  # when the next article is published or expires by schedule, since 1970
-        self.catalog_id = ""  # of the catalog whose revisions are counted
+        self.catalog_id = ""  # the id of the catalog that has the revision of the cache
         self._check_failure = ""  # why the last completed check could not read the catalog
-        self._check_started_at = float("inf")  # of the running check
+        self._check_started_at = float("inf")  # start of the running check, by the monotonic clock
         self._catalog = catalog
         self._cache = cache
         self._max_age = max_age
         self.next_check_at = 0.0  # by the monotonic clock
         self._checking = threading.Lock()
-        self._last_change_counter: Hashable | None = None  # before the last check that has read the catalog
-        self._last_read_at = 0.0  # when that was, by the monotonic clock
+        self._last_change_counter: Hashable | None = None  # its value before the last check that read the catalog
+        self._last_read_at = 0.0  # when that check took place, by the monotonic clock
         self._old_validators = LRUCache[bool](_MAX_OLD_VALIDATORS, lambda _: 1)
         self._checks_left, self._checks_counted_at = _MAX_CHECKS_PER_S, 0.0  # for clients with an unknown validator
         self._is_listening = False
@@ -94,7 +94,7 @@ class RevisionWatcher:
     def _listen(self) -> None:
         while not self._stopping.is_set():
             try:
-                with self._catalog.listen_for_revisions() as wait:  # type: ignore[union-attr]  # as it was at the start
+                with self._catalog.listen_for_revisions() as wait:  # type: ignore[union-attr]  # `start` has checked
                     while not self._stopping.is_set():
                         self._check_locked()
                         wait(_LISTEN_INTERVAL_S)
@@ -150,7 +150,7 @@ class RevisionWatcher:
         Args:
             path: the path of the document.
             validator: the value of If-None-Match or If-Modified-Since.
-            wait_policy: what the call may wait for.
+            wait_policy: the operations that the call may wait for.
 
         Returns:
             Whether it is certain that no newer revision exists.

@@ -1,9 +1,9 @@
 """Entries that forked processes share during an export, so that only one of them renders each article.
 
 The entries are in a file in memory (memfd_create(2)), to which each process appends records. A process that needs an
-entry first indexes the records that the others have appended since. A record is the sizes of a key and a value, the
-key, the pickled value, and a mark, which is missing while the record is being written, or if there was no memory for
-all of it.
+entry first indexes the records that the others have appended since. A record consists of the sizes of a key and a
+value, the key, the pickled value, and an end mark. The mark is missing while the record is being written, or if the
+memory was not sufficient for the whole record.
 """
 
 import os

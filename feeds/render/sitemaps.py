@@ -1,8 +1,8 @@
 """The sitemaps of a site, rendered on request within bounded memory.
 
 `/sitemap.xml` lists all articles. If there are several parts, it lists the parts, and the parts list the articles.
-`/news-sitemap.xml` lists the entries of the site's feed that were published in the last two days: it is the only
-document that depends on the time.
+`/news-sitemap.xml` lists the entries of the site's feed that were published in the last two days. It is the only
+document that depends on the current time.
 """
 
 from collections.abc import Callable, Iterator
@@ -122,7 +122,7 @@ class Sitemaps:
     def _render_part(self, catalog: CatalogReader, part: SitemapPart | None, *, is_first: bool) -> bytes:
         """Return the sitemap of a part, or one without articles.
 
-        The first part also lists the home page. So does a part with no other address, since a sitemap needs one.
+        The first part also lists the home page. So does a part without any other URL, since a sitemap must have one.
         """
         home = SitemapUrl(f"{self._site.url}/", None)
         urls = [home] if is_first else []

@@ -9,11 +9,11 @@ from feeds.core.model import FeedState
 from feeds.render.document_path import DocumentPath
 from feeds.render.renderer import RenderedDocument
 
-_MAX_VERSIONS = 500  # in memory of all documents together, in the catalog of each document
+_MAX_VERSIONS = 500  # of all documents together in memory; of each document in the catalog
 
 
 class DocumentVersions:
-    """Records versions in memory, and saves them to the catalog by `save`, so that no request waits for the catalog."""
+    """Records versions in memory until `save` writes them to the catalog, so that no request waits for the catalog."""
 
     def __init__(self, catalog: Catalog, *, every: bool) -> None:
         """Record versions: all if `every` is true, else only those of documents that are or were too large."""

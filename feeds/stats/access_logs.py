@@ -1,4 +1,4 @@
-"""Parses access logs of web servers, line by line. The format of each line is recognised by the line itself.
+"""Parses access logs of web servers, line by line. The content of each line shows its format.
 
 The formats are: the combined format of nginx and Apache, with or without a host before it; JSON of Caddy, Cloudflare,
 Fastly, Traefik, nginx and `feeds serve`, by the names of their fields; and W3C logs with a line of `#Fields`, as
@@ -63,7 +63,7 @@ class LogLine:
     status: int
     size: int
     agent: str
-    conditional: bool  # whether it is known to have had a validator; most logs don't record it
+    conditional: bool  # whether it certainly had a validator, which most logs don't record
 
 
 class LogParser:
@@ -90,7 +90,7 @@ class LogParser:
             raise UnknownLog(str(error)) from None
 
     def note_fields(self, raw: bytes) -> None:
-        """Read a line that was counted before, only for the fields of the lines that follow."""
+        """Read a line that was counted before, only because it may define the fields of the following lines."""
         if raw.startswith(b"#"):
             self._note_fields(raw.decode("utf-8", "replace").strip())
 

@@ -1,4 +1,4 @@
-"""Identifies clients by address, and tells public addresses from private ones."""
+"""Identifies clients by address, and distinguishes public addresses from private ones."""
 
 import ipaddress
 from functools import lru_cache

@@ -1,7 +1,7 @@
 """Counts polls in memory, within bounds, and adds the counts to the catalog.
 
-Counts that can't be written stay in memory until the next attempt. Beyond the bounds a poll still counts, under the
-name "other" and without a subscriber: too few subscribers are better than too many.
+Counts that can't be written stay in memory until the next attempt. Beyond the bounds, a poll is counted under the name
+"other" and adds no subscriber: it is better to report too few subscribers than too many.
 """
 
 import hashlib
@@ -17,7 +17,7 @@ from feeds.stats import user_agents
 
 OTHER = "other"
 _MAX_SOURCES = 50_000  # in memory, some 20 MB
-_MAX_UNKNOWN_NAMES = 500  # of readers, a day
+_MAX_UNKNOWN_NAMES = 500  # of readers, per day
 _MAX_SOURCES_A_DAY = 200_000  # in the catalog, some 30 MB
 _BATCH_SOURCES = 5_000  # in one transaction, so that other processes wait only briefly
 _MAX_USER_AGENT_CHARS = 500
@@ -113,7 +113,7 @@ class PollCounter:
         return reader.kind
 
     def _name(self, day: str, name: str) -> str:
-        """Return a reader's name; OTHER for an unknown one, if a day already has too many of those."""
+        """Return a reader's name; OTHER for an unknown name if the day already has too many unknown names."""
         if name in user_agents.KNOWN_NAMES or (day, name) in self._unknown_names:
             return name
         if len(self._unknown_names) >= _MAX_UNKNOWN_NAMES:
@@ -180,7 +180,7 @@ def _document_name(document: str) -> str:
 
 
 def _source(reader: user_agents.FeedReader, poll: Poll) -> bytes | str:
-    """Return the key of a source: a service's own id of the feed, else the format; of a person, a digest."""
+    """Return the key of a source: for a service, its own id of the feed, or else the format; for a person, a digest."""
     match reader.kind:
         case "service":
             return reader.feed_id or _document_name(poll.document)  # a format has a dot, an id has none
@@ -191,7 +191,7 @@ def _source(reader: user_agents.FeedReader, poll: Poll) -> bytes | str:
 
 @lru_cache(maxsize=4096)
 def _digest(client: str, agent: str) -> bytes:
-    """Return a short form of a source to hold in memory; `write` hashes it with the key of the day."""
+    """Return a short digest that represents a source in memory; `write` hashes it with the key of the day."""
     return hashlib.blake2b(f"{client}\n{agent}".encode("utf-8", "surrogatepass"), digest_size=16).digest()
 
 

@@ -1,4 +1,4 @@
-"""Rolls up finished days where no worker does it: in `feeds build`, and in a publisher. Imports little."""
+"""Rolls up finished days in `feeds build` and in a publisher without workers. Imports only few modules."""
 
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -8,14 +8,14 @@ from feeds.core.errors import CatalogError
 
 
 class StatsHousekeeping:
-    """Rolls up finished days and erases their deleted sources. The next run continues what failed in this one."""
+    """Rolls up finished days and erases their deleted sources. If a run fails, the next one repeats the rest."""
 
     def __init__(self, catalog: Catalog, keep_days: int) -> None:
         self._catalog = catalog
         self._keep_days = keep_days
 
     def run(self) -> None:
-        """Do what is due. Without finished days, this costs one query."""
+        """Roll up and erase all days that are due. If there are none, this takes one query."""
         now = datetime.now(UTC)
         with suppress(CatalogError):
             with self._catalog.read_stats() as stats:

@@ -1,8 +1,8 @@
 """Counts the polls in access logs. A log is read as a stream, in bounded memory, and each line is counted once.
 
-A log is recognised by its first polls (their times above all, not their addresses), so it may be renamed, compressed or
-grow between two imports. Its position and the counts are written in one transaction: a run that was cut short counts
-nothing twice.
+A log is recognised by its first polls (mainly by their times, and not by addresses), so it may be renamed, compressed
+or extended between two imports. Its position and the counts are written in one transaction, so nothing is counted twice
+after an interrupted import.
 """
 
 import gzip
@@ -24,9 +24,9 @@ from feeds.stats.client_networks import client_network
 from feeds.stats.counter import LogPosition, Poll, PollCounter
 
 _MAX_CLOCK_SKEW = timedelta(hours=1)
-_HEAD_POLLS = 10  # by which a log is recognised
+_HEAD_POLLS = 10  # the number of first polls by which a log is recognised
 _MAX_LINE_BYTES = 64 << 10
-_MAX_SOURCES = 20_000  # that are held in memory until they are written
+_MAX_SOURCES = 20_000  # in memory; when there are more, they are written
 _GZIP = b"\x1f\x8b"
 
 
@@ -35,7 +35,7 @@ class ImportResult:
     """The numbers of one import."""
 
     lines: int = 0
-    polls: int = 0  # that were counted
+    polls: int = 0  # number of polls that were counted
     bad: int = 0  # lines that could not be read
     known: int = 0  # bytes that had been read before
 
@@ -51,7 +51,7 @@ class _Head(NamedTuple):
     """The first polls of a log, each with the offset of its end, in bytes of the text."""
 
     polls: list[tuple[int, _TimedPoll]]
-    names: list[str]  # of the log, one for each number of polls that it may have had before; that for the most first
+    names: list[str]  # of the log after each of its first polls, the latest first, since it may have been shorter
     end: int
 
 
@@ -69,7 +69,7 @@ class LogImporter:
         self._sizes: dict[str, int] = {}  # document -> bytes of its last full response
 
     def read(self, file: BinaryIO, now: datetime) -> ImportResult:
-        """Count the polls of a log, gzipped or not, from its last position on. Raise `FeedsError` if it is damaged."""
+        """Count the polls after the last position of a log, gzipped or not. Raise `FeedsError` if it is damaged."""
         self._until = now + _MAX_CLOCK_SKEW
         parser, result, lines = LogParser(), ImportResult(), _lines(file)
         head = self._read_head(parser, lines, result)
@@ -119,7 +119,7 @@ class LogImporter:
         except UnknownLog:
             result.bad += 1
             return None
-        if line and line.time > self._until:  # a server with a wrong clock: its days would not be finished until then
+        if line and line.time > self._until:  # of a server with a wrong clock; its days would stay open until this time
             result.bad += 1
             return None
         if line is None or line.method not in {"GET", "HEAD"} or line.status not in {200, 226, 304}:
@@ -137,7 +137,7 @@ class LogImporter:
         return _TimedPoll(Poll(document, line.agent, client, line.status, line.conditional, size, saved), line.time)
 
     def _document(self, path: str) -> str | None:
-        """Return the path of the document that a path on the server means; None if it is no document of a feed."""
+        """Return the path of the document for a path on the server; None if it is not a document of a feed."""
         if not path.startswith(self._prefix):
             return None
         path = path[len(self._prefix) :]

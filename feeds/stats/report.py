@@ -1,4 +1,4 @@
-"""The report on subscribers by feed and reader, and on how well readers poll."""
+"""The report on subscribers by feed and reader, and on the polls of readers."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -22,7 +22,7 @@ class Subscribers(NamedTuple):
 
     @property
     def is_doubtful(self) -> bool:
-        """Whether the number is the largest that is believed, so it is probably invented."""
+        """Whether the number is the largest accepted one, so the service has probably invented it."""
         return user_agents.is_doubtful(self.name, self.kind, self.subscribers)
 
 
@@ -96,7 +96,7 @@ class Report:
 
     @classmethod
     def of(cls, catalog: StatsReader, now: datetime, days: int) -> "Report":
-        """Return the report on a number of days, of which today is the last."""
+        """Return the report on the last `days` days, including today."""
         since = f"{now - timedelta(days=days - 1):%Y-%m-%d}"
         last = catalog.last_day()
         feeds: dict[str, FeedReport] = {}
@@ -134,7 +134,7 @@ def subscribers_by_feed(catalog: StatsReader) -> dict[str, int]:
 
 
 def _latest(rows: Iterable[DailyCounts]) -> dict[str, list[Subscribers]]:
-    """Return by feed the subscribers of the day with more of them: on an unfinished day some have not polled yet."""
+    """Return, by feed, the subscribers of the day with more of them: on the last day, some may not have polled yet."""
     by_day: dict[str, dict[str, list[Subscribers]]] = {}
     for row in rows:
         if row.subscribers:

@@ -9,10 +9,10 @@ from feeds.stats import user_agents
 from feeds.stats.counter import OTHER
 
 _GRACE = timedelta(minutes=2)  # after midnight, until all workers have written their counts of the day before
-_LOGS_GRACE = timedelta(days=8)  # until the rest of a log's last day is read, if logs are rotated every week
-_IMPORT_GRACE = timedelta(days=35)  # before the newest day of logs that are being read
-_MAX_ROWS_A_DAY = 2_000  # and one more for each feed
-_KIND_ORDER: tuple[str, ...] = ("service", "person", "unknown", "crawler", "browser")  # of a reader with several kinds
+_LOGS_GRACE = timedelta(days=8)  # after a log's last day: with weekly rotation, the rest of the day is imported later
+_IMPORT_GRACE = timedelta(days=35)  # before the newest day of the logs that are being read, since more may follow
+_MAX_ROWS_A_DAY = 2_000  # beyond this number, rows are added up to one for each feed
+_KIND_ORDER: tuple[str, ...] = ("service", "person", "unknown", "crawler", "browser")  # for a reader with several kinds
 _SUMS = ("polls", "unchanged", "unconditional", "bytes", "saved")
 
 
@@ -52,11 +52,11 @@ def merge(rows: Iterable[DailyCounts]) -> list[DailyCounts]:
 
 
 def roll_up_finished_days(catalog: Catalog, now: datetime, keep: int, *, more_logs: bool = False) -> bool:
-    """Close the days that are finished and delete those that are older than `keep` days. Return whether there was any.
+    """Close finished days, and delete days that are older than `keep` days. Return whether there were finished days.
 
-    A day that came from logs stays open while its rest may come: until a later day was read, or for eight days. The
-    hashes of closed days are deleted; `Catalog.erase_closed_days` erases them. Any number of processes may call this.
-    Raise `CatalogError` if the catalog can't be written.
+    A day that was imported from logs stays open as long as more of its polls may follow: until a later day is read, or
+    for eight days. The hashes of closed days are deleted; `Catalog.erase_closed_days` erases them. Several processes
+    may call this at the same time. Raise `CatalogError` if the catalog can't be written.
 
     Args:
         catalog: the catalog.

@@ -1,11 +1,11 @@
-"""Identifies feed readers by User-Agent, and counts the subscribers of a day. Pure functions of strings.
+"""Identifies feed readers by User-Agent, and counts the subscribers of a day. All functions are pure.
 
 To recognise another reader, add it to user_agents.toml; no code changes. The links to subscribe with a reader are
 `READER_LINKS` in `feeds.config.values`.
 
-A client need not say the truth about itself, so its User-Agent is believed within bounds. A service that polls for many
-people states how many. A program of one person is one subscriber, and so is a client that names no known reader. Robots
-and browsers have no subscription.
+A client may send any User-Agent, so the numbers in it are accepted only up to a limit. A service that polls for many
+people states the number of its subscribers. A program of one person counts as one subscriber, and so does a client that
+names no known reader. Robots and browsers have no subscribers.
 """
 
 import re
@@ -37,8 +37,8 @@ _KNOWN: dict[str, tuple[str, Kind]] = {
     for name, parts in programs.items()
     for part in parts
 }
-# Whole words outside of URLs; of two that start together, the longer. The leftmost is the client: others are what it
-# resembles ("like FeedFetcher-Google"), or its libraries ("newsbeuter … libcurl").
+# Whole words outside of URLs; the longer one of two that start together. The leftmost word names the client; others
+# name clients that it resembles ("like FeedFetcher-Google") or its libraries ("newsbeuter … libcurl").
 _ANY_KNOWN = re.compile(rf"(?<![\w/.@-])(?:{'|'.join(map(re.escape, sorted(_KNOWN, reverse=True)))})(?![a-z])")
 _BROWSER_PARTS = tuple((part, name) for name, parts in _PROGRAMS["browser"].items() for part in parts)
 KNOWN_NAMES = frozenset(name for programs in _PROGRAMS.values() for name in programs)
@@ -59,7 +59,7 @@ _AFTER_NAME = re.compile(  # a remark, an address, a number, a version
     r"(?: -| \+|\bhttps?$| [0-9]+ subscriber| v?[0-9]+(?:\.[0-9]|$)).*", re.IGNORECASE
 )
 _NOT_IN_NAME = re.compile(r"[^\w .!&'-]+")
-_IDENTIFIER = re.compile(r"[0-9a-f-]{32,}", re.IGNORECASE)  # which some programs send instead of a name
+_IDENTIFIER = re.compile(r"[0-9a-f-]{32,}", re.IGNORECASE)  # sent by some programs instead of a name
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +68,7 @@ class FeedReader:
 
     name: str  # as people know it, such as "Feedly"; else the product's name, at most 40 characters, or "unknown"
     kind: Kind  # service: polls for many people; person: a program of one person; crawler: a robot or library; browser
-    subscribers: int | None  # of this feed, as a service states, within bounds; None if it states no number
+    subscribers: int | None  # the number for this feed that a service states, within bounds; None if it states none
     feed_id: str = ""  # a service's own id of this feed, at most 64 characters
 
 
@@ -96,12 +96,12 @@ def _identify(user_agent: str) -> FeedReader:
 
 
 def max_subscribers(name: str) -> int:
-    """Return the largest number of subscribers of one feed that is believed of a service."""
+    """Return the largest number of subscribers of one feed that is accepted from a service."""
     return MAX_SUBSCRIBERS_OF_KNOWN if name in _PROGRAMS["service"] else MAX_SUBSCRIBERS_OF_UNKNOWN
 
 
 def is_doubtful(name: str, kind: str, subscribers: int) -> bool:
-    """Return whether a number of subscribers is the largest that is believed, so it is probably invented."""
+    """Return whether a number of subscribers is the largest accepted one, so it is probably invented."""
     return kind == "service" and subscribers >= max_subscribers(name)
 
 
@@ -118,7 +118,7 @@ def count_subscribers(name: str, kind: str, sources: int, stated: int | None) ->
             format, because a service counts the subscribers of RSS and Atom separately. A source of other readers is
             an address with a User-Agent.
         stated: the sum, over the sources of a service, of the largest number that it stated; None if it stated none.
-            (After a feed has moved, a service has two ids of it.)
+            (After a feed has moved, a service has two ids for it.)
     """
     if kind in {"person", "unknown"}:
         return sources

@@ -47,11 +47,11 @@ from feeds.web.webhook import Webhook
 if TYPE_CHECKING:
     from feeds.web.metrics import WorkerMetrics
 
-_CATALOG_TIMEOUT_S = 10.0  # for a reply of the database: a request that waits for it occupies a thread
-_READ_CACHE_KIB = 2 << 10  # of a connection to the catalog; the system caches the file too
+_CATALOG_TIMEOUT_S = 10.0  # for a reply of the database; a request that waits for it occupies a thread
+_READ_CACHE_KIB = 2 << 10  # for each connection to the catalog; the system caches the file too
 _PAGE_POLICY = CachePolicy(60, 60, 86_400)
-_PREVIEW_POLICY = CachePolicy(0, 0, 0)  # the browser asks for each page again, so that it shows what was saved
-_PREVIEW_REFRESH_S = "1"  # until the browser asks again for what can't be served yet
+_PREVIEW_POLICY = CachePolicy(0, 0, 0)  # the browser requests each page again, so that it shows saved changes
+_PREVIEW_REFRESH_S = "1"  # until the browser repeats a request that can't be answered yet
 _NOSNIFF = ("X-Content-Type-Options", "nosniff")
 _CSP = ("Content-Security-Policy", policy.PAGE_HEADER)
 
@@ -84,7 +84,7 @@ class ServedApplication(NamedTuple):
     app: Flask
     middleware: DocumentMiddleware
     documents: Documents[CachedResponse]
-    close: Callable[[], None]  # ends the threads, writes what they have queued, and closes the catalog
+    close: Callable[[], None]  # ends the threads, writes the data that they have queued, and closes the catalog
     flush: Callable[[], object]  # writes the polls that were counted
 
 
@@ -221,7 +221,7 @@ def _start_to_count(
         catalog: the catalog to which counts are written.
         clients: finds the addresses of clients.
         keep: the number of days for which daily totals are kept.
-        metrics: also counts the polls.
+        metrics: counters that also count the polls.
     """
     polls = PollRecorder(catalog, clients, keep, metrics.count_polls if metrics else _ignore)
     polls.start()
@@ -235,7 +235,7 @@ def _close(
     polls: PollRecorder | None,
     catalog: Catalog,
 ) -> None:
-    """End the threads of an application, write what they have queued, and close the catalog."""
+    """End the threads of an application, write the data that they have queued, and close the catalog."""
     documents.close()
     health.stop_polling()
     request_log.stop()
@@ -257,7 +257,7 @@ def _ignore(*_values: object) -> None:
 
 
 def create_metrics(name: str) -> "WorkerMetrics | None":
-    """Return the counters of this process, which has this name or else its id; None if metrics are off."""
+    """Return the counters of this process, named by `name` or else by its id; None if metrics are off."""
     if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
         return None
     from feeds.web.metrics import WorkerMetrics

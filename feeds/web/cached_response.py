@@ -1,8 +1,8 @@
 """The HTTP responses for one document: 200, 304 and HEAD, plain or compressed, built once and kept (RFC 9110, 9111).
 
-The validators, Cache-Control and content headers are added here; `feeds.web` passes all other headers. Of those added
-here, two depend on the time and are renewed: `max-age` counts down to the next scheduled change of the site, and
-Last-Modified is never in the future.
+The validators, Cache-Control and content headers are added here; `feeds.web` passes all other headers. Two of the added
+headers depend on the time and are renewed: Cache-Control, because its `max-age` counts down to the next scheduled
+change of the site, and Last-Modified, which is never in the future.
 """
 
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ _MAX_DATE_CHARS = 64
 _MIN_QUALITY = 0.001  # RFC 9110 12.4.2; a smaller quality is a refusal
 
 
-@dataclass(frozen=True, slots=True, eq=False)  # equal values are one object: counting needs no comparison
+@dataclass(frozen=True, slots=True, eq=False)  # equal values are the same object, so counting compares only identities
 class ResponseInfo:
     """The facts about a response that statistics count."""
 
@@ -48,10 +48,10 @@ class EncodedResponse:
     body: bytes
     response: Response
     not_modified: Response
-    next_change_at: float  # of the site, for which the headers were computed
+    next_change_at: float  # the next change of the site, for which the headers were computed
     valid_until: float  # when the headers must be computed again
-    conditional_info: ResponseInfo  # of a 200 to a request with a validator
-    unconditional_info: ResponseInfo  # of a 200 to a request without one
+    conditional_info: ResponseInfo  # for a 200 to a request with a validator
+    unconditional_info: ResponseInfo  # for a 200 to a request without a validator
     not_modified_info: ResponseInfo
 
 
@@ -146,7 +146,7 @@ class CachedResponse:
 def choose_coding(accept_encoding: str) -> str:
     """Return the content coding that a client prefers (RFC 9110 12.5.3), "" for none.
 
-    Among codings that it likes equally, the first of `CODINGS` is chosen.
+    If it accepts several codings with the same quality, the first of `CODINGS` is chosen.
     """
     return _best_coding(accept_encoding) if len(accept_encoding) <= _MAX_HEADER_CHARS else ""
 

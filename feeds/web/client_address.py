@@ -30,7 +30,7 @@ class ClientAddressResolver:
         return client_network(raw_address)
 
     def trusted_network(self, request: Request) -> str | None:
-        """Return a request's network if it surely is the client's own, and not one that many clients share."""
+        """Return a request's network if it is certainly that of one client, and not shared by many; else None."""
         raw_address = self.raw_address(request)
         client = self.network(raw_address)
         return client if client and (self._header or is_public(raw_address)) else None

@@ -1,4 +1,4 @@
-"""Limits for requests that can't be answered from memory: how many may wait, and for how long.
+"""Limits for requests that can't be answered from memory: their number, and the time for which they may wait.
 
 Each kind of work has its own thread pool, so that one kind never delays another. A request beyond the limits gets 503
 with Retry-After. Requests that are answered from memory have no such limits.
@@ -33,9 +33,9 @@ POOLS = {
     "other": PoolLimits(threads=2, max_requests=50, timeout_s=10),  # runs Flask: files, statistics, previews, errors
 }
 BODY_TIMEOUT_S = 10  # for the body of a request
-STALLED_CLIENT_TIMEOUT_S = 30  # after which a client that reads nothing of its response is disconnected
-SEND_BUFFER_BYTES = 128 << 10  # of the system for a connection, which doubles it; otherwise 4 MB for each slow client
-MAX_BODIES, MAX_TOTAL_BODY_BYTES = 20, 32 << 20  # of request bodies that are in memory at a time
+STALLED_CLIENT_TIMEOUT_S = 30  # a client that reads nothing of its response for this time is disconnected
+SEND_BUFFER_BYTES = 128 << 10  # per connection; Linux doubles it, and by default uses up to 4 MB for a slow client
+MAX_BODIES, MAX_TOTAL_BODY_BYTES = 20, 32 << 20  # limits for the request bodies that are in memory at a time
 
 
 class PoolFull(Exception):

@@ -1,7 +1,8 @@
 """Limits how many files the server sends at a time, with the system's list of open files (Linux only).
 
-granian reads a file in pieces while the client receives it, which takes a quarter of a megabyte per client, and does
-not report the end. A client that reads slowly would keep that memory for as long as it likes.
+granian reads a file in pieces while the client receives it, which takes a quarter of a megabyte per client. It does not
+report the end of a transfer, so open files are counted instead. Without a limit, clients that read slowly could occupy
+any amount of memory.
 """
 
 import asyncio
@@ -14,9 +15,9 @@ from feeds.core.parse.media import static_media_type
 
 _OPEN_FILES = "/proc/self/fd"
 _COUNT_INTERVAL_S = 0.05  # between two counts
-_MAX_LOAD = 0.1  # of the event loop by counts: one takes some 2 µs per open connection
-_MAX_WAIT_S = 2.0  # for another transfer to end
-_MAX_FOLDERS = 10  # to which the given ones have pointed: transfers may still run from an earlier one
+_MAX_LOAD = 0.1  # the share of the event loop's time that counts may take; one takes some 2 µs per open connection
+_MAX_WAIT_S = 2.0  # for the end of another transfer
+_MAX_FOLDERS = 10  # current and former targets of symbolic links: files in a former one may still be sent
 _DELETED = " (deleted)"  # the system appends it to the path of a deleted file
 
 
@@ -25,13 +26,13 @@ class FileTransfers:
 
     def __init__(self, folders: Sequence[Path], limit: int) -> None:
         """Allow `limit` files of all folders together; any number if the system has no list of open files."""
-        self._current = folders  # perhaps symbolic links that are replaced, as git-sync does
+        self._current = folders  # they may be symbolic links that are replaced, as git-sync does
         self._folders: list[str] = []  # resolved, the latest last
         self._limit = limit
-        self._open = 0  # at the last count
-        self._started = 0  # since the last count: the server may not have opened them when it was made
+        self._open = 0  # number of open files at the last count
+        self._started = 0  # transfers since the last count, whose files the server may not have opened at that time
         self._next_count_at = float("-inf")  # by the monotonic clock
-        self._waiting = 0  # requests
+        self._waiting = 0  # number of waiting requests
 
     def is_overloaded(self) -> bool:
         """Return whether another request for a file would be refused, because too many are waiting."""

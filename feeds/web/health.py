@@ -1,4 +1,4 @@
-"""`/healthz`: whether documents can be served, when the last successful publish run was, and what fails at present.
+"""`/healthz`: whether documents can be served, the time of the last successful publish run, and current failures.
 
 The report is public: it names failures without paths and without the output of other programs. A publisher without
 workers serves the report with a small HTTP server of its own.
@@ -19,7 +19,7 @@ from feeds.core.errors import CatalogError, FeedsError
 
 _LOG = logging.getLogger(__name__)
 _REQUEST_TIMEOUT_S = 5.0  # for a client to send its request
-_CATALOG_TIMEOUT_S = 1.0  # for the catalog to answer: without an event loop a health check occupies a worker's thread
+_CATALOG_TIMEOUT_S = 1.0  # for a reply of the catalog; without an event loop, a health check occupies a thread
 _POLL_INTERVAL_S = 0.5
 
 
@@ -52,7 +52,7 @@ class Health:
     def start_polling(self, previous: "Health | None" = None) -> None:
         """Query the catalog now, and then twice a second in a thread, so that `report` returns at once.
 
-        `previous` has reported about the same catalog until now: what it knows is reported until the first reply.
+        `previous` has reported on the same catalog until now. Its values are reported until the first reply.
         """
         if previous:
             self._revision, self._run = previous._revision, previous._run  # noqa: SLF001  # of the same class
@@ -68,7 +68,7 @@ class Health:
         while not self._stopping.wait(_POLL_INTERVAL_S):
             try:
                 self._query()
-            except Exception:  # `report` says so soon: `_polled_at` is not renewed
+            except Exception:  # `report` soon reports it, because `_polled_at` is not renewed
                 _LOG.exception("the health check of the catalog failed")
             else:
                 self._polled_at = time.monotonic()

@@ -1,7 +1,7 @@
 """Prometheus metrics. Workers write their counts to files in a folder, and the publishing process sums them.
 
-Another gauge, which is read from the catalog: `_CatalogCollector._gauges`. Another counter: a method of
-`WorkerMetrics`, which `create_app_from` (web/__init__.py) passes to the code that counts.
+To add a gauge, which is read from the catalog, extend `_CatalogCollector._gauges`. To add a counter, write a method of
+`WorkerMetrics`, and pass it to the code that counts (`create_application` in web/__init__.py).
 
 PROMETHEUS_MULTIPROC_DIR names the folder. It must be set before this module is imported, so import the module only if
 metrics are enabled.
@@ -34,7 +34,7 @@ _NAMED_PAGES = {"/", "/feeds.opml"}  # with a label of their own
 
 
 class WorkerMetrics:
-    """The counters of one worker, in files with its name. Counts that such files have are continued."""
+    """The counters of one worker, in files with its name. Existing files are continued."""
 
     def __init__(self, name: str = "") -> None:
         if name:  # the default is the process id: each replaced worker would leave files behind
@@ -71,14 +71,14 @@ class WorkerMetrics:
         for document, size in sizes.items():
             self._bytes.labels(_label(document)).inc(size)
         document_requests = sum(1 for request in requests if request.document)
-        with self._lock:  # the request for a document that was just rendered may come with the next call
+        with self._lock:  # a request whose document was just rendered may be counted only in the next call
             rendered = min(self._rendered, document_requests)
             self._rendered -= rendered
         self._hits.inc(document_requests - rendered)
 
 
 def _label(document: str) -> str:
-    """Return the label of a document's path: all archives of a feed share one, all pages another."""
+    """Return the label of a document's path: all archives of a feed share a label, and so do all pages."""
     address = DocumentPath.parse(document)
     if address is None:
         return "other" if not document else document if document in _NAMED_PAGES else "page"

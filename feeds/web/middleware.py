@@ -52,7 +52,7 @@ _PREFLIGHT = [
     ("Allow", "GET, HEAD, OPTIONS"),
     ("Cache-Control", "public, max-age=86400"),
 ]
-_MAX_DELTA_HEADER_CHARS = 500  # of A-IM and If-None-Match that are read for a delta: a dozen validators
+_MAX_DELTA_HEADER_CHARS = 500  # the part of A-IM and of If-None-Match that is read for a delta: a dozen validators
 _DIGEST = re.compile(r'"([0-9a-f]{32})(?:-\w+)?"')  # in a document's ETag
 _RANGE = r"(?:\d{1,18}-(?:\d{1,18})?|-\d{1,18})"
 _RANGES = re.compile(rf"bytes={_RANGE}(?:,[ \t]?{_RANGE})*", re.ASCII)
@@ -89,8 +89,8 @@ class DocumentMiddleware:
             find_page: returns the page at a path; its arguments are those of `ServedPages.get`.
             flask_app: answers all other requests.
             aliases: old paths of feeds, with the paths of their documents.
-            redirects_aliases: whether an alias gets a redirection instead of the document.
-            redirect_max_age: seconds for which caches may use such a redirection.
+            redirects_aliases: whether a request for an alias gets a redirect; otherwise, it gets the document.
+            redirect_max_age: seconds for which caches may use such a redirect.
             deltas: whether clients may request only the entries that are new to them (RFC 3229).
             rate_limiter: limits unconditional requests.
             record_request: called with each request, for the access log and metrics.
@@ -190,10 +190,10 @@ class DocumentMiddleware:
     def _newest_response(
         self, path: str, cached: CachedResponse, request: Request, wait_policy: WaitPolicy
     ) -> Response | None:
-        """Return the response to a client that has another version than `cached`, from the newest revision.
+        """Return the response, from the newest revision, to a client whose version differs from `cached`.
 
-        Another worker may have served a later revision than this worker has. So no client receives an older version
-        than it had before (monotonic reads).
+        Another worker may have sent the client a version of a later revision. Because of the check for newer revisions,
+        no client receives an older version than it had before (monotonic reads).
         """
         since = request.if_modified_since
         is_newest = self._revision_watcher.check_for_newer(path, request.if_none_match or since or "", wait_policy)
@@ -262,9 +262,9 @@ class DocumentMiddleware:
     def _delta_response(
         self, document: str, encoded: EncodedResponse, delta: EncodedResponse, request: Request
     ) -> Response:
-        """Return 226 with the validators of the document; caches must not take the delta for it (RFC 3229 10.8)."""
+        """Return 226 with the document's validators; caches must not use it as the document (RFC 3229 10.8)."""
         validators = {name for name, _ in encoded.not_modified.headers}
-        headers = [header for header in delta.response.headers if header[0] not in validators]  # of the body
+        headers = [header for header in delta.response.headers if header[0] not in validators]  # headers of the body
         headers += [header for header in encoded.not_modified.headers if header[0] != "Cache-Control"]
         if self._record_poll:
             self._record_poll(request, response_info(document, 226, len(delta.body)))

@@ -1,4 +1,4 @@
-"""The 304 responses to polls of documents: most of all responses, so they are found with as few steps as possible."""
+"""The 304 responses to polls of documents. Most responses are 304s, so this module takes as few steps as possible."""
 
 import time
 from collections.abc import Mapping
@@ -22,7 +22,7 @@ class NotModified(NamedTuple):
 
 
 class _Repeated(NamedTuple):
-    """The 304 to a request that is likely to be repeated, and for how long it may be used."""
+    """The 304 to a request that is likely to be repeated, and the time until which it may be used."""
 
     not_modified: NotModified
     generation: int  # of the documents
@@ -57,9 +57,9 @@ class NotModifiedFinder:
 
     def _find(self, request: Request, wait_policy: WaitPolicy) -> NotModified | None:
         path, etags, accept_encoding = request.path, request.if_none_match, request.accept_encoding
-        generation = self._documents.generation  # read first: a document that is found may be of a later one
+        generation = self._documents.generation  # read before the document, which may belong to a later generation
         cached = self._documents.get_current(path, wait_policy)
-        # whether there is a document at the path of an alias that looks like a document's is not known here
+        # if the path of an alias has the form of a document's path, a document may exist there
         custom_feeds = self._documents.site.feeds
         if cached is None and (alias := self._aliases.get(path)) and DocumentPath.parse(path, custom_feeds) is None:
             cached = self._documents.get_current(alias, wait_policy)

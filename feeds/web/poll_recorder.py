@@ -1,4 +1,4 @@
-"""Counts the polls of one worker. Requests count equal polls as one; a thread does the rest."""
+"""Counts the polls of one worker. A request only increments the number of equal polls; a thread does the rest."""
 
 import atexit
 import datetime as dt
@@ -22,8 +22,8 @@ _LOG = logging.getLogger(__name__)
 _CHECK_INTERVAL_S = 0.2
 _WRITE_INTERVAL_S = 10.0
 _MAX_DISTINCT = 100_000  # different requests that wait for the thread; beyond that new ones are dropped
-_MANY_DISTINCT = 20_000  # which the thread classifies at once, to free memory
-_ROLLUP_TIME = dt.time(0, 5)  # by when all processes have written their counts of the day before
+_MANY_DISTINCT = 20_000  # different requests that wake the thread at once, to free memory
+_ROLLUP_TIME = dt.time(0, 5)  # all processes have written their counts of the day before by this time
 _MAX_AGENT_CHARS = 500
 
 _Request = tuple[str, str, ResponseInfo]  # User-Agent, raw client address, response
@@ -51,7 +51,7 @@ class PollRecorder:
         self._requests: dict[_Request, list[int]] = {}  # the number of equal requests, in a list of one
         self._lock = threading.Lock()  # of the numbers
         self._classifying = threading.Lock()
-        self._rolled_up = ""  # the day before which all days are rolled up
+        self._rolled_up = ""  # all days before this day are rolled up
         self._last_error = ""
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
@@ -63,7 +63,7 @@ class PollRecorder:
         atexit.register(self.flush)
 
     def _start_thread(self) -> None:
-        # in a fork, the old locks may be held by threads that don't exist there, and the numbers are the parent's
+        # in a fork, locks may be held by threads that exist only in the parent, and the numbers are those of the parent
         self._lock, self._classifying, self._requests = threading.Lock(), threading.Lock(), {}
         self._thread = threading.Thread(target=self._run, name="polls", daemon=True)
         self._thread.start()
@@ -77,9 +77,9 @@ class PollRecorder:
         self.flush()
 
     def record(self, request: Request, response: ResponseInfo) -> None:
-        """Record a poll. Each call or slice in it costs 1 % of the request rate.
+        """Record a poll. Each function call or slice in this method lowers the request rate by 1 %.
 
-        Equal requests are counted here: objects that a thread counts later are no longer in the processor's caches.
+        Equal requests are counted here and not in the thread: later, their objects are no longer in the CPU's caches.
         """
         agent, address = request.header("user-agent") or "", self._clients.raw_address(request)
         if len(agent) > _MAX_AGENT_CHARS or len(address) > MAX_ADDRESS_CHARS:
@@ -116,7 +116,7 @@ class PollRecorder:
             _LOG.warning("the last polls were not counted: %s", error)
 
     def _classify(self) -> None:
-        """Classify the requests until now; return when no other thread is still classifying either."""
+        """Classify all requests so far. Return after all other threads have finished classifying, too."""
         with self._classifying:
             with self._lock:
                 requests, self._requests = self._requests, {}

@@ -1,9 +1,9 @@
-"""The preview of unpublished articles for their author: `feeds serve --drafts`, on this machine alone.
+"""The preview of unpublished articles for their author: `feeds serve --drafts`, only on this machine.
 
 `/preview/` lists drafts, scheduled and rejected articles. `/preview/PATH` shows any article as readers will see it,
 with the problems that `feeds check` finds. No document and no other page contains any of this.
 
-A browser is authorised by the address that `feeds serve` prints on the terminal, which leaves a key in a cookie.
+To authorise a browser, open the address that `feeds serve` prints on the terminal; it sets a cookie with a key.
 Requests that come through a proxy, or with a host name other than this machine's own, are never authorised.
 """
 
@@ -30,7 +30,7 @@ from feeds.web.request import WsgiRequest
 
 _COOKIE = "feeds-preview"
 _PRIVATE_HEADERS = {"Cache-Control": "no-store", "Referrer-Policy": "no-referrer"}
-_NEWEST = 20  # published articles that the index lists as well
+_NEWEST = 20  # number of published articles that the index also lists
 
 
 class Preview:
@@ -61,7 +61,7 @@ class Preview:
         return _is_local(request) and hmac.compare_digest(request.cookies.get(_COOKIE, ""), self._key)
 
     def authorize_browser(self, request: Request) -> Response | None:
-        """Return a redirection that sets the cookie, if the request's query is the key, else None."""
+        """Return a redirect that sets the cookie if the request's query is the key, else None."""
         query = request.query_string.decode("latin-1")
         if not (_is_local(request) and hmac.compare_digest(query, self._key)):
             return None
@@ -89,7 +89,7 @@ class Preview:
         ).text
 
     def state_token(self) -> str:
-        """Return a text that changes after each run that has read an article; pages reload themselves by it."""
+        """Return a text that changes after each run that has read an article; pages reload when it changes."""
         with self._catalog.read_transaction() as catalog:
             return catalog.change_token()
 
@@ -138,7 +138,7 @@ def _is_local(request: Request) -> bool:
     if WsgiRequest(request.environ).is_forwarded:
         return False
     try:
-        host = urlsplit(f"//{request.headers.get('Host', '')}").hostname or ""  # refuses DNS rebinding
+        host = urlsplit(f"//{request.headers.get('Host', '')}").hostname or ""  # checked against DNS rebinding
     except ValueError:
         return False
     return _is_loopback(request.remote_addr or "") and (host == "localhost" or _is_loopback(host))

@@ -1,7 +1,7 @@
 """A limit for clients that request the same document repeatedly without a validator.
 
-The limit spares bandwidth and is no protection against attacks: it doesn't apply where the client's address is unknown,
-as behind a proxy that isn't configured. Its memory is bounded, and emptied every minute.
+The limit saves bandwidth and does not protect against attacks: it doesn't apply if the client's address is unknown, for
+example behind a proxy that isn't configured. The counts take bounded memory, and are reset every minute.
 """
 
 from feeds.web.client_address import ClientAddressResolver

@@ -1,6 +1,6 @@
 """A request, independent of the server that received it, and the check that each request must pass first.
 
-`RsgiRequest` and `WsgiRequest` read only what is asked for: most requests are answered after a few header fields.
+`RsgiRequest` and `WsgiRequest` read header fields only on demand, because most responses depend on a few of them.
 """
 
 from functools import lru_cache
@@ -34,10 +34,10 @@ class Request(Protocol):
 
     @property
     def is_forwarded(self) -> bool:
-        """Whether it has a header field of a proxy (`PROXY_HEADERS`)."""
+        """Whether the request has a header field of a proxy (`PROXY_HEADERS`)."""
 
     def header(self, name: str) -> str | None:
-        """Return the value of a header field by its name in lower case, repeated ones joined; None if it is missing."""
+        """Return the value of a header field by its lower-case name; join repeated fields. None if it is missing."""
 
     @property
     def address(self) -> str:
@@ -82,7 +82,7 @@ class RsgiRequest:
     @property
     def is_forwarded(self) -> bool:
         """Whether a proxy has forwarded the request (`Request.is_forwarded`)."""
-        headers = self._headers  # without a loop, which takes twice the time
+        headers = self._headers  # a loop would take twice the time
         return "x-forwarded-for" in headers or "forwarded" in headers or "via" in headers or "x-real-ip" in headers
 
     def header(self, name: str) -> str | None:

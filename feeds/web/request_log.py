@@ -20,7 +20,7 @@ from feeds.web.request import Request
 _LOG = logging.getLogger(__name__)
 _INTERVAL_S = 0.5  # between two calls of the tasks
 _MAX_QUEUED = 1_000_000  # requests; beyond that the oldest are dropped, to bound memory
-_MAX_FIELD_CHARS = 500  # of a value that a client has sent, in a line of the access log
+_MAX_FIELD_CHARS = 500  # the limit, in the access log, for each value that a client has sent
 _HIDDEN = "[hidden]"  # replaces the secret
 
 
@@ -29,7 +29,7 @@ class LoggedRequest:
     """One request and its response."""
 
     time: float  # seconds since 1970
-    document: str  # path of the document or page, "" for anything else
+    document: str  # path of the document or page; "" for any other request
     status: str  # three digits
     size: int  # bytes of the response's body
     details: dict[str, Any] | None  # the other fields of the access log; None without one
@@ -107,7 +107,7 @@ def access_log_writer(file: str, root: Path, secret: str | None = None) -> Calla
             sys.stdout.write(lines)
             sys.stdout.flush()
         elif lines:
-            # opened each time, so that it can be rotated; one write, so that lines of several workers don't mix
+            # the file is opened each time, so that it can be rotated; one write call keeps the workers' lines separate
             try:
                 with open(root / file, "ab", buffering=0, opener=_open_private) as log:  # Path.open has no opener
                     log.write(lines.encode())

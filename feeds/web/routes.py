@@ -21,8 +21,8 @@ from feeds.web.middleware import FILE_KEY, SENDS_FILES_KEY
 from feeds.web.preview import Preview, private_response
 from feeds.web.response import Headers
 
-ASSET_MAX_AGE_S = 3600  # for which caches may use stylesheets, scripts and files of articles without revalidation
-_MAX_REDIRECT_AGE_S = 60  # of a page that moved: if it moves back, browsers with the old redirect would go in circles
+ASSET_MAX_AGE_S = 3600  # caches may use stylesheets, scripts and files of articles for this time without revalidation
+_MAX_REDIRECT_AGE_S = 60  # for a page that moved: if it moves back, a browser with the old redirect would loop
 _DOCUMENT_SUFFIXES = (".xml", ".json")
 _FILE_ERRORS = {404: "Not Found", 410: "Removed"}  # the response in place of a document or a file
 _PDF = "application/pdf"  # Chrome doesn't show it in a sandbox; its scripts run in the viewer
@@ -149,11 +149,11 @@ def add_error_handlers(
 ) -> None:
     """Add handlers for errors: 308 for a page that moved, 404, 405, 410 for a removed document or page, and 503.
 
-    The response to 404 and 410 is a page, but a line of text if the path is that of a document or another file.
+    The body of a 404 or 410 is a page, or one line of text if the path is that of a document or another file.
 
     Args:
         app: the application.
-        documents: finds where a page moved, and what was removed.
+        documents: finds pages that moved, and removed documents and pages.
         aliases: old paths of feeds, with the paths of their documents.
         pages: renders the pages.
         headers: sent with each page.

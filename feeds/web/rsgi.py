@@ -1,7 +1,6 @@
-"""The RSGI application for granian: its event loop answers at once what is in memory.
+"""The RSGI application for granian: its event loop answers requests from memory.
 
-Other requests run in the thread pools of `concurrency`, and the server sends files. So no client can delay another,
-whatever it does or fails to do.
+All other requests run in the thread pools of `concurrency`, and granian sends files. So no client can delay another.
 """
 
 import asyncio
@@ -36,7 +35,7 @@ from feeds.web.response import Response
 from feeds.web.webhook import BODY_KEY, MAX_BODY_BYTES
 
 _PATHS_WITH_BODIES = {"/refresh"}
-_SIGNATURE_KEY = "HTTP_X_HUB_SIGNATURE_256"  # of a body
+_SIGNATURE_KEY = "HTTP_X_HUB_SIGNATURE_256"  # the key of the signature of a body in the environment
 _MIN_FILE_TRANSFERS = 16  # files that are sent at the same time; otherwise one for each 2 MiB of `server.memory`
 _M_TRIM_THRESHOLD, _M_ARENA_MAX = -1, -8  # of malloc.h
 
@@ -61,8 +60,8 @@ class Application:
         self._answering = AnsweringApplication(served)
         self._on_ready = on_ready
         self._pools = ThreadPools()
-        self._bodies = 0  # that are being read or used
-        self._body_bytes = 0  # of all of them
+        self._bodies = 0  # number of bodies that are being read or used
+        self._body_bytes = 0  # their total size
         self._are_sockets_set_up = False
 
     @property
@@ -71,7 +70,7 @@ class Application:
         return self._answering.served
 
     def use(self, served: ServedApplication) -> "AnsweringApplication":
-        """Answer further requests with another application. Return the previous one, which may still answer others."""
+        """Answer new requests with another application. Return the previous one, which may still be answering some."""
         previous, self._answering = self._answering, AnsweringApplication(served)
         return previous
 
@@ -144,8 +143,9 @@ class Application:
     async def _body(self, environ: WSGIEnvironment, protocol: Any) -> AsyncIterator[None]:
         """Read a request's body, put it into `environ` if it is signed, and count it until the context ends.
 
-        A body without a signature is read too: a client that is still sending may take the closed connection for an
-        error. Raise `PoolFull` if there are too many bodies or bytes, and `TimeoutError` if reading takes too long.
+        A body without a signature is read too: if the connection were closed, a client that is still sending might
+        report an error. Raise `PoolFull` if there are too many bodies or bytes, and `TimeoutError` if reading takes too
+        long.
         """
         length = environ.get("CONTENT_LENGTH", "")
         if not (length.isdecimal() and len(length) <= 9 and 0 < int(length) <= MAX_BODY_BYTES):  # noqa: PLR2004  # digits
@@ -189,8 +189,8 @@ def limit_allocator() -> None:
 def disconnect_stalled_clients() -> None:
     """Configure the system to end connections whose clients don't read their responses (tcp(7), TCP_USER_TIMEOUT).
 
-    Otherwise each would keep its part of a file or a document in memory until the client disconnects. The option is set
-    for this process's listeners, whose connections inherit it, and for the connections that they have accepted.
+    Otherwise, each of them would keep its part of a file or a document in memory until the client disconnects. The
+    option is set for this process's listening sockets, whose connections inherit it, and for accepted connections.
     """
     if not hasattr(socket, "TCP_USER_TIMEOUT"):
         return
@@ -211,9 +211,9 @@ def disconnect_stalled_clients() -> None:
 
 
 def wsgi_environ(scope: Any) -> WSGIEnvironment:
-    """Return a request's WSGI environment (PEP 3333), except for what `complete_environ` adds.
+    """Return a request's WSGI environment (PEP 3333), except for the values that `complete_environ` adds.
 
-    Header fields with "_" in their names are dropped: they would be taken for those with "-".
+    Header fields with "_" in their names are dropped, because WSGI would not distinguish them from those with "-".
     """
     environ: WSGIEnvironment = {
         "REQUEST_METHOD": scope.method,
@@ -238,7 +238,7 @@ def wsgi_environ(scope: Any) -> WSGIEnvironment:
 
 
 def complete_environ(environ: WSGIEnvironment) -> None:
-    """Add what Flask needs in addition to `wsgi_environ`."""
+    """Add the values that Flask needs in addition to those of `wsgi_environ`."""
     body = environ.get(BODY_KEY, b"")
     environ |= {
         "SCRIPT_NAME": "",

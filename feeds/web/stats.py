@@ -1,8 +1,8 @@
 """Serves `/stats`: the numbers of subscribers, for clients that have the token.
 
-A thread renders the page, at most every ten seconds; meanwhile the last one is returned. Wrong tokens are not counted:
-a limit that shuts out a client also shuts out the owner behind the same proxy. The length of the token makes it
-impossible to guess (`config.values`).
+A thread renders the page at most every ten seconds; meanwhile, the last page is returned. The number of wrong tokens is
+not limited: a limit that blocks a client would also block the owner behind the same proxy. The token is too long to be
+guessed (`config.values`).
 """
 
 import base64
@@ -22,13 +22,13 @@ from feeds.stats.report import Report
 from feeds.stats.user_agents import UNNAMED
 from feeds.web.response import Headers
 
-_DAYS = 90  # that the page covers
-_FRESH_S = 10.0  # for which a page is returned without rendering it again
-_MAX_STALE_S = 60.0  # for which it is returned while it is rendered again
+_DAYS = 90  # the period that the page covers
+_FRESH_S = 10.0  # until this age, a page is returned without rendering it again
+_MAX_STALE_S = 60.0  # until this age, a page is returned while it is rendered again
 _RENDER_TIMEOUT_S = 1.0  # for a request that waits for the page
 _RETRY_AFTER = "2"  # seconds, if the page was not ready
-_MAX_WORST_CLIENTS = 10  # listed
-_MAX_CRAWLERS = 20  # listed
+_MAX_WORST_CLIENTS = 10  # that the page lists
+_MAX_CRAWLERS = 20  # that the page lists
 
 
 class StatsPage:
@@ -88,7 +88,7 @@ class StatsPage:
 
 
 class BackgroundValue:
-    """A text that is slow to compute: a thread computes it, while requests get the last one. It is thread-safe."""
+    """A text that is slow to compute: a thread computes it, while requests get the last one. Thread-safe."""
 
     def __init__(self, compute: Callable[[], str]) -> None:
         self._compute = compute

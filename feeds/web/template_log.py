@@ -11,13 +11,13 @@ _LOG = logging.getLogger(__name__)
 
 
 class TemplateLog:
-    """Logs mistakes. Workers share `memory`, `TEMPLATE_LOG_BYTES` that are zero at first and after each reload."""
+    """Logs mistakes. Workers share `memory`, which has `TEMPLATE_LOG_BYTES` and is zeroed by each reload."""
 
     def __init__(self, memory: SharedMemory | None = None) -> None:
         self._memory = memory or _LocalMemory()
 
     def report(self, problem: TemplateProblem) -> None:
-        """Log a mistake, unless it was logged already. If there are very many, those beyond a limit are not logged."""
+        """Log a mistake, unless it was logged already, or too many others were."""
         digest = hashlib.sha256(str(problem).encode("utf-8", "replace")).digest()[: _DIGEST_BYTES - 1] + b"\1"
         logged = self._memory.raw.rstrip(b"\0")
         known = {logged[start : start + _DIGEST_BYTES] for start in range(0, len(logged), _DIGEST_BYTES)}

@@ -1,10 +1,10 @@
 """`POST /refresh`: clients with the secret request a publish run; the publisher finds the request in the catalog.
 
 A signature covers the body. `feeds serve` reads the body without occupying a thread, within limits of size and time.
-Another server would occupy a thread, so with other servers a body is read only behind a proxy, which buffers bodies.
+Another server would occupy a thread, so with other servers a body is read only behind a proxy that buffers bodies.
 
-Wrong secrets are not counted: a limit that shuts out a client also shuts out the forge behind the same proxy. The
-length of the secret makes it impossible to guess (`config.values`).
+The number of wrong secrets is not limited: a limit that blocks a client would also block the code host behind the same
+proxy. The secret is too long to be guessed (`config.values`).
 """
 
 import hashlib
@@ -22,7 +22,7 @@ _MAX_CALLS_PER_MINUTE = 30
 
 
 class Webhook:
-    """Authorises calls, and remembers them until they are forwarded to the catalog."""
+    """Authorises calls. `forward` later requests one run for all calls since it was last used."""
 
     def __init__(self, secret: str, *, proxied: bool) -> None:
         """Accept calls with `secret`. `proxied` is whether all requests come through a proxy that buffers bodies."""
@@ -53,7 +53,7 @@ class Webhook:
         length = request.content_length
         if length is None or length > MAX_BODY_BYTES:
             return _reject(f"The body must have a Content-Length of at most {MAX_BODY_BYTES >> 20} MiB.", 413)
-        body = request.stream.read(length)  # always: a proxy may answer 502 if the response comes before it is read
+        body = request.stream.read(length)  # to its end: otherwise, a proxy may answer 502 instead of this response
         expected = f"sha256={hmac.new(self._secret, body, hashlib.sha256).hexdigest()}"
         if not hmac.compare_digest(signature.encode(), expected.encode()):
             return _reject("The signature does not match this body and the secret.")

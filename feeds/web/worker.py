@@ -1,8 +1,8 @@
 """A worker process of `feeds serve`: its application, and the switch to a new configuration without a new process.
 
-The publishing process sends a configuration over a pipe, and the worker creates an application for it beside the one
-that answers. When all workers have done so, the publishing process tells them to use it. No connection is closed, and
-no request fails.
+The publishing process sends a configuration over a pipe, and the worker creates a second application for it, while the
+first one answers requests. When all workers have done so, the publishing process tells them to use the new one. No
+connection is closed, and no request fails.
 """
 
 import contextlib
@@ -29,8 +29,8 @@ from feeds.web.template_log import TemplateLog
 
 _LOG = logging.getLogger(__name__)
 
-_SWITCH_INTERVAL_S = 0.0005  # after which a thread that renders lets a waiting request continue
-_WARM_UP_S = 0.3  # for rendering documents before a new configuration is used
+_SWITCH_INTERVAL_S = 0.0005  # after this time, a thread that renders lets a waiting request continue
+_WARM_UP_S = 0.3  # the time for rendering documents before a new configuration is used
 _WARM_UP_DOCUMENTS = 50
 _DRAIN_INTERVAL_S, _DRAIN_TIMEOUT_S = 0.1, 60.0  # for the requests that the previous application still answers
 
@@ -57,14 +57,14 @@ def create_worker(
         settings: the configuration.
         parent: id of the publishing process.
         preview_url: as in `feeds.web.create_application`.
-        preview_key: as there.
+        preview_key: as in `feeds.web.create_application`.
         memory: holds the failures that the publishing process reports.
         template_memory: holds which mistakes in templates were logged; see `TemplateLog`.
         reloads: receives new configurations; see `_receive_reloads`.
         on_ready: called before the server listens.
         name: of this process's metrics; the next process with this name continues them.
         log_format: as in `feeds.event_log.EventLog`.
-        quiet: as there.
+        quiet: as in `feeds.event_log.EventLog`.
     """
     log = EventLog(log_format, quiet=quiet)
     log.capture_logging()
@@ -91,10 +91,10 @@ def create_worker(
 
 
 def _receive_reloads(reloads: Connection, application: Application, create: CreateApplication) -> None:
-    """Create an application for each configuration that arrives, and use it if the publishing process says so.
+    """Create an application for each configuration that arrives, and use it on command of the publishing process.
 
-    Received: a configuration, and then whether to use it, if an application could be created. Sent: the error, empty if
-    there is none, and then an empty text as soon as the application is used.
+    For each configuration, this process replies with an error, or "" if it has created an application. Only then does
+    the publishing process send whether to use it; if so, this process replies with "" as soon as it uses it.
     """
     with contextlib.suppress(EOFError, OSError):  # the publishing process has ended, and so does this one
         while True:

@@ -48,13 +48,13 @@ _KINDS = frozenset(
 _MAX_DEPTH = 10  # levels of nested admonitions; deeper ones stay as they are
 _MAX_LINES = 2_000  # of one admonition
 _MAX_SEARCHED_LINES = 100_000  # of one text, over all searches for the ends of containers
-_MAX_ADMONITIONS = 500  # of one text: the end of each is searched for
+_MAX_ADMONITIONS = 500  # of one text: each starts a search for its end
 
 
 def may_have_any(text: str) -> bool:
     """Return whether a text contains the marks of an admonition.
 
-    The search for one character is ten times as fast as that for several.
+    To search for one character is ten times as fast as to search for several.
     """
     return ":::" in text or ("!" in text and "!!!" in text) or ("?" in text and "???" in text)
 
@@ -104,7 +104,7 @@ def kinds_by_title(text: str) -> dict[str, str]:
 
 @dataclass(slots=True)
 class _Search:
-    """Counts the lines of one text that searches for the ends of containers have read."""
+    """Counts the lines of one text that were read while searching for the ends of containers."""
 
     lines: int = 0
 
@@ -145,7 +145,7 @@ def _convert(lines: list[str], depth: int, quotes: _Quotes, search: _Search) -> 
 
 
 def _match_opening(pattern: re.Pattern[str], line: str) -> re.Match[str] | None:
-    """Return the match of a line that begins an admonition, or None. A very long line never begins an admonition."""
+    """Return the match of a line that begins an admonition, or None. A very long line is not an admonition."""
     return pattern.match(line.rstrip()) if len(line) <= _MAX_OPENING_LENGTH else None
 
 
@@ -159,7 +159,7 @@ def _title_after(rest: str) -> str | None:
 
 
 def _end_of_colons(lines: list[str], start: int, mark: str, search: _Search) -> int | None:
-    """Return the number of the line that closes the container beginning at line `start`, or None if none does."""
+    """Return the number of the line that closes the container opened by line `start`, or None if there is none."""
     fence, nested = "", 0
     for index in range(start + 1, min(len(lines), start + _MAX_LINES)):
         search.lines += 1

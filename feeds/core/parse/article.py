@@ -17,7 +17,7 @@ from feeds.core.parse.keys import canonical_key
 from feeds.core.text import absolute_url, clean, humanize, one_line, to_safe_path, url_scheme
 
 MAX_FILE_BYTES = 1024 * 1024  # bytes of one file
-# lower-case names without suffix of files among articles that are pages, not articles
+# files that are pages, not articles: lower-case names without suffix
 _PAGES = frozenset(
     {
         "about", "about-me", "about-us", "archive", "archives", "authors", "blogroll", "bio", "categories", "changelog",
@@ -32,11 +32,11 @@ _PAGE_LAYOUTS = frozenset(
 )
 _LAYOUT_KEYS = frozenset({"layout", "type", "template"})
 _ARTICLE_KEYS = frozenset({"tags", "categories", "category", "draft", "keywords"})
-_NUMBER = re.compile(r"[\d\W_]*(?:\d[tT]\d[\d\W_]*[zZ]?)?")  # or a time, such as 20240501T101500Z
+_NUMBER = re.compile(r"[\d\W_]*(?:\d[tT]\d[\d\W_]*[zZ]?)?")  # a number, or a time such as 20240501T101500Z
 _NO_DATE = "no date, so it is treated as a page and not published; add a `date`, or list it in content.exclude"
-_CLEAN_ASCII = bytes(range(0x20, 0x7F)) + b"\n\t"  # which `clean` never changes
+_CLEAN_ASCII = bytes(range(0x20, 0x7F)) + b"\n\t"  # characters that `clean` never changes
 _BOMS = {b"\xff\xfe": "UTF-16", b"\xfe\xff": "UTF-16"}
-_DATE_OF_UNDATED = datetime(1970, 1, 1, tzinfo=UTC)  # of a draft without a date
+_DATE_OF_UNDATED = datetime(1970, 1, 1, tzinfo=UTC)  # the date of a draft that has none
 # values of `permalink` in Eleventy and Jekyll that are not a path
 _PERMALINK_STYLES = {"false", "date", "pretty", "ordinal", "weekdate", "none"}
 _TEMPLATE = re.compile(r"\{[{%]|/:[a-z]")
@@ -57,7 +57,7 @@ def parse_article(
         dialect: the Markdown dialect.
 
     Raises:
-        ArticleError: the file can't be parsed; the error has the line. No other exception is raised.
+        ArticleError: the file can't be parsed; the error has a line number. No other exception is raised.
     """
     try:
         return _parse(data, path, zone, profiles, dialect)
@@ -120,14 +120,14 @@ def _parse(data: bytes, path: str, zone: tzinfo, profiles: AuthorProfiles | None
 
 
 def draft_notice(source: str, path: str) -> ArticleWarning | None:
-    """Return the notice that a file is a draft, or None for any other file, such as a page without a date.
+    """Return the notice for a draft, or None for any other file, such as a page without a date.
 
     `source`: the text of the file; `path`: its path below the content folder, with "/".
     """
     try:
         matter, _ = frontmatter.split_front_matter(source)
         line = FrontMatterFields(matter, UTC).withholding_line()
-    except ArticleError:  # of a text without its front matter, as the preview has it
+    except ArticleError:  # the preview passes a text without its front matter
         line = None
     if line is not None:
         return ArticleWarning(line, "draft", "a draft: not published")
@@ -160,7 +160,7 @@ def _is_page(matter: frontmatter.FrontMatter, name: str, *, is_jekyll: bool) -> 
 
 
 def _explain_missing_date(matter: frontmatter.FrontMatter, body: str, name: str) -> str:
-    """Return how to add the missing date, and which text the author may have meant as the date."""
+    """Return advice on how to add the missing date, with the text that may be meant as the date."""
     if _METADATA.match(body):
         return "the first lines are metadata only if they include `Title:`, or are between two lines ---"
     if date := _DATE_IN_NAME.match(name.rpartition("/")[2]):
@@ -180,7 +180,7 @@ def _decode(data: bytes) -> str:
         raise ArticleError(f"the file is larger than {MAX_FILE_BYTES // 1024} KiB")
     if coding := _BOMS.get(data[:2]):
         raise ArticleError(f"saved as {coding}; save it as UTF-8")
-    if data.isascii() and not data.translate(None, _CLEAN_ASCII):  # most English texts: decoding takes microseconds
+    if data.isascii() and not data.translate(None, _CLEAN_ASCII):  # most English texts, which are decoded fastest
         text = data.decode("ascii")
         if text.isspace() or not text:
             raise ArticleError("the file is empty")

@@ -22,17 +22,17 @@ from feeds.core.wording import ENGLISH, Wording
 CommonMarkDialect = Literal["gfm", "obsidian"]
 
 _MAX_QUOTE_DEPTH = 100  # levels of quotes on one line; the limit of GitHub's converter
-_MAX_CELLS = 100_000  # comrak pads rows to the columns of their table: a small file could become gigabytes
+_MAX_CELLS = 100_000  # comrak adds missing cells to rows, so the HTML of a small file could have gigabytes
 _MAX_COLUMNS = 1_000  # a row takes quadratic time
-_MAX_LATEX = 1_000  # openings of \(…\): for each, the end is searched for
-_MAX_HEADINGS = 1_000  # with ids: of headings with equal text, each tries the ids of all before it
+_MAX_LATEX = 1_000  # openings of \(…\): each starts a search for its end
+_MAX_HEADINGS = 1_000  # with ids: a heading tries the ids of all earlier headings with the same text
 _MAX_DETAILS = 3_000  # lines that begin with a colon: for each, comrak reads the whole definition list
 _MAX_TRAILING_BRACKETS = 200  # at the end of a URL: for each, comrak reads the whole URL
-_MIN_CHECKED_ADDRESSES = 200  # mail addresses; fewer are never slow
+_MIN_CHECKED_ADDRESSES = 200  # mail addresses; texts with fewer are always fast
 _MAX_COPIED = 20_000_000  # characters: for each mail address, comrak copies the rest of its line
-_MAX_FOOTNOTES = 10_000  # each mark becomes much HTML
+_MAX_FOOTNOTES = 10_000  # marks: the HTML of each is long
 _MAX_FOOTNOTE_DEPTH = 100  # levels of [^ within [^: at each end, comrak reads all text since its beginning
-_MIN_REFERENCE_LENGTH = 100_000  # characters of URLs and titles that references may add even to a short text
+_MIN_REFERENCE_LENGTH = 100_000  # characters that the URLs and titles of references may add, even to a short text
 
 _TOO_DEEP = re.compile(rf"^[ \t]*(?:>[ ]?){{{_MAX_QUOTE_DEPTH}}}", re.MULTILINE)
 _TRAILING_BRACKETS = re.compile(rf"(?:\)(?:[?!.,:*_~'\";]|&[A-Za-z]+;)*+){{{_MAX_TRAILING_BRACKETS}}}")
@@ -44,7 +44,7 @@ _HEADING_LINE = re.compile(r"^(?:[ \t>*+\-\d.):]|\[\^[^\]\n]*\])*#{1,6}(?!\S)|^[
 _HEADING = re.compile(r'<h([1-6])(?: id="([^"]*)")?>((?:(?!<h[1-6]).){0,1000}?)</h\1>', re.DOTALL)
 _ATTRIBUTE_LIST = re.compile(r":?\s*+(?:(?:#([\w:.-]++)|\.[\w-]++|[\w-]++=[^\s{}]++)\s*+)++|:?\s*+-\s*+")
 _MAX_ATTRIBUTES_LENGTH = 200  # characters of an attribute list
-_CODE_CHUNK = re.compile(r'class="language-\{\.?([\w+#-]++)[^"]*+"')  # of R Markdown and Pandoc
+_CODE_CHUNK = re.compile(r'class="language-\{\.?([\w+#-]++)[^"]*+"')  # code in R Markdown and Pandoc
 _CALLOUT = re.compile(r"<blockquote>\n<p>\[!(\w[\w-]*)\][+-]?[ \t]*([^\n]*?)(\n|</p>)")
 _CHECKBOX = re.compile(r'<input type="checkbox"( checked="")? disabled="" />')
 _MATH = re.compile(r'<span data-math-style="(inline|display)">((?:(?!<span).){0,2000}?)</span>', re.DOTALL)
@@ -143,7 +143,7 @@ class CommonMark:
         _require_fast(text)
         text = _padding_for_references(text) + text
         html = self._comrak(text, dollars=True, latex=has_latex)
-        if "data-math-style" in html and not _has_formula(html):  # dollar signs around text
+        if "data-math-style" in html and not _has_formula(html):  # the dollar signs enclose text
             html = self._comrak(text, dollars=False, latex=False)
         html = _convert_html(html, wording)
         return html.replace(_LATEX_MARK, "").replace(_LATEX_MARK_IN_URL, "") if has_latex else html
@@ -307,7 +307,7 @@ def _latex_of(source: str) -> Iterator[tuple[str, str]]:
 
 
 def _has_formula(html: str) -> bool:
-    """Return whether at least one span that comrak took for a formula is one."""
+    """Return whether at least one span that comrak marked as a formula is a formula."""
     return _MATH_CODE.search(html) is not None or any(
         _is_tex(unescape(tex).lstrip(_LATEX_MARK)) for _, tex in _MATH.findall(html)
     )
@@ -321,7 +321,7 @@ def _is_tex(text: str, *, allow_symbols: bool = True) -> bool:
 
 
 def _formula(style: str, tex: str) -> str:
-    """Return TeX between the author's delimiters. Escaped brackets around text that isn't TeX become brackets."""
+    """Return TeX between the author's delimiters. Around text that isn't TeX, escaped brackets become brackets."""
     if not tex.startswith(_LATEX_MARK):
         return f"${tex}$" if style == "inline" else f"$${tex}$$"
     tex = tex.removeprefix(_LATEX_MARK)
@@ -384,7 +384,7 @@ def _outside_code(text: str, change: Callable[[str], str]) -> str:
 
 
 def _without_templates(text: str) -> str:
-    """Return text without code in which references to articles and known template tags are Markdown."""
+    """Return a text, which has no code, with references to articles and known template tags as Markdown."""
     return templates.resolve_site_urls(links.convert_references(text) if links.may_have_references(text) else text)
 
 

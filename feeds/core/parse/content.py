@@ -34,7 +34,7 @@ _TAG_NAME = re.compile(r"<(/?)([a-z][a-z0-9]*)")
 _VOID_ELEMENTS = frozenset({"area", "br", "col", "hr", "img", "input", "source", "track", "wbr"})
 _HEADING = re.compile(r"<h1(?:\s[^<>]*)?>((?:(?!<h1).){0,2000}?)</h1>", re.DOTALL)
 _OPENING_HEADING = re.compile(r"\s*<h1(?:\s[^<>]*)?>(.{0,2000}?)</h1>\s*", re.DOTALL)
-_MAX_SALUTATION_LENGTH = 50  # characters of a paragraph that ends with a comma and that the next one continues
+_MAX_SALUTATION_LENGTH = 50  # characters of a paragraph such as "Dear readers," which the next paragraph continues
 _MAX_SUMMARY_LENGTH = 500  # characters
 _MAX_TITLE_LENGTH = 300  # characters of a title that is taken from a heading
 
@@ -82,12 +82,12 @@ class MarkdownRenderer:
 
         Args:
             body: Markdown.
-            summary: the summary in the front matter; if None, the excerpt or, without one, the first paragraph.
+            summary: the summary in the front matter; None: use the excerpt or, if there is none, the first paragraph.
             base: the article's absolute URL.
             prefix: the prefix that makes the ids of the body unique in a document.
             title: the article's title; a level-1 heading with this text is omitted at the beginning of the body.
             links: the URLs of links to the files of other articles.
-            language: the language of the article, in which its HTML has the titles of alerts and the like.
+            language: the article's language, used for text that this program adds, such as the titles of alerts.
 
         Raises:
             ArticleError: the body can't be rendered.
@@ -152,7 +152,7 @@ _COMMON_MARK, _OBSIDIAN = CommonMark(), CommonMark("obsidian")
 
 
 def plain_text_content(body: str, summary: str | None) -> Content:
-    """Return the source of a body in paragraphs, as the content of an article that can't be rendered."""
+    """Return the source of a body, split into paragraphs, as the content of an article that can't be rendered."""
     paragraphs = [part.strip() for part in clean(body).split("\n\n") if part.strip()]
     rendered = "\n".join(f"<p>{escape(part, quote=False)}</p>" for part in paragraphs)
     text = truncate(summary or " ".join(paragraphs[:1]), _MAX_SUMMARY_LENGTH)
@@ -160,7 +160,7 @@ def plain_text_content(body: str, summary: str | None) -> Content:
 
 
 def _first_paragraph(rendered: str) -> _Beginning:
-    """Return the first paragraph that has a text, with the next one after a salutation."""
+    """Return the first paragraph with text. If it is a salutation, add the next paragraph."""
     first = _Beginning("")
     for match in _PARAGRAPH.finditer(_CALLOUT_TITLE.sub("", rendered)):
         text, html_ = _text_of(match[1]), match[0]
@@ -179,7 +179,7 @@ def _first_paragraph(rendered: str) -> _Beginning:
 
 
 def _close_elements(fragment: str) -> str:
-    """Return the beginning of sanitised HTML with end tags for the elements that it ends in."""
+    """Return a truncated part of sanitised HTML with end tags for the elements that are still open."""
     names = list[str]()
     for slash, name in _TAG_NAME.findall(fragment):
         if not slash and name not in _VOID_ELEMENTS:

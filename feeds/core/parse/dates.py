@@ -66,7 +66,7 @@ class DatedName(NamedTuple):
 def split_dated_name(name: str, zone: tzinfo) -> DatedName:
     """Split `2026-01-24-a-title` into its date and the rest. The date is None if the name has no valid date.
 
-    Without a date, and if the name is only a date, the rest is the whole name.
+    If there is no date, or if the name consists only of a date, the rest is the whole name.
     """
     match = _IN_NAME.match(name)
     if match and (moment := _day(match.groups(), zone)):
@@ -89,7 +89,7 @@ def _day(parts: Iterable[str], zone: tzinfo) -> datetime | None:
 
 def _parse_text(text: str) -> datetime:
     try:
-        if _IN_UTC.fullmatch(text):  # the form that programs write, which is the fastest
+        if _IN_UTC.fullmatch(text):  # the form that programs write, for which parsing is fastest
             return datetime.fromisoformat(text)
         if match := _NUMERIC.fullmatch(text):
             parts = match.groupdict()

@@ -67,7 +67,7 @@ _PAGES: tuple[tuple[re.Pattern[str], str, _Kind], ...] = tuple(
 )
 _SCRIPT = re.compile(r"<script\b([^<>]*)>\s*</script\s*>", re.IGNORECASE)
 _SRC = re.compile(r"\bsrc\s*=\s*(?:\"([^\"]*)\"|'([^']*)'|([^\s\"']+))", re.IGNORECASE)
-# scripts that only style the quotation of a post; the quotation is kept
+# scripts that only style a quoted post; the quotation itself is kept
 _DECORATION = re.compile(
     r"platform\.(?:twitter|x)\.com/widgets\.js|instagram\.com/(?:static/[\w.-]+/)?embeds?\.js|tiktok\.com/embed\.js"
     r"|embed\.bsky\.app/|embed\.redditmedia\.com/|/embed\.js",
@@ -86,7 +86,7 @@ def link_to_embed(url: str, title: str = "", wording: Wording = ENGLISH) -> str:
     The text of the link is `title`, else the content of the embed in words, else the URL.
     """
     page, kind = _find_page(url) or (url, None)
-    parts = urlsplit(page)  # which `absolute_url` has accepted
+    parts = urlsplit(page)  # never fails, because `absolute_url` has accepted the URL
     text = title.strip() or (kind and wording.embed(*kind)) or f"{parts.netloc}{parts.path}".rstrip("/")
     return f'<a href="{escape(page)}">{escape(text)}</a>'
 
@@ -128,7 +128,7 @@ def _find_page(url: str) -> tuple[str, _Kind] | None:
     for player, page, kind in _PAGES:
         if match := player.fullmatch(url):
             address: str | None = match.expand(page)
-            if kind.site == _SOUNDCLOUD:  # whose player takes the URL of the page as a parameter
+            if kind.site == _SOUNDCLOUD:  # its player takes the URL of the page as a parameter
                 given = unquote(address or "")
                 address = (
                     absolute_url(given, "https://site.invalid/") if given.startswith(("https://", "http://")) else None

@@ -5,15 +5,15 @@ All modules that convert syntax in the source, before an engine parses it, use t
 
 import re
 
-# A fence may be in quotes and lists, and indented as far as their content. The text after a fence of backticks has no
-# backtick: ```` ```x``` ```` is a code span.
+# A fence may be in quotes and lists, and be indented like their content. No backtick may follow a fence of backticks on
+# its line: ```` ```x``` ```` is a code span.
 OPENING = r"[ \t>]*+(?:(?:[-*+]|\d{1,9}[.)])[ \t]++[ \t>]*+)*+(?P<fence>`{3,}+(?=[^`\n]*$)|~{3,}+)"
 _OPENING = re.compile(OPENING)
 _CLOSING = re.compile(r"[ \t>]*+(`{3,}+|~{3,}+)[ \t]*$")
 
 
 def open_fence_after(line: str, fence: str) -> str:
-    """Return the fence that is open after a line, or "" if none is; `fence` is the one that is open before the line."""
+    """Return the fence that is open after a line, or "" if there is none. `fence` is open before the line."""
     if fence:
         match = _CLOSING.match(line)
         return "" if match and match[1].startswith(fence) else fence
@@ -22,6 +22,6 @@ def open_fence_after(line: str, fence: str) -> str:
 
 
 def end_of_block(text: str, fence: str, start: int) -> int:
-    """Return the end of the code block whose fence is open at offset `start`: the end of the text if none closes it."""
+    """Return the end of the code block that is open at offset `start`; if it is not closed, the end of the text."""
     closing = re.compile(rf"^[ \t>]*+{fence[0]}{{{len(fence)},}}+[ \t]*$", re.MULTILINE).search(text, start)
     return closing.end() if closing else len(text)

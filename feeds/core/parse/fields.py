@@ -2,7 +2,7 @@
 
 A key without a value (null, or empty text) counts as absent. In a field that identifies the article or determines its
 publication (title, slug, id, link, date, draft), an unusable value raises `ArticleError` with the line of its key. In
-any other, *secondary*, field it is ignored and adds to `warnings`.
+all other fields, called *secondary*, an unusable value is ignored, and a warning is added to `warnings`.
 """
 
 import re
@@ -165,8 +165,8 @@ class FrontMatterFields:
 
         Args:
             field: the field.
-            commas: whether a text is a list of names between commas, rather than one name.
-            words: the key whose text without commas is a list of names between spaces.
+            commas: whether a text is a list of names separated by commas, rather than one name.
+            words: a key for which a text without commas is a list of names separated by spaces.
         """
         for _, key, value in self._values_of(field):
             items: Any = values.strip_wikilinks(value) if isinstance(value, str) else value
@@ -211,13 +211,13 @@ class FrontMatterFields:
         return ()
 
     def _split_names(self, text: str) -> list[str]:
-        """Split Pelican's list of authors at ";", or at "," unless a part looks like one of "Dee, Carl"."""
+        """Split Pelican's list of authors at ";", or at "," unless that seems to split a name such as "Dee, Carl"."""
         parts = [part.strip() for part in text.split(";" if ";" in text else ",")]
         has_key = any(part in self._profiles for part in parts)
         return parts if ";" in text or has_key or all(" " in part for part in parts) else [text]
 
     def _warn_of_unknown_keys(self, key: str, items: list[Any]) -> None:
-        """Add a warning for each text that seems to be a key of authors.yml, or is among such keys, but isn't one."""
+        """Add a warning for each text that is no key of authors.yml, but looks like one or is listed with some."""
         names = (
             [values.strip_wikilinks(one_line(item)) for item in items if isinstance(item, str)]
             if self._profiles
@@ -268,7 +268,7 @@ class FrontMatterFields:
         return match.groupdict() if match else {"name": text}
 
     def image(self) -> Image | None:
-        """Return the image of a URL, a mapping with url and alt, or the first item of a list of these; or None."""
+        """Return the image given by a URL, by a mapping with url and alt, or by the first item of a list; or None."""
         return self._first_usable("image", self._image)
 
     def _image(self, key: str, value: Any) -> Image | None:
@@ -357,7 +357,7 @@ class FrontMatterFields:
         return [key for field, key, value in found if self._is_flagged(field, key, value)]
 
     def _is_flagged(self, field: str, key: str, value: Any) -> bool:
-        """Return whether a value withholds an article. An unknown value does, too, with a warning."""
+        """Return whether a value withholds an article. Unknown values withhold it too, and add a warning."""
         withholding, publishing, advice = keys.FLAGS[field]
         word = values.as_word(values.unwrap(value))
         if word in withholding:
@@ -371,7 +371,7 @@ class FrontMatterFields:
         return True
 
     def _is_withheld_elsewhere(self, key: str, value: Any) -> bool:
-        """Return whether a key that only one generator has withholds the article there."""
+        """Return whether a key of one particular generator withholds the article in that generator."""
         if canonical_key(key) in {"published", "permalink"}:  # Jekyll: no article; Eleventy: no page is written
             return self._is_flagged("public", key, value)
         if canonical_key(key) == "build":  # Hugo
@@ -395,7 +395,7 @@ class FrontMatterFields:
         )
 
     def feed_names(self) -> tuple[str, ...]:
-        """Return the names of the custom feeds that `feeds` lists, as in their paths."""
+        """Return the names of the custom feeds that the key `feeds` lists, in the form that their paths have."""
         if "listed" not in self._values:
             return ()
         names = [
@@ -470,7 +470,7 @@ def _name_of(profile: Mapping[str, Any]) -> str:
 
 
 def _is_not_a_flag(key: str, value: Any) -> bool:
-    """Return whether a value of a canonical key has another meaning than a flag."""
+    """Return whether the value of a canonical key is something other than a flag."""
     if key in keys.LOOSE_FLAGS:  # a path, the URL of a feed, a list of feeds, whose names a rule of `Lint` checks
         has_names = key == "feeds" and isinstance(value, list)
         return has_names or not keys.is_misspelled_boolean(values.as_word(values.unwrap(value)))

@@ -1,7 +1,8 @@
 """Splits the text of a file into front matter (YAML, TOML, JSON or metadata lines) and body.
 
-The handlers implement python-frontmatter's interface. Its own are not used: its YAML guesses types, its TOML needs an
-unmaintained library, and its `parse` strips the body's indentation and treats broken front matter as text.
+The handlers implement python-frontmatter's interface. The library's own handlers are not used: for YAML, they guess
+types, and for TOML, they need an unmaintained library. Its `parse` is not used either, because it strips the body's
+indentation and treats broken front matter as text.
 """
 
 import json
@@ -42,7 +43,7 @@ def split_front_matter(text: str) -> ArticleText:
     """
     if text.startswith("---\n") and (end := text.find("\n---\n", 3, _MAX_LENGTH)) > 0:
         head = text[4 : end + 1]
-        if values := yaml.load_simple(head):  # then no line of it is a delimiter, so that this is its end
+        if values := yaml.load_simple(head):  # such a text contains no delimiter, so the front matter ends here
             return ArticleText(FrontMatter(values, lambda key: yaml.simple_line_of(head, key) + 1), text[end + 5 :])
     trimmed = text.lstrip()
     handler = frontmatter.detect_format(trimmed, _HANDLERS)
@@ -62,7 +63,7 @@ def split_front_matter(text: str) -> ArticleText:
     if not isinstance(matter, FrontMatter):
         if (key := _WIDE_COLON.match(head.lstrip())) and canonical_key(
             key[1]
-        ) in FIELDS_BY_KEY:  # otherwise it is Chinese prose
+        ) in FIELDS_BY_KEY:  # otherwise the text is Chinese prose
             line = above + head.count("\n", 0, len(head) - len(head.lstrip())) + 1
             raise ArticleError(f"front matter: {_WIDE_COLON_REASON}", line)
         return ArticleText(FrontMatter({}, _first_line), text)  # prose between two rules
@@ -85,7 +86,7 @@ def _reject_wrong_delimiters(text: str, line: int) -> None:
 
 
 def _metadata(text: str) -> ArticleText | None:
-    """Return metadata without delimiters, as Pelican and MultiMarkdown use it, and the body. None if there is none.
+    """Return metadata without delimiters, as in Pelican and MultiMarkdown, and the body; None without metadata.
 
     Metadata are lines `Key: value`, with indented continuation lines, up to a blank line. They need a title, because an
     article without front matter may begin with a line such as `Date: Tuesday`.
@@ -139,7 +140,7 @@ class _Yaml(_Delimited):
     START_DELIMITER = "---"
 
     def detect(self, text: str) -> bool:
-        """Return whether a text begins with front matter, not a thematic break: it is closed, or begins with a key."""
+        """Return whether a text begins with front matter (closed, or with a key first) and not a thematic break."""
         opening = self.FM_BOUNDARY.match(text)
         if opening is None:
             return False
@@ -212,7 +213,7 @@ def _explain(text: str, error: yaml.YamlError) -> ArticleError:
     index, before = error.line - 1, error.line - 2
     if index < len(lines) and (reason := _yaml_hint(lines[index])):
         return ArticleError(f"not YAML: {reason}", error.line)
-    if before >= 0 and _WIDE_COLON.match(lines[before]):  # the parser reports it in the next line
+    if before >= 0 and _WIDE_COLON.match(lines[before]):  # the parser reports the next line
         return ArticleError(f"not YAML: {_WIDE_COLON_REASON}", error.line - 1)
     if before >= 0 and "mapping values" in error.reason and _NO_COLON.fullmatch(lines[before]):
         return ArticleError("not YAML: a colon and a space are missing after the key", error.line - 1)

@@ -2,9 +2,10 @@
 
 nh3 parses the HTML once and keeps the allowed tags and attributes. In its output every attribute is quoted and every
 element is closed, so that one regular expression finds the start tags with attributes. These are rewritten: URLs become
-absolute, lazy images are restored, ids become unique. Rewriting writes only names in the tables below and escapes every
-value; a property test compares its output with that of another run of nh3. Frames and embedding scripts become links to
-their pages. HTML with frames is parsed again before it is rewritten, because these links may be inside other links.
+absolute, lazy images are restored, ids become unique. A rewritten tag has only names from the tables below, and every
+value is escaped; a property test compares the output with that of another run of nh3. Frames and embedding scripts
+become links to their pages. Because these links may be inside other links, HTML with frames is parsed again before it
+is rewritten.
 """
 
 import re
@@ -76,12 +77,12 @@ _RAW_ATTRIBUTES |= {
 }
 _LINK_SCHEMES = {"http", "https", "ftp", "mailto", "tel", "sms", "xmpp", "geo", "magnet", "irc", "ircs"}
 ALLOWED_SCHEMES = _LINK_SCHEMES | {"data"}
-_MAX_CANDIDATES = 100  # of a srcset
+_MAX_CANDIDATES = 100  # images in a srcset
 _MAX_HTML_LENGTH = 4 << 20  # characters; the largest of 7,803 articles of real sites has 1.1 million
 _MAX_EXPANSION = 10  # ratio of the lengths of HTML and Markdown; at most 4 in articles of real sites
 _MIN_HTML_LIMIT = 100_000  # characters that even a short text may have
 _MAX_TAGS = 200_000
-_MAX_ENTITIES = 100_000  # and no-break spaces; nh3 takes quadratic time for those of one text
+_MAX_ENTITIES = 100_000  # including no-break spaces; nh3 takes quadratic time for those in one text node
 _DATA_IMAGE = re.compile(r"data:image/(?:png|jpeg|gif|webp|avif);base64,", re.IGNORECASE)
 # elements that are removed with their content
 _DROPPED = {
@@ -115,13 +116,13 @@ _SPECIAL = re.compile(  # tags that are converted before nh3 parses; checking th
 )
 _CHECKBOX = re.compile(r"<input\b(?=[^<>]*\btype=[\"']?checkbox\b)[^<>]*>", re.IGNORECASE)
 _CHECKED = re.compile(r"\bchecked\b", re.IGNORECASE)
-_MISSED = re.compile(  # elements that are dropped, and comments, which may contain any; custom elements have a "-"
+_MISSED = re.compile(  # dropped elements, and comments, which may contain such tags; custom elements have a "-"
     r"(?P<comment><!--)|<(?P<name>script|style|form|svg|canvas|select|textarea|iframe|object|embed|[a-z][a-z0-9]*-[a-z0-9-]*)"
     r"(?P<attributes>(?:\s[^<>]*)?)>",
     re.IGNORECASE,
 )
 _ADDRESS = re.compile(r"\s(?:src|data|data-src|data-lazy-src|data-original)\s*=\s*[\"']?[^\s\"'>]", re.IGNORECASE)
-_FALLBACK = re.compile(r"<(?:embed|iframe|img|a)\s")  # in an object
+_FALLBACK = re.compile(r"<(?:embed|iframe|img|a)\s")  # the fallback content of an object
 _MAX_FALLBACK_OFFSET = 2_000  # characters after the start tag of an object
 
 _CLEANER = nh3.Cleaner(
@@ -153,10 +154,10 @@ def sanitize(
     Args:
         html: the HTML of an article.
         base: the article's absolute URL.
-        prefix: the prefix of ids. Links to ids in the HTML stay fragments and get it too.
-        links: the URLs of links to the files of other articles, and of files.
+        prefix: the prefix of ids. Links to ids in the HTML stay fragments and get the prefix too.
+        links: the URLs of links to other articles' files, and of the files that the article refers to.
         max_length: the maximal length of the result, in characters.
-        wording: the texts of links that replace players.
+        wording: the text of links that replace players, in the article's language.
 
     Raises:
         ArticleError: the result would be too long, or nh3 could take long.
@@ -175,7 +176,7 @@ def sanitize(
 
 
 def _replace_iframes(html: str, frames: "_Rewriter") -> str:
-    """Return HTML with a link in place of each iframe and its content, which may contain text like other iframes."""
+    """Return HTML with a link in place of each iframe and its content, even if the content looks like an iframe."""
     parts, position = list[str](), 0
     for start in _IFRAME.finditer(html):
         if start.start() >= position:
@@ -239,7 +240,7 @@ def _without_visual_katex(html: str) -> str:
 
 
 def _convert_special(html: str, wording: Wording = ENGLISH) -> str:
-    """Return HTML with dropped elements replaced with text or links where there is a replacement."""
+    """Return HTML in which elements that would be dropped are replaced with text or links, where possible."""
     special = {name.lower() for name in _SPECIAL.findall(html)}
     if special or "/>" in html:
         html = tags.close_tags(html, special)
@@ -288,7 +289,7 @@ def dropped_elements(html: str) -> list[DroppedElement]:
 
 
 def _is_missed(name: str, attributes: str, rest: str) -> bool:
-    """Return whether an element has content that is lost, by its attributes and the HTML after its start tag."""
+    """Return whether content of an element is lost, according to its attributes and the HTML after its start tag."""
     if name == "object" and _FALLBACK.search(rest.lower().partition("</object")[0]):
         return False
     if name in _FRAMES:
@@ -323,7 +324,7 @@ def file_references(html: str) -> list[str]:
 
 
 class _ReferenceRecorder(Links):
-    """Records the references whose file URL is requested, and resolves none."""
+    """Records each reference whose file URL is requested, and returns no URL for any of them."""
 
     def __init__(self) -> None:
         self.references: list[str] = []

@@ -3,9 +3,10 @@
 Keys are compared by `canonical_key`: `coverimage` stands for `coverImage`, `cover_image` and `Cover Image`. The value
 of a field is the first usable one, in the order of its keys in `FIELDS`. A key may belong to several fields.
 
-Another field: its keys in `FIELDS` here, an attribute of `Article` in core/model.py, and its value in
-core/parse/article.py, read by a method of fields.py. If JSON can't represent the value (such as a tuple or a date),
-catalog/encoding.py converts it. For documents too: `Entry`, `build_entry` in core/syndication.py, and the formats.
+To add a field, add its keys to `FIELDS` here and an attribute to `Article` in core/model.py, and set the attribute in
+core/parse/article.py with a method of fields.py. If JSON can't represent the value (such as a tuple or a date), convert
+it in catalog/encoding.py. If documents show the field, extend `Entry`, `build_entry` in core/syndication.py and the
+formats.
 """
 
 from collections.abc import Iterable, Mapping
@@ -19,7 +20,7 @@ FIELDS: Mapping[str, tuple[str, ...]] = {
     "canonical": ("canonicalurl", "canonical", "canonicallink", "relcanonical"),
     "external_url": ("externalurl", "externallink"),
     "published": ("date", "published", "publishdate", "pubdate", "created"),
-    # a date in the file name precedes these, because earlier versions did not read them
+    # a date in the file name takes precedence over these, because earlier versions did not read them
     "dated": (
         "pubdatetime", "datepublished", "publishedat", "publishedon", "publisheddate", "publishon", "publishat",
         "postdate", "posted", "postedat", "createdat", "createdon", "createddate", "createtime", "datecreated",
@@ -86,8 +87,8 @@ FIELDS: Mapping[str, tuple[str, ...]] = {
 # mappings whose keys count as top-level keys, except for keys that identify the article
 CONTAINERS = frozenset({"taxonomies", "extra", "params", "seo", "opengraph"})
 _NOT_IN_CONTAINERS = frozenset({"title", "slug", "id", "link", "elsewhere"})
-_FIELDS_IN_CONTAINERS = {"published": "dated"}  # a date in the file name precedes one in a container
-# keys with other meanings, too: their value is an image only if it has the extension of one
+_FIELDS_IN_CONTAINERS = {"published": "dated"}  # a date in the file name takes precedence over one in a container
+# keys that also have other meanings: their value is an image only if it has the file extension of an image
 LOOSE_IMAGES = frozenset({"images", "header", "feature", "featured", "hero", "banner", "poster", "photo", "img"})
 IMAGE_PARTS = ("url", "src", "image", "path", "teaser", "overlayimage", "ogimage", "file", "filename", "href")
 AUTHOR_NAMES = ("name", "displayname", "fullname")
@@ -127,7 +128,7 @@ FLAGS: Mapping[str, tuple[frozenset[str], frozenset[str], str]] = {
     "unlisted": (YES, NO, "true or false"),
     "listed": (NO, YES | PUBLIC, "true or false"),
 }
-# keys whose value may also be a text or the URL of a feed: of unknown values, only misspelled booleans count as flags
+# keys whose value may also be a text or the URL of a feed; an unknown value is a flag only if it misspells a boolean
 LOOSE_FLAGS = frozenset({"permalink", "feed", "feeds", "rss", "atom", "jsonfeed", "rssfeed", "article"})
 _NEARLY_NO = frozenset({"nope", "none", "nein", "non", "disable", "disabled"})
 
@@ -162,7 +163,8 @@ _CONTENT_CORRECTIONS = tuple((key, frozenset(key)) for key in _CONTENT_KEYS)
 _NOT_MISSPELLED = frozenset(
     {"publisher", "craft", "drift", "graft", "raft", "republic", "listen", "norse", "privacy", "stats"}
 )
-# earlier versions did not read these spellings as `publishdate` and `pubdate`, which precede a date in the file name
+# `publishdate` and `pubdate` take precedence over a date in the file name, but not in these spellings, which earlier
+# versions did not read
 _SPECIAL_SPELLINGS = {
     "publish_date": "publishon",
     "publish-date": "publishon",
@@ -180,18 +182,18 @@ def canonical_key(spelling: str) -> str:
 
 @lru_cache(maxsize=4096)
 def intended_key(key: str) -> str:
-    """Return the withholding key that a canonical key misspells, or "" if it is not a misspelling of one."""
+    """Return the withholding key of which a canonical key is a misspelling, or "" if there is none."""
     return "" if key in _NOT_MISSPELLED else _closest(key, _CORRECTIONS)
 
 
 @lru_cache(maxsize=4096)
 def intended_content_key(key: str) -> str:
-    """Return the key of an article's content that a canonical key misspells, or "" if it is not a misspelling."""
+    """Return the key of an article's content of which a canonical key is a misspelling, or "" if there is none."""
     return _closest(key, _CONTENT_CORRECTIONS) if len(key) > _MAX_SHORT_KEY else ""
 
 
 def _closest(key: str, known_keys: Iterable[tuple[str, frozenset[str]]]) -> str:
-    """Return which of some keys, given with their letters, a canonical key misspells, or ""."""
+    """Return the known key of which a canonical key is a misspelling, or "". `known_keys`: keys with their letters."""
     if key in FIELDS_BY_KEY or key in CONTAINERS:
         return ""
     letters = set(key)

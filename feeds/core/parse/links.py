@@ -87,7 +87,7 @@ class Links(NamedTuple):
         ]
 
     def file_url(self, reference: str) -> str | None:
-        """Return the URL of a file that the article references by a relative path, or None for other references."""
+        """Return the URL of a file to which the article refers by a relative path, or None for other references."""
         if not self.site_url or not media_type(reference):
             return None
         return ArticleFiles(self.path, self.site_url, self.own_url).url(reference)
@@ -99,7 +99,7 @@ def is_partial(target: str) -> bool:
 
 
 def translation_target(name: str) -> str:
-    """Return the target of translations of an article with this name; also the key of a URL, given a language."""
+    """Return the translation target for the name of an article, or the key of a translation's URL for a language."""
     return f"{_TRANSLATION_PREFIX}{name}"
 
 
@@ -109,7 +109,7 @@ def translated_name(target: str) -> str:
 
 
 def is_translation_target(target: str) -> bool:
-    """Return whether a target is one of translations."""
+    """Return whether a target is a translation target."""
     return target.startswith(_TRANSLATION_PREFIX)
 
 
@@ -166,7 +166,7 @@ def find_targets(body: str, path: str, *, wikilinks: bool) -> tuple[str, ...]:
     targets: dict[str, None] = {}
     for href in find_hrefs(body, wikilinks=wikilinks):
         target = resolve_target(href, path)
-        if not target or is_translation_target(target.article):  # the latter in a folder with the name "?"
+        if not target or is_translation_target(target.article):  # a folder "?" would lead to the latter
             continue
         if target.article and len(target.article.encode()) <= _MAX_TARGET_BYTES:
             targets[target.article] = None
@@ -228,7 +228,7 @@ def _reference(match: re.Match[str]) -> str:
 
 
 def _partial_target(note: str, fragment: str) -> LinkTarget:
-    """Return the partial target for `name` or Obsidian's `name#heading`; a fragment precedes the heading."""
+    """Return the partial target for `name` or Obsidian's `name#heading`. A fragment takes precedence over a heading."""
     name, _, heading = note.partition("#")
     name = article_name(name.strip().strip("/").removeprefix("./")).casefold()
     heading = heading.rpartition("#")[2]

@@ -1,9 +1,9 @@
 """Converts MDX to Markdown without the parts that need JavaScript. Every line keeps its number.
 
-Import and export statements, the tags of components and expressions are omitted; the text between tags of components
-stays. HTML elements, which have lower-case names, stay, with Markdown in them. Code and formulas are unchanged. The
-rules are those of MDX 3 (mdxjs.com/docs/what-is-mdx). An unclosed construct stays as text, so that invalid MDX never
-prevents an article from being published.
+Import and export statements, expressions, and the tags of components are omitted; the text between tags of components
+stays. HTML elements, which have lower-case names, stay too, and may contain Markdown. Code and formulas are unchanged.
+The rules are those of MDX 3 (mdxjs.com/docs/what-is-mdx). An unclosed construct stays as text, so that invalid MDX
+never prevents an article from being published.
 """
 
 import re
@@ -45,7 +45,7 @@ _FILE = re.compile(  # references to files in Docusaurus
 _ESCAPED = re.compile(r"\\(?:([nrtvf])|(?:u\{([0-9a-fA-F]{1,6})\}|u([0-9a-fA-F]{4})|x([0-9a-fA-F]{2}))|(.))", re.DOTALL)
 _SPECIAL = re.compile(r"[!-/:-@\[-`{-~]")  # ASCII punctuation, which may be Markdown
 _ATTRIBUTE = re.compile(r"\s*([^\s=>{}/\"']+)(?:\s*=\s*(\"[^\"]*\"|'[^']*'|(?=\{)))?|\s+")
-_NOTABLE_ATTRIBUTES = frozenset({"src", "href", "alt", "srcset", "poster", "title"})  # a missing one produces a warning
+_NOTABLE_ATTRIBUTES = frozenset({"src", "href", "alt", "srcset", "poster", "title"})  # the loss of one causes a warning
 _VOID = frozenset(
     {"area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "track", "wbr"}
 )
@@ -137,7 +137,7 @@ class _Converter:
         return end, text[start:end]
 
     def _end_of_code(self, mark: str, end: int) -> int:
-        """Return the end of a code span in a paragraph, or `end`, that of the backticks, if it is not closed."""
+        """Return the end of a code span in a paragraph; if it is not closed, `end`, the end of its backticks."""
         blank = self._text.find("\n\n", end, end + _MAX_SPAN_LENGTH)
         until = blank if blank >= 0 else end + _MAX_SPAN_LENGTH
         closing = re.compile(rf"(?<!`){mark}(?!`)").search(self._text, end, until)
@@ -226,7 +226,7 @@ class _Converter:
         return end, _lines(expression)
 
     def _marker(self, start: int, end: int) -> str:
-        """Return the marker of the excerpt's end, or "" where the comment would turn its line into an HTML block."""
+        """Return the marker of the excerpt's end, or "" if this comment would turn its line into an HTML block."""
         line = self._line_of(start)
         before, after = self._text[self._start_of(line) : start], self._text[end : self._end_of(line)]
         return "" if after.strip() and not before.strip(" \t>") else _END_OF_EXCERPT
@@ -314,7 +314,7 @@ class _Converter:
         return None
 
     def _align(self, text: str) -> str:
-        """Return a text with the content of elements indented as their tags are, because MDX has no indented code."""
+        """Return a text in which the content of elements is indented like their tags: MDX has no indented code."""
         if not self._contents:
             return text
         lines = text.split("\n")

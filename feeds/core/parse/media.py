@@ -13,14 +13,14 @@ _TYPES = {
     "epub": "application/epub+zip", "gz": "application/gzip", "json": "application/json", "pdf": "application/pdf",
     "zip": "application/zip", "txt": "text/plain", "csv": "text/csv", "srt": "application/x-subrip", "vtt": "text/vtt",
 }  # fmt: skip
-_STATIC_TYPES = {  # of files in the folder `site.static`, besides those above; they are the owner's
+_STATIC_TYPES = {  # more types for the folder `site.static`, whose files the owner of the site has chosen
     "css": "text/css", "js": "text/javascript", "mjs": "text/javascript", "ico": "image/vnd.microsoft.icon",
     "otf": "font/otf", "ttf": "font/ttf", "woff": "font/woff", "woff2": "font/woff2", "xml": "application/xml",
     "webmanifest": "application/manifest+json",
 }  # fmt: skip
 
 FILE_EXTENSIONS = tuple(_TYPES)
-SCRIPTABLE_EXTENSIONS = ("svg",)  # scripts in such files may run; HTML, XML and JavaScript can't be files of articles
+SCRIPTABLE_EXTENSIONS = ("svg",)  # files that may run scripts; HTML, XML and JavaScript can't be files of articles
 
 # a file extension, or a character reference that may be part of one
 _END_OF_NAME = re.compile(rf"\.(?:{'|'.join(_TYPES)})(?![A-Za-z0-9])|&(?:#|period;)", re.IGNORECASE)

@@ -1,8 +1,8 @@
-"""Estimates, without parsing HTML, how long an HTML parser takes: for each tag, it searches the open elements.
+"""Estimates, without parsing HTML, how long an HTML parser takes: it searches the open elements for each tag.
 
-The open elements here are a superset of those in a parser, in the same order, for any input: an end tag closes an
-element here only if no element in it could make a parser ignore the tag (HTML, section 13.2.6). So the depth of HTML
-that is not well formed may be overestimated.
+For any input, the open elements in this module are a superset of those in a parser, in the same order. An end tag
+closes an element here only if no element in it could make a parser ignore the tag (HTML, section 13.2.6). So this
+module may overestimate the depth of HTML that is not well formed.
 """
 
 import re
@@ -32,7 +32,7 @@ _NOT_PLAIN = re.compile(
     r"(?: [a-z:_-]++(?:=\"[^\"<>]*+\")?+){0,20} ?/?>"
     r"|!--[^<>]*+(?<=--)>)"
 )
-_ATTRIBUTES = r"(?: [a-z:_-]++=\"[^\"<>]*+\")*+"  # which every parser reads in the same way
+_ATTRIBUTES = r"(?: [a-z:_-]++=\"[^\"<>]*+\")*+"  # attributes that every parser reads in the same way
 # text, and inline elements around text
 _INLINE = (
     rf"(?:[^<]++|<(?:br|img){_ATTRIBUTES} ?/?>"
@@ -48,7 +48,7 @@ _BLOCK_OR_LEAF = re.compile(
 _CELLS_OF_ROW = r"<tr>\n(?:<(?P<cell>t[hd])(?: align=\"[a-z]++\")?+>" + _INLINE + r"</(?P=cell)>\n)*+</tr>\n"
 _TABLE = re.compile(rf"<table>\n(?:</?(?:thead|tbody)>\n|{_CELLS_OF_ROW})*+</table>")
 _TABLE_DEPTH = 5  # levels of elements
-_MAX_PASSES = 4  # that remove the innermost blocks and leaves
+_MAX_PASSES = 4  # each pass removes the innermost blocks and leaves
 _COST_OF_FORMATTING = 200  # steps for an open formatting element, which a parser may reopen
 _COST_OF_COPYING = 10  # steps for a character in the start tag of such an element
 _START = re.compile(r"<([a-z][^\t\n\f\r\x20/>]*)", re.IGNORECASE)
@@ -121,7 +121,7 @@ _CLOSED_BY_END = {
 
 
 def is_too_deep(html: str) -> bool:
-    """Return whether a parser may take long because HTML is nested deep, or produce much by reopening elements."""
+    """Return whether a parser may take long because HTML is nested too deep, or may reopen too many elements."""
     tags = html.count("<")
     few = tags <= _FEW_TAGS and len(html) <= _FEW_CHARACTERS and tags * len(html) * _COST_OF_COPYING <= _MAX_STEPS
     if few or _is_flat(html, tags):
@@ -131,13 +131,13 @@ def is_too_deep(html: str) -> bool:
 
 
 def _is_flat(html: str, tags: int) -> bool:
-    """Return whether HTML is fast at any depth of the elements that remain after removing blocks and leaves."""
+    """Return whether parsing is fast even if all elements that remain without blocks and leaves are nested."""
     outer = _TABLE.sub("", html) if "<table>" in html else html
     if _NOT_PLAIN.search(outer):
         return False
     for level in range(1, _MAX_PASSES + 1):
         outer = _BLOCK_OR_LEAF.sub("", outer)
-        formatting = len(_FORMATTING_START.findall(outer)) + level  # each pass removes at most one level of it
+        formatting = len(_FORMATTING_START.findall(outer)) + level  # each pass removes at most one level of formatting
         steps = formatting * _COST_OF_FORMATTING + outer.count("<") + level + _TABLE_DEPTH
         if _FORMATTING_WITH_ATTRIBUTES.search(outer):
             steps += len(outer) * _COST_OF_COPYING
@@ -158,7 +158,7 @@ def _read(html: str, elements: "_OpenElements") -> Iterator[None]:
                 position = end
                 break
     unclosed = 0
-    for tag in _START.finditer(html, position):  # if tags can't be told from text: everything like a start tag
+    for tag in _START.finditer(html, position):  # the ambiguous rest: all that may be start tags
         markup_at_tag = _MARKUP.match(html, tag.start())
         attributes = markup_at_tag[3] if markup_at_tag else None
         if attributes is None:
@@ -170,10 +170,10 @@ def _read(html: str, elements: "_OpenElements") -> Iterator[None]:
 
 
 def _read_one(markup: re.Match[str], elements: "_OpenElements") -> int | None:
-    """Update `elements` for a comment, tag or declaration. Return where to continue, None for after it."""
+    """Update `elements` for a comment, tag or declaration. Return the offset to continue at; None for its end."""
     end, name, attributes, open_ended = markup.groups()
     html = markup.string
-    if open_ended:  # then it extends to the end
+    if open_ended:  # the markup is not closed, and extends to the end
         elements.count_attributes("", len(_QUOTED.sub("", html[markup.start() :])) // 2)
         return len(html)
     elements.count_text(html, markup.start())
@@ -195,11 +195,11 @@ def _read_one(markup: re.Match[str], elements: "_OpenElements") -> int | None:
 
 
 def _lower(name: str) -> str:
-    return name.lower() if name.isascii() else name  # HTML lowers only ASCII letters
+    return name.lower() if name.isascii() else name  # HTML converts only ASCII letters to lower case
 
 
 def _end_of_text(html: str, start: int, name: str, elements: "_OpenElements") -> int:
-    """Return the offset of the end tag of a raw-text element, or `start`, that of its content, if it contains tags."""
+    """Return the offset of the end tag of a raw-text element; if its content has tags, `start`, where it begins."""
     if elements.in_foreign:
         return start
     if elements.may_be_in_foreign() or elements.may_be_in_select:
@@ -219,15 +219,15 @@ class _OpenElements:
         self.steps = 0  # visits of open elements by a parser
         self.position = 0  # the end of the last markup
         self.ambiguous = False  # whether text can't be told from tags
-        self.in_foreign = False  # certainly within an SVG or MathML, where "/>" closes an element
-        self.may_be_in_select = False  # possibly within a select, where a parser ignores most start tags
+        self.in_foreign = False  # whether this is certainly in an SVG or MathML, where "/>" closes an element
+        self.may_be_in_select = False  # whether this may be in a select, where a parser ignores most start tags
         self._names: list[str] = []
         self._count: Counter[str] = Counter()
         self._sizes: list[int] = []  # characters in the attributes of formatting elements, 0 for others
         self._formatting = 0  # the number of formatting elements
         self._formatting_size = 0  # characters in their attributes
         self._trusted = True  # whether every element that is open here is open in a parser, or was closed by it
-        self._in_table = False  # possibly in a table, outside of its cells
+        self._in_table = False  # whether this may be in a table, outside of its cells
         self._markups = 0
         self._root_attributes = 0
 
@@ -242,14 +242,14 @@ class _OpenElements:
             self._put_before_table()
 
     def count_attributes(self, name: str, count: int) -> None:
-        """Add the steps for the attributes of a tag, each of which a parser compares with all before it."""
+        """Add the steps for the attributes of a tag: a parser compares each with all attributes before it."""
         self.steps += count * count // 20
         if name == "html":  # a parser adds the attributes of further <html> tags to the root
             self._root_attributes += count
             self.steps += 8 * self._root_attributes
 
     def _put_before_table(self) -> None:
-        """Add the steps for content that isn't allowed in a table: a parser searches for the table."""
+        """Add the steps for content that isn't allowed in a table: a parser moves it before the table."""
         self.steps += self._markups // 4
 
     def start_tag(self, name: str, size: int, *, self_closing: bool) -> None:

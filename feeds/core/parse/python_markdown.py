@@ -6,8 +6,8 @@ and quotes, task lists, struck text. Two rules differ from Python-Markdown:
 **Admonitions become block quotes**, as in the other dialects, because feed readers have no style sheet for them.
 
 **A list may follow a paragraph line directly**, as in CommonMark (section 5.3); Python-Markdown requires a blank line.
-Bullets may interrupt a paragraph. An ordered list may only if it starts with 1, so that a line of text that begins with
-"2022." stays in its paragraph.
+A bullet list may interrupt a paragraph. An ordered list may interrupt it only if it starts with 1, so that a line of
+text that begins with "2022." stays in its paragraph.
 """
 
 import re
@@ -78,7 +78,7 @@ class PythonMarkdown:
             quotes = admonitions.to_quotes(text, separator=_QUOTE_SEPARATOR, wording=wording)
             html = self._markdown.reset().convert(quotes)
         except BaseException:
-            self._markdown = _converter()  # after an interruption, the old one would parse the next article as a list
+            self._markdown = _converter()  # the old one may still be in the state of parsing a list
             raise
         if wording is not ENGLISH and "footnote-backref" in html:
             html = _FOOTNOTE_TITLE.sub(lambda match: f'title="{wording.footnote.format(number=match[1])}"', html)

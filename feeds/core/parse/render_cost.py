@@ -1,9 +1,9 @@
 """Estimates whether Python-Markdown renders an article quickly.
 
-Nearly every article is small enough in every respect that rendering takes a fraction of a second. An article that
-exceeds a limit here (20,000 brackets, 100 unclosed fences, a book in one file) may take minutes. It is rendered once
-before it is published, so that it can be rejected. The limits don't cover every slow text; `feeds.render.sandbox` ends
-the rendering of the others.
+Nearly every article is within all limits of this module, and is rendered in a fraction of a second. An article that
+exceeds a limit (20,000 brackets, 100 unclosed fences, a book in one file) may take minutes. It is rendered once before
+it is published, so that it can be rejected. The limits don't detect every slow text, so `feeds.render.sandbox` also
+limits the time of rendering.
 """
 
 import re
@@ -14,8 +14,8 @@ _MAX_LINE_LENGTH = 20_000  # characters
 _SPECIAL = rb"[<*_`!&#|:\{=+"
 _MAX_SQUARED = 500_000  # sum over blocks of the square of their special characters: inline patterns are quadratic
 _MAX_SEARCHED = 20_000_000  # sum over blocks of special characters times characters
-_MAX_CELLS = 20_000  # Python-Markdown pads rows to the columns of their table
-_MAX_COUNTS = {  # each of these starts a search to the end of the text, recurses, or is slow by itself
+_MAX_CELLS = 20_000  # including the missing cells that Python-Markdown adds to rows
+_MAX_COUNTS = {  # each of these texts starts a search to the end of the text, recurses, or is slow by itself
     "<": 3_000,
     "[^": 300,
     "\n```": 100,
@@ -28,7 +28,7 @@ _MAX_COUNTS = {  # each of these starts a search to the end of the text, recurse
 }
 _MAX_ABBREVIATED = 1_000_000  # abbreviations times characters
 _TOO_DEEP = re.compile(r" {80}|\t{20}|[ >]*(?:> ?){20}|[ \t]*(?:(?:[*+-]|\d{1,9}\.)[ \t]+){8}")
-# a body within these limits is within all the others
+# a body within these limits is within all other limits
 _SMALL_BODY_LENGTH, _FEW_LINES, _FEW_SPECIAL = 10_000, 100, 200
 _BLANK = re.compile(r"\n[ \t]*\n")
 

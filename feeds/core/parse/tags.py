@@ -1,7 +1,7 @@
-"""Closes tags that would swallow the text after them.
+"""Closes tags whose elements would otherwise contain, and hide, the text after them.
 
-JSX and XHTML close an element with the slash in `<iframe src="…" />`; an HTML parser ignores that slash. In the text
-"the <title> element", it takes everything after the tag for a title. Text in such elements would not be shown.
+JSX and XHTML close an element with the slash in `<iframe src="…" />`, but an HTML parser ignores this slash. In the
+text "the <title> element", a parser treats everything after the tag as a title. Browsers do not show such content.
 """
 
 import re
@@ -19,11 +19,11 @@ SWALLOWING_TAGS = frozenset(
 )  # fmt: skip
 _EMBEDDING = frozenset({"audio", "iframe", "script", "video"})
 _NAME = re.compile(r"<([a-zA-Z][\w:-]*)")
-_BEFORE_SLASH = frozenset(" \t\n\"'}")  # otherwise the slash ends an unquoted value, as in <a href=/x/>
+_BEFORE_SLASH = frozenset(" \t\n\"'}")  # after other characters, it belongs to an unquoted value, as in <a href=/x/>
 
 
 def close_tags(html: str, names: Iterable[str]) -> str:
-    """Return HTML in which self-closed tags, and unclosed ones of `SWALLOWING_TAGS` among `names`, are closed.
+    """Return HTML in which self-closed tags are closed, and also unclosed tags of `SWALLOWING_TAGS` in `names`.
 
     Self-closed tags, and unclosed tags of embedding elements with attributes, get an end tag. Other unclosed tags are
     escaped, so that they are shown as text.

@@ -1,4 +1,4 @@
-"""Converts the template tags that mean the same on every site to Markdown; others stay as they are.
+"""Converts the template tags that have the same meaning on every site to Markdown; others stay unchanged.
 
 {% highlight js %} … {% endhighlight %}      -> a fenced code block; also Hexo's `codeblock` and Hugo's `highlight`
 {% raw %} … {% endraw %}                     -> …

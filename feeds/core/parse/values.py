@@ -19,7 +19,7 @@ def flatten(value: Any) -> list[Any]:
 
 
 def first_value(mapping: Mapping[str, Any], *keys: str) -> Any:
-    """Return the value of the first of some canonical keys that has one in a mapping, or None."""
+    """Return the value of the first of these canonical keys that has a value in a mapping, or None."""
     values = {canonical_key(str(key)): value for key, value in mapping.items() if not is_empty(value)}
     return next((values[key] for key in keys if key in values), None)
 
@@ -41,9 +41,9 @@ def as_text(value: Any) -> str:
 
 
 def describe(value: Any) -> str:
-    """Return how a message names a value: "a list", "a mapping", or the value in quotes.
+    """Return a description of a value for a message: "a list", "a mapping", or the value in quotes.
 
-    None counts as a mapping too: one that lacks the key with its text.
+    None is described as a mapping, because it stands for one that lacks the key for its text.
     """
     if value is None:
         return "a mapping"

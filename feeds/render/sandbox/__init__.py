@@ -46,9 +46,9 @@ class CpuBudget:
     def measure(self) -> Iterator[None]:
         """Subtract the CPU time that an article takes in this thread.
 
-        Some systems take a quarter of a millisecond to read the CPU clock. So it is read only before the first article
-        and after one that took longer, by the wall clock, than its own part. That one is charged with at most the CPU
-        time since the clock was read.
+        Some systems take a quarter of a millisecond to read the CPU clock. So it is read only before the first article,
+        and after an article that exceeded its own part by the wall clock. At most the CPU time since the last reading
+        is subtracted for that article.
         """
         if self._thread_time is None:
             self._thread_time = time.thread_time()
