@@ -338,6 +338,35 @@ def test_colours_of_code(big, tab, look):
         assert (lighter + 0.05) / (darker + 0.05) >= 4.5, name
 
 
+def test_scrolling_boxes_with_the_keyboard(big, tab):
+    """A table or code that is wider than the screen can be focused, also after the window has changed its width."""
+    page = tab(big, "/news/rich/")
+    page.evaluate("document.querySelector('pre').textContent = 'x'.repeat(60)")
+    code = page.locator("pre").first
+    assert code.get_attribute("tabindex") is None
+    page.set_viewport_size({"width": 320, "height": 568})
+    page.locator("pre[tabindex='0']").first.wait_for()
+    assert code.get_attribute("tabindex") == "0"
+    page.set_viewport_size({"width": 1280, "height": 720})
+    page.locator("pre:not([tabindex])").first.wait_for()
+    assert code.get_attribute("tabindex") is None
+
+
+def test_on_paper(big, tab):
+    """Printed pages cut off no table, show closed details, and contain no player; they are light in dark mode too."""
+    page = tab(big, "/news/rich/", color_scheme="dark")
+    page.emulate_media(media="print")
+    page.set_viewport_size({"width": 600, "height": 800})
+    assert not page.locator("audio").is_visible()
+    assert page.evaluate("document.documentElement.scrollWidth") <= 600
+    assert page.evaluate("getComputedStyle(document.querySelector('.e-content table')).display") == "table"
+    assert page.get_by_text("Hidden.").is_visible()
+    assert page.evaluate(PAPER) == "rgb(255, 255, 255)"
+    page = tab(big, "/rss.xml", color_scheme="dark")
+    page.emulate_media(media="print")
+    assert page.evaluate(PAPER) == "rgb(255, 254, 252)"
+
+
 def test_without_javascript(big, tab):
     """Feeds, addresses, reader links and articles work without JavaScript; only features that need it are missing."""
     page = tab(big, "/", java_script_enabled=False)
