@@ -281,8 +281,10 @@ def test_long_words(big, tab):
 
 
 @pytest.mark.parametrize("name", ["rss.xml", "atom.xml"])
-def test_a_feed_on_a_phone(big, tab, name):
-    """A phone shows a feed at its own width, and without JavaScript nothing of the text is missing."""
+def test_a_feed_on_any_screen(big, tab, name):
+    """A feed fits a phone, is larger on a large screen, and without JavaScript nothing of the text is missing."""
+    page = tab(big, f"/tag/all/{name}", viewport={"width": 3840, "height": 2160})
+    assert page.evaluate("getComputedStyle(document.documentElement).fontSize") == "28px"
     page = tab(big, f"/tag/all/{name}", viewport={"width": 320, "height": 568}, is_mobile=True)
     assert page.evaluate("document.documentElement.clientWidth") == 320
     page = tab(big, f"/tag/all/{name}", java_script_enabled=False)
