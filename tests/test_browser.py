@@ -281,8 +281,10 @@ def test_long_words(big, tab):
 
 
 @pytest.mark.parametrize("name", ["rss.xml", "atom.xml"])
-def test_a_feed_on_a_phone(big, tab, name):
-    """A phone shows a feed at its own width, and without JavaScript nothing of the text is missing."""
+def test_a_feed_on_any_screen(big, tab, name):
+    """A feed fits a phone, is larger on a large screen, and without JavaScript nothing of the text is missing."""
+    page = tab(big, f"/tag/all/{name}", viewport={"width": 3840, "height": 2160})
+    assert page.evaluate("getComputedStyle(document.documentElement).fontSize") == "28px"
     page = tab(big, f"/tag/all/{name}", viewport={"width": 320, "height": 568}, is_mobile=True)
     assert page.evaluate("document.documentElement.clientWidth") == 320
     page = tab(big, f"/tag/all/{name}", java_script_enabled=False)
@@ -336,6 +338,35 @@ def test_colours_of_code(big, tab, look):
     for name, colour, ground in found:
         lighter, darker = sorted([luminance(colour), luminance(ground)], reverse=True)
         assert (lighter + 0.05) / (darker + 0.05) >= 4.5, name
+
+
+def test_scrolling_boxes_with_the_keyboard(big, tab):
+    """A table or code that is wider than the screen can be focused, also after the window has changed its width."""
+    page = tab(big, "/news/rich/")
+    page.evaluate("document.querySelector('pre').textContent = 'x'.repeat(60)")
+    code = page.locator("pre").first
+    assert code.get_attribute("tabindex") is None
+    page.set_viewport_size({"width": 320, "height": 568})
+    page.locator("pre[tabindex='0']").first.wait_for()
+    assert code.get_attribute("tabindex") == "0"
+    page.set_viewport_size({"width": 1280, "height": 720})
+    page.locator("pre:not([tabindex])").first.wait_for()
+    assert code.get_attribute("tabindex") is None
+
+
+def test_on_paper(big, tab):
+    """Printed pages cut off no table, show closed details, and contain no player; they are light in dark mode too."""
+    page = tab(big, "/news/rich/", color_scheme="dark")
+    page.emulate_media(media="print")
+    page.set_viewport_size({"width": 600, "height": 800})
+    assert not page.locator("audio").is_visible()
+    assert page.evaluate("document.documentElement.scrollWidth") <= 600
+    assert page.evaluate("getComputedStyle(document.querySelector('.e-content table')).display") == "table"
+    assert page.get_by_text("Hidden.").is_visible()
+    assert page.evaluate(PAPER) == "rgb(255, 255, 255)"
+    page = tab(big, "/rss.xml", color_scheme="dark")
+    page.emulate_media(media="print")
+    assert page.evaluate(PAPER) == "rgb(255, 254, 252)"
 
 
 def test_without_javascript(big, tab):
@@ -458,7 +489,7 @@ def test_a_feed_in_a_preview(site, tab):
 def test_who_reads(site, tab, monkeypatch):
     """The owner opens the statistics with the password and sees the charts; axe-core finds no problem at any width."""
     monkeypatch.setattr("feeds.web.stats._RENDER_TIMEOUT_S", 120.0)  # it answers 503 if rendering takes longer
-    site.configure(stats={"token": "a secret of twenty letters"})
+    site.configure(stats={"token": "a secret of twenty letters"}, site={"language": "pt"})  # long words
     site.article("a.md", title="a", tags=["x"])
     site.publish()
     tally = PollCounter(site.catalog)
@@ -484,13 +515,15 @@ def test_who_reads(site, tab, monkeypatch):
     credentials = {"username": "me", "password": "a secret of twenty letters"}
     with served(site) as app:
         page = tab(app, "/stats", http_credentials=credentials, viewport={"width": 320, "height": 600})
-        assert page.get_by_role("img", name="Subscribers per day, by feed").is_visible()
+        assert page.get_by_role("img", name="Assinantes por dia, por feed").is_visible()
         for summary in page.locator("summary").all():
             summary.click()
         lines = page.locator(".plot > svg .line")
         for scheme in ("light", "dark"):
             page.emulate_media(color_scheme=scheme)
             assert barriers(page) == []
-            assert page.evaluate("document.documentElement.scrollWidth") <= 320
             assert set(lines.evaluate_all("all => all.map((one) => getComputedStyle(one).fill)")) == {"none"}
             assert len(set(lines.evaluate_all("all => all.map((one) => getComputedStyle(one).stroke)"))) >= 5
+        for width in (320, 660, 768, 1280):
+            page.set_viewport_size({"width": width, "height": 600})
+            assert page.evaluate("document.documentElement.scrollWidth") <= width

@@ -91,7 +91,8 @@ def _readers(feed: Any, names: Mapping[str, str], interface: Interface) -> list[
     for reader in feed.readers[:_MAX_READERS]:
         text = _DOUBTFUL if reader.is_doubtful else _NAME_AND_NUMBER
         name, number = names.get(reader.name, reader.name), interface.number(reader.subscribers)
-        shown = interface.messages.gettext(text).format(name=name, number=number)
+        template = interface.messages.gettext(text).replace(" {", "\N{NO-BREAK SPACE}{")  # on one line
+        shown = template.format(name=name, number=number)
         readers.append(Markup("<bdi>{}</bdi>").format(shown))
     return [*readers, Markup("…")] if len(feed.readers) > _MAX_READERS else readers
 

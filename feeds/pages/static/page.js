@@ -38,11 +38,16 @@ function openPanel() {
 addEventListener("hashchange", openPanel);
 openPanel();
 
-for (const box of document.querySelectorAll("pre, .e-content table")) {
-  if (box.scrollWidth > box.clientWidth) {  // only then is there something to scroll to
-    box.tabIndex = 0;
+const watch = new ResizeObserver((changes) => {  // also called once for each box at the beginning
+  for (const { target } of changes) {
+    if (target.scrollWidth > target.clientWidth) {  // only then is there something to scroll to
+      target.tabIndex = 0;
+    } else {
+      target.removeAttribute("tabindex");
+    }
   }
-}
+});
+document.querySelectorAll("pre, .e-content table").forEach((box) => watch.observe(box));
 
 const feeds = document.querySelector(".feeds");
 const names = feeds ? [...feeds.querySelectorAll(".names li")] : [];
