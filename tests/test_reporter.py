@@ -65,7 +65,7 @@ def test_events_as_json(site, reported):
     assert added == {
         "level": "info",
         "event": "added",
-        "message": 'content/a.md  "Hello"  → /, /tag/x/',
+        "message": 'content/a.md  "Hello"  in 2 feeds: /, /tag/x/',
         "path": "content/a.md",
         "title": "Hello",
         "feeds": ["/", "/tag/x/"],
