@@ -457,7 +457,7 @@ def test_the_greeting(site, serve):
     said = server.log.read_text()
     assert f"open          http://127.0.0.1:{server.port}/\n" in said
     assert f"subscribe to  http://127.0.0.1:{server.port}/rss.xml\n" in said
-    assert "the feeds give https://test.example/ as their address" in said
+    assert "note: the feeds link to https://test.example/ (site.url, feeds.url); while you write, use --preview" in said
 
 
 def test_help_and_version(site):

@@ -251,8 +251,9 @@ class ConsoleReporter(PublishObserver):
         if self._is_preview:
             notes.insert(0, "preview: links lead to this server, and pages reload when you save")
         elif self._role != "publisher" and public_url != self._url:
-            address = f"the feeds give {public_url}/ as their address (site.url, feeds.url)"
-            notes.insert(0, f"note: {address}; route it to this server")
+            address = f"the feeds link to {public_url}/ (site.url, feeds.url)"
+            advised = "in production, this address must lead to this server"
+            notes.insert(0, f"note: {address}; while you write, use --preview, so that links lead here; {advised}")
         if self._log.is_json:
             self._greet_as_json(public_url, notes)
         else:
