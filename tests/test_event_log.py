@@ -178,8 +178,14 @@ def test_a_line_fits_into_a_terminal(monkeypatch, columns, time):
         (ArticleEvent("withdrawn", "a.md", title="A", reason="deleted"), 'content/a.md  "A"  deleted'),
         (ArticleEvent("rejected", "a.md", line=3, rejection="no date"), "content/a.md:3: no date"),
         (ArticleEvent("fixed", "a.md", reason="deleted"), "content/a.md  deleted"),
-        (ArticleEvent("added", "a.md", title="\x1b[1m\u202e", feeds=("",)), 'content/a.md  "\\x1b[1m\\u202e"  in 1 feed: /'),
-        (ArticleEvent("added", "a.md", feeds=("",) * 21), f"content/a.md  in 21 feeds: {', '.join('/' * 20)} and 1 more"),
+        (
+            ArticleEvent("added", "a.md", title="\x1b[1m\u202e", feeds=("",)),
+            'content/a.md  "\\x1b[1m\\u202e"  in 1 feed: /',
+        ),
+        (
+            ArticleEvent("added", "a.md", feeds=("",) * 21),
+            f"content/a.md  in 21 feeds: {', '.join('/' * 20)} and 1 more",
+        ),
     ],
 )
 def test_texts_of_events(event, text):

@@ -10,6 +10,7 @@ from conftest import run
 from hypothesis import settings
 
 from feeds.core import lint
+from feeds.core.formats.entry_ids import entry_ids
 from feeds.core.model import Site as CoreSite
 from feeds.core.parse import article
 from feeds.core.parse.admonitions import to_quotes
@@ -344,6 +345,26 @@ def test_check_against_an_old_feed(site, name):
     site.article("b.md", title="b")
     done = site.run("check", "--against", name)
     assert (done.returncode, f"{name}: 2 of 2 ids kept" in done.stdout) == (0, True)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "<rss>\n<channel>\n<item>\n<guid>a</guid>\n</item>\n<item>\n<guid>b</guid></item><item><guid>a</guid></item>\n</channel></rss>",
+        '<feed xmlns="http://www.w3.org/2005/Atom">\n\n<entry>\n<id>a</id>\n</entry>\n<entry>\n<id>b</id></entry></feed>',
+        '{"items": [\n{"id": "x",\n"url": "y"}, {"id": "a"},\n{"summary": "\\"id\\": \\"b\\"",\n\n"id": "\\u0062"}]}',
+        '{"items": [\n{},\n{"url": "a"},\n\n\n{"id": "b", "url": "a"}]}',
+    ],
+)  # fmt: skip
+def test_lines_of_the_ids_of_an_old_feed(text):
+    """Each id of a saved feed has the line of its first entry; in JSON Feed, its own line."""
+    ids = entry_ids(text.encode())
+    assert (ids["a"], ids["b"]) == (3, 6)
+
+
+def test_an_id_in_json_without_a_position():
+    """An id that is not found in the text of a JSON Feed has line 1; a number has its line."""
+    assert entry_ids(b'{"items": [\n{"\\u0069d": "a"},\n{"id": 7}]}') == {"a": 1, "7": 3}
 
 
 @pytest.mark.parametrize("text", ["", "<html/>", "{}", "[", "<rss", "not a feed"])

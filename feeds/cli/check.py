@@ -321,7 +321,7 @@ def _empty_feeds(settings: Config, states: list[FeedState]) -> Iterator[Problem]
 class _IdComparison(NamedTuple):
     """The ids of a saved feed, compared with those of the entries."""
 
-    lost: list[str]  # ids that no entry has
+    lost: dict[str, int]  # the lines, in the saved feed, of ids that no entry has
     summary: str  # one line
 
 
@@ -329,14 +329,14 @@ def _compare_ids(catalog: Catalog, against: Path) -> _IdComparison:
     from feeds.core.formats.entry_ids import entry_ids
 
     try:
-        old = list(dict.fromkeys(entry_ids(against.read_bytes())))
+        old = entry_ids(against.read_bytes())
     except OSError as error:
         raise UsageError(f"{against}: can't be read: {error.strerror}") from None
     except ValueError as error:
         raise UsageError(f"{against}: {error}") from None
     with catalog.read_transaction() as reader:
-        live = reader.live_ids(old)
-    lost = [id_ for id_ in old if id_ not in live]
+        live = reader.live_ids(list(old))
+    lost = {id_: line for id_, line in old.items() if id_ not in live}
     return _IdComparison(lost, f"{against}: {len(old) - len(lost)} of {plural(len(old), 'id')} kept")
 
 

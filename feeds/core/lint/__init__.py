@@ -169,10 +169,11 @@ class Lint:
         )
         return self.without_ignored(problems)
 
-    def check_lost_ids(self, feed_file: str, lost_ids: Iterable[str]) -> list[Problem]:
-        """Return a problem for each id of a saved feed that no article has."""
+    def check_lost_ids(self, feed_file: str, lost_ids: Mapping[str, int]) -> list[Problem]:
+        """Return a problem for each id of a saved feed that no article has, given its line in the feed."""
         message = "is not the id of any article, so feed readers would show this entry again as new"
-        return self.without_ignored(Problem(feed_file, 1, "lost-id", f"{id_} {message}") for id_ in lost_ids)
+        problems = (Problem(feed_file, line, "lost-id", f"{id_} {message}") for id_, line in lost_ids.items())
+        return self.without_ignored(problems)
 
     def check_spellings(self) -> list[Problem]:
         """Return the problems of categories, tags and authors; call it after all articles were checked."""
