@@ -143,6 +143,15 @@ def test_what_is_no_code_of_templates(text):
     assert "template-code" not in [rule for _, rule in found(body=text)]
 
 
+def test_several_codes_of_templates_on_a_line():
+    """Of several codes on a line, the first is named, and the others are counted."""
+    body = "{% include a.html %} of {{ site.title }} and {{ page.url }}\n\n{{ page.date }}"
+    assert [(one.line, one.message) for one in problems(body=body)] == [
+        (6, "'{% include a.html %}' would be shown unchanged; 2 more on this line"),
+        (8, "'{{ page.date }}' would be shown unchanged"),
+    ]
+
+
 def test_code_of_templates_that_is_written_otherwise():
     """A problem that can't be located in the source is reported at the first line of the text."""
     assert found(body="A\n\n&#123;&#123; page.title }}") == [(6, "template-code")]
