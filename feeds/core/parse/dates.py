@@ -58,6 +58,15 @@ def parse(value: Any, zone: tzinfo) -> datetime:
     return _with_zone(moment, zone)
 
 
+def is_date(value: Any) -> bool:
+    """Return whether a value in front matter is a date."""
+    try:
+        parse(value, UTC)
+    except ValueError:
+        return False
+    return True
+
+
 class DatedName(NamedTuple):
     """The date at the beginning of a file name, and the rest of the name."""
 
