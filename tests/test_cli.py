@@ -320,7 +320,7 @@ def test_check_names_drafts(site):
     site.write("b.md", "---\ntitle: b\ndraft: true\n---\nText.\n")
     assert "content/b.md:3: notice: a draft: not published (draft)\n" in site.run("check", "-v").stdout
     done = site.run("check")
-    assert "b.md" not in done.stdout and "1 notice (-v shows them)" in done.stderr
+    assert "b.md" not in done.stdout and "; notices: 1 draft (-v shows them)" in done.stderr
     assert "b.md" not in site.run("build", "-v").stdout + site.run("status").stdout
 
 

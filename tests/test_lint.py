@@ -9,6 +9,7 @@ import pytest
 from conftest import run
 from hypothesis import settings
 
+from feeds.cli import check
 from feeds.core import lint
 from feeds.core.formats.entry_ids import entry_ids
 from feeds.core.model import Site as CoreSite
@@ -314,7 +315,7 @@ def test_check_in_all_forms(site):
         "/old.xml leads to /category/none/rss.xml, which is not a feed (alias-to-nothing)" in line for line in lines
     )
     assert "no-summary" not in done.stdout
-    assert "1 notice (-v shows them)" in done.stderr
+    assert "; notices: 1 no-summary (-v shows them)" in done.stderr
     assert "content/a.md:3: notice: no description" in site.run("check", "-v").stdout
     problems = json.loads(site.run("check", "--format", "json").stdout)
     assert {"path": "content/b.md", "line": 1, "level": "error", "rule": "refused"}.items() <= problems[0].items()
@@ -327,6 +328,18 @@ def test_check_in_all_forms(site):
     site.configure(check={"ignore": ["image-with-alt"]})
     done = site.run("check")
     assert (done.returncode, "did you mean image-without-alt?" in done.stderr) == (2, True)
+
+
+def test_notices_by_rule(site):
+    """`check` counts the notices that it does not list, by rule, the most important first."""
+    for name in "abc":
+        site.article(f"{name}.md", title=name)
+    site.article("d.md", draft=True)
+    site.article("e.md", date="2999-01-01", description="Later")
+    done = site.run("check")
+    assert done.stderr.endswith("; notices: 1 draft, 1 future-date, 3 no-summary (-v shows them)\n")
+    assert "notices" not in site.run("check", "-v").stderr
+    assert set(check.NOTICES) == {name for name, rule in lint.RULES.items() if rule.level == "notice"}
 
 
 OLD = {

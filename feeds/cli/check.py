@@ -4,7 +4,8 @@ import json
 import os
 import re
 import shlex
-from collections.abc import Callable, Iterable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -51,6 +52,8 @@ from feeds.publish.outcome import Outcome
 from feeds.render.renderer import markdown_renderer
 
 _MANY_FEEDS = 20
+# the rules of notices in the order of their importance; articles need no summary, so most sites have many of the last
+NOTICES = ("draft", "undated-page", "future-date", "expired", "unlisted", "old-schema", "small-feeds", "no-summary")
 _CONFIG_MISTAKE = re.compile(r"(.*?):(\d+):(\d+): (.*)", re.DOTALL)
 
 
@@ -138,7 +141,9 @@ def check(
         show(comparison.summary)
     warnings = sum(problem.level == "warning" for problem in problems)
     if not context.quiet:
-        _print_summary(outcome, summaries, warnings, len(problems) - len(shown))
+        omitted = Counter(problem.rule for problem in problems)
+        omitted.subtract(problem.rule for problem in shown)
+        _print_summary(outcome, summaries, warnings, omitted)
     if stopped:
         if output_format == "text":
             raise stopped
@@ -160,11 +165,12 @@ def _site_problems(
     return problems + _with_relative_paths(settings.content_root, of_articles)
 
 
-def _print_summary(outcome: Outcome, summaries: list[str], warnings: int, omitted: int) -> None:
-    """Print the results of aggregators, and the numbers of articles, of warnings, and of notices that are omitted."""
+def _print_summary(outcome: Outcome, summaries: list[str], warnings: int, omitted: Mapping[str, int]) -> None:
+    """Print the results of aggregators, and the numbers of articles, of warnings, and of omitted notices by rule."""
     for summary in summaries:
         print_message(summary)
-    notices = f", {plural(omitted, 'notice')} (-v shows them)" if omitted else ""
+    counts = ", ".join(f"{omitted[rule]:,} {rule}" for rule in NOTICES if omitted.get(rule))
+    notices = f"; notices: {counts} (-v shows them)" if counts else ""
     articles = articles_summary(outcome.articles, outcome.rejected_count, "to publish")
     print_message(f"{articles}, {plural(warnings, 'warning')}{notices}")
 
