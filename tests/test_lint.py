@@ -342,6 +342,15 @@ def test_notices_by_rule(site):
     assert set(check.NOTICES) == {name for name, rule in lint.RULES.items() if rule.level == "notice"}
 
 
+def test_pictures_in_the_static_folder(site):
+    """A picture that is a static file is not missing."""
+    site.configure(site={"pages": True})
+    site.article("a.md", "![a](/static/a.png) ![b](/static/b.png)", image="/static/a.png")
+    site.write("../static/a.png", "x")
+    told = json.loads(site.run("check", "--format", "json").stdout)
+    assert [one["message"] for one in told if one["rule"] == "missing-image"] == ["there is no file '/static/b.png'"]
+
+
 OLD = {
     "rss.xml": "<rss><channel><item><guid>{0}</guid></item><item><link>{1}</link></item></channel></rss>",
     "atom.xml": '<feed xmlns="http://www.w3.org/2005/Atom"><entry><id>{0}</id></entry><entry><id>{1}</id></entry></feed>',

@@ -187,12 +187,13 @@ def _is_shown(problem: Problem, context: CommandContext, *, strict: bool) -> boo
 def _create_lint(settings: Config, now: datetime, folder: Folder, catalog: Catalog, ignored: set[str]) -> Lint:
     site = settings.site_model
     related_files, files = RelatedFiles(settings.content_root, site), _public_files(settings, folder, catalog)
+    static_files = StaticFiles(settings.static_folder, settings.secrets)
     return Lint(
         site,
         now,
         ignored,
         convert=markdown_renderer(site).convert,
-        is_missing=partial(_is_missing, related_files, files, site),
+        is_missing=partial(_is_missing, related_files, files, static_files, site),
     )
 
 
@@ -227,8 +228,18 @@ def _public_files(settings: Config, folder: Folder, catalog: Catalog) -> PublicF
     )
 
 
-def _is_missing(related_files: RelatedFiles, files: PublicFiles, site: Site, article: Article, reference: str) -> bool:
+def _is_missing(
+    related_files: RelatedFiles,
+    files: PublicFiles,
+    static_files: StaticFiles,
+    site: Site,
+    article: Article,
+    reference: str,
+) -> bool:
     if not files.is_missing(site, article, reference):
+        return False
+    path = syndication.files_of(article, site).path(reference) if site.pages else None
+    if path and static_files.find_by_path(f"/{path}"):
         return False
     # with site.pages, `RelatedFiles.complete` has replaced the names of embedded files by paths
     in_vault = site.markdown == "obsidian" and not site.pages
