@@ -47,6 +47,27 @@ def reported(site, capsys):
     return create
 
 
+def test_missing_pictures(site, reported):
+    """An article that is added or edited, and links to pictures that do not exist, leads to one warning."""
+    site.configure(site={"pages": True})
+    log = reported()
+    site.article("posts/a.md", "![x](baot.png) ![x](b.png) ![x](c.png) ![x](/static/d.png) [x](x.pdf)", title="A")
+    site.write("posts/b.png", "x")
+    site.write("../static/d.png", "x")
+    log.reporter.on_finished(site.publish())
+    (warning,) = (event for event in log.events() if event["event"] == "warning" and "path" in event)
+    assert warning["path"] == "content/posts/a.md"
+    assert warning["message"] == "content/posts/a.md: there is no picture content/posts/baot.png and 1 more"
+    site.article("posts/a.md", "![x](b.png)", title="A")
+    log.reporter.on_finished(site.publish())
+    assert log.names() == ["edited", "feeds"]
+    site.configure(check={"ignore": ["missing-image"]})
+    log.reporter.set_settings(site.config)
+    site.article("posts/a.md", "![x](baot.png)", title="A")
+    log.reporter.on_finished(site.publish())
+    assert log.names() == ["edited", "feeds"]
+
+
 def test_events_as_json(site, reported):
     """Each article is an object with its path, title and feeds; the feeds that changed are another."""
     log = reported()

@@ -53,6 +53,12 @@ def feeds_text(changed: Sequence[str], end: str, columns: int | None = None) -> 
     return f"{start}{end}"
 
 
+def missing_text(path: str, pictures: Sequence[str], content: str) -> str:
+    """Return the text about the pictures to which the article at `path` links, and which do not exist."""
+    first = escape_unprintable(f"{content}/{path}: there is no picture {content}/{pictures[0]}")
+    return first + (f" and {len(pictures) - 1} more" if len(pictures) > 1 else "")
+
+
 def counts_text(counts: Mapping[EventKind, int]) -> str:
     """Return numbers of articles by kind of event: "480 added, 12 edited"."""
     return ", ".join(f"{counts[kind]:,} {kind}" for kind in EVENT_KINDS if counts.get(kind))
