@@ -320,7 +320,7 @@ def test_check_names_drafts(site):
     site.write("b.md", "---\ntitle: b\ndraft: true\n---\nText.\n")
     assert "content/b.md:3: notice: a draft: not published (draft)\n" in site.run("check", "-v").stdout
     done = site.run("check")
-    assert "b.md" not in done.stdout and "1 notice (-v shows them)" in done.stderr
+    assert "b.md" not in done.stdout and "; notices: 1 draft (-v shows them)" in done.stderr
     assert "b.md" not in site.run("build", "-v").stdout + site.run("status").stdout
 
 
@@ -457,7 +457,7 @@ def test_the_greeting(site, serve):
     said = server.log.read_text()
     assert f"open          http://127.0.0.1:{server.port}/\n" in said
     assert f"subscribe to  http://127.0.0.1:{server.port}/rss.xml\n" in said
-    assert "the feeds give https://test.example/ as their address" in said
+    assert "note: the feeds link to https://test.example/ (site.url, feeds.url); while you write, use --preview" in said
 
 
 def test_help_and_version(site):

@@ -160,7 +160,7 @@ def test_a_line_fits_into_a_terminal(monkeypatch, columns, time):
 @pytest.mark.parametrize(
     ("event", "text"),
     [
-        (ADDED, 'content/2026-11-29-hello.md  "Hello"  → /, /category/news/, /tag/feeds/'),
+        (ADDED, 'content/2026-11-29-hello.md  "Hello"  in 3 feeds: /, /category/news/, /tag/feeds/'),
         (ArticleEvent("renamed", "b.md", title="B", old_path="a.md"), 'content/a.md → content/b.md  "B"'),
         (
             ArticleEvent("scheduled", "a.md", title="A", reason="scheduled", at=datetime(2027, 1, 1, tzinfo=UTC)),
@@ -170,7 +170,7 @@ def test_a_line_fits_into_a_terminal(monkeypatch, columns, time):
             ArticleEvent("withdrawn", "a.md", title="A", reason="scheduled", at=datetime(2027, 1, 1, tzinfo=UTC)),
             'content/a.md  "A"  until 2027-01-01 00:00:00Z',
         ),
-        (ArticleEvent("published", "a.md", title="A", feeds=("",)), 'content/a.md  "A"  on schedule  → /'),
+        (ArticleEvent("published", "a.md", title="A", feeds=("",)), 'content/a.md  "A"  on schedule  in 1 feed: /'),
         (ArticleEvent("withdrawn", "a.md", title="A", reason="draft"), 'content/a.md  "A"  now a draft'),
         (ArticleEvent("saved", "a.md", title="A", reason="draft"), 'content/a.md  "A"  draft, not published'),
         (ArticleEvent("withdrawn", "a.md", title="A", reason="expired"), 'content/a.md  "A"  expired'),
@@ -178,8 +178,14 @@ def test_a_line_fits_into_a_terminal(monkeypatch, columns, time):
         (ArticleEvent("withdrawn", "a.md", title="A", reason="deleted"), 'content/a.md  "A"  deleted'),
         (ArticleEvent("rejected", "a.md", line=3, rejection="no date"), "content/a.md:3: no date"),
         (ArticleEvent("fixed", "a.md", reason="deleted"), "content/a.md  deleted"),
-        (ArticleEvent("added", "a.md", title="\x1b[1m\u202e", feeds=("",)), 'content/a.md  "\\x1b[1m\\u202e"  → /'),
-        (ArticleEvent("added", "a.md", feeds=("",) * 21), f"content/a.md  → {', '.join('/' * 20)} and 1 more"),
+        (
+            ArticleEvent("added", "a.md", title="\x1b[1m\u202e", feeds=("",)),
+            'content/a.md  "\\x1b[1m\\u202e"  in 1 feed: /',
+        ),
+        (
+            ArticleEvent("added", "a.md", feeds=("",) * 21),
+            f"content/a.md  in 21 feeds: {', '.join('/' * 20)} and 1 more",
+        ),
     ],
 )
 def test_texts_of_events(event, text):
@@ -190,15 +196,16 @@ def test_texts_of_events(event, text):
 @pytest.mark.parametrize(
     ("columns", "text"),
     [
-        (200, 'content/2026-11-29-hello.md  "Hello"  → /, /category/news/, /tag/feeds/'),
-        (60, 'content/2026-11-29-hello.md  "Hello"  → / and 2 more'),
+        (200, 'content/2026-11-29-hello.md  "Hello"  in 3 feeds: /, /category/news/, /tag/feeds/'),
+        (64, 'content/2026-11-29-hello.md  "Hello"  in 3 feeds: / and 2 more'),
+        (60, 'content/2026-11-29-hello.md  "Hello"  in 3 feeds'),
         (47, 'content/2026-11-29-hello.md  "Hello"'),
         (35, "content/2026-11-29-hello.md"),
         (20, "conte…11-29-hello.md"),
     ],
 )
 def test_texts_that_fit(columns, text):
-    """In few columns, feeds are left out first, then the title, then the middle of the path."""
+    """In few columns, paths of feeds are left out first, then their number, the title, the middle of the path."""
     assert article_text(ADDED, "content", columns) == text
 
 

@@ -209,6 +209,22 @@ def test_a_misspelt_key(key, intended):
     assert not with_(f"{intended}: de\n{key}: de").warnings
 
 
+@pytest.mark.parametrize("key", ["dat", "Dte", "daet", "datte", "data"])
+def test_a_misspelt_date(key):
+    """A key close to `date` with a date as its value produces a warning if only the file name has a date."""
+    front = f"---\ntitle: T\n{key}: 2026-01-24 09:13\n"
+    (warning,) = read(f"{front}---\nx", "2026-05-01-x.md").warnings
+    assert (warning.line, warning.rule) == (3, "misspelt-key")
+    assert warning.message == f"{key}: is unknown and has no effect; did you mean 'date'?"
+    assert not read(f"{front}date: 2026-01-24\n---\nx", "2026-05-01-x.md").warnings
+
+
+@pytest.mark.parametrize("front", ["rate: 5", "data: 24.5", "dates: 2026-05-01", "late: yes", "state: 2026-05-01"])
+def test_other_keys_are_no_misspelt_dates(front):
+    """Words that are close to `date`, with other values, are not taken for misspellings of it."""
+    assert not read(f"---\ntitle: T\n{front}\n---\nx", "2026-05-01-x.md").warnings
+
+
 @pytest.mark.parametrize(
     "key", ["data", "titulo", "authority", "layout", "subtitle", "tile", "weight", "dates", "catalog"]
 )

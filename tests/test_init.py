@@ -56,6 +56,8 @@ def test_the_questions(tmp_path):
     site = load(tmp_path / "my-blog").site
     assert (site.title, site.url, site.language) == ('O "diário": é #1', "https://Blog.example/x", "pt")
     assert (site.authority, site.timezone, site.pages) == ("blog.example", "Asia/Tokyo", True)
+    (article,) = (tmp_path / "my-blog" / "content").glob("*.md")
+    assert "+09:00\n" in article.read_text("utf-8"), "its date is in the zone of the site"
     assert f"Three questions about the new site in {(tmp_path / 'my-blog').resolve()}. Enter" in shown
     assert shown.endswith("Next: cd my-blog && feeds serve --open\n")
 

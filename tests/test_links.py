@@ -312,6 +312,31 @@ def test_a_build_counts_dead_links(site, monkeypatch):
     assert last_lines() == []
 
 
+def test_a_build_counts_missing_pictures(site):
+    """With -v, a build says how many linked pictures do not exist, until they do; from cron it doesn't."""
+
+    def last_lines():
+        return [line for line in site.run("build", "-v").stderr.splitlines() if "linked picture" in line]
+
+    site.configure(site={"pages": True})
+    site.article("a.md", "![A boat](boat.png) ![x](baot.png) ![y](/static/y.png) ![z](https://x.example/z.png)")
+    site.article("b.md", "![x](baot.png) [x](x.pdf)")
+    site.article("draft.md", "![x](draft.png)", draft=True)
+    (site.content / "boat.png").write_bytes(b"x")
+    site.write("../static/y.png", "x")
+    missing = "1 linked picture does not exist: content/baot.png; feeds check names the articles"
+    assert last_lines() == last_lines() == [missing], "also if nothing has changed"
+    assert "linked picture" not in site.run("build").stderr
+    site.article("c.md", "![x](/a.png)")
+    assert last_lines() == ["2 linked pictures do not exist, such as content/a.png; feeds check names the articles"]
+    for name in ("a.png", "baot.png"):
+        (site.content / name).write_bytes(b"x")
+    assert last_lines() == []
+    (site.content / "a.png").unlink()
+    site.configure(check={"ignore": ["missing-image"]})
+    assert last_lines() == []
+
+
 def test_a_page_shows_links(site):
     """The page, the preview and the export of an article link to the other article too, and change with it."""
     site.configure(site={"pages": True})

@@ -9,7 +9,9 @@ import pytest
 from conftest import run
 from hypothesis import settings
 
+from feeds.cli import check
 from feeds.core import lint
+from feeds.core.formats.entry_ids import entry_ids
 from feeds.core.model import Site as CoreSite
 from feeds.core.parse import article
 from feeds.core.parse.admonitions import to_quotes
@@ -140,6 +142,15 @@ def test_code_of_templates(code):
 def test_what_is_no_code_of_templates(text):
     """Code, formulas and links between articles are not reported."""
     assert "template-code" not in [rule for _, rule in found(body=text)]
+
+
+def test_several_codes_of_templates_on_a_line():
+    """Of several codes on a line, the first is named, and the others are counted."""
+    body = "{% include a.html %} of {{ site.title }} and {{ page.url }}\n\n{{ page.date }}"
+    assert [(one.line, one.message) for one in problems(body=body)] == [
+        (6, "'{% include a.html %}' would be shown unchanged; 2 more on this line"),
+        (8, "'{{ page.date }}' would be shown unchanged"),
+    ]
 
 
 def test_code_of_templates_that_is_written_otherwise():
@@ -304,7 +315,7 @@ def test_check_in_all_forms(site):
         "/old.xml leads to /category/none/rss.xml, which is not a feed (alias-to-nothing)" in line for line in lines
     )
     assert "no-summary" not in done.stdout
-    assert "1 notice (-v shows them)" in done.stderr
+    assert "; notices: 1 no-summary (-v shows them)" in done.stderr
     assert "content/a.md:3: notice: no description" in site.run("check", "-v").stdout
     problems = json.loads(site.run("check", "--format", "json").stdout)
     assert {"path": "content/b.md", "line": 1, "level": "error", "rule": "refused"}.items() <= problems[0].items()
@@ -317,6 +328,27 @@ def test_check_in_all_forms(site):
     site.configure(check={"ignore": ["image-with-alt"]})
     done = site.run("check")
     assert (done.returncode, "did you mean image-without-alt?" in done.stderr) == (2, True)
+
+
+def test_notices_by_rule(site):
+    """`check` counts the notices that it does not list, by rule, the most important first."""
+    for name in "abc":
+        site.article(f"{name}.md", title=name)
+    site.article("d.md", draft=True)
+    site.article("e.md", date="2999-01-01", description="Later")
+    done = site.run("check")
+    assert done.stderr.endswith("; notices: 1 draft, 1 future-date, 3 no-summary (-v shows them)\n")
+    assert "notices" not in site.run("check", "-v").stderr
+    assert set(check.NOTICES) == {name for name, rule in lint.RULES.items() if rule.level == "notice"}
+
+
+def test_pictures_in_the_static_folder(site):
+    """A picture that is a static file is not missing."""
+    site.configure(site={"pages": True})
+    site.article("a.md", "![a](/static/a.png) ![b](/static/b.png)", image="/static/a.png")
+    site.write("../static/a.png", "x")
+    told = json.loads(site.run("check", "--format", "json").stdout)
+    assert [one["message"] for one in told if one["rule"] == "missing-image"] == ["there is no file '/static/b.png'"]
 
 
 OLD = {
@@ -344,6 +376,26 @@ def test_check_against_an_old_feed(site, name):
     site.article("b.md", title="b")
     done = site.run("check", "--against", name)
     assert (done.returncode, f"{name}: 2 of 2 ids kept" in done.stdout) == (0, True)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "<rss>\n<channel>\n<item>\n<guid>a</guid>\n</item>\n<item>\n<guid>b</guid></item><item><guid>a</guid></item>\n</channel></rss>",
+        '<feed xmlns="http://www.w3.org/2005/Atom">\n\n<entry>\n<id>a</id>\n</entry>\n<entry>\n<id>b</id></entry></feed>',
+        '{"items": [\n{"id": "x",\n"url": "y"}, {"id": "a"},\n{"summary": "\\"id\\": \\"b\\"",\n\n"id": "\\u0062"}]}',
+        '{"items": [\n{},\n{"url": "a"},\n\n\n{"id": "b", "url": "a"}]}',
+    ],
+)  # fmt: skip
+def test_lines_of_the_ids_of_an_old_feed(text):
+    """Each id of a saved feed has the line of its first entry; in JSON Feed, its own line."""
+    ids = entry_ids(text.encode())
+    assert (ids["a"], ids["b"]) == (3, 6)
+
+
+def test_an_id_in_json_without_a_position():
+    """An id that is not found in the text of a JSON Feed has line 1; a number has its line."""
+    assert entry_ids(b'{"items": [\n{"\\u0069d": "a"},\n{"id": 7}]}') == {"a": 1, "7": 3}
 
 
 @pytest.mark.parametrize("text", ["", "<html/>", "{}", "[", "<rss", "not a feed"])

@@ -68,6 +68,12 @@ def test_front_matter(site):
     assert text.endswith("\ndraft: true\n---\n\n")
 
 
+def test_a_date_in_utc_has_an_offset(site):
+    """On a site in UTC, the date ends with +00:00, not Z, so that it is clear what a changed time means."""
+    path = site.run("new", "Hello").stdout.strip()
+    assert re.search(r"^date: \S+\+00:00$", (site.root / path).read_text("utf-8"), re.MULTILINE)
+
+
 def test_existing_files_stay(site):
     """A second article of the same name is a usage error, and the first stays as it is."""
     path = site.run("new", "Hello").stdout.strip()

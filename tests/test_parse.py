@@ -131,6 +131,16 @@ def test_impossible_dates_are_refused(text):
     assert reason.startswith(f"date: {text!r} is")
 
 
+def test_the_suggested_dates():
+    """The date that a message suggests is read, in the zone of the site or with its offset."""
+    for text in ("soon", "true"):
+        _, reason = refusal(f"---\ntitle: x\ndate: {text}\n---\nx")
+        _, _, suggested = reason.partition("; write it like ")
+        local, with_offset = suggested.replace(" (in site.timezone)", "").split(" or ")
+        assert dates.parse(local, LISBON) == utc(2026, 1, 24, 9, 13)
+        assert dates.parse(with_offset, LISBON) == utc(2026, 1, 24, 8, 13)
+
+
 def test_dates_without_a_zone_are_the_sites():
     """A date without a zone is in the site's, with that day's offset; a date without a time is midnight there."""
     assert dates.parse("2026-07-01", LISBON).isoformat() == "2026-07-01T00:00:00+01:00"

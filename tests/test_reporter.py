@@ -47,6 +47,27 @@ def reported(site, capsys):
     return create
 
 
+def test_missing_pictures(site, reported):
+    """An article that is added or edited, and links to pictures that do not exist, leads to one warning."""
+    site.configure(site={"pages": True})
+    log = reported()
+    site.article("posts/a.md", "![x](baot.png) ![x](b.png) ![x](c.png) ![x](/static/d.png) [x](x.pdf)", title="A")
+    site.write("posts/b.png", "x")
+    site.write("../static/d.png", "x")
+    log.reporter.on_finished(site.publish())
+    (warning,) = (event for event in log.events() if event["event"] == "warning" and "path" in event)
+    assert warning["path"] == "content/posts/a.md"
+    assert warning["message"] == "content/posts/a.md: there is no picture content/posts/baot.png and 1 more"
+    site.article("posts/a.md", "![x](b.png)", title="A")
+    log.reporter.on_finished(site.publish())
+    assert log.names() == ["edited", "feeds"]
+    site.configure(check={"ignore": ["missing-image"]})
+    log.reporter.set_settings(site.config)
+    site.article("posts/a.md", "![x](baot.png)", title="A")
+    log.reporter.on_finished(site.publish())
+    assert log.names() == ["edited", "feeds"]
+
+
 def test_events_as_json(site, reported):
     """Each article is an object with its path, title and feeds; the feeds that changed are another."""
     log = reported()
@@ -56,7 +77,11 @@ def test_events_as_json(site, reported):
     started, warning, rejected, added, feeds = log.events()
     assert (started["event"], started["role"], started["url"]) == ("started", "all", "http://127.0.0.1:8000/")
     assert (started["public_url"], started["catalog"]) == ("https://test.example/", "the catalog")
-    assert (warning["event"], "route it to this server" in warning["message"]) == ("warning", True)
+    assert warning["event"] == "warning"
+    assert warning["message"] == (
+        "the feeds link to https://test.example/ (site.url, feeds.url); while you write, use --preview, so that links "
+        "lead here; in production, this address must lead to this server"
+    )
     assert rejected["message"].startswith("content/b.md:1: no date")
     del rejected["time"], rejected["message"], added["time"], feeds["time"], feeds["seconds"]
     reason = rejected.pop("reason")
@@ -65,7 +90,7 @@ def test_events_as_json(site, reported):
     assert added == {
         "level": "info",
         "event": "added",
-        "message": 'content/a.md  "Hello"  → /, /tag/x/',
+        "message": 'content/a.md  "Hello"  in 2 feeds: /, /tag/x/',
         "path": "content/a.md",
         "title": "Hello",
         "feeds": ["/", "/tag/x/"],

@@ -27,6 +27,7 @@ from feeds.cli.problems import ProblemReport
 from feeds.cli.progress import ProgressDisplay, RunProgress
 from feeds.config.values import export_path
 from feeds.core.errors import CatalogDamaged, CatalogError, UsageError
+from feeds.core.text import escape_unprintable
 from feeds.export import host_files
 from feeds.export.exporter import Exporter, ExportResult
 from feeds.export.observer import ExportObserver
@@ -72,7 +73,7 @@ def build_site(
     folder = publisher.folder
     StatsHousekeeping(catalog, settings.stats.keep).run()
     shows_all = context.verbose or sys.stderr.isatty()
-    exported, purge_error, has_template_problems = ExportResult([], []), "", False
+    exported, purge_error, has_template_problems = ExportResult([], [], []), "", False
     with (
         catalog.lock(wait),
         ProgressDisplay(quiet=context.quiet) as display,
@@ -109,7 +110,7 @@ def build_site(
                 purge_error = backlog.purge([*exported.written, *exported.removed])
                 if purge_error:
                     problems.add(purge_error, "export.purge")  # its text contains the number of files
-        notes = _dead_links(catalog, settings) if shows_all else []
+        notes = _notes(exported, catalog, settings) if shows_all else []
         # after a failure of the export, the next build must be complete, even if nothing has changed
         if problems.count == publish_problems and not outcome.being_written:
             recorder.record(catalog, now, outcome, problems.count - len(warnings), [*warnings, *notes])
@@ -118,6 +119,11 @@ def build_site(
         for line in (*notes, _summary(outcome, None if no_export else exported, target, seconds)):
             print_message(line)
     return EXIT_INCOMPLETE if purge_error or has_template_problems or outcome.rejected else 0
+
+
+def _notes(exported: ExportResult, catalog: Catalog, settings: config.Config) -> list[str]:
+    """Return the lines with the numbers of links to articles, and of linked pictures, that are not published."""
+    return [*_dead_links(catalog, settings), *_missing_pictures(exported.missing_pictures, settings)]
 
 
 def _dead_links(catalog: Catalog, settings: config.Config) -> list[str]:
@@ -139,6 +145,15 @@ def _dead_links(catalog: Catalog, settings: config.Config) -> list[str]:
     more = "more than " if len(records) > _MAX_CHECKED else ""
     verb = "leads" if links == 1 and not more else "lead"
     return [f"{more}{plural(links, 'link')} {verb} to no published article; feeds check names them"] if links else []
+
+
+def _missing_pictures(missing: list[str], settings: config.Config) -> list[str]:
+    """Return a line with the number of linked pictures that do not exist, and the first; none if there are none."""
+    if not missing or "missing-image" in settings.check.ignore:
+        return []
+    first = escape_unprintable(f"{settings.content.path}/{missing[0]}")
+    found = "does not exist:" if len(missing) == 1 else "do not exist, such as"
+    return [f"{plural(len(missing), 'linked picture')} {found} {first}; feeds check names the articles"]
 
 
 class _ExportProgress(ExportObserver):

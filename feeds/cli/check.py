@@ -4,7 +4,8 @@ import json
 import os
 import re
 import shlex
-from collections.abc import Callable, Iterable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -51,6 +52,8 @@ from feeds.publish.outcome import Outcome
 from feeds.render.renderer import markdown_renderer
 
 _MANY_FEEDS = 20
+# the rules of notices in the order of their importance; articles need no summary, so most sites have many of the last
+NOTICES = ("draft", "undated-page", "future-date", "expired", "unlisted", "old-schema", "small-feeds", "no-summary")
 _CONFIG_MISTAKE = re.compile(r"(.*?):(\d+):(\d+): (.*)", re.DOTALL)
 
 
@@ -138,7 +141,9 @@ def check(
         show(comparison.summary)
     warnings = sum(problem.level == "warning" for problem in problems)
     if not context.quiet:
-        _print_summary(outcome, summaries, warnings, len(problems) - len(shown))
+        omitted = Counter(problem.rule for problem in problems)
+        omitted.subtract(problem.rule for problem in shown)
+        _print_summary(outcome, summaries, warnings, omitted)
     if stopped:
         if output_format == "text":
             raise stopped
@@ -160,11 +165,12 @@ def _site_problems(
     return problems + _with_relative_paths(settings.content_root, of_articles)
 
 
-def _print_summary(outcome: Outcome, summaries: list[str], warnings: int, omitted: int) -> None:
-    """Print the results of aggregators, and the numbers of articles, of warnings, and of notices that are omitted."""
+def _print_summary(outcome: Outcome, summaries: list[str], warnings: int, omitted: Mapping[str, int]) -> None:
+    """Print the results of aggregators, and the numbers of articles, of warnings, and of omitted notices by rule."""
     for summary in summaries:
         print_message(summary)
-    notices = f", {plural(omitted, 'notice')} (-v shows them)" if omitted else ""
+    counts = ", ".join(f"{omitted[rule]:,} {rule}" for rule in NOTICES if omitted.get(rule))
+    notices = f"; notices: {counts} (-v shows them)" if counts else ""
     articles = articles_summary(outcome.articles, outcome.rejected_count, "to publish")
     print_message(f"{articles}, {plural(warnings, 'warning')}{notices}")
 
@@ -181,12 +187,13 @@ def _is_shown(problem: Problem, context: CommandContext, *, strict: bool) -> boo
 def _create_lint(settings: Config, now: datetime, folder: Folder, catalog: Catalog, ignored: set[str]) -> Lint:
     site = settings.site_model
     related_files, files = RelatedFiles(settings.content_root, site), _public_files(settings, folder, catalog)
+    static_files = StaticFiles(settings.static_folder, settings.secrets)
     return Lint(
         site,
         now,
         ignored,
         convert=markdown_renderer(site).convert,
-        is_missing=partial(_is_missing, related_files, files, site),
+        is_missing=partial(_is_missing, related_files, files, static_files, site),
     )
 
 
@@ -221,8 +228,18 @@ def _public_files(settings: Config, folder: Folder, catalog: Catalog) -> PublicF
     )
 
 
-def _is_missing(related_files: RelatedFiles, files: PublicFiles, site: Site, article: Article, reference: str) -> bool:
+def _is_missing(
+    related_files: RelatedFiles,
+    files: PublicFiles,
+    static_files: StaticFiles,
+    site: Site,
+    article: Article,
+    reference: str,
+) -> bool:
     if not files.is_missing(site, article, reference):
+        return False
+    path = syndication.files_of(article, site).path(reference) if site.pages else None
+    if path and static_files.find_by_path(f"/{path}"):
         return False
     # with site.pages, `RelatedFiles.complete` has replaced the names of embedded files by paths
     in_vault = site.markdown == "obsidian" and not site.pages
@@ -321,7 +338,7 @@ def _empty_feeds(settings: Config, states: list[FeedState]) -> Iterator[Problem]
 class _IdComparison(NamedTuple):
     """The ids of a saved feed, compared with those of the entries."""
 
-    lost: list[str]  # ids that no entry has
+    lost: dict[str, int]  # the lines, in the saved feed, of ids that no entry has
     summary: str  # one line
 
 
@@ -329,14 +346,14 @@ def _compare_ids(catalog: Catalog, against: Path) -> _IdComparison:
     from feeds.core.formats.entry_ids import entry_ids
 
     try:
-        old = list(dict.fromkeys(entry_ids(against.read_bytes())))
+        old = entry_ids(against.read_bytes())
     except OSError as error:
         raise UsageError(f"{against}: can't be read: {error.strerror}") from None
     except ValueError as error:
         raise UsageError(f"{against}: {error}") from None
     with catalog.read_transaction() as reader:
-        live = reader.live_ids(old)
-    lost = [id_ for id_ in old if id_ not in live]
+        live = reader.live_ids(list(old))
+    lost = {id_: line for id_, line in old.items() if id_ not in live}
     return _IdComparison(lost, f"{against}: {len(old) - len(lost)} of {plural(len(old), 'id')} kept")
 
 

@@ -19,8 +19,8 @@ def article_text(event: ArticleEvent, content: str, columns: int | None = None) 
     Args:
         event: the event.
         content: the path of the content folder in the configuration.
-        columns: the number of columns that the text may have: feeds are left out first, then the title is cut, then the
-            path. None: any number.
+        columns: the number of columns that the text may have: paths of feeds are left out first, then the title is
+            cut, then the path. None: any number.
     """
     path = f"{content}/{event.path}"
     if event.kind == "rejected":
@@ -31,7 +31,7 @@ def article_text(event: ArticleEvent, content: str, columns: int | None = None) 
     feeds = [page_path(feed) for feed in event.feeds[:MAX_FEEDS]]
     text = "  ".join(escape_unprintable(part) for part in (path, *parts) if part)
     if columns is None:
-        return f"{text}  {_ARROW} {_listed(feeds, len(event.feeds))}" if feeds else text
+        return f"{text}  {_in_feeds(feeds, len(event.feeds))}" if feeds else text
     return _fit(escape_unprintable(path), list(map(escape_unprintable, parts)), feeds, len(event.feeds), columns)
 
 
@@ -51,6 +51,12 @@ def feeds_text(changed: Sequence[str], end: str, columns: int | None = None) -> 
         del names[-1]
         ends = [end]
     return f"{start}{end}"
+
+
+def missing_text(path: str, pictures: Sequence[str], content: str) -> str:
+    """Return the text about the pictures to which the article at `path` links, and which do not exist."""
+    first = escape_unprintable(f"{content}/{path}: there is no picture {content}/{pictures[0]}")
+    return first + (f" and {len(pictures) - 1} more" if len(pictures) > 1 else "")
 
 
 def counts_text(counts: Mapping[EventKind, int]) -> str:
@@ -101,10 +107,12 @@ def _fit(path: str, parts: list[str], feeds: list[str], feed_count: int, columns
         text = f"{path}  {_quoted(title, title_columns)}{fixed}"
     else:
         text = _cut_path(path, columns - display_width(fixed)) + fixed
-    while feeds:
-        full = f"{text}  {_ARROW} {_listed(feeds, feed_count)}"
+    while feed_count:
+        full = f"{text}  {_in_feeds(feeds, feed_count)}"
         if display_width(full) <= columns:
             return full
+        if not feeds:
+            break
         del feeds[-1]
     return text
 
@@ -125,6 +133,11 @@ def _cut_path(path: str, columns: int) -> str:
             break
         end = character + end
     return start + end
+
+
+def _in_feeds(names: list[str], count: int) -> str:
+    """Return the number of the feeds that list an article, and the paths of some of them."""
+    return f"in {plural(count, 'feed')}" + (f": {_listed(names, count)}" if names else "")
 
 
 def _listed(names: list[str], count: int) -> str:

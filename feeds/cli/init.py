@@ -16,6 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, get_args
 from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
 
 import click
 
@@ -198,7 +199,7 @@ def _system_timezone() -> str:
 
 def _create_site(file: Path, site: _NewSite) -> list[str]:
     """Write a configuration, an article if there is no content folder, and a .gitignore. Return the lines to print."""
-    now = datetime.now(UTC).replace(microsecond=0)
+    now = datetime.now(ZoneInfo(site.timezone)).replace(microsecond=0)
     content = file.parent / "content"
     texts = {file: _configuration(site), file.with_name(SCHEMA_FILE): _schema()}
     if not content.exists():

@@ -46,7 +46,6 @@ def new(
     now = datetime.now(settings.site_model.timezone).replace(microsecond=0)
     name = _required("TITLE", " ".join(title))
     path = _article_path(settings, _subfolder(folder) + f"{now:%Y-%m-%d}-{slugify(name) or f'{now:%H%M%S}'}")
-    date = now.isoformat().replace("+00:00", "Z")
     options = yaml.dump(
         {
             "category": category if category is None else _required("--category", category),
@@ -56,7 +55,7 @@ def new(
     )
     file = settings.content_root / path
     shown = _relative_to_working_directory(file)
-    _create(file, shown, f"---\n{yaml.dump({'title': name})}date: {date}\n{options}---\n\n")
+    _create(file, shown, f"---\n{yaml.dump({'title': name})}date: {now.isoformat()}\n{options}---\n\n")
     if not context.quiet:
         print_line(shown)
     return 0

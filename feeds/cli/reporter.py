@@ -7,11 +7,12 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable
+from itertools import islice
 from pathlib import Path
 
 from feeds import __version__, config
 from feeds.cli.common import advice, articles_summary, duration, page_path, plural, recovery_message, warning_lines
-from feeds.cli.event_lines import MAX_FEEDS, MAX_TITLE_CHARS, article_text, counts_text, feeds_text
+from feeds.cli.event_lines import MAX_FEEDS, MAX_TITLE_CHARS, article_text, counts_text, feeds_text, missing_text
 from feeds.core.errors import CatalogDamaged, FeedsError, GuardStopped, NotLeader
 from feeds.core.text import truncate
 from feeds.event_log import EventLog
@@ -23,6 +24,7 @@ _PROGRESS_INTERVAL_S = 5.0
 _FIRST_RUN_REPORTED_AFTER_S = 1.0
 _MAX_REASON_CHARS = 1_000
 _MAX_KNOWN_WARNINGS = 10_000
+_MAX_PICTURES = 100  # that are looked for after a run
 MAX_MISTAKES = 20  # of the configuration that are reported
 NOT_RELOADED = "the configuration is not reloaded"
 
@@ -193,11 +195,31 @@ class ConsoleReporter(PublishObserver):
                 for rejected in earlier[: MAX_EVENTS - len(reported)]
             ]
             counts["rejected"] = max(counts["rejected"], outcome.rejected_count)
+        missing = self._missing_pictures(events)
         for event in events:
             self._report_article(event)
+            if event.path in missing:
+                message = missing_text(event.path, missing[event.path], self._settings.content.path)
+                self._log.write("warning", message, level="warning", path=f"{self._settings.content.path}/{event.path}")
         counts.subtract(event.kind for event in events)
         if more := {kind: count for kind, count in counts.items() if count > 0}:
             self._log.write("more", counts_text(more), counts=more)
+
+    def _missing_pictures(self, events: list[ArticleEvent]) -> dict[str, list[str]]:
+        """Return which of the first linked pictures do not exist, by the path of the article."""
+        missing: dict[str, list[str]] = {}
+        if not any(event.linked_files for event in events) or "missing-image" in self._settings.check.ignore:
+            return missing
+        from feeds.content.pictures import is_picture
+        from feeds.content.public_files import find_target
+        from feeds.content.static_files import StaticFiles
+
+        static_files = StaticFiles(self._settings.static_folder, self._settings.secrets)
+        linked = ((event.path, name) for event in events for name in event.linked_files if is_picture(name))
+        for path, name in islice(linked, _MAX_PICTURES):
+            if not (find_target(self._settings.content_root, name) or static_files.find_by_path(f"/{name}")):
+                missing.setdefault(path, []).append(name)
+        return missing
 
     def _report_article(self, event: ArticleEvent) -> None:
         content = self._settings.content.path
@@ -251,8 +273,9 @@ class ConsoleReporter(PublishObserver):
         if self._is_preview:
             notes.insert(0, "preview: links lead to this server, and pages reload when you save")
         elif self._role != "publisher" and public_url != self._url:
-            address = f"the feeds give {public_url}/ as their address (site.url, feeds.url)"
-            notes.insert(0, f"note: {address}; route it to this server")
+            address = f"the feeds link to {public_url}/ (site.url, feeds.url)"
+            advised = "in production, this address must lead to this server"
+            notes.insert(0, f"note: {address}; while you write, use --preview, so that links lead here; {advised}")
         if self._log.is_json:
             self._greet_as_json(public_url, notes)
         else:

@@ -95,7 +95,7 @@ class Pictures:
             file = self._files.find_in_own_folder(article, path.removeprefix(folder), path)
             if file:
                 return file
-        if path.startswith("/static/") and (file := self._static_files.find(path.removeprefix("/static/"))):
+        if file := self._static_files.find_by_path(path):
             return file
         return self._files.find(path.removeprefix("/"))
 

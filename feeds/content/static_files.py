@@ -32,6 +32,10 @@ class StaticFiles:
         """Return the file that is published at `/static/NAME`, with symbolic links resolved; None if there is none."""
         return self._find(name) if self._folder and not _reason_against(name) else None
 
+    def find_by_path(self, path: str) -> Path | None:
+        """Return the file that is published at a path such as `/static/logo.png`; None if there is none."""
+        return self.find(path.removeprefix("/static/")) if path.startswith("/static/") else None
+
     def list_names(self) -> Iterator[str]:
         """Yield the names of all files that are published, which are their paths in the folder.
 

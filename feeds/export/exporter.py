@@ -25,10 +25,17 @@ _FILES_PER_REPORT = 100  # that are compared between two calls of the observer
 
 @dataclass(frozen=True, slots=True)
 class ExportResult:
-    """The paths of the files that an export has written and removed."""
+    """The paths of the files that an export has written and removed, and of pictures that do not exist.
+
+    Attributes:
+        written: paths on the site.
+        removed: paths on the site.
+        missing_pictures: paths below the content folder of pictures to which articles link.
+    """
 
     written: list[str]
     removed: list[str]
+    missing_pictures: list[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +108,7 @@ class Exporter:
             self._record_plan(plan)
         written = self._write(plan)
         self._catalog.require_lock()
-        return ExportResult(written, self._target.finish_export(plan.owned))
+        return ExportResult(written, self._target.finish_export(plan.owned), self._pool.writer.missing_pictures)
 
     def require_catalog_with_ids(self) -> None:
         """Raise `GuardStopped` if the export has entries, but the catalog never had an article.

@@ -111,6 +111,7 @@ class SitePages:
         )
         self._claimed = paths.PathRegistry(self._site.aliases)
         self.unreadable: list[str] = []  # paths of files, and of folders with "/", whose content is unknown
+        self.missing_pictures: list[str] = []  # linked by articles, as paths below the content folder
 
     @property
     def template_problems(self) -> list[TemplateProblem]:
@@ -162,7 +163,7 @@ class SitePages:
         is_fixed = path in {pages.OPML_PATH, paths.NOT_FOUND} or path.removesuffix("/") in paths.ENDPOINTS
         if is_fixed or paths.is_asset(path) or paths.sitemap_owner(path, self._site) or path in self._site.aliases:
             return True
-        if path.startswith("/static/") and self._static_files.find(path.removeprefix("/static/")):
+        if self._static_files.find_by_path(path):
             return True
         page = path.removesuffix("index.html") if path.endswith("/index.html") else path
         if queries.has_page(page) or queries.redirect_target(page) or queries.has_document(path):
@@ -203,7 +204,7 @@ class SitePages:
     def list_files(self) -> Iterator[ExportFile]:
         """Yield all files, the pages of articles last."""
         feeds = self._documents.page_queries.feeds().feeds
-        self._claimed, self.unreadable = paths.PathRegistry(self._site.aliases), []
+        self._claimed, self.unreadable, self.missing_pictures = paths.PathRegistry(self._site.aliases), [], []
         self._claimed.claim(self.encoded_paths(pages.OPML_PATH))
         digest = digest_of(self._site, [(feed.path, feed.name, self._site.feeds.get(feed.path)) for feed in feeds])
         yield ExportFile(pages.OPML_PATH, digest, "opml", pages.OPML_PATH)
@@ -294,11 +295,12 @@ class SitePages:
             yield from self._claim(file)
         for name in self._documents.list_linked_files():
             is_found = name in found.linked
-            yield from self._claim(
-                found.linked[name] if is_found else self._file_on_disk(f"/{name}", self._content.find(name))
-            )
+            linked = found.linked[name] if is_found else self._file_on_disk(f"/{name}", self._content.find(name))
+            yield from self._claim(linked)
             if self._content.is_unreadable(name):
                 self.unreadable.append(f"/{name}")
+            elif linked is None and is_picture(name) and not self._static_files.find_by_path(f"/{name}"):
+                self.missing_pictures.append(name)
 
     def _moved_pages(self, templates_digest: str) -> Iterator[ExportFile]:
         """Yield the pages at former addresses, except for those that hosts redirect or that another file has."""

@@ -122,6 +122,11 @@ class DocumentWriter:
         return self._files.unreadable
 
     @property
+    def missing_pictures(self) -> list[str]:
+        """The paths below the content folder of linked pictures that `list_other_files` has not found."""
+        return self._files.missing_pictures
+
+    @property
     def warning(self) -> str:
         """The reason why `list_other_files` has omitted static files; "" if it has omitted none."""
         return self._files.warning

@@ -49,6 +49,7 @@ class ArticleEvent(NamedTuple):
     at: datetime | None = None  # when a scheduled article is published
     line: int = 0  # of the file, why it is rejected; from 1
     rejection: str = ""
+    linked_files: tuple[str, ...] = ()  # outside its own folder, perhaps missing: paths below the content folder
     continues: LostArticle | None = None  # of an added article: one with the same title or file name, apart from a date
 
 
@@ -127,8 +128,10 @@ class ArticleEvents:
         lost = _LostArticles(kept, articles)
         paths = sorted({path for event in kept if event.live for path in names_by_feed(event.article.feeds)})
         published = {feed.path for feed in catalog.feeds_by_path(paths) if syndication.exists(feed, site)}
+        keys = [event.article.key for event in kept if event.live]
+        linked = catalog.linked_files_by_article(keys) if site.pages else {}
         return tuple(
-            event if isinstance(event, ArticleEvent) else _describe(event, articles, lost, published)
+            event if isinstance(event, ArticleEvent) else _describe(event, articles, lost, published, linked)
             for event in chosen
         )
 
@@ -178,7 +181,13 @@ class _LostArticles:
         return self._found.get(("title", article.title)) or self._found.get(("slug", article.slug))
 
 
-def _describe(event: _Kept, articles: Mapping[int, Article], lost: _LostArticles, published: set[str]) -> ArticleEvent:
+def _describe(
+    event: _Kept,
+    articles: Mapping[int, Article],
+    lost: _LostArticles,
+    published: set[str],
+    linked: Mapping[int, list[str]],
+) -> ArticleEvent:
     article, stored = event.article, articles.get(event.article.key)
     feeds = [path for path in names_by_feed(article.feeds) if path in published] if event.live else []
     return ArticleEvent(
@@ -189,6 +198,7 @@ def _describe(event: _Kept, articles: Mapping[int, Article], lost: _LostArticles
         old_path=event.old_path,
         reason=event.reason,
         at=from_microseconds(article.live_from) if event.reason == "scheduled" else None,
+        linked_files=tuple(target.removeprefix("/") for target in linked.get(article.key, ())),
         continues=lost.find(stored) if stored and event.kind == "added" else None,
     )
 

@@ -6,6 +6,7 @@ see, a *notice* is information.
 """
 
 import re
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
 from functools import partial
@@ -109,18 +110,25 @@ class Lint:
 
     def _check_body(self, article: Article, source: str, links: Links) -> Iterator[Problem]:
         first = max(1, source.count("\n") - article.body.count("\n") + 1)  # the body is the end of its file
-        listed: set[Finding] = set()
+        listed: dict[Finding, Finding] = {}
+        more, omitted = Counter[Finding](), list[Finding]()
         findings = (it for it in self._body_findings(article, links, first) if it.rule not in self._ignored)
         for count, finding in enumerate(findings):
-            line, rule, message = finding
             if count == _MAX_FINDINGS or len(listed) == _MAX_PROBLEMS:
                 message = f"more than {len(listed)} problems: the others are not listed"
-                yield Problem(article.path, line, rule, message)
-                return
-            distinct = finding._replace(message="") if rule in _ONCE_PER_LINE else finding
+                omitted.append(finding._replace(message=message))
+                break
+            is_once = finding.rule in _ONCE_PER_LINE
+            distinct = finding._replace(message="") if is_once else finding
             if distinct not in listed:
-                listed.add(distinct)
-                yield Problem(article.path, line, rule, message)
+                listed[distinct] = finding
+            elif is_once:
+                more[distinct] += 1
+        for distinct, finding in listed.items():
+            others = f"; {more[distinct]} more on this line" if distinct in more else ""
+            yield Problem(article.path, finding.line, finding.rule, f"{finding.message}{others}")
+        for line, rule, message in omitted:
+            yield Problem(article.path, line, rule, message)
 
     def _body_findings(self, article: Article, links: Links, first: int) -> Iterator[Finding]:
         from feeds.core.lint.markup import BodyLines, check_html  # not needed to name the rules
@@ -169,10 +177,11 @@ class Lint:
         )
         return self.without_ignored(problems)
 
-    def check_lost_ids(self, feed_file: str, lost_ids: Iterable[str]) -> list[Problem]:
-        """Return a problem for each id of a saved feed that no article has."""
+    def check_lost_ids(self, feed_file: str, lost_ids: Mapping[str, int]) -> list[Problem]:
+        """Return a problem for each id of a saved feed that no article has, given its line in the feed."""
         message = "is not the id of any article, so feed readers would show this entry again as new"
-        return self.without_ignored(Problem(feed_file, 1, "lost-id", f"{id_} {message}") for id_ in lost_ids)
+        problems = (Problem(feed_file, line, "lost-id", f"{id_} {message}") for id_, line in lost_ids.items())
+        return self.without_ignored(problems)
 
     def check_spellings(self) -> list[Problem]:
         """Return the problems of categories, tags and authors; call it after all articles were checked."""

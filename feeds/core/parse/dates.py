@@ -36,6 +36,8 @@ _FROM_C = re.compile(
     r"([A-Za-z]{3} +[A-Za-z]{3} +\d{1,2}) (\d\d:\d\d:\d\d)(?: (\S{1,6}))? (\d{4})"
 )  # date(1), ctime(3)
 _IN_NAME = re.compile(r"(\d{4})-(\d{2})-(\d{2})(?:[-_](?=.)|$)")
+# without "Z", which would be copied for local times, too
+_NO_DATE = "is not a date; write it like 2026-01-24T09:13 (in site.timezone) or 2026-01-24T09:13+01:00"
 _IN_FOLDERS = re.compile(r"(?:^|/)(\d{4})([-/])(\d{2})\2(\d{2})(?=[-_/])", re.ASCII)
 
 
@@ -52,8 +54,17 @@ def parse(value: Any, zone: tzinfo) -> datetime:
     elif isinstance(value, str):
         moment = _parse_text(value.strip())
     else:
-        raise ValueError("is not a date; write it like 2026-01-24T09:13:22Z")  # noqa: TRY004  # callers expect ValueError
+        raise ValueError(_NO_DATE)  # noqa: TRY004  # callers expect ValueError
     return _with_zone(moment, zone)
+
+
+def is_date(value: Any) -> bool:
+    """Return whether a value in front matter is a date."""
+    try:
+        parse(value, UTC)
+    except ValueError:
+        return False
+    return True
 
 
 class DatedName(NamedTuple):
@@ -115,7 +126,7 @@ def _parse_text(text: str) -> datetime:
             return _from_words(match)
     except (ValueError, TypeError, OverflowError):
         raise ValueError("is a date that does not exist") from None
-    raise ValueError("is not a date; write it like 2026-01-24T09:13:22Z")
+    raise ValueError(_NO_DATE)
 
 
 def _from_words(match: re.Match[str]) -> datetime:

@@ -60,7 +60,7 @@ class FrontMatterFields:
                         self._warn_of_typo(f"{spelling}.{inner}", intended, inner_value)
             elif intended := keys.intended_key(key):
                 self._warn_of_typo(spelling, intended, value)
-            elif intended := keys.intended_content_key(key):
+            elif (intended := keys.intended_content_key(key)) and (intended != "date" or dates.is_date(value)):
                 misspelt.append((spelling, intended))
         for spelling, intended in misspelt:
             if not any(field in self._values for field, _ in keys.FIELDS_BY_KEY[intended]):

@@ -160,8 +160,9 @@ _CORRECTIONS = tuple(
 # the keys of an article's content whose misspellings are detected; shorter ones are too close to other words
 _CONTENT_KEYS = ("title", "description", "summary", "category", "categories", "author", "authors", "image", "language")
 _CONTENT_CORRECTIONS = tuple((key, frozenset(key)) for key in _CONTENT_KEYS)
+_DATE_CORRECTION = (("date", frozenset("date")),)
 _NOT_MISSPELLED = frozenset(
-    {"publisher", "craft", "drift", "graft", "raft", "republic", "listen", "norse", "privacy", "stats"}
+    {"dates", "publisher", "craft", "drift", "graft", "raft", "republic", "listen", "norse", "privacy", "stats"}
 )
 # `publishdate` and `pubdate` take precedence over a date in the file name, but not in these spellings, which earlier
 # versions did not read
@@ -188,8 +189,12 @@ def intended_key(key: str) -> str:
 
 @lru_cache(maxsize=4096)
 def intended_content_key(key: str) -> str:
-    """Return the key of an article's content of which a canonical key is a misspelling, or "" if there is none."""
-    return _closest(key, _CONTENT_CORRECTIONS) if len(key) > _MAX_SHORT_KEY else ""
+    """Return the key of an article's content of which a canonical key is a misspelling, or "" if there is none.
+
+    Many words are close to "date", such as "data" or "rate": they are misspellings only if their value is a date.
+    """
+    intended = _closest(key, _CONTENT_CORRECTIONS) if len(key) > _MAX_SHORT_KEY else ""
+    return intended or ("" if key in _NOT_MISSPELLED else _closest(key, _DATE_CORRECTION))
 
 
 def _closest(key: str, known_keys: Iterable[tuple[str, frozenset[str]]]) -> str:
