@@ -87,6 +87,21 @@ def process_pool(initializer: Callable[..., object], *arguments: Any, fork: bool
     return pool
 
 
+def end_pool(processes: "ProcessPoolExecutor") -> None:
+    """End the processes of a pool after the calls that run; calls that have not begun are cancelled.
+
+    If that is interrupted, by a second Ctrl-C, the processes are killed: otherwise the interpreter would wait for them
+    when it exits, for ever.
+    """
+    try:
+        processes.shutdown(cancel_futures=True)
+    except BaseException:
+        # ProcessPoolExecutor has a method for this only from Python 3.14 on
+        for process in list((processes._processes or {}).values()):  # noqa: SLF001
+            process.kill()
+        raise
+
+
 def try_submit(processes: "ProcessPoolExecutor", call: Callable[..., T], *arguments: Any) -> "Future[T] | None":
     """Submit a call to a pool. Return None if a process of the pool was killed, or none can be started."""
     from concurrent.futures import BrokenExecutor

@@ -7,6 +7,7 @@ import itertools
 import json
 import os
 import re
+import resource
 import shutil
 import subprocess
 import sys
@@ -174,6 +175,22 @@ def test_a_file_that_cannot_be_synced(tmp_path, monkeypatch, threads):
     names = sorted(file.name for file in tmp_path.iterdir())
     assert names == [f"{number}.xml" for number in range(len(names))]  # several threads sync in any order
     assert len(names) < 5
+
+
+def test_few_descriptors(tmp_path):
+    """Files that are not yet synced use at most a quarter of the descriptors that the process may have."""
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (32, limits[1]))
+    try:
+        target = FolderTarget(tmp_path)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+    before = len(list(Path("/dev/fd").iterdir()))
+    with target.flushed():
+        for number in range(20):
+            target.write(f"/{number}.xml", b"1", "d")
+            assert len(list(Path("/dev/fd").iterdir())) <= before + 8
+    assert len(list(tmp_path.iterdir())) == 20
 
 
 def test_after_an_error_nothing_is_renamed(tmp_path):

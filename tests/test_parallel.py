@@ -1,5 +1,10 @@
 """Parallel calls that wait for something."""
 
+import contextlib
+import os
+import signal
+import subprocess
+import sys
 import threading
 
 import pytest
@@ -44,3 +49,43 @@ def test_nothing_is_begun_after_an_error(at_once):
         list(map_in_threads(at_once, call, range(10_000)))
     assert 1 in made
     assert len(made) < 10_000
+
+
+_INTERRUPTED_TWICE = """
+import signal
+import time
+
+from feeds.parallel import end_pool, process_pool
+
+
+def interrupt(_signal, _frame):
+    signal.signal(signal.SIGALRM, signal.default_int_handler)
+    signal.setitimer(signal.ITIMER_REAL, 0.2)  # the second one, while the processes end
+    raise KeyboardInterrupt
+
+
+if __name__ == "__main__":
+    processes = process_pool(int, fork=True)
+    signal.signal(signal.SIGALRM, interrupt)
+    signal.setitimer(signal.ITIMER_REAL, 0.2)
+    try:
+        list(processes.map(time.sleep, [60] * 20))
+    finally:
+        end_pool(processes)
+"""
+
+
+@pytest.mark.integration
+@pytest.mark.skipif(sys.platform != "linux", reason="processes are forked on Linux only")
+def test_a_pool_that_is_interrupted_twice(tmp_path):
+    """After a second Ctrl-C, this process and those of its pool end, although their calls still run."""
+    program = tmp_path / "program.py"
+    program.write_text(_INTERRUPTED_TWICE)
+    with subprocess.Popen([sys.executable, program], stderr=subprocess.PIPE, start_new_session=True) as process:
+        try:
+            _, messages = process.communicate(timeout=30)  # the processes of the pool have the pipe open too
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+    assert process.returncode == -signal.SIGINT
+    assert messages.rstrip().endswith(b"KeyboardInterrupt")

@@ -142,8 +142,8 @@ def _dead_links(catalog: Catalog, settings: config.Config) -> list[str]:
     links = sum(
         count_dead_links(record.article, record.links, settings.site_model) for record in records[:_MAX_CHECKED]
     )
-    more = "more than " if len(records) > _MAX_CHECKED else ""
-    verb = "leads" if links == 1 and not more else "lead"
+    more = "at least " if len(records) > _MAX_CHECKED else ""
+    verb = "leads" if links == 1 else "lead"
     return [f"{more}{plural(links, 'link')} {verb} to no published article; feeds check names them"] if links else []
 
 

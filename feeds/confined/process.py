@@ -8,11 +8,14 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from typing import Any
 
 from feeds.core.errors import FeedsError
 
 _EXIT_TIMEOUT_S = 0.2
+_MAX_REPLY_BYTES = 64 << 20  # that of an article is limited to a few times its length
+_CHUNK_BYTES = 1 << 16
 _ENVIRONMENT = ("LD_LIBRARY_PATH", "PYTHONHOME", "PYTHONPATH")  # the variables that an interpreter may need to start
 
 
@@ -61,15 +64,15 @@ class ConfinedProcess:
         assert process.stdout
         timed_out = False
         try:
-            process.stdin.write(json.dumps(request).encode() + b"\n")
-            process.stdin.flush()
-            poll = select.poll()  # select() fails for descriptors over 1,023, which a server has
-            poll.register(process.stdout, select.POLLIN)
-            timed_out = not poll.poll(self._timeout_s * 1000)
-            return json.loads(b"" if timed_out else process.stdout.readline())
-        except (OSError, ValueError):  # the process died, or sent no complete reply
-            self._end_process()
-            raise ProcessEnded(is_timeout=timed_out or process.returncode == -signal.SIGXCPU) from None
+            deadline = time.monotonic() + self._timeout_s
+            _write(process.stdin.fileno(), json.dumps(request).encode() + b"\n", deadline)
+            return json.loads(_read_line(process.stdout.fileno(), deadline))
+        except TimeoutError:
+            timed_out = True
+        except (OSError, ValueError):  # the process died, or sent no valid reply
+            pass
+        self._end_process()
+        raise ProcessEnded(is_timeout=timed_out or process.returncode == -signal.SIGXCPU)
 
     def _running_process(self) -> "subprocess.Popen[bytes]":
         if self._process is None or self._owner != os.getpid():  # a forked process must not share the pipes
@@ -80,9 +83,12 @@ class ConfinedProcess:
         command = [sys.executable, "-P", "-m", self._module]
         environment = {name: os.environ[name] for name in _ENVIRONMENT if name in os.environ}
         try:
-            return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment)  # noqa: S603  # a constant command
+            process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment)  # noqa: S603  # a constant command
         except OSError as error:
             raise FeedsError(f"can't start {self._purpose}: {error.strerror}") from error
+        assert process.stdin
+        os.set_blocking(process.stdin.fileno(), False)  # an exploit in the child may read nothing
+        return process
 
     def _end_process(self) -> None:
         process, self._process = self._process, None
@@ -97,3 +103,36 @@ class ConfinedProcess:
         process.wait()
         if process.stdout:
             process.stdout.close()
+
+
+def _write(pipe: int, data: bytes, deadline: float) -> None:
+    """Write data to a pipe. Raise `TimeoutError` if that is not possible before a time of the monotonic clock."""
+    rest = memoryview(data)
+    while rest:
+        _wait_for(pipe, select.POLLOUT, deadline)
+        rest = rest[os.write(pipe, rest) :]
+
+
+def _read_line(pipe: int, deadline: float) -> bytes:
+    """Return a line, or what comes before the end of the pipe.
+
+    An exploit in the child may send anything: raise `TimeoutError` if the line is not complete before a time of the
+    monotonic clock, and `ValueError` if it has more than `_MAX_REPLY_BYTES`.
+    """
+    line = bytearray()
+    while not line.endswith(b"\n"):
+        _wait_for(pipe, select.POLLIN, deadline)
+        chunk = os.read(pipe, _CHUNK_BYTES)
+        if not chunk:
+            break
+        line += chunk
+        if len(line) > _MAX_REPLY_BYTES:
+            raise ValueError("the reply is too long")
+    return bytes(line)
+
+
+def _wait_for(pipe: int, event: int, deadline: float) -> None:
+    poll = select.poll()  # select() fails for descriptors over 1,023, which a server has
+    poll.register(pipe, event)
+    if not poll.poll(max(0.0, deadline - time.monotonic()) * 1000):
+        raise TimeoutError

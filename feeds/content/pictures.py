@@ -23,6 +23,7 @@ _HEAD_BYTES = 4096
 _MAX_PARTS = 200  # segments of a JPEG, chunks of a WebP, whose headers are read
 _MAX_EXIF_BYTES = 1 << 16  # the maximal length of a segment of a JPEG
 _MAX_PIXELS = 100_000  # of the width, and of the height
+_MIN_OF_RATIO = 100  # a smaller number would be rounded by more than half a percent
 _MAX_CACHED = 10_000
 _PNG, _JPEG, _GIF = b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", (b"GIF87a", b"GIF89a")
 _EXIF = b"Exif\0\0"
@@ -244,11 +245,20 @@ def _parse_svg(head: bytes) -> PictureSize:
         raise _UnknownSizeError
     width, height = (attributes.get(name, b"") for name in (b"width", b"height"))
     if not (width or height) and (box := _VIEW_BOX.fullmatch(attributes.get(b"viewBox", b""))):
-        return PictureSize(_pixels(box[1], b""), _pixels(box[2], b""), is_scalable=True)
+        return _ratio(float(box[1]), float(box[2]))
     lengths = _LENGTH.fullmatch(width), _LENGTH.fullmatch(height)
     if not (lengths[0] and lengths[1]):
         raise _UnknownSizeError
     return PictureSize(_pixels(*lengths[0].groups()), _pixels(*lengths[1].groups()))
+
+
+def _ratio(width: float, height: float) -> PictureSize:
+    """Return a ratio in whole numbers, which must be large enough if it has fractions: 1 to 0.25 is 400 to 100."""
+    if not (width and height):  # browsers show nothing
+        raise _UnknownSizeError
+    is_whole = width.is_integer() and height.is_integer()
+    scale = 1.0 if is_whole else max(1.0, _MIN_OF_RATIO / min(width, height))
+    return PictureSize(round(width * scale), round(height * scale), is_scalable=True)
 
 
 def _pixels(number: bytes, unit: bytes) -> int:

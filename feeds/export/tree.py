@@ -10,6 +10,7 @@ ones are rendered. The files are renamed in the order in which they were written
 
 import contextlib
 import os
+import resource
 import secrets
 import stat
 from collections import deque
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from concurrent.futures import Future, ThreadPoolExecutor
 
 _MAX_REAL_FOLDERS = 100_000
-_MAX_UNSYNCED = 16  # files, with two descriptors each
+_MAX_UNSYNCED = 16  # files, with two descriptors each, and at most a quarter of those that the process may have
 _UNFINISHED = "/.feeds-unfinished"  # exists while an export is running, and after one that was interrupted
 _MANIFEST = f"/{MANIFEST}"
 _TEMPORARY_PREFIX, _TEMPORARY_SUFFIX = ".feeds-", ".tmp"
@@ -111,6 +112,8 @@ class FolderTarget(ExportTarget):
         self._root = root
         self._unsynced = deque[_NewFile]()  # in the order in which they were written
         self._threads: ThreadPoolExecutor | None = None
+        descriptors = resource.getrlimit(resource.RLIMIT_NOFILE)[0]  # may be infinite, which is -1
+        self._max_unsynced = min(_MAX_UNSYNCED, descriptors // 8) if descriptors >= 0 else _MAX_UNSYNCED
         self._real_folders = set[str]()  # without a symbolic link when they were checked
         super().__init__(str(root))
         self._was_interrupted = self._exists(_UNFINISHED)
@@ -308,7 +311,7 @@ class FolderTarget(ExportTarget):
         self._unsynced.append(new)
         if self.sync_threads > 1:
             new.synced = self._started_threads().submit(new.sync)
-        while len(self._unsynced) > (_MAX_UNSYNCED if self.sync_threads > 1 else 0):
+        while len(self._unsynced) > (self._max_unsynced if self.sync_threads > 1 else 0):
             self._finish_first()
         return stamp
 

@@ -26,7 +26,7 @@ from feeds.export import HEAD_BYTES, ExportTarget, ManifestEntry
 from feeds.export.site_pages import AliasFiles, ExportFile, SitePages
 from feeds.pages import PageBody
 from feeds.pages.own_templates import TemplateProblem
-from feeds.parallel import can_fork, cpu_count, map_in_threads, process_pool
+from feeds.parallel import can_fork, cpu_count, end_pool, map_in_threads, process_pool
 from feeds.render import BulkRenderer, DocumentPath
 from feeds.render.bulk import ListedDocument
 from feeds.render.shared_entries import SharedEntries
@@ -290,7 +290,7 @@ class ExportPool:
     def _end(self) -> None:
         processes, self._processes = self._processes, None
         if processes:
-            processes.shutdown(cancel_futures=True)
+            end_pool(processes)
 
 
 def _by_feed(tasks: list[WriteTask], pages: dict[FeedPagePath | None, ExportFile]) -> list[FeedTask]:

@@ -11,6 +11,7 @@ from feeds.content.pictures import PictureSize
 
 _ELEMENT = re.compile(r'<img((?:\s[^\s=>]+="[^"]*")*)>|<(/?)picture\b[^<>]*>')  # sanitised HTML has these quotes
 _ATTRIBUTE = re.compile(r'\s([^\s=>]+)="([^"]*)"')
+_PIXELS = re.compile(r"[0-9]{1,5}")  # the author's number may have any length, which no arithmetic supports
 
 
 def complete_images(html: str, size_of: Callable[[str], PictureSize | None], *, is_first: bool) -> str:
@@ -43,8 +44,8 @@ def complete_images(html: str, size_of: Callable[[str], PictureSize | None], *, 
 
 def _size_attributes(attributes: dict[str, str], size_of: Callable[[str], PictureSize | None]) -> str:
     """Return the attributes with the size that an image lacks, as HTML."""
-    given = attributes.get("width", "")
-    if "height" in attributes or (given and not given.isdecimal()):
+    given = attributes.get("width")
+    if "height" in attributes or (given is not None and not _PIXELS.fullmatch(given)):
         return ""
     size = size_of(unescape(attributes.get("src", "")))
     if size is None:

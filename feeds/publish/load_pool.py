@@ -14,7 +14,7 @@ from feeds.content import Folder
 from feeds.core.errors import ArticleError
 from feeds.core.model import Site
 from feeds.core.text import one_line
-from feeds.parallel import can_fork, cpu_count, process_pool, try_submit
+from feeds.parallel import can_fork, cpu_count, end_pool, process_pool, try_submit
 from feeds.publish.load_results import ChangedFile, LoadResult, NeedsTrialRender, ParseResult
 from feeds.render.sandbox import Sandbox
 
@@ -80,7 +80,7 @@ class LoadPool:
             return
         in_progress: deque[tuple[list[ChangedFile], Future[list[ParseResult]] | None]] = deque()
         have_started = False
-        with processes:
+        try:
             while batch or in_progress:
                 if batch and len(in_progress) < _MAX_BATCHES:
                     self._folder.prefetch(changed.file for changed in batch)
@@ -97,6 +97,8 @@ class LoadPool:
                     yield from self._results(*in_progress.popleft())
                     continue
                 batch = _next_batch(files)
+        finally:
+            end_pool(processes)
 
     def _load_here(self, batch: list[ChangedFile]) -> "Future[list[ParseResult]]":
         from concurrent.futures import Future
