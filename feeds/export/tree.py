@@ -104,9 +104,7 @@ def _chunks(source: BinaryIO) -> Iterator[bytes]:
 class FolderTarget(ExportTarget):
     """The target of an export: a folder."""
 
-    sync_threads = (
-        4  # a disk takes up to milliseconds to sync a file; 1: each file is synced before the next is rendered
-    )
+    sync_threads = 4  # 1: each file is synced before the next one is rendered
 
     def __init__(self, root: Path) -> None:
         self._root = root
