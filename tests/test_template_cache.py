@@ -40,6 +40,7 @@ def test_a_changed_file_is_compiled_again(folder, name):
     render(folder)
     (folder / name).write_text("{{ 1 + 2 }}")
     assert render(folder)[1] == 1
+    assert len(list(folder.glob("**/*.pyc"))) == 1, "the stored code is replaced"
 
 
 def test_other_versions_compile_again(folder, monkeypatch):

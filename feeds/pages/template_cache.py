@@ -16,8 +16,8 @@ from feeds.core.text import digest_of
 class TemplateCache(BytecodeCache):
     """Compiled templates in `__pycache__`; none if the folder can't be written.
 
-    Jinja compares the source of a template. The names of the files also contain a digest of everything else that
-    affects the code: the versions of `feeds` and Jinja, and the file that creates the environment.
+    A stored template is used only if its checksum is the same: of its source, the versions of `feeds` and Jinja, and
+    the size and the time of the file that creates the environment.
     """
 
     def __init__(self, environment_file: str) -> None:
@@ -36,15 +36,19 @@ class TemplateCache(BytecodeCache):
             return
         with suppress(OSError, NotImplementedError):
             path = self._path_of(bucket)
-            path.parent.mkdir(exist_ok=True)
+            path.parent.mkdir(parents=True, exist_ok=True)
             new = path.with_name(f"{path.name}.{os.getpid()}")
             new.write_bytes(bucket.bytecode_to_string())
             new.replace(path)  # another process may read it now
 
     def get_cache_key(self, name: str, filename: str | None = None) -> str:
-        """Return the path of a template's file without its suffix: the key of its code."""
+        """Return the path of a template's file."""
         return filename or name
+
+    def get_source_checksum(self, source: str) -> str:
+        """Return the checksum of a template, which Jinja stores with the code and compares."""
+        return digest_of(self._digest, source)
 
     def _path_of(self, bucket: Bucket) -> Path:
         """Return the path of a template's code. Raise `NotImplementedError` if Python stores no compiled modules."""
-        return Path(cache_from_source(f"{bucket.key}.{self._digest}.py"))
+        return Path(cache_from_source(f"{bucket.key}.py"))
