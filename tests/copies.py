@@ -108,9 +108,6 @@ def main():
 
 def _warm_up(command):
     """Build a site, which imports every module. Leave no thread running: a fork would not have it."""
-    from feeds.export.tree import FolderTarget
-
-    original, FolderTarget.sync_threads = FolderTarget.at_once, 1
     with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
         Path("config.yaml").write_text("site: {title: T, url: https://t.example}\n")
         Path("content").mkdir()
@@ -120,7 +117,6 @@ def _warm_up(command):
         except SystemExit as end:
             assert not end.code, end.code
     assert threading.active_count() == 1
-    FolderTarget.sync_threads = original
     gc.collect()
     gc.freeze()
 

@@ -1,17 +1,13 @@
 """The export to a folder: complete files or none, only changed files are written, and foreign files are kept."""
 
 import contextlib
-import errno
 import gzip
-import itertools
 import json
 import os
 import re
-import resource
 import shutil
 import subprocess
 import sys
-import threading
 import time
 import urllib.error
 import urllib.request
@@ -142,67 +138,6 @@ def test_a_folder_is_moved_during_an_export(tmp_path, is_linked):
         write(target, "/x/b", b"b", "1")
         assert (tmp_path / "public/x/b").read_bytes() == b"b"
     assert [file.name for file in (tmp_path / "moved").iterdir()] == ["a"]
-
-
-def test_files_become_visible_in_order(tmp_path):
-    """Some files may be synced while later ones are written, but no file is visible before an earlier one."""
-    target, paths = FolderTarget(tmp_path), [f"/{number}.xml" for number in range(40)]
-    with target.flushed():
-        for written, path in enumerate(paths, 1):
-            target.write(path, b"1", "d")
-            visible = [path for path in paths if (tmp_path / path[1:]).exists()]
-            assert visible == paths[: len(visible)]
-            assert written - len(visible) <= 16
-    assert sorted(file.name for file in tmp_path.iterdir()) == sorted(path[1:] for path in paths)
-
-
-@pytest.mark.parametrize("threads", [1, 4])
-def test_a_file_that_cannot_be_synced(tmp_path, monkeypatch, threads):
-    """If the disk rejects a file after it was written, the error names it, and neither it nor a later one appears."""
-    monkeypatch.setattr(FolderTarget, "sync_threads", threads)
-    fsync, calls = os.fsync, itertools.count()
-
-    def full(handle):
-        if next(calls) == 2:
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-        fsync(handle)
-
-    monkeypatch.setattr(os, "fsync", full)
-    target = FolderTarget(tmp_path)
-    with pytest.raises(FeedsError, match=r"/\d\.xml: can't be written: No space left on device"), target.flushed():
-        for number in range(5):
-            target.write(f"/{number}.xml", b"1", "d")
-    names = sorted(file.name for file in tmp_path.iterdir())
-    assert names == [f"{number}.xml" for number in range(len(names))]  # several threads sync in any order
-    assert len(names) < 5
-
-
-def test_few_descriptors(tmp_path):
-    """Files that are not yet synced use at most a quarter of the descriptors that the process may have."""
-    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (32, limits[1]))
-    try:
-        target = FolderTarget(tmp_path)
-    finally:
-        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
-    before = len(list(Path("/dev/fd").iterdir()))
-    with target.flushed():
-        for number in range(20):
-            target.write(f"/{number}.xml", b"1", "d")
-            assert len(list(Path("/dev/fd").iterdir())) <= before + 8
-    assert len(list(tmp_path.iterdir())) == 20
-
-
-def test_after_an_error_nothing_is_renamed(tmp_path):
-    """If an export fails, files that were written but not yet synced are removed, and their descriptors are closed."""
-    target = FolderTarget(tmp_path)
-    (tmp_path / "a.xml").write_text("old")
-    with pytest.raises(ValueError, match="no"), target.flushed():
-        target.write("/a.xml", b"new", "d")
-        raise ValueError("no")
-    assert (tmp_path / "a.xml").read_text() == "old"
-    assert [file.name for file in tmp_path.iterdir()] == ["a.xml"]
-    assert not any(thread.name.startswith("sync") for thread in threading.enumerate())
 
 
 def test_a_forged_manifest_removes_nothing_behind_a_link(tmp_path):

@@ -44,7 +44,7 @@ STEPS = {
 }
 
 OF_CATALOG = "pwrite64,ftruncate,fdatasync"
-OF_TREE = "fsync,mkdir,mkdirat,rename,renameat,renameat2"
+OF_TREE = "fsync,syncfs,mkdir,mkdirat,rename,renameat,renameat2"
 # what fails: the calls, from which one on, and the exit code; without a code, not even the sentence can be written
 FAILURES = {
     "everything": (faults.WRITE_CALLS, "", None),
@@ -52,7 +52,7 @@ FAILURES = {
     "a commit": (OF_CATALOG, rf"pwrite64\(.*{LOG}.*, 65664\)", 3),
     "the end of the catalog": (OF_CATALOG, r"pwrite64\(.*catalog\.db>", 0),
     "the plan": (OF_TREE, "", 3),
-    "a document": (OF_TREE, r"fsync\(.*/category/c0/\.feeds-\w+\.tmp>", 3),
+    "some documents": (OF_TREE, r"syncfs\(.*/\.feeds-\w+\.tmp>", 3),
     "a new folder": (OF_TREE, r'mkdirat\(.*/tag>, "new"', 3),
     "a page": (OF_TREE, r'rename.*/category/c1>, "index\.html"', 3),
     "the manifest": (OF_TREE, r"fsync\(.*/public/\.feeds-\w+\.tmp>", 3),
@@ -80,7 +80,7 @@ def finished(edited_site, place):
 def test_killed(edited_site, tmp_path, step):
     """A build that is killed at any kind of step leaves old or new documents; the next build writes all new ones."""
     place = edited_site.copy(tmp_path / "site")
-    killed(edited_site, place, edited_site.at(edited_site.step(STEPS[step])), STEPS[step], constants=faults.ONE_THREAD)
+    killed(edited_site, place, edited_site.at(edited_site.step(STEPS[step])), STEPS[step])
 
 
 def killed(edited_site, place, at, pattern, **options):
@@ -96,19 +96,8 @@ def test_killed_at_any_call(edited_site, tmp_path):
     """A build that is killed at any call (each call in a nightly run) leaves old or new documents, and can be completed."""
     for step in range(0 if NIGHTLY else 7, len(edited_site.calls), 1 if NIGHTLY else len(edited_site.calls) // 3):
         place = edited_site.copy(tmp_path / f"site-{step}")
-        killed(edited_site, place, edited_site.at(step), "", constants=faults.ONE_THREAD)
+        killed(edited_site, place, edited_site.at(step), "")
         shutil.rmtree(place)
-
-
-def test_killed_while_threads_write(edited_site, tmp_path):
-    """A build that is killed while several threads write leaves old or new documents, and can be completed."""
-    for call in ("write", "fsync", "renameat") if NIGHTLY else ("fsync", "renameat"):
-        of_one = edited_site.count(call) // 4 - 1  # each of four threads makes at least this number of calls
-        assert of_one >= 5
-        for nth in range(2, of_one, 1 if NIGHTLY else 3):
-            place = edited_site.copy(tmp_path / f"site-{call}-{nth}")
-            killed(edited_site, place, {call: nth}, "")
-            shutil.rmtree(place)
 
 
 def test_a_process_is_killed(edited_site, tmp_path):
@@ -141,7 +130,7 @@ def test_a_full_or_failing_disk(edited_site, tmp_path, what, error):
     place = edited_site.copy(tmp_path / "site")
     calls, pattern, code = FAILURES[what]
     at = edited_site.from_step(edited_site.step(pattern), calls)
-    done, _ = edited_site.build_with_fault(place, f"error={error}", at, constants=faults.ONE_THREAD)
+    done, _ = edited_site.build_with_fault(place, f"error={error}", at)
     if code is None:
         assert (done.returncode > 0, done.stderr) == (True, "")
     else:
@@ -153,14 +142,14 @@ def test_a_full_or_failing_disk(edited_site, tmp_path, what, error):
 @pytest.mark.parametrize("calls", [faults.CHANGE_CALLS, "openat"])
 def test_one_call_fails(edited_site, tmp_path, calls):
     """If any single call of a build fails: at most one error message, no incomplete document, and the next build completes."""
-    traced = edited_site.trace_build(edited_site.copy(tmp_path / "traced"), calls, constants=faults.ONE_THREAD)
+    traced = edited_site.trace_build(edited_site.copy(tmp_path / "traced"), calls)
     steps = range(0 if NIGHTLY else 5, len(traced), 1 if NIGHTLY else len(traced) // len(ERRORS))
     for number, step in enumerate(steps):
         for error in ERRORS if NIGHTLY else [ERRORS[number % len(ERRORS)]]:
             place = edited_site.copy(tmp_path / f"site-{step}-{error}")
             name = traced[step].partition("(")[0]
             nth = sum(call.startswith(f"{name}(") for call in traced[: step + 1])
-            done, _ = edited_site.build_with_fault(place, f"error={error}", {name: nth}, constants=faults.ONE_THREAD)
+            done, _ = edited_site.build_with_fault(place, f"error={error}", {name: nth})
             case = (traced[step], error, done.stderr)
             assert done.returncode in {0, 1, 2, 3}, case
             assert "Traceback" not in done.stderr, case
@@ -176,9 +165,9 @@ def test_killed_twice_in_a_row(edited_site, tmp_path):
     for step in range(0 if NIGHTLY else 11, len(edited_site.calls), 1 if NIGHTLY else len(edited_site.calls) // 3):
         place = edited_site.copy(tmp_path / f"site-{step}")
         first, second = edited_site.at(step), edited_site.at(len(edited_site.calls) - 1 - step)
-        done, _ = edited_site.build_with_fault(place, "signal=KILL", first, constants=faults.ONE_THREAD)
+        done, _ = edited_site.build_with_fault(place, "signal=KILL", first)
         assert done.returncode == -signal.SIGKILL
-        done, _ = edited_site.build_with_fault(place, "signal=KILL", second, constants=faults.ONE_THREAD)
+        done, _ = edited_site.build_with_fault(place, "signal=KILL", second)
         assert done.returncode in {0, -signal.SIGKILL}  # the second build may make fewer calls
         assert edited_site.torn(place) == []
         finished(edited_site, place)
@@ -334,7 +323,7 @@ def test_a_deleted_article_is_removed_after_a_kill(edited_site, tmp_path):
         place = faults.copy_site(template, tmp_path / str(nth))
         secret = place / "content" / "b.md"
         secret.write_text("---\ntitle: Secret\ndate: 2026-05-02\n---\n\nText.\n")
-        done, _ = edited_site.build_with_fault(place, "signal=KILL", {"renameat": nth}, constants=faults.ONE_THREAD)
+        done, _ = edited_site.build_with_fault(place, "signal=KILL", {"renameat": nth})
         assert done.returncode == -signal.SIGKILL
         left += faults.documents(place / "public") != before
         secret.unlink()

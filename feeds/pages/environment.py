@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterable
 from datetime import datetime
 from functools import cache, lru_cache
+from gettext import NullTranslations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -119,10 +120,21 @@ def compile_templates() -> None:
 
 def _install_gettext(environment: Any) -> None:
     from jinja2 import pass_context
+    from markupsafe import Markup
+
+    @lru_cache(maxsize=1024)
+    def translated(messages: NullTranslations, message: str) -> Markup:
+        # most messages have no variable; Jinja's own function translates and escapes each one again
+        return Markup(messages.gettext(message)) % {}  # noqa: S704  # messages are HTML
 
     @pass_context
-    def gettext(context: "Context", message: str) -> str:
-        return _interface(context).messages.gettext(message)
+    def gettext(context: "Context", message: str, **variables: Any) -> str:
+        messages = _interface(context).messages
+        if not context.eval_ctx.autoescape:
+            return messages.gettext(message) % variables
+        if not variables:
+            return translated(messages, message)
+        return Markup(messages.gettext(message)) % variables  # noqa: S704
 
     @pass_context
     def ngettext(context: "Context", singular: str, plural: str, count: int) -> str:
@@ -137,7 +149,7 @@ def _install_gettext(environment: Any) -> None:
         return _interface(context).messages.npgettext(meaning, singular, plural, count)
 
     environment.install_gettext_callables(gettext, ngettext, newstyle=True, pgettext=pgettext, npgettext=npgettext)
-    environment.globals["_"] = environment.globals["gettext"]  # Jinja's own alias takes twice as long
+    environment.globals |= {"gettext": gettext, "_": gettext}  # without Jinja's wrapper
 
 
 @lru_cache(maxsize=256)
