@@ -65,8 +65,8 @@ class ServerSection(Section):
       takes 0.25 MiB more. Further requests for files wait for up to two seconds, and then get a 503 with Retry-After.
     """
     limit: int = Field(60, ge=0, le=1_000_000)
-    """The rate limit for requests without `If-None-Match` and `If-Modified-Since`: a client that sends more than this
-    number for one document within a minute gets a 429 for the rest of the minute. 0: no limit. Each worker counts
+    """The number of requests for one document that a client may send within a minute without `If-None-Match` and
+    `If-Modified-Since`. Further requests get a 429 for the rest of the minute. 0: no limit. Each worker counts
     separately. Private addresses and clients behind a proxy are not limited, unless `server.client_header` is set.
     """
     client_header: Header | None = None
@@ -147,9 +147,9 @@ class ExportSection(Section):
       may take 10 s.
     - a command that reads the URLs from its input, one per line. It may take 120 s.
 
-    A request contains the URL as `{raw}`, the encoded URL as `{url}` (`POST https://cdn.example/purge?url={url}`), or
-    its path as `{path}`: `PURGE http://127.0.0.1:6081{path}` goes to that address with the site's name as Host. Put
-    tokens into a command, or into `FEEDS__EXPORT__PURGE`.
+    A request contains the URL as `{raw}`, the encoded URL as `{url}`, or its path as `{path}`. Examples: `POST
+    https://cdn.example/purge?url={url}`, or `PURGE http://127.0.0.1:6081{path}`, which is sent with the site's name as
+    Host. Put tokens into a command, or into `FEEDS__EXPORT__PURGE`.
     """
 
 
@@ -199,10 +199,14 @@ class Config(Section):
     """The catalog: ids and last good versions. Back it up with the articles. `postgresql://USER@HOST/DATABASE` selects
     a [catalog in PostgreSQL](#the-catalog-in-postgresql).
 
-    If the catalog is lost, the same ids are generated again from the folder, with two exceptions: articles whose path
-    or slug was edited get other ids, and all generated ids differ if `site.authority` has changed (or the host of
-    `site.url`, if `site.authority` is not set). If the articles are missing too, `feeds build` leaves the existing
-    export unchanged (exit code 5), unless you pass `--accept`.
+    If the catalog is lost, the same ids are generated again from the folder, with two exceptions:
+
+    - Articles whose path or slug was edited get other ids.
+    - All generated ids differ if `site.authority` has changed, or the host of `site.url` if `site.authority` is not
+      set.
+
+    If the articles are missing too, `feeds build` leaves the existing export unchanged (exit code 5), unless you pass
+    `--accept`.
     """
     check: CheckSection = CheckSection()
     stats: StatsSection = StatsSection()
