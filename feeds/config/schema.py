@@ -87,7 +87,7 @@ class ScheduleSection(Section):
     """Runs that start without a changed file."""
 
     cron: Cron | None = parse_cron(DEFAULT_CRON)
-    """When runs start in addition to those for changed files, in crontab syntax and the site's time zone. `null`: never.
+    """When runs start, besides those for changed files, in crontab syntax and the site's time zone. `null`: never.
 
     The fields are minute, hour, day, month and weekday: `0,30 6-20/2 * * mon-fri`. Each is a list of numbers, ranges
     and steps. Months and weekdays may be names. Weekdays are 0–7, from Sunday to Sunday. The day `last` is the last day
