@@ -198,7 +198,7 @@ def test_health_fails_only_when_nothing_can_be_served(site, serve):
     server.wait_for(lambda: json.loads(server.ask("/healthz").body)["status"] != "ok")
     answer = server.ask("/healthz")
     said = json.loads(answer.body)
-    assert (answer.status, said["status"]) == (200, "serving what is kept")
+    assert (answer.status, said["status"]) == (200, "serving from memory")
     assert said["age"] >= 0
     assert server.ask("/rss.xml").body == body
     assert server.ask("/atom.xml").status == 503  # this document was never requested

@@ -208,7 +208,7 @@ def test_the_database_is_away_and_comes_back(site, serve, wire, state):
     server.wait_for(lambda: server.titles() == ["a"])
     wire.cut()
     site.article("b.md", title="b")
-    server.wait_for(lambda: b"serving what is kept" in server.get("/healthz").body)
+    server.wait_for(lambda: b"serving from memory" in server.get("/healthz").body)
     assert server.titles() == ["a"]
     done = site.run("build")
     assert (done.returncode, done.stderr.count("\n")) == (3, 1), done.stderr

@@ -515,7 +515,7 @@ def test_the_database_hangs_or_is_stopped_for_a_while(site, node, database):
     say("ok", "standing by")
     web.wait_for(lambda: web.get("/feed.json").status == 200)
     with silent(database):
-        web.wait_for(lambda: web.says("serving what is kept"))
+        web.wait_for(lambda: web.says("serving from memory"))
         say("waiting for the catalog")
         assert web.get("/atom.xml").status == 503, "nobody has asked for it yet"
         for number in range(5):
@@ -526,7 +526,7 @@ def test_the_database_hangs_or_is_stopped_for_a_while(site, node, database):
     poller = Poller(web)
     database.stop()
     late = node("web", database.state, ready=503)
-    web.wait_for(lambda: web.says("serving what is kept"))
+    web.wait_for(lambda: web.says("serving from memory"))
     kept = web.ask("/category/x/atom.xml")
     assert (kept.status, "retry-after" in kept.headers) == (503, True)
     say("waiting for the catalog")

@@ -117,12 +117,16 @@ class FeedsSection(Section):
     folder `summary` of each feed: `/summary/rss.xml`, `/category/news/summary/atom.xml`.
     """
     footer: Footer = ""
-    """A line below each text, in Markdown, with at most 1,000 characters. Placeholders: `{title}`, `{url}` (of the
-    entry), `{author}` (the names of the authors, or else of `site.author`, or else the title of the site),
-    `{reply_by_email}` (a `mailto:` URL with the author's e-mail address, or else with `site.author.email`, which is
-    required). Their values are escaped. In a URL, they are percent-encoded, except for `{url}` and `{reply_by_email}`
-    at the beginning of the URL. With `feeds.link_query`, `{url}` contains the parameters. Entries that are shortened
-    because of `feeds.max_size` have no footer.
+    """A line below each text, in Markdown, with at most 1,000 characters. It may contain placeholders:
+
+    - `{title}`: the title of the entry.
+    - `{url}`: the URL of the entry, with the parameters of `feeds.link_query`.
+    - `{author}`: the names of the authors, or else of `site.author`, or else the title of the site.
+    - `{reply_by_email}`: a `mailto:` URL with the author's e-mail address, or else with `site.author.email`, which is
+      required.
+
+    The values are escaped. Within a URL, they are percent-encoded, except for `{url}` and `{reply_by_email}` at its
+    beginning. Entries that are shortened because of `feeds.max_size` have no footer.
     """
     link_query: LinkQuery = ""
     """Parameters that are added to the URLs of entries on the site, such as `utm_source=rss&utm_medium=feed`. Ids, the
@@ -134,9 +138,8 @@ class FeedsSection(Section):
     RSS links to the external page, Atom to the entry. JSON Feed always has both URLs.
     """
     image_in_text: bool = False
-    """Whether each text begins with the article's image, for feed readers that show no other image. The image is not
-    added if the text already shows it, even with another query (`?w=800`). It is not added on pages either, because
-    these show it anyway.
+    """Whether each text in feeds begins with the article's image, for feed readers that show only images in the text.
+    The image is not added if the text already shows it, even with another query (`?w=800`).
     """
     min_entries: int = Field(1, ge=1, le=1_000_000)
     """The number of entries that a category, tag, author, language or folder must have to get a feed."""
@@ -168,10 +171,13 @@ class FeedsSection(Section):
     """
     aliases: Aliases = Field({})
     """Old paths of feeds that stay valid, such as `{/index.xml: /rss.xml, /feed/: /rss.xml}`. A request for an old path
-    gets the feed itself. A feed that exists takes precedence over an alias of its path. Paths are compared exactly:
-    `/feed` is not `/feed/`. `feeds build` writes a copy, except for paths that end in `/`, and for paths that a page,
-    file or folder already uses. `feeds build` and `feeds check` report paths that are used. With `site.pages`, [no
-    article has the address of an alias](articles.md#addresses-that-are-taken).
+    gets the feed itself.
+
+    - Paths are compared exactly: `/feed` is not `/feed/`.
+    - A feed that exists takes precedence over an alias of its path. With `site.pages`, [no article has the address of
+      an alias](articles.md#addresses-that-are-taken).
+    - `feeds build` writes a copy of the feed at each path, except for paths that end in `/`, and for paths of a page,
+      file or folder. `feeds build` and `feeds check` report the latter.
     """
     redirect_aliases: bool = False
     """Whether an alias redirects to the feed with a 308, instead of returning the feed. Most feed readers keep

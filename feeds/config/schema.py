@@ -56,15 +56,17 @@ class ServerSection(Section):
     (`Cache-Control`, `ttl` and `sy:` in RSS). The time is shorter before a scheduled article goes live.
     """
     memory: int = Field(64, ge=8, le=65536)
-    """The memory in MiB that each worker uses for documents, their validators, rendered articles and pages; the process
-    itself needs about 80 more. Documents that do not fit are rendered again on request. The validators of these
-    documents are kept longer, so most polls of them are still answered at once. The number of files that a worker sends
-    at the same time is half this value (by default 32), but at least 16; each takes 0.25 MiB more. Further requests for
-    files wait for up to two seconds, and then get a 503 with Retry-After.
+    """The memory in MiB that each worker uses for documents, their validators, rendered articles and pages. The process
+    itself needs about 80 more.
+
+    - Documents that do not fit are rendered again on request. Their validators are kept longer, so most polls of them
+      are still answered at once.
+    - A worker sends at most half this number of files at the same time, or 16 if that is more (by default 32). Each
+      takes 0.25 MiB more. Further requests for files wait for up to two seconds, and then get a 503 with Retry-After.
     """
     limit: int = Field(60, ge=0, le=1_000_000)
-    """The rate limit for requests without `If-None-Match` and `If-Modified-Since`: a client that sends more than this
-    number for one document within a minute gets a 429 for the rest of the minute. 0: no limit. Each worker counts
+    """The number of requests for one document that a client may send within a minute without `If-None-Match` and
+    `If-Modified-Since`. Further requests get a 429 for the rest of the minute. 0: no limit. Each worker counts
     separately. Private addresses and clients behind a proxy are not limited, unless `server.client_header` is set.
     """
     client_header: Header | None = None
@@ -85,9 +87,11 @@ class ScheduleSection(Section):
     """Runs that start without a changed file."""
 
     cron: Cron | None = parse_cron(DEFAULT_CRON)
-    """When runs start in addition to those for changed files, in the site's time zone and crontab syntax: minute, hour,
-    day, month, weekday. Each is a list of numbers, ranges and steps: `0,30 6-20/2 * * mon-fri`. Months and weekdays may
-    be names, weekdays are 0–7 from Sunday to Sunday, and the day `last` is the last one of the month. `null`: none.
+    """When runs start, besides those for changed files, in crontab syntax and the site's time zone. `null`: never.
+
+    The fields are minute, hour, day, month and weekday: `0,30 6-20/2 * * mon-fri`. Each is a list of numbers, ranges
+    and steps. Months and weekdays may be names. Weekdays are 0–7, from Sunday to Sunday. The day `last` is the last day
+    of the month.
     """
     before: Command | None = None
     """A command that `feeds serve` runs in the configuration's folder before each run by the cron or the webhook, such
@@ -96,10 +100,11 @@ class ScheduleSection(Section):
     """
     webhook: Secret | None = None
     """A secret of at least 16 characters. `POST /refresh` with it starts a run within a second or two. Send it as
-    `Authorization: Bearer …`, as GitLab's token, or as the signature of a GitHub or Gitea webhook. Under another server
-    than `feeds serve`, signatures are accepted only if `server.client_header` is set, which means that every request
-    comes through a proxy. The proxy must buffer request bodies, because reading a body from a slow client would block a
-    thread of the server. Prefer `FEEDS__SCHEDULE__WEBHOOK` to the file.
+    `Authorization: Bearer …`, as GitLab's token, or as the signature of a GitHub or Gitea webhook. Prefer the
+    environment variable `FEEDS__SCHEDULE__WEBHOOK` to the file.
+
+    Under another server than `feeds serve`, signatures are accepted only behind a proxy: `server.client_header` must be
+    set. The proxy must buffer request bodies, because a slow client would block a thread of the server.
     """
 
 
@@ -113,27 +118,38 @@ class ExportSection(Section):
     """
     pages: bool | None = None  # None: as site.pages
     """The exported pages. Default: the page of each feed, because its documents link to it, and with `site.pages` the
-    pages of articles. By default, `/index.html` is exported only with `site.pages`, or if `feeds.url` is not the site's
-    URL; otherwise it would replace the home page of another generator. `true`: also `/index.html`. `false`: no pages.
+    pages of articles.
+
+    - `true`: always also `/index.html`. By default, it is exported only with `site.pages`, or if `feeds.url` is not the
+      site's URL: otherwise, it would replace the home page of another generator.
+    - `false`: no pages.
     """
     precompressed: tuple[Literal["br", "zstd", "gzip"], ...] = ()
     """The compressed copies to write beside each exported document: any of `[gzip, br, zstd]`, as `.gz`, `.br` and
     `.zst`, for servers that send such files.
     """
     hosts: tuple[Literal["netlify", "cloudflare", "apache", "nginx"], ...] = ()
-    """The static hosts for which `feeds build` writes a file that sets media types and caching: `netlify` or
-    `cloudflare` (`_headers`), `apache` (`.htaccess`), `nginx` (`feeds.nginx.conf`, to be included). With `site.pages`,
-    they also redirect [former addresses](pages.md#former-addresses) of articles, for Netlify and Cloudflare in
-    `_redirects`. Cloudflare reads a hundred rules for headers; `feeds check` reports aliases beyond that number. If a
-    file with one of these names exists, and `feeds build` did not write it, it is left alone.
+    """The static hosts for which `feeds build` writes files that set media types and caching, and that redirect [former
+    addresses](pages.md#former-addresses) of articles (`site.pages`).
+
+    - `netlify`, `cloudflare`: `_headers` and `_redirects`. Cloudflare reads a hundred rules for headers; `feeds check`
+      reports aliases beyond that number.
+    - `apache`: `.htaccess`.
+    - `nginx`: `feeds.nginx.conf`, to be included in the server block.
+
+    A file with one of these names that `feeds build` did not write is left alone.
     """
     purge: Purge | None = None
-    """How `feeds build` notifies caches of the files that it changed or removed, and of no others. The value is either
-    a request for each URL, such as `PURGE {raw}`, or a command that reads the URLs from its input, one per line. In a
-    request, `{raw}` is the URL, `{url}` the encoded URL (`POST https://cdn.example/purge?url={url}`), and `{path}` its
-    path: `PURGE http://127.0.0.1:6081{path}` goes to that address with the site's name as Host. The default method is
-    GET. Redirects are not followed. A request may take 10 s, and a command 120 s. A failed purge is reported (exit code
-    1) and repeated by the next run. Put tokens into a command, or into `FEEDS__EXPORT__PURGE`.
+    """How `feeds build` notifies caches of the files that it changed or removed. A failed purge is reported (exit code
+    1) and repeated by the next run. The value is one of these:
+
+    - a request for each URL, such as `PURGE {raw}`. The default method is GET. Redirects are not followed. A request
+      may take 10 s.
+    - a command that reads the URLs from its input, one per line. It may take 120 s.
+
+    A request contains the URL as `{raw}`, the encoded URL as `{url}`, or its path as `{path}`. Examples: `POST
+    https://cdn.example/purge?url={url}`, or `PURGE http://127.0.0.1:6081{path}`, which is sent with the site's name as
+    Host. Put tokens into a command, or into `FEEDS__EXPORT__PURGE`.
     """
 
 
@@ -180,11 +196,17 @@ class Config(Section):
     schedule: ScheduleSection = ScheduleSection()
     export: ExportSection = ExportSection()
     state: State = "sqlite:///.feeds/catalog.db"
-    """The catalog: ids and last good versions. Back it up with the articles. If it is lost, the same ids are generated
-    again from the folder, except where paths or slugs were edited since. If `site.authority` changed (or the host of
-    `site.url`, if `site.authority` is not set), all generated ids differ. If both the catalog and the articles are
-    missing, `feeds build` leaves the existing export unchanged (exit code 5), unless you pass `--accept`.
-    `postgresql://USER@HOST/DATABASE` selects a [catalog in PostgreSQL](#the-catalog-in-postgresql).
+    """The catalog: ids and last good versions. Back it up with the articles. `postgresql://USER@HOST/DATABASE` selects
+    a [catalog in PostgreSQL](#the-catalog-in-postgresql).
+
+    If the catalog is lost, the same ids are generated again from the folder, with two exceptions:
+
+    - Articles whose path or slug was edited get other ids.
+    - All generated ids differ if `site.authority` has changed, or the host of `site.url` if `site.authority` is not
+      set.
+
+    If the articles are missing too, `feeds build` leaves the existing export unchanged (exit code 5), unless you pass
+    `--accept`.
     """
     check: CheckSection = CheckSection()
     stats: StatsSection = StatsSection()

@@ -91,7 +91,7 @@ class Health:
         }
         if self._publisher_state is None:
             if self._revision:
-                return {"status": "serving what is kept" if unavailable else working, **content}, 200
+                return {"status": "serving from memory" if unavailable else working, **content}, 200
             return {"status": "failing" if unavailable else "starting", **content}, 503
         publisher = self._publisher_state()
         if not publisher.is_running:
