@@ -37,7 +37,7 @@ from feeds.catalog.files import FileStamp, KnownFile, NewStamp, RejectedArticle
 from feeds.catalog.links import LinkingArticle
 from feeds.catalog.memberships import NewEntry, NewMembership, StoredMembership
 from feeds.catalog.moved_pages import MovedPage
-from feeds.catalog.pages import Neighbour, PageClaim, PageInFeed, PendingPage, PublishedPage
+from feeds.catalog.pages import Neighbour, Neighbours, PageClaim, PageInFeed, PendingPage, PublishedPage
 from feeds.catalog.revisions import CurrentRevision
 from feeds.catalog.schema import METADATA, SCHEMA
 from feeds.catalog.sitemaps import SitemapPart
@@ -80,6 +80,7 @@ __all__ = [
     "LoadedArticle",
     "MovedPage",
     "Neighbour",
+    "Neighbours",
     "NewEntry",
     "NewMembership",
     "NewRejections",

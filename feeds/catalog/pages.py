@@ -114,6 +114,16 @@ class PageReader(ReadAccess):
         row = self._connection.execute(_AT_PAGE[live], {"page": path}).one_or_none()
         return entry_record(row) if row else None
 
+    def entries_at_pages(self, pages: list[str]) -> dict[str, EntryRecord]:
+        """Return the live articles whose pages are at some paths, by path; see `entry_at_page`."""
+        records: dict[str, EntryRecord] = {}
+        a = t.articles.c
+        for chunk in t.chunks(pages):
+            chosen = RECORDS.add_columns(a.page).where(a.page.in_(chunk), is_live_or_has_file(live=True))
+            latest_first = chosen.order_by(a.published.desc(), a.id.desc().nulls_last())  # the earliest one wins
+            records.update((row.page, entry_record(row)) for row in self._connection.execute(latest_first))
+        return records
+
     def neighbours(self, record: EntryRecord) -> Neighbours:
         """Return the articles with pages before and after an article in the site's feed, by date, then by id."""
         position = {"published": to_microseconds(record.published), "id": record.id, "path": record.path}

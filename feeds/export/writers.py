@@ -10,7 +10,7 @@ its documents, from the same content.
 """
 
 from collections.abc import Collection, Iterator
-from contextlib import suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -151,7 +151,7 @@ class DocumentWriter:
     def write_feeds(self, feeds: list[FeedTask]) -> Iterator[WriteResult]:
         """Render and write documents and pages of feeds. Yield a result for each path."""
         for batch in _batches(feeds, _FEEDS_PER_SAVE):
-            with self.target.flushed():
+            with self.target.flushed(), self._reading():
                 for results in map_in_threads(self.target.at_once, self._write_feed, batch):
                     yield from results
             self._documents.save_versions()
@@ -159,9 +159,19 @@ class DocumentWriter:
     def write_files(self, files: list[ExportFile]) -> Iterator[WriteResult]:
         """Render and write other files. Yield a result for each path; the next export writes failed files again."""
         for batch in _batches(files, _FILES_PER_TASK):
-            with self.target.flushed():
+            with self.target.flushed(), self._reading():
+                self._documents.page_queries.load_articles(file.source for file in batch if file.kind == "article")
                 for results in map_in_threads(self.target.at_once, self._write_file, batch):
                     yield from results
+
+    def in_reading_order(self, articles: list[ExportFile]) -> list[ExportFile]:
+        """Return pages of articles in the order of the site's feed, because each page shows those beside it."""
+        queries = self._documents.page_queries
+        return sorted(articles, key=lambda file: queries.position(file.source)) if len(articles) > 1 else articles
+
+    def _reading(self) -> AbstractContextManager[None]:
+        """Read in one transaction, unless several threads read."""
+        return self._documents.reading() if self.target.at_once == 1 else nullcontext()
 
     def _write_feed(self, task: FeedTask) -> list[WriteResult]:
         content = self._documents.load_feed(task.feed, task.archive)
@@ -250,6 +260,7 @@ class ExportPool:
     def write(self, tasks: list[WriteTask], files: list[ExportFile]) -> Iterator[WriteResult]:
         """Render and write documents and other files in the order of links. Raise `FeedsError` if that fails."""
         assets, articles, lists = [[file for file in files if file.kind in kinds] for kinds in _KINDS]
+        articles = self.writer.in_reading_order(articles)
         custom = self.writer.settings.site_model.feeds
         pages = {feed_of_page(file.source, custom): file for file in files if file.kind in {"feed", "archive"}}
         if site_page := pages.pop(_SITE_PAGE, None):  # it lists all feeds

@@ -2,6 +2,7 @@
 
 from array import array
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import replace
 from datetime import datetime
 from hashlib import blake2b
@@ -9,15 +10,15 @@ from itertools import groupby
 from operator import attrgetter
 from typing import NamedTuple
 
-from feeds.catalog import Catalog, MovedPage, PageInFeed, names_by_feed
+from feeds.catalog import Catalog, CatalogReader, MovedPage, PageInFeed, names_by_feed
 from feeds.core import paths, syndication
 from feeds.core.feed_settings import limit_of
 from feeds.core.formats import FORMATS
 from feeds.core.model import Document, FeedState, Site
 from feeds.core.text import digest_of
 from feeds.render.document_path import DocumentPath
-from feeds.render.page_queries import FeedPage, PageQueries
-from feeds.render.queue import InlineExecutor
+from feeds.render.export_queries import ExportQueries
+from feeds.render.page_queries import FeedPage
 from feeds.render.renderer import DocumentRenderer
 from feeds.render.shared_entries import SharedEntries
 from feeds.render.versions import DocumentVersions
@@ -73,9 +74,8 @@ class BulkRenderer:
         self._unchanging: _Unchanging | None = None
         self._versions = DocumentVersions(catalog, every=False)
         self._renderer = DocumentRenderer(site, max_bytes)
-        self.page_queries = PageQueries(
-            catalog.read_transaction, site, self._renderer, InlineExecutor(), is_unchanging=True
-        )
+        self.page_queries = ExportQueries(self._read_transaction, site, self._renderer)
+        self._open_reader: CatalogReader | None = None  # in `reading`
 
     def share_entries(self, entries: SharedEntries) -> None:
         """Share rendered entries with the processes that are forked from this one."""
@@ -85,13 +85,27 @@ class BulkRenderer:
         """Import the modules of the formats."""
         self._renderer.import_formats()
 
+    @contextmanager
+    def reading(self) -> Iterator[None]:
+        """Read in one transaction within the block, from one thread. Otherwise, each method opens its own."""
+        with self._catalog.read_transaction() as reader:
+            self._open_reader = reader
+            try:
+                yield
+            finally:
+                self._open_reader = None
+
+    def _read_transaction(self) -> AbstractContextManager[CatalogReader]:
+        return nullcontext(self._open_reader) if self._open_reader else self._catalog.read_transaction()
+
     def list_documents(self, *, has_archives: Callable[[FeedState], bool]) -> Iterator[ListedDocument]:
         """Yield all documents, those of one feed together; archives only of feeds for which `has_archives` is true."""
-        with self._catalog.read_transaction() as catalog:
+        with self._read_transaction() as catalog:
             identity = f"{catalog.catalog_id()} {syndication.site_fingerprint(self._site)}"
             feeds = [state for state in catalog.feeds() if syndication.exists(state, self._site)]
             with_tombstones = catalog.feeds_with_tombstones()
         self._states, self._unchanging = {state.path: state for state in feeds}, None
+        self.page_queries.reset()
         for state in feeds:
             last = syndication.archive_count(state, self._site) if has_archives(state) else 0
             # a tombstone may disappear although the entries, and the digest of the state, stay the same
@@ -106,7 +120,7 @@ class BulkRenderer:
 
     def load_feed(self, path: str, archive: int) -> FeedPage:
         """Return the content of a feed that `list_documents` has listed, or of one of its archives."""
-        with self._catalog.read_transaction() as catalog:
+        with self._read_transaction() as catalog:
             state = self._states.get(path) or catalog.feed(path)  # another process may have listed it
             assert state is not None, "it was listed"
             if self._unchanging is None:
@@ -141,7 +155,7 @@ class BulkRenderer:
         neighbours = self._neighbour_digests()
         has_linked_files = any(self.list_linked_files())
         while True:
-            with self._catalog.read_transaction() as catalog:
+            with self._read_transaction() as catalog:
                 batch = catalog.published_pages(after, _BATCH)
                 linked = catalog.linked_files_by_article(page.key for page in batch) if has_linked_files else {}
             for path, articles in groupby(batch, attrgetter("page")):
@@ -162,7 +176,7 @@ class BulkRenderer:
         digests = array("Q")
         older = current = after = None
         while True:
-            with self._catalog.read_transaction() as catalog:
+            with self._read_transaction() as catalog:
                 batch: list[PageInFeed | None] = [*catalog.pages_in_feed(after, _BATCH)]
             is_last = len(batch) < _BATCH
             for newer in [*batch, None] if is_last else batch:
@@ -180,7 +194,7 @@ class BulkRenderer:
         """Yield the former addresses of the pages of published articles, by path."""
         after = ""
         while True:
-            with self._catalog.read_transaction() as catalog:
+            with self._read_transaction() as catalog:
                 batch = catalog.moved_pages(after, _BATCH)
             yield from (moved for moved in batch if paths.owner(moved.page, self._site) is None)
             if len(batch) < _BATCH:
@@ -191,7 +205,7 @@ class BulkRenderer:
         """Yield the paths below the content folder to which articles link; not all of them exist."""
         after = ""
         while True:
-            with self._catalog.read_transaction() as catalog:
+            with self._read_transaction() as catalog:
                 targets = catalog.linked_files(after, _BATCH)
             yield from (target.removeprefix("/") for target in targets)
             if len(targets) < _BATCH:

@@ -6,17 +6,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
 
-from feeds.catalog import CatalogReader, EntryRecord, Neighbour, PageInFeed
+from feeds.catalog import CatalogReader, EntryRecord, Neighbour, Neighbours
 from feeds.core import memberships, paths, syndication
-from feeds.core.model import Article, Entry, EntryVersion, Feed, FeedState, Site
+from feeds.core.model import Article, Entry, Feed, FeedState, Site
 from feeds.core.parse.links import file_target
 from feeds.render.document_path import DocumentPath
 from feeds.render.queue import InlineExecutor, Priority, RenderQueue
 from feeds.render.renderer import DocumentRenderer
 from feeds.render.sitemaps import Sitemaps
 
-_MAX_CACHED_FEEDS = 10_000
-_MAX_CACHED_PAGES = 10_000
 _MAX_DEPTH = 6  # folders below an article's own folder, with the file's name
 
 
@@ -88,8 +86,6 @@ class PageQueries:
         site: Site,
         renderer: DocumentRenderer,
         executor: RenderQueue | InlineExecutor,
-        *,
-        is_unchanging: bool = False,
     ) -> None:
         """Prepare queries.
 
@@ -98,17 +94,12 @@ class PageQueries:
             site: the site.
             renderer: renders entries.
             executor: runs the renderer.
-            is_unchanging: whether the catalog doesn't change meanwhile, so that the feeds of articles can be cached.
         """
         self._reading = reading
         self._site = site
         self._renderer = renderer
         self._executor = executor
-        self._is_unchanging = is_unchanging
         self.sitemaps = Sitemaps(reading, site, renderer, executor)
-        self._order: list[PageInFeed] | None = None  # the pages of the site's feed, the oldest first; empty: too many
-        self._positions: dict[str, int] = {}  # in `_order`, by the ids of entries
-        self._states: dict[str, FeedState | None] = {}  # by path; None if there is no such feed
 
     def is_removed(self, path: str) -> bool:
         """Return whether a document or a page was published at a path before, and is not published now."""
@@ -198,37 +189,11 @@ class PageQueries:
             feeds = self._feeds_of(catalog, article)
             changed = catalog.committed_at(record.revision)
             is_in_site_feed = any(not state.path for state in feeds)
-            links = self._cached_neighbours(catalog, record) if is_in_site_feed else (None, None)
-            neighbours = catalog.neighbours(record) if links is None else None
+            neighbours = catalog.neighbours(record) if is_in_site_feed else Neighbours(None, None)
         key = f"article {record.hash} {path}"
         entry = self._executor.run(key, lambda: self._renderer.render_entry(record, for_page=True))
-        older, newer = links or (neighbour and self._page_link(neighbour) for neighbour in neighbours or (None, None))
+        older, newer = (neighbour and self._page_link(neighbour) for neighbour in neighbours)
         return ArticlePage(entry, feeds, changed, article, older, newer)
-
-    def _cached_neighbours(
-        self, catalog: CatalogReader, record: EntryRecord
-    ) -> tuple[PageLink | None, PageLink | None] | None:
-        """Return links to the articles beside an article in the site's feed; None if one of their titles is not cached.
-
-        An export renders the pages of most articles, so it reads the order of the feed once.
-        """
-        if not self._is_unchanging:
-            return None
-        if self._order is None:
-            pages = catalog.pages_in_feed(None, _MAX_CACHED_PAGES + 1)
-            self._order = pages if len(pages) <= _MAX_CACHED_PAGES else []
-            self._positions = {page.id: position for position, page in enumerate(self._order)}
-        position = self._positions.get(record.id)
-        if position is None:
-            return None
-        links = list[PageLink | None]()
-        for page in (*self._order[max(0, position - 1) : position], *self._order[position + 1 : position + 2]):
-            heading = self._renderer.cached_heading(EntryVersion(page.id, page.path, page.content_hash))
-            if heading is None:
-                return None
-            links.append(PageLink(heading.title, page.page, heading.language))
-        older = links.pop(0) if position else None
-        return older, links[0] if links else None
 
     def _page_link(self, neighbour: Neighbour) -> PageLink:
         record = neighbour.record
@@ -304,9 +269,5 @@ class PageQueries:
 
     def _feeds_of(self, catalog: CatalogReader, article: Article) -> list[FeedState]:
         feed_paths = [feed.path for feed in memberships.feeds_of(article, self._site)]
-        states = self._states if self._is_unchanging and len(self._states) < _MAX_CACHED_FEEDS else {}
-        if missing := [path for path in feed_paths if path not in states]:
-            found = {state.path: state for state in catalog.feeds_by_path(missing)}
-            states.update({path: found.get(path) for path in missing})
-        feeds = [states[path] for path in feed_paths]
-        return [state for state in feeds if state and syndication.exists(state, self._site)]
+        states = catalog.feeds_by_path(feed_paths)
+        return [state for state in states if syndication.exists(state, self._site)]
