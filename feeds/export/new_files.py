@@ -8,11 +8,11 @@ import contextlib
 import ctypes
 import functools
 import os
-import platform
 import re
 import resource
 import secrets
 import stat
+import sys
 from collections.abc import Callable, Iterable, Sequence
 from errno import ELOOP, ENOTDIR
 from pathlib import Path
@@ -177,8 +177,8 @@ def _sync(handles: Sequence[int]) -> None:
 @functools.cache
 def _syncfs() -> Callable[[int], int] | None:
     """Return the function syncfs(2) of the C library; None if it doesn't exist or doesn't report errors."""
-    version = re.match(r"(\d+)\.(\d+)", platform.release())
-    if platform.system() != "Linux" or not version or tuple(map(int, version.groups())) < _SYNCFS_REPORTS_ERRORS:
+    version = re.match(r"(\d+)\.(\d+)", os.uname().release)
+    if sys.platform != "linux" or not version or tuple(map(int, version.groups())) < _SYNCFS_REPORTS_ERRORS:
         return None
     syncfs: Callable[[int], int] | None = getattr(ctypes.CDLL(None, use_errno=True), "syncfs", None)
     return syncfs

@@ -143,7 +143,8 @@ def excerpt_length(least: int, entry: Entry, _checked: CheckedFeed) -> str | Non
 
 def least_entries(least: int, checked: CheckedFeed) -> str | None:
     count = len(checked.entries)
-    return None if count >= least else f"{count} entries; there must be {least} or more (feeds.limit)"
+    entries = "1 entry" if count == 1 else f"{count} entries"
+    return None if count >= least else f"{entries}; there must be {least} or more (feeds.limit)"
 
 
 def size(most: int, checked: CheckedFeed) -> str | None:
