@@ -160,8 +160,8 @@ class FeedsSection(Section):
     guard: float = Field(0.2, ge=0, le=1)
     """The limit of the republish guard, as a share of the published entries. The guard counts the entries that
     change their id or date, or lose their file, within 15 minutes. If their number exceeds this share, and is at least
-    five, the run publishes nothing and reports this. On a site with fewer than five entries, the same happens if one
-    run changes all of them.
+    five, the run publishes nothing and reports this. On a site with two to four entries, the same happens if one run
+    changes all of them. On a site with one entry, it happens only if the entry disappears and no other replaces it.
 
     Undo the change, or accept it with `feeds build --accept`. With 1, the guard stops a run only if all entries would
     disappear.
