@@ -1,7 +1,7 @@
 """Compression of response bodies (RFC 9110 section 8.4) and of stored texts.
 
-Output is deterministic. The levels are those beyond which a document of 100 kB takes many times longer to save another
-one percent.
+Output is deterministic. Higher levels than those used here take many times longer for a document of 100 kB, and save
+only another one percent.
 """
 
 import threading

@@ -98,8 +98,8 @@ def check(
     Write nothing. Also report whether the republish guard would stop a run.
 
     Each problem is one line: path:line: level: message (rule). docs/articles.md lists the rules, docs/aggregators.md
-    those of aggregators. With -q, the text contains only errors; with -q and --strict, it also contains warnings. The
-    other formats always contain all problems.
+    those of aggregators. As text, -q prints only errors, and -q with --strict also warnings. As JSON or annotations for
+    GitHub, all problems are printed.
     """
     settings, now = context.settings, datetime.now(UTC)
     content = settings.content_root

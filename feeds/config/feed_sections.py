@@ -74,7 +74,7 @@ class CustomFeedSection(SelectionSection):
     description: Text | None = None
     """The description of the feed. Default: `site.description`."""
     language: Language | None = None
-    """The language of the feed. Default: `site.language`, or the language of a feed `language/…`."""
+    """The language of the feed. Default: `site.language`; for a feed `language/…`, that language."""
     image: Icon | None = None
     """The image of the feed: a path on the site, or a URL. Default: `site.icon`."""
     limit: int | None = Field(None, ge=1, le=10_000)
@@ -97,7 +97,8 @@ class FeedsSection(Section):
     by: tuple[Literal["category", "tag", "author", "language", "folder"], ...] = ("category", "tag", "author")
     """The kinds of feeds besides the site's feed: a feed for each category, tag, author, language
     (`/language/fr/rss.xml`) or folder (`/folder/notes/rss.xml`); see the [recipes](feeds.md#a-feed-for-each-language).
-    A site has at most 20,000 feeds. Those with the fewest entries are left out, with a warning.
+    A site has at most 20,000 feeds. If there would be more, the new feeds with the fewest entries are left out, with a
+    warning.
     """
     site: SelectionSection = SelectionSection()
     """The articles of the site's feed: `include` and `exclude`, [described below](#selections). The other feeds are not
@@ -159,8 +160,8 @@ class FeedsSection(Section):
     guard: float = Field(0.2, ge=0, le=1)
     """The limit of the republish guard, as a share of the published entries. The guard counts the entries that
     change their id or date, or lose their file, within 15 minutes. If their number exceeds this share, and is at least
-    five, the run publishes nothing and reports this. On a site with fewer than five entries, the same happens if one
-    run changes all of them.
+    five, the run publishes nothing and reports this. On a site with two to four entries, the same happens if one run
+    changes all of them. On a site with one entry, it happens only if the entry disappears and no other replaces it.
 
     Undo the change, or accept it with `feeds build --accept`. With 1, the guard stops a run only if all entries would
     disappear.
@@ -176,8 +177,8 @@ class FeedsSection(Section):
     - Paths are compared exactly: `/feed` is not `/feed/`.
     - A feed that exists takes precedence over an alias of its path. With `site.pages`, [no article has the address of
       an alias](articles.md#addresses-that-are-taken).
-    - `feeds build` writes a copy of the feed at each path, except for paths that end in `/`, and for paths of a page,
-      file or folder. `feeds build` and `feeds check` report the latter.
+    - `feeds build` writes a copy of the feed at each path, except for paths that end in `/`, and for paths at which the
+      export has a page, a file or a folder. `feeds build` and `feeds check` report an alias with such a path.
     """
     redirect_aliases: bool = False
     """Whether an alias redirects to the feed with a 308, instead of returning the feed. Most feed readers keep

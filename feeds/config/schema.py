@@ -61,7 +61,7 @@ class ServerSection(Section):
 
     - Documents that do not fit are rendered again on request. Their validators are kept longer, so most polls of them
       are still answered at once.
-    - A worker sends at most half this number of files at the same time, or 16 if that is more (by default 32). Each
+    - A worker sends at most one file for each 2 MiB at the same time, but at least 16: 32 files by default. Each file
       takes 0.25 MiB more. Further requests for files wait for up to two seconds, and then get a 503 with Retry-After.
     """
     limit: int = Field(60, ge=0, le=1_000_000)
@@ -87,16 +87,17 @@ class ScheduleSection(Section):
     """Runs that start without a changed file."""
 
     cron: Cron | None = parse_cron(DEFAULT_CRON)
-    """When runs start, besides those for changed files, in crontab syntax and the site's time zone. `null`: never.
+    """The times at which runs start, in crontab syntax and in the site's time zone. Changed files start other runs.
+    `null`: no such times.
 
     The fields are minute, hour, day, month and weekday: `0,30 6-20/2 * * mon-fri`. Each is a list of numbers, ranges
     and steps. Months and weekdays may be names. Weekdays are 0–7, from Sunday to Sunday. The day `last` is the last day
     of the month.
     """
     before: Command | None = None
-    """A command that `feeds serve` runs in the configuration's folder before each run by the cron or the webhook, such
-    as `git -C content pull --ff-only`. No shell interprets it. After 120 s it gets SIGTERM, and five seconds later
-    SIGKILL. If it fails, the failure is reported, and the files are published as they are.
+    """A command that `feeds serve` runs in the configuration's folder before each run that `schedule.cron` or the
+    webhook starts, such as `git -C content pull --ff-only`. No shell interprets it. After 120 s it gets SIGTERM, and
+    five seconds later SIGKILL. If it fails, the failure is reported, and the files are published as they are.
     """
     webhook: Secret | None = None
     """A secret of at least 16 characters. `POST /refresh` with it starts a run within a second or two. Send it as
@@ -117,11 +118,11 @@ class ExportSection(Section):
     environment only. A file there that `feeds build` did not write is left alone and reported.
     """
     pages: bool | None = None  # None: as site.pages
-    """The exported pages. Default: the page of each feed, because its documents link to it, and with `site.pages` the
-    pages of articles.
+    """Which pages are exported. Default: the page of each feed, because its documents link to it, and with `site.pages`
+    the pages of articles. The page of the site's feed, `/index.html`, is exported by default only with `site.pages`, or
+    if `feeds.url` is not the site's URL: otherwise, it would replace the home page of another generator.
 
-    - `true`: always also `/index.html`. By default, it is exported only with `site.pages`, or if `feeds.url` is not the
-      site's URL: otherwise, it would replace the home page of another generator.
+    - `true`: these pages, and `/index.html` in any case.
     - `false`: no pages.
     """
     precompressed: tuple[Literal["br", "zstd", "gzip"], ...] = ()
@@ -132,8 +133,8 @@ class ExportSection(Section):
     """The static hosts for which `feeds build` writes files that set media types and caching, and that redirect [former
     addresses](pages.md#former-addresses) of articles (`site.pages`).
 
-    - `netlify`, `cloudflare`: `_headers` and `_redirects`. Cloudflare reads a hundred rules for headers; `feeds check`
-      reports aliases beyond that number.
+    - `netlify`, `cloudflare`: `_headers` and `_redirects`. Cloudflare reads only the first hundred rules of `_headers`.
+      Rules for aliases are the last ones; `feeds check` reports how many aliases have no rule.
     - `apache`: `.htaccess`.
     - `nginx`: `feeds.nginx.conf`, to be included in the server block.
 

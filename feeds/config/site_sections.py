@@ -194,7 +194,7 @@ class ContentSection(Section):
     - `poll`: by a scan every second (network drives, Docker Desktop).
     - `auto`: `poll` if the folder is on a file system without events or the system can't watch more folders, otherwise
       `events`.
-    - `off`: only in runs of the cron or webhook.
+    - `off`: only by the runs that `schedule.cron` or the webhook starts.
     """
     markdown: Literal["gfm", "obsidian", "python-markdown"] = "gfm"
     """The Markdown dialect: `gfm` (CommonMark with GitHub's extensions), `obsidian`, or `python-markdown` for sites

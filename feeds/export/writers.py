@@ -1,8 +1,7 @@
 """Writes the files of an export: in this process, or in one process per core if there are many files.
 
-Several threads write to an object store. A folder is written by one thread, and others only sync its files. Processes
-that can't be forked cost half a second of CPU each before they write anything, and render articles that the others
-render too.
+Several threads write to an object store, and one thread to a folder. Where processes can't be forked, each new process
+takes half a second of CPU before it writes anything, and renders articles that others render too.
 
 Files are written after the files that they list, so that an interrupted export lists no missing files: assets, the
 pages of articles, archives, the live feeds, the lists of all feeds, and sitemaps. The page of a feed is written after

@@ -1,6 +1,7 @@
 """Builds the trigger of `schedule.cron`.
 
-crontab(5) runs a line with a day of the month and a weekday on either. In a trigger of APScheduler, both must match.
+If an expression of crontab(5) has a day of the month and a weekday, it selects the days that match either of them. A
+trigger of APScheduler selects only days that match both, so two triggers are combined.
 """
 
 from collections.abc import Sequence

@@ -2,8 +2,8 @@
 
 A feed has three revision numbers. `revision` is the last one that changed its live documents, `archive_revision` the
 last one that changed a full archive, and `renumbered_revision` the last one that moved entries from one full archive to
-the next, because an entry below was added or removed. So a full archive changed last at `renumbered_revision`, or when
-one of its entries changed last.
+the next, because an older entry was added or removed. So a full archive last changed at the later of two revisions:
+`renumbered_revision`, and the one that last changed one of its entries.
 """
 
 from collections import defaultdict

@@ -1,7 +1,8 @@
 """`POST /refresh`: clients with the secret request a publish run; the publisher finds the request in the catalog.
 
 A signature covers the body. `feeds serve` reads the body without occupying a thread, within limits of size and time.
-Another server would occupy a thread, so with other servers a body is read only behind a proxy that buffers bodies.
+Under other servers, a body that arrives slowly would occupy a thread, so it is read only behind a proxy that buffers
+bodies.
 
 The number of wrong secrets is not limited: a limit that blocks a client would also block the code host behind the same
 proxy. The secret is too long to be guessed (`config.values`).

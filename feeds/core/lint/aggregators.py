@@ -1,8 +1,8 @@
 """The published requirements of news aggregators and podcast directories, which `feeds check --for NAME` checks.
 
 A rule is here only if its source states it. Rules are checked on the feed as this program publishes it. Properties that
-only the aggregator can see, such as the size of a picture in pixels, are not checked. A rule about an element that this
-program never writes is never met (`never_written`). docs/aggregators.md lists the rules; `pytest
+only the aggregator can see, such as the size of a picture in pixels, are not checked. If a rule requires an element
+that this program never writes (`never_written`), no feed meets the rule. docs/aggregators.md lists the rules; `pytest
 tests/test_aggregators.py --golden` writes its tables.
 """
 
