@@ -67,6 +67,7 @@ def test_files_that_cannot_be_synced(tmp_path, monkeypatch, count):
 
     monkeypatch.setattr(os, "fsync", full)
     monkeypatch.setattr(new_files, "_syncfs", lambda: failing_syncfs)
+    monkeypatch.setattr(new_files, "_has_little_to_write", lambda: True)
     target = FolderTarget(tmp_path)
     with pytest.raises(FeedsError, match=r"/0\.xml: can't be written: No space left on device"), target.flushed():
         for number in range(count):
@@ -108,10 +109,25 @@ def test_a_source_that_fails(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("system", "version"), [("linux", "5.7.19"), ("linux", "6.1.0-generic"), ("linux", "unknown"), ("darwin", "24.6.0")]
+    ("system", "version", "dirty", "is_together"),
+    [
+        ("linux", "6.1.0-generic", "Dirty:              1000 kB\nWriteback:             0 kB\n", True),
+        ("linux", "6.1.0-generic", "Dirty:          15000000 kB\nWriteback:             0 kB\n", False),
+        ("linux", "6.1.0-generic", "Dirty:                 0 kB\nWriteback:        200000 kB\n", False),
+        ("linux", "6.1.0-generic", None, False),
+        ("linux", "5.7.19", "Dirty: 0 kB\nWriteback: 0 kB\n", False),
+        ("linux", "unknown", "Dirty: 0 kB\nWriteback: 0 kB\n", False),
+        ("darwin", "24.6.0", None, False),
+    ],
 )
-def test_systems(tmp_path, monkeypatch, system, version):
-    """Many files are synced with one call where the system reports the errors of that call, else one by one."""
+def test_systems(tmp_path, monkeypatch, system, version, dirty, is_together):
+    """Many files are synced with one call if that reports errors, and does not wait long for other programs' files."""
+    memory = tmp_path / "meminfo"
+    if dirty is not None:
+        memory.write_text(f"MemTotal:       24000000 kB\n{dirty}WritebackTmp:    9000000 kB\n")
+    monkeypatch.setattr(new_files, "_MEMORY_USE", str(memory))
+    root = tmp_path / "root"
+    root.mkdir()
     monkeypatch.setattr(new_files.sys, "platform", system)
     monkeypatch.setattr(os, "uname", lambda: SimpleNamespace(release=version))
     fsync, synced = os.fsync, []
@@ -123,14 +139,14 @@ def test_systems(tmp_path, monkeypatch, system, version):
     monkeypatch.setattr(os, "fsync", record)
     new_files._syncfs.cache_clear()
     try:
-        files = NewFiles(tmp_path)
+        files = NewFiles(root)
         for number in range(40):
             files.write(f"/{number}", [b"1"])
         files.flush()
     finally:
         new_files._syncfs.cache_clear()
-    assert len(synced) == (0 if version == "6.1.0-generic" else 40)
-    assert len(names(tmp_path)) == 40
+    assert len(synced) == (0 if is_together else 40)
+    assert len(names(root)) == 40
 
 
 def test_few_descriptors(tmp_path):

@@ -22,7 +22,9 @@ TEMPORARY_PREFIX, TEMPORARY_SUFFIX = ".feeds-", ".tmp"
 FOLDER_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 FILE_MODE = 0o644
 _MAX_DESCRIPTORS = 512  # and at most a quarter of those that the process may have
-_MIN_SYNCED_TOGETHER = 16  # files; `syncfs` also waits for the files of other programs
+_MIN_SYNCED_TOGETHER = 16  # files
+_MAX_DIRTY_KB = 128 << 10  # of all programs; `syncfs` would wait until all are on the disk
+_MEMORY_USE = "/proc/meminfo"
 _SYNCFS_REPORTS_ERRORS = (5, 8)  # since this version of Linux
 _FILE_FLAGS = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
@@ -153,18 +155,13 @@ def _write_all(handle: int, data: bytes) -> None:
 
 
 def _sync(handles: Sequence[int]) -> None:
-    """Wait until the disk has all files, which may be in several file systems.
+    """Wait until the disk has all files, which may be in several file systems. Raise `OSError` if it rejects one.
 
-    Linux can sync all files of a file system with one call; each `fsync` waits for the disk.
-
-    Args:
-        handles: descriptors of files that were opened before they were written.
-
-    Raises:
-        OSError: a file can't be written.
+    The files must have been opened before they were written. Each `fsync` waits for the disk. Linux can sync a whole
+    file system with one call, which also waits for the files of other programs.
     """
-    sync_file_system = _syncfs() if len(handles) >= _MIN_SYNCED_TOGETHER else None
-    if sync_file_system is None:
+    sync_file_system = _syncfs()
+    if sync_file_system is None or len(handles) < _MIN_SYNCED_TOGETHER or not _has_little_to_write():
         for handle in handles:
             os.fsync(handle)
         return
@@ -172,6 +169,15 @@ def _sync(handles: Sequence[int]) -> None:
         if sync_file_system(handle):
             error = ctypes.get_errno()
             raise OSError(error, os.strerror(error))
+
+
+def _has_little_to_write() -> bool:
+    """Return whether the memory of the system has few bytes of files that the disk does not have yet."""
+    try:
+        memory = Path(_MEMORY_USE).read_text("ascii")
+    except OSError:
+        return False
+    return sum(map(int, re.findall(r"^(?:Dirty|Writeback): +(\d+) kB", memory, re.MULTILINE))) <= _MAX_DIRTY_KB
 
 
 @functools.cache
