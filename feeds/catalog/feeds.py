@@ -4,7 +4,7 @@ To add a field of feeds, add a column and a migration in `schema.py`, and extend
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, fields
+from dataclasses import fields
 from typing import Any
 
 import sqlalchemy as sa
@@ -72,8 +72,13 @@ class FeedStateWriter(FeedStateReader, WriteAccess):
 
     def save_feeds(self, states: Iterable[FeedState]) -> None:
         """Store the states of feeds."""
-        rows = [tuple({**asdict(state), "changed": to_microseconds(state.changed)}.values()) for state in states]
-        self._upsert(t.feeds, _FEED_COLUMNS, rows)
+        self._upsert(t.feeds, _FEED_COLUMNS, list(map(_row_of, states)))
+
+
+def _row_of(state: FeedState) -> tuple[Any, ...]:
+    """Return the row of a feed. It has no nested values, so `dataclasses.asdict` would copy them in vain."""
+    changed = to_microseconds(state.changed)
+    return tuple(changed if column == "changed" else getattr(state, column) for column in _FEED_COLUMNS)
 
 
 def _feed_state(row: Any) -> FeedState:
