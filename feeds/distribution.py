@@ -20,7 +20,7 @@ def distribution_name() -> str:
     from importlib.metadata import entry_points
 
     scripts = entry_points(group="console_scripts", name="feeds")
-    found = (script.dist.name for script in scripts if script.value == "feeds.cli:main" and script.dist is not None)
+    found = (script.dist.name for script in scripts if script.value == "feeds.__main__:run" and script.dist is not None)
     return next(found, "feeds")
 
 

@@ -592,3 +592,44 @@ def test_check_quietly(site):
     done = site.run("check", "-q", "--strict")
     assert (done.returncode, "work on this machine only" in done.stdout) == (1, True)
     assert site.run("check", "-q", "--format", "json").stdout != "[]\n"
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize(
+    ("before", "arguments", "code", "end_of_output"),
+    [
+        ("import atexit; atexit.register(print, 'at exit')", ["--version"], 0, "\nat exit\n"),
+        ("import atexit; atexit.register(print, 'at exit')", ["none"], 2, "at exit\n"),
+        ("import threading; threading.Timer(0.3, print, ['in a thread']).start()", ["--version"], 0, "\nin a thread\n"),
+        ("import threading; threading.Timer(0.3, print, ['in a thread']).start()", ["none"], 2, "in a thread\n"),
+    ],
+)
+def test_the_end_of_a_process(before, arguments, code, end_of_output):
+    """A process that ends at once has written everything, calls registered functions, and waits for other threads."""
+    program = f"import sys; sys.argv[1:] = {arguments}\n{before}\nfrom feeds.__main__ import run; run()"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stdout.endswith(end_of_output)) == (code, True), (done.stdout, done.stderr)
+
+
+@pytest.mark.integration
+def test_a_profile():
+    """`python -m cProfile -m feeds` prints the profile of a command."""
+    command = [sys.executable, "-m", "cProfile", "-m", "feeds", "--version"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert re.search(r"^feeds, version .*function calls", done.stdout, re.DOTALL), done.stderr
+
+
+@pytest.mark.integration
+def test_output_that_cannot_be_written():
+    """If the output can't be written, the exit code is not 0, as in other Python programs."""
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "feeds", "--help"],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+    assert done.returncode != 0
+    assert "No space left on device" in done.stderr
