@@ -119,9 +119,10 @@ class SiteSection(Section):
     pages: bool = False
     """Whether `feeds` serves and exports the pages of the articles. If not, another program publishes them.
 
-    If it is true, each article has a page at `content.permalink`, unless its `link` leads to another site. Files in the
-    article's folder (`NAME/index.md`), and files that the article refers to, are published too. `/` shows the newest
-    articles. `feeds.url` must be the site's URL ([pages.md](pages.md)).
+    If it is true, each article has a page at the path of `content.permalink`, or of its own `link`. An article whose
+    `link` leads to another site has no page. Files in the article's folder (`NAME/index.md`), and files that the
+    article refers to, are published too. `/` shows the newest articles. `feeds.url` must be the site's URL
+    ([pages.md](pages.md)).
     """
     sitemap: bool = False
     """Whether [`/sitemap.xml`](http.md#sitemaps) lists the home page and the articles for search engines. `feeds.url`
