@@ -47,7 +47,7 @@ class SelectionSection(Section):
     """The articles of a feed."""
 
     include: GroupsSection | None = None
-    """The articles that the feed contains. Default: all."""
+    """The articles that the feed contains."""
     exclude: GroupsSection | None = None
     """The articles that the feed does not contain."""
 
@@ -101,12 +101,13 @@ class FeedsSection(Section):
     warning.
     """
     site: SelectionSection = SelectionSection()
-    """The articles of the site's feed: `include` and `exclude`, [described below](#selections). The other feeds are not
-    affected.
+    """The articles of the site's feed: `include` and `exclude`, [described below](#selections). Without `include`, the
+    feed contains all articles that `exclude` does not match. The other feeds are not affected.
     """
     custom: dict[Text, CustomFeedSection] = Field({})
-    """Feeds of selected articles, and settings of single feeds, [described below](#feeds-of-your-own). A feed without
-    `include` and `exclude` contains only the articles that name it (`feeds: [NAME]` in front matter).
+    """Feeds of selected articles, and settings of single feeds, [described below](#feeds-of-your-own). If a feed has
+    only `exclude`, it contains all other articles. If it has neither `include` nor `exclude`, it contains only the
+    articles that name it (`feeds: [NAME]` in front matter).
     """
     limit: int = Field(50, ge=1, le=10_000)
     """The number of entries in a feed, and in each archive. Another number moves entries between archives, so all

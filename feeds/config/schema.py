@@ -61,8 +61,9 @@ class ServerSection(Section):
 
     - Documents that do not fit are rendered again on request. Their validators are kept longer, so most polls of them
       are still answered at once.
-    - A worker sends at most one file for each 2 MiB at the same time, but at least 16: 32 files by default. Each file
-      takes 0.25 MiB more. Further requests for files wait for up to two seconds, and then get a 503 with Retry-After.
+    - The number of files that a worker sends at the same time is limited: to one for each 2 MiB of this value, or to 16
+      if that is more. The default is 32 files. Each file takes 0.25 MiB in addition. Further requests for files wait
+      for up to two seconds, and then get a 503 with Retry-After.
     """
     limit: int = Field(60, ge=0, le=1_000_000)
     """The number of requests for one document that a client may send within a minute without `If-None-Match` and

@@ -117,10 +117,12 @@ class SiteSection(Section):
     that ends in `.invalid`.
     """
     pages: bool = False
-    """Whether `feeds` serves and exports the pages of the articles, instead of another program. Each article with a
-    link on the site then has a page here, at `content.permalink`. Files in the article's folder (`NAME/index.md`), and
-    files that the article refers to, are published too. `/` shows the newest articles. `feeds.url` must then be the
-    site's URL ([pages.md](pages.md)).
+    """Whether `feeds` serves and exports the pages of the articles. If not, another program publishes them.
+
+    If it is true, each article has a page at the path of `content.permalink`, or of its own `link`. An article whose
+    `link` leads to another site has no page. Files in the article's folder (`NAME/index.md`), and files that the
+    article refers to, are published too. `/` shows the newest articles. `feeds.url` must be the site's URL
+    ([pages.md](pages.md)).
     """
     sitemap: bool = False
     """Whether [`/sitemap.xml`](http.md#sitemaps) lists the home page and the articles for search engines. `feeds.url`
