@@ -19,11 +19,14 @@ RULES = {
     "static-file": Rule("warning", "a file in the folder of static files that is not published"),
     "dead-link": Rule("warning", "a link of site.nav or site.footer to something that the site does not publish"),
     "no-summary": Rule(
-        "notice", "no description and no <!--more-->: the summary is the first paragraph; or no text at all"
+        "notice",
+        "an article without description and <!--more-->, whose summary is the first paragraph; an article without text",
     ),
     "title-markup": Rule("warning", "a title with Markdown, HTML or entities, which feed readers show unchanged"),
     "image-without-alt": Rule("warning", "an image without alternative text"),
-    "relative-link": Rule("warning", "a link to an unpublished article, or one relative to the article's address"),
+    "relative-link": Rule(
+        "warning", "a link to an unpublished article; a link such as ../x, which is relative to the article's address"
+    ),
     "template-code": Rule("warning", "template code, such as a shortcode, which would be shown unchanged"),
     "dropped-html": Rule("warning", "HTML that is removed and that a reader would miss, such as a script"),
     "missing-image": Rule("warning", "an image or an enclosure whose file does not exist"),
@@ -57,7 +60,7 @@ RULES = {
     "mdx": Rule("warning", "statements, components or expressions of MDX, which are removed"),
     "undated-page": Rule("notice", "a page without a date, such as about.md, which is not published"),
     "unlisted": Rule("notice", "an article that is in no feed because of its front matter"),
-    "old-schema": Rule("notice", "a .feeds.schema.json of another version, which editors use"),
+    "old-schema": Rule("notice", "a .feeds.schema.json, which editors use, from another version of feeds"),
     "configuration": Rule("warning", "a setting without effect, or one to review before the site has subscribers"),
 }
 
