@@ -313,6 +313,30 @@ def test_what_a_comment_hides_is_rejected():
 
 
 @pytest.mark.parametrize(
+    ("engine", "body", "reason"),
+    [
+        (GFM, "*a **b " * 110_000, "markup"),
+        (GFM, "\\)" * 310_000, "markup"),
+        (GFM, "- " * 160_000, "markup"),
+        (GFM, "[a](b)\n" * 130_000, "markup"),
+        (GFM, "a@b.c\n" * 70_000, "mail addresses"),
+        (OBSIDIAN, "^[a] " * 11_000, "footnotes"),
+        (GFM, f"https://a.example/{')' * 40} " * 100, "brackets"),
+    ],
+)
+def test_what_takes_long_is_rejected(engine, body, reason):
+    """A text is rejected before it is converted if the engine would take long for its many marks."""
+    with pytest.raises(ArticleError, match=reason):
+        engine.convert(body)
+
+
+def test_many_dollar_signs():
+    """Beyond 50,000 dollar signs, they are text, so that the engine does not search for formulas."""
+    assert GFM.convert("$a_1$ " * 20_000).count("$") == 40_000
+    assert GFM.convert("$*a*$ " * 30_000).count("$<em>a</em>$") == 30_000
+
+
+@pytest.mark.parametrize(
     "body",
     [
         "```\n" + "cat a | sort | uniq -c | head\n" * 20_000 + "```",
@@ -321,6 +345,8 @@ def test_what_a_comment_hides_is_rejected():
         "# a\n\nb\n\n" * 5_000,
         "a\n: b\n\n" * 10_000,
         "(((a)))" * 10_000,
+        f"```lisp\n{'(' * 60}a{')' * 60}\n```\n",
+        "- [a](https://a.example/b_c) is **d** (`e`, `f`)\n" * 15_000,
         "a@b.example\n" * 10_000,
     ],
 )
