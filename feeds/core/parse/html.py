@@ -338,10 +338,10 @@ def file_references(html: str) -> list[str]:
     """Return the URLs of files in HTML that `sanitize` keeps, as the author wrote them; not all if it has too many."""
     if "<" not in html:
         return []
-    regular = _CLEANER.clean(_convert_special(html))
     recorder = _ReferenceRecorder()
-    rewriter = _Rewriter(regular, "https://site.invalid/", "", recorder)
     with suppress(ArticleError):  # the article will be shown as plain text
+        regular = _clean(_convert_special(html), _MAX_HTML_LENGTH)
+        rewriter = _Rewriter(regular, "https://site.invalid/", "", recorder)
         for match in _ANY_START_TAG.finditer(regular):
             if may_reference_files(match[2]):  # most links lead to pages
                 rewriter.tag(match)
