@@ -150,6 +150,13 @@ def outlined(html):
     return outline is not None
 
 
+def test_many_tags_that_are_not_well_formed():
+    """Very many tags are too deep if they are not closed, and not if they are."""
+    assert not nesting.is_too_deep("<p>a" * 100_000)
+    assert nesting.is_too_deep("<p>a" * 130_000)
+    assert not nesting.is_too_deep("<p>a</p>" * 90_000)
+
+
 def test_unclosed_elements_are_not_searched_again_and_again():
     """For each end tag that a parser may ignore, only a few of the open elements are compared with it."""
     elements = nesting._OpenElements()

@@ -61,6 +61,7 @@ _START = re.compile(r"<([a-z][^\t\n\f\r\x20/>]*)", re.IGNORECASE)
 _SELF_CLOSING = re.compile(r"(?:\A|[\t\n\f\r\x20\"'/])/\Z")  # otherwise the slash may end a value
 _QUOTED = re.compile(r"\"[^\"]*\"|'[^']*'")
 _FEW_TAGS, _FEW_CHARACTERS = 800, 50_000
+_MAX_UNUSUAL_TAGS = 120_000  # each takes 2 µs; the largest of 10,000 articles of real sites has 47,000 tags
 _LONG_ATTRIBUTES = 10_000  # characters
 _MAX_UNCLOSED = 20  # start tags without ">": for each, the rest of the HTML is searched
 _MAX_MISNESTED = 30  # unclosed elements in an element that an end tag closes
@@ -129,11 +130,16 @@ _CLOSED_BY_END = {
 
 
 def is_too_deep(html: str) -> bool:
-    """Return whether a parser may take long because HTML is nested too deep, or may reopen too many elements."""
+    """Return whether a parser may take long because HTML is nested too deep, or may reopen too many elements.
+
+    Return True also for very many tags that are not well-formed, because finding out takes long.
+    """
     tags = html.count("<")
     few = tags <= _FEW_TAGS and len(html) <= _FEW_CHARACTERS and tags * len(html) * _COST_OF_COPYING <= _MAX_STEPS
     if few or _is_fast(_outline(html), tags):
         return False
+    if tags > _MAX_UNUSUAL_TAGS:
+        return True
     elements = _OpenElements()
     _read(html, elements)
     return elements.steps > _MAX_STEPS
@@ -275,6 +281,7 @@ class _OpenElements:
         self._names: list[str] = []
         self._count: dict[str, int] = {}
         self._sizes: list[int] = []  # characters in the attributes of formatting elements, 0 for others
+        self._foreign = 0  # the number of SVG and MathML elements
         self._formatting = 0  # the number of formatting elements
         self._formatting_size = 0  # characters in their attributes
         self._trusted = True  # whether every element that is open here is open in a parser, or was closed by it
@@ -284,11 +291,11 @@ class _OpenElements:
 
     def may_be_in_foreign(self) -> bool:
         """Return whether the position may be within an SVG or MathML."""
-        return bool(self._count.get("svg") or self._count.get("math"))
+        return self._foreign > 0
 
     def are_plain(self) -> bool:
         """Return whether the tags of `_PLAIN` have no special meaning at this position."""
-        return not (self._in_table or self.in_foreign or self.may_be_in_foreign())
+        return not (self._in_table or self.in_foreign or self._foreign)
 
     def count_text(self, html: str, end: int) -> None:
         """Add the steps for the text before the next markup."""
@@ -318,12 +325,14 @@ class _OpenElements:
             return  # the element is closed
         if self.in_foreign or name in _FOREIGN:
             self.in_foreign = name not in _LEAVING
-        if not self.may_be_in_foreign():
+        if not self._foreign:
             if name in _VOID:
                 self.steps += len(self._names)
                 return
-            self._close_before(name)
+            if name in _CLOSED_BY_START:
+                self._close_before(name)
         self._push(name, size)
+        self._foreign += name in _FOREIGN
 
     def start_plain(self, name: str, size: int) -> None:
         """Do the same as `start_tag` for a name of `_PLAIN` if `are_plain`."""
@@ -334,7 +343,7 @@ class _OpenElements:
 
     def _close_before(self, name: str) -> None:
         """Close the innermost elements that the start of an element closes."""
-        closed = _CLOSED_BY_START.get(name, ())
+        closed = _CLOSED_BY_START[name]
         while self._names and self._names[-1] in closed:
             self._remove(len(self._names) - 1)
 
@@ -420,6 +429,7 @@ class _OpenElements:
     def _remove(self, index: int) -> None:
         name = self._names.pop(index)
         self._count[name] -= 1
+        self._foreign -= name in _FOREIGN
         size = self._sizes.pop(index)
         if name in _FORMATTING:
             self._formatting -= 1
