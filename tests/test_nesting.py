@@ -151,10 +151,11 @@ def outlined(html):
 
 
 def test_many_tags_that_are_not_well_formed():
-    """Very many tags are too deep if they are not closed, and not if they are."""
-    assert not nesting.is_too_deep("<p>a" * 100_000)
-    assert nesting.is_too_deep("<p>a" * 130_000)
-    assert not nesting.is_too_deep("<p>a</p>" * 90_000)
+    """Very many tags are too deep if they are not in an unambiguous form, and not if they are."""
+    assert not nesting.is_too_deep("<p a='b'>c" * 100_000)
+    assert nesting.is_too_deep("<p a='b'>c" * 130_000)
+    assert not nesting.is_too_deep('<p a="b">c' * 130_000)
+    assert not nesting.is_too_deep('<p><i>a<b c="d">e</b></i></p>' * 33_000)
 
 
 def test_unclosed_elements_are_not_searched_again_and_again():

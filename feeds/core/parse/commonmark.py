@@ -31,7 +31,7 @@ _MAX_HEADINGS = 1_000  # with ids: a heading tries the ids of all earlier headin
 _MAX_DETAILS = 3_000  # lines that begin with a colon: for each, comrak reads the whole definition list
 _MAX_TRAILING_BRACKETS = 30  # at the end of a URL: for each, comrak reads the whole URL
 _MIN_CHECKED_ADDRESSES = 200  # mail addresses; texts with fewer are always fast
-_MAX_ADDRESSES = 60_000  # some may be in code, and are not converted
+_MAX_REFERENCES = 60_000  # of one kind; more than `html` allows, because some may be in code
 _MAX_COPIED = 20_000_000  # characters: for each mail address, comrak copies the rest of its line
 _MAX_FOOTNOTES = 10_000  # marks: the HTML of each is long
 _MAX_FOOTNOTE_DEPTH = 100  # levels of [^ within [^: at each end, comrak reads all text since its beginning
@@ -39,6 +39,7 @@ _MIN_REFERENCE_LENGTH = 100_000  # characters that the URLs and titles of refere
 
 _MARKS = b'\n!"$&*+-:<=>[\\]^_`|~'
 _LIST_MARKERS = ("- ", "* ", "+ ", ". ", ") ", "> ")  # each begins an element with an element in it
+_REFERENCE_MARKS = ("@", "![", "{#")  # mail addresses, images, ids
 _TOO_DEEP = re.compile(rf"^[ \t]*(?:>[ ]?){{{_MAX_QUOTE_DEPTH}}}", re.MULTILINE)
 _TRAILING_BRACKETS = re.compile(rf"(?:\)(?:[?!.,:*_~'\";]|&[A-Za-z]+;)*+){{{_MAX_TRAILING_BRACKETS}}}")
 _NOTE = re.compile(r"\[\^|\]")
@@ -183,10 +184,9 @@ def _require_fast(text: str) -> None:
         raise ArticleError("nested too deep")
     if text.count(")") > _MAX_TRAILING_BRACKETS and any(map(_TRAILING_BRACKETS.search, _lines_with_brackets(text))):
         raise ArticleError("too many closing brackets in a row")
-    addresses = text.count("@")
-    if addresses > _MAX_ADDRESSES:
-        raise ArticleError("too many mail addresses")
-    if addresses > _MIN_CHECKED_ADDRESSES and _copied_characters(text) > _MAX_COPIED:
+    if len(text) > _MAX_REFERENCES and any(text.count(mark) > _MAX_REFERENCES for mark in _REFERENCE_MARKS):
+        raise ArticleError("too many links and images")
+    if text.count("@") > _MIN_CHECKED_ADDRESSES and _copied_characters(text) > _MAX_COPIED:
         raise ArticleError("too many mail addresses in one line")
     marks = text.count("[^") if "^" in text else 0
     if marks > _MAX_FOOTNOTES:

@@ -136,9 +136,12 @@ def is_too_deep(html: str) -> bool:
     """
     tags = html.count("<")
     few = tags <= _FEW_TAGS and len(html) <= _FEW_CHARACTERS and tags * len(html) * _COST_OF_COPYING <= _MAX_STEPS
-    if few or _is_fast(_outline(html), tags):
+    if few:
         return False
-    if tags > _MAX_UNUSUAL_TAGS:
+    outline = _outline(html)
+    if outline and _is_fast(outline, tags):
+        return False
+    if not outline and tags > _MAX_UNUSUAL_TAGS:
         return True
     elements = _OpenElements()
     _read(html, elements)
@@ -178,10 +181,8 @@ def _outline(html: str) -> _Outline | None:
     return _Outline(depth, formatting, max_size)
 
 
-def _is_fast(outline: _Outline | None, tags: int) -> bool:
+def _is_fast(outline: _Outline, tags: int) -> bool:
     """Return whether parsing HTML with an outline is fast even if each tag is at its deepest place."""
-    if outline is None:
-        return False
     depth = outline.depth + _DEPTH_OF_PART
     return tags * (depth + outline.formatting * _COST_OF_FORMATTING + outline.size * _COST_OF_COPYING) <= _MAX_STEPS
 
