@@ -30,16 +30,20 @@ _PLAIN_NAMES = (
 )
 # a few quoted attributes without "<", ">" and line breaks, which every parser reads in the same way
 _ATTRIBUTES = r"(?: [a-z:_-]++(?:=\"[^\"<>\n]*+\")?+){0,20}+"
-_VOID_TAG = rf"<(?:br|hr|img|input){_ATTRIBUTES} ?/?>"
+_VOID_TAG = rf"(?:br|hr|img|input){_ATTRIBUTES} ?/?>"  # without its "<"
 
 
 def _inline(group: str) -> str:
-    """Return a pattern for text, and inline elements that contain only text or formatting elements around text."""
-    inner = rf"<(?P<{group}1>a|code|em|strong|b|i){_ATTRIBUTES}>[^<]*+</(?P={group}1)>"
-    return (
-        rf"(?:[^<]++|<(?P<{group}2>a|code|em|strong|b|i|del|kbd|span|sup){_ATTRIBUTES}>[^<]*+</(?P={group}2)>"
-        rf"|<(?P<{group}3>a|em|strong){_ATTRIBUTES}>(?:[^<]++|{inner})*+</(?P={group}3)>|{_VOID_TAG})*+"
-    )
+    """Return a pattern for text, and inline elements that contain only text or formatting elements around text.
+
+    The most frequent elements come first, without groups, which makes it faster. `group` is the prefix of its groups.
+    """
+    link = r"a href=\"[^\"<>\n]*+\">[^<]*+(?:<code>[^<]*+</code>[^<]*+)*+</a>"
+    formatted = r"(?:code>[^<]*+</code|strong>[^<]*+</strong|em>[^<]*+</em)>"
+    one = rf"(?P<{group}1>a|code|em|strong|b|i|del|kbd|span|sup){_ATTRIBUTES}>[^<]*+</(?P={group}1)>"
+    inner = rf"<(?P<{group}2>a|code|em|strong|b|i){_ATTRIBUTES}>[^<]*+</(?P={group}2)>"
+    two = rf"(?P<{group}3>a|em|strong){_ATTRIBUTES}>(?:[^<]++|{inner})*+</(?P={group}3)>"
+    return rf"[^<]*+(?:<(?:{link}|{formatted}|{one}|{two}|{_VOID_TAG})[^<]*+)*+"
 
 
 # parts of HTML that are well-formed and not deep: most blocks, elements around text, and most tables
@@ -53,7 +57,7 @@ _PART = re.compile(
 _DEPTH_OF_PART = 6  # levels of elements: a table with a tbody, a tr, a td and two formatting elements
 # other tags; or the first character of markup of another kind
 _TAG = re.compile(
-    rf"{_VOID_TAG}|<!--[^<>]*+(?<=--)>|<((?:{_PLAIN_NAMES}){_ATTRIBUTES}>|/(?:{_PLAIN_NAMES})>|[a-zA-Z!?/])"
+    rf"<{_VOID_TAG}|<!--[^<>]*+(?<=--)>|<((?:{_PLAIN_NAMES}){_ATTRIBUTES}>|/(?:{_PLAIN_NAMES})>|[a-zA-Z!?/])"
 )
 _COST_OF_FORMATTING = 200  # steps for an open formatting element, which a parser may reopen
 _COST_OF_COPYING = 10  # steps for a character in the start tag of such an element
