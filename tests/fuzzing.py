@@ -295,6 +295,8 @@ def structured(size: int) -> Iterator[tuple[str, Callable[[], str]]]:
         "addresses with brackets": repeated(f"https://a.b/{')' * 25} "),
         "addresses with many brackets": repeated(f"https://a.b/{')' * 190} "),
         "numbered addresses": numbered("https://a.b/% "),
+        "addresses before tags": repeated("<b>https://a.b/"),
+        "addresses without a scheme before tags": repeated("<b>www.a.b/"),
         "numbered mail addresses": numbered("a%@b.c\n"),
         "blocks of 20 levels": repeated("<div>" * 20 + "x" + "</div>" * 20),
         "blocks of 400 levels": repeated("<div>" * 400 + "x" + "</div>" * 400),
@@ -319,6 +321,31 @@ def pairs(size: int) -> Iterator[tuple[str, Callable[[], str]]]:
         if one != other:
             yield f"{one + other!r} repeated", lambda one=one, other=other: (one + other) * (size // 2)
             yield f"{one!r} then {other!r}", lambda one=one, other=other: one * (size // 2) + other * (size // 2)
+
+
+def repeat(random: Random, size: int) -> str:
+    """Return a text of about `size` characters that repeats a random sequence of marks, tags and characters."""
+
+    def sequence(most: int) -> str:
+        tag = random.choice(ELEMENTS)
+        parts = (
+            *MARKS,
+            *SPECIAL,
+            *(f"<{tag}>", f"</{tag}>", f"<{tag} id=a href=b>", f"<{tag}>x</{tag}>") * 15,
+            *"a \n" * 9,
+        )
+        return "".join(random.choice(parts) for _ in range(random.randint(0, most)))
+
+    repeated = sequence(5) + random.choice("a<\n ")
+    times = size // len(repeated)
+    match random.randrange(3):
+        case 0:
+            return sequence(5) + repeated * times + sequence(5)
+        case 1:
+            other = sequence(5)
+            return repeated * (times // 2) + other * (size // 2 // max(1, len(other)))
+        case _:
+            return "".join(repeated.replace("a", f"a{n}") for n in range(size // (len(repeated) + 5)))
 
 
 def mutate(random: Random, seeds: Sequence[str], marks: Sequence[str] = MARKS) -> str:

@@ -323,13 +323,25 @@ def test_what_a_comment_hides_is_rejected():
         (GFM, "![a](b)\n" * 70_000, "links"),
         (GFM, "# a {#b}\n" * 70_000, "links"),
         (OBSIDIAN, "^[a] " * 11_000, "footnotes"),
-        (GFM, f"https://a.example/{')' * 40} " * 100, "brackets"),
     ],
 )
 def test_what_takes_long_is_rejected(engine, body, reason):
     """A text is rejected before it is converted if the engine would take long for its many marks."""
     with pytest.raises(ArticleError, match=reason):
         engine.convert(body)
+
+
+@pytest.mark.parametrize("body", [f"https://a.example/{')' * 40} ", "<b>https://a.example/b</b>", "<i>www.example"])
+def test_urls_that_take_long_are_no_links(body):
+    """Bare URLs are links only in a text in which the engine finds their ends in a short time."""
+    assert "<a " not in GFM.convert(body * (500_000 // len(body)))
+
+
+def test_many_urls_are_links():
+    """Bare URLs of any number are links if they are words of their own, or in short lines."""
+    assert GFM.convert("https://a.example/b " * 15_000).count("<a ") == 15_000
+    assert "<a " in GFM.convert(f"    {'(' * 60}a{')' * 60}\n\nhttps://a.example/b")
+    assert GFM.convert("见<b>https://a.example/b</b>。\n" * 15_000).count("<a ") == 15_000
 
 
 def test_many_dollar_signs():

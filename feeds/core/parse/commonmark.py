@@ -31,6 +31,7 @@ _MAX_HEADINGS = 1_000  # with ids: a heading tries the ids of all earlier headin
 _MAX_DETAILS = 3_000  # lines that begin with a colon: for each, comrak reads the whole definition list
 _MAX_TRAILING_BRACKETS = 30  # at the end of a URL: for each, comrak reads the whole URL
 _MIN_CHECKED_ADDRESSES = 200  # mail addresses; texts with fewer are always fast
+_MAX_URL_SEARCH = 100_000_000  # characters: a URL that ends at a "<" is searched up to the next white space
 _MAX_REFERENCES = 60_000  # of one kind; more than `html` allows, because some may be in code
 _MAX_COPIED = 20_000_000  # characters: for each mail address, comrak copies the rest of its line
 _MAX_FOOTNOTES = 10_000  # marks: the HTML of each is long
@@ -41,6 +42,8 @@ _MARKS = b'\n!"$&*+-:<=>[\\]^_`|~'
 _LIST_MARKERS = ("- ", "* ", "+ ", ". ", ") ", "> ")  # each begins an element with an element in it
 _REFERENCE_MARKS = ("@", "![", "{#")  # mail addresses, images, ids
 _TOO_DEEP = re.compile(rf"^[ \t]*(?:>[ ]?){{{_MAX_QUOTE_DEPTH}}}", re.MULTILINE)
+_URL_START = re.compile(r"://|www\.")
+_WHITE_SPACE = re.compile(r"[ \t\n\f\r]+")
 _TRAILING_BRACKETS = re.compile(rf"(?:\)(?:[?!.,:*_~'\";]|&[A-Za-z]+;)*+){{{_MAX_TRAILING_BRACKETS}}}")
 _NOTE = re.compile(r"\[\^|\]")
 _DEFINITION = re.compile(r"\[(?!\^)[^\[\]]{1,999}\]:(.*(?:\n.+){0,2})")
@@ -114,11 +117,14 @@ class CommonMark:
         self._render.full_info_string = True  # only the first word after a fence is its language
         self._parse = comrak.ParseOptions()
         self._parse.tasklist_in_table = True
-        self._extensions = {choice: self._options(*choice) for choice in product((False, True), repeat=4)}
+        self._extensions = {choice: self._options(*choice) for choice in product((False, True), repeat=5)}
 
-    def _options(self, dollars: bool, latex: bool, ids: bool, definitions: bool) -> comrak.ExtensionOptions:
+    def _options(
+        self, dollars: bool, latex: bool, ids: bool, definitions: bool, autolink: bool
+    ) -> comrak.ExtensionOptions:
         options = comrak.ExtensionOptions()
-        for name in ("autolink", "footnotes", "strikethrough", "table", "tasklist"):
+        options.autolink = autolink
+        for name in ("footnotes", "strikethrough", "table", "tasklist"):
             setattr(options, name, True)
         options.description_lists = definitions
         options.header_id_prefix = "" if ids else None
@@ -161,7 +167,7 @@ class CommonMark:
     def _comrak(self, text: str, *, dollars: bool, latex: bool) -> str:
         ids = _has_at_most(_MAX_HEADINGS, _HEADING_LINE, text)
         definitions = _has_at_most(_MAX_DETAILS, _DETAILS_LINE, text)
-        extensions = self._extensions[dollars, latex, ids, definitions]
+        extensions = self._extensions[dollars, latex, ids, definitions, _are_urls_fast(text)]
         try:
             return comrak.render_markdown(
                 text, extension_options=extensions, parse_options=self._parse, render_options=self._render
@@ -182,8 +188,6 @@ def _require_fast(text: str) -> None:
     """Raise `ArticleError` if comrak could take long, or much memory, for a text."""
     if ">" in text and (">>" in text or "> >" in text) and _TOO_DEEP.search(text):
         raise ArticleError("nested too deep")
-    if text.count(")") > _MAX_TRAILING_BRACKETS and any(map(_TRAILING_BRACKETS.search, _lines_with_brackets(text))):
-        raise ArticleError("too many closing brackets in a row")
     if len(text) > _MAX_REFERENCES and any(text.count(mark) > _MAX_REFERENCES for mark in _REFERENCE_MARKS):
         raise ArticleError("too many links and images")
     if text.count("@") > _MIN_CHECKED_ADDRESSES and _copied_characters(text) > _MAX_COPIED:
@@ -201,13 +205,29 @@ def _require_fast(text: str) -> None:
         _require_small_tables(text)
 
 
+def _are_urls_fast(text: str) -> bool:
+    """Return whether comrak finds the bare URLs of a text in a short time."""
+    urls = text.count("://") + text.count("www.")
+    if not urls:
+        return True
+    if text.count(")") >= _MAX_TRAILING_BRACKETS and any(map(_TRAILING_BRACKETS.search, _lines_with_brackets(text))):
+        return False
+    if urls * len(text) <= _MAX_URL_SEARCH:
+        return True
+    # the cost for words is at most the cost for lines, which is faster to compute
+    return _searched_characters(text.split("\n")) <= _MAX_URL_SEARCH or (
+        _searched_characters(_WHITE_SPACE.split(text)) <= _MAX_URL_SEARCH
+    )
+
+
+def _searched_characters(parts: list[str]) -> int:
+    """Return the maximal number of characters that comrak reads to find the ends of the URLs in parts of a text."""
+    return sum(len(part) * len(_URL_START.findall(part)) for part in parts if ":" in part or "www." in part)
+
+
 def _lines_with_brackets(text: str) -> Iterator[str]:
     """Yield the lines with a URL and enough closing brackets for `_TRAILING_BRACKETS`, whose search is slow."""
-    return (
-        line
-        for line in text.split("\n")
-        if line.count(")") >= _MAX_TRAILING_BRACKETS and ("://" in line or "www." in line)
-    )
+    return (line for line in text.split("\n") if line.count(")") >= _MAX_TRAILING_BRACKETS and _URL_START.search(line))
 
 
 def _copied_characters(text: str) -> int:
