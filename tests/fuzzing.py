@@ -278,6 +278,7 @@ def structured(size: int) -> Iterator[tuple[str, Callable[[], str]]]:
         "formulas": repeated("$a_1$ "),
         "formulas in code": repeated("$`a_1`$ "),
         "footnotes of the text": lambda: "".join(f"[^{n}] " for n in range(min(4_999, size // 20))) + "".join(f"\n\n[^{n}]: a" for n in range(min(4_999, size // 20))),
+        "inline footnotes of Obsidian without end": repeated("<b>_^[a" + "b" * 60),
         "inline footnotes of Obsidian": repeated("^[a] "),
         "relative links": numbered("[a](b%) "),
         "relative links to other folders": numbered("[a](../b%) "),

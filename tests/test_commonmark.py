@@ -319,6 +319,8 @@ def test_what_a_comment_hides_is_rejected():
         (GFM, "\\)" * 310_000, "markup"),
         (GFM, "- " * 160_000, "markup"),
         (GFM, "[a](b)\n" * 130_000, "markup"),
+        (OBSIDIAN, "<b>_^[a" * 9_000, "footnotes"),
+        (OBSIDIAN, "[[a]]\n" * 50_000, "links"),
         (GFM, "a@b.c\n" * 70_000, "links"),
         (GFM, "![a](b)\n" * 70_000, "links"),
         (GFM, "# a {#b}\n" * 70_000, "links"),

@@ -32,15 +32,16 @@ _MAX_DETAILS = 3_000  # lines that begin with a colon: for each, comrak reads th
 _MAX_TRAILING_BRACKETS = 30  # at the end of a URL: for each, comrak reads the whole URL
 _MIN_CHECKED_ADDRESSES = 200  # mail addresses; texts with fewer are always fast
 _MAX_URL_SEARCH = 100_000_000  # characters: a URL that ends at a "<" is searched up to the next white space
-_MAX_REFERENCES = 60_000  # of one kind; more than `html` allows, because some may be in code
+_MAX_REFERENCES = 40_000  # of one kind; more than `html` allows, because some may be in code
 _MAX_COPIED = 20_000_000  # characters: for each mail address, comrak copies the rest of its line
 _MAX_FOOTNOTES = 10_000  # marks: the HTML of each is long
+_MAX_FOOTNOTE_SEARCH = 300_000_000  # characters: the end of an inline footnote is searched in its paragraph
 _MAX_FOOTNOTE_DEPTH = 100  # levels of [^ within [^: at each end, comrak reads all text since its beginning
 _MIN_REFERENCE_LENGTH = 100_000  # characters that the URLs and titles of references may add, even to a short text
 
-_MARKS = b'\n!"$&*+-:<=>[\\]^_`|~'
+_MARKS = b'\n!"$&*+-:<=>[\\]^_`{|~'
 _LIST_MARKERS = ("- ", "* ", "+ ", ". ", ") ", "> ")  # each begins an element with an element in it
-_REFERENCE_MARKS = ("@", "![", "{#")  # mail addresses, images, ids
+_REFERENCE_MARKS = ("@", "![", "{#", "[[")  # mail addresses, images, ids, links to notes
 _TOO_DEEP = re.compile(rf"^[ \t]*(?:>[ ]?){{{_MAX_QUOTE_DEPTH}}}", re.MULTILINE)
 _URL_START = re.compile(r"://|www\.")
 _WHITE_SPACE = re.compile(r"[ \t\n\f\r]+")
@@ -154,8 +155,8 @@ class CommonMark:
         has_latex = _has_latex(text)
         if has_latex:
             text = text.replace("\\(", f"\\({_LATEX_MARK}").replace("\\[", f"\\[{_LATEX_MARK}")
-        if self._obsidian and text.count("^[") > _MAX_FOOTNOTES:
-            raise ArticleError("too many footnotes")
+        if self._obsidian and "^[" in text:
+            _require_fast_footnotes(text)
         _require_fast(text)
         text = _padding_for_references(text) + text
         html = self._comrak(text, dollars=text.count("$") <= _MAX_DOLLARS, latex=has_latex)
@@ -203,6 +204,16 @@ def _require_fast(text: str) -> None:
                 raise ArticleError("nested too deep")
     if "|" in text:
         _require_small_tables(text)
+
+
+def _require_fast_footnotes(text: str) -> None:
+    """Raise `ArticleError` if comrak could take long for the inline footnotes of a text."""
+    notes = text.count("^[")
+    if notes > _MAX_FOOTNOTES or (
+        notes * len(text) > _MAX_FOOTNOTE_SEARCH
+        and sum(part.count("^[") * len(part) for part in text.split("\n\n")) > _MAX_FOOTNOTE_SEARCH
+    ):
+        raise ArticleError("too many footnotes")
 
 
 def _are_urls_fast(text: str) -> bool:

@@ -85,7 +85,7 @@ _MAX_HTML_LENGTH = 4 << 20  # characters; the largest of 7,803 articles of real 
 _MAX_EXPANSION = 10  # ratio of the lengths of HTML and Markdown; at most 4 in articles of real sites
 _MIN_HTML_LIMIT = 100_000  # characters that even a short text may have
 _MAX_TAGS = 200_000
-_MAX_ENTITIES = 100_000  # including no-break spaces; nh3 takes quadratic time for those in one text node
+_MAX_ENTITIES = 60_000  # including no-break spaces; nh3 takes quadratic time for those in one text node
 _DATA_IMAGE = re.compile(r"data:image/(?:png|jpeg|gif|webp|avif);base64,", re.IGNORECASE)
 # elements that are removed with their content
 _DROPPED = {

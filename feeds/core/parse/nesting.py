@@ -38,7 +38,7 @@ def _inline(group: str) -> str:
 
     The most frequent elements come first, without groups, which makes it faster. `group` is the prefix of its groups.
     """
-    link = r"a href=\"[^\"<>\n]*+\">[^<]*+(?:<code>[^<]*+</code>[^<]*+)*+</a>"
+    link = rf"a href=\"[^\"<>\n]*+\">[^<]*+(?:<(?:code>[^<]*+</code>|{_VOID_TAG})[^<]*+)*+</a>"
     formatted = r"(?:code>[^<]*+</code|strong>[^<]*+</strong|em>[^<]*+</em)>"
     one = rf"(?P<{group}1>a|code|em|strong|b|i|del|kbd|span|sup){_ATTRIBUTES}>[^<]*+</(?P={group}1)>"
     inner = rf"<(?P<{group}2>a|code|em|strong|b|i){_ATTRIBUTES}>[^<]*+</(?P={group}2)>"
