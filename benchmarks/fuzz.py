@@ -4,7 +4,8 @@ AMOUNT is a number of inputs, or of seconds: 100000, 600s. TARGET is the part th
 
 - `articles`: the Markdown engine and the sanitiser. First every structured input of tests/fuzzing.py at full size (a
   megabyte of each construct, of each special character and of each pair of them), then random changes of the examples
-  and articles at PATH: files in the format of spec.txt, and folders of Markdown files.
+  and articles at PATH: files in the format of spec.txt, and folders of Markdown files. Every 200th input is half a
+  megabyte of a random sequence that is repeated.
 - `front-matter`, `configuration`, `requests`, `logs`, `manifests`: the targets of tests/fuzz_targets.py.
 
 Print each input that
@@ -54,6 +55,8 @@ CHECK_INTERVAL_S = 1.0  # between two checks of the workers
 END_TIMEOUT_S = 30.0  # of a worker that has checked its last case
 PART_CHARACTERS = 1_500  # of an article
 MAX_CHARACTERS = 1 << 20  # of an article
+REPEATED_EVERY = 200  # inputs
+REPEATED_CHARACTERS = 1 << 19  # of such an input
 UNLIMITED = 1 << 40  # inputs: more than any time limit allows
 FORK = multiprocessing.get_context("fork")
 
@@ -62,7 +65,7 @@ Check = Callable[[str, str], tuple[Any, list[str]]]  # (text or seed, dialect) -
 
 
 class Mutated:
-    """A sequence of articles that are random changes of sources; each source is equally frequent."""
+    """A sequence of articles that are random changes of sources, each equally frequent, or repeat a random sequence."""
 
     def __init__(self, seed: str, count: int, sources: list[list[str]]) -> None:
         self._seed, self._count, self._sources = seed, count, sources
@@ -73,6 +76,8 @@ class Mutated:
     def __getitem__(self, index: int) -> Case:
         random = Random(f"{self._seed}-{index}")
         dialect = random.choice(fuzzing.DIALECTS)
+        if index % REPEATED_EVERY == 0:
+            return f"repeated {self._seed}-{index}", dialect, lambda: fuzzing.repeat(random, REPEATED_CHARACTERS)
         return f"mutated {self._seed}-{index}", dialect, lambda: fuzzing.mutate(random, random.choice(self._sources))
 
 

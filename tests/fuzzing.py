@@ -258,6 +258,60 @@ def structured(size: int) -> Iterator[tuple[str, Callable[[], str]]]:
         "control characters": repeated("&#1;\u0085\u2028"),
         "marks that combine": repeated("a\u0301\u0327"),
         "changes of direction": repeated("\u202ea\u202c"),
+        "lists of 10 levels": repeated("".join(f"{'  ' * n}- a\n" for n in range(10))),
+        "lists of 50 levels": repeated("".join(f"{'  ' * n}- a\n" for n in range(50))),
+        "numbered lists of 20 levels": repeated("".join(f"{'   ' * n}1. a\n" for n in range(20))),
+        "lists of 90 levels on a line": repeated(f"{'- ' * 90}a\n"),
+        "numbers of items": numbered("%. a\n"),
+        "items with paragraphs": repeated("- a\n\n  b\n\n"),
+        "quotes of 99 levels": repeated(f"{'> ' * 99}a\n\n"),
+        "a quote with lazy lines": repeated("a\n", "> "),
+        "tables of 100 columns": repeated("|a" * 100 + "|\n" + "|-" * 100 + "|\n" + "|b" * 100 + "|\n\n"),
+        "a table with formatted cells": repeated("|*b*|[c](d)|\n", "|a|a|\n|:-|-:|\n"),
+        "emphasis of alternating kinds": repeated("*a **b "),
+        "emphasis within words": repeated("a***b**c*d"),
+        "emphasis, closed by another length": lambda: "**a " * (size // 8) + " b*" * (size // 8),
+        "stars of all lengths": lambda: " ".join(f"{'*' * n}a" for n in range(1, int((2 * size) ** 0.5))),
+        "tildes of all lengths": lambda: " ".join(f"{'~' * n}a" for n in range(1, int((2 * size) ** 0.5))),
+        "dollars of all lengths": lambda: " ".join(f"{'$' * n}a" for n in range(1, int((2 * size) ** 0.5))),
+        "dollars around text": repeated("$a$ "),
+        "formulas": repeated("$a_1$ "),
+        "formulas in code": repeated("$`a_1`$ "),
+        "footnotes of the text": lambda: "".join(f"[^{n}] " for n in range(min(4_999, size // 20))) + "".join(f"\n\n[^{n}]: a" for n in range(min(4_999, size // 20))),
+        "inline footnotes of Obsidian without end": repeated("<b>_^[a" + "b" * 60),
+        "inline footnotes of Obsidian": repeated("^[a] "),
+        "relative links": numbered("[a](b%) "),
+        "relative links to other folders": numbered("[a](../b%) "),
+        "relative links with queries": numbered("[a](b%?c=d) "),
+        "links with titles": numbered('[a](b% "c") '),
+        "links to other sites": numbered("[a](https://b.c/%) "),
+        "links to international domains": numbered(f"[b](https://{'é' * 40}.{'é' * 40}.%/) "),
+        "links with ports": numbered("[b](https://c:%/) "),
+        "links to headings": lambda: "".join(f"# a{n}\n" for n in range(min(999, size // 40))) + "".join(f"[b](#a{n % 999}) " for n in range(size // 12)),
+        "links to notes": numbered("[[a%|b]] "),
+        "pictures": numbered("![a](b%.png) "),
+        "pictures of notes in Obsidian": numbered("![[a%.png]] "),
+        "pictures of 100 sizes": repeated(f'<img srcset="{", ".join(f"../a{n} {n}w" for n in range(100))}">\n'),
+        "lazy pictures": numbered('<img data-src="a%">'),
+        "addresses with brackets": repeated(f"https://a.b/{')' * 25} "),
+        "addresses with many brackets": repeated(f"https://a.b/{')' * 190} "),
+        "numbered addresses": numbered("https://a.b/% "),
+        "addresses before tags": repeated("<b>https://a.b/"),
+        "addresses without a scheme before tags": repeated("<b>www.a.b/"),
+        "numbered mail addresses": numbered("a%@b.c\n"),
+        "blocks of 20 levels": repeated("<div>" * 20 + "x" + "</div>" * 20),
+        "blocks of 400 levels": repeated("<div>" * 400 + "x" + "</div>" * 400),
+        "blocks that cells hide": repeated("<div><table><td>" + "<x-y>" * 400 + "</div>" * 700),
+        "a block that cells hide": repeated("</div>", "<div><table><td>" + "<x-y>" * min(1_000, size // 10)),
+        "formatting around blocks": repeated("<p>a", "<p><b><i><u>"),
+        "formatting with attributes": numbered("<b title=%>a</b>"),
+        "tags of 100 attributes": repeated(f"<p {' '.join(f'a{n}=b' for n in range(100))}>x</p>"),
+        "videos": numbered('<iframe src="https://www.youtube.com/embed/a%"></iframe>\n\n'),
+        "components of videos": numbered("<lite-youtube videoid=a%></lite-youtube>\n"),
+        "scripts of snippets": numbered("<script src=https://gist.github.com/a/%.js></script>\n"),
+        "objects": numbered("<object data=a%></object>"),
+        "template tags": repeated('{{< figure src="a" >}} '),
+        "references in template tags": numbered('[a]({{< ref "b%" >}}) '),
     }.items():  # fmt: skip
         yield name, make
 
@@ -268,6 +322,31 @@ def pairs(size: int) -> Iterator[tuple[str, Callable[[], str]]]:
         if one != other:
             yield f"{one + other!r} repeated", lambda one=one, other=other: (one + other) * (size // 2)
             yield f"{one!r} then {other!r}", lambda one=one, other=other: one * (size // 2) + other * (size // 2)
+
+
+def repeat(random: Random, size: int) -> str:
+    """Return a text of about `size` characters that repeats a random sequence of marks, tags and characters."""
+
+    def sequence(most: int) -> str:
+        tag = random.choice(ELEMENTS)
+        parts = (
+            *MARKS,
+            *SPECIAL,
+            *(f"<{tag}>", f"</{tag}>", f"<{tag} id=a href=b>", f"<{tag}>x</{tag}>") * 15,
+            *"a \n" * 9,
+        )
+        return "".join(random.choice(parts) for _ in range(random.randint(0, most)))
+
+    repeated = sequence(5) + random.choice("a<\n ")
+    times = size // len(repeated)
+    match random.randrange(3):
+        case 0:
+            return sequence(5) + repeated * times + sequence(5)
+        case 1:
+            other = sequence(5)
+            return repeated * (times // 2) + other * (size // 2 // max(1, len(other)))
+        case _:
+            return "".join(repeated.replace("a", f"a{n}") for n in range(size // (len(repeated) + 5)))
 
 
 def mutate(random: Random, seeds: Sequence[str], marks: Sequence[str] = MARKS) -> str:

@@ -313,6 +313,46 @@ def test_what_a_comment_hides_is_rejected():
 
 
 @pytest.mark.parametrize(
+    ("engine", "body", "reason"),
+    [
+        (GFM, "*a **b " * 110_000, "markup"),
+        (GFM, "\\)" * 310_000, "markup"),
+        (GFM, "- " * 160_000, "markup"),
+        (GFM, "[a](b)\n" * 130_000, "markup"),
+        (OBSIDIAN, "<b>_^[a" * 9_000, "footnotes"),
+        (OBSIDIAN, "[[a]]\n" * 50_000, "links"),
+        (GFM, "a@b.c\n" * 70_000, "links"),
+        (GFM, "![a](b)\n" * 70_000, "links"),
+        (GFM, "# a {#b}\n" * 70_000, "links"),
+        (OBSIDIAN, "^[a] " * 11_000, "footnotes"),
+    ],
+)
+def test_what_takes_long_is_rejected(engine, body, reason):
+    """A text is rejected before it is converted if the engine would take long for its many marks."""
+    with pytest.raises(ArticleError, match=reason):
+        engine.convert(body)
+
+
+@pytest.mark.parametrize("body", [f"https://a.example/{')' * 40} ", "<b>https://a.example/b</b>", "<i>www.example"])
+def test_urls_that_take_long_are_no_links(body):
+    """Bare URLs are links only in a text in which the engine finds their ends in a short time."""
+    assert "<a " not in GFM.convert(body * (500_000 // len(body)))
+
+
+def test_many_urls_are_links():
+    """Bare URLs of any number are links if they are words of their own, or in short lines."""
+    assert GFM.convert("https://a.example/b " * 15_000).count("<a ") == 15_000
+    assert "<a " in GFM.convert(f"    {'(' * 60}a{')' * 60}\n\nhttps://a.example/b")
+    assert GFM.convert("见<b>https://a.example/b</b>。\n" * 15_000).count("<a ") == 15_000
+
+
+def test_many_dollar_signs():
+    """Beyond 50,000 dollar signs, they are text, so that the engine does not search for formulas."""
+    assert GFM.convert("$a_1$ " * 20_000).count("$") == 40_000
+    assert GFM.convert("$*a*$ " * 30_000).count("$<em>a</em>$") == 30_000
+
+
+@pytest.mark.parametrize(
     "body",
     [
         "```\n" + "cat a | sort | uniq -c | head\n" * 20_000 + "```",
@@ -321,6 +361,8 @@ def test_what_a_comment_hides_is_rejected():
         "# a\n\nb\n\n" * 5_000,
         "a\n: b\n\n" * 10_000,
         "(((a)))" * 10_000,
+        f"```lisp\n{'(' * 60}a{')' * 60}\n```\n",
+        "- [a](https://a.example/b_c) is **d** (`e`, `f`)\n" * 15_000,
         "a@b.example\n" * 10_000,
     ],
 )

@@ -432,9 +432,12 @@ def test_heavy_input_is_rendered_or_rejected(name):
             "a table with too many cells",
             "too large when it is rendered",
             "too many closing brackets in a row",
+            "too many embedded elements",
             "too many footnotes",
             "too many mail addresses in one line",
+            "too many links and images",
             "too many special characters",
+            "too much markup",
         }
     else:
         assert len(rendered) < 64 << 20
@@ -449,7 +452,7 @@ def test_heavy_input_is_rendered_or_rejected(name):
         ("gfm", "[a](b) " * 2_000),
         ("gfm", '<img srcset="' + "b 1x," * 100 + '">\n\n<iframe src="b"></iframe>\n\n' * 200),
         ("gfm", f'<p><b title="{"x" * 5_000}">x' + "<p>y" * 1_000),
-        ("gfm", "<i id=a>x</i>\n\n" + "[a](#a)" * 15_000 + "[b](c)" * 1_000),
+        ("gfm", "<i id=a>x</i>\n\n" + "[a](#a)" * 10_000 + "[b](c)" * 1_000),
     ],
     ids=["abbreviations", "references", "footnotes", "links", "pictures", "opened again", "long"],
 )
@@ -458,6 +461,35 @@ def test_a_small_text_becomes_no_large_html(dialect, body):
     base = f"https://test.example/{'x' * 1_900}/"
     with pytest.raises(ArticleError, match=r"too large when it is rendered|nested too deep"):
         MarkdownRenderer(dialect).render(body, None, base, "e1-")
+
+
+@pytest.mark.parametrize("body", ["[a](b;c)", "![a](../b)", '<img srcset="b, ../c 2x">', '<a href="#a">b</a>'])
+def test_many_links_and_images(body):
+    """An article with more than 15,000 links and images whose URLs must be resolved is rejected."""
+    assert html(f"{body}\n" * 5_000)
+    with pytest.raises(ArticleError, match="too many links and images"):
+        html(f"{body}\n" * 16_000)
+
+
+@pytest.mark.parametrize(
+    "body", ["<iframe src=b></iframe>", "<script src=b></script>", "<lite-youtube videoid=b></lite-youtube>"]
+)
+def test_many_embedded_elements(body):
+    """An article with more than 10,000 frames, scripts or the like is rejected, also by `convert`."""
+    for render in (html, MarkdownRenderer().convert):
+        assert render(f"{body}\n" * 2_000) is not None
+        with pytest.raises(ArticleError, match="too many embedded elements"):
+            render(f"{body}\n" * 11_000)
+
+
+def test_files_of_an_article_with_too_many_references():
+    """The files of an article that can't be rendered are listed only in part, without an error."""
+    assert 1_000 < len(html_module.file_references("".join(f"<img src=a{n}.png>" for n in range(20_000)))) <= 15_000
+
+
+def test_links_that_need_no_change_are_not_limited():
+    """An article may have any number of links to other sites."""
+    assert html("[a](https://b.example/c)\n" * 30_000).count("https://b.example/c") == 30_000
 
 
 def test_what_real_articles_need_is_allowed():

@@ -247,6 +247,13 @@ def test_each_construct_repeated_and_nested():
         assert (name, fuzzing.violations(make(), fuzzing.DIALECTS[number % 2])) == (name, [])
 
 
+def test_repeated_sequences():
+    """Random sequences of marks and tags, repeated, are rendered to HTML that parsers and feeds allow, or are rejected."""
+    for number in range(20 * hypothesis.settings().max_examples):
+        body = fuzzing.repeat(Random(f"repeated-{number}"), 2_000)
+        assert (body, fuzzing.violations(body, fuzzing.DIALECTS[number % 2])) == (body, [])
+
+
 def test_mutated_articles():
     """Randomly changed articles are rendered to HTML that parsers and feeds allow, or are rejected."""
     for number in range(50 * hypothesis.settings().max_examples):

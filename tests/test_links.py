@@ -401,3 +401,9 @@ def test_links_end_as_in_a_fresh_start(tmp_path_factory, operations):
     site.publish(accept=True)
     assert shown == sorted((item["url"], item["content_html"]) for item in site.feed()["items"])
     site.close()
+
+
+def test_links_beyond_any_limit_are_not_searched():
+    """In a text with more links than are rendered, the first ones are searched for targets."""
+    body = "".join(f"[[{number}]] " for number in range(25_000))
+    assert len(find_targets(body, "a.md", wikilinks=True)) == 20_000

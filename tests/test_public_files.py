@@ -277,6 +277,16 @@ def test_files_at_addresses_that_templates_make(site, app):
     assert {file.name for file in (site.root / "public/images").iterdir()} == {"a.png", "b.png"}
 
 
+def test_too_many_references_affect_only_their_article(site):
+    """An article with too many references to files is shown as plain text, and all other articles are published."""
+    site.configure(site={"pages": True})
+    site.article("many.md", f'<img src="a.png" srcset="{"a 1x, " * 90}">\n\n' * 1_800, title="Many")
+    site.article("other.md", "Other.", title="Other")
+    done = site.run("build")
+    assert "many.md: shown as plain text: too many links and images" in done.stderr
+    assert set(site.items()) == {"Many", "Other"}
+
+
 def test_a_text_that_can_not_be_rendered_refers_to_no_file(site):
     """An article that is shown as plain text refers to no image, so it makes none public."""
     site.configure(site={"pages": True})

@@ -34,6 +34,7 @@ ANCHORED = {"match", "fullmatch"}
 # applied with `match` by a function that is given the pattern, or until the first markup that has no end
 AT_ONE_PLACE = {
     "feeds.core.parse.admonitions._COLONS",
+    "feeds.core.parse.admonitions._END_OF_COLONS",
     "feeds.core.parse.admonitions._MARKS",
     "feeds.core.parse.frontmatter._DOUBLE_QUOTED",
     "feeds.core.parse.frontmatter._SINGLE_QUOTED",

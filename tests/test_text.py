@@ -5,10 +5,11 @@ import re
 from urllib.parse import urlsplit
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from lxml import etree
 
+from feeds.core import text as text_module
 from feeds.core.text import absolute_url, clean, one_line, quote_path, slugify, to_safe_path, truncate, url_scheme
 
 ANYTHING = st.text(st.characters(codec=None), max_size=200)
@@ -144,6 +145,24 @@ def test_absolute_is_ascii_or_nothing(url):
         assert made.isascii()
         assert url_scheme(made)
         json.dumps(made)
+
+
+URL_PARTS = st.lists(
+    st.sampled_from(["a", "B1", "-", "_", "~", ".", "..", "/", "//", "?", "#", ":", ";", "%41", "%", "@", "=", "&", "é", " ", "(", ",", "\n", "b.c"]),
+    max_size=8,
+).map("".join)  # fmt: skip
+
+
+@settings(max_examples=10 * settings().max_examples)
+@given(
+    st.sampled_from(["", "", "/", "https://", "http://a.b/", "https://a.b"]),
+    URL_PARTS,
+    st.sampled_from(["https://a.b/c/", "https://a.b/c/d.e", "https://a.b", "http://a.b:80/", "https://a.b/c//d/", "https://a.b/./d/", "https://a.b/c;d/e"])
+    | URL_PARTS.map("https://a.b/".__add__),
+)  # fmt: skip
+def test_usual_references_are_resolved_like_others(beginning, rest, base):
+    """The faster way to resolve most references has the same result as the general one."""
+    assert absolute_url(beginning + rest, base) == text_module._resolve(beginning + rest, base)
 
 
 @given(ANYTHING)

@@ -4,6 +4,7 @@ import hashlib
 import re
 import unicodedata
 from functools import lru_cache
+from typing import NamedTuple
 from urllib.parse import quote, urljoin, urlsplit, urlunsplit
 
 # XML 1.0 section 2.2 allows tab, LF and CR of the C0 controls, no surrogates and no U+FFFE or U+FFFF. DEL and the C1
@@ -16,6 +17,14 @@ _LINE_SEPARATORS = str.maketrans({"\x85": " ", "\u2028": " ", "\u2029": " "})  #
 _URL_SAFE = "!#$%&'()*+,/:;=?@[]~"
 _NOT_IN_HOST = re.compile(r"[\s<>\"{}|\\^`%]")
 _SCHEME = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]*:")
+# URLs that `absolute_url` returns unchanged; and paths, and base URLs, that can be joined without changing them
+_PLAIN_PATH = r"[A-Za-z0-9_~-][A-Za-z0-9._~%-]*+(?:/[A-Za-z0-9_~-][A-Za-z0-9._~%-]*+)*+"
+_PLAIN_QUERY_AND_FRAGMENT = r"(?:\?[A-Za-z0-9._~:/@!$'()*+,=%&-]++)?+(?:#[A-Za-z0-9._~:/@!$'()*+,=%&-]++)?+"
+_PLAIN_URL = re.compile(rf"https?://[A-Za-z0-9.-]++(?:/[A-Za-z0-9._~:/@!$'()*+,=%&-]*+)?+{_PLAIN_QUERY_AND_FRAGMENT}")
+_PLAIN_REFERENCE = re.compile(rf"((?:\.\./){{1,9}}+|/)?+{_PLAIN_PATH}/?+{_PLAIN_QUERY_AND_FRAGMENT}")
+_PLAIN_BASE = re.compile(
+    r"(https?://[A-Za-z0-9.-]++(?::[0-9]{1,4})?+)(/(?:[A-Za-z0-9_~-][A-Za-z0-9._~%-]*+/)*+)[A-Za-z0-9._~%-]*+"
+)
 _MAX_SLUG_BYTES = 200
 _MAX_EXCERPT_CHARACTERS = 80
 # control characters, line separators, directional marks, invisible characters (but not the joiners of scripts and
@@ -148,6 +157,34 @@ def quote_iri(iri: str) -> str:
 
 def absolute_url(url: str, base: str) -> str | None:
     """Return a reference resolved against a base (RFC 3986 section 5), in ASCII; None if it is not a URL."""
+    if _PLAIN_URL.fullmatch(url):  # this and the next case are most references, and ten times faster than the rest
+        return url
+    if (match := _PLAIN_REFERENCE.fullmatch(url)) and (plain := _plain_base(base)):
+        if url[0] == "/":
+            return plain.origin + url
+        folder, parents = plain.folder, match[1] or ""
+        for _ in range(parents.count("../")):
+            folder = folder[: max(folder.rfind("/", 0, -1), len(plain.origin)) + 1]
+        return folder + url[len(parents) :]
+    return _resolve(url, base)
+
+
+class _PlainBase(NamedTuple):
+    """The parts of a base URL to which a plain reference can be added."""
+
+    origin: str
+    folder: str
+
+
+@lru_cache(maxsize=64)
+def _plain_base(base: str) -> _PlainBase | None:
+    """Return the parts of a base URL; None if the URL is unusual."""
+    match = _PLAIN_BASE.fullmatch(base)
+    return _PlainBase(match[1], match[1] + match[2]) if match else None
+
+
+def _resolve(url: str, base: str) -> str | None:
+    """Return the same as `absolute_url` for any reference."""
     url = clean(url).strip().replace("\n", "").replace("\t", "")
     try:
         if _SCHEME.match(url) and not url.lower().startswith(("http:", "https:")):

@@ -14,7 +14,7 @@ from feeds.core.wording import ENGLISH, Wording
 
 _COLONS = re.compile(r"([ \t]*)(:{3,})[ \t]*\{?\.?([A-Za-z][\w-]*)\}?(?=[ \t\[{]|$)(.*)")
 _BRACKETED = re.compile(r"\[((?:[^\[\]]++|\[[^\[\]]*+\])*+)\]")
-_END_OF_COLONS = re.compile(r"[ \t]*(:{3,})[ \t]*$")
+_END_OF_COLONS = re.compile(r"[ \t]*+(:{3,}+)$")
 _MARKS = re.compile(r'([ \t]*)(?:!!!|\?\?\?\+?)[ \t]+([A-Za-z][\w-]*+)([^"\n]*+)(?:"([^"\n]*)")?$')
 _CALLOUT = re.compile(r"\[!(\w[\w-]*+)\][+-]?[ \t]+(\S.*)")
 _MAX_OPENING_LENGTH = 300  # characters of the line that begins an admonition
@@ -145,7 +145,7 @@ def _convert(lines: list[str], depth: int, quotes: _Quotes, search: _Search) -> 
 
 
 def _match_opening(pattern: re.Pattern[str], line: str) -> re.Match[str] | None:
-    """Return the match of a line that begins an admonition, or None. A very long line is not an admonition."""
+    """Return the match of a line that begins or ends an admonition, or None. A very long line does not."""
     return pattern.match(line.rstrip()) if len(line) <= _MAX_OPENING_LENGTH else None
 
 
@@ -169,7 +169,7 @@ def _end_of_colons(lines: list[str], start: int, mark: str, search: _Search) -> 
         fence = fences.open_fence_after(lines[index], fence)
         if in_code or fence:
             continue
-        if end := _END_OF_COLONS.match(lines[index]):
+        if end := _match_opening(_END_OF_COLONS, lines[index]):
             if nested == 0 and len(end[1]) >= len(mark):
                 return index
             nested = max(0, nested - 1)

@@ -21,20 +21,30 @@ from feeds.core.wording import ENGLISH, Wording
 
 CommonMarkDialect = Literal["gfm", "obsidian"]
 
+_MAX_MARKS = 300_000  # for each, comrak takes about 1 µs; the largest of 10,000 articles of real sites has 190,000
 _MAX_QUOTE_DEPTH = 100  # levels of quotes on one line; the limit of GitHub's converter
 _MAX_CELLS = 100_000  # comrak adds missing cells to rows, so the HTML of a small file could have gigabytes
 _MAX_COLUMNS = 1_000  # a row takes quadratic time
+_MAX_DOLLARS = 50_000  # with formulas; a text whose dollar signs enclose no formula is converted twice
 _MAX_LATEX = 1_000  # openings of \(…\): each starts a search for its end
 _MAX_HEADINGS = 1_000  # with ids: a heading tries the ids of all earlier headings with the same text
 _MAX_DETAILS = 3_000  # lines that begin with a colon: for each, comrak reads the whole definition list
-_MAX_TRAILING_BRACKETS = 200  # at the end of a URL: for each, comrak reads the whole URL
+_MAX_TRAILING_BRACKETS = 30  # at the end of a URL: for each, comrak reads the whole URL
 _MIN_CHECKED_ADDRESSES = 200  # mail addresses; texts with fewer are always fast
+_MAX_URL_SEARCH = 100_000_000  # characters: a URL that ends at a "<" is searched up to the next white space
+_MAX_REFERENCES = 40_000  # of one kind; more than `html` allows, because some may be in code
 _MAX_COPIED = 20_000_000  # characters: for each mail address, comrak copies the rest of its line
 _MAX_FOOTNOTES = 10_000  # marks: the HTML of each is long
+_MAX_FOOTNOTE_SEARCH = 300_000_000  # characters: the end of an inline footnote is searched in its paragraph
 _MAX_FOOTNOTE_DEPTH = 100  # levels of [^ within [^: at each end, comrak reads all text since its beginning
 _MIN_REFERENCE_LENGTH = 100_000  # characters that the URLs and titles of references may add, even to a short text
 
+_MARKS = b'\n!"$&*+-:<=>[\\]^_`{|~'
+_LIST_MARKERS = ("- ", "* ", "+ ", ". ", ") ", "> ")  # each begins an element with an element in it
+_REFERENCE_MARKS = ("@", "![", "{#", "[[")  # mail addresses, images, ids, links to notes
 _TOO_DEEP = re.compile(rf"^[ \t]*(?:>[ ]?){{{_MAX_QUOTE_DEPTH}}}", re.MULTILINE)
+_URL_START = re.compile(r"://|www\.")
+_WHITE_SPACE = re.compile(r"[ \t\n\f\r]+")
 _TRAILING_BRACKETS = re.compile(rf"(?:\)(?:[?!.,:*_~'\";]|&[A-Za-z]+;)*+){{{_MAX_TRAILING_BRACKETS}}}")
 _NOTE = re.compile(r"\[\^|\]")
 _DEFINITION = re.compile(r"\[(?!\^)[^\[\]]{1,999}\]:(.*(?:\n.+){0,2})")
@@ -108,11 +118,14 @@ class CommonMark:
         self._render.full_info_string = True  # only the first word after a fence is its language
         self._parse = comrak.ParseOptions()
         self._parse.tasklist_in_table = True
-        self._extensions = {choice: self._options(*choice) for choice in product((False, True), repeat=4)}
+        self._extensions = {choice: self._options(*choice) for choice in product((False, True), repeat=5)}
 
-    def _options(self, dollars: bool, latex: bool, ids: bool, definitions: bool) -> comrak.ExtensionOptions:
+    def _options(
+        self, dollars: bool, latex: bool, ids: bool, definitions: bool, autolink: bool
+    ) -> comrak.ExtensionOptions:
         options = comrak.ExtensionOptions()
-        for name in ("autolink", "footnotes", "strikethrough", "table", "tasklist"):
+        options.autolink = autolink
+        for name in ("footnotes", "strikethrough", "table", "tasklist"):
             setattr(options, name, True)
         options.description_lists = definitions
         options.header_id_prefix = "" if ids else None
@@ -127,6 +140,8 @@ class CommonMark:
 
         Raise `ArticleError` if the text exceeds a limit, such as 100 nested quotes.
         """
+        if len(text) > _MAX_MARKS and _count_marks(text) > _MAX_MARKS:
+            raise ArticleError("too much markup")
         if self._obsidian and "%%" in text:
             text = _CODE_OR_COMMENT.sub(lambda match: match[1] or "", text)
         if self._obsidian and "![[" in text:
@@ -140,9 +155,11 @@ class CommonMark:
         has_latex = _has_latex(text)
         if has_latex:
             text = text.replace("\\(", f"\\({_LATEX_MARK}").replace("\\[", f"\\[{_LATEX_MARK}")
+        if self._obsidian and "^[" in text:
+            _require_fast_footnotes(text)
         _require_fast(text)
         text = _padding_for_references(text) + text
-        html = self._comrak(text, dollars=True, latex=has_latex)
+        html = self._comrak(text, dollars=text.count("$") <= _MAX_DOLLARS, latex=has_latex)
         if "data-math-style" in html and not _has_formula(html):  # the dollar signs enclose text
             html = self._comrak(text, dollars=False, latex=False)
         html = _convert_html(html, wording)
@@ -151,7 +168,7 @@ class CommonMark:
     def _comrak(self, text: str, *, dollars: bool, latex: bool) -> str:
         ids = _has_at_most(_MAX_HEADINGS, _HEADING_LINE, text)
         definitions = _has_at_most(_MAX_DETAILS, _DETAILS_LINE, text)
-        extensions = self._extensions[dollars, latex, ids, definitions]
+        extensions = self._extensions[dollars, latex, ids, definitions, _are_urls_fast(text)]
         try:
             return comrak.render_markdown(
                 text, extension_options=extensions, parse_options=self._parse, render_options=self._render
@@ -162,12 +179,18 @@ class CommonMark:
             raise
 
 
+def _count_marks(text: str) -> int:
+    """Return the number of characters in a text that may be Markdown or HTML, with markers of lists counted twice."""
+    data = text.encode("utf-8", "surrogatepass")
+    return len(data) - len(data.translate(None, _MARKS)) + sum(map(text.count, _LIST_MARKERS))
+
+
 def _require_fast(text: str) -> None:
     """Raise `ArticleError` if comrak could take long, or much memory, for a text."""
     if ">" in text and (">>" in text or "> >" in text) and _TOO_DEEP.search(text):
         raise ArticleError("nested too deep")
-    if text.count(")") > _MAX_TRAILING_BRACKETS and any(map(_TRAILING_BRACKETS.search, _lines_with_brackets(text))):
-        raise ArticleError("too many closing brackets in a row")
+    if len(text) > _MAX_REFERENCES and any(text.count(mark) > _MAX_REFERENCES for mark in _REFERENCE_MARKS):
+        raise ArticleError("too many links and images")
     if text.count("@") > _MIN_CHECKED_ADDRESSES and _copied_characters(text) > _MAX_COPIED:
         raise ArticleError("too many mail addresses in one line")
     marks = text.count("[^") if "^" in text else 0
@@ -183,9 +206,39 @@ def _require_fast(text: str) -> None:
         _require_small_tables(text)
 
 
+def _require_fast_footnotes(text: str) -> None:
+    """Raise `ArticleError` if comrak could take long for the inline footnotes of a text."""
+    notes = text.count("^[")
+    if notes > _MAX_FOOTNOTES or (
+        notes * len(text) > _MAX_FOOTNOTE_SEARCH
+        and sum(part.count("^[") * len(part) for part in text.split("\n\n")) > _MAX_FOOTNOTE_SEARCH
+    ):
+        raise ArticleError("too many footnotes")
+
+
+def _are_urls_fast(text: str) -> bool:
+    """Return whether comrak finds the bare URLs of a text in a short time."""
+    urls = text.count("://") + text.count("www.")
+    if not urls:
+        return True
+    if text.count(")") >= _MAX_TRAILING_BRACKETS and any(map(_TRAILING_BRACKETS.search, _lines_with_brackets(text))):
+        return False
+    if urls * len(text) <= _MAX_URL_SEARCH:
+        return True
+    # the cost for words is at most the cost for lines, which is faster to compute
+    return _searched_characters(text.split("\n")) <= _MAX_URL_SEARCH or (
+        _searched_characters(_WHITE_SPACE.split(text)) <= _MAX_URL_SEARCH
+    )
+
+
+def _searched_characters(parts: list[str]) -> int:
+    """Return the maximal number of characters that comrak reads to find the ends of the URLs in parts of a text."""
+    return sum(len(part) * len(_URL_START.findall(part)) for part in parts if ":" in part or "www." in part)
+
+
 def _lines_with_brackets(text: str) -> Iterator[str]:
-    """Yield the lines with enough closing brackets for `_TRAILING_BRACKETS`, whose search is slow."""
-    return (line for line in text.split("\n") if line.count(")") >= _MAX_TRAILING_BRACKETS)
+    """Yield the lines with a URL and enough closing brackets for `_TRAILING_BRACKETS`, whose search is slow."""
+    return (line for line in text.split("\n") if line.count(")") >= _MAX_TRAILING_BRACKETS and _URL_START.search(line))
 
 
 def _copied_characters(text: str) -> int:

@@ -65,7 +65,7 @@ class MarkdownRenderer:
         """Return the HTML of a body before it is sanitised. Raise `ArticleError` if it can't be rendered."""
         max_length = html.max_html_length(body)
         converted = _clean_html(self._engine.convert(body), max_length)
-        html.require_simple(converted, max_length)
+        html.require_convertible(converted, max_length)
         return converted
 
     def render(

@@ -11,9 +11,10 @@ is rewritten.
 import re
 from collections import deque
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from functools import cached_property
 from html import escape, unescape
-from itertools import islice
+from itertools import islice, product
 from typing import NamedTuple
 from urllib.parse import unquote
 
@@ -78,11 +79,13 @@ _RAW_ATTRIBUTES |= {
 _LINK_SCHEMES = {"http", "https", "ftp", "mailto", "tel", "sms", "xmpp", "geo", "magnet", "irc", "ircs"}
 ALLOWED_SCHEMES = _LINK_SCHEMES | {"data"}
 _MAX_CANDIDATES = 100  # images in a srcset
+_MAX_REFERENCES = 15_000  # links, images and ids, which take up to 20 µs; not counting https URLs in <a>
+_MAX_SPECIAL = 10_000  # tags of frames, scripts, pictures and the like
 _MAX_HTML_LENGTH = 4 << 20  # characters; the largest of 7,803 articles of real sites has 1.1 million
 _MAX_EXPANSION = 10  # ratio of the lengths of HTML and Markdown; at most 4 in articles of real sites
 _MIN_HTML_LIMIT = 100_000  # characters that even a short text may have
 _MAX_TAGS = 200_000
-_MAX_ENTITIES = 100_000  # including no-break spaces; nh3 takes quadratic time for those in one text node
+_MAX_ENTITIES = 60_000  # including no-break spaces; nh3 takes quadratic time for those in one text node
 _DATA_IMAGE = re.compile(r"data:image/(?:png|jpeg|gif|webp|avif);base64,", re.IGNORECASE)
 # elements that are removed with their content
 _DROPPED = {
@@ -95,9 +98,10 @@ _IFRAME = re.compile(r'<iframe((?:\s[^\s=>]+="[^"]*")*+)>')
 _FRAME_ALONE = re.compile(  # on its own line, outside of paragraphs
     r'(?:\A|(?<=>\n))(<iframe(?:\s[^\s=>]+="[^"]*")*>[^<]*</iframe>)(?=\n<|\n?\Z)'
 )
-# a start tag with attributes, except for most links, which need no rewriting
+# a start tag with attributes, except for most links and cells, which need no rewriting
 _START_TAG = re.compile(
     r"""<(?!a href="https?://[A-Za-z0-9.-]++(?:/[A-Za-z0-9._~:/?@!$'()*+,;=%&-]*+)?+(?:#[A-Za-z0-9._~:/?@!$'()*+,;=%-]*+)?+">)"""
+    r"""(?!t[dh] style="text-align:(?:left|right|center)">)"""
     r"""([a-z][a-z0-9]*)((?:\s[^\s=>]+="[^"]*")+)>"""
 )
 _ANY_START_TAG = re.compile(r'<([a-z][a-z0-9]*)((?:\s[^\s=>]+="[^"]*")+)>')
@@ -168,6 +172,9 @@ def sanitize(
         frames = _Rewriter(regular, base, prefix, links, max_length, wording)
         regular = _replace_iframes(_FRAME_ALONE.sub(r"<p>\1</p>", regular), frames)
         regular = _clean(_OBJECT.sub(frames.frame, regular).replace("</object>", ""), max_length)
+    if ' align="' in regular:
+        for tag, side in product(("td", "th"), ("left", "right", "center")):  # most cells have no other attribute
+            regular = regular.replace(f'<{tag} align="{side}">', f'<{tag} style="text-align:{side}">')
     if '="' in regular:
         regular = _START_TAG.sub(_Rewriter(regular, base, prefix, links, max_length).tag, regular)
     if "<a>" in regular:  # links without an allowed URL
@@ -214,6 +221,12 @@ def require_simple(html: str, max_length: int = _MAX_HTML_LENGTH) -> None:
         raise ArticleError("nested too deep")
 
 
+def require_convertible(html: str, max_length: int = _MAX_HTML_LENGTH) -> None:
+    """Raise `ArticleError` if `sanitize` would, because of the length or the tags of HTML."""
+    require_simple(html, max_length)
+    _special_names(html)
+
+
 def _clean(html: str, max_length: int) -> str:
     """Return HTML with only the allowed tags and attributes. Raise `ArticleError` if it exceeds a limit."""
     require_simple(html, max_length)
@@ -239,9 +252,20 @@ def _without_visual_katex(html: str) -> str:
     return "".join([*parts, html[position:]])
 
 
+def _special_names(html: str) -> set[str]:
+    """Return the names of the tags that are converted. Raise `ArticleError` if there are too many such tags."""
+    found = _SPECIAL.findall(html)
+    if len(found) > _MAX_SPECIAL:
+        raise ArticleError("too many embedded elements")
+    return {name.lower() for name in found}
+
+
 def _convert_special(html: str, wording: Wording = ENGLISH) -> str:
-    """Return HTML in which elements that would be dropped are replaced with text or links, where possible."""
-    special = {name.lower() for name in _SPECIAL.findall(html)}
+    """Return HTML in which elements that would be dropped are replaced with text or links, where possible.
+
+    Raise `ArticleError` if it has too many of them.
+    """
+    special = _special_names(html)
     if special or "/>" in html:
         html = tags.close_tags(html, special)
     if "lite-youtube" in special or "lite-vimeo" in special:
@@ -311,15 +335,16 @@ def image_references(html: str) -> list[str]:
 
 
 def file_references(html: str) -> list[str]:
-    """Return the URLs of files in HTML that `sanitize` keeps, as the author wrote them."""
+    """Return the URLs of files in HTML that `sanitize` keeps, as the author wrote them; not all if it has too many."""
     if "<" not in html:
         return []
-    regular = _CLEANER.clean(_convert_special(html))
     recorder = _ReferenceRecorder()
-    rewriter = _Rewriter(regular, "https://site.invalid/", "", recorder)
-    for match in _ANY_START_TAG.finditer(regular):
-        if may_reference_files(match[2]):  # most links lead to pages
-            rewriter.tag(match)
+    with suppress(ArticleError):  # the article will be shown as plain text
+        regular = _clean(_convert_special(html), _MAX_HTML_LENGTH)
+        rewriter = _Rewriter(regular, "https://site.invalid/", "", recorder)
+        for match in _ANY_START_TAG.finditer(regular):
+            if may_reference_files(match[2]):  # most links lead to pages
+                rewriter.tag(match)
     return recorder.references
 
 
@@ -359,6 +384,7 @@ class _Rewriter:
         wording: Wording = ENGLISH,
     ) -> None:
         self._remaining = max_length - len(html)  # characters that rewriting may add
+        self._remaining_references = _MAX_REFERENCES
         self._base = base
         self._prefix = prefix
         self._html = html
@@ -434,7 +460,14 @@ class _Rewriter:
             if urls and urls[0].strip():
                 attributes[name] = urls[0]
 
+    def _count_reference(self) -> None:
+        """Raise `ArticleError` if the article has too many links, images and ids."""
+        self._remaining_references -= 1
+        if self._remaining_references < 0:
+            raise ArticleError("too many links and images")
+
     def _href(self, value: str) -> str | None:
+        self._count_reference()
         target = value.strip()
         target = self._links.url(target) or article_links.strip_pelican_marker(target)
         if target.startswith("#"):
@@ -445,6 +478,7 @@ class _Rewriter:
         return url if url and url_scheme(url) in _LINK_SCHEMES else None
 
     def _file(self, value: str) -> str | None:
+        self._count_reference()
         value = article_links.strip_pelican_marker(value.strip())
         url = (self._links.file_url(value) or absolute_url(value, self._base)) if value else None
         return url if url and url_scheme(url) in ("http", "https") else None
@@ -459,6 +493,7 @@ class _Rewriter:
         return ", ".join(f"{url} {descriptor}".strip() for url, descriptor in rewritten if url) or None
 
     def _id(self, value: str) -> str | None:
+        self._count_reference()
         if not value or value in self._used_ids:
             return None
         self._used_ids.add(value)

@@ -11,6 +11,7 @@ An article in another language ("posts/b.de.md") also has the *translation* targ
 
 import re
 from collections.abc import Iterator, Mapping
+from itertools import islice
 from typing import NamedTuple
 from urllib.parse import quote, unquote
 
@@ -26,6 +27,7 @@ _PARTIAL_PREFIX = "*/"
 _TRANSLATION_PREFIX = "?/"
 _MAX_TARGET_BYTES = 2_000  # an entry of an index in PostgreSQL has at most 2,704
 _MAX_HREF_LENGTH = 500  # characters
+_MAX_HREFS = 20_000  # links that are searched for targets; an article with as many relative links is not rendered
 
 _FILE = re.compile(rf"(?:{SUFFIX_PATTERN})$", re.IGNORECASE)
 _SUFFIX_START = re.compile(r"\.[mM][dDaA]")  # the start of any of SUFFIXES; searching for it is 10 times faster
@@ -162,9 +164,12 @@ def _lines_with_files(body: str) -> Iterator[str]:
 
 
 def find_targets(body: str, path: str, *, wikilinks: bool) -> tuple[str, ...]:
-    """Return the targets of the links to articles in a Markdown body, each once. Some may be in code."""
+    """Return the targets of the links to articles in a Markdown body, each once. Some may be in code.
+
+    Not all are returned if there are more links than a text may have.
+    """
     targets: dict[str, None] = {}
-    for href in find_hrefs(body, wikilinks=wikilinks):
+    for href in islice(find_hrefs(body, wikilinks=wikilinks), _MAX_HREFS):
         target = resolve_target(href, path)
         if not target or is_translation_target(target.article):  # a folder "?" would lead to the latter
             continue

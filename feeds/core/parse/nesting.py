@@ -6,8 +6,7 @@ module may overestimate the depth of HTML that is not well formed.
 """
 
 import re
-from collections import Counter
-from collections.abc import Iterator
+from typing import NamedTuple
 
 # a comment, a tag (groups: end tag or not, name, attributes), a declaration, or the beginning of an unclosed one
 _MARKUP = re.compile(
@@ -24,39 +23,52 @@ _MARKUP = re.compile(
     | (<)(?:[!?/]|[a-z])""",
     re.IGNORECASE | re.VERBOSE | re.DOTALL,
 )
-# the beginning of anything but comments without "<" and ">", and unambiguous tags: tags with few attributes, which are
-# quoted and contain neither "<" nor ">", of elements that are neither raw text, nor a table, nor another special case
-_NOT_PLAIN = re.compile(
-    r"<(?!/?(?:p|a|li|ul|ol|em|code|pre|strong|span|div|del|blockquote|br|hr|img|h[1-6]|sup|sub|b|i|s|u|q|kbd|mark|small"
-    r"|input|dl|dt|dd|figure|figcaption|section|details|summary)"
-    r"(?: [a-z:_-]++(?:=\"[^\"<>]*+\")?+){0,20} ?/?>"
-    r"|!--[^<>]*+(?<=--)>)"
+# elements without special rules: neither raw text, nor a table, nor a form
+_PLAIN_NAMES = (
+    "p|a|li|ul|ol|em|code|pre|strong|span|div|del|blockquote|h[1-6]|sup|sub|b|i|s|u|q|kbd|mark|small|dl|dt|dd|figure"
+    "|figcaption|section|details|summary"
 )
-_ATTRIBUTES = r"(?: [a-z:_-]++=\"[^\"<>]*+\")*+"  # attributes that every parser reads in the same way
-# text, and inline elements around text
-_INLINE = (
-    rf"(?:[^<]++|<(?:br|img){_ATTRIBUTES} ?/?>"
-    rf"|<(?P<inline>a|code|em|strong|b|i|del|sup|span|kbd){_ATTRIBUTES}>[^<>]*+</(?P=inline)>)*+"
+# a few quoted attributes without "<", ">" and line breaks, which every parser reads in the same way
+_ATTRIBUTES = r"(?: [a-z:_-]++(?:=\"[^\"<>\n]*+\")?+){0,20}+"
+_VOID_TAG = rf"(?:br|hr|img|input){_ATTRIBUTES} ?/?>"  # without its "<"
+
+
+def _inline(group: str) -> str:
+    """Return a pattern for text, and inline elements that contain only text or formatting elements around text.
+
+    The most frequent elements come first, without groups, which makes it faster. `group` is the prefix of its groups.
+    """
+    link = rf"a href=\"[^\"<>\n]*+\">[^<]*+(?:<(?:code>[^<]*+</code>|{_VOID_TAG})[^<]*+)*+</a>"
+    formatted = r"(?:code>[^<]*+</code|strong>[^<]*+</strong|em>[^<]*+</em)>"
+    one = rf"(?P<{group}1>a|code|em|strong|b|i|del|kbd|span|sup){_ATTRIBUTES}>[^<]*+</(?P={group}1)>"
+    inner = rf"<(?P<{group}2>a|code|em|strong|b|i){_ATTRIBUTES}>[^<]*+</(?P={group}2)>"
+    two = rf"(?P<{group}3>a|em|strong){_ATTRIBUTES}>(?:[^<]++|{inner})*+</(?P={group}3)>"
+    return rf"[^<]*+(?:<(?:{link}|{formatted}|{one}|{two}|{_VOID_TAG})[^<]*+)*+"
+
+
+# parts of HTML that are well-formed and not deep: most blocks, elements around text, and most tables
+_PART = re.compile(
+    rf"<(?:(?P<block>p|li|h[1-6]|dt|dd){_ATTRIBUTES}>{_inline('block')}</(?P=block)>"
+    rf"|(?P<leaf>{_PLAIN_NAMES}|script|style|iframe){_ATTRIBUTES}>[^<]*+</(?P=leaf)>"
+    rf"|table{_ATTRIBUTES}>[ \t\n]*+(?:(?:</?(?:thead|tbody){_ATTRIBUTES}>"
+    rf"|<tr{_ATTRIBUTES}>[ \t\n]*+(?:<(?P<cell>t[hd]){_ATTRIBUTES}>{_inline('cell')}</(?P=cell)>[ \t\n]*+)*+</tr>)"
+    r"[ \t\n]*+)*+</table>)"
 )
-# a comment; a block that contains only inline elements, which is most of an article; or an element around text
-_BLOCK_OR_LEAF = re.compile(
-    r"<(?:!--[^<>]*+(?<=--)>"
-    rf"|(?P<block>p|li|h[1-6]|dt|dd)(?: [^<>]*+)?+(?<!/)>{_INLINE}</(?P=block)>"
-    r"|(?P<leaf>[a-z][a-z0-9]*+)(?:\s[^<>]*+)?+(?<!/)>[^<>]*+</(?P=leaf)>)"
+_DEPTH_OF_PART = 6  # levels of elements: a table with a tbody, a tr, a td and two formatting elements
+# other tags; or the first character of markup of another kind
+_TAG = re.compile(
+    rf"<{_VOID_TAG}|<!--[^<>]*+(?<=--)>|<((?:{_PLAIN_NAMES}){_ATTRIBUTES}>|/(?:{_PLAIN_NAMES})>|[a-zA-Z!?/])"
 )
-# a table in comrak's output
-_CELLS_OF_ROW = r"<tr>\n(?:<(?P<cell>t[hd])(?: align=\"[a-z]++\")?+>" + _INLINE + r"</(?P=cell)>\n)*+</tr>\n"
-_TABLE = re.compile(rf"<table>\n(?:</?(?:thead|tbody)>\n|{_CELLS_OF_ROW})*+</table>")
-_TABLE_DEPTH = 5  # levels of elements
-_MAX_PASSES = 4  # each pass removes the innermost blocks and leaves
 _COST_OF_FORMATTING = 200  # steps for an open formatting element, which a parser may reopen
 _COST_OF_COPYING = 10  # steps for a character in the start tag of such an element
 _START = re.compile(r"<([a-z][^\t\n\f\r\x20/>]*)", re.IGNORECASE)
 _SELF_CLOSING = re.compile(r"(?:\A|[\t\n\f\r\x20\"'/])/\Z")  # otherwise the slash may end a value
 _QUOTED = re.compile(r"\"[^\"]*\"|'[^']*'")
 _FEW_TAGS, _FEW_CHARACTERS = 800, 50_000
+_MAX_UNUSUAL_TAGS = 120_000  # each takes 2 µs; the largest of 10,000 articles of real sites has 47,000 tags
 _LONG_ATTRIBUTES = 10_000  # characters
 _MAX_UNCLOSED = 20  # start tags without ">": for each, the rest of the HTML is searched
+_MAX_MISNESTED = 30  # unclosed elements in an element that an end tag closes
 _MAX_STEPS = 40_000_000  # visits of open elements: 0.2 s in nh3, or 4 MB of copied attributes
 _TEXT_IN_FOREIGN = re.compile(r"<(title|desc|style|script|m[inos]|mtext)\b[^<>]*>[^<]*</\1>", re.IGNORECASE)
 _VOID = frozenset(
@@ -68,13 +80,12 @@ _VOID = frozenset(
 _FORMATTING = frozenset(
     {"a", "b", "big", "code", "em", "font", "i", "nobr", "s", "small", "strike", "strong", "tt", "u"}
 )
-_FORMATTING_START = re.compile(rf"<(?:{'|'.join(sorted(_FORMATTING))})[\s/>]", re.IGNORECASE)
-_FORMATTING_WITH_ATTRIBUTES = re.compile(rf"<(?:{'|'.join(sorted(_FORMATTING))})[\s/]", re.IGNORECASE)
 _FOREIGN = frozenset({"svg", "math"})
 # elements whose content a parser reads as raw text
 _TEXT = frozenset(
     {"iframe", "noembed", "noframes", "noscript", "plaintext", "script", "style", "textarea", "title", "xmp"}
 )
+_END_OF_TEXT = {name: re.compile(rf"</{name}(?=[\t\n\f\r />])", re.IGNORECASE) for name in _TEXT}
 _CELLS = frozenset({"caption", "tbody", "td", "tfoot", "th", "thead", "tr"})
 _TABLES = _CELLS | {"colgroup", "table"}
 _OF_TABLES = _TABLES - {"caption", "td", "th"} | {"col", "script", "style", "template"}
@@ -92,6 +103,8 @@ _BLOCKS = frozenset(
     }
 )  # fmt: skip
 _ITEMS = frozenset({"li", "dd", "dt"})
+# elements whose tags have a special meaning only in tables, SVG and MathML
+_PLAIN = (_BLOCKS - {"form"}) | _ITEMS | _FORMATTING | {"del", "kbd", "mark", "p", "q", "span", "sub", "sup"}
 _SPECIAL = _BOUNDARIES | _BLOCKS | _ITEMS | _VOID | {"body", "colgroup", "frameset", "head", "p"}
 # after one of these, a parser may ignore any tag
 _STRANGE = frozenset({"form", "frameset", "select", "template"})
@@ -121,44 +134,91 @@ _CLOSED_BY_END = {
 
 
 def is_too_deep(html: str) -> bool:
-    """Return whether a parser may take long because HTML is nested too deep, or may reopen too many elements."""
+    """Return whether a parser may take long because HTML is nested too deep, or may reopen too many elements.
+
+    Return True also for very many tags that are not well-formed, because finding out takes long.
+    """
     tags = html.count("<")
     few = tags <= _FEW_TAGS and len(html) <= _FEW_CHARACTERS and tags * len(html) * _COST_OF_COPYING <= _MAX_STEPS
-    if few or _is_flat(html, tags):
+    if few:
         return False
+    outline = _outline(html)
+    if outline and _is_fast(outline, tags):
+        return False
+    if not outline and tags > _MAX_UNUSUAL_TAGS:
+        return True
     elements = _OpenElements()
-    return any(elements.steps > _MAX_STEPS for _ in _read(html, elements))
+    _read(html, elements)
+    return elements.steps > _MAX_STEPS
 
 
-def _is_flat(html: str, tags: int) -> bool:
-    """Return whether parsing is fast even if all elements that remain without blocks and leaves are nested."""
-    outer = _TABLE.sub("", html) if "<table>" in html else html
-    if _NOT_PLAIN.search(outer):
-        return False
-    for level in range(1, _MAX_PASSES + 1):
-        outer = _BLOCK_OR_LEAF.sub("", outer)
-        formatting = len(_FORMATTING_START.findall(outer)) + level  # each pass removes at most one level of formatting
-        steps = formatting * _COST_OF_FORMATTING + outer.count("<") + level + _TABLE_DEPTH
-        if _FORMATTING_WITH_ATTRIBUTES.search(outer):
-            steps += len(outer) * _COST_OF_COPYING
-        if tags * steps <= _MAX_STEPS:
-            return True
-    return False
+class _Outline(NamedTuple):
+    """The highest numbers at any place of well-formed HTML, not counting the elements in a `_PART`."""
+
+    depth: int  # open elements
+    formatting: int  # open formatting elements
+    size: int  # characters in the start tags of the open formatting elements
 
 
-def _read(html: str, elements: "_OpenElements") -> Iterator[None]:
-    """Update `elements` for each tag in HTML, and yield after each."""
-    position = 0
-    while position < len(html) and not elements.ambiguous:
+def _outline(html: str) -> _Outline | None:
+    """Return the outline of HTML, or None if it has an unusual tag, or an end tag for another element than the last."""
+    names, sizes = list[str](), list[int]()
+    depth = formatting = size = max_size = 0
+    rest = _PART.sub("\n", html)  # no tag that `_TAG` matches contains a line break, so none contains such a part
+    for tag in filter(None, _TAG.findall(rest)):
+        if tag[0] == "/":
+            name = tag[1:-1]
+            if not names or names.pop() != name:
+                return None
+            if name in _FORMATTING:
+                size -= sizes.pop()
+        elif len(tag) == 1:
+            return None
+        else:
+            name = tag[:-1].partition(" ")[0]
+            names.append(name)
+            depth = max(depth, len(names))
+            if name in _FORMATTING:
+                sizes.append(len(tag) - len(name) - 1)
+                size += sizes[-1]
+                formatting, max_size = max(formatting, len(sizes)), max(max_size, size)
+    return _Outline(depth, formatting, max_size)
+
+
+def _is_fast(outline: _Outline, tags: int) -> bool:
+    """Return whether parsing HTML with an outline is fast even if each tag is at its deepest place."""
+    depth = outline.depth + _DEPTH_OF_PART
+    return tags * (depth + outline.formatting * _COST_OF_FORMATTING + outline.size * _COST_OF_COPYING) <= _MAX_STEPS
+
+
+def _read(html: str, elements: "_OpenElements") -> None:
+    """Update `elements` for each tag in HTML, until it has too many steps."""
+    position, is_plain = 0, True
+    while position < len(html) and not elements.ambiguous and elements.steps <= _MAX_STEPS:
         start, position = position, len(html)
         for markup in _MARKUP.finditer(html, start):
-            end = _read_one(markup, elements)
-            yield
+            end_tag, name, attributes, _ = markup.groups()
+            if is_plain and name in _PLAIN and len(attributes) <= _LONG_ATTRIBUTES:  # faster
+                if end_tag:
+                    elements.end_plain(name)
+                else:
+                    elements.start_plain(name, len(attributes))
+                end = None
+            else:
+                end = _read_one(markup, elements)
+                is_plain = elements.are_plain()
+            if elements.steps > _MAX_STEPS:
+                return
             if end is not None:
                 position = end
                 break
+    _read_ambiguous(html, position, elements)
+
+
+def _read_ambiguous(html: str, position: int, elements: "_OpenElements") -> None:
+    """Update `elements` for all that may be a start tag in HTML after a position, until it has too many steps."""
     unclosed = 0
-    for tag in _START.finditer(html, position):  # the ambiguous rest: all that may be start tags
+    for tag in _START.finditer(html, position):
         markup_at_tag = _MARKUP.match(html, tag.start())
         attributes = markup_at_tag[3] if markup_at_tag else None
         if attributes is None:
@@ -166,7 +226,8 @@ def _read(html: str, elements: "_OpenElements") -> Iterator[None]:
             if unclosed > _MAX_UNCLOSED:
                 elements.steps = _MAX_STEPS + 1
         elements.start_tag(_lower(tag[1]), len(attributes or ""), self_closing=False)
-        yield
+        if elements.steps > _MAX_STEPS:
+            return
 
 
 def _read_one(markup: re.Match[str], elements: "_OpenElements") -> int | None:
@@ -188,7 +249,8 @@ def _read_one(markup: re.Match[str], elements: "_OpenElements") -> int | None:
     if end:
         elements.end_tag(name)
         return None
-    elements.start_tag(name, len(attributes), self_closing=_SELF_CLOSING.search(attributes) is not None)
+    self_closing = attributes.endswith("/") and _SELF_CLOSING.search(attributes) is not None
+    elements.start_tag(name, len(attributes), self_closing=self_closing)
     if len(attributes) > _LONG_ATTRIBUTES or name == "html":
         elements.count_attributes(name, len(_QUOTED.sub("", attributes)) // 2)
     return _end_of_text(html, elements.position, name, elements) if name in _TEXT else None
@@ -205,7 +267,7 @@ def _end_of_text(html: str, start: int, name: str, elements: "_OpenElements") ->
     if elements.may_be_in_foreign() or elements.may_be_in_select:
         elements.ambiguous = True
         return start
-    end = re.compile(rf"</{name}(?=[\t\n\f\r />])", re.IGNORECASE).search(html, start)
+    end = _END_OF_TEXT[name].search(html, start)
     stop = end.start() if end and name != "plaintext" else len(html)
     if name == "script" and html.find("<!--", start, stop) >= 0:  # then "</script>" may not be the end
         elements.ambiguous = True
@@ -222,8 +284,9 @@ class _OpenElements:
         self.in_foreign = False  # whether this is certainly in an SVG or MathML, where "/>" closes an element
         self.may_be_in_select = False  # whether this may be in a select, where a parser ignores most start tags
         self._names: list[str] = []
-        self._count: Counter[str] = Counter()
+        self._count: dict[str, int] = {}
         self._sizes: list[int] = []  # characters in the attributes of formatting elements, 0 for others
+        self._foreign = 0  # the number of SVG and MathML elements
         self._formatting = 0  # the number of formatting elements
         self._formatting_size = 0  # characters in their attributes
         self._trusted = True  # whether every element that is open here is open in a parser, or was closed by it
@@ -233,12 +296,16 @@ class _OpenElements:
 
     def may_be_in_foreign(self) -> bool:
         """Return whether the position may be within an SVG or MathML."""
-        return bool(self._count["svg"] or self._count["math"])
+        return self._foreign > 0
+
+    def are_plain(self) -> bool:
+        """Return whether the tags of `_PLAIN` have no special meaning at this position."""
+        return not (self._in_table or self.in_foreign or self._foreign)
 
     def count_text(self, html: str, end: int) -> None:
         """Add the steps for the text before the next markup."""
         self._markups += 1
-        if self._in_table and self._count["table"] and html[self.position : end].strip():
+        if self._in_table and self._count.get("table") and html[self.position : end].strip():
             self._put_before_table()
 
     def count_attributes(self, name: str, count: int) -> None:
@@ -263,26 +330,46 @@ class _OpenElements:
             return  # the element is closed
         if self.in_foreign or name in _FOREIGN:
             self.in_foreign = name not in _LEAVING
-        if not self.may_be_in_foreign():
+        if not self._foreign:
             if name in _VOID:
                 self.steps += len(self._names)
                 return
-            closed = _CLOSED_BY_START.get(name, ())
-            while self._names and self._names[-1] in closed:
-                self._remove(len(self._names) - 1)
-        formats = name in _FORMATTING
+            if name in _CLOSED_BY_START:
+                self._close_before(name)
+        self._push(name, size)
+        self._foreign += name in _FOREIGN
+
+    def start_plain(self, name: str, size: int) -> None:
+        """Do the same as `start_tag` for a name of `_PLAIN` if `are_plain`."""
+        self._markups += 1
+        if name in _CLOSED_BY_START:
+            self._close_before(name)
+        self._push(name, size)
+
+    def _close_before(self, name: str) -> None:
+        """Close the innermost elements that the start of an element closes."""
+        closed = _CLOSED_BY_START[name]
+        while self._names and self._names[-1] in closed:
+            self._remove(len(self._names) - 1)
+
+    def _push(self, name: str, size: int) -> None:
+        """Add an element, and the steps for its start tag."""
         self._names.append(name)
-        self._sizes.append(size if formats else 0)
-        self._count[name] += 1
-        self._formatting += formats
-        self.steps += len(self._names) + self._formatting * (20 if formats else _COST_OF_FORMATTING)
-        if not formats:
-            self.steps += self._formatting_size * _COST_OF_COPYING
-        self._formatting_size += self._sizes[-1]
+        self._count[name] = self._count.get(name, 0) + 1
+        self.steps += len(self._names)
+        if name in _FORMATTING:
+            self._sizes.append(size)
+            self._formatting += 1
+            self._formatting_size += size
+            self.steps += self._formatting * 20
+        else:
+            self._sizes.append(0)
+            if self._formatting:
+                self.steps += self._formatting * _COST_OF_FORMATTING + self._formatting_size * _COST_OF_COPYING
 
     def _start_in_table(self, name: str) -> None:
         """Add the steps for a start tag that belongs to a table, or isn't allowed in one."""
-        if self._in_table and self._count["table"]:
+        if self._in_table and self._count.get("table"):
             if name == "table":  # it closes the open table
                 self._trusted = False
             elif name not in _OF_TABLES and name not in _TABLES:
@@ -297,10 +384,20 @@ class _OpenElements:
             self._in_table = True
         elif name in _PARAGRAPHS:  # these end an SVG or MathML, and may become elements
             self.in_foreign = False
-            if self._in_table and self._count["table"]:
+            if self._in_table and self._count.get("table"):
                 self._put_before_table()
-        # a form may stay open in a parser
-        if self._count[name] and name != "form" and (index := self._index_to_close(name)) is not None:
+        if name != "form":  # which may stay open in a parser
+            self._close(name)
+
+    def end_plain(self, name: str) -> None:
+        """Do the same as `end_tag` for a name of `_PLAIN` if `are_plain`."""
+        self._markups += 1
+        self.steps += len(self._names) + self._formatting_size * _COST_OF_COPYING
+        self._close(name)
+
+    def _close(self, name: str) -> None:
+        """Close the innermost element with a name if a parser certainly does."""
+        if self._count.get(name) and (index := self._index_to_close(name)) is not None:
             also_closed = _CLOSED_BY_END.get(name)
             if also_closed and self._trusted and also_closed.issuperset(self._names[index + 1 :]):
                 while len(self._names) > index + 1:
@@ -310,11 +407,14 @@ class _OpenElements:
                 self.in_foreign = False
 
     def _index_to_close(self, name: str) -> int | None:
-        """Return the index of the innermost open element with a name, or None if a parser may ignore its end tag."""
+        """Return the index of the innermost open element with a name, or None if a parser may ignore its end tag.
+
+        Return None also if the element has many unclosed elements in it, because searching for it is slow.
+        """
         if self._names[-1] == name:
             return len(self._names) - 1
         boundaries = self._boundaries_of(name)
-        for index in reversed(range(len(self._names))):
+        for index in range(len(self._names) - 1, max(-1, len(self._names) - 1 - _MAX_MISNESTED), -1):
             if self._names[index] == name:
                 return index
             if self._names[index] in boundaries:
@@ -334,5 +434,8 @@ class _OpenElements:
     def _remove(self, index: int) -> None:
         name = self._names.pop(index)
         self._count[name] -= 1
-        self._formatting -= name in _FORMATTING
-        self._formatting_size -= self._sizes.pop(index)
+        self._foreign -= name in _FOREIGN
+        size = self._sizes.pop(index)
+        if name in _FORMATTING:
+            self._formatting -= 1
+            self._formatting_size -= size
