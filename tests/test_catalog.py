@@ -898,3 +898,23 @@ def test_a_closed_catalog_needs_no_memory(tmp_path, file):
     del catalog, reader
     gc.collect()
     assert database() is None
+
+
+@both
+def test_entries_of_several_feeds(site):
+    """The entries of several feeds, read with one query, are those that a query for each feed returns."""
+    site.configure(feeds={"by": ["category", "tag"], "limit": 3})
+    for number in range(12):
+        tags = ["all", "Two" if number % 2 else "two", f"only {number}"]
+        site.article(f"{number}.md", title=f"T{number}", date=f"2026-05-{1 + number // 3:02d}", tags=tags, category="c")
+    site.publish()
+    with site.catalog.read_transaction() as reader:
+        paths = [state.path for state in reader.feeds()] + ["tag/none"]
+        contents, records = reader.contents_of_feeds(paths), reader.entries_of_feeds(paths)
+        assert contents.keys() == records.keys() == set(paths[:-1])
+        for path in paths[:-1]:
+            assert contents[path] == (reader.feed_name(path), reader.newest_versions(path, 100))
+            assert records[path] == reader.newest_entries(path, 100)
+        assert len(records[""]) == len(records["tag/all"]) == 12
+        assert contents["tag/two"].name == "two"
+        assert (reader.contents_of_feeds([]), reader.entries_of_feeds([])) == ({}, {})

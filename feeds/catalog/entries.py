@@ -6,6 +6,8 @@ The table has no texts: `RECORDS` joins those of the articles. To add a value of
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from itertools import groupby
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
@@ -34,6 +36,13 @@ _VERSIONS = (
     .order_by(*t.NEWEST_FIRST)
     .limit(_LIMIT)
 )
+_FEED_PATHS = sa.bindparam("feeds", type_=sa.Text, expanding=True)
+_CONTENTS = (
+    sa.select(t.entries.c.feed, t.entries.c.name, t.entries.c.id, t.articles.c.path, CONTENT_HASH)
+    .join(t.articles, t.entries.c.article == t.articles.c.key)
+    .where(t.entries.c.feed.in_(_FEED_PATHS))
+    .order_by(t.entries.c.feed, *t.NEWEST_FIRST)
+)
 
 
 def _records(order: Sequence[sa.ColumnElement[Any]]) -> sa.Select[Any]:
@@ -46,6 +55,14 @@ def _records(order: Sequence[sa.ColumnElement[Any]]) -> sa.Select[Any]:
 
 
 _NEWEST, _OLDEST = _records(t.NEWEST_FIRST), _records(t.OLDEST_FIRST)
+
+
+_RECORDS_OF_FEEDS = (
+    RECORDS.add_columns(t.entries.c.feed)
+    .join(t.entries, t.entries.c.article == t.articles.c.key)
+    .where(t.entries.c.feed.in_(_FEED_PATHS))
+    .order_by(t.entries.c.feed, *t.NEWEST_FIRST)
+)
 
 
 class EntryKey(NamedTuple):
@@ -61,6 +78,13 @@ class EntryPosition(NamedTuple):
 
     published: int  # microseconds since 1970
     id: str
+
+
+class FeedContents(NamedTuple):
+    """All entries of a small feed, the newest first, and its name as its earliest entry spells it."""
+
+    name: str
+    versions: list[EntryVersion]
 
 
 class EntryRecord(NamedTuple):
@@ -104,10 +128,28 @@ class EntryReader(ReadAccess):
         chosen = _NEWEST if newest else _OLDEST
         return list(map(entry_record, self._connection.execute(chosen, {"feed": feed, "limit": limit, "skip": skip})))
 
+    def entries_of_feeds(self, feeds: list[str]) -> dict[str, list[EntryRecord]]:
+        """Return all entries of several small feeds, the newest first; feeds without entries are left out."""
+        records: dict[str, list[EntryRecord]] = {}
+        for chunk in t.chunks(feeds):
+            for row in self._connection.execute(_RECORDS_OF_FEEDS, {"feeds": chunk}):
+                records.setdefault(row.feed, []).append(entry_record(row))
+        return records
+
     def newest_versions(self, feed: str, limit: int) -> list[EntryVersion]:
         """Return the identities of the newest entries of a feed and of their content."""
         rows = self._connection.execute(_VERSIONS, {"feed": feed, "limit": limit})
         return list(map(EntryVersion._make, rows))
+
+    def contents_of_feeds(self, feeds: list[str]) -> dict[str, FeedContents]:
+        """Return all entries of several feeds, for small ones; feeds without entries are left out."""
+        contents: dict[str, FeedContents] = {}
+        for chunk in t.chunks(feeds):
+            rows = self._connection.execute(_CONTENTS, {"feeds": chunk})
+            for feed, group in groupby(rows, itemgetter(0)):
+                entries = list(group)
+                contents[feed] = FeedContents(entries[-1].name, [EntryVersion(*entry[2:]) for entry in entries])
+        return contents
 
     def feed_name(self, feed: str) -> str:
         """Return a feed's name as its earliest entry spells it; "" if it has none."""

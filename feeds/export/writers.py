@@ -37,7 +37,7 @@ T = TypeVar("T")
 
 _MAX_FILES_WITHOUT_FORK = 100  # starting two processes takes about 20 ms, and they use more CPU together
 _MAX_FILES_WITHOUT_POOL = 5_000  # where no process can be forked
-_FEEDS_PER_TASK = 16  # in a process of the pool
+_FEEDS_PER_TASK = 16  # in a process of the pool; also feeds whose entries are read together
 _FILES_PER_TASK = 100
 _BATCHES_PER_PROCESS = 4  # at least, because some batches take longer than others
 _CACHE_BYTES, _POOL_CACHE_BYTES = 96 << 20, 64 << 20  # of entries: in this process, in each process of the pool
@@ -151,8 +151,10 @@ class DocumentWriter:
         """Render and write documents and pages of feeds. Yield a result for each path."""
         for batch in _batches(feeds, _FEEDS_PER_SAVE):
             with self.target.flushed(), self._reading():
-                for results in map_in_threads(self.target.at_once, self._write_feed, batch):
-                    yield from results
+                for tasks in _batches(batch, _FEEDS_PER_TASK):
+                    self._documents.read_small_feeds(task.feed for task in tasks if not task.archive)
+                    for results in map_in_threads(self.target.at_once, self._write_feed, tasks):
+                        yield from results
             self._documents.save_versions()
 
     def write_files(self, files: list[ExportFile]) -> Iterator[WriteResult]:

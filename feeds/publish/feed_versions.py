@@ -13,12 +13,13 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from feeds.catalog import CatalogWriter, EntryKey, EntryPosition
+from feeds.catalog import CatalogWriter, EntryKey, EntryPosition, FeedContents
 from feeds.core import feed_settings, syndication
 from feeds.core.model import FeedState, Site
 from feeds.core.paths import kind_of_feed
 
 _SECOND = timedelta(seconds=1)
+_MAX_SMALL = 20  # entries of a feed: several such feeds are read with one query
 MAX_FEEDS = 20_000  # of one site: the start page and the OPML file list them all
 
 
@@ -98,7 +99,9 @@ class FeedVersions:
         returned -= set(self.omitted_feeds)
         paths = sorted(feeds | returned)
         before = {state.path: state for state in self._catalog.feeds_by_path(paths)}
-        changes = [self._change_of(path, before.get(path), returned) for path in paths]
+        small = [path for path in paths if (self._size_of(path, before.get(path)) or _MAX_SMALL) < _MAX_SMALL]
+        contents = self._catalog.contents_of_feeds(small)
+        changes = [self._change_of(path, before.get(path), contents.get(path), returned) for path in paths]
         if not any(change.live or change.archived for change in changes):
             self._catalog.save_feeds(change.state for change in changes)
             return []
@@ -168,17 +171,31 @@ class FeedVersions:
         self.omitted_feeds = by_size[max(capacity, sum("/" not in path for path in new)) :]
         return set(self.omitted_feeds)
 
-    def _change_of(self, path: str, old: FeedState | None, returned: AbstractSet[str]) -> _FeedChange:
-        """Return the change of a feed from its `old` state; None: it is new."""
+    def _size_of(self, path: str, old: FeedState | None) -> int | None:
+        """Return the number of entries of a feed with an `old` state; None if they must be counted."""
         if old or self.next_revision == 1:
-            entries = (old.entries if old else 0) + self._growth[path]
-        else:
-            entries = self._catalog.count_entries(path)  # it may have entries from before: it was omitted then
-        name = feed_settings.name_of(path, self._catalog.feed_name(path), self._site)
+            return (old.entries if old else 0) + self._growth[path]
+        return None  # it may have entries from before: it was omitted then
+
+    def _change_of(
+        self, path: str, old: FeedState | None, contents: FeedContents | None, returned: AbstractSet[str]
+    ) -> _FeedChange:
+        """Return the change of a feed.
+
+        Args:
+            path: the path of the feed.
+            old: its state before; None: it is new.
+            contents: its entries, if they were read; otherwise, the newest ones are read.
+            returned: the feeds in which an article is published again.
+        """
+        size, limit = self._size_of(path, old), feed_settings.limit_of(path, self._site)
+        entries = self._catalog.count_entries(path) if size is None else size
+        spelled = contents.name if contents else self._catalog.feed_name(path)
+        newest = contents.versions[:limit] if contents else self._catalog.newest_versions(path, limit)
+        name = feed_settings.name_of(path, spelled, self._site)
         state = replace(old or FeedState(path, kind_of_feed(path), name), entries=entries)
         state = replace(state, name=name or state.name)
         exists = syndication.exists(state, self._site)
-        newest = self._catalog.newest_versions(path, feed_settings.limit_of(path, self._site))
         languages = self._languages if state.kind == "language" else ()
         translations = syndication.feed_translations(state, languages, self._site)
         digest = syndication.feed_digest(state, newest, self._site, translations)

@@ -1,7 +1,7 @@
 """Lists and renders every document and page of a catalog, for an export. Entries are cached, documents are not."""
 
 from array import array
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import replace
 from datetime import datetime
@@ -10,7 +10,7 @@ from itertools import groupby
 from operator import attrgetter
 from typing import NamedTuple
 
-from feeds.catalog import Catalog, CatalogReader, MovedPage, PageInFeed, names_by_feed
+from feeds.catalog import Catalog, CatalogReader, EntryRecord, MovedPage, PageInFeed, names_by_feed
 from feeds.core import paths, syndication
 from feeds.core.feed_settings import limit_of
 from feeds.core.formats import FORMATS
@@ -23,6 +23,7 @@ from feeds.render.renderer import DocumentRenderer
 from feeds.render.shared_entries import SharedEntries
 from feeds.render.versions import DocumentVersions
 
+_MAX_SMALL = 20  # entries of a feed that is read together with others
 _BATCH = 5_000  # rows that are read from the catalog at a time
 
 
@@ -71,6 +72,7 @@ class BulkRenderer:
         self._catalog = catalog
         self._site = site
         self._states: dict[str, FeedState] = {}  # of the listed feeds
+        self._small: dict[str, list[EntryRecord]] = {}  # all entries of small feeds, by path
         self._unchanging: _Unchanging | None = None
         self._versions = DocumentVersions(catalog, every=False)
         self._renderer = DocumentRenderer(site, max_bytes)
@@ -104,7 +106,7 @@ class BulkRenderer:
             identity = f"{catalog.catalog_id()} {syndication.site_fingerprint(self._site)}"
             feeds = [state for state in catalog.feeds() if syndication.exists(state, self._site)]
             with_tombstones = catalog.feeds_with_tombstones()
-        self._states, self._unchanging = {state.path: state for state in feeds}, None
+        self._states, self._small, self._unchanging = {state.path: state for state in feeds}, {}, None
         self.page_queries.reset()
         for state in feeds:
             last = syndication.archive_count(state, self._site) if has_archives(state) else 0
@@ -118,6 +120,12 @@ class BulkRenderer:
                     for format_ in FORMATS:
                         yield ListedDocument(DocumentPath(state.path, format_, archive, summary=summary), digest)
 
+    def read_small_feeds(self, feeds: Iterable[str]) -> None:
+        """Read the entries of the small ones of some listed feeds together, for the next calls of `load_feed`."""
+        small = [path for path in feeds if path in self._states and self._states[path].entries <= _MAX_SMALL]
+        with self._read_transaction() as catalog:
+            self._small = catalog.entries_of_feeds(small)
+
     def load_feed(self, path: str, archive: int) -> FeedPage:
         """Return the content of a feed that `list_documents` has listed, or of one of its archives."""
         with self._read_transaction() as catalog:
@@ -126,7 +134,10 @@ class BulkRenderer:
             if self._unchanging is None:
                 self._unchanging = _Unchanging(catalog.first_committed_at(), catalog.feeds_with_tombstones())
             began, has_tombstones = self._unchanging.began, path in self._unchanging.feeds_with_tombstones
-            content = self._renderer.load_content(catalog, state, archive, began=began, has_tombstones=has_tombstones)
+            records = None if archive else self._small.get(path)
+            content = self._renderer.load_content(
+                catalog, state, archive, began=began, has_tombstones=has_tombstones, records=records
+            )
         return FeedPage(self._renderer.render_feed(state, content, archive), state, [], content.changed)
 
     def render_documents(

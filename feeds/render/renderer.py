@@ -135,6 +135,7 @@ class DocumentRenderer:
         *,
         began: datetime | None = None,
         has_tombstones: bool = True,
+        records: list[EntryRecord] | None = None,
     ) -> DocumentContent:
         """Return the content of a feed's live document, or of one of its archives.
 
@@ -144,11 +145,12 @@ class DocumentRenderer:
             archive: the archive, or 0 for the live document.
             began: when the site's first revision was committed, if that is known already.
             has_tombstones: whether the feed may have tombstones; if it is false, they are not queried.
+            records: all entries of the feed, the newest first, if they were read already; only for a live document.
         """
         began = began or catalog.first_committed_at()
         limit = limit_of(state.path, self._site)
         if archive == 0:
-            records = catalog.newest_entries(state.path, limit)
+            records = catalog.newest_entries(state.path, limit) if records is None else records[:limit]
             tombstones = catalog.tombstones(state.path, limit) if has_tombstones else ()
             languages = catalog.feeds_of_kind("language") if state.kind == "language" else ()
             translations = syndication.feed_translations(state, languages, self._served_site)
