@@ -118,28 +118,28 @@ class NewFiles:
             if not path:
                 descriptor = os.open(self._root, FOLDER_FLAGS)
             else:
-                descriptor = open_folder(self._open_folder(parent), name, create=True)
+                descriptor = _open_or_create(self._open_folder(parent), name)
             self._folders[path] = descriptor
         return descriptor
 
 
-def open_folder(parent: int, name: str, *, create: bool) -> int:
-    """Open a folder in another one. If `create` is true, create a missing folder.
-
-    Raise `NotADirectoryError` for a symbolic link.
-    """
+def open_folder(parent: int, name: str) -> int:
+    """Open a folder in another one. Raise `NotADirectoryError` for a symbolic link."""
     try:
         return os.open(name, FOLDER_FLAGS | os.O_NOFOLLOW, dir_fd=parent)
-    except FileNotFoundError:
-        if not create:
-            raise
     except OSError as error:
         if error.errno == ELOOP:  # a symbolic link, for which Linux returns ENOTDIR
             raise NotADirectoryError(ENOTDIR, os.strerror(ENOTDIR)) from error
         raise
-    with contextlib.suppress(FileExistsError):  # another thread created it
-        os.mkdir(name, dir_fd=parent)
-    return open_folder(parent, name, create=False)
+
+
+def _open_or_create(parent: int, name: str) -> int:
+    try:
+        return open_folder(parent, name)
+    except FileNotFoundError:
+        with contextlib.suppress(FileExistsError):  # another process has created it meanwhile
+            os.mkdir(name, dir_fd=parent)
+        return open_folder(parent, name)
 
 
 def _remove(new: _NewFile) -> None:

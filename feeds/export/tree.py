@@ -202,7 +202,7 @@ class FolderTarget(ExportTarget):
         return f"{self._root}/{path.lstrip('/')}"
 
     @contextlib.contextmanager
-    def _open_folder_of(self, path: str, *, create: bool = False) -> Iterator[tuple[int, str]]:
+    def _open_folder_of(self, path: str) -> Iterator[tuple[int, str]]:
         """Open the folder of a file; yield its descriptor and the file's name.
 
         Raise `OSError` if it can't be opened, which is `NotADirectoryError` if a folder of the path is a symbolic link.
@@ -212,7 +212,7 @@ class FolderTarget(ExportTarget):
         handle = os.open(self._root, FOLDER_FLAGS)
         try:
             for folder in folders:
-                inner = open_folder(handle, folder, create=create)
+                inner = open_folder(handle, folder)
                 os.close(handle)
                 handle = inner
             yield handle, name
