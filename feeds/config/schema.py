@@ -62,9 +62,9 @@ class ServerSection(Section):
 
     - Documents that do not fit into this memory are rendered again on request. Their validators are kept longer than
       the documents, so most polls are still answered without rendering.
-    - A worker sends at most one file at a time for each 2 MiB of this value, but always up to 16 files. By default,
-      these are 32 files. Each file takes another 0.25 MiB. Further requests for files wait for up to two seconds, and
-      then get a 503 with Retry-After.
+    - The number of files that a worker sends at the same time is limited. It may send one file for each 2 MiB of this
+      value, and in any case 16 files. With the default, this is a limit of 32 files. Each file takes another 0.25 MiB
+      of memory. Further requests for files wait for up to two seconds, and then get a 503 with Retry-After.
     """
     limit: int = Field(60, ge=0, le=1_000_000)
     """The number of requests for one document that a client may send within a minute without `If-None-Match` and
@@ -94,8 +94,8 @@ class ScheduleSection(Section):
     """Runs that start without a changed file."""
 
     cron: Cron | None = parse_cron(DEFAULT_CRON)
-    """The times at which runs start, in crontab syntax and in the site's time zone. Runs that changed files start are
-    independent of these times. With `null`, there are no such times.
+    """The times at which runs start, in crontab syntax and in the site's time zone. When a file changes, a run starts
+    independently of these times. With `null`, there are no such times.
 
     The fields are minute, hour, day, month and weekday: `0,30 6-20/2 * * mon-fri`. Each is a list of numbers, ranges
     and steps. Months and weekdays may be English names. Weekdays are 0 to 7, and both 0 and 7 mean Sunday. The day
@@ -113,9 +113,9 @@ class ScheduleSection(Section):
     GitHub or Gitea webhook. Write it into the environment variable `FEEDS__SCHEDULE__WEBHOOK` rather than into the
     file.
 
-    If another WSGI server runs the application instead of `feeds serve`, signatures are accepted only behind a proxy:
-    `server.client_header` must be set. The proxy must buffer request bodies, because a slow client would block a thread
-    of the server.
+    If a WSGI server such as gunicorn runs the application instead of `feeds serve`, signatures are accepted only behind
+    a proxy: `server.client_header` must be set. The proxy must buffer request bodies, because a slow client would block
+    a thread of the server.
     """
 
 
@@ -150,7 +150,7 @@ class ExportSection(Section):
     - `apache`: `.htaccess`.
     - `nginx`: `feeds.nginx.conf`. Include this file in the server block.
 
-    A file with one of these names that `feeds build` did not write is left alone.
+    If another program has written a file with one of these names, `feeds build` leaves this file alone.
     """
     purge: Purge | None = None
     """How `feeds build` notifies caches of the files that it changed or removed. If a purge fails, the exit code is 1,

@@ -120,10 +120,10 @@ class SiteSection(Section):
     """Whether `feeds` serves and exports a page for each article. If it is false, another program publishes these
     pages.
 
-    If it is true, the page of an article is at the path of `content.permalink`, or of its own `link`. An article whose
-    `link` leads to another site has no page. Files in the article's folder (`NAME/index.md`), and files that the
-    article refers to, are published too. `/` shows the newest articles. `feeds.url` must be the site's URL
-    ([pages.md](pages.md)).
+    If it is true, the page of an article is at the path of `content.permalink`, or at the path in the key `link` of the
+    article. An article whose `link` leads to another site has no page. Files in the article's folder (`NAME/index.md`),
+    and files that the article refers to, are published too. `/` shows the newest articles. `feeds.url` must be the
+    site's URL ([pages.md](pages.md)).
     """
     sitemap: bool = False
     """Whether [`/sitemap.xml`](http.md#sitemaps) lists the home page and the articles for search engines. `feeds.url`
@@ -158,7 +158,7 @@ class SiteSection(Section):
     ([pages.md](pages.md#code)). Feeds contain code without colours.
     """
     templates: Annotated[FilePath | Literal[False] | None, OptionalFolder] = None  # None: "templates" with `pages`
-    """The folder of templates that replace the built-in ones ([customise.md](customise.md#one-changed-template)).
+    """The folder of templates that replace built-in templates ([customise.md](customise.md#one-changed-template)).
     Default: `templates` if `site.pages` is true, otherwise no folder. With `false`, there is no folder.
     """
     static: Annotated[FilePath | Literal[False] | None, OptionalFolder] = None  # None: "static" with `pages`
