@@ -78,7 +78,7 @@ class CustomFeedSection(SelectionSection):
     image: Icon | None = None
     """The image of the feed: a path on the site, or a URL. Default: `site.icon`."""
     limit: int | None = Field(None, ge=1, le=10_000)
-    """The number of entries in the feed, and in each archive. Default: `feeds.limit`."""
+    """The number of entries in the live document, and in each archive. Default: `feeds.limit`."""
     text: Literal["full", "summary", "excerpt", "both"] | None = None
     """The text of the entries. Default: `feeds.text`."""
     footer: Footer | None = None
@@ -86,7 +86,7 @@ class CustomFeedSection(SelectionSection):
     link_query: LinkQuery | None = None
     """Parameters that are added to the URLs of entries. Default: `feeds.link_query`."""
     link_blog: LinkBlog | None = None
-    """The target of titles in a link blog. Default: `feeds.link_blog`."""
+    """The page to which titles in a link blog lead. Default: `feeds.link_blog`."""
 
 
 class FeedsSection(Section):
@@ -95,10 +95,10 @@ class FeedsSection(Section):
     url: BaseUrl | None = None
     """The URL at which the feeds are served, if it is not the site's URL. Default: `site.url`."""
     by: tuple[Literal["category", "tag", "author", "language", "folder"], ...] = ("category", "tag", "author")
-    """The kinds of feeds besides the site's feed: a feed for each category, tag, author, language
-    (`/language/fr/rss.xml`) or folder (`/folder/notes/rss.xml`); see the [recipes](feeds.md#a-feed-for-each-language).
-    A site has at most 20,000 feeds. If there would be more, the new feeds with the fewest entries are left out, with a
-    warning.
+    """The kinds of groups that have feeds. For example, with `category`, each category has a feed. The feed of a
+    language is at a path such as `/language/fr/rss.xml`, and the feed of a folder at `/folder/notes/rss.xml`
+    ([recipes](feeds.md#a-feed-for-each-language)). A site has at most 20,000 feeds. If there would be more, the new
+    feeds with the fewest entries are left out, with a warning.
     """
     site: SelectionSection = SelectionSection()
     """The articles of the site's feed: `include` and `exclude`, [described below](#selections). Without `include`, the
@@ -110,80 +110,91 @@ class FeedsSection(Section):
     articles that name it (`feeds: [NAME]` in front matter).
     """
     limit: int = Field(50, ge=1, le=10_000)
-    """The number of entries in a feed, and in each archive. Another number moves entries between archives, so all
-    archives change. Feed readers show nothing as new.
+    """The number of entries in a live document, and in each archive. A change of this number moves entries between
+    archives, so all archives change. Feed readers show no entry as new.
     """
     text: Literal["full", "summary", "excerpt", "both"] = "full"
-    """`full`: full texts. `summary`: the summary only, as plain text. `excerpt`: the beginning of the text as HTML,
-    with a link "Continue reading" ([what an excerpt is](articles.md#excerpts)). `both`: full texts, and excerpts in the
-    folder `summary` of each feed: `/summary/rss.xml`, `/category/news/summary/atom.xml`.
+    """The text of entries in feeds.
+
+    - `full`: the full text.
+    - `summary`: only the summary, as plain text.
+    - `excerpt`: the beginning of the text as HTML, with a link "Continue reading" ([what an excerpt
+      is](articles.md#excerpts)).
+    - `both`: the full text. Each feed also has documents with excerpts, in its folder `summary`: `/summary/rss.xml`,
+      `/category/news/summary/atom.xml`.
     """
     footer: Footer = ""
     """A line below each text, in Markdown, with at most 1,000 characters. It may contain placeholders:
 
     - `{title}`: the title of the entry.
     - `{url}`: the URL of the entry, with the parameters of `feeds.link_query`.
-    - `{author}`: the names of the authors, or else of `site.author`, or else the title of the site.
-    - `{reply_by_email}`: a `mailto:` URL with the author's e-mail address, or else with `site.author.email`, which is
-      required.
+    - `{author}`: the names of the authors, or else the name of `site.author`, or else the title of the site.
+    - `{reply_by_email}`: a `mailto:` URL with the author's e-mail address, or else with `site.author.email`. With this
+      placeholder, `site.author.email` is required.
 
-    The values are escaped. Within a URL, they are percent-encoded, except for `{url}` and `{reply_by_email}` at its
-    beginning. Entries that are shortened because of `feeds.max_size` have no footer.
+    The values are escaped. Within a URL, they are percent-encoded, except for `{url}` and `{reply_by_email}` at the
+    beginning of the URL. Entries whose text becomes a summary because of `feeds.max_size` have no footer.
     """
     link_query: LinkQuery = ""
-    """Parameters that are added to the URLs of entries on the site, such as `utm_source=rss&utm_medium=feed`. Ids, the
-    links of HTML pages and the URLs of other sites do not contain them.
+    """Parameters that are added to the URLs of entries on the site, such as `utm_source=rss&utm_medium=feed`. Ids do
+    not contain the parameters, and neither do links of HTML pages and URLs of other sites.
     """
     link_blog: LinkBlog | None = None
-    """The target of the title of an entry with an `external_url`: `permalink` is the entry's own page, `external` the
-    external page. The other URL is a link with `rel=related`. Without this key, each format follows its own definition:
-    RSS links to the external page, Atom to the entry. JSON Feed always has both URLs.
+    """The page to which the title of an entry with an `external_url` leads in RSS and Atom. The entry also contains the
+    other of the two URLs, with `rel=related`.
+
+    - `permalink`: the entry's own page.
+    - `external`: the external page.
+
+    Without this key, titles lead to the external page in RSS, and to the entry's own page in Atom. JSON Feed always has
+    both URLs.
     """
     image_in_text: bool = False
     """Whether each text in feeds begins with the article's image, for feed readers that show only images in the text.
-    The image is not added if the text already shows it, even with another query (`?w=800`).
+    The image is not added if the text already shows it, even if the two URLs differ in their query, such as `?w=800`.
     """
     min_entries: int = Field(1, ge=1, le=1_000_000)
-    """The number of entries that a category, tag, author, language or folder must have to get a feed."""
+    """The number of entries that a category, tag, author, language or folder needs to have a feed."""
     archives: Archives = True
-    """Whether feeds have archives: documents with their older entries, `feeds.limit` in each (RFC 5005; `next_url` in
-    JSON Feed).
+    """Whether feeds have archives, which are documents with older entries (RFC 5005). Each archive has `feeds.limit`
+    entries. JSON Feed links to archives with `next_url`.
 
-    - `true`: `feeds serve` has the archives of all feeds, `feeds build` writes the archives of the site's feed.
-    - `all`: `feeds build` writes the archives of all feeds.
+    - `true`: `feeds serve` serves the archives of all feeds. `feeds build` writes only the archives of the site's feed.
+    - `all`: `feeds build` also writes the archives of all other feeds.
     - `false`: there are no archives.
     """
     max_size: int = Field(512, ge=0, le=1_000_000)
-    """The maximum size of a live document in KiB; some feed readers do not read documents that are larger than the
-    default. If a document would be larger, its oldest texts become summaries, and `feeds status` reports this. 0 means
-    16 MiB.
+    """The maximum size of a live document, in KiB. Some feed readers do not read documents that are larger than the
+    default. If a document would be too large, summaries replace the texts of its oldest entries, and `feeds status`
+    reports this. With 0, the maximum is 16 MiB.
     """
     guard: float = Field(0.2, ge=0, le=1)
-    """The limit of the republish guard, as a share of the published entries. The guard counts the entries that
-    change their id or date, or lose their file, within 15 minutes. If their number exceeds this share, and is at least
-    five, the run publishes nothing and reports this. On a site with two to four entries, the same happens if one run
-    changes all of them. On a site with one entry, it happens only if the entry disappears and no other replaces it.
+    """The limit of the republish guard, as a share of the published entries. The guard counts the entries that change
+    their id or date, or lose their file, within 15 minutes. If there are at least five such entries, and more than this
+    share, the run publishes nothing and reports this. On a site with two to four entries, the same happens if one run
+    changes all of them. On a site with one entry, it happens only if this entry disappears and no other entry replaces
+    it.
 
-    Undo the change, or accept it with `feeds build --accept`. With 1, the guard stops a run only if all entries would
-    disappear.
+    If the guard stops a run, undo the change, or accept it with `feeds build --accept`. With the value 1, the guard
+    stops a run only if all entries would disappear.
     """
     tombstones: int = Field(30, ge=0, le=10_000)
-    """The number of days for which Atom lists withdrawn entries (RFC 6721). After that, they are removed
-    when the feed next changes. 0: never listed.
+    """The number of days for which Atom lists withdrawn entries as deleted (RFC 6721). After that, they leave the list
+    when the feed next changes. With 0, they are never listed.
     """
     aliases: Aliases = Field({})
-    """Old paths of feeds that stay valid, such as `{/index.xml: /rss.xml, /feed/: /rss.xml}`. A request for an old path
-    gets the feed itself.
+    """Old paths of feeds that stay valid, such as `{/index.xml: /rss.xml, /feed/: /rss.xml}`. The response at an old
+    path is the feed itself, and not a redirect.
 
     - Paths are compared exactly: `/feed` is not `/feed/`.
     - A feed that exists takes precedence over an alias of its path. With `site.pages`, [no article has the address of
       an alias](articles.md#addresses-that-are-taken).
-    - `feeds build` writes a copy of the feed at each path, except for paths that end in `/`, and for paths at which the
-      export has a page, a file or a folder. `feeds build` and `feeds check` report an alias with such a path.
+    - `feeds build` writes a copy of the feed at each path. It can't do so if the path ends in `/`, or if the export has
+      a page, a file or a folder at the path. `feeds build` and `feeds check` report such an alias.
     """
     redirect_aliases: bool = False
-    """Whether an alias redirects to the feed with a 308, instead of returning the feed. Most feed readers keep
-    requesting the old path anyway.
+    """Whether the response at an alias is a redirect to the feed (308), instead of the feed. Most feed readers request
+    the old path again and again even after a redirect.
     """
 
     @field_validator("custom")

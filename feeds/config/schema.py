@@ -52,61 +52,70 @@ class ServerSection(Section):
     workers: int = Field(1, ge=1, le=64)
     """The number of processes that answer requests."""
     max_age: int = Field(300, ge=0, le=31_536_000)  # a year
-    """The number of seconds for which a feed reader or a cache may use a document without a new request
-    (`Cache-Control`, `ttl` and `sy:` in RSS). The time is shorter before a scheduled article goes live.
+    """The number of seconds for which a feed reader or a cache may use a document without a new request. It is sent in
+    the header `Cache-Control`, and in RSS also as `ttl` and `sy:updatePeriod`. The time is shorter if a scheduled
+    article goes live earlier.
     """
     memory: int = Field(64, ge=8, le=65536)
     """The memory in MiB that each worker uses for documents, their validators, rendered articles and pages. The process
-    itself needs about 80 more.
+    itself needs about 80 MiB more.
 
-    - Documents that do not fit are rendered again on request. Their validators are kept longer, so most polls of them
-      are still answered at once.
-    - The number of files that a worker sends at the same time is limited: to one for each 2 MiB of this value, or to 16
-      if that is more. The default is 32 files. Each file takes 0.25 MiB in addition. Further requests for files wait
-      for up to two seconds, and then get a 503 with Retry-After.
+    - Documents that do not fit into this memory are rendered again on request. Their validators are kept longer than
+      the documents, so most polls are still answered without rendering.
+    - The number of files that a worker sends at the same time is limited. It may send one file for each 2 MiB of this
+      value, and in any case 16 files. With the default, this is a limit of 32 files. Each file takes another 0.25 MiB
+      of memory. Further requests for files wait for up to two seconds, and then get a 503 with Retry-After.
     """
     limit: int = Field(60, ge=0, le=1_000_000)
     """The number of requests for one document that a client may send within a minute without `If-None-Match` and
-    `If-Modified-Since`. Further requests get a 429 for the rest of the minute. 0: no limit. Each worker counts
-    separately. Private addresses and clients behind a proxy are not limited, unless `server.client_header` is set.
+    `If-Modified-Since`. Further requests get a 429 for the rest of the minute. With 0, there is no limit. Each worker
+    counts separately. Private addresses and clients behind a proxy are not limited, unless `server.client_header` is
+    set.
     """
     client_header: Header | None = None
-    """The header in which your proxy sends the client's address, such as `X-Real-IP` or `X-Forwarded-For` (of which the
-    last address counts). Set it only if every request comes through that proxy, because any client can send a header.
+    """The header in which your proxy sends the client's address, such as `X-Real-IP` or `X-Forwarded-For`. If the
+    header has several addresses, the last one counts. Set this key only if every request comes through that proxy,
+    because any client can send a header.
     """
     deltas: bool = False
-    """Whether clients get only new entries if they request that (RFC 3229, `A-IM: feed`, status 226). Some feed
-    readers, such as rss2email, can't read them.
+    """Whether clients can request only the new entries of a feed (RFC 3229, `A-IM: feed`). The response has the status
+    226. Some feed readers, such as rss2email, request this, but can't read the response.
     """
     access_log: FilePath | None = None
-    """A file for an access log with one JSON object per line; `-` is standard output. It contains client addresses."""
+    """A file for an access log with one JSON object per line. `-` stands for the standard output. The log contains
+    client addresses.
+    """
     metrics: Address | None = None
-    """A separate address and port for Prometheus, such as `127.0.0.1:9464`. Keep it private."""
+    """A separate address and port at which Prometheus reads metrics, such as `127.0.0.1:9464`. Do not make it public.
+    """
 
 
 class ScheduleSection(Section):
     """Runs that start without a changed file."""
 
     cron: Cron | None = parse_cron(DEFAULT_CRON)
-    """The times at which runs start, in crontab syntax and in the site's time zone. Changed files start other runs.
-    `null`: no such times.
+    """The times at which runs start, in crontab syntax and in the site's time zone. When a file changes, a run starts
+    independently of these times. With `null`, there are no such times.
 
     The fields are minute, hour, day, month and weekday: `0,30 6-20/2 * * mon-fri`. Each is a list of numbers, ranges
-    and steps. Months and weekdays may be names. Weekdays are 0–7, from Sunday to Sunday. The day `last` is the last day
-    of the month.
+    and steps. Months and weekdays may be English names. Weekdays are 0 to 7, and both 0 and 7 mean Sunday. The day
+    `last` is the last day of the month.
     """
     before: Command | None = None
     """A command that `feeds serve` runs in the configuration's folder before each run that `schedule.cron` or the
-    webhook starts, such as `git -C content pull --ff-only`. No shell interprets it. After 120 s it gets SIGTERM, and
-    five seconds later SIGKILL. If it fails, the failure is reported, and the files are published as they are.
+    webhook starts, such as `git -C content pull --ff-only`. The command runs without a shell. After 120 seconds, it
+    gets SIGTERM, and five seconds later SIGKILL. If it fails, the failure is reported, and the files are published as
+    they are.
     """
     webhook: Secret | None = None
-    """A secret of at least 16 characters. `POST /refresh` with it starts a run within a second or two. Send it as
-    `Authorization: Bearer …`, as GitLab's token, or as the signature of a GitHub or Gitea webhook. Prefer the
-    environment variable `FEEDS__SCHEDULE__WEBHOOK` to the file.
+    """The secret of the webhook, with at least 16 characters. A request `POST /refresh` with this secret starts a run
+    within a second or two. Send the secret as `Authorization: Bearer …`, as GitLab's token, or as the signature of a
+    GitHub or Gitea webhook. Write it into the environment variable `FEEDS__SCHEDULE__WEBHOOK` rather than into the
+    file.
 
-    Under another server than `feeds serve`, signatures are accepted only behind a proxy: `server.client_header` must be
-    set. The proxy must buffer request bodies, because a slow client would block a thread of the server.
+    If a WSGI server such as gunicorn runs the application instead of `feeds serve`, signatures are accepted only behind
+    a proxy: `server.client_header` must be set. The proxy must buffer request bodies, because a slow client would block
+    a thread of the server.
     """
 
 
@@ -114,44 +123,47 @@ class ExportSection(Section):
     """The output of `feeds build`."""
 
     path: ExportPath = "public"
-    """The folder that `feeds build` writes, or an object store: `s3://BUCKET/PREFIX`, and likewise `gs://` and `az://`
-    (`pip install 'feeds-md[s3]'`; [deploy.md](deploy.md#an-object-store-and-a-cdn)). Credentials come from the
-    environment only. A file there that `feeds build` did not write is left alone and reported.
+    """The folder that `feeds build` writes, or an object store: `s3://BUCKET/PREFIX`, `gs://BUCKET/PREFIX` or
+    `az://CONTAINER/PREFIX` ([deploy.md](deploy.md#an-object-store-and-a-cdn)). Credentials come from the environment
+    only. `feeds build` reports a file of another program that is at the path of an exported file, and leaves it alone.
     """
     pages: bool | None = None  # None: as site.pages
-    """Which pages are exported. Default: the page of each feed, because its documents link to it, and with `site.pages`
-    the pages of articles. The page of the site's feed, `/index.html`, is exported by default only with `site.pages`, or
-    if `feeds.url` is not the site's URL: otherwise, it would replace the home page of another generator.
+    """Which pages are exported. Default: the page of each feed, and with `site.pages` also the page of each article.
 
-    - `true`: these pages, and `/index.html` in any case.
+    By default, the page of the site's feed, `/index.html`, is exported only with `site.pages`, or if `feeds.url` is not
+    the site's URL. In other cases, it would replace the home page of another generator.
+
+    - `true`: the same pages as by default, and `/index.html` in any case.
     - `false`: no pages.
     """
     precompressed: tuple[Literal["br", "zstd", "gzip"], ...] = ()
-    """The compressed copies to write beside each exported document: any of `[gzip, br, zstd]`, as `.gz`, `.br` and
-    `.zst`, for servers that send such files.
+    """The kinds of compressed copies that `feeds build` writes beside each exported document, for servers that send
+    such files. Their names end in `.gz`, `.br` and `.zst`.
     """
     hosts: tuple[Literal["netlify", "cloudflare", "apache", "nginx"], ...] = ()
-    """The static hosts for which `feeds build` writes files that set media types and caching, and that redirect [former
-    addresses](pages.md#former-addresses) of articles (`site.pages`).
+    """The static hosts for which `feeds build` writes host files. From these files, the host reads media types and
+    rules for caches. With `site.pages`, the files also redirect the [former addresses](pages.md#former-addresses) of
+    articles.
 
     - `netlify`, `cloudflare`: `_headers` and `_redirects`. Cloudflare reads only the first hundred rules of `_headers`.
-      Rules for aliases are the last ones; `feeds check` reports how many aliases have no rule.
+      The rules for aliases are at the end. `feeds check` reports how many aliases are beyond this limit.
     - `apache`: `.htaccess`.
-    - `nginx`: `feeds.nginx.conf`, to be included in the server block.
+    - `nginx`: `feeds.nginx.conf`. Include this file in the server block.
 
-    A file with one of these names that `feeds build` did not write is left alone.
+    If another program has written a file with one of these names, `feeds build` leaves this file alone.
     """
     purge: Purge | None = None
-    """How `feeds build` notifies caches of the files that it changed or removed. A failed purge is reported (exit code
-    1) and repeated by the next run. The value is one of these:
+    """How `feeds build` notifies caches of the files that it changed or removed. If a purge fails, the exit code is 1,
+    and the next run repeats the purge. The value is one of these:
 
     - a request for each URL, such as `PURGE {raw}`. The default method is GET. Redirects are not followed. A request
       may take 10 s.
     - a command that reads the URLs from its input, one per line. It may take 120 s.
 
-    A request contains the URL as `{raw}`, the encoded URL as `{url}`, or its path as `{path}`. Examples: `POST
-    https://cdn.example/purge?url={url}`, or `PURGE http://127.0.0.1:6081{path}`, which is sent with the site's name as
-    Host. Put tokens into a command, or into `FEEDS__EXPORT__PURGE`.
+    In a request, `{raw}` stands for the URL, `{url}` for the percent-encoded URL, and `{path}` for the path of the URL.
+    Examples: `POST https://cdn.example/purge?url={url}` and `PURGE http://127.0.0.1:6081{path}`. The second request is
+    sent with the site's name as Host. If the value contains a token, write it into the environment variable
+    `FEEDS__EXPORT__PURGE`, or into the script that the command runs.
     """
 
 
@@ -159,26 +171,29 @@ class CheckSection(Section):
     """The rules of `feeds check`."""
 
     ignore: Rules = ()
-    """The rules that `feeds check` skips, by name; [articles.md](articles.md#what-feeds-check-reports) and
-    [aggregators.md](aggregators.md) list them.
+    """The names of the rules that `feeds check` skips. [articles.md](articles.md#what-feeds-check-reports) and
+    [aggregators.md](aggregators.md) list all rules.
     """
 
 
 class StatsSection(Section):
-    """The poll statistics."""
+    """The statistics of polls and subscribers."""
 
     count: bool = True
-    """Whether polls are counted: subscribers by feed and feed reader, without addresses ([stats.md](stats.md))."""
+    """Whether `feeds serve` counts polls, from which subscribers are estimated. Client addresses are not stored
+    ([stats.md](stats.md)).
+    """
     token: Secret | None = None
-    """A secret of at least 16 characters that opens `/stats`, as the password (with any user name) or as
-    `Authorization: Bearer …`. Prefer `FEEDS__STATS__TOKEN` to the file. Without it, the page does not exist.
+    """The secret for the page `/stats`, with at least 16 characters. In a browser, it is the password, and any user
+    name works. Programs send it as `Authorization: Bearer …`. Write it into the environment variable
+    `FEEDS__STATS__TOKEN` rather than into the file. Without this secret, the page does not exist.
     """
     keep: int = Field(400, ge=2, le=10_000)
     """The number of days for which daily totals are kept."""
 
 
 class PushSection(Section):
-    """The notification of WebSub hubs, which this version does not support."""
+    """WebSub, which this version does not support."""
 
     hub: bool = True
     """*No effect in this version*: the site's own WebSub hub."""
@@ -198,14 +213,15 @@ class Config(Section):
     schedule: ScheduleSection = ScheduleSection()
     export: ExportSection = ExportSection()
     state: State = "sqlite:///.feeds/catalog.db"
-    """The catalog: ids and last good versions. Back it up with the articles. `postgresql://USER@HOST/DATABASE` selects
-    a [catalog in PostgreSQL](#the-catalog-in-postgresql).
+    """The address of the catalog, the database of ids and of the last good versions of articles. Back up the catalog
+    with the articles. `postgresql://USER@HOST/DATABASE` selects a [catalog in PostgreSQL](#the-catalog-in-postgresql).
 
-    If the catalog is lost, the same ids are generated again from the folder, with two exceptions:
+    If the catalog is lost, the ids are generated again from the content folder. They are the same as before, with two
+    exceptions:
 
-    - Articles whose path or slug was edited get other ids.
-    - All generated ids differ if `site.authority` has changed, or the host of `site.url` if `site.authority` is not
-      set.
+    - Articles whose path or slug was changed after their publication get other ids.
+    - If `site.authority` was changed, all generated ids are different. Without `site.authority`, the same is true of a
+      change of the host of `site.url`.
 
     If the articles are missing too, `feeds build` leaves the existing export unchanged (exit code 5), unless you pass
     `--accept`.

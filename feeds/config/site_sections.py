@@ -60,7 +60,7 @@ class ColoursSection(Section):
     surface: Colour = None
     """The colour of boxes and code."""
     accent: Colour = None
-    """The colour of links, of the focus, and of buttons under the pointer."""
+    """The colour of links, of the outline of the focused element, and of the button under the pointer."""
 
 
 class ThemeSection(ColoursSection):
@@ -96,7 +96,7 @@ class SiteSection(Section):
     """The site to which the entries link."""
 
     title: Text
-    """The title of the site's feed. The other feeds add their name to it."""
+    """The title of the site's feed. The title of any other feed is this title, followed by the name of that feed."""
     url: BaseUrl
     """The URL of the site, such as `https://news.example`. It may have a path after the host."""
     description: str = ""
@@ -112,39 +112,40 @@ class SiteSection(Section):
     copyright: Text | None = None
     """The copyright notice in the feeds."""
     authority: Authority | None = None
-    """The authority in generated ids (RFC 4151). Default: the host of `site.url`. Set it once, and keep it when the
-    site moves. `feeds init` sets it: to the domain of the site, or, if the site has no address yet, to a unique name
-    that ends in `.invalid`.
+    """The domain in generated ids (the authority of RFC 4151). Default: the host of `site.url`. Set it once, and keep
+    it when the site moves to another domain. `feeds init` sets it to the domain of the site. If the site has no address
+    yet, `feeds init` sets it to a unique name that ends in `.invalid`.
     """
     pages: bool = False
-    """Whether `feeds` serves and exports the pages of the articles. If not, another program publishes them.
+    """Whether `feeds` serves and exports a page for each article. If it is false, another program publishes these
+    pages.
 
-    If it is true, each article has a page at the path of `content.permalink`, or of its own `link`. An article whose
-    `link` leads to another site has no page. Files in the article's folder (`NAME/index.md`), and files that the
-    article refers to, are published too. `/` shows the newest articles. `feeds.url` must be the site's URL
-    ([pages.md](pages.md)).
+    If it is true, the page of an article is at the path of `content.permalink`, or at the path in the key `link` of the
+    article. An article whose `link` leads to another site has no page. Files in the article's folder (`NAME/index.md`),
+    and files that the article refers to, are published too. `/` shows the newest articles. `feeds.url` must be the
+    site's URL ([pages.md](pages.md)).
     """
     sitemap: bool = False
     """Whether [`/sitemap.xml`](http.md#sitemaps) lists the home page and the articles for search engines. `feeds.url`
     must then be the site's URL.
     """
     news_sitemap: bool = False
-    """Whether [`/news-sitemap.xml`](http.md#sitemaps) lists the newest entries of the site's feed, those of the last
-    two days, for Google News. The name of the publication is `site.title`. `feeds.url` must then be the site's URL.
+    """Whether [`/news-sitemap.xml`](http.md#sitemaps) lists the entries of the site's feed from the last two days, for
+    Google News. The name of the publication is `site.title`. `feeds.url` must then be the site's URL.
     """
     readers: ReaderLinks = Field(dict(READER_LINKS))
     """The subscription links on pages, by name of the feed reader. Default: a `feed:` link, and links to Feedly,
     Inoreader, NewsBlur, Feedbin and The Old Reader. For example, `{Miniflux:
-    "https://reader.example/bookmarklet?uri={url}"}` adds a link. `{url}` is the encoded address of the feed, and
-    `{raw}` the address as it is. `Feedly: false` removes the link to Feedly.
+    "https://reader.example/bookmarklet?uri={url}"}` adds a link. `{url}` stands for the percent-encoded address of the
+    feed, and `{raw}` for the address without encoding. `Feedly: false` removes the link to Feedly.
     """
     logo: Icon | None = None
     """A picture in the header of pages: a path on the site, such as `/static/logo.svg`, or a URL
     ([customise.md](customise.md)).
     """
     nav: Links = Field({})
-    """The menu of pages, in this order: `{Home: /, About: /about/}`. Each value is a path on the site, or an http(s) or
-    mailto URL.
+    """The links in the menu of pages, in their order: `{Home: /, About: /about/}`. Each value is a path on the site, an
+    http(s) URL or a mailto URL.
     """
     footer: str = Field("", max_length=_MAX_FOOTER_CHARS)
     """The footer of every page, in Markdown (`gfm`), up to 10,000 characters. It is sanitised like an article."""
@@ -153,16 +154,16 @@ class SiteSection(Section):
     quotes), `navy` or `rgb(11 79 156)`. The colours in `dark` are for dark mode, and all others for light mode.
     """
     code_colors: bool = True
-    """Whether code on the pages of articles has colours (syntax highlighting), if it names its language
+    """Whether pages of articles show code in colours (syntax highlighting). A code block must name its language
     ([pages.md](pages.md#code)). Feeds contain code without colours.
     """
     templates: Annotated[FilePath | Literal[False] | None, OptionalFolder] = None  # None: "templates" with `pages`
-    """The folder of templates that replace the built-in ones ([customise.md](customise.md#one-changed-template)).
-    Default: `templates` if `site.pages` is true, otherwise none. `false`: none.
+    """The folder of templates that replace built-in templates ([customise.md](customise.md#one-changed-template)).
+    Default: `templates` if `site.pages` is true, otherwise no folder. With `false`, there is no folder.
     """
     static: Annotated[FilePath | Literal[False] | None, OptionalFolder] = None  # None: "static" with `pages`
     """The folder of files that are published at `/static/…` ([customise.md](customise.md#static-files)). Default:
-    `static` if `site.pages` is true, otherwise none. `false`: none.
+    `static` if `site.pages` is true, otherwise no folder. With `false`, there is no folder.
     """
 
 
@@ -183,20 +184,21 @@ class ContentSection(Section):
     exist for migrated sites.
     """
     permalinks: Permalinks = Field({})
-    """Other patterns for folders: `{posts: "/{year}/{slug}/"}`. The deepest matching folder applies."""
+    """Patterns for the articles of single folders, instead of `content.permalink`: `{posts: "/{year}/{slug}/"}`. If
+    several of the folders contain an article, the deepest one counts.
+    """
     id: IdPattern | None = None
     """The pattern of generated ids, instead of `tag:AUTHORITY,YEAR:NAME`. For example, `https://old.example{link}` is
-    for a site whose ids were its permalinks. `{link}` is the article's path on the site. Only an article that is
-    published for the first time gets such an id; existing ids stay ([migrate.md](migrate.md)).
+    for a site whose old feeds had the articles' addresses as ids. `{link}` is the article's path on the site. The
+    pattern applies when an article is first published. Existing ids stay ([migrate.md](migrate.md)).
     """
     watch: Literal["auto", "events", "poll", "off"] = "auto"
-    """How changes are noticed.
+    """How `feeds serve` notices changes.
 
     - `events`: by events of the operating system.
-    - `poll`: by a scan every second (network drives, Docker Desktop).
-    - `auto`: `poll` if the folder is on a file system without events or the system can't watch more folders, otherwise
-      `events`.
-    - `off`: only by the runs that `schedule.cron` or the webhook starts.
+    - `poll`: by a scan every second, for network drives and Docker Desktop.
+    - `auto`: `events` if the file system has events and the operating system can watch all folders, otherwise `poll`.
+    - `off`: only in runs that `schedule.cron` or the webhook starts.
     """
     markdown: Literal["gfm", "obsidian", "python-markdown"] = "gfm"
     """The Markdown dialect: `gfm` (CommonMark with GitHub's extensions), `obsidian`, or `python-markdown` for sites

@@ -33,16 +33,20 @@ RULES = {
     "other-dialect": Rule("warning", "syntax of a dialect other than content.markdown, which is shown unchanged"),
     "unrenderable": Rule("warning", "a text that can't be rendered and is shown as plain text"),
     "huge-text": Rule("warning", "a text so long that feeds may show summaries instead of full texts"),
-    "draft": Rule("notice", "a draft: an article that a key or its folder withholds from publication"),
+    "draft": Rule("notice", "a draft: an article that is not published because of a key or its folder"),
     "future-date": Rule("notice", "a scheduled article"),
     "expired": Rule("notice", "an article that is not published any more, because its `expires` date has passed"),
-    "ambiguous-date": Rule("warning", "dates that contradict each other"),
+    "ambiguous-date": Rule("warning", "an article whose dates contradict each other"),
     "duplicate-slug": Rule("warning", "two articles with the same address"),
     "no-page": Rule("warning", "an article whose link can't be the address of a page (site.pages)"),
     "near-duplicate-tags": Rule("warning", "a category, tag, author, language or folder with several spellings"),
     "feed-too-large": Rule("warning", "a feed larger than feeds.max_size"),
-    "too-many-feeds": Rule("warning", "more categories, tags, authors or folders than a site may have feeds"),
-    "small-feeds": Rule("notice", "most feeds have one entry, which feeds.min_entries would omit"),
+    "too-many-feeds": Rule(
+        "warning", "more categories, tags, authors and folders than the limit of 20,000 feeds allows"
+    ),
+    "small-feeds": Rule(
+        "notice", "a site where most feeds have only one entry; feeds.min_entries can leave these feeds out"
+    ),
     "empty-feed": Rule("warning", "a feed of feeds.custom that contains no article"),
     "unknown-feed": Rule("warning", "an article that names a feed that feeds.custom does not have"),
     "alias-to-nothing": Rule("warning", "an alias of a feed that does not exist"),
@@ -50,7 +54,7 @@ RULES = {
     "doubtful-id": Rule("warning", "an id that is not an absolute IRI, or that belongs to another article"),
     "mistake": Rule("error", "an invalid config.yaml"),
     "guard": Rule("error", "the republish guard would stop the run"),
-    "unusable-value": Rule("warning", "a value of front matter that is invalid, and ignored"),
+    "unusable-value": Rule("warning", "an invalid value in front matter, which is ignored"),
     "withholding-key": Rule(
         "warning", "an unknown value that withholds an article, or a key that withholds it in other programs"
     ),
@@ -61,7 +65,9 @@ RULES = {
     "undated-page": Rule("notice", "a page without a date, such as about.md, which is not published"),
     "unlisted": Rule("notice", "an article that is in no feed because of its front matter"),
     "old-schema": Rule("notice", "a .feeds.schema.json, which editors use, from another version of feeds"),
-    "configuration": Rule("warning", "a setting without effect, or one to review before the site has subscribers"),
+    "configuration": Rule(
+        "warning", "a setting without effect, or a setting to review before the site has subscribers"
+    ),
 }
 
 
