@@ -90,7 +90,7 @@ def _print_error(message: str, *, log_format: LogFormat, **_: object) -> None:
 @click.option(
     "--preview",
     is_flag=True,
-    help="Let links lead to this server instead of site.url, and reload pages when you save a file. Only on this machine.",
+    help="Let links lead to this server instead of site.url, and reload pages when you save. Only on this machine.",
 )
 @click.option(
     "--drafts",

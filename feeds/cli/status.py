@@ -27,8 +27,8 @@ def status(context: CommandContext, as_json: bool) -> int:
     with times, the documents that exceed the size limit, the current failures, and the documents that caches have not
     purged yet.
 
-    If a task fails, the exit code is that of the failure. If several tasks fail, it is the highest of their codes (feeds
-    --help lists the codes).
+    If a task fails, the exit code is that of the failure. If several tasks fail, it is the highest of their codes.
+    `feeds --help` lists the codes.
     """
     settings = context.settings
     catalog = open_catalog_to_read(settings)
