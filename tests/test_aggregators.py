@@ -154,7 +154,7 @@ def documented():
         lines += ["", f"## {title}", "", f"`feeds check --for {name}`", ""]
         lines += ["| rule | level | a feed meets the rule if | otherwise | source |", "| --- | --- | --- | --- | --- |"]
         for rule, (level, what, why, source, _) in rules.items():
-            has = f"it contains {what}, which `feeds` never writes" if rule in NEVER_MET else what
+            has = f"never: `feeds` does not write {what}" if rule in NEVER_MET else what
             lines.append(f"| `{rule}` | {level} | {has} | {why} | [{source.title}]({source.url}) |")
     return "\n".join([*lines, ""])
 

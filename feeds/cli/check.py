@@ -79,11 +79,11 @@ def _print_config_mistakes(error: ConfigError, output_format: str, **_options: o
 @click.option("--ignore", multiple=True, type=click.Choice(sorted([*RULES, *REQUIREMENTS])), metavar="RULE",
               help="Ignore a rule, in addition to check.ignore; may be repeated.")  # fmt: skip
 @click.option("--against", type=PathType(path_type=Path, dir_okay=False),
-              help="Check that all ids in a saved feed of the old site are kept.")  # fmt: skip
+              help="Compare with a saved feed of the old site, and list the ids that would be lost.")  # fmt: skip
 @click.option("--for", "aggregators", multiple=True, is_eager=True, callback=aggregator_names, metavar="NAME",
-              help=f"Check the rules of an aggregator instead: {', '.join(AGGREGATORS)}; may be repeated.")  # fmt: skip
+              help=f"Check only the rules of an aggregator: {', '.join(AGGREGATORS)}; may be repeated.")  # fmt: skip
 @click.option("--feed", callback=feed_path, metavar="PATH",
-              help="With --for: the feed to check, such as category/news, instead of the site's.")  # fmt: skip
+              help="With --for: check this feed, such as category/news, instead of the site's feed.")  # fmt: skip
 def check(
     context: CommandContext,
     strict: bool,
@@ -98,8 +98,8 @@ def check(
     Write nothing. Also report whether the republish guard would stop a run.
 
     Each problem is one line: path:line: level: message (rule). docs/articles.md lists the rules, docs/aggregators.md
-    those of aggregators. As text, -q prints only errors, and -q with --strict also warnings. As JSON or annotations for
-    GitHub, all problems are printed.
+    those of aggregators. With -q, only errors are printed; with -q and --strict, also warnings. With --format json or
+    github, all problems are printed, even with -q.
     """
     settings, now = context.settings, datetime.now(UTC)
     content = settings.content_root

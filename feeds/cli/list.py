@@ -58,7 +58,7 @@ _ORDERS: dict[str, Callable[[_Row], Any]] = {
 def list_feeds(context: CommandContext, kind: str | None, min_entries: int, order: str, as_json: bool) -> int:
     """List the feeds: path, entries, subscribers, last change, name.
 
-    KIND lists only the feeds of one kind, for example of tags.
+    With a kind, such as `tag`, list only the feeds of this kind.
     """
     settings = context.settings
     catalog = open_catalog_to_read(settings)

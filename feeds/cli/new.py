@@ -35,7 +35,7 @@ def new(
     """Create an article, and print its path.
 
     The file is named after the date and the title: 2026-10-28-winter-timetable.md. Its front matter has the title, the
-    current time in the site's time zone (site.timezone), and the options. No existing file is changed.
+    current time in the site's time zone (site.timezone), and the values of the options. No existing file is changed.
 
     A running `feeds serve` publishes the article at once. With --draft, the article is not public until you remove
     `draft: true`.

@@ -15,9 +15,9 @@ SCHEMA_FILE = ".feeds.schema.json"  # in the folder of config.yaml, so that it w
 def schema(**_shared: object) -> None:
     """Print the JSON Schema of config.yaml, for editors.
 
-    Editors complete and check config.yaml with it. `feeds init` writes it to .feeds.schema.json, and names this file in
-    the first line of config.yaml. `feeds check -v` reports whether the file is of another version, for example after an
-    update of feeds. Then write it again:
+    With the schema, editors complete and check config.yaml. `feeds init` writes the schema to .feeds.schema.json, and
+    names this file in the first line of config.yaml. After an update of feeds, `feeds check -v` reports if this file
+    belongs to another version. Then write it again:
 
     feeds schema > .feeds.schema.json
 

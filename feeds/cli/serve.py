@@ -77,7 +77,7 @@ def _print_error(message: str, *, log_format: LogFormat, **_: object) -> None:
     default="all",
     show_default=True,
     envvar="FEEDS_ROLE",
-    help="Publish and serve, or do only one of them [env: FEEDS_ROLE].",
+    help="Publish and serve (all), or do only one of them [env: FEEDS_ROLE].",
 )
 @click.option("--host", help="The address to listen on [default: server.host].")
 @click.option("--port", type=click.IntRange(1, 65535), help="The port to listen on [default: server.port].")
@@ -90,12 +90,12 @@ def _print_error(message: str, *, log_format: LogFormat, **_: object) -> None:
 @click.option(
     "--preview",
     is_flag=True,
-    help="Let links lead to this server instead of site.url, and reload pages when you save; on this machine only.",
+    help="Let links lead to this server instead of site.url, and reload pages when you save. Only on this machine.",
 )
 @click.option(
     "--drafts",
     is_flag=True,
-    help="Show unpublished articles at a secret address, on this machine only. Implies --preview.",
+    help="Show unpublished articles at a secret address, only on this machine. Implies --preview.",
 )
 @click.option("--workers", type=click.IntRange(1, 64), help="The number of worker processes [default: server.workers].")
 @click.option(
@@ -119,10 +119,12 @@ def serve(
 ) -> int:
     """Publish changes of the content folder, and serve the feeds.
 
-    Runs until Ctrl-C or SIGTERM. A changed configuration file takes effect automatically, unless it has mistakes;
-    SIGHUP reads the file again. Several processes may share one catalog. Those with the role `web` serve the feeds and
-    need no content folder. Of those with the role `publisher`, one leads and publishes, and the others stand by;
-    publishers serve only /healthz.
+    The server runs until Ctrl-C or SIGTERM. A changed configuration file takes effect automatically, unless it has
+    mistakes. After SIGHUP, the server reads the file again at once.
+
+    Several processes may share one catalog. A process with the role `web` serves the feeds and publishes nothing. It
+    needs the content folder only with site.pages, for files beside articles. If there are several processes with the
+    role `publisher`, one of them leads and publishes, and the others stand by. They answer only /healthz.
     """
     settings = context.settings
     overrides = _Overrides(host, port, workers)

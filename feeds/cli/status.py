@@ -23,10 +23,12 @@ _MAX_NAMED_FILES = 3
 def status(context: CommandContext, as_json: bool) -> int:
     """Show the result of the last successful run.
 
-    Also show the numbers of drafts, scheduled articles and expired articles; rejected articles with reasons; scheduled
-    articles with times; documents over the size limit; current failures; and documents that caches have not purged yet.
-    If a task is failing, the exit code is that of its failure, or the highest of several (feeds --help lists the
-    codes).
+    Also show the numbers of drafts and expired articles, the rejected articles with reasons, the scheduled articles
+    with times, the documents that exceed the size limit, the current failures, and the documents that caches have not
+    purged yet.
+
+    If a task fails, the exit code is that of the failure. If several tasks fail, it is the highest of their codes.
+    `feeds --help` lists the codes.
     """
     settings = context.settings
     catalog = open_catalog_to_read(settings)

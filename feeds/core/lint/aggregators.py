@@ -57,7 +57,7 @@ AGGREGATORS = {
         "Apple News",
         {
             "apple-news-language": Requirement(
-                "warning", "the language of the feed has a locale, such as `en-GB`",
+                "warning", "the language of the feed includes the country, such as `en-GB`",
                 "a required element is incomplete", _APPLE_NEWS, checks.of_feed(checks.locale),
             ),
             "apple-news-description": Requirement(
@@ -69,7 +69,8 @@ AGGREGATORS = {
                 _APPLE_NEWS, checks.of_entries(checks.full_text, "title"),
             ),
             "apple-news-title": Requirement(
-                "notice", "each title has 15 to 60 characters", "the title says too little, or is too long",
+                "notice", "each title has 15 to 60 characters",
+                "the title is too short to be informative, or too long",
                 _APPLE_NEWS, checks.of_entries(partial(checks.title_length, 15, 60), "title"),
             ),
         },
@@ -83,7 +84,7 @@ AGGREGATORS = {
                 _APPLE_PODCASTS, checks.of_entries(checks.podcast_file, "enclosure"),
             ),
             "apple-podcasts-length": Requirement(
-                "warning", "the size of each enclosure is known", "a required attribute is 0",
+                "warning", "the size of each enclosure is known", "the attribute `length`, which is required, is 0",
                 _APPLE_PODCASTS, checks.of_entries(checks.podcast_length, "enclosure"),
             ),
             "apple-podcasts-description": Requirement(
@@ -91,7 +92,8 @@ AGGREGATORS = {
                 _APPLE_PODCASTS, checks.of_feed(checks.podcast_description),
             ),
             "apple-podcasts-summary": Requirement(
-                "warning", "the description of each entry has at most 4,000 bytes", "the text is too long",
+                "warning", "the description of each entry has at most 4,000 bytes",
+                "the description exceeds a limit of Apple Podcasts",
                 _APPLE_PODCASTS, checks.of_entries(checks.podcast_summary, "description"),
             ),
             "apple-podcasts-artwork": Requirement(
@@ -113,7 +115,7 @@ AGGREGATORS = {
         {
             "feedly-branding": Requirement(
                 "notice", "`webfeeds:cover`, `webfeeds:icon`, `webfeeds:logo` and `webfeeds:accentColor`",
-                "the feed has no cover, logo and colour of its own",
+                "Feedly shows the feed without its own cover, logo and colour",
                 _FEEDLY_BLOG, checks.never_written("elements of the namespace webfeeds"),
             ),
             "feedly-dormant": Requirement(
@@ -152,7 +154,8 @@ AGGREGATORS = {
                 _FLIPBOARD_FAQ, checks.of_entries(checks.author, "author"),
             ),
             "flipboard-host": Requirement(
-                "notice", "entries link to the host of the feed", "the same domain is preferred",
+                "notice", "entries link to the host of the feed",
+                "Flipboard prefers feeds whose entries link to the domain of the feed",
                 _FLIPBOARD_FAQ, checks.of_entries(checks.host, "link"),
             ),
         },
@@ -169,7 +172,7 @@ AGGREGATORS = {
                 _GOOGLE_FEEDS, checks.of_entries(partial(checks.article_size, checks.MB), "title"),
             ),
             "google-news-entries": Requirement(
-                "notice", "the feed has at most 60 entries", "at most 60 new entries are read at a time",
+                "notice", "the feed has at most 60 entries", "only 60 new entries are read at a time",
                 _GOOGLE_FEEDS, checks.of_feed(partial(checks.most_entries, 60)),
             ),
             "google-news-text": Requirement(
@@ -199,7 +202,7 @@ AGGREGATORS = {
                 _MSN_ITEMS, checks.of_entries(partial(checks.title_length, 21, 150), "title"),
             ),
             "msn-text": Requirement(
-                "warning", "each entry has its full text", "the entry has no body, which is required",
+                "warning", "each entry has its full text", "the body, which is required, is missing",
                 _MSN_ITEMS, checks.of_entries(checks.full_text, "title"),
             ),
             "msn-age": Requirement(
@@ -207,7 +210,8 @@ AGGREGATORS = {
                 _MSN_ITEMS, checks.of_entries(checks.age, "date"),
             ),
             "msn-language": Requirement(
-                "warning", "all entries have the language of the feed", "a feed is set up for one language",
+                "warning", "all entries have the language of the feed",
+                "the entry is not in the language for which the feed was registered",
                 _MSN_FAQ, checks.of_entries(checks.one_language, "language"),
             ),
             "msn-image": Requirement(
@@ -215,7 +219,7 @@ AGGREGATORS = {
                 _MSN_CONTENT, checks.of_entries(checks.image, "image"),
             ),
             "msn-headings": Requirement(
-                "notice", "no entry has a heading of the sixth level", "the tag is not supported",
+                "notice", "no entry has a heading of the sixth level", "MSN does not support the tag `h6`",
                 _MSN_HTML, checks.of_entries(checks.sixth_heading, "title"),
             ),
         },
@@ -257,7 +261,7 @@ AGGREGATORS = {
                 _SMARTNEWS, checks.of_entries(checks.full_text, "title"),
             ),
             "smartnews-thumbnail": Requirement(
-                "warning", "`media:thumbnail` of each entry", "an element of each item is missing",
+                "warning", "`media:thumbnail` of each entry", "an element that each item must have is missing",
                 _SMARTNEWS, checks.never_written("media:thumbnail, but media:content for the image of an entry"),
             ),
             "smartnews-logo": Requirement(
