@@ -18,22 +18,20 @@ def run() -> None:
         main()
     except SystemExit as end:
         if _can_end_at_once(end):
+            atexit._run_exitfuncs()  # noqa: SLF001  # multiprocessing calls it for the same reason
             with suppress(OSError, ValueError):  # the interpreter reports a stream that can't be flushed
-                sys.stdout.flush()
-                sys.stderr.flush()
-                atexit._run_exitfuncs()  # noqa: SLF001  # multiprocessing calls it for the same reason
+                for stream in filter(None, (sys.stdout, sys.stderr)):  # None: it was closed before the start
+                    stream.flush()
                 os._exit(end.code if isinstance(end.code, int) else 0)
         raise
 
 
 def _can_end_at_once(end: SystemExit) -> bool:
-    """Return whether nothing is left to do: no thread to wait for, no message to print, no profile to write.
-
-    `_lsprof` is the module of cProfile.
-    """
+    """Return whether nothing is left to do: no thread to wait for, no message to print, no profile to write."""
     threading = sys.modules.get("threading")
     has_one_thread = threading is None or threading.active_count() == 1
-    return isinstance(end.code, int | None) and has_one_thread and "_lsprof" not in sys.modules
+    is_observed = bool(sys.gettrace() or sys.getprofile() or sys.flags.inspect or "_lsprof" in sys.modules)
+    return isinstance(end.code, int | None) and has_one_thread and not is_observed
 
 
 if __name__ == "__main__":

@@ -910,11 +910,16 @@ def test_entries_of_several_feeds(site):
     site.publish()
     with site.catalog.read_transaction() as reader:
         paths = [state.path for state in reader.feeds()] + ["tag/none"]
-        contents, records = reader.contents_of_feeds(paths), reader.entries_of_feeds(paths)
+        contents, records = reader.contents_of_feeds(paths), reader.entries_of_feeds(paths, 1 << 20)
         assert contents.keys() == records.keys() == set(paths[:-1])
         for path in paths[:-1]:
             assert contents[path] == (reader.feed_name(path), reader.newest_versions(path, 100))
             assert records[path] == reader.newest_entries(path, 100)
         assert len(records[""]) == len(records["tag/all"]) == 12
         assert contents["tag/two"].name == "two"
-        assert (reader.contents_of_feeds([]), reader.entries_of_feeds([])) == ({}, {})
+        assert (reader.contents_of_feeds([]), reader.entries_of_feeds([], 1 << 20)) == ({}, {})
+        size = sum(len(record.packed) for record in records[""])
+        assert reader.entries_of_feeds(paths, size) == records, "an article is counted once"
+        few = reader.entries_of_feeds(paths, size - 1)
+        assert few == {path: records[path] for path in few}
+        assert few.keys() < records.keys()

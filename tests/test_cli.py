@@ -607,8 +607,19 @@ def test_check_quietly(site):
 def test_the_end_of_a_process(before, arguments, code, end_of_output):
     """A process that ends at once has written everything, calls registered functions, and waits for other threads."""
     program = f"import sys; sys.argv[1:] = {arguments}\n{before}\nfrom feeds.__main__ import run; run()"
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False)
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+    command = [sys.executable, "-c", program]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
     assert (done.returncode, done.stdout.endswith(end_of_output)) == (code, True), (done.stdout, done.stderr)
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize(("closed", "shown"), [(">&-", ""), ("2>&-", "feeds, version"), (">&- 2>&-", "")])
+def test_closed_streams(closed, shown):
+    """A stream that was closed before the command has no effect on its exit code."""
+    command = ["sh", "-c", f"{sys.executable} -m feeds --version {closed}"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stdout[:14], done.stderr) == (0, shown, "")
 
 
 @pytest.mark.integration

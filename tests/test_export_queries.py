@@ -4,6 +4,8 @@ from datetime import timedelta
 
 import pytest
 
+from feeds.export import FolderTarget
+from feeds.export.writers import DocumentWriter
 from feeds.render import export_queries
 from feeds.render.export_queries import ExportQueries
 from feeds.render.page_queries import PageQueries
@@ -72,3 +74,19 @@ def test_after_a_change(queries, site):
     assert of_export.article("/7/").newer.title == "T8"
     for page in [*PAGES, "/8/"]:
         assert of_export.article(page) == single.article(page)
+
+
+def test_the_order_of_writing(site, tmp_path):
+    """Pages are written in the order of the site's feed, and pages that lead to them from former addresses last."""
+    site.configure(site={"pages": True})
+    for number, date in enumerate(["2026-05-03", "2026-05-01", "2026-05-02"]):
+        site.article(f"{number}.md", title=f"T{number}", date=date, slug=f"z{number}")
+    site.publish()
+    site.article("0.md", title="T0", date="2026-05-03", slug="moved")
+    site.publish(site.now + timedelta(hours=1))
+    writer = DocumentWriter(
+        site.config, site.catalog, FolderTarget(tmp_path / "public"), max_bytes=1 << 20, force=False
+    )
+    files = [file for file in writer.list_other_files() if file.kind in {"article", "moved"}]
+    ordered = [file.path for file in writer.in_reading_order(files)]
+    assert ordered == ["/z1/index.html", "/z2/index.html", "/moved/index.html", "/z0/index.html"]

@@ -1,15 +1,18 @@
 """Tests of the files that an export writes together: whatever fails, each file is the old one or the new one."""
 
+import ctypes
 import errno
+import itertools
 import os
 import resource
+import subprocess
+from collections import defaultdict
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 
 from feeds.core.errors import FeedsError
-from feeds.export import new_files
+from feeds.export import disk, new_files
 from feeds.export.new_files import NewFiles, SyncError
 from feeds.export.tree import FolderTarget
 
@@ -62,12 +65,13 @@ def test_files_that_cannot_be_synced(tmp_path, monkeypatch, count):
         raise failure
 
     def failing_syncfs(_):
-        new_files.ctypes.set_errno(errno.ENOSPC)
+        ctypes.set_errno(errno.ENOSPC)
         return -1
 
     monkeypatch.setattr(os, "fsync", full)
-    monkeypatch.setattr(new_files, "_syncfs", lambda: failing_syncfs)
-    monkeypatch.setattr(new_files, "_has_little_to_write", lambda: True)
+    monkeypatch.setattr(disk, "_syncfs", lambda: failing_syncfs)
+    monkeypatch.setattr(disk, "_has_little_to_write", lambda: True)
+    monkeypatch.setattr(disk, "_types", lambda: defaultdict(lambda: "ext4"))
     target = FolderTarget(tmp_path)
     with pytest.raises(FeedsError, match=r"/0\.xml: can't be written: No space left on device"), target.flushed():
         for number in range(count):
@@ -108,45 +112,63 @@ def test_a_source_that_fails(tmp_path):
     assert names(tmp_path) == ["a", "c"]
 
 
-@pytest.mark.parametrize(
-    ("system", "version", "dirty", "is_together"),
-    [
-        ("linux", "6.1.0-generic", "Dirty:              1000 kB\nWriteback:             0 kB\n", True),
-        ("linux", "6.1.0-generic", "Dirty:          15000000 kB\nWriteback:             0 kB\n", False),
-        ("linux", "6.1.0-generic", "Dirty:                 0 kB\nWriteback:        200000 kB\n", False),
-        ("linux", "6.1.0-generic", None, False),
-        ("linux", "5.7.19", "Dirty: 0 kB\nWriteback: 0 kB\n", False),
-        ("linux", "unknown", "Dirty: 0 kB\nWriteback: 0 kB\n", False),
-        ("darwin", "24.6.0", None, False),
-    ],
-)
-def test_systems(tmp_path, monkeypatch, system, version, dirty, is_together):
-    """Many files are synced with one call if that reports errors, and does not wait long for other programs' files."""
-    memory = tmp_path / "meminfo"
-    if dirty is not None:
-        memory.write_text(f"MemTotal:       24000000 kB\n{dirty}WritebackTmp:    9000000 kB\n")
-    monkeypatch.setattr(new_files, "_MEMORY_USE", str(memory))
-    root = tmp_path / "root"
-    root.mkdir()
-    monkeypatch.setattr(new_files.sys, "platform", system)
-    monkeypatch.setattr(os, "uname", lambda: SimpleNamespace(release=version))
-    fsync, synced = os.fsync, []
+def test_one_file_that_cannot_be_synced(tmp_path, monkeypatch):
+    """If files are synced one by one, the error names the file that the disk has rejected."""
+    fsync, calls = os.fsync, itertools.count()
 
-    def record(handle):
-        synced.append(handle)
+    def full(handle):
+        if next(calls) == 3:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         fsync(handle)
 
-    monkeypatch.setattr(os, "fsync", record)
-    new_files._syncfs.cache_clear()
+    monkeypatch.setattr(os, "fsync", full)
+    monkeypatch.setattr(new_files, "sync_together", lambda _: False)
+    files = NewFiles(tmp_path)
+    for number in range(5):
+        files.write(f"/{number}", [b"1"])
+    with pytest.raises(SyncError) as caught:
+        files.flush()
+    assert caught.value.path == "/3"
+    assert names(tmp_path) == []
+
+
+def test_descriptors_that_cannot_be_closed(tmp_path, monkeypatch):
+    """An error when a synced file is closed has no effect, and no descriptor is closed twice."""
+    close, closed = os.close, []
+
+    def failing(descriptor):
+        close(descriptor)
+        closed.append(descriptor)
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    files, before = NewFiles(tmp_path), open_descriptors()
+    for number in range(5):
+        files.write(f"/{number}", [b"1"])
+    monkeypatch.setattr(os, "close", failing)
+    files.flush()
+    files.discard()
+    monkeypatch.undo()
+    assert names(tmp_path) == ["0", "1", "2", "3", "4"]
+    assert len(closed) == len(set(closed)) == 6
+    assert open_descriptors() == before
+
+
+@pytest.mark.parametrize("depth", [60, 250, 985])
+def test_deep_paths(tmp_path, depth):
+    """Folders may be nested as deep as paths may be long, although few descriptors may be open."""
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (64, limits[1]))
     try:
-        files = NewFiles(root)
-        for number in range(40):
-            files.write(f"/{number}", [b"1"])
+        files = NewFiles(tmp_path)
+        for number in range(20):
+            files.write(f"{'/a' * depth}/{number}", [b"1"])
+            if files.is_full:
+                files.flush()
         files.flush()
     finally:
-        new_files._syncfs.cache_clear()
-    assert len(synced) == (0 if is_together else 40)
-    assert len(names(root)) == 40
+        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+    assert len(names(Path(f"{tmp_path}{'/a' * depth}"))) == 20
+    subprocess.run(["rm", "-r", f"{tmp_path}/a"], check=True)  # pytest can't remove as many levels
 
 
 def test_few_descriptors(tmp_path):

@@ -31,7 +31,7 @@ from feeds.catalog.articles import (
 from feeds.catalog.backend import RUN, WRITE_TIMEOUT_S, Database, LeaderLock
 from feeds.catalog.document_versions import DocumentVersion
 from feeds.catalog.encoding import from_microseconds, groups_by_path, names_by_feed, to_microseconds
-from feeds.catalog.entries import EntryKey, EntryPosition, EntryRecord, FeedContents
+from feeds.catalog.entries import MAX_SMALL_FEED, EntryKey, EntryPosition, EntryRecord, FeedContents
 from feeds.catalog.failures import Failure, Failures, decode, with_failure
 from feeds.catalog.files import FileStamp, KnownFile, NewStamp, RejectedArticle
 from feeds.catalog.links import LinkingArticle
@@ -56,6 +56,7 @@ from feeds.catalog.transactions import CatalogReader, CatalogWriter
 from feeds.core.errors import CatalogDamaged, CatalogError
 
 __all__ = [
+    "MAX_SMALL_FEED",
     "AcceptedVersion",
     "Catalog",
     "CatalogReader",

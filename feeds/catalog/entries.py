@@ -65,6 +65,9 @@ _RECORDS_OF_FEEDS = (
 )
 
 
+MAX_SMALL_FEED = 20  # entries of a feed that is read together with others
+
+
 class EntryKey(NamedTuple):
     """The primary key of an entry."""
 
@@ -128,12 +131,23 @@ class EntryReader(ReadAccess):
         chosen = _NEWEST if newest else _OLDEST
         return list(map(entry_record, self._connection.execute(chosen, {"feed": feed, "limit": limit, "skip": skip})))
 
-    def entries_of_feeds(self, feeds: list[str]) -> dict[str, list[EntryRecord]]:
-        """Return all entries of several small feeds, the newest first; feeds without entries are left out."""
+    def entries_of_feeds(self, feeds: list[str], max_bytes: int) -> dict[str, list[EntryRecord]]:
+        """Return all entries of several small feeds, the newest first.
+
+        Feeds without entries are left out, and so are the last feeds if the articles have more than `max_bytes`.
+        """
         records: dict[str, list[EntryRecord]] = {}
+        packed: dict[int, bytes] = {}  # by text: an article is in several feeds
+        size = 0
         for chunk in t.chunks(feeds):
             for row in self._connection.execute(_RECORDS_OF_FEEDS, {"feeds": chunk}):
-                records.setdefault(row.feed, []).append(entry_record(row))
+                if row.key not in packed:
+                    size += len(row.article)
+                    if size > max_bytes:
+                        records.pop(row.feed, None)  # its other entries are not read
+                        return records
+                    packed[row.key] = row.article
+                records.setdefault(row.feed, []).append(entry_record(row)._replace(packed=packed[row.key]))
         return records
 
     def newest_versions(self, feed: str, limit: int) -> list[EntryVersion]:

@@ -5,6 +5,7 @@
 
 import re
 from collections.abc import Iterable, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Self, TypeVar
 
@@ -186,18 +187,19 @@ class Exporter:
     def _write(self, plan: _Plan) -> list[str]:
         """Write the files of a plan; return the paths of those whose bytes changed."""
         written = []
-        for number, result in enumerate(self._pool.write(plan.tasks, plan.files), 1):
-            self._catalog.require_lock()
-            self._observer.on_written(number, len(plan.changed))
-            if result.template_problem:
-                self._report_template(result.template_problem)
-                continue
-            if result.entry is None:
-                self._observer.on_warning(result.problem)
-                continue
-            self._target.record(result.path, result.entry)
-            if result.is_changed:
-                written.append(result.path)
+        with closing(self._pool.write(plan.tasks, plan.files)) as results:  # it removes unfinished files
+            for number, result in enumerate(results, 1):
+                self._catalog.require_lock()
+                self._observer.on_written(number, len(plan.changed))
+                if result.template_problem:
+                    self._report_template(result.template_problem)
+                    continue
+                if result.entry is None:
+                    self._observer.on_warning(result.problem)
+                    continue
+                self._target.record(result.path, result.entry)
+                if result.is_changed:
+                    written.append(result.path)
         return written
 
     def _report_template(self, problem: str) -> None:

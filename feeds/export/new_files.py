@@ -5,27 +5,21 @@ the order in which they were written.
 """
 
 import contextlib
-import ctypes
-import functools
 import os
-import re
 import resource
 import secrets
 import stat
-import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable
 from errno import ELOOP, ENOTDIR
 from pathlib import Path
 from typing import NamedTuple
+
+from feeds.export.disk import sync_together
 
 TEMPORARY_PREFIX, TEMPORARY_SUFFIX = ".feeds-", ".tmp"
 FOLDER_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 FILE_MODE = 0o644
 _MAX_DESCRIPTORS = 512  # and at most a quarter of those that the process may have
-_MIN_SYNCED_TOGETHER = 16  # files
-_MAX_DIRTY_KB = 128 << 10  # of all programs; `syncfs` would wait until all are on the disk
-_MEMORY_USE = "/proc/meminfo"
-_SYNCFS_REPORTS_ERRORS = (5, 8)  # since this version of Linux
 _FILE_FLAGS = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
@@ -89,18 +83,22 @@ class NewFiles:
 
     def flush(self) -> None:
         """Wait until the disk has all files, and rename them. Raise `SyncError` if that fails for one."""
-        renamed = 0
+        done, path = 0, self._files[0].path if self._files else ""
         try:
-            _sync([new.handle for new in self._files])
+            if not sync_together([new.handle for new in self._files]):
+                for new in self._files:
+                    path = new.path
+                    os.fsync(new.handle)
             for new in self._files:
-                os.replace(new.temporary, new.path.rpartition("/")[2], src_dir_fd=new.folder, dst_dir_fd=new.folder)
-                renamed += 1
+                path = new.path
+                os.replace(new.temporary, path.rpartition("/")[2], src_dir_fd=new.folder, dst_dir_fd=new.folder)
+                done += 1
         except OSError as error:
-            raise SyncError(self._files[renamed].path, error) from error
+            raise SyncError(path, error) from error
         finally:
-            for new in self._files[:renamed]:
-                os.close(new.handle)
-            del self._files[:renamed]
+            renamed, self._files = self._files[:done], self._files[done:]
+            for new in renamed:
+                _close(new.handle)
             self.discard()
 
     def discard(self) -> None:
@@ -108,17 +106,19 @@ class NewFiles:
         while self._files:
             _remove(self._files.pop())
         while self._folders:
-            os.close(self._folders.popitem()[1])
+            _close(self._folders.popitem()[1])
 
     def _open_folder(self, path: str) -> int:
         """Return the descriptor of a folder, which is created if it does not exist."""
         descriptor = self._folders.get(path)
         if descriptor is None:
-            parent, _, name = path.rpartition("/")
-            if not path:
-                descriptor = os.open(self._root, FOLDER_FLAGS)
-            else:
-                descriptor = _open_or_create(self._open_folder(parent), name)
+            descriptor = os.open(self._root, FOLDER_FLAGS)
+            for name in filter(None, path.split("/")):
+                parent = descriptor
+                try:
+                    descriptor = _open_or_create(parent, name)
+                finally:
+                    _close(parent)
             self._folders[path] = descriptor
         return descriptor
 
@@ -142,8 +142,14 @@ def _open_or_create(parent: int, name: str) -> int:
         return open_folder(parent, name)
 
 
+def _close(descriptor: int) -> None:
+    """Close a descriptor. An error would be one of a file that is synced, or that is removed."""
+    with contextlib.suppress(OSError):
+        os.close(descriptor)
+
+
 def _remove(new: _NewFile) -> None:
-    os.close(new.handle)
+    _close(new.handle)
     with contextlib.suppress(OSError):
         os.unlink(new.temporary, dir_fd=new.folder)
 
@@ -152,39 +158,3 @@ def _write_all(handle: int, data: bytes) -> None:
     view = memoryview(data)
     while view:
         view = view[os.write(handle, view) :]
-
-
-def _sync(handles: Sequence[int]) -> None:
-    """Wait until the disk has all files, which may be in several file systems. Raise `OSError` if it rejects one.
-
-    The files must have been opened before they were written. Each `fsync` waits for the disk. Linux can sync a whole
-    file system with one call, which also waits for the files of other programs.
-    """
-    sync_file_system = _syncfs()
-    if sync_file_system is None or len(handles) < _MIN_SYNCED_TOGETHER or not _has_little_to_write():
-        for handle in handles:
-            os.fsync(handle)
-        return
-    for handle in {os.fstat(handle).st_dev: handle for handle in handles}.values():
-        if sync_file_system(handle):
-            error = ctypes.get_errno()
-            raise OSError(error, os.strerror(error))
-
-
-def _has_little_to_write() -> bool:
-    """Return whether the memory of the system has few bytes of files that the disk does not have yet."""
-    try:
-        memory = Path(_MEMORY_USE).read_text("ascii")
-    except OSError:
-        return False
-    return sum(map(int, re.findall(r"^(?:Dirty|Writeback): +(\d+) kB", memory, re.MULTILINE))) <= _MAX_DIRTY_KB
-
-
-@functools.cache
-def _syncfs() -> Callable[[int], int] | None:
-    """Return the function syncfs(2) of the C library; None if it doesn't exist or doesn't report errors."""
-    version = re.match(r"(\d+)\.(\d+)", os.uname().release)
-    if sys.platform != "linux" or not version or tuple(map(int, version.groups())) < _SYNCFS_REPORTS_ERRORS:
-        return None
-    syncfs: Callable[[int], int] | None = getattr(ctypes.CDLL(None, use_errno=True), "syncfs", None)
-    return syncfs

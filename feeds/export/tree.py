@@ -152,10 +152,10 @@ class FolderTarget(ExportTarget):
 
     def finish_export(self, published: Iterable[str]) -> list[str]:
         """Remove files that are no longer published, and the temporary files of an interrupted export."""
-        stale_files = super().finish_export(published)
-        if self._was_interrupted:
+        if self._was_interrupted:  # before folders are removed that become empty
             for folder in {path.rpartition("/")[0] for path in self._entries}:
                 self._remove_leftovers(folder)
+        stale_files = super().finish_export(published)
         self._remove([_UNFINISHED])
         return stale_files
 

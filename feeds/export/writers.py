@@ -8,7 +8,7 @@ pages of articles, archives, the live feeds, the lists of all feeds, and sitemap
 its documents, from the same content.
 """
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Generator, Iterator
 from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass
 from itertools import chain
@@ -37,7 +37,8 @@ T = TypeVar("T")
 
 _MAX_FILES_WITHOUT_FORK = 100  # starting two processes takes about 20 ms, and they use more CPU together
 _MAX_FILES_WITHOUT_POOL = 5_000  # where no process can be forked
-_FEEDS_PER_TASK = 16  # in a process of the pool; also feeds whose entries are read together
+_FEEDS_PER_TASK = 16  # in a process of the pool
+_FEEDS_READ_TOGETHER = 16
 _FILES_PER_TASK = 100
 _BATCHES_PER_PROCESS = 4  # at least, because some batches take longer than others
 _CACHE_BYTES, _POOL_CACHE_BYTES = 96 << 20, 64 << 20  # of entries: in this process, in each process of the pool
@@ -151,7 +152,8 @@ class DocumentWriter:
         """Render and write documents and pages of feeds. Yield a result for each path."""
         for batch in _batches(feeds, _FEEDS_PER_SAVE):
             with self.target.flushed(), self._reading():
-                for tasks in _batches(batch, _FEEDS_PER_TASK):
+                # several threads would wait for the last feed of each part
+                for tasks in _batches(batch, _FEEDS_READ_TOGETHER if self.target.at_once == 1 else len(batch)):
                     self._documents.read_small_feeds(task.feed for task in tasks if not task.archive)
                     for results in map_in_threads(self.target.at_once, self._write_feed, tasks):
                         yield from results
@@ -165,10 +167,16 @@ class DocumentWriter:
                 for results in map_in_threads(self.target.at_once, self._write_file, batch):
                     yield from results
 
-    def in_reading_order(self, articles: list[ExportFile]) -> list[ExportFile]:
-        """Return pages of articles in the order of the site's feed, because each page shows those beside it."""
+    def in_reading_order(self, files: list[ExportFile]) -> list[ExportFile]:
+        """Return pages of articles in the order of the site's feed, because each page shows those beside it.
+
+        Pages that lead to them from their former addresses come last.
+        """
         queries = self._documents.page_queries
-        return sorted(articles, key=lambda file: queries.position(file.source)) if len(articles) > 1 else articles
+        articles = [file for file in files if file.kind == "article"]
+        if len(articles) > 1:
+            articles.sort(key=lambda file: queries.position(file.source))
+        return articles + [file for file in files if file.kind != "article"]
 
     def _reading(self) -> AbstractContextManager[None]:
         """Read in one transaction, unless several threads read."""
@@ -258,7 +266,7 @@ class ExportPool:
             self._processes = process_pool(_start_worker, *self._arguments)
         return self._processes
 
-    def write(self, tasks: list[WriteTask], files: list[ExportFile]) -> Iterator[WriteResult]:
+    def write(self, tasks: list[WriteTask], files: list[ExportFile]) -> Generator[WriteResult, None, None]:
         """Render and write documents and other files in the order of links. Raise `FeedsError` if that fails."""
         assets, articles, lists = [[file for file in files if file.kind in kinds] for kinds in _KINDS]
         articles = self.writer.in_reading_order(articles)

@@ -13,13 +13,12 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from feeds.catalog import CatalogWriter, EntryKey, EntryPosition, FeedContents
+from feeds.catalog import MAX_SMALL_FEED, CatalogWriter, EntryKey, EntryPosition, FeedContents
 from feeds.core import feed_settings, syndication
 from feeds.core.model import FeedState, Site
 from feeds.core.paths import kind_of_feed
 
 _SECOND = timedelta(seconds=1)
-_MAX_SMALL = 20  # entries of a feed: several such feeds are read with one query
 MAX_FEEDS = 20_000  # of one site: the start page and the OPML file list them all
 
 
@@ -99,7 +98,8 @@ class FeedVersions:
         returned -= set(self.omitted_feeds)
         paths = sorted(feeds | returned)
         before = {state.path: state for state in self._catalog.feeds_by_path(paths)}
-        small = [path for path in paths if (self._size_of(path, before.get(path)) or _MAX_SMALL) < _MAX_SMALL]
+        sizes = ((path, self._size_of(path, before.get(path))) for path in paths)
+        small = [path for path, size in sizes if size is not None and size <= MAX_SMALL_FEED]
         contents = self._catalog.contents_of_feeds(small)
         changes = [self._change_of(path, before.get(path), contents.get(path), returned) for path in paths]
         if not any(change.live or change.archived for change in changes):

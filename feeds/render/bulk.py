@@ -10,7 +10,7 @@ from itertools import groupby
 from operator import attrgetter
 from typing import NamedTuple
 
-from feeds.catalog import Catalog, CatalogReader, EntryRecord, MovedPage, PageInFeed, names_by_feed
+from feeds.catalog import MAX_SMALL_FEED, Catalog, CatalogReader, EntryRecord, MovedPage, PageInFeed, names_by_feed
 from feeds.core import paths, syndication
 from feeds.core.feed_settings import limit_of
 from feeds.core.formats import FORMATS
@@ -23,7 +23,7 @@ from feeds.render.renderer import DocumentRenderer
 from feeds.render.shared_entries import SharedEntries
 from feeds.render.versions import DocumentVersions
 
-_MAX_SMALL = 20  # entries of a feed that is read together with others
+_MAX_BYTES_TOGETHER = 8 << 20  # of packed articles
 _BATCH = 5_000  # rows that are read from the catalog at a time
 
 
@@ -122,9 +122,9 @@ class BulkRenderer:
 
     def read_small_feeds(self, feeds: Iterable[str]) -> None:
         """Read the entries of the small ones of some listed feeds together, for the next calls of `load_feed`."""
-        small = [path for path in feeds if path in self._states and self._states[path].entries <= _MAX_SMALL]
+        small = [path for path in feeds if path in self._states and self._states[path].entries <= MAX_SMALL_FEED]
         with self._read_transaction() as catalog:
-            self._small = catalog.entries_of_feeds(small)
+            self._small = catalog.entries_of_feeds(small, _MAX_BYTES_TOGETHER)
 
     def load_feed(self, path: str, archive: int) -> FeedPage:
         """Return the content of a feed that `list_documents` has listed, or of one of its archives."""

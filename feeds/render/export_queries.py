@@ -50,8 +50,10 @@ class ExportQueries(PageQueries):
 
     def load_articles(self, pages: Iterable[str]) -> None:
         """Read the articles of pages, and those beside them in the site's feed, for the next calls of `article`."""
-        order = self._load_order()
         wanted = dict.fromkeys(pages)
+        if not wanted:
+            return
+        order = self._load_order()
         for page in [*wanted]:
             if (position := self._positions.get(page)) is not None:
                 wanted |= dict.fromkeys(beside.page for beside in order[max(0, position - 1) : position + 2])
@@ -111,6 +113,7 @@ class ExportQueries(PageQueries):
         newer = order[position + 1] if position + 1 < len(order) else None
         return older and self._link(older.page), newer and self._link(newer.page)
 
-    def _link(self, page: str) -> PageLink:
-        link = self._links.get(page)
-        return link or self._page_link(Neighbour(self._records[page], page))
+    def _link(self, page: str) -> PageLink | None:
+        """Return a link to a page; None if its article was withdrawn by a process that has taken the lock."""
+        record = self._records.get(page)
+        return self._links.get(page) or (record and self._page_link(Neighbour(record, page)))
