@@ -78,7 +78,9 @@ class CustomFeedSection(SelectionSection):
     image: Icon | None = None
     """The image of the feed: a path on the site, or a URL. Default: `site.icon`."""
     limit: int | None = Field(None, ge=1, le=10_000)
-    """The number of entries in the live document, and in each archive. Default: `feeds.limit`."""
+    """The number of entries in the live document (the newest entries, `rss.xml`), and in each archive. Default:
+    `feeds.limit`.
+    """
     text: Literal["full", "summary", "excerpt", "both"] | None = None
     """The text of the entries. Default: `feeds.text`."""
     footer: Footer | None = None
@@ -110,8 +112,8 @@ class FeedsSection(Section):
     articles that name it (`feeds: [NAME]` in front matter).
     """
     limit: int = Field(50, ge=1, le=10_000)
-    """The number of entries in a live document, and in each archive. A change of this number moves entries between
-    archives, so all archives change. Feed readers show no entry as new.
+    """The number of entries in a live document (the newest entries, `rss.xml`), and in each archive (`feeds.archives`).
+    A change of this number moves entries between archives, so all archives change. Feed readers show no entry as new.
     """
     text: Literal["full", "summary", "excerpt", "both"] = "full"
     """The text of entries in feeds.

@@ -57,11 +57,11 @@ class ServerSection(Section):
     article goes live earlier.
     """
     memory: int = Field(64, ge=8, le=65536)
-    """The memory in MiB that each worker uses for documents, their validators, rendered articles and pages. The process
-    itself needs about 80 MiB more.
+    """The memory in MiB that each worker uses for documents, their validators (ETag and Last-Modified), rendered
+    articles and pages. The process itself needs about 80 MiB more.
 
     - Documents that do not fit into this memory are rendered again on request. Their validators are kept longer than
-      the documents, so most polls are still answered without rendering.
+      the documents, so most requests of feed readers are still answered without rendering.
     - The number of files that a worker sends at the same time is limited. It may send one file for each 2 MiB of this
       value, and in any case 16 files. With the default, this is a limit of 32 files. Each file takes another 0.25 MiB
       of memory. Further requests for files wait for up to two seconds, and then get a 503 with Retry-After.
@@ -161,9 +161,9 @@ class ExportSection(Section):
     - a command that reads the URLs from its input, one per line. It may take 120 s.
 
     In a request, `{raw}` stands for the URL, `{url}` for the percent-encoded URL, and `{path}` for the path of the URL.
-    Examples: `POST https://cdn.example/purge?url={url}` and `PURGE http://127.0.0.1:6081{path}`. The second request is
-    sent with the site's name as Host. If the value contains a token, write it into the environment variable
-    `FEEDS__EXPORT__PURGE`, or into the script that the command runs.
+    Examples: `POST https://cdn.example/purge?url={url}` and `PURGE http://127.0.0.1:6081{path}`. In the second
+    request, the header `Host` contains the host of `feeds.url`. If the value contains a token, write it into the
+    environment variable `FEEDS__EXPORT__PURGE`, or into the script that the command runs.
     """
 
 
