@@ -171,11 +171,11 @@ class FeedsSection(Section):
     reports this. With 0, the maximum is 16 MiB.
     """
     guard: float = Field(0.2, ge=0, le=1)
-    """The limit of the republish guard, as a share of the published entries. The guard counts the entries that change
-    their id or date, or lose their file, within 15 minutes. If there are at least five such entries, and more than this
-    share, the run publishes nothing and reports this. On a site with two to four entries, the same happens if one run
-    changes all of them. On a site with one entry, it happens only if this entry disappears and no other entry replaces
-    it.
+    """The limit of the republish guard, as a share of the published entries. The guard counts the entries that changed
+    their id or date, or lost their file, in this run or in the 15 minutes before it. If there are at least five such
+    entries, and more than this share, the run publishes nothing and reports this. On a site with two to four entries,
+    the same happens if one run changes all of them. On a site with one entry, it happens only if this entry disappears
+    and no other entry replaces it.
 
     If the guard stops a run, undo the change, or accept it with `feeds build --accept`. With the value 1, the guard
     stops a run only if all entries would disappear.
