@@ -11,7 +11,7 @@ from feeds.cli import main
 def run() -> None:
     """Run the command line, and end the process without freeing its memory.
 
-    The interpreter would free each object before it ends, which takes a twentieth of the time of a small build.
+    The interpreter would free each object before it ends, which takes up to a twentieth of the time of a small build.
     Commands close their files and databases themselves.
     """
     try:
